@@ -1,0 +1,1 @@
+"""One owned Python object per libCZI object, released exactly once."""

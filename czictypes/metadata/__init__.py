@@ -1,0 +1,1 @@
+"""The document's XML and the attachments' records as Python values."""

@@ -1,0 +1,1 @@
+"""Plain values: geometry, dimensions, pixel types, errors. Imports nothing of czictypes."""

@@ -1,0 +1,76 @@
+"""The dimensions of a CZI document and coordinates in them.
+
+The numbers are libCZI's dimension indices; X, Y and M are no plane dimensions and are
+handled apart (position, and the index of a tile within its plane).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Union
+
+__all__ = [
+    "ABSENT",
+    "DIMENSIONS",
+    "DIMENSION_INDEX",
+    "PLANE_DIMENSIONS",
+    "Coordinate",
+    "format_coordinate",
+    "parse_coordinate",
+]
+
+#: Every dimension a sub-block coordinate may have, by libCZI's index (Z is 1, B is 9).
+DIMENSION_INDEX: dict[str, int] = {
+    letter: position for position, letter in enumerate("ZCTRSIHVB", start=1)
+}
+
+#: The same letters in order of their index.
+DIMENSIONS: tuple[str, ...] = tuple(DIMENSION_INDEX)
+
+#: The dimensions that name a plane; scenes (S) are tags on sub-blocks instead.
+PLANE_DIMENSIONS: tuple[str, ...] = tuple(letter for letter in DIMENSIONS if letter != "S")
+
+#: Marks a coordinate (or an M-index) that a sub-block does not have: the smallest int32.
+ABSENT = -(2**31)
+
+Coordinate = Mapping[str, int]
+
+_PART = re.compile(r"\s*([A-Za-z])\s*(-?\d+)\s*")
+
+
+def parse_coordinate(text: Union[str, Coordinate]) -> dict[str, int]:
+    """Turn ``"C0Z5T2"`` (or a mapping) into ``{"C": 0, "Z": 5, "T": 2}``.
+
+    Raises
+    ------
+    ValueError
+        For a letter that is no dimension, one given twice, or text of another form.
+    """
+    pairs = list(text.items()) if isinstance(text, Mapping) else _split(text)
+    coordinate: dict[str, int] = {}
+    for letter, value in pairs:
+        if letter not in DIMENSION_INDEX:
+            allowed = ", ".join(DIMENSIONS)
+            raise ValueError(f"{letter!r} is not a dimension of a CZI; use one of {allowed}")
+        if letter in coordinate:
+            raise ValueError(f"dimension {letter} is given twice in {text!r}")
+        coordinate[letter] = value
+    return coordinate
+
+
+def _split(text: str) -> list[tuple[str, int]]:
+    pairs: list[tuple[str, int]] = []
+    position = 0
+    while position < len(text):
+        match = _PART.match(text, position)
+        if match is None:
+            raise ValueError(f"{text!r} is not a coordinate such as 'C0Z5T2'")
+        pairs.append((match.group(1).upper(), int(match.group(2))))
+        position = match.end()
+    return pairs
+
+
+def format_coordinate(coordinate: Coordinate) -> str:
+    """Return the text form, ``"C0Z5"``, dimensions in the order given."""
+    return "".join(f"{letter}{value}" for letter, value in coordinate.items())

@@ -1,0 +1,71 @@
+"""The options of opening a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Optional
+
+__all__ = ["CacheInfo", "CacheOptions", "CacheType", "ReaderFileInputTypes", "ReaderOptions"]
+
+
+class ReaderFileInputTypes(Enum):
+    """Where the document is: a local file (or file object), or a URL."""
+
+    Standard = "standard"
+    Curl = "curl"
+
+
+class CacheType(Enum):
+    """The kinds of sub-block cache; there is one."""
+
+    Standard = 1
+
+
+@dataclass
+class CacheOptions:
+    """The limits of a sub-block cache; what was used least recently leaves first.
+
+    Parameters
+    ----------
+    type
+        The kind of cache.
+    max_memory_usage
+        Bytes of decoded pixels to keep at most; None for no limit.
+    max_sub_block_count
+        Sub-blocks to keep at most; None for no limit.
+    """
+
+    type: CacheType = CacheType.Standard
+    max_memory_usage: Optional[int] = None
+    max_sub_block_count: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What a cache holds now: sub-blocks, and bytes of decoded pixels."""
+
+    elements_count: int
+    memory_usage: int
+
+
+@dataclass
+class ReaderOptions:
+    """How a document is checked and composed.
+
+    Parameters
+    ----------
+    enable_mask_awareness
+        Leave out the pixels that a sub-block's own mask calls invalid.
+    enable_visibility_check_optimization
+        Skip tiles that others cover; never changes the pixels.
+    lax_subblock_coordinate_checks
+        Accept directory entries with odd sizes, as old files have them.
+    ignore_sizem_for_pyramid_subblocks
+        With strict checks: accept any size of M in pyramid sub-blocks.
+    """
+
+    enable_mask_awareness: bool = False
+    enable_visibility_check_optimization: bool = True
+    lax_subblock_coordinate_checks: bool = True
+    ignore_sizem_for_pyramid_subblocks: bool = False

@@ -1,0 +1,94 @@
+"""Pixel types and compression schemes of sub-blocks, with the numbers the file format uses."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+__all__ = ["Compression", "PixelFormat", "PixelType", "pixel_format", "pixel_type_from_name"]
+
+
+class PixelType(IntEnum):
+    """The pixel types of the CZI format that libCZI decodes, by their number in the file."""
+
+    Gray8 = 0
+    Gray16 = 1
+    Gray32Float = 2
+    Bgr24 = 3
+    Bgr48 = 4
+    Bgr96Float = 8
+    Bgra32 = 9
+    Gray64ComplexFloat = 10
+    Bgr192ComplexFloat = 11
+    Gray32 = 12
+    Gray64Float = 13
+
+
+class Compression(IntEnum):
+    """The compression schemes a sub-block's data may have, by their number in the file.
+
+    Numbers from 100 on are proprietary (camera and system raw data).
+    """
+
+    Uncompressed = 0
+    Jpg = 1
+    Lzw = 2
+    JpegXr = 4
+    Zstd0 = 5
+    Zstd1 = 6
+
+
+class PixelFormat(NamedTuple):
+    """How one pixel lies in memory: numpy type string of a sample, and samples per pixel."""
+
+    dtype: str
+    samples: int
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """The size of a pixel in bytes."""
+        return int(self.dtype[2:]) * self.samples
+
+
+_FORMATS: dict[PixelType, PixelFormat] = {
+    PixelType.Gray8: PixelFormat("|u1", 1),
+    PixelType.Gray16: PixelFormat("<u2", 1),
+    PixelType.Gray32Float: PixelFormat("<f4", 1),
+    PixelType.Bgr24: PixelFormat("|u1", 3),
+    PixelType.Bgr48: PixelFormat("<u2", 3),
+    PixelType.Bgr96Float: PixelFormat("<f4", 3),
+    PixelType.Bgra32: PixelFormat("|u1", 4),
+    PixelType.Gray64ComplexFloat: PixelFormat("<c16", 1),
+    PixelType.Bgr192ComplexFloat: PixelFormat("<c8", 3),
+    PixelType.Gray32: PixelFormat("<u4", 1),
+    PixelType.Gray64Float: PixelFormat("<f8", 1),
+}
+
+
+def pixel_format(pixel_type: int) -> PixelFormat:
+    """Return the memory layout of a pixel type.
+
+    Raises
+    ------
+    ValueError
+        For a number that is no pixel type of the CZI format.
+    """
+    try:
+        return _FORMATS[PixelType(pixel_type)]
+    except ValueError:
+        raise ValueError(f"{pixel_type} is not the number of a CZI pixel type") from None
+
+
+def pixel_type_from_name(name: str) -> PixelType:
+    """Return the pixel type of that name, upper and lower case taken as equal.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message lists the names there are.
+    """
+    for pixel_type in PixelType:
+        if pixel_type.name.lower() == name.lower():
+            return pixel_type
+    names = ", ".join(pixel_type.name for pixel_type in PixelType)
+    raise ValueError(f"{name!r} is not a pixel type; use one of {names}")

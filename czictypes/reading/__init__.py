@@ -1,0 +1,1 @@
+"""CziReader and what it composes planes from."""
