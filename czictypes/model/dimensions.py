@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Union
 
 __all__ = [
     "ABSENT",
@@ -39,7 +38,7 @@ Coordinate = Mapping[str, int]
 _PART = re.compile(r"\s*([A-Za-z])\s*(-?\d+)\s*")
 
 
-def parse_coordinate(text: Union[str, Coordinate]) -> dict[str, int]:
+def parse_coordinate(text: str | Coordinate) -> dict[str, int]:
     """Turn ``"C0Z5T2"`` (or a mapping) into ``{"C": 0, "Z": 5, "T": 2}``.
 
     Raises

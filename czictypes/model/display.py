@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Optional
 
 __all__ = [
     "ChannelDisplaySettingsDataClass",
@@ -56,5 +55,5 @@ class ChannelDisplaySettingsDataClass:
 class ChannelDisplaySettingsDataClassWithNameAndDescription(ChannelDisplaySettingsDataClass):
     """The same with the channel's name and description, either of which may be missing."""
 
-    name: Optional[str] = None
-    description: Optional[str] = None
+    name: str | None = None
+    description: str | None = None

@@ -17,6 +17,7 @@ __all__ = [
     "NativeCallError",
     "NativeMemoryError",
     "NotCziError",
+    "OutOfBoundsError",
     "UnsupportedDataError",
 ]
 
@@ -43,6 +44,10 @@ class NotCziError(CorruptFileError):
 
 class UnsupportedDataError(CziError, ValueError):
     """The file holds valid data in a form that cannot be decoded or converted as asked."""
+
+
+class OutOfBoundsError(CziError, IndexError, ValueError):
+    """A plane, scene, channel or sub-block that the document does not have."""
 
 
 class ClosedError(CziError, ValueError):

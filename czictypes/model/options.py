@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Optional
 
 __all__ = ["CacheInfo", "CacheOptions", "CacheType", "ReaderFileInputTypes", "ReaderOptions"]
 
@@ -37,8 +36,8 @@ class CacheOptions:
     """
 
     type: CacheType = CacheType.Standard
-    max_memory_usage: Optional[int] = None
-    max_sub_block_count: Optional[int] = None
+    max_memory_usage: int | None = None
+    max_sub_block_count: int | None = None
 
 
 @dataclass(frozen=True)

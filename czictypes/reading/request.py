@@ -1,0 +1,200 @@
+"""Checks what a caller asks of a read and turns it into a `PlaneRequest`.
+
+libCZI answers most wrong arguments with the same bare status code, so every argument is
+checked here, where the message can say what would be right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from operator import index as as_integer
+from typing import Union
+
+from czictypes.model.dimensions import PLANE_DIMENSIONS
+from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.geometry import Color, Rectangle
+from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
+from czictypes.reading.compositor import PlaneRequest
+from czictypes.reading.table import SubBlockTable
+
+__all__ = ["Background", "Plane", "Roi", "make_request", "parse_roi", "plane_coordinate"]
+
+Roi = Union[Rectangle, tuple[int, int, int, int], Sequence[int]]
+Plane = Mapping[str, int]
+Background = Union[Color, tuple[float, float, float], Sequence[float], float]
+
+_INT32 = 2**31
+
+
+def make_request(
+    table: SubBlockTable,
+    *,
+    roi: Roi | None,
+    plane: Plane | None,
+    scene: int | None,
+    zoom: float | None,
+    pixel_type: str | None,
+    background: Background,
+    mask_aware: bool,
+) -> PlaneRequest:
+    """Check the arguments of a read against the document and fill in the defaults.
+
+    Raises
+    ------
+    ValueError
+        For an argument of a wrong kind or value.
+    OutOfBoundsError
+        For a plane coordinate or a scene that the document does not have (an `IndexError` and
+        a `ValueError`).
+    """
+    scene = _check_scene(table, scene)
+    coordinate = plane_coordinate(table, plane)
+    wanted = _pixel_type(table, coordinate, pixel_type)
+    return PlaneRequest(
+        roi=_default_roi(table, scene) if roi is None else parse_roi(roi),
+        plane=coordinate,
+        scene=scene,
+        zoom=_check_zoom(zoom),
+        pixel_type=wanted,
+        background=_check_background(background, wanted),
+        mask_aware=mask_aware,
+    )
+
+
+def parse_roi(roi: Roi) -> Rectangle:
+    """Return the rectangle of a region of interest, four whole numbers x, y, w, h.
+
+    Raises
+    ------
+    ValueError
+        If it has another form, is empty, or leaves the range of coordinates (32 bits).
+    """
+    try:
+        values = [as_integer(value) for value in roi]
+    except TypeError:
+        raise ValueError(f"roi must be four whole numbers (x, y, w, h), not {roi!r}") from None
+    if len(values) != 4:
+        raise ValueError(f"roi must be four whole numbers (x, y, w, h), not {roi!r}")
+    rectangle = Rectangle(*values)
+    if rectangle.is_empty:
+        raise ValueError(f"roi {tuple(rectangle)} is empty; width and height must be at least 1")
+    x, y, w, h = rectangle
+    if min(x, y) < -_INT32 or max(x + w, y + h) >= _INT32:
+        raise ValueError(f"roi {tuple(rectangle)} leaves the range of 32-bit coordinates")
+    return rectangle
+
+
+def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int]:
+    """Return a coordinate for every plane dimension of the document, the minimum by default.
+
+    A dimension the document lacks may be given as 0, which is where its only plane lies.
+    """
+    coordinate = {name: bounds[0] for name, bounds in table.plane_bounds.items()}
+    for name, given in (plane or {}).items():
+        if name not in PLANE_DIMENSIONS:
+            raise ValueError(_unknown_dimension(name))
+        start, size = table.plane_bounds.get(name, (0, 1))
+        try:
+            value = as_integer(given)
+        except TypeError:
+            raise ValueError(f"plane[{name!r}] must be a whole number, not {given!r}") from None
+        if not start <= value < start + size:
+            raise OutOfBoundsError(
+                f"plane {name}={value} is outside the document; "
+                f"{name} goes from {start} to {start + size - 1}"
+            )
+        if name in coordinate:
+            coordinate[name] = value
+    return coordinate
+
+
+def _unknown_dimension(name: object) -> str:
+    if name == "S":
+        return "scenes are not part of a plane; name one with scene="
+    allowed = ", ".join(PLANE_DIMENSIONS)
+    return f"{name!r} is not a plane dimension; use one of {allowed}"
+
+
+def _check_scene(table: SubBlockTable, scene: int | None) -> int | None:
+    if scene is None:
+        return None
+    try:
+        scene = as_integer(scene)
+    except TypeError:
+        raise ValueError(f"scene must be a whole number, not {scene!r}") from None
+    if scene not in table.scene_rectangles:
+        raise OutOfBoundsError(f"there is no scene {scene}; {_scenes_text(table)}")
+    return scene
+
+
+def _scenes_text(table: SubBlockTable) -> str:
+    scenes = sorted(table.scene_rectangles)
+    if not scenes:
+        return "the document has no scenes, leave scene= out"
+    if len(scenes) == scenes[-1] - scenes[0] + 1:
+        return f"the document has the scenes {scenes[0]} to {scenes[-1]}"
+    return f"the document has the scenes {', '.join(map(str, scenes))}"
+
+
+def _default_roi(table: SubBlockTable, scene: int | None) -> Rectangle:
+    box = table.total_rectangle if scene is None else table.scene_rectangles[scene]
+    if box.is_empty:
+        raise ValueError("the document has no sub-blocks, so there is nothing to read")
+    return box
+
+
+def _check_zoom(zoom: float | None) -> float:
+    if zoom is None:
+        return 1.0
+    if not isinstance(zoom, Real) or not math.isfinite(zoom) or not 0 < zoom <= 1:
+        raise ValueError(f"zoom must be greater than 0 and at most 1, not {zoom!r}")
+    return float(zoom)
+
+
+def _pixel_type(
+    table: SubBlockTable, coordinate: Mapping[str, int], name: str | None
+) -> PixelType:
+    if name is not None:
+        return pixel_type_from_name(name)
+    number = table.channel_pixel_type(coordinate.get("C"))
+    if number is None:  # a channel within the bounds without any sub-block: all background
+        number = table.channel_pixel_type(None)
+    if number is None:
+        raise ValueError("the document has no sub-blocks, so there is nothing to read")
+    return PixelType(number)
+
+
+def _check_background(background: Background, pixel_type: PixelType) -> Color | float:
+    if isinstance(background, (Real, float)) and not isinstance(background, bool):
+        return _gray_background(float(background), pixel_type)
+    try:
+        values = [float(value) for value in background]  # type: ignore[union-attr]
+    except (TypeError, ValueError):
+        values = []
+    if len(values) != 3 or not all(0 <= value <= 1 for value in values):
+        raise ValueError(
+            f"background_pixel must be three numbers from 0 to 1 (blue, green, red), or for a "
+            f"gray read one number in the range of {pixel_type.name}; not {background!r}"
+        )
+    return Color(*values)
+
+
+def _gray_background(value: float, pixel_type: PixelType) -> float:
+    layout = pixel_format(pixel_type)
+    if layout.samples != 1:
+        raise ValueError(
+            f"background_pixel for {pixel_type.name} must be three numbers from 0 to 1 "
+            f"(blue, green, red), not the single number {value:g}"
+        )
+    if layout.dtype[1] == "u":
+        largest = 2 ** (8 * int(layout.dtype[2:])) - 1
+        if not (0 <= value <= largest and value == int(value)):
+            raise ValueError(
+                f"background_pixel for {pixel_type.name} must be a whole number from 0 to "
+                f"{largest}, not {value:g}"
+            )
+    elif math.isnan(value):
+        raise ValueError("background_pixel must be a number, not NaN")
+    return value
