@@ -1,1 +1,1 @@
-"""The bottom of the binding: find and load libCZI's C API, call it, turn status codes into errors."""
+"""The bottom of the binding: find and load libCZI, call it, turn status codes into errors."""

@@ -1,0 +1,47 @@
+"""czictypes: ZEISS CZI microscopy images through libCZI's C API, on every Python.
+
+``from czictypes import czi`` gives the API of pylibCZIrw. Importing the package loads neither
+libCZI nor any other package; what is used is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from czictypes import czi as czi
+    from czictypes.abi.info import LibraryInfo as LibraryInfo
+    from czictypes.abi.info import library_info as library_info
+    from czictypes.abi.library import use_library as use_library
+    from czictypes.model import errors as errors
+
+__version__ = "0.1.0"
+
+__all__ = ["LibraryInfo", "__version__", "czi", "errors", "library_info", "use_library"]
+
+# public name -> module, and the name in it (none: the module itself)
+_EXPORTS = {
+    "LibraryInfo": ("czictypes.abi.info", "LibraryInfo"),
+    "czi": ("czictypes.czi", None),
+    "errors": ("czictypes.model.errors", None),
+    "library_info": ("czictypes.abi.info", "library_info"),
+    "use_library": ("czictypes.abi.library", "use_library"),
+}
+
+# hidden from type checkers, which would take it to mean that every name exists
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        try:
+            module_name, attribute = _EXPORTS[name]
+        except KeyError:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+        from importlib import import_module
+
+        module = import_module(module_name)
+        value = module if attribute is None else getattr(module, attribute)
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted(set(globals()) | set(_EXPORTS))
