@@ -1,0 +1,1 @@
+"""Creating, extending, copying and editing CZI files."""

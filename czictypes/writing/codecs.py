@@ -1,0 +1,199 @@
+"""Pixels to the bytes that stand in a sub-block, for each compression method.
+
+The layouts are those libCZI reads: zstd0 is one frame of the rows without gaps, its content
+size in the frame's header; zstd1 puts a three-byte header before such a frame; JPEG XR is a
+complete file of that format. Every function is a pure one, so the bytes do not depend on how
+many threads compress.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from czictypes.model.errors import MissingExtraError
+from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.writing.compression import CompressionOptions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Payload", "check_codec", "encode", "little_endian"]
+
+_HEADER_PLAIN = b"\x03\x01\x00"
+_HEADER_HILO = b"\x03\x01\x01"
+_LOSSLESS = 1000
+#: What libCZI's JPEG XR decoder accepts.
+_JPEG_XR_TYPES = (
+    PixelType.Gray8,
+    PixelType.Gray16,
+    PixelType.Gray32Float,
+    PixelType.Bgr24,
+    PixelType.Bgr48,
+)
+_JPEG_XR_PIXEL_FORMAT_TAG = 0xBC01
+_RGB24, _BGR24 = b"\x0d", b"\x0c"
+
+
+class Payload(NamedTuple):
+    """The data of a sub-block.
+
+    Parameters
+    ----------
+    data
+        A contiguous buffer of bytes.
+    stride
+        Bytes from row to row when the pixels are not compressed, else 0.
+    """
+
+    data: Any
+    stride: int
+
+
+def check_codec(options: CompressionOptions, pixel_type: PixelType) -> None:
+    """Check that pixels of this type can be written with this compression, before any are.
+
+    Raises
+    ------
+    ValueError
+        If JPEG XR cannot hold the pixel type, or not without loss though asked to.
+    MissingExtraError
+        If the package that compresses JPEG XR is not installed.
+    """
+    if options.method != Compression.JpegXr:
+        return
+    if pixel_type not in _JPEG_XR_TYPES:
+        names = ", ".join(known.name for known in _JPEG_XR_TYPES)
+        raise ValueError(f"jpgxr: cannot hold {pixel_type.name} pixels, only {names}")
+    if pixel_type == PixelType.Gray32Float and options.quality == _LOSSLESS:
+        raise ValueError(
+            "jpgxr: does not keep float32 pixels exactly; use 'zstd1:' or, to accept the loss, "
+            "'jpgxr:Quality=999'"
+        )
+    _jpegxr_encode()
+
+
+def encode(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> Payload:
+    """Return the bytes of a sub-block.
+
+    Parameters
+    ----------
+    pixels
+        (h, w, samples), of any memory layout; samples in the file's order (blue first).
+    options
+        The method; see `check_codec` for what must hold.
+    pixel_type
+        The pixel type that `pixels` has.
+
+    Returns
+    -------
+    Payload
+        Uncompressed rows that lie in memory as they can be written are not copied: the buffer
+        then shares memory with `pixels`.
+    """
+    if options.method == Compression.Uncompressed:
+        return _rows(little_endian(pixels))
+    if options.method == Compression.Zstd0:
+        return Payload(_zstd(_packed(pixels), options.level), 0)
+    if options.method == Compression.Zstd1:
+        return Payload(_zstd1(pixels, options, pixel_type), 0)
+    return Payload(_jpeg_xr(pixels, options), 0)
+
+
+def little_endian(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the pixels in the file's byte order, the same array when they have it."""
+    return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
+
+
+def _rows(pixels: NDArray[Any]) -> Payload:
+    height, width, samples = pixels.shape
+    row = width * samples * pixels.itemsize
+    if not _has_whole_rows(pixels, row):
+        return Payload(_packed(pixels), row)
+    stride = pixels.strides[0] if height > 1 else row
+    # A flat view from the first byte to the last; what lies between the rows is not written.
+    flat = np.lib.stride_tricks.as_strided(
+        pixels[0, 0, :1].view(np.uint8), shape=((height - 1) * stride + row,), strides=(1,)
+    )
+    return Payload(flat, stride)
+
+
+def _has_whole_rows(pixels: NDArray[Any], row: int) -> bool:
+    height, width, samples = pixels.shape
+    return (
+        (samples == 1 or pixels.strides[2] == pixels.itemsize)
+        and (width == 1 or pixels.strides[1] == samples * pixels.itemsize)
+        and (height == 1 or row <= pixels.strides[0] < 2**32)
+    )
+
+
+def _packed(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(little_endian(pixels)).reshape(-1).view(np.uint8)
+
+
+def _zstd1(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> bytes:
+    """Compress with zstd1.
+
+    The packing of low and high bytes is left out for Bgr48, though asked for: libCZI up to
+    0.67.4 unpacks only a third of each of its rows, and so would show wrong pixels. The file's
+    header says so, and every reader decodes it rightly.
+    """
+    if options.hilo and pixel_type == PixelType.Gray16:
+        return _HEADER_HILO + _zstd(_low_then_high_bytes(pixels), options.level)
+    return _HEADER_PLAIN + _zstd(_packed(pixels), options.level)
+
+
+def _low_then_high_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    packed = np.empty((2, *pixels.shape), np.uint8)
+    np.copyto(packed[0], pixels, casting="unsafe")
+    np.right_shift(pixels, 8, out=packed[1], casting="unsafe")
+    return packed.reshape(-1)
+
+
+def _zstd(data: NDArray[np.uint8], level: int) -> bytes:
+    buffer = data.data
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+
+        return zstd.compress(buffer, level)
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=level).compress(buffer)
+
+
+def _jpeg_xr(pixels: NDArray[Any], options: CompressionOptions) -> bytes:
+    native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    rgb = native[..., 0] if native.shape[2] == 1 else native[..., ::-1]
+    level = None if options.quality == _LOSSLESS else options.quality / _LOSSLESS
+    encoded = bytearray(_jpegxr_encode()(np.ascontiguousarray(rgb), level=level))
+    if rgb.ndim == 3 and rgb.dtype == np.uint8:
+        _name_bgr24(encoded)
+    return bytes(encoded)
+
+
+def _name_bgr24(encoded: bytearray) -> None:
+    """Change the pixel format that the file names from 24-bit RGB to 24-bit BGR.
+
+    libCZI decodes no other; the coded picture is the same, for the name says only in which
+    order a decoder gives the samples out.
+    """
+    (directory,) = struct.unpack_from("<I", encoded, 4)
+    (count,) = struct.unpack_from("<H", encoded, directory)
+    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, _, _, value = struct.unpack_from("<HHII", encoded, entry)
+        if tag == _JPEG_XR_PIXEL_FORMAT_TAG and encoded[value + 15 : value + 16] == _RGB24:
+            encoded[value + 15 : value + 16] = _BGR24
+
+
+def _jpegxr_encode() -> Any:
+    try:
+        from imagecodecs import jpegxr_encode
+    except ImportError as error:
+        raise MissingExtraError(
+            "compressing with 'jpgxr:' needs the package imagecodecs; install it with "
+            "'pip install czictypes[jpegxr]'"
+        ) from error
+    return jpegxr_encode
