@@ -1,0 +1,126 @@
+"""Configure and compile the shared library with cmake, everything logged to one file."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from native.errors import BuildError
+from native.toolchain import Toolchain
+from native.wheel_tag import macos_target
+
+__all__ = ["LIBRARY_NAME", "Report", "SourceFolders", "compile_library", "configure"]
+
+Report = Callable[[str], None]
+
+LIBRARY_NAME = {"win32": "libCZIAPI.dll", "darwin": "libCZIAPI.dylib"}.get(
+    sys.platform, "libCZIAPI.so"
+)
+
+CMAKE_PROJECT = Path(__file__).resolve().with_name("libczi_c_api")
+
+_STEP = re.compile(r"^\[(\d+)/(\d+)\]")
+_ERROR = re.compile(r"\berror( [A-Z]+\d+)?: |^CMake Error|undefined reference")
+
+
+@dataclass(frozen=True)
+class SourceFolders:
+    """Where the sources lie, and what libCZI shall tell of its own origin."""
+
+    libczi: Path
+    eigen: Path
+    rapidjson: Path
+    zstd: Path
+    origin: str | None = None
+
+
+def configure(folders: SourceFolders, names: Path, tools: Toolchain, work: Path, log: Path) -> None:
+    """Run cmake's configuring step in the folder `work`.
+
+    Parameters
+    ----------
+    folders
+        The sources.
+    names
+        The folder with abi_names.inc.
+    tools
+        The programs to use.
+    work
+        The build folder; cmake reuses what is there.
+    log
+        The text file that all output is added to.
+    """
+    command = [tools.cmake, "-S", str(CMAKE_PROJECT), "-B", str(work)]
+    if tools.ninja:
+        command += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools.ninja}"]
+    for name, value in _definitions(folders, names).items():
+        command.append(f"-D{name}={value}")
+    _run(command, log, "cmake cannot configure the build")
+
+
+def compile_library(tools: Toolchain, work: Path, jobs: int, log: Path, report: Report) -> Path:
+    """Compile in the configured folder `work` and return the path of the library."""
+    quarter = 0
+
+    def progress(line: str) -> None:
+        nonlocal quarter
+        step = _STEP.match(line)
+        if step and int(step[1]) * 4 // int(step[2]) > quarter:
+            quarter = int(step[1]) * 4 // int(step[2])
+            report(f"  compiled {step[1]} of {step[2]}")
+
+    command = [tools.cmake, "--build", str(work), "--target", "libCZIAPI",
+               "--config", "Release", "--parallel", str(jobs)]  # fmt: skip
+    _run(command, log, "libCZI cannot be compiled", progress)
+    library = work / "out" / LIBRARY_NAME
+    if not library.is_file():
+        raise BuildError(f"The build ended well but made no {library}; the full log is {log}.")
+    return library
+
+
+def _run(
+    command: list[str], log: Path, failure: str, progress: Callable[[str], None] | None = None
+) -> None:
+    """Run a program with its output added to `log`; BuildError `failure` when it fails."""
+    environment = {**os.environ, "NINJA_STATUS": "[%f/%t] "}
+    cause = None
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"$ {shlex.join(command)}\n")
+        with subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+        ) as process:  # fmt: skip
+            for line in process.stdout or ():
+                file.write(line)
+                if cause is None and _ERROR.search(line):
+                    cause = line.strip()
+                if progress is not None:
+                    progress(line)
+    if process.returncode:
+        why = f" ({cause})" if cause else ""
+        raise BuildError(f"{failure}{why}: the full log is {log}.")
+
+
+def _definitions(folders: SourceFolders, names: Path) -> dict[str, str]:
+    definitions = {
+        "CMAKE_BUILD_TYPE": "Release",
+        "CZICTYPES_LIBCZI_DIR": folders.libczi.as_posix(),
+        "CZICTYPES_EIGEN_DIR": folders.eigen.as_posix(),
+        "CZICTYPES_RAPIDJSON_DIR": folders.rapidjson.as_posix(),
+        "CZICTYPES_ZSTD_DIR": folders.zstd.as_posix(),
+        "CZICTYPES_ABI_NAMES_DIR": names.as_posix(),
+    }
+    if folders.origin is not None:
+        # Otherwise libCZI asks git, which would answer for the repository around the build.
+        definitions["LIBCZI_REPOSITORY_REMOTE"] = folders.origin
+        definitions["LIBCZI_REPOSITORY_BRANCH"] = "unknown"
+        definitions["LIBCZI_REPOSITORY_HASH"] = "unknown"
+    if sys.platform == "darwin":
+        definitions["CMAKE_OSX_DEPLOYMENT_TARGET"] = macos_target()
+    return definitions

@@ -1,0 +1,54 @@
+"""Collect the licence texts of what is inside the library, to lie beside it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from native.errors import BuildError
+
+__all__ = ["collect_licences"]
+
+OWN_TEXTS = Path(__file__).resolve().with_name("licenses")
+
+# jxrlib comes without a licence file: the text is the comment at the top of each source file.
+_JXRLIB_FILE = Path("Src/JxrDecode/jxrlib/image/decode/decode.c")
+
+
+def collect_licences(folders: dict[str, tuple[Path, tuple[str, ...]]], target: Path) -> None:
+    """Copy licence texts to the folder `target`, which is emptied first.
+
+    Parameters
+    ----------
+    folders
+        By component (`libczi`, `eigen`, ...): its unpacked folder, and the paths of the texts in
+        it. Texts of a libCZI checkout that are not there are passed over, as other versions name
+        them differently; at least one must be there.
+    target
+        Gets `<component>-<name of the text>` for each, `jxrlib-LICENSE.txt`, and the texts in
+        native/licenses/.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for text in sorted(OWN_TEXTS.iterdir()):
+        shutil.copyfile(text, target / text.name)
+    for component, (folder, names) in folders.items():
+        present = [folder / name for name in names if (folder / name).is_file()]
+        if names and not present:
+            raise BuildError(f"{folder} has none of its licence texts ({', '.join(names)}).")
+        for text in present:
+            shutil.copyfile(text, target / f"{component}-{text.name}")
+    jxrlib = folders["libczi"][0] / _JXRLIB_FILE
+    (target / "jxrlib-LICENSE.txt").write_text(_leading_comment(jxrlib), encoding="utf-8")
+
+
+def _leading_comment(path: Path) -> str:
+    lines = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.startswith("//"):
+            break
+        lines.append("" if line.startswith("//*@@@") else line[2:].strip())
+    text = "\n".join(lines).strip()
+    if "Redistribution" not in text:
+        raise BuildError(f"{path} does not begin with jxrlib's licence any more.")
+    return text + "\n"
