@@ -1,0 +1,157 @@
+"""What the metadata tells of each channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from czictypes.metadata.colors import read_color
+from czictypes.metadata.display_settings import display_channel_nodes
+from czictypes.metadata.fields import Node, NodeSource, root_node
+from czictypes.model.display import Rgb8Color
+from czictypes.model.pixel_types import PixelType, pixel_type_from_name
+
+__all__ = ["ChannelInfo", "channels"]
+
+
+@dataclass(frozen=True)
+class ChannelInfo:
+    """One channel; None stands for what the file does not tell.
+
+    Parameters
+    ----------
+    index
+        The channel's C index.
+    id
+        Its identifier in the XML, such as ``Channel:0``. The number in it need not be `index`.
+    name, description, dye
+        The channel's name (that of the display settings where the image has none), its
+        description, and the fluorophore.
+    color
+        The colour it is shown in: that of the display settings, else that of the image.
+    pixel_type, component_bit_count
+        The pixel type, and the bits of a component that are used (14 for many cameras).
+    excitation_wavelength, emission_wavelength
+        In nanometres.
+    exposure_time
+        In seconds.
+    gamma
+        The gamma of the display settings.
+    acquisition_mode, contrast_method, illumination_type
+        As ZEN names them: ``WideField``, ``Fluorescence``, ``Epifluorescence``.
+    detector, binning
+        The detector's name, and its binning, ``"1,1"``.
+    """
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    color: Rgb8Color | None = None
+    pixel_type: PixelType | None = None
+    component_bit_count: int | None = None
+    excitation_wavelength: float | None = None
+    emission_wavelength: float | None = None
+    exposure_time: float | None = None
+    description: str | None = None
+    dye: str | None = None
+    gamma: float | None = None
+    acquisition_mode: str | None = None
+    contrast_method: str | None = None
+    illumination_type: str | None = None
+    detector: str | None = None
+    binning: str | None = None
+
+
+def channels(source: NodeSource, start: int = 0) -> list[ChannelInfo]:
+    """Return the channels in file order.
+
+    Parameters
+    ----------
+    source
+        The document's XML.
+    start
+        The C index of the first channel; the XML does not tell it.
+
+    Notes
+    -----
+    Channels stand in ``Information/Image/Dimensions/Channels`` and again, with their look, in
+    ``DisplaySetting/Channels``. The two are matched by Id, else by position. A file that has
+    only the second list gives the channels of that one.
+    """
+    root = root_node(source)
+    image = root.child("Metadata/Information/Image")
+    listed = image.child("Dimensions/Channels").children("Channel")
+    shown = display_channel_nodes(root)
+    count = len(listed) or len(shown)
+    absent = Node(None, f"{root.path}/Channel")
+    by_id = {node.attribute("Id"): node for node in reversed(shown)}
+    detectors = _detector_names(root)
+    result = []
+    for position in range(count):
+        channel = listed[position] if position < len(listed) else absent
+        look = by_id.get(channel.attribute("Id")) if channel.attribute("Id") else None
+        if look is None:
+            look = shown[position] if position < len(shown) else absent
+        result.append(_channel(start + position, channel, look, image, detectors))
+    return result
+
+
+def _channel(
+    index: int, channel: Node, look: Node, image: Node, detectors: dict[str, str]
+) -> ChannelInfo:
+    exposure = channel.number("ExposureTime")
+    detector = channel.child("DetectorSettings/Detector").attribute("Id")
+    return ChannelInfo(
+        index=index,
+        id=channel.attribute("Id") or look.attribute("Id"),
+        name=channel.attribute("Name") or look.attribute("Name"),
+        color=read_color(look) or read_color(channel),
+        pixel_type=_pixel_type(channel) or _pixel_type(look) or _pixel_type(image),
+        component_bit_count=_first_count(channel, look, image),
+        excitation_wavelength=_first_number(
+            channel, look, "ExcitationWavelength", "DyeMaxExcitation"
+        ),
+        emission_wavelength=_first_number(channel, look, "EmissionWavelength", "DyeMaxEmission"),
+        exposure_time=None if exposure is None else exposure / 1e9,  # stored in nanoseconds
+        description=look.text("Description") or channel.text("Description"),
+        dye=channel.text("Fluor"),
+        gamma=look.number("Gamma"),
+        acquisition_mode=channel.text("AcquisitionMode"),
+        contrast_method=channel.text("ContrastMethod"),
+        illumination_type=channel.text("IlluminationType"),
+        detector=detectors.get(detector, detector) if detector else None,
+        binning=channel.text("DetectorSettings/Binning"),
+    )
+
+
+def _first_number(channel: Node, look: Node, name: str, name_in_look: str) -> float | None:
+    value = channel.number(name)
+    return look.number(name_in_look) if value is None else value
+
+
+def _first_count(channel: Node, look: Node, image: Node) -> int | None:
+    for node, name in (
+        (channel, "ComponentBitCount"),
+        (look, "BitCountRange"),
+        (image, "ComponentBitCount"),
+    ):
+        value = node.integer(name)
+        if value is not None and value > 0:
+            return value
+    return None
+
+
+def _pixel_type(node: Node) -> PixelType | None:
+    name = node.text("PixelType")
+    if name is None:
+        return None
+    try:
+        return pixel_type_from_name(name)
+    except ValueError as error:
+        node.warn(f"{node.path}/PixelType: {error}; it is taken as missing")
+        return None
+
+
+def _detector_names(root: Node) -> dict[str, str]:
+    nodes = root.child("Metadata/Information/Instrument/Detectors").children("Detector")
+    pairs = [(node.attribute("Id"), node.attribute("Name")) for node in nodes]
+    return {id_: name for id_, name in pairs if id_ and name}

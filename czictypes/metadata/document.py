@@ -1,0 +1,177 @@
+"""What the metadata tells of the document as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from czictypes.metadata.fields import Node, NodeSource, root_node
+
+__all__ = [
+    "DocumentInfo",
+    "GeneralDocumentInfoDto",
+    "Objective",
+    "document_info",
+    "general_document_info",
+    "objective",
+]
+
+
+@dataclass
+class GeneralDocumentInfoDto:
+    """The general description of a document; None for what it does not have.
+
+    Parameters
+    ----------
+    name, title, user_name, description, comment, keywords
+        Free text. `keywords` are separated by semicolons.
+    rating
+        A whole number.
+    creation_date_time
+        The text as stored, such as ``2016-02-12T10:41:02.5655647+01:00``.
+    """
+
+    name: str | None = None
+    title: str | None = None
+    user_name: str | None = None
+    description: str | None = None
+    comment: str | None = None
+    keywords: str | None = None
+    rating: int | float | None = None
+    creation_date_time: str | None = None
+
+
+def general_document_info(source: NodeSource) -> GeneralDocumentInfoDto:
+    """Return ``Metadata/Information/Document``; text is exactly as stored, ``""`` when empty."""
+    node = root_node(source).child("Metadata/Information/Document")
+    return GeneralDocumentInfoDto(
+        name=node.raw_text("Name"),
+        title=node.raw_text("Title"),
+        user_name=node.raw_text("UserName"),
+        description=node.raw_text("Description"),
+        comment=node.raw_text("Comment"),
+        keywords=node.raw_text("Keywords"),
+        rating=node.integer("Rating"),
+        creation_date_time=node.raw_text("CreationDate"),
+    )
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The objective the image was taken with; None for what the file does not tell.
+
+    Parameters
+    ----------
+    id, name
+        Its identifier in the XML, and its name, ``Plan-Apochromat 20x/0.95``.
+    magnification, numerical_aperture
+        The nominal magnification and the NA.
+    immersion, refractive_index
+        ``Air``, ``Water``, ``Oil``, and the index of refraction of that medium.
+    working_distance
+        In micrometres.
+    """
+
+    id: str | None = None
+    name: str | None = None
+    magnification: float | None = None
+    numerical_aperture: float | None = None
+    immersion: str | None = None
+    refractive_index: float | None = None
+    working_distance: float | None = None
+
+
+def objective(source: NodeSource) -> Objective | None:
+    """Return the objective; None when the file names none.
+
+    The instrument may list several: the one that ``Image/ObjectiveSettings`` refers to is
+    meant, else the first.
+    """
+    information = root_node(source).child("Metadata/Information")
+    objectives = information.child("Instrument/Objectives").children("Objective")
+    if not objectives:
+        return None
+    settings = information.child("Image/ObjectiveSettings")
+    wanted = settings.child("ObjectiveRef").attribute("Id")
+    matching = [node for node in objectives if wanted and node.attribute("Id") == wanted]
+    return _objective((matching or objectives)[0], settings)
+
+
+def _objective(node: Node, settings: Node) -> Objective:
+    index = node.number("ImmersionRefractiveIndex")
+    return Objective(
+        id=node.attribute("Id"),
+        name=node.attribute("Name") or node.text("Manufacturer/Model"),
+        magnification=node.number("NominalMagnification"),
+        numerical_aperture=node.number("LensNA"),
+        immersion=node.text("Immersion") or settings.text("Medium"),
+        refractive_index=settings.number("RefractiveIndex") if index is None else index,
+        working_distance=node.number("WorkingDistance"),
+    )
+
+
+@dataclass(frozen=True)
+class DocumentInfo:
+    """What a document tells of itself; None for what it does not.
+
+    Parameters
+    ----------
+    name, title, user_name, description, comment, keywords, rating
+        As in `GeneralDocumentInfoDto`, but None when empty.
+    creation_date, acquisition_date
+        When the document was made, and when its first pixel was taken.
+    application, application_version
+        What wrote the file.
+    microscope, microscope_type
+        The stand's name, and ``Inverted`` or ``Upright``.
+    objective
+        The objective.
+    """
+
+    name: str | None = None
+    title: str | None = None
+    user_name: str | None = None
+    description: str | None = None
+    comment: str | None = None
+    keywords: str | None = None
+    rating: int | None = None
+    creation_date: datetime | None = None
+    acquisition_date: datetime | None = None
+    application: str | None = None
+    application_version: str | None = None
+    microscope: str | None = None
+    microscope_type: str | None = None
+    objective: Objective | None = None
+
+
+def document_info(source: NodeSource) -> DocumentInfo:
+    """Return texts, dates, application, microscope and objective."""
+    root = root_node(source)
+    information = root.child("Metadata/Information")
+    document = information.child("Document")
+    microscope = _microscope(information)
+    return DocumentInfo(
+        name=document.text("Name"),
+        title=document.text("Title"),
+        user_name=document.text("UserName"),
+        description=document.text("Description"),
+        comment=document.text("Comment"),
+        keywords=document.text("Keywords"),
+        rating=document.integer("Rating"),
+        creation_date=document.moment("CreationDate"),
+        acquisition_date=information.moment("Image/AcquisitionDateAndTime"),
+        application=information.text("Application/Name"),
+        application_version=information.text("Application/Version"),
+        microscope=microscope.attribute("Name"),
+        microscope_type=microscope.text("Type"),
+        objective=objective(root),
+    )
+
+
+def _microscope(information: Node) -> Node:
+    """Return the stand that the image refers to, else the first."""
+    microscopes = information.child("Instrument/Microscopes").children("Microscope")
+    wanted = information.child("Image/MicroscopeRef").attribute("Id")
+    matching = [node for node in microscopes if wanted and node.attribute("Id") == wanted]
+    found = matching or microscopes
+    return found[0] if found else Node(None, f"{information.path}/Microscope")

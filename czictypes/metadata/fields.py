@@ -1,0 +1,187 @@
+"""Read single fields of an element tree without ever failing on them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+import xml.etree.ElementTree as ET
+from datetime import datetime
+from typing import Union
+
+from czictypes.metadata.dates import parse_datetime
+from czictypes.metadata.warning import MetadataWarning
+from czictypes.metadata.xml import XmlSource, parse
+
+__all__ = ["MetadataWarning", "Node", "NodeSource", "root_node"]
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_UNKNOWN_NUMBER = re.compile(r"[+-]?(?:nan|inf(?:inity)?|n/a)|", re.IGNORECASE)
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class Node:
+    """An element, which may be absent, with the path that names it in a warning.
+
+    Every lookup on an absent node gives another absent node or None, so a value deep in the
+    tree takes one line to reach.
+
+    Parameters
+    ----------
+    element
+        The element; None for one that is not there.
+    path
+        Where it is, names from the root on with slashes between.
+    """
+
+    __slots__ = ("element", "path")
+
+    def __init__(self, element: ET.Element | None, path: str) -> None:
+        self.element = element
+        self.path = path
+
+    def __bool__(self) -> bool:
+        """Whether the element is there."""
+        return self.element is not None
+
+    def child(self, path: str) -> Node:
+        """Return the first descendant at a path of names, ``"Image/SizeX"``."""
+        element = self.element
+        for name in path.split("/"):
+            element = next(_named(element, name), None) if element is not None else None
+        return Node(element, f"{self.path}/{path}")
+
+    def children(self, name: str) -> list[Node]:
+        """Return all children of that name in file order."""
+        if self.element is None:
+            return []
+        return [
+            Node(element, f"{self.path}/{name}[{position}]")
+            for position, element in enumerate(_named(self.element, name))
+        ]
+
+    def attribute(self, name: str) -> str | None:
+        """Return an attribute's text without white space around it; None when empty."""
+        value = self.element.get(name) if self.element is not None else None
+        return (value.strip() or None) if value else None
+
+    def raw_text(self, path: str = "") -> str | None:
+        """Return the text of an element exactly as stored, ``""`` when it is empty."""
+        node = self.child(path) if path else self
+        return (node.element.text or "") if node.element is not None else None
+
+    def text(self, path: str = "") -> str | None:
+        """Return the text of an element without white space around it; None when empty."""
+        value = self.raw_text(path)
+        return (value.strip() or None) if value else None
+
+    def number(self, path: str = "") -> float | None:
+        """Return a finite number; ``NaN`` in a file means unknown, so None."""
+        value = self.text(path)
+        if value is None or _UNKNOWN_NUMBER.fullmatch(value):
+            return None
+        if _NUMBER.fullmatch(value):
+            number = float(value)
+            if abs(number) != float("inf"):
+                return number
+        self._malformed(path, value, "a number")
+        return None
+
+    def integer(self, path: str = "") -> int | None:
+        """Return a whole number; ``5.0`` counts as one."""
+        return self._whole(path, self.text(path))
+
+    def integer_attribute(self, name: str) -> int | None:
+        """Return an attribute that is a whole number."""
+        return self._whole(f"@{name}", self.attribute(name))
+
+    def _whole(self, path: str, value: str | None) -> int | None:
+        if value is None:
+            return None
+        if _NUMBER.fullmatch(value) and len(value) <= 40:
+            if value.lstrip("+-").isdigit():
+                return int(value)
+            number = float(value)
+            if number.is_integer():
+                return int(number)
+        self._malformed(path, value, "a whole number")
+        return None
+
+    def boolean(self, path: str = "") -> bool | None:
+        """Return ``true`` or ``false``, ``1`` or ``0``, upper and lower case taken as equal."""
+        value = self.text(path)
+        if value is None:
+            return None
+        if value.lower() in _BOOLEANS:
+            return _BOOLEANS[value.lower()]
+        self._malformed(path, value, "true or false")
+        return None
+
+    def moment(self, path: str = "") -> datetime | None:
+        """Return a point in time; the year 1 in a file means unknown, so None."""
+        value = self.text(path)
+        if value is None:
+            return None
+        try:
+            return parse_datetime(value)
+        except ValueError:
+            self._malformed(path, value, "a date and time")
+            return None
+
+    def pair(self, path: str = "") -> tuple[float, float] | None:
+        """Return two numbers separated by a comma."""
+        value = self.text(path)
+        if value is None:
+            return None
+        parts = [part.strip() for part in value.split(",")]
+        if len(parts) == 2 and all(_NUMBER.fullmatch(part) for part in parts):
+            return float(parts[0]), float(parts[1])
+        self._malformed(path, value, "two numbers with a comma between")
+        return None
+
+    def numbers(self, path: str = "") -> list[float] | None:
+        """Return numbers separated by white space."""
+        value = self.text(path)
+        if value is None:
+            return None
+        parts = value.split()
+        if all(_NUMBER.fullmatch(part) for part in parts):
+            return [float(part) for part in parts]
+        self._malformed(path, value, "a list of numbers")
+        return None
+
+    def _malformed(self, path: str, value: str, wanted: str) -> None:
+        where = f"{self.path}/{path}" if path else self.path
+        shown = value if len(value) <= 60 else value[:57] + "..."
+        self.warn(f"{where} is {shown!r}, which is not {wanted}; it is taken as missing")
+
+    @staticmethod
+    def warn(message: str) -> None:
+        """Say what could not be understood."""
+        warnings.warn(f"metadata: {message}", MetadataWarning, stacklevel=4)
+
+
+#: What reading functions take: XML in any form, or a node of a tree parsed before.
+NodeSource = Union[XmlSource, Node]
+
+
+def root_node(source: NodeSource, name: str = "ImageDocument") -> Node:
+    """Return the root of the XML; an absent node when there is no XML, or another root's.
+
+    Raises
+    ------
+    CorruptFileError
+        The XML is not well-formed.
+    """
+    if isinstance(source, Node):
+        return source
+    root = parse(source)
+    if root.tag != name:
+        if not len(root):
+            return Node(None, name)
+        Node.warn(f"the root element is {root.tag!r}, not {name!r}; its content is not read")
+        return Node(None, name)
+    return Node(root, name)
+
+
+def _named(element: ET.Element, name: str) -> filter[ET.Element]:
+    return filter(lambda child: child.tag == name, element)

@@ -1,0 +1,134 @@
+"""The records in attachments: time stamps, focus positions, events.
+
+The layouts are those of the content types CZTIMS, CZFOC and CZEVL, all little-endian: an int32
+size, an int32 count, and the records. The size counts the eight bytes before the records in
+some files and only half of them in others, so the count and the attachment's own length decide.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from czictypes.metadata.warning import MetadataWarning
+
+__all__ = [
+    "Event",
+    "build_event_list",
+    "build_time_stamps",
+    "read_event_list",
+    "read_focus_positions",
+    "read_time_stamps",
+]
+
+_HEADER = struct.Struct("<ii")
+_EVENT = struct.Struct("<idii")  # size of the record, time, type, size of the description
+
+
+class Event(NamedTuple):
+    """Something that happened during the acquisition.
+
+    Parameters
+    ----------
+    time
+        Seconds on the clock of the time stamps.
+    type
+        ZEN's number of the kind of event: 0 marker, 1 time change, 2 and 3 start and stop of
+        bleaching, 4 trigger; others occur.
+    description
+        What ZEN says of it.
+    """
+
+    time: float
+    type: int
+    description: str
+
+
+def read_time_stamps(data: bytes) -> npt.NDArray[np.float64]:
+    """Return the time stamps of a CZTIMS attachment, in seconds, one for each T index."""
+    return _read_doubles(data, "time stamps")
+
+
+def read_focus_positions(data: bytes) -> npt.NDArray[np.float64]:
+    """Return the focus positions of a CZFOC attachment, in micrometres."""
+    return _read_doubles(data, "focus positions")
+
+
+def _read_doubles(data: bytes, what: str) -> npt.NDArray[np.float64]:
+    count = _read_count(data, what, 8)
+    values = np.frombuffer(data, "<f8", count, _HEADER.size) if count else np.empty(0)
+    return values.astype(np.float64)
+
+
+def _read_count(data: bytes, what: str, record_size: int) -> int:
+    """Return how many records can be read; warn when the attachment announces others."""
+    if len(data) < _HEADER.size:
+        if data:
+            _warn(f"the {what} are cut off after {len(data)} bytes")
+        return 0
+    announced: int = _HEADER.unpack_from(data)[1]
+    possible = (len(data) - _HEADER.size) // record_size
+    if not 0 <= announced <= possible:
+        _warn(f"{announced} {what} are announced, but there is room for {possible}")
+    return min(max(announced, 0), possible)
+
+
+def read_event_list(data: bytes) -> list[Event]:
+    """Return the events of a CZEVL attachment; where a record is damaged the list ends."""
+    events: list[Event] = []
+    position = _HEADER.size
+    for number in range(_read_count(data, "events", _EVENT.size)):
+        if position + _EVENT.size > len(data):
+            _warn(f"event {number} lies beyond the end of the list")
+            break
+        size, time, kind, length = _EVENT.unpack_from(data, position)
+        text_at = position + _EVENT.size
+        if length < 0 or text_at + length > len(data) or size < _EVENT.size + length:
+            _warn(f"event {number} announces impossible sizes ({size}, {length})")
+            break
+        text = data[text_at : text_at + length].partition(b"\0")[0].decode("utf-8", "replace")
+        events.append(Event(time, kind, text))
+        position += size
+    return events
+
+
+def build_time_stamps(seconds: npt.ArrayLike) -> bytes:
+    """Return the content of a CZTIMS (or CZFOC) attachment.
+
+    Raises
+    ------
+    ValueError
+        Not a one-dimensional array of numbers.
+    """
+    values = np.asarray(seconds, "<f8")
+    if values.ndim != 1:
+        raise ValueError(f"time stamps are one number for each T index, not {values.ndim}-D")
+    data = values.tobytes()
+    return _HEADER.pack(_HEADER.size + len(data), len(values)) + data
+
+
+def build_event_list(events: list[Event]) -> bytes:
+    """Return the content of a CZEVL attachment.
+
+    Raises
+    ------
+    ValueError
+        An event's type is no int32.
+    """
+    records = []
+    for event in events:
+        if not -(2**31) <= event.type < 2**31:
+            raise ValueError(f"the event type {event.type} does not fit into 32 bits")
+        text = event.description.encode("utf-8") + b"\0"
+        size = _EVENT.size + len(text)
+        records.append(_EVENT.pack(size, event.time, event.type, len(text)) + text)
+    data = b"".join(records)
+    return _HEADER.pack(_HEADER.size + len(data), len(records)) + data
+
+
+def _warn(message: str) -> None:
+    warnings.warn(f"attachment: {message}", MetadataWarning, stacklevel=4)

@@ -1,0 +1,178 @@
+"""Scenes, the wells they lie in, and the plate."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from czictypes.metadata.fields import Node, NodeSource, root_node
+
+__all__ = [
+    "Plate",
+    "SceneInfo",
+    "Well",
+    "parse_well_name",
+    "plate",
+    "scenes",
+    "well_name",
+]
+
+_WELL = re.compile(r"([A-Z]{1,2})\s?0*([1-9]\d{0,2})", re.ASCII | re.IGNORECASE)
+_SHAPE_ID = re.compile(r"(\d{1,4})-(\d{1,4})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Well:
+    """A well (ZEN says shape) of the sample carrier.
+
+    Parameters
+    ----------
+    name
+        ``D6``: a letter for the row, a number for the column.
+    row, column
+        Counted from 1; None when neither the file nor the name tells.
+    center
+        x and y on the stage in micrometres.
+    """
+
+    name: str | None = None
+    row: int | None = None
+    column: int | None = None
+    center: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class SceneInfo:
+    """What the metadata tells of one scene; None for what it does not.
+
+    Parameters
+    ----------
+    index
+        The scene's S index.
+    name
+        ``P1``, ``TR1``, ``D6``.
+    center, size
+        The centre on the stage (x, y) and the extent (width, height), in micrometres.
+    contour
+        ``Rectangle``, ``Ellipse`` or ``Polygon``.
+    region_id
+        ZEN's identifier of the region.
+    well
+        The well the scene lies in.
+    """
+
+    index: int
+    name: str | None = None
+    center: tuple[float, float] | None = None
+    size: tuple[float, float] | None = None
+    contour: str | None = None
+    region_id: str | None = None
+    well: Well | None = None
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A sample carrier with regular wells.
+
+    Parameters
+    ----------
+    name
+        ``Multiwell 96``.
+    rows, columns
+        How many there are.
+    well_distance, well_size
+        From centre to centre, and the extent of a well, along x and y, in micrometres.
+    """
+
+    name: str | None
+    rows: int
+    columns: int
+    well_distance: tuple[float, float] | None = None
+    well_size: tuple[float, float] | None = None
+
+
+def scenes(source: NodeSource) -> list[SceneInfo]:
+    """Return the scenes in file order; empty when the metadata lists none."""
+    listed = root_node(source).child("Metadata/Information/Image/Dimensions/S/Scenes")
+    result = []
+    for position, node in enumerate(listed.children("Scene")):
+        index = node.integer_attribute("Index")
+        result.append(
+            SceneInfo(
+                index=position if index is None else index,
+                name=node.attribute("Name"),
+                center=node.pair("CenterPosition"),
+                size=node.pair("ContourSize"),
+                contour=node.text("ContourType"),
+                region_id=node.text("RegionId"),
+                well=_well(node),
+            )
+        )
+    return result
+
+
+def _well(scene: Node) -> Well | None:
+    """Read the well from ``Shape``, else from ``ArrayName``, which older files have alone."""
+    shape = scene.child("Shape")
+    name = shape.attribute("Name") or scene.text("ArrayName")
+    row, column = shape.integer("RowIndex"), shape.integer("ColumnIndex")
+    if row is None or column is None:
+        numbers = _SHAPE_ID.fullmatch(shape.attribute("Id") or "")
+        row, column = (
+            (int(numbers.group(1)), int(numbers.group(2)))
+            if numbers
+            else parse_well_name(name or "") or (None, None)
+        )
+    if name is None and row is None:
+        return None
+    return Well(name, row, column, shape.pair("CenterPosition"))
+
+
+def parse_well_name(name: str) -> tuple[int, int] | None:
+    """Return row and column, counted from 1, of a name such as ``D6`` or ``AF48``."""
+    match = _WELL.fullmatch(name.strip())
+    if match is None:
+        return None
+    row = 0
+    for letter in match.group(1).upper():
+        row = row * 26 + ord(letter) - ord("A") + 1
+    return row, int(match.group(2))
+
+
+def well_name(row: int, column: int) -> str:
+    """Return the name of a well by its row and column, counted from 1: (4, 6) is ``D6``.
+
+    Raises
+    ------
+    ValueError
+        A number below 1, or a row beyond ZZ.
+    """
+    if not 1 <= row <= 702 or column < 1:
+        raise ValueError(f"row {row}, column {column} is no well; both are counted from 1")
+    first, second = divmod(row - 1, 26)
+    letters = (chr(ord("A") + first - 1) if first else "") + chr(ord("A") + second)
+    return f"{letters}{column}"
+
+
+def plate(source: NodeSource) -> Plate | None:
+    """Return the sample carrier of the experiment; None when it has no regular wells."""
+    experiment = root_node(source).child("Metadata/Experiment")
+    if experiment.element is None:
+        return None
+    for element in experiment.element.iter("Template"):
+        node = Node(element, f"{experiment.path}/.../Template")
+        rows, columns = node.integer("ShapeRows"), node.integer("ShapeColumns")
+        if rows and columns and rows > 0 and columns > 0:
+            return Plate(
+                name=node.attribute("Name"),
+                rows=rows,
+                columns=columns,
+                well_distance=_two(node, "ShapeDistanceX", "ShapeDistanceY"),
+                well_size=_two(node, "ShapeWidth", "ShapeHeight"),
+            )
+    return None
+
+
+def _two(node: Node, first: str, second: str) -> tuple[float, float] | None:
+    x, y = node.number(first), node.number(second)
+    return None if x is None or y is None else (x, y)

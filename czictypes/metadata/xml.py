@@ -1,0 +1,186 @@
+"""Turn stored XML into an element tree or a dictionary, whatever state the bytes are in."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import warnings
+import xml.etree.ElementTree as ET
+from typing import Any, Callable, TypeVar, Union
+from xml.parsers import expat
+
+from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import CorruptFileError
+
+__all__ = ["XmlSource", "parse", "to_dict", "to_text"]
+
+#: What the functions of this floor take as XML; None and empty text count as "no metadata".
+XmlSource = Union[bytes, bytearray, memoryview, str, ET.Element, None]
+
+_Result = TypeVar("_Result")
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+# Encodings that an ASCII-readable declaration may truly name; the rest counts as UTF-8.
+_DECLARED_ENCODING = re.compile(
+    rb"""\s*<\?xml[^>]*?\bencoding\s*=\s*["']"""
+    rb"""((?:us-)?ascii|iso-8859-\d{1,2}|latin-?1|windows-\d{3,4}|cp\d{3,4}|shift_jis|gb\w{4,5})["']""",
+    re.IGNORECASE | re.ASCII,
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# XML 1.0 allows tab, line feed, carriage return and what is not listed here.
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_CHARACTER_REFERENCE = re.compile(r"&#(?:x([0-9A-Fa-f]{1,8})|([0-9]{1,10}));")
+
+
+def to_text(data: bytes | bytearray | memoryview | str | None) -> str:
+    """Return the text of stored XML: no byte order mark, and nothing from the first NUL on.
+
+    The encoding is that of a byte order mark, else of the XML declaration, else UTF-8. Bytes
+    that do not fit it become U+FFFD, with a `MetadataWarning`.
+    """
+    if isinstance(data, str):
+        text = _SURROGATE.sub("\ufffd", data[1:] if data.startswith("\ufeff") else data)
+    else:
+        text = _decode_bytes(bytes(data or b""))
+    return text.partition("\0")[0]
+
+
+def _decode_bytes(data: bytes) -> str:
+    encoding = "utf-8"
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            encoding = name
+            data = data[len(mark) :] if b"<" not in mark else data
+            break
+    else:
+        declared = _DECLARED_ENCODING.match(data[:200])
+        if declared:
+            encoding = declared.group(1).decode("ascii")
+    try:
+        return data.decode(encoding)
+    except LookupError:
+        return data.decode("utf-8", "replace")
+    except UnicodeDecodeError as error:
+        warnings.warn(
+            f"the metadata XML is not valid {encoding} at byte {error.start}; "
+            "what cannot be decoded is replaced by U+FFFD",
+            MetadataWarning,
+            stacklevel=3,
+        )
+        return data.decode(encoding, "replace")
+
+
+def parse(source: XmlSource) -> ET.Element:
+    """Return the root element of an XML document; an empty one where there is no XML.
+
+    Names keep their namespace prefixes as written (``xsi:type``), comments and processing
+    instructions within the root stay in the tree: what is not edited is written back as it was.
+
+    Raises
+    ------
+    CorruptFileError
+        The text is not well-formed, or has a document type definition (no CZI has one;
+        refusing it keeps entity expansion out).
+    """
+    if isinstance(source, ET.Element):
+        return source
+    text = _root_text(source)
+    return _repairing(text, _build_tree) if text else ET.Element("ImageDocument")
+
+
+def to_dict(source: XmlSource) -> dict[str, Any]:
+    """Return the XML as nested dictionaries in the form that xmltodict gives; empty without XML.
+
+    Attributes have keys that begin with ``@``, the text beside attributes is ``#text``, and
+    repeated elements are lists. Every value is a string or None.
+
+    Raises
+    ------
+    CorruptFileError
+        As `parse` does.
+    """
+    import xmltodict  # only here, and costs as much as the rest of the floor together
+
+    if isinstance(source, ET.Element):
+        from czictypes.metadata.serialize import to_string
+
+        source = to_string(source)
+
+    def build(text: str) -> dict[str, Any]:
+        return dict(xmltodict.parse(text))
+
+    text = _root_text(source)
+    return _repairing(text, build) if text else {}
+
+
+def _root_text(source: bytes | bytearray | memoryview | str | None) -> str:
+    """Return the text from the root element on; what may come before it carries no content."""
+    text = to_text(source).strip()
+    position = 0
+    while text.startswith(("<?", "<!--"), position):
+        ending = "?>" if text.startswith("<?", position) else "-->"
+        end = text.find(ending, position + 2)
+        if end < 0:
+            break
+        position = end + len(ending)
+        while text[position : position + 1].isspace():
+            position += 1
+    if text[position : position + 9].upper() == "<!DOCTYPE":
+        raise CorruptFileError(
+            "the metadata XML has a document type definition (<!DOCTYPE ...>), which no CZI "
+            "has and which is refused because entities in it can expand without bound"
+        )
+    return text[position:]
+
+
+def _repairing(text: str, build: Callable[[str], _Result]) -> _Result:
+    """Build from the text, and once more without characters that XML forbids if that fails."""
+    try:
+        return build(text)
+    except expat.ExpatError as error:
+        repaired = _CHARACTER_REFERENCE.sub(_legal_reference, _ILLEGAL.sub("\ufffd", text))
+        failure: expat.ExpatError | None = error
+    if repaired != text:
+        try:
+            result = build(repaired)
+        except expat.ExpatError as error:
+            failure = error
+        else:
+            warnings.warn(
+                "the metadata XML holds characters that XML does not allow; "
+                "they are replaced by U+FFFD",
+                MetadataWarning,
+                stacklevel=4,
+            )
+            return result
+    raise CorruptFileError(f"the metadata XML is not well-formed: {failure}") from failure
+
+
+def _legal_reference(match: re.Match[str]) -> str:
+    code = int(match.group(1), 16) if match.group(1) else int(match.group(2))
+    legal = code <= 0x10FFFF and not _ILLEGAL.match(chr(code))
+    return match.group(0) if legal else "\ufffd"
+
+
+def _build_tree(text: str) -> ET.Element:
+    # xml.etree's own parser rewrites prefixes into namespaces and loses declarations that
+    # only values refer to; expat without a namespace separator leaves them alone.
+    builder = ET.TreeBuilder(insert_comments=True, insert_pis=True)
+    parser = expat.ParserCreate("utf-8")
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.CommentHandler = builder.comment
+    parser.ProcessingInstructionHandler = builder.pi
+    parser.Parse(text.encode("utf-8"), True)
+    root: ET.Element = builder.close()
+    return root
