@@ -1,0 +1,52 @@
+"""The checks to make before libCZI opens a file, since it crashes on some damaged ones."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from czictypes.container.attachments import read_attachment_directory
+from czictypes.container.directory import Directory, read_directory
+from czictypes.container.segments import FileHeader, read_file_header
+from czictypes.container.source import ByteSource
+
+__all__ = ["CheckedDocument", "check_document"]
+
+
+class CheckedDocument(NamedTuple):
+    """What the checks have read: the file header and the sub-block directory."""
+
+    header: FileHeader
+    directory: Directory
+
+
+def check_document(
+    source: ByteSource, *, strict: bool = False, ignore_sizem_for_pyramid: bool = False
+) -> CheckedDocument:
+    """Check all that libCZI's ReaderOpen reads: file header and both directories.
+
+    Sub-blocks, attachments and metadata have their own checks, made when they are read:
+    `read_subblock_segment`, `check_pixels`, `read_attachment_segment`,
+    `read_metadata_segment`.
+
+    Parameters
+    ----------
+    source
+        The file.
+    strict, ignore_sizem_for_pyramid
+        As for `read_directory`.
+
+    Raises
+    ------
+    NotCziError
+        If the file is no CZI.
+    CorruptFileError
+        If it is damaged or truncated in these parts; the message names the part.
+    UnsupportedDataError
+        If it is of a kind that libCZI does not read.
+    """
+    header = read_file_header(source)
+    directory = read_directory(
+        source, header, strict=strict, ignore_sizem_for_pyramid=ignore_sizem_for_pyramid
+    )
+    read_attachment_directory(source, header)
+    return CheckedDocument(header, directory)

@@ -1,0 +1,51 @@
+"""The columns of a sub-block directory while they are filled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.model.dimensions import ABSENT, DIMENSIONS
+
+__all__ = ["Columns"]
+
+
+class Columns:
+    """The columns of a directory while they are filled.
+
+    Parameters
+    ----------
+    count
+        The number of rows.
+    name
+        What to call the file in messages.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self.count = count
+        self.name = name
+        rectangle = ("x", "y", "w", "h", "physical_w", "physical_h", "m")
+        self.plain: dict[str, NDArray[Any]] = {
+            column: np.full(count, ABSENT, np.int32) for column in rectangle
+        }
+        for column in ("pixel_type", "compression", "file_part"):
+            self.plain[column] = np.zeros(count, np.int32)
+        self.plain["file_position"] = np.zeros(count, np.int64)
+        self.plain["pyramid_type"] = np.zeros(count, np.uint8)
+        self._coordinates: dict[str, NDArray[np.int32]] = {}
+
+    def coordinate(self, letter: str) -> NDArray[np.int32]:
+        """Return the column of a dimension; made when it is met first."""
+        if letter not in self._coordinates:
+            self._coordinates[letter] = np.full(self.count, ABSENT, np.int32)
+        return self._coordinates[letter]
+
+    def ordered_coordinates(self) -> dict[str, NDArray[np.int32]]:
+        """Return the columns of the dimensions met, in libCZI's order."""
+        return {
+            letter: self._coordinates[letter]
+            for letter in DIMENSIONS
+            if letter in self._coordinates
+        }

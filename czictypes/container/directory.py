@@ -1,0 +1,171 @@
+"""The sub-block directory: what stands where in the document, as one table of numpy columns.
+
+Its segment holds an entry count, then entries of 32 bytes plus 20 for each dimension. The
+table's rows are numbered as libCZI numbers the sub-blocks: in the order of the entries.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.columns import Columns
+from czictypes.container.entries import fill_columns, locate_entries
+from czictypes.container.segments import (
+    SEGMENT_HEADER_SIZE,
+    SUBBLOCK_DIRECTORY,
+    FileHeader,
+    parse_segment_header,
+    require_range,
+)
+from czictypes.container.source import ByteSource
+from czictypes.container.strict import StrictChecks
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import CorruptFileError
+
+__all__ = ["Directory", "read_directory"]
+
+_FIXED_SIZE = 128  # the entry count and reserved bytes, before the first entry
+_FIRST_READ = 1 << 16  # holds the directories of most files, so that one read does
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Directory:
+    """The sub-blocks of a document: one read-only array per property, one row per sub-block.
+
+    Attributes
+    ----------
+    x, y, w, h : ndarray of int32
+        The logical rectangle, in pixels of layer 0.
+    physical_w, physical_h : ndarray of int32
+        The size of the stored bitmap in pixels. All six are `ABSENT` where an entry names no
+        X or Y, and may be negative or wrong in a damaged file: `check_pixels` refuses those.
+    m : ndarray of int32
+        The M-index, `ABSENT` where there is none. libCZI takes 2147483647 as none, too.
+    scene : ndarray of int32
+        The scene (S), `ABSENT` where there is none.
+    pixel_type, compression : ndarray of int32
+        The numbers as in the file, which need not be known ones.
+    file_position : ndarray of int64
+        Where the segment of the sub-block begins.
+    pyramid_type : ndarray of uint8
+        0 none, 1 single, 2 multiple sub-blocks; of little use, kept for editing.
+    file_part : ndarray of int32
+        0 except in documents of several files; libCZI ignores it.
+    coordinates : dict of str to ndarray of int32
+        One column for each dimension that any entry has, S included, in libCZI's order.
+    """
+
+    x: NDArray[np.int32]
+    y: NDArray[np.int32]
+    w: NDArray[np.int32]
+    h: NDArray[np.int32]
+    physical_w: NDArray[np.int32]
+    physical_h: NDArray[np.int32]
+    m: NDArray[np.int32]
+    scene: NDArray[np.int32]
+    pixel_type: NDArray[np.int32]
+    compression: NDArray[np.int32]
+    file_position: NDArray[np.int64]
+    pyramid_type: NDArray[np.uint8]
+    file_part: NDArray[np.int32]
+    coordinates: dict[str, NDArray[np.int32]]
+
+    @property
+    def count(self) -> int:
+        """How many sub-blocks there are."""
+        return len(self.x)
+
+    def __len__(self) -> int:
+        """Return `count`."""
+        return self.count
+
+    def __repr__(self) -> str:
+        """Tell the size and the dimensions, not the columns."""
+        return f"<Directory of {self.count} sub-blocks, dimensions {''.join(self.coordinates)}>"
+
+    def coordinate(self, index: int) -> dict[str, int]:
+        """Return the dimensions that one sub-block has, S included, and its place in them."""
+        places = ((name, int(column[index])) for name, column in self.coordinates.items())
+        return {name: place for name, place in places if place != ABSENT}
+
+
+def read_directory(
+    source: ByteSource,
+    header: FileHeader,
+    *,
+    strict: bool = False,
+    ignore_sizem_for_pyramid: bool = False,
+) -> Directory:
+    """Read the sub-block directory, with the checks that keep libCZI from crashing on it.
+
+    Parameters
+    ----------
+    source, header
+        The file and its header.
+    strict
+        Refuse entries that pylibCZIrw's strict checks refuse: X or Y missing, a size other
+        than 1 in a dimension that is neither X nor Y; and entries of an unknown schema,
+        which are passed over otherwise, as in libCZI.
+    ignore_sizem_for_pyramid
+        With `strict`, allow any size of M in sub-blocks of a pyramid.
+
+    Raises
+    ------
+    CorruptFileError
+        If the segment is missing or cut off, or an entry contradicts the format; the message
+        names the entry or sub-block.
+    UnsupportedDataError
+        If an entry has the old schema DE, which libCZI does not read either.
+    """
+    count, data = _read_entries(source, header.directory_position)
+    located = locate_entries(data, count, source.name, strict=strict)
+    columns = Columns(len(located.offsets), source.name)
+    checks = StrictChecks(columns, ignore_sizem_for_pyramid) if strict else None
+    fill_columns(columns, data, located, checks)
+    if checks is not None:
+        checks.finish()
+    return _as_directory(columns)
+
+
+def _read_entries(source: ByteSource, position: int) -> tuple[int, memoryview]:
+    """Read the segment; return the number of entries it claims, and their bytes."""
+    where = "the sub-block directory"
+    if position == 0:
+        raise CorruptFileError(
+            f"{source.name} names no sub-block directory in its header; the program that wrote "
+            "it did not finish, or the file is damaged"
+        )
+    fixed_size = SEGMENT_HEADER_SIZE + _FIXED_SIZE
+    require_range(source, position, fixed_size, where)
+    data = source.read_at(position, _FIRST_READ)
+    segment = parse_segment_header(source, data, position, SUBBLOCK_DIRECTORY, where)
+    require_range(source, segment.data_position, segment.data_size, where)
+    if segment.data_size < _FIXED_SIZE:
+        raise CorruptFileError(
+            f"{where} of {source.name} has the impossible size {segment.data_size}; the file is "
+            "damaged"
+        )
+    (count,) = struct.unpack_from("<i", data, SEGMENT_HEADER_SIZE)
+    if count < 0:
+        raise CorruptFileError(
+            f"{where} of {source.name} claims {count} entries; the file is damaged"
+        )
+    size = segment.data_size - _FIXED_SIZE
+    if fixed_size + size <= len(data):
+        return count, memoryview(data)[fixed_size : fixed_size + size]
+    return count, memoryview(source.read_at(position + fixed_size, size))
+
+
+def _as_directory(columns: Columns) -> Directory:
+    absent = np.full(columns.count, ABSENT, np.int32)
+    coordinates = columns.ordered_coordinates()
+    directory = Directory(
+        **columns.plain, scene=coordinates.get("S", absent), coordinates=coordinates
+    )
+    for column in (*columns.plain.values(), *coordinates.values(), directory.scene):
+        column.flags.writeable = False
+    return directory

@@ -1,0 +1,241 @@
+"""Finds the entries of the sub-block directory and spreads them over numpy columns.
+
+Entries have different lengths (20 bytes for each dimension), so they are taken in groups of
+equal length, each group as one structured array.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from czictypes.container.columns import Columns
+from czictypes.container.strict import StrictChecks
+from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, DIMENSIONS
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+
+__all__ = [
+    "DIMENSION_SIZE",
+    "ENTRY_SIZE",
+    "MAX_DIMENSIONS",
+    "Located",
+    "fill_columns",
+    "locate_entries",
+]
+
+ENTRY_SIZE = 32
+DIMENSION_SIZE = 20
+#: libCZI keeps this many dimensions of an entry on its stack, and crashes with more.
+MAX_DIMENSIONS = 40
+
+_COUNT_AT_END = struct.Struct("<2s26xi")
+_CHUNK = 1 << 16  # entries handled at once: bounds the memory beside the segment itself
+
+_DIMENSION = np.dtype(
+    [
+        ("letter", "u1"),
+        ("more_letters", "V3"),
+        ("start", "<i4"),
+        ("size", "<i4"),
+        ("start_coordinate", "<f4"),
+        ("stored_size", "<i4"),
+    ]
+)
+
+
+class Located(NamedTuple):
+    """Where each entry begins in the entries' bytes (int64), and how many dimensions it has."""
+
+    offsets: NDArray[np.int64]
+    dimension_counts: NDArray[np.int32]
+
+
+def locate_entries(data: memoryview, count: int, name: str, *, strict: bool) -> Located:
+    """Find the beginnings of the entries.
+
+    Where all entries have the same length, without a loop. Two bytes that begin no known
+    schema count as an entry and are passed over, unless `strict`: so does libCZI.
+
+    Raises
+    ------
+    CorruptFileError, UnsupportedDataError
+        As `read_directory`.
+    """
+    return _locate_uniform(data, count) or _locate_each(data, count, name, strict)
+
+
+def _locate_uniform(data: memoryview, count: int) -> Located | None:
+    if count == 0:
+        return Located(np.zeros(0, np.int64), np.zeros(0, np.int32))
+    if len(data) < ENTRY_SIZE:
+        return None
+    _, dimensions = _COUNT_AT_END.unpack_from(data)
+    if not 0 <= dimensions <= MAX_DIMENSIONS:
+        return None
+    size = ENTRY_SIZE + DIMENSION_SIZE * dimensions
+    if count * size > len(data):
+        return None
+    rows = np.frombuffer(data, np.uint8, count * size).reshape(count, size)
+    heads = rows[:, :ENTRY_SIZE].view(_entry_type(0))[:, 0]
+    if not ((heads["schema"] == b"DV") & (heads["dimension_count"] == dimensions)).all():
+        return None
+    offsets = np.arange(0, count * size, size, dtype=np.int64)
+    return Located(offsets, np.full(count, dimensions, np.int32))
+
+
+def _locate_each(data: memoryview, count: int, name: str, strict: bool) -> Located:
+    offsets: list[int] = []
+    dimension_counts: list[int] = []
+    position, end = 0, len(data)
+    unpack = _COUNT_AT_END.unpack_from
+    for entry in range(count):
+        if position + ENTRY_SIZE <= end:
+            schema, dimensions = unpack(data, position)
+            if schema == b"DV":
+                _check_dimension_count(dimensions, name, entry)
+                offsets.append(position)
+                dimension_counts.append(dimensions)
+                position += ENTRY_SIZE + DIMENSION_SIZE * dimensions
+                continue
+        _check_schema(bytes(data[position : position + 2]), name, entry, strict)
+        position += 2
+    if position > end:
+        raise _cut_off(name, count - 1)
+    return Located(np.array(offsets, np.int64), np.array(dimension_counts, np.int32))
+
+
+def _check_schema(schema: bytes, name: str, entry: int, strict: bool) -> None:
+    """Refuse what libCZI refuses as the beginning of an entry."""
+    if len(schema) < 2 or schema == b"DV":
+        raise _cut_off(name, entry)
+    if schema == b"DE":
+        raise UnsupportedDataError(
+            f"entry {entry} of the sub-block directory of {name} has the schema DE of the oldest "
+            "CZI files, which libCZI does not read"
+        )
+    if strict:
+        raise _damaged(name, entry, f"has the unknown schema {schema!r}")
+
+
+def _check_dimension_count(dimensions: int, name: str, entry: int) -> None:
+    if not 0 <= dimensions <= MAX_DIMENSIONS:
+        raise _damaged(
+            name, entry, f"has {dimensions} dimensions, at most {MAX_DIMENSIONS} are possible"
+        )
+
+
+def _damaged(name: str, entry: int, problem: str) -> CorruptFileError:
+    return CorruptFileError(
+        f"entry {entry} of the sub-block directory of {name} {problem}; the file is damaged"
+    )
+
+
+def _cut_off(name: str, entry: int) -> CorruptFileError:
+    return _damaged(name, entry, "goes beyond the end of the directory")
+
+
+def fill_columns(
+    columns: Columns, data: memoryview, located: Located, checks: StrictChecks | None
+) -> None:
+    """Fill the columns with the entries found.
+
+    Raises
+    ------
+    CorruptFileError
+        For a dimension that no CZI has, or a place in one that cannot be.
+    """
+    for rows, entries in _chunks(data, located):
+        _fill_fixed_part(columns, rows, entries)
+        dimensions = entries["dimensions"]
+        for number in range(dimensions.shape[1]):
+            _fill_dimension(columns, rows, dimensions[:, number], checks)
+
+
+def _chunks(data: memoryview, located: Located) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+    """Give row numbers and entries, in chunks of entries with equal numbers of dimensions."""
+    if not len(located.offsets):
+        return
+    everything = np.frombuffer(data, np.uint8)
+    for dimensions in np.flatnonzero(np.bincount(located.dimension_counts)).tolist():
+        rows = np.flatnonzero(located.dimension_counts == dimensions)
+        windows = sliding_window_view(everything, ENTRY_SIZE + DIMENSION_SIZE * dimensions)
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            copied = np.ascontiguousarray(windows[located.offsets[chunk]])
+            yield chunk, copied.view(_entry_type(dimensions))[:, 0]
+
+
+def _fill_fixed_part(columns: Columns, rows: NDArray[np.int64], entries: NDArray[Any]) -> None:
+    for field in ("pixel_type", "compression", "file_part", "file_position", "pyramid_type"):
+        columns.plain[field][rows] = entries[field]
+
+
+def _fill_dimension(
+    columns: Columns,
+    rows: NDArray[np.int64],
+    found: NDArray[Any],
+    checks: StrictChecks | None,
+) -> None:
+    """Spread the n-th dimension of each entry; a later mention of a dimension wins."""
+    letters = np.ascontiguousarray(found["letter"])
+    for code in np.flatnonzero(np.bincount(letters)).tolist():
+        here = letters == code
+        whole = bool(here.all())
+        some_rows, some = (rows, found) if whole else (rows[here], found[here])
+        letter = chr(code).upper() if code < 128 else ""
+        _fill_letter(columns, letter, some_rows, some)
+        if checks is not None:
+            checks.dimension(letter, some_rows, some)
+
+
+def _fill_letter(
+    columns: Columns, letter: str, rows: NDArray[np.int64], found: NDArray[Any]
+) -> None:
+    if letter in ("X", "Y"):
+        start, size = ("x", "w") if letter == "X" else ("y", "h")
+        columns.plain[start][rows] = found["start"]
+        columns.plain[size][rows] = found["size"]
+        columns.plain["physical_" + size][rows] = found["stored_size"]
+    elif letter == "M":
+        columns.plain["m"][rows] = found["start"]
+    elif letter in DIMENSION_INDEX:
+        _refuse(columns.name, rows, found["start"] == ABSENT, f"has no usable place in {letter}")
+        columns.coordinate(letter)[rows] = found["start"]
+    else:
+        code = int(found["letter"][0])
+        known = ", ".join(("X", "Y", "M", *DIMENSIONS))
+        everywhere = np.ones(len(rows), bool)
+        _refuse(
+            columns.name,
+            rows,
+            everywhere,
+            f"has the unknown dimension {bytes([code])!r}; a CZI has {known}",
+        )
+
+
+def _refuse(name: str, rows: NDArray[np.int64], bad: NDArray[np.bool_], problem: str) -> None:
+    if bad.any():
+        raise CorruptFileError(
+            f"sub-block {int(rows[bad][0])} of {name} {problem}; the file is damaged"
+        )
+
+
+def _entry_type(dimensions: int) -> np.dtype[Any]:
+    return np.dtype(
+        [
+            ("schema", "S2"),
+            ("pixel_type", "<i4"),
+            ("file_position", "<i8"),
+            ("file_part", "<i4"),
+            ("compression", "<i4"),
+            ("pyramid_type", "u1"),
+            ("spare", "V5"),
+            ("dimension_count", "<i4"),
+            ("dimensions", _DIMENSION, (dimensions,)),
+        ]
+    )

@@ -1,0 +1,239 @@
+"""The segment of one sub-block: where its metadata, pixel data and attachment are.
+
+Segment header (32 bytes), int32 metadata size, int32 attachment size, int64 data size, a copy
+of the directory entry; then, at byte 288 or after the last dimension, metadata, data and
+attachment one behind the other.
+"""
+
+from __future__ import annotations
+
+import operator
+import struct
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+from czictypes.container.directory import Directory
+from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
+from czictypes.container.limits import (
+    JPEGXR_GROWTH,
+    ZSTD_GROWTH,
+    bitmap_size,
+    check_difference,
+    check_growth,
+)
+from czictypes.container.segments import (
+    SEGMENT_HEADER_SIZE,
+    SUBBLOCK,
+    parse_segment_header,
+    require_range,
+)
+from czictypes.container.source import ByteSource
+from czictypes.container.subblock_entry import SubBlockEntry, differences, parse_entry
+from czictypes.container.zstd_frame import HEAD_SIZE, parse_zstd_head
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+
+__all__ = [
+    "SubBlockSegment",
+    "check_pixels",
+    "describe_subblock",
+    "read_attachment_bytes",
+    "read_data_bytes",
+    "read_metadata_bytes",
+    "read_subblock_segment",
+]
+
+_SIZES = struct.Struct("<iiq")
+_ENTRY_OFFSET = SEGMENT_HEADER_SIZE + _SIZES.size
+_MINIMAL_SIZE = SEGMENT_HEADER_SIZE + 256
+_LARGEST_SIZE = _ENTRY_OFFSET + ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
+_DATA_LIMIT = 1 << 31
+
+_SIXTEEN_BIT = (PixelType.Gray16, PixelType.Bgr48)
+
+
+@dataclass(frozen=True)
+class SubBlockSegment:
+    """The head of a sub-block's segment, checked against the file and its directory.
+
+    Offsets are positions in the file, sizes are in bytes.
+    """
+
+    index: int
+    position: int
+    entry: SubBlockEntry
+    metadata_offset: int
+    metadata_size: int
+    data_offset: int
+    data_size: int
+    attachment_offset: int
+    attachment_size: int
+
+    @property
+    def pixel_type(self) -> int:
+        """The number of the pixel type."""
+        return self.entry.pixel_type
+
+    @property
+    def compression(self) -> int:
+        """The number of the compression scheme."""
+        return self.entry.compression
+
+    @property
+    def physical_w(self) -> int:
+        """The width of the stored bitmap in pixels."""
+        return self.entry.physical_w
+
+    @property
+    def physical_h(self) -> int:
+        """The height of the stored bitmap in pixels."""
+        return self.entry.physical_h
+
+
+def describe_subblock(source: ByteSource, index: int, position: int) -> str:
+    """Return what messages call a sub-block."""
+    return f"sub-block {index} (at byte {position}) of {source.name}"
+
+
+def read_subblock_segment(
+    source: ByteSource, directory: Directory, index: SupportsIndex
+) -> SubBlockSegment:
+    """Read the head of a sub-block, with the checks that keep libCZI's ReadSubBlock safe.
+
+    Takes one read of 880 bytes.
+
+    Parameters
+    ----------
+    source, directory
+        The file, and its sub-block directory.
+    index
+        The sub-block's row in the directory.
+
+    Raises
+    ------
+    IndexError
+        If there is no such sub-block.
+    CorruptFileError
+        If there is no sub-block where the directory says, it contradicts its directory entry
+        (libCZI refuses it then), or its parts go beyond the end of the file.
+    """
+    index = operator.index(index)
+    if not 0 <= index < directory.count:
+        raise IndexError(
+            f"there is no sub-block {index} in {source.name}; it has {directory.count}, numbered "
+            "from 0"
+        )
+    position = int(directory.file_position[index])
+    name = f"sub-block {index} (at byte {position})"
+    require_range(source, position, _MINIMAL_SIZE, name)
+    data = source.read_at(position, _LARGEST_SIZE)
+    parse_segment_header(source, data, position, SUBBLOCK, name)
+    where = describe_subblock(source, index, position)
+    entry = parse_entry(data[_ENTRY_OFFSET:], where)
+    _check_agreement(entry, directory, index, where)
+    return _lay_out(source, data, index, position, entry)
+
+
+def _check_agreement(entry: SubBlockEntry, directory: Directory, index: int, where: str) -> None:
+    found = differences(entry, directory, index)
+    if found:
+        raise CorruptFileError(
+            f"{where} contradicts its entry in the sub-block directory ({found}); the file is "
+            "damaged"
+        )
+
+
+def _lay_out(
+    source: ByteSource, data: bytes, index: int, position: int, entry: SubBlockEntry
+) -> SubBlockSegment:
+    metadata_size, attachment_size, data_size = _SIZES.unpack_from(data, SEGMENT_HEADER_SIZE)
+    offset = position + max(_MINIMAL_SIZE, _ENTRY_OFFSET + entry.size)
+    places: list[int] = []
+    for part, size in (
+        ("metadata", metadata_size),
+        ("pixel data", data_size),
+        ("attachment", attachment_size),
+    ):
+        require_range(source, offset, size, f"the {part} of sub-block {index} (at byte {position})")
+        places += (offset, size)
+        offset += size
+    return SubBlockSegment(index, position, entry, *places)
+
+
+def check_pixels(source: ByteSource, segment: SubBlockSegment) -> None:
+    """Check that decoding a sub-block neither crashes nor takes memory out of proportion.
+
+    Reads at most `zstd_frame.HEAD_SIZE` bytes. The rules are told in `limits`.
+
+    Raises
+    ------
+    CorruptFileError
+        If the claimed bitmap does not fit the stored data.
+    UnsupportedDataError
+        If libCZI has no decoder for the pixel type or the compression.
+    """
+    where = describe_subblock(source, segment.index, segment.position)
+    try:
+        layout = pixel_format(segment.pixel_type)
+    except ValueError:
+        raise UnsupportedDataError(
+            f"{where} has the pixel type {segment.pixel_type}, which libCZI does not know"
+        ) from None
+    claimed = bitmap_size(segment.physical_w, segment.physical_h, layout.bytes_per_pixel, where)
+    if segment.data_size >= _DATA_LIMIT:
+        raise UnsupportedDataError(
+            f"{where} has {segment.data_size} bytes of data; libCZI reads less than 2 GiB at once"
+        )
+    if segment.compression == Compression.Uncompressed:
+        check_difference(claimed, segment.data_size, where)
+    elif segment.compression in (Compression.Zstd0, Compression.Zstd1):
+        _check_zstd(source, segment, claimed, where)
+    elif segment.compression == Compression.JpegXr:
+        check_growth(claimed, segment.data_size, JPEGXR_GROWTH, where)
+    else:
+        raise UnsupportedDataError(
+            f"{where} has the compression {_compression_name(segment.compression)}, which libCZI "
+            "does not decode; its bytes as they are stored can be had"
+        )
+
+
+def _check_zstd(source: ByteSource, segment: SubBlockSegment, claimed: int, where: str) -> None:
+    data = source.read_at(segment.data_offset, min(segment.data_size, HEAD_SIZE))
+    head = parse_zstd_head(data, segment.compression, where)
+    if head.hilo and segment.pixel_type not in _SIXTEEN_BIT:
+        raise CorruptFileError(
+            f"{where} claims HiLo packing, which there is for 16-bit pixels alone; the file is "
+            "damaged"
+        )
+    check_growth(head.content_size, segment.data_size, ZSTD_GROWTH, where)
+    check_difference(claimed, head.content_size, where)
+
+
+def _compression_name(number: int) -> str:
+    known = number in set(Compression)
+    return f"{Compression(number).name} ({number})" if known else str(number)
+
+
+def read_metadata_bytes(source: ByteSource, segment: SubBlockSegment) -> bytes:
+    """Return the sub-block's XML as it is stored; empty where there is none."""
+    return _read(source, segment, segment.metadata_offset, segment.metadata_size)
+
+
+def read_data_bytes(source: ByteSource, segment: SubBlockSegment) -> bytes:
+    """Return the pixel data as they are stored, compressed or not."""
+    return _read(source, segment, segment.data_offset, segment.data_size)
+
+
+def read_attachment_bytes(source: ByteSource, segment: SubBlockSegment) -> bytes:
+    """Return the sub-block's attachment; empty where there is none."""
+    return _read(source, segment, segment.attachment_offset, segment.attachment_size)
+
+
+def _read(source: ByteSource, segment: SubBlockSegment, offset: int, size: int) -> bytes:
+    data = source.read_at(offset, size)
+    if len(data) < size:
+        where = describe_subblock(source, segment.index, segment.position)
+        raise CorruptFileError(
+            f"{where} was cut off while it was read: {size} bytes asked for, {len(data)} found"
+        )
+    return data

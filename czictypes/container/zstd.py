@@ -1,0 +1,135 @@
+"""Decodes zstd data of sub-blocks here, for those that libCZI gets wrong.
+
+libCZI 0.64.0 to 0.67.4 undoes the HiLo packing of Bgr48 for a third of each row alone.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.limits import ZSTD_GROWTH, bitmap_size, check_difference, check_growth
+from czictypes.container.source import ByteSource
+from czictypes.container.subblock import SubBlockSegment, describe_subblock
+from czictypes.container.zstd_frame import HEAD_SIZE, parse_zstd_head
+from czictypes.model.errors import CorruptFileError, MissingExtraError
+from czictypes.model.pixel_types import Compression, PixelFormat, PixelType
+
+__all__ = ["decode_zstd", "needs_own_decoder"]
+
+
+def needs_own_decoder(source: ByteSource, segment: SubBlockSegment) -> bool:
+    """Tell whether libCZI decodes a sub-block wrongly, so that `decode_zstd` must.
+
+    That is so for Bgr48 in zstd1 with HiLo packing. Reads a few bytes for those alone.
+    """
+    if segment.compression != Compression.Zstd1 or segment.pixel_type != PixelType.Bgr48:
+        return False
+    data = source.read_at(segment.data_offset, min(segment.data_size, HEAD_SIZE))
+    where = describe_subblock(source, segment.index, segment.position)
+    return parse_zstd_head(data, segment.compression, where).hilo
+
+
+def decode_zstd(
+    data: bytes,
+    compression: int,
+    width: int,
+    height: int,
+    layout: PixelFormat,
+    where: str = "the zstd data of a sub-block",
+) -> NDArray[np.generic]:
+    """Decode zstd0 or zstd1 data; a HiLo packing is undone.
+
+    Data that give too few bytes are filled up with zeros, too many are cut, as in libCZI, but
+    within the bounds told in `limits`.
+
+    Parameters
+    ----------
+    data
+        The sub-block's data as stored.
+    compression
+        `Compression.Zstd0` or `Compression.Zstd1`.
+    width, height
+        The bitmap's size in pixels.
+    layout
+        The layout of its pixels.
+    where
+        Whose data they are, for messages.
+
+    Returns
+    -------
+    ndarray
+        (height, width, samples), dtype as in `layout`; perhaps not writable.
+
+    Raises
+    ------
+    CorruptFileError
+        If the data cannot be decoded, or do not fit the bitmap.
+    """
+    claimed = bitmap_size(width, height, layout.bytes_per_pixel, where)
+    head = parse_zstd_head(data[:HEAD_SIZE], compression, where)
+    if head.hilo and layout.dtype != "<u2":
+        raise CorruptFileError(f"{where} claims HiLo packing, which there is for 16-bit alone")
+    check_growth(head.content_size, len(data), ZSTD_GROWTH, where)
+    check_difference(claimed, head.content_size, where)
+    content = _decompress(memoryview(data)[head.frame_offset :], head.content_size, where)
+    values = np.frombuffer(content, np.uint8)
+    if head.hilo:
+        values = _undo_hilo(values)
+    values = _fit(values, claimed)
+    return values.view(layout.dtype).reshape(height, width, layout.samples)
+
+
+def _undo_hilo(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Interleave the low bytes of all words, which come first, with their high bytes."""
+    words = len(packed) // 2
+    pairs = np.empty((words, 2), np.uint8)
+    pairs[:, 0] = packed[:words]
+    pairs[:, 1] = packed[words : 2 * words]
+    return pairs.reshape(-1)
+
+
+def _fit(values: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    if len(values) >= size:
+        return values[:size]
+    filled = np.zeros(size, np.uint8)
+    filled[: len(values)] = values
+    return filled
+
+
+def _decompress(frame: memoryview, content_size: int, where: str) -> bytes:
+    try:
+        content = _decompress_frame(frame, content_size)
+    except MissingExtraError:
+        raise
+    except Exception as error:  # each package has its own class, and none is imported before
+        if isinstance(error, MemoryError):
+            raise
+        raise CorruptFileError(
+            f"{where} cannot be decompressed ({error}); the file is damaged"
+        ) from error
+    if len(content) != content_size:
+        raise CorruptFileError(
+            f"{where} gives {len(content)} bytes in place of {content_size}; the file is damaged"
+        )
+    return content
+
+
+def _decompress_frame(frame: memoryview, content_size: int) -> bytes:
+    """Decompress the first frame, into no more than `content_size` bytes."""
+    if content_size == 0:
+        return b""
+    if sys.version_info >= (3, 14):
+        from compression.zstd import ZstdDecompressor  # in the standard library since 3.14
+
+        return ZstdDecompressor().decompress(frame, max_length=content_size)
+    try:
+        import zstandard
+    except ImportError as error:
+        raise MissingExtraError(
+            "sub-blocks in this compression are decoded with zstandard: pip install zstandard"
+        ) from error
+    content: bytes = zstandard.ZstdDecompressor().decompress(frame, max_output_size=content_size)
+    return content

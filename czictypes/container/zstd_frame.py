@@ -1,0 +1,78 @@
+"""What can be told of zstd data in a CZI without decompressing: packing and content size.
+
+The frame header is that of RFC 8878; the header before it is the CZI format's own. zstd0 data
+are a bare frame, zstd1 data begin with a header of 1 byte (``01``) or 3 bytes
+(``03 01 xx``, lowest bit of the last: HiLo packing).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from czictypes.model.errors import CorruptFileError
+from czictypes.model.pixel_types import Compression
+
+__all__ = ["HEAD_SIZE", "ZstdHead", "parse_zstd_head"]
+
+#: So many first bytes of the data are enough for `parse_zstd_head`.
+HEAD_SIZE = 24
+
+_MAGIC = b"\x28\xb5\x2f\xfd"
+_RESERVED_BIT = 0x08
+
+
+class ZstdHead(NamedTuple):
+    """Where the frame begins in the data, whether HiLo packing was used, its content's size."""
+
+    frame_offset: int
+    hilo: bool
+    content_size: int
+
+
+def parse_zstd_head(data: bytes, compression: int, where: str) -> ZstdHead:
+    """Read the headers at the start of zstd0 or zstd1 data.
+
+    Parameters
+    ----------
+    data
+        The data, or their first `HEAD_SIZE` bytes.
+    compression
+        `Compression.Zstd0` or `Compression.Zstd1`.
+    where
+        Whose data they are, for messages.
+
+    Raises
+    ------
+    CorruptFileError
+        If they are no such data, or their frame does not tell its content's size, which the
+        CZI format requires.
+    """
+    offset, hilo = 0, False
+    if compression == Compression.Zstd1:
+        offset, hilo = _parse_packing(data, where)
+    return ZstdHead(offset, hilo, _content_size(data[offset:], where))
+
+
+def _parse_packing(data: bytes, where: str) -> tuple[int, bool]:
+    if data[:1] == b"\x01":
+        return 1, False
+    if data[:2] == b"\x03\x01" and len(data) > 2:
+        return 3, bool(data[2] & 1)
+    raise CorruptFileError(f"{where} has an invalid zstd1 header: {data[:3]!r}")
+
+
+def _content_size(frame: bytes, where: str) -> int:
+    if frame[:4] != _MAGIC or len(frame) < 5 or frame[4] & _RESERVED_BIT:
+        raise CorruptFileError(f"{where} is no zstd frame: it begins with {frame[:5]!r}")
+    descriptor = frame[4]
+    single_segment = bool(descriptor & 0x20)
+    size_code = descriptor >> 6
+    if size_code == 0 and not single_segment:
+        raise CorruptFileError(f"{where} does not tell the size of its content, as CZI requires")
+    width = 1 << size_code
+    start = 5 + (not single_segment) + (0, 1, 2, 4)[descriptor & 3]
+    field = frame[start : start + width]
+    if len(field) < width:
+        raise CorruptFileError(f"{where} is cut off inside the header of its zstd frame")
+    # A field of two bytes counts from 256 on, since smaller sizes fit one byte.
+    return int.from_bytes(field, "little") + (256 if width == 2 else 0)
