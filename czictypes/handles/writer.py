@@ -1,0 +1,304 @@
+"""The writer of a document."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Optional
+from uuid import UUID
+
+from czictypes.handles.handle import Handle
+from czictypes.handles.streams import OutputStream
+from czictypes.handles.structs import check_int32, pack_coordinate
+from czictypes.model.errors import ClosedError, CziError
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+
+__all__ = ["SubBlockSpec", "WriterHandle"]
+
+# libCZI reads no sub-block of 2 GiB or more, and counts metadata and attachments with 32 bits
+_LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class SubBlockSpec:
+    """A sub-block to write.
+
+    Parameters
+    ----------
+    coordinate
+        By dimension letter.
+    x, y, width, height
+        The area it covers, in pixels of the whole picture.
+    pixel_type, compression
+        The numbers that stand in the file. Note that no libCZI up to 0.67.4 writes the
+        compression: the file says 0 whatever is given here.
+    data
+        The pixels in any contiguous buffer, compressed already if they are to be.
+    physical_size
+        Width and height of the bitmap; (`width`, `height`) if not given.
+    stride
+        Bytes from row to row of uncompressed data; without gaps if not given.
+    m_index
+        None for no M-index.
+    metadata, attachment
+        Bytes to go with it.
+    """
+
+    coordinate: Mapping[str, int]
+    x: int
+    y: int
+    width: int
+    height: int
+    pixel_type: int
+    data: Any = field(repr=False)
+    compression: int = Compression.Uncompressed
+    physical_size: Optional[tuple[int, int]] = None
+    stride: Optional[int] = None
+    m_index: Optional[int] = None
+    metadata: Any = field(default=b"", repr=False)
+    attachment: Any = field(default=b"", repr=False)
+
+
+class WriterHandle(Handle):
+    """A document being written.
+
+    `close`, or leaving the ``with`` block without an exception, completes the document; `abort`,
+    an exception in the block, or garbage collection leaves it incomplete, that is unreadable.
+    Once a call failed it cannot be completed any more: what failed may stand in the directory.
+    Calls from several threads are carried out one after the other.
+    """
+
+    _release = "libCZI_ReleaseWriter"
+    _kind = "writer"
+
+    def __init__(self, stream: OutputStream, raw: int) -> None:
+        super().__init__(stream.library, raw, stream.name, owns=(stream,))
+        self._lock = threading.Lock()
+        self._failed: Optional[BaseException] = None
+
+    @classmethod
+    def create(
+        cls,
+        stream: OutputStream,
+        *,
+        allow_duplicates: bool = False,
+        file_guid: Optional[UUID] = None,
+        reserved_sub_blocks: Optional[int] = None,
+        reserved_attachments: Optional[int] = None,
+        reserved_metadata: Optional[int] = None,
+    ) -> WriterHandle:
+        """Begin a document.
+
+        The writer takes the stream over and closes it after itself, also when this fails.
+
+        Parameters
+        ----------
+        allow_duplicates
+            Whether sub-blocks of the same coordinate, M-index and zoom are accepted.
+        file_guid
+            The file's GUID; a new one if not given.
+        reserved_sub_blocks, reserved_attachments
+            For how many entries to keep room at the front of the file.
+        reserved_metadata
+            For how many bytes of XML to keep room there.
+        """
+        library = stream.library
+        options = {"allow_duplicate_subblocks": allow_duplicates}
+        parameters = {
+            "file_guid": None if file_guid is None else str(file_guid),
+            "reserved_size_subblock_directory": reserved_sub_blocks,
+            "reserved_size_attachments_directory": reserved_attachments,
+            "reserved_size_metadata_segment": reserved_metadata,
+        }
+        try:
+            out = library.ffi.new("CziWriterObjectHandle *")
+            library.call(
+                "libCZI_CreateWriter", out, _json(options), what="make a writer", file=stream.name
+            )
+            writer = cls(stream, int(out[0]))
+        except BaseException:
+            stream.close()
+            raise
+        try:
+            with stream.borrow() as raw:
+                writer._write("libCZI_WriterCreate", raw, _json(parameters), what="begin writing")
+        except BaseException:
+            writer.abort()
+            raise
+        return writer
+
+    def add_sub_block(self, sub_block: SubBlockSpec) -> None:
+        """Write a sub-block.
+
+        Raises
+        ------
+        ValueError
+            When something does not fit together or into the format; the document goes on.
+        NativeCallError
+            When libCZI refuses, for instance a duplicate.
+        Exception
+            What the stream's sink raised.
+        """
+        native, keep = _pack_sub_block(self.library.ffi, sub_block)
+        what = f"write the sub-block {dict(sub_block.coordinate)} at {sub_block.x}, {sub_block.y}"
+        self._write("libCZI_WriterAddSubBlock", native, what=what)
+        del keep
+
+    def add_attachment(self, guid: UUID, content_file_type: str, name: str, data: Any) -> None:
+        """Write an attachment.
+
+        Parameters
+        ----------
+        content_file_type
+            Up to 8 bytes, for example ``"CZTIMS"``.
+        name
+            Up to 79 bytes, for example ``"TimeStamps"``.
+        data
+            Any contiguous buffer of less than 2 GiB.
+        """
+        ffi = self.library.ffi
+        content = _buffer(ffi, data, "an attachment")
+        native = ffi.new("struct AddAttachmentInfoInterop *")
+        native.guid = guid.bytes_le
+        native.contentFileType = _fixed(content_file_type, 8, "content file type")
+        native.name = _fixed(name, 79, "name")
+        native.size_attachment_data = len(content)
+        native.attachment_data = content
+        self._write("libCZI_WriterAddAttachment", native, what=f"write the attachment {name}")
+
+    def write_metadata(self, xml: bytes) -> None:
+        """Write the document's XML (UTF-8)."""
+        ffi = self.library.ffi
+        content = _buffer(ffi, xml, "the XML")
+        native = ffi.new("struct WriteMetadataInfoInterop *")
+        native.size_metadata = len(content)
+        native.metadata = content
+        self._write("libCZI_WriterWriteMetadata", native, what="write the XML")
+
+    def close(self) -> None:
+        """Complete the document and release the writer; does nothing the second time.
+
+        Raises
+        ------
+        CziError
+            When a call failed before: the document was left incomplete.
+        Exception
+            What went wrong in completing it.
+        """
+        if self.closed:
+            return
+        failed = self._failed
+        try:
+            if failed is None:
+                self._write("libCZI_WriterClose", what="complete the document")
+        except ClosedError:
+            pass  # another thread was faster
+        finally:
+            super().close()
+        if failed is not None:
+            raise CziError(
+                f"{self.name} was left incomplete, because writing to it failed before: {failed}"
+            ) from failed
+
+    def abort(self) -> None:
+        """Release the writer without completing the document."""
+        super().close()
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.abort()
+
+    def _write(self, function: str, *args: Any, what: str) -> None:
+        with self._lock:
+            if self._failed is not None:
+                raise CziError(
+                    f"cannot {what}: writing to {self.name} failed before ({self._failed})"
+                ) from self._failed
+            try:
+                self._call(function, *args, what=what)
+            except ClosedError:
+                raise
+            except BaseException as error:
+                self._failed = error
+                raise
+
+
+def _json(values: Mapping[str, Any]) -> bytes:
+    return json.dumps({key: value for key, value in values.items() if value is not None}).encode()
+
+
+def _fixed(text: str, room: int, what: str) -> bytes:
+    raw = text.encode()
+    if len(raw) > room or b"\0" in raw:
+        raise ValueError(f"the {what} {text!r} must have at most {room} bytes, none of them zero")
+    return raw
+
+
+def _buffer(ffi: Any, data: Any, what: str) -> Any:
+    """Return C's view of a buffer, which stays alive with it; ValueError if it is too large."""
+    content = ffi.from_buffer(data)
+    if len(content) > _LARGEST:
+        raise ValueError(f"{what} has {len(content)} bytes; a CZI holds less than 2 GiB")
+    return content
+
+
+def _pack_sub_block(ffi: Any, spec: SubBlockSpec) -> tuple[Any, Any]:
+    """Return a struct AddSubBlockInfoInterop, and the memory it points to."""
+    width, height = spec.physical_size or (spec.width, spec.height)
+    for side in (spec.width, spec.height, width, height):
+        if check_int32(side, "a side of the sub-block") <= 0:
+            raise ValueError(f"a sub-block must not be empty: {spec}")
+    data = _buffer(ffi, spec.data, "a sub-block's data")
+    keep = (
+        data,
+        _buffer(ffi, spec.metadata, "a sub-block's metadata"),
+        _buffer(ffi, spec.attachment, "a sub-block's attachment"),
+    )
+    native = ffi.new("struct AddSubBlockInfoInterop *")
+    native.coordinate = pack_coordinate(spec.coordinate)
+    if spec.m_index is not None:
+        native.m_index_valid = 1
+        native.m_index = _check_m(spec.m_index)
+    native.x, native.y = check_int32(spec.x, "x"), check_int32(spec.y, "y")
+    native.logical_width, native.logical_height = spec.width, spec.height
+    native.physical_width, native.physical_height = width, height
+    native.pixel_type = PixelType(spec.pixel_type)
+    native.compression_mode_raw = check_int32(spec.compression, "the compression")
+    native.stride = _check_pixels(spec, width, height, len(data))
+    native.size_data, native.data = len(data), data
+    native.size_metadata, native.metadata = len(keep[1]), keep[1]
+    native.size_attachment, native.attachment = len(keep[2]), keep[2]
+    return native, keep
+
+
+def _check_m(m_index: int) -> int:
+    # the smallest means "none" when read, the largest when written
+    if check_int32(m_index, "the M-index") in (-(2**31), 2**31 - 1):
+        raise ValueError(f"the M-index {m_index} stands for no M-index in a CZI")
+    return m_index
+
+
+def _check_pixels(spec: SubBlockSpec, width: int, height: int, size: int) -> int:
+    """Return the stride; libCZI reads past the end of data that are too short."""
+    row = width * pixel_format(spec.pixel_type).bytes_per_pixel
+    if spec.compression != Compression.Uncompressed:
+        if size == 0:
+            raise ValueError(f"a compressed sub-block needs data: {spec}")
+        return 0
+    stride = row if spec.stride is None else spec.stride
+    if stride < row or (height - 1) * stride + row > size:
+        raise ValueError(
+            f"{width} x {height} pixels of {PixelType(spec.pixel_type).name} with a stride of "
+            f"{stride} do not fit in the {size} bytes given"
+        )
+    return stride
