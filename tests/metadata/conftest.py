@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from real_files import find_real_file
 
 from czictypes.metadata.warning import MetadataWarning
 
@@ -20,25 +20,6 @@ class RealFile(NamedTuple):
     xml: bytes
     subblocks: list[bytes]
     attachments: dict[str, bytes]
-
-
-REAL_FILES = (
-    "100x100",
-    "CellDivision_T3_Z5_CH2_X240_Y170",
-    "CellDivision_T3_Z5_CH2_X240_Y170_comp1",
-    "DAPI_GFP",
-    "LLS7_small",
-    "RGB-8bit",
-    "S3_1Pos_2Mosaic_T2_Z3_CH2_sm",
-    "WellD6_S1",
-    "mosaic_test",
-    "nuc_small",
-)
-
-
-def data_folder() -> Path:
-    named = os.environ.get("CZICTYPES_TEST_DATA")
-    return Path(named) if named else Path(__file__).parents[3] / "shared" / "data"
 
 
 def load(path: Path) -> RealFile:
@@ -82,30 +63,23 @@ def real() -> Callable[[str], RealFile]:
 
     def get(name: str) -> RealFile:
         if name not in loaded:
-            path = data_folder() / f"{name}.czi"
-            if not path.exists():
-                pytest.skip(
-                    f"{path} is not there: put the real CZI files beside the checkout "
-                    "(../shared/data) or name their folder in CZICTYPES_TEST_DATA"
-                )
-            loaded[name] = load(path)
+            loaded[name] = load(find_real_file(f"{name}.czi"))
         return loaded[name]
 
     return get
 
 
-@pytest.fixture(params=REAL_FILES)
-def real_file(request: pytest.FixtureRequest, real: Callable[[str], RealFile]) -> RealFile:
+@pytest.fixture
+def any_real(every_real_file: Path, real: Callable[[str], RealFile]) -> RealFile:
     """Every file of the real test data, one after the other."""
-    return real(request.param)
+    return real(every_real_file.stem)
 
 
 @pytest.fixture
 def pylibczirw() -> Any:
-    """The peer's module, or a skip that tells how to get it."""
-    return pytest.importorskip(
-        "pylibCZIrw.czi", reason="compares with pylibCZIrw: pip install pylibCZIrw"
-    )
+    """Return the peer's module, or skip with how to get it."""
+    reason = "pylibCZIrw is an oracle; pip install pylibCZIrw (CPython only)"
+    return pytest.importorskip("pylibCZIrw.czi", reason=reason, exc_type=ImportError)
 
 
 @pytest.fixture

@@ -275,9 +275,9 @@ def test_the_first_of_two_equal_keys_counts(document):
     assert custom_attributes(xml) == {"a": 1}
 
 
-def test_custom_attributes_are_the_peers_on_real_files(real_file, pylibczirw):
-    with pylibczirw.open_czi(str(real_file.path)) as peer:
-        assert custom_attributes(real_file.xml) == peer.custom_attributes_metadata
+def test_custom_attributes_are_the_peers_on_real_files(any_real, pylibczirw):
+    with pylibczirw.open_czi(str(any_real.path)) as peer:
+        assert custom_attributes(any_real.xml) == peer.custom_attributes_metadata
 
 
 # Document

@@ -109,15 +109,15 @@ def test_indented_text_says_the_same():
     assert to_string(root, indent=True) == expected
 
 
-def test_the_dictionary_is_the_peers_on_real_files(real_file, pylibczirw):
-    with pylibczirw.open_czi(str(real_file.path)) as peer:
-        assert to_dict(real_file.xml) == peer.metadata
+def test_the_dictionary_is_the_peers_on_real_files(any_real, pylibczirw):
+    with pylibczirw.open_czi(str(any_real.path)) as peer:
+        assert to_dict(any_real.xml) == peer.metadata
 
 
-def test_real_files_survive_the_way_through_a_tree(real_file):
-    root = parse(real_file.xml)
-    assert to_dict(to_bytes(root)) == to_dict(real_file.xml)
-    assert to_dict(to_bytes(root, indent=True)) == to_dict(real_file.xml)
+def test_real_files_survive_the_way_through_a_tree(any_real):
+    root = parse(any_real.xml)
+    assert to_dict(to_bytes(root)) == to_dict(any_real.xml)
+    assert to_dict(to_bytes(root, indent=True)) == to_dict(any_real.xml)
 
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,8}", fullmatch=True)
