@@ -1,0 +1,41 @@
+"""Sets fields that the C API's writer has no argument for, in the finished file.
+
+The writer marks every sub-block as uncompressed (libczi-facts.md, fact 1) and as no pyramid
+tile. A file has the fields twice: in each sub-block's segment and in the directory.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+from files.block import Block
+
+__all__ = ["mark_blocks"]
+
+_DIRECTORY_POSITION = 84
+_FIRST_ENTRY = 32 + 128  # after the segment's header and the directory's own
+_ENTRY, _DIMENSION = 32, 20  # bytes of an entry, and more for each of its dimensions
+_FILE_POSITION, _COMPRESSION, _PYRAMID, _DIMENSION_COUNT = 6, 18, 22, 28  # within an entry
+_ENTRY_IN_SEGMENT = 48
+_MULTI_SUB_BLOCK = 2  # what ZEISS software writes for a pyramid tile
+
+
+def mark_blocks(path: Path, blocks: Sequence[Block]) -> None:
+    """Set compression and pyramid type of every sub-block; `blocks` as they were written."""
+    data = bytearray(path.read_bytes())
+    (directory,) = struct.unpack_from("<q", data, _DIRECTORY_POSITION)
+    entry = directory + _FIRST_ENTRY
+    by_position = []
+    for _ in blocks:
+        (position,) = struct.unpack_from("<q", data, entry + _FILE_POSITION)
+        by_position.append((position, entry))
+        (dimensions,) = struct.unpack_from("<i", data, entry + _DIMENSION_COUNT)
+        entry += _ENTRY + dimensions * _DIMENSION
+    for (position, entry), block in zip(sorted(by_position), blocks):
+        for place in (entry, position + _ENTRY_IN_SEGMENT):
+            struct.pack_into("<i", data, place + _COMPRESSION, block.compression)
+            if not block.is_layer0:
+                struct.pack_into("<B", data, place + _PYRAMID, _MULTI_SUB_BLOCK)
+    path.write_bytes(data)
