@@ -89,7 +89,7 @@ def _run(
 ) -> None:
     """Run a program with its output added to `log`; BuildError `failure` when it fails."""
     environment = {**os.environ, "NINJA_STATUS": "[%f/%t] "}
-    cause = None
+    cause: list[str] = []
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ {shlex.join(command)}\n")
         with subprocess.Popen(
@@ -98,13 +98,19 @@ def _run(
         ) as process:  # fmt: skip
             for line in process.stdout or ():
                 file.write(line)
-                if cause is None and _ERROR.search(line):
-                    cause = line.strip()
+                _note_cause(cause, line)
                 if progress is not None:
                     progress(line)
     if process.returncode:
-        why = f" ({cause})" if cause else ""
+        why = f" ({' '.join(cause)})" if cause else ""
         raise BuildError(f"{failure}{why}: the full log is {log}.")
+
+
+def _note_cause(cause: list[str], line: str) -> None:
+    """Keep the first line that tells of an error; cmake says what is wrong in the line after it."""
+    wanted = not cause or (len(cause) == 1 and cause[0].startswith("CMake Error"))
+    if wanted and line.strip() and (cause or _ERROR.search(line)):
+        cause.append(line.strip())
 
 
 def _definitions(folders: SourceFolders, names: Path) -> dict[str, str]:

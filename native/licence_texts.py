@@ -7,7 +7,7 @@ from pathlib import Path
 
 from native.errors import BuildError
 
-__all__ = ["collect_licences"]
+__all__ = ["OWN_TEXTS", "collect_licences"]
 
 OWN_TEXTS = Path(__file__).resolve().with_name("licenses")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from native.compiling import CMAKE_PROJECT, LIBRARY_NAME
+from native.licence_texts import OWN_TEXTS
 from native.sources import Source
 
 __all__ = ["STAMP_NAME", "build_key", "is_up_to_date", "write_stamp"]
@@ -25,7 +26,7 @@ def build_key(libczi: str, sources: dict[str, Source]) -> str:
     facts: list[str] = [libczi, sys.platform, platform.machine()]
     facts += [f"{name} {source.sha256}" for name, source in sorted(sources.items())]
     facts += [f"{name}={os.environ.get(name, '')}" for name in _OPTIONS]
-    for path in sorted(CMAKE_PROJECT.rglob("*")):
+    for path in sorted([*CMAKE_PROJECT.rglob("*"), *OWN_TEXTS.iterdir()]):
         if path.is_file():
             facts.append(hashlib.sha256(path.read_bytes()).hexdigest())
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
