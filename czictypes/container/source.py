@@ -89,6 +89,10 @@ class ByteSource(ABC):
         """Return what changes when the source's content does, or None where nothing tells."""
         return None
 
+    def opened_identity(self) -> tuple[int, ...] | None:
+        """Return the same of what was opened, which may have been replaced since."""
+        return None
+
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""

@@ -19,7 +19,15 @@ from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from
 from czictypes.reading.compositor import PlaneRequest
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["Background", "Plane", "Roi", "make_request", "parse_roi", "plane_coordinate"]
+__all__ = [
+    "Background",
+    "Plane",
+    "Roi",
+    "check_scene",
+    "make_request",
+    "parse_roi",
+    "plane_coordinate",
+]
 
 Roi = Union[Rectangle, tuple[int, int, int, int], Sequence[int]]
 Plane = Mapping[str, int]
@@ -49,12 +57,12 @@ def make_request(
         For a plane coordinate or a scene that the document does not have (an `IndexError` and
         a `ValueError`).
     """
-    scene = _check_scene(table, scene)
+    scene = check_scene(table, scene)
     coordinate = plane_coordinate(table, plane)
     wanted = _pixel_type(table, coordinate, pixel_type)
     return PlaneRequest(
         roi=_default_roi(table, scene) if roi is None else parse_roi(roi),
-        plane=coordinate,
+        plane=_selecting(table, coordinate),
         scene=scene,
         zoom=_check_zoom(zoom),
         pixel_type=wanted,
@@ -110,6 +118,11 @@ def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int
     return coordinate
 
 
+def _selecting(table: SubBlockTable, coordinate: Mapping[str, int]) -> dict[str, int]:
+    """Leave out dimensions of one value: as in pylibCZIrw, tiles need not have them."""
+    return {name: at for name, at in coordinate.items() if table.plane_bounds[name][1] > 1}
+
+
 def _unknown_dimension(name: object) -> str:
     if name == "S":
         return "scenes are not part of a plane; name one with scene="
@@ -117,7 +130,8 @@ def _unknown_dimension(name: object) -> str:
     return f"{name!r} is not a plane dimension; use one of {allowed}"
 
 
-def _check_scene(table: SubBlockTable, scene: int | None) -> int | None:
+def check_scene(table: SubBlockTable, scene: int | None) -> int | None:
+    """Return the number of a scene that the document has; None stands for all."""
     if scene is None:
         return None
     try:
@@ -153,9 +167,7 @@ def _check_zoom(zoom: float | None) -> float:
     return float(zoom)
 
 
-def _pixel_type(
-    table: SubBlockTable, coordinate: Mapping[str, int], name: str | None
-) -> PixelType:
+def _pixel_type(table: SubBlockTable, coordinate: Mapping[str, int], name: str | None) -> PixelType:
     if name is not None:
         return pixel_type_from_name(name)
     number = table.channel_pixel_type(coordinate.get("C"))

@@ -1,0 +1,156 @@
+"""Sets the fields of sub-blocks that libCZI's C API writes wrongly or has no argument for.
+
+The C API's writer marks every sub-block as uncompressed and as no pyramid tile. A file has both
+fields twice: in the segment of the sub-block, and in its entry in the directory. An entry is
+laid out alike in both places (schema 2 bytes, pixel type int32, file position int64, file part
+int32, compression int32, pyramid type byte, 5 spare bytes, dimension count int32).
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.entries import locate_entries
+from czictypes.container.segments import SEGMENT_HEADER_SIZE, SUBBLOCK, SUBBLOCK_DIRECTORY
+from czictypes.model.errors import IncompatibleLibraryError
+
+__all__ = ["SubBlockPatcher"]
+
+#: Within an entry.
+_POSITION, _COMPRESSION, _PYRAMID = 6, 18, 22
+#: Where the entry stands in a sub-block's segment, and the first one in the directory's.
+_ENTRY = SEGMENT_HEADER_SIZE + 16
+_FIRST_ENTRY = SEGMENT_HEADER_SIZE + 128
+
+_SUBBLOCK_ID = SUBBLOCK.encode().ljust(16, b"\0")
+_DIRECTORY_ID = SUBBLOCK_DIRECTORY.encode().ljust(16, b"\0")
+
+
+class SubBlockPatcher:
+    """Sees what a writer writes, and sets the fields where they are wrong.
+
+    `declare` must come before each sub-block, and `finish` before the directory: bytes that only
+    look like a segment, as pixels may, are never touched.
+    """
+
+    def __init__(self) -> None:
+        self._positions = array("q")
+        self._compressions = array("i")
+        self._pyramid_types = array("B")
+        self._next: tuple[int, int] | None = None
+        self._finishing = False
+        self._directory_seen = False
+        #: How many sub-blocks had a field that was wrong.
+        self.patched = 0
+
+    def declare(self, compression: int, pyramid_type: int = 0) -> None:
+        """Say what the sub-block that is written next must have in its fields."""
+        self._next = (int(compression), int(pyramid_type))
+
+    def finish(self) -> None:
+        """Say that what is written from now on is the end of the file: its directories."""
+        self._check_nothing_is_missing()
+        self._finishing = True
+
+    def complete(self) -> None:
+        """Check that the directory was seen.
+
+        Raises
+        ------
+        IncompatibleLibraryError
+            If it was not.
+        """
+        if not self._directory_seen:
+            raise _unknown("no sub-block directory was written")
+
+    def patch(self, position: int, data: memoryview) -> memoryview:
+        """Return the bytes to write at `position`: `data`, or a corrected copy.
+
+        Raises
+        ------
+        IncompatibleLibraryError
+            If the library writes a file in another way than expected.
+        """
+        if self._next is not None:
+            return self._patch_subblock(position, data)
+        if self._finishing and data[:16] == _DIRECTORY_ID:
+            return self._patch_directory(data)
+        return data
+
+    def _patch_subblock(self, position: int, data: memoryview) -> memoryview:
+        assert self._next is not None
+        wanted, self._next = self._next, None
+        if len(data) <= _ENTRY + _PYRAMID or data[:16] != _SUBBLOCK_ID:
+            raise _unknown("a sub-block does not begin with its segment's header")
+        (own_position,) = struct.unpack_from("<q", data, _ENTRY + _POSITION)
+        if own_position != position:
+            raise _unknown(f"a sub-block at byte {position} says it is at {own_position}")
+        self._positions.append(position)
+        self._compressions.append(wanted[0])
+        self._pyramid_types.append(wanted[1])
+        if struct.unpack_from("<iB", data, _ENTRY + _COMPRESSION) == wanted:
+            return data
+        self.patched += 1
+        corrected = bytearray(data)
+        struct.pack_into("<iB", corrected, _ENTRY + _COMPRESSION, *wanted)
+        return memoryview(corrected)
+
+    def _patch_directory(self, data: memoryview) -> memoryview:
+        (count,) = struct.unpack_from("<i", data, SEGMENT_HEADER_SIZE)
+        if count != len(self._positions):
+            raise _unknown(f"the directory has {count} entries for {len(self._positions)} written")
+        self._directory_seen = True
+        if count == 0:
+            return data
+        located = locate_entries(data[_FIRST_ENTRY:], count, "the new file", strict=True)
+        offsets = located.offsets + _FIRST_ENTRY
+        entries = np.frombuffer(data, np.uint8)
+        order = self._match(_gather(entries, offsets + _POSITION, "<i8"))
+        compressions = np.frombuffer(self._compressions, np.int32)[order]
+        pyramid_types = np.frombuffer(self._pyramid_types, np.uint8)[order]
+        right = _gather(entries, offsets + _COMPRESSION, "<i4") == compressions
+        right &= entries[offsets + _PYRAMID] == pyramid_types
+        if right.all():
+            return data
+        corrected = bytearray(data)
+        entries = np.frombuffer(corrected, np.uint8)
+        _scatter(entries, offsets + _COMPRESSION, compressions.astype("<i4"))
+        entries[offsets + _PYRAMID] = pyramid_types
+        return memoryview(corrected)
+
+    def _match(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return for each position of the directory which written sub-block it is."""
+        known = np.frombuffer(self._positions, np.int64)  # ascending: as they were written
+        order = np.searchsorted(known, positions).clip(max=len(known) - 1)
+        if not np.array_equal(known[order], positions):
+            raise _unknown("the directory names a sub-block that was not written")
+        return order
+
+    def _check_nothing_is_missing(self) -> None:
+        if self._next is not None:
+            raise _unknown("a sub-block was not written")
+
+
+def _gather(data: NDArray[np.uint8], offsets: NDArray[np.int64], dtype: str) -> NDArray[Any]:
+    """Return the numbers that stand at these offsets."""
+    size = np.dtype(dtype).itemsize
+    numbers: NDArray[Any] = data[offsets[:, None] + np.arange(size)].view(dtype)[:, 0]
+    return numbers
+
+
+def _scatter(data: NDArray[np.uint8], offsets: NDArray[np.int64], values: NDArray[Any]) -> None:
+    """Put the numbers at these offsets."""
+    places = offsets[:, None] + np.arange(values.itemsize)
+    data[places] = np.ascontiguousarray(values)[:, None].view(np.uint8)
+
+
+def _unknown(problem: str) -> IncompatibleLibraryError:
+    return IncompatibleLibraryError(
+        f"the libCZI in use writes files in a way that czictypes does not know: {problem}; the "
+        "file was not written. Please report the version that czictypes.library_info() shows"
+    )

@@ -1,0 +1,79 @@
+"""Presents an array as the bytes of a CZI with one uncompressed sub-block.
+
+libCZI's C API makes bitmaps from sub-blocks alone; this is how an array of ours becomes one
+(for the compositor). Nothing is written: the head is made once, and the pixels are read from
+the array itself.
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SingleTileSource"]
+
+_HEADER_END = 544  # file header segment: 32 bytes of segment header, 512 of content
+_DIRECTORY_END = _HEADER_END + 32 + 256
+
+
+class SingleTileSource:
+    """A read-only byte source over an array (height, width, samples) of a given pixel type."""
+
+    name = "an array in memory"
+    closed = False
+
+    def __init__(self, pixels: NDArray[Any], pixel_type: int) -> None:
+        self._pixels = np.ascontiguousarray(pixels)
+        self._data: memoryview = self._pixels.reshape(-1).view(np.uint8).data
+        height, width = pixels.shape[:2]
+        entry = _entry(width, height, pixel_type)
+        self._head = b"".join(
+            (
+                _file_header(),
+                _segment(b"ZISRAWDIRECTORY", struct.pack("<i124x", 1) + entry, 256),
+                _segment(
+                    b"ZISRAWSUBBLOCK", _subblock(entry, len(self._data)), 256, len(self._data)
+                ),
+            )
+        )
+
+    def size(self) -> int:
+        """Return the number of bytes."""
+        return len(self._head) + len(self._data)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Return up to `count` bytes from `offset` on."""
+        split = len(self._head)
+        head = self._head[offset : offset + count]
+        start = max(offset - split, 0)
+        rest = count - len(head)
+        return head + bytes(self._data[start : start + rest]) if rest > 0 else head
+
+    def close(self) -> None:
+        """Do nothing: the array is the caller's."""
+
+
+def _segment(name: bytes, content: bytes, size: int, following: int = 0) -> bytes:
+    head = struct.pack("<16sqq", name, size + following, size + following)
+    return head + content.ljust(size, b"\0")
+
+
+def _file_header() -> bytes:
+    guid = uuid.uuid4().bytes_le
+    content = struct.pack("<4i16s16siqqiq", 1, 0, 0, 0, guid, guid, 0, _HEADER_END, 0, 0, 0)
+    return _segment(b"ZISRAWFILE", content, _HEADER_END - 32)
+
+
+def _entry(width: int, height: int, pixel_type: int) -> bytes:
+    fixed = struct.pack("<2siqii6xi", b"DV", pixel_type, _DIRECTORY_END, 0, 0, 2)
+    x = struct.pack("<4siifi", b"X", 0, width, 0.0, width)
+    y = struct.pack("<4siifi", b"Y", 0, height, 0.0, height)
+    return fixed + x + y
+
+
+def _subblock(entry: bytes, data_size: int) -> bytes:
+    return struct.pack("<iiq", 0, 0, data_size) + entry

@@ -1,0 +1,194 @@
+"""The document's attachments: label, preview, thumbnail, time stamps, event list and others."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.attachments import AttachmentEntry, read_attachment_data
+from czictypes.metadata.records import Event, read_event_list, read_time_stamps
+from czictypes.model.errors import MissingExtraError, UnsupportedDataError
+
+if TYPE_CHECKING:
+    from czictypes.reading.document import OpenDocument
+
+__all__ = ["Attachment", "Attachments"]
+
+_Document = Callable[[], "AbstractContextManager[OpenDocument]"]
+_Nested = Callable[[bytes], NDArray[Any]]
+
+
+class Attachment:
+    """One attachment of an open document; its bytes are read when asked for."""
+
+    def __init__(self, entry: AttachmentEntry, document: _Document, nested: _Nested) -> None:
+        self._entry = entry
+        self._document = document
+        self._nested = nested
+
+    @property
+    def index(self) -> int:
+        """The position in the attachment directory."""
+        return self._entry.index
+
+    @property
+    def name(self) -> str:
+        """The attachment's name, such as ``"Thumbnail"``."""
+        return self._entry.name
+
+    @property
+    def content_file_type(self) -> str:
+        """The kind of content, such as ``"JPG"``, ``"CZI"``, ``"CZTIMS"``."""
+        return self._entry.content_file_type
+
+    @property
+    def guid(self) -> Any:
+        """The attachment's own identifier (a `uuid.UUID`)."""
+        return self._entry.guid
+
+    def __repr__(self) -> str:
+        return f"<Attachment {self.index}: {self.name!r}, {self.content_file_type}>"
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the attachment."""
+        with self._document() as document:
+            return read_attachment_data(document.source, self._entry)
+
+    def image(self) -> NDArray[Any]:
+        """Return the picture as (height, width) or (height, width, 3) in the order R, G, B.
+
+        A nested CZI (label, preview) is read whole, its first plane; other image formats are
+        read through Pillow.
+
+        Raises
+        ------
+        UnsupportedDataError
+            If the attachment is no picture.
+        MissingExtraError
+            If Pillow, which the extra ``czictypes[cli]`` brings, is not installed.
+        """
+        data = self.data
+        if data.startswith(b"ZISRAWFILE"):
+            return self._nested(data)
+        return _picture(data, repr(self))
+
+    def decoded(self) -> NDArray[Any] | list[Event] | bytes:
+        """Return what the content stands for.
+
+        Time stamps (CZTIMS) give seconds as float64, an event list (CZEVL) its events, a
+        picture (JPG, PNG, TIFF, CZI) an array; anything else its bytes.
+        """
+        kind = self.content_file_type.upper()
+        if kind == "CZTIMS":
+            return read_time_stamps(self.data)
+        if kind == "CZEVL":
+            return read_event_list(self.data)
+        if kind in {"JPG", "JPEG", "PNG", "TIF", "TIFF", "BMP", "CZI", "ZISRAW"}:
+            return self.image()
+        return self.data
+
+
+class Attachments(Sequence[Attachment]):
+    """The attachments in the order of their directory, also by name.
+
+    Parameters
+    ----------
+    entries
+        The entries of the attachment directory.
+    document
+        Gives access to the file for the length of a `with` block.
+    nested
+        Turns the bytes of a nested CZI into a picture, (height, width) or (height, width, 3).
+    """
+
+    def __init__(
+        self, entries: Sequence[AttachmentEntry], document: _Document, nested: _Nested
+    ) -> None:
+        self._items = [Attachment(entry, document, nested) for entry in entries]
+
+    @overload
+    def __getitem__(self, key: int | str) -> Attachment: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Attachment]: ...
+    def __getitem__(self, key: int | str | slice) -> Attachment | list[Attachment]:
+        """Return the attachment at a position, or the first of a name (any case)."""
+        if not isinstance(key, str):
+            return self._items[key]
+        found = self.find(key)
+        if found is None:
+            names = ", ".join(item.name for item in self._items) or "none"
+            raise KeyError(f"there is no attachment {key!r}; the document has: {names}")
+        return found
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Attachment]:
+        return iter(self._items)
+
+    def __repr__(self) -> str:
+        return f"Attachments({self._items!r})"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all attachments."""
+        return [item.name for item in self._items]
+
+    def find(self, name: str) -> Attachment | None:
+        """Return the first attachment of that name, upper and lower case taken as equal."""
+        wanted = name.lower()
+        return next((item for item in self._items if item.name.lower() == wanted), None)
+
+    @property
+    def thumbnail(self) -> NDArray[Any] | None:
+        """The small picture of the whole document, or None."""
+        return self._image("Thumbnail")
+
+    @property
+    def label(self) -> NDArray[Any] | None:
+        """The picture of the slide's label, or None."""
+        return self._image("Label")
+
+    @property
+    def preview(self) -> NDArray[Any] | None:
+        """The overview picture of the slide, or None."""
+        found = self.find("SlidePreview") or self.find("Prescan") or self.find("Preview")
+        return None if found is None else found.image()
+
+    @property
+    def time_stamps(self) -> NDArray[np.float64] | None:
+        """The acquisition times in seconds since the start of the recording, or None."""
+        found = self.find("TimeStamps")
+        return None if found is None else read_time_stamps(found.data)
+
+    @property
+    def events(self) -> list[Event] | None:
+        """The events that were recorded with the image, or None."""
+        found = self.find("EventList")
+        return None if found is None else read_event_list(found.data)
+
+    def _image(self, name: str) -> NDArray[Any] | None:
+        found = self.find(name)
+        return None if found is None else found.image()
+
+
+def _picture(data: bytes, what: str) -> NDArray[Any]:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError as error:
+        raise MissingExtraError(
+            "pictures in attachments are read with Pillow: pip install 'czictypes[cli]'"
+        ) from error
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            gray = picture.mode in {"L", "I;16", "I", "F", "1"}
+            pixels: NDArray[Any] = np.array(picture if gray else picture.convert("RGB"))
+            return pixels
+    except UnidentifiedImageError as error:
+        raise UnsupportedDataError(f"{what} is not a picture; use its .data") from error

@@ -1,0 +1,218 @@
+"""A multi-channel picture, blended by the C API's compositor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.single import SingleTileSource
+from czictypes.handles.bitmap import BitmapHandle
+from czictypes.handles.compositor import (
+    CompositionChannel,
+    composition_channel,
+)
+from czictypes.handles.compositor import compose_channels as blend
+from czictypes.handles.display_settings import DisplaySettingsHandle
+from czictypes.handles.reader import ReaderHandle
+from czictypes.handles.streams import InputStream
+from czictypes.metadata.channels import ChannelInfo, channels
+from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
+from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
+from czictypes.model.pixel_types import PixelType
+from czictypes.reading.document import OpenDocument
+
+__all__ = ["compose_channels"]
+
+Settings = Mapping[int, ChannelDisplaySettingsDataClass]
+_Plane = tuple[NDArray[Any], PixelType]
+_ReadChannel = Callable[[Union[int, None]], _Plane]
+
+_BAND_BYTES = 64 * 2**20
+_COMPOSABLE = (PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24, PixelType.Bgr48)
+_SIXTEEN_BIT = (PixelType.Gray16, PixelType.Bgr48)
+
+# What channels without a colour of their own are shown in, one after the other.
+_COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0), (0, 0, 255))
+
+
+def compose_channels(
+    document: OpenDocument, read_channel: _ReadChannel, settings: Settings | None
+) -> NDArray[np.uint8]:
+    """Blend the channels of a document into one picture.
+
+    Parameters
+    ----------
+    document
+        The document, for its channels and its own display settings.
+    read_channel
+        Gives the pixels and the pixel type of a channel; None stands for the only plane of a
+        document without channels.
+    settings
+        Instead of the document's display settings. Without either, each channel is shown in its
+        colour of the metadata, between its smallest and largest value.
+
+    Returns
+    -------
+    numpy.ndarray
+        (y, x, 3) of uint8 in the order R, G, B.
+    """
+    numbers = _channel_numbers(document)
+    _check_settings(settings, numbers)
+    planes: list[_Plane] = []
+    looks: list[CompositionChannel] = []
+    with _own_settings(document, settings) as own:
+        for number in numbers:
+            if _is_hidden(settings, number):
+                continue
+            plane = _composable(read_channel(number))
+            look = _look(document, own, settings, number, plane)
+            if look.weight > 0:
+                planes.append(plane)
+                looks.append(look)
+    if not planes:  # every channel is switched off: the picture is black, in the size of a read
+        height, width = read_channel(numbers[0])[0].shape[:2]
+        return np.zeros((height, width, 3), np.uint8)
+    return _blend_in_bands(planes, looks)
+
+
+def _channel_numbers(document: OpenDocument) -> list[int | None]:
+    bounds = document.table.plane_bounds.get("C")
+    return [None] if bounds is None else list(range(bounds[0], bounds[0] + bounds[1]))
+
+
+def _check_settings(settings: Settings | None, numbers: list[int | None]) -> None:
+    known = [0 if number is None else number for number in numbers]
+    for number in settings or ():
+        if number not in known:
+            raise OutOfBoundsError(
+                f"display_settings name channel {number}; "
+                f"the document has {known[0]} to {known[-1]}"
+            )
+
+
+def _is_hidden(settings: Settings | None, number: int | None) -> bool:
+    if settings is None:
+        return False
+    chosen = settings.get(number or 0)
+    return chosen is None or not chosen.is_enabled
+
+
+@contextmanager
+def _own_settings(
+    document: OpenDocument, settings: Settings | None
+) -> Iterator[DisplaySettingsHandle | None]:
+    """Give the display settings of the file, None where they are not wanted or not there."""
+    if settings is not None or not document.xml:
+        yield None
+        return
+    with document.handle.metadata_segment() as segment, segment.document_info() as info:
+        handle = info.display_settings()
+        if handle is None:
+            yield None
+        else:
+            with handle:
+                yield handle
+
+
+def _look(
+    document: OpenDocument,
+    own: DisplaySettingsHandle | None,
+    settings: Settings | None,
+    number: int | None,
+    plane: _Plane,
+) -> CompositionChannel:
+    if settings is not None:
+        return _chosen_look(settings[number or 0])
+    if own is not None:
+        try:
+            return composition_channel(own, number or 0, sixteen_bit=plane[1] in _SIXTEEN_BIT)
+        except IndexError:  # the file has settings for other channels only
+            pass
+    return _default_look(document, number, plane)
+
+
+def _chosen_look(chosen: ChannelDisplaySettingsDataClass) -> CompositionChannel:
+    color = chosen.tinting_color
+    tinted = chosen.tinting_mode is TintingMode.Color
+    return CompositionChannel(
+        tinting=(int(color.r), int(color.g), int(color.b)) if tinted else None,
+        black_point=float(chosen.black_point),
+        white_point=float(chosen.white_point),
+    )
+
+
+def _default_look(document: OpenDocument, number: int | None, plane: _Plane) -> CompositionChannel:
+    pixels = plane[0]
+    if pixels.shape[2] > 1:
+        return CompositionChannel()
+    largest = np.iinfo(pixels.dtype).max
+    darkest, brightest = int(pixels.min()), int(pixels.max())
+    return CompositionChannel(
+        tinting=_default_color(document, number),
+        black_point=darkest / largest,
+        white_point=max(brightest, darkest + 1) / largest if darkest < largest else 1.0,
+    )
+
+
+def _default_color(document: OpenDocument, number: int | None) -> tuple[int, int, int] | None:
+    described: list[ChannelInfo] = document.described("channels", channels)
+    position = number or 0
+    color: Rgb8Color | None = described[position].color if position < len(described) else None
+    if color is not None:
+        return int(color.r), int(color.g), int(color.b)
+    if len(document.table.channel_pixel_types) < 2:
+        return None
+    return _COLORS[position % len(_COLORS)]
+
+
+def _composable(plane: _Plane) -> _Plane:
+    """Bring a plane into a pixel type that libCZI blends: floats are stretched to 16 bits."""
+    pixels, pixel_type = plane
+    if pixel_type in _COMPOSABLE:
+        return plane
+    if pixel_type is PixelType.Bgra32:
+        return pixels[..., :3], PixelType.Bgr24
+    if pixel_type in (PixelType.Gray32, PixelType.Gray32Float, PixelType.Gray64Float):
+        return _stretch(pixels), PixelType.Gray16
+    if pixel_type is PixelType.Bgr96Float:
+        return _stretch(pixels), PixelType.Bgr48
+    raise UnsupportedDataError(f"a channel of {pixel_type.name} cannot be shown as a picture")
+
+
+def _stretch(pixels: NDArray[Any]) -> NDArray[np.uint16]:
+    finite = np.isfinite(pixels)
+    if not finite.any():
+        return np.zeros(pixels.shape, np.uint16)
+    lowest = float(pixels.min(where=finite, initial=np.inf))
+    highest = float(pixels.max(where=finite, initial=-np.inf))
+    span = highest - lowest or 1.0
+    stretched = (pixels.astype(np.float64) - lowest) / span
+    levels = np.nan_to_num(stretched.clip(0, 1)) * 65535 + 0.5
+    return np.asarray(levels, dtype=np.uint16)
+
+
+def _blend_in_bands(planes: list[_Plane], looks: list[CompositionChannel]) -> NDArray[np.uint8]:
+    """Blend some rows at a time, which bounds the memory that libCZI's bitmaps take."""
+    height, width = planes[0][0].shape[:2]
+    row_bytes = max(pixels[:1].nbytes for pixels, _ in planes)
+    rows = max(1, _BAND_BYTES // max(row_bytes, 1))
+    picture = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        band = slice(top, min(top + rows, height))
+        with ExitStack() as stack:
+            bitmaps = [stack.enter_context(_bitmap(pixels[band], kind)) for pixels, kind in planes]
+            blended = stack.enter_context(blend(bitmaps, looks))
+            with blended.locked() as view:
+                picture[band] = view[..., ::-1]
+    return picture
+
+
+def _bitmap(pixels: NDArray[Any], pixel_type: PixelType) -> BitmapHandle:
+    """Make a bitmap of libCZI's of an array; the C API makes them from sub-blocks alone."""
+    stream = InputStream.from_source(SingleTileSource(pixels, pixel_type))
+    with ReaderHandle.open(stream) as reader, reader.read_sub_block(0) as sub_block:
+        return sub_block.create_bitmap()

@@ -1,0 +1,116 @@
+"""Conversion of pixels from the type in which a tile is stored to the type that is asked for.
+
+The numbers are libCZI's: 8-bit values become 16-bit or float ones unscaled, 16-bit values become
+8-bit ones by their high byte, and colour becomes gray as the mean of its components. libCZI's
+own Bgr24 to Bgr48 reads the wrong bytes; here each component keeps its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.pixel_types import PixelType
+
+__all__ = ["check_convertible", "convert"]
+
+Pixels = NDArray[Any]
+
+
+def check_convertible(sources: Iterable[int], target: PixelType) -> None:
+    """Check that pixels of some types can be converted.
+
+    Parameters
+    ----------
+    sources
+        Numbers of the types in which tiles are stored.
+    target
+        The type that is asked for.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If there is no conversion, naming both types.
+    """
+    for source in sources:
+        if source != target and (source, target) not in _CONVERSIONS:
+            known = source in list(PixelType)
+            name = PixelType(source).name if known else f"the unknown number {source}"
+            possible = sorted(PixelType(to).name for start, to in _CONVERSIONS if start == source)
+            raise UnsupportedDataError(
+                f"pixels of type {name} cannot be converted to {target.name}; "
+                + (f"they can be read as {', '.join([name, *possible])}" if known else "")
+            )
+
+
+def convert(pixels: Pixels, source: int, target: int, out: Pixels) -> None:
+    """Convert pixels into an array.
+
+    Parameters
+    ----------
+    pixels
+        (height, width, samples) in the type `source`.
+    source, target
+        Numbers of pixel types for which `check_convertible` raises nothing.
+    out
+        (height, width, samples) in the type `target`; may be any view that can be written to.
+    """
+    if source == target:
+        np.copyto(out, pixels)
+    else:
+        _CONVERSIONS[source, target](pixels, out)
+
+
+def _same_value(pixels: Pixels, out: Pixels) -> None:
+    np.copyto(out, pixels)  # a gray value goes to all components
+
+
+def _high_byte(pixels: Pixels, out: Pixels) -> None:
+    np.right_shift(pixels, np.uint16(8), out=out, casting="unsafe")
+
+
+def _sum(pixels: Pixels) -> NDArray[np.uint32]:
+    total = pixels[..., 0:1].astype(np.uint32)
+    total += pixels[..., 1:2]
+    total += pixels[..., 2:3]
+    return total
+
+
+def _mean_rounded(pixels: Pixels, out: Pixels) -> None:
+    np.floor_divide(_sum(pixels) + np.uint32(1), np.uint32(3), out=out, casting="unsafe")
+
+
+def _mean_cut(pixels: Pixels, out: Pixels) -> None:
+    np.floor_divide(_sum(pixels), np.uint32(3), out=out, casting="unsafe")
+
+
+def _mean_high_byte(pixels: Pixels, out: Pixels) -> None:
+    np.right_shift(_sum(pixels) // np.uint32(3), np.uint32(8), out=out, casting="unsafe")
+
+
+def _mean_float(pixels: Pixels, out: Pixels) -> None:
+    np.divide(_sum(pixels).astype(np.float32), np.float32(3), out=out)
+
+
+_CONVERSIONS: dict[tuple[int, int], Callable[[Pixels, Pixels], None]] = {
+    (PixelType.Gray8, PixelType.Gray16): _same_value,
+    (PixelType.Gray8, PixelType.Gray32Float): _same_value,
+    (PixelType.Gray8, PixelType.Bgr24): _same_value,
+    (PixelType.Gray8, PixelType.Bgr48): _same_value,
+    (PixelType.Gray16, PixelType.Gray8): _high_byte,
+    (PixelType.Gray16, PixelType.Gray32Float): _same_value,
+    (PixelType.Gray16, PixelType.Bgr24): _high_byte,
+    (PixelType.Gray16, PixelType.Bgr48): _same_value,
+    (PixelType.Bgr24, PixelType.Gray8): _mean_rounded,
+    (PixelType.Bgr24, PixelType.Gray16): _mean_rounded,
+    (PixelType.Bgr24, PixelType.Gray32Float): _mean_float,
+    (PixelType.Bgr24, PixelType.Bgr48): _same_value,
+    (PixelType.Bgr48, PixelType.Gray8): _mean_high_byte,
+    (PixelType.Bgr48, PixelType.Gray16): _mean_cut,
+    (PixelType.Bgr48, PixelType.Gray32Float): _mean_float,
+    (PixelType.Bgr48, PixelType.Bgr24): _high_byte,
+}

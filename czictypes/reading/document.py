@@ -1,0 +1,133 @@
+"""One opened state of a CZI: its bytes, libCZI's reader on them, and the tables made from both.
+
+A `CziReader` outlives it: when the file changes on disk, it opens a new document.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
+from czictypes.container.check import check_document
+from czictypes.container.metadata_segment import read_metadata_xml
+from czictypes.container.source import ByteSource, FileSource
+from czictypes.handles.reader import ReaderHandle
+from czictypes.handles.streams import InputStream
+from czictypes.metadata.xml import parse, to_dict, to_text
+from czictypes.model.errors import CorruptFileError, NativeCallError
+from czictypes.model.options import CacheOptions, ReaderOptions
+from czictypes.reading.cache import SubBlockCache
+from czictypes.reading.decode import SubBlockDecoder
+from czictypes.reading.lifetime import UseCount
+from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.table import SubBlockTable
+from czictypes.reading.threads import ThreadPool
+
+__all__ = ["OpenDocument"]
+
+T = TypeVar("T")
+
+
+class OpenDocument:
+    """What a reader holds of a file as it was when it was opened.
+
+    Parameters
+    ----------
+    source
+        The file's bytes; closed with the document.
+    cache_options, options, threads
+        As for `CziReader`.
+    """
+
+    def __init__(
+        self,
+        source: ByteSource,
+        cache_options: CacheOptions | None,
+        options: ReaderOptions,
+        threads: int,
+    ) -> None:
+        self.source = source
+        self.name = source.name
+        self.header, self.directory = check_document(
+            source,
+            strict=not options.lax_subblock_coordinate_checks,
+            ignore_sizem_for_pyramid=options.ignore_sizem_for_pyramid_subblocks,
+        )
+        self.handle = _open_reader(source)
+        self.table = SubBlockTable(self.directory)
+        self.cache = None if cache_options is None else SubBlockCache(cache_options)
+        self.decoder = SubBlockDecoder(
+            source,
+            self.directory,
+            self.handle,
+            cache=self.cache,
+            cache_uncompressed=not isinstance(source, FileSource),
+            mask_aware=options.enable_mask_awareness,
+        )
+        self.pool = ThreadPool(threads)
+        self.uses = UseCount(self.name, self._release)
+        self._made: dict[str, Any] = {}
+        self._making = threading.RLock()
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` gives, made at the first call of that name and kept."""
+        with self._making:
+            if name not in self._made:
+                self._made[name] = make()
+            made: T = self._made[name]
+            return made
+
+    @property
+    def index(self) -> PlaneIndex:
+        """The index that finds the tiles of a plane."""
+        return self.once("index", lambda: PlaneIndex(self.table))
+
+    @property
+    def xml(self) -> bytes:
+        """The document's XML as it is stored; empty where the file has none."""
+        return self.once("xml", self._read_xml)
+
+    @property
+    def xml_text(self) -> str:
+        """The document's XML as text."""
+        return self.once("xml_text", lambda: to_text(self.xml))
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The document's XML as nested dictionaries."""
+        return self.once("metadata", lambda: to_dict(self.xml))
+
+    def described(self, name: str, read: Callable[[Any], T]) -> T:
+        """Return what `read` makes of the root of the document's XML, made once."""
+        root = self.once("root", lambda: parse(self.xml))
+        return self.once(name, lambda: read(root))
+
+    @property
+    def attachment_entries(self) -> list[AttachmentEntry]:
+        """The entries of the attachment directory."""
+        return self.once("attachments", lambda: read_attachment_directory(self.source, self.header))
+
+    def _read_xml(self) -> bytes:
+        return read_metadata_xml(self.source, self.header)
+
+    def _release(self) -> None:
+        self.pool.close()
+        self.handle.close()
+        self.source.close()
+
+
+def _open_reader(source: ByteSource) -> ReaderHandle:
+    """Open libCZI's reader: on the file itself where there is one, else through callbacks."""
+    if isinstance(source, FileSource):
+        stream = InputStream.from_path(source.path)
+    else:
+        stream = InputStream.from_source(source)
+    try:
+        return ReaderHandle.open(stream)  # which closes the stream, also when it fails
+    except NativeCallError as error:
+        raise CorruptFileError(
+            f"libCZI cannot open {source.name} although its segments look right; the file is "
+            f"damaged or of a kind that this libCZI does not know"
+        ) from error

@@ -1,0 +1,110 @@
+"""What is known of a sub-block without reading its pixels, in pylibCZIrw's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, Coordinate
+from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.reading.table import SubBlockTable
+
+__all__ = ["SubBlockCoordinate", "SubBlockInfo", "matching", "sub_block_info"]
+
+
+class SubBlockCoordinate(dict[str, int]):
+    """The plane coordinate of a sub-block: a dictionary from dimension to position."""
+
+    def to_dict(self) -> dict[str, int]:
+        """Return a plain dictionary."""
+        return dict(self)
+
+    def try_get_position(self, dimension: object) -> int | None:
+        """Return the position in a dimension (its letter, or an enum of that name), or None."""
+        return self.get(str(getattr(dimension, "name", dimension)))
+
+
+class SubBlockInfo(NamedTuple):
+    """One entry of the sub-block directory; the names are those of pylibCZIrw."""
+
+    compressionModeRaw: int  # noqa: N815
+    pixelType: PixelType | int  # noqa: N815
+    coordinate: SubBlockCoordinate
+    logicalRect: Rectangle  # noqa: N815
+    physicalSize: Size  # noqa: N815
+    mIndex: int  # noqa: N815
+
+    def get_compression_mode(self) -> Compression | int:
+        """Return the compression scheme, or its bare number where it is none of the known."""
+        known = self.compressionModeRaw in list(Compression)
+        return Compression(self.compressionModeRaw) if known else self.compressionModeRaw
+
+    def get_zoom(self) -> float:
+        """Return physical over logical size along the longer side: 1 on layer 0."""
+        physical, logical = self.physicalSize, self.logicalRect
+        if physical.w > physical.h:
+            return physical.w / logical.w
+        return physical.h / logical.h
+
+    def is_mindex_valid(self) -> bool:
+        """Whether the sub-block has an M-index."""
+        return self.mIndex != ABSENT
+
+
+def sub_block_info(table: SubBlockTable, index: int) -> SubBlockInfo:
+    """Return what the directory says of one sub-block."""
+    rows = table.directory
+    coordinate = SubBlockCoordinate(
+        (name, int(rows.coordinates[name][index]))
+        for name in DIMENSION_INDEX
+        if name in rows.coordinates and rows.coordinates[name][index] != ABSENT
+    )
+    number = int(rows.pixel_type[index])
+    return SubBlockInfo(
+        compressionModeRaw=int(rows.compression[index]),
+        pixelType=PixelType(number) if number in list(PixelType) else number,
+        coordinate=coordinate,
+        logicalRect=Rectangle(
+            int(rows.x[index]), int(rows.y[index]), int(rows.w[index]), int(rows.h[index])
+        ),
+        physicalSize=Size(int(rows.physical_w[index]), int(rows.physical_h[index])),
+        mIndex=int(rows.m[index]),
+    )
+
+
+def matching(
+    table: SubBlockTable,
+    *,
+    coordinate: Coordinate | None,
+    roi: Rectangle | None,
+    only_layer0: bool,
+) -> Iterator[int]:
+    """Give the indices of the sub-blocks that lie in a plane and meet a rectangle.
+
+    A coordinate names some of the dimensions; a sub-block that lacks one of them, or lies
+    elsewhere in it, is left out.
+    """
+    wanted: NDArray[np.bool_] = np.ones(table.count, dtype=bool)
+    rows = table.directory
+    for name, value in (coordinate or {}).items():
+        positions = rows.coordinates.get(name)
+        wanted &= False if positions is None else positions == value
+    if only_layer0:
+        wanted &= table.is_layer0
+    if roi is not None:
+        wanted &= _meets(table, roi)
+    yield from (int(index) for index in np.flatnonzero(wanted))
+
+
+def _meets(table: SubBlockTable, roi: Rectangle) -> NDArray[np.bool_]:
+    rows = table.directory
+    right = rows.x.astype(np.int64) + rows.w
+    bottom = rows.y.astype(np.int64) + rows.h
+    met: NDArray[np.bool_] = (
+        (rows.x < roi.x + roi.w) & (right > roi.x) & (rows.y < roi.y + roi.h) & (bottom > roi.y)
+    )
+    return met

@@ -1,0 +1,64 @@
+"""The arrays that planes are composed into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["allocate", "check_output"]
+
+Shape = tuple[int, int, int]
+
+
+def allocate(shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return a new array whose contents the compositor will set.
+
+    Raises
+    ------
+    ValueError
+        If the shape has no pixel, which happens when the zoom is too small for the roi.
+    MemoryError
+        If the machine cannot hold it.
+    """
+    _check_shape(shape)
+    try:
+        return np.empty(shape, dtype)
+    except MemoryError:
+        size = shape[0] * shape[1] * shape[2] * dtype.itemsize
+        raise MemoryError(
+            f"a result of {shape[1]} x {shape[0]} pixels takes {size / 2**30:.1f} GiB, more than "
+            f"there is; read it in parts (roi=) or smaller (zoom=)"
+        ) from None
+
+
+def check_output(out: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Check that the caller's array can take the result.
+
+    Raises
+    ------
+    ValueError
+        If it is no array, or its shape, dtype or layout is another, or it is read-only.
+    """
+    _check_shape(shape)
+    if not isinstance(out, np.ndarray):
+        raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out must have shape {shape} and dtype {dtype}, not {out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out is read-only; give an array that can be written to")
+    pixel = dtype.itemsize * shape[2]
+    if out.size and (out.strides[1], out.strides[2]) != (pixel, dtype.itemsize):
+        raise ValueError("out may have strided rows, but the pixels of a row must be adjacent")
+    return out
+
+
+def _check_shape(shape: Shape) -> None:
+    if 0 in shape:
+        raise ValueError(
+            f"the zoom is so small that the result would have {shape[1]} x {shape[0]} pixels; "
+            f"use a larger zoom or roi"
+        )

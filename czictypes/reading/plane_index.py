@@ -1,0 +1,189 @@
+"""Finds the sub-blocks of a plane that meet a region, without looking at all the others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.geometry import Rectangle
+from czictypes.reading.table import SubBlockTable
+from czictypes.reading.tile_grid import SMALL, Boxes, TileGrid
+
+__all__ = ["PlaneIndex"]
+
+
+class _Layer(NamedTuple):
+    """The tiles of a plane that have about one zoom and one size."""
+
+    lowest: float
+    highest: float
+    tiles: TileGrid
+
+
+class _Sorted(NamedTuple):
+    """The sub-blocks sorted by plane: `order[k]` is the index of the k-th."""
+
+    order: NDArray[np.intp]
+    columns: dict[str, NDArray[np.int32]]
+    constants: dict[str, int]
+    boxes: Boxes
+    zoom: NDArray[np.float32]
+
+
+class PlaneIndex:
+    """An index over the sub-blocks of a document; safe to use from many threads.
+
+    Sub-blocks are sorted by plane at the first search, and the tiles of a large plane by place at
+    the first search in that plane, so opening a file costs nothing here.
+
+    Parameters
+    ----------
+    table
+        The sub-blocks.
+    """
+
+    def __init__(self, table: SubBlockTable) -> None:
+        self.table = table
+        self._lock = threading.Lock()
+        self._sorted: _Sorted | None = None
+        self._planes: dict[tuple[int, int], list[_Layer]] = {}
+
+    def candidates(self, plane: Mapping[str, int], roi: Rectangle | None) -> NDArray[np.intp]:
+        """Return the sub-blocks of a plane that share a pixel with `roi`, ascending.
+
+        Parameters
+        ----------
+        plane
+            A value for each plane dimension. A sub-block must have exactly these; in dimensions
+            that are left out it may lie anywhere.
+        roi
+            The region, or None for all of the plane.
+        """
+        found = [members for _, members in self.layers(plane, roi)]
+        return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
+
+    def layers(
+        self,
+        plane: Mapping[str, int],
+        roi: Rectangle | None,
+        least_zoom: float = 0,
+    ) -> Iterator[tuple[float, NDArray[np.intp]]]:
+        """Give the same sub-blocks group by group, the coarse layers of the pyramid first.
+
+        Parameters
+        ----------
+        plane, roi
+            As for `candidates`.
+        least_zoom
+            Layers that lie wholly below this zoom are passed over.
+
+        Yields
+        ------
+        float, numpy.ndarray
+            A bound that no zoom in this group or a later one is below, and the sub-blocks.
+        """
+        rows = self._rows()
+        for name, value in plane.items():
+            if name not in rows.columns and rows.constants.get(name, ABSENT) != value:
+                return  # no sub-block lies there
+        first, end, loose = _range(rows, plane)
+        if loose:
+            yield 0, self._scan(rows, first, end, {name: plane[name] for name in loose}, roi)
+        elif end - first <= SMALL:
+            yield 0, self._scan(rows, first, end, {}, roi)
+        else:
+            for layer in self._plane(rows, first, end):
+                if layer.highest >= least_zoom:
+                    yield layer.lowest, layer.tiles.search(roi)
+
+    def _scan(
+        self,
+        rows: _Sorted,
+        first: int,
+        end: int,
+        loose: Mapping[str, int],
+        roi: Rectangle | None,
+    ) -> NDArray[np.intp]:
+        """Compare the sub-blocks of a range one by one."""
+        found = np.arange(first, end)
+        if roi is not None:
+            found = found[rows.boxes.take(slice(first, end)).meeting(roi)]
+        for name, value in loose.items():
+            found = found[rows.columns[name][found] == value]
+        return rows.order[found]
+
+    def _rows(self) -> _Sorted:
+        if self._sorted is None:
+            with self._lock:
+                if self._sorted is None:
+                    self._sorted = _sort(self.table)
+        return self._sorted
+
+    def _plane(self, rows: _Sorted, first: int, end: int) -> list[_Layer]:
+        key = first, end
+        if key not in self._planes:
+            with self._lock:
+                if key not in self._planes:
+                    self._planes[key] = _split_layers(rows, first, end)
+        return self._planes[key]
+
+
+def _sort(table: SubBlockTable) -> _Sorted:
+    directory = table.directory
+    columns, constants = {}, {}
+    for name, column in directory.coordinates.items():
+        if name == "S" or not table.count:
+            continue
+        if (column == column[0]).all():
+            constants[name] = int(column[0])
+        else:
+            columns[name] = column
+    order = np.arange(table.count)
+    if columns:
+        order = np.lexsort(list(columns.values())[::-1])
+    x, y = directory.x[order].astype(np.int64), directory.y[order].astype(np.int64)
+    w, h = directory.w[order], directory.h[order]
+    nowhere = -(2**40)
+    boxes = Boxes(x, y, np.where(w > 0, x + w, nowhere), np.where(h > 0, y + h, nowhere))
+    columns = {name: column[order] for name, column in columns.items()}
+    return _Sorted(order, columns, constants, boxes, table.zoom[order])
+
+
+def _range(rows: _Sorted, plane: Mapping[str, int]) -> tuple[int, int, list[str]]:
+    """Return where a plane lies among the sorted sub-blocks, and what is still to be compared.
+
+    Within equal values of the dimensions before it, each column is sorted.
+    """
+    first, end = 0, len(rows.order)
+    names = list(rows.columns)
+    for position, name in enumerate(names):
+        if name not in plane:
+            return first, end, [other for other in names[position:] if other in plane]
+        column = rows.columns[name][first:end]
+        wanted = np.int32(plane[name])  # of the column's type, or numpy converts all of it
+        low = int(np.searchsorted(column, wanted))
+        high = int(np.searchsorted(column, wanted, side="right"))
+        first, end = first + low, first + high
+    return first, end, []
+
+
+def _split_layers(rows: _Sorted, first: int, end: int) -> list[_Layer]:
+    """Split a plane into groups of like zoom and size, the lowest zoom first."""
+    here = slice(first, end)
+    boxes, zoom, order = rows.boxes.take(here), rows.zoom[here], rows.order[here]
+    octave = np.rint(np.log2(np.maximum(zoom, 1e-9))).astype(np.int64)
+    extent = np.maximum(boxes.right - boxes.left, boxes.bottom - boxes.top)
+    size = np.frexp(np.maximum(extent, 1).astype(np.float64))[1]
+    kind = octave * 64 + size
+    layers = []
+    for number in np.unique(kind):
+        members = np.flatnonzero(kind == number)
+        zooms = zoom[members]
+        tiles = TileGrid(order[members], boxes.take(members))
+        layers.append(_Layer(float(zooms.min()), float(zooms.max()), tiles))
+    return sorted(layers, key=lambda layer: layer.lowest)

@@ -1,0 +1,213 @@
+"""What a document tells of itself: boxes, pixel types, metadata, scaling, channels."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.metadata.attributes import custom_attributes
+from czictypes.metadata.channels import ChannelInfo, channels
+from czictypes.metadata.display_settings import display_settings
+from czictypes.metadata.document import DocumentInfo, document_info
+from czictypes.metadata.scaling import Scaling, scaling
+from czictypes.metadata.scenes import SceneInfo, scenes
+from czictypes.model.dimensions import DIMENSION_INDEX, PLANE_DIMENSIONS
+from czictypes.model.display import ChannelDisplaySettingsDataClassWithNameAndDescription
+from czictypes.model.geometry import Location, Rectangle
+from czictypes.model.pixel_types import PixelType
+from czictypes.reading.pyramid import PyramidLevel, needs_pyramid, pyramid_levels
+from czictypes.reading.request import check_scene
+from czictypes.reading.session import Session
+from czictypes.reading.table import SubBlockTable
+
+__all__ = ["DocumentProperties"]
+
+
+class DocumentProperties:
+    """The properties of an open document; each follows the file when it changes on disk."""
+
+    CZI_DIMS: ClassVar[dict[str, int]] = {name: DIMENSION_INDEX[name] for name in PLANE_DIMENSIONS}
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def closed(self) -> bool:
+        """Whether the reader was closed."""
+        return self._session.closed
+
+    def close(self) -> None:
+        """Close the file after the reads in flight; closing twice is no error."""
+        self._session.close()
+
+    @property
+    def _table(self) -> SubBlockTable:
+        with self._session.document() as document:
+            return document.table
+
+    # Boxes
+
+    @property
+    def total_bounding_box(self) -> dict[str, tuple[int, int]]:
+        """The range of every dimension as (start, end), the end excluded.
+
+        T, Z, C, X and Y are always there; another dimension only when the file has it.
+        """
+        table = self._table
+        return _bounding_box(table, table.total_rectangle)
+
+    @property
+    def total_bounding_box_no_pyramid(self) -> dict[str, tuple[int, int]]:
+        """The same with X and Y from layer 0 alone."""
+        table = self._table
+        return _bounding_box(table, table.total_rectangle_no_pyramid)
+
+    @property
+    def total_bounding_rectangle(self) -> Rectangle:
+        """The rectangle in pixels that holds all sub-blocks."""
+        return self._table.total_rectangle
+
+    @property
+    def total_bounding_rectangle_no_pyramid(self) -> Rectangle:
+        """The rectangle in pixels that holds the sub-blocks of layer 0."""
+        return self._table.total_rectangle_no_pyramid
+
+    @property
+    def scenes_bounding_rectangle(self) -> dict[int, Rectangle]:
+        """The rectangle of each scene by its number; empty where there are no scenes."""
+        return dict(self._table.scene_rectangles)
+
+    @property
+    def scenes_bounding_rectangle_no_pyramid(self) -> dict[int, Rectangle]:
+        """The same from layer 0 alone."""
+        return dict(self._table.scene_rectangles_no_pyramid)
+
+    def to_pixel_coordinates(self, x: int, y: int) -> Location:
+        """Turn a position of the raw-sub-block coordinate system into CZI pixel coordinates.
+
+        These have their origin at the top-left of the layer-0 bounding box.
+        """
+        origin = self.total_bounding_rectangle_no_pyramid
+        return Location(x - origin.x, y - origin.y)
+
+    def from_pixel_coordinates(self, x: int, y: int) -> Location:
+        """Turn CZI pixel coordinates into a position of the raw-sub-block coordinate system."""
+        origin = self.total_bounding_rectangle_no_pyramid
+        return Location(x + origin.x, y + origin.y)
+
+    # Pixels
+
+    def get_channel_pixel_type(self, channel_index: int) -> str:
+        """Return the pixel type of a channel's first sub-block, or ``"Invalid"``."""
+        number = self._table.channel_pixel_type(channel_index)
+        return "Invalid" if number is None else _pixel_type_name(number)
+
+    @property
+    def pixel_types(self) -> dict[int, str]:
+        """The pixel type of every channel by its number."""
+        table = self._table
+        start, size = table.plane_bounds.get("C", (0, 1))
+        found = {}
+        for channel in range(start, start + size):
+            number = table.channel_pixel_type(channel)
+            found[channel] = "Invalid" if number is None else _pixel_type_name(number)
+        return found
+
+    @property
+    def subblocks(self) -> NDArray[np.void]:
+        """A structured array with a row for each sub-block in the order of the directory.
+
+        The fields are index, the dimensions Z C T R I H V B, scene, M, x, y, w, h (the logical
+        rectangle in pixels), physical_w, physical_h, pixel_type, compression, level (0 is full
+        resolution) and file_position. A coordinate the sub-block does not have is -2147483648.
+        """
+        return self._table.as_structured()
+
+    @property
+    def needs_pyramid(self) -> bool:
+        """Whether the layer-0 box exceeds 4096 x 4096 pixels and no pyramid is stored."""
+        return needs_pyramid(self._table)
+
+    def pyramid_levels(self, scene: int | None = None) -> list[PyramidLevel]:
+        """Return the stored resolution levels, full resolution first.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene.
+        """
+        table = self._table
+        check_scene(table, scene)
+        return pyramid_levels(table, scene)
+
+    # Metadata
+
+    @property
+    def raw_metadata(self) -> str:
+        """The document's XML as it is stored."""
+        with self._session.document() as document:
+            return document.xml_text
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The document's XML as nested dictionaries, parsed once."""
+        with self._session.document() as document:
+            return document.metadata
+
+    @property
+    def custom_attributes_metadata(self) -> dict[str, Any] | None:
+        """The custom attributes by name (bool, int, float or str), or None without any."""
+        with self._session.document() as document:
+            return document.described("custom attributes", custom_attributes)
+
+    @property
+    def scaling(self) -> Scaling:
+        """The extent of a pixel along X, Y and Z in metres, None where unknown."""
+        with self._session.document() as document:
+            return document.described("scaling", scaling)
+
+    @property
+    def channels(self) -> list[ChannelInfo]:
+        """What the metadata tell of each channel: name, colour, wavelengths."""
+        with self._session.document() as document:
+            return document.described("channels", channels)
+
+    @property
+    def channel_names(self) -> list[str | None]:
+        """The names of the channels."""
+        return [channel.name for channel in self.channels]
+
+    @property
+    def display_settings(
+        self,
+    ) -> dict[int, ChannelDisplaySettingsDataClassWithNameAndDescription]:
+        """How each channel is to be shown, by its number."""
+        with self._session.document() as document:
+            return document.described("display settings", display_settings)
+
+    @property
+    def document_info(self) -> DocumentInfo:
+        """Title, author, dates and objective of the document."""
+        with self._session.document() as document:
+            return document.described("document info", document_info)
+
+    @property
+    def scenes(self) -> list[SceneInfo]:
+        """What the metadata tell of each scene: name, centre, well."""
+        with self._session.document() as document:
+            return document.described("scenes", scenes)
+
+
+def _bounding_box(table: SubBlockTable, rectangle: Rectangle) -> dict[str, tuple[int, int]]:
+    box = {"T": (0, 1), "Z": (0, 1), "C": (0, 1)}
+    for name, (start, size) in table.plane_bounds.items():
+        box[name] = (start, start + size)
+    box["X"] = (rectangle.x, rectangle.x + rectangle.w)
+    box["Y"] = (rectangle.y, rectangle.y + rectangle.h)
+    return box
+
+
+def _pixel_type_name(number: int) -> str:
+    return PixelType(number).name if number in list(PixelType) else "Invalid"

@@ -1,0 +1,346 @@
+"""CziReader: opens a CZI and reads planes, sub-blocks, metadata and attachments from it."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, BinaryIO, ClassVar, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.remote import open_url
+from czictypes.container.source import ByteSource, open_source
+from czictypes.model.dimensions import parse_coordinate
+from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.geometry import Color
+from czictypes.model.options import (
+    CacheInfo,
+    CacheOptions,
+    ReaderFileInputTypes,
+    ReaderOptions,
+)
+from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.reading.attachments import Attachments
+from czictypes.reading.composite import compose_channels
+from czictypes.reading.compositor import PlaneRequest, compose, output_shape
+from czictypes.reading.decode import SubBlockDecoder
+from czictypes.reading.document import OpenDocument
+from czictypes.reading.enumeration import SubBlockInfo, matching, sub_block_info
+from czictypes.reading.output import allocate, check_output
+from czictypes.reading.properties import DocumentProperties
+from czictypes.reading.request import Background, Plane, Roi, make_request, parse_roi
+from czictypes.reading.session import Session
+from czictypes.reading.subblock import SubBlock
+from czictypes.reading.threads import thread_count
+
+__all__ = ["CziReader", "Source"]
+
+Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
+
+
+class CziReader(DocumentProperties):
+    """A CZI document open for reading; safe to use from many threads at once.
+
+    Usable with `with` or without; `close` waits for the reads in flight, and a read after it
+    raises `ClosedError`. When the file changes on disk, the next call opens it anew. A reader
+    pickles as its source and options, and reopens where it lands.
+
+    Parameters
+    ----------
+    filepath
+        A path (any `os.PathLike`), or a file object open for reading in binary, or with
+        ``ReaderFileInputTypes.Curl`` a URL.
+    file_input_type
+        Whether `filepath` is local or a URL.
+    cache_options
+        The limits of the sub-block cache; without them nothing is cached. Only compressed
+        sub-blocks of local files are kept, and all of other sources.
+    reader_options
+        Checks and mask awareness.
+    threads
+        How many threads decode; by default CZICTYPES_THREADS, or the CPUs this process may use.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If there is no such file, or none that can be read.
+    NotCziError
+        If the file is no CZI.
+    CorruptFileError
+        If its segments or its sub-block directory are damaged.
+    """
+
+    BLACK_COLOR = Color(0, 0, 0)
+
+    PIXEL_TYPES: ClassVar[dict[str, int]] = {kind.name: kind.value for kind in PixelType}
+
+    def __init__(
+        self,
+        filepath: Source,
+        file_input_type: ReaderFileInputTypes = ReaderFileInputTypes.Standard,
+        cache_options: CacheOptions | None = None,
+        reader_options: ReaderOptions | None = None,
+        *,
+        threads: int | None = None,
+    ) -> None:
+        self._arguments = (filepath, file_input_type, cache_options, reader_options)
+        self._threads = threads
+        self._options = reader_options or ReaderOptions()
+        super().__init__(
+            Session(
+                lambda: _open_bytes(filepath, file_input_type),
+                lambda source: OpenDocument(
+                    source, cache_options, self._options, thread_count(threads)
+                ),
+                str(getattr(filepath, "name", filepath)),
+            )
+        )
+
+    def __reduce__(self) -> tuple[Callable[..., CziReader], tuple[Any, ...]]:
+        """Pickle as what was opened and how."""
+        return _reopen, (self._arguments, self._threads)
+
+    def __enter__(self) -> CziReader:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed " if self.closed else ""
+        return f"<{state}CziReader of {self._session.name!r}>"
+
+    # Planes
+
+    def read(
+        self,
+        roi: Roi | None = None,
+        plane: Plane | None = None,
+        scene: int | None = None,
+        zoom: float | None = None,
+        pixel_type: str | None = None,
+        background_pixel: Background = BLACK_COLOR,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """Compose a plane, or a region of it, from the tiles that the file holds.
+
+        Parameters
+        ----------
+        roi
+            The region (x, y, w, h) in pixels of the raw-sub-block coordinate system; by default
+            the box of the scene, or of the whole document.
+        plane
+            The position in each dimension, such as ``{"C": 0, "Z": 4}``; the minimum of a
+            dimension that is left out.
+        scene
+            Only sub-blocks of this scene contribute; by default all do.
+        zoom
+            A number above 0 and up to 1; smaller ones give fewer pixels, from the pyramid level
+            that fits. Each side of the result is ``int(float32(side) * float32(zoom))``.
+        pixel_type
+            The type of the result, such as ``"Gray16"``; by default that of the channel's first
+            sub-block.
+        background_pixel
+            Where no tile is: blue, green and red from 0 to 1, or for a gray result one number in
+            the range of its pixel type.
+        out
+            An array to fill and return, in the shape and dtype of the result; its rows may be
+            strided.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x, 1) for gray and (y, x, 3) for colour in the order B, G, R (4 for Bgra32). Where
+            tiles overlap, the highest M-index wins.
+
+        Raises
+        ------
+        ValueError
+            For a wrong argument, or a zoom that leaves no pixel.
+        OutOfBoundsError
+            For a plane or scene that is not there (an `IndexError` and a `ValueError`).
+        CorruptFileError
+            If a sub-block that is needed is damaged; the message names it.
+        ClosedError
+            After `close`.
+        """
+        with self._session.document() as document:
+            request = make_request(
+                document.table,
+                roi=roi,
+                plane=plane,
+                scene=scene,
+                zoom=zoom,
+                pixel_type=pixel_type,
+                background=background_pixel,
+                mask_aware=self._options.enable_mask_awareness,
+            )
+            return _compose(document, request, out)
+
+    def composite(
+        self,
+        roi: Roi | None = None,
+        plane: Plane | None = None,
+        scene: int | None = None,
+        zoom: float | None = None,
+        display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
+    ) -> NDArray[np.uint8]:
+        """Blend the channels into one picture, coloured and stretched as the file says.
+
+        Parameters
+        ----------
+        roi, plane, scene, zoom
+            As for `read`; a C in the plane is left aside.
+        display_settings
+            How each channel is shown, instead of the file's own settings; channels that are
+            missing or not enabled are left out.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x, 3) of uint8 in the order R, G, B, ready for a viewer.
+
+        Raises
+        ------
+        ValueError, OutOfBoundsError, CorruptFileError, ClosedError
+            As for `read`.
+        UnsupportedDataError
+            If a channel's pixel type is not among Gray8, Gray16, Bgr24 and Bgr48.
+        """
+        with self._session.document() as document:
+            position = {name: value for name, value in (plane or {}).items() if name != "C"}
+
+            def read_channel(channel: int | None) -> tuple[NDArray[Any], PixelType]:
+                where = position if channel is None else {**position, "C": channel}
+                request = make_request(
+                    document.table,
+                    roi=roi,
+                    plane=where,
+                    scene=scene,
+                    zoom=zoom,
+                    pixel_type=None,
+                    background=self.BLACK_COLOR,
+                    mask_aware=self._options.enable_mask_awareness,
+                )
+                return _compose(document, request, None), request.pixel_type
+
+            return compose_channels(document, read_channel, display_settings)
+
+    # Sub-blocks
+
+    def enumerate_subblocks(self, func: Callable[[int, SubBlockInfo], bool]) -> None:
+        """Call ``func(index, info)`` for every sub-block until it returns False."""
+        self.enumerate_subblocks_subset(func)
+
+    def enumerate_subblocks_subset(
+        self,
+        func: Callable[[int, SubBlockInfo], bool],
+        plane: str | Plane | None = None,
+        roi: Roi | None = None,
+        only_layer0: bool = False,
+    ) -> None:
+        """Call ``func(index, info)`` for some sub-blocks until it returns False.
+
+        Parameters
+        ----------
+        func
+            Receives the index and a `SubBlockInfo`; a false result ends the enumeration.
+        plane
+            Only sub-blocks at this coordinate: ``"C0Z5T2"`` or a dictionary; S may be in it.
+        roi
+            Only sub-blocks that meet this rectangle.
+        only_layer0
+            Leave out the pyramid.
+        """
+        with self._session.document() as document:
+            table = document.table
+        indices = matching(
+            table,
+            coordinate=None if plane is None else parse_coordinate(plane),
+            roi=None if roi is None else parse_roi(roi),
+            only_layer0=only_layer0,
+        )
+        for index in indices:
+            if not func(index, sub_block_info(table, index)):
+                return
+
+    def read_subblock(self, index: int) -> SubBlock:
+        """Return one sub-block; its pixels, metadata and attachment are read when asked for.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no sub-block of that index.
+        """
+        with self._session.document() as document:
+            count = document.table.count
+            if not 0 <= index < count:
+                raise OutOfBoundsError(
+                    f"there is no sub-block {index} in {document.name}; "
+                    + (f"they go from 0 to {count - 1}" if count else "it has none")
+                )
+            return SubBlock(index, sub_block_info(document.table, index), self._decoder)
+
+    @property
+    def attachments(self) -> Attachments:
+        """The document's attachments, by position or name."""
+        with self._session.document() as document:
+            entries = document.attachment_entries
+        return Attachments(entries, self._session.document, _nested_picture)
+
+    def get_cache_info(self) -> CacheInfo:
+        """Return what the sub-block cache holds now; nothing without `cache_options`."""
+        with self._session.document() as document:
+            return CacheInfo(0, 0) if document.cache is None else document.cache.info()
+
+    def _decoder(self) -> _DecoderUse:
+        return _DecoderUse(self._session)
+
+
+class _DecoderUse:
+    """Holds the document open while one of its sub-blocks is read."""
+
+    def __init__(self, session: Session) -> None:
+        self._use = session.document()
+
+    def __enter__(self) -> SubBlockDecoder:
+        return self._use.__enter__().decoder
+
+    def __exit__(self, *error: Any) -> None:
+        self._use.__exit__(*error)
+
+
+def _compose(
+    document: OpenDocument, request: PlaneRequest, out: NDArray[Any] | None
+) -> NDArray[Any]:
+    shape = output_shape(request)
+    dtype = np.dtype(pixel_format(request.pixel_type).dtype)
+    target = allocate(shape, dtype) if out is None else check_output(out, shape, dtype)
+    pool = document.pool
+    compose(document.index, request, document.decoder, target, pool.executor(), pool.threads)
+    return target
+
+
+def _open_bytes(target: Source, input_type: ReaderFileInputTypes) -> ByteSource:
+    if input_type is ReaderFileInputTypes.Curl:
+        return open_url(target)
+    return open_source(target)
+
+
+def _reopen(arguments: tuple[Any, ...], threads: int | None) -> CziReader:
+    return CziReader(*arguments, threads=threads)
+
+
+def _nested_picture(data: bytes) -> NDArray[Any]:
+    with CziReader(io.BytesIO(data)) as nested:
+        pixels = nested.read()
+    return pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels[..., 2::-1])

@@ -1,0 +1,116 @@
+"""Which pixel of a tile goes to which pixel of the result, along one axis.
+
+At zoom 1 stored pixels are copied as they are. At any other zoom each pixel of the result takes
+the nearest pixel of the tile, by the very arithmetic of libCZI's scaling accessor (in double, no
+shift by half a pixel), so that results agree with it bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Axis", "CopiedAxis", "ScaledAxis", "round_half_away"]
+
+Source = Union[slice, NDArray[np.intp]]
+
+
+class Axis(Protocol):
+    """How the tiles of a read map to the result along one axis."""
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """The first pixel of the result that each tile paints."""
+
+    @property
+    def end(self) -> NDArray[np.int64]:
+        """The pixel after the last one; not above `first` where a tile paints none."""
+
+    def source(self, tile: int, first: int, end: int) -> Source:
+        """Return which pixels of a tile go to the pixels `first` to `end` (excluded)."""
+
+
+class CopiedAxis:
+    """The mapping at zoom 1: stored pixels are copied from the tile's position on.
+
+    Parameters
+    ----------
+    start, size
+        Position and stored size of the tiles.
+    roi_start, roi_size
+        The region that is read.
+    """
+
+    def __init__(
+        self, start: NDArray[Any], size: NDArray[Any], roi_start: int, roi_size: int
+    ) -> None:
+        self._offset = start.astype(np.int64) - roi_start
+        self.first = np.clip(self._offset, 0, roi_size)
+        self.end = np.clip(self._offset + size, 0, roi_size)
+
+    def source(self, tile: int, first: int, end: int) -> Source:
+        """Return which pixels of a tile go to the pixels `first` to `end` (excluded)."""
+        offset = int(self._offset[tile])
+        return slice(first - offset, end - offset)
+
+
+class ScaledAxis:
+    """The mapping at any other zoom.
+
+    Parameters
+    ----------
+    start, size
+        Position and logical size of the tiles; each meets the region.
+    stored
+        Their stored size.
+    roi_start, roi_size
+        The region that is read.
+    out_size
+        The size of the result.
+    """
+
+    def __init__(
+        self,
+        start: NDArray[Any],
+        size: NDArray[Any],
+        stored: NDArray[Any],
+        roi_start: int,
+        roi_size: int,
+        out_size: int,
+    ) -> None:
+        start = start.astype(np.int64)
+        low = np.maximum(start, roi_start)
+        high = np.minimum(start + size, roi_start + roi_size)
+        # The common range as fractions of the tile and of the region, then in their pixels.
+        source_low = (low - start) / size
+        source = source_low * stored
+        source_size = ((high - start) / size - source_low) * stored
+        target_low = (low - roi_start) / roi_size
+        target = target_low * out_size
+        target_size = ((high - roi_start) / roi_size - target_low) * out_size
+
+        # An empty bitmap has no scale; it paints nothing.
+        divisor = np.where(stored > 0, source_size, 1)
+        least = np.ceil((0 - source) * target_size / divisor + target)
+        most = np.ceil((stored - 1 - source) * target_size / divisor + target)
+        first = np.maximum(least, np.maximum(np.trunc(target), 0))
+        last = np.minimum(most, np.minimum(np.trunc(target + target_size), out_size - 1))
+        self.first = first.astype(np.int64)
+        self.end = np.where(stored > 0, last + 1, 0).astype(np.int64)
+        self._source, self._target, self._stored = source, target, stored
+        self._scale = source_size / target_size
+
+    def source(self, tile: int, first: int, end: int) -> Source:
+        """Return which pixels of a tile go to the pixels `first` to `end` (excluded)."""
+        pixels = np.arange(first, end, dtype=np.float64)
+        positions = (pixels - self._target[tile]) * self._scale[tile] + self._source[tile]
+        nearest = round_half_away(positions)
+        return np.clip(nearest, 0, int(self._stored[tile]) - 1).astype(np.intp)
+
+
+def round_half_away(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round to whole numbers, halves away from zero (numpy's own rint takes them to even)."""
+    whole = np.trunc(values)
+    return whole + np.copysign(np.abs(values - whole) >= 0.5, values)

@@ -1,0 +1,236 @@
+"""All sub-blocks of a document as columns, and what follows from them without reading pixels.
+
+The statistics are those libCZI computes when it opens a file. Everything is computed at its
+first use and kept: a document may hold a million sub-blocks, and most users ask for little.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.directory import Directory
+from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
+from czictypes.model.geometry import Rectangle
+from czictypes.reading.levels import pyramid_levels
+
+__all__ = ["NO_RECTANGLE", "SubBlockTable"]
+
+#: The box of nothing, in the form in which libCZI gives it.
+NO_RECTANGLE = Rectangle(0, 0, -1, -1)
+
+
+class SubBlockTable:
+    """The sub-blocks of one document; rows are in the order of the file's directory.
+
+    Parameters
+    ----------
+    directory
+        The columns as they stand in the file.
+    """
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        self.count = int(directory.count)
+
+    # One value per sub-block
+
+    @cached_property
+    def is_layer0(self) -> NDArray[np.bool_]:
+        """Whether a sub-block is stored in full resolution (its physical is its logical size)."""
+        rows = self.directory
+        same: NDArray[np.bool_] = (rows.w == rows.physical_w) & (rows.h == rows.physical_h)
+        return same
+
+    @cached_property
+    def zoom(self) -> NDArray[np.float32]:
+        """Physical over logical size, computed in float32 as libCZI does; 0 for an empty one.
+
+        The height decides unless the stored bitmap is wider than high.
+        """
+        rows = self.directory
+        wide = rows.physical_w > rows.physical_h
+        logical = np.where(wide, rows.w, rows.h).astype(np.float32)
+        physical = np.where(wide, rows.physical_w, rows.physical_h).astype(np.float32)
+        return np.divide(physical, logical, out=np.zeros_like(logical), where=logical > 0)
+
+    @cached_property
+    def minification(self) -> NDArray[np.float64]:
+        """How many layer-0 pixels one stored pixel stands for along an axis; 1 on layer 0."""
+        rows = self.directory
+        wide = rows.physical_w > rows.physical_h
+        logical = np.where(wide, rows.w, rows.h).astype(np.float64)
+        physical = np.where(wide, rows.physical_w, rows.physical_h)
+        ratio = np.divide(logical, physical, out=np.ones_like(logical), where=physical > 0)
+        ratio[self.is_layer0] = 1
+        return ratio
+
+    @cached_property
+    def levels(self) -> NDArray[np.int16]:
+        """The pyramid level of a sub-block; 0 is the full resolution."""
+        rows = self.directory
+        weights = np.minimum(rows.physical_w, rows.physical_h)
+        return pyramid_levels(self.minification, self.is_layer0, weights)
+
+    # The document as a whole
+
+    @cached_property
+    def has_pyramid(self) -> bool:
+        """Whether any sub-block is stored in less than full resolution."""
+        return not bool(self.is_layer0.all())
+
+    @cached_property
+    def plane_bounds(self) -> dict[str, tuple[int, int]]:
+        """Start and size of each plane dimension that any sub-block has (S is none of them)."""
+        found = {}
+        for name in PLANE_DIMENSIONS:
+            column = self.directory.coordinates.get(name)
+            bounds = None if column is None else _bounds(column)
+            if bounds is not None:
+                found[name] = bounds
+        return found
+
+    @cached_property
+    def m_bounds(self) -> tuple[int, int] | None:
+        """Start and size of the M-index, or None where no sub-block has one."""
+        column = self.directory.m
+        return _bounds(column[column != np.iinfo(np.int32).max])
+
+    @cached_property
+    def total_rectangle(self) -> Rectangle:
+        """The box of all sub-blocks; width and height are -1 where there are none."""
+        return self._box(None)
+
+    @cached_property
+    def total_rectangle_no_pyramid(self) -> Rectangle:
+        """The box of the sub-blocks on layer 0; width and height are -1 where there are none."""
+        return self._box(self.is_layer0)
+
+    @cached_property
+    def scene_rectangles(self) -> dict[int, Rectangle]:
+        """The box of each scene's sub-blocks, ascending by scene; empty without scenes."""
+        numbers, boxes = self.scene_boxes
+        return {
+            scene: Rectangle(left, top, right - left, bottom - top)
+            for scene, (left, top, right, bottom) in zip(numbers.tolist(), boxes.tolist())
+        }
+
+    @cached_property
+    def scene_rectangles_no_pyramid(self) -> dict[int, Rectangle]:
+        """The same from layer 0 alone; width and height are -1 for a scene that has none."""
+        numbers, boxes = self._scene_boxes(self.is_layer0)
+        found = {
+            scene: Rectangle(left, top, right - left, bottom - top)
+            for scene, (left, top, right, bottom) in zip(numbers.tolist(), boxes.tolist())
+        }
+        return {scene: found.get(scene, NO_RECTANGLE) for scene in self.scene_rectangles}
+
+    @cached_property
+    def scene_boxes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Scene numbers, ascending, and their boxes (left, top, right, bottom) of all layers."""
+        return self._scene_boxes(np.ones(self.count, dtype=bool))
+
+    @cached_property
+    def channel_pixel_types(self) -> dict[int, int]:
+        """The pixel type number of each channel's first sub-block; empty without channels."""
+        channels = self.directory.coordinates.get("C")
+        if channels is None:
+            return {}
+        numbers, first = np.unique(channels, return_index=True)
+        types = self.directory.pixel_type[first]
+        return {
+            channel: kind
+            for channel, kind in zip(numbers.tolist(), types.tolist())
+            if channel != ABSENT
+        }
+
+    def channel_pixel_type(self, channel: int | None) -> int | None:
+        """Return the pixel type number of a channel's first sub-block.
+
+        Parameters
+        ----------
+        channel
+            Which channel. None, or any number in a document without channels, means the first
+            sub-block of all.
+
+        Returns
+        -------
+        int or None
+            None where there is no such sub-block.
+        """
+        if channel is not None and self.channel_pixel_types:
+            return self.channel_pixel_types.get(channel)
+        return int(self.directory.pixel_type[0]) if self.count else None
+
+    def as_structured(self) -> NDArray[np.void]:
+        """Return all of it as one read-only structured array with a row per sub-block.
+
+        Fields: index, Z, C, T, R, I, H, V, B, scene, M (the smallest int32 where a sub-block has
+        none), x, y, w, h (logical, in pixels of layer 0), physical_w, physical_h (stored),
+        pixel_type, compression (numbers of the file format), level, file_position (bytes).
+        """
+        return self._structured
+
+    @cached_property
+    def _structured(self) -> NDArray[np.void]:
+        rows = self.directory
+        columns: list[tuple[str, Any]] = [("index", np.arange(self.count, dtype=np.int64))]
+        for name in PLANE_DIMENSIONS:
+            columns.append((name, rows.coordinates.get(name)))
+        columns += [("scene", rows.scene), ("M", rows.m)]
+        columns += [(name, getattr(rows, name)) for name in _COPIED]
+        columns += [("level", self.levels), ("file_position", rows.file_position)]
+        table = np.empty(
+            self.count,
+            [(name, np.int32 if values is None else values.dtype) for name, values in columns],
+        )
+        for name, values in columns:
+            table[name] = ABSENT if values is None else values
+        table.flags.writeable = False
+        return table
+
+    def _box(self, chosen: NDArray[np.bool_] | None) -> Rectangle:
+        rows = self.directory
+        sized = (rows.w >= 0) & (rows.h >= 0)  # others only in a damaged or a very odd file
+        chosen = sized if chosen is None else sized & chosen
+        if not chosen.any():
+            return NO_RECTANGLE
+        x, y, w, h = (column[chosen] for column in (rows.x, rows.y, rows.w, rows.h))
+        left, top = int(x.min()), int(y.min())
+        right, bottom = int((x.astype(np.int64) + w).max()), int((y.astype(np.int64) + h).max())
+        return Rectangle(left, top, right - left, bottom - top)
+
+    def _scene_boxes(
+        self, chosen: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        rows = self.directory
+        members = np.flatnonzero(chosen & (rows.scene != ABSENT))
+        if not len(members):
+            return np.empty(0, np.int64), np.empty((0, 4), np.int64)
+        members = members[np.argsort(rows.scene[members], kind="stable")]
+        scene = rows.scene[members]
+        first = np.flatnonzero(np.r_[True, scene[1:] != scene[:-1]])
+        x, y = rows.x[members].astype(np.int64), rows.y[members].astype(np.int64)
+        boxes = np.column_stack(
+            [
+                np.minimum.reduceat(x, first),
+                np.minimum.reduceat(y, first),
+                np.maximum.reduceat(x + rows.w[members], first),
+                np.maximum.reduceat(y + rows.h[members], first),
+            ]
+        )
+        return scene[first].astype(np.int64), boxes
+
+
+_COPIED = ("x", "y", "w", "h", "physical_w", "physical_h", "pixel_type", "compression")
+
+
+def _bounds(column: NDArray[np.int32]) -> tuple[int, int] | None:
+    present = column[column != ABSENT]
+    if not len(present):
+        return None
+    start = int(present.min())
+    return start, int(present.max()) - start + 1

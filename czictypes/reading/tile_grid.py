@@ -1,0 +1,110 @@
+"""Finds the rectangles that meet another one, in time that fits what is found."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.model.geometry import Rectangle
+
+__all__ = ["Boxes", "TileGrid"]
+
+#: So many rectangles are compared one by one in less time than a look-up in cells takes.
+SMALL = 256
+
+#: The smallest cell is 64 pixels wide, so that a row of cells always fits 32 bits.
+_SMALLEST_CELL = 6
+_ROW = 32
+
+
+class Boxes(NamedTuple):
+    """Rectangles as columns of int64; right and bottom are excluded, and empty ones reach nothing.
+
+    An empty rectangle has its right or bottom far to the left, so that it meets no other.
+    """
+
+    left: NDArray[np.int64]
+    top: NDArray[np.int64]
+    right: NDArray[np.int64]
+    bottom: NDArray[np.int64]
+
+    def take(self, which: NDArray[np.intp] | slice) -> Boxes:
+        """Return some of the rectangles."""
+        return Boxes(*(column[which] for column in self))
+
+    def meeting(self, roi: Rectangle) -> NDArray[np.intp]:
+        """Return the positions of those that share at least one pixel with `roi`."""
+        return np.flatnonzero(
+            (self.left < roi.x + roi.w)
+            & (self.right > roi.x)
+            & (self.top < roi.y + roi.h)
+            & (self.bottom > roi.y)
+        )
+
+
+class TileGrid:
+    """Rectangles of about one size, sorted by the square cell their top-left corner lies in.
+
+    A cell is at least as large as any of the rectangles, so a search has to look only at the
+    cells it covers and at those directly left of and above them.
+
+    Parameters
+    ----------
+    members
+        What a search returns for each rectangle.
+    boxes
+        The rectangles.
+    """
+
+    def __init__(self, members: NDArray[np.intp], boxes: Boxes) -> None:
+        if len(members) <= SMALL:
+            self._members, self._boxes, self._keys = members, boxes, None
+            return
+        extent = max(int((boxes.right - boxes.left).max()), int((boxes.bottom - boxes.top).max()))
+        self._bits = max((max(extent, 1) - 1).bit_length(), _SMALLEST_CELL)
+        self._x, self._y = int(boxes.left.min()), int(boxes.top.min())
+        rows = (boxes.top - self._y) >> self._bits
+        keys = rows << _ROW | (boxes.left - self._x) >> self._bits
+        order = np.argsort(keys, kind="stable")
+        self._members, self._boxes = members[order], boxes.take(order)
+        self._keys = keys[order]
+        self._rows = np.unique(rows)
+
+    def search(self, roi: Rectangle | None) -> NDArray[np.intp]:
+        """Return the members whose rectangle shares a pixel with `roi`, in no special order.
+
+        None stands for everywhere, and then also the empty rectangles are returned.
+        """
+        if roi is None:
+            return self._members
+        if self._keys is None:
+            return self._members[self._boxes.meeting(roi)]
+        near = self._near(self._keys, roi)
+        return self._members[near[self._boxes.take(near).meeting(roi)]]
+
+    def _near(self, keys: NDArray[np.int64], roi: Rectangle) -> NDArray[np.intp]:
+        """Return the positions of the rectangles in the cells that matter for `roi`."""
+        left, right = self._cells(roi.x - self._x, roi.w)
+        top, bottom = self._cells(roi.y - self._y, roi.h)
+        first, end = np.searchsorted(self._rows, [top, bottom + 1])
+        rows = self._rows[first:end] << _ROW
+        if right < 0:
+            rows = rows[:0]
+        starts = np.searchsorted(keys, rows | max(left, 0))
+        ends = np.searchsorted(keys, rows | min(right, 2**_ROW - 1), side="right")
+        return _ranges(starts, ends)
+
+    def _cells(self, start: int, size: int) -> tuple[int, int]:
+        reach = (1 << self._bits) - 1
+        return (start - reach) >> self._bits, (start + size - 1) >> self._bits
+
+
+def _ranges(starts: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the integers of many ranges, one range after the other."""
+    counts = ends - starts
+    total = int(counts.sum())
+    positions: NDArray[np.intp] = np.arange(total, dtype=np.intp)
+    positions += np.repeat(starts - (np.cumsum(counts) - counts), counts)
+    return positions
