@@ -1,0 +1,201 @@
+"""Whether what a sub-block claims fits what it stores, before anything decodes it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from files.encode import zstd_frame
+
+from container.czi_bytes import Built, Tile, build_czi
+from czictypes.container.check import check_document
+from czictypes.container.subblock import check_pixels, read_subblock_segment
+from czictypes.container.zstd import needs_own_decoder
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.pixel_types import Compression, PixelType
+
+MIB = 1 << 20
+
+
+def check(tile: Tile) -> None:
+    check_built(build_czi([Tile(), tile]), 1)
+
+
+def check_built(built: Built, index: int) -> None:
+    source = built.source()
+    check_pixels(source, read_subblock_segment(source, check_document(source).directory, index))
+
+
+def refused(tile: Tile, match: str) -> None:
+    with pytest.raises(CorruptFileError, match=match) as caught:
+        check(tile)
+    assert "sub-block 1 (at byte" in str(caught.value)
+
+
+def frame_claiming(size: int) -> bytes:
+    """A zstd frame whose header claims so many bytes; its block is empty."""
+    return b"\x28\xb5\x2f\xfd\xe0" + size.to_bytes(8, "little") + b"\x01\0\0"
+
+
+@pytest.mark.parametrize("pixel_type", list(PixelType))
+def test_right_sizes_pass(pixel_type: PixelType) -> None:
+    check(Tile(pixel_type=pixel_type))
+
+
+@pytest.mark.parametrize("size", [0, 5, 11, 13, 100])
+def test_libczis_padding_and_cutting_is_kept_for_small_differences(size: int) -> None:
+    check(Tile(data=bytes(size)))
+    if size:
+        check(Tile(compression=Compression.Zstd0, data=zstd_frame(bytes(size))))
+
+
+def test_a_small_tile_cannot_claim_four_gigabytes() -> None:
+    refused(Tile(w=65536, h=65536, data=bytes(100)), "claims a bitmap of 4294967296 bytes")
+
+
+def test_up_to_64_mib_may_be_missing() -> None:
+    check(Tile(w=64 * MIB, h=1, data=b""))
+    refused(Tile(w=64 * MIB + 1, h=1, data=b""), "its data give 0")
+
+
+def test_as_much_as_is_there_may_be_missing() -> None:
+    data = bytes(65 * MIB)
+    check(Tile(w=130 * MIB, h=1, data=data))
+    refused(Tile(w=130 * MIB + 1, h=1, data=data), "claims a bitmap")
+
+
+def test_far_too_much_data_are_refused_too() -> None:
+    refused(Tile(data=bytes(65 * MIB)), "its data give 68157440")
+
+
+@pytest.mark.parametrize("size", [(0, 3), (4, 0), (-4, 3), (4, -(2**31))])
+def test_a_tile_without_pixels_is_refused(size: tuple[int, int]) -> None:
+    refused(Tile(physical=size, data=bytes(12)), f"a bitmap of {size[0]} x {size[1]} pixels")
+
+
+def test_a_tile_that_names_no_x_is_refused() -> None:
+    refused(Tile(dimensions=Tile().all_dimensions()[1:]), "a bitmap of -2147483648 x 3 pixels")
+
+
+def test_rows_that_libczi_counts_wrongly_are_refused() -> None:
+    wide = Tile(w=2**27, h=1, pixel_type=PixelType.Gray64ComplexFloat, data=bytes(100))
+    refused(wide, "claims rows of 134217728 pixels")
+
+
+@pytest.mark.parametrize("compression", [Compression.Zstd0, Compression.Zstd1])
+def test_a_zstd_frame_must_fit_the_bitmap(compression: Compression) -> None:
+    header = b"\x01" if compression == Compression.Zstd1 else b""
+    check(Tile(compression=compression, data=header + zstd_frame(bytes(12))))
+    big = header + frame_claiming(64 * MIB + 13)
+    refused(Tile(compression=compression, data=big), "its data give 67108877")
+    wide = Tile(compression=compression, w=65536, h=65536, data=header + zstd_frame(bytes(12)))
+    refused(wide, "its data give 12")
+
+
+def test_no_zstd_frame_grows_beyond_what_is_possible() -> None:
+    claimed = 10**9
+    refused(
+        Tile(w=claimed, h=1, compression=Compression.Zstd0, data=frame_claiming(claimed)),
+        "too many for its 16 compressed bytes",
+    )
+
+
+def test_an_empty_image_in_zstd_passes() -> None:
+    frame = zstd_frame(np.zeros(100 * MIB, np.uint8).tobytes())
+    assert len(frame) < MIB
+    check(Tile(w=1024, h=100 * 1024, compression=Compression.Zstd0, data=frame))
+
+
+def test_beyond_a_gigabyte_growth_is_limited_more() -> None:
+    size = 2**31 - 1
+    frame = frame_claiming(size) + bytes(MIB)
+    tile = Tile(w=size, h=1, compression=Compression.Zstd0, data=frame)
+    refused(tile, "too many for its")
+    check(Tile(w=size, h=1, compression=Compression.Zstd0, data=frame + bytes(MIB)))
+
+
+def test_a_zstd_frame_without_its_contents_size_is_refused() -> None:
+    frame = b"\x28\xb5\x2f\xfd\x00\x58" + b"\x01\0\0"
+    refused(Tile(compression=Compression.Zstd0, data=frame), "does not tell the size")
+
+
+@pytest.mark.parametrize("data", [b"", b"\x28\xb5", b"no frame at all", b"\x28\xb5\x2f\xfd\x08"])
+def test_what_is_no_zstd_frame_is_refused(data: bytes) -> None:
+    refused(Tile(compression=Compression.Zstd0, data=data), "is no zstd frame")
+
+
+def test_a_zstd_frame_cut_off_in_its_header_is_refused() -> None:
+    refused(Tile(compression=Compression.Zstd0, data=b"\x28\xb5\x2f\xfd\xe0\x01"), "cut off")
+
+
+@pytest.mark.parametrize("header", [b"", b"\x02", b"\x03", b"\x03\x01", b"\x03\x02\x01", b"\x05"])
+def test_an_unknown_zstd1_header_is_refused(header: bytes) -> None:
+    refused(Tile(compression=Compression.Zstd1, data=header), "invalid zstd1 header")
+
+
+def test_hilo_packing_is_for_16_bit_pixels_alone() -> None:
+    data = b"\x03\x01\x01" + zstd_frame(bytes(24))
+    check(Tile(compression=Compression.Zstd1, pixel_type=PixelType.Gray16, data=data))
+    refused(Tile(compression=Compression.Zstd1, data=data), "HiLo")
+
+
+def test_jpeg_xr_may_grow_much_but_not_without_limit() -> None:
+    check(Tile(w=8192 * 1000, h=100, compression=Compression.JpegXr, data=bytes(100_000)))
+    refused(Tile(w=65536, h=65536, compression=Compression.JpegXr, data=bytes(100)), "too many")
+
+
+@pytest.mark.parametrize("compression", [1, 2, 7, 1000, -1])
+def test_a_compression_without_decoder_is_unsupported(compression: int) -> None:
+    with pytest.raises(UnsupportedDataError, match="which libCZI does not decode"):
+        check(Tile(compression=compression))
+
+
+def test_a_known_compression_without_decoder_is_named() -> None:
+    with pytest.raises(UnsupportedDataError, match=r"compression Jpg \(1\)"):
+        check(Tile(compression=Compression.Jpg))
+
+
+def test_an_unknown_pixel_type_is_unsupported() -> None:
+    with pytest.raises(UnsupportedDataError, match="pixel type 7"):
+        check(Tile(pixel_type=7, data=b""))
+
+
+class Sparse:
+    """A source that claims more bytes than there are, as a sparse file does."""
+
+    def __init__(self, built: Built, size: int) -> None:
+        self.name, self._data, self._size = "sparse.czi", built.data, size
+
+    def size(self) -> int:
+        return self._size
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        return self._data[offset : offset + count]
+
+
+def test_data_of_two_gibibytes_are_unsupported() -> None:
+    tile = Tile(w=2**16, h=2**15, data=b"", data_size=2**31)
+    source = Sparse(build_czi([tile]), 2**40)
+    directory = check_document(source).directory  # type: ignore[arg-type]
+    segment = read_subblock_segment(source, directory, 0)  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedDataError, match="less than 2 GiB"):
+        check_pixels(source, segment)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("pixel_type", "compression", "header", "expected"),
+    [
+        (PixelType.Bgr48, Compression.Zstd1, b"\x03\x01\x01", True),
+        (PixelType.Bgr48, Compression.Zstd1, b"\x03\x01\x00", False),
+        (PixelType.Bgr48, Compression.Zstd1, b"\x01", False),
+        (PixelType.Gray16, Compression.Zstd1, b"\x03\x01\x01", False),
+        (PixelType.Bgr48, Compression.Zstd0, b"", False),
+        (PixelType.Bgr48, Compression.Uncompressed, b"", False),
+    ],
+)
+def test_which_sub_blocks_libczi_decodes_wrongly(
+    pixel_type: int, compression: int, header: bytes, expected: bool
+) -> None:
+    data = header + zstd_frame(bytes(72))
+    source = build_czi([Tile(pixel_type=pixel_type, compression=compression, data=data)]).source()
+    segment = read_subblock_segment(source, check_document(source).directory, 0)
+    assert needs_own_decoder(source, segment) is expected
