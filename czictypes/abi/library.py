@@ -6,7 +6,7 @@ import importlib
 import os
 import threading
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional, TypeVar, Union
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from czictypes.abi.functions import FIRST_VERSION, FUNCTIONS, Version, format_version
 from czictypes.abi.locate import ENVIRONMENT_VARIABLE, Candidate, candidates
@@ -36,7 +36,7 @@ class CallbackError(NamedTuple):
 class _Pending(threading.local):
     """What went wrong in callbacks during this thread's call; they run in the calling thread."""
 
-    failed: Optional[CallbackError] = None
+    failed: CallbackError | None = None
 
 
 class Library:
@@ -201,8 +201,8 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.chosen: Optional[str] = None
-        self.current: Optional[Library] = None
+        self.chosen: str | None = None
+        self.current: Library | None = None
         self.loaded: dict[Candidate, Library] = {}
 
     def after_fork(self) -> None:
@@ -236,7 +236,7 @@ def get_library() -> Library:
         return _state.current
 
 
-def use_library(path: Union[str, os.PathLike[str], None]) -> None:
+def use_library(path: str | os.PathLike[str] | None) -> None:
     """Load the libCZI library at `path` and use it for everything opened from now on.
 
     What is open already goes on with the library it was opened with. May be called at any
@@ -268,7 +268,7 @@ def loaded_libraries() -> list[Library]:
     return list(_state.loaded.values())
 
 
-def _load(chosen: Optional[str]) -> Library:
+def _load(chosen: str | None) -> Library:
     tried = []
     for candidate in candidates(chosen):
         try:

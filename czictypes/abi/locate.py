@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 __all__ = ["ENVIRONMENT_VARIABLE", "Candidate", "candidates", "library_names"]
 
@@ -33,7 +33,7 @@ class Candidate(NamedTuple):
     explicit: bool = False
 
 
-def candidates(chosen: Optional[str] = None) -> Iterator[Candidate]:
+def candidates(chosen: str | None = None) -> Iterator[Candidate]:
     """Yield the libraries to try; after an explicit one there are no more.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class BitmapHandle(Handle):
         with self._lock(info, layout) as (_, lock):
             yield _view(self.library.ffi, lock, info, layout)
 
-    def copy_to(self, array: NDArray[Any], pixel_type: Optional[int] = None) -> None:
+    def copy_to(self, array: NDArray[Any], pixel_type: int | None = None) -> None:
         """Copy the pixels into an array of the caller's.
 
         Parameters

@@ -8,7 +8,7 @@ live as long as the library, and find their stream by a number.
 from __future__ import annotations
 
 import itertools
-from typing import Any, NamedTuple, Protocol, Union
+from typing import Any, NamedTuple, Protocol
 
 from czictypes.abi.library import Library
 
@@ -62,7 +62,7 @@ class Callbacks:
         self.write = make(transfer.format("const void"), self._write, error=1, onerror=self._failed)
         self.close = make("void(uintptr_t, uintptr_t)", self._close, onerror=self._failed)
 
-    def add(self, target: Union[Source, Sink], *, close: bool) -> int:
+    def add(self, target: Source | Sink, *, close: bool) -> int:
         """Register a stream until libCZI closes it; return its number.
 
         Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 from czictypes.handles.bitmap import BitmapHandle
 from czictypes.handles.display_settings import DisplaySettingsHandle
@@ -41,10 +41,10 @@ class CompositionChannel(NamedTuple):
     """
 
     weight: float = 1.0
-    tinting: Optional[tuple[int, int, int]] = None
+    tinting: tuple[int, int, int] | None = None
     black_point: float = 0.0
     white_point: float = 1.0
-    table: Optional[bytes] = None
+    table: bytes | None = None
 
 
 def composition_channel(

@@ -6,7 +6,6 @@ white points far outside of 0 to 1 make its look-up tables grow without bound.
 
 from __future__ import annotations
 
-from typing import Optional
 from xml.etree import ElementTree
 
 from czictypes.model.errors import UnsupportedDataError
@@ -20,7 +19,7 @@ _LOWEST, _HIGHEST = -1.0, 2.0
 _MOST_POINTS = 256
 
 
-def count_display_channels(xml: bytes) -> Optional[int]:
+def count_display_channels(xml: bytes) -> int | None:
     """Return how many channels have display settings; None where libCZI would find no settings.
 
     In doubt it is None: where the XML could mean one thing to libCZI's parser and another to
@@ -35,7 +34,7 @@ def count_display_channels(xml: bytes) -> Optional[int]:
         return None
     try:
         # libCZI takes every document for UTF-8, whatever its declaration says; so does text here
-        node: Optional[ElementTree.Element] = ElementTree.fromstring(xml.decode("utf-8-sig"))
+        node: ElementTree.Element | None = ElementTree.fromstring(xml.decode("utf-8-sig"))
     except (ElementTree.ParseError, UnicodeDecodeError, ValueError):
         return None
     if node is None or node.tag != "ImageDocument":
@@ -50,7 +49,7 @@ def count_display_channels(xml: bytes) -> Optional[int]:
     return len(channels)
 
 
-def _first(node: ElementTree.Element, name: str) -> Optional[ElementTree.Element]:
+def _first(node: ElementTree.Element, name: str) -> ElementTree.Element | None:
     """Return the first child of that name, as libCZI does: it never looks at a second one."""
     return next((child for child in node if child.tag == name), None)
 

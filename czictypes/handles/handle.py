@@ -11,7 +11,7 @@ import os
 import threading
 import weakref
 from types import TracebackType
-from typing import Any, ClassVar, Optional, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from czictypes.abi.library import Library, loaded_libraries
 from czictypes.model.errors import ClosedError, CziError
@@ -38,7 +38,7 @@ class _Ownership:
         self.process = os.getpid()
         self.lock = threading.Lock()
         self.users: list[int] = []  # the threads whose calls are in flight
-        self.idle: Optional[threading.Event] = None  # set when the last of them leaves
+        self.idle: threading.Event | None = None  # set when the last of them leaves
         self.serial = next(_serial)
         library.live[self.serial] = self
 
@@ -70,13 +70,15 @@ class _Ownership:
         with self.lock:
             if threading.get_ident() in self.users:
                 raise CziError(f"{self.label} cannot be closed by the call that is using it")
-            if self.idle is None:
-                self.idle = threading.Event()
-                if not self.users:
-                    self.idle.set()
-        self.idle.wait()
-        with self.lock:
-            raw, self.raw = self.raw, 0
+            raw, idle = 0, None
+            if self.users:
+                idle = self.idle = self.idle or threading.Event()  # from now on nobody enters
+            else:
+                raw, self.raw = self.raw, 0
+        if idle is not None:
+            idle.wait()
+            with self.lock:
+                raw, self.raw = self.raw, 0
         if raw:
             self.forget()
             self.library.call(self.release, raw, what=f"release {self.label}")
@@ -213,9 +215,9 @@ class Handle:
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Optional
+from typing import Any
 
 from czictypes.abi.library import Library
 from czictypes.abi.status import Status
@@ -84,7 +84,7 @@ class DocumentInfoHandle(Handle):
         numbers = set(found)
         return [letter for letter in DIMENSIONS if DIMENSION_INDEX[letter] in numbers]
 
-    def dimension_info(self, dimension: str) -> Optional[dict[str, Any]]:
+    def dimension_info(self, dimension: str) -> dict[str, Any] | None:
         """Return what the XML tells of Z, C or T; None where it tells nothing.
 
         Raises
@@ -101,7 +101,7 @@ class DocumentInfoHandle(Handle):
                 return None
             raise
 
-    def display_settings(self) -> Optional[DisplaySettingsHandle]:
+    def display_settings(self) -> DisplaySettingsHandle | None:
         """Return the display settings, or None where the XML has none.
 
         Raises
@@ -117,7 +117,7 @@ class DocumentInfoHandle(Handle):
         raw = self._create(function, what="get the display settings")
         return DisplaySettingsHandle(self.library, raw, self.name, channels)
 
-    def _json(self, function: str, *args: Any) -> Optional[dict[str, Any]]:
+    def _json(self, function: str, *args: Any) -> dict[str, Any] | None:
         out = self.library.ffi.new("void **")
         self._call(function, *args, out, what="describe the document")
         text = self.library.take_text(out[0])

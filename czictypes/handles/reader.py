@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Optional
 from uuid import UUID
 
 from czictypes.handles.accessor import TileAccessorHandle
@@ -40,8 +39,8 @@ class ReaderHandle(Handle):
     def __init__(self, stream: InputStream, raw: int) -> None:
         super().__init__(stream.library, raw, stream.name, owns=(stream,))
         self._lock = threading.Lock()
-        self._count: Optional[int] = None
-        self._pyramid: Optional[dict[Optional[int], list[PyramidLayer]]] = None
+        self._count: int | None = None
+        self._pyramid: dict[int | None, list[PyramidLayer]] | None = None
 
     @classmethod
     def open(cls, stream: InputStream) -> ReaderHandle:
@@ -107,7 +106,7 @@ class ReaderHandle(Handle):
             self._count = self.statistics().sub_block_count
         return self._count
 
-    def pyramid_statistics(self) -> dict[Optional[int], list[PyramidLayer]]:
+    def pyramid_statistics(self) -> dict[int | None, list[PyramidLayer]]:
         """Return the pyramid layers of each scene; None stands for sub-blocks without a scene."""
         # libCZI sorts at each call, in place and without a lock: so it is asked once
         with self._lock:
@@ -115,7 +114,7 @@ class ReaderHandle(Handle):
                 self._pyramid = self._read_pyramid_statistics()
             return self._pyramid
 
-    def try_get_sub_block_info(self, index: int) -> Optional[SubBlockInfo]:
+    def try_get_sub_block_info(self, index: int) -> SubBlockInfo | None:
         """Return a sub-block's entry in the directory, or None where there is no such index.
 
         Before libCZI 0.66.0 the sub-block itself has to be read for it, with all that is said at
@@ -183,7 +182,7 @@ class ReaderHandle(Handle):
         raw = self._create("libCZI_CreateSingleChannelTileAccessor", what="make a tile accessor")
         return TileAccessorHandle(self.library, raw, self.name, keeps=(self,))
 
-    def _read_pyramid_statistics(self) -> dict[Optional[int], list[PyramidLayer]]:
+    def _read_pyramid_statistics(self) -> dict[int | None, list[PyramidLayer]]:
         out = self.library.ffi.new("char **")
         self._call("libCZI_ReaderGetPyramidStatistics", out, what="read the pyramid's statistics")
         scenes = json.loads(self.library.take_text(out[0]))["scenePyramidStatistics"]

@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Union
 
 from czictypes.abi.library import Library, get_library
 from czictypes.handles.callbacks import Callbacks, Sink, Source
@@ -45,7 +45,7 @@ class InputStream(Handle):
 
     @classmethod
     def from_class(
-        cls, class_name: str, identifier: str, properties: Optional[dict[str, Any]] = None
+        cls, class_name: str, identifier: str, properties: dict[str, Any] | None = None
     ) -> InputStream:
         """Open a stream of one of the classes that `library_info` lists.
 
@@ -92,7 +92,8 @@ class InputStream(Handle):
             [number, 0, callbacks.read, callbacks.close],
         )
         name = str(getattr(source, "name", "") or source)
-        return cls(library, _create_external(library, "Input", functions, number, name), name)
+        function = "libCZI_CreateInputStreamFromExternal"
+        return cls(library, _create_external(library, function, functions, number, name), name)
 
 
 class OutputStream(Handle):
@@ -144,7 +145,8 @@ class OutputStream(Handle):
             [number, 0, callbacks.write, callbacks.close],
         )
         name = str(getattr(sink, "name", "") or sink)
-        return cls(library, _create_external(library, "Output", functions, number, name), name)
+        function = "libCZI_CreateOutputStreamFromExternal"
+        return cls(library, _create_external(library, function, functions, number, name), name)
 
 
 def _create(library: Library, function: str, *args: Any, file: str) -> int:
@@ -154,10 +156,10 @@ def _create(library: Library, function: str, *args: Any, file: str) -> int:
 
 
 def _create_external(
-    library: Library, direction: str, functions: Any, number: int, name: str
+    library: Library, function: str, functions: Any, number: int, name: str
 ) -> int:
     try:
-        return _create(library, f"libCZI_Create{direction}StreamFromExternal", functions, file=name)
+        return _create(library, function, functions, file=name)
     except BaseException:
         library.companion(Callbacks).remove(number)
         raise

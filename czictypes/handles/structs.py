@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, DIMENSIONS
@@ -63,8 +63,8 @@ class Statistics(NamedTuple):
     """
 
     sub_block_count: int
-    min_m_index: Optional[int]
-    max_m_index: Optional[int]
+    min_m_index: int | None
+    max_m_index: int | None
     bounding_box: Rectangle
     bounding_box_layer0: Rectangle
     dimensions: dict[str, Interval]
@@ -110,7 +110,7 @@ class SubBlockInfo(NamedTuple):
     coordinate: dict[str, int]
     logical_rect: Rectangle
     physical_size: Size
-    m_index: Optional[int]
+    m_index: int | None
 
 
 class AttachmentInfo(NamedTuple):
@@ -132,9 +132,9 @@ class BitmapInfo(NamedTuple):
 class ScalingInfo(NamedTuple):
     """The size of a pixel in metres; None where the document does not tell."""
 
-    x: Optional[float]
-    y: Optional[float]
-    z: Optional[float]
+    x: float | None
+    y: float | None
+    z: float | None
 
 
 def check_int32(value: int, what: str) -> int:
@@ -177,7 +177,7 @@ def pack_coordinate(coordinate: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def unpack_statistics(raw: Any, scenes: Optional[dict[int, SceneBoxes]] = None) -> Statistics:
+def unpack_statistics(raw: Any, scenes: dict[int, SceneBoxes] | None = None) -> Statistics:
     """Read a struct SubBlockStatisticsInterop, or the common part of the extended one."""
     has_m = raw.min_m_index <= raw.max_m_index  # without any: INT32_MAX and INT32_MIN
     bounds = raw.dim_bounds

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Optional
+from typing import Any
 from uuid import UUID
 
 from czictypes.handles.handle import Handle
@@ -55,9 +55,9 @@ class SubBlockSpec:
     pixel_type: int
     data: Any = field(repr=False)
     compression: int = Compression.Uncompressed
-    physical_size: Optional[tuple[int, int]] = None
-    stride: Optional[int] = None
-    m_index: Optional[int] = None
+    physical_size: tuple[int, int] | None = None
+    stride: int | None = None
+    m_index: int | None = None
     metadata: Any = field(default=b"", repr=False)
     attachment: Any = field(default=b"", repr=False)
 
@@ -77,7 +77,7 @@ class WriterHandle(Handle):
     def __init__(self, stream: OutputStream, raw: int) -> None:
         super().__init__(stream.library, raw, stream.name, owns=(stream,))
         self._lock = threading.Lock()
-        self._failed: Optional[BaseException] = None
+        self._failed: BaseException | None = None
 
     @classmethod
     def create(
@@ -85,10 +85,10 @@ class WriterHandle(Handle):
         stream: OutputStream,
         *,
         allow_duplicates: bool = False,
-        file_guid: Optional[UUID] = None,
-        reserved_sub_blocks: Optional[int] = None,
-        reserved_attachments: Optional[int] = None,
-        reserved_metadata: Optional[int] = None,
+        file_guid: UUID | None = None,
+        reserved_sub_blocks: int | None = None,
+        reserved_attachments: int | None = None,
+        reserved_metadata: int | None = None,
     ) -> WriterHandle:
         """Begin a document.
 
@@ -209,9 +209,9 @@ class WriterHandle(Handle):
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         if error is None:
             self.close()
