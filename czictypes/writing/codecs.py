@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from czictypes.writing.compression import CompressionOptions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Payload", "check_codec", "encode", "little_endian"]
+__all__ = ["check_codec", "encode"]
 
 _HEADER_PLAIN = b"\x03\x01\x00"
 _HEADER_HILO = b"\x03\x01\x01"
@@ -36,21 +36,6 @@ _JPEG_XR_TYPES = (
 )
 _JPEG_XR_PIXEL_FORMAT_TAG = 0xBC01
 _RGB24, _BGR24 = b"\x0d", b"\x0c"
-
-
-class Payload(NamedTuple):
-    """The data of a sub-block.
-
-    Parameters
-    ----------
-    data
-        A contiguous buffer of bytes.
-    stride
-        Bytes from row to row when the pixels are not compressed, else 0.
-    """
-
-    data: Any
-    stride: int
 
 
 def check_codec(options: CompressionOptions, pixel_type: PixelType) -> None:
@@ -76,7 +61,7 @@ def check_codec(options: CompressionOptions, pixel_type: PixelType) -> None:
     _jpegxr_encode()
 
 
-def encode(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> Payload:
+def encode(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> Any:
     """Return the bytes of a sub-block.
 
     Parameters
@@ -90,48 +75,22 @@ def encode(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelT
 
     Returns
     -------
-    Payload
-        Uncompressed rows that lie in memory as they can be written are not copied: the buffer
-        then shares memory with `pixels`.
+    buffer
+        Contiguous bytes. Uncompressed pixels that lie in memory as they do in the file are not
+        copied: the buffer is `pixels`' own memory then.
     """
     if options.method == Compression.Uncompressed:
-        return _rows(little_endian(pixels))
+        return _packed(pixels)
     if options.method == Compression.Zstd0:
-        return Payload(_zstd(_packed(pixels), options.level), 0)
+        return _zstd(_packed(pixels), options.level)
     if options.method == Compression.Zstd1:
-        return Payload(_zstd1(pixels, options, pixel_type), 0)
-    return Payload(_jpeg_xr(pixels, options), 0)
-
-
-def little_endian(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Return the pixels in the file's byte order, the same array when they have it."""
-    return pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
-
-
-def _rows(pixels: NDArray[Any]) -> Payload:
-    height, width, samples = pixels.shape
-    row = width * samples * pixels.itemsize
-    if not _has_whole_rows(pixels, row):
-        return Payload(_packed(pixels), row)
-    stride = pixels.strides[0] if height > 1 else row
-    # A flat view from the first byte to the last; what lies between the rows is not written.
-    flat = np.lib.stride_tricks.as_strided(
-        pixels[0, 0, :1].view(np.uint8), shape=((height - 1) * stride + row,), strides=(1,)
-    )
-    return Payload(flat, stride)
-
-
-def _has_whole_rows(pixels: NDArray[Any], row: int) -> bool:
-    height, width, samples = pixels.shape
-    return (
-        (samples == 1 or pixels.strides[2] == pixels.itemsize)
-        and (width == 1 or pixels.strides[1] == samples * pixels.itemsize)
-        and (height == 1 or row <= pixels.strides[0] < 2**32)
-    )
+        return _zstd1(pixels, options, pixel_type)
+    return _jpeg_xr(pixels, options)
 
 
 def _packed(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(little_endian(pixels)).reshape(-1).view(np.uint8)
+    little_endian = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
+    return np.ascontiguousarray(little_endian).reshape(-1).view(np.uint8)
 
 
 def _zstd1(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> bytes:

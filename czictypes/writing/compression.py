@@ -8,7 +8,7 @@ libCZI would ignore too, is an error here, since it is nearly always a slip of t
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from czictypes.model.pixel_types import Compression
 
@@ -86,7 +86,7 @@ def parse_compression(text: str) -> CompressionOptions:
 
 
 def resolve_compression(
-    text: Optional[str], default: CompressionOptions = UNCOMPRESSED
+    text: str | None, default: CompressionOptions = UNCOMPRESSED
 ) -> CompressionOptions:
     """Return the options of `text`, or `default` for None and the empty string."""
     return parse_compression(text) if text else default

@@ -1,4 +1,4 @@
-"""What is already written where: does a new rectangle overlap it?
+"""Finds what a new rectangle would overlap of what is already written.
 
 The rectangles of a plane never overlap one another (each was checked before it was added), and
 that makes a hash of grids fast. Rectangles are sorted into classes by the size of their sides,
@@ -9,8 +9,6 @@ through coarser grids that hold the bounding boxes of what lies below.
 """
 
 from __future__ import annotations
-
-from typing import Optional
 
 from czictypes.model.geometry import Rectangle
 
@@ -34,7 +32,7 @@ class OccupiedArea:
     def __init__(self) -> None:
         self._classes: dict[_Cell, _SizeClass] = {}
 
-    def find_overlap(self, rectangle: Rectangle) -> Optional[Rectangle]:
+    def find_overlap(self, rectangle: Rectangle) -> Rectangle | None:
         """Return a rectangle that was added and overlaps this one, or None."""
         box = _box(rectangle)
         for size_class in self._classes.values():
@@ -68,7 +66,7 @@ class _SizeClass:
             if self._coarser:
                 self._widen(cell, box)
 
-    def find(self, box: _Box) -> Optional[_Box]:
+    def find(self, box: _Box) -> _Box | None:
         width_bits, height_bits = self._bits
         left, top = box[0] >> width_bits, box[1] >> height_bits
         right, bottom = (box[2] - 1) >> width_bits, (box[3] - 1) >> height_bits
@@ -106,7 +104,7 @@ class _SizeClass:
                 return
             grid[column, row] = wider
 
-    def _find_from_above(self, box: _Box, cells: _Box) -> Optional[_Box]:
+    def _find_from_above(self, box: _Box, cells: _Box) -> _Box | None:
         if not self._coarser:
             self._make_coarser()
         left, top, right, bottom = cells

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -31,7 +31,7 @@ def pixel_type(pixels: Any) -> PixelType:
 
 
 def encoded(pixels: Any, text: str) -> bytes:
-    return bytes(encode(pixels, parse_compression(text), pixel_type(pixels)).data)
+    return bytes(encode(pixels, parse_compression(text), pixel_type(pixels)))
 
 
 def unzstd(frame: bytes) -> bytes:
@@ -61,32 +61,23 @@ def arrays() -> st.SearchStrategy[Any]:
 
 
 @given(arrays())
-def test_uncompressed_rows_hold_the_pixels_whatever_their_layout(pixels: Any) -> None:
-    payload = encode(pixels, parse_compression("uncompressed:"), pixel_type(pixels))
-    height, width, samples = pixels.shape
-    row = width * samples * pixels.itemsize
-    data = bytes(payload.data)
-    assert len(data) == (height - 1) * payload.stride + row
-    rows = [data[y * payload.stride : y * payload.stride + row] for y in range(height)]
-    assert b"".join(rows) == pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+def test_uncompressed_are_the_rows_whatever_their_layout(pixels: Any) -> None:
+    expected = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    assert encoded(pixels, "uncompressed:") == expected
 
 
-def test_uncompressed_rows_of_a_larger_image_are_not_copied() -> None:
-    image = np.zeros((20, 30, 1), np.uint16)
-    tile = image[5:10, 7:20]
-    payload = encode(tile, parse_compression("uncompressed:"), PixelType.Gray16)
-    assert np.shares_memory(payload.data, image)
-    assert payload.stride == image.strides[0]
+def test_uncompressed_pixels_in_the_files_own_layout_are_not_copied() -> None:
+    pixels = np.zeros((20, 30, 1), "<u2")
+    data = encode(pixels, parse_compression("uncompressed:"), PixelType.Gray16)
+    assert np.shares_memory(data, pixels)
 
 
-@settings(deadline=None)
 @given(arrays())
 def test_zstd0_is_one_frame_of_the_rows(pixels: Any) -> None:
     expected = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
     assert unzstd(encoded(pixels, "zstd0:ExplicitLevel=1")) == expected
 
 
-@settings(deadline=None)
 @given(arrays())
 def test_zstd1_is_a_header_and_a_frame(pixels: Any) -> None:
     expected = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
@@ -95,7 +86,6 @@ def test_zstd1_is_a_header_and_a_frame(pixels: Any) -> None:
     assert unzstd(data[3:]) == expected
 
 
-@settings(deadline=None)
 @given(arrays())
 def test_hilo_packs_gray16_only_and_says_so(pixels: Any) -> None:
     words = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes.model.geometry import Rectangle
@@ -26,19 +26,16 @@ def agrees_with_a_search_of_all(asked: list[Rectangle]) -> None:
             added.append(rectangle)
 
 
-@settings(deadline=None)
 @given(st.lists(rectangles(60, 12), max_size=60))
 def test_small_rectangles(asked: list[Rectangle]) -> None:
     agrees_with_a_search_of_all(asked)
 
 
-@settings(deadline=None)
 @given(st.lists(rectangles(300, 4) | rectangles(300, 300), max_size=60))
 def test_rectangles_of_very_different_sizes(asked: list[Rectangle]) -> None:
     agrees_with_a_search_of_all(asked)
 
 
-@settings(deadline=None)
 @given(st.lists(rectangles(2**31 - 1, 2**31 - 1) | rectangles(2**31 - 1, 5), max_size=20))
 def test_the_whole_range_of_the_format(asked: list[Rectangle]) -> None:
     agrees_with_a_search_of_all(asked)

@@ -1,0 +1,201 @@
+"""A file under assembly: sub-blocks, attachments and metadata go in, all of them or none.
+
+Creating, copying and adding pyramids all write through here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from czictypes.handles.streams import OutputStream
+from czictypes.handles.writer import SubBlockSpec, WriterHandle
+from czictypes.model.errors import ClosedError
+from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.writing.sink import OutputSink
+from czictypes.writing.targets import Target, open_target
+
+__all__ = ["MULTI_TILE_PYRAMID", "Assembly", "Block"]
+
+#: The pyramid type that ZEISS software gives to pyramid tiles.
+MULTI_TILE_PYRAMID = 2
+
+
+@dataclass(frozen=True)
+class Block:
+    """A sub-block, its pixels encoded already.
+
+    Parameters
+    ----------
+    coordinate
+        By dimension letter, S included.
+    rectangle
+        The area covered, in layer-0 pixels.
+    size
+        The bitmap's own size; smaller than the area in a pyramid.
+    data
+        The pixels as they stand in the file: any contiguous buffer.
+    m_index
+        None for no M-index.
+    pyramid_type
+        The byte that stands for it in the directory.
+    metadata, attachment
+        The sub-block's XML and its attachment.
+    """
+
+    coordinate: Mapping[str, int]
+    rectangle: Rectangle
+    size: Size
+    pixel_type: PixelType
+    compression: int
+    data: Any = field(repr=False)
+    m_index: int | None = None
+    pyramid_type: int = 0
+    metadata: Any = field(default=b"", repr=False)
+    attachment: Any = field(default=b"", repr=False)
+
+
+class Assembly:
+    """A file that is put together part by part.
+
+    `commit` completes it; until then nothing is visible of a file, and `abort`, which a failed
+    `commit` calls as well, leaves none behind. Not for several threads at once.
+
+    Parameters
+    ----------
+    target
+        A path, or a file object opened for writing in binary.
+    exist_ok
+        Whether a file that is there is replaced.
+    file_guid
+        The file's GUID; a new one if not given.
+    allow_duplicates
+        Whether sub-blocks of the same coordinate, M-index and zoom are accepted.
+
+    Raises
+    ------
+    FileExistsError, IsADirectoryError, PermissionError, OSError
+        If no file can be made there.
+    TypeError, ValueError
+        If `target` is nothing that can be written to.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        exist_ok: bool = False,
+        file_guid: uuid.UUID | None = None,
+        allow_duplicates: bool = False,
+    ) -> None:
+        self._target = open_target(target, exist_ok=exist_ok)
+        self.name = self._target.name
+        self._sink = OutputSink(self._target)
+        self._open = True
+        try:
+            self._writer = WriterHandle.create(
+                OutputStream.from_sink(self._sink),
+                file_guid=file_guid,
+                allow_duplicates=allow_duplicates,
+            )
+        except BaseException:
+            self._target.abort()
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        """Whether parts can still be added."""
+        return self._open
+
+    def add(self, block: Block) -> None:
+        """Write a sub-block.
+
+        Raises
+        ------
+        ClosedError
+            After `commit` or `abort`.
+        OSError
+            If the target takes no more; the file can no longer be completed.
+        CziError
+            If libCZI refuses the sub-block, likewise.
+        """
+        self._require_open()
+        self._sink.patcher.declare(block.compression, block.pyramid_type)
+        self._guard(self._writer.add_sub_block, _specification(block))
+
+    def add_attachment(
+        self, name: str, content_file_type: str, data: Any, guid: uuid.UUID | None = None
+    ) -> None:
+        """Write an attachment; errors as those of `add`."""
+        self._require_open()
+        self._guard(
+            self._writer.add_attachment, guid or uuid.uuid4(), content_file_type, name, data
+        )
+
+    def write_metadata(self, xml: bytes) -> None:
+        """Write the document's XML; a second one replaces the first."""
+        self._require_open()
+        self._guard(self._writer.write_metadata, xml)
+
+    def commit(self) -> None:
+        """Complete the file: it appears under its name.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written out or renamed; nothing is left then.
+        """
+        self._require_open()
+        try:
+            self._sink.patcher.finish()
+            self._writer.close()
+            self._sink.patcher.complete()
+            self._sink.flush()
+            self._target.commit()
+        except BaseException:
+            self.abort()
+            raise
+        self._open = False
+
+    def abort(self) -> None:
+        """Leave nothing behind; does nothing after `commit`."""
+        if self._open:
+            self._open = False
+            try:
+                self._writer.abort()
+            finally:
+                self._target.abort()
+
+    def _guard(self, call: Any, *arguments: Any) -> None:
+        """Call; a failure ends the assembly, for libCZI may have half of the part by then."""
+        try:
+            call(*arguments)
+        except BaseException:
+            self.abort()
+            raise
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise ClosedError(f"the file {self.name} is not being written any more")
+
+
+def _specification(block: Block) -> SubBlockSpec:
+    return SubBlockSpec(
+        coordinate=block.coordinate,
+        x=block.rectangle.x,
+        y=block.rectangle.y,
+        width=block.rectangle.w,
+        height=block.rectangle.h,
+        pixel_type=block.pixel_type,
+        data=block.data,
+        # Whatever it really is: libCZI then takes the data as they are and in one piece, not
+        # row by row. The sink sets the field in the file to the declared compression.
+        compression=Compression.Zstd0,
+        physical_size=block.size,
+        m_index=block.m_index,
+        metadata=block.metadata,
+        attachment=block.attachment,
+    )

@@ -1,0 +1,148 @@
+"""A file that appears under its name only when it is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import stat
+import sys
+import weakref
+from pathlib import Path
+from typing import Any, Union
+
+from czictypes.writing.temporary import create_temporary, sync_folder
+
+__all__ = ["AtomicFile", "PathType", "write_all"]
+
+PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+
+
+class AtomicFile:
+    """A file that appears under its name only when it is complete, replacing an earlier one.
+
+    Missing folders are made. A symbolic link stays one; the file that it points to is replaced.
+
+    Parameters
+    ----------
+    path
+        The file.
+    exist_ok
+        Whether a file that is there may be replaced; it is left as it is until `commit`.
+    """
+
+    def __init__(self, path: PathType, *, exist_ok: bool) -> None:
+        self.name = os.fsdecode(path)
+        self._path = Path(os.path.realpath(self.name))
+        self._exist_ok = exist_ok
+        self._check_path()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._temporary, descriptor = create_temporary(self._path)
+        except OSError as error:
+            error.filename = self.name
+            raise
+        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        # also when the writer is forgotten, or the interpreter ends
+        self._abort = weakref.finalize(self, _remove, self._file, self._temporary, os.getpid())
+
+    def write_at(self, offset: int, data: memoryview | bytearray) -> None:
+        """Write all of `data` at `offset`."""
+        write_all(self._file, offset, data)
+
+    def commit(self) -> None:
+        """Sync the file and give it its name.
+
+        Raises
+        ------
+        FileExistsError
+            If a file of that name has appeared that may not be replaced.
+        OSError
+            If the file cannot be synced or renamed.
+        """
+        os.fsync(self._file.fileno())
+        self._keep_mode()
+        if sys.platform == "win32":
+            self._file.close()  # an open file cannot be renamed there
+        self._publish()
+        self._abort.detach()
+        self._file.close()
+        sync_folder(self._path.parent)
+
+    def abort(self) -> None:
+        """Remove what was written."""
+        self._abort()
+
+    def _check_path(self) -> None:
+        if not os.path.basename(self.name):  # noqa: PTH119 - Path drops a final separator
+            raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", self.name)
+        try:
+            mode = self._path.stat().st_mode
+        except FileNotFoundError:
+            return
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", self.name)
+        if not self._exist_ok:
+            raise _exists(self.name)
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "is no ordinary file, so it cannot be replaced", self.name)
+
+    def _keep_mode(self) -> None:
+        try:
+            mode = stat.S_IMODE(self._path.stat().st_mode)
+        except OSError:
+            return
+        if hasattr(os, "fchmod"):
+            with contextlib.suppress(OSError):  # a file system without modes
+                os.fchmod(self._file.fileno(), mode)
+
+    def _publish(self) -> None:
+        if self._exist_ok:
+            self._temporary.replace(self._path)
+            return
+        try:
+            os.link(self._temporary, self._path)  # fails if there is such a file by now
+        except FileExistsError:
+            raise _exists(self.name) from None
+        except (OSError, NotImplementedError, AttributeError):  # a file system without hard links
+            if self._path.exists():
+                raise _exists(self.name) from None
+            self._temporary.rename(self._path)
+        else:
+            self._temporary.unlink()
+
+
+def _remove(file: io.FileIO, temporary: Path, process: int) -> None:
+    if os.getpid() != process:  # a forked child shares the file with its parent
+        return
+    if sys.platform == "win32":
+        file.close()
+    temporary.unlink(missing_ok=True)
+    file.close()
+
+
+def write_all(file: Any, offset: int | None, data: memoryview | bytearray | bytes) -> None:
+    """Write all of `data` to a file object, at `offset` unless None, however little it takes.
+
+    Raises
+    ------
+    OSError
+        If it takes nothing more.
+    """
+    if offset is not None:
+        file.seek(offset)
+    view = memoryview(data)
+    while len(view):
+        written = file.write(view)
+        if written is None:
+            if isinstance(file, io.RawIOBase):
+                raise BlockingIOError(errno.EAGAIN, "the file does not take more bytes now")
+            return  # a file object that writes everything, and does not say so
+        if written <= 0:
+            raise OSError(errno.EIO, "the file object took no more bytes")
+        view = view[written:]
+
+
+def _exists(name: str) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, "the file exists; give exist_ok=True to replace it", name)

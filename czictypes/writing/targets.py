@@ -1,0 +1,129 @@
+"""What a writer's bytes finally go to: a file by its path, or a file object of the caller."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from typing import Any, Protocol, Union
+
+from czictypes.writing.atomic import AtomicFile, PathType, write_all
+
+__all__ = ["FileObject", "Target", "WriteTarget", "open_target"]
+
+#: What a caller may name as target: a path, or a file object opened for writing in binary.
+Target = Union[PathType, Any]
+
+_IN_MEMORY = 64 << 20
+
+
+class WriteTarget(Protocol):
+    """Where bytes go by position; nothing counts until `commit`."""
+
+    name: str
+
+    def write_at(self, offset: int, data: memoryview | bytearray) -> None:
+        """Write all of `data` at `offset`."""
+
+    def commit(self) -> None:
+        """Make what was written the content of the target."""
+
+    def abort(self) -> None:
+        """Undo what was written; does nothing after `commit` or a first `abort`."""
+
+
+def open_target(target: Target, *, exist_ok: bool) -> WriteTarget:
+    """Return what writes to a path or a file object.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there and may not be replaced.
+    IsADirectoryError, PermissionError, OSError
+        If no file can be made there.
+    TypeError, ValueError
+        If `target` is neither a path nor a binary file object that can be written.
+    """
+    if isinstance(target, (str, bytes, os.PathLike)):
+        return AtomicFile(target, exist_ok=exist_ok)
+    return FileObject(target)
+
+
+class FileObject:
+    """A file object of the caller, opened for writing in binary; it is not closed.
+
+    One that can seek is written as the bytes come, and emptied again by `abort`. To one that
+    cannot (a pipe, an upload), everything is written at `commit`, from a temporary file.
+
+    Parameters
+    ----------
+    file
+        The file object; one that can seek must stand at its start.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self.name = str(getattr(file, "name", "") or file)
+        self._file = file
+        self._check()
+        self._spool: Any = None
+        if not _can_seek(file):
+            self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+        elif file.tell() != 0:
+            raise ValueError(
+                f"{self.name} stands at byte {file.tell()}; a CZI file begins at byte 0, so give "
+                "a file object that stands at its start"
+            )
+        self._end = 0
+        self._done = False
+
+    def write_at(self, offset: int, data: memoryview | bytearray) -> None:
+        """Write all of `data` at `offset`."""
+        write_all(self._file if self._spool is None else self._spool, offset, data)
+        self._end = max(self._end, offset + len(data))
+
+    def commit(self) -> None:
+        """Make what was written the whole content of the file object."""
+        if self._spool is not None:
+            self._spool.seek(0)
+            for chunk in iter(lambda: self._spool.read(1 << 20), b""):
+                write_all(self._file, None, chunk)
+            self._spool.close()
+        else:
+            self._file.seek(self._end)
+            _try(self._file, "truncate")  # what an earlier content had more
+        if hasattr(self._file, "flush"):
+            self._file.flush()
+        self._done = True
+
+    def abort(self) -> None:
+        """Leave nothing in the file object, where it lets that be undone."""
+        if self._done:
+            return
+        self._done = True
+        if self._spool is not None:
+            self._spool.close()
+        elif _try(self._file, "seek", 0):
+            _try(self._file, "truncate")
+
+    def _check(self) -> None:
+        if isinstance(self._file, io.TextIOBase) or not hasattr(self._file, "write"):
+            raise TypeError(
+                f"a CZI is written to a path or a file object opened for writing in binary, not "
+                f"to {self._file!r}"
+            )
+        writable = getattr(self._file, "writable", None)
+        if writable is not None and not writable():
+            raise ValueError(f"the file object {self.name} is not opened for writing")
+
+
+def _can_seek(file: Any) -> bool:
+    seekable = getattr(file, "seekable", None)
+    return bool(seekable()) if seekable is not None else hasattr(file, "seek")
+
+
+def _try(file: Any, method: str, *arguments: int) -> bool:
+    try:
+        getattr(file, method)(*arguments)
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,123 @@
+"""Temporary files beside a target, and what killed processes left of them.
+
+The temporary name is one of a few that follow from the final one, and the process that writes
+holds a lock on the file: so the next writer of the same target finds a file whose writer is no
+more, and removes it. (Windows needs no lock: a file that is open cannot be removed there.) A
+name also has a mark of the machine, for a lock may be unknown to the others that share a folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import platform
+import sys
+from pathlib import Path
+
+__all__ = ["create_temporary", "sync_folder"]
+
+_LONGEST_NAME = 200  # of 255 bytes; the rest is for what the temporary name adds
+_ALWAYS_LOOKED_AT = 8
+_MOST_WRITERS = 1000
+
+
+def create_temporary(path: Path) -> tuple[Path, int]:
+    """Create a temporary file beside `path`, and remove those that dead processes left.
+
+    Returns
+    -------
+    tuple
+        The file's path and its descriptor, open for reading and writing, locked until closed.
+
+    Raises
+    ------
+    OSError
+        If no file can be made there.
+    """
+    created: tuple[Path, int] | None = None
+    for slot in range(_MOST_WRITERS):
+        candidate = path.with_name(_temporary_name(path.name, slot))
+        _remove_if_abandoned(candidate)
+        if created is None:
+            descriptor = _create_locked(candidate)
+            created = None if descriptor is None else (candidate, descriptor)
+        if created is not None and slot >= _ALWAYS_LOOKED_AT:
+            break
+    if created is None:
+        raise OSError(errno.EBUSY, "too many processes are writing this file", str(path))
+    return created
+
+
+def _temporary_name(name: str, slot: int) -> str:
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    return f".{name}.{host}-{slot}.writing"
+
+
+def _create_locked(path: Path) -> int | None:
+    """Create and lock a file; None if it is there, or was taken away at this moment."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except FileExistsError:
+        return None
+    if _lock(descriptor) is not False and _is_at(descriptor, path):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _remove_if_abandoned(path: Path) -> None:
+    """Remove a temporary file whose writer is no more."""
+    try:
+        if sys.platform == "win32":
+            path.unlink()  # fails while it is open anywhere
+            return
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return
+    try:
+        if _lock(descriptor) and _is_at(descriptor, path):
+            path.unlink()
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock an open file; False if another process has, None where there are no locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder lasting, where the file system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some file systems cannot; the file itself is synced
+    finally:
+        os.close(descriptor)

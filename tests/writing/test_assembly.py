@@ -1,0 +1,227 @@
+"""The bytes of a file under assembly: what libCZI writes, and the fields it gets wrong."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from czictypes.container.directory import Directory, read_directory
+from czictypes.container.patch import SubBlockPatcher
+from czictypes.container.segments import read_file_header
+from czictypes.container.source import open_source
+from czictypes.container.subblock import (
+    read_attachment_bytes,
+    read_data_bytes,
+    read_metadata_bytes,
+    read_subblock_segment,
+)
+from czictypes.model.errors import ClosedError, IncompatibleLibraryError
+from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.sink import OutputSink
+
+COMPRESSIONS = [0, 1, 4, 5, 6, 1000, 2**31 - 1]
+
+
+def block(number: int = 0, **changes: Any) -> Block:
+    """A sub-block of 4 x 3 pixels, one beside the other."""
+    plain: dict[str, Any] = {
+        "coordinate": {"C": 0, "T": number % 3},
+        "rectangle": Rectangle(4 * number, 0, 4, 3),
+        "size": Size(4, 3),
+        "pixel_type": PixelType.Gray8,
+        "compression": 0,
+        "data": bytes(range(12)),
+        "m_index": number,
+    }
+    return Block(**{**plain, **changes})
+
+
+def written(path: Path, *blocks: Block) -> Path:
+    assembly = Assembly(path)
+    for one in blocks:
+        assembly.add(one)
+    assembly.commit()
+    return path
+
+
+def directory_of(path: Path) -> Directory:
+    source = open_source(io.BytesIO(path.read_bytes()))
+    return read_directory(source, read_file_header(source))
+
+
+def test_every_compression_stands_in_the_directory_and_in_the_segment(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "all.czi",
+        *(block(number, compression=raw) for number, raw in enumerate(COMPRESSIONS)),
+    )
+    data = path.read_bytes()
+    directory = directory_of(path)
+    by_position = np.argsort(directory.file_position)
+    assert directory.compression[by_position].tolist() == COMPRESSIONS
+    for position, raw in zip(np.sort(directory.file_position).tolist(), COMPRESSIONS):
+        assert data[position : position + 14] == b"ZISRAWSUBBLOCK"
+        assert struct.unpack_from("<i", data, position + 66) == (raw,)
+
+
+def test_entries_of_different_lengths_are_told_apart(tmp_path: Path) -> None:
+    blocks = [
+        block(0, compression=5),
+        block(1, compression=6, m_index=None),
+        block(2, compression=4, coordinate={"C": 0, "T": 1, "Z": 2, "S": 3}),
+        block(3, compression=1, coordinate={}),
+    ]
+    directory = directory_of(written(tmp_path / "mixed.czi", *blocks))
+    found = dict(zip(directory.x.tolist(), directory.compression.tolist()))
+    assert found == {0: 5, 4: 6, 8: 4, 12: 1}
+
+
+def test_the_pyramid_type_is_set(tmp_path: Path) -> None:
+    tile = block(1, rectangle=Rectangle(0, 0, 8, 6), m_index=None, pyramid_type=2)
+    path = written(tmp_path / "pyramid.czi", block(0), tile)
+    directory = directory_of(path)
+    assert dict(zip(directory.w.tolist(), directory.pyramid_type.tolist())) == {4: 0, 8: 2}
+    position = int(directory.file_position[directory.w == 8][0])
+    assert path.read_bytes()[position + 70] == 2
+
+
+def test_everything_of_a_sub_block_arrives(tmp_path: Path) -> None:
+    path = written(tmp_path / "one.czi", block(metadata=b"<METADATA/>", attachment=b"attached"))
+    source = open_source(io.BytesIO(path.read_bytes()))
+    segment = read_subblock_segment(source, read_directory(source, read_file_header(source)), 0)
+    assert read_data_bytes(source, segment) == bytes(range(12))
+    assert read_metadata_bytes(source, segment) == b"<METADATA/>"
+    assert read_attachment_bytes(source, segment) == b"attached"
+
+
+def test_pixels_that_look_like_a_segment_are_left_alone(tmp_path: Path) -> None:
+    segment = written(tmp_path / "a.czi", block()).read_bytes()
+    trap = segment[segment.index(b"ZISRAWSUBBLOCK") :][:400] + b"ZISRAWDIRECTORY\0" * 25
+    path = written(
+        tmp_path / "trap.czi",
+        block(
+            data=trap,
+            compression=Compression.Zstd1,
+            rectangle=Rectangle(0, 0, 800, 1),
+            size=Size(800, 1),
+        ),
+    )
+    assert trap in path.read_bytes()
+
+
+def test_a_library_that_writes_the_fields_rightly_is_not_patched(tmp_path: Path) -> None:
+    path = written(tmp_path / "right.czi", *(block(n, compression=5) for n in range(3)))
+    data, patcher = memoryview(path.read_bytes()), SubBlockPatcher()
+    directory = directory_of(path)
+    for position in np.sort(directory.file_position).tolist():
+        patcher.declare(5)
+        piece = data[position : position + 288]
+        assert patcher.patch(position, piece) is piece
+    patcher.finish()
+    (start,) = struct.unpack_from("<q", data, 84)
+    assert patcher.patch(start, data[start:]).obj is data.obj
+    patcher.complete()
+    assert patcher.patched == 0
+
+
+def test_a_library_that_writes_in_another_way_is_refused() -> None:
+    patcher = SubBlockPatcher()
+    patcher.declare(5)
+    with pytest.raises(IncompatibleLibraryError, match="does not begin with"):
+        patcher.patch(544, memoryview(bytes(288)))
+    patcher.declare(5)
+    with pytest.raises(IncompatibleLibraryError, match="was not written"):
+        patcher.finish()
+    with pytest.raises(IncompatibleLibraryError, match="no sub-block directory"):
+        SubBlockPatcher().complete()
+
+
+@pytest.mark.parametrize("buffer_size", [1, 100, 300, 4096, 1 << 22])
+def test_the_size_of_the_buffer_changes_nothing(tmp_path: Path, buffer_size: int) -> None:
+    class Recorded:
+        name = "recorded"
+
+        def __init__(self) -> None:
+            self.data = bytearray()
+
+        def write_at(self, offset: int, data: Any) -> None:
+            self.data.extend(bytes(max(offset + len(data) - len(self.data), 0)))
+            self.data[offset : offset + len(data)] = data
+
+    target: Any = Recorded()
+    sink = OutputSink(target, buffer_size)
+    expected = bytearray(5000)
+    rng = np.random.default_rng(buffer_size)
+    for offset in [0, 10, 20, 700, 690, *range(1000, 4000, 37), 5, 4990]:
+        piece = rng.integers(0, 256, 10, dtype=np.uint8).tobytes() * (1 + offset % 2)
+        expected[offset : offset + len(piece)] = piece
+        sink.write_at(offset, memoryview(piece))
+    sink.flush()
+    assert target.data == expected[: len(target.data)]
+    assert not any(expected[len(target.data) :])
+
+
+def test_an_empty_file_is_valid(tmp_path: Path) -> None:
+    assert directory_of(written(tmp_path / "empty.czi")).count == 0
+
+
+def test_attachments_and_metadata_arrive(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    assembly = Assembly(file)
+    assembly.add_attachment("Thumbnail", "JPG", b"not really")
+    assembly.write_metadata(b"<first/>" * 100)
+    assembly.write_metadata(b"<ImageDocument/>")
+    assembly.commit()
+    source = open_source(io.BytesIO(file.getvalue()))
+    header = read_file_header(source)
+    assert header.attachment_directory_position > 0
+    xml = source.read_at(header.metadata_position + 288, 16)
+    assert xml == b"<ImageDocument/>"
+
+
+def test_after_commit_nothing_more_goes_in(tmp_path: Path) -> None:
+    assembly = Assembly(tmp_path / "done.czi")
+    assembly.commit()
+    assembly.abort()
+    with pytest.raises(ClosedError, match=r"done\.czi is not being written"):
+        assembly.add(block())
+
+
+def test_a_refused_sub_block_leaves_nothing(tmp_path: Path) -> None:
+    assembly = Assembly(tmp_path / "refused.czi")
+    assembly.add(block(m_index=0))
+    with pytest.raises(Exception, match="write the sub-block"):
+        assembly.add(block(m_index=0))
+    with pytest.raises(ClosedError):
+        assembly.commit()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fails_at", range(0, 6000, 501))
+def test_a_file_object_that_fails_at_byte_n(tmp_path: Path, fails_at: int) -> None:
+    class Failing(io.BytesIO):
+        def write(self, data: Any) -> int:
+            if self.tell() + len(data) > fails_at:
+                raise OSError(28, "No space left on device")
+            return super().write(data)
+
+    file = Failing()
+    with pytest.raises(OSError, match=r"No space left on device.*Failing"):
+        assemble_slowly(file)
+    assert file.getvalue() == b""
+
+
+def assemble_slowly(file: Any) -> None:
+    """Write a file of about 6000 bytes, nothing of it buffered."""
+    assembly = Assembly(file)
+    assembly._sink._buffer_size = 1
+    for number in range(12):
+        assembly.add(block(number))
+    assembly.write_metadata(b"<ImageDocument/>")
+    assembly.commit()

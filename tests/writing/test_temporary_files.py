@@ -1,0 +1,206 @@
+"""A file appears when complete; nothing is left of one that is not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from czictypes.writing.atomic import AtomicFile
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX file systems")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def write(path: Path, data: bytes, *, exist_ok: bool = False) -> None:
+    file = AtomicFile(path, exist_ok=exist_ok)
+    file.write_at(0, memoryview(data))
+    file.commit()
+
+
+def test_a_file_appears_at_commit_and_not_before(tmp_path: Path) -> None:
+    path = tmp_path / "new.czi"
+    file = AtomicFile(path, exist_ok=False)
+    file.write_at(3, memoryview(b"def"))
+    file.write_at(0, memoryview(b"abc"))
+    assert not path.exists()
+    file.commit()
+    assert path.read_bytes() == b"abcdef"
+    assert names(tmp_path) == ["new.czi"]
+
+
+def test_abort_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "old.czi"
+    path.write_bytes(b"old")
+    file = AtomicFile(path, exist_ok=True)
+    file.write_at(0, memoryview(b"new"))
+    file.abort()
+    file.abort()
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["old.czi"]
+
+
+def test_a_file_that_is_forgotten_leaves_nothing(tmp_path: Path) -> None:
+    file = AtomicFile(tmp_path / "lost.czi", exist_ok=False)
+    file.write_at(0, memoryview(b"new"))
+    finalizer = file._abort
+    del file
+    finalizer()  # what the garbage collector, or the end of the interpreter, calls
+    assert names(tmp_path) == []
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "b" / "new.czi", b"x")
+    assert (tmp_path / "a" / "b" / "new.czi").read_bytes() == b"x"
+
+
+def test_an_existing_file_is_replaced_only_when_that_is_allowed(tmp_path: Path) -> None:
+    path = tmp_path / "old.czi"
+    path.write_bytes(b"old")
+    with pytest.raises(FileExistsError, match=r"exist_ok=True.*old\.czi"):
+        AtomicFile(path, exist_ok=False)
+    write(path, b"new", exist_ok=True)
+    assert path.read_bytes() == b"new"
+
+
+def test_a_file_that_appeared_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "raced.czi"
+    file = AtomicFile(path, exist_ok=False)
+    path.write_bytes(b"faster")
+    with pytest.raises(FileExistsError):
+        file.commit()
+    file.abort()
+    assert path.read_bytes() == b"faster"
+    assert names(tmp_path) == ["raced.czi"]
+
+
+def test_without_hard_links_a_file_is_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    write(tmp_path / "new.czi", b"x")
+    assert names(tmp_path) == ["new.czi"]
+
+
+def test_a_folder_is_no_target(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        AtomicFile(tmp_path, exist_ok=True)
+    with pytest.raises(IsADirectoryError):
+        AtomicFile(f"{tmp_path}{os.sep}new{os.sep}", exist_ok=True)
+
+
+@posix_only
+def test_a_device_is_never_replaced() -> None:
+    with pytest.raises(OSError, match="no ordinary file"):
+        AtomicFile("/dev/null", exist_ok=True)
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+@posix_only
+def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "file.czi").write_bytes(b"old")
+    (tmp_path / "link.czi").symlink_to(tmp_path / "real" / "file.czi")
+    write(tmp_path / "link.czi", b"new", exist_ok=True)
+    assert (tmp_path / "link.czi").is_symlink()
+    assert (tmp_path / "real" / "file.czi").read_bytes() == b"new"
+
+
+@posix_only
+def test_the_mode_follows_the_file_before_or_the_umask(tmp_path: Path) -> None:
+    old = tmp_path / "old.czi"
+    old.write_bytes(b"old")
+    old.chmod(0o640)
+    write(old, b"new", exist_ok=True)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o640
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    write(tmp_path / "new.czi", b"x")
+    assert (tmp_path / "new.czi").stat().st_mode == plain.stat().st_mode
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".czi", "名前" * 40 + ".czi", "a b'[1].czi"])
+def test_long_and_odd_names_work(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, b"x")
+    assert names(tmp_path) == [name]
+
+
+def test_two_at_once_do_not_meet_and_the_last_one_stays(tmp_path: Path) -> None:
+    path = tmp_path / "both.czi"
+    one, two = AtomicFile(path, exist_ok=True), AtomicFile(path, exist_ok=True)
+    one.write_at(0, memoryview(b"one"))
+    two.write_at(0, memoryview(b"two"))
+    two.commit()
+    one.commit()
+    assert path.read_bytes() == b"one"
+    assert names(tmp_path) == ["both.czi"]
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Callable[[Path], None]:
+    """A function that begins to write a file in another process, and kills that."""
+    code = (
+        "import sys; from czictypes.writing.atomic import AtomicFile\n"
+        "file = AtomicFile(sys.argv[1], exist_ok=True); file.write_at(0, memoryview(b'half'))\n"
+        "print('written', flush=True); sys.stdin.read()"
+    )
+
+    def kill(path: Path) -> None:
+        with subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"written" + os.linesep.encode()
+            os.kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    return kill
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_writer(
+    tmp_path: Path, killed: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "killed.czi"
+    path.write_bytes(b"old")
+    killed(path)
+    killed(path)
+    assert path.read_bytes() == b"old"
+    assert len(names(tmp_path)) == 2
+    write(path, b"new", exist_ok=True)
+    assert names(tmp_path) == ["killed.czi"]
+
+
+def test_a_living_writer_is_left_in_peace(tmp_path: Path, killed: Callable[[Path], None]) -> None:
+    path = tmp_path / "alive.czi"
+    alive = AtomicFile(path, exist_ok=True)
+    alive.write_at(0, memoryview(b"alive"))
+    killed(path)
+    write(path, b"new", exist_ok=True)
+    alive.commit()
+    assert path.read_bytes() == b"alive"
+    assert names(tmp_path) == ["alive.czi"]
+
+
+@posix_only
+def test_a_forked_child_takes_nothing_away(tmp_path: Path) -> None:
+    file = AtomicFile(tmp_path / "forked.czi", exist_ok=False)
+    child = os.fork()
+    if child == 0:
+        file._abort()
+        os._exit(0)
+    os.waitpid(child, 0)
+    file.write_at(0, memoryview(b"parent"))
+    file.commit()
+    assert (tmp_path / "forked.czi").read_bytes() == b"parent"
