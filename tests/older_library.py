@@ -1,7 +1,8 @@
 """A second, older build of libCZI, to test what czictypes does with one.
 
 It is built by the project's own build_native.py from an older source distribution, which takes a
-minute, and kept in the cache folder; later runs only find that it is up to date.
+minute, and kept in the cache folder; later runs only find that it is up to date. A conftest.py that
+wants the fixture imports it: ``from older_library import older_library as older_library``.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from older_library import older_library as older_library
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 # At the end: what is installed goes before what lies in the checkout.
 if str(ROOT) not in sys.path:
