@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from czictypes.container.source import ByteSource, StreamSource
-
 from czictypes.model.errors import MissingExtraError
 
 __all__ = ["open_url"]

@@ -92,10 +92,10 @@ def compose(
     if 0 in out.shape:
         return
     painter = _Painter(index, request, tiles, out)
-    most = (os.cpu_count() or 1) if threads is None else threads
     helpers: list[Future[None]] = []
     try:
         if executor is not None:
+            most = (os.cpu_count() or 1) if threads is None else threads
             for _ in range(painter.useful_threads(most) - 1):
                 helpers.append(executor.submit(painter.work))
         painter.work()
@@ -105,7 +105,8 @@ def compose(
     finally:
         # Who has not started has nothing left to do; hereafter nobody may touch `out` any more.
         started = [helper for helper in helpers if not helper.cancel()]
-        wait(started)
+        if started:
+            wait(started)
     for helper in started:
         helper.result()
 
@@ -120,7 +121,7 @@ class _Painter:
         self._target = request.pixel_type
         self._plan = make_plan(index, request)
         self._indices = [job.sub_block for job in self._plan.jobs]
-        check_convertible(np.unique(self._rows.pixel_type[self._indices]).tolist(), self._target)
+        check_convertible(set(self._rows.pixel_type[self._indices].tolist()), self._target)
         self._todo = deque(self._plan.jobs)
         self._turns = Turns() if self._plan.in_turns else None
         if not self._plan.covers_all:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import isqrt
 from typing import Any
 
@@ -52,18 +51,40 @@ def visible_parts(boxes: NDArray[np.int64]) -> list[list[Box]] | None:
             break
         box = corners[position]
         touched = cells.touched(box)
-        visible = [box]
         patience -= len(touched)
-        for other in cells.members(touched):
-            visible = [part for rest in visible for part in _subtract(rest, corners[other])]
+        visible = [box]
+        for above in cells.members(touched):
+            visible = _without(visible, above)
             patience -= 1 + len(visible)
         if patience < 0:
             return None
         if visible:
             parts[position] = visible
-            uncovered -= sum(area(part) for part in visible)
-            cells.add(touched, position)
+            uncovered -= sum(map(area, visible))
+            cells.add(touched, box)
     return parts
+
+
+def _without(boxes: list[Box], hole: Box) -> list[Box]:
+    """Return what is left of some rectangles outside another one, rows kept as long as can be."""
+    hole_left, hole_top, hole_right, hole_bottom = hole
+    rest = []
+    for box in boxes:
+        left, top, right, bottom = box
+        if hole_left >= right or hole_right <= left or hole_top >= bottom or hole_bottom <= top:
+            rest.append(box)
+            continue
+        if top < hole_top:
+            rest.append((left, top, right, hole_top))
+            top = hole_top
+        if bottom > hole_bottom:
+            rest.append((left, hole_bottom, right, bottom))
+            bottom = hole_bottom
+        if left < hole_left:
+            rest.append((left, top, hole_left, bottom))
+        if right > hole_right:
+            rest.append((hole_right, top, right, bottom))
+    return rest
 
 
 class _Cells:
@@ -78,7 +99,7 @@ class _Cells:
         most = 2 * isqrt(len(boxes)) + 1
         width, height = (boxes[:, 2:] - boxes[:, :2]).mean(axis=0).tolist()
         self._size = int(max(width, (right - left) / most)), int(max(height, (bottom - top) / most))
-        self._members: dict[tuple[int, int], list[int]] = {}
+        self._members: dict[tuple[int, int], list[Box]] = {}
 
     def touched(self, box: Box) -> list[tuple[int, int]]:
         """Return the cells that a rectangle touches."""
@@ -88,26 +109,14 @@ class _Cells:
         columns = range((left - x) // width, (right - 1 - x) // width + 1)
         return [(column, row) for column in columns for row in rows]
 
-    def add(self, cells: list[tuple[int, int]], member: int) -> None:
+    def add(self, cells: list[tuple[int, int]], box: Box) -> None:
         """Put a rectangle into the cells that it touches."""
         for cell in cells:
-            self._members.setdefault(cell, []).append(member)
+            self._members.setdefault(cell, []).append(box)
 
-    def members(self, cells: list[tuple[int, int]]) -> set[int]:
+    def members(self, cells: list[tuple[int, int]]) -> set[Box]:
         """Return the rectangles that touch any of some cells."""
-        return {member for cell in cells for member in self._members.get(cell, ())}
-
-
-def _subtract(box: Box, other: Box) -> Sequence[Box]:
-    """Return what is left of a rectangle without another: up to four rectangles, rows kept long."""
-    left, top, right, bottom = box
-    x0, y0 = max(left, other[0]), max(top, other[1])
-    x1, y1 = min(right, other[2]), min(bottom, other[3])
-    if x0 >= x1 or y0 >= y1:
-        return (box,)
-    above, below = (left, top, right, y0), (left, y1, right, bottom)
-    beside = (left, y0, x0, y1), (x1, y0, right, y1)
-    return [part for part in (above, below, *beside) if part[0] < part[2] and part[1] < part[3]]
+        return {box for cell in cells if cell in self._members for box in self._members[cell]}
 
 
 def _are_apart(boxes: NDArray[Any]) -> bool:

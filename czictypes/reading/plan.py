@@ -121,7 +121,8 @@ def make_plan(index: PlaneIndex, request: PlaneRequest) -> Plan:
         # A mask may let a lower tile show; and a copy finds the hidden tiles by itself, below.
         drop_hidden=not request.mask_aware and not is_copy,
     )
-    x, y = _axes(index, selected, request)
+    height, width, _ = output_shape(request)
+    x, y = _axes(index, selected, request, width, height)
     boxes = np.column_stack([x.first, y.first, x.end, y.end])
     painting = np.flatnonzero((boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3]))
     boxes = boxes[painting]
@@ -136,13 +137,12 @@ def make_plan(index: PlaneIndex, request: PlaneRequest) -> Plan:
             zip(seen, painting[seen].tolist(), selected[painting[seen]].tolist())
         )
     ]
-    height, width, _ = output_shape(request)
     covered = 0 if in_turns else sum(area(part) for job in jobs for part in job.parts)
     return Plan(jobs, in_turns, covered == height * width, x, y)
 
 
 def _axes(
-    index: PlaneIndex, selected: NDArray[np.intp], request: PlaneRequest
+    index: PlaneIndex, selected: NDArray[np.intp], request: PlaneRequest, width: int, height: int
 ) -> tuple[Axis, Axis]:
     """Return how the selected tiles map to the result, in x and in y."""
     rows, roi = index.table.directory, request.roi
@@ -150,7 +150,6 @@ def _axes(
     x, y = rows.x[selected], rows.y[selected]
     if np.float32(request.zoom) == 1:
         return CopiedAxis(x, stored_w, roi.x, roi.w), CopiedAxis(y, stored_h, roi.y, roi.h)
-    height, width, _ = output_shape(request)
     return (
         ScaledAxis(x, rows.w[selected], stored_w, roi.x, roi.w, width),
         ScaledAxis(y, rows.h[selected], stored_h, roi.y, roi.h, height),

@@ -47,8 +47,8 @@ class CopiedAxis:
         self, start: NDArray[Any], size: NDArray[Any], roi_start: int, roi_size: int
     ) -> None:
         self._offset = start.astype(np.int64) - roi_start
-        self.first = np.clip(self._offset, 0, roi_size)
-        self.end = np.clip(self._offset + size, 0, roi_size)
+        self.first = np.maximum(self._offset, 0)
+        self.end = np.minimum(self._offset + size, roi_size)
 
     def source(self, tile: int, first: int, end: int) -> Source:
         """Return which pixels of a tile go to the pixels `first` to `end` (excluded)."""
@@ -106,8 +106,8 @@ class ScaledAxis:
         """Return which pixels of a tile go to the pixels `first` to `end` (excluded)."""
         pixels = np.arange(first, end, dtype=np.float64)
         positions = (pixels - self._target[tile]) * self._scale[tile] + self._source[tile]
-        nearest = round_half_away(positions)
-        return np.clip(nearest, 0, int(self._stored[tile]) - 1).astype(np.intp)
+        nearest = round_half_away(positions).astype(np.intp)
+        return np.minimum(np.maximum(nearest, 0), int(self._stored[tile]) - 1)
 
 
 def round_half_away(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -22,6 +22,8 @@ __all__ = ["involved_scenes", "select_tiles"]
 
 Indices = NDArray[np.intp]
 
+#: libCZI's other mark of a missing M-index.
+_NO_M = 2**31 - 1
 #: A tile of slightly less zoom than asked for still does, as sizes are rounded at edges.
 _TOLERANCE = np.float32(1.05)
 #: Tiles from this much above the lowest chosen zoom belong to the next pyramid layer.
@@ -59,7 +61,7 @@ def select_tiles(
     chosen, group = _choose_layer(index, plane, roi, np.float32(zoom) / _TOLERANCE, scenes)
     rows = table.directory
     m = np.where(table.is_layer0[chosen], rows.m[chosen], ABSENT)
-    m[m == np.iinfo(np.int32).max] = ABSENT  # libCZI's other mark of a missing M-index
+    m[m == _NO_M] = ABSENT
     order = np.lexsort((chosen, m, table.zoom[chosen], group))
     chosen, group = chosen[order], group[order]
     if drop_hidden and len(chosen) > 1:

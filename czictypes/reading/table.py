@@ -97,7 +97,7 @@ class SubBlockTable:
     def m_bounds(self) -> tuple[int, int] | None:
         """Start and size of the M-index, or None where no sub-block has one."""
         column = self.directory.m
-        return _bounds(column[column != np.iinfo(np.int32).max])
+        return _bounds(column[column != _NO_M])
 
     @cached_property
     def total_rectangle(self) -> Rectangle:
@@ -225,6 +225,7 @@ class SubBlockTable:
         return scene[first].astype(np.int64), boxes
 
 
+_NO_M = 2**31 - 1  # libCZI's other mark of a missing M-index
 _COPIED = ("x", "y", "w", "h", "physical_w", "physical_h", "pixel_type", "compression")
 
 

@@ -1,0 +1,109 @@
+"""The multi-channel picture, through the C API's compositor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
+from files.xml import document_xml
+
+from czictypes import czi
+from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
+from czictypes.model.pixel_types import PixelType
+
+RED, GREEN = czi.Rgb8Color(255, 0, 0), czi.Rgb8Color(0, 255, 0)
+
+
+def tinted(color: czi.Rgb8Color, enabled: bool = True) -> czi.ChannelDisplaySettingsDataClass:
+    return czi.ChannelDisplaySettingsDataClass(enabled, czi.TintingMode.Color, color, 0.0, 1.0)
+
+
+@pytest.fixture
+def two_channels(tmp_path: Path) -> Path:
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
+    blocks = [Block(ramp, plane={"C": 0}, m=0), Block(ramp[:, ::-1], plane={"C": 1}, m=0)]
+    return write_czi(tmp_path / "two.czi", blocks, metadata=document_xml(channels=["A", "B"]))
+
+
+def test_each_channel_in_its_colour(two_channels: Path) -> None:
+    with czi.open_czi(two_channels) as document:
+        picture = document.composite(display_settings={0: tinted(RED), 1: tinted(GREEN)})
+    ramp = np.arange(256)
+    assert picture.shape == (4, 256, 3)
+    assert picture.dtype == np.uint8
+    np.testing.assert_allclose(picture[0, :, 0], ramp, atol=1)
+    np.testing.assert_allclose(picture[0, :, 1], ramp[::-1], atol=1)
+    assert (picture[..., 2] == 0).all()
+
+
+def test_a_channel_that_is_not_enabled_is_left_out(two_channels: Path) -> None:
+    settings = {0: tinted(RED, enabled=False), 1: tinted(GREEN)}
+    with czi.open_czi(two_channels) as document:
+        picture = document.composite(display_settings=settings)
+    assert (picture[..., 0] == 0).all()
+    assert picture[..., 1].max() == 255
+
+
+def test_all_switched_off_is_black(two_channels: Path) -> None:
+    with czi.open_czi(two_channels) as document:
+        picture = document.composite(display_settings={0: tinted(RED, enabled=False)}, zoom=0.5)
+    assert picture.shape == (2, 128, 3)
+    assert not picture.any()
+
+
+def test_the_files_own_settings_are_used(made) -> None:
+    file = made("described")
+    with czi.open_czi(file.path) as document:
+        own = document.composite()
+        same = document.composite(display_settings=document.display_settings)
+    np.testing.assert_array_equal(own, same)
+    assert own[..., 2].any()
+    assert not own[..., :2].any()
+
+
+def test_without_settings_every_channel_is_stretched(two_channels: Path) -> None:
+    with czi.open_czi(two_channels) as document:
+        picture = document.composite()
+    assert picture.max() == 255
+    assert picture.min() == 0
+
+
+def test_settings_for_a_channel_that_is_not_there(two_channels: Path) -> None:
+    with czi.open_czi(two_channels) as document:
+        with pytest.raises(OutOfBoundsError, match="channel 5"):
+            document.composite(display_settings={5: tinted(RED)})
+
+
+def test_colour_images_come_in_red_green_blue(tmp_path: Path) -> None:
+    pixels = noise(PixelType.Bgr24, 20, 30, 5)
+    path = write_czi(tmp_path / "colour.czi", [Block(pixels, plane={}, m=0)])
+    with czi.open_czi(path) as document:
+        picture = document.composite()
+    np.testing.assert_allclose(picture, pixels[..., ::-1], atol=1)
+
+
+def test_float_channels_are_stretched_to_their_range(tmp_path: Path) -> None:
+    pixels = np.linspace(-3, 9, 256, dtype=np.float32).reshape(1, 256)
+    path = write_czi(tmp_path / "float.czi", [Block(pixels, plane={"C": 0}, m=0)])
+    with czi.open_czi(path) as document:
+        picture = document.composite()
+    np.testing.assert_allclose(picture[0, :, 1], np.arange(256), atol=1)
+
+
+def test_complex_channels_cannot_be_shown(tmp_path: Path) -> None:
+    pixels = noise(PixelType.Gray64ComplexFloat, 4, 4, 1)
+    path = write_czi(tmp_path / "complex.czi", [Block(pixels, plane={"C": 0}, m=0)])
+    with czi.open_czi(path) as document:
+        with pytest.raises(UnsupportedDataError, match="Gray64ComplexFloat"):
+            document.composite()
+
+
+def test_bands_do_not_show(two_channels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with czi.open_czi(two_channels) as document:
+        whole = document.composite()
+        monkeypatch.setattr("czictypes.reading.composite._BAND_BYTES", 300)
+        np.testing.assert_array_equal(document.composite(), whole)

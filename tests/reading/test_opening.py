@@ -1,0 +1,206 @@
+"""Opening: every kind of path, and files that are missing, wrong, damaged or changed."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from files.recipe import build
+
+from czictypes import czi
+from czictypes.model.errors import ClosedError, CorruptFileError, FileChangedError, NotCziError
+
+
+def test_paths_of_every_kind_and_file_objects_read_alike(made) -> None:
+    path = made("mosaic").path
+    with czi.open_czi(str(path)) as document:
+        expected = document.read()
+    with path.open("rb") as file:
+        for target in (path, os.fsencode(path), file, io.BytesIO(path.read_bytes())):
+            with czi.open_czi(target) as document:
+                np.testing.assert_array_equal(document.read(), expected)
+
+
+def test_a_relative_path_survives_a_change_of_folder(
+    made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made("mosaic").path
+    monkeypatch.chdir(path.parent)
+    with czi.open_czi(path.name) as document:
+        expected = document.read()
+        monkeypatch.chdir(tmp_path)
+        np.testing.assert_array_equal(document.read(), expected)
+
+
+@pytest.mark.parametrize("name", ["Zürich µm.czi", "细胞 🔬.czi", "a'b\"c.czi"])
+def test_names_in_any_script(made, tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    shutil.copy(made("mosaic").path, target)
+    with czi.open_czi(target) as document:
+        assert document.read().shape == (44, 73, 1)
+
+
+def test_a_name_that_is_no_utf8(made, tmp_path: Path) -> None:
+    target = os.fsencode(tmp_path) + b"/caf\xe9.czi"
+    try:
+        shutil.copy(os.fsencode(made("mosaic").path), target)
+    except OSError:
+        pytest.skip("this file system refuses names that are no UTF-8")
+    with czi.open_czi(target) as document:
+        assert document.read().shape == (44, 73, 1)
+
+
+def test_closing_a_reader_leaves_the_callers_file_object_open(made) -> None:
+    with made("mosaic").path.open("rb") as file:
+        czi.open_czi(file).close()
+        assert not file.closed
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing there"):
+        czi.open_czi(tmp_path / "nothing there.czi")
+
+
+def test_a_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=tmp_path.name):
+        czi.open_czi(tmp_path)
+
+
+@pytest.fixture
+def no_superuser() -> Iterator[None]:
+    """Run as an ordinary user, since root may read every file."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("file permissions are not to be tested on this system")
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.fixture
+def locked(made, tmp_path: Path) -> Path:
+    target = tmp_path / "locked.czi"
+    shutil.copy(made("mosaic").path, target)
+    target.chmod(0)
+    return target
+
+
+def test_a_file_without_permission_is_named(locked: Path, no_superuser: None) -> None:
+    with pytest.raises(PermissionError, match="locked"):
+        czi.open_czi(locked)
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"II*\0" * 400], ids=["empty", "short", "tiff"])
+def test_what_is_no_czi_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other.czi"
+    path.write_bytes(content)
+    with pytest.raises(NotCziError, match=r"other\.czi"):
+        czi.open_czi(path)
+
+
+@pytest.mark.parametrize("kept", [40, 100, 600, 3000])
+def test_a_truncated_file_is_refused_or_names_the_sub_block(
+    made, tmp_path: Path, kept: int
+) -> None:
+    path = tmp_path / "cut.czi"
+    path.write_bytes(made("mosaic").path.read_bytes()[:kept])
+    with pytest.raises(CorruptFileError, match=r"cut\.czi"):
+        czi.open_czi(path)
+
+
+def test_text_is_no_file_object() -> None:
+    with pytest.raises(TypeError, match="'rb'"):
+        czi.open_czi(io.StringIO("x"))
+
+
+def test_a_number_is_no_path() -> None:
+    with pytest.raises(TypeError, match="path"):
+        czi.open_czi(3.5)
+
+
+def test_curl_wants_a_url(made) -> None:
+    with pytest.raises(FileNotFoundError, match="URL"):
+        czi.open_czi(str(made("mosaic").path), czi.ReaderFileInputTypes.Curl)
+
+
+def test_without_with_it_is_closed_by_close(made) -> None:
+    document = czi.open_czi(made("mosaic").path)
+    assert not document.closed
+    document.close()
+    document.close()
+    assert document.closed
+    with pytest.raises(ClosedError, match="mosaic"):
+        document.read()
+    with pytest.raises(ClosedError):
+        _ = document.total_bounding_box
+
+
+def test_a_damaged_sub_block_is_named_and_others_are_read(made, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.czi"
+    shutil.copy(made("mosaic").path, path)
+    with czi.open_czi(path) as document:
+        row = document.subblocks[3]
+        expected = document.read_subblock(0).pixels()
+    with path.open("r+b") as file:
+        file.seek(int(row["file_position"]))
+        file.write(b"garbage here")
+    with czi.open_czi(path) as document:
+        with pytest.raises(CorruptFileError, match=r"sub-block 3 .*damaged\.czi"):
+            document.read_subblock(3).pixels()
+        with pytest.raises(CorruptFileError, match="sub-block 3"):
+            document.read(plane={"C": int(row["C"])})
+        np.testing.assert_array_equal(document.read_subblock(0).pixels(), expected)
+
+
+class TestChangedOnDisk:
+    """A reader follows its file."""
+
+    def test_the_next_call_sees_the_new_content(self, tmp_path: Path) -> None:
+        path = build("mosaic", tmp_path).path
+        options = czi.CacheOptions()
+        with czi.open_czi(path, cache_options=options) as document:
+            before = document.read()
+            replacement = build("stack", tmp_path).path
+            replacement.replace(path)
+            assert document.total_bounding_box["T"] == (0, 3)
+            assert document.read().shape != before.shape
+            assert document.channel_names == ["A", "B"]
+
+    def test_caches_are_dropped(self, tmp_path: Path) -> None:
+        path = build("multi_scene_pyramid", tmp_path).path
+        with czi.open_czi(path, cache_options=czi.CacheOptions()) as document:
+            document.read(scene=0)
+            assert document.get_cache_info().elements_count
+            os.utime(path, ns=(1, 1))
+            assert document.get_cache_info().elements_count == 0
+
+    def test_a_file_that_became_unreadable_is_a_clear_error(self, tmp_path: Path) -> None:
+        path = build("mosaic", tmp_path).path
+        with czi.open_czi(path) as document:
+            path.write_bytes(b"nonsense")
+            with pytest.raises(FileChangedError, match=r"mosaic\.czi changed on disk"):
+                document.read()
+
+    def test_a_file_that_is_gone_is_a_clear_error(self, tmp_path: Path) -> None:
+        path = build("mosaic", tmp_path).path
+        with czi.open_czi(path) as document:
+            path.unlink()
+            with pytest.raises(FileChangedError, match=r"mosaic\.czi"):
+                document.read()
+
+    def test_it_reads_again_when_the_file_is_back(self, tmp_path: Path) -> None:
+        path = build("mosaic", tmp_path).path
+        content = path.read_bytes()
+        with czi.open_czi(path) as document:
+            expected = document.read()
+            path.write_bytes(b"nonsense")
+            with pytest.raises(FileChangedError):
+                document.read()
+            path.write_bytes(content)
+            np.testing.assert_array_equal(document.read(), expected)
