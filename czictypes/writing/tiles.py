@@ -1,12 +1,11 @@
 """An array to the tiles that are written: shape and type checked, cut where it is too large.
 
-The cuts and the tag that marks tiles of one array (RetilingId) are those of pylibCZIrw.
+The cuts are those of pylibCZIrw.
 """
 
 from __future__ import annotations
 
 import operator
-import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +17,7 @@ from czictypes.model.pixel_types import PixelType
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Tile", "check_location", "cut", "pixel_type_of", "retiling_tag", "to_pixels"]
+__all__ = ["Tile", "check_location", "cut", "pixel_type_of", "to_pixels"]
 
 _PIXEL_TYPES = {
     ("uint8", 1): PixelType.Gray8,
@@ -116,12 +115,6 @@ def cut(pixels: NDArray[Any]) -> Iterator[Tile]:
     for top, bottom in _parts(height, _LARGEST_SIDE[samples]):
         for left, right in _parts(width, _LARGEST_SIDE[samples]):
             yield Tile(left, top, pixels[top:bottom, left:right])
-
-
-def retiling_tag() -> bytes:
-    """Return the XML that marks the tiles of one array, with a new identifier."""
-    tag = f"<METADATA><Tags><RetilingId>{uuid.uuid4()}</RetilingId></Tags></METADATA>"
-    return tag.encode()
 
 
 def _parts(extent: int, largest: int) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,101 @@
+"""Tiles to sub-blocks: encoded by several threads, written in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from czictypes.model.geometry import Location, Rectangle, Size
+from czictypes.model.pixel_types import Compression
+from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.codecs import encode
+from czictypes.writing.compression import CompressionOptions
+from czictypes.writing.extras import TileExtras
+from czictypes.writing.pipeline import OrderedPipeline
+from czictypes.writing.tiles import Tile, pixel_type_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["TileSource", "TileWriter"]
+
+_WORTH_A_THREAD = 1 << 16  # bytes of pixels
+
+
+class TileSource(NamedTuple):
+    """What the tiles of one array have in common.
+
+    Parameters
+    ----------
+    coordinate
+        The plane, S included.
+    location
+        Where the array's top-left pixel lies.
+    first_m
+        The M-index of the first tile.
+    options, extras
+        How they are compressed, and what goes with them.
+    """
+
+    coordinate: Mapping[str, int]
+    location: Location
+    first_m: int
+    options: CompressionOptions
+    extras: TileExtras
+
+
+class TileWriter:
+    """Encodes tiles in threads and adds them to an assembly in order.
+
+    Parameters
+    ----------
+    threads
+        How many threads encode; the file is the same for any number.
+    assembly
+        Where the sub-blocks go.
+    """
+
+    def __init__(self, threads: int, assembly: Assembly) -> None:
+        self._pipeline: OrderedPipeline[Block] = OrderedPipeline(threads, assembly.add)
+
+    def write(self, tiles: list[Tile], source: TileSource) -> None:
+        """Write the tiles of one array, which the caller may change after this call.
+
+        Few tiles are copied, and encoded while the caller goes on; many are waited for.
+        """
+        plain = source.options.method == Compression.Uncompressed
+        wait = plain or len(tiles) > self._pipeline.threads
+        for m_index, tile in enumerate(tiles, source.first_m):
+            at_once = plain or tile.pixels.nbytes < _WORTH_A_THREAD
+            later = not (wait or at_once) and self._pipeline.threads > 1
+            pixels = tile.pixels.copy() if later else tile.pixels
+            work = partial(_make_block, tile, pixels, m_index, source)
+            self._pipeline.submit(work, at_once=at_once)
+        if wait:
+            self._pipeline.drain()
+
+    def drain(self) -> None:
+        """Wait until all tiles are written."""
+        self._pipeline.drain()
+
+    def close(self) -> None:
+        """Drop what is not written yet, and end the threads."""
+        self._pipeline.close()
+
+
+def _make_block(tile: Tile, pixels: NDArray[Any], m_index: int, source: TileSource) -> Block:
+    height, width = pixels.shape[:2]
+    pixel_type = pixel_type_of(pixels)
+    x, y = source.location.x + tile.x, source.location.y + tile.y
+    return Block(
+        coordinate=source.coordinate,
+        rectangle=Rectangle(x, y, width, height),
+        size=Size(width, height),
+        pixel_type=pixel_type,
+        compression=source.options.method,
+        data=encode(pixels, source.options, pixel_type),
+        m_index=m_index,
+        metadata=source.extras.metadata,
+        attachment=source.extras.attachment_of(tile),
+    )

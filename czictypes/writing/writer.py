@@ -1,0 +1,326 @@
+"""CziWriter: creates a CZI from arrays, with pylibCZIrw's methods and more."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from czictypes.metadata.attributes import CustomValue
+from czictypes.metadata.builder import build_document
+from czictypes.metadata.content import DocumentContent
+from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.errors import ClosedError, CziError
+from czictypes.model.geometry import Rectangle
+from czictypes.model.pixel_types import PixelType
+from czictypes.reading.threads import thread_count
+from czictypes.writing.assembly import Assembly
+from czictypes.writing.attachments import check_attachment
+from czictypes.writing.codecs import check_codec
+from czictypes.writing.compression import resolve_compression
+from czictypes.writing.content import DEFAULT_TITLE, make_content
+from czictypes.writing.extras import TileInfo, make_extras
+from czictypes.writing.planes import PlaneRecord, PlaneRecords
+from czictypes.writing.summary import WrittenSummary
+from czictypes.writing.targets import Target
+from czictypes.writing.tile_writer import TileSource, TileWriter
+from czictypes.writing.tiles import check_location, cut, pixel_type_of, to_pixels
+
+__all__ = ["CziWriter"]
+
+_WORTH_A_THREAD = 1 << 16  # bytes of pixels
+
+
+class CziWriter:
+    """A CZI document being written; it appears under its name when it is closed, all or nothing.
+
+    Leaving a ``with`` block closes it; an exception in the block, or a failed write, leaves what
+    was there before and no other trace. What is refused with a ValueError is refused before
+    anything of it is written, and the document goes on. Calls from several threads are carried
+    out one after the other.
+
+    Parameters
+    ----------
+    filepath
+        A path, or a file object opened for writing in binary. Missing folders are made.
+    compression_options
+        How pixels are compressed unless `write` says otherwise: ``"uncompressed:"`` (the
+        default), ``"zstd0:ExplicitLevel=3"``, ``"zstd1:ExplicitLevel=3;PreProcess=HiLoByteUnpack"``
+        or ``"jpgxr:"``.
+    exist_ok
+        Whether a file that is there is replaced.
+    threads
+        How many threads compress; by default CZICTYPES_THREADS, or the CPUs this process may
+        use. The file is the same for any number.
+    overlap
+        ``"error"`` refuses pixels that overlap earlier ones in their plane and scene; ``"allow"``
+        takes them (the M-index says which lie on top), as microscopes write mosaics.
+    file_guid
+        The file's GUID; a new one if not given.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there and `exist_ok` is not set.
+    ValueError
+        For an argument that is none of the above.
+    """
+
+    def __init__(
+        self,
+        filepath: Target,
+        compression_options: str | None = None,
+        *,
+        exist_ok: bool = False,
+        threads: int | None = None,
+        overlap: str = "error",
+        file_guid: uuid.UUID | None = None,
+    ) -> None:
+        if overlap not in ("error", "allow"):
+            raise ValueError(f'overlap is "error" or "allow", not {overlap!r}')
+        self._compression = resolve_compression(compression_options)
+        count = thread_count(threads)
+        self._planes = PlaneRecords(watch_overlaps=overlap == "error")
+        self._summary = WrittenSummary()
+        self._content: DocumentContent | None = None
+        self._lock = threading.RLock()
+        self._failure: BaseException | None = None
+        self._assembly = Assembly(filepath, exist_ok=exist_ok, file_guid=file_guid)
+        self._tiles = TileWriter(count, self._assembly)
+
+    @property
+    def name(self) -> str:
+        """The file's path, or what a file object calls itself."""
+        return self._assembly.name
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more can be written."""
+        return not self._assembly.is_open
+
+    def write(
+        self,
+        data: Any,
+        location: tuple[int, int] = (0, 0),
+        plane: Mapping[str, int] | None = None,
+        compression_options: str | None = None,
+        scene: int | None = None,
+        *,
+        info: TileInfo | None = None,
+        mask: Any = None,
+        attachment: bytes | None = None,
+    ) -> bool:
+        """Write pixels to a place in a plane.
+
+        Parameters
+        ----------
+        data
+            (y, x), (y, x, 1) or (y, x, 3) in the order blue, green, red; or (1, y, x), (3, y, x).
+            uint8, uint16 or float32, in any memory layout. More than 10 MB are cut into tiles.
+        location
+            The position (x, y) of the top-left pixel.
+        plane
+            Which plane, by dimension: any of Z C T R I H V B; Z, C and T are 0 if not given. All
+            writes to a document must give the same ones beyond these.
+        compression_options
+            As that of the document, for this array.
+        scene
+            The scene's index, 0 if not given.
+        info
+            What the microscope knew of the tile: stage position, time, tags.
+        mask
+            (y, x) of bool: which pixels are valid.
+        attachment
+            Bytes to attach to the sub-block instead of a mask.
+
+        Returns
+        -------
+        bool
+            True, always; errors are raised.
+
+        Raises
+        ------
+        ValueError
+            If something is not as above, or contradicts what was written to this plane and
+            scene: pixels overlap (see `CziWriter`), or have another pixel type.
+        MissingExtraError
+            If ``jpgxr:`` is asked for without the extra that brings it.
+        OSError, CziError
+            If the file cannot be written; it is given up. Compression runs on after this call
+            returns, so this may be due to an earlier one.
+        """
+        with self._lock:
+            self._require_open()
+            options = resolve_compression(compression_options, self._compression)
+            pixels = to_pixels(data)
+            pixel_type = pixel_type_of(pixels)
+            check_codec(options, pixel_type)
+            height, width = pixels.shape[:2]
+            location = check_location(location, width, height)
+            rectangle = Rectangle(*location, width, height)
+            tiles = list(cut(pixels))
+            record = self._planes.find(plane, scene)
+            record.check(rectangle, pixel_type, len(tiles))
+            extras = make_extras(pixels, len(tiles), info, mask, attachment)
+            with self._all_or_nothing():
+                first_m = self._note(record, rectangle, pixel_type, len(tiles))
+                source = TileSource(record.coordinate, location, first_m, options, extras)
+                self._tiles.write(tiles, source)
+        return True
+
+    def write_metadata(
+        self,
+        document_name: str | None = DEFAULT_TITLE,
+        channel_names: Mapping[int, str] | None = None,
+        scale_x: float | None = 0.0,
+        scale_y: float | None = 0.0,
+        scale_z: float | None = 0.0,
+        custom_attributes: Mapping[str, CustomValue] | None = None,
+        display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
+        *,
+        content: DocumentContent | None = None,
+    ) -> None:
+        """Say what the document's metadata hold; each call replaces the one before.
+
+        Sizes and pixel types are those of all that is written until the document is closed.
+
+        Parameters
+        ----------
+        document_name
+            The title.
+        channel_names
+            Names by channel index.
+        scale_x, scale_y, scale_z
+            The size of a pixel in metres; 0 or None for unknown.
+        custom_attributes
+            Keys and values, of type bool, int (32 bits), float or str.
+        display_settings
+            How channels are shown, by channel index.
+        content
+            Everything else: objective, acquisition date, colours, scenes, wells and so on. What
+            is given above goes into it.
+
+        Raises
+        ------
+        ValueError
+            For a value that cannot be written; the metadata stay as they were.
+        """
+        with self._lock:
+            self._require_open()
+            self._content = make_content(
+                content,
+                document_name,
+                channel_names,
+                (scale_x, scale_y, scale_z),
+                custom_attributes,
+                display_settings,
+            )
+
+    def add_attachment(
+        self, name: str, content_file_type: str, data: Any, *, guid: uuid.UUID | None = None
+    ) -> None:
+        """Attach bytes to the document.
+
+        Parameters
+        ----------
+        name
+            At most 79 bytes of UTF-8, such as ``"TimeStamps"``.
+        content_file_type
+            What `data` are, at most 8 bytes: ``"CZTIMS"``, ``"JPG"``...
+        data
+            Any contiguous buffer of less than 2 GiB.
+        guid
+            The attachment's GUID; a new one if not given.
+
+        Raises
+        ------
+        ValueError
+            If one of these is too long.
+        """
+        with self._lock:
+            self._require_open()
+            check_attachment(name, content_file_type, data)
+            with self._all_or_nothing():
+                self._tiles.drain()  # or its place in the file would be a matter of luck
+                self._assembly.add_attachment(name, content_file_type, data, guid)
+
+    def close(self) -> None:
+        """Complete the document; it appears under its name. Does nothing the second time.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written out; nothing is left then.
+        CziError
+            If a write failed before: the document was given up.
+        """
+        with self._lock:
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise self._given_up() from failure
+            if self.closed:
+                return
+            if self._content is None:
+                self.write_metadata()
+            assert self._content is not None
+            with self._all_or_nothing():
+                self._tiles.drain()
+                self._assembly.write_metadata(build_document(self._summary.image(), self._content))
+                self._assembly.commit()
+            self._tiles.close()
+
+    def abort(self) -> None:
+        """Give the document up and leave nothing behind; does nothing after `close`."""
+        with self._lock:
+            self._tiles.close()
+            self._assembly.abort()
+
+    def __enter__(self) -> CziWriter:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc_type is None:
+            self.close()
+        else:
+            self.abort()
+
+    def __repr__(self) -> str:
+        state = "closed " if self.closed else ""
+        return f"<{state}CziWriter of {self.name!r}>"
+
+    def _note(
+        self, record: PlaneRecord, rectangle: Rectangle, pixel_type: PixelType, tiles: int
+    ) -> int:
+        """Note what is about to be written; return the M-index of its first tile."""
+        first_m = record.add(rectangle, pixel_type, tiles)
+        self._planes.keep(record)
+        m_range = (first_m, first_m + tiles - 1)
+        self._summary.add(record.coordinate, rectangle, pixel_type, m_range)
+        return first_m
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Give the document up when something fails: it may be half in the file."""
+        try:
+            yield
+        except BaseException as error:
+            self._failure = error
+            self.abort()
+            raise
+
+    def _require_open(self) -> None:
+        if self._failure is not None:
+            raise self._given_up() from self._failure
+        if self.closed:
+            raise ClosedError(f"the document {self.name} is closed; nothing can be written to it")
+
+    def _given_up(self) -> CziError:
+        return CziError(f"the document {self.name} was given up, because writing to it failed")
