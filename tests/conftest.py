@@ -14,6 +14,7 @@ from typing import Any
 import leaks
 import numpy as np
 import pytest
+import reads
 import seeds
 from files.recipes import RECIPES, Made, build
 from hypothesis import HealthCheck, settings
@@ -47,7 +48,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """List why tests were skipped, and how many for each reason."""
+    """Count the reads compared; list why tests were skipped, and how many for each reason."""
+    for peer, count in reads.compared.items():
+        terminalreporter.line(f"random reads compared with {peer}: {count}")
     skipped = terminalreporter.stats.get("skipped", [])
     if not skipped:
         return

@@ -76,12 +76,8 @@ class Accessor:
         self._ranges = reader.statistics().dimensions
         self._box = reader.statistics().bounding_box
 
-    def can(self, read: Read) -> bool:
-        """Whether the accessor has what the read needs: it knows no scenes and converts nothing."""
-        return read.scene is None and read.pixel_type is None
-
     def read(self, read: Read, *, mask_aware: bool = False) -> NDArray[Any]:
-        """Return the pixels of a read."""
+        """Return the pixels of a read; its scene and pixel type are not looked at."""
         blue, green, red = read.background_pixel or (0.0, 0.0, 0.0)
         options = AccessorOptions((red, green, blue), mask_aware=mask_aware)
         roi = self._box if read.roi is None else Rectangle(*read.roi)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from czictypes.model.geometry import Rectangle
 
-__all__ = ["CONVERSIONS", "Facts", "Read", "facts_of", "random_read"]
+__all__ = ["CONVERSIONS", "Facts", "Read", "compared", "facts_of", "random_read"]
 
 _ROI_KINDS = ("inside", "across", "around", "outside", "small")
 _ROI_CHANCES = (0.35, 0.3, 0.1, 0.1, 0.15)
 
 _TO_ALL = ("Gray8", "Gray16", "Gray32Float", "Bgr24", "Bgr48")
+
+#: How many reads were compared with which peer, for the summary of the run.
+compared: Counter[str] = Counter()
 
 #: What libCZI converts rightly, by the type of the tile. (Its Bgr24 to Bgr48 is wrong.)
 CONVERSIONS: dict[str, tuple[str, ...]] = {
@@ -43,6 +47,10 @@ class Read:
         """The keyword arguments for `read`."""
         return {name: value for name, value in asdict(self).items() if value not in (None, {})}
 
+    def for_accessor(self) -> Read:
+        """Return the read without what libCZI's accessor lacks: scenes and conversion."""
+        return replace(self, scene=None, pixel_type=None)
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -52,6 +60,10 @@ class Facts:
     scenes: Mapping[int, Rectangle]
     ranges: Mapping[str, tuple[int, int]]
     types: Mapping[int, Sequence[str]]
+
+    def roi_of(self, read: Read) -> tuple[int, int, int, int]:
+        """Return the rectangle that a read covers, given or by default."""
+        return read.roi or (self.box if read.scene is None else self.scenes[read.scene])
 
 
 def facts_of(document: Any) -> Facts:
@@ -88,7 +100,7 @@ def random_read(rng: np.random.Generator, facts: Facts) -> Read:
         plane,
         scene,
         zoom,
-        str(rng.choice(types)) if rng.random() < 0.6 else None,
+        str(rng.choice(types)) if types and rng.random() < 0.6 else None,
         _random_background(rng),
     )
 

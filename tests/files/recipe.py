@@ -77,11 +77,16 @@ class Made:
         return paint(
             self.blocks,
             self.box if roi is None else Rectangle(*roi),
-            plane or {},
+            self._selecting(plane or {}),
             scene=scene,
             background=background,
             masks=masks,
         )
+
+    def _selecting(self, plane: Mapping[str, int]) -> dict[str, int]:
+        """Leave out the dimensions that have one value: tiles need not have them."""
+        values = {name: {block.plane.get(name) for block in self.blocks} - {None} for name in plane}
+        return {name: at for name, at in plane.items() if len(values[name]) > 1}
 
 
 @dataclass(frozen=True)
