@@ -11,7 +11,7 @@ import os
 import threading
 import weakref
 from types import TracebackType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from czictypes.abi.library import Library, loaded_libraries
 from czictypes.model.errors import ClosedError, CziError
@@ -220,6 +220,11 @@ class Handle:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{self._ownership.label} lives in this process only: it cannot be copied or pickled"
+        )
 
     def __repr__(self) -> str:
         state = " (closed)" if self.closed else ""

@@ -34,13 +34,13 @@ class InputStream(Handle):
         ------
         FileNotFoundError, IsADirectoryError, PermissionError
             With the path; libCZI itself would not say which.
+        ValueError
+            For what is no path.
         """
-        name = os.fsdecode(path)
+        name, native = os.fsdecode(path), _native_path(path)
         _check_readable(name)
         library = get_library()
-        raw = _create(
-            library, "libCZI_CreateInputStreamFromFileUTF8", _native_path(path), file=name
-        )
+        raw = _create(library, "libCZI_CreateInputStreamFromFileUTF8", native, file=name)
         return cls(library, raw, name)
 
     @classmethod
@@ -111,8 +111,7 @@ class OutputStream(Handle):
         FileExistsError, FileNotFoundError, IsADirectoryError, PermissionError
             With the path.
         """
-        name = os.fsdecode(path)
-        native = _native_path(path)
+        name, native = os.fsdecode(path), _native_path(path)
         library = get_library()
         try:
             raw = _create(

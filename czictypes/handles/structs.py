@@ -32,6 +32,9 @@ __all__ = [
 
 _INT32 = range(-(2**31), 2**31)
 
+# libCZI's sign for "nothing to bound"
+_NO_BOX = Rectangle(0, 0, -1, -1)
+
 
 class Interval(NamedTuple):
     """The values of a dimension: ``start``, and how many from there on."""
@@ -41,7 +44,10 @@ class Interval(NamedTuple):
 
 
 class SceneBoxes(NamedTuple):
-    """The bounding boxes of a scene, with and without pyramid sub-blocks."""
+    """The bounding boxes of a scene, with and without pyramid sub-blocks.
+
+    ``(0, 0, -1, -1)`` where there is nothing to bound.
+    """
 
     bounding_box: Rectangle
     bounding_box_layer0: Rectangle
@@ -185,8 +191,8 @@ def unpack_statistics(raw: Any, scenes: dict[int, SceneBoxes] | None = None) -> 
         raw.sub_block_count,
         raw.min_m_index if has_m else None,
         raw.max_m_index if has_m else None,
-        unpack_rectangle(raw.bounding_box),
-        unpack_rectangle(raw.bounding_box_layer0),
+        _unpack_box(raw.bounding_box),
+        _unpack_box(raw.bounding_box_layer0),
         {
             letter: Interval(start, size)
             for letter, start, size in zip(
@@ -204,7 +210,7 @@ def unpack_scenes(raw: Any) -> dict[int, SceneBoxes]:
     )
     return {
         box.sceneIndex: SceneBoxes(
-            unpack_rectangle(box.bounding_box), unpack_rectangle(box.bounding_box_layer0_only)
+            _unpack_box(box.bounding_box), _unpack_box(box.bounding_box_layer0_only)
         )
         for box in boxes
     }
@@ -233,6 +239,11 @@ def unpack_attachment_info(library: Any, raw: Any) -> AttachmentInfo:
     return AttachmentInfo(
         UUID(bytes_le=bytes(ffi.buffer(raw.guid))), kind.decode("utf-8", "replace"), name
     )
+
+
+def _unpack_box(raw: Any) -> Rectangle:
+    """Read a bounding box; where there is none libCZI leaves the position uninitialised."""
+    return unpack_rectangle(raw) if raw.w >= 0 and raw.h >= 0 else _NO_BOX
 
 
 def _letters(bits: int) -> list[str]:
