@@ -83,6 +83,12 @@ def pylibczirw() -> Any:
 
 
 @pytest.fixture
+def load_czi() -> Callable[[Path], RealFile]:
+    """Read what a file holds without any code of the package."""
+    return load
+
+
+@pytest.fixture
 def document() -> Callable[[str], str]:
     """Wrap XML into a document: ``document("<Scaling/>")``."""
     return lambda inner: f"<ImageDocument><Metadata>{inner}</Metadata></ImageDocument>"

@@ -1,0 +1,101 @@
+"""What goes into the metadata of a new document, as plain values.
+
+The classes that describe channels, scenes and so on are those that reading gives, so what was
+read from one document can be written to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from czictypes.metadata.attributes import CustomValue
+from czictypes.metadata.axes import Axis
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
+from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.scenes import SceneInfo
+from czictypes.model.display import ChannelDisplaySettingsDataClass
+
+__all__ = ["DocumentContent", "ImageSummary"]
+
+
+@dataclass(frozen=True)
+class ImageSummary:
+    """What the written sub-blocks say of the image.
+
+    Parameters
+    ----------
+    width, height
+        The bounding box of all sub-blocks, in pixels.
+    sizes
+        The size of each dimension (Z C T R S I H V B) that the sub-blocks have.
+    size_m
+        One more than the largest M-index less the smallest; None without M-indices.
+    channel_start
+        The smallest C index.
+    pixel_types
+        The pixel type (its number) of the first sub-block of each channel, by C index.
+    pixel_type
+        The pixel type of the first sub-block, for an image without channels.
+    """
+
+    width: int
+    height: int
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    size_m: int | None = None
+    channel_start: int = 0
+    pixel_types: Mapping[int, int] = field(default_factory=dict)
+    pixel_type: int | None = None
+
+    @property
+    def channels(self) -> range:
+        """The C indices of the image; empty when its sub-blocks have no C."""
+        return range(self.channel_start, self.channel_start + self.sizes.get("C", 0))
+
+
+@dataclass
+class DocumentContent:
+    """What the user tells of a new document; what is left out is not written.
+
+    Parameters
+    ----------
+    info
+        Title, user and so on.
+    channels
+        Names, colours, wavelengths of channels, by their `index`; `id` is not used, and a
+        channel that the image does not have is ignored.
+    scaling
+        The size of a pixel in metres.
+    custom_attributes
+        Keys and values; the type of a value is bool, int (32 bits), float or str.
+    display_settings
+        How channels are shown, by C index. A channel with a colour that has no settings here
+        is shown in that colour.
+    scenes
+        Names, positions and wells of scenes, by their `index`.
+    objective, microscope, microscope_type
+        What the image was taken with.
+    acquisition_date
+        When the first pixel was taken.
+    time_axis, depth_axis
+        Where the planes lie along T (in seconds) and Z (in micrometres).
+    application, application_version
+        What writes the file.
+    """
+
+    info: GeneralDocumentInfoDto = field(default_factory=GeneralDocumentInfoDto)
+    channels: Sequence[ChannelInfo] = ()
+    scaling: Scaling = field(default_factory=Scaling)
+    custom_attributes: Mapping[str, CustomValue] = field(default_factory=dict)
+    display_settings: Mapping[int, ChannelDisplaySettingsDataClass] = field(default_factory=dict)
+    scenes: Sequence[SceneInfo] = ()
+    objective: Objective | None = None
+    microscope: str | None = None
+    microscope_type: str | None = None
+    acquisition_date: datetime | None = None
+    time_axis: Axis | None = None
+    depth_axis: Axis | None = None
+    application: str | None = None
+    application_version: str | None = None

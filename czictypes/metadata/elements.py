@@ -1,0 +1,87 @@
+"""Find, add and fill elements of a tree that is being written."""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from datetime import datetime
+from typing import Union
+
+from czictypes.metadata.dates import format_datetime
+from czictypes.metadata.serialize import check_text
+
+__all__ = ["FieldValue", "ensure", "find_by_id", "format_number", "put", "put_all", "set_text"]
+
+#: What a field can be filled with; None leaves it out.
+FieldValue = Union[bool, int, float, str, datetime, tuple[float, float], None]
+
+
+def ensure(parent: ET.Element, path: str) -> ET.Element:
+    """Return the first descendant at a path of names, with what is missing of it added."""
+    element = parent
+    for name in path.split("/"):
+        found = next((child for child in element if child.tag == name), None)
+        element = ET.SubElement(element, name) if found is None else found
+    return element
+
+
+def find_by_id(parent: ET.Element, name: str, identifier: str) -> ET.Element | None:
+    """Return the first child of a name with that ``Id`` attribute."""
+    for child in parent:
+        if child.tag == name and child.get("Id") == identifier:
+            return child
+    return None
+
+
+def put(parent: ET.Element, path: str, value: FieldValue) -> None:
+    """Set the text of the element at a path; None changes nothing.
+
+    Raises
+    ------
+    ValueError
+        The value holds a character that XML cannot store, or the element has child elements.
+    """
+    if value is not None:
+        set_text(ensure(parent, path), _format(value), path)
+
+
+def put_all(parent: ET.Element, values: dict[str, FieldValue]) -> None:
+    """Set the text of several elements by their paths, in this order."""
+    for path, value in values.items():
+        put(parent, path, value)
+
+
+def set_text(element: ET.Element, text: str, what: str) -> None:
+    """Replace the text of an element, which `what` names in an error.
+
+    Raises
+    ------
+    ValueError
+        As for `put`.
+    """
+    if any(isinstance(child.tag, str) for child in element):
+        raise ValueError(f"{what} cannot be set: the element <{element.tag}> holds other elements")
+    for comment in list(element):
+        element.remove(comment)
+    element.text = check_text(text, what)
+
+
+def _format(value: bool | int | float | str | datetime | tuple[float, float]) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return format_number(value)
+    if isinstance(value, datetime):
+        return format_datetime(value)
+    if isinstance(value, tuple):
+        return ",".join(format_number(number) for number in value)
+    return str(value)
+
+
+def format_number(value: float) -> str:
+    """Return the text of a number: 15 digits as libCZI writes, more where these would round it."""
+    number = float(value)
+    short = f"{number:.15g}"
+    if math.isfinite(number) and float(short) != number:
+        return repr(number)
+    return short
