@@ -1,0 +1,409 @@
+"""Creating documents: what is written is what is read, and wrong calls change nothing."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document import GeneralDocumentInfoDto
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import ClosedError, CziError
+from czictypes.model.options import ReaderOptions
+from czictypes.reading.reader import CziReader
+from czictypes.writing.create import create_czi
+from czictypes.writing.extras import TileInfo
+from czictypes.writing.writer import CziWriter
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "new.czi"
+
+
+@pytest.fixture
+def document(path: Path) -> Iterator[CziWriter]:
+    """A document being written; given up at the end of the test unless it was closed."""
+    writer = create_czi(path)
+    yield writer
+    writer.abort()
+
+
+def ramp(height: int, width: int, dtype: str = "uint8", samples: int = 1) -> Any:
+    values = np.arange(height * width * samples, dtype=np.int64) * 7 % 251
+    return values.reshape(height, width, samples).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_pixels_come_back_in_their_own_type(path: Path, dtype: str, samples: int) -> None:
+    pixels = ramp(5, 7, dtype, samples)
+    with create_czi(path) as document:
+        assert document.write(pixels) is True
+    with CziReader(path) as read:
+        assert read.read().dtype == pixels.dtype
+        assert np.array_equal(read.read(), pixels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((4, 6), (4, 6, 1)),
+        ((4, 6, 1), (4, 6, 1)),
+        ((4, 6, 3), (4, 6, 3)),
+        ((1, 4, 6), (4, 6, 1)),
+        ((3, 4, 6), (4, 6, 3)),
+        ((3, 4, 3), (3, 4, 3)),
+        ((1, 4, 1), (1, 4, 1)),
+    ],
+)
+def test_planes_may_have_their_samples_last_or_first(
+    path: Path, shape: tuple[int, ...], expected: tuple[int, ...]
+) -> None:
+    data = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    with create_czi(path) as document:
+        document.write(data)
+    with CziReader(path) as read:
+        pixels = read.read()
+    channel_last = data if shape[-1] in (1, 3) or data.ndim == 2 else np.moveaxis(data, 0, 2)
+    assert np.array_equal(pixels, channel_last.reshape(expected))
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 5, 2), (2, 4, 5), (4, 5, 6, 3), (0, 5), (5, 0, 3), ()])
+def test_other_shapes_are_refused(document: CziWriter, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"no pixels|no plane"):
+        document.write(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint32", "float64", "complex64", "bool", "U1"])
+def test_other_types_are_refused(document: CziWriter, dtype: str) -> None:
+    with pytest.raises(ValueError, match="convert it to uint8, uint16 or float32"):
+        document.write(np.zeros((2, 2), dtype))
+
+
+def test_every_dimension_is_written(path: Path) -> None:
+    plane = {"Z": 1, "C": 2, "T": 3, "R": 4, "I": 5, "H": 6, "V": 7, "B": 8}
+    with create_czi(path) as document:
+        document.write(ramp(2, 2), plane=plane, scene=9)
+    with CziReader(path) as read:
+        (block,) = read.subblocks
+        assert {letter: block[letter] for letter in plane} == plane
+        assert block["scene"] == 9
+
+
+def test_planes_without_dimensions_lie_at_zero(path: Path) -> None:
+    with create_czi(path) as document:
+        document.write(ramp(2, 2))
+    with CziReader(path) as read:
+        (block,) = read.subblocks
+        assert [block[name] for name in ("Z", "C", "T", "scene")] == [0, 0, 0, 0]
+        assert [block[name] for name in "RIHVB"] == [ABSENT] * 5
+
+
+@pytest.mark.parametrize("plane", [{"X": 0}, {"M": 1}, {"c": 0}, {"Q": 1}, {"": 1}])
+def test_an_unknown_dimension_is_an_error(document: CziWriter, plane: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="is not a dimension of a plane"):
+        document.write(ramp(2, 2), plane=plane)
+
+
+@pytest.mark.parametrize("value", [1.5, "1", None, 2**31, -(2**31)])
+def test_a_place_in_a_dimension_is_a_32_bit_number(document: CziWriter, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"not a whole number|out of range"):
+        document.write(ramp(2, 2), plane={"Z": value})
+
+
+def test_all_planes_have_the_same_dimensions(document: CziWriter) -> None:
+    document.write(ramp(2, 2), plane={"C": 0})
+    with pytest.raises(ValueError, match="all need the same"):
+        document.write(ramp(2, 2), plane={"C": 1, "H": 0})
+
+
+def test_a_scene_given_twice_must_agree(document: CziWriter) -> None:
+    document.write(ramp(2, 2), plane={"S": 2})
+    document.write(ramp(2, 2), plane={"S": 3}, scene=3)
+    with pytest.raises(ValueError, match="contradict"):
+        document.write(ramp(2, 2), plane={"S": 2}, scene=1)
+
+
+@pytest.mark.parametrize("location", [(2**31 - 1, 0), (0, -(2**31) - 1), (0.5, 0), (1,), None])
+def test_a_location_is_two_32_bit_numbers(document: CziWriter, location: Any) -> None:
+    with pytest.raises(ValueError, match=r"32 bits|two whole numbers"):
+        document.write(ramp(2, 2), location=location)
+
+
+def test_an_overlap_is_refused_before_anything_is_written(path: Path) -> None:
+    with create_czi(path) as document:
+        document.write(ramp(10, 10))
+        with pytest.raises(ValueError, match=r"\(9, 9, 5, 5\).*overlap those at \(0, 0, 10, 10\)"):
+            document.write(ramp(5, 5), location=(9, 9))
+        document.write(ramp(5, 5), location=(9, 9), plane={"Z": 1})
+        document.write(ramp(5, 5), location=(9, 9), scene=1)
+        document.write(ramp(5, 5), location=(10, 9))
+    with CziReader(path) as read:
+        assert len(read.subblocks) == 4
+
+
+def test_overlaps_are_taken_when_allowed_the_later_on_top(path: Path) -> None:
+    with create_czi(path, overlap="allow") as document:
+        document.write(np.full((4, 4), 1, np.uint8))
+        document.write(np.full((4, 4), 2, np.uint8), location=(2, 2))
+    with CziReader(path) as read:
+        assert read.read()[3, :, 0].tolist() == [1, 1, 2, 2, 2, 2]
+
+
+def test_another_pixel_type_in_a_plane_is_refused(document: CziWriter) -> None:
+    document.write(ramp(2, 2))
+    with pytest.raises(ValueError, match="holds Gray8 pixels already; it cannot take Gray16"):
+        document.write(ramp(2, 2, "uint16"), location=(5, 5))
+    document.write(ramp(2, 2, "uint16"), location=(5, 5), plane={"C": 1})
+
+
+def test_the_m_index_counts_the_tiles_of_a_plane_and_scene(path: Path) -> None:
+    with create_czi(path) as document:
+        for x in range(3):
+            document.write(ramp(2, 2), location=(2 * x, 0))
+        document.write(ramp(2, 2), plane={"C": 1})
+        document.write(ramp(2, 2), scene=1)
+    with CziReader(path) as read:
+        found = sorted(read.subblocks[["C", "scene", "M"]].tolist())
+    assert found == [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 1, 0), (1, 0, 0)]
+
+
+def test_a_large_array_is_cut_into_tiles_of_one_retiling_id(path: Path) -> None:
+    pixels = ramp(3500, 3200, "uint8")
+    with create_czi(path) as document:
+        document.write(pixels, location=(-10, 20))
+    with CziReader(path) as read:
+        assert sorted(read.subblocks["M"].tolist()) == [0, 1, 2, 3]
+        assert len({read.read_subblock(tile).tags["RetilingId"] for tile in range(4)}) == 1
+        assert np.array_equal(read.read(), pixels)
+
+
+@pytest.mark.parametrize("text", ["zstd0:", "zstd1:PreProcess=HiLoByteUnpack", "uncompressed:"])
+def test_a_write_may_choose_its_own_compression(path: Path, text: str) -> None:
+    pixels = ramp(20, 30, "uint16")
+    with create_czi(path, compression_options="zstd0:") as document:
+        document.write(pixels)
+        document.write(pixels, plane={"C": 1}, compression_options=text)
+    with CziReader(path) as read:
+        assert np.array_equal(read.read(plane={"C": 1}), pixels)
+
+
+def test_a_wrong_compression_is_refused_before_the_file_exists(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there is no method 'lzw'"):
+        create_czi(tmp_path / "a.czi", compression_options="lzw:")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_caller_may_change_the_array_after_the_call(path: Path) -> None:
+    buffer = np.zeros((400, 400), np.uint16)
+    with create_czi(path, compression_options="zstd0:", threads=2) as document:
+        for number in range(8):
+            buffer[:] = number
+            document.write(buffer, plane={"Z": number})
+            buffer[:] = 99
+    with CziReader(path) as read:
+        for number in range(8):
+            assert (read.read(plane={"Z": number}) == number).all()
+
+
+def test_the_bytes_are_the_same_with_any_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))
+    files = []
+    for threads in (1, 2, 5):
+        file = io.BytesIO()
+        with create_czi(file, threads=threads, file_guid=uuid.UUID(int=1)) as document:
+            for number in range(12):
+                text = ("zstd0:", "zstd1:", "uncompressed:")[number % 3]
+                size = (300, 20)[number % 2]
+                document.write(
+                    ramp(size, size, "uint16"), plane={"T": number}, compression_options=text
+                )
+            document.add_attachment("Note", "TXT", b"text", guid=uuid.UUID(int=2))
+            document.write(ramp(4000, 3200), plane={"C": 1}, compression_options="zstd0:")
+        files.append(file.getvalue())
+    assert files[0] == files[1] == files[2]
+
+
+def test_an_exception_in_the_block_leaves_what_was_there(path: Path) -> None:
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with create_czi(path, exist_ok=True) as document:
+            document.write(ramp(2, 2))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in path.parent.iterdir()] == ["new.czi"]
+
+
+def test_an_existing_file_is_an_error_unless_it_may_be_replaced(path: Path) -> None:
+    path.write_bytes(b"old")
+    with pytest.raises(FileExistsError):
+        create_czi(path)
+    with create_czi(path, exist_ok=True) as document:
+        document.write(ramp(2, 2))
+    assert path.read_bytes()[:10] == b"ZISRAWFILE"
+
+
+def test_nothing_goes_into_a_closed_document(document: CziWriter) -> None:
+    document.write(ramp(2, 2))
+    document.close()
+    document.close()
+    assert document.closed
+    for call in (lambda: document.write(ramp(2, 2)), document.write_metadata):
+        with pytest.raises(ClosedError, match="is closed"):
+            call()
+
+
+def test_a_failed_write_gives_the_document_up(
+    path: Path, document: CziWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    document.write(ramp(2, 2))
+    monkeypatch.setattr(document._assembly._target, "write_at", fail)
+    with pytest.raises(OSError, match=r"No space left.*new\.czi"):
+        document.write(ramp(3000, 3000), plane={"Z": 1})
+    with pytest.raises(CziError, match="was given up") as caught:
+        document.write(ramp(2, 2), plane={"Z": 2})
+    assert isinstance(caught.value.__cause__, OSError)
+    with pytest.raises(CziError, match="was given up"):
+        document.close()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_metadata_are_written_without_being_asked_for(path: Path) -> None:
+    with create_czi(path) as document:
+        document.write(ramp(3, 4, "uint16"), plane={"C": 1, "Z": 5}, location=(10, 20))
+        document.write(ramp(3, 4, "uint16"), plane={"C": 0, "Z": 3})
+    with CziReader(path) as read:
+        image = read.metadata["ImageDocument"]["Metadata"]["Information"]["Image"]
+    assert {key: image[key] for key in ("SizeX", "SizeY", "SizeZ", "SizeC", "SizeM")} == {
+        "SizeX": "14",
+        "SizeY": "23",
+        "SizeZ": "3",
+        "SizeC": "2",
+        "SizeM": "1",
+    }
+
+
+def test_metadata_count_what_is_written_after_them(path: Path) -> None:
+    with create_czi(path) as document:
+        document.write_metadata("A title", channel_names={1: "second"}, scale_x=2e-7)
+        document.write(ramp(3, 4), plane={"C": 1})
+    with CziReader(path) as read:
+        metadata = read.metadata["ImageDocument"]["Metadata"]
+    assert metadata["Information"]["Image"]["SizeX"] == "4"
+    assert metadata["Information"]["Document"]["Title"] == "A title"
+    channel = metadata["Information"]["Image"]["Dimensions"]["Channels"]["Channel"]
+    assert (channel["@Id"], channel["@Name"]) == ("Channel:1", "second")
+    assert metadata["Scaling"]["Items"]["Distance"]["Value"] == "2e-07"
+
+
+def test_the_last_metadata_count(path: Path) -> None:
+    with create_czi(path) as document:
+        document.write_metadata("first", custom_attributes={"a": 1})
+        document.write_metadata("second")
+    with CziReader(path) as read:
+        assert read.custom_attributes_metadata is None
+        assert "second" in read.raw_metadata
+
+
+def test_metadata_that_cannot_be_written_change_nothing(path: Path) -> None:
+    with create_czi(path) as document:
+        document.write_metadata("kept", custom_attributes={"a": True, "b": 2.5, "c": "x", "d": 3})
+        with pytest.raises(ValueError, match="a value is a bool, int, float or str"):
+            document.write_metadata("lost", custom_attributes={"e": [1]})  # type: ignore[dict-item]
+        with pytest.raises(ValueError, match="which is no text"):
+            document.write_metadata("lost", channel_names={0: 5})  # type: ignore[dict-item]
+    with CziReader(path) as read:
+        assert read.custom_attributes_metadata == {"a": True, "b": 2.5, "c": "x", "d": 3}
+        assert "kept" in read.raw_metadata
+
+
+def test_further_metadata_are_given_as_content(path: Path) -> None:
+    content = DocumentContent(
+        info=GeneralDocumentInfoDto(user_name="me", title="from content"),
+        acquisition_date=datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc),
+    )
+    with create_czi(path) as document:
+        document.write_metadata(content=content, scale_z=1e-6)
+    with CziReader(path) as read:
+        for text in ("<UserName>me<", "<Title>from content<", "2024-05-06T07:08:09", "1e-06"):
+            assert text in read.raw_metadata
+
+
+def test_attachments_come_back(path: Path) -> None:
+    with create_czi(path) as document:
+        document.add_attachment("Note", "TXT", b"a note")
+        document.add_attachment("Empty", "BIN", b"")
+    with CziReader(path) as read:
+        assert read.attachments["Note"].data == b"a note"
+        assert read.attachments["Note"].content_file_type == "TXT"
+        assert read.attachments["Empty"].data == b""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("x" * 80, "TXT"), ("é" * 40, "TXT"), ("", "TXT"), ("a", "NINEBYTES")]
+)
+def test_attachments_with_names_too_long_are_refused(
+    document: CziWriter, name: str, kind: str
+) -> None:
+    with pytest.raises(ValueError, match="of an attachment has 1 to"):
+        document.add_attachment(name, kind, b"")
+    document.write(ramp(2, 2))
+    document.close()
+
+
+def test_tags_and_stage_positions_come_back(path: Path) -> None:
+    taken = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
+    info = TileInfo(12.5, -3.25, 100.0, taken, {"Operator": "me", "Gain": 2})
+    with create_czi(path) as document:
+        document.write(ramp(2, 2), info=info)
+        with pytest.raises(ValueError, match="cannot be the name of a tag"):
+            document.write(ramp(2, 2), plane={"C": 1}, info=TileInfo(tags={"a b": 1}))
+    with CziReader(path) as read:
+        block = read.read_subblock(0)
+        assert block.stage_position == (12.5, -3.25, 100.0)
+        assert block.acquisition_time == taken
+        assert {name: block.tags[name] for name in info.tags} == {"Operator": "me", "Gain": "2"}
+        assert uuid.UUID(block.tags["RetilingId"])
+
+
+def test_a_mask_is_cut_with_its_array(path: Path) -> None:
+    pixels = np.full((3300, 3400), 200, np.uint8)
+    mask = np.zeros(pixels.shape, bool)
+    mask[1000:3000, 500:3000] = True
+    with create_czi(path) as document:
+        document.write(pixels, mask=mask)
+    with CziReader(path, reader_options=ReaderOptions(enable_mask_awareness=True)) as read:
+        assert np.array_equal(read.read()[..., 0] == 200, mask)
+
+
+def test_a_mask_that_does_not_fit_is_refused(document: CziWriter) -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        document.write(ramp(2, 2), mask=np.zeros((2, 3), bool))
+    with pytest.raises(ValueError, match="not both"):
+        document.write(ramp(2, 2), mask=np.zeros((2, 2), bool), attachment=b"x")
+    with pytest.raises(ValueError, match="valid"):
+        document.write(ramp(2, 2), mask=np.full((2, 2), 5))
+
+
+def test_wrong_arguments_are_refused(path: Path) -> None:
+    with pytest.raises(ValueError, match='"error" or "allow"'):
+        create_czi(path, overlap="maybe")
+    with pytest.raises(ValueError, match="at least 1"):
+        create_czi(path, threads=0)
