@@ -24,6 +24,8 @@ from czictypes.reading.table import SubBlockTable
 
 __all__ = ["DocumentProperties"]
 
+_MOST_EMPTY_CHANNELS = 10_000
+
 
 class DocumentProperties:
     """The properties of an open document; each follows the file when it changes on disk."""
@@ -110,7 +112,9 @@ class DocumentProperties:
         table = self._table
         start, size = table.plane_bounds.get("C", (0, 1))
         found = {}
-        for channel in range(start, start + size):
+        # One damaged channel number makes the range huge; then only the channels there are count.
+        dense = size <= max(_MOST_EMPTY_CHANNELS, 2 * table.count)
+        for channel in range(start, start + size) if dense else sorted(table.channel_pixel_types):
             number = table.channel_pixel_type(channel)
             found[channel] = "Invalid" if number is None else _pixel_type_name(number)
         return found

@@ -30,7 +30,8 @@ class PyramidLevel(NamedTuple):
 def pyramid_levels(table: SubBlockTable, scene: int | None = None) -> list[PyramidLevel]:
     """Return the levels of a scene (of all by default), the full resolution first."""
     rows = table.directory
-    chosen = np.ones(table.count, dtype=bool) if scene is None else rows.scene == scene
+    usable = np.isfinite(table.minification) & (table.minification > 0)  # else a damaged entry
+    chosen = usable if scene is None else usable & (rows.scene == scene)
     levels = table.levels[chosen]
     minifications = table.minification[chosen]
     found = []

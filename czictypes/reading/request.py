@@ -13,7 +13,7 @@ from operator import index as as_integer
 from typing import Union
 
 from czictypes.model.dimensions import PLANE_DIMENSIONS
-from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
 from czictypes.reading.compositor import PlaneRequest
@@ -175,7 +175,13 @@ def _pixel_type(table: SubBlockTable, coordinate: Mapping[str, int], name: str |
         number = table.channel_pixel_type(None)
     if number is None:
         raise ValueError("the document has no sub-blocks, so there is nothing to read")
-    return PixelType(number)
+    try:
+        return PixelType(number)
+    except ValueError:
+        raise UnsupportedDataError(
+            f"the channel's pixel type has the unknown number {number}; name the type of the "
+            "result with pixel_type"
+        ) from None
 
 
 def _check_background(background: Background, pixel_type: PixelType) -> Color | float:
