@@ -121,7 +121,10 @@ def _group(
     """
     own = table.directory.scene[found]
     if len(scenes) < 2:
-        found = found[(own == ABSENT) | np.isin(own, scenes)]
+        keep = own == ABSENT
+        for scene in scenes:
+            keep |= own == scene
+        found = found[keep]
         return found, np.zeros(len(found), np.intp)
     known = np.isin(own, scenes)
     return found[known], np.searchsorted(scenes, own[known])
