@@ -25,7 +25,7 @@ def open_url(url: Any) -> ByteSource:
     if not urlsplit(text).scheme or "://" not in text:
         raise FileNotFoundError(f"{text!r} is not a URL such as https://host/image.czi")
     try:
-        import fsspec
+        import fsspec  # type: ignore[import-untyped, unused-ignore]
 
         file = fsspec.open(text, "rb").open()
     except ImportError as error:

@@ -19,8 +19,7 @@ from czictypes.handles.compositor import compose_channels as blend
 from czictypes.handles.display_settings import DisplaySettingsHandle
 from czictypes.handles.reader import ReaderHandle
 from czictypes.handles.streams import InputStream
-from czictypes.metadata.channels import ChannelInfo, channels
-from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
+from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.document import OpenDocument
@@ -159,9 +158,9 @@ def _default_look(document: OpenDocument, number: int | None, plane: _Plane) -> 
 
 
 def _default_color(document: OpenDocument, number: int | None) -> tuple[int, int, int] | None:
-    described: list[ChannelInfo] = document.described("channels", channels)
     position = number or 0
-    color: Rgb8Color | None = described[position].color if position < len(described) else None
+    described = (one.color for one in document.channels if one.index == position)
+    color = next(described, None)
     if color is not None:
         return int(color.r), int(color.g), int(color.b)
     if len(document.table.channel_pixel_types) < 2:

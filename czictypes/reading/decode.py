@@ -155,9 +155,9 @@ class SubBlockDecoder:
         )
         return None if mask is None else _fit(mask, segment.physical_w, segment.physical_h)
 
-    def _undecodable(self, segment: SubBlockSegment, error: NativeCallError) -> Exception:
-        if isinstance(error, MemoryError):
-            return error
+    def _undecodable(self, segment: SubBlockSegment, error: NativeCallError) -> BaseException:
+        if isinstance(error, MemoryError) or error.__cause__ is not None:
+            return error.__cause__ or error  # the source could not be read: no fault of the file
         where = describe_subblock(self._source, segment.index, segment.position)
         kind = f"{Compression(segment.compression).name}, {PixelType(segment.pixel_type).name}"
         return CorruptFileError(f"{where} ({kind}) cannot be decoded; its data are damaged")

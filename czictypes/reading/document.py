@@ -15,6 +15,7 @@ from czictypes.container.metadata_segment import read_metadata_xml
 from czictypes.container.source import ByteSource, FileSource
 from czictypes.handles.reader import ReaderHandle
 from czictypes.handles.streams import InputStream
+from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.xml import parse, to_dict, to_text
 from czictypes.model.errors import CorruptFileError, NativeCallError
 from czictypes.model.options import CacheOptions, ReaderOptions
@@ -105,6 +106,12 @@ class OpenDocument:
         return self.once(name, lambda: read(root))
 
     @property
+    def channels(self) -> list[ChannelInfo]:
+        """What the XML tells of each channel."""
+        first = self.table.plane_bounds.get("C", (0, 1))[0]
+        return self.described("channels", lambda root: channels(root, first))
+
+    @property
     def attachment_entries(self) -> list[AttachmentEntry]:
         """The entries of the attachment directory."""
         return self.once("attachments", lambda: read_attachment_directory(self.source, self.header))
@@ -127,6 +134,8 @@ def _open_reader(source: ByteSource) -> ReaderHandle:
     try:
         return ReaderHandle.open(stream)  # which closes the stream, also when it fails
     except NativeCallError as error:
+        if error.__cause__ is not None:  # the source could not be read: no fault of the file
+            raise error.__cause__ from None
         raise CorruptFileError(
             f"libCZI cannot open {source.name} although its segments look right; the file is "
             f"damaged or of a kind that this libCZI does not know"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.metadata.attributes import custom_attributes
-from czictypes.metadata.channels import ChannelInfo, channels
+from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.display_settings import display_settings
 from czictypes.metadata.document import DocumentInfo, document_info
 from czictypes.metadata.scaling import Scaling, scaling
@@ -176,7 +176,7 @@ class DocumentProperties:
     def channels(self) -> list[ChannelInfo]:
         """What the metadata tell of each channel: name, colour, wavelengths."""
         with self._session.document() as document:
-            return document.described("channels", channels)
+            return document.channels
 
     @property
     def channel_names(self) -> list[str | None]:
