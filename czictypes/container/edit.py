@@ -1,0 +1,249 @@
+"""Replaces the metadata of a file in place, so that it is valid at every moment of the edit.
+
+The new segment is written to room that nothing refers to, and synced. Then the eight bytes of
+the file header that point at the metadata are switched, and synced: before that write the file
+has the old metadata, after it the new ones. Last, the old segment is marked as deleted and its
+text wiped.
+
+Room is what earlier edits left free behind all that the file refers to, else the end of the
+file: so repeated edits do not make it grow. No byte of anything else is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import struct
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from czictypes.container.attachments import read_attachment_directory
+from czictypes.container.directory import read_directory
+from czictypes.container.metadata_segment import MetadataSegment, read_metadata_segment
+from czictypes.container.segments import (
+    ATTACHMENT,
+    ATTACHMENT_DIRECTORY,
+    DELETED,
+    METADATA,
+    SEGMENT_HEADER_SIZE,
+    SUBBLOCK,
+    SUBBLOCK_DIRECTORY,
+    FileHeader,
+    read_file_header,
+    read_segment_header,
+)
+from czictypes.container.source import ByteSource
+from czictypes.model.errors import CorruptFileError
+
+__all__ = ["EditableFile", "read_metadata", "replace_metadata"]
+
+_METADATA_POSITION = 92
+_FIXED_SIZE = 256  # the sizes and reserved bytes before the XML
+_ALIGNMENT = 32
+_FILE_HEADER_END = 544
+_LARGEST = 2**31 - 1
+_MOST_SEGMENTS = 1000
+_WIPED_AT_ONCE = 1 << 20
+_HEADER = struct.Struct("<16sqq")
+
+
+class EditableFile(ByteSource):
+    """A local file that is there already, open for reading and writing.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        As the operating system says, with the path.
+    """
+
+    def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
+        super().__init__(os.fsdecode(path))
+        self._file = io.FileIO(os.fspath(path), "r+b")
+        self._seek_guard = threading.Lock()
+
+    def __enter__(self) -> EditableFile:
+        """Return the file itself."""
+        return self
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        """Write all of `data` at `offset`."""
+        view = memoryview(data)
+        with self._seek_guard:
+            self._file.seek(offset)
+            while len(view):
+                view = view[self._file.write(view) :]
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+        os.fsync(self._file.fileno())
+
+    def truncate(self, size: int) -> None:
+        """Cut the file off."""
+        self._file.truncate(size)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other editors of the file waiting, where the file system has locks."""
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def _read(self, offset: int, count: int) -> bytes:
+        parts = []
+        with self._seek_guard:
+            self._file.seek(offset)
+            while count:
+                part = self._file.read(count)
+                if not part:
+                    break
+                parts.append(part)
+                count -= len(part)
+        return b"".join(parts)
+
+    def _release(self) -> None:
+        self._file.close()
+
+
+class _Room(NamedTuple):
+    """Free bytes from `position` on; `size` None at the end of the file, where there is no end."""
+
+    position: int
+    size: int | None
+
+
+def read_metadata(file: ByteSource) -> bytes:
+    """Return the file's XML; empty where it has none."""
+    segment = read_metadata_segment(file, read_file_header(file))
+    return b"" if segment is None else file.read_at(segment.xml_offset, segment.xml_size)
+
+
+def replace_metadata(file: EditableFile, xml: bytes) -> None:
+    """Replace the file's XML.
+
+    Raises
+    ------
+    ValueError
+        If the XML is too large for the format.
+    CorruptFileError
+        If the file is damaged; it is not changed.
+    OSError
+        If the file cannot be written; it still has the old XML or already the new one.
+    """
+    with file.locked():
+        header = read_file_header(file)
+        old = read_metadata_segment(file, header)
+        attachment = b"" if old is None else _attachment(file, old)
+        if len(xml) + len(attachment) > _LARGEST - _FIXED_SIZE:
+            raise ValueError(f"metadata of {len(xml)} bytes do not fit into {file.name}")
+        content = _content(xml, attachment)
+        room = _find_room(file, header, SEGMENT_HEADER_SIZE + len(content))
+        _fill(file, room, content, _FIXED_SIZE + len(xml) + len(attachment))
+        file.write_at(_METADATA_POSITION, struct.pack("<q", room.position))
+        file.sync()
+        if old is not None:
+            _retire(file, old)
+
+
+def _attachment(file: ByteSource, segment: MetadataSegment) -> bytes:
+    return file.read_at(segment.xml_offset + segment.xml_size, segment.attachment_size)
+
+
+def _content(xml: bytes, attachment: bytes) -> bytes:
+    """Return the data of a metadata segment, filled up to a whole number of 32 bytes."""
+    sizes = struct.pack("<ii", len(xml), len(attachment)).ljust(_FIXED_SIZE, b"\0")
+    content = sizes + xml + attachment
+    return content.ljust(-(-len(content) // _ALIGNMENT) * _ALIGNMENT, b"\0")
+
+
+def _fill(file: EditableFile, room: _Room, content: bytes, used: int) -> None:
+    """Write the new segment, to which nothing points yet, and sync it."""
+    size_before = file.size()
+    try:
+        if room.size is not None:
+            rest = room.size - SEGMENT_HEADER_SIZE - len(content)
+            if rest >= SEGMENT_HEADER_SIZE:
+                # first, so that the segments always follow one another without a gap
+                position = room.position + room.size - rest
+                allocated = rest - SEGMENT_HEADER_SIZE
+                file.write_at(position, _HEADER.pack(DELETED.encode(), allocated, allocated))
+            else:
+                content += bytes(rest)
+        file.write_at(room.position, _HEADER.pack(METADATA.encode(), len(content), used) + content)
+        file.sync()
+    except BaseException:
+        with contextlib.suppress(OSError):
+            if file.size() > size_before:
+                file.truncate(size_before)
+        raise
+
+
+def _retire(file: EditableFile, segment: MetadataSegment) -> None:
+    """Mark the old segment as deleted and wipe its text: it may hold what was to be removed."""
+    file.write_at(segment.position, DELETED.encode().ljust(16, b"\0"))
+    end = segment.xml_offset + segment.xml_size + segment.attachment_size
+    for start in range(segment.xml_offset, end, _WIPED_AT_ONCE):
+        file.write_at(start, bytes(min(end - start, _WIPED_AT_ONCE)))
+
+
+def _find_room(file: ByteSource, header: FileHeader, needed: int) -> _Room:
+    """Find room behind all that the file refers to, or at its end."""
+    size = file.size()
+    position = min(_end_of_content(file, header), size)
+    free_from: int | None = None
+    for _ in range(_MOST_SEGMENTS):
+        if position + SEGMENT_HEADER_SIZE > size:
+            return _Room(position if free_from is None else free_from, None)
+        identifier, allocated, used = _HEADER.unpack(file.read_at(position, SEGMENT_HEADER_SIZE))
+        name = identifier.rstrip(b"\0").decode("ascii", "replace")
+        if not name.startswith(("ZISRAW", DELETED)) or min(allocated, used) < 0:
+            break
+        end = position + SEGMENT_HEADER_SIZE + max(allocated, used)
+        # metadata that nothing points at are what an edit left that did not come to its end
+        if name == DELETED or (name == METADATA and position != header.metadata_position):
+            free_from = position if free_from is None else free_from
+            end = min(end, size)
+            if end - free_from >= needed:
+                return _Room(free_from, end - free_from)
+        else:
+            free_from = None
+        position = end
+    return _Room(-(-size // _ALIGNMENT) * _ALIGNMENT, None)
+
+
+def _end_of_content(file: ByteSource, header: FileHeader) -> int:
+    """Return where the last segment ends that the file refers to, the metadata apart."""
+    ends = [_FILE_HEADER_END]
+    for position, identifier in (
+        (header.directory_position, SUBBLOCK_DIRECTORY),
+        (header.attachment_directory_position, ATTACHMENT_DIRECTORY),
+    ):
+        if position:
+            ends.append(read_segment_header(file, position, identifier).end)
+    positions = read_directory(file, header).file_position
+    if len(positions):
+        ends.append(_end_of_last(file, int(positions.max()), SUBBLOCK))
+    attachments = [entry.file_position for entry in read_attachment_directory(file, header)]
+    if attachments:
+        ends.append(_end_of_last(file, max(attachments), ATTACHMENT))
+    return max(ends)
+
+
+def _end_of_last(file: ByteSource, position: int, identifier: str) -> int:
+    try:
+        return read_segment_header(file, position, identifier).end
+    except CorruptFileError:
+        return file.size()  # a damaged one, or in another file of the document: go behind it all

@@ -1,0 +1,191 @@
+"""CziEditor: edits the metadata of an existing file in place, with pylibCZIrw's methods."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import TracebackType
+from typing import Any, Union
+
+from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
+from czictypes.metadata.attributes import CustomValue, custom_attribute
+from czictypes.metadata.display_settings import display_settings
+from czictypes.metadata.document import general_document_info
+from czictypes.metadata.edit import XmlEditor
+from czictypes.metadata.scaling import ScalingInfoDto, scaling
+from czictypes.metadata.xml import to_text
+from czictypes.model.display import (
+    ChannelDisplaySettingsDataClassWithNameAndDescription,
+    Rgb8Color,
+    TintingMode,
+)
+from czictypes.model.errors import ClosedError
+
+__all__ = ["CziEditor", "CziMetadataBuilder", "edit_czi"]
+
+PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+
+
+class CziMetadataBuilder(XmlEditor):
+    """The metadata of a file while they are edited; nothing is written before `commit`.
+
+    Made by `CziEditor.create_metadata_builder`.
+    """
+
+    def __init__(self, editor: CziEditor) -> None:
+        super().__init__(editor.read_metadata_bytes())
+        self._editor = editor
+
+    def can_commit(self) -> bool:
+        """Whether the changes can be written: the editor is still open."""
+        return self._editor.is_open
+
+    def commit(self) -> None:
+        """Write the metadata to the file; no pixel is touched.
+
+        If the process dies meanwhile, the file has the metadata before or these.
+
+        Raises
+        ------
+        ClosedError
+            If the editor was closed.
+        OSError
+            If the file cannot be written.
+        """
+        self._editor.write_metadata_bytes(self.to_bytes())
+
+
+class CziEditor:
+    """An existing CZI whose metadata are read and edited in place.
+
+    Examples
+    --------
+    >>> with edit_czi("image.czi") as editor:  # doctest: +SKIP
+    ...     with editor.edit_session() as builder:
+    ...         builder.set_general_document_info(title="A better title")
+    ...         builder.set_scaling_info(scale_x=1.2e-7)
+
+    Parameters
+    ----------
+    filepath
+        The file; it must exist.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If there is no such file, or it cannot be written.
+    NotCziError
+        If the file is no CZI.
+    """
+
+    def __init__(self, filepath: PathType) -> None:
+        self._file = EditableFile(filepath)
+        try:
+            self.read_metadata_bytes()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> CziEditor:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{'' if self.is_open else 'closed '}CziEditor of {self._file.name!r}>"
+
+    def close(self) -> None:
+        """Close the file; what was not committed is lost."""
+        self._file.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the editor was not closed yet."""
+        return not self._file.closed
+
+    def read_metadata_bytes(self) -> bytes:
+        """Return the XML as it is stored; empty where the file has none."""
+        self._require_open()
+        return read_metadata(self._file)
+
+    def write_metadata_bytes(self, xml: bytes) -> None:
+        """Replace the whole XML, unchecked (see `CziMetadataBuilder.set_xml` for the safe way)."""
+        self._require_open()
+        replace_metadata(self._file, xml)
+
+    def read_metadata_xml(self) -> str:
+        """Return the XML as text."""
+        return to_text(self.read_metadata_bytes())
+
+    def read_custom_key_value(self, key: str) -> CustomValue | None:
+        """Return a custom attribute as bool, int, float or str; None if there is none."""
+        return custom_attribute(self.read_metadata_bytes(), key)
+
+    def read_general_document_info(self) -> dict[str, Any]:
+        """Return what the metadata tell of the document.
+
+        Of the keys 'name', 'title', 'user_name', 'description', 'comment', 'keywords', 'rating'
+        and 'creation_date_time' those that the file has.
+        """
+        info = asdict(general_document_info(self.read_metadata_bytes()))
+        return {key: value for key, value in info.items() if value is not None}
+
+    def read_scaling_info(self) -> ScalingInfoDto:
+        """Return the size of a pixel in metres, None for an axis that has none."""
+        return ScalingInfoDto(*scaling(self.read_metadata_bytes()))
+
+    def read_display_settings(
+        self,
+    ) -> dict[int, ChannelDisplaySettingsDataClassWithNameAndDescription]:
+        """Return how channels are shown, by their index; empty where the file does not tell."""
+        return display_settings(self.read_metadata_bytes())
+
+    def create_metadata_builder(self) -> CziMetadataBuilder:
+        """Return a builder that begins with the file's metadata; its `commit` writes them."""
+        return CziMetadataBuilder(self)
+
+    def begin_edit(self) -> CziMetadataBuilder:
+        """Do the same as `create_metadata_builder`."""
+        return self.create_metadata_builder()
+
+    @contextmanager
+    def edit_session(self) -> Iterator[CziMetadataBuilder]:
+        """Give a builder for a ``with`` block, and commit at its end unless an error left it."""
+        builder = self.begin_edit()
+        yield builder
+        if builder.can_commit():
+            builder.commit()
+
+    @staticmethod
+    def make_channel_display_setting_with_description(
+        is_enabled: bool,
+        tinting_mode: TintingMode,
+        tinting_color: Rgb8Color,
+        black_point: float,
+        white_point: float,
+        description: str,
+    ) -> ChannelDisplaySettingsDataClassWithNameAndDescription:
+        """Return display settings with a description and no name."""
+        return ChannelDisplaySettingsDataClassWithNameAndDescription(
+            is_enabled, tinting_mode, tinting_color, black_point, white_point, None, description
+        )
+
+    def _require_open(self) -> None:
+        if not self.is_open:
+            raise ClosedError(f"the editor of {self._file.name} is closed; open the file again")
+
+
+def edit_czi(filepath: PathType) -> CziEditor:
+    """Open an existing CZI to edit its metadata in place; use it in a ``with`` block.
+
+    Parameters and errors are those of `CziEditor`.
+    """
+    return CziEditor(filepath)
