@@ -38,7 +38,7 @@ from czictypes.model.pixel_types import Compression, pixel_format
 __all__ = ["ADDRESS_SPACE", "exercise"]
 
 #: Bytes that the process may use in all: a file of a few kilobytes must never need more.
-ADDRESS_SPACE = 3 << 30
+ADDRESS_SPACE = 1 << 30
 
 _MOST = 40  # sub-blocks looked at in one file
 _ROI = 256  # pixels of a side

@@ -80,9 +80,8 @@ def _locate_uniform(data: memoryview, count: int) -> Located | None:
     size = ENTRY_SIZE + DIMENSION_SIZE * dimensions
     if count * size > len(data):
         return None
-    rows = np.frombuffer(data, np.uint8, count * size).reshape(count, size)
-    heads = rows[:, :ENTRY_SIZE].view(_entry_type(0))[:, 0]
-    if not ((heads["schema"] == b"DV") & (heads["dimension_count"] == dimensions)).all():
+    entries = np.frombuffer(data, _entry_type(dimensions), count)
+    if not ((entries["schema"] == b"DV") & (entries["dimension_count"] == dimensions)).all():
         return None
     offsets = np.arange(0, count * size, size, dtype=np.int64)
     return Located(offsets, np.full(count, dimensions, np.int32))
