@@ -89,15 +89,26 @@ class FileHeader(NamedTuple):
     attachment_directory_position: int
 
 
-def require_range(source: ByteSource, position: int, count: int, where: str) -> None:
+def require_range(
+    source: ByteSource, position: int, count: int, where: str, size: int | None = None
+) -> None:
     """Check that `count` bytes at `position` lie inside the file.
+
+    Parameters
+    ----------
+    source, position, count
+        Which bytes.
+    where
+        Whose bytes they are, for messages.
+    size
+        The file's size, where it is known already.
 
     Raises
     ------
     CorruptFileError
-        If they do not; `where` says whose bytes they are.
+        If they do not.
     """
-    size = source.size()
+    size = source.size() if size is None else size
     if position < 0 or count < 0:
         raise CorruptFileError(
             f"{where} of {source.name} is damaged: it claims {count} bytes at {position}"

@@ -125,13 +125,16 @@ def read_subblock_segment(
         )
     position = int(directory.file_position[index])
     name = f"sub-block {index} (at byte {position})"
-    require_range(source, position, _MINIMAL_SIZE, name)
+    file_size = source.size()
+    require_range(source, position, _MINIMAL_SIZE, name, file_size)
     data = source.read_at(position, _LARGEST_SIZE)
     parse_segment_header(source, data, position, SUBBLOCK, name)
     where = describe_subblock(source, index, position)
     entry = parse_entry(data[_ENTRY_OFFSET:], where)
     _check_agreement(entry, directory, index, where)
-    return _lay_out(source, data, index, position, entry)
+    segment = _lay_out(data, index, position, entry)
+    _check_parts(source, segment, name, file_size)
+    return segment
 
 
 def _check_agreement(entry: SubBlockEntry, directory: Directory, index: int, where: str) -> None:
@@ -143,21 +146,31 @@ def _check_agreement(entry: SubBlockEntry, directory: Directory, index: int, whe
         )
 
 
-def _lay_out(
-    source: ByteSource, data: bytes, index: int, position: int, entry: SubBlockEntry
-) -> SubBlockSegment:
+def _lay_out(data: bytes, index: int, position: int, entry: SubBlockEntry) -> SubBlockSegment:
+    """Tell where the parts are by the sizes that the segment claims."""
     metadata_size, attachment_size, data_size = _SIZES.unpack_from(data, SEGMENT_HEADER_SIZE)
-    offset = position + max(_MINIMAL_SIZE, _ENTRY_OFFSET + entry.size)
-    places: list[int] = []
-    for part, size in (
-        ("metadata", metadata_size),
-        ("pixel data", data_size),
-        ("attachment", attachment_size),
+    metadata_at = position + max(_MINIMAL_SIZE, _ENTRY_OFFSET + entry.size)
+    data_at = metadata_at + metadata_size
+    return SubBlockSegment(
+        index=index,
+        position=position,
+        entry=entry,
+        metadata_offset=metadata_at,
+        metadata_size=metadata_size,
+        data_offset=data_at,
+        data_size=data_size,
+        attachment_offset=data_at + data_size,
+        attachment_size=attachment_size,
+    )
+
+
+def _check_parts(source: ByteSource, segment: SubBlockSegment, name: str, file_size: int) -> None:
+    for part, offset, size in (
+        ("metadata", segment.metadata_offset, segment.metadata_size),
+        ("pixel data", segment.data_offset, segment.data_size),
+        ("attachment", segment.attachment_offset, segment.attachment_size),
     ):
-        require_range(source, offset, size, f"the {part} of sub-block {index} (at byte {position})")
-        places += (offset, size)
-        offset += size
-    return SubBlockSegment(index, position, entry, *places)
+        require_range(source, offset, size, f"the {part} of {name}", file_size)
 
 
 def check_pixels(source: ByteSource, segment: SubBlockSegment) -> None:
