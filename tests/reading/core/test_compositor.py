@@ -1,5 +1,5 @@
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import numpy as np
@@ -131,6 +131,15 @@ def test_in_a_scaled_read_the_mask_is_sampled_like_the_pixels():
     tiles = MemoryTiles([np.full((10, 10, 1), 7, "u1")], {0: mask})
     result = read([Entry()], tiles, (0, 0, 10, 10), zoom=0.5, mask_aware=True, background=GRAY)
     assert result[..., 0].tolist() == [[51, 51, 7, 7, 7]] * 5
+
+
+def test_in_a_scaled_read_a_tile_shows_through_the_mask_of_another():
+    hole = np.ones((10, 10), bool)
+    hole[:5] = False
+    tiles = numbered(1, 2)
+    tiles.masks = {1: hole}
+    result = read([Entry(m=0), Entry(m=1)], tiles, (0, 0, 10, 10), zoom=0.2, mask_aware=True)
+    assert result[..., 0].tolist() == [[1, 1], [2, 2]]
 
 
 @pytest.mark.parametrize("zoom", [0.05, 0.31, 0.5, 0.77, 0.99])
@@ -309,24 +318,50 @@ def test_the_error_of_a_tile_is_raised_and_nothing_goes_on(pool, zoom, bad, thre
     assert tiles.in_use == 0
 
 
-def test_an_error_in_a_helping_thread_is_raised_too(pool):
+class RecordingPool(ThreadPoolExecutor):
+    """Remembers what it was asked to do."""
+
+    def submit(self, *arguments):
+        self.future = super().submit(*arguments)
+        return self.future
+
+
+def test_an_error_in_a_helping_thread_ends_the_work_of_the_caller():
     caller = threading.current_thread()
-    begun = threading.Event()
 
     class FailsElsewhere(MemoryTiles):
         @contextmanager
         def tile(self, index):
             if threading.current_thread() is not caller:
-                begun.set()
                 raise CorruptFileError("damaged, says the helper")
-            assert begun.wait(60)
+            wait([executor.future])
             with super().tile(index) as tile:
                 yield tile
 
     entries = [Entry(300 * k, 0, 300, 300) for k in range(8)]
     tiles = FailsElsewhere([pixels_of(entry, 0) for entry in entries])
-    with pytest.raises(CorruptFileError, match="says the helper"):
-        read(entries, tiles, (0, 0, 2400, 300), executor=pool, threads=2)
+    with RecordingPool(1) as executor, pytest.raises(CorruptFileError, match="says the helper"):
+        read(entries, tiles, (0, 0, 2400, 300), executor=executor, threads=2)
+    assert len(tiles.asked_for) <= 1
+
+
+def test_a_thread_that_waits_for_its_turn_is_woken_by_an_error(pool):
+    second_is_ready = threading.Event()
+
+    class FirstFailsLate(MemoryTiles):
+        @contextmanager
+        def tile(self, index):
+            if index == 0:
+                assert second_is_ready.wait(60)
+                raise CorruptFileError("the first is damaged")
+            with super().tile(index) as tile:
+                yield tile
+            second_is_ready.set()
+
+    entries = [Entry(0, 0, 500, 500), Entry(10, 0, 500, 500)]
+    tiles = FirstFailsLate([pixels_of(entry, 0) for entry in entries])
+    with pytest.raises(CorruptFileError, match="the first is damaged"):
+        read(entries, tiles, (0, 0, 600, 600), zoom=0.5, executor=pool, threads=2)
 
 
 def test_a_tile_smaller_than_the_directory_says_is_refused():

@@ -69,7 +69,7 @@ def large_document(rng, count=3000):
 def test_large_planes_give_the_same_candidates(plane, rng):
     entries = large_document(rng)
     index = index_of(*entries)
-    for _ in range(60):
+    for _ in range(20):
         x, y = (int(value) for value in rng.integers(-4000, 4000, 2))
         w, h = (int(2 ** rng.uniform(0, 12)) for _ in range(2))
         roi = Rectangle(x, y, w, h)
@@ -89,6 +89,19 @@ def test_layers_come_in_ascending_zoom_and_low_ones_can_be_passed_over(rng):
     wanted = everything[index.table.zoom[everything] >= 0.9]
     assert set(wanted) <= set(found)
     assert len(found) < len(everything)
+
+
+def test_a_grid_finds_what_a_comparison_with_each_finds(rng):
+    left, top = rng.integers(-2000, 2000, (2, 4000))
+    boxes = Boxes(left, top, left + rng.integers(1, 101, 4000), top + rng.integers(1, 101, 4000))
+    grid = TileGrid(np.arange(4000), boxes)
+    for _ in range(300):
+        x, y = (int(value) for value in rng.integers(-2300, 2300, 2))
+        w, h = (int(2 ** rng.uniform(0, 12)) for _ in range(2))
+        roi = Rectangle(x, y, w, h)
+        assert sorted(grid.search(roi)) == boxes.meeting(roi).tolist(), roi
+    assert len(grid.search(Rectangle(-(2**31), -(2**31), 2**32, 2**32))) == 4000
+    assert len(grid.search(None)) == 4000
 
 
 def test_a_search_looks_only_at_the_tiles_near_the_region(monkeypatch):

@@ -105,6 +105,38 @@ def test_the_level_is_chosen_among_many_tiles_of_many_sizes(rng):
         assert found == [k for k, entry in enumerate(entries) if entry.w == 8 * factor]
 
 
+def one_by_one(entries, zooms, roi, zoom):
+    """Choose the tiles as libCZI does: sort all that meet the region, then cut."""
+    meets = [
+        k
+        for k, e in enumerate(entries)
+        if not Rectangle(e.x, e.y, e.w, e.h).intersect(roi).is_empty
+    ]
+    result = []
+    for number in sorted({entries[k].plane["S"] for k in meets}):
+        ordered = sorted((k for k in meets if entries[k].plane["S"] == number), key=zooms.item)
+        ordered = [k for k in ordered if zooms[k] >= np.float32(zoom) / np.float32(1.05)]
+        result += [k for k in ordered if zooms[k] < zooms[ordered[0]] * np.float32(1.9)]
+    return result
+
+
+def test_in_a_large_plane_the_same_tiles_are_chosen(rng):
+    entries = []
+    for _ in range(2500):
+        stored = int(rng.integers(20, 41)), int(rng.integers(20, 41))
+        scene = int(rng.integers(3))
+        factor = rng.choice([1, 2, 4] if scene < 2 else [1]) * rng.uniform(1, 1.4)
+        w, h = (int(side * factor) for side in stored)
+        x, y = (int(value) for value in rng.integers(0, 500, 2))
+        entries.append(Entry(x, y, w, h, stored, plane={"C": 0, "S": scene}))
+    index = index_of(*entries)
+    for _ in range(40):
+        roi = Rectangle(*(int(value) for value in rng.integers(1, 300, 4)))
+        zoom = float(np.exp(rng.uniform(np.log(0.1), 0)))
+        found = select_tiles(index, {"C": 0}, roi, zoom, drop_hidden=False).tolist()
+        assert found == one_by_one(entries, index.table.zoom, roi, zoom), (roi, zoom)
+
+
 # Planes and regions
 
 
