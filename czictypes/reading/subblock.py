@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from czictypes.metadata.subblock import SubBlockMetadata, read_subblock_metadata
 from czictypes.metadata.xml import to_dict, to_text
+from czictypes.model.cached import cached_property
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.enumeration import SubBlockInfo
 

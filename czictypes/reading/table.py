@@ -6,13 +6,13 @@ first use and kept: a document may hold a million sub-blocks, and most users ask
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.directory import Directory
+from czictypes.model.cached import cached_property
 from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.levels import pyramid_levels
