@@ -1,0 +1,57 @@
+"""``czictypes demo``: makes a small CZI, shows what it holds, and draws an overview."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from czictypes.cli.extras import require
+
+__all__ = ["CZI_NAME", "PICTURE_NAME", "add_parser"]
+
+CZI_NAME, PICTURE_NAME = "demo.czi", "demo.png"
+_FOLDER = "czictypes-demo"
+_OVERVIEW_ZOOM = 0.5
+
+
+def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "demo",
+        parents=[shared],
+        help="make a small CZI and a picture of it",
+        description=f"Make {CZI_NAME}: a mosaic of overlapping tiles with three scenes, three "
+        "channels of synthetic cells, and a pyramid, 9 MB in all. Print what it holds, write an "
+        f"overview as {PICTURE_NAME}, and print the path of that in the last line.",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path(_FOLDER),
+        help="the folder for the two files, made if need be; default: %(default)s",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the file, describe it, draw it."""
+    require("rich", "czictypes demo")
+    require("PIL.Image", "czictypes demo")
+    from czictypes.cli.demo_file import write_demo
+    from czictypes.cli.picture import save_png
+    from czictypes.cli.summary import summarize
+    from czictypes.cli.tables import show
+    from czictypes.czi import open_czi
+
+    folder = args.output.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    path, picture = folder / CZI_NAME, folder / PICTURE_NAME
+    print("making a mosaic of synthetic cells ...", flush=True)
+    write_demo(path)
+    with open_czi(path) as document:
+        show(summarize(document, str(path)))
+        save_png(picture, document.composite(zoom=_OVERVIEW_ZOOM), raw=True)
+    print(picture)
+    return 0

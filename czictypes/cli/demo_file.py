@@ -1,0 +1,235 @@
+"""Writes the demo file: a mosaic of scenes, channels and overlapping tiles, with a pyramid."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes import __version__
+from czictypes.cli.extras import require
+from czictypes.cli.specimen import STAINS, Stain, grow_cells, photograph
+from czictypes.metadata.builder import build_document
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document import GeneralDocumentInfoDto
+from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.scenes import SceneInfo, Well, well_name
+from czictypes.metadata.subblock_builder import build_subblock_metadata
+from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
+from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.pixel_types import PixelType
+from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
+from czictypes.writing.codecs import encode
+from czictypes.writing.compression import parse_compression
+from czictypes.writing.summary import WrittenSummary
+
+__all__ = ["write_demo"]
+
+_TILE, _OVERLAP = 256, 32
+_STRIDE = _TILE - _OVERLAP
+_REDUCTIONS = (2, 4)
+_MICROMETRES_PER_PIXEL = 0.325
+_BLACK, _WHITE = 200 / 65535, 2200 / 65535
+_COMPRESSION = parse_compression("zstd1:PreProcess=HiLoByteUnpack")
+_START = datetime(2024, 5, 6, 10, 0, tzinfo=timezone.utc)
+_GUID = uuid.UUID("c21c0de5-0000-4000-8000-00000000de30")
+_THUMBNAIL_REDUCTION = 8
+
+Counts = NDArray[np.uint16]
+
+
+class _Scene(NamedTuple):
+    """A region of the slide: its place in pixels, its tiles, the well that it lies in."""
+
+    number: int
+    x: int
+    y: int
+    columns: int
+    rows: int
+    well: tuple[int, int]
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels."""
+        return Size(*(count * _STRIDE + _OVERLAP for count in (self.columns, self.rows)))
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The centre on the stage in micrometres: wells lie 9 mm apart."""
+        row, column = self.well
+        return 9000.0 * column, 9000.0 * row
+
+    def tiles(self) -> Iterator[tuple[int, int, int]]:
+        """Give the M-index of each tile, and where it begins in the scene."""
+        places = itertools.product(range(self.rows), range(self.columns))
+        for m_index, (row, column) in enumerate(places):
+            yield m_index, column * _STRIDE, row * _STRIDE
+
+
+_SCENES = (
+    _Scene(0, 0, 0, 4, 3, (1, 1)),
+    _Scene(1, 992, 0, 2, 3, (1, 2)),
+    _Scene(2, 48, 768, 6, 2, (2, 1)),
+)
+
+
+def write_demo(path: Path) -> None:
+    """Write the demo file; one that is there is replaced.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    MissingExtraError
+        Without Pillow, which makes the thumbnail.
+    """
+    written = WrittenSummary()
+    assembly = Assembly(path, exist_ok=True, file_guid=_GUID)
+    try:
+        mosaic = _Mosaic(assembly, written)
+        for scene in _SCENES:
+            cells = grow_cells(*scene.size, seed=scene.number + 1)
+            for channel, stain in enumerate(cells):
+                mosaic.add(scene, channel, stain)
+        assembly.add_attachment("Thumbnail", "JPG", mosaic.thumbnail(), uuid.uuid5(_GUID, "jpg"))
+        assembly.write_metadata(build_document(written.image(), _content()))
+        assembly.commit()
+    except BaseException:
+        assembly.abort()
+        raise
+
+
+class _Mosaic:
+    """Photographs scenes tile by tile, and keeps a small copy of everything."""
+
+    def __init__(self, assembly: Assembly, written: WrittenSummary) -> None:
+        self._assembly = assembly
+        self._written = written
+        right, bottom = np.max([(one.x + one.size.w, one.y + one.size.h) for one in _SCENES], 0)
+        small = (bottom // _THUMBNAIL_REDUCTION, right // _THUMBNAIL_REDUCTION)
+        self._small = np.zeros((len(STAINS), *small), np.uint16)
+
+    def add(self, scene: _Scene, channel: int, stain: NDArray[np.float32]) -> None:
+        """Write a channel of a scene: its tiles, then its pyramid."""
+        whole = np.zeros(stain.shape, np.uint16)
+        for m_index, x, y in scene.tiles():
+            window = np.s_[y : y + _TILE, x : x + _TILE]
+            pixels = photograph(stain[window], seed=1000 * scene.number + 100 * channel + m_index)
+            whole[window] = pixels
+            self._write(scene, channel, m_index, x, y, pixels, 1)
+        for reduction in _REDUCTIONS:
+            reduced = _reduced(whole, reduction)
+            places = itertools.product(*(range(0, side, _TILE) for side in reduced.shape))
+            for m_index, (y, x) in enumerate(places):
+                pixels = reduced[y : y + _TILE, x : x + _TILE]
+                x, y = x * reduction, y * reduction
+                self._write(scene, channel, m_index, x, y, pixels, reduction)
+        small = _reduced(whole, _THUMBNAIL_REDUCTION)
+        x, y = scene.x // _THUMBNAIL_REDUCTION, scene.y // _THUMBNAIL_REDUCTION
+        self._small[channel, y : y + small.shape[0], x : x + small.shape[1]] = small
+
+    def thumbnail(self) -> bytes:
+        """Return a small coloured picture of everything, as JPEG."""
+        levels = ((self._small / 65535 - _BLACK) / (_WHITE - _BLACK)).clip(0, 1)
+        colors = np.array([stain.color for stain in STAINS])
+        picture = np.tensordot(levels, colors, (0, 0)).clip(0, 255).astype(np.uint8)
+        file = io.BytesIO()
+        require("PIL.Image", "the demo's thumbnail").fromarray(picture).save(file, "JPEG")
+        return file.getvalue()
+
+    def _write(
+        self,
+        scene: _Scene,
+        channel: int,
+        m_index: int,
+        x: int,
+        y: int,
+        pixels: Counts,
+        reduction: int,
+    ) -> None:
+        height, width = pixels.shape
+        area = Rectangle(scene.x + x, scene.y + y, width * reduction, height * reduction)
+        coordinate = {"C": channel, "S": scene.number}
+        self._written.add(coordinate, area, PixelType.Gray16, (m_index, m_index))
+        self._assembly.add(
+            Block(
+                coordinate=coordinate,
+                rectangle=area,
+                size=Size(width, height),
+                pixel_type=PixelType.Gray16,
+                compression=_COMPRESSION.method,
+                data=encode(pixels[..., np.newaxis], _COMPRESSION, PixelType.Gray16),
+                m_index=m_index,
+                pyramid_type=0 if reduction == 1 else MULTI_TILE_PYRAMID,
+                metadata=_tile_metadata(scene, channel, m_index, x, y) if reduction == 1 else b"",
+            )
+        )
+
+
+def _reduced(pixels: Counts, factor: int) -> Counts:
+    """Average squares of pixels; the sides are multiples of the factor."""
+    height, width = pixels.shape
+    squares = pixels.reshape(height // factor, factor, width // factor, factor)
+    reduced: Counts = np.rint(squares.mean((1, 3))).astype(np.uint16)
+    return reduced
+
+
+def _tile_metadata(scene: _Scene, channel: int, m_index: int, x: int, y: int) -> bytes:
+    """Return a tile's XML: where the stage stood, and when the camera took the picture."""
+    size, center = scene.size, scene.center
+    return build_subblock_metadata(
+        stage_x=round(center[0] + (x + _TILE / 2 - size.w / 2) * _MICROMETRES_PER_PIXEL, 4),
+        stage_y=round(center[1] + (y + _TILE / 2 - size.h / 2) * _MICROMETRES_PER_PIXEL, 4),
+        acquisition_time=_START + timedelta(seconds=60 * scene.number + 2 * m_index + channel / 2),
+    )
+
+
+def _content() -> DocumentContent:
+    pixel = _MICROMETRES_PER_PIXEL * 1e-6
+    colors = [Rgb8Color(*stain.color) for stain in STAINS]
+    return DocumentContent(
+        info=GeneralDocumentInfoDto(title="Synthetic cells", creation_date_time=_START.isoformat()),
+        channels=[_channel(index, stain) for index, stain in enumerate(STAINS)],
+        scaling=Scaling(x=pixel, y=pixel),
+        custom_attributes={"synthetic": True},
+        display_settings={
+            index: ChannelDisplaySettingsDataClass(True, TintingMode.Color, color, _BLACK, _WHITE)
+            for index, color in enumerate(colors)
+        },
+        scenes=[_scene_info(scene) for scene in _SCENES],
+        acquisition_date=_START,
+        application="czictypes demo",
+        application_version=__version__,
+    )
+
+
+def _channel(index: int, stain: Stain) -> ChannelInfo:
+    return ChannelInfo(
+        index=index,
+        name=stain.name,
+        color=Rgb8Color(*stain.color),
+        excitation_wavelength=stain.excitation,
+        emission_wavelength=stain.emission,
+        exposure_time=0.1,
+    )
+
+
+def _scene_info(scene: _Scene) -> SceneInfo:
+    name = well_name(*scene.well)
+    width, height = (side * _MICROMETRES_PER_PIXEL for side in scene.size)
+    return SceneInfo(
+        index=scene.number,
+        name=name,
+        center=scene.center,
+        size=(round(width, 4), round(height, 4)),
+        contour="Rectangle",
+        well=Well(name, *scene.well, center=scene.center),
+    )

@@ -1,0 +1,97 @@
+"""The entry point: reads the arguments, runs one command, turns errors into a line."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from czictypes import __version__
+from czictypes.cli import demo, info, library, metadata, plane
+from czictypes.cli.arguments import join_negative_values
+from czictypes.cli.output import (
+    report_error,
+    report_exception,
+    report_warning,
+    use_utf8_when_piped,
+)
+from czictypes.model.errors import CziError
+
+__all__ = ["main"]
+
+_COMMANDS = (info, plane, metadata, library, demo)
+
+_FAILED, _INTERRUPTED = 1, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0 when all went well, 1 when the operation failed, 2 for wrong usage.
+    """
+    given = sys.argv[1:] if argv is None else list(argv)
+    try:
+        args = _parser().parse_args(join_negative_values(given))
+    except SystemExit as stop:  # argparse said why, or has shown the help
+        return int(stop.code or 0)
+    use_utf8_when_piped()
+    return _run(args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="czictypes",
+        description="Look into ZEISS CZI microscopy images.",
+        epilog="exit codes: 0 all went well, 1 the operation failed, 2 wrong usage",
+    )
+    parser.add_argument("--version", action="version", version=f"czictypes {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+    # the same after the command's name, where most people look for it
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add_parser(commands, shared)
+    return parser
+
+
+def _run(args: argparse.Namespace) -> int:
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            result: int = args.run(args)
+            sys.stdout.flush()
+            return result
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        _silence_stdout()
+        return _FAILED
+    except KeyboardInterrupt:
+        report_error("interrupted")
+        return _INTERRUPTED
+    except (CziError, OSError, MemoryError) as error:
+        report_exception(error, debug=args.debug)
+        return _FAILED
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    report_warning(str(message))
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter from failing once more when it flushes what nobody reads."""
+    with contextlib.suppress(OSError, ValueError):  # where stdout is no file of the system
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

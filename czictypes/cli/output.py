@@ -1,0 +1,80 @@
+"""What all commands print through: errors, warnings, text that is safe to show."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+
+from czictypes.model.errors import LibraryNotFoundError
+
+__all__ = [
+    "printable",
+    "report_error",
+    "report_exception",
+    "report_warning",
+    "use_utf8_when_piped",
+]
+
+
+def printable(text: object, *, keep_lines: bool = False) -> str:
+    """Return text from a file on one line, without what a terminal would take as a command.
+
+    Parameters
+    ----------
+    text
+        Anything; its `str` is taken.
+    keep_lines
+        Whether line feeds stay.
+    """
+    lines = str(text).splitlines()
+    cleaned = ["".join(one if one.isprintable() else "\ufffd" for one in line) for line in lines]
+    return "\n".join(cleaned) if keep_lines else " ".join(cleaned)
+
+
+def report_error(message: str, *, keep_lines: bool = False) -> None:
+    """Print an error on stderr."""
+    _to_stderr(f"czictypes: error: {printable(message, keep_lines=keep_lines)}")
+
+
+def report_exception(error: BaseException, *, debug: bool, file: str = "") -> None:
+    """Print what went wrong on stderr: one line, or the list of the libraries that were tried.
+
+    Parameters
+    ----------
+    error
+        The exception that is being handled.
+    debug
+        Whether the traceback is shown as well.
+    file
+        The file that is being read, for messages that do not name it.
+    """
+    if debug:
+        traceback.print_exc()
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        message = f"{os.fsdecode(error.filename)}: {error.strerror}"
+    else:
+        message = str(error) or type(error).__name__
+    if file not in message and not isinstance(error, LibraryNotFoundError):
+        message = f"{file}: {message}"
+    report_error(message, keep_lines=isinstance(error, LibraryNotFoundError))
+
+
+def report_warning(message: str) -> None:
+    """Print a warning on stderr."""
+    _to_stderr(f"czictypes: warning: {printable(message)}")
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def use_utf8_when_piped() -> None:
+    """Write UTF-8 to files and pipes, and to a terminal whatever it has for each character."""
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        if stdout.isatty():
+            stdout.reconfigure(errors="replace")
+        else:
+            stdout.reconfigure(encoding="utf-8")

@@ -1,0 +1,93 @@
+"""Arrays to PNG files that show what is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.cli.extras import require
+from czictypes.model.errors import UnsupportedDataError
+
+__all__ = ["display_range", "require_pillow", "save_png", "stretch"]
+
+#: What becomes black and white, in percent of the pixels.
+_DARK, _BRIGHT = 0.2, 99.8
+_ENOUGH_PIXELS = 1 << 22
+_BAND_ROWS = 256
+
+
+def require_pillow() -> Any:
+    """Return Pillow's module `Image`, or raise `MissingExtraError`."""
+    return require("PIL.Image", "writing a PNG")
+
+
+def save_png(path: Path, pixels: NDArray[Any], *, raw: bool) -> str:
+    """Write a picture.
+
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced.
+    pixels
+        (h, w, 1) gray, (h, w, 3) R, G, B or (h, w, 4) with alpha; whole numbers or floats.
+    raw
+        Whether values other than 8 bits are kept instead of stretched.
+
+    Returns
+    -------
+    str
+        How the pixels were shown, for a message.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If a PNG cannot hold the pixels unchanged though `raw` asks for it.
+    MissingExtraError
+        Without Pillow.
+    """
+    image = require_pillow()
+    said = "values as they are"
+    if pixels.dtype != np.uint8:
+        if not raw:
+            low, high = display_range(pixels)
+            pixels = stretch(pixels, low, high)
+            said = f"shown from {low:g} (black) to {high:g} (white)"
+        elif pixels.dtype != np.uint16 or pixels.shape[2] != 1:
+            raise UnsupportedDataError(
+                f"a PNG cannot hold {pixels.shape[2]} x {pixels.dtype} per pixel; write an .npy "
+                "or leave --raw out"
+            )
+    plain = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    image.fromarray(np.ascontiguousarray(plain)).save(str(path), "PNG")
+    return said
+
+
+def display_range(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Return the values to show as black and as white.
+
+    They are the percentiles 0.2 and 99.8 of the finite pixels that are not 0: 0 is where no tile
+    lies. A picture of one value, or of none, is shown from 0, or that value, on.
+    """
+    step = int(np.ceil(np.sqrt(max(pixels.size / _ENOUGH_PIXELS, 1))))
+    sample = pixels[::step, ::step].astype(np.float64)
+    counted = sample[np.isfinite(sample) & (sample != 0)]
+    if not counted.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(counted, (_DARK, _BRIGHT)))
+    if high > low:
+        return low, high
+    return (0.0, high) if high > 0 else (low, 0.0)
+
+
+def stretch(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Map values from `low` to `high` to 0 to 255, what is beyond to the ends; NaN becomes 0."""
+    result = np.empty(pixels.shape, np.uint8)
+    for top in range(0, pixels.shape[0], _BAND_ROWS):  # float64 takes eight times the memory
+        band = pixels[top : top + _BAND_ROWS].astype(np.float64)
+        with np.errstate(all="ignore"):  # infinities are welcome, and so are their differences
+            levels = np.nan_to_num((band - low) / (high - low) * 255, nan=0, posinf=255, neginf=0)
+        result[top : top + _BAND_ROWS] = np.rint(levels.clip(0, 255))
+    return result
