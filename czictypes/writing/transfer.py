@@ -1,0 +1,194 @@
+"""Moves sub-blocks and attachments of an open document into a new file as they stand.
+
+Nothing is decoded: the pixel data, metadata and attachment of a sub-block are the same bytes
+afterwards. Each part is checked on the way as for reading, so a damaged file is not spread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from czictypes.container.attachments import AttachmentEntry, read_attachment_data
+from czictypes.container.directory import Directory
+from czictypes.container.source import ByteSource
+from czictypes.container.subblock import (
+    SubBlockSegment,
+    check_pixels,
+    describe_subblock,
+    read_attachment_bytes,
+    read_data_bytes,
+    read_metadata_bytes,
+    read_subblock_segment,
+)
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.pipeline import OrderedPipeline
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "check_movable",
+    "make_block",
+    "read_block",
+    "stored_name",
+    "stored_sizes",
+    "transfer_attachments",
+    "transfer_blocks",
+]
+
+_IN_MEMORY = 256 << 20  # bytes of sub-blocks that are read ahead, at most
+_WORTH_A_THREAD = 1 << 16  # bytes
+_LONGEST_NAME = 79
+_NO_M = (ABSENT, 2**31 - 1)  # what marks a missing M-index when read
+_DECODABLE = (
+    Compression.Uncompressed,
+    Compression.JpegXr,
+    Compression.Zstd0,
+    Compression.Zstd1,
+)
+
+
+def transfer_blocks(
+    source: ByteSource,
+    directory: Directory,
+    indices: Sequence[int] | NDArray[Any],
+    consume: Callable[[Block], None],
+    *,
+    threads: int = 1,
+    make: Callable[[int], Block] | None = None,
+    sizes: NDArray[np.int64] | None = None,
+) -> None:
+    """Move sub-blocks, in the order in which they stand in the source.
+
+    Memory is bounded: sub-blocks are read ahead up to 256 MiB, and a larger one alone.
+
+    Parameters
+    ----------
+    source, directory
+        The file, and its sub-block directory.
+    indices
+        Rows of the directory.
+    consume
+        Takes the blocks, in the caller's thread: `Assembly.add`, mostly.
+    threads
+        How many threads read.
+    make
+        Makes the block of a row, in any thread; `read_block` by default.
+    sizes
+        About how many bytes each row of the directory takes; `stored_sizes` by default.
+
+    Raises
+    ------
+    CorruptFileError, UnsupportedDataError
+        As for `read_block`.
+    """
+    make = make or partial(read_block, source, directory)
+    sizes = stored_sizes(source, directory) if sizes is None else sizes
+    chosen = np.asarray(indices, np.int64)
+    chosen = chosen[np.argsort(directory.file_position[chosen], kind="stable")]
+    pipeline: OrderedPipeline[Block] = OrderedPipeline(threads, consume)
+    ahead = _IN_MEMORY // (2 * threads + 1)
+    try:
+        for index, size in zip(chosen.tolist(), sizes[chosen].tolist()):
+            if size > ahead:
+                pipeline.drain()
+            small = size < _WORTH_A_THREAD
+            pipeline.submit(partial(make, index), at_once=small or size > ahead)
+        pipeline.drain()
+    finally:
+        pipeline.close()
+
+
+def stored_sizes(source: ByteSource, directory: Directory) -> NDArray[np.int64]:
+    """Return for each row of the directory how many bytes there are up to the next sub-block."""
+    positions = directory.file_position
+    starts = np.unique(positions)
+    ends = np.append(starts[1:], max(source.size(), int(starts[-1]) if len(starts) else 0))
+    sizes: NDArray[np.int64] = (ends - starts)[np.searchsorted(starts, positions)]
+    return sizes
+
+
+def read_block(source: ByteSource, directory: Directory, index: int) -> Block:
+    """Return a sub-block as it stands in the file, ready for `Assembly.add`.
+
+    Raises
+    ------
+    CorruptFileError
+        If it contradicts the format; the message names it.
+    UnsupportedDataError
+        If its pixel type is none that libCZI writes.
+    """
+    segment = read_subblock_segment(source, directory, index)
+    check_movable(source, segment)
+    return make_block(source, directory, segment, read_data_bytes(source, segment))
+
+
+def check_movable(source: ByteSource, segment: SubBlockSegment) -> None:
+    """Check a sub-block as for reading, but let compressions pass that libCZI does not decode.
+
+    Raises
+    ------
+    CorruptFileError, UnsupportedDataError
+        As for `read_block`.
+    """
+    where = describe_subblock(source, segment.index, segment.position)
+    entry = segment.entry
+    if entry.pixel_type not in list(PixelType):
+        raise UnsupportedDataError(
+            f"{where} has the pixel type {entry.pixel_type}, which libCZI does not know"
+        )
+    if min(entry.w, entry.h, entry.physical_w, entry.physical_h) <= 0 or not segment.data_size:
+        raise CorruptFileError(f"{where} has no pixels; the file is damaged")
+    if segment.compression in _DECODABLE:
+        check_pixels(source, segment)
+
+
+def make_block(
+    source: ByteSource,
+    directory: Directory,
+    segment: SubBlockSegment,
+    data: Any,
+    compression: int | None = None,
+) -> Block:
+    """Return the block of a checked segment with these pixel data, all else as it stands."""
+    entry = segment.entry
+    return Block(
+        coordinate=directory.coordinate(segment.index),
+        rectangle=Rectangle(entry.x, entry.y, entry.w, entry.h),
+        size=Size(entry.physical_w, entry.physical_h),
+        pixel_type=PixelType(entry.pixel_type),
+        compression=entry.compression if compression is None else compression,
+        data=data,
+        m_index=None if entry.m in _NO_M else entry.m,
+        pyramid_type=int(directory.pyramid_type[segment.index]),
+        metadata=read_metadata_bytes(source, segment),
+        attachment=read_attachment_bytes(source, segment),
+    )
+
+
+def transfer_attachments(
+    source: ByteSource, entries: Iterable[AttachmentEntry], assembly: Assembly
+) -> None:
+    """Move attachments with their names, types and GUIDs.
+
+    Raises
+    ------
+    CorruptFileError
+        If one is not where the directory says.
+    """
+    for entry in entries:
+        data = read_attachment_data(source, entry)
+        assembly.add_attachment(stored_name(entry), entry.content_file_type, data, entry.guid)
+
+
+def stored_name(entry: AttachmentEntry) -> str:
+    """Return an attachment's name, cut where characters put for wrong bytes made it too long."""
+    return entry.name.encode()[:_LONGEST_NAME].decode(errors="ignore")

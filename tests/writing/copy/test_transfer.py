@@ -1,0 +1,181 @@
+"""Moving sub-blocks and attachments: the same bytes before and after, and damage is not spread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from files.block import Block as MadeBlock
+from files.builder import AttachmentSpec, write_czi
+from files.recipes import Made
+
+from czictypes.container.source import open_source
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.options import ReaderOptions
+from czictypes.model.pixel_types import Compression
+from czictypes.reading.document import OpenDocument
+from czictypes.reading.reader import CziReader
+from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.transfer import transfer_attachments, transfer_blocks
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[OpenDocument]:
+    document = OpenDocument(open_source(path), None, ReaderOptions(), 1)
+    try:
+        yield document
+    finally:
+        document.uses.retire(wait=True)
+
+
+def move_all(source: Path, target: Path, threads: int = 1) -> None:
+    with opened(source) as document:
+        assembly = Assembly(target, allow_duplicates=True)
+        try:
+            everything = np.arange(document.directory.count)
+            transfer_blocks(
+                document.source, document.directory, everything, assembly.add, threads=threads
+            )
+            transfer_attachments(document.source, document.attachment_entries, assembly)
+            assembly.write_metadata(document.xml)
+            assembly.commit()
+        finally:
+            assembly.abort()
+
+
+def contents(path: Path) -> list[Any]:
+    """All there is to know of each sub-block, without its place in the file, sorted."""
+    with opened(path) as document:
+        rows = document.directory
+        found = []
+        for index in range(rows.count):
+            entry = document.decoder.segment(index).entry
+            found.append(
+                (
+                    *entry._replace(file_position=0, size=0, coordinate={}),
+                    *sorted(entry.coordinate.items()),
+                    int(rows.pyramid_type[index]),
+                    document.decoder.data(index),
+                    document.decoder.metadata(index),
+                    document.decoder.attachment(index),
+                )
+            )
+    return sorted(found, key=repr)
+
+
+def attachments(path: Path) -> list[Any]:
+    with CziReader(path) as document:
+        return [
+            (one.name, one.content_file_type, one.guid, one.data) for one in document.attachments
+        ]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_made_files_move_whole(every_made: Made, tmp_path: Path, threads: int) -> None:
+    target = tmp_path / "moved.czi"
+    move_all(every_made.path, target, threads)
+    assert contents(target) == contents(every_made.path)
+    assert attachments(target) == attachments(every_made.path)
+
+
+def test_real_files_move_whole(every_real_file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "moved.czi"
+    move_all(every_real_file, target, threads=2)
+    assert contents(target) == contents(every_real_file)
+    assert attachments(target) == attachments(every_real_file)
+    with opened(target) as ours, opened(every_real_file) as theirs:
+        assert ours.xml == theirs.xml
+
+
+def test_what_libczi_cannot_decode_moves_too(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4), np.uint8)
+    payload = b"\xff\xd8 not looked into \xff\xd9"
+    block = MadeBlock(pixels, compression=Compression.Jpg, payload=payload)
+    source = write_czi(tmp_path / "jpg.czi", [block])
+    move_all(source, tmp_path / "moved.czi")
+    with CziReader(tmp_path / "moved.czi") as document:
+        assert document.read_subblock(0).raw_data == payload
+        assert document.read_subblock(0).info.compressionModeRaw == Compression.Jpg
+
+
+def test_a_name_that_is_no_utf8_is_kept_as_far_as_it_can_be_read(tmp_path: Path) -> None:
+    source = write_czi(
+        tmp_path / "a.czi",
+        [MadeBlock(np.zeros((4, 4), np.uint8))],
+        attachments=[AttachmentSpec("N" * 70, "DAT", b"bytes")],
+    )
+    content = source.read_bytes()
+    source.write_bytes(content.replace(b"N" * 70, b"N" * 10 + b"\xe4" * 60))
+    move_all(source, tmp_path / "moved.czi")
+    with CziReader(tmp_path / "moved.czi") as document:
+        assert document.attachments[0].name == "N" * 10 + "\ufffd" * 23
+        assert document.attachments[0].data == b"bytes"
+
+
+def damaged(made: Callable[[str], Made], folder: Path, name: str, change: Any) -> Path:
+    """Write a copy of a made file with a change to its first sub-block's segment."""
+    source = made(name).path
+    with opened(source) as document:
+        segment = document.decoder.segment(0)
+    content = bytearray(source.read_bytes())
+    change(content, segment)
+    path = folder / "damaged.czi"
+    path.write_bytes(content)
+    return path
+
+
+def claim_far_too_many_bytes(content: bytearray, segment: Any) -> None:
+    content[segment.position + 40 : segment.position + 48] = (1 << 40).to_bytes(8, "little")
+
+
+def claim_no_bytes(content: bytearray, segment: Any) -> None:
+    content[segment.position + 40 : segment.position + 48] = bytes(8)
+
+
+def spoil_the_id(content: bytearray, segment: Any) -> None:
+    content[segment.position : segment.position + 4] = b"XXXX"
+
+
+@pytest.mark.parametrize("change", [claim_far_too_many_bytes, claim_no_bytes, spoil_the_id])
+def test_a_damaged_sub_block_stops_the_move_and_leaves_nothing(
+    made: Callable[[str], Made], tmp_path: Path, change: Any
+) -> None:
+    source = damaged(made, tmp_path, "mosaic", change)
+    with pytest.raises(CorruptFileError, match="sub-block 0"):
+        move_all(source, tmp_path / "moved.czi", threads=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["damaged.czi"]
+
+
+def test_an_unknown_pixel_type_is_named(made: Callable[[str], Made], tmp_path: Path) -> None:
+    content = bytearray(made("single").path.read_bytes())
+    for start in (content.find(b"DV"), content.rfind(b"DV")):
+        content[start + 2 : start + 6] = (77).to_bytes(4, "little")
+    (tmp_path / "odd.czi").write_bytes(content)
+    with pytest.raises(UnsupportedDataError, match="pixel type 77"):
+        move_all(tmp_path / "odd.czi", tmp_path / "moved.czi")
+
+
+def test_blocks_come_in_the_order_of_the_file_and_large_ones_alone(
+    made: Callable[[str], Made],
+) -> None:
+    with opened(made("mosaic").path) as document:
+        rows = document.directory
+        places = {}
+        for index in range(rows.count):
+            where = (rows.x[index], rows.y[index], rows.m[index], *rows.coordinate(index).items())
+            places[where] = int(rows.file_position[index])
+        seen: list[int] = []
+
+        def take(block: Block) -> None:
+            x, y, _, _ = block.rectangle
+            seen.append(places[(x, y, block.m_index, *block.coordinate.items())])
+
+        huge = np.full(rows.count, 1 << 40)
+        backwards = np.arange(rows.count)[::-1]
+        transfer_blocks(document.source, rows, backwards, take, threads=4, sizes=huge)
+    assert seen == sorted(seen)
+    assert len(seen) == len(backwards)
