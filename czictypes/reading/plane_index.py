@@ -135,7 +135,8 @@ class PlaneIndex:
 
 def _sort(table: SubBlockTable) -> _Sorted:
     directory = table.directory
-    columns, constants = {}, {}
+    columns: dict[str, NDArray[np.int32]] = {}
+    constants = {}
     for name, column in directory.coordinates.items():
         if name == "S" or not table.count:
             continue
@@ -143,6 +144,8 @@ def _sort(table: SubBlockTable) -> _Sorted:
             constants[name] = int(column[0])
         else:
             columns[name] = column
+    # A dimension of one value, which some sub-blocks lack, comes last: a plane may leave it out.
+    columns = dict(sorted(columns.items(), key=lambda item: table.plane_bounds[item[0]][1] == 1))
     order = np.arange(table.count)
     if columns:
         order = np.lexsort(list(columns.values())[::-1])

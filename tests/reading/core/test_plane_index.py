@@ -47,6 +47,22 @@ def test_a_tile_that_lacks_a_dimension_lies_in_no_plane_of_it():
     assert index.candidates({"C": 0, "T": 0}, EVERYWHERE).tolist() == []
 
 
+def test_a_dimension_that_only_some_tiles_have_may_be_left_out_at_no_cost(monkeypatch):
+    entries = [
+        Entry(plane={"Z": 0, "C": k} if k % 2 else {"C": k}) for k in range(300) for _ in range(2)
+    ]
+    index = index_of(*entries)
+    compared = []
+    meeting = Boxes.meeting
+    monkeypatch.setattr(
+        Boxes, "meeting", lambda *given: compared.append(len(given[0].left)) or meeting(*given)
+    )
+    assert index.candidates({"C": 7}, EVERYWHERE).tolist() == [14, 15]
+    assert index.candidates({"C": 8}, EVERYWHERE).tolist() == [16, 17]
+    assert index.candidates({"C": 8, "Z": 0}, EVERYWHERE).tolist() == []
+    assert compared == [2, 2, 0]
+
+
 def test_an_empty_document_has_no_candidates():
     assert index_of().candidates({}, EVERYWHERE).tolist() == []
     assert index_of().candidates({"C": 0}, EVERYWHERE).tolist() == []
