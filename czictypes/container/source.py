@@ -164,7 +164,7 @@ class FileSource(ByteSource):
             raise OSError(errno.EINVAL, "not a regular file", self.name)
         self._file = io.FileIO(self.path, "rb")
         self._seek_guard = threading.Lock()
-        self._pread = getattr(os, "pread", None)
+        self._pread = hasattr(os, "pread")
 
     def identity(self) -> tuple[int, ...]:
         """Return size, modification time (ns) and inode of the file at the path *now*."""
@@ -184,31 +184,20 @@ class FileSource(ByteSource):
         return os.fstat(self._file.fileno()).st_size
 
     def _read(self, offset: int, count: int) -> bytes:
-        data = self._read_once(offset, count)
-        if len(data) == count or not data:
-            return data
-        parts = [data]
-        missing, offset = count - len(data), offset + len(data)
-        while missing and data:
-            data = self._read_once(offset, missing)
-            parts.append(data)
-            missing, offset = missing - len(data), offset + len(data)
-        return b"".join(parts)
-
-    def _read_once(self, offset: int, count: int) -> bytes:
-        if self._pread is not None:
-            data: bytes = self._pread(self._file.fileno(), count, offset)
-            return data
+        if self._pread:
+            return _read_descriptor(self._file.fileno(), offset, count)
         with self._seek_guard:
-            self._file.seek(offset)
-            return self._file.read(count) or b""
+            return _read_stream(self._file, offset, count)
 
     def _release(self) -> None:
         self._file.close()
 
 
 class StreamSource(ByteSource):
-    """A file object of the caller; its position is moved by every read.
+    """A file object of the caller.
+
+    Every read moves its position, but for what `open` gives for a local file: that is read past
+    it, since a process that was forked shares the position.
 
     Parameters
     ----------
@@ -233,23 +222,20 @@ class StreamSource(ByteSource):
         self._stream = stream
         self._owns = owns
         self._position_guard = threading.Lock()
+        self._pread = hasattr(os, "pread") and _is_plain_file(stream)
 
     def _size(self) -> int:
+        if self._pread:
+            return os.fstat(self._stream.fileno()).st_size
         with self._position_guard:
             self._stream.seek(0, os.SEEK_END)
             return self._stream.tell()
 
     def _read(self, offset: int, count: int) -> bytes:
-        parts: list[bytes] = []
+        if self._pread:
+            return _read_descriptor(self._stream.fileno(), offset, count)
         with self._position_guard:
-            self._stream.seek(offset)
-            while count:
-                part = self._stream.read(count)
-                if not part:
-                    break
-                parts.append(part)
-                count -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+            return _read_stream(self._stream, offset, count)
 
     def _release(self) -> None:
         if self._owns:
@@ -275,6 +261,38 @@ def open_source(target: Target) -> ByteSource:
     raise TypeError(
         f"cannot open {target!r}: give a path, or a file object open for reading in binary"
     )
+
+
+def _read_descriptor(descriptor: int, offset: int, count: int) -> bytes:
+    """Read without regard to the position; short only at the end of the file."""
+    parts: list[bytes] = []
+    while count:
+        part: bytes = os.pread(descriptor, count, offset)
+        if not part:
+            break
+        parts.append(part)
+        count, offset = count - len(part), offset + len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _read_stream(stream: BinaryIO | io.FileIO, offset: int, count: int) -> bytes:
+    """Read at a position; short only at the end of the stream."""
+    parts: list[bytes] = []
+    stream.seek(offset)
+    while count:
+        part = stream.read(count)
+        if not part:
+            break
+        parts.append(part)
+        count -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _is_plain_file(stream: object) -> bool:
+    """Whether a stream is what `open` gives for a file, and nothing that may change its bytes."""
+    if type(stream) is io.BufferedReader:
+        stream = stream.raw
+    return type(stream) is io.FileIO and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
 
 
 def _stream_name(stream: object) -> str:

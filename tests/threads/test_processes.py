@@ -178,6 +178,30 @@ def test_a_reader_of_a_file_object_reads_on_in_a_forked_process(
 
 
 @needs_fork
+def test_processes_that_share_a_file_object_do_not_disturb_each_other(
+    path: Path, reads: list[Read], expected: list[str]
+) -> None:
+    # they share the descriptor, hence its position
+    stop = threading.Event()
+    wrong: list[str] = []
+    with path.open("rb") as file, czi.open_czi(file) as document:
+
+        def work() -> None:
+            while not stop.is_set():
+                wrong.extend({digest(document, reads[0])} - {expected[0]})
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            for _ in range(5):
+                assert in_fork(lambda: [digest(document, read) for read in reads]) == expected
+        finally:
+            stop.set()
+            thread.join()
+    assert wrong == []
+
+
+@needs_fork
 def test_a_closed_reader_stays_closed_in_a_forked_process(path: Path) -> None:
     document = czi.open_czi(path)
     document.close()
