@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import traceback
+from pathlib import Path
 
 from czictypes.model.errors import LibraryNotFoundError
 
@@ -56,7 +57,7 @@ def report_exception(error: BaseException, *, debug: bool, file: str = "") -> No
         message = f"{os.fsdecode(error.filename)}: {error.strerror}"
     else:
         message = str(error) or type(error).__name__
-    if file not in message and not isinstance(error, LibraryNotFoundError):
+    if Path(file).name not in message and not isinstance(error, LibraryNotFoundError):
         message = f"{file}: {message}"
     report_error(message, keep_lines=isinstance(error, LibraryNotFoundError))
 

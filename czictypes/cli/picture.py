@@ -34,7 +34,8 @@ def save_png(path: Path, pixels: NDArray[Any], *, raw: bool) -> str:
     pixels
         (h, w, 1) gray, (h, w, 3) R, G, B or (h, w, 4) with alpha; whole numbers or floats.
     raw
-        Whether values other than 8 bits are kept instead of stretched.
+        Whether the values are kept; else gray pictures, and colours of more than 8 bits, are
+        stretched to where most of their values lie.
 
     Returns
     -------
@@ -50,17 +51,17 @@ def save_png(path: Path, pixels: NDArray[Any], *, raw: bool) -> str:
     """
     image = require_pillow()
     said = "values as they are"
-    if pixels.dtype != np.uint8:
-        if not raw:
-            low, high = display_range(pixels)
-            pixels = stretch(pixels, low, high)
-            said = f"shown from {low:g} (black) to {high:g} (white)"
-        elif pixels.dtype != np.uint16 or pixels.shape[2] != 1:
-            raise UnsupportedDataError(
-                f"a PNG cannot hold {pixels.shape[2]} x {pixels.dtype} per pixel; write an .npy "
-                "or leave --raw out"
-            )
-    plain = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    samples = pixels.shape[2]
+    if not raw and (samples == 1 or pixels.dtype != np.uint8):
+        low, high = display_range(pixels)
+        pixels = stretch(pixels, low, high)
+        said = f"shown from {low:g} (black) to {high:g} (white)"
+    elif pixels.dtype != np.uint8 and (pixels.dtype != np.uint16 or samples != 1):
+        raise UnsupportedDataError(
+            f"a PNG cannot hold {samples} x {pixels.dtype} per pixel; write an .npy or leave --raw "
+            "out"
+        )
+    plain = pixels[..., 0] if samples == 1 else pixels
     image.fromarray(np.ascontiguousarray(plain)).save(str(path), "PNG")
     return said
 

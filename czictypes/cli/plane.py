@@ -20,11 +20,11 @@ _PNG, _NPY = ".png", ".npy"
 _DESCRIPTION = """\
 Read a plane of a CZI, or a region of it, and write it as a picture (.png) or an array (.npy).
 
-A PNG is made to be looked at: 8-bit pixels stay as they are; others (16 bits, float) are stretched
-to 8 bits so that the darkest and the brightest 0.2 percent of the pixels become black and white
-(pixels of value 0, which no tile covers as a rule, are not counted and stay black). With --raw,
-nothing is stretched: a 16-bit gray plane becomes a 16-bit PNG. An .npy has the pixels as they are
-read: (y, x, 1) for gray, (y, x, 3) for colours in the order blue, green, red."""
+A PNG is made to be looked at: gray planes, and colours of more than 8 bits, are stretched so that
+the darkest and the brightest 0.2 percent of the pixels become black and white (pixels of value 0,
+which no tile covers as a rule, are not counted). With --raw, nothing is stretched: a 16-bit gray
+plane becomes a 16-bit PNG. An .npy has the pixels as they are read: (y, x, 1) for gray, (y, x, 3)
+for colours in the order blue, green, red."""
 
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             said = _write(document, args)
         except ValueError as error:  # an argument is refused, or the file is damaged
-            if isinstance(error, CziError) and args.file in str(error):
+            if isinstance(error, CziError) and Path(args.file).name in str(error):
                 raise
             raise CziError(f"{args.file}: {error}") from error
     print(printable(f"{args.output}: {said}"))

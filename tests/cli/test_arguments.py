@@ -1,0 +1,66 @@
+"""The values of options."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from czictypes.cli import arguments
+from czictypes.model.dimensions import PLANE_DIMENSIONS
+
+WHOLE = st.integers(-(2**31), 2**31 - 1)
+
+
+@given(x=WHOLE, y=WHOLE, w=st.integers(1, 2**31 - 1), h=st.integers(1, 2**31 - 1))
+def test_a_roi_is_four_whole_numbers(x: int, y: int, w: int, h: int) -> None:
+    assert arguments.roi(f"{x}, {y},{w} ,{h}") == (x, y, w, h)
+
+
+@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "1,2,3,x", "1.5,2,3,4", "0,0,0,5"])
+def test_no_roi(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"X,Y,W,H|empty"):
+        arguments.roi(text)
+
+
+@given(st.dictionaries(st.sampled_from(PLANE_DIMENSIONS), WHOLE, min_size=1))
+def test_a_plane_names_dimensions(plane: dict[str, int]) -> None:
+    text = ",".join(f"{name}={value}" for name, value in plane.items())
+    assert arguments.plane(text) == plane
+    assert arguments.plane(text.lower()) == plane
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "not a plane"),
+        ("C", "not a plane"),
+        ("C=x", "not a plane"),
+        ("C=1,C=2", "twice"),
+        ("Q=1", "no dimension Q; use Z, C, T"),
+        ("S=1", "use --scene"),
+        ("M=1", "no dimension M"),
+    ],
+)
+def test_no_plane(text: str, reason: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=reason):
+        arguments.plane(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-0.5", "1.01", "nan", "inf", "half"])
+def test_no_zoom(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="above 0 and up to 1"):
+        arguments.zoom(text)
+
+
+def test_a_zoom() -> None:
+    assert (arguments.zoom("1"), arguments.zoom("0.25")) == (1.0, 0.25)
+
+
+def test_a_roi_left_of_the_origin_is_no_option() -> None:
+    given = ["plane", "a", "b", "--roi", "-5,0,9,9", "--zoom", "1"]
+    joined = ["plane", "a", "b", "--roi=-5,0,9,9", "--zoom", "1"]
+    assert arguments.join_negative_values(given) == joined
+    assert arguments.join_negative_values(["--roi", "--zoom"]) == ["--roi", "--zoom"]

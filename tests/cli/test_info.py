@@ -1,0 +1,189 @@
+"""``czictypes info``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
+from files.xml import document_xml
+
+from czictypes import czi
+from czictypes.model.pixel_types import PixelType
+
+
+@pytest.fixture
+def table(run: Callable[..., Any], extra: Callable[[str], Any]) -> Callable[[Path], list[str]]:
+    """Give the lines that are printed of a file, several spaces taken for one."""
+    extra("rich")
+
+    def lines(path: Path) -> list[str]:
+        result = run("info", path)
+        assert result.code == 0
+        assert result.err == ""
+        return [re.sub(r" +", " ", line).strip() for line in result.out.splitlines()]
+
+    return lines
+
+
+@pytest.fixture
+def values(run: Callable[..., Any]) -> Callable[[Path], dict[str, Any]]:
+    """Give what the JSON says of a file."""
+
+    def read(path: Path) -> dict[str, Any]:
+        result = run("info", "--json", path)
+        assert result.code == 0
+        (one,) = result.json
+        found: dict[str, Any] = one
+        return found
+
+    return read
+
+
+def tiles(count: int) -> list[Block]:
+    pixels = noise(PixelType.Gray8, 4, 5, 1)
+    return [
+        Block(pixels, 10 * number, 0, {"C": 0, "S": number}, m=0, attachment=b"")
+        for number in range(count)
+    ]
+
+
+def test_the_table_of_a_described_file(made: Callable[[str], Any], table: Any) -> None:
+    lines = table(made("described").path)
+    assert "title A title" in lines
+    assert "acquired 2024-05-06 07:08:09 UTC" in lines
+    assert "pixel size x 150 nm, y 200 nm, z 1 \u00b5m" in lines
+    assert "sub-blocks 2, tiles up to 20 x 16" in lines
+    assert "X 20 0 to 19 3 \u00b5m" in lines
+    assert "C 2 0 to 1" in lines
+    assert "0 DAPI Gray16 \u25a0 #0000FF" in lines
+    assert "1 Gr\u00fcn Gray16" in lines
+
+
+def test_the_table_of_scenes_and_a_pyramid(made: Callable[[str], Any], table: Any) -> None:
+    lines = table(made("multi_scene_pyramid").path)
+    assert "pyramid 3 levels, reduced 1:2, 1:4" in lines
+    assert "compression Zstd1" in lines
+    assert "scenes 3" in lines
+    assert "scene x y width height" in lines
+    assert "1 150 10 64 64" in lines
+
+
+def test_the_table_tells_true_positions(made: Callable[[str], Any], table: Any) -> None:
+    lines = table(made("negative_planes").path)
+    assert "Z 3 -2 to 0" in lines
+    assert "T 2 5 to 6" in lines
+
+
+def test_the_table_of_attachments(made: Callable[[str], Any], table: Any) -> None:
+    lines = table(made("attached").path)
+    assert "attachments TimeStamps (CZTIMS), EventList (CZEVL), Notes (TXT)" in lines
+
+
+def test_the_table_of_several_compressions_counts_them(
+    made: Callable[[str], Any], table: Any, values: Any
+) -> None:
+    counts = values(made("compressions").path)["sub_blocks"]["compressions"]
+    text = ", ".join(f"{name} ({count})" for name, count in counts.items())
+    assert f"compression {text}" in table(made("compressions").path)
+
+
+def test_the_table_of_an_empty_file(made: Callable[[str], Any], table: Any) -> None:
+    lines = table(made("empty").path)
+    assert "sub-blocks 0" in lines
+    assert "X 0" in lines
+    assert "scenes none" in lines
+
+
+def test_a_table_of_many_scenes_is_cut(tmp_path: Path, table: Any, values: Any) -> None:
+    path = write_czi(tmp_path / "plate.czi", tiles(500))
+    lines = table(path)
+    assert "scenes 500" in lines
+    assert "19 190 0 5 4" in lines
+    assert "20 200 0 5 4" not in lines
+    assert "and 480 more; --json lists all" in lines
+    assert len(lines) < 70
+    assert len(values(path)["scenes"]) == 500
+
+
+def test_a_table_says_that_a_pyramid_is_needed(tmp_path: Path, table: Any, values: Any) -> None:
+    pixels = noise(PixelType.Gray8, 4, 5, 1)
+    path = write_czi(tmp_path / "wide.czi", [Block(pixels, m=0), Block(pixels, 5000, 0, m=1)])
+    assert "pyramid none, and the image is large enough to need one" in table(path)
+    assert values(path)["needs_pyramid"] is True
+
+
+def test_names_are_no_markup(tmp_path: Path, table: Any) -> None:
+    block = Block(noise(PixelType.Gray8, 4, 5, 1))
+    xml = document_xml(channels=["[red]DAPI[/red] :smile:"])
+    lines = table(write_czi(tmp_path / "odd.czi", [block], metadata=xml))
+    assert "0 [red]DAPI[/red] :smile: Gray8" in lines
+
+
+def test_the_json_is_what_the_reader_says(every_made: Any, values: Any) -> None:
+    found = values(every_made.path)
+    with czi.open_czi(every_made.path) as document:
+        assert found["dimensions"] == {
+            name: list(limits) for name, limits in document.total_bounding_box.items()
+        }
+        assert found["bounding_rectangle"] == list(document.total_bounding_rectangle)
+        assert found["pixel_size_in_metres"] == document.scaling._asdict()
+        assert found["sub_blocks"]["count"] == len(document.subblocks)
+        assert {one["index"]: one["pixel_type"] for one in found["channels"]} == (
+            document.pixel_types
+        )
+        assert {one["index"]: one["rectangle"] for one in found["scenes"]} == {
+            number: list(box) for number, box in document.scenes_bounding_rectangle.items()
+        }
+        assert len(found["pyramid_levels"]) == len(document.pyramid_levels())
+        assert found["needs_pyramid"] is document.needs_pyramid
+        assert [one["name"] for one in found["attachments"]] == document.attachments.names
+    assert found["file_size"] == every_made.path.stat().st_size
+
+
+def test_the_json_of_a_real_file(real_file: Callable[[str], Path], values: Any) -> None:
+    found = values(real_file("WellD6_S1.czi"))
+    (channel,) = found["channels"]
+    assert channel["name"] == "AF488"
+    assert channel["color"] == "#00FF33"
+    assert channel["display_settings"]["white_point"] == 0.25
+    assert found["scenes"][0]["well"]["name"] == "D6"
+    assert found["document"]["objective"]["magnification"] == 5.0
+    assert [level["zoom"] for level in found["pyramid_levels"]] == [1.0, 0.5]
+
+
+def test_every_real_file_can_be_shown(every_real_file: Path, table: Any) -> None:
+    assert table(every_real_file)[0].endswith(every_real_file.name)
+
+
+def test_a_channel_that_does_not_begin_at_0_has_its_name(tmp_path: Path, values: Any) -> None:
+    block = Block(noise(PixelType.Gray8, 4, 5, 1), plane={"C": 3})
+    path = write_czi(tmp_path / "three.czi", [block], metadata=document_xml(channels=["GFP"]))
+    (channel,) = values(path)["channels"]
+    assert (channel["index"], channel["name"]) == (3, "GFP")
+
+
+def test_a_file_that_fails_does_not_stop_the_others(
+    made: Callable[[str], Any], tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    paths = [made("single").path, tmp_path / "missing.czi", made("tiny").path]
+    result = run("info", "--json", *paths)
+    assert result.code == 1
+    assert [one["file"] for one in result.json] == [str(paths[0]), str(paths[2])]
+    (line,) = result.err.splitlines()
+    assert "missing.czi" in line
+
+
+def test_the_table_without_the_extra_names_it(
+    made: Callable[[str], Any], missing: Callable[[str], None], run: Callable[..., Any]
+) -> None:
+    missing("rich")
+    result = run("info", made("single").path)
+    assert (result.code, result.out) == (1, "")
+    assert "pip install 'czictypes[cli]'" in result.err
+    assert run("info", "--json", made("single").path).code == 0

@@ -1,0 +1,223 @@
+"""``czictypes plane``: the files it writes, opened and compared with what they were made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
+
+from czictypes import czi
+from czictypes.cli.picture import display_range, stretch
+from czictypes.model.pixel_types import PixelType
+
+
+@pytest.fixture
+def picture(
+    run: Callable[..., Any], extra: Callable[[str], Any], tmp_path: Path
+) -> Callable[..., Any]:
+    """Write a PNG with these arguments and return it as an array."""
+    image = extra("PIL.Image")
+
+    def make(path: Path, *options: object) -> Any:
+        result = run("plane", path, tmp_path / "out.png", *options)
+        assert result.code == 0, result.err
+        with image.open(str(tmp_path / "out.png")) as opened:
+            assert opened.format == "PNG"
+            pixels = np.array(opened)
+        assert f"{pixels.shape[1]} x {pixels.shape[0]} pixels" in result.out
+        return pixels
+
+    return make
+
+
+@pytest.fixture
+def written(run: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Write an .npy with these arguments and load it."""
+
+    def make(path: Path, *options: object) -> Any:
+        result = run("plane", path, tmp_path / "out.npy", *options)
+        assert result.code == 0, result.err
+        return np.load(str(tmp_path / "out.npy"))
+
+    return make
+
+
+def test_an_npy_has_the_pixels_as_they_are_read(every_made: Any, written: Any, run: Any) -> None:
+    with czi.open_czi(every_made.path) as document:
+        if document.total_bounding_rectangle.is_empty:
+            result = run("plane", every_made.path, "never.npy")
+            assert result.code == 1
+            assert "no sub-blocks" in result.err
+            return
+        expected = document.read()
+    pixels = written(every_made.path)
+    assert pixels.dtype == expected.dtype
+    assert pixels.tobytes() == expected.tobytes()
+
+
+def test_the_options_are_those_of_read(made: Callable[[str], Any], written: Any) -> None:
+    path = made("multi_scene_pyramid").path
+    options = ("--scene", 1, "--plane", "C=1", "--zoom", 0.5, "--roi", "140,0,60,50")
+    with czi.open_czi(path) as document:
+        expected = document.read((140, 0, 60, 50), {"C": 1}, 1, 0.5)
+    assert np.array_equal(written(path, *options), expected)
+
+
+def test_a_roi_may_begin_left_of_the_origin(made: Callable[[str], Any], written: Any) -> None:
+    path = made("negative").path
+    with czi.open_czi(path) as document:
+        expected = document.read((-40, -1030, 20, 10))
+    assert np.array_equal(written(path, "--roi", "-40,-1030,20,10"), expected)
+
+
+def test_a_16_bit_plane_is_stretched(made: Callable[[str], Any], picture: Any) -> None:
+    path = made("stack").path
+    pixels = picture(path, "--plane", "T=1,Z=2,C=1")
+    with czi.open_czi(path) as document:
+        plane = document.read(plane={"T": 1, "Z": 2, "C": 1})
+    assert pixels.dtype == np.uint8
+    assert np.array_equal(pixels, stretch(plane, *display_range(plane))[..., 0])
+    assert (pixels.min(), pixels.max()) == (0, 255)
+
+
+def test_raw_keeps_16_bits(made: Callable[[str], Any], picture: Any) -> None:
+    path = made("stack").path
+    with czi.open_czi(path) as document:
+        plane = document.read()
+    pixels = picture(path, "--raw")
+    assert pixels.max() > 255
+    assert np.array_equal(pixels, plane[..., 0])
+
+
+def test_raw_keeps_8_bits(made: Callable[[str], Any], picture: Any) -> None:
+    path = made("overlapping").path
+    with czi.open_czi(path) as document:
+        plane = document.read()
+    assert np.array_equal(picture(path, "--raw"), plane[..., 0])
+
+
+def test_a_dark_8_bit_plane_is_stretched(tmp_path: Path, picture: Any) -> None:
+    dark = noise(PixelType.Gray8, 20, 30, 1) // 16
+    pixels = picture(write_czi(tmp_path / "dark.czi", [Block(dark)]))
+    assert (pixels.min(), pixels.max()) == (0, 255)
+
+
+def test_colours_are_turned_round(tmp_path: Path, picture: Any) -> None:
+    blue = np.zeros((4, 5, 3), np.uint8)
+    blue[..., 0] = 200  # B, G, R
+    pixels = picture(write_czi(tmp_path / "blue.czi", [Block(blue)]))
+    assert pixels.shape == (4, 5, 3)
+    assert (pixels == (0, 0, 200)).all()
+
+
+def test_16_bit_colours_are_stretched_alike(tmp_path: Path, picture: Any) -> None:
+    bgr = noise(PixelType.Bgr48, 9, 8, 3)
+    pixels = picture(write_czi(tmp_path / "colours.czi", [Block(bgr)]))
+    assert np.array_equal(pixels, stretch(bgr[..., ::-1], *display_range(bgr)))
+
+
+def test_alpha_is_kept(tmp_path: Path, picture: Any) -> None:
+    bgra = np.full((4, 5, 4), (1, 2, 3, 99), np.uint8)
+    pixels = picture(write_czi(tmp_path / "alpha.czi", [Block(bgra)]))
+    assert (pixels == (3, 2, 1, 99)).all()
+
+
+def test_floats_are_stretched(tmp_path: Path, picture: Any) -> None:
+    ramp = np.linspace(-1, 1, 40, dtype=np.float32).reshape(4, 10)
+    pixels = picture(write_czi(tmp_path / "ramp.czi", [Block(ramp)]))
+    assert (np.diff(pixels.ravel().astype(int)) >= 0).all()
+    assert (pixels.min(), pixels.max()) == (0, 255)
+
+
+def test_a_composite_is_the_readers(made: Callable[[str], Any], picture: Any, written: Any) -> None:
+    path = made("multi_scene_pyramid").path
+    with czi.open_czi(path) as document:
+        expected = document.composite(scene=2, zoom=0.5)
+    options = ("--composite", "--scene", 2, "--zoom", 0.5)
+    assert np.array_equal(picture(path, *options), expected)
+    assert np.array_equal(written(path, *options), expected)
+
+
+def test_complex_numbers_are_no_picture(
+    tmp_path: Path, run: Callable[..., Any], extra: Callable[[str], Any]
+) -> None:
+    extra("PIL.Image")
+    path = write_czi(tmp_path / "wave.czi", [Block(np.ones((3, 4), np.complex128))])
+    result = run("plane", path, tmp_path / "wave.png")
+    assert result.code == 1
+    assert "write them as .npy" in result.err
+    assert not (tmp_path / "wave.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--scene", 9], "there is no scene 9; the document has the scenes 0 to 2"),
+        (["--plane", "C=5"], "plane C=5 is outside the document; C goes from 0 to 1"),
+        (["--zoom", 1e-6], "the zoom is so small"),
+    ],
+)
+def test_what_the_file_does_not_have_is_1(
+    options: list[object],
+    reason: str,
+    made: Callable[[str], Any],
+    tmp_path: Path,
+    run: Callable[..., Any],
+) -> None:
+    path = made("multi_scene_pyramid").path
+    result = run("plane", path, tmp_path / "never.npy", *options)
+    assert (result.code, result.out) == (1, "")
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"czictypes: error: {path}: ")
+    assert reason in line
+    assert not (tmp_path / "never.npy").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["out.jpg"],
+        ["out.png", "--zoom", 2],
+        ["out.png", "--roi", "1,2,3"],
+        ["out.png", "--plane", "C"],
+        ["out.png", "--composite", "--raw"],
+    ],
+)
+def test_wrong_usage_is_2(options: list[object], run: Callable[..., Any]) -> None:
+    result = run("plane", "any.czi", *options)
+    assert (result.code, result.out) == (2, "")
+
+
+def test_a_folder_that_is_not_there(
+    made: Callable[[str], Any], tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    result = run("plane", made("single").path, tmp_path / "no" / "out.npy")
+    assert result.code == 1
+    assert f"{tmp_path / 'no'} is no folder" in result.err
+
+
+def test_a_png_without_the_extra_names_it(
+    made: Callable[[str], Any],
+    tmp_path: Path,
+    missing: Callable[[str], None],
+    run: Callable[..., Any],
+) -> None:
+    missing("PIL.Image")
+    missing("PIL")
+    path = made("single").path
+    result = run("plane", path, tmp_path / "out.png")
+    assert (result.code, result.out) == (1, "")
+    assert "pip install 'czictypes[cli]'" in result.err
+    assert run("plane", path, tmp_path / "out.npy").code == 0
+
+
+def test_every_real_file_gives_a_picture(every_real_file: Path, picture: Any) -> None:
+    pixels = picture(every_real_file)
+    assert pixels.max() > 100
+    assert pixels.std() > 5
