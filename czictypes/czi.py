@@ -1,10 +1,11 @@
-"""The API of pylibCZIrw: open a CZI, read it, close it.
+"""The API of pylibCZIrw: read, create and edit CZI files.
 
 ``from czictypes import czi`` takes the place of ``from pylibCZIrw import czi``.
 """
 
 from __future__ import annotations
 
+from czictypes.metadata.scaling import ScalingInfoDto
 from czictypes.model.display import (
     ChannelDisplaySettingsDataClass,
     ChannelDisplaySettingsDataClassWithNameAndDescription,
@@ -20,6 +21,12 @@ from czictypes.model.options import (
     ReaderOptions,
 )
 from czictypes.reading.reader import CziReader, Source
+from czictypes.writing.create import create_czi
+from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
+from czictypes.writing.extras import TileInfo
+from czictypes.writing.pyramid_add import add_pyramid
+from czictypes.writing.pyramid_options import PyramidOptions
+from czictypes.writing.writer import CziWriter
 
 __all__ = [
     "CacheInfo",
@@ -28,13 +35,22 @@ __all__ = [
     "ChannelDisplaySettingsDataClass",
     "ChannelDisplaySettingsDataClassWithNameAndDescription",
     "Color",
+    "CziEditor",
+    "CziMetadataBuilder",
     "CziReader",
+    "CziWriter",
     "Location",
+    "PyramidOptions",
     "ReaderFileInputTypes",
     "ReaderOptions",
     "Rectangle",
     "Rgb8Color",
+    "ScalingInfoDto",
+    "TileInfo",
     "TintingMode",
+    "add_pyramid",
+    "create_czi",
+    "edit_czi",
     "open_czi",
 ]
 
