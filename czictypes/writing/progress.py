@@ -1,0 +1,68 @@
+"""Progress: a bar, or a function of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Union
+
+from czictypes.model.errors import MissingExtraError
+
+__all__ = ["Progress", "show_progress"]
+
+#: True for a bar, or what to call with the work done and all the work.
+Progress = Union[bool, Callable[[int, int], None], None]
+
+
+@contextmanager
+def show_progress(
+    progress: Progress, total: int, description: str
+) -> Iterator[Callable[[int], Any]]:
+    """Give a function to call with the work done since the last call.
+
+    Parameters
+    ----------
+    progress
+        What the caller gave.
+    total
+        All the work, in any unit.
+    description
+        What stands beside the bar.
+
+    Raises
+    ------
+    MissingExtraError
+        If a bar is wanted and the extra that draws it is not installed.
+    TypeError
+        If `progress` is nothing of the kind.
+    """
+    if progress is None or progress is False:
+        yield lambda _: None
+    elif progress is True:
+        with _tqdm()(total=total, desc=description) as bar:
+            yield bar.update
+    elif callable(progress):
+        yield _counting(progress, total)
+    else:
+        raise TypeError(f"progress is True, False or a function, not {progress!r}")
+
+
+def _counting(report: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+    done = 0
+
+    def step(count: int) -> None:
+        nonlocal done
+        done += count
+        report(done, total)
+
+    return step
+
+
+def _tqdm() -> Any:
+    try:
+        from tqdm import tqdm
+    except ImportError as error:
+        raise MissingExtraError(
+            "a progress bar needs the package tqdm; install it with pip install 'czictypes[cli]'"
+        ) from error
+    return tqdm

@@ -1,0 +1,170 @@
+"""add_pyramid: give an existing document a pyramid, without touching its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from czictypes.container.source import FileSource
+from czictypes.model.errors import FileChangedError
+from czictypes.reading.document import OpenDocument
+from czictypes.reading.threads import thread_count
+from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.atomic import PathType
+from czictypes.writing.progress import Progress, show_progress
+from czictypes.writing.pyramid_build import build_pyramid, open_document
+from czictypes.writing.pyramid_options import PyramidOptions
+from czictypes.writing.pyramid_plan import PlanePlan, plan_pyramid
+from czictypes.writing.targets import Target
+from czictypes.writing.transfer import transfer_attachments, transfer_blocks
+
+__all__ = ["add_pyramid"]
+
+
+def add_pyramid(
+    path: PathType,
+    options: PyramidOptions | None = None,
+    *,
+    output: Target | None = None,
+    exist_ok: bool = False,
+    threads: int | None = None,
+    progress: Progress = None,
+) -> int:
+    """Give a document a pyramid; one that it has already is replaced.
+
+    The sub-blocks in full resolution move undecoded into a new file, with their metadata and
+    attachments, and so do the document's attachments and its XML, byte for byte. The new file
+    replaces the old one when it is complete: should anything fail, the old one is as it was. It
+    needs the disk space of both, and the memory of some tiles, however large the images are.
+
+    Parameters
+    ----------
+    path
+        The document.
+    options
+        What the pyramid is like.
+    output
+        Where to write instead: a path, or a file object opened for writing in binary. The
+        document at `path` stays as it is, and the new one has a GUID of its own; without
+        `output`, the GUID is kept.
+    exist_ok
+        Whether a file at `output` may be replaced.
+    threads
+        How many threads work; by default CZICTYPES_THREADS, or the CPUs this process may use.
+        The file is the same for any number.
+    progress
+        True for a bar (extra ``cli``), or a function that is called with the work done and all
+        the work.
+
+    Returns
+    -------
+    int
+        How many pyramid sub-blocks were written: 0 for images so small that they need none.
+        Where `path` has none either, and there is no `output`, nothing is written at all.
+
+    Raises
+    ------
+    CorruptFileError, UnsupportedDataError
+        If the document is damaged, or its pixels cannot be decoded.
+    FileChangedError
+        If the document changed meanwhile.
+    FileNotFoundError, FileExistsError, PermissionError, OSError
+        As the operating system says.
+
+    Examples
+    --------
+    >>> add_pyramid("slide.czi", PyramidOptions(factor=3))  # doctest: +SKIP
+    """
+    options, threads = options or PyramidOptions(), thread_count(threads)
+    document = open_document(FileSource(path))
+    try:
+        identity = document.source.opened_identity()
+        plans = plan_pyramid(document.table, options)
+        if not plans and not document.table.has_pyramid and output is None:
+            return 0
+        assembly = _begin(document, path, output, exist_ok=exist_ok)
+        try:
+            count = _Work(document, plans, options, threads).run(assembly, progress)
+        except BaseException:
+            assembly.abort()
+            raise
+    finally:
+        document.uses.retire(wait=True)
+    _commit(assembly, path, identity if output is None else None)
+    return count
+
+
+class _Work:
+    """The sub-blocks to move and the tiles to make."""
+
+    def __init__(
+        self,
+        document: OpenDocument,
+        plans: list[PlanePlan],
+        options: PyramidOptions,
+        threads: int,
+    ) -> None:
+        self._document, self._plans = document, plans
+        self._options, self._threads = options, threads
+        self._layer0 = np.flatnonzero(document.table.is_layer0)
+
+    def run(self, assembly: Assembly, progress: Progress) -> int:
+        """Put all into the new file; return how many pyramid sub-blocks there are."""
+        total = len(self._layer0) + sum(len(plan.cells) for plan in self._plans)
+        name = Path(self._document.name).name
+        with show_progress(progress, total, f"pyramid of {name}") as step:
+            self._move(assembly, step)
+            count = self._build(assembly, step)
+        transfer_attachments(self._document.source, self._document.attachment_entries, assembly)
+        if self._document.xml:
+            assembly.write_metadata(self._document.xml)
+        return count
+
+    def _move(self, assembly: Assembly, step: Callable[[int], None]) -> None:
+        def consume(block: Block) -> None:
+            assembly.add(block)
+            step(1)
+
+        source, directory = self._document.source, self._document.directory
+        transfer_blocks(source, directory, self._layer0, consume, threads=self._threads)
+
+    def _build(self, assembly: Assembly, step: Callable[[int], None]) -> int:
+        written = 0
+
+        def consume(block: Block) -> None:
+            nonlocal written
+            assembly.add(block)
+            written += 1
+
+        build_pyramid(
+            self._document, self._plans, self._options, consume, threads=self._threads, step=step
+        )
+        return written
+
+
+def _begin(
+    document: OpenDocument, path: PathType, output: Target | None, *, exist_ok: bool
+) -> Assembly:
+    if output is not None:
+        return Assembly(output, exist_ok=exist_ok, allow_duplicates=True)
+    guid = document.header.file_guid
+    return Assembly(path, exist_ok=True, file_guid=guid, allow_duplicates=True)
+
+
+def _commit(assembly: Assembly, path: PathType, identity: tuple[int, ...] | None) -> None:
+    """Complete the new file, unless the old one is not any more what was read."""
+    if identity is not None:
+        try:
+            with FileSource(path) as now:
+                unchanged = now.opened_identity() == identity
+        except OSError:
+            unchanged = False
+        if not unchanged:
+            assembly.abort()
+            raise FileChangedError(
+                f"{assembly.name} was changed while its pyramid was made, so it was left as it "
+                "is now; call add_pyramid again"
+            )
+    assembly.commit()

@@ -1,0 +1,223 @@
+"""Builds the pyramids of a document: decodes, reduces, compresses and writes, tile after tile.
+
+Memory does not depend on the size of the image: the tiles of level 1 are made in an order in
+which each higher level needs one unfinished tile, and a bounded cache keeps the decoded
+sub-blocks that the next tiles need again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.source import ByteSource
+from czictypes.model.geometry import Size
+from czictypes.model.options import CacheOptions, ReaderOptions
+from czictypes.model.pixel_types import pixel_format
+from czictypes.reading.cache import SubBlockCache
+from czictypes.reading.decode import SubBlockDecoder
+from czictypes.reading.document import OpenDocument
+from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Block
+from czictypes.writing.codecs import encode
+from czictypes.writing.compression import CompressionOptions
+from czictypes.writing.pipeline import OrderedPipeline
+from czictypes.writing.pyramid_compression import choose_compression
+from czictypes.writing.pyramid_leaf import FullResolution, plane_pixel_type
+from czictypes.writing.pyramid_options import PyramidOptions
+from czictypes.writing.pyramid_plan import PlanePlan
+from czictypes.writing.pyramid_stack import LevelStack
+
+__all__ = ["build_pyramid", "open_document"]
+
+_CACHE = 160 << 20  # bytes of decoded sub-blocks
+_WORK = 256 << 20  # bytes of pixels that all threads together work on
+
+
+class _Made(NamedTuple):
+    """A tile of level 1."""
+
+    column: int
+    row: int
+    pixels: NDArray[Any]
+    block: Block
+
+
+def open_document(source: ByteSource) -> OpenDocument:
+    """Open a document for `build_pyramid`; it closes the source with itself.
+
+    Raises
+    ------
+    CorruptFileError, UnsupportedDataError
+        If it is damaged, or none that libCZI reads.
+    """
+    try:
+        return OpenDocument(source, None, ReaderOptions(), 1)
+    except BaseException:
+        source.close()
+        raise
+
+
+def build_pyramid(
+    document: OpenDocument,
+    plans: list[PlanePlan],
+    options: PyramidOptions,
+    consume: Callable[[Block], None],
+    *,
+    threads: int,
+    preferred: CompressionOptions | None = None,
+    step: Callable[[int], None] | None = None,
+) -> None:
+    """Build pyramids.
+
+    Parameters
+    ----------
+    document
+        Where the full resolution is.
+    plans
+        What to build, by `plan_pyramid`.
+    options
+        The filter and the compression; all else stands in the plans.
+    consume
+        Takes the sub-blocks, in the calling thread and in the same order for any number of
+        threads.
+    threads
+        How many threads work at most; fewer where their pixels would take much memory.
+    preferred
+        How to compress where the full resolution has that method.
+    step
+        Called with 1 after every tile of level 1, which is when most of the work is done.
+
+    Raises
+    ------
+    CorruptFileError, UnsupportedDataError
+        If a sub-block cannot be decoded.
+    """
+    builder = _Builder(document, options, consume, preferred, step or _ignore)
+    pipeline = OrderedPipeline(_useful_threads(document, plans, threads), builder.take)
+    try:
+        for plan in plans:
+            plane = builder.plane(plan)
+            for column, row in plan.cells.tolist():
+                pipeline.submit(partial(builder.make, plane, column, row))
+        pipeline.drain()
+    finally:
+        pipeline.close()
+    builder.finish()
+
+
+class _Plane(NamedTuple):
+    """A plane that is being worked on."""
+
+    pixels: FullResolution
+    compression: CompressionOptions
+    levels: LevelStack
+
+
+class _Builder:
+    """Does the work of `build_pyramid`: `make` in any thread, all else in one."""
+
+    def __init__(
+        self,
+        document: OpenDocument,
+        options: PyramidOptions,
+        consume: Callable[[Block], None],
+        preferred: CompressionOptions | None,
+        step: Callable[[int], None],
+    ) -> None:
+        self._directory, self._options = document.directory, options
+        self._consume, self._preferred, self._step = consume, preferred, step
+        self._tiles = _cached_decoder(document)
+        self._current: LevelStack | None = None
+
+    def plane(self, plan: PlanePlan) -> _Plane:
+        pixels = FullResolution(self._directory, self._tiles, plan, self._options.filter)
+        schemes = self._directory.compression[plan.sub_blocks]
+        compression = choose_compression(
+            schemes, pixels.pixel_type, self._options.compression, self._preferred
+        )
+
+        def emit(level: int, column: int, row: int, made: NDArray[Any]) -> None:
+            self._consume(_block(pixels, compression, level, column, row, made))
+
+        return _Plane(pixels, compression, LevelStack(plan.grid, self._options.filter, emit))
+
+    def make(self, plane: _Plane, column: int, row: int) -> tuple[_Plane, _Made]:
+        pixels = plane.pixels.reduced(column, row)
+        block = _block(plane.pixels, plane.compression, 1, column, row, pixels)
+        return plane, _Made(column, row, pixels, block)
+
+    def take(self, result: tuple[_Plane, _Made]) -> None:
+        plane, made = result
+        if plane.levels is not self._current:
+            self.finish()
+            self._current = plane.levels
+        self._consume(made.block)
+        plane.levels.add(1, made.column, made.row, made.pixels)
+        self._step(1)
+
+    def finish(self) -> None:
+        if self._current is not None:
+            self._current.finish()
+            self._current = None
+
+
+def _block(
+    plane: FullResolution,
+    compression: CompressionOptions,
+    level: int,
+    column: int,
+    row: int,
+    pixels: NDArray[Any],
+) -> Block:
+    height, width = pixels.shape[:2]
+    return Block(
+        coordinate=plane.plan.coordinate,
+        rectangle=plane.plan.grid.rectangle(level, column, row),
+        size=Size(width, height),
+        pixel_type=plane.pixel_type,
+        compression=compression.method,
+        data=encode(pixels, compression, plane.pixel_type),
+        pyramid_type=MULTI_TILE_PYRAMID,
+    )
+
+
+def _cached_decoder(document: OpenDocument) -> SubBlockDecoder:
+    """Return a decoder that keeps tiles, for each is needed by several tiles of level 1."""
+    limit = max(_CACHE, _largest_tile(document))
+    cache = SubBlockCache(CacheOptions(max_memory_usage=limit))
+    source, directory, reader = document.source, document.directory, document.handle
+    return SubBlockDecoder(source, directory, reader, cache=cache, cache_uncompressed=True)
+
+
+def _useful_threads(document: OpenDocument, plans: list[PlanePlan], threads: int) -> int:
+    """Return how many threads may work without taking much memory."""
+    most = _largest_tile(document)
+    for plan in plans:
+        layout = pixel_format(plane_pixel_type(document.directory, plan))
+        grid = plan.grid
+        side = grid.tile * grid.factor
+        pixels = min(side, grid.box.w) * min(side, grid.box.h)
+        most = max(most, min(pixels * layout.bytes_per_pixel * 2, _WORK))
+    return max(min(threads, _WORK // max(most, 1)), 1)
+
+
+def _largest_tile(document: OpenDocument) -> int:
+    """Return about how many bytes the pixels of the largest sub-block take."""
+    rows = document.directory
+    if not rows.count:
+        return 0
+    largest = (rows.physical_w.astype(np.int64) * rows.physical_h).argmax()
+    number = int(rows.pixel_type[largest])
+    try:
+        size = pixel_format(number).bytes_per_pixel
+    except ValueError:
+        return 0
+    return int(rows.physical_w[largest]) * int(rows.physical_h[largest]) * size
+
+
+def _ignore(_: int) -> None:
+    pass

@@ -1,0 +1,114 @@
+"""Makes the tiles of level 1 from the full resolution of a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.directory import Directory
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.geometry import Color, Rectangle
+from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.reading.compositor import PlaneRequest, Tile, TileProvider, compose, output_shape
+from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.table import SubBlockTable
+from czictypes.writing.pyramid_plan import PlanePlan
+from czictypes.writing.pyramid_reduce import reduce_pixels
+
+__all__ = ["FullResolution", "plane_pixel_type"]
+
+_BAND = 32 << 20  # bytes of the full resolution that are composed at once
+
+
+class FullResolution:
+    """The full resolution of one plane of one scene; safe to use from many threads.
+
+    Parameters
+    ----------
+    directory, tiles
+        The sub-blocks of the document, and where their pixels come from.
+    plan
+        The plane.
+    kind
+        The filter, as for `reduce_pixels`.
+    """
+
+    def __init__(
+        self, directory: Directory, tiles: TileProvider, plan: PlanePlan, kind: str
+    ) -> None:
+        self.plan = plan
+        self.pixel_type = plane_pixel_type(directory, plan)
+        self._kind = kind
+        self._index = PlaneIndex(SubBlockTable(_plane_alone(directory, plan.sub_blocks)))
+        self._tiles = _Chosen(tiles, plan.sub_blocks)
+
+    def reduced(self, column: int, row: int) -> NDArray[Any]:
+        """Return the pixels of a tile of level 1, (h, w, samples)."""
+        grid = self.plan.grid
+        area = grid.rectangle(1, column, row)
+        layout = pixel_format(self.pixel_type)
+        size = grid.size(1, column, row)
+        made = np.empty((size.h, size.w, layout.samples), layout.dtype)
+        for first, end in _bands(size.h, area.w * grid.factor * layout.bytes_per_pixel):
+            top, height = area.y + first * grid.factor, (end - first) * grid.factor
+            pixels = self._compose(Rectangle(area.x, top, area.w, height))
+            made[first:end] = reduce_pixels(pixels, grid.factor, self._kind)
+        return made
+
+    def _compose(self, roi: Rectangle) -> NDArray[Any]:
+        black = Color(0, 0, 0)
+        request = PlaneRequest(roi, {}, None, 1.0, self.pixel_type, black)
+        out = np.empty(output_shape(request), pixel_format(self.pixel_type).dtype)
+        compose(self._index, request, self._tiles, out, threads=1)
+        return out
+
+
+def plane_pixel_type(directory: Directory, plan: PlanePlan) -> PixelType:
+    """Return the pixel type of a plane: that of its first sub-block, as for a reader.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If it is none that libCZI knows.
+    """
+    number = int(directory.pixel_type[plan.sub_blocks[0]])
+    try:
+        return PixelType(number)
+    except ValueError:
+        raise UnsupportedDataError(
+            f"sub-block {plan.sub_blocks[0]} has the pixel type {number}, which libCZI does not "
+            "know"
+        ) from None
+
+
+class _Chosen:
+    """Some sub-blocks of a document under the numbers that they have among themselves."""
+
+    def __init__(self, tiles: TileProvider, chosen: NDArray[np.intp]) -> None:
+        self._tiles, self._chosen = tiles, chosen
+
+    def tile(self, index: int) -> AbstractContextManager[Tile]:
+        return self._tiles.tile(int(self._chosen[index]))
+
+
+def _plane_alone(directory: Directory, chosen: NDArray[np.intp]) -> Directory:
+    """Return a directory of these sub-blocks alone, which needs no coordinates then."""
+    columns: dict[str, Any] = {
+        field.name: getattr(directory, field.name)[chosen]
+        for field in fields(directory)
+        if field.name != "coordinates"
+    }
+    columns["scene"] = np.full(len(chosen), ABSENT, np.int32)
+    return Directory(**columns, coordinates={})
+
+
+def _bands(height: int, bytes_per_row: int) -> Iterator[tuple[int, int]]:
+    step = max(_BAND // bytes_per_row, 1)
+    for first in range(0, height, step):
+        yield first, min(first + step, height)

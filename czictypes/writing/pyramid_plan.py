@@ -1,0 +1,171 @@
+"""Which pyramid tiles a document gets: levels by scene, tiles by plane.
+
+The tiles of a level lie in a grid that begins at the top left corner of their scene's
+full-resolution box, and so do those of the next level, which makes a tile out of whole tiles.
+
+Every tile covers exactly `factor ** level` pixels per pixel of its own, along both axes. libCZI
+takes the layer to show from the tiles' physical over logical size: were that of an edge tile
+only a thousandth larger, there would be zooms at which the edge tiles alone were drawn. And no
+tile reaches beyond the scene's box, which would grow otherwise. So what is left over at the right
+and the bottom of a level, less than one of its pixels, is in no tile of it; at the zooms that
+show the level, that is less than a pixel of the result.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.model.geometry import Rectangle, Size
+from czictypes.reading.table import SubBlockTable
+from czictypes.writing.pyramid_options import PyramidOptions
+
+__all__ = ["PlanePlan", "PyramidGrid", "make_grid", "plan_pyramid"]
+
+_ROW = 32  # bits of a column in the number of a cell
+
+
+class PyramidGrid(NamedTuple):
+    """The levels of a scene and their grids.
+
+    Attributes
+    ----------
+    box
+        The scene in full resolution.
+    factor, tile
+        From one level to the next; the side of a tile in pixels, a multiple of the factor.
+    levels
+        How many there are above the full resolution.
+    """
+
+    box: Rectangle
+    factor: int
+    tile: int
+    levels: int
+
+    def size(self, level: int, column: int, row: int) -> Size:
+        """Return the size of a tile in its own pixels; not above 0 where there is none."""
+        scale = self.factor**level
+        width = self.box.w // scale - column * self.tile
+        height = self.box.h // scale - row * self.tile
+        return Size(min(self.tile, width), min(self.tile, height))
+
+    def rectangle(self, level: int, column: int, row: int) -> Rectangle:
+        """Return what a tile covers, in pixels of the full resolution."""
+        scale = self.factor**level
+        width, height = self.size(level, column, row)
+        step = self.tile * scale
+        x, y = self.box.x + column * step, self.box.y + row * step
+        return Rectangle(x, y, width * scale, height * scale)
+
+
+class PlanePlan(NamedTuple):
+    """The pyramid of one plane of one scene.
+
+    Attributes
+    ----------
+    coordinate
+        The plane, with its scene if there is one.
+    sub_blocks
+        Its sub-blocks in full resolution.
+    grid
+        Its levels.
+    cells
+        (n, 2) columns and rows of the tiles on level 1, those of one tile of a higher level
+        one after the other.
+    """
+
+    coordinate: dict[str, int]
+    sub_blocks: NDArray[np.intp]
+    grid: PyramidGrid
+    cells: NDArray[np.int64]
+
+
+def make_grid(box: Rectangle, options: PyramidOptions) -> PyramidGrid:
+    """Return the grid of a scene, with as many levels as `options` ask for.
+
+    A level has at least one pixel along both axes: of less, no reader could show any.
+    """
+    levels, scale = 0, options.factor
+    longer, shorter = max(box.w, box.h), min(box.w, box.h)
+    while longer // (scale // options.factor) > options.until and shorter // scale:
+        levels, scale = levels + 1, scale * options.factor
+    return PyramidGrid(box, options.factor, options.tile_size, levels)
+
+
+def plan_pyramid(table: SubBlockTable, options: PyramidOptions) -> list[PlanePlan]:
+    """Plan the pyramids of all planes that are large enough to get one."""
+    rows = table.directory
+    usable = np.flatnonzero(table.is_layer0 & (rows.w > 0) & (rows.h > 0))
+    grids = {
+        int(scene): make_grid(_box(table, usable[rows.scene[usable] == scene]), options)
+        for scene in np.unique(rows.scene[usable])
+    }
+    plans = []
+    for members in _by_plane(table, usable):
+        grid = grids[int(rows.scene[members[0]])]
+        if not grid.levels:
+            continue
+        cells = _cells(table, members, grid)
+        if len(cells):
+            plans.append(PlanePlan(rows.coordinate(int(members[0])), members, grid, cells))
+    return plans
+
+
+def _box(table: SubBlockTable, members: NDArray[np.intp]) -> Rectangle:
+    rows = table.directory
+    x, y = rows.x[members].astype(np.int64), rows.y[members].astype(np.int64)
+    left, top = int(x.min()), int(y.min())
+    right, bottom = int((x + rows.w[members]).max()), int((y + rows.h[members]).max())
+    return Rectangle(left, top, right - left, bottom - top)
+
+
+def _by_plane(table: SubBlockTable, members: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Split sub-blocks by their coordinate, each group in the order of the directory."""
+    columns = [column[members] for column in table.directory.coordinates.values()]
+    if not len(members):
+        return []
+    if not columns:
+        return [members]
+    order = np.lexsort(columns[::-1])
+    differs = np.zeros(len(members) - 1, bool)
+    for column in columns:
+        differs |= np.diff(column[order].astype(np.int64)) != 0
+    return np.split(members[order], np.flatnonzero(differs) + 1)
+
+
+def _cells(table: SubBlockTable, members: NDArray[np.intp], grid: PyramidGrid) -> NDArray[np.int64]:
+    """Return the tiles of level 1 that have a sub-block to show."""
+    rows, box = table.directory, grid.box
+    left, width = _covered(rows.x[members], rows.w[members], box.x, box.w, grid)
+    top, height = _covered(rows.y[members], rows.h[members], box.y, box.h, grid)
+    counts = width * height
+    which = np.repeat(np.arange(len(members)), counts)
+    number = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    columns = left[which] + number % width[which]
+    cells = np.unique((top[which] + number // width[which]) << _ROW | columns)
+    return _in_order(cells & (1 << _ROW) - 1, cells >> _ROW, grid)
+
+
+def _covered(
+    start: NDArray[np.int32], size: NDArray[np.int32], origin: int, extent: int, grid: PyramidGrid
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return along one axis the first tile of level 1 that a sub-block meets, and how many."""
+    span = grid.tile * grid.factor
+    end = extent // grid.factor * grid.factor
+    first = start.astype(np.int64) - origin
+    last = np.minimum(first + size, end) - 1
+    return first // span, np.where(first > last, 0, last // span - first // span + 1)
+
+
+def _in_order(
+    columns: NDArray[np.int64], rows: NDArray[np.int64], grid: PyramidGrid
+) -> NDArray[np.int64]:
+    """Sort cells so that those which make one tile follow each other, on each level."""
+    keys = []
+    for level in range(grid.levels):
+        keys += [columns // grid.factor**level, rows // grid.factor**level]
+    order = np.lexsort(keys)
+    return np.column_stack([columns[order], rows[order]])
