@@ -48,6 +48,11 @@ class SubBlockPatcher:
         #: How many sub-blocks had a field that was wrong.
         self.patched = 0
 
+    @property
+    def positions(self) -> list[int]:
+        """Where the segments of the sub-blocks written so far begin, in their order."""
+        return self._positions.tolist()
+
     def declare(self, compression: int, pyramid_type: int = 0) -> None:
         """Say what the sub-block that is written next must have in its fields."""
         self._next = (int(compression), int(pyramid_type))

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from czictypes.container.source import ByteSource
+from czictypes.container.unfinished import UnfinishedSource
 from czictypes.handles.streams import OutputStream
 from czictypes.handles.writer import SubBlockSpec, WriterHandle
 from czictypes.model.errors import ClosedError
@@ -74,6 +76,8 @@ class Assembly:
         The file's GUID; a new one if not given.
     allow_duplicates
         Whether sub-blocks of the same coordinate, M-index and zoom are accepted.
+    read_back
+        Whether `written` is needed.
 
     Raises
     ------
@@ -90,8 +94,9 @@ class Assembly:
         exist_ok: bool = False,
         file_guid: uuid.UUID | None = None,
         allow_duplicates: bool = False,
+        read_back: bool = False,
     ) -> None:
-        self._target = open_target(target, exist_ok=exist_ok)
+        self._target = open_target(target, exist_ok=exist_ok, read_back=read_back)
         self.name = self._target.name
         self._sink = OutputSink(self._target)
         self._open = True
@@ -139,6 +144,16 @@ class Assembly:
         """Write the document's XML; a second one replaces the first."""
         self._require_open()
         self._guard(self._writer.write_metadata, xml)
+
+    def written(self) -> ByteSource:
+        """Return the sub-blocks added so far as a document that can be read.
+
+        It can be read while more sub-blocks are added, in any thread, until `commit` or `abort`.
+        """
+        self._require_open()
+        self._guard(self._sink.flush)
+        positions = self._sink.patcher.positions
+        return UnfinishedSource(self.name, self._target.read_at, positions, self._sink.end)
 
     def commit(self) -> None:
         """Complete the file: it appears under its name.

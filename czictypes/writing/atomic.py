@@ -8,13 +8,14 @@ import io
 import os
 import stat
 import sys
+import threading
 import weakref
 from pathlib import Path
 from typing import Any, Union
 
 from czictypes.writing.temporary import create_temporary, sync_folder
 
-__all__ = ["AtomicFile", "PathType", "write_all"]
+__all__ = ["AtomicFile", "PathType", "read_all", "write_all"]
 
 PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
@@ -43,13 +44,21 @@ class AtomicFile:
         except OSError as error:
             error.filename = self.name
             raise
-        self._file = os.fdopen(descriptor, "wb", buffering=0)
+        self._file = os.fdopen(descriptor, "r+b", buffering=0)
+        self._position_guard = threading.Lock()
         # also when the writer is forgotten, or the interpreter ends
         self._abort = weakref.finalize(self, _remove, self._file, self._temporary, os.getpid())
 
     def write_at(self, offset: int, data: memoryview | bytearray) -> None:
         """Write all of `data` at `offset`."""
-        write_all(self._file, offset, data)
+        with self._position_guard:
+            write_all(self._file, offset, data)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Return bytes that were written; in any thread, also while another one writes."""
+        with self._position_guard:
+            self._file.seek(offset)
+            return read_all(self._file, count)
 
     def commit(self) -> None:
         """Sync the file and give it its name.
@@ -142,6 +151,18 @@ def write_all(file: Any, offset: int | None, data: memoryview | bytearray | byte
         if written <= 0:
             raise OSError(errno.EIO, "the file object took no more bytes")
         view = view[written:]
+
+
+def read_all(file: Any, count: int) -> bytes:
+    """Return `count` bytes from where a file object stands; fewer only at its end."""
+    parts = []
+    while count:
+        part = file.read(count)
+        if not part:
+            break
+        parts.append(part)
+        count -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _exists(name: str) -> FileExistsError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from czictypes.writing.pyramid_options import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.writer import CziWriter
 
@@ -18,6 +19,7 @@ def create_czi(
     threads: int | None = None,
     overlap: str = "error",
     file_guid: uuid.UUID | None = None,
+    pyramid: PyramidChoice = None,
 ) -> CziWriter:
     """Create a CZI; it appears under its name when it is closed, all or nothing.
 
@@ -37,4 +39,5 @@ def create_czi(
         threads=threads,
         overlap=overlap,
         file_guid=file_guid,
+        pyramid=pyramid,
     )

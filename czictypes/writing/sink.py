@@ -32,6 +32,8 @@ class OutputSink:
         self._buffer_size = buffer_size
         self._buffer = bytearray()
         self._start = 0
+        #: The end of what libCZI has written.
+        self.end = 0
 
     def write_at(self, offset: int, data: memoryview) -> None:
         """Take all of `data`, which belongs at `offset`; it is not kept after the call.
@@ -42,6 +44,7 @@ class OutputSink:
             What the target raised, as it is, with the target's name.
         """
         data = self.patcher.patch(offset, data)
+        self.end = max(self.end, offset + len(data))
         collected = len(self._buffer)
         if offset != self._start + collected or collected + len(data) > self._buffer_size:
             self.flush()

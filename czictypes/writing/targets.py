@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import threading
 from typing import Any, Protocol, Union
 
-from czictypes.writing.atomic import AtomicFile, PathType, write_all
+from czictypes.writing.atomic import AtomicFile, PathType, read_all, write_all
 
 __all__ = ["FileObject", "Target", "WriteTarget", "open_target"]
 
@@ -25,6 +26,9 @@ class WriteTarget(Protocol):
     def write_at(self, offset: int, data: memoryview | bytearray) -> None:
         """Write all of `data` at `offset`."""
 
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Return bytes that were written; in any thread, also while another one writes."""
+
     def commit(self) -> None:
         """Make what was written the content of the target."""
 
@@ -32,8 +36,18 @@ class WriteTarget(Protocol):
         """Undo what was written; does nothing after `commit` or a first `abort`."""
 
 
-def open_target(target: Target, *, exist_ok: bool) -> WriteTarget:
+def open_target(target: Target, *, exist_ok: bool, read_back: bool = False) -> WriteTarget:
     """Return what writes to a path or a file object.
+
+    Parameters
+    ----------
+    target
+        The path or the file object.
+    exist_ok
+        Whether a file that is there is replaced.
+    read_back
+        Whether `WriteTarget.read_at` is needed. What goes to a file object is kept in a
+        temporary file then until it is complete.
 
     Raises
     ------
@@ -46,7 +60,7 @@ def open_target(target: Target, *, exist_ok: bool) -> WriteTarget:
     """
     if isinstance(target, (str, bytes, os.PathLike)):
         return AtomicFile(target, exist_ok=exist_ok)
-    return FileObject(target)
+    return FileObject(target, read_back=read_back)
 
 
 class FileObject:
@@ -59,36 +73,48 @@ class FileObject:
     ----------
     file
         The file object; one that can seek must stand at its start.
+    read_back
+        Whether `read_at` is needed; then it is written at `commit` in any case.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, *, read_back: bool = False) -> None:
         self.name = str(getattr(file, "name", "") or file)
         self._file = file
         self._check()
         self._spool: Any = None
-        if not _can_seek(file):
-            self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
-        elif file.tell() != 0:
+        self._position_guard = threading.Lock()
+        if _can_seek(file) and file.tell() != 0:
             raise ValueError(
                 f"{self.name} stands at byte {file.tell()}; a CZI file begins at byte 0, so give "
                 "a file object that stands at its start"
             )
+        if read_back or not _can_seek(file):
+            self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+        self._touched = self._spool is None  # or might be
         self._end = 0
         self._done = False
 
     def write_at(self, offset: int, data: memoryview | bytearray) -> None:
         """Write all of `data` at `offset`."""
-        write_all(self._file if self._spool is None else self._spool, offset, data)
+        with self._position_guard:
+            write_all(self._file if self._spool is None else self._spool, offset, data)
         self._end = max(self._end, offset + len(data))
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Return bytes that were written; for one that was made with `read_back`."""
+        with self._position_guard:
+            self._spool.seek(offset)
+            return read_all(self._spool, count)
 
     def commit(self) -> None:
         """Make what was written the whole content of the file object."""
         if self._spool is not None:
+            self._touched = True
             self._spool.seek(0)
             for chunk in iter(lambda: self._spool.read(1 << 20), b""):
                 write_all(self._file, None, chunk)
             self._spool.close()
-        else:
+        if _can_seek(self._file):
             self._file.seek(self._end)
             _try(self._file, "truncate")  # what an earlier content had more
         if hasattr(self._file, "flush"):
@@ -102,7 +128,7 @@ class FileObject:
         self._done = True
         if self._spool is not None:
             self._spool.close()
-        elif _try(self._file, "seek", 0):
+        if self._touched and _try(self._file, "seek", 0):
             _try(self._file, "truncate")
 
     def _check(self) -> None:

@@ -24,6 +24,8 @@ from czictypes.writing.compression import resolve_compression
 from czictypes.writing.content import DEFAULT_TITLE, make_content
 from czictypes.writing.extras import TileInfo, make_extras
 from czictypes.writing.planes import PlaneRecord, PlaneRecords
+from czictypes.writing.pyramid_options import PyramidChoice, PyramidOptions, resolve_pyramid
+from czictypes.writing.pyramid_write import write_pyramid
 from czictypes.writing.summary import WrittenSummary
 from czictypes.writing.targets import Target
 from czictypes.writing.tile_writer import TileSource, TileWriter
@@ -60,6 +62,9 @@ class CziWriter:
         takes them (the M-index says which lie on top), as microscopes write mosaics.
     file_guid
         The file's GUID; a new one if not given.
+    pyramid
+        True or `PyramidOptions` for a pyramid: smaller images of each plane, scene by scene,
+        with which viewers show large ones quickly. It is made by `close`.
 
     Raises
     ------
@@ -78,18 +83,25 @@ class CziWriter:
         threads: int | None = None,
         overlap: str = "error",
         file_guid: uuid.UUID | None = None,
+        pyramid: PyramidChoice = None,
     ) -> None:
         if overlap not in ("error", "allow"):
             raise ValueError(f'overlap is "error" or "allow", not {overlap!r}')
         self._compression = resolve_compression(compression_options)
-        count = thread_count(threads)
+        self._pyramid = resolve_pyramid(pyramid)
+        self._threads = thread_count(threads)
         self._planes = PlaneRecords(watch_overlaps=overlap == "error")
         self._summary = WrittenSummary()
         self._content: DocumentContent | None = None
         self._lock = threading.RLock()
         self._failure: BaseException | None = None
-        self._assembly = Assembly(filepath, exist_ok=exist_ok, file_guid=file_guid)
-        self._tiles = TileWriter(count, self._assembly)
+        self._assembly = Assembly(
+            filepath,
+            exist_ok=exist_ok,
+            file_guid=file_guid,
+            read_back=self._pyramid is not None,
+        )
+        self._tiles = TileWriter(self._threads, self._assembly)
 
     @property
     def name(self) -> str:
@@ -268,6 +280,8 @@ class CziWriter:
             assert self._content is not None
             with self._all_or_nothing():
                 self._tiles.drain()
+                if self._pyramid is not None:
+                    self._write_pyramid(self._pyramid)
                 self._assembly.write_metadata(build_document(self._summary.image(), self._content))
                 self._assembly.commit()
             self._tiles.close()
@@ -305,6 +319,9 @@ class CziWriter:
         m_range = (first_m, first_m + tiles - 1)
         self._summary.add(record.coordinate, rectangle, pixel_type, m_range)
         return first_m
+
+    def _write_pyramid(self, options: PyramidOptions) -> None:
+        write_pyramid(self._assembly, options, threads=self._threads, preferred=self._compression)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
