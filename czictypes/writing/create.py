@@ -18,6 +18,7 @@ def create_czi(
     *,
     threads: int | None = None,
     overlap: str = "error",
+    thumbnail: bool = True,
     file_guid: uuid.UUID | None = None,
     pyramid: PyramidChoice = None,
 ) -> CziWriter:
@@ -38,6 +39,7 @@ def create_czi(
         exist_ok=exist_ok,
         threads=threads,
         overlap=overlap,
+        thumbnail=thumbnail,
         file_guid=file_guid,
         pyramid=pyramid,
     )

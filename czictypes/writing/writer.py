@@ -18,16 +18,18 @@ from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly
-from czictypes.writing.attachments import check_attachment
+from czictypes.writing.attachments import AttachmentMethods, check_attachment
 from czictypes.writing.codecs import check_codec
 from czictypes.writing.compression import resolve_compression
 from czictypes.writing.content import DEFAULT_TITLE, make_content
 from czictypes.writing.extras import TileInfo, make_extras
+from czictypes.writing.picture import encode_picture
 from czictypes.writing.planes import PlaneRecord, PlaneRecords
 from czictypes.writing.pyramid_options import PyramidChoice, PyramidOptions, resolve_pyramid
 from czictypes.writing.pyramid_write import write_pyramid
 from czictypes.writing.summary import WrittenSummary
 from czictypes.writing.targets import Target
+from czictypes.writing.thumbnail import FirstPlane
 from czictypes.writing.tile_writer import TileSource, TileWriter
 from czictypes.writing.tiles import check_location, cut, pixel_type_of, to_pixels
 
@@ -36,7 +38,7 @@ __all__ = ["CziWriter"]
 _WORTH_A_THREAD = 1 << 16  # bytes of pixels
 
 
-class CziWriter:
+class CziWriter(AttachmentMethods):
     """A CZI document being written; it appears under its name when it is closed, all or nothing.
 
     Leaving a ``with`` block closes it; an exception in the block, or a failed write, leaves what
@@ -60,6 +62,8 @@ class CziWriter:
     overlap
         ``"error"`` refuses pixels that overlap earlier ones in their plane and scene; ``"allow"``
         takes them (the M-index says which lie on top), as microscopes write mosaics.
+    thumbnail
+        Whether a small picture of the plane written first is attached, unless one is added.
     file_guid
         The file's GUID; a new one if not given.
     pyramid
@@ -82,6 +86,7 @@ class CziWriter:
         exist_ok: bool = False,
         threads: int | None = None,
         overlap: str = "error",
+        thumbnail: bool = True,
         file_guid: uuid.UUID | None = None,
         pyramid: PyramidChoice = None,
     ) -> None:
@@ -93,6 +98,7 @@ class CziWriter:
         self._planes = PlaneRecords(watch_overlaps=overlap == "error")
         self._summary = WrittenSummary()
         self._content: DocumentContent | None = None
+        self._thumbnail = FirstPlane() if thumbnail else None
         self._lock = threading.RLock()
         self._failure: BaseException | None = None
         self._assembly = Assembly(
@@ -181,6 +187,8 @@ class CziWriter:
                 first_m = self._note(record, rectangle, pixel_type, len(tiles))
                 source = TileSource(record.coordinate, location, first_m, options, extras)
                 self._tiles.write(tiles, source)
+                if self._thumbnail is not None:
+                    self._thumbnail.add(record.coordinate, location, pixels)
         return True
 
     def write_metadata(
@@ -258,6 +266,8 @@ class CziWriter:
             with self._all_or_nothing():
                 self._tiles.drain()  # or its place in the file would be a matter of luck
                 self._assembly.add_attachment(name, content_file_type, data, guid)
+            if name == "Thumbnail":
+                self._thumbnail = None
 
     def close(self) -> None:
         """Complete the document; it appears under its name. Does nothing the second time.
@@ -280,6 +290,7 @@ class CziWriter:
             assert self._content is not None
             with self._all_or_nothing():
                 self._tiles.drain()
+                self._add_own_thumbnail()
                 if self._pyramid is not None:
                     self._write_pyramid(self._pyramid)
                 self._assembly.write_metadata(build_document(self._summary.image(), self._content))
@@ -322,6 +333,12 @@ class CziWriter:
 
     def _write_pyramid(self, options: PyramidOptions) -> None:
         write_pyramid(self._assembly, options, threads=self._threads, preferred=self._compression)
+
+    def _add_own_thumbnail(self) -> None:
+        picture = None if self._thumbnail is None else self._thumbnail.picture()
+        if picture is not None:
+            kind, data = encode_picture(picture)
+            self._assembly.add_attachment("Thumbnail", kind, data)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
