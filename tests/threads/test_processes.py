@@ -10,7 +10,6 @@ import pickle
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ def test_a_copied_reader_is_opened_anew(path: Path) -> None:
 
 def test_a_reader_of_a_file_object_does_not_pickle(path: Path) -> None:
     with path.open("rb") as file, czi.open_czi(file) as document:
-        with pytest.raises(TypeError, match="pickle"):
+        with pytest.raises(TypeError, match=r"pickle|serialize"):
             pickle.dumps(document)
 
 
@@ -212,6 +211,8 @@ def test_a_reader_travels_to_spawned_processes(
     path: Path, reads: list[Read], expected: list[str]
 ) -> None:
     context = multiprocessing.get_context("spawn")
-    with czi.open_czi(path) as document, ProcessPoolExecutor(2, mp_context=context) as pool:
-        found = [pool.submit(digests, document, reads) for _ in range(2)]
-        assert [future.result(_SECONDS) for future in found] == [expected] * 2
+    with czi.open_czi(path) as document, context.Pool(2) as pool:
+        found = [pool.apply_async(digests, (document, reads)) for _ in range(2)]
+        assert [result.get(_SECONDS) for result in found] == [expected] * 2
+        pool.close()
+        pool.join()
