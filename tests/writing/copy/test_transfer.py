@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +11,17 @@ import pytest
 from files.block import Block as MadeBlock
 from files.builder import AttachmentSpec, write_czi
 from files.recipes import Made
+from stored import open_document, stored_attachments, stored_blocks, stored_xml
 
-from czictypes.container.source import open_source
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
-from czictypes.model.options import ReaderOptions
 from czictypes.model.pixel_types import Compression
-from czictypes.reading.document import OpenDocument
 from czictypes.reading.reader import CziReader
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.transfer import transfer_attachments, transfer_blocks
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[OpenDocument]:
-    document = OpenDocument(open_source(path), None, ReaderOptions(), 1)
-    try:
-        yield document
-    finally:
-        document.uses.retire(wait=True)
-
-
 def move_all(source: Path, target: Path, threads: int = 1) -> None:
-    with opened(source) as document:
+    with open_document(source) as document:
         assembly = Assembly(target, allow_duplicates=True)
         try:
             everything = np.arange(document.directory.count)
@@ -47,48 +35,20 @@ def move_all(source: Path, target: Path, threads: int = 1) -> None:
             assembly.abort()
 
 
-def contents(path: Path) -> list[Any]:
-    """All there is to know of each sub-block, without its place in the file, sorted."""
-    with opened(path) as document:
-        rows = document.directory
-        found = []
-        for index in range(rows.count):
-            entry = document.decoder.segment(index).entry
-            found.append(
-                (
-                    *entry._replace(file_position=0, size=0, coordinate={}),
-                    *sorted(entry.coordinate.items()),
-                    int(rows.pyramid_type[index]),
-                    document.decoder.data(index),
-                    document.decoder.metadata(index),
-                    document.decoder.attachment(index),
-                )
-            )
-    return sorted(found, key=repr)
-
-
-def attachments(path: Path) -> list[Any]:
-    with CziReader(path) as document:
-        return [
-            (one.name, one.content_file_type, one.guid, one.data) for one in document.attachments
-        ]
-
-
 @pytest.mark.parametrize("threads", [1, 3])
 def test_made_files_move_whole(every_made: Made, tmp_path: Path, threads: int) -> None:
     target = tmp_path / "moved.czi"
     move_all(every_made.path, target, threads)
-    assert contents(target) == contents(every_made.path)
-    assert attachments(target) == attachments(every_made.path)
+    assert stored_blocks(target) == stored_blocks(every_made.path)
+    assert stored_attachments(target) == stored_attachments(every_made.path)
 
 
 def test_real_files_move_whole(every_real_file: Path, tmp_path: Path) -> None:
     target = tmp_path / "moved.czi"
     move_all(every_real_file, target, threads=2)
-    assert contents(target) == contents(every_real_file)
-    assert attachments(target) == attachments(every_real_file)
-    with opened(target) as ours, opened(every_real_file) as theirs:
-        assert ours.xml == theirs.xml
+    assert stored_blocks(target) == stored_blocks(every_real_file)
+    assert stored_attachments(target) == stored_attachments(every_real_file)
+    assert stored_xml(target) == stored_xml(every_real_file)
 
 
 def test_what_libczi_cannot_decode_moves_too(tmp_path: Path) -> None:
@@ -119,7 +79,7 @@ def test_a_name_that_is_no_utf8_is_kept_as_far_as_it_can_be_read(tmp_path: Path)
 def damaged(made: Callable[[str], Made], folder: Path, name: str, change: Any) -> Path:
     """Write a copy of a made file with a change to its first sub-block's segment."""
     source = made(name).path
-    with opened(source) as document:
+    with open_document(source) as document:
         segment = document.decoder.segment(0)
     content = bytearray(source.read_bytes())
     change(content, segment)
@@ -162,7 +122,7 @@ def test_an_unknown_pixel_type_is_named(made: Callable[[str], Made], tmp_path: P
 def test_blocks_come_in_the_order_of_the_file_and_large_ones_alone(
     made: Callable[[str], Made],
 ) -> None:
-    with opened(made("mosaic").path) as document:
+    with open_document(made("mosaic").path) as document:
         rows = document.directory
         places = {}
         for index in range(rows.count):

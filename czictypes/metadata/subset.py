@@ -1,0 +1,118 @@
+"""Make the XML of a document fit a part of it: its sizes, channels, scenes, positions."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Collection, Mapping, Sequence
+
+from czictypes.metadata.axes import axis
+from czictypes.metadata.elements import ensure, format_number, put
+
+__all__ = ["drop_pyramid_info", "keep_channels", "keep_positions", "keep_scenes", "set_sizes"]
+
+_IMAGE = "Metadata/Information/Image"
+
+
+def set_sizes(root: ET.Element, sizes: Mapping[str, int]) -> None:
+    """Set ``SizeX``, ``SizeC`` and so on, by letter."""
+    image = ensure(root, _IMAGE)
+    for letter, size in sizes.items():
+        if image.find(f"Size{letter}") is None:  # beside the other sizes, where readers expect it
+            last = max((at for at, one in enumerate(image) if _is_size(one)), default=-1)
+            image.insert(last + 1, ET.Element(f"Size{letter}"))
+        put(image, f"Size{letter}", size)
+
+
+def _is_size(element: ET.Element) -> bool:
+    return isinstance(element.tag, str) and len(element.tag) == 5 and element.tag[:4] == "Size"
+
+
+def keep_channels(root: ET.Element, positions: Sequence[int], count: int, *, compact: bool) -> None:
+    """Keep some of the channels.
+
+    The look of a channel is found by its position, which counts from C = 0: so a channel before
+    one that is kept stays in ``DisplaySetting``, unless the channels are numbered anew.
+
+    Parameters
+    ----------
+    positions
+        Which of the channels stay, in the order of the list.
+    count
+        How many the document has; a list of another length is left as it is.
+    compact
+        Whether the channels are counted from 0 now.
+    """
+    listed = root.find(f"{_IMAGE}/Dimensions/Channels")
+    gone = _keep(listed, "Channel", positions, count)
+    shown = root.find("Metadata/DisplaySetting/Channels")
+    if shown is None:
+        return
+    channels = shown.findall("Channel")
+    stay = set(positions) if compact else set(range(max(positions) + 1))
+    by_id = {channel.get("Id") for channel in gone} - {None}
+    for position, channel in enumerate(channels):
+        out = channel.get("Id") in by_id if by_id and compact else position not in stay
+        if out and position < count:
+            shown.remove(channel)
+
+
+def keep_positions(root: ET.Element, letter: str, positions: Sequence[int]) -> None:
+    """Keep the positions of some planes along ``"T"`` or ``"Z"``."""
+    known = axis(root, letter)
+    if known is None:
+        return
+    if known.increment is not None:
+        offsets = [(known.start or 0.0) + known.increment * at for at in positions]
+    elif known.offsets is not None and max(positions) < len(known.offsets):
+        offsets = [known.offsets[at] for at in positions]
+    else:
+        return
+    parent = ensure(root, f"{_IMAGE}/Dimensions/{letter}/Positions")
+    steps = {after - before for before, after in zip(positions, positions[1:])}
+    for child in list(parent):
+        parent.remove(child)
+    if known.increment is not None and len(steps) <= 1:
+        put(parent, "Interval/Start", offsets[0])
+        put(parent, "Interval/Increment", known.increment * (steps or {1}).pop())
+    else:
+        put(parent, "List/Offsets", " ".join(map(format_number, offsets)))
+
+
+def keep_scenes(root: ET.Element, new_index: Mapping[int, int]) -> None:
+    """Keep some of the scenes; `new_index` gives for each its index now."""
+    parent = root.find(f"{_IMAGE}/Dimensions/S/Scenes")
+    for position, scene in enumerate(parent.findall("Scene") if parent is not None else ()):
+        assert parent is not None
+        index = _scene_index(scene, position)
+        if index in new_index:
+            scene.set("Index", str(new_index[index]))
+        else:
+            parent.remove(scene)
+
+
+def drop_pyramid_info(root: ET.Element, scenes: Collection[int]) -> None:
+    """Remove what is said of the pyramids of some scenes."""
+    for position, scene in enumerate(root.findall(f"{_IMAGE}/Dimensions/S/Scenes/Scene")):
+        for info in scene.findall("PyramidInfo"):
+            if _scene_index(scene, position) in scenes:
+                scene.remove(info)
+
+
+def _scene_index(scene: ET.Element, position: int) -> int:
+    try:
+        return int(scene.get("Index", position))
+    except ValueError:
+        return position
+
+
+def _keep(
+    parent: ET.Element | None, name: str, positions: Sequence[int], count: int
+) -> list[ET.Element]:
+    """Remove the children of a name that are at other positions, and return them."""
+    children = [] if parent is None else parent.findall(name)
+    if parent is None or len(children) != count:
+        return []
+    gone = [child for at, child in enumerate(children) if at not in set(positions)]
+    for child in gone:
+        parent.remove(child)
+    return gone

@@ -1,0 +1,236 @@
+"""Copy a document, or a part of it, without decoding its pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NamedTuple, Union
+
+from czictypes.container.source import open_source
+from czictypes.metadata.anonymize import Anonymizer
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import FileChangedError
+from czictypes.model.options import ReaderOptions
+from czictypes.reading.document import OpenDocument
+from czictypes.reading.threads import thread_count
+from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.compression import CompressionOptions, parse_compression
+from czictypes.writing.copy_attachments import (
+    AttachmentPlan,
+    choose_attachments,
+    copy_attachments,
+)
+from czictypes.writing.copy_blocks import (
+    BlockPlan,
+    check_recompression,
+    copy_blocks,
+    new_places,
+)
+from czictypes.writing.copy_layout import lay_out
+from czictypes.writing.copy_metadata import MetadataChange, copied_metadata
+from czictypes.writing.copy_selection import Places, Selection, select
+from czictypes.writing.progress import Progress, show_progress
+from czictypes.writing.targets import Target
+
+__all__ = ["CopyReport", "copy"]
+
+Source = Union[str, bytes, "os.PathLike[str]", BinaryIO]
+
+
+@dataclass(frozen=True)
+class CopyReport:
+    """What a copy has, and what it has not.
+
+    Parameters
+    ----------
+    sub_blocks
+        How many sub-blocks were copied.
+    bytes
+        Their pixel data, metadata and attachments.
+    removed
+        What was taken out without being asked for by name: attachments, pyramid levels, and
+        with `anonymize` the paths of XML elements and (with ``@``) attributes.
+    """
+
+    sub_blocks: int
+    bytes: int
+    removed: list[str]
+
+
+class _Plan(NamedTuple):
+    blocks: BlockPlan
+    attachments: AttachmentPlan
+    xml: bytes
+    removed: list[str]
+
+
+def copy(
+    src: Source,
+    dst: Target,
+    scenes: Places | None = None,
+    planes: Mapping[str, Places] | None = None,
+    roi: Any = None,
+    recompress: str | None = None,
+    metadata: MetadataChange = None,
+    attachments: Iterable[str] | None = None,
+    anonymize: bool | Iterable[str] = False,
+    exist_ok: bool = False,
+    threads: int | None = None,
+    progress: Progress = None,
+    *,
+    renumber: bool = False,
+) -> CopyReport:
+    """Copy a document, or a part of it.
+
+    Sub-blocks move as they are: same pixel data, metadata, attachment, position and M-index. The
+    copy has its own file GUID, and appears under its name when it is complete, all or nothing;
+    so `src` may be replaced by its own copy.
+
+    Parameters
+    ----------
+    src
+        A path, or a file object opened for reading in binary.
+    dst
+        A path, or a file object opened for writing in binary. Missing folders are made.
+    scenes
+        Which scenes: one, several, or a slice; all by default. A sub-block that belongs to no
+        scene (as pyramids over several may) is left out when others are.
+    planes
+        Which places, by dimension: ``{"C": 0, "T": range(5), "Z": slice(None, None, 2)}``.
+    roi
+        A region (x, y, w, h): every tile that meets it is copied, whole. A pyramid level (of a
+        scene) whose tiles reach beyond those of layer 0 is left out whole; what the copy has
+        reads in the region as in the source, from a finer level where need be.
+    recompress
+        Decode the pixels and encode them anew: ``"zstd1:ExplicitLevel=3"`` (see `CziWriter`).
+    metadata
+        XML in place of the source's, or a function that is given an `XmlEditor` of it. Else the
+        source's XML is copied byte by byte, unless the choice changes sizes (``SizeX``...),
+        channels, scenes or the positions of planes: then these are made to fit.
+    attachments
+        The names of those to copy; ``()`` for none; by default all, except a thumbnail of an
+        image of which parts are left out. Time stamps are reduced to the times that are left.
+    anonymize
+        Take out label, preview, user names, dates, names of computers and paths of files, from
+        the metadata of the document (after `metadata` has changed them) and of each sub-block;
+        further words that must not stay may be given instead of True. Of the attachments, the
+        time stamps stay, counted from the first, and the picture of a thumbnail. Pixels stay:
+        what was written into them is still to be seen.
+    exist_ok
+        Whether a file that is there is replaced.
+    threads
+        How many threads read (and encode); by default CZICTYPES_THREADS, or the CPUs there are.
+    progress
+        True for a bar, or ``progress(done, total)``, called with numbers of sub-blocks.
+    renumber
+        Whether the copy counts the places of each dimension, and scenes, from 0. By default they
+        keep the numbers they have in the source.
+
+    Returns
+    -------
+    CopyReport
+        What was copied, and what was taken out.
+
+    Raises
+    ------
+    FileExistsError
+        If `dst` is there and `exist_ok` is not set.
+    OutOfBoundsError
+        For a scene, plane or attachment that the document does not have, or nothing left.
+    CorruptFileError
+        If a sub-block (or other part) is damaged; the message names it.
+    FileChangedError
+        If the source changed while it was copied.
+    ValueError, TypeError
+        For an argument that is none of the above.
+    """
+    options = None if recompress is None else parse_compression(recompress)
+    assembly: Assembly | None = None
+    try:
+        with _opened(src, thread_count(threads)) as document:
+            chosen = select(document.table, scenes, planes, roi)
+            words = () if isinstance(anonymize, bool) else tuple(anonymize)
+            cleaner = Anonymizer(words) if anonymize is not False else None
+            plan = _plan(document, chosen, options, metadata, attachments, cleaner, renumber)
+            assembly = Assembly(dst, exist_ok=exist_ok, allow_duplicates=True)
+            report = _carry_out(document, plan, assembly, progress)
+        assembly.commit()  # the source is closed by now, for it may be the file to be replaced
+    except BaseException:
+        if assembly is not None:
+            assembly.abort()
+        raise
+    return report
+
+
+@contextmanager
+def _opened(src: Source, threads: int) -> Iterator[OpenDocument]:
+    source = open_source(src)
+    try:
+        before = source.opened_identity()
+        document = OpenDocument(source, None, ReaderOptions(), threads)
+    except BaseException:
+        source.close()
+        raise
+    try:
+        yield document
+        if source.opened_identity() != before:
+            raise FileChangedError(f"{source.name} changed while it was copied; copy it again")
+    finally:
+        document.uses.retire(wait=True)
+
+
+def _plan(
+    document: OpenDocument,
+    chosen: Selection,
+    recompress: CompressionOptions | None,
+    metadata: MetadataChange,
+    attachments: Iterable[str] | None,
+    anonymizer: Anonymizer | None,
+    renumber: bool,
+) -> _Plan:
+    """Decide everything that may be refused, before anything is written."""
+    layout = lay_out(document.table, chosen.indices, renumber=renumber)
+    entries, removed = choose_attachments(
+        document.attachment_entries, attachments, is_partial=chosen.is_partial
+    )
+    removed += [_level_name(*level) for level in chosen.dropped_levels]
+    bare = {scene for scene, _ in chosen.dropped_levels}
+    xml = copied_metadata(document.xml, layout, metadata, bare)
+    if anonymizer is not None and xml:
+        xml, paths = anonymizer.document(xml)
+        removed += paths
+    blocks = BlockPlan(chosen.indices, recompress, new_places(layout), anonymizer)
+    check_recompression(document, blocks)
+    time = layout.changed.get("T")
+    return _Plan(blocks, AttachmentPlan(entries, [], time, anonymizer is not None), xml, removed)
+
+
+def _level_name(scene: int, level: int) -> str:
+    where = "" if scene == ABSENT else f" of scene {scene}"
+    return f"pyramid level {level}{where} (it shows more than the region)"
+
+
+def _carry_out(
+    document: OpenDocument, plan: _Plan, assembly: Assembly, progress: Progress
+) -> CopyReport:
+    total = len(plan.blocks.indices)
+    size = 0
+    with show_progress(progress, total, f"copying {document.name}") as advance:
+
+        def take(block: Block) -> None:
+            nonlocal size
+            assembly.add(block)
+            size += sum(memoryview(one).nbytes for one in _parts(block))
+            advance(1)
+
+        from_blocks = copy_blocks(document, plan.blocks, take)
+    removed = copy_attachments(document.source, plan.attachments, assembly)
+    if plan.xml:
+        assembly.write_metadata(plan.xml)
+    return CopyReport(total, size, [*plan.removed, *from_blocks, *removed])
+
+
+def _parts(block: Block) -> tuple[Any, Any, Any]:
+    return block.data, block.metadata, block.attachment

@@ -1,0 +1,158 @@
+"""Sub-blocks on their way into a copy: as they are, or encoded anew, renumbered, anonymised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from czictypes.container.masks import find_mask
+from czictypes.metadata.anonymize import Anonymizer
+from czictypes.metadata.subblock import has_chunk_container
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+from czictypes.reading.document import OpenDocument
+from czictypes.writing.assembly import Block
+from czictypes.writing.codecs import check_codec, encode
+from czictypes.writing.compression import CompressionOptions
+from czictypes.writing.copy_layout import Layout
+from czictypes.writing.masks import encode_mask
+from czictypes.writing.transfer import make_block, read_block, stored_sizes, transfer_blocks
+
+__all__ = ["BlockPlan", "check_recompression", "copy_blocks", "new_places"]
+
+
+class BlockPlan(NamedTuple):
+    """What is done with the sub-blocks.
+
+    Parameters
+    ----------
+    indices
+        Rows of the directory.
+    recompress
+        How their pixels are encoded anew; None to leave them as they are.
+    places
+        For each dimension that is numbered anew, the place now by the place before.
+    anonymizer
+        Cleans their metadata; it has done the document's already.
+    """
+
+    indices: np.ndarray
+    recompress: CompressionOptions | None
+    places: Mapping[str, Mapping[int, int]]
+    anonymizer: Anonymizer | None
+
+
+def new_places(layout: Layout) -> dict[str, dict[int, int]]:
+    """Return for each dimension that is numbered anew the place now by the place before."""
+    return {
+        letter: {place: extent.moved(place) for place in extent.places}
+        for letter, extent in layout.extents.items()
+        if extent.renumbered
+    }
+
+
+def check_recompression(document: OpenDocument, plan: BlockPlan) -> None:
+    """Check that every kind of pixels there is can be encoded, before anything is written.
+
+    Raises
+    ------
+    ValueError, MissingExtraError
+        As for `check_codec`.
+    """
+    if plan.recompress is None:
+        return
+    for number in np.unique(document.directory.pixel_type[plan.indices]).tolist():
+        if number in list(PixelType):  # others are named when they are met
+            check_codec(plan.recompress, PixelType(number))
+
+
+def copy_blocks(
+    document: OpenDocument, plan: BlockPlan, take: Callable[[Block], None]
+) -> list[str]:
+    """Hand the sub-blocks of a document to `take`, ready to be written.
+
+    Returns
+    -------
+    list of str
+        What was removed from them, in words.
+
+    Raises
+    ------
+    CorruptFileError, UnsupportedDataError
+        If a sub-block is damaged, or cannot be decoded where it has to be.
+    """
+    source, directory = document.source, document.directory
+    removed: set[str] = set()
+
+    def finish(block: Block) -> None:
+        if plan.places:
+            block = _renumbered(block, plan.places)
+        if plan.anonymizer is not None:
+            block = _anonymized(block, plan.anonymizer, removed)
+        take(block)
+
+    options = plan.recompress
+    make = None if options is None else lambda index: _encoded_anew(document, index, options)
+    sizes = stored_sizes(source, directory)
+    if options is not None:
+        sizes = np.maximum(sizes, _decoded_sizes(document))
+    threads = document.pool.threads
+    transfer_blocks(
+        source, directory, plan.indices, finish, threads=threads, make=make, sizes=sizes
+    )
+    return sorted(removed)
+
+
+def _encoded_anew(document: OpenDocument, index: int, options: CompressionOptions) -> Block:
+    source, directory = document.source, document.directory
+    if directory.compression[index] == options.method == Compression.Uncompressed:
+        return read_block(source, directory, index)
+    segment = document.decoder.segment(index)
+    if segment.pixel_type not in list(PixelType):
+        raise UnsupportedDataError(
+            f"sub-block {index} of {document.name} has the pixel type {segment.pixel_type}, which "
+            "libCZI does not know"
+        )
+    data = encode(document.decoder.pixels(index), options, PixelType(segment.pixel_type))
+    return make_block(source, directory, segment, data, options.method)
+
+
+def _decoded_sizes(document: OpenDocument) -> np.ndarray:
+    rows = document.directory
+    sizes = rows.physical_w.astype(np.int64) * rows.physical_h
+    for number in np.unique(rows.pixel_type).tolist():
+        if number in list(PixelType):
+            sizes[rows.pixel_type == number] *= pixel_format(number).bytes_per_pixel
+    return sizes
+
+
+def _renumbered(block: Block, places: Mapping[str, Mapping[int, int]]) -> Block:
+    coordinate = {
+        letter: places[letter][place] if letter in places else place
+        for letter, place in block.coordinate.items()
+    }
+    return replace(block, coordinate=coordinate)
+
+
+def _anonymized(block: Block, anonymizer: Anonymizer, removed: set[str]) -> Block:
+    """Clean the XML of a sub-block, and leave nothing of its attachment but a mask."""
+    try:
+        mask = _mask(block)
+        cleaned = anonymizer.subblock(block.metadata)
+    except CorruptFileError:  # it cannot be told what it says
+        removed.add("sub-block metadata that are no XML")
+        return replace(block, metadata=b"", attachment=b"")
+    removed.update(f"sub-block {path}" for path in cleaned.removed)
+    if block.attachment and mask != block.attachment:
+        removed.add("sub-block attachments: all but masks")
+    return replace(block, metadata=cleaned.xml, attachment=mask)
+
+
+def _mask(block: Block) -> bytes:
+    if not block.attachment or not has_chunk_container(block.metadata):
+        return b""
+    mask = find_mask(block.attachment)
+    return b"" if mask is None else encode_mask(mask.bits)

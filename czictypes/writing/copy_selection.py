@@ -1,0 +1,204 @@
+"""Which sub-blocks of a document are copied."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+
+from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
+from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.geometry import Rectangle
+from czictypes.reading.enumeration import matching
+from czictypes.reading.request import parse_roi
+from czictypes.reading.table import SubBlockTable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Places", "Selection", "select"]
+
+#: Places in a dimension: one, several, or a slice as Python cuts a list.
+Places = Union[int, slice, Iterable[int]]
+
+_ALWAYS_THERE = ("Z", "C", "T")  # of size 1 in a document that does not name them
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The sub-blocks that are copied.
+
+    Parameters
+    ----------
+    indices
+        Rows of the directory, ascending.
+    is_partial
+        Whether a sub-block of layer 0 is left out.
+    dropped_levels
+        The pyramid levels that are left out although they meet the region, as (scene, level);
+        the scene is `ABSENT` where the sub-blocks have none.
+    """
+
+    indices: NDArray[np.int64]
+    is_partial: bool = False
+    dropped_levels: tuple[tuple[int, int], ...] = ()
+
+
+def select(
+    table: SubBlockTable,
+    scenes: Places | None = None,
+    planes: Mapping[str, Places] | None = None,
+    roi: Any = None,
+) -> Selection:
+    """Choose sub-blocks by scene, plane and place.
+
+    Parameters
+    ----------
+    table
+        The sub-blocks of the document.
+    scenes, planes
+        As for `czictypes.writing.copy.copy`.
+    roi
+        The region (x, y, w, h) that a sub-block must meet.
+
+    Raises
+    ------
+    OutOfBoundsError
+        For a scene, dimension or place that the document does not have, or if nothing is left.
+    ValueError
+        For a letter that is no dimension, or a region that is none.
+    """
+    keep = np.ones(table.count, dtype=bool)
+    wanted = dict(planes or {})
+    if "S" in wanted:
+        raise ValueError("scenes are not part of a plane; give scenes=")
+    for letter in wanted:
+        if letter not in PLANE_DIMENSIONS:
+            names = ", ".join(PLANE_DIMENSIONS)
+            raise ValueError(f"{letter!r} is not a dimension of a plane; use some of {names}")
+    if scenes is not None:
+        wanted["S"] = scenes
+    for letter, places in wanted.items():
+        keep &= _in_dimension(table, letter, places)
+    dropped: tuple[tuple[int, int], ...] = ()
+    if roi is not None:
+        keep, dropped = _in_region(table, keep, parse_roi(roi))
+    if table.count and not keep.any():
+        raise OutOfBoundsError(
+            f"the selection (scenes {scenes}, planes {planes}, roi {roi}) has no sub-blocks"
+        )
+    partial = bool((table.is_layer0 & ~keep).any())
+    return Selection(np.flatnonzero(keep), partial, dropped)
+
+
+def _in_dimension(table: SubBlockTable, letter: str, wanted: Places) -> NDArray[np.bool_]:
+    """Return which sub-blocks are at the wanted places; all of them if all places are wanted."""
+    column = table.directory.coordinates.get(letter)
+    present = [] if column is None else np.unique(column[column != ABSENT]).tolist()
+    if not present and letter in _ALWAYS_THERE:
+        _resolve(letter, wanted, [0])
+        return np.ones(table.count, dtype=bool)
+    if column is None or not present:
+        what = "scenes" if letter == "S" else f"dimension {letter}"
+        raise OutOfBoundsError(f"the document has no {what} to choose from")
+    chosen = _resolve(letter, wanted, present)
+    if len(chosen) == len(present):
+        return np.ones(table.count, dtype=bool)
+    found: NDArray[np.bool_] = np.isin(column, list(chosen))
+    return found
+
+
+def _resolve(letter: str, wanted: Places, present: list[int]) -> set[int]:
+    """Return the places that are meant, each of them present."""
+    if isinstance(wanted, slice):
+        chosen = _sliced(wanted, present)
+    else:
+        try:
+            chosen = {operator.index(place) for place in _listed(wanted)}
+        except TypeError:
+            raise ValueError(
+                f"{letter}: {wanted!r} is neither a whole number, a range, a slice nor several"
+            ) from None
+    missing = sorted(chosen.difference(present))
+    if missing or not chosen:
+        what = "is empty" if not missing else f"has {_listing(missing)}"
+        raise OutOfBoundsError(f"{letter}: the choice {what}; the document has {_listing(present)}")
+    return chosen
+
+
+def _listed(wanted: int | Iterable[int]) -> Iterable[int]:
+    try:
+        return [operator.index(wanted)]  # type: ignore[arg-type]
+    except TypeError:
+        return wanted  # type: ignore[return-value]
+
+
+def _sliced(wanted: slice, present: list[int]) -> set[int]:
+    """Cut as a list is cut; a document that begins at a negative place is taken from there."""
+    first, end = min(present[0], 0), present[-1] + 1
+    if first == 0:
+        return set(range(*wanted.indices(end))).intersection(present)
+    start = first if wanted.start is None else wanted.start
+    stop = end if wanted.stop is None else wanted.stop
+    return set(range(start, stop, wanted.step or 1)).intersection(present)
+
+
+def _listing(places: list[int]) -> str:
+    shown = ", ".join(map(str, places[:10]))
+    return f"{shown} ... {places[-1]}" if len(places) > 10 else shown
+
+
+def _in_region(
+    table: SubBlockTable, keep: NDArray[np.bool_], roi: Rectangle
+) -> tuple[NDArray[np.bool_], tuple[tuple[int, int], ...]]:
+    """Keep what meets the region, without the pyramid levels that show more than is kept.
+
+    A level stays whole or goes whole: were only those of its tiles left that lie within what is
+    kept of layer 0, reading it would show holes between them.
+    """
+    met = np.zeros(table.count, dtype=bool)
+    met[list(matching(table, coordinate=None, roi=roi, only_layer0=False))] = True
+    met &= keep
+    levels = table.levels
+    pyramid = np.flatnonzero(met & ~table.is_layer0)
+    if not len(pyramid):
+        return met, ()
+    groups = np.column_stack([table.directory.scene[pyramid].astype(np.int64), levels[pyramid]])
+    dropped = []
+    for scene, level in np.unique(groups, axis=0).tolist():
+        members = pyramid[(groups[:, 0] == scene) & (groups[:, 1] == level)]
+        if _reaches_beyond(table, members, _layer0_of(table, met, scene)):
+            met[members] = False
+            dropped.append((scene, level))
+    return met, tuple(dropped)
+
+
+def _layer0_of(table: SubBlockTable, met: NDArray[np.bool_], scene: int) -> NDArray[np.int64]:
+    layer0 = met & table.is_layer0
+    if scene != ABSENT:
+        layer0 &= table.directory.scene == scene
+    return np.flatnonzero(layer0)
+
+
+def _reaches_beyond(
+    table: SubBlockTable, members: NDArray[np.int64], layer0: NDArray[np.int64]
+) -> bool:
+    """Whether pyramid tiles cover more than the box of layer 0, but for a rounded last pixel."""
+    if not len(layer0):
+        return True
+    spare = float(table.minification[members].max())
+    left, top, right, bottom = _box(table, members)
+    own = _box(table, layer0)
+    return bool(
+        left < own[0] or top < own[1] or right >= own[2] + spare or bottom >= own[3] + spare
+    )
+
+
+def _box(table: SubBlockTable, rows: NDArray[np.int64]) -> tuple[int, int, int, int]:
+    place = table.directory
+    x, y = place.x[rows].astype(np.int64), place.y[rows].astype(np.int64)
+    right, bottom = (x + place.w[rows]).max(), (y + place.h[rows]).max()
+    return int(x.min()), int(y.min()), int(right), int(bottom)
