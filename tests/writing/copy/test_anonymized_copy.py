@@ -1,0 +1,250 @@
+"""Anonymised copies: nothing of who, when and where is left anywhere in the file."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from files.block import Block
+from files.builder import AttachmentSpec, write_czi
+from files.documents import event_list, time_stamps
+from files.masks import mask_chunk
+from files.patterns import noise
+from files.xml import document_xml, subblock_xml
+from stored import open_document, stored_attachments, stored_blocks, stored_xml
+
+from czictypes.metadata.edit import XmlEditor
+from czictypes.model.errors import CorruptFileError
+from czictypes.model.pixel_types import PixelType
+from czictypes.reading.reader import CziReader
+from czictypes.writing.copy import copy
+from czictypes.writing.jpeg import strip_jpeg
+
+SECRETS = ["Ada Lovelace", "LAB-PC-7", "2024-05-06", "alovelace", "Patient 12"]
+
+DOCUMENT = (
+    "<Title>slide</Title><UserName>Ada Lovelace</UserName>"
+    "<CreationDate>2024-05-06T07:08:09Z</CreationDate>"
+)
+HARDWARE = (
+    "<Experiment><ComputerName>LAB-PC-7</ComputerName>"
+    r"<Path>C:\Users\alovelace\images</Path><Note>seen by alovelace</Note></Experiment>"
+)
+TAGS = {"AcquisitionTime": "2024-05-06T07:08:10Z", "Operator": "Ada Lovelace", "Focus": "12.5"}
+
+
+def jpeg(comment: bytes = b"taken by Ada Lovelace") -> bytes:
+    """A JPEG in form: application segments, a comment, a scan."""
+    parts = [b"\xff\xd8"]
+    jfif = b"JFIF\0" + bytes(9)
+    exif = b"Exif\0\0 2024-05-06"
+    for marker, content in ((0xE0, jfif), (0xE1, exif), (0xFE, comment), (0xDB, bytes(65))):
+        parts.append(struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content)
+    return b"".join([*parts, b"\xff\xda\0\x08\1\1\0\0\x3f\0 scan \xff\0 more \xff\xd9", b"after"])
+
+
+def source_at(path: Path, *, mask: Any = None, document: str = DOCUMENT) -> Path:
+    pixels = noise(PixelType.Gray16, 16, 20, 1)
+    nested = io.BytesIO(b"ZISRAWFILE Patient 12").getvalue()
+    foreign = bytes(16) + struct.pack("<I", 10) + b"Patient 12"
+    schema = b"</Tags><AttachmentSchema><DataFormat>CHUNKCONTAINER</DataFormat></AttachmentSchema>"
+    tags = subblock_xml(TAGS)
+    blocks = [
+        Block(pixels, plane={"C": 0}, m=0, metadata=tags, attachment=b"Patient 12"),
+        Block(
+            pixels,
+            x=20,
+            plane={"C": 0},
+            m=1,
+            metadata=tags.replace(b"</Tags>", schema),
+            attachment=foreign + mask_chunk(pixels[..., 0] > 9),
+        ),
+    ]
+    return write_czi(
+        path,
+        blocks,
+        metadata=document_xml(channels=["DAPI"], document=document, more=HARDWARE),
+        attachments=[
+            AttachmentSpec("Label", "CZI", nested),
+            AttachmentSpec("SlidePreview", "CZI", nested),
+            AttachmentSpec("Prescan", "CZI", nested),
+            AttachmentSpec("Thumbnail", "JPG", jpeg()),
+            AttachmentSpec("TimeStamps", "CZTIMS", time_stamps([1.7e9, 1.7e9 + 2.5])),
+            AttachmentSpec("EventList", "CZEVL", event_list([(1.0, 0, "Ada Lovelace came")])),
+            AttachmentSpec("Notes", "TXT", b"Patient 12"),
+        ],
+    )
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return source_at(tmp_path / "source.czi")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "anonymous.czi"
+
+
+def found_in(path: Path, words: list[str]) -> list[str]:
+    content = path.read_bytes()
+    encodings = ("utf-8", "utf-16-le")
+    return [word for word in words if any(word.encode(one) in content for one in encodings)]
+
+
+def test_nothing_is_left_anywhere_in_the_file(source: Path, target: Path) -> None:
+    assert found_in(source, SECRETS) == SECRETS
+    copy(source, target, anonymize=True)
+    assert found_in(target, SECRETS) == []
+
+
+def test_the_report_says_what_was_removed(source: Path, target: Path) -> None:
+    removed = copy(source, target, anonymize=True).removed
+    assert removed == [
+        "ImageDocument/Metadata/Experiment/ComputerName",
+        "ImageDocument/Metadata/Experiment/Note",
+        "ImageDocument/Metadata/Experiment/Path",
+        "ImageDocument/Metadata/Information/Document/CreationDate",
+        "ImageDocument/Metadata/Information/Document/UserName",
+        "sub-block METADATA/Tags/AcquisitionTime",
+        "sub-block METADATA/Tags/Operator",
+        "sub-block attachments: all but masks",
+        "attachment Label",
+        "attachment SlidePreview",
+        "attachment Prescan",
+        "attachment Thumbnail: all but the picture",
+        "attachment EventList",
+        "attachment Notes",
+    ]
+
+
+def test_what_tells_nothing_stays(source: Path, target: Path) -> None:
+    copy(source, target, anonymize=True)
+    with CziReader(source) as before, CziReader(target) as after:
+        assert np.array_equal(before.read(), after.read())
+        assert after.document_info.title == "slide"
+        assert after.channel_names == ["DAPI"]
+        assert after.read_subblock(0).tags == {"Focus": "12.5"}
+        assert after.attachments.names == ["Thumbnail", "TimeStamps"]
+        assert after.attachments.time_stamps is not None
+        assert after.attachments.time_stamps.tolist() == [0, 2.5]
+        assert after.read_subblock(0).attachment == b""
+        for index in (0, 1):
+            masks = [one.read_subblock(index).mask for one in (before, after)]
+            assert (masks[0] is None) == (masks[1] is None) == (index == 0)
+        assert np.array_equal(*(one.read_subblock(1).mask for one in (before, after)))
+
+
+def test_attachments_get_new_guids(source: Path, target: Path) -> None:
+    copy(source, target, anonymize=True)
+    before = {guid for _, _, guid, _ in stored_attachments(source)}
+    assert before.isdisjoint(guid for _, _, guid, _ in stored_attachments(target))
+
+
+def test_further_words_are_taken_out(tmp_path: Path, target: Path) -> None:
+    named = source_at(tmp_path / "named.czi", document=f"{DOCUMENT}<Name>Patient 12</Name>")
+    copy(named, target, anonymize=["Patient 12"])
+    assert found_in(target, SECRETS) == []
+
+
+def test_what_the_caller_adds_is_cleaned_as_well(source: Path, target: Path) -> None:
+    def edit(xml: XmlEditor) -> None:
+        xml.set_general_document_info(user_name="Grace Hopper", comment="nice")
+
+    copy(source, target, anonymize=True, metadata=edit)
+    assert found_in(target, ["Grace Hopper"]) == []
+    assert b"<Comment>nice</Comment>" in stored_xml(target)
+
+
+def test_a_label_asked_for_by_name_is_dropped_all_the_same(source: Path, target: Path) -> None:
+    removed = copy(source, target, anonymize=True, attachments=["Label"]).removed
+    assert stored_attachments(target) == []
+    assert "attachment Label" in removed
+
+
+def test_document_metadata_that_cannot_be_understood_are_an_error(
+    tmp_path: Path, target: Path
+) -> None:
+    block = Block(noise(PixelType.Gray8, 4, 4, 1))
+    source = write_czi(tmp_path / "bad.czi", [block], metadata=b"<ImageDocument><Ada Lovelace")
+    with pytest.raises(CorruptFileError):
+        copy(source, target, anonymize=True)
+    assert not target.exists()
+
+
+def test_sub_block_metadata_that_cannot_be_understood_are_dropped(
+    tmp_path: Path, target: Path
+) -> None:
+    block = Block(noise(PixelType.Gray8, 4, 4, 1), metadata=b"Ada <Lovelace", attachment=b"Ada")
+    source = write_czi(tmp_path / "bad.czi", [block])
+    report = copy(source, target, anonymize=True)
+    assert report.removed == ["sub-block metadata that are no XML"]
+    assert stored_blocks(target)[0][-2:] == (b"", b"")
+
+
+def test_the_file_is_the_same_for_any_number_of_threads(source: Path, tmp_path: Path) -> None:
+    for threads in (1, 4):
+        copy(source, tmp_path / f"{threads}.czi", anonymize=True, threads=threads)
+    assert stored_blocks(tmp_path / "1.czi") == stored_blocks(tmp_path / "4.czi")
+
+
+def test_real_files_lose_their_dates_and_users(every_real_file: Path, target: Path) -> None:
+    copy(every_real_file, target, anonymize=True)
+    date = re.compile(rb"20[012]\d-[01]\d-[0-3]\dT")
+    with open_document(target) as document:
+        texts = [document.xml, *(part for one in stored_blocks(target) for part in one[-2:])]
+    with CziReader(every_real_file) as before, CziReader(target) as after:
+        user = before.document_info.user_name
+        assert np.array_equal(before.read(), after.read())
+    for text in texts:
+        assert not date.search(text)
+        assert not user or user.encode() not in text
+
+
+# The picture of a thumbnail
+
+
+def test_a_jpeg_keeps_its_picture_alone() -> None:
+    stripped = strip_jpeg(jpeg())
+    assert stripped is not None
+    assert b"Ada" not in stripped
+    assert b"Exif" not in stripped
+    assert b"JFIF" in stripped
+    assert stripped.endswith(b" scan \xff\0 more \xff\xd9")
+    assert strip_jpeg(stripped) == stripped
+
+
+def test_a_real_jpeg_shows_the_same_picture(every_real_file: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is the oracle; pip install pillow")
+    thumbnails = [one[3] for one in stored_attachments(every_real_file) if one[0] == "Thumbnail"]
+    for data in thumbnails:
+        stripped = strip_jpeg(data)
+        assert stripped is not None
+        with image.open(io.BytesIO(data)) as before, image.open(io.BytesIO(stripped)) as after:
+            assert np.array_equal(np.asarray(before), np.asarray(after))
+    if not thumbnails:
+        assert every_real_file.name in {
+            "100x100.czi",
+            "CellDivision_T3_Z5_CH2_X240_Y170_comp1.czi",
+        }
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"PNG",
+        b"\xff\xd8",
+        b"\xff\xd8\xff\xe0\x00\x01",
+        b"\xff\xd8\xff\xdb\xff\xff" + bytes(9),
+        b"\xff\xd8\xff\xda\x00\x02 no end",
+        jpeg()[:60],
+    ],
+)
+def test_what_is_no_whole_jpeg_is_not_understood(data: bytes) -> None:
+    assert strip_jpeg(data) is None
