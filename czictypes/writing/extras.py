@@ -82,6 +82,8 @@ def make_extras(
         )
     if len(attachment or b"") > _LARGEST:
         raise ValueError("an attachment must have less than 2 GiB")
+    if info is None and mask is None:
+        return TileExtras(_retiling_tag(), None, bytes(attachment or b""))
     info = info or TileInfo()
     metadata = build_subblock_metadata(
         {"RetilingId": str(uuid.uuid4()), **info.tags},
@@ -93,3 +95,9 @@ def make_extras(
     )
     checked = None if mask is None else check_mask(mask, *pixels.shape[:2])
     return TileExtras(metadata, checked, bytes(attachment or b""))
+
+
+def _retiling_tag() -> bytes:
+    """Return the XML that nearly all tiles have, without the detour through a tree."""
+    tag = f"<METADATA><Tags><RetilingId>{uuid.uuid4()}</RetilingId></Tags></METADATA>"
+    return tag.encode()

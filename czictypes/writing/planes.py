@@ -74,6 +74,7 @@ class PlaneRecords:
     def __init__(self, *, watch_overlaps: bool) -> None:
         self._watch_overlaps = watch_overlaps
         self._records: dict[tuple[int, ...], PlaneRecord] = {}
+        self._found: dict[Any, PlaneRecord] = {}
         self._letters: tuple[str, ...] | None = None
 
     def find(self, plane: Mapping[str, int] | None, scene: int | None) -> PlaneRecord:
@@ -92,6 +93,10 @@ class PlaneRecords:
             For an unknown dimension, a number that no CZI can hold, or other dimensions than
             those of the writes before: a reader would never find such a plane.
         """
+        asked = _key(plane, scene)
+        found = self._found.get(asked)
+        if found is not None:
+            return found
         coordinate = _complete(plane or {}, scene)
         letters = tuple(coordinate)
         if self._letters not in (None, letters):
@@ -101,7 +106,11 @@ class PlaneRecords:
                 f"those written before have {', '.join(self._letters)}; all need the same"
             )
         record = self._records.get(tuple(coordinate.values()))
-        return record or PlaneRecord(coordinate, watch_overlaps=self._watch_overlaps)
+        if record is None:
+            return PlaneRecord(coordinate, watch_overlaps=self._watch_overlaps)
+        if asked is not None:
+            self._found[asked] = record
+        return record
 
     def keep(self, record: PlaneRecord) -> None:
         """Keep a record that `find` made: something is being written there."""
@@ -110,6 +119,13 @@ class PlaneRecords:
 
     def __len__(self) -> int:
         return len(self._records)
+
+
+def _key(plane: Mapping[str, int] | None, scene: int | None) -> Any:
+    """Return what a plane may be remembered by: how it was asked for, if in plain numbers."""
+    items = () if plane is None else tuple(plane.items())
+    plain = type(scene) in (int, type(None)) and all(type(value) is int for _, value in items)
+    return (items, scene) if plain else None
 
 
 def _complete(plane: Mapping[str, int], scene: int | None) -> dict[str, int]:

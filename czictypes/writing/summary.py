@@ -38,8 +38,11 @@ class WrittenSummary:
             max(old[2], box[2]),
             max(old[3], box[3]),
         )
+        ranges = self._ranges
         for letter, value in coordinate.items():
-            self._ranges[letter] = _widened(self._ranges.get(letter), value, value)
+            known = ranges.get(letter)
+            if known is None or not known[0] <= value <= known[1]:
+                ranges[letter] = _widened(known, value, value)
         if m_range is not None:
             self._m_range = _widened(self._m_range, *m_range)
         if self._pixel_type is None:

@@ -7,13 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from czictypes.model.geometry import Location, Rectangle, Size
-from czictypes.model.pixel_types import Compression
+from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.codecs import encode
 from czictypes.writing.compression import CompressionOptions
 from czictypes.writing.extras import TileExtras
 from czictypes.writing.pipeline import OrderedPipeline
-from czictypes.writing.tiles import Tile, pixel_type_of
+from czictypes.writing.tiles import Tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class TileSource(NamedTuple):
         Where the array's top-left pixel lies.
     first_m
         The M-index of the first tile.
+    pixel_type
+        What their pixels are.
     options, extras
         How they are compressed, and what goes with them.
     """
@@ -41,6 +43,7 @@ class TileSource(NamedTuple):
     coordinate: Mapping[str, int]
     location: Location
     first_m: int
+    pixel_type: PixelType
     options: CompressionOptions
     extras: TileExtras
 
@@ -86,15 +89,14 @@ class TileWriter:
 
 def _make_block(tile: Tile, pixels: NDArray[Any], m_index: int, source: TileSource) -> Block:
     height, width = pixels.shape[:2]
-    pixel_type = pixel_type_of(pixels)
     x, y = source.location.x + tile.x, source.location.y + tile.y
     return Block(
         coordinate=source.coordinate,
         rectangle=Rectangle(x, y, width, height),
         size=Size(width, height),
-        pixel_type=pixel_type,
+        pixel_type=source.pixel_type,
         compression=source.options.method,
-        data=encode(pixels, source.options, pixel_type),
+        data=encode(pixels, source.options, source.pixel_type),
         m_index=m_index,
         metadata=source.extras.metadata,
         attachment=source.extras.attachment_of(tile),

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Tile", "check_location", "cut", "pixel_type_of", "to_pixels"]
 
+#: By numpy's kind of number, bytes of a sample, and samples.
 _PIXEL_TYPES = {
-    ("uint8", 1): PixelType.Gray8,
-    ("uint16", 1): PixelType.Gray16,
-    ("float32", 1): PixelType.Gray32Float,
-    ("uint8", 3): PixelType.Bgr24,
-    ("uint16", 3): PixelType.Bgr48,
-    ("float32", 3): PixelType.Bgr96Float,
+    ("u", 1, 1): PixelType.Gray8,
+    ("u", 2, 1): PixelType.Gray16,
+    ("f", 4, 1): PixelType.Gray32Float,
+    ("u", 1, 3): PixelType.Bgr24,
+    ("u", 2, 3): PixelType.Bgr48,
+    ("f", 4, 3): PixelType.Bgr96Float,
 }
 _LARGEST_UNCUT = 10_000_000  # bytes
 _LARGEST_SIDE = {1: 3100, 3: 1800}  # by samples per pixel
@@ -51,7 +52,7 @@ def to_pixels(data: Any) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        For another shape or no pixels; for a type that is not uint8, uint16 or float32.
+        For another shape, or no pixels.
     """
     array = np.asarray(data)
     if array.size == 0:
@@ -65,7 +66,6 @@ def to_pixels(data: Any) -> NDArray[Any]:
         )
     elif array.shape[2] not in (1, 3):
         array = np.moveaxis(array, 0, 2)
-    pixel_type_of(array)
     return array
 
 
@@ -77,7 +77,8 @@ def pixel_type_of(pixels: NDArray[Any]) -> PixelType:
     ValueError
         If there is none for this dtype.
     """
-    pixel_type = _PIXEL_TYPES.get((pixels.dtype.name, pixels.shape[2]))
+    dtype = pixels.dtype
+    pixel_type = _PIXEL_TYPES.get((dtype.kind, dtype.itemsize, pixels.shape[2]))
     if pixel_type is None:
         raise ValueError(
             f"data of type {pixels.dtype} cannot be written; convert it to uint8, uint16 or float32"

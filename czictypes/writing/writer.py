@@ -185,7 +185,9 @@ class CziWriter(AttachmentMethods):
             extras = make_extras(pixels, len(tiles), info, mask, attachment)
             with self._all_or_nothing():
                 first_m = self._note(record, rectangle, pixel_type, len(tiles))
-                source = TileSource(record.coordinate, location, first_m, options, extras)
+                source = TileSource(
+                    record.coordinate, location, first_m, pixel_type, options, extras
+                )
                 self._tiles.write(tiles, source)
                 if self._thumbnail is not None:
                     self._thumbnail.add(record.coordinate, location, pixels)
