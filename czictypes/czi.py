@@ -21,6 +21,7 @@ from czictypes.model.options import (
     ReaderOptions,
 )
 from czictypes.reading.reader import CziReader, Source
+from czictypes.writing.copy import CopyReport, copy
 from czictypes.writing.create import create_czi
 from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
 from czictypes.writing.extras import TileInfo
@@ -35,6 +36,7 @@ __all__ = [
     "ChannelDisplaySettingsDataClass",
     "ChannelDisplaySettingsDataClassWithNameAndDescription",
     "Color",
+    "CopyReport",
     "CziEditor",
     "CziMetadataBuilder",
     "CziReader",
@@ -49,6 +51,7 @@ __all__ = [
     "TileInfo",
     "TintingMode",
     "add_pyramid",
+    "copy",
     "create_czi",
     "edit_czi",
     "open_czi",

@@ -1,0 +1,113 @@
+"""``czictypes copy``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from files.recipes import Made
+from stored import stored_blocks
+
+from czictypes.cli.main import main
+from czictypes.reading.reader import CziReader
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = main(["copy", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "copy.czi"
+
+
+@pytest.fixture
+def source(made: Callable[[str], Made]) -> Path:
+    return made("multi_scene_pyramid").path
+
+
+def test_a_file_is_copied(run: Run, source: Path, target: Path) -> None:
+    code, said, errors = run(source, target)
+    assert (code, errors) == (0, "")
+    assert said == f"{target}: 62 sub-blocks, {target.stat().st_size / 1e6:.1f} MB\n"
+    assert stored_blocks(target) == stored_blocks(source)
+
+
+def test_scenes_and_planes_are_chosen(run: Run, source: Path, target: Path) -> None:
+    code, _, _ = run(source, target, "--scene", 0, 2, "--plane", "c=1", "--plane", "Z=0", "T=0-0")
+    assert code == 0
+    with CziReader(target) as read:
+        assert set(read.scenes_bounding_rectangle) == {0, 2}
+        assert set(read.subblocks["C"].tolist()) == {1}
+
+
+def test_what_was_left_out_is_listed(run: Run, source: Path, target: Path) -> None:
+    _, said, _ = run(source, target, "--roi", "-5,-5,20,20", "--renumber", "--recompress", "zstd0:")
+    assert said.splitlines()[1:] == [
+        "removed: pyramid level 1 of scene 0 (it shows more than the region)",
+        "removed: pyramid level 2 of scene 0 (it shows more than the region)",
+    ]
+    with CziReader(target) as read:
+        assert set(read.subblocks["compression"].tolist()) == {5}
+
+
+def test_attachments_are_chosen(run: Run, made: Callable[[str], Made], target: Path) -> None:
+    source = made("attached").path
+    run(source, target, "--attachment", "Notes", "EventList")
+    with CziReader(target) as read:
+        assert read.attachments.names == ["EventList", "Notes"]
+    _, said, _ = run(source, target, "--overwrite", "--anonymize")
+    assert "removed: attachment EventList\nremoved: attachment Notes\n" in said
+    run(source, target, "--force", "--no-attachments")
+    with CziReader(target) as read:
+        assert read.attachments.names == []
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--scene", "9"], 1, "S: the choice has 9"),
+        (["--recompress", "best"], 1, "compression options 'best'"),
+        (["--plane", "C"], 2, "'C' is not of the form"),
+        (["--plane", "C=a"], 2, "'C=a' is not of the form"),
+        (["--plane", "C=1-"], 2, "is not of the form"),
+        (["--plane", "S=1"], 2, "use --scene"),
+        (["--plane", "Q=1"], 2, "no dimension Q"),
+        (["--roi", "1,2,3"], 2, "is not X,Y,W,H"),
+    ],
+)
+def test_wrong_options_are_explained(
+    run: Run, source: Path, target: Path, options: list[Any], code: int, message: str
+) -> None:
+    found, _, errors = run(source, target, *options)
+    assert found == code
+    assert message in errors
+    assert not target.exists()
+
+
+def test_a_file_that_is_there_is_kept(run: Run, source: Path, target: Path) -> None:
+    target.write_bytes(b"mine")
+    code, _, errors = run(source, target)
+    assert code == 1
+    assert "--overwrite replaces it" in errors
+    assert target.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("T=0-9/4", [0, 4, 8]), ("Z=2-5", [2, 3, 4, 5]), ("C= 0 , 3", [0, 3]), ("t=1,3-4", [1, 3, 4])],
+)
+def test_places_are_numbers_and_ranges(text: str, expected: list[int]) -> None:
+    from czictypes.cli.copy import places
+
+    assert places(text) == (text[0].upper(), expected)
