@@ -128,10 +128,9 @@ class _Mosaic:
         for reduction in _REDUCTIONS:
             reduced = _reduced(whole, reduction)
             places = itertools.product(*(range(0, side, _TILE) for side in reduced.shape))
-            for m_index, (y, x) in enumerate(places):
+            for y, x in places:
                 pixels = reduced[y : y + _TILE, x : x + _TILE]
-                x, y = x * reduction, y * reduction
-                self._write(scene, channel, m_index, x, y, pixels, reduction)
+                self._write(scene, channel, None, x * reduction, y * reduction, pixels, reduction)
         small = _reduced(whole, _THUMBNAIL_REDUCTION)
         x, y = scene.x // _THUMBNAIL_REDUCTION, scene.y // _THUMBNAIL_REDUCTION
         self._small[channel, y : y + small.shape[0], x : x + small.shape[1]] = small
@@ -149,7 +148,7 @@ class _Mosaic:
         self,
         scene: _Scene,
         channel: int,
-        m_index: int,
+        m_index: int | None,  # tiles of the pyramid have none
         x: int,
         y: int,
         pixels: Counts,
@@ -158,7 +157,12 @@ class _Mosaic:
         height, width = pixels.shape
         area = Rectangle(scene.x + x, scene.y + y, width * reduction, height * reduction)
         coordinate = {"C": channel, "S": scene.number}
-        self._written.add(coordinate, area, PixelType.Gray16, (m_index, m_index))
+        metadata = b""
+        m_range = None
+        if m_index is not None:
+            metadata = _tile_metadata(scene, channel, m_index, x, y)
+            m_range = (m_index, m_index)
+        self._written.add(coordinate, area, PixelType.Gray16, m_range)
         self._assembly.add(
             Block(
                 coordinate=coordinate,
@@ -169,7 +173,7 @@ class _Mosaic:
                 data=encode(pixels[..., np.newaxis], _COMPRESSION, PixelType.Gray16),
                 m_index=m_index,
                 pyramid_type=0 if reduction == 1 else MULTI_TILE_PYRAMID,
-                metadata=_tile_metadata(scene, channel, m_index, x, y) if reduction == 1 else b"",
+                metadata=metadata,
             )
         )
 

@@ -1,0 +1,137 @@
+"""What the README says is true: its code runs and prints what it claims, its commands work."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from czictypes.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]+\]\(([^)]+)\)")
+_PRINTED = "#> "
+
+
+def blocks(language: str) -> list[str]:
+    text = README.read_text(encoding="utf-8")
+    return [code for kind, code in _BLOCK.findall(text) if kind == language]
+
+
+def commands() -> list[str]:
+    lines = "".join(blocks("sh")).splitlines()
+    return [line for line in lines if line.startswith("czictypes ")]
+
+
+@pytest.fixture
+def with_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in a folder where ``czictypes demo`` was called."""
+    for module in ("rich", "PIL.Image", "elementpath"):
+        pytest.importorskip(module, reason=f"{module} is missing: pip install 'czictypes[cli]'")
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo"]) == 0
+
+
+@pytest.mark.usefixtures("with_demo")
+def test_the_tour_prints_what_it_says() -> None:
+    code = "\n".join(blocks("python"))
+    expected = [line.split(_PRINTED, 1)[1] for line in code.splitlines() if _PRINTED in line]
+    printed = io.StringIO()
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, str(README), "exec"), names)
+    assert printed.getvalue().splitlines() == expected
+    assert len(expected) > 15
+
+
+@pytest.mark.usefixtures("with_demo")
+def test_the_commands_work(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(commands()) > 4
+    for command in commands():
+        assert main(shlex.split(command)[1:]) == 0, command
+        assert capsys.readouterr().out, command
+
+
+def test_the_two_commands_set_everything_up_in_one_line() -> None:
+    first, second = (line for line in "".join(blocks("sh")).splitlines() if "venv" in line)
+    assert first.endswith("/czictypes demo")
+    assert '".[cli]"' in first
+    assert second.endswith("/tox")
+    for line in (first, second):
+        assert line.startswith("python3 -m venv .venv && .venv/bin/python -m pip install ")
+
+
+def test_continuous_integration_runs_the_second_command() -> None:
+    script = ROOT / ".ci" / "run"
+    if not script.is_file():
+        pytest.skip("a source distribution has no .ci/run; the repository has it")
+    pattern = re.search(r"grep -m 1 -E '([^']+)'", script.read_text(encoding="utf-8"))
+    assert pattern is not None
+    lines = README.read_text(encoding="utf-8").splitlines()
+    found = [line for line in lines if re.search(pattern.group(1), line)]
+    assert [line.endswith("/tox") for line in found] == [True]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    headings = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in text.splitlines()
+        if line.startswith("#")
+    }
+    for target in _LINK.findall(text):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_every_error_is_in_the_table() -> None:
+    from czictypes import errors
+
+    text = README.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ((?:`\w+Error`,? ?)+)\| ((?:`\w+`,? ?)+)\|", text, re.MULTILINE))
+    listed = {
+        name: set(re.findall(r"\w+", builtins))
+        for names, builtins in rows.items()
+        for name in re.findall(r"\w+", names)
+    }
+    for name, builtins in listed.items():
+        bases = {base.__name__ for base in getattr(errors, name).__mro__}
+        assert builtins <= bases, name
+    native = {"CziError", "NativeCallError", "NativeMemoryError"}  # no user is to expect these
+    assert set(listed) == set(errors.__all__) - native
+
+
+def test_every_file_of_the_map_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:\w+/)*\w+\.(?:py|h|cpp|md))`", text):
+        here = (ROOT / name).exists() or (ROOT / "czictypes" / name).exists()
+        assert here or list((ROOT / "czictypes").rglob(name)), name
+
+
+@pytest.fixture
+def commands_of_help(capsys: pytest.CaptureFixture[str]) -> Callable[[], set[str]]:
+    """Give the commands that ``czictypes --help`` lists."""
+
+    def read() -> set[str]:
+        assert main(["--help"]) == 0
+        return set(re.findall(r"^    (\w+) {2,}", capsys.readouterr().out, re.MULTILINE))
+
+    return read
+
+
+def test_every_command_is_in_the_table(commands_of_help: Callable[[], set[str]]) -> None:
+    text = README.read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `czictypes (\w+)", text, re.MULTILINE)) == commands_of_help()
