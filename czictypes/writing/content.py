@@ -43,7 +43,7 @@ def make_content(
         channels=_named(base, channel_names or {}),
         scaling=Scaling(*(_scale(new, old) for new, old in zip(scales, base.scaling))),
         custom_attributes={**base.custom_attributes, **(custom_attributes or {})},
-        display_settings={**base.display_settings, **(display_settings or {})},
+        display_settings=display_settings or base.display_settings,
         application=base.application or "czictypes",
         application_version=base.application_version or _version(),
     )

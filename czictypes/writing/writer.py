@@ -205,7 +205,7 @@ class CziWriter(AttachmentMethods):
         *,
         content: DocumentContent | None = None,
     ) -> None:
-        """Say what the document's metadata hold; each call replaces the one before.
+        """Say what the document's metadata hold; what is left out stays as an earlier call set it.
 
         Sizes and pixel types are those of all that is written until the document is closed.
 
@@ -220,7 +220,7 @@ class CziWriter(AttachmentMethods):
         custom_attributes
             Keys and values, of type bool, int (32 bits), float or str.
         display_settings
-            How channels are shown, by channel index.
+            How channels are shown, by channel index; they take the place of all earlier ones.
         content
             Everything else: objective, acquisition date, colours, scenes, wells and so on. What
             is given above goes into it.
@@ -233,7 +233,7 @@ class CziWriter(AttachmentMethods):
         with self._lock:
             self._require_open()
             self._content = make_content(
-                content,
+                content or self._content,
                 document_name,
                 channel_names,
                 (scale_x, scale_y, scale_z),

@@ -89,11 +89,11 @@ def test_pylibczirw_reads_the_same_of_both(
     assert [[c["@Name"] for c in one["Channel"]] for one in named] == [["C1", "C2"]] * 2
 
 
-def test_later_metadata_replace_earlier_ones(tmp_path: Path) -> None:
+def test_later_metadata_add_to_earlier_ones(tmp_path: Path) -> None:
     with czi.create_czi(tmp_path / "classes.czi") as document:
         document.write(np.zeros((4, 4), np.uint8))
         document.write_metadata(channel_names={0: "C1"})
         document.write_metadata(display_settings=settings(czi))
     with czi.open_czi(tmp_path / "classes.czi") as read:
-        assert read.channel_names == [None]
+        assert read.channel_names == ["C1"]
         assert len(read.display_settings) == 2
