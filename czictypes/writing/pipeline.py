@@ -32,11 +32,6 @@ class OrderedPipeline(Generic[R]):
         self._executor: ThreadPoolExecutor | None = None
         self._pending: deque[Future[R] | R] = deque()
 
-    @property
-    def pending(self) -> int:
-        """How many results wait for their turn."""
-        return len(self._pending)
-
     def submit(self, work: Callable[[], R], *, at_once: bool = False) -> None:
         """Take on work; may consume results of earlier work, and raise its errors.
 

@@ -117,9 +117,6 @@ class PlaneRecords:
         self._letters = tuple(record.coordinate)
         self._records[tuple(record.coordinate.values())] = record
 
-    def __len__(self) -> int:
-        return len(self._records)
-
 
 def _key(plane: Mapping[str, int] | None, scene: int | None) -> Any:
     """Return what a plane may be remembered by: how it was asked for, if in plain numbers."""

@@ -58,11 +58,6 @@ class WrittenSummary:
         left, top, right, bottom = self._box
         return Rectangle(left, top, right - left, bottom - top)
 
-    @property
-    def ranges(self) -> dict[str, tuple[int, int]]:
-        """Smallest and largest place in every dimension that was written."""
-        return dict(self._ranges)
-
     def image(self) -> ImageSummary:
         """Return it in the form the metadata take."""
         box = self.bounding_box or Rectangle(0, 0, 0, 0)

@@ -35,8 +35,6 @@ from czictypes.writing.tiles import check_location, cut, pixel_type_of, to_pixel
 
 __all__ = ["CziWriter"]
 
-_WORTH_A_THREAD = 1 << 16  # bytes of pixels
-
 
 class CziWriter(AttachmentMethods):
     """A CZI document being written; it appears under its name when it is closed, all or nothing.
