@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes.model.geometry import Rectangle
+from czictypes.writing import overlap
 from czictypes.writing.overlap import OccupiedArea
 
 
@@ -56,3 +58,38 @@ def test_a_large_rectangle_finds_the_only_small_one_below_it() -> None:
     assert area.find_overlap(Rectangle(0, 1, 4000, 4000)) is None
     area.add(Rectangle(3999, 3999, 1, 1))
     assert area.find_overlap(Rectangle(0, 1, 4000, 4000)) == Rectangle(3999, 3999, 1, 1)
+
+
+LAYOUTS = {
+    "a mosaic": [Rectangle(2000 * x, 2000 * y, 2000, 2000) for y in range(60) for x in range(60)],
+    "off the grid": [
+        Rectangle(999 * x - 7, 999 * y, 999, 999) for y in range(60) for x in range(60)
+    ],
+    "lines": [Rectangle(0, y, 10**6, 1) for y in range(3600)],
+    "columns": [Rectangle(x, 0, 1, 10**6) for x in range(3600)],
+    "large ones beside small ones": [
+        *(Rectangle(x, y, 1, 1) for y in range(50) for x in range(50)),
+        *(Rectangle(16 * x, 50 + 16 * y, 16, 16) for y in range(30) for x in range(30)),
+        *(Rectangle(600 * x, 1000, 600, 600) for x in range(20)),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_work_per_rectangle_does_not_grow_with_their_number(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    compared = 0
+
+    def counted(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+        nonlocal compared
+        compared += 1
+        return original(one, other)  # type: ignore[arg-type]
+
+    original = overlap._overlap
+    monkeypatch.setattr(overlap, "_overlap", counted)
+    area = OccupiedArea()
+    for rectangle in LAYOUTS[name]:
+        assert area.find_overlap(rectangle) is None
+        area.add(rectangle)
+    assert compared < 150 * len(LAYOUTS[name])
