@@ -5,6 +5,9 @@ The modules beside this file are importable as they are (``pythonpath`` in pypro
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +22,8 @@ import seeds
 from files.recipes import RECIPES, Made, build
 from hypothesis import HealthCheck, settings
 from real_files import find_real_file, real_file_names
+
+_NOBODY = 65534
 
 # Nothing may depend on the speed of the machine; PyPy and a busy machine are slow to warm up.
 settings.register_profile(
@@ -74,6 +79,22 @@ def nothing_left_open() -> Iterator[None]:
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Random numbers that a printed seed brings back."""
     return seeds.generator_for(request.node.nodeid)
+
+
+@pytest.fixture
+def users_folder() -> Iterator[Path]:
+    """Run the test as an ordinary user, in a folder of that user's: root may do anything."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("this system has no users as Unix has them")
+    folder = Path(tempfile.mkdtemp(prefix="czictypes-"))
+    before = os.geteuid()
+    if before == 0:
+        os.chown(folder, _NOBODY, _NOBODY)
+        os.seteuid(_NOBODY)
+    yield folder
+    os.seteuid(before)
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
