@@ -25,6 +25,7 @@ from czictypes.writing.copy import CopyReport, copy
 from czictypes.writing.create import create_czi
 from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
 from czictypes.writing.extras import TileInfo
+from czictypes.writing.imwrite import imwrite
 from czictypes.writing.pyramid_add import add_pyramid
 from czictypes.writing.pyramid_options import PyramidOptions
 from czictypes.writing.writer import CziWriter
@@ -54,6 +55,7 @@ __all__ = [
     "copy",
     "create_czi",
     "edit_czi",
+    "imwrite",
     "open_czi",
 ]
 

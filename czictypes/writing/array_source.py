@@ -1,0 +1,172 @@
+"""Pixels of any array, a region at a time: numpy, memory-mapped, dask, xarray, zarr, h5py.
+
+None of these packages is imported. What is asked of an array is a shape, a dtype, slicing that
+gives something numpy can read, and where it has them its chunks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from czictypes.writing.axes import Axes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ArraySource", "Part", "as_array"]
+
+_AT_ONCE = 256 << 20  # bytes to fetch at once, unless one chunk is larger
+_SMALLEST_SIDE = 256
+
+_Spans = list[tuple[int, int]]
+
+
+class Part(NamedTuple):
+    """A tile of a plane: the plane's place by dimension, the position, pixels (h, w, samples)."""
+
+    plane: dict[str, int]
+    x: int
+    y: int
+    pixels: NDArray[Any]
+
+
+def as_array(array: Any) -> Any:
+    """Return what has a shape, a dtype and slices: the array itself, else numpy's view of it.
+
+    Raises
+    ------
+    ValueError
+        If its shape is not known, or it has no pixels.
+    """
+    if not (hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__")):
+        array = np.asarray(array)
+    if any(size != size for size in array.shape):
+        raise ValueError(
+            f"the shape {array.shape} of the array is not known; call its compute_chunk_sizes()"
+        )
+    if math.prod(array.shape) == 0:
+        raise ValueError(f"an array of shape {array.shape} has no pixels")
+    return array
+
+
+class ArraySource:
+    """Gives the tiles of an array, each chunk of it being fetched once.
+
+    A region is fetched at once that consists of whole chunks and is about as large as a tile,
+    with all planes that its chunks go through; then it is cut.
+
+    Parameters
+    ----------
+    array, axes
+        The array, and what its axes are.
+    tile
+        The longest side of a tile in pixels.
+    """
+
+    def __init__(self, array: Any, axes: Axes, tile: int) -> None:
+        self._array = array
+        self._axes = axes
+        self._tile = tile
+        shape, chunks = array.shape, _chunks(array)
+        self._letters = list(axes.planes)
+        self._blocks = [
+            _single(shape[at]) if chunks is None else _spans(chunks[at], 1)
+            for at in axes.planes.values()
+        ]
+        side = self._side()
+        self._rows, self._columns = (
+            _equal(shape[at], side) if chunks is None else _spans(chunks[at], side)
+            for at in (axes.y, axes.x)
+        )
+
+    def __len__(self) -> int:
+        """How many tiles there are."""
+        tiles = sum(len(_equal(end - start, self._tile)) for start, end in self._rows)
+        tiles *= sum(len(_equal(end - start, self._tile)) for start, end in self._columns)
+        shape = self._array.shape
+        return tiles * math.prod(int(shape[at]) for at in self._axes.planes.values())
+
+    def __iter__(self) -> Iterator[Part]:
+        for block in itertools.product(*self._blocks):
+            for rows, columns in itertools.product(self._rows, self._columns):
+                pixels = self._fetch(block, rows, columns)
+                for place in np.ndindex(pixels.shape[:-3]):
+                    plane = {
+                        letter: start + offset
+                        for letter, (start, _), offset in zip(self._letters, block, place)
+                    }
+                    yield from self._cut(plane, columns[0], rows[0], pixels[place])
+
+    def _fetch(
+        self, block: Sequence[tuple[int, int]], rows: tuple[int, int], columns: tuple[int, int]
+    ) -> NDArray[Any]:
+        """Return a region as (planes..., h, w, samples)."""
+        axes = self._axes
+        key: list[slice] = [slice(None)] * len(self._array.shape)
+        for at, span in zip(axes.planes.values(), block):
+            key[at] = slice(*span)
+        key[axes.y], key[axes.x] = slice(*rows), slice(*columns)
+        found: NDArray[Any] = np.asarray(self._array[tuple(key)])
+        order = [*axes.planes.values(), axes.y, axes.x]
+        if axes.samples is None:
+            found = found[..., np.newaxis]
+        pixels: NDArray[Any] = found.transpose(*order, found.ndim - 1)
+        return pixels
+
+    def _cut(self, plane: dict[str, int], x: int, y: int, pixels: NDArray[Any]) -> Iterator[Part]:
+        for top, bottom in _equal(pixels.shape[0], self._tile):
+            for left, right in _equal(pixels.shape[1], self._tile):
+                yield Part(plane, x + left, y + top, pixels[top:bottom, left:right])
+
+    def _side(self) -> int:
+        """Return how long the sides of a region may be, for memory's sake."""
+        planes = math.prod(max(end - start for start, end in spans) for spans in self._blocks)
+        size = planes * self._array.dtype.itemsize * (1 if self._axes.samples is None else 3)
+        side = self._tile
+        while side > _SMALLEST_SIDE and size * side * side > _AT_ONCE:
+            side //= 2
+        return side
+
+
+def _chunks(array: Any) -> list[Sequence[int]] | None:
+    """Return the sizes of an array's chunks along each axis; None where it has none."""
+    chunks = getattr(array, "chunks", None)
+    if not chunks:
+        return None
+    return [
+        chunk if isinstance(chunk, Sequence) else _regular(size, int(chunk))
+        for size, chunk in zip(array.shape, chunks)
+    ]
+
+
+def _regular(size: int, chunk: int) -> list[int]:
+    whole, rest = divmod(size, chunk)
+    return [chunk] * whole + [rest] * bool(rest)
+
+
+def _single(size: int) -> _Spans:
+    return [(at, at + 1) for at in range(size)]
+
+
+def _equal(size: int, longest: int) -> _Spans:
+    """Cut into parts of about equal size."""
+    count = -(-size // longest)
+    bounds = [size * number // count for number in range(count + 1)]
+    return list(zip(bounds, bounds[1:]))
+
+
+def _spans(chunks: Sequence[int], longest: int) -> _Spans:
+    """Join neighbouring chunks as long as they are no longer than that together."""
+    spans: _Spans = []
+    start = end = 0
+    for chunk in chunks:
+        if end > start and end + chunk - start > longest:
+            spans.append((start, end))
+            start = end
+        end += chunk
+    return [*spans, (start, end)]

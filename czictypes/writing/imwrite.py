@@ -1,0 +1,207 @@
+"""Write an array as a CZI in one call."""
+
+from __future__ import annotations
+
+import operator
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from czictypes.metadata.attributes import CustomValue
+from czictypes.metadata.content import DocumentContent
+from czictypes.model.geometry import Location
+from czictypes.writing.array_source import ArraySource, Part, as_array
+from czictypes.writing.axes import Axes, axes_from_names, default_axes, parse_axes
+from czictypes.writing.codecs import check_codec
+from czictypes.writing.compression import resolve_compression
+from czictypes.writing.content import DEFAULT_TITLE
+from czictypes.writing.create import create_czi
+from czictypes.writing.extras import TileInfo
+from czictypes.writing.imwrite_metadata import (
+    ChannelValues,
+    PixelSize,
+    found_notes,
+    make_array_content,
+)
+from czictypes.writing.progress import Progress, show_progress
+from czictypes.writing.pyramid_options import PyramidChoice
+from czictypes.writing.targets import Target
+from czictypes.writing.tiles import check_location, pixel_type_of
+from czictypes.writing.writer import CziWriter
+
+__all__ = ["imwrite"]
+
+_TILE, _COLOUR_TILE = 2048, 1024
+
+
+def imwrite(
+    path: Target,
+    array: Any,
+    axes: str | None = None,
+    *,
+    channel_names: ChannelValues = None,
+    channel_colors: ChannelValues = None,
+    pixel_size: PixelSize = None,
+    times: float | Sequence[float] | None = None,
+    rgb_order: str = "RGB",
+    compression: str = "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack",
+    pyramid: PyramidChoice = False,
+    tile: int | None = None,
+    location: tuple[int, int] = (0, 0),
+    scene: int | None = None,
+    title: str | None = DEFAULT_TITLE,
+    custom_attributes: Mapping[str, CustomValue] | None = None,
+    content: DocumentContent | None = None,
+    thumbnail: bool = True,
+    exist_ok: bool = False,
+    threads: int | None = None,
+    progress: Progress = None,
+) -> None:
+    """Write an array as a CZI.
+
+    The file appears under its name when it is complete, all or nothing. The array is taken tile
+    by tile, so it may be larger than memory; each chunk of a dask array is computed once.
+
+    Parameters
+    ----------
+    path
+        A path, or a file object opened for writing in binary. Missing folders are made.
+    array
+        numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py);
+        uint8, uint16 or float32.
+    axes
+        A letter for each axis: Y and X, and any of Z C T R I H V B and S. S at the end stands
+        for the samples red, green and blue (``"YXS"``), anywhere else for scenes, which are laid
+        side by side. By default the names of an xarray's dimensions, else the last letters of
+        ``"TCZYX"``, before S if the last axis has three places.
+    channel_names, channel_colors
+        One for each channel, or by channel index; a colour is ``"#RRGGBB"`` or (r, g, b). By
+        default the coordinates of an xarray's channels if they are text, and its attribute
+        ``channel_colors``.
+    pixel_size
+        In metres: (x, y, z), (x, y), one number for x and y, or by letter. By default that of an
+        xarray's evenly spaced coordinates with an attribute ``units`` such as ``"um"``.
+    times
+        The seconds between one T and the next, or when each was; written to the metadata and as
+        time stamps. By default an xarray's coordinates with ``units`` such as ``"s"``.
+    rgb_order
+        The order of the samples in the array, ``"RGB"`` or ``"BGR"``.
+    compression
+        As in `create_czi`; by default fast and lossless.
+    pyramid
+        True or `PyramidOptions` for a pyramid.
+    tile
+        The longest side of a tile in pixels; by default 2048, and 1024 for colours. Tiles of
+        more than 10 MB may be cut further, and those of an array in chunks consist of whole
+        chunks where these are smaller.
+    location
+        The position (x, y) of the top-left pixel.
+    scene
+        The index of the scene, of the first one where the array has several; 0 if not given.
+    title, custom_attributes, content
+        More metadata, as in `CziWriter.write_metadata`.
+    thumbnail
+        Whether a small picture of the first plane is attached.
+    exist_ok
+        Whether a file that is there is replaced.
+    threads
+        How many threads compress; by default CZICTYPES_THREADS, or the CPUs there are.
+    progress
+        True for a bar, or ``progress(done, total)``, called with numbers of tiles.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there and `exist_ok` is not set.
+    ValueError
+        For axes or another argument that does not fit the array, or a type of pixels that
+        cannot be written.
+
+    Examples
+    --------
+    >>> imwrite("stack.czi", stack, "ZYX", pixel_size=(1e-7, 1e-7, 5e-7))  # doctest: +SKIP
+    """
+    array = as_array(array)
+    parsed = parse_axes(axes or _own_axes(array), array.shape)
+    order = _check_order(rgb_order)
+    source = ArraySource(array, parsed, _check_pixels(array, parsed, compression, tile))
+    places = _Places(array.shape, parsed, location, scene)
+    notes = found_notes(array, parsed, channel_names, channel_colors, pixel_size, times)
+    with create_czi(
+        path,
+        exist_ok,
+        compression,
+        threads=threads,
+        thumbnail=thumbnail,
+        pyramid=pyramid,
+    ) as document:
+        document.write_metadata(
+            title,
+            custom_attributes=custom_attributes,
+            content=make_array_content(notes, content, parsed.extent(array.shape, "C")),
+        )
+        with show_progress(progress, len(source), f"writing {document.name}") as advance:
+            for part in source:
+                _write(document, part, places, order)
+                advance(1)
+        if len(notes.times) > 1:
+            document.add_time_stamps(notes.times)
+
+
+class _Places:
+    """Where the tiles of an array lie: scenes side by side, each with an identifier by plane.
+
+    Raises
+    ------
+    ValueError
+        If the positions go past what a CZI can hold.
+    """
+
+    def __init__(
+        self, shape: Sequence[int], axes: Axes, location: tuple[int, int], scene: int | None
+    ) -> None:
+        width, height = shape[axes.x], shape[axes.y]
+        scenes = axes.extent(shape, "S")
+        self._step = width + max(width // 20, 16)
+        self._origin = check_location(location, self._step * scenes, height)
+        self._first = 0 if scene is None else operator.index(scene)
+        self._identifiers: dict[tuple[int, ...], str] = {}
+
+    def of(self, part: Part) -> tuple[Location, dict[str, int], int, TileInfo]:
+        """Return location, plane, scene, and what marks the tiles of one plane."""
+        number = part.plane.get("S", 0)
+        plane = {letter: place for letter, place in part.plane.items() if letter != "S"}
+        location = Location(self._origin.x + number * self._step + part.x, self._origin.y + part.y)
+        key = tuple(part.plane.values())
+        identifier = self._identifiers.setdefault(key, str(uuid.uuid4()))
+        return location, plane, self._first + number, TileInfo(tags={"RetilingId": identifier})
+
+
+def _write(document: CziWriter, part: Part, places: _Places, order: int) -> None:
+    location, plane, scene, info = places.of(part)
+    document.write(part.pixels[..., ::order], location, plane, scene=scene, info=info)
+
+
+def _own_axes(array: Any) -> str:
+    names = getattr(array, "dims", None)
+    return default_axes(array.shape) if names is None else axes_from_names(names)
+
+
+def _check_order(order: str) -> int:
+    if order.upper() not in ("RGB", "BGR"):
+        raise ValueError(f'rgb_order is "RGB" or "BGR", not {order!r}')
+    return -1 if order.upper() == "RGB" else 1
+
+
+def _check_pixels(array: Any, axes: Axes, compression: str, tile: int | None) -> int:
+    """Check that the pixels can be written at all; return the longest side of a tile."""
+    samples = 1 if axes.samples is None else array.shape[axes.samples]
+    pixel_type = pixel_type_of(np.empty((1, 1, samples), array.dtype))
+    check_codec(resolve_compression(compression), pixel_type)
+    if tile is None:
+        return _TILE if samples == 1 else _COLOUR_TILE
+    if operator.index(tile) < 1:
+        raise ValueError(f"tile is {tile}, but a tile has at least 1 pixel")
+    return operator.index(tile)

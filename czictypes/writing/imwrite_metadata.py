@@ -1,0 +1,245 @@
+"""What `imwrite` is told, or finds at an xarray, to the content of the metadata."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from numbers import Real
+from typing import Any, NamedTuple, Union
+
+import numpy as np
+
+from czictypes.metadata.axes import Axis
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.colors import parse_color
+from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.scaling import Scaling
+from czictypes.model.display import Rgb8Color
+from czictypes.writing.axes import Axes
+
+__all__ = ["ArrayNotes", "ChannelValues", "PixelSize", "found_notes", "make_array_content"]
+
+#: One value for each channel, or values by channel index.
+ChannelValues = Union[Sequence[Any], Mapping[int, Any], None]
+#: Metres along x, y and z, or by letter.
+PixelSize = Union[float, Sequence[Union[float, None]], Mapping[str, Union[float, None]], None]
+
+_METRES = {
+    **dict.fromkeys(("m", "metre", "meter", "metres", "meters"), 1.0),
+    **dict.fromkeys(("mm", "millimetre", "millimeter"), 1e-3),
+    **dict.fromkeys(("um", "\u00b5m", "\u03bcm", "micron", "microns"), 1e-6),
+    **dict.fromkeys(("micrometre", "micrometer", "micrometres", "micrometers"), 1e-6),
+    **dict.fromkeys(("nm", "nanometre", "nanometer"), 1e-9),
+}
+_SECONDS = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
+}
+
+
+class ArrayNotes(NamedTuple):
+    """What is known of an array beside its pixels.
+
+    Parameters
+    ----------
+    channel_names, channel_colors
+        By channel index.
+    scaling
+        The size of a pixel in metres.
+    times
+        When each T was, in seconds; empty for unknown.
+    """
+
+    channel_names: Mapping[int, str]
+    channel_colors: Mapping[int, Rgb8Color]
+    scaling: Scaling
+    times: tuple[float, ...]
+
+
+def make_array_content(
+    notes: ArrayNotes, content: DocumentContent | None, channels: int
+) -> DocumentContent:
+    """Return `content` with the notes put into it.
+
+    Parameters
+    ----------
+    channels
+        How many channels there are.
+    """
+    base = content or DocumentContent()
+    known = {channel.index: channel for channel in base.channels}
+    for index in range(channels):
+        channel = known.get(index, ChannelInfo(index))
+        name, color = notes.channel_names.get(index), notes.channel_colors.get(index)
+        channel = replace(channel, name=name or channel.name, color=color or channel.color)
+        if channel != ChannelInfo(index):
+            known[index] = channel
+    x, y, z = (new or old for new, old in zip(notes.scaling, base.scaling))
+    return replace(
+        base,
+        channels=list(known.values()),
+        scaling=Scaling(x, y, z),
+        time_axis=_time_axis(notes.times) or base.time_axis,
+        depth_axis=base.depth_axis or (Axis(0.0, z * 1e6) if z else None),
+    )
+
+
+def found_notes(
+    array: Any,
+    axes: Axes,
+    channel_names: ChannelValues,
+    channel_colors: ChannelValues,
+    pixel_size: PixelSize,
+    times: float | Sequence[float] | None,
+) -> ArrayNotes:
+    """Return what the caller gave, and what an xarray's coordinates tell of the rest.
+
+    Raises
+    ------
+    ValueError
+        For values that do not fit, or another number of them than there are channels or times.
+    """
+    shape = array.shape
+    found = _Coordinates(array, axes)
+    count = axes.extent(shape, "C")
+    names = found.names() if channel_names is None else channel_names
+    colors = found.attribute("channel_colors") if channel_colors is None else channel_colors
+    given = _sizes(pixel_size)
+    scaling = (
+        own if letter in given else found.step(letter, _METRES)
+        for letter, own in ((letter, given.get(letter)) for letter in "XYZ")
+    )
+    return ArrayNotes(
+        {index: _name(name) for index, name in _by_index(names, count, "channel_names").items()},
+        {index: as_color(one) for index, one in _by_index(colors, count, "channel_colors").items()},
+        Scaling(*scaling),
+        _times(times, axes.extent(shape, "T")) if times is not None else found.times(),
+    )
+
+
+class _Coordinates:
+    """The coordinates of an xarray; of anything else, none."""
+
+    def __init__(self, array: Any, axes: Axes) -> None:
+        self._array = array if hasattr(array, "coords") and hasattr(array, "dims") else None
+        self._axes = axes
+
+    def names(self) -> list[str] | None:
+        values, _ = self._values("C")
+        names = [] if values is None else values.tolist()
+        return names if names and all(isinstance(name, str) for name in names) else None
+
+    def attribute(self, name: str) -> Any:
+        return None if self._array is None else self._array.attrs.get(name)
+
+    def step(self, letter: str, units: Mapping[str, float]) -> float | None:
+        """Return the distance of neighbours, if they are numbers in a known unit and even."""
+        values, factor = self._values(letter, units)
+        if values is None or factor is None or len(values) < 2 or values.dtype.kind not in "iuf":
+            return None
+        steps = np.diff(values.astype(np.float64))
+        mean = abs(float(steps.mean()))
+        even = bool(np.allclose(np.abs(steps), mean, rtol=1e-3, atol=0))
+        return mean * factor if even and 0 < mean < math.inf else None
+
+    def times(self) -> tuple[float, ...]:
+        values, factor = self._values("T", _SECONDS)
+        if values is not None and values.dtype.kind in "mM":  # durations, or moments
+            start = values[0] if values.dtype.kind == "M" else np.timedelta64(0)
+            values, factor = (values - start) / np.timedelta64(1, "s"), 1.0
+        if values is None or factor is None or values.dtype.kind not in "iuf":
+            return ()
+        seconds = values.astype(np.float64) * factor
+        return tuple(seconds.tolist()) if np.isfinite(seconds).all() else ()
+
+    def _values(self, letter: str, units: Mapping[str, float] | None = None) -> tuple[Any, Any]:
+        """Return the coordinate of a dimension, and what its unit is in metres or seconds."""
+        at = {**self._axes.planes, "Y": self._axes.y, "X": self._axes.x}.get(letter)
+        if self._array is None or at is None or self._array.dims[at] not in self._array.coords:
+            return None, None
+        coordinate = self._array.coords[self._array.dims[at]]
+        unit = str(coordinate.attrs.get("units", "")).lower()
+        return np.asarray(coordinate), (units or {}).get(unit)
+
+
+def _by_index(values: ChannelValues, count: int, what: str) -> dict[int, Any]:
+    if values is None:
+        return {}
+    if isinstance(values, Mapping):
+        wrong = set(values) - set(range(count))
+        if wrong:
+            raise ValueError(f"{what} names channel {min(wrong)}, but there are {count}")
+        return dict(values)
+    listed = [values] if isinstance(values, (str, Rgb8Color)) else list(values)
+    if len(listed) != count:
+        raise ValueError(f"{what} has {len(listed)} values for {count} channels")
+    return {index: value for index, value in enumerate(listed) if value is not None}
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise ValueError(f"a channel's name is text, not {name!r}")
+    return name
+
+
+def as_color(value: Any) -> Rgb8Color:
+    """Return a colour given as ``"#RRGGBB"``, three numbers from 0 to 255, or `Rgb8Color`.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    if isinstance(value, str):
+        return parse_color(value)
+    parts = (value.r, value.g, value.b) if isinstance(value, Rgb8Color) else value
+    try:
+        red, green, blue = (int(part) for part in parts)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is no colour such as '#00FF33' or (0, 255, 51)") from None
+    if not all(0 <= part <= 255 for part in (red, green, blue)):
+        raise ValueError(f"{value!r} is no colour: its components go from 0 to 255")
+    return Rgb8Color(red, green, blue)
+
+
+def _sizes(given: PixelSize) -> dict[str, float]:
+    """Return the sizes that are given, by letter."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        pairs: Iterable[tuple[str, Any]] = [(str(key).upper(), one) for key, one in given.items()]
+    elif isinstance(given, (float, Real)):
+        pairs = [("X", given), ("Y", given)]
+    else:
+        listed = list(given)
+        if len(listed) not in (2, 3):
+            raise ValueError(f"pixel_size {given!r} must be (x, y) or (x, y, z) in metres")
+        pairs = list(zip("XYZ", listed))
+    sizes = {}
+    for letter, size in pairs:
+        if letter not in "XYZ":
+            raise ValueError(f"pixel_size has {letter!r}; it may have x, y and z, in metres")
+        if size is not None:
+            sizes[letter] = float(size)
+    return sizes
+
+
+def _times(given: float | Sequence[float], count: int) -> tuple[float, ...]:
+    if isinstance(given, (float, Real)):
+        return tuple(float(given) * number for number in range(count))
+    times = tuple(float(one) for one in given)
+    if len(times) != count:
+        raise ValueError(f"{len(times)} times are given for {count} places along T")
+    return times
+
+
+def _time_axis(times: tuple[float, ...]) -> Axis | None:
+    if len(times) < 2:
+        return None
+    steps = np.diff(times)
+    if np.allclose(steps, steps[0], rtol=1e-9, atol=0):
+        return Axis(times[0], float(times[1] - times[0]))
+    return Axis(offsets=times)
