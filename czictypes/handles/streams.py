@@ -176,7 +176,7 @@ def _check_readable(name: str) -> None:
     """Raise what Python's own open would raise; that itself would wait at a pipe."""
     if stat.S_ISDIR(Path(name).stat().st_mode):
         raise IsADirectoryError(errno.EISDIR, "is a directory, not a CZI file", name)
-    if not os.access(name, os.R_OK):
+    if not _may(name, os.R_OK):
         raise PermissionError(errno.EACCES, "no permission to read", name)
 
 
@@ -189,5 +189,10 @@ def _explain_unwritable(name: str, overwrite: bool) -> None:
         raise FileExistsError(errno.EEXIST, "exists; it is not overwritten unless asked", name)
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "the folder to write to does not exist", name)
-    if not os.access(name if path.exists() else path.parent, os.W_OK):
+    if not _may(name if path.exists() else path.parent, os.W_OK):
         raise PermissionError(errno.EACCES, "no permission to write", name)
+
+
+def _may(path: PathType, mode: int) -> bool:
+    """Tell what the effective user may do, who is the one that opens files."""
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
