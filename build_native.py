@@ -27,7 +27,7 @@ from native.compiling import (
     compile_library,
     configure,
 )
-from native.errors import BuildError
+from native.errors import BuildError, missing_package
 from native.fetch import fetch
 from native.licence_texts import collect_licences
 from native.make_declarations import make as make_declarations
@@ -114,9 +114,7 @@ def build_declarations(target: Path = DECLARATIONS) -> Path:
         with contextlib.redirect_stdout(io.StringIO()):  # cffi tells of each file it writes
             return make_declarations(HEADER, target)
     except ImportError:
-        raise BuildError(
-            f"The build needs the Python package cffi: {sys.executable} -m pip install cffi"
-        ) from None
+        raise missing_package("the Python package cffi") from None
 
 
 def _plan(source: Path | None, libczi: str | None) -> _Plan:

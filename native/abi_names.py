@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from native.errors import BuildError
+from native.errors import missing_package
 
 __all__ = ["declared_functions", "write_abi_names"]
 
@@ -46,9 +46,7 @@ def _structure_lines(header: Path) -> list[str]:
     try:
         import cffi
     except ImportError:
-        raise BuildError(
-            "The build needs the Python package cffi: python -m pip install cffi"
-        ) from None
+        raise missing_package("the Python package cffi") from None
     ffi = cffi.FFI()
     ffi.cdef(header.read_text(encoding="utf-8"), packed=True)
     structures = ffi.list_types()[1]

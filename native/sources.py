@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from native.errors import BuildError
+from native.errors import BuildError, missing_package
 
 __all__ = ["SOURCES_FILE", "Source", "Sources", "read_sources"]
 
@@ -75,7 +75,5 @@ def _load_toml(path: Path) -> dict[str, Any]:
         try:
             import tomli as tomllib
         except ImportError:
-            raise BuildError(
-                "The build needs the Python package tomli: python -m pip install tomli"
-            ) from None
+            raise missing_package("the Python package tomli") from None
     return tomllib.loads(path.read_text(encoding="utf-8"))

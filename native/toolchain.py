@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from native.errors import BuildError
+from native.errors import BuildError, missing_package
 
 __all__ = ["Toolchain", "find_toolchain"]
 
@@ -34,13 +34,13 @@ def find_toolchain() -> Toolchain:
     on_path = shutil.which("cmake")
     cmake = on_path if on_path and _is_recent(on_path) else _from_package("cmake", "CMAKE_BIN_DIR")
     if cmake is None:
-        raise _missing_tool("cmake")
+        raise missing_package(f"cmake {OLDEST_CMAKE[0]}.{OLDEST_CMAKE[1]} or newer")
     # Without the variables of a developer prompt only cmake's own choice finds Visual Studio.
     if sys.platform == "win32" and shutil.which("cl") is None and "CXX" not in os.environ:
         return Toolchain(cmake, None, compiler)
     ninja = shutil.which("ninja") or _from_package("ninja", "BIN_DIR")
     if ninja is None:
-        raise _missing_tool("ninja")
+        raise missing_package("ninja")
     return Toolchain(cmake, ninja, compiler)
 
 
@@ -80,10 +80,3 @@ def _from_package(name: str, folder_attribute: str) -> str | None:
     except (ImportError, AttributeError):
         return None
     return shutil.which(name, path=str(Path(folder)))
-
-
-def _missing_tool(name: str) -> BuildError:
-    return BuildError(
-        f"The build needs {name}, which is neither on the PATH nor installed as a Python package: "
-        f"{sys.executable} -m pip install cmake ninja cffi"
-    )
