@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from czictypes.metadata.document import GeneralDocumentInfoDto
 from czictypes.metadata.scaling import ScalingInfoDto
 from czictypes.model.display import (
     ChannelDisplaySettingsDataClass,
@@ -42,6 +43,7 @@ __all__ = [
     "CziMetadataBuilder",
     "CziReader",
     "CziWriter",
+    "GeneralDocumentInfoDto",
     "Location",
     "PyramidOptions",
     "ReaderFileInputTypes",
