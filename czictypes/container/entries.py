@@ -24,6 +24,7 @@ __all__ = [
     "ENTRY_SIZE",
     "MAX_DIMENSIONS",
     "Located",
+    "entry_type",
     "fill_columns",
     "locate_entries",
 ]
@@ -80,7 +81,7 @@ def _locate_uniform(data: memoryview, count: int) -> Located | None:
     size = ENTRY_SIZE + DIMENSION_SIZE * dimensions
     if count * size > len(data):
         return None
-    entries = np.frombuffer(data, _entry_type(dimensions), count)
+    entries = np.frombuffer(data, entry_type(dimensions), count)
     if not ((entries["schema"] == b"DV") & (entries["dimension_count"] == dimensions)).all():
         return None
     offsets = np.arange(0, count * size, size, dtype=np.int64)
@@ -166,7 +167,7 @@ def _chunks(data: memoryview, located: Located) -> Iterator[tuple[NDArray[np.int
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
             copied = np.ascontiguousarray(windows[located.offsets[chunk]])
-            yield chunk, copied.view(_entry_type(dimensions))[:, 0]
+            yield chunk, copied.view(entry_type(dimensions))[:, 0]
 
 
 def _fill_fixed_part(columns: Columns, rows: NDArray[np.int64], entries: NDArray[Any]) -> None:
@@ -224,7 +225,8 @@ def _refuse(name: str, rows: NDArray[np.int64], bad: NDArray[np.bool_], problem:
         )
 
 
-def _entry_type(dimensions: int) -> np.dtype[Any]:
+def entry_type(dimensions: int) -> np.dtype[Any]:
+    """Return the layout of an entry with so many dimensions."""
     return np.dtype(
         [
             ("schema", "S2"),

@@ -85,6 +85,25 @@ class ByteSource(ABC):
         finally:
             self._leave()
 
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill a buffer of bytes from `offset` on; return how many, fewer only at the end.
+
+        Raises
+        ------
+        ClosedError, OSError
+            As `read_at`.
+        """
+        self._enter()
+        try:
+            return self._read_into(offset, buffer)
+        finally:
+            self._leave()
+
+    def _read_into(self, offset: int, buffer: memoryview) -> int:
+        data = self._read(offset, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     def identity(self) -> tuple[int, ...] | None:
         """Return what changes when the source's content does, or None where nothing tells."""
         return None
@@ -188,6 +207,17 @@ class FileSource(ByteSource):
             return _read_descriptor(self._file.fileno(), offset, count)
         with self._seek_guard:
             return _read_stream(self._file, offset, count)
+
+    def _read_into(self, offset: int, buffer: memoryview) -> int:
+        if not hasattr(os, "preadv"):
+            return super()._read_into(offset, buffer)
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(self._file.fileno(), [buffer[done:]], offset + done)
+            if not count:
+                break
+            done += count
+        return done
 
     def _release(self) -> None:
         self._file.close()

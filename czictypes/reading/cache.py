@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from czictypes.model.options import CacheInfo, CacheOptions
 
 if TYPE_CHECKING:
@@ -60,4 +62,4 @@ class SubBlockCache:
 
 
 def _size(tile: Tile) -> int:
-    return int(tile.pixels.nbytes) + (0 if tile.mask is None else int(tile.mask.nbytes))
+    return int(np.asarray(tile.pixels).nbytes) + (0 if tile.mask is None else int(tile.mask.nbytes))

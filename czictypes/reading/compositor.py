@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.pixels import PixelArray
 from czictypes.model.errors import CorruptFileError
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.conversion import check_convertible, convert
@@ -30,21 +33,32 @@ __all__ = ["PlaneRequest", "Tile", "TileProvider", "compose", "output_shape"]
 
 #: Decoding fewer pixels than this takes less time than waking another thread.
 _PIXELS_PER_THREAD = 64 * 1024
+#: Threads that paint smaller tiles than this mostly wait for each other: Python runs one of them.
+_SMALL_TILE = 64 * 64
+#: Of this many pixels, small tiles are read together.
+_PIXELS_PER_BATCH = 512 * 1024
 
 
 class Tile(NamedTuple):
     """A decoded sub-block.
 
     `pixels` has the shape (height, width, samples) and the dtype of the sub-block's pixel type.
-    `mask`, of the shape (height, width), is True for valid pixels; None means that all are valid.
+    They may be anything that gives arrays when indexed by rows and columns; then `band` says how
+    many rows to take at a time, 0 being all. `mask`, of the shape (height, width), is True for
+    valid pixels; None means that all are valid.
     """
 
-    pixels: NDArray[Any]
+    pixels: PixelArray
     mask: NDArray[np.bool_] | None = None
+    band: int = 0
 
 
 class TileProvider(Protocol):
-    """Where decoded tiles come from; called from many threads at once."""
+    """Where decoded tiles come from; called from many threads at once.
+
+    It may also have a method `tiles`, which takes a list of sub-blocks and yields the tile of
+    each in turn, valid until the next is asked for: then it is asked for batches of them.
+    """
 
     def tile(self, index: int) -> AbstractContextManager[Tile]:
         """Give the tile of a sub-block; its arrays are read only within the `with` block."""
@@ -92,12 +106,14 @@ def compose(
     if 0 in out.shape:
         return
     painter = _Painter(index, request, tiles, out)
+    most = 1
+    if executor is not None:
+        most = (os.cpu_count() or 1) if threads is None else threads
     helpers: list[Future[None]] = []
     try:
-        if executor is not None:
-            most = (os.cpu_count() or 1) if threads is None else threads
-            for _ in range(painter.useful_threads(most) - 1):
-                helpers.append(executor.submit(painter.work))
+        for _ in range(painter.distribute(most) - 1):
+            assert executor is not None
+            helpers.append(executor.submit(painter.work))
         painter.work()
     except BaseException:
         painter.stop()
@@ -112,36 +128,61 @@ def compose(
 
 
 class _Painter:
-    """The jobs of one read, worked off by any number of threads."""
+    """The jobs of one read, worked off in batches by any number of threads."""
 
     def __init__(
         self, index: PlaneIndex, request: PlaneRequest, tiles: TileProvider, out: NDArray[Any]
     ) -> None:
-        self._rows, self._tiles, self._out = index.table.directory, tiles, out
-        self._target = request.pixel_type
+        many = getattr(tiles, "tiles", None) or partial(_one_by_one, tiles)
+        self._tiles: Callable[[list[int]], Generator[Tile, None, None]] = many
+        self._out, self._target = out, request.pixel_type
         self._plan = make_plan(index, request)
-        self._indices = [job.sub_block for job in self._plan.jobs]
-        check_convertible(set(self._rows.pixel_type[self._indices].tolist()), self._target)
-        self._todo = deque(self._plan.jobs)
-        self._turns = Turns() if self._plan.in_turns else None
+        self._rows = rows = index.table.directory
+        self._indices = np.array([job.sub_block for job in self._plan.jobs], np.intp)
+        self._types = rows.pixel_type[self._indices].tolist()
+        h, w = rows.physical_h[self._indices], rows.physical_w[self._indices]
+        self._areas = np.maximum(h, 0).astype(np.int64) * np.maximum(w, 0)
+        self._sizes = list(zip(h.tolist(), w.tolist()))
+        self._todo: deque[tuple[int, list[Job]]] = deque()
+        self._turns: Turns | None = None
+        check_convertible(set(self._types), self._target)
         if not self._plan.covers_all:
             fill(out, background_value(request.pixel_type, request.background))
 
-    def useful_threads(self, most: int) -> int:
-        """Return how many threads are worth their start for this work."""
-        widths = self._rows.physical_w[self._indices].astype(np.int64)
-        pixels = int((widths * self._rows.physical_h[self._indices]).sum())
-        return min(most, len(self._indices), pixels // _PIXELS_PER_THREAD)
+    def distribute(self, most: int) -> int:
+        """Split the work into batches; return how many threads are worth their start for it.
+
+        Where the order of painting does not matter, a batch has what lies together in the file.
+        """
+        jobs, pixels = self._plan.jobs, self._areas
+        total = int(pixels.sum())
+        threads = min(most, len(jobs), total // _PIXELS_PER_THREAD)
+        if total < len(jobs) * _SMALL_TILE:
+            threads = min(threads, 1)
+        if not self._plan.in_turns:
+            order = np.argsort(self._rows.file_position[self._indices], kind="stable")
+            jobs, pixels = [jobs[place] for place in order.tolist()], pixels[order]
+        elif threads > 1:
+            self._turns = Turns()
+        size = min(_PIXELS_PER_BATCH, total // (4 * max(threads, 1)) + 1)
+        batch = (np.cumsum(pixels) - pixels) // size
+        borders = np.flatnonzero(np.diff(batch, prepend=-1, append=total + 1)).tolist()
+        for number, (first, end) in enumerate(zip(borders[:-1], borders[1:])):
+            self._todo.append((number, jobs[first:end]))
+        return threads
 
     def work(self) -> None:
-        """Paint tile after tile until none is left; run by every thread that takes part."""
+        """Paint batch after batch until none is left; run by every thread that takes part."""
         try:
             while True:
                 try:
-                    job = self._todo.popleft()
+                    number, jobs = self._todo.popleft()
                 except IndexError:
                     return
-                self._paint(job)
+                if self._turns is None:
+                    self._paint(jobs)
+                else:
+                    self._paint_in_turn(self._turns, number, jobs)
         except BaseException:
             self.stop()
             raise
@@ -152,33 +193,62 @@ class _Painter:
         if self._turns is not None:
             self._turns.stop()
 
-    def _paint(self, job: Job) -> None:
-        with self._tiles.tile(job.sub_block) as tile:
-            self._check_size(job.sub_block, tile)
-            if self._turns is None:
-                for box in job.parts:
-                    self._convert(job, tile, box, self._place(box))
-                return
+    def _each(self, jobs: list[Job]) -> Iterator[tuple[Job, Tile]]:
+        """Give each tile of a batch, until the next one is asked for."""
+        with closing(self._tiles([job.sub_block for job in jobs])) as tiles:
+            for tile, job in zip(tiles, jobs):  # in this order `tiles` comes to its own end
+                self._check_size(job, tile)
+                yield job, tile
+
+    def _paint(self, jobs: list[Job]) -> None:
+        for job, tile in self._each(jobs):
+            for box in job.parts:
+                place = self._place(box)
+                if tile.mask is None:
+                    self._convert(job, tile, box, place)
+                else:
+                    pixels, valid = self._prepare(job, tile, box, place)
+                    np.copyto(place, pixels, where=valid)
+
+    def _paint_in_turn(self, turns: Turns, number: int, jobs: list[Job]) -> None:
+        """Prepare the tiles of a batch at any time, but paint after the batches before."""
+        ready = []
+        for job, tile in self._each(jobs):
             (box,) = job.parts
             place = self._place(box)
-            ready = np.empty(place.shape, place.dtype)
-            self._convert(job, tile, box, ready)
-            valid: Any = True
-            if tile.mask is not None:
-                valid = self._sample(tile.mask[..., np.newaxis], job.position, box)
-        if self._turns.wait_for(job.number):
-            np.copyto(place, ready, where=valid)
-            self._turns.done()
+            ready.append((place, *self._prepare(job, tile, box, place)))
+        if turns.wait_for(number):
+            for place, pixels, valid in ready:
+                np.copyto(place, pixels, where=valid)
+            turns.done()
+
+    def _prepare(
+        self, job: Job, tile: Tile, box: Box, place: NDArray[Any]
+    ) -> tuple[NDArray[Any], Any]:
+        """Return what goes to a place, and which pixels of it are valid."""
+        pixels = np.empty(place.shape, place.dtype)
+        self._convert(job, tile, box, pixels)
+        if tile.mask is None:
+            return pixels, True
+        return pixels, self._sample(tile.mask[..., np.newaxis], job.position, box)
 
     def _place(self, box: Box) -> NDArray[Any]:
         left, top, right, bottom = box
         return self._out[top:bottom, left:right]
 
     def _convert(self, job: Job, tile: Tile, box: Box, out: NDArray[Any]) -> None:
-        pixels = self._sample(tile.pixels, job.position, box)
-        convert(pixels, int(self._rows.pixel_type[job.sub_block]), self._target, out)
+        """Fill `out`, which is for a box of the result, from a tile."""
+        kind = self._types[job.number]
+        if not tile.band:
+            convert(self._sample(tile.pixels, job.position, box), kind, self._target, out)
+            return
+        left, top, right, bottom = box
+        for first in range(top, bottom, tile.band):
+            end = min(first + tile.band, bottom)
+            pixels = self._sample(tile.pixels, job.position, (left, first, right, end))
+            convert(pixels, kind, self._target, out[first - top : end - top])
 
-    def _sample(self, pixels: NDArray[Any], position: int, box: Box) -> NDArray[Any]:
+    def _sample(self, pixels: PixelArray, position: int, box: Box) -> NDArray[Any]:
         """Return the pixels of a tile that go to a box of the result."""
         left, top, right, bottom = box
         rows = self._plan.y.source(position, top, bottom)
@@ -188,10 +258,17 @@ class _Painter:
         first = int(columns[0])
         return pixels[rows, first : int(columns[-1]) + 1].take(columns - first, axis=1)
 
-    def _check_size(self, index: int, tile: Tile) -> None:
-        height, width = int(self._rows.physical_h[index]), int(self._rows.physical_w[index])
+    def _check_size(self, job: Job, tile: Tile) -> None:
+        height, width = self._sizes[job.number]
         if tile.pixels.shape[0] < height or tile.pixels.shape[1] < width:
             raise CorruptFileError(
-                f"sub-block {index} decodes to {tile.pixels.shape[1]} x {tile.pixels.shape[0]} "
-                f"pixels, but the directory says {width} x {height}; the file is damaged"
+                f"sub-block {job.sub_block} decodes to {tile.pixels.shape[1]} x "
+                f"{tile.pixels.shape[0]} pixels, but the directory says {width} x {height}; the "
+                "file is damaged"
             )
+
+
+def _one_by_one(tiles: TileProvider, indices: list[int]) -> Generator[Tile, None, None]:
+    for index in indices:
+        with tiles.tile(index) as tile:
+            yield tile

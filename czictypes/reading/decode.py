@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -27,6 +27,7 @@ from czictypes.model.errors import CorruptFileError, NativeCallError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.compositor import Tile
+from czictypes.reading.stored import StoredTiles
 
 __all__ = ["SubBlockDecoder"]
 
@@ -60,6 +61,7 @@ class SubBlockDecoder:
         self._cache = cache
         self._cache_uncompressed = cache_uncompressed
         self._mask_aware = mask_aware
+        self._stored = StoredTiles(source, directory)
 
     @contextmanager
     def tile(self, index: int) -> Iterator[Tile]:
@@ -85,6 +87,35 @@ class SubBlockDecoder:
             kept = Tile(pixels.copy(), mask)
         self._cache.put(index, kept)
         yield kept
+
+    def tiles(self, indices: Sequence[int]) -> Iterator[Tile]:
+        """Give the pixels of several sub-blocks, each valid until the next one is asked for.
+
+        What is stored as it is, or in zstd, is read without libCZI, and many small sub-blocks at
+        a time; of large ones only the pixels that are used. Raises what `tile` raises.
+        """
+        kept = self._kept(indices)
+        missing = [] if self._mask_aware else [index for index in indices if index not in kept]
+        found = dict(zip(missing, self._stored.find(missing)))
+        for index in indices:
+            tile = kept.get(index)
+            data = found.get(index)
+            if tile is None and data is not None:
+                tile = self._stored.tile(index, data)
+                if tile is not None and self._cache is not None and self._is_cached(index):
+                    tile = Tile(np.array(tile.pixels[:, :]))
+                    self._cache.put(index, tile)
+            if tile is not None:
+                yield tile
+            else:
+                with self.tile(index) as tile:
+                    yield tile
+
+    def _kept(self, indices: Sequence[int]) -> dict[int, Tile]:
+        if self._cache is None:
+            return {}
+        looked_up = {index: self._cache.get(index) for index in indices}
+        return {index: tile for index, tile in looked_up.items() if tile is not None}
 
     def segment(self, index: int) -> SubBlockSegment:
         """Read and check the head of a sub-block."""

@@ -1,0 +1,238 @@
+"""Finds the pixel data of many sub-blocks at once, with the checks of `subblock`.
+
+`read_subblock_segment` tells what is wrong with a sub-block; here those are found with which
+nothing is, by whole columns. A mosaic's tiles mostly lie one behind the other in the file, so
+small ones are read many at a time. Measured for tiles of 40 x 40 pixels: 2 us for each, in place
+of 70 us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.directory import Directory
+from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS, entry_type
+from czictypes.container.limits import TOLERANCE
+from czictypes.container.segments import SUBBLOCK
+from czictypes.container.source import ByteSource
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+
+__all__ = ["BatchReader", "StoredData"]
+
+_SIZES_END = 48  # segment header, and the sizes of the three parts
+_HEAD_SIZE = _SIZES_END + ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
+_LEAST_SIZE = 32 + 256
+_METADATA_ROOM = 1024  # most sub-blocks have less XML than this before their data
+
+_SMALL = 64 << 10  # data up to this size are read along with the head
+_GAP = 16 << 10  # reading so many bytes for nothing takes less time than another call
+_RUN = 1 << 20
+_LONGEST_SIDE = 1 << 24  # beyond, products of sizes could overflow; `check_pixels` looks at those
+_DATA_LIMIT = 1 << 31
+
+_PIXEL_SIZES = np.zeros(max(PixelType) + 1, np.int64)
+for _kind in PixelType:
+    _PIXEL_SIZES[_kind] = pixel_format(_kind).bytes_per_pixel
+
+
+class StoredData(NamedTuple):
+    """The pixel data of a sub-block as they are stored.
+
+    They are in the file at `offset`; and also in `buffer` from `start` on, unless that is None.
+    """
+
+    width: int
+    height: int
+    pixel_type: int
+    compression: int
+    offset: int
+    size: int
+    buffer: bytes | None
+    start: int
+
+
+class BatchReader:
+    """Reads the heads, and small data, of sub-blocks stored as they are or in zstd.
+
+    Safe to use from many threads.
+
+    Parameters
+    ----------
+    source, directory
+        The file, and its sub-block directory.
+    """
+
+    def __init__(self, source: ByteSource, directory: Directory) -> None:
+        self._source = source
+        self._directory = directory
+        self._types: dict[int, np.dtype[Any]] = {}
+
+    def read(self, indices: Sequence[int]) -> list[StoredData | None]:
+        """Find the data of some sub-blocks.
+
+        Returns
+        -------
+        list of StoredData or None
+            None for another compression, and wherever anything at all is unusual:
+            `read_subblock_segment` and `check_pixels` tell what, or let it pass.
+        """
+        rows = np.asarray(indices, np.intp)
+        found: list[StoredData | None] = [None] * len(rows)
+        compression = self._directory.compression[rows]
+        ours = np.flatnonzero(
+            (compression == Compression.Uncompressed)
+            | (compression == Compression.Zstd0)
+            | (compression == Compression.Zstd1)
+        )
+        ours = ours[np.argsort(self._directory.file_position[rows[ours]], kind="stable")]
+        if not len(ours):
+            return found
+        rows = rows[ours]
+        claimed = self._claimed(rows)
+        buffers, starts = self._read_runs(rows, claimed)
+        heads = self._heads(buffers, starts)
+        if heads is None:
+            return found
+        good, offset = self._check(heads, rows, claimed)
+        columns = self._directory
+        for place, fine, width, height, kind, packing, position, size, buffer, start, at in zip(
+            ours.tolist(),
+            good.tolist(),
+            columns.physical_w[rows].tolist(),
+            columns.physical_h[rows].tolist(),
+            columns.pixel_type[rows].tolist(),
+            columns.compression[rows].tolist(),
+            offset.tolist(),
+            heads["data_size"].tolist(),
+            buffers,
+            starts,
+            columns.file_position[rows].tolist(),
+        ):
+            if fine:
+                begin = start + position - at
+                along = buffer if begin + size <= len(buffer) else None
+                found[place] = StoredData(
+                    width, height, kind, packing, position, size, along, begin
+                )
+        return found
+
+    def _claimed(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return how many bytes each bitmap should have; 0 where that cannot be."""
+        columns = self._directory
+        kinds, w, h = columns.pixel_type[rows], columns.physical_w[rows], columns.physical_h[rows]
+        sane = (w > 0) & (w < _LONGEST_SIDE) & (h > 0) & (h < _LONGEST_SIDE)
+        sane &= (kinds >= 0) & (kinds < len(_PIXEL_SIZES))
+        size: NDArray[np.int64] = w.astype(np.int64) * h * _PIXEL_SIZES[np.where(sane, kinds, 0)]
+        size[~sane] = 0
+        return size
+
+    def _read_runs(
+        self, rows: NDArray[np.intp], claimed: NDArray[np.int64]
+    ) -> tuple[list[bytes], list[int]]:
+        """Read the heads, in as few calls as pay; tell in which bytes each is, and where."""
+        columns = self._directory
+        along = (columns.compression[rows] == Compression.Uncompressed) & (claimed <= _SMALL)
+        spans = np.where(along, _LEAST_SIZE + _METADATA_ROOM + claimed, _HEAD_SIZE)
+        positions = columns.file_position[rows].tolist()
+        buffers: list[bytes] = []
+        starts: list[int] = []
+        for first, end, length in _runs(positions, spans.tolist()):
+            begin = positions[first]
+            data = self._source.read_at(begin, length) if begin >= 0 else b""
+            buffers += [data] * (end - first)
+            starts += [position - begin for position in positions[first:end]]
+        return buffers, starts
+
+    def _heads(self, buffers: list[bytes], starts: list[int]) -> NDArray[Any] | None:
+        """Return the heads as one structured array, or None unless all are of one form."""
+        at = starts[0] + _SIZES_END + ENTRY_SIZE
+        dimensions = int.from_bytes(buffers[0][at - 4 : at], "little")
+        if not 0 < dimensions <= MAX_DIMENSIONS:
+            return None
+        kind = self._types.get(dimensions)
+        if kind is None:
+            kind = self._types[dimensions] = _head_type(dimensions)
+        size = kind.itemsize
+        data = b"".join([buffer[at : at + size] for buffer, at in zip(buffers, starts)])
+        if len(data) < size * len(starts):
+            return None
+        heads: NDArray[Any] = np.frombuffer(data, kind)
+        same = heads["entry"]["dimension_count"] == dimensions
+        letters = heads["entry"]["dimensions"]["letter"]
+        same &= (letters == letters[0]).all(axis=1)
+        return heads if same.all() else None
+
+    def _check(
+        self, heads: NDArray[Any], rows: NDArray[np.intp], claimed: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Tell which sub-blocks are without fault, and where the data of each begin."""
+        columns = self._directory
+        entry, size = heads["entry"], heads["data_size"]
+        metadata, attachment = heads["metadata_size"], heads["attachment_size"]
+        good = (heads["id"] == SUBBLOCK.encode()) & (entry["schema"] == b"DV") & (claimed > 0)
+        good &= (metadata >= 0) & (attachment >= 0) & (size >= 0) & (size < _DATA_LIMIT)
+        head_size = max(_LEAST_SIZE, heads.dtype.itemsize)
+        offset = columns.file_position[rows] + head_size + metadata
+        good &= offset + size + attachment <= self._source.size()
+        whole = (size >= claimed) & (size - claimed <= np.maximum(TOLERANCE, claimed))
+        good &= whole | (entry["compression"] != Compression.Uncompressed)
+        for listed, own in self._pairs(entry):
+            good &= own == (listed if isinstance(listed, int) else listed[rows])
+        return good, offset
+
+    def _pairs(self, entry: NDArray[Any]) -> Iterator[tuple[NDArray[Any] | int, NDArray[Any]]]:
+        """Give what must agree: a column of the directory, and what the sub-blocks say."""
+        columns = self._directory
+        yield columns.pixel_type, entry["pixel_type"]
+        yield columns.compression, entry["compression"]
+        places: dict[str, NDArray[Any]] = {}
+        dimensions = entry["dimensions"]
+        for number, code in enumerate(dimensions[0]["letter"].tolist()):
+            letter, found = chr(code).upper(), dimensions[:, number]
+            if letter == "X":
+                yield columns.x, found["start"]
+                yield columns.w, found["size"]
+                yield columns.physical_w, found["stored_size"]
+            elif letter == "Y":
+                yield columns.y, found["start"]
+                yield columns.h, found["size"]
+                yield columns.physical_h, found["stored_size"]
+            places[letter] = found["start"]
+        listed = {"X": columns.x, "Y": columns.y, "M": columns.m, **columns.coordinates}
+        nowhere = np.broadcast_to(np.int32(ABSENT), len(entry))
+        for letter, column in listed.items():
+            yield column, places.pop(letter, nowhere)
+        for found in places.values():  # a dimension that no entry of the directory has
+            yield ABSENT, found
+
+
+def _runs(positions: list[int], spans: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Give runs of ascending positions that are read by one call: first, end, length."""
+    first, reach = 0, positions[0] + spans[0]
+    for number in range(1, len(positions)):
+        position = positions[number]
+        end = position + spans[number]
+        if position > reach + _GAP or end - positions[first] > _RUN:
+            yield first, number, reach - positions[first]
+            first, reach = number, end
+        reach = max(reach, end)
+    yield first, len(positions), reach - positions[first]
+
+
+def _head_type(dimensions: int) -> np.dtype[Any]:
+    return np.dtype(
+        [
+            ("id", "S16"),
+            ("allocated_size", "<i8"),
+            ("used_size", "<i8"),
+            ("metadata_size", "<i4"),
+            ("attachment_size", "<i4"),
+            ("data_size", "<i8"),
+            ("entry", entry_type(dimensions)),
+        ]
+    )

@@ -1,0 +1,94 @@
+"""Tiles without libCZI: of sub-blocks that are stored as they are, or in zstd."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.batch import BatchReader, StoredData
+from czictypes.container.directory import Directory
+from czictypes.container.pixels import BAND_BYTES, FilePixels
+from czictypes.container.source import ByteSource
+from czictypes.container.subblock import describe_subblock
+from czictypes.container.zstd import unpack_zstd
+from czictypes.model.errors import CorruptFileError, MissingExtraError
+from czictypes.model.pixel_types import Compression, PixelFormat, PixelType, pixel_format
+from czictypes.reading.compositor import Tile
+
+__all__ = ["StoredTiles"]
+
+
+class StoredTiles:
+    """Reads tiles from the file straight; safe to use from many threads.
+
+    Parameters
+    ----------
+    source, directory
+        The file's bytes, and its sub-block directory.
+    """
+
+    def __init__(self, source: ByteSource, directory: Directory) -> None:
+        self._source = source
+        self._directory = directory
+        self._batches = BatchReader(source, directory)
+        self._layouts = {int(kind): pixel_format(kind) for kind in PixelType}
+        self._dtypes = {kind: np.dtype(layout.dtype) for kind, layout in self._layouts.items()}
+        self._buffers = threading.local()
+
+    def find(self, indices: Sequence[int]) -> list[StoredData | None]:
+        """Find where the pixels of some sub-blocks are; None for those that libCZI has to read."""
+        return self._batches.read(indices)
+
+    def tile(self, index: int, data: StoredData) -> Tile | None:
+        """Return the tile; None where libCZI has to decode it after all.
+
+        Its pixels, where they are no array, are valid until the thread asks for others.
+
+        Raises
+        ------
+        CorruptFileError
+            If zstd data cannot be decoded.
+        """
+        layout = self._layouts[data.pixel_type]
+        shape = data.height, data.width, layout.samples
+        if data.compression != Compression.Uncompressed:
+            return self._unpacked(index, data, layout)
+        dtype = self._dtypes[data.pixel_type]
+        if data.buffer is not None:
+            return Tile(np.ndarray(shape, dtype, data.buffer, data.start))
+        name = self._name(index)
+        pixels = FilePixels(self._source, data.offset, shape, dtype, self._scratch, name)
+        return Tile(pixels, None, _band(data.width, layout))
+
+    def _unpacked(self, index: int, data: StoredData, layout: PixelFormat) -> Tile | None:
+        if data.buffer is not None:
+            packed = memoryview(data.buffer)[data.start : data.start + data.size]
+        else:
+            packed = memoryview(self._source.read_at(data.offset, data.size))
+        name = self._name(index)
+        if len(packed) < data.size:
+            raise CorruptFileError(f"{name} was cut off while it was read")
+        try:
+            pixels = unpack_zstd(packed, data.compression, data.width, data.height, layout, name)
+        except MissingExtraError:  # zstd need not be in every Python
+            return None
+        whole = isinstance(pixels, np.ndarray)
+        return Tile(pixels, None, 0 if whole else _band(data.width, layout))
+
+    def _name(self, index: int) -> str:
+        return describe_subblock(self._source, index, int(self._directory.file_position[index]))
+
+    def _scratch(self, size: int) -> NDArray[np.uint8]:
+        """Return this thread's buffer: new memory for every tile costs more than to fill it."""
+        buffer: NDArray[Any] | None = getattr(self._buffers, "bytes", None)
+        if buffer is None or len(buffer) < size:
+            buffer = self._buffers.bytes = np.empty(size, np.uint8)
+        return buffer[:size]
+
+
+def _band(width: int, layout: PixelFormat) -> int:
+    return max(BAND_BYTES // (width * layout.bytes_per_pixel), 1)
