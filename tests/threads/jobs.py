@@ -14,7 +14,7 @@ __all__ = ["digest", "digests"]
 def digest(document: Any, read: Read) -> str:
     """Return a hash of what a read gives, shape and type included."""
     pixels = document.read(**read.arguments)
-    kind = f"{pixels.shape} {pixels.dtype}".encode()
+    kind = f"{pixels.shape} {pixels.dtype.str}".encode()
     return hashlib.sha256(kind + pixels.tobytes()).hexdigest()
 
 
