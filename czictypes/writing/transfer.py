@@ -20,7 +20,6 @@ from czictypes.container.subblock import (
     check_pixels,
     describe_subblock,
     read_attachment_bytes,
-    read_data_bytes,
     read_metadata_bytes,
     read_subblock_segment,
 )
@@ -48,11 +47,9 @@ _IN_MEMORY = 256 << 20  # bytes of sub-blocks that are read ahead, at most
 _WORTH_A_THREAD = 1 << 16  # bytes
 _LONGEST_NAME = 79
 _NO_M = (ABSENT, 2**31 - 1)  # what marks a missing M-index when read
-_DECODABLE = (
-    Compression.Uncompressed,
-    Compression.JpegXr,
-    Compression.Zstd0,
-    Compression.Zstd1,
+_KNOWN_TYPES = frozenset(map(int, PixelType))
+_DECODABLE = frozenset(
+    map(int, (Compression.Uncompressed, Compression.JpegXr, Compression.Zstd0, Compression.Zstd1))
 )
 
 
@@ -128,7 +125,22 @@ def read_block(source: ByteSource, directory: Directory, index: int) -> Block:
     """
     segment = read_subblock_segment(source, directory, index)
     check_movable(source, segment)
-    return make_block(source, directory, segment, read_data_bytes(source, segment))
+    metadata, data, attachment = _read_parts(source, segment)
+    return _block(directory, segment, data, segment.compression, metadata, attachment)
+
+
+def _read_parts(source: ByteSource, segment: SubBlockSegment) -> tuple[bytes, memoryview, bytes]:
+    """Return metadata, pixel data and attachment, which lie one behind the other, in one read."""
+    size = segment.metadata_size + segment.data_size + segment.attachment_size
+    whole = memoryview(source.read_at(segment.metadata_offset, size))
+    if len(whole) < size:
+        where = describe_subblock(source, segment.index, segment.position)
+        raise CorruptFileError(
+            f"{where} was cut off while it was read: {size} bytes asked for, {len(whole)} found"
+        )
+    first = segment.metadata_size
+    last = first + segment.data_size
+    return bytes(whole[:first]), whole[first:last], bytes(whole[last:])
 
 
 def check_movable(source: ByteSource, segment: SubBlockSegment) -> None:
@@ -141,7 +153,7 @@ def check_movable(source: ByteSource, segment: SubBlockSegment) -> None:
     """
     where = describe_subblock(source, segment.index, segment.position)
     entry = segment.entry
-    if entry.pixel_type not in list(PixelType):
+    if entry.pixel_type not in _KNOWN_TYPES:
         raise UnsupportedDataError(
             f"{where} has the pixel type {entry.pixel_type}, which libCZI does not know"
         )
@@ -156,21 +168,34 @@ def make_block(
     directory: Directory,
     segment: SubBlockSegment,
     data: Any,
-    compression: int | None = None,
+    compression: int,
 ) -> Block:
-    """Return the block of a checked segment with these pixel data, all else as it stands."""
+    """Return the block of a segment with other pixel data, all else as it stands."""
+    metadata = read_metadata_bytes(source, segment)
+    attachment = read_attachment_bytes(source, segment)
+    return _block(directory, segment, data, compression, metadata, attachment)
+
+
+def _block(
+    directory: Directory,
+    segment: SubBlockSegment,
+    data: Any,
+    compression: int,
+    metadata: bytes,
+    attachment: bytes,
+) -> Block:
     entry = segment.entry
     return Block(
-        coordinate=directory.coordinate(segment.index),
+        coordinate=entry.coordinate,
         rectangle=Rectangle(entry.x, entry.y, entry.w, entry.h),
         size=Size(entry.physical_w, entry.physical_h),
         pixel_type=PixelType(entry.pixel_type),
-        compression=entry.compression if compression is None else compression,
+        compression=compression,
         data=data,
         m_index=None if entry.m in _NO_M else entry.m,
         pyramid_type=int(directory.pyramid_type[segment.index]),
-        metadata=read_metadata_bytes(source, segment),
-        attachment=read_attachment_bytes(source, segment),
+        metadata=metadata,
+        attachment=attachment,
     )
 
 

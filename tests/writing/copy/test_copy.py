@@ -360,6 +360,7 @@ def test_the_file_is_the_same_for_any_number_of_threads(made: MadeFiles, tmp_pat
 
 
 def test_pixels_that_a_method_cannot_hold_are_named(made: MadeFiles, target: Path) -> None:
+    pytest.importorskip("imagecodecs", reason="imagecodecs is missing: pip install imagecodecs")
     with pytest.raises(ValueError, match="jpgxr: "):
         copy(made("all_pixel_types").path, target, recompress="jpgxr:")
 
