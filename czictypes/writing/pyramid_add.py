@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from czictypes.container.source import FileSource
-from czictypes.model.errors import FileChangedError
+from czictypes.model.dimensions import format_coordinate
+from czictypes.model.errors import FileChangedError, UnsupportedDataError
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly, Block
@@ -16,7 +17,7 @@ from czictypes.writing.atomic import PathType
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid_build import build_pyramid, open_document
 from czictypes.writing.pyramid_options import PyramidOptions
-from czictypes.writing.pyramid_plan import PlanePlan, plan_pyramid
+from czictypes.writing.pyramid_plan import PlanePlan, find_reduced_only, plan_pyramid
 from czictypes.writing.targets import Target
 from czictypes.writing.transfer import transfer_attachments, transfer_blocks
 
@@ -81,6 +82,7 @@ def add_pyramid(
     document = open_document(FileSource(path))
     try:
         identity = document.source.opened_identity()
+        _require_full_resolution(document)
         plans = plan_pyramid(document.table, options)
         if not plans and not document.table.has_pyramid and output is None:
             return 0
@@ -142,6 +144,17 @@ class _Work:
             self._document, self._plans, self._options, consume, threads=self._threads, step=step
         )
         return written
+
+
+def _require_full_resolution(document: OpenDocument) -> None:
+    """Refuse to replace reduced images that are all there is of a plane."""
+    plane = find_reduced_only(document.table)
+    if plane is not None:
+        which = f"plane {format_coordinate(plane)}" if plane else "the only plane"
+        raise UnsupportedDataError(
+            f"{which} of {document.name} is stored in reduced resolution "
+            "alone; a new pyramid cannot be made of it, and it would be lost"
+        )
 
 
 def _begin(

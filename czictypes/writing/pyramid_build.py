@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.source import ByteSource
-from czictypes.model.geometry import Size
+from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.cache import SubBlockCache
@@ -35,15 +35,6 @@ __all__ = ["build_pyramid", "open_document"]
 
 _CACHE = 160 << 20  # bytes of decoded sub-blocks
 _WORK = 256 << 20  # bytes of pixels that all threads together work on
-
-
-class _Made(NamedTuple):
-    """A tile of level 1."""
-
-    column: int
-    row: int
-    pixels: NDArray[Any]
-    block: Block
 
 
 def open_document(source: ByteSource) -> OpenDocument:
@@ -96,25 +87,37 @@ def build_pyramid(
     CorruptFileError, UnsupportedDataError
         If a sub-block cannot be decoded.
     """
-    builder = _Builder(document, options, consume, preferred, step or _ignore)
-    pipeline = OrderedPipeline(_useful_threads(document, plans, threads), builder.take)
+    threads = _useful_threads(document, plans, threads)
+    encoders = OrderedPipeline(threads, consume)
+    builder = _Builder(document, options, preferred, encoders.submit, step or _ignore)
+    makers = OrderedPipeline(threads, builder.take)
     try:
         for plan in plans:
             plane = builder.plane(plan)
             for column, row in plan.cells.tolist():
-                pipeline.submit(partial(builder.make, plane, column, row))
-        pipeline.drain()
+                makers.submit(partial(builder.make, plane, column, row))
+        makers.drain()
+        builder.finish()
+        encoders.drain()
     finally:
-        pipeline.close()
-    builder.finish()
+        makers.close()
+        encoders.close()
 
 
 class _Plane(NamedTuple):
     """A plane that is being worked on."""
 
     pixels: FullResolution
-    compression: CompressionOptions
     levels: LevelStack
+
+
+class _Made(NamedTuple):
+    """A tile of level 1."""
+
+    plane: _Plane
+    column: int
+    row: int
+    pixels: NDArray[Any]
 
 
 class _Builder:
@@ -124,12 +127,12 @@ class _Builder:
         self,
         document: OpenDocument,
         options: PyramidOptions,
-        consume: Callable[[Block], None],
         preferred: CompressionOptions | None,
+        encode_later: Callable[[Callable[[], Block]], None],
         step: Callable[[int], None],
     ) -> None:
-        self._directory, self._options = document.directory, options
-        self._consume, self._preferred, self._step = consume, preferred, step
+        self._directory, self._options, self._preferred = document.directory, options, preferred
+        self._encode_later, self._step = encode_later, step
         self._tiles = _cached_decoder(document)
         self._current: LevelStack | None = None
 
@@ -140,23 +143,20 @@ class _Builder:
             schemes, pixels.pixel_type, self._options.compression, self._preferred
         )
 
-        def emit(level: int, column: int, row: int, made: NDArray[Any]) -> None:
-            self._consume(_block(pixels, compression, level, column, row, made))
+        def emit(level: int, column: int, row: int, tile: NDArray[Any]) -> None:
+            self._encode_later(partial(_block, pixels, compression, level, column, row, tile))
 
-        return _Plane(pixels, compression, LevelStack(plan.grid, self._options.filter, emit))
+        return _Plane(pixels, LevelStack(plan.grid, self._options.filter, pixels.blank, emit))
 
-    def make(self, plane: _Plane, column: int, row: int) -> tuple[_Plane, _Made]:
-        pixels = plane.pixels.reduced(column, row)
-        block = _block(plane.pixels, plane.compression, 1, column, row, pixels)
-        return plane, _Made(column, row, pixels, block)
+    def make(self, plane: _Plane, column: int, row: int) -> _Made:
+        return _Made(plane, column, row, plane.pixels.reduced(column, row))
 
-    def take(self, result: tuple[_Plane, _Made]) -> None:
-        plane, made = result
-        if plane.levels is not self._current:
+    def take(self, made: _Made) -> None:
+        levels = made.plane.levels
+        if levels is not self._current:
             self.finish()
-            self._current = plane.levels
-        self._consume(made.block)
-        plane.levels.add(1, made.column, made.row, made.pixels)
+            self._current = levels
+        levels.add(made.column, made.row, made.pixels)
         self._step(1)
 
     def finish(self) -> None:
@@ -173,10 +173,14 @@ def _block(
     row: int,
     pixels: NDArray[Any],
 ) -> Block:
+    """Return a sub-block of a tile that begins, maybe, with an edge of its neighbours."""
     height, width = pixels.shape[:2]
+    scale = plane.plan.grid.factor**level
+    inner = plane.plan.grid.rectangle(level, column, row)
+    x, y = inner.x + inner.w - width * scale, inner.y + inner.h - height * scale
     return Block(
         coordinate=plane.plan.coordinate,
-        rectangle=plane.plan.grid.rectangle(level, column, row),
+        rectangle=Rectangle(x, y, width * scale, height * scale),
         size=Size(width, height),
         pixel_type=plane.pixel_type,
         compression=compression.method,

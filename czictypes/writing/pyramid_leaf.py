@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from czictypes.container.directory import Directory
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.geometry import Color, Rectangle
+from czictypes.model.geometry import Color, Rectangle, Size
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.compositor import PlaneRequest, Tile, TileProvider, compose, output_shape
+from czictypes.reading.background import background_value, fill
+from czictypes.reading.compositor import PlaneRequest, Tile, TileProvider, compose
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
 from czictypes.writing.pyramid_plan import PlanePlan
@@ -23,6 +24,7 @@ from czictypes.writing.pyramid_reduce import reduce_pixels
 
 __all__ = ["FullResolution", "plane_pixel_type"]
 
+_BLACK = Color(0, 0, 0)
 _BAND = 32 << 20  # bytes of the full resolution that are composed at once
 
 
@@ -52,19 +54,27 @@ class FullResolution:
         """Return the pixels of a tile of level 1, (h, w, samples)."""
         grid = self.plan.grid
         area = grid.rectangle(1, column, row)
-        layout = pixel_format(self.pixel_type)
-        size = grid.size(1, column, row)
-        made = np.empty((size.h, size.w, layout.samples), layout.dtype)
-        for first, end in _bands(size.h, area.w * grid.factor * layout.bytes_per_pixel):
+        made = self._empty(grid.size(1, column, row))
+        bytes_per_row = area.w * grid.factor * pixel_format(self.pixel_type).bytes_per_pixel
+        for first, end in _bands(len(made), bytes_per_row):
             top, height = area.y + first * grid.factor, (end - first) * grid.factor
             pixels = self._compose(Rectangle(area.x, top, area.w, height))
             made[first:end] = reduce_pixels(pixels, grid.factor, self._kind)
         return made
 
+    def blank(self, size: Size) -> NDArray[Any]:
+        """Return an image as it is where there is no tile."""
+        pixels = self._empty(size)
+        fill(pixels, background_value(self.pixel_type, _BLACK))
+        return pixels
+
+    def _empty(self, size: Size) -> NDArray[Any]:
+        layout = pixel_format(self.pixel_type)
+        return np.empty((size.h, size.w, layout.samples), layout.dtype)
+
     def _compose(self, roi: Rectangle) -> NDArray[Any]:
-        black = Color(0, 0, 0)
-        request = PlaneRequest(roi, {}, None, 1.0, self.pixel_type, black)
-        out = np.empty(output_shape(request), pixel_format(self.pixel_type).dtype)
+        request = PlaneRequest(roi, {}, None, 1.0, self.pixel_type, _BLACK)
+        out = self._empty(Size(roi.w, roi.h))
         compose(self._index, request, self._tiles, out, threads=1)
         return out
 

@@ -27,7 +27,8 @@ class PyramidOptions:
         software writes 2 or 3.
     tile
         The sides of a level's tiles in pixels, up to 8192; rounded down to a multiple of
-        `factor`, and at least `factor`.
+        `factor`, and at least `factor`. A tile begins with one row and column more, those where
+        its neighbours end: no gap shows between them at any zoom.
     until
         Levels are made until the longer side of one has at most so many pixels.
     filter

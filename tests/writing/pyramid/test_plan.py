@@ -1,0 +1,82 @@
+"""Which tiles a pyramid gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyramid_reference import level_sizes
+
+from czictypes.model.geometry import Rectangle
+from czictypes.writing.pyramid_options import PyramidOptions
+from czictypes.writing.pyramid_plan import PyramidGrid, make_grid
+
+
+@given(
+    st.integers(1, 5000),
+    st.integers(1, 5000),
+    st.integers(2, 6),
+    st.integers(1, 2000),
+)
+def test_levels_end_at_the_first_that_is_small_enough(
+    width: int, height: int, factor: int, until: int
+) -> None:
+    box = Rectangle(-7, 3, width, height)
+    grid = make_grid(box, PyramidOptions(factor=factor, until=until))
+    assert grid.levels == len(level_sizes(box, factor, until))
+
+
+def test_an_image_that_is_small_enough_has_no_level() -> None:
+    assert make_grid(Rectangle(0, 0, 1024, 7), PyramidOptions()).levels == 0
+    assert make_grid(Rectangle(0, 0, 1025, 7), PyramidOptions()).levels == 1
+
+
+def test_no_level_has_less_than_a_pixel() -> None:
+    assert make_grid(Rectangle(0, 0, 100_000, 5), PyramidOptions()).levels == 2
+
+
+def all_tiles(grid: PyramidGrid, level: int) -> list[tuple[Rectangle, tuple[int, int]]]:
+    found = []
+    row = 0
+    while grid.size(level, 0, row).h > 0:
+        column = 0
+        while grid.size(level, column, row).w > 0:
+            size = grid.size(level, column, row)
+            found.append((grid.rectangle(level, column, row), tuple(size)))
+            column += 1
+        row += 1
+    return found
+
+
+@given(
+    st.tuples(st.integers(-50, 50), st.integers(-50, 50)),
+    st.integers(1, 400),
+    st.integers(1, 400),
+    st.integers(2, 4),
+    st.integers(1, 40),
+)
+def test_all_tiles_of_a_level_have_one_zoom_and_stay_in_the_box(
+    location: tuple[int, int], width: int, height: int, factor: int, tile: int
+) -> None:
+    box = Rectangle(*location, width, height)
+    grid = make_grid(box, PyramidOptions(factor=factor, tile=tile, until=1))
+    for level in range(1, grid.levels + 1):
+        zooms: set[Any] = set()
+        for area, (across, down) in all_tiles(grid, level):
+            assert area.intersect(box) == area
+            assert (area.w, area.h) == (across * factor**level, down * factor**level)
+            zooms |= {np.float32(across) / np.float32(area.w)}
+            zooms |= {np.float32(down) / np.float32(area.h)}
+        assert len(zooms) == 1
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_what_a_level_leaves_out_is_less_than_one_of_its_pixels(level: int) -> None:
+    box = Rectangle(10, 20, 403, 207)
+    grid = make_grid(box, PyramidOptions(tile=16, until=30))
+    areas = [area for area, _ in all_tiles(grid, level)]
+    assert box.x + box.w - max(area.x + area.w for area in areas) < 2**level
+    assert box.y + box.h - max(area.y + area.h for area in areas) < 2**level
