@@ -27,10 +27,10 @@ _SECONDS = 120  # only a process that hangs takes so long
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 
 
-@pytest.fixture
-def path(made: Callable[[str], Made]) -> Path:
-    """Give a file of many compressed tiles."""
-    return made("multi_scene_pyramid").path
+@pytest.fixture(params=["multi_scene_pyramid", "jpegxr"])
+def path(request: pytest.FixtureRequest, made: Callable[[str], Made]) -> Path:
+    """Give a file of many tiles, and one whose tiles only libCZI decodes."""
+    return made(request.param).path
 
 
 @pytest.fixture
