@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
-from czictypes.metadata.document import GeneralDocumentInfoDto
+from czictypes.metadata.axes import Axis
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
+from czictypes.metadata.records import Event
 from czictypes.metadata.scaling import ScalingInfoDto
+from czictypes.metadata.scenes import SceneInfo, Well
 from czictypes.model.display import (
     ChannelDisplaySettingsDataClass,
     ChannelDisplaySettingsDataClassWithNameAndDescription,
@@ -32,27 +37,34 @@ from czictypes.writing.pyramid_options import PyramidOptions
 from czictypes.writing.writer import CziWriter
 
 __all__ = [
+    "Axis",
     "CacheInfo",
     "CacheOptions",
     "CacheType",
     "ChannelDisplaySettingsDataClass",
     "ChannelDisplaySettingsDataClassWithNameAndDescription",
+    "ChannelInfo",
     "Color",
     "CopyReport",
     "CziEditor",
     "CziMetadataBuilder",
     "CziReader",
     "CziWriter",
+    "DocumentContent",
+    "Event",
     "GeneralDocumentInfoDto",
     "Location",
+    "Objective",
     "PyramidOptions",
     "ReaderFileInputTypes",
     "ReaderOptions",
     "Rectangle",
     "Rgb8Color",
     "ScalingInfoDto",
+    "SceneInfo",
     "TileInfo",
     "TintingMode",
+    "Well",
     "add_pyramid",
     "copy",
     "create_czi",

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from pages import PAGES, README, ROOT, assert_prints_what_it_says, code_blocks
 
 from czictypes.cli.main import main
 
-ROOT = Path(__file__).resolve().parents[2]
-README = ROOT / "README.md"
-PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]+\]\(([^)]+)\)")
-_PRINTED = "#> "
-
-
-def blocks(language: str) -> list[str]:
-    text = README.read_text(encoding="utf-8")
-    return [code for kind, code in _BLOCK.findall(text) if kind == language]
 
 
 def commands() -> list[str]:
-    lines = "".join(blocks("sh")).splitlines()
+    lines = "".join(code_blocks(README, "sh")).splitlines()
     return [line for line in lines if line.startswith("czictypes ")]
 
 
@@ -44,14 +31,7 @@ def with_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("with_demo")
 def test_the_tour_prints_what_it_says() -> None:
-    code = "\n".join(blocks("python"))
-    expected = [line.split(_PRINTED, 1)[1] for line in code.splitlines() if _PRINTED in line]
-    printed = io.StringIO()
-    names: dict[str, Any] = {}
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, str(README), "exec"), names)
-    assert printed.getvalue().splitlines() == expected
-    assert len(expected) > 15
+    assert assert_prints_what_it_says(code_blocks(README, "python"), README) > 15
 
 
 @pytest.mark.usefixtures("with_demo")
@@ -63,7 +43,9 @@ def test_the_commands_work(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_two_commands_set_everything_up_in_one_line() -> None:
-    first, second = (line for line in "".join(blocks("sh")).splitlines() if "venv" in line)
+    first, second = (
+        line for line in "".join(code_blocks(README, "sh")).splitlines() if "venv" in line
+    )
     assert first.endswith("/czictypes demo")
     assert '".[cli]"' in first
     assert second.endswith("/tox")
