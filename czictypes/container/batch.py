@@ -34,6 +34,11 @@ _GAP = 16 << 10  # reading so many bytes for nothing takes less time than anothe
 _RUN = 1 << 20
 _LONGEST_SIDE = 1 << 24  # beyond, products of sizes could overflow; `check_pixels` looks at those
 _DATA_LIMIT = 1 << 31
+_NOWHERE = np.array([ABSENT], np.int32)
+
+_STORED = int(Compression.Uncompressed)
+_DECODED = np.zeros(max(Compression) + 1, bool)
+_DECODED[[_STORED, Compression.Zstd0, Compression.Zstd1]] = True
 
 _PIXEL_SIZES = np.zeros(max(PixelType) + 1, np.int64)
 for _kind in PixelType:
@@ -70,6 +75,9 @@ class BatchReader:
     def __init__(self, source: ByteSource, directory: Directory) -> None:
         self._source = source
         self._directory = directory
+        # 0 for what was not checked yet, or not without fault; this takes memory once it is set.
+        self._offsets = np.zeros(directory.count, np.int64)
+        self._sizes = np.zeros(directory.count, np.int64)
         self._types: dict[int, np.dtype[Any]] = {}
 
     def read(self, indices: Sequence[int]) -> list[StoredData | None]:
@@ -81,45 +89,49 @@ class BatchReader:
             None for another compression, and wherever anything at all is unusual:
             `read_subblock_segment` and `check_pixels` tell what, or let it pass.
         """
-        rows = np.asarray(indices, np.intp)
-        found: list[StoredData | None] = [None] * len(rows)
-        compression = self._directory.compression[rows]
-        ours = np.flatnonzero(
-            (compression == Compression.Uncompressed)
-            | (compression == Compression.Zstd0)
-            | (compression == Compression.Zstd1)
-        )
-        ours = ours[np.argsort(self._directory.file_position[rows[ours]], kind="stable")]
-        if not len(ours):
-            return found
-        rows = rows[ours]
-        claimed = self._claimed(rows)
-        buffers, starts = self._read_runs(rows, claimed)
-        heads = self._heads(buffers, starts)
-        if heads is None:
-            return found
-        good, offset = self._check(heads, rows, claimed)
+        found: list[StoredData | None] = [None] * len(indices)
+        rows = np.array(indices, np.intp)
         columns = self._directory
-        for place, fine, width, height, kind, packing, position, size, buffer, start, at in zip(
-            ours.tolist(),
-            good.tolist(),
+        packing = columns.compression[rows]
+        ours = _DECODED[np.where((packing >= 0) & (packing < len(_DECODED)), packing, 1)]
+        places = ours.nonzero()[0]
+        places = places[columns.file_position[rows[places]].argsort(kind="stable")]
+        if not len(places):
+            return found
+        rows = rows[places]
+        buffers, starts = self._read_runs(rows)
+        self._check_new(rows, buffers, starts)
+        offsets = self._offsets[rows]
+        begins = offsets - columns.file_position[rows] + starts
+        for place, width, height, kind, compression, offset, size, buffer, begin in zip(
+            places.tolist(),
             columns.physical_w[rows].tolist(),
             columns.physical_h[rows].tolist(),
             columns.pixel_type[rows].tolist(),
-            columns.compression[rows].tolist(),
-            offset.tolist(),
-            heads["data_size"].tolist(),
+            packing[places].tolist(),
+            offsets.tolist(),
+            self._sizes[rows].tolist(),
             buffers,
-            starts,
-            columns.file_position[rows].tolist(),
+            begins.tolist(),
         ):
-            if fine:
-                begin = start + position - at
+            if offset:
                 along = buffer if begin + size <= len(buffer) else None
                 found[place] = StoredData(
-                    width, height, kind, packing, position, size, along, begin
+                    width, height, kind, compression, offset, size, along, begin
                 )
         return found
+
+    def _check_new(self, rows: NDArray[np.intp], buffers: list[bytes], starts: list[int]) -> None:
+        """Look at the heads that were not looked at before; remember where the data are."""
+        new = np.flatnonzero(self._offsets[rows] == 0)
+        if not len(new):
+            return
+        rows = rows[new]
+        heads = self._heads([(buffers[place], starts[place]) for place in new.tolist()])
+        if heads is not None:
+            good, offsets = self._check(heads, rows)
+            self._sizes[rows[good]] = heads["data_size"][good]
+            self._offsets[rows[good]] = offsets[good]
 
     def _claimed(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         """Return how many bytes each bitmap should have; 0 where that cannot be."""
@@ -131,35 +143,39 @@ class BatchReader:
         size[~sane] = 0
         return size
 
-    def _read_runs(
-        self, rows: NDArray[np.intp], claimed: NDArray[np.int64]
-    ) -> tuple[list[bytes], list[int]]:
-        """Read the heads, in as few calls as pay; tell in which bytes each is, and where."""
+    def _read_runs(self, rows: NDArray[np.intp]) -> tuple[list[bytes], list[int]]:
+        """Read heads and small data in as few calls as pay; tell in which bytes each is, and where.
+
+        Of a large sub-block that is known nothing is read.
+        """
         columns = self._directory
-        along = (columns.compression[rows] == Compression.Uncompressed) & (claimed <= _SMALL)
-        spans = np.where(along, _LEAST_SIZE + _METADATA_ROOM + claimed, _HEAD_SIZE)
+        claimed = self._claimed(rows)
+        along = (columns.compression[rows] == _STORED) & (claimed <= _SMALL)
+        heads = np.where(self._offsets[rows] == 0, _HEAD_SIZE, 0)
+        spans = np.where(along, _LEAST_SIZE + _METADATA_ROOM + claimed, heads)
         positions = columns.file_position[rows].tolist()
         buffers: list[bytes] = []
         starts: list[int] = []
         for first, end, length in _runs(positions, spans.tolist()):
             begin = positions[first]
-            data = self._source.read_at(begin, length) if begin >= 0 else b""
+            data = self._source.read_at(begin, length) if begin >= 0 and length else b""
             buffers += [data] * (end - first)
             starts += [position - begin for position in positions[first:end]]
         return buffers, starts
 
-    def _heads(self, buffers: list[bytes], starts: list[int]) -> NDArray[Any] | None:
+    def _heads(self, places: list[tuple[bytes, int]]) -> NDArray[Any] | None:
         """Return the heads as one structured array, or None unless all are of one form."""
-        at = starts[0] + _SIZES_END + ENTRY_SIZE
-        dimensions = int.from_bytes(buffers[0][at - 4 : at], "little")
+        buffer, start = places[0]
+        at = start + _SIZES_END + ENTRY_SIZE
+        dimensions = int.from_bytes(buffer[at - 4 : at], "little")
         if not 0 < dimensions <= MAX_DIMENSIONS:
             return None
         kind = self._types.get(dimensions)
         if kind is None:
             kind = self._types[dimensions] = _head_type(dimensions)
         size = kind.itemsize
-        data = b"".join([buffer[at : at + size] for buffer, at in zip(buffers, starts)])
-        if len(data) < size * len(starts):
+        data = b"".join([buffer[at : at + size] for buffer, at in places])
+        if len(data) < size * len(places):
             return None
         heads: NDArray[Any] = np.frombuffer(data, kind)
         same = heads["entry"]["dimension_count"] == dimensions
@@ -168,10 +184,10 @@ class BatchReader:
         return heads if same.all() else None
 
     def _check(
-        self, heads: NDArray[Any], rows: NDArray[np.intp], claimed: NDArray[np.int64]
+        self, heads: NDArray[Any], rows: NDArray[np.intp]
     ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Tell which sub-blocks are without fault, and where the data of each begin."""
-        columns = self._directory
+        columns, claimed = self._directory, self._claimed(rows)
         entry, size = heads["entry"], heads["data_size"]
         metadata, attachment = heads["metadata_size"], heads["attachment_size"]
         good = (heads["id"] == SUBBLOCK.encode()) & (entry["schema"] == b"DV") & (claimed > 0)
@@ -180,7 +196,7 @@ class BatchReader:
         offset = columns.file_position[rows] + head_size + metadata
         good &= offset + size + attachment <= self._source.size()
         whole = (size >= claimed) & (size - claimed <= np.maximum(TOLERANCE, claimed))
-        good &= whole | (entry["compression"] != Compression.Uncompressed)
+        good &= whole | (entry["compression"] != _STORED)
         for listed, own in self._pairs(entry):
             good &= own == (listed if isinstance(listed, int) else listed[rows])
         return good, offset
@@ -204,9 +220,11 @@ class BatchReader:
                 yield columns.physical_h, found["stored_size"]
             places[letter] = found["start"]
         listed = {"X": columns.x, "Y": columns.y, "M": columns.m, **columns.coordinates}
-        nowhere = np.broadcast_to(np.int32(ABSENT), len(entry))
         for letter, column in listed.items():
-            yield column, places.pop(letter, nowhere)
+            if letter in places:
+                yield column, places.pop(letter)
+            else:
+                yield column, _NOWHERE
         for found in places.values():  # a dimension that no entry of the directory has
             yield ABSENT, found
 

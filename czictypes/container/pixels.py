@@ -22,7 +22,10 @@ __all__ = ["BAND_BYTES", "FilePixels", "HiLoPixels", "PixelArray", "Which"]
 #: So many bytes at a time stay in the processor's cache.
 BAND_BYTES = 256 << 10
 
-_GAP = 8 << 10  # rows with more bytes between them are read one by one
+#: Rows further apart are read one by one; to read what is between takes no longer than a call.
+_GAP = 64 << 10
+#: Where few of the rows are used, it pays to make fewer calls.
+_SPARSE_BYTES = 1 << 20
 
 Which = Union[slice, NDArray[np.intp]]
 
@@ -95,26 +98,23 @@ class FilePixels:
         """Read some rows, and return some columns of them; valid until the next access."""
         rows, columns = which
         first, last, step = _extent(rows, self.shape[0])
-        if step * self._row < _GAP or step == 1:
+        if step == 1:
             pixels = self._read(first, last + 1 - first)
-            rows = slice(None, None, rows.step) if isinstance(rows, slice) else rows - first
-            return pixels[rows, columns]
-        numbers = range(first, last + 1, step) if isinstance(rows, slice) else rows.tolist()
-        return self._read_each(numbers)[:, columns]
+            return pixels[rows - first if isinstance(rows, np.ndarray) else slice(None), columns]
+        numbers = np.arange(first, last + 1, step) if isinstance(rows, slice) else rows
+        at_once = 1 if step * self._row > _GAP else max(_SPARSE_BYTES // (step * self._row), 1)
+        parts = []
+        for start in range(0, len(numbers), at_once):
+            part = numbers[start : start + at_once]
+            first, last = part.item(0), part.item(-1)
+            pixels = self._read(first, last + 1 - first)
+            wanted = slice(None, None, step) if isinstance(rows, slice) else part - first
+            parts.append(pixels[wanted, columns].copy())
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def _read(self, first: int, count: int) -> NDArray[Any]:
         buffer = self._scratch(count * self._row)
         self._fill(self._offset + first * self._row, buffer)
-        return self._shaped(buffer)
-
-    def _read_each(self, rows: Any) -> NDArray[Any]:
-        buffer = self._scratch(len(rows) * self._row)
-        view = buffer.reshape(len(rows), self._row)
-        for number, row in enumerate(rows):
-            self._fill(self._offset + row * self._row, view[number])
-        return self._shaped(buffer)
-
-    def _shaped(self, buffer: NDArray[np.uint8]) -> NDArray[Any]:
         return buffer.view(self._dtype).reshape(-1, *self.shape[1:])
 
     def _fill(self, offset: int, buffer: NDArray[np.uint8]) -> None:

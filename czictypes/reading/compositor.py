@@ -164,9 +164,13 @@ class _Painter:
             jobs, pixels = [jobs[place] for place in order.tolist()], pixels[order]
         elif threads > 1:
             self._turns = Turns()
-        size = min(_PIXELS_PER_BATCH, total // (4 * max(threads, 1)) + 1)
-        batch = (np.cumsum(pixels) - pixels) // size
-        borders = np.flatnonzero(np.diff(batch, prepend=-1, append=total + 1)).tolist()
+        # A large tile is read by itself; only its head is read together with those of others.
+        weights = np.minimum(pixels, _PIXELS_PER_THREAD)
+        size = _PIXELS_PER_BATCH
+        if threads > 1:
+            size = min(size, int(weights.sum()) // 8 // threads)
+        batch = (np.cumsum(weights) - weights) // max(size, 1)
+        borders = [0, *(np.flatnonzero(batch[1:] != batch[:-1]) + 1).tolist(), len(jobs)]
         for number, (first, end) in enumerate(zip(borders[:-1], borders[1:])):
             self._todo.append((number, jobs[first:end]))
         return threads

@@ -99,15 +99,41 @@ class ScaledAxis:
         last = np.minimum(most, np.minimum(np.trunc(target + target_size), out_size - 1))
         self.first = first.astype(np.int64)
         self.end = np.where(stored > 0, last + 1, 0).astype(np.int64)
-        self._source, self._target, self._stored = source, target, stored
         self._scale = source_size / target_size
+        self._source, self._target, self._stored = source, target, stored
+        self._start, self._size = start, size
+        self._found: dict[tuple[int, ...], Source] = {}
 
     def source(self, tile: int, first: int, end: int) -> Source:
-        """Return which pixels of a tile go to the pixels `first` to `end` (excluded)."""
+        """Return which pixels of a tile go to the pixels `first` to `end` (excluded).
+
+        Evenly spaced ones as a slice. The tiles of a mosaic stand in few rows and columns, so
+        what was found for one serves others.
+        """
+        stored = self._stored.item(tile)
+        key = self._start.item(tile), self._size.item(tile), stored, first, end
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._nearest(tile, first, end, stored)
+        return found
+
+    def _nearest(self, tile: int, first: int, end: int, stored: int) -> Source:
         pixels = np.arange(first, end, dtype=np.float64)
         positions = (pixels - self._target[tile]) * self._scale[tile] + self._source[tile]
         nearest = round_half_away(positions).astype(np.intp)
-        return np.minimum(np.maximum(nearest, 0), int(self._stored[tile]) - 1)
+        nearest = np.minimum(np.maximum(nearest, 0), stored - 1)
+        return _as_slice(nearest)
+
+
+def _as_slice(positions: NDArray[np.intp]) -> Source:
+    """Return positions as a slice where they are evenly spaced."""
+    if not len(positions):
+        return positions
+    start, last = positions.item(0), positions.item(-1)
+    step = positions.item(1) - start if len(positions) > 1 else 1
+    if step < 1 or (len(positions) > 2 and (positions[1:] - positions[:-1] != step).any()):
+        return positions
+    return slice(start, last + 1, step)
 
 
 def round_half_away(values: NDArray[np.float64]) -> NDArray[np.float64]:

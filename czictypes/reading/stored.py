@@ -73,7 +73,9 @@ class StoredTiles:
         if len(packed) < data.size:
             raise CorruptFileError(f"{name} was cut off while it was read")
         try:
-            pixels = unpack_zstd(packed, data.compression, data.width, data.height, layout, name)
+            pixels = unpack_zstd(
+                packed, data.compression, data.width, data.height, layout, name, self._scratch
+            )
         except MissingExtraError:  # zstd need not be in every Python
             return None
         whole = isinstance(pixels, np.ndarray)

@@ -65,15 +65,22 @@ def test_a_scaled_axis_maps_each_pixel_as_libczi(start, size, reduction, roi_sta
         out_size,
     )
     first, end = int(axis.first[0]), max(int(axis.end[0]), int(axis.first[0]))
-    mapping = dict(zip(range(first, end), axis.source(0, first, end).tolist()))
+    sources = np.arange(stored)[axis.source(0, first, end)]
+    mapping = dict(zip(range(first, end), sources.tolist()))
     assert mapping == scaled_as_libczi(start, size, stored, roi_start, roi_size, out_size)
 
 
 def test_a_part_of_a_scaled_axis_maps_as_the_whole():
     axis = ScaledAxis(np.array([5]), np.array([100]), np.array([50]), 0, 90, 33)
     first, end = int(axis.first[0]), int(axis.end[0])
-    whole = axis.source(0, first, end)
-    np.testing.assert_array_equal(axis.source(0, first + 4, end - 3), whole[4:-3])
+    pixels = np.arange(50)
+    whole = pixels[axis.source(0, first, end)]
+    np.testing.assert_array_equal(pixels[axis.source(0, first + 4, end - 3)], whole[4:-3])
+
+
+def test_evenly_spaced_pixels_are_taken_by_a_slice():
+    axis = ScaledAxis(np.array([0]), np.array([100]), np.array([100]), 0, 100, 20)
+    assert axis.source(0, 0, 20) == slice(0, 96, 5)
 
 
 def test_a_tile_without_stored_pixels_paints_nothing():
