@@ -59,7 +59,7 @@ def documents(draw: st.DrawFn) -> list[Block]:
     return blocks
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     documents(),
     st.integers(2, 4),

@@ -54,7 +54,7 @@ def write(target: Any, blocks: list[Block], **options: Any) -> None:
             document.write(block.pixels, (block.x, block.y), block.plane)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     documents(), st.integers(2, 4), st.integers(1, 20), st.sampled_from(["", "zstd0:", "zstd1:"])
 )
