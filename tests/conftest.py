@@ -6,6 +6,7 @@ The modules beside this file are importable as they are (``pythonpath`` in pypro
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import tempfile
 from collections import Counter
@@ -27,7 +28,11 @@ _NOBODY = 65534
 
 # Nothing may depend on the speed of the machine; PyPy and a busy machine are slow to warm up.
 settings.register_profile(
-    "czictypes", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+    "czictypes",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=30 if platform.python_implementation() == "PyPy" else 100,
 )
 settings.load_profile("czictypes")
 
