@@ -1,0 +1,1 @@
+"""Benchmarks of czictypes beside the other readers of CZI: ``python -m benchmarks``."""

@@ -1,0 +1,126 @@
+"""The command ``python -m benchmarks``; each scenario runs in a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.files import Files
+from benchmarks.measure import interleaved, peak_memory
+from benchmarks.report import chart, table
+from benchmarks.scenarios import SCENARIOS
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help="parts of the names of scenarios; all by default")
+    parser.add_argument("--quick", action="store_true", help="small files, few rounds")
+    parser.add_argument("--json", action="store_true", help="print results for machines")
+    parser.add_argument("--rounds", type=int, help="how often each call runs (7; quick: 3)")
+    parser.add_argument("--no-memory", action="store_true", help="do not measure peak memory")
+    parser.add_argument("--chart", type=Path, help="write a bar chart (SVG) to this file")
+    default = Path(tempfile.gettempdir()) / "czictypes-benchmarks"
+    parser.add_argument("--files", type=Path, default=default, help="where the files are kept")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _time(name: str, files: Files, rounds: int) -> dict[str, Any]:
+    """Run one scenario in this process; all results are equal before anything is timed."""
+    with ExitStack() as stack:
+        runs = SCENARIOS[name](files, stack)
+        calls, failed = dict(runs.calls), {}
+        expected = calls["czictypes"]()
+        for package in [package for package in calls if package != "czictypes"]:
+            try:
+                result = calls[package]()
+            except NotImplementedError:
+                del calls[package]
+                continue
+            except Exception as error:
+                failed[package] = f"{type(error).__name__}: {error}"
+                del calls[package]
+                continue
+            if runs.compared and not _equal(expected, result):
+                raise SystemExit(f"{name}: {package} gives another result than czictypes")
+        del expected
+        timings = interleaved({**calls, **runs.limits}, rounds)
+    return {
+        "packages": {key: timings[key]._asdict() for key in calls},
+        "limits": {key: timings[key]._asdict() for key in runs.limits},
+        "failed": failed,
+    }
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return np.array_equal(np.asarray(one), np.asarray(other))
+
+
+def _memory(name: str, package: str, files: Files) -> dict[str, int | None]:
+    with ExitStack() as stack:
+        return {"bytes": peak_memory(SCENARIOS[name](files, stack).calls[package])}
+
+
+def _in_a_process(arguments: argparse.Namespace, *more: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks", "--files", os.fspath(arguments.files), *more]
+    if arguments.quick:
+        command.append("--quick")
+    if arguments.rounds:
+        command += ["--rounds", str(arguments.rounds)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def _all(arguments: argparse.Namespace) -> dict[str, Any]:
+    found = {}
+    for name in SCENARIOS:
+        if arguments.names and not any(part in name for part in arguments.names):
+            continue
+        print(name, file=sys.stderr, flush=True)
+        found[name] = result = _in_a_process(arguments, "--one", name)
+        if not arguments.no_memory and name != "import":
+            for package, timing in result["packages"].items():
+                memory = _in_a_process(arguments, "--one", name, "--memory-of", package)
+                timing["peak_memory"] = memory["bytes"]
+    machine = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "numpy": np.__version__,
+    }
+    return {"machine": machine, "quick": arguments.quick, "scenarios": found}
+
+
+def main() -> None:
+    """Run the command."""
+    arguments = _arguments()
+    files = Files(arguments.files, arguments.quick)
+    rounds = arguments.rounds or (3 if arguments.quick else 7)
+    if arguments.memory_of:
+        print(json.dumps(_memory(arguments.one, arguments.memory_of, files)))
+        return
+    if arguments.one:
+        print(json.dumps(_time(arguments.one, files, rounds)))
+        return
+    results = _all(arguments)
+    if arguments.chart:
+        arguments.chart.write_text(chart(results["scenarios"]), encoding="utf-8")
+    print(json.dumps(results, indent=1) if arguments.json else table(results))
+
+
+if __name__ == "__main__":
+    main()
