@@ -48,7 +48,7 @@ def aicspylibczi() -> Any:
 
 def czifile() -> Any:
     """Return the module czifile."""
-    return _module("czifile", "czifile")
+    return _module("czifile", "czifile<2020")
 
 
 def _module(name: str, package: str) -> Any:
