@@ -282,7 +282,7 @@ class CziWriter(AttachmentMethods):
         with self._lock:
             if self._failure is not None:
                 failure, self._failure = self._failure, None
-                raise self._given_up() from failure
+                raise self._given_up(failure) from failure
             if self.closed:
                 return
             if self._content is None:
@@ -352,9 +352,12 @@ class CziWriter(AttachmentMethods):
 
     def _require_open(self) -> None:
         if self._failure is not None:
-            raise self._given_up() from self._failure
+            raise self._given_up(self._failure) from self._failure
         if self.closed:
             raise ClosedError(f"the document {self.name} is closed; nothing can be written to it")
 
-    def _given_up(self) -> CziError:
-        return CziError(f"the document {self.name} was given up, because writing to it failed")
+    def _given_up(self, failure: BaseException) -> CziError:
+        why = str(failure) or type(failure).__name__
+        return CziError(
+            f"the document {self.name} was given up, because writing to it failed: {why}"
+        )
