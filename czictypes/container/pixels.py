@@ -20,7 +20,7 @@ from czictypes.model.errors import CorruptFileError
 __all__ = ["BAND_BYTES", "FilePixels", "HiLoPixels", "PixelArray", "Which"]
 
 #: So many bytes at a time stay in the processor's cache.
-BAND_BYTES = 256 << 10
+BAND_BYTES = 512 << 10
 
 #: Rows further apart are read one by one; to read what is between takes no longer than a call.
 _GAP = 64 << 10

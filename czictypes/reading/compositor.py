@@ -155,6 +155,9 @@ class _Painter:
         Where the order of painting does not matter, a batch has what lies together in the file.
         """
         jobs, pixels = self._plan.jobs, self._areas
+        if len(jobs) < 2:
+            self._todo.append((0, jobs))
+            return 1
         total = int(pixels.sum())
         threads = min(most, len(jobs), total // _PIXELS_PER_THREAD)
         if total < len(jobs) * _SMALL_TILE:

@@ -59,12 +59,14 @@ def select_tiles(
     table = index.table
     scenes = involved_scenes(table, roi, scene)
     chosen, group = _choose_layer(index, plane, roi, np.float32(zoom) / _TOLERANCE, scenes)
+    if len(chosen) < 2:
+        return chosen
     rows = table.directory
     m = np.where(table.is_layer0[chosen], rows.m[chosen], ABSENT)
     m[m == _NO_M] = ABSENT
     order = np.lexsort((chosen, m, table.zoom[chosen], group))
     chosen, group = chosen[order], group[order]
-    if drop_hidden and len(chosen) > 1:
+    if drop_hidden:
         chosen = _drop_hidden(table, chosen, group, roi)
     return chosen
 
