@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from numbers import Integral
 
 from czictypes.metadata.colors import format_color, read_color
 from czictypes.metadata.display_settings import display_settings
@@ -21,7 +22,9 @@ _LARGEST_INDEX = 65535  # a position in a list: every channel below is written t
 
 def check_index(index: object) -> None:
     """Raise a ValueError if display settings cannot be listed for such a channel."""
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index <= _LARGEST_INDEX:
+    if isinstance(index, bool) or not isinstance(index, Integral):
+        raise ValueError(f"display settings: {index!r} is no index of a channel")
+    if not 0 <= int(index) <= _LARGEST_INDEX:
         raise ValueError(f"display settings: {index!r} is no index of a channel")
 
 

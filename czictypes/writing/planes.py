@@ -146,4 +146,6 @@ def _place(letter: str, value: Any) -> int:
         raise ValueError(f"{letter} = {value!r} is not a whole number") from None
     if not ABSENT < number < 2**31:
         raise ValueError(f"{letter} = {number} is out of range: a CZI holds 32 bits")
+    if letter == "S" and number < 0:
+        raise ValueError(f"scene {number} is no scene; they are counted from 0")
     return number

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from czictypes import czi
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.document import GeneralDocumentInfoDto
 from czictypes.model.dimensions import ABSENT
@@ -311,6 +312,22 @@ def test_metadata_count_what_is_written_after_them(path: Path) -> None:
     channel = metadata["Information"]["Image"]["Dimensions"]["Channels"]["Channel"]
     assert (channel["@Id"], channel["@Name"]) == ("Channel:1", "second")
     assert metadata["Scaling"]["Items"]["Distance"]["Value"] == "2e-07"
+
+
+def test_a_scene_below_0_is_refused(path: Path) -> None:
+    with create_czi(path) as document:
+        with pytest.raises(ValueError, match="scene -1"):
+            document.write(ramp(2, 2), scene=-1)
+        document.write(ramp(2, 2))
+
+
+def test_channels_may_be_numbered_with_numpy(path: Path) -> None:
+    look = czi.ChannelDisplaySettingsDataClass(True, czi.TintingMode.Color, czi.Rgb8Color(1, 2, 3))
+    with create_czi(path) as document:
+        document.write(ramp(2, 2))
+        document.write_metadata(display_settings={np.int64(0): look})
+    with CziReader(path) as read:
+        assert read.display_settings[0].tinting_color == czi.Rgb8Color(1, 2, 3)
 
 
 def test_what_is_left_out_stays_as_it_was_set(path: Path) -> None:
