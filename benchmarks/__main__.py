@@ -31,6 +31,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--chart", type=Path, help="write a bar chart (SVG) to this file")
     default = Path(tempfile.gettempdir()) / "czictypes-benchmarks"
     parser.add_argument("--files", type=Path, default=default, help="where the files are kept")
+    parser.add_argument("--save", type=Path, help="keep results here, beside those of earlier runs")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -86,22 +87,32 @@ def _in_a_process(arguments: argparse.Namespace, *more: str) -> dict[str, Any]:
 
 
 def _all(arguments: argparse.Namespace) -> dict[str, Any]:
-    found = {}
+    saved: dict[str, Any] = {}
+    if arguments.save and arguments.save.exists():
+        saved = json.loads(arguments.save.read_text())["scenarios"]
     for name in SCENARIOS:
         if arguments.names and not any(part in name for part in arguments.names):
             continue
         print(name, file=sys.stderr, flush=True)
-        found[name] = result = _in_a_process(arguments, "--one", name)
+        result = _in_a_process(arguments, "--one", name)
         if not arguments.no_memory and name != "import":
             for package, timing in result["packages"].items():
                 memory = _in_a_process(arguments, "--one", name, "--memory-of", package)
                 timing["peak_memory"] = memory["bytes"]
+        saved[name] = result
+        if arguments.save:
+            arguments.save.write_text(json.dumps(_described(saved, arguments), indent=1))
+    return _described(saved, arguments)
+
+
+def _described(saved: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
     machine = {
         "python": platform.python_version(),
         "system": platform.platform(),
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "numpy": np.__version__,
     }
+    found = {name: saved[name] for name in SCENARIOS if name in saved}
     return {"machine": machine, "quick": arguments.quick, "scenarios": found}
 
 

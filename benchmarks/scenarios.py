@@ -134,7 +134,10 @@ def _rois(count: int, quick_count: int) -> Scenario:
         side = round(number**0.5) * 16
         places = np.random.default_rng(0).integers(0, side - 256, (100 if files.quick else 1000, 2))
         reads = [{"roi": (int(x), int(y), 256, 256)} for x, y in places]
-        return _reads(files.many(number, 16), stack, reads)
+        runs = _reads(files.many(number, 16), stack, reads)
+        if number > 100_000:
+            runs.calls.pop("aicspylibczi", None)  # looks at all sub-blocks for each: many minutes
+        return runs
 
     return scenario
 
