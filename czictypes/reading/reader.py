@@ -174,16 +174,7 @@ class CziReader(DocumentProperties):
             After `close`.
         """
         with self._session.document() as document:
-            request = make_request(
-                document.table,
-                roi=roi,
-                plane=plane,
-                scene=scene,
-                zoom=zoom,
-                pixel_type=pixel_type,
-                background=background_pixel,
-                mask_aware=self._options.enable_mask_awareness,
-            )
+            request = self._request(document, roi, plane, scene, zoom, pixel_type, background_pixel)
             return _compose(document, request, out)
 
     def composite(
@@ -221,19 +212,35 @@ class CziReader(DocumentProperties):
 
             def read_channel(channel: int | None) -> tuple[NDArray[Any], PixelType]:
                 where = position if channel is None else {**position, "C": channel}
-                request = make_request(
-                    document.table,
-                    roi=roi,
-                    plane=where,
-                    scene=scene,
-                    zoom=zoom,
-                    pixel_type=None,
-                    background=self.BLACK_COLOR,
-                    mask_aware=self._options.enable_mask_awareness,
-                )
+                request = self._request(document, roi, where, scene, zoom)
                 return _compose(document, request, None), request.pixel_type
 
             return compose_channels(document, read_channel, display_settings)
+
+    def _request(
+        self,
+        document: OpenDocument,
+        roi: Roi | None,
+        plane: Plane | None,
+        scene: int | None,
+        zoom: float | None,
+        pixel_type: str | None = None,
+        background: Background = BLACK_COLOR,
+    ) -> PlaneRequest:
+        """Check the arguments of a read; what the document does not have is said with its name."""
+        try:
+            return make_request(
+                document.table,
+                roi=roi,
+                plane=plane,
+                scene=scene,
+                zoom=zoom,
+                pixel_type=pixel_type,
+                background=background,
+                mask_aware=self._options.enable_mask_awareness,
+            )
+        except OutOfBoundsError as error:
+            raise OutOfBoundsError(f"{document.name}: {error}") from None
 
     # Sub-blocks
 

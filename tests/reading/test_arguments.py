@@ -54,6 +54,13 @@ def test_a_wrong_argument_tells_what_is_allowed(
         document.read(**arguments)
 
 
+def test_what_the_document_does_not_have_is_said_with_its_name(document: czi.CziReader) -> None:
+    with pytest.raises(OutOfBoundsError, match=r"multi_scene_pyramid\.czi: plane C=9"):
+        document.read(plane={"C": 9})
+    with pytest.raises(OutOfBoundsError, match=r"multi_scene_pyramid\.czi: there is no scene 9"):
+        document.composite(scene=9)
+
+
 def test_a_dimension_the_document_lacks_may_be_given_as_zero(document: czi.CziReader) -> None:
     np.testing.assert_array_equal(document.read(plane={"T": 0, "H": 0}), document.read())
 
