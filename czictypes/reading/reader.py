@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Union
 
@@ -309,21 +310,11 @@ class CziReader(DocumentProperties):
         with self._session.document() as document:
             return CacheInfo(0, 0) if document.cache is None else document.cache.info()
 
-    def _decoder(self) -> _DecoderUse:
-        return _DecoderUse(self._session)
-
-
-class _DecoderUse:
-    """Holds the document open while one of its sub-blocks is read."""
-
-    def __init__(self, session: Session) -> None:
-        self._use = session.document()
-
-    def __enter__(self) -> SubBlockDecoder:
-        return self._use.__enter__().decoder
-
-    def __exit__(self, *error: Any) -> None:
-        self._use.__exit__(*error)
+    @contextmanager
+    def _decoder(self) -> Iterator[SubBlockDecoder]:
+        """Hold the document open while one of its sub-blocks is read."""
+        with self._session.document() as document:
+            yield document.decoder
 
 
 def _compose(
