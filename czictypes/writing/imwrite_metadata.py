@@ -18,7 +18,14 @@ from czictypes.metadata.scaling import Scaling
 from czictypes.model.display import Rgb8Color
 from czictypes.writing.axes import Axes
 
-__all__ = ["ArrayNotes", "ChannelValues", "PixelSize", "found_notes", "make_array_content"]
+__all__ = [
+    "ArrayNotes",
+    "ChannelValues",
+    "PixelSize",
+    "found_notes",
+    "make_array_content",
+    "time_axis",
+]
 
 #: One value for each channel, or values by channel index.
 ChannelValues = Union[Sequence[Any], Mapping[int, Any], None]
@@ -82,7 +89,7 @@ def make_array_content(
         base,
         channels=list(known.values()),
         scaling=Scaling(x, y, z),
-        time_axis=_time_axis(notes.times) or base.time_axis,
+        time_axis=time_axis(notes.times) or base.time_axis,
         depth_axis=base.depth_axis or (Axis(0.0, z * 1e6) if z else None),
     )
 
@@ -236,7 +243,8 @@ def _times(given: float | Sequence[float], count: int) -> tuple[float, ...]:
     return times
 
 
-def _time_axis(times: tuple[float, ...]) -> Axis | None:
+def time_axis(times: tuple[float, ...]) -> Axis | None:
+    """Return where the planes lie along T in seconds; None for fewer than two."""
     if len(times) < 2:
         return None
     steps = np.diff(times)

@@ -1,0 +1,1 @@
+"""Exchange with other formats: OME-Zarr, OME-TIFF, TIFF, pictures."""

@@ -1,0 +1,139 @@
+"""Pixels of another format as a CZI can hold them, changed while they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from czictypes.model.errors import UnsupportedDataError
+
+__all__ = ["PixelView", "pixels_for_czi"]
+
+_HELD = ("uint8", "uint16", "float32")
+
+
+def pixels_for_czi(
+    pixels: Any, axes: str, dtype: DTypeLike | None = None, *, name: str = "the image"
+) -> tuple[PixelView, str]:
+    """Return pixels and axes that a CZI can hold: samples last and at most three, a dtype of its.
+
+    Parameters
+    ----------
+    pixels, axes
+        An array and a letter for each of its axes; S anywhere stands for samples.
+    dtype
+        ``uint8``, ``uint16`` or ``float32``, for pixels of other types: each value must be one
+        that the type can hold. Without it bool becomes uint8, and other types are refused.
+    name
+        What to call the image in errors.
+
+    Raises
+    ------
+    UnsupportedDataError
+        For a type that a CZI does not have, or samples that are not gray or red, green, blue,
+        with or without transparency (which is left out).
+    """
+    native = np.dtype(pixels.dtype).newbyteorder("=")
+    target = np.dtype(np.uint8 if native.kind == "b" and dtype is None else dtype or native)
+    if target.name not in _HELD:
+        raise UnsupportedDataError(
+            f"{name} has pixels of type {target.name}, but a CZI holds {', '.join(_HELD)}; "
+            "name one of them with dtype= (--dtype), if its values fit"
+        )
+    at = axes.find("S")
+    if at < 0:
+        return PixelView(pixels, target, None, 0, name), axes
+    count = int(pixels.shape[at])
+    if count > 4:
+        raise UnsupportedDataError(f"{name} has {count} samples in a pixel, but a CZI at most 3")
+    kept = 1 if count < 3 else 3
+    plain = axes.replace("S", "")
+    return PixelView(pixels, target, at, kept, name), plain + "S"
+
+
+class PixelView:
+    """An array that is read through: samples moved to the end, and the type changed.
+
+    Parameters
+    ----------
+    pixels
+        Anything with shape, dtype and slices.
+    dtype
+        The type to give.
+    samples
+        The axis of samples, which becomes the last; None without.
+    kept
+        How many samples to give.
+    name
+        What to call the image in errors.
+    """
+
+    def __init__(
+        self, pixels: Any, dtype: np.dtype[Any], samples: int | None, kept: int, name: str
+    ) -> None:
+        self._pixels = pixels
+        self._samples = samples
+        self._kept = kept
+        self._name = name
+        self.dtype = dtype
+        shape = [int(size) for size in pixels.shape]
+        chunks = list(getattr(pixels, "chunks", None) or ())
+        if samples is not None:
+            for sizes in (shape, chunks):
+                if sizes:
+                    sizes.append(sizes.pop(samples))
+            shape[-1] = kept
+        self.shape = tuple(shape)
+        self.chunks = _capped(chunks, self.shape)
+
+    @property
+    def ndim(self) -> int:
+        """How many axes there are."""
+        return len(self.shape)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Return a part; `key` has a slice for each axis, or fewer."""
+        keys = list(key) if isinstance(key, tuple) else [key]
+        keys += [slice(None)] * (len(self.shape) - len(keys))
+        if self._samples is None:
+            return self._converted(np.asarray(self._pixels[tuple(keys)]))
+        wanted = range(self._kept)[keys.pop()]
+        keys.insert(self._samples, slice(wanted.start, wanted.stop, wanted.step))
+        found = np.moveaxis(np.asarray(self._pixels[tuple(keys)]), self._samples, -1)
+        return self._converted(found)
+
+    def _converted(self, found: NDArray[Any]) -> NDArray[Any]:
+        if found.dtype == self.dtype:
+            return found
+        converted = found.astype(self.dtype)
+        exact = converted == found
+        if found.dtype.kind in "fc":
+            exact |= (found != found) | _is_close(converted, found)
+        if not exact.all():
+            wrong = found[~exact].flat[0]
+            raise UnsupportedDataError(
+                f"{self._name} has the value {wrong!s} ({found.dtype}), which {self.dtype} cannot "
+                "hold; choose another dtype= (--dtype), or scale the pixels first"
+            )
+        return converted
+
+
+def _is_close(converted: NDArray[Any], found: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether floats differ by no more than rounding; whole numbers must be equal."""
+    if converted.dtype.kind != "f":
+        return np.zeros(found.shape, np.bool_)
+    close: NDArray[np.bool_] = np.isclose(converted, found, rtol=1e-6, atol=0, equal_nan=True)
+    return close
+
+
+def _capped(chunks: Sequence[Any], shape: Sequence[int]) -> tuple[Any, ...] | None:
+    """Return the chunks of the view; of the samples all are taken at once."""
+    if not chunks:
+        return None
+    sizes = []
+    for size, whole in zip(chunks, shape):
+        sizes.append(size if isinstance(size, tuple) else max(min(int(size), whole), 1))
+    return tuple(sizes)

@@ -1,0 +1,73 @@
+"""What an image of another format gives to a CZI: pixels that can be sliced, and what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document import Objective
+from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.scenes import Well
+from czictypes.model.display import ChannelDisplaySettingsDataClass
+
+__all__ = ["OpenImages", "SourceImage"]
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One image, which becomes a scene; what is None or empty is not known.
+
+    Parameters
+    ----------
+    pixels
+        Anything with shape, dtype and slices (numpy, dask, zarr, `PixelView`).
+    axes
+        A letter for each axis of `pixels`: Y and X, any of T C Z R I H V B, and S at the end for
+        red, green and blue (in this order).
+    name
+        The name of the scene.
+    channels
+        Names, colours, wavelengths, by their `index`.
+    scaling
+        The size of a pixel in metres.
+    times
+        When each T was, in seconds.
+    display_settings
+        How channels are shown, by C index.
+    origin
+        Where the top left pixel lies on the stage (x, y), in micrometres.
+    well
+        The well that the image was taken in.
+    acquisition_date
+        When the first pixel was taken.
+    objective
+        What it was taken with.
+    description
+        Free text.
+    """
+
+    pixels: Any
+    axes: str
+    name: str | None = None
+    channels: Sequence[ChannelInfo] = ()
+    scaling: Scaling = field(default_factory=Scaling)
+    times: Sequence[float] = ()
+    display_settings: dict[int, ChannelDisplaySettingsDataClass] = field(default_factory=dict)
+    origin: tuple[float, float] | None = None
+    well: Well | None = None
+    acquisition_date: datetime | None = None
+    objective: Objective | None = None
+    description: str | None = None
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The extent along each axis by its letter."""
+        return {letter: int(size) for letter, size in zip(self.axes, self.pixels.shape)}
+
+
+#: Opens a file of another format; its images can be read inside the ``with`` block.
+OpenImages = Callable[[Any], AbstractContextManager[Sequence[SourceImage]]]
