@@ -32,16 +32,9 @@ _EXPORTS = {
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        try:
-            module_name, attribute = _EXPORTS[name]
-        except KeyError:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-        from importlib import import_module
+        from czictypes.model.exports import load_export
 
-        module = import_module(module_name)
-        value = module if attribute is None else getattr(module, attribute)
-        globals()[name] = value
-        return value
+        return load_export(globals(), _EXPORTS, name)
 
     def __dir__():
         return sorted(set(globals()) | set(_EXPORTS))

@@ -1,40 +1,48 @@
 """The API of pylibCZIrw: read, create and edit CZI files.
 
 ``from czictypes import czi`` takes the place of ``from pylibCZIrw import czi``.
+
+What is asked for is imported then: ``import czictypes.czi`` takes no longer than Python itself.
 """
 
 from __future__ import annotations
 
-from czictypes.metadata.axes import Axis
-from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
-from czictypes.metadata.records import Event
-from czictypes.metadata.scaling import ScalingInfoDto
-from czictypes.metadata.scenes import SceneInfo, Well
-from czictypes.model.display import (
-    ChannelDisplaySettingsDataClass,
-    ChannelDisplaySettingsDataClassWithNameAndDescription,
-    Rgb8Color,
-    TintingMode,
-)
-from czictypes.model.geometry import Color, Location, Rectangle
-from czictypes.model.options import (
-    CacheInfo,
-    CacheOptions,
-    CacheType,
-    ReaderFileInputTypes,
-    ReaderOptions,
-)
-from czictypes.reading.reader import CziReader, Source
-from czictypes.writing.copy import CopyReport, copy
-from czictypes.writing.create import create_czi
-from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
-from czictypes.writing.extras import TileInfo
-from czictypes.writing.imwrite import imwrite
-from czictypes.writing.pyramid_add import add_pyramid
-from czictypes.writing.pyramid_options import PyramidOptions
-from czictypes.writing.writer import CziWriter
+from typing import TYPE_CHECKING
+
+from czictypes.model.exports import load_export
+
+if TYPE_CHECKING:
+    from czictypes.metadata.axes import Axis
+    from czictypes.metadata.channels import ChannelInfo
+    from czictypes.metadata.content import DocumentContent
+    from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
+    from czictypes.metadata.records import Event
+    from czictypes.metadata.scaling import ScalingInfoDto
+    from czictypes.metadata.scenes import SceneInfo, Well
+    from czictypes.model.display import (
+        ChannelDisplaySettingsDataClass,
+        ChannelDisplaySettingsDataClassWithNameAndDescription,
+        Rgb8Color,
+        TintingMode,
+    )
+    from czictypes.model.geometry import Color, Location, Rectangle
+    from czictypes.model.options import (
+        CacheInfo,
+        CacheOptions,
+        CacheType,
+        ReaderFileInputTypes,
+        ReaderOptions,
+    )
+    from czictypes.reading.opening import open_czi
+    from czictypes.reading.reader import CziReader
+    from czictypes.writing.copy import CopyReport, copy
+    from czictypes.writing.create import create_czi
+    from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
+    from czictypes.writing.extras import TileInfo
+    from czictypes.writing.imwrite import imwrite
+    from czictypes.writing.pyramid_add import add_pyramid
+    from czictypes.writing.pyramid_options import PyramidOptions
+    from czictypes.writing.writer import CziWriter
 
 __all__ = [
     "Axis",
@@ -73,23 +81,47 @@ __all__ = [
     "open_czi",
 ]
 
+# module -> the public names that come from it, as above
+_NAMES = {
+    "czictypes.metadata.axes": ("Axis",),
+    "czictypes.metadata.channels": ("ChannelInfo",),
+    "czictypes.metadata.content": ("DocumentContent",),
+    "czictypes.metadata.document": ("GeneralDocumentInfoDto", "Objective"),
+    "czictypes.metadata.records": ("Event",),
+    "czictypes.metadata.scaling": ("ScalingInfoDto",),
+    "czictypes.metadata.scenes": ("SceneInfo", "Well"),
+    "czictypes.model.display": (
+        "ChannelDisplaySettingsDataClass",
+        "ChannelDisplaySettingsDataClassWithNameAndDescription",
+        "Rgb8Color",
+        "TintingMode",
+    ),
+    "czictypes.model.geometry": ("Color", "Location", "Rectangle"),
+    "czictypes.model.options": (
+        "CacheInfo",
+        "CacheOptions",
+        "CacheType",
+        "ReaderFileInputTypes",
+        "ReaderOptions",
+    ),
+    "czictypes.reading.opening": ("open_czi",),
+    "czictypes.reading.reader": ("CziReader",),
+    "czictypes.writing.copy": ("CopyReport", "copy"),
+    "czictypes.writing.create": ("create_czi",),
+    "czictypes.writing.editor": ("CziEditor", "CziMetadataBuilder", "edit_czi"),
+    "czictypes.writing.extras": ("TileInfo",),
+    "czictypes.writing.imwrite": ("imwrite",),
+    "czictypes.writing.pyramid_add": ("add_pyramid",),
+    "czictypes.writing.pyramid_options": ("PyramidOptions",),
+    "czictypes.writing.writer": ("CziWriter",),
+}
+_EXPORTS = {name: (module, name) for module, names in _NAMES.items() for name in names}
 
-def open_czi(
-    filepath: Source,
-    file_input_type: ReaderFileInputTypes = ReaderFileInputTypes.Standard,
-    cache_options: CacheOptions | None = None,
-    *,
-    reader_options: ReaderOptions | None = None,
-    threads: int | None = None,
-) -> CziReader:
-    """Open a CZI for reading.
+# hidden from type checkers, which would take it to mean that every name exists
+if not TYPE_CHECKING:
 
-    Use the result in a `with` block, or call its `close`. The parameters and errors are those
-    of `CziReader`.
+    def __getattr__(name):
+        return load_export(globals(), _EXPORTS, name)
 
-    Examples
-    --------
-    >>> with open_czi("image.czi") as document:  # doctest: +SKIP
-    ...     pixels = document.read(plane={"C": 0})
-    """
-    return CziReader(filepath, file_input_type, cache_options, reader_options, threads=threads)
+    def __dir__():
+        return sorted(set(globals()) | set(_EXPORTS))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import czictypes
+from czictypes import czi
 
 PACKAGE = Path(czictypes.__file__).parent
 ROOT = Path(__file__).resolve().parents[2]  # the package may be an installed one
@@ -41,6 +42,20 @@ def test_errors_are_there_without_numpy() -> None:
 
 def test_use_library_is_there_without_numpy() -> None:
     assert "numpy" not in modules_after("from czictypes import use_library, library_info")
+
+
+def test_the_facade_loads_only_what_is_asked_for() -> None:
+    loaded = modules_after("from czictypes import czi; czi.CacheOptions()")
+    assert not loaded & {"numpy", "xmltodict", "zstandard", "czictypes.reading.reader"}
+    loaded = modules_after("from czictypes import czi; czi.open_czi")
+    assert "czictypes.reading.reader" in loaded
+    assert not any(name.startswith("czictypes.writing") for name in loaded)
+
+
+def test_every_name_of_the_facade_is_there() -> None:
+    assert set(czi.__all__) <= set(dir(czi))
+    for name in czi.__all__:
+        assert getattr(czi, name).__name__ == name
 
 
 def test_every_public_name_is_there() -> None:

@@ -1,0 +1,29 @@
+"""`open_czi`, the way to a reader that most callers take."""
+
+from __future__ import annotations
+
+from czictypes.model.options import CacheOptions, ReaderFileInputTypes, ReaderOptions
+from czictypes.reading.reader import CziReader, Source
+
+__all__ = ["open_czi"]
+
+
+def open_czi(
+    filepath: Source,
+    file_input_type: ReaderFileInputTypes = ReaderFileInputTypes.Standard,
+    cache_options: CacheOptions | None = None,
+    *,
+    reader_options: ReaderOptions | None = None,
+    threads: int | None = None,
+) -> CziReader:
+    """Open a CZI for reading.
+
+    Use the result in a `with` block, or call its `close`. The parameters and errors are those
+    of `CziReader`.
+
+    Examples
+    --------
+    >>> with open_czi("image.czi") as document:  # doctest: +SKIP
+    ...     pixels = document.read(plane={"C": 0})
+    """
+    return CziReader(filepath, file_input_type, cache_options, reader_options, threads=threads)
