@@ -25,7 +25,7 @@ from czictypes.model.errors import CorruptFileError
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.conversion import check_convertible, convert
 from czictypes.reading.coverage import Box
-from czictypes.reading.plan import Job, PlaneRequest, make_plan, output_shape
+from czictypes.reading.plan import Job, PlaneRequest, make_plan, output_shape, sample
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.turns import Turns
 
@@ -237,7 +237,7 @@ class _Painter:
         self._convert(job, tile, box, pixels)
         if tile.mask is None:
             return pixels, True
-        return pixels, self._sample(tile.mask[..., np.newaxis], job.position, box)
+        return pixels, sample(self._plan, tile.mask[..., np.newaxis], job.position, box)
 
     def _place(self, box: Box) -> NDArray[Any]:
         left, top, right, bottom = box
@@ -247,23 +247,13 @@ class _Painter:
         """Fill `out`, which is for a box of the result, from a tile."""
         kind = self._types[job.number]
         if not tile.band:
-            convert(self._sample(tile.pixels, job.position, box), kind, self._target, out)
+            convert(sample(self._plan, tile.pixels, job.position, box), kind, self._target, out)
             return
         left, top, right, bottom = box
         for first in range(top, bottom, tile.band):
             end = min(first + tile.band, bottom)
-            pixels = self._sample(tile.pixels, job.position, (left, first, right, end))
+            pixels = sample(self._plan, tile.pixels, job.position, (left, first, right, end))
             convert(pixels, kind, self._target, out[first - top : end - top])
-
-    def _sample(self, pixels: PixelArray, position: int, box: Box) -> NDArray[Any]:
-        """Return the pixels of a tile that go to a box of the result."""
-        left, top, right, bottom = box
-        rows = self._plan.y.source(position, top, bottom)
-        columns = self._plan.x.source(position, left, right)
-        if isinstance(columns, slice):
-            return pixels[rows, columns]
-        first = int(columns[0])
-        return pixels[rows, first : int(columns[-1]) + 1].take(columns - first, axis=1)
 
     def _check_size(self, job: Job, tile: Tile) -> None:
         height, width = self._sizes[job.number]

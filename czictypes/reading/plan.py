@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.pixels import PixelArray
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.background import Background
@@ -17,7 +18,7 @@ from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.sampling import Axis, CopiedAxis, ScaledAxis
 from czictypes.reading.selection import select_tiles
 
-__all__ = ["Job", "Plan", "PlaneRequest", "make_plan", "output_shape"]
+__all__ = ["Job", "Plan", "PlaneRequest", "make_plan", "output_shape", "sample"]
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,17 @@ def make_plan(index: PlaneIndex, request: PlaneRequest) -> Plan:
     ]
     covered = 0 if in_turns else sum(area(part) for job in jobs for part in job.parts)
     return Plan(jobs, in_turns, covered == height * width, x, y)
+
+
+def sample(plan: Plan, pixels: PixelArray, position: int, box: Box) -> NDArray[Any]:
+    """Return the pixels of a tile, at a position in the plan, that go to a box of the result."""
+    left, top, right, bottom = box
+    rows = plan.y.source(position, top, bottom)
+    columns = plan.x.source(position, left, right)
+    if isinstance(columns, slice):
+        return pixels[rows, columns]
+    first = int(columns[0])
+    return pixels[rows, first : int(columns[-1]) + 1].take(columns - first, axis=1)
 
 
 def _axes(

@@ -37,6 +37,7 @@ from czictypes.reading.request import Background, Plane, Roi, make_request, pars
 from czictypes.reading.session import Session
 from czictypes.reading.subblock import SubBlock
 from czictypes.reading.threads import thread_count
+from czictypes.reading.valid_pixels import valid_pixels
 
 __all__ = ["CziReader", "Source"]
 
@@ -218,6 +219,37 @@ class CziReader(DocumentProperties):
 
             return compose_channels(document, read_channel, display_settings)
 
+    def valid_pixels(
+        self,
+        roi: Roi | None = None,
+        plane: Plane | None = None,
+        scene: int | None = None,
+        zoom: float | None = None,
+    ) -> NDArray[np.bool_]:
+        """Tell which pixels of a read come from a tile; the others are its background.
+
+        Parameters
+        ----------
+        roi, plane, scene, zoom
+            As for `read`. What a tile's mask calls invalid counts as background with
+            ``ReaderOptions(enable_mask_awareness=True)``.
+
+        Returns
+        -------
+        numpy.ndarray
+            (y, x) of bool. No pixel is decoded for it.
+
+        Raises
+        ------
+        ValueError, OutOfBoundsError, ClosedError
+            As for `read`.
+        CorruptFileError
+            If a mask that is needed is damaged.
+        """
+        with self._session.document() as document:
+            request = self._request(document, roi, plane, scene, zoom)
+            return valid_pixels(document.index, request, document.decoder.mask)
+
     def _request(
         self,
         document: OpenDocument,
@@ -277,7 +309,7 @@ class CziReader(DocumentProperties):
             roi=None if roi is None else parse_roi(roi),
             only_layer0=only_layer0,
         )
-        for index in indices:
+        for index in indices.tolist():
             if not func(index, sub_block_info(table, index)):
                 return
 
