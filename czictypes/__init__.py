@@ -13,17 +13,30 @@ if TYPE_CHECKING:
     from czictypes.abi.info import LibraryInfo as LibraryInfo
     from czictypes.abi.info import library_info as library_info
     from czictypes.abi.library import use_library as use_library
+    from czictypes.arrays.image import CziImage as CziImage
+    from czictypes.arrays.imread import imread as imread
     from czictypes.model import errors as errors
 
 __version__ = "0.1.0"
 
-__all__ = ["LibraryInfo", "__version__", "czi", "errors", "library_info", "use_library"]
+__all__ = [
+    "CziImage",
+    "LibraryInfo",
+    "__version__",
+    "czi",
+    "errors",
+    "imread",
+    "library_info",
+    "use_library",
+]
 
 # public name -> module, and the name in it (none: the module itself)
 _EXPORTS = {
+    "CziImage": ("czictypes.arrays.image", "CziImage"),
     "LibraryInfo": ("czictypes.abi.info", "LibraryInfo"),
     "czi": ("czictypes.czi", None),
     "errors": ("czictypes.model.errors", None),
+    "imread": ("czictypes.arrays.imread", "imread"),
     "library_info": ("czictypes.abi.info", "library_info"),
     "use_library": ("czictypes.abi.library", "use_library"),
 }

@@ -1,0 +1,1 @@
+"""N-d images: `CziImage` with dims, scenes and levels, as numpy, dask and xarray arrays."""

@@ -1,0 +1,165 @@
+"""How the array of an image is laid out over the planes of its document; no pixel is read here."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import index as as_integer
+from typing import NamedTuple, Union
+
+from czictypes.arrays.dimensions import Dimensions
+from czictypes.arrays.levels import Level
+from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.geometry import Rectangle
+
+__all__ = ["Block", "Indices", "Layout", "Selection"]
+
+#: What is taken of one dimension: an index (which drops it), a slice, or several indices.
+Selection = Union[int, slice, range, Sequence[int]]
+
+#: Which indices along a dimension, none negative.
+Indices = Sequence[int]
+
+
+class Block(NamedTuple):
+    """A box of the array of one level.
+
+    Attributes
+    ----------
+    level
+        The level whose pixels are meant.
+    indices
+        The indices along every dimension of the array, in the array's order.
+    dropped
+        The dimensions given by a single index, which the result does not have.
+    """
+
+    level: Level
+    indices: Mapping[str, Indices]
+    dropped: frozenset[str]
+
+    @property
+    def full_shape(self) -> tuple[int, ...]:
+        """The shape with the dropped dimensions, each of the size 1."""
+        return tuple(len(indices) for indices in self.indices.values())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the result."""
+        return tuple(
+            len(indices) for name, indices in self.indices.items() if name not in self.dropped
+        )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The array of one scene (or of all): names, sizes, and where each plane lies in the document.
+
+    Parameters
+    ----------
+    box
+        The rectangle of the scene in pixels of full resolution.
+    planes
+        The coordinates along each leading dimension, in the order of the array. M, where it is
+        there, is the last.
+    samples
+        How many samples a colour pixel has; 0 for a gray image, which has no dimension S.
+    levels
+        The resolution levels, the full resolution first.
+    """
+
+    box: Rectangle
+    planes: Mapping[str, range]
+    samples: int
+    levels: tuple[Level, ...]
+
+    @property
+    def order(self) -> str:
+        """The letters of the dimensions, such as ``"TCZYX"``."""
+        return "".join(self.planes) + ("YXS" if self.samples else "YX")
+
+    def level(self, index: int) -> Level:
+        """Return a level by its index; negative ones count from the coarsest.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such level.
+        """
+        try:
+            return self.levels[as_integer(index)]
+        except IndexError:
+            raise OutOfBoundsError(
+                f"there is no level {index}; the levels go from 0 to {len(self.levels) - 1}"
+            ) from None
+
+    def dims(self, level: int = 0) -> Dimensions:
+        """Return names and sizes of the array of a level."""
+        wanted = self.level(level)
+        sizes = [len(values) for values in self.planes.values()]
+        sizes += [wanted.height, wanted.width]
+        return Dimensions(self.order, [*sizes, self.samples] if self.samples else sizes)
+
+    def block(self, selection: Mapping[str, Selection], level: int = 0) -> Block:
+        """Return the box that a selection names; all of what it does not name.
+
+        Raises
+        ------
+        ValueError
+            For a dimension that the array does not have, or something that selects nothing.
+        OutOfBoundsError
+            For an index beyond the array.
+        """
+        dims = self.dims(level)
+        unknown = [str(name) for name in selection if name not in dims]
+        if unknown:
+            raise ValueError(
+                f"there is no dimension {', '.join(unknown)}; they are {', '.join(dims)}"
+            )
+        indices = {
+            name: _indices(name, selection.get(name, slice(None)), size)
+            for name, size in dims.items()
+        }
+        dropped = frozenset(name for name, item in selection.items() if _is_index(item))
+        return Block(self.level(level), indices, dropped)
+
+    def coordinates(self, block: Block) -> Iterator[tuple[tuple[int, ...], dict[str, int]]]:
+        """Give the planes of a block: the place of each in it, and its coordinate."""
+        names = list(self.planes)
+        places = [range(len(block.indices[name])) for name in names]
+        values = [[self.planes[name][at] for at in block.indices[name]] for name in names]
+        for place, coordinate in zip(itertools.product(*places), itertools.product(*values)):
+            yield place, dict(zip(names, coordinate))
+
+
+def _is_index(item: object) -> bool:
+    return not isinstance(item, (slice, range)) and hasattr(item, "__index__")
+
+
+def _indices(name: str, item: Selection, size: int) -> Indices:
+    """Return what a selection along one dimension takes, as indices from 0 on."""
+    if isinstance(item, slice):
+        return range(*item.indices(size))
+    if _is_index(item):
+        at = _checked(name, as_integer(item), size)  # type: ignore[arg-type]
+        return range(at, at + 1)
+    try:
+        wanted = [as_integer(value) for value in item]  # type: ignore[union-attr]
+    except TypeError:
+        raise ValueError(
+            f"{name} takes an index, a slice or several indices, not {item!r}"
+        ) from None
+    return _as_range([_checked(name, value, size) for value in wanted])
+
+
+def _checked(name: str, at: int, size: int) -> int:
+    if not -size <= at < size:
+        raise OutOfBoundsError(f"there is no {name}={at}; {name} goes from 0 to {size - 1}")
+    return at + size if at < 0 else at
+
+
+def _as_range(indices: list[int]) -> Indices:
+    """Return adjacent ascending indices as a range."""
+    adjacent = indices and indices == list(range(indices[0], indices[0] + len(indices)))
+    return range(indices[0], indices[0] + len(indices)) if adjacent else indices

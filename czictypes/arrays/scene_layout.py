@@ -1,0 +1,125 @@
+"""Makes the layout of a scene from the tables of its document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.arrays.layout import Layout
+from czictypes.arrays.levels import Level
+from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
+from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.geometry import Rectangle
+from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.reading.pyramid import pyramid_levels
+from czictypes.reading.table import SubBlockTable
+
+__all__ = ["channel_types", "common_dtype", "scene_layout"]
+
+#: The order of the dimensions; all but T, C and Z are there only where a document has a choice.
+_ORDER = "VHIRBTCZ"
+_ALWAYS = "TCZ"
+
+
+def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
+    """Return how the array of a scene is laid out.
+
+    Parameters
+    ----------
+    table
+        The sub-blocks of the document.
+    scene
+        The number of the scene, or None for all that the document has.
+
+    Raises
+    ------
+    ValueError
+        If there are no sub-blocks.
+    UnsupportedDataError
+        If a channel is of an unknown pixel type.
+    """
+    box = _box(table, scene)
+    channels = range(*_span(table.plane_bounds.get("C", (0, 1))))
+    kinds = channel_types(table, channels)
+    samples = max(pixel_format(kind).samples for kind in kinds.values())
+    return Layout(
+        box=box,
+        planes={name: range(*bounds) for name, bounds in _plane_bounds(table, scene).items()},
+        samples=samples if samples > 1 else 0,
+        levels=_levels(table, scene, box),
+    )
+
+
+def channel_types(table: SubBlockTable, channels: range) -> dict[int, PixelType]:
+    """Return the pixel type of every channel; those without any sub-block have the first one's."""
+    found = {}
+    for channel in channels:
+        number = table.channel_pixel_type(channel)
+        if number is None:
+            number = table.channel_pixel_type(None)
+        if number not in list(PixelType):
+            raise UnsupportedDataError(
+                f"channel {channel} has the pixel type number {number}, which is unknown"
+            )
+        found[channel] = PixelType(number)
+    return found
+
+
+def common_dtype(kinds: dict[int, PixelType]) -> np.dtype[Any]:
+    """Return the dtype that holds the pixels of all channels, as `numpy.result_type` has it."""
+    return np.result_type(*(np.dtype(pixel_format(kind).dtype) for kind in kinds.values()))
+
+
+def _box(table: SubBlockTable, scene: int | None) -> Rectangle:
+    """Return the box of the full resolution, or where there is none, of what there is."""
+    if scene is None:
+        full, any_level = table.total_rectangle_no_pyramid, table.total_rectangle
+    else:
+        full = table.scene_rectangles_no_pyramid[scene]
+        any_level = table.scene_rectangles[scene]
+    box = any_level if full.is_empty else full
+    if box.is_empty:
+        raise ValueError("the document has no sub-blocks, so there is nothing to read")
+    return box
+
+
+def _plane_bounds(table: SubBlockTable, scene: int | None) -> dict[str, tuple[int, int]]:
+    """Return first and end of each dimension; those of the scene, but all channels."""
+    members = None if scene is None else table.directory.scene == scene
+    found = {}
+    for name in _ORDER:
+        bounds = table.plane_bounds.get(name, (0, 1))
+        if name not in _ALWAYS and bounds[1] < 2:
+            continue
+        if members is not None and name != "C" and bounds[1] > 1:
+            bounds = _bounds(table.directory.coordinates[name][members]) or bounds
+        found[name] = _span(bounds)
+    return found
+
+
+def _bounds(column: NDArray[np.int32]) -> tuple[int, int] | None:
+    present = column[column != ABSENT]
+    if not len(present):
+        return None
+    first = int(present.min())
+    return first, int(present.max()) - first + 1
+
+
+def _span(bounds: tuple[int, int]) -> tuple[int, int]:
+    start, size = bounds
+    return start, start + size
+
+
+def _levels(table: SubBlockTable, scene: int | None, box: Rectangle) -> tuple[Level, ...]:
+    levels = [Level(0, 1.0, box.w, box.h, 1.0)]
+    for stored in pyramid_levels(table, scene):
+        zoom = np.float32(stored.zoom)
+        w, h = int(np.float32(box.w) * zoom), int(np.float32(box.h) * zoom)
+        if stored.level and w and h:
+            levels.append(Level(len(levels), stored.minification, w, h, stored.zoom))
+    return tuple(levels)
+
+
+assert set(_ORDER) == set(PLANE_DIMENSIONS)

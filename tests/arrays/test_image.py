@@ -1,0 +1,58 @@
+"""CziImage: dims, scenes, levels, and the pixels that CziReader reads."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from extras import needs
+from files.recipes import Made
+
+import czictypes
+from czictypes import CziImage, czi
+
+
+def test_a_stack_is_a_five_dimensional_array(made: Callable[[str], Made]) -> None:
+    with CziImage(made("stack").path) as image:
+        assert image.dims.order == "TCZYX"
+        assert image.shape == (3, 2, 4, 15, 21)
+        assert image.dtype == np.uint16
+        assert image.sizes == {"T": 3, "C": 2, "Z": 4, "Y": 15, "X": 21}
+        assert (image.dims.Z, image.dims["Y", "X"]) == (4, (15, 21))
+
+
+def test_full_resolution_is_what_the_reader_reads(every_real_file: Path) -> None:
+    with CziImage(every_real_file) as image, czi.open_czi(every_real_file) as document:
+        for name in image.scenes:
+            image.set_scene(name)
+            pixels = image.asarray()
+            for place in np.ndindex(pixels.shape[:3]):
+                plane = dict(zip("TCZ", place))
+                theirs = document.read(plane=plane, scene=image.scene_index)
+                ours = pixels[place] if "S" in image.dims else pixels[place][..., None]
+                np.testing.assert_array_equal(ours, theirs[..., ::-1])
+
+
+def test_an_image_pickles_as_what_was_opened(made: Callable[[str], Made]) -> None:
+    with CziImage(made("multi_scene_pyramid").path, 2) as image:
+        with pickle.loads(pickle.dumps(image)) as copy:
+            assert copy.current_scene == image.current_scene
+            assert (copy.asarray() == image.asarray()).all()
+
+
+def test_a_lazy_array_has_the_same_pixels(made: Callable[[str], Made]) -> None:
+    needs("dask.array", "dask")
+    with CziImage(made("stack").path) as image:
+        lazy = image.to_dask()
+        assert lazy.chunksize == (1, 1, 1, 15, 21)
+        assert (lazy.compute() == image.data).all()
+        assert (image.to_dask(chunks={"T": 2, "X": 4}).compute() == image.data).all()
+    assert (czictypes.imread(made("stack").path, dask=True).compute() == lazy.compute()).all()
+
+
+def test_a_scene_that_is_not_there_is_named(made: Callable[[str], Made]) -> None:
+    with pytest.raises(czictypes.errors.OutOfBoundsError, match=r"'B2'.*'Image:0'"):
+        CziImage(made("stack").path, "B2")
