@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -82,8 +81,8 @@ def matching(
     coordinate: Coordinate | None,
     roi: Rectangle | None,
     only_layer0: bool,
-) -> Iterator[int]:
-    """Give the indices of the sub-blocks that lie in a plane and meet a rectangle.
+) -> list[int]:
+    """Return the indices of the sub-blocks that lie in a plane and meet a rectangle.
 
     A coordinate names some of the dimensions; a sub-block that lacks one of them, or lies
     elsewhere in it, is left out.
@@ -97,7 +96,8 @@ def matching(
         wanted &= table.is_layer0
     if roi is not None:
         wanted &= _meets(table, roi)
-    yield from (int(index) for index in np.flatnonzero(wanted))
+    found: list[int] = np.flatnonzero(wanted).tolist()
+    return found
 
 
 def _meets(table: SubBlockTable, roi: Rectangle) -> NDArray[np.bool_]:

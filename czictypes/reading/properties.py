@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +14,28 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.display_settings import display_settings
 from czictypes.metadata.document import DocumentInfo, document_info
 from czictypes.metadata.scaling import Scaling, scaling
-from czictypes.metadata.scenes import SceneInfo, scenes
-from czictypes.model.dimensions import DIMENSION_INDEX, PLANE_DIMENSIONS
+from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
+from czictypes.model.dimensions import (
+    DIMENSION_INDEX,
+    PLANE_DIMENSIONS,
+    Coordinate,
+    parse_coordinate,
+)
 from czictypes.model.display import ChannelDisplaySettingsDataClassWithNameAndDescription
 from czictypes.model.geometry import Location, Rectangle
 from czictypes.model.pixel_types import PixelType
+from czictypes.reading.enumeration import matching
 from czictypes.reading.pyramid import PyramidLevel, needs_pyramid, pyramid_levels
-from czictypes.reading.request import check_scene
+from czictypes.reading.request import Roi, check_scene, parse_roi
 from czictypes.reading.session import Session
+from czictypes.reading.subblock_columns import STANDARD_FIELDS, read_columns
 from czictypes.reading.table import SubBlockTable
 
 __all__ = ["DocumentProperties"]
 
 _MOST_EMPTY_CHANNELS = 10_000
+
+T = TypeVar("T")
 
 
 class DocumentProperties:
@@ -202,6 +213,75 @@ class DocumentProperties:
         """What the metadata tell of each scene: name, centre, well."""
         with self._session.document() as document:
             return document.described("scenes", scenes)
+
+    @property
+    def plate(self) -> Plate | None:
+        """The plate with its rows and columns, or None where there is none."""
+        with self._session.document() as document:
+            return document.described("plate", plate)
+
+    def described(self, read: Callable[[ET.Element], T]) -> T:
+        """Return what a function makes of the root element of the document's XML.
+
+        It is called once for each state of the file, so give a function of a module, not a
+        ``lambda``.
+
+        Raises
+        ------
+        CorruptFileError
+            If the XML is not well-formed.
+        """
+        with self._session.document() as document:
+            return document.described(f"{read.__module__}.{read.__qualname__}", read)
+
+    def subblock_metadata(
+        self,
+        names: Sequence[str] = STANDARD_FIELDS,
+        *,
+        plane: str | Coordinate | None = None,
+        roi: Roi | None = None,
+        only_layer0: bool = True,
+        indices: Sequence[int] | None = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Return fields of the metadata of many sub-blocks, without reading their pixels.
+
+        Parameters
+        ----------
+        names
+            ``stage_x``, ``stage_y``, ``focus_z``, ``roi_center_offset_x`` and ``..._y`` (float64,
+            micrometres), ``exposure_time`` (float64, seconds), ``acquisition_time``
+            (datetime64[us], UTC); ``xml`` for all of it as text; any other name is that of a tag,
+            whose text is given.
+        plane, roi, only_layer0
+            Which sub-blocks, as for `enumerate_subblocks_subset`.
+        indices
+            These sub-blocks, instead of a choice by the other arguments.
+
+        Returns
+        -------
+        dict of numpy.ndarray
+            ``index``, the positions in the sub-block directory, and a column for each name: NaN,
+            NaT or None where a sub-block does not tell, or is damaged (with a warning).
+
+        Raises
+        ------
+        ValueError
+            For a name that no tag can have, or `indices` together with another choice.
+        OutOfBoundsError
+            If there is no sub-block of an index.
+        """
+        if indices is not None and (plane is not None or roi is not None):
+            raise ValueError("give indices, or plane and roi, but not both")
+        with self._session.document() as document:
+            rows: Any = indices
+            if rows is None:
+                rows = matching(
+                    document.table,
+                    coordinate=None if plane is None else parse_coordinate(plane),
+                    roi=None if roi is None else parse_roi(roi),
+                    only_layer0=only_layer0,
+                )
+            return read_columns(document, rows, names)
 
 
 def _bounding_box(table: SubBlockTable, rectangle: Rectangle) -> dict[str, tuple[int, int]]:

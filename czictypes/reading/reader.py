@@ -309,7 +309,7 @@ class CziReader(DocumentProperties):
             roi=None if roi is None else parse_roi(roi),
             only_layer0=only_layer0,
         )
-        for index in indices.tolist():
+        for index in indices:
             if not func(index, sub_block_info(table, index)):
                 return
 

@@ -1,0 +1,71 @@
+"""Reads the XML of many sub-blocks at once.
+
+`subblock.read_subblock_segment` checks all that libCZI relies on. Here libCZI takes no part, so
+no more is checked than where the XML lies; whatever is unusual goes through that function, which
+says what is wrong.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Union
+
+from czictypes.container.directory import Directory
+from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
+from czictypes.container.segments import SUBBLOCK
+from czictypes.container.source import ByteSource
+from czictypes.container.subblock import read_metadata_bytes, read_subblock_segment
+from czictypes.model.errors import CorruptFileError
+
+__all__ = ["StoredXml", "read_many_metadata"]
+
+#: The bytes of an XML, or what is wrong with its sub-block.
+StoredXml = Union[bytes, CorruptFileError]
+
+_HEAD = struct.Struct("<16sqqiiq")  # segment header, sizes of metadata, attachment and data
+_SCHEMA = _HEAD.size
+_COUNT = _HEAD.size + ENTRY_SIZE - 4
+_LEAST_SIZE = 32 + 256
+_ROOM = 2048  # nearly all sub-blocks have less XML than this
+_MARK = SUBBLOCK.encode()
+
+
+def read_many_metadata(
+    source: ByteSource, directory: Directory, indices: Sequence[int]
+) -> list[StoredXml]:
+    """Return the XML of some sub-blocks as it is stored, empty where there is none.
+
+    Instead of the XML of a damaged sub-block its error is returned.
+    """
+    positions = directory.file_position[list(indices)].tolist()
+    size = source.size()
+    wanted = [
+        (position, min(_LEAST_SIZE + _ROOM, size - position)) if 0 <= position < size else (0, 0)
+        for position in positions
+    ]
+    return [
+        _metadata_in(head, source, directory, index, position)
+        for index, position, head in zip(indices, positions, _read(source, wanted))
+    ]
+
+
+def _read(source: ByteSource, ranges: list[tuple[int, int]]) -> list[bytes]:
+    return [source.read_at(offset, count) for offset, count in ranges]
+
+
+def _metadata_in(
+    head: bytes, source: ByteSource, directory: Directory, index: int, position: int
+) -> StoredXml:
+    """Take the XML out of the beginning of a segment, if it is all there."""
+    if len(head) >= _LEAST_SIZE:
+        mark, _, _, length, _, _ = _HEAD.unpack_from(head)
+        count = int.from_bytes(head[_COUNT : _COUNT + 4], "little")
+        usual = mark.rstrip(b"\0") == _MARK and head[_SCHEMA : _SCHEMA + 2] == b"DV"
+        start = max(_LEAST_SIZE, _HEAD.size + ENTRY_SIZE + DIMENSION_SIZE * count)
+        if usual and count <= MAX_DIMENSIONS and 0 <= length <= len(head) - start:
+            return head[start : start + length]
+    try:
+        return read_metadata_bytes(source, read_subblock_segment(source, directory, index))
+    except CorruptFileError as error:
+        return error

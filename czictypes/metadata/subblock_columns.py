@@ -1,0 +1,189 @@
+"""What many sub-blocks tell of themselves, as columns.
+
+A tag is looked for in the bytes of the XML; parsing each would take ten times as long. XML that
+could mislead such a search (comments, entities, odd encodings) is parsed by `subblock`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.metadata.dates import parse_datetime
+from czictypes.metadata.subblock import SubBlockMetadata, read_subblock_metadata
+from czictypes.metadata.warning import MetadataWarning
+from czictypes.metadata.xml import to_text
+from czictypes.model.errors import CorruptFileError
+
+__all__ = ["FIELDS", "SubBlockColumns"]
+
+_TAG = re.compile(r"[^\W\d][\w.\-]*")
+
+
+class _Field(NamedTuple):
+    """A field with a type: how to find its text, what to make of it, how it is parsed else."""
+
+    pattern: re.Pattern[bytes]
+    convert: Callable[[bytes], Any]
+    parsed: Callable[[SubBlockMetadata], Any]
+    dtype: str
+
+
+def _number(text: bytes) -> float:
+    value = float(text)
+    if b"_" in text or math.isinf(value):
+        raise ValueError
+    return value
+
+
+def _nanoseconds(text: bytes) -> float:
+    return _number(text) / 1e9
+
+
+def _moment(text: bytes) -> datetime | None:
+    return _utc(parse_datetime(text.decode("ascii")))
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """Return the time without its zone, as numpy wants it."""
+    if moment is None or moment.tzinfo is None:
+        return moment
+    return moment.astimezone(timezone.utc).replace(tzinfo=None)
+
+
+def _simple(tag: str) -> re.Pattern[bytes]:
+    name = re.escape(tag.encode())
+    return re.compile(rb"<" + name + rb">([^<]*)</" + name + rb">")
+
+
+def _in_state(tag: str) -> re.Pattern[bytes]:
+    """Return what finds a tag of the camera's state, which is stored as text with entities."""
+    return re.compile(rb"&lt;" + re.escape(tag.encode()) + rb"&gt;([^&<]*)&lt;/")
+
+
+def _part(number: int) -> Callable[[SubBlockMetadata], Any]:
+    return lambda told: None if told.roi_center_offset is None else told.roi_center_offset[number]
+
+
+_TIME = "datetime64[us]"
+
+#: The fields with a type of their own.
+FIELDS: dict[str, _Field] = {
+    "stage_x": _Field(_simple("StageXPosition"), _number, lambda told: told.stage_x, "f8"),
+    "stage_y": _Field(_simple("StageYPosition"), _number, lambda told: told.stage_y, "f8"),
+    "focus_z": _Field(_simple("FocusPosition"), _number, lambda told: told.focus_z, "f8"),
+    "roi_center_offset_x": _Field(_simple("RoiCenterOffsetX"), _number, _part(0), "f8"),
+    "roi_center_offset_y": _Field(_simple("RoiCenterOffsetY"), _number, _part(1), "f8"),
+    "acquisition_time": _Field(
+        _simple("AcquisitionTime"), _moment, lambda told: _utc(told.acquisition_time), _TIME
+    ),
+    "exposure_time": _Field(
+        _in_state("ExposureTime"), _nanoseconds, lambda told: told.exposure_time, "f8"
+    ),
+}
+
+
+class SubBlockColumns:
+    """Collects chosen fields of sub-blocks.
+
+    Parameters
+    ----------
+    names
+        Names of `FIELDS`; ``"xml"`` for the whole XML as text; any other name is that of a tag,
+        whose text is taken.
+
+    Raises
+    ------
+    ValueError
+        For a name that no tag can have.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        for name in names:
+            if _TAG.fullmatch(name) is None:
+                raise ValueError(
+                    f"{name!r} is no field of a sub-block's metadata; give some of "
+                    f"{', '.join(FIELDS)}, 'xml' or the name of a tag"
+                )
+        self._values: dict[str, list[Any]] = {name: [] for name in names}
+        self._odd: dict[str, tuple[int, str, int]] = {}
+        self._fields = {
+            name: FIELDS.get(name) or _Field(_simple(name), bytes.decode, _tag(name), "O")
+            for name in names
+            if name != "xml"
+        }
+
+    def add(self, index: int, xml: bytes) -> None:
+        """Take the fields of one sub-block."""
+        plain = b"<!" not in xml and b"\0" not in xml and not xml.startswith(b"\xef")
+        told = None if plain else self._parse(index, xml)
+        for name, field in self._fields.items():
+            value = None
+            found = field.pattern.search(xml) if plain else None
+            if found is not None:
+                text = found.group(1).strip()
+                if b"&" in text:
+                    told = told or self._parse(index, xml)
+                elif text:
+                    value = self._converted(index, name, text)
+            if told is not None and value is None:
+                value = field.parsed(told)
+            self._values[name].append(value)
+        if "xml" in self._values:
+            self._values["xml"].append(to_text(xml))
+
+    def miss(self, index: int, error: Exception) -> None:
+        """Note that a sub-block could not be read: it has no value in any column."""
+        self._note("the metadata", index, str(error))
+        for values in self._values.values():
+            values.append(None)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return a column for each name; warn of what could not be understood.
+
+        Numbers are NaN, times NaT and texts None where a sub-block does not have them.
+        """
+        for name, (index, text, count) in self._odd.items():
+            others = f" (and of {count - 1} others)" if count > 1 else ""
+            warnings.warn(
+                f"metadata: {name} of sub-block {index}{others} cannot be understood: {text}; "
+                "it is taken as missing",
+                MetadataWarning,
+                stacklevel=3,
+            )
+        return {name: self._array(name, values) for name, values in self._values.items()}
+
+    def _array(self, name: str, values: list[Any]) -> NDArray[Any]:
+        dtype = self._fields[name].dtype if name in self._fields else "O"
+        array = np.empty(len(values), dtype)
+        array[:] = values
+        return array
+
+    def _converted(self, index: int, name: str, text: bytes) -> Any:
+        try:
+            return self._fields[name].convert(text)
+        except (ValueError, OverflowError):
+            self._note(name, index, repr(text.decode("utf-8", "replace")[:60]))
+            return None
+
+    def _parse(self, index: int, xml: bytes) -> SubBlockMetadata:
+        try:
+            return read_subblock_metadata(xml)
+        except CorruptFileError as error:
+            self._note("the XML", index, str(error))
+            return SubBlockMetadata()
+
+    def _note(self, name: str, index: int, text: str) -> None:
+        first, shown, count = self._odd.get(name, (index, text, 0))
+        self._odd[name] = (first, shown, count + 1)
+
+
+def _tag(name: str) -> Callable[[SubBlockMetadata], Any]:
+    return lambda told: told.tags.get(name)
