@@ -27,8 +27,15 @@ class InputStream(Handle):
     _kind = "input stream"
 
     @classmethod
-    def from_path(cls, path: PathType) -> InputStream:
+    def from_path(cls, path: PathType, *, library: Library | None = None) -> InputStream:
         """Open a local file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        library
+            The library to read with; the one in use now, if not given.
 
         Raises
         ------
@@ -39,7 +46,7 @@ class InputStream(Handle):
         """
         name, native = os.fsdecode(path), _native_path(path)
         _check_readable(name)
-        library = get_library()
+        library = library or get_library()
         raw = _create(library, "libCZI_CreateInputStreamFromFileUTF8", native, file=name)
         return cls(library, raw, name)
 
@@ -71,7 +78,9 @@ class InputStream(Handle):
         return cls(library, raw, identifier)
 
     @classmethod
-    def from_source(cls, source: Source, *, close_source: bool = False) -> InputStream:
+    def from_source(
+        cls, source: Source, *, close_source: bool = False, library: Library | None = None
+    ) -> InputStream:
         """Read through a Python object.
 
         What `source` raises becomes the ``__cause__`` of the error of the call that read.
@@ -83,8 +92,10 @@ class InputStream(Handle):
             any thread, from several at once. It is kept until libCZI needs it no more.
         close_source
             Whether to call ``source.close()`` then.
+        library
+            The library to read with; the one in use now, if not given.
         """
-        library = get_library()
+        library = library or get_library()
         callbacks = library.companion(Callbacks)
         number = callbacks.add(source, close=close_source)
         functions = library.ffi.new(

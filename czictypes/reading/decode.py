@@ -21,12 +21,12 @@ from czictypes.container.subblock import (
     read_subblock_segment,
 )
 from czictypes.container.zstd import decode_zstd, needs_own_decoder
-from czictypes.handles.reader import ReaderHandle
 from czictypes.metadata.subblock import has_chunk_container
 from czictypes.model.errors import CorruptFileError, NativeCallError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.compositor import Tile
+from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.stored import StoredTiles
 
 __all__ = ["SubBlockDecoder"]
@@ -49,7 +49,7 @@ class SubBlockDecoder:
         self,
         source: ByteSource,
         directory: Directory,
-        reader: ReaderHandle,
+        reader: NativeReader,
         *,
         cache: SubBlockCache | None = None,
         cache_uncompressed: bool = False,
@@ -150,7 +150,7 @@ class SubBlockDecoder:
             yield self._decode_here(segment)
             return
         try:
-            sub_block = self._reader.read_sub_block(segment.index)
+            sub_block = self._reader.handle.read_sub_block(segment.index)
         except NativeCallError as error:
             raise self._undecodable(segment, error) from error
         with sub_block:

@@ -14,14 +14,13 @@ from czictypes.container.check import check_document
 from czictypes.container.metadata_segment import read_metadata_xml
 from czictypes.container.source import ByteSource, FileSource
 from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.xml import parse, to_dict, to_text
-from czictypes.model.errors import CorruptFileError, NativeCallError
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.lifetime import UseCount
+from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
@@ -56,13 +55,13 @@ class OpenDocument:
             strict=not options.lax_subblock_coordinate_checks,
             ignore_sizem_for_pyramid=options.ignore_sizem_for_pyramid_subblocks,
         )
-        self.handle = _open_reader(source)
+        self.native = NativeReader(source)
         self.table = SubBlockTable(self.directory)
         self.cache = None if cache_options is None else SubBlockCache(cache_options)
         self.decoder = SubBlockDecoder(
             source,
             self.directory,
-            self.handle,
+            self.native,
             cache=self.cache,
             cache_uncompressed=not isinstance(source, FileSource),
             mask_aware=options.enable_mask_awareness,
@@ -79,6 +78,11 @@ class OpenDocument:
                 self._made[name] = make()
             made: T = self._made[name]
             return made
+
+    @property
+    def handle(self) -> ReaderHandle:
+        """The reader of libCZI, opened at its first use; raises what `NativeReader.handle` does."""
+        return self.native.handle
 
     @property
     def index(self) -> PlaneIndex:
@@ -121,22 +125,5 @@ class OpenDocument:
 
     def _release(self) -> None:
         self.pool.close()
-        self.handle.close()
+        self.native.close()
         self.source.close()
-
-
-def _open_reader(source: ByteSource) -> ReaderHandle:
-    """Open libCZI's reader: on the file itself where there is one, else through callbacks."""
-    if isinstance(source, FileSource):
-        stream = InputStream.from_path(source.path)
-    else:
-        stream = InputStream.from_source(source)
-    try:
-        return ReaderHandle.open(stream)  # which closes the stream, also when it fails
-    except NativeCallError as error:
-        if error.__cause__ is not None:  # the source could not be read: no fault of the file
-            raise error.__cause__ from None
-        raise CorruptFileError(
-            f"libCZI cannot open {source.name} although its segments look right; the file is "
-            f"damaged or of a kind that this libCZI does not know"
-        ) from error

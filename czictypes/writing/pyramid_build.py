@@ -193,7 +193,7 @@ def _cached_decoder(document: OpenDocument) -> SubBlockDecoder:
     """Return a decoder that keeps tiles, for each is needed by several tiles of level 1."""
     limit = max(_CACHE, _largest_tile(document))
     cache = SubBlockCache(CacheOptions(max_memory_usage=limit))
-    source, directory, reader = document.source, document.directory, document.handle
+    source, directory, reader = document.source, document.directory, document.native
     return SubBlockDecoder(source, directory, reader, cache=cache, cache_uncompressed=True)
 
 

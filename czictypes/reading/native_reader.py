@@ -1,0 +1,105 @@
+"""libCZI's reader of an open document, which most documents never need."""
+
+from __future__ import annotations
+
+import threading
+
+from czictypes.abi.library import Library, get_library
+from czictypes.container.source import ByteSource, FileSource
+from czictypes.handles.reader import ReaderHandle
+from czictypes.handles.streams import InputStream
+from czictypes.model.errors import ClosedError, CorruptFileError, NativeCallError
+
+__all__ = ["NativeReader"]
+
+
+class NativeReader:
+    """Opens libCZI's reader at its first use; safe to use from many threads.
+
+    libCZI reads the whole directory of sub-blocks when it opens a file: as long as nothing is
+    asked of it, that work is spared. The library itself is loaded at once, so that a missing one
+    is told when the document is opened.
+
+    Parameters
+    ----------
+    source
+        The document's bytes, checked by `check_document`: what libCZI refuses to open, or
+        crashes on, is refused there.
+
+    Raises
+    ------
+    LibraryNotFoundError, IncompatibleLibraryError
+        If there is no libCZI that can be used.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        self._library: Library = get_library()
+        self._source = source
+        self._lock = threading.Lock()
+        self._handle: ReaderHandle | None = None
+        self._closed = False
+
+    @property
+    def handle(self) -> ReaderHandle:
+        """The reader, opened at the first use.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        CorruptFileError
+            If libCZI cannot open the document although the checks found nothing.
+        OSError
+            What the source raised when libCZI read from it.
+        """
+        handle = self._handle
+        if handle is None:
+            with self._lock:
+                if self._closed:
+                    raise ClosedError(f"{self._source.name} is closed; open it again to read")
+                handle = self._handle = self._handle or _open(self._library, self._source)
+        return handle
+
+    def close(self) -> None:
+        """Close the reader if it was opened."""
+        with self._lock:
+            self._closed = True
+            handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
+
+
+def _open(library: Library, source: ByteSource) -> ReaderHandle:
+    try:
+        return ReaderHandle.open(_stream(library, source))  # closes the stream when it fails
+    except NativeCallError as error:
+        if error.__cause__ is not None:  # the source could not be read: no fault of the file
+            raise error.__cause__ from None
+        raise CorruptFileError(
+            f"libCZI cannot open {source.name} although its segments look right; the file is "
+            f"damaged or of a kind that this libCZI does not know"
+        ) from error
+
+
+def _stream(library: Library, source: ByteSource) -> InputStream:
+    """Open a stream on the file itself where that is what the source reads, else on the source.
+
+    The file may have been replaced since it was opened: libCZI must not read from the new one.
+    """
+    if isinstance(source, FileSource):
+        try:
+            stream = InputStream.from_path(source.path, library=library)
+        except (OSError, NativeCallError):
+            return InputStream.from_source(source, library=library)
+        if _is_current(source):
+            return stream
+        stream.close()
+    return InputStream.from_source(source, library=library)
+
+
+def _is_current(source: FileSource) -> bool:
+    """Whether the file at the path is still the one that was opened, and unchanged."""
+    try:
+        return source.identity() == source.opened_identity()
+    except OSError:
+        return False

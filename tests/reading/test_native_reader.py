@@ -1,0 +1,97 @@
+"""The reader of libCZI is opened when it is needed, on the file and with the library of the time."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import czictypes
+from czictypes import czi
+from czictypes.abi import library
+from czictypes.container.source import open_source
+from czictypes.handles.handle import live_handles
+from czictypes.handles.reader import ReaderHandle
+from czictypes.handles.streams import InputStream
+from czictypes.model.errors import (
+    ClosedError,
+    CorruptFileError,
+    LibraryNotFoundError,
+    NativeCallError,
+)
+from czictypes.reading.native_reader import NativeReader
+
+
+def readers() -> list[str]:
+    return [label for label in live_handles() if label.startswith("the reader")]
+
+
+def test_what_is_stored_plainly_is_read_without_it(made) -> None:
+    with czi.open_czi(made("mosaic").path) as document:
+        document.read()
+        assert document.metadata
+        assert not readers()
+
+
+def test_jpeg_xr_opens_it_once_for_all_threads(made) -> None:
+    with czi.open_czi(made("jpegxr").path) as document, ThreadPoolExecutor(4) as pool:
+        count = len(document.subblocks)
+        list(pool.map(lambda index: document.read_subblock(index).pixels(), [*range(count)] * 3))
+        assert len(readers()) == 1
+    assert not readers()
+
+
+def test_a_missing_library_is_told_at_opening(made, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: Any) -> Any:
+        raise LibraryNotFoundError("no libCZI")
+
+    monkeypatch.setattr(library._state, "current", None)
+    monkeypatch.setattr(library, "_load", none)
+    with pytest.raises(LibraryNotFoundError):
+        czi.open_czi(made("mosaic").path)
+
+
+def test_a_document_stays_with_the_library_it_was_opened_with(made, tmp_path: Path) -> None:
+    before = library.get_library()
+    with open_source(made("jpegxr").path) as source, closing(NativeReader(source)) as native:
+        try:
+            czictypes.use_library(shutil.copy(before.path, tmp_path))
+            assert library.get_library() is not before
+            assert native.handle.library is before
+        finally:
+            czictypes.use_library(None)
+
+
+def test_a_file_that_was_replaced_is_still_the_one_that_was_opened(made, tmp_path: Path) -> None:
+    path = Path(shutil.copy(made("jpegxr").path, tmp_path / "one.czi"))
+    with open_source(path) as source, closing(NativeReader(source)) as native:
+        Path(shutil.copy(made("mosaic").path, tmp_path / "other.czi")).replace(path)
+        with ReaderHandle.open(InputStream.from_path(made("jpegxr").path)) as expected:
+            assert native.handle.statistics() == expected.statistics()
+
+
+def test_what_only_libczi_refuses_names_the_file_at_the_first_use(
+    made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Any) -> ReaderHandle:
+        raise NativeCallError("refused", "libCZI_ReaderOpen", 50)
+
+    with czi.open_czi(made("jpegxr").path) as document:
+        with monkeypatch.context() as patched:
+            patched.setattr(ReaderHandle, "open", refuse)
+            with pytest.raises(CorruptFileError, match=r"libCZI cannot open .*jpegxr"):
+                document.read_subblock(0).pixels()
+        assert np.any(document.read_subblock(0).pixels())  # it is tried again
+
+
+def test_it_does_not_open_after_close(made) -> None:
+    with open_source(made("mosaic").path) as source:
+        native = NativeReader(source)
+        native.close()
+        with pytest.raises(ClosedError, match="mosaic"):
+            _ = native.handle
