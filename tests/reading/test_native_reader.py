@@ -1,4 +1,4 @@
-"""The reader of libCZI is opened when it is needed, on the file and with the library of the time."""
+"""The reader of libCZI is opened when it is needed, on the file that was opened."""
 
 from __future__ import annotations
 
