@@ -27,11 +27,12 @@ class Columns:
         self.count = count
         self.name = name
         rectangle = ("x", "y", "w", "h", "physical_w", "physical_h", "m")
+        numbers = ("pixel_type", "compression", "file_part")
+        # each column is a row of one array, for allocations are what opening a small file takes
         self.plain: dict[str, NDArray[Any]] = {
-            column: np.full(count, ABSENT, np.int32) for column in rectangle
+            **dict(zip(rectangle, np.full((len(rectangle), count), ABSENT, np.int32))),
+            **dict(zip(numbers, np.zeros((len(numbers), count), np.int32))),
         }
-        for column in ("pixel_type", "compression", "file_part"):
-            self.plain[column] = np.zeros(count, np.int32)
         self.plain["file_position"] = np.zeros(count, np.int64)
         self.plain["pyramid_type"] = np.zeros(count, np.uint8)
         self._coordinates: dict[str, NDArray[np.int32]] = {}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.columns import Columns
-from czictypes.container.entries import fill_columns, locate_entries
+from czictypes.container.entries import ENTRY_SIZE, fill_columns, locate_entries
+from czictypes.container.entry_runs import RunFiller
 from czictypes.container.segments import (
     SEGMENT_HEADER_SIZE,
     SUBBLOCK_DIRECTORY,
@@ -30,6 +32,8 @@ __all__ = ["Directory", "read_directory"]
 
 _FIXED_SIZE = 128  # the entry count and reserved bytes, before the first entry
 _FIRST_READ = 1 << 16  # holds the directories of most files, so that one read does
+_PIECE = 1 << 20  # how much is read of larger ones at once: stays in the processor's cache
+_REMOTE_PIECE = 1 << 24  # the same where each request has to travel
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -121,18 +125,24 @@ def read_directory(
     UnsupportedDataError
         If an entry has the old schema DE, which libCZI does not read either.
     """
-    count, data = _read_entries(source, header.directory_position)
-    located = locate_entries(data, count, source.name, strict=strict)
-    columns = Columns(len(located.offsets), source.name)
-    checks = StrictChecks(columns, ignore_sizem_for_pyramid) if strict else None
-    fill_columns(columns, data, located, checks)
-    if checks is not None:
-        checks.finish()
+    entries = _locate_entries_of(source, header.directory_position)
+    columns = None if strict else _fill_quickly(source, entries)
+    if columns is None:
+        columns = _fill_with_care(source, entries, strict, ignore_sizem_for_pyramid)
     return _as_directory(columns)
 
 
-def _read_entries(source: ByteSource, position: int) -> tuple[int, memoryview]:
-    """Read the segment; return the number of entries it claims, and their bytes."""
+class _Entries(NamedTuple):
+    """The entries in the file: how many there should be, their bytes, those read already."""
+
+    number: int
+    position: int
+    size: int
+    first_bytes: memoryview
+
+
+def _locate_entries_of(source: ByteSource, position: int) -> _Entries:
+    """Read the beginning of the segment."""
     where = "the sub-block directory"
     if position == 0:
         raise CorruptFileError(
@@ -140,10 +150,11 @@ def _read_entries(source: ByteSource, position: int) -> tuple[int, memoryview]:
             "it did not finish, or the file is damaged"
         )
     fixed_size = SEGMENT_HEADER_SIZE + _FIXED_SIZE
-    require_range(source, position, fixed_size, where)
+    file_size = source.size()
+    require_range(source, position, fixed_size, where, file_size)
     data = source.read_at(position, _FIRST_READ)
     segment = parse_segment_header(source, data, position, SUBBLOCK_DIRECTORY, where)
-    require_range(source, segment.data_position, segment.data_size, where)
+    require_range(source, segment.data_position, segment.data_size, where, file_size)
     if segment.data_size < _FIXED_SIZE:
         raise CorruptFileError(
             f"{where} of {source.name} has the impossible size {segment.data_size}; the file is "
@@ -155,9 +166,43 @@ def _read_entries(source: ByteSource, position: int) -> tuple[int, memoryview]:
             f"{where} of {source.name} claims {count} entries; the file is damaged"
         )
     size = segment.data_size - _FIXED_SIZE
-    if fixed_size + size <= len(data):
-        return count, memoryview(data)[fixed_size : fixed_size + size]
-    return count, memoryview(source.read_at(position + fixed_size, size))
+    first_bytes = memoryview(data)[fixed_size : fixed_size + size]
+    return _Entries(count, position + fixed_size, size, first_bytes)
+
+
+def _fill_quickly(source: ByteSource, entries: _Entries) -> Columns | None:
+    """Fill columns from a few runs of equal entries; None where the directory is not like that."""
+    if entries.number * ENTRY_SIZE > entries.size:
+        return None
+    columns = Columns(entries.number, source.name)
+    filler = RunFiller(columns)
+    taken = filler.add(entries.first_bytes)
+    buffer = memoryview(b"")
+    while taken is not None and not filler.complete:
+        if not buffer:
+            buffer = memoryview(bytearray(_PIECE if source.opened_identity() else _REMOTE_PIECE))
+        piece = buffer[: entries.size - taken]
+        if source.read_into(entries.position + taken, piece) < len(piece):
+            return None
+        more = filler.add(piece)
+        taken = taken + more if more else None
+    return None if taken is None else columns
+
+
+def _fill_with_care(
+    source: ByteSource, entries: _Entries, strict: bool, ignore_sizem_for_pyramid: bool
+) -> Columns:
+    """Fill columns from entries of any kind; raise for what is wrong with them."""
+    data = entries.first_bytes
+    if len(data) < entries.size:
+        data = memoryview(source.read_at(entries.position, entries.size))
+    located = locate_entries(data, entries.number, source.name, strict=strict)
+    columns = Columns(len(located.offsets), source.name)
+    checks = StrictChecks(columns, ignore_sizem_for_pyramid) if strict else None
+    fill_columns(columns, data, located, checks)
+    if checks is not None:
+        checks.finish()
+    return columns
 
 
 def _as_directory(columns: Columns) -> Directory:
@@ -167,5 +212,5 @@ def _as_directory(columns: Columns) -> Directory:
         **columns.plain, scene=coordinates.get("S", absent), coordinates=coordinates
     )
     for column in (*columns.plain.values(), *coordinates.values(), directory.scene):
-        column.flags.writeable = False
+        column.setflags(write=False)
     return directory

@@ -194,14 +194,17 @@ class SubBlockTable:
 
     def _box(self, chosen: NDArray[np.bool_] | None) -> Rectangle:
         rows = self.directory
-        sized = (rows.w >= 0) & (rows.h >= 0)  # others only in a damaged or a very odd file
-        chosen = sized if chosen is None else sized & chosen
-        if not chosen.any():
+        x, y, w, h = rows.x, rows.y, rows.w, rows.h
+        if self.count and (w.min() < 0 or h.min() < 0):  # in a damaged or a very odd file
+            sized = (w >= 0) & (h >= 0)
+            chosen = sized if chosen is None else sized & chosen
+        if chosen is not None:
+            x, y, w, h = x[chosen], y[chosen], w[chosen], h[chosen]
+        if not len(x):
             return NO_RECTANGLE
-        x, y, w, h = (column[chosen] for column in (rows.x, rows.y, rows.w, rows.h))
         left, top = int(x.min()), int(y.min())
-        right, bottom = int((x.astype(np.int64) + w).max()), int((y.astype(np.int64) + h).max())
-        return Rectangle(left, top, right - left, bottom - top)
+        right, bottom = np.add(x, w, dtype=np.int64).max(), np.add(y, h, dtype=np.int64).max()
+        return Rectangle(left, top, int(right) - left, int(bottom) - top)
 
     def _scene_boxes(
         self, chosen: NDArray[np.bool_]
