@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
 from czictypes.container.check import check_document
 from czictypes.container.metadata_segment import read_metadata_xml
 from czictypes.container.source import ByteSource, FileSource
-from czictypes.handles.reader import ReaderHandle
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.xml import parse, to_dict, to_text
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.decode import SubBlockDecoder
+from czictypes.reading.expectation import Expectation
 from czictypes.reading.lifetime import UseCount
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.small import SmallReads
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
+
+if TYPE_CHECKING:
+    from czictypes.handles.reader import ReaderHandle
 
 __all__ = ["OpenDocument"]
 
@@ -65,7 +69,10 @@ class OpenDocument:
             cache=self.cache,
             cache_uncompressed=not isinstance(source, FileSource),
             mask_aware=options.enable_mask_awareness,
+            expectation=self._expectation(options) if source.is_remote else None,
         )
+        self.index = PlaneIndex(self.table)
+        self.small = SmallReads(self.index, self.decoder)
         self.pool = ThreadPool(threads)
         self.uses = UseCount(self.name, self._release)
         self._made: dict[str, Any] = {}
@@ -83,11 +90,6 @@ class OpenDocument:
     def handle(self) -> ReaderHandle:
         """The reader of libCZI, opened at its first use; raises what `NativeReader.handle` does."""
         return self.native.handle
-
-    @property
-    def index(self) -> PlaneIndex:
-        """The index that finds the tiles of a plane."""
-        return self.once("index", lambda: PlaneIndex(self.table))
 
     @property
     def xml(self) -> bytes:
@@ -119,6 +121,10 @@ class OpenDocument:
     def attachment_entries(self) -> list[AttachmentEntry]:
         """The entries of the attachment directory."""
         return self.once("attachments", lambda: read_attachment_directory(self.source, self.header))
+
+    def _expectation(self, options: ReaderOptions) -> Expectation:
+        masks = options.enable_mask_awareness
+        return Expectation(self.source, self.directory, self.header, masks=masks)
 
     def _read_xml(self) -> bytes:
         return read_metadata_xml(self.source, self.header)

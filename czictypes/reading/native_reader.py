@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from czictypes.abi.library import Library, get_library
 from czictypes.container.source import ByteSource, FileSource
-from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
 from czictypes.model.errors import ClosedError, CorruptFileError, NativeCallError
+
+if TYPE_CHECKING:  # imported where they are needed: most documents are read without them
+    from czictypes.handles.reader import ReaderHandle
+    from czictypes.handles.streams import InputStream
 
 __all__ = ["NativeReader"]
 
@@ -70,6 +73,8 @@ class NativeReader:
 
 
 def _open(library: Library, source: ByteSource) -> ReaderHandle:
+    from czictypes.handles.reader import ReaderHandle
+
     try:
         return ReaderHandle.open(_stream(library, source))  # closes the stream when it fails
     except NativeCallError as error:
@@ -86,6 +91,8 @@ def _stream(library: Library, source: ByteSource) -> InputStream:
 
     The file may have been replaced since it was opened: libCZI must not read from the new one.
     """
+    from czictypes.handles.streams import InputStream
+
     if isinstance(source, FileSource):
         try:
             stream = InputStream.from_path(source.path, library=library)

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, ClassVar, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.remote import open_url
 from czictypes.container.source import ByteSource, open_source
+from czictypes.container.targets import check_url, describe_target
 from czictypes.model.dimensions import parse_coordinate
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import OutOfBoundsError
@@ -26,7 +26,6 @@ from czictypes.model.options import (
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.attachments import Attachments
-from czictypes.reading.composite import compose_channels
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.document import OpenDocument
@@ -54,10 +53,10 @@ class CziReader(DocumentProperties):
     Parameters
     ----------
     filepath
-        A path (any `os.PathLike`), or a file object open for reading in binary, or with
-        ``ReaderFileInputTypes.Curl`` a URL.
+        A path (any `os.PathLike`), a file object open for reading in binary, or what fsspec
+        knows: a URL of any protocol, chained ones too, a UPath, an OpenFile.
     file_input_type
-        Whether `filepath` is local or a URL.
+        With ``ReaderFileInputTypes.Curl``, `filepath` must be a URL; else it is seen.
     cache_options
         The limits of the sub-block cache; without them nothing is cached. Only compressed
         sub-blocks of local files are kept, and all of other sources.
@@ -65,11 +64,18 @@ class CziReader(DocumentProperties):
         Checks and mask awareness.
     threads
         How many threads decode; by default CZICTYPES_THREADS, or the CPUs this process may use.
+    storage_options
+        What fsspec gets for a URL, such as credentials; its key "czictypes" may have
+        `RemoteOptions`. They travel with a pickled reader, and are never shown.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
         If there is no such file, or none that can be read.
+    RemoteError
+        If a server does not give the file; it says why.
+    MissingExtraError
+        If a package for the URL's protocol is missing.
     NotCziError
         If the file is no CZI.
     CorruptFileError
@@ -88,23 +94,26 @@ class CziReader(DocumentProperties):
         reader_options: ReaderOptions | None = None,
         *,
         threads: int | None = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         self._arguments = (filepath, file_input_type, cache_options, reader_options)
         self._threads = threads
+        self._storage_options = storage_options
         self._options = reader_options or ReaderOptions()
+        only_url = file_input_type is ReaderFileInputTypes.Curl
         super().__init__(
             Session(
-                lambda: _open_bytes(filepath, file_input_type),
+                _opener(filepath, storage_options, only_url=only_url),
                 lambda source: OpenDocument(
                     source, cache_options, self._options, thread_count(threads)
                 ),
-                str(getattr(filepath, "name", filepath)),
+                describe_target(filepath),
             )
         )
 
     def __reduce__(self) -> tuple[Callable[..., CziReader], tuple[Any, ...]]:
         """Pickle as what was opened and how."""
-        return _reopen, (self._arguments, self._threads)
+        return _reopen, (self._arguments, self._threads, self._storage_options)
 
     def __enter__(self) -> CziReader:
         return self
@@ -209,6 +218,8 @@ class CziReader(DocumentProperties):
         UnsupportedDataError
             If a channel's pixel type is not among Gray8, Gray16, Bgr24 and Bgr48.
         """
+        from czictypes.reading.composite import compose_channels  # needs what `read` does not
+
         with self._session.document() as document:
             position = {name: value for name, value in (plane or {}).items() if name != "C"}
 
@@ -355,19 +366,32 @@ def _compose(
     shape = output_shape(request)
     dtype = np.dtype(pixel_format(request.pixel_type).dtype)
     target = allocate(shape, dtype) if out is None else check_output(out, shape, dtype)
-    pool = document.pool
-    compose(document.index, request, document.decoder, target, pool.executor(), pool.threads)
+    if not document.small.compose(request, target):
+        pool = document.pool
+        compose(document.index, request, document.decoder, target, pool.executor(), pool.threads)
     return target
 
 
-def _open_bytes(target: Source, input_type: ReaderFileInputTypes) -> ByteSource:
-    if input_type is ReaderFileInputTypes.Curl:
-        return open_url(target)
-    return open_source(target)
+def _opener(
+    target: Source, storage_options: Mapping[str, Any] | None, *, only_url: bool
+) -> Callable[[], ByteSource]:
+    """Return what opens the bytes; in a forked process it makes connections of its own."""
+    process = os.getpid()
+
+    def open_bytes() -> ByteSource:
+        if only_url:
+            check_url(target)
+        return open_source(target, storage_options, renew=os.getpid() != process)
+
+    return open_bytes
 
 
-def _reopen(arguments: tuple[Any, ...], threads: int | None) -> CziReader:
-    return CziReader(*arguments, threads=threads)
+def _reopen(
+    arguments: tuple[Any, ...],
+    threads: int | None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> CziReader:
+    return CziReader(*arguments, threads=threads, storage_options=storage_options)
 
 
 def _nested_picture(data: bytes) -> NDArray[Any]:
