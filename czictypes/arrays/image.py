@@ -20,6 +20,7 @@ from czictypes.arrays.scene_layout import channel_types, common_dtype, scene_lay
 from czictypes.arrays.scene_names import find_scene, scene_names
 from czictypes.model.options import CacheOptions, ReaderFileInputTypes, ReaderOptions
 from czictypes.reading.blocks import open_document_of
+from czictypes.reading.document import OpenDocument
 from czictypes.reading.reader import CziReader, Source
 
 __all__ = ["ALL_SCENES", "CziImage"]
@@ -164,10 +165,13 @@ class CziImage(ImageDescription):
     @property
     def _layout(self) -> Layout:
         with open_document_of(self._reader) as document:
-            table = document.table
-            return document.once(
-                f"layout of {self._scene}", lambda: scene_layout(table, self._scene)
-            )
+            return self._layout_in(document)
+
+    def _layout_in(self, document: OpenDocument) -> Layout:
+        scene = self._scene
+        return document.once(
+            f"layout of scene {scene}", lambda: scene_layout(document.table, scene)
+        )
 
     @property
     def dims(self) -> Dimensions:
@@ -308,16 +312,15 @@ class CziImage(ImageDescription):
         OutOfBoundsError
             For an index or a level beyond the image.
         """
-        layout = self._layout
-        block = layout.block(selection, level)
-        if out is None:
-            out = np.empty(block.shape, self.dtype)
-        elif out.shape != block.shape or out.dtype != self.dtype:
-            raise ValueError(
-                f"out must have shape {block.shape} and dtype {self.dtype}, "
-                f"not {out.shape} and {out.dtype}"
-            )
-        read_pixels(self._reader, self._scene, layout, block, out)
+        with open_document_of(self._reader) as document:
+            layout = self._layout_in(document)
+            kinds = channel_types(document.table, layout.planes["C"])
+            block = layout.block(selection, level)
+            if out is None:
+                out = np.empty(block.shape, common_dtype(kinds))
+            else:
+                _check_output(out, block.shape, common_dtype(kinds))
+            read_pixels(self._reader, document, self._scene, layout, block, kinds, out, threads)
         return out
 
     def get_image_data(
@@ -331,6 +334,17 @@ class CziImage(ImageDescription):
         left = [name for name in self.dims if name in order]
         moved: NDArray[Any] = data.transpose([left.index(name) for name in order])
         return moved
+
+
+def _check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if not isinstance(out, np.ndarray):
+        raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out must have shape {shape} and dtype {dtype}, not {out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out is read-only; give an array that can be written to")
 
 
 def _open(

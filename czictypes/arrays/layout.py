@@ -11,7 +11,7 @@ from typing import NamedTuple, Union
 from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.levels import Level
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.geometry import Rectangle
+from czictypes.reading.level_grid import LevelGrid
 
 __all__ = ["Block", "Indices", "Layout", "Selection"]
 
@@ -27,7 +27,7 @@ class Block(NamedTuple):
 
     Attributes
     ----------
-    level
+    grid
         The level whose pixels are meant.
     indices
         The indices along every dimension of the array, in the array's order.
@@ -35,7 +35,7 @@ class Block(NamedTuple):
         The dimensions given by a single index, which the result does not have.
     """
 
-    level: Level
+    grid: LevelGrid
     indices: Mapping[str, Indices]
     dropped: frozenset[str]
 
@@ -58,29 +58,34 @@ class Layout:
 
     Parameters
     ----------
-    box
-        The rectangle of the scene in pixels of full resolution.
     planes
         The coordinates along each leading dimension, in the order of the array. M, where it is
         there, is the last.
     samples
         How many samples a colour pixel has; 0 for a gray image, which has no dimension S.
-    levels
-        The resolution levels, the full resolution first.
+    grids
+        The pixels of each resolution level, the full resolution first.
     """
 
-    box: Rectangle
     planes: Mapping[str, range]
     samples: int
-    levels: tuple[Level, ...]
+    grids: tuple[LevelGrid, ...]
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The resolution levels, the full resolution first."""
+        return tuple(
+            Level(index, grid.factor, grid.width, grid.height, 1 / grid.factor)
+            for index, grid in enumerate(self.grids)
+        )
 
     @property
     def order(self) -> str:
         """The letters of the dimensions, such as ``"TCZYX"``."""
         return "".join(self.planes) + ("YXS" if self.samples else "YX")
 
-    def level(self, index: int) -> Level:
-        """Return a level by its index; negative ones count from the coarsest.
+    def grid(self, index: int) -> LevelGrid:
+        """Return the grid of a level by its index; negative ones count from the coarsest.
 
         Raises
         ------
@@ -88,15 +93,20 @@ class Layout:
             If there is no such level.
         """
         try:
-            return self.levels[as_integer(index)]
+            return self.grids[as_integer(index)]
         except IndexError:
             raise OutOfBoundsError(
-                f"there is no level {index}; the levels go from 0 to {len(self.levels) - 1}"
+                f"there is no level {index}; the levels go from 0 to {len(self.grids) - 1}"
             ) from None
+
+    def level(self, index: int) -> Level:
+        """Return a level by its index; raises what `grid` does."""
+        self.grid(index)
+        return self.levels[index]
 
     def dims(self, level: int = 0) -> Dimensions:
         """Return names and sizes of the array of a level."""
-        wanted = self.level(level)
+        wanted = self.grid(level)
         sizes = [len(values) for values in self.planes.values()]
         sizes += [wanted.height, wanted.width]
         return Dimensions(self.order, [*sizes, self.samples] if self.samples else sizes)
@@ -122,7 +132,7 @@ class Layout:
             for name, size in dims.items()
         }
         dropped = frozenset(name for name, item in selection.items() if _is_index(item))
-        return Block(self.level(level), indices, dropped)
+        return Block(self.grid(level), indices, dropped)
 
     def coordinates(self, block: Block) -> Iterator[tuple[tuple[int, ...], dict[str, int]]]:
         """Give the planes of a block: the place of each in it, and its coordinate."""

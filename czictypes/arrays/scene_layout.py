@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
-from czictypes.arrays.levels import Level
-from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
+from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.pyramid import pyramid_levels
+from czictypes.reading.level_grid import level_grids
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["channel_types", "common_dtype", "scene_layout"]
+__all__ = ["channel_types", "common_dtype", "plane_ranges", "scene_box", "scene_layout"]
 
 #: The order of the dimensions; all but T, C and Z are there only where a document has a choice.
 _ORDER = "VHIRBTCZ"
@@ -40,15 +39,15 @@ def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
     UnsupportedDataError
         If a channel is of an unknown pixel type.
     """
-    box = _box(table, scene)
+    box = scene_box(table, scene)
+    members = None if scene is None else table.directory.scene == scene
     channels = range(*_span(table.plane_bounds.get("C", (0, 1))))
     kinds = channel_types(table, channels)
     samples = max(pixel_format(kind).samples for kind in kinds.values())
     return Layout(
-        box=box,
-        planes={name: range(*bounds) for name, bounds in _plane_bounds(table, scene).items()},
+        planes=plane_ranges(table, members),
         samples=samples if samples > 1 else 0,
-        levels=_levels(table, scene, box),
+        grids=tuple(level_grids(table, scene, box)),
     )
 
 
@@ -72,7 +71,7 @@ def common_dtype(kinds: dict[int, PixelType]) -> np.dtype[Any]:
     return np.result_type(*(np.dtype(pixel_format(kind).dtype) for kind in kinds.values()))
 
 
-def _box(table: SubBlockTable, scene: int | None) -> Rectangle:
+def scene_box(table: SubBlockTable, scene: int | None) -> Rectangle:
     """Return the box of the full resolution, or where there is none, of what there is."""
     if scene is None:
         full, any_level = table.total_rectangle_no_pyramid, table.total_rectangle
@@ -85,9 +84,16 @@ def _box(table: SubBlockTable, scene: int | None) -> Rectangle:
     return box
 
 
-def _plane_bounds(table: SubBlockTable, scene: int | None) -> dict[str, tuple[int, int]]:
-    """Return first and end of each dimension; those of the scene, but all channels."""
-    members = None if scene is None else table.directory.scene == scene
+def plane_ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str, range]:
+    """Return the coordinates along each dimension; those of a scene, but all channels.
+
+    Parameters
+    ----------
+    table
+        The sub-blocks of the document.
+    members
+        Which are those of the scene (a mask, or row numbers), or None for all.
+    """
     found = {}
     for name in _ORDER:
         bounds = table.plane_bounds.get(name, (0, 1))
@@ -95,7 +101,7 @@ def _plane_bounds(table: SubBlockTable, scene: int | None) -> dict[str, tuple[in
             continue
         if members is not None and name != "C" and bounds[1] > 1:
             bounds = _bounds(table.directory.coordinates[name][members]) or bounds
-        found[name] = _span(bounds)
+        found[name] = range(*_span(bounds))
     return found
 
 
@@ -110,16 +116,3 @@ def _bounds(column: NDArray[np.int32]) -> tuple[int, int] | None:
 def _span(bounds: tuple[int, int]) -> tuple[int, int]:
     start, size = bounds
     return start, start + size
-
-
-def _levels(table: SubBlockTable, scene: int | None, box: Rectangle) -> tuple[Level, ...]:
-    levels = [Level(0, 1.0, box.w, box.h, 1.0)]
-    for stored in pyramid_levels(table, scene):
-        zoom = np.float32(stored.zoom)
-        w, h = int(np.float32(box.w) * zoom), int(np.float32(box.h) * zoom)
-        if stored.level and w and h:
-            levels.append(Level(len(levels), stored.minification, w, h, stored.zoom))
-    return tuple(levels)
-
-
-assert set(_ORDER) == set(PLANE_DIMENSIONS)

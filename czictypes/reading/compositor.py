@@ -13,7 +13,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, wait
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -25,7 +25,8 @@ from czictypes.model.errors import CorruptFileError
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.conversion import check_convertible, convert
 from czictypes.reading.coverage import Box
-from czictypes.reading.plan import Job, PlaneRequest, make_plan, output_shape, sample
+from czictypes.reading.expectation import wanted_rows
+from czictypes.reading.plan import Job, Plan, PlaneRequest, make_plan, output_shape, sample
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.turns import Turns
 
@@ -57,7 +58,8 @@ class TileProvider(Protocol):
     """Where decoded tiles come from; called from many threads at once.
 
     It may also have a method `tiles`, which takes a list of sub-blocks and yields the tile of
-    each in turn, valid until the next is asked for: then it is asked for batches of them.
+    each in turn, valid until the next is asked for: then it is asked for batches of them. With an
+    `Expectation` as its `expectation` it is told beforehand what a read needs.
     """
 
     def tile(self, index: int) -> AbstractContextManager[Tile]:
@@ -71,6 +73,7 @@ def compose(
     out: NDArray[Any],
     executor: Executor | None = None,
     threads: int | None = None,
+    plan: Plan | None = None,
 ) -> None:
     """Compose a plane into an array; the result is the same for any number of threads.
 
@@ -90,6 +93,8 @@ def compose(
     threads
         How many threads shall work at most, the calling one among them; by default as many as
         the machine has CPUs. No more decoded tiles than that are in memory at any moment.
+    plan
+        What is to be done, where it is not that which follows from the request.
 
     Raises
     ------
@@ -105,24 +110,25 @@ def compose(
         raise ValueError(f"out must have the shape {output_shape(request)}, not {out.shape}")
     if 0 in out.shape:
         return
-    painter = _Painter(index, request, tiles, out)
+    painter = _Painter(index, request, tiles, out, plan)
     most = 1
     if executor is not None:
         most = (os.cpu_count() or 1) if threads is None else threads
     helpers: list[Future[None]] = []
-    try:
-        for _ in range(painter.distribute(most) - 1):
-            assert executor is not None
-            helpers.append(executor.submit(painter.work))
-        painter.work()
-    except BaseException:
-        painter.stop()
-        raise
-    finally:
-        # Who has not started has nothing left to do; hereafter nobody may touch `out` any more.
-        started = [helper for helper in helpers if not helper.cancel()]
-        if started:
-            wait(started)
+    with painter.expected(tiles):
+        try:
+            for _ in range(painter.distribute(most) - 1):
+                assert executor is not None
+                helpers.append(executor.submit(painter.work))
+            painter.work()
+        except BaseException:
+            painter.stop()
+            raise
+        finally:
+            # Who has not started has nothing left to do; hereafter nobody may touch `out`.
+            started = [helper for helper in helpers if not helper.cancel()]
+            if started:
+                wait(started)
     for helper in started:
         helper.result()
 
@@ -131,12 +137,17 @@ class _Painter:
     """The jobs of one read, worked off in batches by any number of threads."""
 
     def __init__(
-        self, index: PlaneIndex, request: PlaneRequest, tiles: TileProvider, out: NDArray[Any]
+        self,
+        index: PlaneIndex,
+        request: PlaneRequest,
+        tiles: TileProvider,
+        out: NDArray[Any],
+        plan: Plan | None,
     ) -> None:
         many = getattr(tiles, "tiles", None) or partial(_one_by_one, tiles)
         self._tiles: Callable[[list[int]], Generator[Tile, None, None]] = many
         self._out, self._target = out, request.pixel_type
-        self._plan = make_plan(index, request)
+        self._plan = make_plan(index, request) if plan is None else plan
         self._rows = rows = index.table.directory
         self._indices = np.array([job.sub_block for job in self._plan.jobs], np.intp)
         self._types = rows.pixel_type[self._indices].tolist()
@@ -148,6 +159,14 @@ class _Painter:
         check_convertible(set(self._types), self._target)
         if not self._plan.covers_all:
             fill(out, background_value(request.pixel_type, request.background))
+
+    def expected(self, tiles: TileProvider) -> AbstractContextManager[None]:
+        """Tell the provider what the read needs, for the length of a `with` block."""
+        expectation = getattr(tiles, "expectation", None)
+        if expectation is None:
+            return nullcontext()
+        told: AbstractContextManager[None] = expectation.of(wanted_rows(self._plan, self._rows))
+        return told
 
     def distribute(self, most: int) -> int:
         """Split the work into batches; return how many threads are worth their start for it.

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Union
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Axis", "CopiedAxis", "ScaledAxis", "round_half_away"]
+__all__ = ["Axis", "CopiedAxis", "ScaledAxis", "Source", "as_slice", "round_half_away"]
 
 Source = Union[slice, NDArray[np.intp]]
 
@@ -122,10 +122,10 @@ class ScaledAxis:
         positions = (pixels - self._target[tile]) * self._scale[tile] + self._source[tile]
         nearest = round_half_away(positions).astype(np.intp)
         nearest = np.minimum(np.maximum(nearest, 0), stored - 1)
-        return _as_slice(nearest)
+        return as_slice(nearest)
 
 
-def _as_slice(positions: NDArray[np.intp]) -> Source:
+def as_slice(positions: NDArray[np.intp]) -> Source:
     """Return positions as a slice where they are evenly spaced."""
     if not len(positions):
         return positions

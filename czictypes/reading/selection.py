@@ -18,14 +18,16 @@ from czictypes.reading.coverage import visible_parts
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["involved_scenes", "select_tiles"]
+__all__ = ["LEAST_ZOOM", "NO_M", "involved_scenes", "select_tiles"]
 
 Indices = NDArray[np.intp]
 
 #: libCZI's other mark of a missing M-index.
-_NO_M = 2**31 - 1
+NO_M = 2**31 - 1
 #: A tile of slightly less zoom than asked for still does, as sizes are rounded at edges.
 _TOLERANCE = np.float32(1.05)
+#: The least zoom of a tile that contributes to a read at zoom 1.
+LEAST_ZOOM = np.float32(1) / _TOLERANCE
 #: Tiles from this much above the lowest chosen zoom belong to the next pyramid layer.
 _LAYER_STEP = np.float32(1.9)
 
@@ -63,7 +65,7 @@ def select_tiles(
         return chosen
     rows = table.directory
     m = np.where(table.is_layer0[chosen], rows.m[chosen], ABSENT)
-    m[m == _NO_M] = ABSENT
+    m[m == NO_M] = ABSENT
     order = np.lexsort((chosen, m, table.zoom[chosen], group))
     chosen, group = chosen[order], group[order]
     if drop_hidden:

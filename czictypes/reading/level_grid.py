@@ -1,0 +1,182 @@
+"""The pixels of a resolution level as a grid of its own, and where the tiles lie in it.
+
+`CziReader.read` takes a region of full resolution and a zoom, and libCZI's arithmetic then says
+what the pixels of the result are: they depend on where the region begins and ends. The grid of a
+level does not. Its pixel (i, j) is the square of `factor` pixels from (box.x + i * factor,
+box.y + j * factor) on, in whatever part of it is read.
+
+A tile of that level lies in it with all its stored pixels as they are, from the grid line that is
+nearest to its corner. Of tiles of another resolution, and of those whose scale is not that of the
+level, a pixel of the grid takes the one at its top left corner.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.geometry import Rectangle
+from czictypes.reading.sampling import Source, as_slice
+from czictypes.reading.table import SubBlockTable
+
+__all__ = ["GridAxis", "LevelGrid", "level_grids"]
+
+#: libCZI takes a tile of slightly less zoom for one of full resolution.
+_FULL_ZOOMS = (float(np.float32(1) / np.float32(1.05)), math.inf)
+
+
+class LevelGrid(NamedTuple):
+    """The grid of one level.
+
+    Attributes
+    ----------
+    number
+        The level that `SubBlockTable.levels` gives its tiles; 0 is the full resolution.
+    factor
+        How many pixels of full resolution a pixel stands for, along each axis.
+    box
+        What the whole level shows, in pixels of full resolution.
+    width, height
+        Its size in pixels of its own.
+    zooms
+        The least and the greatest zoom (as in `SubBlockTable.zoom`) of its tiles.
+    """
+
+    number: int
+    factor: float
+    box: Rectangle
+    width: int
+    height: int
+    zooms: tuple[float, float]
+
+    def around(self, roi: Rectangle) -> Rectangle:
+        """Return the region of full resolution in which the tiles of a part of the level lie."""
+        left, top = (math.floor((start - 1) * self.factor) for start in roi[:2])
+        right = math.ceil((roi.x + roi.w + 1) * self.factor)
+        bottom = math.ceil((roi.y + roi.h + 1) * self.factor)
+        return Rectangle(left + self.box.x, top + self.box.y, right - left, bottom - top)
+
+
+class GridAxis:
+    """How tiles map to a part of a level along one axis; an `Axis` for the compositor.
+
+    Parameters
+    ----------
+    start, size, stored
+        Position, from the box on, and logical size of the tiles in pixels of full resolution,
+        and their stored size.
+    own
+        Which tiles are of the very level.
+    factor
+        That of the level.
+    roi_start, roi_size
+        The part of the level that is read.
+    """
+
+    def __init__(
+        self,
+        start: NDArray[np.int64],
+        size: NDArray[Any],
+        stored: NDArray[Any],
+        own: NDArray[np.bool_],
+        factor: float,
+        roi_start: int,
+        roi_size: int,
+    ) -> None:
+        self._start, self._size, self._stored = start, size, stored
+        self._factor, self._roi_start = factor, roi_start
+        self._copied = own & (np.abs(stored - size / factor) < 1)
+        whole = np.floor(start / factor + 0.5)
+        first = np.where(self._copied, whole, np.ceil(start / factor))
+        end = np.where(self._copied, whole + stored, np.ceil((start + size) / factor))
+        self._offset = first.astype(np.int64) - roi_start
+        self.first = np.maximum(self._offset, 0)
+        self.end = np.minimum(end.astype(np.int64) - roi_start, roi_size)
+        self.end[stored < 1] = 0
+
+    def source(self, tile: int, first: int, end: int) -> Source:
+        """Return which pixels of a tile go to the pixels `first` to `end` (excluded)."""
+        if self._copied[tile]:
+            offset = self._offset.item(tile)
+            return slice(first - offset, end - offset)
+        corners = (np.arange(first, end) + self._roi_start) * self._factor
+        stored = self._stored.item(tile)
+        position = (corners - self._start.item(tile)) * stored / self._size.item(tile)
+        return as_slice(np.clip(np.floor(position).astype(np.intp), 0, stored - 1))
+
+
+def level_grids(table: SubBlockTable, scene: int | None, box: Rectangle) -> list[LevelGrid]:
+    """Return the grids of the levels that are stored, the full resolution first.
+
+    Parameters
+    ----------
+    table
+        The sub-blocks of the document.
+    scene
+        The scene that is shown, or None for all.
+    box
+        What is shown of it, in pixels of full resolution.
+    """
+    found = [LevelGrid(0, 1.0, box, box.w, box.h, _FULL_ZOOMS)]
+    rows = table.directory
+    usable = ~table.is_layer0 & (rows.physical_w > 0) & (rows.physical_h > 0)
+    usable &= (rows.w > 0) & (rows.h > 0)
+    if scene is not None:
+        usable &= (rows.scene == scene) | (rows.scene == ABSENT) & _meets(table, box)
+    members = np.flatnonzero(usable)
+    levels = table.levels[members]
+    for number in np.unique(levels).tolist():
+        found.append(_grid(table, members[levels == number], number, box))
+    return found
+
+
+def _grid(
+    table: SubBlockTable, members: NDArray[np.intp], number: int, box: Rectangle
+) -> LevelGrid:
+    rows = table.directory
+    factor = _factor(table, members, number)
+    width = _extent(box.x, box.w, rows.x[members], rows.physical_w[members], factor)
+    height = _extent(box.y, box.h, rows.y[members], rows.physical_h[members], factor)
+    zooms = table.zoom[members]
+    return LevelGrid(number, factor, box, width, height, (float(zooms.min()), float(zooms.max())))
+
+
+def _factor(table: SubBlockTable, members: NDArray[np.intp], number: int) -> float:
+    """Return the factor of a level: a power of 2 or 3, or a whole number, where it can be.
+
+    The largest tile decides, which suffers least from sizes that are rounded to whole pixels.
+    """
+    rows = table.directory
+    w, h = rows.physical_w[members], rows.physical_h[members]
+    at = int(np.maximum(w, h).argmax())
+    largest = members[at]
+    if w[at] > h[at]:
+        stored, size = int(w[at]), int(rows.w[largest])
+    else:
+        stored, size = int(h[at]), int(rows.h[largest])
+    for factor in (2.0**number, 3.0**number, float(round(size / stored))):
+        if abs(stored - size / factor) < 1:
+            return factor
+    return size / stored
+
+
+def _extent(
+    origin: int, size: int, start: NDArray[np.int32], stored: NDArray[np.int32], factor: float
+) -> int:
+    """Return the size of a level: with the last pixel, which is not whole, if a tile has it."""
+    reach = np.floor((start.astype(np.int64) - origin) / factor + 0.5) + stored
+    whole = math.floor(size / factor)
+    return max(math.ceil(size / factor) if reach.max() > whole else whole, 1)
+
+
+def _meets(table: SubBlockTable, box: Rectangle) -> NDArray[np.bool_]:
+    rows = table.directory
+    x, y = rows.x.astype(np.int64), rows.y.astype(np.int64)
+    meets: NDArray[np.bool_] = (
+        (x < box.x + box.w) & (x + rows.w > box.x) & (y < box.y + box.h) & (y + rows.h > box.y)
+    )
+    return meets
