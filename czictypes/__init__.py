@@ -15,30 +15,42 @@ if TYPE_CHECKING:
     from czictypes.abi.library import use_library as use_library
     from czictypes.arrays.image import CziImage as CziImage
     from czictypes.arrays.imread import imread as imread
+    from czictypes.exchange.convert import convert as convert
     from czictypes.model import errors as errors
+    from czictypes.plugins.deepzoom import DeepZoomTiles as DeepZoomTiles
+    from czictypes.plugins.deepzoom_files import write_deepzoom as write_deepzoom
+    from czictypes.plugins.slide import CziSlide as CziSlide
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CziImage",
+    "CziSlide",
+    "DeepZoomTiles",
     "LibraryInfo",
     "__version__",
+    "convert",
     "czi",
     "errors",
     "imread",
     "library_info",
     "use_library",
+    "write_deepzoom",
 ]
 
 # public name -> module, and the name in it (none: the module itself)
 _EXPORTS = {
     "CziImage": ("czictypes.arrays.image", "CziImage"),
+    "CziSlide": ("czictypes.plugins.slide", "CziSlide"),
+    "DeepZoomTiles": ("czictypes.plugins.deepzoom", "DeepZoomTiles"),
     "LibraryInfo": ("czictypes.abi.info", "LibraryInfo"),
+    "convert": ("czictypes.exchange.convert", "convert"),
     "czi": ("czictypes.czi", None),
     "errors": ("czictypes.model.errors", None),
     "imread": ("czictypes.arrays.imread", "imread"),
     "library_info": ("czictypes.abi.info", "library_info"),
     "use_library": ("czictypes.abi.library", "use_library"),
+    "write_deepzoom": ("czictypes.plugins.deepzoom_files", "write_deepzoom"),
 }
 
 # hidden from type checkers, which would take it to mean that every name exists

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from czictypes.model.dimensions import PLANE_DIMENSIONS
 from czictypes.model.geometry import Rectangle
 
-__all__ = ["join_negative_values", "plane", "roi", "zoom"]
+__all__ = ["count", "join_negative_values", "plane", "roi", "zoom"]
 
 _COORDINATE = re.compile(r"([A-Za-z])\s*=\s*(-?\d+)")
 _NEGATIVE = re.compile(r"-\d")
@@ -25,6 +25,13 @@ def join_negative_values(arguments: Sequence[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def count(text: str) -> int:
+    """Return a whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def roi(text: str) -> Rectangle:

@@ -60,6 +60,10 @@ class AtomicFile:
             self._file.seek(offset)
             return read_all(self._file, count)
 
+    def stream(self) -> io.BufferedRandom:
+        """Return a buffered file object for who writes in that way; to be closed before `commit`."""
+        return self._temporary.open("r+b")
+
     def commit(self) -> None:
         """Sync the file and give it its name.
 

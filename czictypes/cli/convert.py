@@ -1,0 +1,168 @@
+"""``czictypes convert``: CZI to other formats, and other formats to CZI."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from czictypes.cli import arguments
+from czictypes.cli.output import printable, report_error
+from czictypes.model.errors import CziError
+
+if TYPE_CHECKING:
+    from czictypes.exchange.conversion import Conversion
+
+__all__ = ["add_parser"]
+
+_EXISTS, _UNFINISHED = 3, 4
+
+_DESCRIPTION = """\
+Convert a CZI to OME-Zarr, OME-TIFF, TIFF or PNG, or one of these, another picture, LIF, ND2 and
+what else bioio has a reader for to CZI. The names tell the formats: .czi, .ome.zarr or .zarr,
+.ome.tif, .tif, .png. SRC and DST may be URLs. The pixels stay the same, bit for bit; but for
+OME-Zarr, the target appears when it is complete."""
+
+_EPILOG = """\
+examples:
+  czictypes convert slide.czi slide.ome.zarr --shards 4096
+  czictypes convert movie.czi movie.ome.tif --scene 0 2
+  czictypes convert stack.ome.tif stack.czi
+  czictypes convert slide.czi s3://bucket/slide.ome.zarr --resume
+exit codes: 0 converted, 1 failed, 2 wrong usage, 3 DST exists, 4 an OME-Zarr is unfinished and
+--resume goes on with it, 130 interrupted"""
+
+
+def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "convert",
+        parents=[shared],
+        help="convert to and from OME-Zarr, OME-TIFF and others",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="SRC", help="a file, folder or URL")
+    parser.add_argument("target", metavar="DST", help="what to write; its ending says the format")
+    _add_choice(parser)
+    _add_zarr(parser)
+    parser.add_argument("--workers", type=arguments.count, metavar="N", help="how many threads")
+    found = parser.add_mutually_exclusive_group()
+    found.add_argument(
+        "--overwrite", "--force", action="store_true", help="replace DST if it is there"
+    )
+    found.add_argument(
+        "--resume", action="store_true", help="finish an OME-Zarr that was interrupted"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="write nothing; print what would be written"
+    )
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument("--quiet", action="store_true", help="show no progress bar")
+    parser.set_defaults(run=run)
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scene",
+        nargs="+",
+        action="extend",
+        type=_scene,
+        metavar="S",
+        help="only these scenes, by number from 0 or by name; default: all",
+    )
+    parser.add_argument(
+        "--levels",
+        type=arguments.count,
+        metavar="N",
+        help="how many resolutions; default: those of SRC, and coarser ones as needed",
+    )
+    parser.add_argument(
+        "--plane",
+        type=arguments.plane,
+        metavar="C=0,Z=3",
+        help="for PNG: which plane, counted from 0",
+    )
+    parser.add_argument(
+        "--compression",
+        metavar="TEXT",
+        help="as the target has it: zstd1:ExplicitLevel=3 (CZI), zstd:5 (OME-Zarr), zlib (TIFF)",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=("uint8", "uint16", "float32"),
+        help="for CZI, if SRC has pixels of another type",
+    )
+
+
+def _add_zarr(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--version", choices=("0.5", "0.4"), help="of OME-Zarr; default: 0.5", dest="zarr_version"
+    )
+    parser.add_argument(
+        "--chunks", type=arguments.count, metavar="N", help="for OME-Zarr: sides of a chunk"
+    )
+    parser.add_argument(
+        "--shards", type=arguments.count, metavar="N", help="for OME-Zarr 0.5: sides of a shard"
+    )
+
+
+def _scene(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert, and say what."""
+    from czictypes.exchange.convert import convert
+    from czictypes.model.errors import IncompleteOutputError
+
+    bar = not args.quiet and not args.dry_run and sys.stderr.isatty()
+    try:
+        done = convert(
+            args.source,
+            args.target,
+            scenes=args.scene or "all",
+            levels=args.levels,
+            plane=args.plane,
+            compression=args.compression,
+            dtype=args.dtype,
+            version=args.zarr_version,
+            chunks=args.chunks,
+            shards=args.shards,
+            overwrite=args.overwrite,
+            resume=args.resume,
+            workers=args.workers,
+            progress=bar and find_spec("tqdm") is not None,
+            dry_run=args.dry_run,
+        )
+    except FileExistsError:
+        report_error(f"{args.target}: it is there already; --overwrite replaces it")
+        return _EXISTS
+    except IncompleteOutputError as error:
+        report_error(f"{error} (--resume)")
+        return _UNFINISHED
+    except CziError:
+        raise
+    except ValueError as error:  # an argument is refused, and the message says why
+        raise CziError(f"{args.source}: {error}") from error
+    print(json.dumps(done.to_dict()) if args.json else _said(done))
+    return 0
+
+
+def _said(done: Conversion) -> str:
+    """Return a line on the whole, and one for each image."""
+    verb = "written" if done.written else "would be written"
+    rate = f" in {done.seconds:.1f} s" if done.written else ""
+    lines = [
+        f"{printable(done.dest)}: {len(done.images)} {done.format} "
+        f"image{'s' if len(done.images) > 1 else ''}, {done.nbytes / 1e6:.1f} MB of pixels "
+        f"{verb}{rate}"
+    ]
+    for image in done.images:
+        sizes = ", ".join(f"{axis} {size}" for axis, size in zip(image.axes, image.shape))
+        levels = f", {image.levels} levels" if image.levels and image.levels > 1 else ""
+        lines.append(f"  {printable(image.name or 'image')}: {sizes}, {image.dtype}{levels}")
+    return "\n".join(lines)

@@ -1,0 +1,123 @@
+"""What a conversion writes, before it does and after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from czictypes.exchange.level_rows import level_sizes
+from czictypes.exchange.series import Scenes, image_series
+from czictypes.exchange.source_image import SourceImage
+
+if TYPE_CHECKING:
+    from czictypes.arrays.image import CziImage
+
+__all__ = ["Conversion", "ConvertedImage", "images_of_czi", "images_of_sources"]
+
+
+@dataclass(frozen=True)
+class ConvertedImage:
+    """One image of a conversion.
+
+    Parameters
+    ----------
+    name
+        The scene's name.
+    axes, shape, dtype
+        Of the array in full resolution.
+    levels
+        How many resolutions are written; None where that depends on the size of the document.
+    """
+
+    name: str | None
+    axes: str
+    shape: tuple[int, ...]
+    dtype: str
+    levels: int | None
+
+    @property
+    def nbytes(self) -> int:
+        """The size of its pixels in full resolution, in bytes."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What `convert` wrote, or would write.
+
+    Parameters
+    ----------
+    source, dest
+        The names.
+    format
+        What was written: CZI, OME-Zarr, OME-TIFF, TIFF or picture.
+    images
+        The images in it.
+    written
+        False after a dry run.
+    seconds
+        How long it took.
+    """
+
+    source: str
+    dest: str
+    format: str
+    images: tuple[ConvertedImage, ...]
+    written: bool
+    seconds: float
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all pixels in full resolution, in bytes."""
+        return sum(image.nbytes for image in self.images)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as plain values, for JSON."""
+        images = [
+            {**vars(image), "shape": list(image.shape), "nbytes": image.nbytes}
+            for image in self.images
+        ]
+        return {**vars(self), "images": images, "nbytes": self.nbytes}
+
+
+def images_of_czi(
+    image: CziImage, scenes: Scenes, levels: int | None, *, pyramid: bool
+) -> tuple[ConvertedImage, ...]:
+    """Return the images that scenes of a CZI give.
+
+    Parameters
+    ----------
+    image
+        The CZI; it is at another scene afterwards.
+    scenes, levels
+        As in `convert`.
+    pyramid
+        Whether the format has levels.
+    """
+    found = []
+    for one in image_series(image, scenes):
+        sizes = {name: size for name, size in image.sizes.items() if name not in one.place}
+        count = len(level_sizes(image, levels)) if pyramid else 1
+        shape = tuple(sizes.values())
+        found.append(ConvertedImage(one.name, "".join(sizes), shape, image.dtype.name, count))
+    return tuple(found)
+
+
+def images_of_sources(
+    images: Sequence[SourceImage], dtype: Any, levels: int | None
+) -> tuple[ConvertedImage, ...]:
+    """Return what images of another format give in a CZI."""
+    return tuple(
+        ConvertedImage(
+            image.name,
+            image.axes,
+            tuple(int(size) for size in image.pixels.shape),
+            np.dtype(dtype or image.pixels.dtype).name,
+            levels,
+        )
+        for image in images
+    )

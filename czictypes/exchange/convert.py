@@ -1,0 +1,126 @@
+"""convert: any known format to CZI, and CZI to OME-Zarr, OME-TIFF, TIFF and PNG."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from czictypes.exchange.conversion import Conversion
+from czictypes.exchange.formats import Format, location_text, source_format, target_format
+from czictypes.exchange.from_czi import convert_from_czi
+from czictypes.exchange.series import Scenes
+from czictypes.exchange.to_czi import convert_to_czi
+from czictypes.exchange.wishes import Location, Wishes, check_wishes
+from czictypes.writing.progress import Progress
+
+__all__ = ["convert"]
+
+
+def convert(
+    source: Location,
+    dest: Location,
+    *,
+    scenes: Scenes = "all",
+    levels: int | None = None,
+    plane: Mapping[str, int] | None = None,
+    compression: Any = None,
+    dtype: Any = None,
+    version: str | None = None,
+    chunks: Any = None,
+    shards: Any = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    workers: int | None = None,
+    scheduler: Any = None,
+    progress: Progress = None,
+    source_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    dry_run: bool = False,
+) -> Conversion:
+    """Convert a CZI to another format, or another format to CZI, out of core.
+
+    The names say what: a target ends in ``.czi``, ``.ome.zarr`` or ``.zarr``, ``.ome.tif``,
+    ``.tif`` or ``.png``. Read are these as well, other pictures that Pillow knows, and whatever
+    bioio has a reader for (LIF, ND2...). At least one of the two is a CZI.
+
+    Parameters
+    ----------
+    source, dest
+        Paths, or URLs that fsspec knows.
+    scenes
+        ``"all"``, or names or indices of the scenes (images) to convert.
+    levels
+        How many resolutions; by default all that are stored, and coarser ones. In a CZI, 1 means
+        no pyramid.
+    plane
+        For a PNG: the index along each dimension that has several places.
+    compression
+        How pixels are compressed, in the words of the target: see `create_czi`,
+        `write_ome_zarr`, `write_ome_tiff`.
+    dtype
+        For a CZI: ``"uint8"``, ``"uint16"`` or ``"float32"``, if the source has another type.
+    version, chunks, shards, scheduler
+        For OME-Zarr, see `write_ome_zarr`.
+    overwrite
+        Whether what is there is replaced.
+    resume
+        For OME-Zarr: finish what an interrupted conversion has begun.
+    workers
+        How many threads work.
+    progress
+        True for a bar, or ``progress(done, total)``.
+    source_options, storage_options
+        What fsspec is to know of the URL of the source, and of that of the target.
+    dry_run
+        Write nothing; return what would be written.
+
+    Returns
+    -------
+    Conversion
+        What was written.
+
+    Raises
+    ------
+    FileExistsError
+        If the target is there and neither `overwrite` nor `resume` is set.
+    ValueError
+        For an argument that does not fit the target.
+    UnsupportedDataError
+        If the source cannot be read, or the target cannot hold it.
+    IncompleteOutputError
+        If an OME-Zarr could not be finished; ``resume=True`` goes on with it. All other formats
+        are complete or not there.
+    MissingExtraError
+        Without the extra that the format needs.
+
+    Examples
+    --------
+    >>> convert("slide.czi", "slide.ome.zarr", progress=True)  # doctest: +SKIP
+    """
+    wanted, given = target_format(dest), source_format(source)
+    zarr = {"version": version, "chunks": chunks, "shards": shards, "scheduler": scheduler}
+    wishes = Wishes(
+        scenes,
+        levels,
+        plane,
+        compression,
+        dtype,
+        {key: value for key, value in zarr.items() if value is not None},
+        overwrite,
+        resume,
+        workers,
+        progress,
+        source_options,
+        storage_options,
+        dry_run,
+    )
+    check_wishes(given, wanted, wishes)
+    begun = time.perf_counter()
+    if given is Format.CZI:
+        images = convert_from_czi(source, dest, wanted, wishes)
+    else:
+        images = convert_to_czi(source, dest, given, wishes)
+    seconds = time.perf_counter() - begun
+    names = location_text(source), location_text(dest)
+    return Conversion(*names, wanted.value, images, not dry_run, round(seconds, 3))

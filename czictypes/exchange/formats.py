@@ -1,0 +1,91 @@
+"""Which format a name stands for."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+__all__ = ["Format", "location_text", "source_format", "target_format"]
+
+
+class Format(Enum):
+    """The formats that are read or written; the value is what they are called."""
+
+    CZI = "CZI"
+    OME_ZARR = "OME-Zarr"
+    OME_TIFF = "OME-TIFF"
+    TIFF = "TIFF"
+    PICTURE = "picture"
+    OTHER = "other"
+
+
+_ENDINGS = {
+    ".czi": Format.CZI,
+    ".zarr": Format.OME_ZARR,
+    ".ozx": Format.OME_ZARR,
+    ".zarr.zip": Format.OME_ZARR,
+    ".ome.tif": Format.OME_TIFF,
+    ".ome.tiff": Format.OME_TIFF,
+    ".ome.tf2": Format.OME_TIFF,
+    ".ome.tf8": Format.OME_TIFF,
+    ".ome.btf": Format.OME_TIFF,
+    ".tif": Format.TIFF,
+    ".tiff": Format.TIFF,
+    ".btf": Format.TIFF,
+    ".svs": Format.TIFF,
+    ".lsm": Format.TIFF,
+    ".png": Format.PICTURE,
+    ".jpg": Format.PICTURE,
+    ".jpeg": Format.PICTURE,
+    ".bmp": Format.PICTURE,
+    ".gif": Format.PICTURE,
+    ".webp": Format.PICTURE,
+}
+_ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+
+
+def source_format(source: Any) -> Format:
+    """Return the format of what is to be read: by its name, or what lies in the folder."""
+    text = location_text(source)
+    found = _by_ending(text)
+    if found is None and "://" not in text:
+        is_zarr = any((Path(text) / name).exists() for name in _ZARR_DOCUMENTS)
+        return Format.OME_ZARR if is_zarr else Format.OTHER
+    return found or Format.OTHER
+
+
+def target_format(dest: Any) -> Format:
+    """Return the format that a new file's name asks for.
+
+    Raises
+    ------
+    ValueError
+        If it asks for none that is written.
+    """
+    found = _by_ending(location_text(dest))
+    is_png = location_text(dest).lower().endswith(".png")
+    is_tiff = not location_text(dest).lower().endswith((".svs", ".lsm"))
+    if found is None or (found is Format.PICTURE and not is_png) or not is_tiff:
+        raise ValueError(
+            f"{location_text(dest)} does not say what to write; let it end in .czi, .ome.zarr, "
+            ".ome.tif, .tif or .png"
+        )
+    return found
+
+
+def location_text(location: Any) -> str:
+    """Return the path or URL that a caller gave as text."""
+    if isinstance(location, (str, os.PathLike)):
+        return os.fsdecode(location)
+    return str(getattr(location, "path", None) or getattr(location, "name", "") or location)
+
+
+def _by_ending(text: str) -> Format | None:
+    """Return the format of the longest ending that is known; a URL's query does not count."""
+    text = text.partition("::")[0]  # of chained URLs, the innermost comes first
+    path = (urlsplit(text).path or text if "://" in text else text).rstrip("/\\").lower()
+    endings = [ending for ending in _ENDINGS if path.endswith(ending)]
+    return _ENDINGS[max(endings, key=len)] if endings else None

@@ -1,0 +1,106 @@
+"""From a CZI to other formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from czictypes.arrays.image import CziImage
+from czictypes.exchange.conversion import ConvertedImage, images_of_czi
+from czictypes.exchange.formats import Format
+from czictypes.exchange.local_file import local_file
+from czictypes.exchange.picture_target import describe_png, write_png
+from czictypes.exchange.series import chosen_scenes
+from czictypes.exchange.tiff_target import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
+from czictypes.exchange.wishes import Location, Wishes, refuse_existing
+from czictypes.writing.copy import copy
+
+__all__ = ["convert_from_czi"]
+
+
+def convert_from_czi(
+    source: Location, dest: Location, wanted: Format, wishes: Wishes
+) -> tuple[ConvertedImage, ...]:
+    """Write scenes of a CZI in another format, or copy them to a CZI; return what was written."""
+    with CziImage(source, storage_options=wishes.source_options, threads=wishes.workers) as image:
+        images = _described(image, wanted, wishes)
+        if wishes.dry_run:
+            refuse_existing(dest, wishes)
+        elif wanted is Format.OME_ZARR:
+            _write_zarr(image, dest, wishes)
+        else:
+            overwrite, options = wishes.overwrite, wishes.dest_options
+            with local_file(dest, overwrite=overwrite, storage_options=options) as path:
+                if wanted is Format.CZI:
+                    _copy(image, source, path, wishes)
+                else:
+                    _WRITERS[wanted](image, path, wishes)
+    return images
+
+
+def _described(image: CziImage, wanted: Format, wishes: Wishes) -> tuple[ConvertedImage, ...]:
+    if wanted is Format.PICTURE:
+        return (describe_png(image, wishes.scenes, wishes.plane),)
+    has_levels = wanted in (Format.OME_ZARR, Format.OME_TIFF)
+    return images_of_czi(image, wishes.scenes, wishes.levels, pyramid=has_levels)
+
+
+def _write_zarr(image: CziImage, dest: Location, wishes: Wishes) -> None:
+    from czictypes.exchange.ome_zarr.write import write_ome_zarr
+
+    write_ome_zarr(
+        image,
+        dest,
+        scenes=wishes.scenes if wishes.scenes == "all" else chosen_scenes(image, wishes.scenes),
+        compressor=wishes.compression,
+        levels=wishes.levels,
+        progress=wishes.progress,
+        overwrite=wishes.overwrite,
+        resume=wishes.resume,
+        workers=wishes.workers,
+        storage_options=wishes.dest_options,
+        **wishes.zarr,
+    )
+
+
+def _write_ome_tiff(image: CziImage, path: Any, wishes: Wishes) -> None:
+    write_ome_tiff(image, path, levels=wishes.levels, **_tiff_options(wishes))
+
+
+def _write_tiff(image: CziImage, path: Any, wishes: Wishes) -> None:
+    write_tiff(image, path, **_tiff_options(wishes))
+
+
+def _tiff_options(wishes: Wishes) -> dict[str, Any]:
+    compression = wishes.compression or DEFAULT_TIFF_COMPRESSION
+    return {
+        "scenes": wishes.scenes,
+        "compression": None if compression == "none" else compression,
+        "overwrite": wishes.overwrite,
+        "threads": wishes.workers,
+        "progress": wishes.progress,
+    }
+
+
+def _write_png(image: CziImage, path: Any, wishes: Wishes) -> None:
+    write_png(image, path, scenes=wishes.scenes, plane=wishes.plane, overwrite=wishes.overwrite)
+
+
+def _copy(image: CziImage, source: Location, path: Any, wishes: Wishes) -> None:
+    everything = wishes.scenes == "all"
+    numbers = list(image.reader.scenes_bounding_rectangle)
+    copy(
+        source,
+        path,
+        scenes=None if everything else [numbers[at] for at in chosen_scenes(image, wishes.scenes)],
+        recompress=wishes.compression,
+        exist_ok=wishes.overwrite,
+        progress=wishes.progress,
+    )
+
+
+_WRITERS: dict[Format, Callable[[CziImage, Any, Wishes], None]] = {
+    Format.OME_TIFF: _write_ome_tiff,
+    Format.TIFF: _write_tiff,
+    Format.PICTURE: _write_png,
+}

@@ -1,0 +1,67 @@
+"""The OME-XML of an OME-TIFF: which pages hold which image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from czictypes.exchange.series import Series
+from czictypes.model.extras import require
+
+if TYPE_CHECKING:
+    from czictypes.arrays.image import CziImage
+
+__all__ = ["ome_text"]
+
+
+def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
+    """Return the OME-XML for images that are written one after the other.
+
+    Parameters
+    ----------
+    image
+        The CZI.
+    series
+        What is written, in this order; the planes of each run along Z, then C, then T.
+    """
+    ome_types = require("ome_types", extra="ome-tiff", doing="writing OME-TIFF")
+    model = require("ome_types.model", extra="ome-tiff", doing="writing OME-TIFF")
+    ome = image.ome_metadata
+    page, images = 0, []
+    for number, one in enumerate(series):
+        described = ome.images[one.scene].model_copy(deep=True)
+        described.id, described.name = f"Image:{number}", one.name
+        pixels = described.pixels
+        pixels.id = f"Pixels:{number}"
+        pixels.dimension_order = model.Pixels_DimensionOrder.XYZCT
+        pixels.big_endian = False
+        pixels.metadata_only = None
+        count = pixels.size_z * pixels.size_t * len(pixels.channels)
+        block = model.TiffData(ifd=page, plane_count=count)
+        pixels.tiff_data_blocks, pixels.bin_data_blocks = [block], []
+        for at, channel in enumerate(pixels.channels):
+            channel.id = f"Channel:{number}:{at}"
+        page += count
+        images.append(described)
+    _keep_references(ome, [one.scene for one in series], images)
+    ome.images = images
+    ome.creator = "czictypes"
+    text: str = ome_types.to_xml(ome, validate=False)
+    return text.encode("utf-8")
+
+
+def _keep_references(ome: Any, scenes: Sequence[int], images: Sequence[Any]) -> None:
+    """Let the wells refer to the images that are written, by their new identifiers."""
+    new_ids: dict[str, list[str]] = {}
+    for scene, image in zip(scenes, images):
+        new_ids.setdefault(ome.images[scene].id, []).append(image.id)
+    for plate in ome.plates:
+        for well in plate.wells:
+            samples = [
+                (sample, new)
+                for sample in well.well_samples
+                for new in new_ids.get(sample.image_ref.id if sample.image_ref else "", [])[:1]
+            ]
+            for sample, new in samples:
+                sample.image_ref.id = new
+            well.well_samples = [sample for sample, _ in samples]

@@ -1,0 +1,156 @@
+"""What OME metadata tells of an image, in the terms of a CZI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document import Objective
+from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.scenes import Well, well_name
+from czictypes.model.display import Rgb8Color
+
+__all__ = ["LENGTHS", "TIMES", "image_fields"]
+
+#: Metres by the symbols and words of the OME model and of ImageJ.
+LENGTHS = {
+    "m": 1.0,
+    "dm": 1e-1,
+    "cm": 1e-2,
+    "mm": 1e-3,
+    "\u00b5m": 1e-6,
+    "\u03bcm": 1e-6,
+    "um": 1e-6,
+    "\\u00B5m": 1e-6,
+    "micron": 1e-6,
+    "nm": 1e-9,
+    "\u00c5": 1e-10,
+    "pm": 1e-12,
+    "in": 0.0254,
+    "inch": 0.0254,
+}
+#: Seconds by the symbols of the OME model and of ImageJ.
+TIMES = {
+    "s": 1.0,
+    "sec": 1.0,
+    "ms": 1e-3,
+    "\u00b5s": 1e-6,
+    "\u03bcs": 1e-6,
+    "ns": 1e-9,
+    "min": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+}
+_MICROMETRES = 1e6
+
+
+def image_fields(ome: Any, index: int) -> dict[str, Any]:
+    """Return the fields of `SourceImage` that OME metadata fills; absent what it does not tell.
+
+    Parameters
+    ----------
+    ome
+        An ``ome_types.OME``.
+    index
+        The number of the image in it.
+    """
+    if not 0 <= index < len(ome.images):
+        return {}
+    image = ome.images[index]
+    pixels = image.pixels
+    found = {
+        "name": image.name,
+        "channels": [_channel(number, one) for number, one in enumerate(pixels.channels)],
+        "scaling": Scaling(*(_length(pixels, f"physical_size_{axis}") for axis in "xyz")),
+        "times": _times(pixels),
+        "origin": _origin(pixels),
+        "well": _well(ome.plates, image.id),
+        "acquisition_date": image.acquisition_date,
+        "objective": _objective(ome.instruments, image),
+        "description": image.description,
+    }
+    return {name: value for name, value in found.items() if value not in (None, (), [])}
+
+
+def _channel(index: int, channel: Any) -> ChannelInfo:
+    return ChannelInfo(
+        index,
+        name=channel.name,
+        color=_color(channel.color),
+        excitation_wavelength=_nanometres(channel, "excitation_wavelength"),
+        emission_wavelength=_nanometres(channel, "emission_wavelength"),
+        dye=channel.fluor,
+    )
+
+
+def _color(color: Any) -> Rgb8Color | None:
+    """Return a colour; OME's default, opaque white, says that nobody chose one."""
+    if color is None:
+        return None
+    red, green, blue = color.as_rgb_tuple(alpha=False)
+    return None if (red, green, blue) == (255, 255, 255) else Rgb8Color(red, green, blue)
+
+
+def _length(node: Any, name: str) -> float | None:
+    """Return a length in metres; None without one, and for units that are no lengths."""
+    value, unit = getattr(node, name, None), getattr(node, f"{name}_unit", None)
+    factor = LENGTHS.get(str(getattr(unit, "value", unit)))
+    return None if value is None or factor is None else float(value) * factor
+
+
+def _nanometres(node: Any, name: str) -> float | None:
+    length = _length(node, name)
+    return None if length is None else round(length * 1e9, 6)
+
+
+def _times(pixels: Any) -> tuple[float, ...]:
+    """Return when each T was: by its first plane with a time, else by the increment."""
+    first: dict[int, float] = {}
+    for plane in pixels.planes:
+        seconds = _seconds(plane, "delta_t")
+        if seconds is not None:
+            first.setdefault(plane.the_t, seconds)
+    count = pixels.size_t
+    if count > 1 and len(first) == count:
+        return tuple(first[number] for number in range(count))
+    step = _seconds(pixels, "time_increment")
+    return () if step is None else tuple(step * number for number in range(count))
+
+
+def _seconds(node: Any, name: str) -> float | None:
+    value, unit = getattr(node, name, None), getattr(node, f"{name}_unit", None)
+    factor = TIMES.get(str(getattr(unit, "value", unit)))
+    return None if value is None or factor is None else float(value) * factor
+
+
+def _origin(pixels: Any) -> tuple[float, float] | None:
+    """Return the place on the stage in micrometres: that of the first plane."""
+    for plane in pixels.planes:
+        x, y = _length(plane, "position_x"), _length(plane, "position_y")
+        if x is not None and y is not None:
+            return x * _MICROMETRES, y * _MICROMETRES
+    return None
+
+
+def _well(plates: Iterable[Any], image_id: str) -> Well | None:
+    for plate in plates:
+        for well in plate.wells:
+            if any(one.image_ref and one.image_ref.id == image_id for one in well.well_samples):
+                row, column = well.row + 1, well.column + 1
+                return Well(well_name(row, column), row, column)
+    return None
+
+
+def _objective(instruments: Iterable[Any], image: Any) -> Objective | None:
+    wanted = image.objective_settings.id if image.objective_settings else None
+    for instrument in instruments:
+        for one in instrument.objectives:
+            if one.id == wanted:
+                return Objective(
+                    name=one.model,
+                    magnification=one.nominal_magnification,
+                    numerical_aperture=one.lens_na,
+                    immersion=getattr(one.immersion, "value", None),
+                )
+    return None

@@ -1,0 +1,68 @@
+"""Opens pictures: PNG, JPEG, BMP, GIF and what else Pillow knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.exchange.source_image import SourceImage
+from czictypes.metadata.scaling import Scaling
+from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.extras import require
+
+__all__ = ["open_picture"]
+
+# Modes of Pillow whose arrays are what they show; all others are turned into RGB.
+_PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I", "F", "1")
+
+
+@contextmanager
+def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[SourceImage]]:
+    """Open a picture; one of several frames becomes a time series.
+
+    Parameters
+    ----------
+    source
+        A path, or a file object.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If Pillow cannot read it.
+    MissingExtraError
+        Without Pillow.
+    """
+    images = require("PIL.Image", extra="cli", doing="reading pictures")
+    try:
+        picture = images.open(source)
+    except images.UnidentifiedImageError as error:
+        raise UnsupportedDataError(f"{source} is no picture that can be read") from error
+    with picture:
+        frames = [_frame(picture, number) for number in range(getattr(picture, "n_frames", 1))]
+        resolution = picture.info.get("dpi")
+    pixels = frames[0] if len(frames) == 1 else np.stack(frames)
+    axes = "T" * (len(frames) > 1) + ("YX" if frames[0].ndim == 2 else "YXS")
+    yield [SourceImage(pixels, axes, scaling=_scaling(resolution))]
+
+
+def _frame(picture: Any, number: int) -> NDArray[Any]:
+    picture.seek(number)
+    shown = picture if picture.mode in _PLAIN_MODES else picture.convert("RGB")
+    pixels = np.asarray(shown)
+    # Pillow holds 16 bits in 32 where a file has more than it can name
+    if shown.mode == "I" and pixels.size and 0 <= pixels.min() <= pixels.max() < 2**16:
+        pixels = pixels.astype(np.uint16)
+    return pixels
+
+
+def _scaling(dots_per_inch: Any) -> Scaling:
+    """Return metres per pixel; screen resolutions say nothing of what a picture shows."""
+    if not dots_per_inch or not all(float(dots) > 1000 for dots in dots_per_inch):
+        return Scaling()
+    x, y = (0.0254 / float(dots) for dots in dots_per_inch)
+    return Scaling(x, y)

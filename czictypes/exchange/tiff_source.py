@@ -1,0 +1,136 @@
+"""Opens TIFF files, with the metadata of OME, ImageJ, Aperio, or none."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from czictypes.exchange.ome_source import LENGTHS, TIMES, image_fields
+from czictypes.exchange.source_image import SourceImage
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.scaling import Scaling
+from czictypes.model.dimensions import DIMENSIONS
+from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.extras import require
+
+__all__ = ["open_tiff"]
+
+_EXTRA = "ome-tiff"
+# what tifffile's other letters may become, in this order
+_FREE = "TZRIHVB"
+_MICROMETRES_PER_PIXEL = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
+
+
+@contextmanager
+def open_tiff(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[SourceImage]]:
+    """Open the images of a TIFF file; each series becomes one.
+
+    Parameters
+    ----------
+    source
+        A path, or a file object.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If it is no TIFF, or one that cannot be decoded.
+    MissingExtraError
+        Without the extra ``ome-tiff``.
+    """
+    tifffile = require("tifffile", extra=_EXTRA, doing="reading TIFF")
+    require("zarr", extra=_EXTRA, doing="reading a part of a TIFF")
+    try:
+        file = tifffile.TiffFile(source)
+    except tifffile.TiffFileError as error:
+        raise UnsupportedDataError(f"{source} is no TIFF that can be read: {error}") from error
+    with file:
+        yield [_image(file, number, one) for number, one in enumerate(_series(file))]
+
+
+def _series(file: Any) -> list[Any]:
+    """Return the series that are images; of a slide's, the slide alone."""
+    slides = [one for one in file.series if one.name == "Baseline"]
+    return slides or list(file.series)
+
+
+def _image(file: Any, number: int, series: Any) -> SourceImage:
+    import zarr
+
+    pixels = zarr.open(series.aszarr(level=0), mode="r")
+    axes = _axes(series.axes)
+    return SourceImage(pixels, axes, **_fields(file, number, series, axes))
+
+
+def _axes(letters: str) -> str:
+    """Return the letters of a CZI for those of tifffile.
+
+    Dimensions that a CZI does not have take the first letter that is free.
+    """
+    kept = {letter for letter in letters if letter in {*DIMENSIONS, "Y", "X"} and letter != "S"}
+    free = [letter for letter in _FREE if letter not in kept]
+    found = []
+    for letter in letters:
+        if letter not in kept and letter != "S":
+            if not free:
+                raise UnsupportedDataError(f"axes {letters!r} are more than a CZI has")
+            letter = free.pop(0)
+        found.append(letter)
+    return "".join(found)
+
+
+def _fields(file: Any, number: int, series: Any, axes: str) -> dict[str, Any]:
+    if series.kind == "ome" and file.ome_metadata:
+        ome_types = require("ome_types", extra=_EXTRA, doing="reading OME metadata")
+        return image_fields(ome_types.from_xml(file.ome_metadata), number)
+    fields: dict[str, Any] = {}
+    if series.kind == "imagej":
+        fields = _imagej_fields(file.imagej_metadata or {}, dict(zip(axes, series.shape)))
+    page = series.keyframe
+    x, y = _resolution(page, str((file.imagej_metadata or {}).get("unit", "")))
+    slide = _MICROMETRES_PER_PIXEL.search(page.description)
+    if slide:
+        x = y = float(slide.group(1)) * 1e-6
+    fields["scaling"] = Scaling(x, y, fields.pop("depth", None))
+    return fields
+
+
+def _imagej_fields(metadata: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    unit = LENGTHS.get(_plain(metadata.get("unit", "")))
+    if unit and isinstance(metadata.get("spacing"), (int, float)):
+        fields["depth"] = float(metadata["spacing"]) * unit
+    interval = metadata.get("finterval")
+    if isinstance(interval, (int, float)) and interval > 0:
+        step = float(interval) * TIMES.get(_plain(metadata.get("tunit", "s")), 1.0)
+        fields["times"] = tuple(step * number for number in range(sizes.get("T", 1)))
+    labels = metadata.get("Labels")
+    if isinstance(labels, list) and len(labels) == sizes.get("C"):
+        fields["channels"] = [ChannelInfo(at, name=str(name)) for at, name in enumerate(labels)]
+    return fields
+
+
+def _plain(unit: Any) -> str:
+    return str(unit).replace("\\u00B5", "\u00b5")
+
+
+def _resolution(page: Any, unit: str) -> tuple[float | None, float | None]:
+    """Return metres per pixel along x and y from the tags, where they have a unit of length.
+
+    ImageJ names its unit in the description, and leaves the tag for it empty.
+    """
+    tags = page.tags
+    if "XResolution" not in tags or "YResolution" not in tags:
+        return None, None
+    named = {2: 0.0254, 3: 0.01}.get(int(getattr(page, "resolutionunit", 1) or 1))
+    metres = LENGTHS.get(_plain(unit)) or named
+    if metres is None:
+        return None, None
+    sizes = []
+    for name in ("XResolution", "YResolution"):
+        count, length = tags[name].value
+        # 1 pixel for each inch is what writers put that know nothing
+        sizes.append(metres * length / count if count and count != length else None)
+    return sizes[0], sizes[1]

@@ -1,0 +1,68 @@
+"""What the caller of `convert` asks for, and what of it fits which format."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Union
+
+from czictypes.exchange.formats import Format, location_text
+from czictypes.exchange.series import Scenes
+from czictypes.writing.progress import Progress
+
+__all__ = ["Location", "Wishes", "check_wishes", "refuse_existing"]
+
+#: A path, a URL that fsspec knows, or a UPath.
+Location = Union[str, "os.PathLike[str]"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The arguments of `convert`; see there."""
+
+    scenes: Scenes
+    levels: int | None
+    plane: Mapping[str, int] | None
+    compression: Any
+    dtype: Any
+    zarr: dict[str, Any]
+    overwrite: bool
+    resume: bool
+    workers: int | None
+    progress: Progress
+    source_options: Mapping[str, Any] | None
+    dest_options: Mapping[str, Any] | None
+    dry_run: bool
+
+
+def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
+    """Refuse what the target knows nothing of, so that no wish is passed over in silence."""
+    if Format.CZI not in (given, wanted):
+        raise ValueError("one end of a conversion is a CZI; convert to a CZI first, then from it")
+    is_zarr, is_new_czi = wanted is Format.OME_ZARR, wanted is Format.CZI is not given
+    fits = {
+        "version, chunks, shards and scheduler are": (bool(wishes.zarr), is_zarr),
+        "resume is": (wishes.resume, is_zarr),
+        "plane is": (wishes.plane is not None, wanted is Format.PICTURE),
+        "dtype is": (wishes.dtype is not None, is_new_czi),
+        "levels is": (
+            wishes.levels is not None,
+            wanted in (Format.OME_ZARR, Format.OME_TIFF) or is_new_czi,
+        ),
+        "compression is": (wishes.compression is not None, wanted is not Format.PICTURE),
+    }
+    for what, (is_given, is_known) in fits.items():
+        if is_given and not is_known:
+            raise ValueError(f"{what} not for {given.value} to {wanted.value}")
+    if wishes.levels is not None and wishes.levels < 1:
+        raise ValueError(f"levels is {wishes.levels}, but an image has at least one")
+
+
+def refuse_existing(dest: Location, wishes: Wishes) -> None:
+    """Say what the conversion itself would say, when only its plan is asked for."""
+    text = location_text(dest)
+    if "://" not in text and Path(text).exists() and not (wishes.overwrite or wishes.resume):
+        raise FileExistsError(errno.EEXIST, "the target exists; overwrite=True replaces it", text)
