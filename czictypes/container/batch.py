@@ -22,12 +22,14 @@ from czictypes.container.source import ByteSource
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
-__all__ = ["BatchReader", "StoredData"]
+__all__ = ["HEAD_ROOM", "BatchReader", "StoredData"]
 
 _SIZES_END = 48  # segment header, and the sizes of the three parts
 _HEAD_SIZE = _SIZES_END + ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
 _LEAST_SIZE = 32 + 256
 _METADATA_ROOM = 1024  # most sub-blocks have less XML than this before their data
+#: The data of most sub-blocks begin at most so many bytes after their segment.
+HEAD_ROOM = _LEAST_SIZE + _METADATA_ROOM
 
 _SMALL = 64 << 10  # data up to this size are read along with the head
 _GAP = 16 << 10  # reading so many bytes for nothing takes less time than another call
@@ -126,6 +128,25 @@ class BatchReader:
                 )
         return found
 
+    def offsets(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return where the data of sub-blocks begin; 0 for those that were not checked yet."""
+        return self._offsets[rows]
+
+    def learn(
+        self, rows: NDArray[np.intp], data: NDArray[np.uint8], starts: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Check sub-blocks whose heads are in `data`, each from one of `starts` on.
+
+        Returns where the data of each begin in the file; 0 for those with anything unusual.
+        """
+        start = starts.item(0)
+        kind = self._form(data[start : start + _HEAD_SIZE].tobytes())
+        if kind is not None and starts.max() + kind.itemsize <= len(data):
+            size = kind.itemsize
+            every = np.ndarray((len(data) - size + 1,), f"V{size}", data.data, 0, (1,))
+            self._remember(every[starts].view(kind), rows)
+        return self._offsets[rows]
+
     def _recall(self, index: int) -> StoredData | None:
         """Return what is known of a sub-block since an earlier read, without its data."""
         offset = self._offsets.item(index)
@@ -148,12 +169,14 @@ class BatchReader:
         new = np.flatnonzero(self._offsets[rows] == 0)
         if not len(new):
             return
-        rows = rows[new]
-        heads = self._heads([(buffers[place], starts[place]) for place in new.tolist()])
-        if heads is not None:
-            good, offsets = self._check(heads, rows)
-            self._sizes[rows[good]] = heads["data_size"][good]
-            self._offsets[rows[good]] = offsets[good]
+        places = [(buffers[place], starts[place]) for place in new.tolist()]
+        buffer, start = places[0]
+        kind = self._form(buffer[start : start + _HEAD_SIZE])
+        if kind is None:
+            return
+        data = b"".join([buffer[at : at + kind.itemsize] for buffer, at in places])
+        if len(data) == kind.itemsize * len(places):
+            self._remember(np.frombuffer(data, kind), rows[new])
 
     def _claimed(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
         """Return how many bytes each bitmap should have; 0 where that cannot be."""
@@ -174,7 +197,7 @@ class BatchReader:
         claimed = self._claimed(rows)
         along = (columns.compression[rows] == _STORED) & (claimed <= _SMALL)
         heads = np.where(self._offsets[rows] == 0, _HEAD_SIZE, 0)
-        spans = np.where(along, _LEAST_SIZE + _METADATA_ROOM + claimed, heads)
+        spans = np.where(along, HEAD_ROOM + claimed, heads)
         positions = columns.file_position[rows].tolist()
         buffers: list[bytes] = []
         starts: list[int] = []
@@ -185,25 +208,26 @@ class BatchReader:
             starts += [position - begin for position in positions[first:end]]
         return buffers, starts
 
-    def _heads(self, places: list[tuple[bytes, int]]) -> NDArray[Any] | None:
-        """Return the heads as one structured array, or None unless all are of one form."""
-        buffer, start = places[0]
-        at = start + _SIZES_END + ENTRY_SIZE
-        dimensions = int.from_bytes(buffer[at - 4 : at], "little")
+    def _form(self, head: bytes) -> np.dtype[Any] | None:
+        """Return the form of a head as a structured type, which depends on its dimensions."""
+        at = _SIZES_END + ENTRY_SIZE
+        dimensions = int.from_bytes(head[at - 4 : at], "little")
         if not 0 < dimensions <= MAX_DIMENSIONS:
             return None
         kind = self._types.get(dimensions)
         if kind is None:
             kind = self._types[dimensions] = _head_type(dimensions)
-        size = kind.itemsize
-        data = b"".join([buffer[at : at + size] for buffer, at in places])
-        if len(data) < size * len(places):
-            return None
-        heads: NDArray[Any] = np.frombuffer(data, kind)
-        same = heads["entry"]["dimension_count"] == dimensions
+        return kind
+
+    def _remember(self, heads: NDArray[Any], rows: NDArray[np.intp]) -> None:
+        """Check sub-blocks by their heads; remember where the data of those without fault are."""
+        same = heads["entry"]["dimension_count"] == heads["entry"]["dimension_count"][0]
         letters = heads["entry"]["dimensions"]["letter"]
         same &= (letters == letters[0]).all(axis=1)
-        return heads if same.all() else None
+        if same.all():
+            good, offsets = self._check(heads, rows)
+            self._sizes[rows[good]] = heads["data_size"][good]
+            self._offsets[rows[good]] = offsets[good]
 
     def _check(
         self, heads: NDArray[Any], rows: NDArray[np.intp]

@@ -112,6 +112,10 @@ class FilePixels:
             parts.append(pixels[wanted, columns].copy())
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
+    def read_rows(self, first: int, out: NDArray[Any]) -> None:
+        """Read whole rows into an array of their shape and dtype that is contiguous in memory."""
+        self._fill(self._offset + first * self._row, out.reshape(-1).view(np.uint8))
+
     def _read(self, first: int, count: int) -> NDArray[Any]:
         buffer = self._scratch(count * self._row)
         self._fill(self._offset + first * self._row, buffer)

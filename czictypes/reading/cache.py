@@ -38,6 +38,10 @@ class SubBlockCache:
                 self._tiles.move_to_end(index)
             return tile
 
+    def __contains__(self, index: int) -> bool:
+        """Whether the tile of that sub-block is kept now."""
+        return index in self._tiles
+
     def put(self, index: int, tile: Tile) -> None:
         """Keep a tile whose arrays nobody will change any more."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -26,6 +26,8 @@ from czictypes.model.errors import CorruptFileError, NativeCallError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.compositor import Tile
+from czictypes.reading.expectation import Expectation
+from czictypes.reading.grid_runs import GridRuns
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.stored import StoredTiles
 
@@ -43,6 +45,8 @@ class SubBlockDecoder:
         Where decoded tiles are kept, or None.
     mask_aware
         Whether tiles carry the valid-pixel mask of their sub-block.
+    expectation
+        Is told beforehand what a read needs, where that pays.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class SubBlockDecoder:
         cache: SubBlockCache | None = None,
         cache_uncompressed: bool = False,
         mask_aware: bool = False,
+        expectation: Expectation | None = None,
     ) -> None:
         self._source = source
         self._directory = directory
@@ -61,7 +66,12 @@ class SubBlockDecoder:
         self._cache = cache
         self._cache_uncompressed = cache_uncompressed
         self._mask_aware = mask_aware
+        self.expectation = expectation
         self._stored = StoredTiles(source, directory)
+        #: Paints many small tiles at once; None where the cache is to keep them.
+        self.grids: GridRuns | None = None
+        if not cache_uncompressed:
+            self.grids = GridRuns(source, directory, self._stored.batches)
 
     @contextmanager
     def tile(self, index: int) -> Iterator[Tile]:
@@ -88,7 +98,7 @@ class SubBlockDecoder:
         self._cache.put(index, kept)
         yield kept
 
-    def tiles(self, indices: Sequence[int]) -> Iterator[Tile]:
+    def tiles(self, indices: Sequence[int]) -> Generator[Tile, None, None]:
         """Give the pixels of several sub-blocks, each valid until the next one is asked for.
 
         What is stored as it is, or in zstd, is read without libCZI, and many small sub-blocks at
@@ -110,6 +120,14 @@ class SubBlockDecoder:
             else:
                 with self.tile(index) as tile:
                     yield tile
+
+    def are_at_hand(self, indices: Sequence[int]) -> bool:
+        """Whether tiles need no decoding: those in the cache, and those stored as they are."""
+        return all(
+            self._directory.compression.item(index) == Compression.Uncompressed
+            or (self._cache is not None and index in self._cache)
+            for index in indices
+        )
 
     def _kept(self, indices: Sequence[int]) -> dict[int, Tile]:
         if self._cache is None:

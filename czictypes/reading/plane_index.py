@@ -67,6 +67,14 @@ class PlaneIndex:
         found = [members for _, members in self.layers(plane, roi)]
         return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
 
+    def members(self, plane: Mapping[str, int]) -> NDArray[np.intp]:
+        """Return all sub-blocks of a plane, in no special order."""
+        rows = self._rows()
+        if not _may_have(rows, plane):
+            return np.empty(0, np.intp)
+        first, end, loose = _range(rows, plane)
+        return self._scan(rows, first, end, {name: plane[name] for name in loose}, None)
+
     def layers(
         self,
         plane: Mapping[str, int],
@@ -88,9 +96,8 @@ class PlaneIndex:
             A bound that no zoom in this group or a later one is below, and the sub-blocks.
         """
         rows = self._rows()
-        for name, value in plane.items():
-            if name not in rows.columns and rows.constants.get(name, ABSENT) != value:
-                return  # no sub-block lies there
+        if not _may_have(rows, plane):
+            return
         first, end, loose = _range(rows, plane)
         if loose:
             yield 0, self._scan(rows, first, end, {name: plane[name] for name in loose}, roi)
@@ -110,6 +117,8 @@ class PlaneIndex:
         roi: Rectangle | None,
     ) -> NDArray[np.intp]:
         """Compare the sub-blocks of a range one by one."""
+        if roi is None and not loose:
+            return rows.order[first:end]
         found = np.arange(first, end)
         if roi is not None:
             found = found[rows.boxes.take(slice(first, end)).meeting(roi)]
@@ -155,6 +164,14 @@ def _sort(table: SubBlockTable) -> _Sorted:
     boxes = Boxes(x, y, np.where(w > 0, x + w, nowhere), np.where(h > 0, y + h, nowhere))
     columns = {name: column[order] for name, column in columns.items()}
     return _Sorted(order, columns, constants, boxes, table.zoom[order])
+
+
+def _may_have(rows: _Sorted, plane: Mapping[str, int]) -> bool:
+    """Whether any sub-block lies where a plane does in the dimensions that have one value."""
+    return all(
+        name in rows.columns or rows.constants.get(name, ABSENT) == value
+        for name, value in plane.items()
+    )
 
 
 def _range(rows: _Sorted, plane: Mapping[str, int]) -> tuple[int, int, list[str]]:

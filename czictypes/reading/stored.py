@@ -34,14 +34,14 @@ class StoredTiles:
     def __init__(self, source: ByteSource, directory: Directory) -> None:
         self._source = source
         self._directory = directory
-        self._batches = BatchReader(source, directory)
+        self.batches = BatchReader(source, directory)
         self._layouts = {int(kind): pixel_format(kind) for kind in PixelType}
         self._dtypes = {kind: np.dtype(layout.dtype) for kind, layout in self._layouts.items()}
         self._buffers = threading.local()
 
     def find(self, indices: Sequence[int]) -> list[StoredData | None]:
         """Find where the pixels of some sub-blocks are; None for those that libCZI has to read."""
-        return self._batches.read(indices)
+        return self.batches.read(indices)
 
     def tile(self, index: int, data: StoredData) -> Tile | None:
         """Return the tile; None where libCZI has to decode it after all.
