@@ -27,6 +27,13 @@ class Rectangle(NamedTuple):
         bottom = min(self.y + self.h, other.y + other.h)
         return Rectangle(left, top, max(right - left, 0), max(bottom - top, 0))
 
+    def union(self, other: Rectangle) -> Rectangle:
+        """Return the smallest rectangle that holds both."""
+        left, top = min(self.x, other.x), min(self.y, other.y)
+        right = max(self.x + self.w, other.x + other.w)
+        bottom = max(self.y + self.h, other.y + other.h)
+        return Rectangle(left, top, right - left, bottom - top)
+
 
 class Location(NamedTuple):
     """The position of a top-left pixel."""

@@ -23,6 +23,7 @@ class PlaneRecord:
     def __init__(self, coordinate: dict[str, int], *, watch_overlaps: bool) -> None:
         self.coordinate = coordinate
         self.pixel_type: PixelType | None = None
+        self.bounds: Rectangle | None = None
         self._next_m = 0
         self._area = OccupiedArea() if watch_overlaps else None
 
@@ -52,11 +53,34 @@ class PlaneRecord:
                 f'written before to {where}; overlap="allow" accepts that'
             )
 
+    def check_reduced(self, rectangle: Rectangle, pixel_type: PixelType) -> None:
+        """Check that a tile of a pyramid may be written here: it shows pixels that are there.
+
+        Raises
+        ------
+        ValueError
+            If it reaches beyond them, or has another pixel type.
+        """
+        where = f"plane {format_coordinate(self.coordinate)}"
+        if self.bounds is None or self.bounds.intersect(rectangle) != rectangle:
+            there = "nothing" if self.bounds is None else f"only {tuple(self.bounds)}"
+            raise ValueError(
+                f"the reduced pixels stand for {tuple(rectangle)} (x, y, w, h), but {where} holds "
+                f"{there} in full resolution; write that first"
+            )
+        if self.pixel_type != pixel_type:
+            assert self.pixel_type is not None
+            raise ValueError(
+                f"{where} holds {self.pixel_type.name} pixels; it cannot take reduced ones of "
+                f"{pixel_type.name}"
+            )
+
     def add(self, rectangle: Rectangle, pixel_type: PixelType, tiles: int) -> int:
         """Note that pixels are being written; return the M-index of the first of their tiles."""
         if self._area is not None:
             self._area.add(rectangle)
         self.pixel_type = pixel_type
+        self.bounds = rectangle if self.bounds is None else self.bounds.union(rectangle)
         first = self._next_m
         self._next_m += tiles
         return first

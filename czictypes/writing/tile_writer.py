@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from czictypes.model.geometry import Location, Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
-from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
 from czictypes.writing.codecs import encode
 from czictypes.writing.compression import CompressionOptions
 from czictypes.writing.extras import TileExtras
@@ -38,6 +38,9 @@ class TileSource(NamedTuple):
         What their pixels are.
     options, extras
         How they are compressed, and what goes with them.
+    factor
+        How many pixels of full resolution a pixel stands for, along each axis; above 1, the tiles
+        belong to a pyramid.
     """
 
     coordinate: Mapping[str, int]
@@ -46,6 +49,7 @@ class TileSource(NamedTuple):
     pixel_type: PixelType
     options: CompressionOptions
     extras: TileExtras
+    factor: int = 1
 
 
 class TileWriter:
@@ -89,15 +93,17 @@ class TileWriter:
 
 def _make_block(tile: Tile, pixels: NDArray[Any], m_index: int, source: TileSource) -> Block:
     height, width = pixels.shape[:2]
-    x, y = source.location.x + tile.x, source.location.y + tile.y
+    factor = source.factor
+    x, y = source.location.x + tile.x * factor, source.location.y + tile.y * factor
     return Block(
         coordinate=source.coordinate,
-        rectangle=Rectangle(x, y, width, height),
+        rectangle=Rectangle(x, y, width * factor, height * factor),
         size=Size(width, height),
         pixel_type=source.pixel_type,
         compression=source.options.method,
         data=encode(pixels, source.options, source.pixel_type),
-        m_index=m_index,
+        m_index=m_index if factor == 1 else None,
+        pyramid_type=0 if factor == 1 else MULTI_TILE_PYRAMID,
         metadata=source.extras.metadata,
         attachment=source.extras.attachment_of(tile),
     )

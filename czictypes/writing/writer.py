@@ -27,6 +27,7 @@ from czictypes.writing.picture import encode_picture
 from czictypes.writing.planes import PlaneRecord, PlaneRecords
 from czictypes.writing.pyramid_options import PyramidChoice, PyramidOptions, resolve_pyramid
 from czictypes.writing.pyramid_write import write_pyramid
+from czictypes.writing.reduced import reduced_tiles
 from czictypes.writing.summary import WrittenSummary
 from czictypes.writing.targets import Target
 from czictypes.writing.thumbnail import FirstPlane
@@ -190,6 +191,40 @@ class CziWriter(AttachmentMethods):
                 if self._thumbnail is not None:
                     self._thumbnail.add(record.coordinate, location, pixels)
         return True
+
+    def write_reduced(
+        self,
+        data: Any,
+        location: tuple[int, int],
+        factor: int,
+        plane: Mapping[str, int] | None = None,
+        scene: int | None = None,
+    ) -> None:
+        """Write a tile of a pyramid that was made elsewhere, once what it shows is written.
+
+        Parameters
+        ----------
+        data, plane, scene
+            As for `write`.
+        location
+            The position (x, y), in full resolution, of the top-left pixel.
+        factor
+            How many pixels of full resolution a pixel stands for, along each axis: in one file
+            2, 4, 8 and so on, or 3, 9, 27.
+
+        Raises
+        ------
+        ValueError, OSError, CziError
+            As for `write`; and if a pyramid is to be made by `close`.
+        """
+        with self._lock:
+            self._require_open()
+            if self._pyramid is not None:
+                raise ValueError("this document makes a pyramid of its own when it is closed")
+            record = self._planes.find(plane, scene)
+            tiles, source = reduced_tiles(data, location, factor, record, self._compression)
+            with self._all_or_nothing():
+                self._tiles.write(tiles, source)
 
     def write_metadata(
         self,
