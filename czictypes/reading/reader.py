@@ -36,7 +36,7 @@ from czictypes.reading.request import Background, Plane, Roi, make_request, pars
 from czictypes.reading.session import Session
 from czictypes.reading.subblock import SubBlock
 from czictypes.reading.threads import thread_count
-from czictypes.reading.valid_pixels import valid_pixels
+from czictypes.reading.valid_pixels import valid_in_read
 
 __all__ = ["CziReader", "Source"]
 
@@ -259,7 +259,7 @@ class CziReader(DocumentProperties):
         """
         with self._session.document() as document:
             request = self._request(document, roi, plane, scene, zoom)
-            return valid_pixels(document.index, request, document.decoder.mask)
+            return valid_in_read(document.index, request, document.decoder.mask)
 
     def _request(
         self,

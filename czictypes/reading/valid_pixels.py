@@ -7,38 +7,46 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.reading.plan import PlaneRequest, make_plan, output_shape, sample
+from czictypes.reading.plan import Plan, PlaneRequest, make_plan, output_shape, sample
 from czictypes.reading.plane_index import PlaneIndex
 
-__all__ = ["valid_pixels"]
+__all__ = ["MaskOf", "valid_in_read", "valid_pixels"]
 
-_Mask = Callable[[int], "NDArray[np.bool_] | None"]
+#: Gives the mask of a sub-block in the size of its bitmap, or None.
+MaskOf = Callable[[int], "NDArray[np.bool_] | None"]
 
 
-def valid_pixels(index: PlaneIndex, request: PlaneRequest, mask_of: _Mask) -> NDArray[np.bool_]:
-    """Return where a read finds pixels; none is decoded.
+def valid_in_read(index: PlaneIndex, request: PlaneRequest, mask_of: MaskOf) -> NDArray[np.bool_]:
+    """Return where a read finds pixels, (y, x) of bool; masks count if the request says so."""
+    height, width, _ = output_shape(request)
+    if not height * width:
+        return np.zeros((height, width), bool)
+    plan = make_plan(index, request)
+    return valid_pixels(plan, height, width, mask_of if request.mask_aware else None)
+
+
+def valid_pixels(
+    plan: Plan, height: int, width: int, mask_of: MaskOf | None = None
+) -> NDArray[np.bool_]:
+    """Return where the tiles of a plan paint; none of them is decoded.
 
     Parameters
     ----------
-    index
-        The sub-blocks of the document.
-    request
-        What is read. Only where it is mask-aware are masks looked at.
+    plan
+        What each tile paints.
+    height, width
+        The size of the result.
     mask_of
-        Gives the mask of a sub-block in the size of its bitmap, or None.
+        Where masks count, the source of them.
 
     Returns
     -------
     numpy.ndarray
-        (y, x) of bool, of the height and width of the read.
+        (y, x) of bool.
     """
-    height, width, _ = output_shape(request)
     found = np.zeros((height, width), bool)
-    if not found.size:
-        return found
-    plan = make_plan(index, request)
     for job in plan.jobs:
-        mask = mask_of(job.sub_block) if request.mask_aware else None
+        mask = None if mask_of is None else mask_of(job.sub_block)
         for box in job.parts:
             left, top, right, bottom = box
             place = found[top:bottom, left:right]

@@ -1,0 +1,135 @@
+"""DeepZoom: the tiles of a slide that viewers in a browser ask for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from czictypes.model.errors import OutOfBoundsError
+from czictypes.plugins.slide import CziSlide
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["DeepZoomTiles"]
+
+_NAMESPACE = "http://schemas.microsoft.com/deepzoom/2008"
+
+
+class DeepZoomTiles:
+    """The DeepZoom pyramid of a slide, with the methods of OpenSlide's DeepZoomGenerator.
+
+    Level 0 is a single pixel, and each level has twice the width and height of the one before;
+    the last is full resolution.
+
+    Parameters
+    ----------
+    slide
+        The slide; it stays the caller's to close.
+    tile_size
+        Width and height of a tile without its overlap.
+    overlap
+        How many pixels a tile shows of each neighbour.
+    background
+        Red, green and blue of what shows where the file has no pixels.
+    """
+
+    def __init__(
+        self,
+        slide: CziSlide,
+        tile_size: int = 254,
+        overlap: int = 1,
+        background: tuple[int, int, int] = (255, 255, 255),
+    ) -> None:
+        if tile_size < 1 or overlap < 0:
+            raise ValueError(
+                f"tile_size must be at least 1 and overlap at least 0, not {tile_size}, {overlap}"
+            )
+        self._slide, self._background = slide, background
+        self.tile_size, self.overlap = tile_size, overlap
+        self._size = slide.dimensions
+        count = math.ceil(math.log2(max(self._size))) + 1
+        self._downsamples = [2 ** (count - 1 - level) for level in range(count)]
+
+    @property
+    def level_count(self) -> int:
+        """The number of levels."""
+        return len(self._downsamples)
+
+    @property
+    def level_dimensions(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of each level."""
+        width, height = self._size
+        return tuple(
+            (-(-width // downsample), -(-height // downsample)) for downsample in self._downsamples
+        )
+
+    @property
+    def level_tiles(self) -> tuple[tuple[int, int], ...]:
+        """The number of columns and of rows of tiles in each level."""
+        size = self.tile_size
+        return tuple(
+            (-(-width // size), -(-height // size)) for width, height in self.level_dimensions
+        )
+
+    @property
+    def tile_count(self) -> int:
+        """The number of all tiles."""
+        return sum(columns * rows for columns, rows in self.level_tiles)
+
+    def get_tile(self, level: int, address: tuple[int, int]) -> Image:
+        """Return a tile as a Pillow picture of mode RGB.
+
+        Parameters
+        ----------
+        level
+            The DeepZoom level.
+        address
+            Column and row.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such tile.
+        """
+        (x, y), (width, height) = self._box(level, address)
+        downsample = self._downsamples[level]
+        whole_width, whole_height = self._size
+        left, top = x * downsample, y * downsample
+        extent = (
+            min(width * downsample, whole_width - left),
+            min(height * downsample, whole_height - top),
+        )
+        return self._slide.read_resized((left, top), extent, (width, height), self._background)
+
+    def get_tile_dimensions(self, level: int, address: tuple[int, int]) -> tuple[int, int]:
+        """Return width and height of a tile, overlap included."""
+        return self._box(level, address)[1]
+
+    def get_dzi(self, picture_format: str) -> str:
+        """Return the XML that describes the tiles; the format is ``"jpeg"`` or ``"png"``."""
+        width, height = self._size
+        return (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<Image xmlns="{_NAMESPACE}" '
+            f'Format="{picture_format}" Overlap="{self.overlap}" TileSize="{self.tile_size}">'
+            f'<Size Width="{width}" Height="{height}"/></Image>\n'
+        )
+
+    def _box(self, level: int, address: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Return corner and size of a tile, overlap included, in pixels of its level."""
+        if not 0 <= level < self.level_count:
+            raise OutOfBoundsError(
+                f"there is no DeepZoom level {level}; they go from 0 to {self.level_count - 1}"
+            )
+        corner, size = [], []
+        for at, count, side in zip(address, self.level_tiles[level], self.level_dimensions[level]):
+            if not 0 <= at < count:
+                columns, rows = self.level_tiles[level]
+                raise OutOfBoundsError(
+                    f"there is no tile {address} in level {level}, which has {columns} x {rows}"
+                )
+            first = max(0, at * self.tile_size - self.overlap)
+            end = min(side, (at + 1) * self.tile_size + self.overlap)
+            corner.append(first)
+            size.append(end - first)
+        return (corner[0], corner[1]), (size[0], size[1])

@@ -1,0 +1,276 @@
+"""CziSlide: a CZI in the shape of an OpenSlide object, which gives pictures to look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.arrays.image import ALL_SCENES, CziImage
+from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.errors import CziError, OutOfBoundsError
+from czictypes.model.extras import require
+from czictypes.model.geometry import Rectangle
+from czictypes.plugins.associated_images import AssociatedImages
+from czictypes.plugins.slide_look import slide_look
+from czictypes.plugins.slide_pictures import SlidePictures
+from czictypes.plugins.slide_properties import slide_properties
+from czictypes.reading.reader import CziReader
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["CziSlide"]
+
+#: Between a reduction and the stored level that it is made of, at most.
+_FAR = 4
+
+
+class CziSlide:
+    """A whole slide: all scenes in one plane, with the methods of an OpenSlide object.
+
+    Positions (x, y) are pixels of full resolution from the top-left corner of the slide. Colour
+    images of 8 bits are shown as they are; other channels are blended in their colours, stretched
+    as the file says, or between the extremes of the whole slide. Where the file has no pixels, a
+    picture is transparent. The levels are those that the file stores; a document without a
+    pyramid has one.
+
+    Parameters
+    ----------
+    source
+        A path, a URL, a binary file object, or a `CziReader`, which stays the caller's to close.
+    scene
+        The index or the name of a scene, for a slide of that scene alone.
+    plane
+        The position in Z, T and so on; the minimum of what is not given.
+    display_settings
+        How each channel is shown, instead of what is said above; the others are left out.
+    storage_options, threads
+        As for `CziImage`.
+
+    Raises
+    ------
+    FileNotFoundError, NotCziError, CorruptFileError, OutOfBoundsError
+        As `CziImage`.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        scene: int | str | None = None,
+        *,
+        plane: Mapping[str, int] | None = None,
+        display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._arguments = (source, scene)
+        self._options = {
+            "plane": plane,
+            "display_settings": display_settings,
+            "storage_options": storage_options,
+            "threads": threads,
+        }
+        wanted = ALL_SCENES if scene is None else scene
+        self._image = CziImage(source, wanted, storage_options=storage_options, threads=threads)
+        try:
+            self._box = _box(self._image)
+            look = slide_look(self._image, self._box, plane or {}, display_settings)
+            self._pictures = SlidePictures(self._image, plane or {}, look)
+        except BaseException:
+            self._image.close()
+            raise
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as what was opened and how."""
+        return _reopen, (self._arguments, self._options)
+
+    def __enter__(self) -> CziSlide:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<CziSlide of {self.reader!r}>"
+
+    @classmethod
+    def detect_format(cls, filename: Any) -> str | None:
+        """Return ``"zeiss"`` for a CZI, None for anything else."""
+        try:
+            with CziReader(filename):
+                return "zeiss"
+        except (CziError, OSError):
+            return None
+
+    @property
+    def reader(self) -> CziReader:
+        """The open document."""
+        return self._image.reader
+
+    def close(self) -> None:
+        """Close the document, unless it is the caller's own `CziReader`."""
+        self._image.close()
+
+    # Levels
+
+    @property
+    def level_count(self) -> int:
+        """The number of resolution levels."""
+        return len(self._image.levels)
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """Width and height of the full resolution."""
+        return self.level_dimensions[0]
+
+    @property
+    def level_dimensions(self) -> tuple[tuple[int, int], ...]:
+        """Width and height of every level, the full resolution first."""
+        return tuple((level.width, level.height) for level in self._image.levels)
+
+    @property
+    def level_downsamples(self) -> tuple[float, ...]:
+        """How many pixels of full resolution a pixel of each level stands for."""
+        return tuple(level.factor for level in self._image.levels)
+
+    def get_best_level_for_downsample(self, downsample: float) -> int:
+        """Return the level to use for a reduction: the coarsest that is not coarser than it."""
+        found = [
+            index for index, factor in enumerate(self.level_downsamples) if factor <= downsample
+        ]
+        return found[-1] if found else 0
+
+    # Pictures
+
+    def read_region_array(
+        self, location: tuple[int, int], level: int, size: tuple[int, int]
+    ) -> NDArray[np.uint8]:
+        """Return a region as an array (height, width, 4) of red, green, blue and alpha.
+
+        Parameters
+        ----------
+        location
+            The top-left corner (x, y), in pixels of full resolution.
+        level
+            The level.
+        size
+            Width and height, in pixels of that level.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such level.
+        ValueError
+            If the size is negative.
+        """
+        if not 0 <= level < self.level_count:
+            raise OutOfBoundsError(
+                f"there is no level {level}; they go from 0 to {self.level_count - 1}"
+            )
+        width, height = size
+        if width < 0 or height < 0:
+            raise ValueError(f"the size {width} x {height} is negative")
+        downsample = self.level_downsamples[level]
+        x, y = (math.floor(at / downsample) for at in location)
+        return self._pictures.of_level(level, Rectangle(x, y, width, height))
+
+    def read_region(self, location: tuple[int, int], level: int, size: tuple[int, int]) -> Image:
+        """Return a region as a Pillow picture of mode RGBA; see `read_region_array`."""
+        return _picture(self.read_region_array(location, level, size))
+
+    def get_thumbnail(self, size: tuple[int, int]) -> Image:
+        """Return the whole slide as a Pillow picture (RGB, on white) that fits into a size."""
+        width, height = self.dimensions
+        downsample = max(1.0, width / size[0], height / size[1])
+        goal = max(1, round(width / downsample)), max(1, round(height / downsample))
+        return self.read_resized((0, 0), (width, height), goal)
+
+    def read_resized(
+        self,
+        location: tuple[int, int],
+        extent: tuple[int, int],
+        size: tuple[int, int],
+        background: tuple[int, int, int] = (255, 255, 255),
+    ) -> Image:
+        """Return a region as an RGB picture of any size, smoothly reduced, on a background.
+
+        Parameters
+        ----------
+        location, extent
+            The region: its corner (x, y), its width and height, in pixels of full resolution.
+        size
+            Width and height of the picture.
+        background
+            What shows where the file has no pixels.
+        """
+        module = require("PIL.Image", extra="cli", doing="pictures of slides")
+        wanted = max(1.0, min(extent[0] / size[0], extent[1] / size[1]))
+        picture = _picture(self._read_about(location, extent, wanted))
+        flat = module.new("RGB", picture.size, background)
+        flat.paste(picture, mask=picture.getchannel("A"))
+        if flat.size != tuple(size):
+            flat = flat.resize(size, module.Resampling.BOX)
+        result: Image = flat
+        return result
+
+    @property
+    def associated_images(self) -> Mapping[str, Image]:
+        """The pictures beside the slide by name: ``label``, ``macro`` and ``thumbnail``."""
+        return AssociatedImages(self.reader.attachments)
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """What is known of the slide, by OpenSlide's names and as text."""
+        return slide_properties(self._image, self._box)
+
+    @property
+    def color_profile(self) -> None:
+        """None: a CZI has no colour profile."""
+        return None
+
+    def _read_about(
+        self, location: tuple[int, int], extent: tuple[int, int], downsample: float
+    ) -> NDArray[np.uint8]:
+        """Return a region that is reduced at most so much, and not much less.
+
+        It comes from a stored level; where none is near, from pixels here and there of a finer one.
+        """
+        level = self.get_best_level_for_downsample(downsample * 1.01)
+        stored = self.level_downsamples[level]
+        if downsample <= _FAR * stored:
+            x, y = (math.floor(at / stored) for at in location)
+            width, height = (max(1, round(side / stored)) for side in extent)
+            return self._pictures.of_level(level, Rectangle(x, y, width, height))
+        left, top = self._box.x + location[0], self._box.y + location[1]
+        return self._pictures.of_zoom(Rectangle(left, top, *extent), 2 / downsample)
+
+
+def _box(image: CziImage) -> Rectangle:
+    reader, scene = image.reader, image.scene_index
+    if scene is None:
+        return reader.total_bounding_rectangle_no_pyramid
+    return reader.scenes_bounding_rectangle_no_pyramid[scene]
+
+
+def _picture(pixels: NDArray[np.uint8]) -> Image:
+    module = require("PIL.Image", extra="cli", doing="pictures of slides")
+    picture: Image = (
+        module.fromarray(pixels, "RGBA")
+        if pixels.size
+        else module.new("RGBA", (pixels.shape[1], pixels.shape[0]))
+    )
+    return picture
+
+
+def _reopen(arguments: tuple[Any, ...], options: dict[str, Any]) -> CziSlide:
+    return CziSlide(*arguments, **options)

@@ -1,0 +1,111 @@
+"""Pictures of parts of a slide: its channels blended, transparent where the file has no pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.arrays.image import CziImage
+from czictypes.arrays.layout import Selection
+from czictypes.arrays.validity import valid_block
+from czictypes.model.geometry import Rectangle
+from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.plugins.slide_look import SlideLook
+from czictypes.reading.blocks import open_document_of
+from czictypes.reading.composite import compose_channels
+
+__all__ = ["SlidePictures"]
+
+#: Gives the pixels (y, x, samples) of a channel, colours as blue, green, red.
+_Fetch = Callable[[int], NDArray[Any]]
+
+
+class SlidePictures:
+    """Makes pictures of the image of a slide, each (y, x, 4): red, green, blue, alpha.
+
+    Parameters
+    ----------
+    image
+        The image.
+    plane
+        The position in Z, T and so on.
+    look
+        How its channels are shown.
+    """
+
+    def __init__(self, image: CziImage, plane: Mapping[str, int], look: SlideLook) -> None:
+        self._image, self._plane, self._look = image, dict(plane), look
+        planes = image._layout.planes
+        self._place = {
+            name: planes[name].index(at) for name, at in self._plane.items() if name in planes
+        }
+        self._place = {**{name: 0 for name in planes if name != "C"}, **self._place}
+        self._channels = planes["C"]
+
+    def of_level(self, level: int, box: Rectangle) -> NDArray[np.uint8]:
+        """Return a part of a level; what lies beyond the level is transparent."""
+        picture = np.zeros((box.h, box.w, 4), np.uint8)
+        of_level = self._image.levels[level]
+        left, top = max(box.x, 0), max(box.y, 0)
+        right, bottom = min(box.x + box.w, of_level.width), min(box.y + box.h, of_level.height)
+        if left >= right or top >= bottom:
+            return picture
+        where: dict[str, Selection] = {**self._place}
+        where.update(Y=slice(top, bottom), X=slice(left, right))
+        valid = np.asarray(valid_block(self._image, where, level).any(axis=0))
+
+        def fetch(channel: int) -> NDArray[Any]:
+            at = {**where, "C": self._channels.index(channel)}
+            pixels = self._image.read_block(at, level=level)
+            return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels[..., [2, 1, 0]]
+
+        part = picture[top - box.y : bottom - box.y, left - box.x : right - box.x]
+        self._fill(part, valid, fetch)
+        return picture
+
+    def of_zoom(self, roi: Rectangle, zoom: float) -> NDArray[np.uint8]:
+        """Return a region of full resolution at any zoom, pixels picked from it as `read` does."""
+        reader, scene = self._image.reader, self._image.scene_index
+
+        def fetch(channel: int) -> NDArray[Any]:
+            return reader.read(roi, {**self._plane, "C": channel}, scene, zoom)
+
+        valid = np.logical_or.reduce(
+            [
+                reader.valid_pixels(roi, {**self._plane, "C": channel}, scene, zoom)
+                for channel in self._channels
+            ]
+        )
+        picture = np.zeros((*valid.shape, 4), np.uint8)
+        self._fill(picture, valid, fetch)
+        return picture
+
+    def _fill(self, picture: NDArray[np.uint8], valid: NDArray[np.bool_], fetch: _Fetch) -> None:
+        if not valid.any():
+            return
+        if self._look.is_photograph:
+            colors = fetch(self._channels[0])[..., 2::-1]
+        else:
+            with open_document_of(self._image.reader) as document:
+                colors = compose_channels(
+                    document,
+                    lambda channel: self._channel(channel or 0, fetch),
+                    self._look.settings,
+                )
+        picture[..., :3] = colors
+        picture[..., 3] = np.where(valid, 255, 0)
+        picture[~valid] = 0
+
+    def _channel(self, channel: int, fetch: _Fetch) -> tuple[NDArray[Any], PixelType]:
+        """Return a channel in its own pixel type; floats stretched as for the whole slide."""
+        pixels, kind = fetch(channel), self._look.kinds[channel]
+        window = self._look.windows.get(channel)
+        if window is not None:
+            low, high = window
+            share = np.clip((pixels[..., :1].astype(np.float64) - low) / (high - low), 0, 1)
+            return np.rint(np.nan_to_num(share) * 65535).astype(np.uint16), PixelType.Gray16
+        own = pixel_format(kind)
+        return pixels[..., : own.samples].astype(own.dtype, copy=False), kind
