@@ -72,8 +72,9 @@ class LevelRows:
         """Give the bands of a level, each (rows, width, samples); levels in their order."""
         height, _ = self._sizes[level]
         stored = len(self._image.levels)
-        source, self._made = self._made, None
         kept = self._coarser(level + 1) if stored <= level + 1 < len(self._sizes) else None
+        # set here and not at the end, which whoever counts the bands does not ask for
+        source, self._made = self._made, kept
         for top in range(0, height, self._rows):
             bottom = min(top + self._rows, height)
             if level < stored:
@@ -85,7 +86,6 @@ class LevelRows:
                 reduced = reduce_pixels(band, _FACTOR, "mean")
                 kept[top // _FACTOR : top // _FACTOR + len(reduced)] = reduced
             yield band
-        self._made = kept
 
     def _read(self, level: int, top: int, bottom: int) -> NDArray[Any]:
         box: dict[str, int | slice] = {**self._plane, "Y": slice(top, bottom)}
@@ -94,5 +94,5 @@ class LevelRows:
 
     def _coarser(self, level: int) -> NDArray[Any]:
         samples = self._image.sizes.get("S", 1)
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - the map keeps it, and it has no name
-        return np.memmap(file, self._image.dtype, "w+", shape=(*self._sizes[level], samples))
+        with tempfile.TemporaryFile() as file:  # has no name; the map keeps it
+            return np.memmap(file, self._image.dtype, "w+", shape=(*self._sizes[level], samples))

@@ -28,10 +28,12 @@ def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
     model = require("ome_types.model", extra="ome-tiff", doing="writing OME-TIFF")
     ome = image.ome_metadata
     page, images = 0, []
+    scenes = [one.scene for one in series]
     for number, one in enumerate(series):
         described = ome.images[one.scene].model_copy(deep=True)
         described.id, described.name = f"Image:{number}", one.name
         pixels = described.pixels
+        _keep_part(pixels, scenes[:number].count(one.scene), scenes.count(one.scene))
         pixels.id = f"Pixels:{number}"
         pixels.dimension_order = model.Pixels_DimensionOrder.XYZCT
         pixels.big_endian = False
@@ -43,11 +45,20 @@ def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
             channel.id = f"Channel:{number}:{at}"
         page += count
         images.append(described)
-    _keep_references(ome, [one.scene for one in series], images)
+    _keep_references(ome, scenes, images)
     ome.images = images
     ome.creator = "czictypes"
     text: str = ome_types.to_xml(ome, validate=False)
     return text.encode("utf-8")
+
+
+def _keep_part(pixels: Any, part: int, count: int) -> None:
+    """Keep the T of one image where OME metadata count T through several dimensions."""
+    times = pixels.size_t // count
+    pixels.size_t = times
+    pixels.planes = [plane for plane in pixels.planes if plane.the_t // times == part]
+    for plane in pixels.planes:
+        plane.the_t -= part * times
 
 
 def _keep_references(ome: Any, scenes: Sequence[int], images: Sequence[Any]) -> None:

@@ -108,7 +108,8 @@ class PixelView:
     def _converted(self, found: NDArray[Any]) -> NDArray[Any]:
         if found.dtype == self.dtype:
             return found
-        converted = found.astype(self.dtype)
+        with np.errstate(invalid="ignore", over="ignore"):  # what does not fit is found below
+            converted = found.astype(self.dtype)
         exact = converted == found
         if found.dtype.kind in "fc":
             exact |= (found != found) | _is_close(converted, found)

@@ -222,8 +222,8 @@ def _write(writer: Any, page: _Page, tiles: Iterator[NDArray[Any]], **more: Any)
 
 def _counted(bands: Iterable[NDArray[Any]], advance: Any) -> Iterator[NDArray[Any]]:
     for band in bands:
+        advance(1)  # before, as the last one is taken without asking for another
         yield band
-        advance(1)
 
 
 def _tiles(bands: Iterable[NDArray[Any]], tile: int) -> Iterator[NDArray[Any]]:

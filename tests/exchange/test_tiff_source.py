@@ -1,0 +1,150 @@
+"""TIFF of several kinds to CZI: pixels, and what the file tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from czictypes import CziImage, convert, czi, imread
+from czictypes.model.errors import UnsupportedDataError
+
+
+@pytest.fixture
+def converted(tmp_path: Path) -> Callable[..., Path]:
+    """Convert a file to CZI and return where it is."""
+
+    def make(source: Path, **options: Any) -> Path:
+        convert(source, tmp_path / "out.czi", **options)
+        return tmp_path / "out.czi"
+
+    return make
+
+
+def test_an_ome_tiff_keeps_axes_names_sizes_and_times(
+    tifffile: Any, tmp_path: Path, rng: np.random.Generator, converted: Callable[..., Path]
+) -> None:
+    pixels = rng.integers(0, 65535, (2, 3, 4, 30, 40), np.uint16)
+    described = {
+        "axes": "TCZYX",
+        "Channel": {"Name": ["DAPI", "GFP", "RFP"], "EmissionWavelength": [460.0, 510.0, 600.0]},
+        "PhysicalSizeX": 250.0,
+        "PhysicalSizeXUnit": "nm",
+        "PhysicalSizeY": 0.25,
+        "PhysicalSizeZ": 1.5,
+        "TimeIncrement": 2.0,
+    }
+    tifffile.imwrite(tmp_path / "in.ome.tif", pixels, metadata=described)
+    with CziImage(converted(tmp_path / "in.ome.tif")) as image:
+        np.testing.assert_array_equal(image.asarray(), pixels)
+        assert image.channel_names == ["DAPI", "GFP", "RFP"]
+        assert image.physical_pixel_sizes == pytest.approx((1.5, 0.25, 0.25))
+        assert image.time_interval is not None
+        assert image.time_interval.total_seconds() == pytest.approx(2.0)
+        assert image.reader.channels[2].emission_wavelength == pytest.approx(600)
+
+
+def test_images_of_an_ome_tiff_become_scenes(
+    tifffile: Any, tmp_path: Path, rng: np.random.Generator, converted: Callable[..., Path]
+) -> None:
+    first = rng.integers(0, 255, (30, 40), np.uint8)
+    second = rng.integers(0, 255, (2, 50, 20), np.uint8)
+    with tifffile.TiffWriter(tmp_path / "in.ome.tif") as writer:
+        writer.write(first, metadata={"axes": "YX", "Name": "left"})
+        writer.write(second, metadata={"axes": "ZYX", "Name": "right"})
+    with CziImage(converted(tmp_path / "in.ome.tif")) as image:
+        assert image.scenes == ("left", "right")
+        np.testing.assert_array_equal(image.get_image_data("YX"), first)
+        image.set_scene("right")
+        np.testing.assert_array_equal(image.get_image_data("ZYX"), second)
+
+
+def test_an_imagej_hyperstack_keeps_spacing_and_interval(
+    tifffile: Any, tmp_path: Path, rng: np.random.Generator, converted: Callable[..., Path]
+) -> None:
+    pixels = rng.integers(0, 65535, (3, 4, 2, 30, 40), np.uint16)
+    described = {"axes": "TZCYX", "spacing": 3.0, "unit": "um", "finterval": 0.5}
+    options = {"resolution": (5.0, 4.0), "metadata": described, "imagej": True}
+    tifffile.imwrite(tmp_path / "in.tif", pixels, **options)
+    with CziImage(converted(tmp_path / "in.tif")) as image:
+        np.testing.assert_array_equal(image.get_image_data("TZCYX"), pixels)
+        assert image.physical_pixel_sizes == pytest.approx((3.0, 0.25, 0.2))
+        assert image.time_interval is not None
+        assert image.time_interval.total_seconds() == pytest.approx(0.5)
+
+
+def test_resolution_tags_of_a_plain_tiff(
+    tifffile: Any, tmp_path: Path, converted: Callable[..., Path]
+) -> None:
+    pixels = np.zeros((10, 20), np.uint8)
+    tifffile.imwrite(tmp_path / "in.tif", pixels, resolution=(2e4, 1e4), resolutionunit=3)
+    with czi.open_czi(converted(tmp_path / "in.tif")) as document:
+        assert document.scaling.x == pytest.approx(5e-7)
+        assert document.scaling.y == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_colours_keep_their_order(
+    tifffile: Any,
+    tmp_path: Path,
+    rng: np.random.Generator,
+    converted: Callable[..., Path],
+    planar: str,
+) -> None:
+    pixels = rng.integers(0, 255, (30, 40, 3), np.uint8)
+    stored = pixels if planar == "contig" else pixels.transpose(2, 0, 1)
+    options = {"photometric": "rgb", "planarconfig": planar}
+    tifffile.imwrite(tmp_path / "in.tif", stored, **options)
+    image = imread(converted(tmp_path / "in.tif"))
+    np.testing.assert_array_equal(image.squeeze(), pixels)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+def test_tiled_pixels_in_any_order_of_bytes(
+    tifffile: Any,
+    tmp_path: Path,
+    rng: np.random.Generator,
+    converted: Callable[..., Path],
+    order: str,
+    dtype: str,
+) -> None:
+    pixels = rng.integers(0, 255, (100, 150)).astype(dtype)
+    options = {"tile": (32, 48), "byteorder": order, "compression": "zlib"}
+    tifffile.imwrite(tmp_path / "in.tif", pixels, **options)
+    np.testing.assert_array_equal(imread(converted(tmp_path / "in.tif")).squeeze(), pixels)
+
+
+def test_axes_that_a_czi_lacks_take_free_letters(
+    tifffile: Any, tmp_path: Path, rng: np.random.Generator, converted: Callable[..., Path]
+) -> None:
+    pixels = rng.integers(0, 255, (2, 3, 10, 20), np.uint8)
+    tifffile.imwrite(tmp_path / "in.tif", pixels, metadata={"axes": "QZYX"}, photometric=1)
+    with CziImage(converted(tmp_path / "in.tif")) as image:
+        np.testing.assert_array_equal(image.get_image_data("TZYX"), pixels)
+
+
+def test_other_pixel_types_need_to_be_told_what_to_become(
+    tifffile: Any, tmp_path: Path, converted: Callable[..., Path]
+) -> None:
+    pixels = np.arange(-10, 190, dtype=np.int16).reshape(10, 20)
+    tifffile.imwrite(tmp_path / "in.tif", pixels)
+    with pytest.raises(UnsupportedDataError, match=r"int16.*dtype="):
+        converted(tmp_path / "in.tif")
+    with pytest.raises(UnsupportedDataError, match="-10"):
+        converted(tmp_path / "in.tif", dtype="uint16")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+    found = imread(converted(tmp_path / "in.tif", dtype="float32")).squeeze()
+    np.testing.assert_array_equal(found, pixels)
+
+
+def test_what_is_no_tiff_is_said_to_be_none(
+    tifffile: Any, tmp_path: Path, converted: Callable[..., Path]
+) -> None:
+    (tmp_path / "in.tif").write_bytes(b"no picture")
+    with pytest.raises(UnsupportedDataError, match=r"in\.tif is no TIFF"):
+        converted(tmp_path / "in.tif")
+    assert not (tmp_path / "out.czi").exists()
