@@ -18,8 +18,10 @@ from czictypes.container.directory import Directory
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS, entry_type
 from czictypes.container.limits import TOLERANCE
 from czictypes.container.segments import SUBBLOCK
-from czictypes.container.source import ByteSource
+from czictypes.container.source import ByteSource, FileSource
+from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
 __all__ = ["HEAD_ROOM", "BatchReader", "StoredData"]
@@ -40,8 +42,9 @@ _DATA_LIMIT = 1 << 31
 _NOWHERE = np.array([ABSENT], np.int32)
 
 _STORED = int(Compression.Uncompressed)
+_PACKINGS = [_STORED, int(Compression.Zstd0), int(Compression.Zstd1)]
 _DECODED = np.zeros(max(Compression) + 1, bool)
-_DECODED[[_STORED, Compression.Zstd0, Compression.Zstd1]] = True
+_DECODED[_PACKINGS] = True
 
 _PIXEL_SIZES = np.zeros(max(PixelType) + 1, np.int64)
 for _kind in PixelType:
@@ -82,6 +85,7 @@ class BatchReader:
         self._offsets = np.zeros(directory.count, np.int64)
         self._sizes = np.zeros(directory.count, np.int64)
         self._types: dict[int, np.dtype[Any]] = {}
+        self._local = isinstance(source, FileSource)
 
     def read(self, indices: Sequence[int]) -> list[StoredData | None]:
         """Find the data of some sub-blocks.
@@ -94,6 +98,8 @@ class BatchReader:
         """
         if len(indices) <= _FEW:
             known = [self._recall(index) for index in indices]
+            if None in known and self._local:
+                known = [self._look(index) for index in indices]
             if None not in known:
                 return known
         found: list[StoredData | None] = [None] * len(indices)
@@ -163,6 +169,24 @@ class BatchReader:
             None,
             0,
         )
+
+    def _look(self, index: int) -> StoredData | None:
+        """Return the same after a check of the sub-block alone, which takes 30 us in place of 180.
+
+        It takes a read more, so it is for local files.
+        """
+        if not self._offsets.item(index) and self._directory.compression.item(index) in _PACKINGS:
+            try:
+                segment = read_subblock_segment(self._source, self._directory, index)
+                check_pixels(self._source, segment)
+            except (CorruptFileError, UnsupportedDataError):
+                return None
+            layout = pixel_format(segment.pixel_type)
+            claimed = segment.physical_w * segment.physical_h * layout.bytes_per_pixel
+            if claimed and (segment.compression != _STORED or segment.data_size >= claimed):
+                self._sizes[index] = segment.data_size
+                self._offsets[index] = segment.data_offset
+        return self._recall(index)
 
     def _check_new(self, rows: NDArray[np.intp], buffers: list[bytes], starts: list[int]) -> None:
         """Look at the heads that were not looked at before; remember where the data are."""

@@ -64,6 +64,9 @@ _FORMATS: dict[PixelType, PixelFormat] = {
     PixelType.Gray64Float: PixelFormat("<f8", 1),
 }
 
+# To find a number here takes a tenth of the time that it takes to make a member of it.
+_BY_NUMBER = {int(pixel_type): layout for pixel_type, layout in _FORMATS.items()}
+
 
 def pixel_format(pixel_type: int) -> PixelFormat:
     """Return the memory layout of a pixel type.
@@ -73,10 +76,10 @@ def pixel_format(pixel_type: int) -> PixelFormat:
     ValueError
         For a number that is no pixel type of the CZI format.
     """
-    try:
-        return _FORMATS[PixelType(pixel_type)]
-    except ValueError:
-        raise ValueError(f"{pixel_type} is not the number of a CZI pixel type") from None
+    layout = _BY_NUMBER.get(int(pixel_type))
+    if layout is None:
+        raise ValueError(f"{pixel_type} is not the number of a CZI pixel type")
+    return layout
 
 
 def pixel_type_from_name(name: str) -> PixelType:

@@ -27,7 +27,8 @@ class UseCount:
         self._release = release
         self._uses = 0
         self._retired = False
-        self._idle = threading.Condition()
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         self._released = False
 
     @property
@@ -43,17 +44,26 @@ class UseCount:
         ClosedError
             If the resource was retired before.
         """
-        with self._idle:
+        if not self.try_enter():
+            raise ClosedError(f"{self._name} is closed; open it again to read from it")
+
+    def try_enter(self) -> bool:
+        """Begin a use, unless the resource was retired before: then return False."""
+        with self._lock:
             if self._retired:
-                raise ClosedError(f"{self._name} is closed; open it again to read from it")
+                return False
             self._uses += 1
+            return True
 
     def leave(self) -> None:
         """End a use that `enter` began."""
-        with self._idle:
+        with self._lock:
             self._uses -= 1
-            self._idle.notify_all()
-        self._release_when_idle()
+            last = self._retired and not self._uses
+            if last:  # nobody waits before
+                self._idle.notify_all()
+        if last:
+            self._release_when_idle()
 
     @contextmanager
     def use(self) -> Iterator[None]:
@@ -66,14 +76,14 @@ class UseCount:
 
     def retire(self, *, wait: bool) -> None:
         """Refuse new uses, and release after the last one; `wait` returns only then."""
-        with self._idle:
+        with self._lock:
             self._retired = True
             while wait and self._uses:
                 self._idle.wait()
         self._release_when_idle()
 
     def _release_when_idle(self) -> None:
-        with self._idle:
+        with self._lock:
             if self._released or not self._retired or self._uses:
                 return
             self._released = True

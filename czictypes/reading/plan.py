@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +20,7 @@ from czictypes.reading.selection import select_tiles
 __all__ = ["Job", "Plan", "PlaneRequest", "make_plan", "output_shape", "sample"]
 
 
-@dataclass(frozen=True)
-class PlaneRequest:
+class PlaneRequest(NamedTuple):
     """What is read.
 
     Parameters
@@ -101,13 +99,12 @@ def output_shape(request: PlaneRequest) -> tuple[int, int, int]:
     Each side is ``int(float32(side) * float32(zoom))`` as in libCZI; a small zoom may leave none.
     At zoom 1 the side is exact, where libCZI's float32 deviates above 2**24 pixels.
     """
-    zoom = np.float32(request.zoom)
-
-    def scaled(side: int) -> int:
-        return side if zoom == 1 else int(np.float32(side) * zoom)
-
-    samples = pixel_format(request.pixel_type).samples
-    return scaled(request.roi.h), scaled(request.roi.w), samples
+    _, _, width, height = request.roi
+    if request.zoom != 1:
+        zoom = np.float32(request.zoom)
+        if zoom != 1:
+            width, height = int(np.float32(width) * zoom), int(np.float32(height) * zoom)
+    return height, width, pixel_format(request.pixel_type).samples
 
 
 def make_plan(index: PlaneIndex, request: PlaneRequest) -> Plan:

@@ -34,6 +34,7 @@ Plane = Mapping[str, int]
 Background = Union[Color, tuple[float, float, float], Sequence[float], float]
 
 _INT32 = 2**31
+_PIXEL_TYPES = {int(kind): kind for kind in PixelType}
 
 
 def make_request(
@@ -80,18 +81,14 @@ def parse_roi(roi: Roi) -> Rectangle:
         If it has another form, is empty, or leaves the range of coordinates (32 bits).
     """
     try:
-        values = [as_integer(value) for value in roi]
-    except TypeError:
+        x, y, w, h = map(as_integer, roi)
+    except (TypeError, ValueError):
         raise ValueError(f"roi must be four whole numbers (x, y, w, h), not {roi!r}") from None
-    if len(values) != 4:
-        raise ValueError(f"roi must be four whole numbers (x, y, w, h), not {roi!r}")
-    rectangle = Rectangle(*values)
-    if rectangle.is_empty:
-        raise ValueError(f"roi {tuple(rectangle)} is empty; width and height must be at least 1")
-    x, y, w, h = rectangle
-    if min(x, y) < -_INT32 or max(x + w, y + h) >= _INT32:
-        raise ValueError(f"roi {tuple(rectangle)} leaves the range of 32-bit coordinates")
-    return rectangle
+    if w < 1 or h < 1:
+        raise ValueError(f"roi {x, y, w, h} is empty; width and height must be at least 1")
+    if x < -_INT32 or y < -_INT32 or x + w >= _INT32 or y + h >= _INT32:
+        raise ValueError(f"roi {x, y, w, h} leaves the range of 32-bit coordinates")
+    return Rectangle(x, y, w, h)
 
 
 def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int]:
@@ -99,11 +96,12 @@ def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int
 
     A dimension the document lacks may be given as 0, which is where its only plane lies.
     """
-    coordinate = {name: bounds[0] for name, bounds in table.plane_bounds.items()}
+    ranges = table.plane_bounds
+    coordinate = {name: bounds[0] for name, bounds in ranges.items()}
     for name, given in (plane or {}).items():
         if name not in PLANE_DIMENSIONS:
             raise ValueError(_unknown_dimension(name))
-        start, size = table.plane_bounds.get(name, (0, 1))
+        start, size = ranges.get(name, (0, 1))
         try:
             value = as_integer(given)
         except TypeError:
@@ -120,7 +118,8 @@ def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int
 
 def _selecting(table: SubBlockTable, coordinate: Mapping[str, int]) -> dict[str, int]:
     """Leave out dimensions of one value: as in pylibCZIrw, tiles need not have them."""
-    return {name: at for name, at in coordinate.items() if table.plane_bounds[name][1] > 1}
+    ranges = table.plane_bounds
+    return {name: at for name, at in coordinate.items() if ranges[name][1] > 1}
 
 
 def _unknown_dimension(name: object) -> str:
@@ -162,6 +161,8 @@ def _default_roi(table: SubBlockTable, scene: int | None) -> Rectangle:
 def _check_zoom(zoom: float | None) -> float:
     if zoom is None:
         return 1.0
+    if type(zoom) is float and 0 < zoom <= 1:  # as most are; the check for Real takes longer
+        return zoom
     if not isinstance(zoom, Real) or not math.isfinite(zoom) or not 0 < zoom <= 1:
         raise ValueError(f"zoom must be greater than 0 and at most 1, not {zoom!r}")
     return float(zoom)
@@ -175,16 +176,20 @@ def _pixel_type(table: SubBlockTable, coordinate: Mapping[str, int], name: str |
         number = table.channel_pixel_type(None)
     if number is None:
         raise ValueError("the document has no sub-blocks, so there is nothing to read")
-    try:
-        return PixelType(number)
-    except ValueError:
+    wanted = _PIXEL_TYPES.get(number)
+    if wanted is None:
         raise UnsupportedDataError(
             f"the channel's pixel type has the unknown number {number}; name the type of the "
             "result with pixel_type"
-        ) from None
+        )
+    return wanted
 
 
 def _check_background(background: Background, pixel_type: PixelType) -> Color | float:
+    if type(background) is Color:  # as it mostly is
+        blue, green, red = background
+        if 0 <= blue <= 1 and 0 <= green <= 1 and 0 <= red <= 1:
+            return background
     if isinstance(background, (Real, float)) and not isinstance(background, bool):
         return _gray_background(float(background), pixel_type)
     try:

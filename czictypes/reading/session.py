@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from czictypes.container.source import ByteSource
@@ -40,8 +40,8 @@ class Session:
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._closed = False
-        self._identity: tuple[Any, ...] | None = None
-        self._document: OpenDocument | None = None
+        # The document, and what its source's `identity` was then; None when there is none.
+        self._current: tuple[OpenDocument, tuple[Any, ...] | None] | None = None
         self._open()
 
     @property
@@ -49,9 +49,10 @@ class Session:
         """Whether `close` was called."""
         return self._closed
 
-    @contextmanager
-    def document(self) -> Iterator[OpenDocument]:
+    def document(self) -> _Use:
         """Hold the document of the file as it is now, for the length of a `with` block.
+
+        Entering the block raises:
 
         Raises
         ------
@@ -60,45 +61,52 @@ class Session:
         FileChangedError
             If the file changed on disk and cannot be opened again.
         """
-        document = self._enter()
-        try:
-            yield document
-        finally:
-            document.uses.leave()
+        return _Use(self)
 
     def close(self) -> None:
         """Close the document after the reads in flight; further reads raise `ClosedError`."""
         self._renew_after_fork()
         with self._lock:
             self._closed = True
-            document, self._document = self._document, None
-        if document is not None:
-            document.uses.retire(wait=True)
+            current, self._current = self._current, None
+        if current is not None:
+            current[0].uses.retire(wait=True)
 
-    def _enter(self) -> OpenDocument:
+    def enter(self) -> OpenDocument:
+        """Begin to use the document; `leave` of its `uses` ends that. Raises as `document`."""
+        current = self._current
+        # Without a lock where nothing changed: callers would wait here for each other's `stat`.
+        if current is not None and self._process == os.getpid() and not self._has_changed(current):
+            document = current[0]
+            if document.uses.try_enter():
+                return document
         self._renew_after_fork()
         with self._lock:
-            if self._closed:
-                raise ClosedError(f"{self.name} is closed; open it again to read from it")
-            if self._document is None or self._has_changed(self._document):
-                self._reopen()
-            document = self._document
-            assert document is not None
-            document.uses.enter()
-            return document
+            return self._enter_locked()
 
-    def _has_changed(self, document: OpenDocument) -> bool:
+    def _enter_locked(self) -> OpenDocument:
+        if self._closed:
+            raise ClosedError(f"{self.name} is closed; open it again to read from it")
+        if self._current is None or self._has_changed(self._current):
+            self._reopen()
+        assert self._current is not None
+        document = self._current[0]
+        document.uses.enter()
+        return document
+
+    def _has_changed(self, current: tuple[OpenDocument, tuple[Any, ...] | None]) -> bool:
+        document, identity = current
         try:
-            return document.source.identity() != self._identity
+            return document.source.identity() != identity
         except OSError as error:
             raise FileChangedError(
                 f"{self.name} cannot be reached any more ({error}); it was open for reading"
             ) from error
 
     def _reopen(self) -> None:
-        before, self._document = self._document, None
+        before, self._current = self._current, None
         if before is not None:
-            before.uses.retire(wait=False)
+            before[0].uses.retire(wait=False)
         try:
             self._open()
         except Exception as error:
@@ -110,11 +118,10 @@ class Session:
         source = self._open_source()
         try:
             identity = source.opened_identity()
-            self._document = self._open_document(source)
+            self._current = self._open_document(source), identity
         except BaseException:
             source.close()
             raise
-        self._identity = identity
 
     def _renew_after_fork(self) -> None:
         """Forget what belongs to the parent process: its locks and threads do not run here."""
@@ -123,8 +130,29 @@ class Session:
         with _after_fork:
             if self._process != os.getpid():
                 self._lock = threading.Lock()
-                self._document = None
+                self._current = None
                 self._process = os.getpid()
+
+
+class _Use:
+    """Holds a document; a class, since a generator takes 1 us more for each read."""
+
+    __slots__ = ("_document", "_session")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> OpenDocument:
+        self._document = self._session.enter()
+        return self._document
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._document.uses.leave()
 
 
 _after_fork = threading.Lock()
