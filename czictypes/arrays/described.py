@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
+from czictypes.arrays import channel_labels
+from czictypes.arrays.coordinates import AxisCoordinates, coordinates
+from czictypes.arrays.layout import Layout
+from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, Scale, pixel_sizes
+from czictypes.arrays.stage import scene_infos, stage_origin
+from czictypes.arrays.times import mean_interval, times_along
+from czictypes.arrays.tolerant import told
+from czictypes.arrays.wells import field_numbers
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document import DocumentInfo, Objective
+from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
+
+if TYPE_CHECKING:
+    from ome_types import OME
 
 __all__ = ["ImageDescription"]
 
 
 class ImageDescription(ABC):
-    """The described side of a `CziImage`."""
+    """The described side of a `CziImage`.
+
+    A field of the metadata that is missing or makes no sense is None, the latter with a
+    `MetadataWarning` that names it; no field takes another one down.
+    """
 
     @property
     @abstractmethod
@@ -21,3 +42,188 @@ class ImageDescription(ABC):
     @abstractmethod
     def scene_index(self) -> int | None:
         """The number of the scene, or None where there is none or all are meant."""
+
+    @property
+    @abstractmethod
+    def _layout(self) -> Layout:
+        """How the array is laid out."""
+
+    # Channels
+
+    @property
+    def channels(self) -> list[ChannelInfo]:
+        """All that the metadata tell of each channel: wavelengths, exposure, description..."""
+        return channel_labels.channel_infos(self.reader, self._layout.planes["C"])
+
+    @property
+    def channel_names(self) -> list[str]:
+        """A name for each channel; no two are equal.
+
+        It is the name in the metadata, else the Id there, else ``"Channel:0"``; the second
+        channel called DAPI is ``"DAPI (2)"``.
+        """
+        return channel_labels.channel_names(self.channels)
+
+    @property
+    def channel_colors(self) -> list[tuple[int, int, int] | None]:
+        """The colour of each channel: red, green, blue from 0 to 255, or None."""
+        return channel_labels.channel_colors(self.channels)
+
+    @property
+    def contrast_limits(self) -> list[tuple[float, float] | None]:
+        """The pixel values shown as black and as white, by channel.
+
+        They are those of ZEN's display settings; None where it has none, or for floating point.
+        """
+        return channel_labels.contrast_limits(self.reader, self._layout.planes["C"])
+
+    # Sizes and times
+
+    @property
+    def physical_pixel_sizes(self) -> PhysicalPixelSizes:
+        """The size of a pixel in micrometres: Z, Y, X; None where unknown."""
+        return pixel_sizes(self.reader)
+
+    @property
+    def time_stamps(self) -> list[float] | None:
+        """When each T was, in seconds; None where the file does not tell.
+
+        The time stamps attached to the document count, on its own clock; else when the tiles of
+        this scene were acquired, since the first T; else the positions along T in the XML.
+        """
+        times = times_along(self.reader, self.scene_index, self._layout.planes["T"])
+        return None if times is None else [float(time) for time in times]
+
+    @property
+    def time_interval(self) -> timedelta | None:
+        """The mean time from one T to the next; None for less than two, or where unknown."""
+        times = times_along(self.reader, self.scene_index, self._layout.planes["T"])
+        return mean_interval(times)
+
+    @property
+    def scale(self) -> Scale:
+        """The distance of neighbours along T (seconds), Z, Y and X (micrometres), or None."""
+        interval, sizes = self.time_interval, self.physical_pixel_sizes
+        return Scale(None if interval is None else interval.total_seconds(), None, *sizes)
+
+    def coords(self, level: int = 0) -> dict[str, AxisCoordinates]:
+        """Return the coordinates along each dimension of a level, with their units.
+
+        X and Y are micrometres, 0 at the centre of the first pixel of the full resolution (add
+        `origin` for places on the stage); Z micrometres from the first Z; T the `time_stamps`; C
+        the `channel_names`. Without a scale they count pixels; T is left out where unknown.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such level.
+        """
+        layout = self._layout
+        sizes = self.physical_pixel_sizes
+        times = times_along(self.reader, self.scene_index, layout.planes["T"])
+        return coordinates(layout, level, self.channel_names, times, sizes)
+
+    # The scene
+
+    @property
+    def scene_info(self) -> SceneInfo | None:
+        """What the metadata tell of the scene: name, centre, contour, well."""
+        return None if self.scene_index is None else self._scenes.get(self.scene_index)
+
+    @property
+    def origin(self) -> tuple[float, float] | None:
+        """Where on the stage the centre of the first pixel lies (x, y), in micrometres, or None.
+
+        The offset of the camera's region of interest and the camera's rotation are not regarded.
+        """
+        sizes, number = self.physical_pixel_sizes, self.scene_index
+        if sizes.X is None or sizes.Y is None:
+            return None
+        box, pixel, scene = self._layout.grids[0].box, (sizes.X, sizes.Y), self.scene_info
+        with open_document_of(self.reader) as document:
+            return document.once(
+                f"origin of {number}",
+                lambda: stage_origin(self.reader, number, scene, box, pixel),
+            )
+
+    @property
+    def well(self) -> Well | None:
+        """The well of the scene (its row and column are counted from 1), or None."""
+        return None if self.scene_info is None else self.scene_info.well
+
+    @property
+    def field(self) -> int | None:
+        """Which of the scenes of its well this one is, from 0 on; None without a well."""
+        with open_document_of(self.reader) as document:
+            fields = document.once("fields", lambda: field_numbers(self._scenes))
+        return None if self.scene_index is None else fields.get(self.scene_index)
+
+    @property
+    def plate(self) -> Plate | None:
+        """The plate with its numbers of rows and columns, or None."""
+        return told(self.reader, lambda reader: reader.plate, None)
+
+    @property
+    def _scenes(self) -> dict[int, SceneInfo]:
+        with open_document_of(self.reader) as document:
+            return document.once("scenes by number", lambda: scene_infos(self.reader))
+
+    # The document
+
+    @property
+    def document_info(self) -> DocumentInfo:
+        """Title, author, dates, application, microscope and objective."""
+        return told(self.reader, lambda reader: reader.document_info, DocumentInfo())
+
+    @property
+    def acquisition_date(self) -> datetime | None:
+        """When the first pixel was taken."""
+        return self.document_info.acquisition_date
+
+    @property
+    def objective(self) -> Objective | None:
+        """The objective."""
+        return self.document_info.objective
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The document's XML as nested dictionaries, parsed once.
+
+        Raises
+        ------
+        CorruptFileError
+            If it is not well-formed.
+        """
+        return self.reader.metadata
+
+    @property
+    def ome_metadata(self) -> OME:
+        """The metadata of all scenes as OME objects (ome-types), one image for each scene.
+
+        See `to_ome`.
+        """
+        return self.to_ome()
+
+    def to_ome(self, *, planes: bool | None = None) -> OME:
+        """Return the metadata of all scenes as OME objects, valid against the OME schema.
+
+        Parameters
+        ----------
+        planes
+            Whether each plane is listed with its time, exposure and place, which is read from the
+            metadata of its first tile; by default up to 10,000 planes.
+
+        Returns
+        -------
+        ome_types.OME
+            An image for each scene, in the order of `scenes`. Its size along T is the product of
+            T and the dimensions before it (V, H, I, R, B), as in ``array.reshape(-1, C, Z, Y, X)``.
+
+        Raises
+        ------
+        MissingExtraError
+            If ome-types is not installed.
+        """
+        from czictypes.arrays.ome import ome_of
+
+        return ome_of(self.reader, planes)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from operator import index as as_integer
 
+from czictypes.arrays.stage import scene_infos
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.reading.reader import CziReader
@@ -19,7 +20,7 @@ def scene_names(reader: CziReader) -> tuple[str, ...]:
     It is that of the metadata, with the well where several have the same name, or ``Image:0``.
     """
     numbers = list(reader.scenes_bounding_rectangle) or [0]
-    described = {scene.index: scene for scene in reader.scenes}
+    described = scene_infos(reader)
     names = [_name(described.get(number), number) for number in numbers]
     for better in (_with_well, _with_number):
         counts = Counter(names)

@@ -174,14 +174,12 @@ class DocumentProperties:
     @property
     def custom_attributes_metadata(self) -> dict[str, Any] | None:
         """The custom attributes by name (bool, int, float or str), or None without any."""
-        with self._session.document() as document:
-            return document.described("custom attributes", custom_attributes)
+        return self.described(custom_attributes)
 
     @property
     def scaling(self) -> Scaling:
         """The extent of a pixel along X, Y and Z in metres, None where unknown."""
-        with self._session.document() as document:
-            return document.described("scaling", scaling)
+        return self.described(scaling)
 
     @property
     def channels(self) -> list[ChannelInfo]:
@@ -199,26 +197,22 @@ class DocumentProperties:
         self,
     ) -> dict[int, ChannelDisplaySettingsDataClassWithNameAndDescription]:
         """How each channel is to be shown, by its number."""
-        with self._session.document() as document:
-            return document.described("display settings", display_settings)
+        return self.described(display_settings)
 
     @property
     def document_info(self) -> DocumentInfo:
         """Title, author, dates and objective of the document."""
-        with self._session.document() as document:
-            return document.described("document info", document_info)
+        return self.described(document_info)
 
     @property
     def scenes(self) -> list[SceneInfo]:
         """What the metadata tell of each scene: name, centre, well."""
-        with self._session.document() as document:
-            return document.described("scenes", scenes)
+        return self.described(scenes)
 
     @property
     def plate(self) -> Plate | None:
         """The plate with its rows and columns, or None where there is none."""
-        with self._session.document() as document:
-            return document.described("plate", plate)
+        return self.described(plate)
 
     def described(self, read: Callable[[ET.Element], T]) -> T:
         """Return what a function makes of the root element of the document's XML.

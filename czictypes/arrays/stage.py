@@ -1,0 +1,85 @@
+"""Where on the stage an image lies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from czictypes.arrays.tolerant import told
+from czictypes.metadata.scenes import SceneInfo
+from czictypes.model.geometry import Rectangle
+from czictypes.reading.blocks import open_document_of
+from czictypes.reading.reader import CziReader
+
+__all__ = ["scene_infos", "stage_origin"]
+
+_LOOKED_AT = 16  # a tile need not tell of the axis along which the stage rested
+
+
+def stage_origin(
+    reader: CziReader,
+    number: int | None,
+    scene: SceneInfo | None,
+    box: Rectangle,
+    pixel: tuple[float, float],
+) -> tuple[float, float] | None:
+    """Return where on the stage the centre of the first pixel lies, in micrometres.
+
+    Parameters
+    ----------
+    reader
+        The document.
+    number, scene
+        The number of the scene, and what the metadata tell of it.
+    box
+        Its rectangle in pixels.
+    pixel
+        The size of a pixel in micrometres.
+
+    Notes
+    -----
+    The centre of the scene is that of its tiles, unless the file is a part of the one that was
+    acquired: then the contour of the scene is larger than what there is of it. There, and without
+    scenes, the position of the stage at the first tiles tells, which is that of their centres.
+    """
+    if scene is not None and scene.center is not None and _is_whole(scene, box, pixel):
+        extents = (box.w, box.h)
+        x, y = (
+            center - (extent - 1) / 2 * size
+            for center, extent, size in zip(scene.center, extents, pixel)
+        )
+        return x, y
+    return _from_tiles(reader, number, box, pixel)
+
+
+def _is_whole(scene: SceneInfo, box: Rectangle, pixel: tuple[float, float]) -> bool:
+    if scene.size is None:
+        return True
+    return all(
+        (extent + 1) * size >= contour
+        for extent, size, contour in zip((box.w, box.h), pixel, scene.size)
+    )
+
+
+def _from_tiles(
+    reader: CziReader, number: int | None, box: Rectangle, pixel: tuple[float, float]
+) -> tuple[float, float] | None:
+    with open_document_of(reader) as document:
+        table = document.table
+        wanted = table.is_layer0
+        if number is not None:
+            wanted = wanted & (table.directory.scene == number)
+        rows = np.flatnonzero(wanted)[:_LOOKED_AT]
+        columns = table.directory
+        left = (columns.x[rows] - box.x + (columns.w[rows] - 1) / 2) * pixel[0]
+        top = (columns.y[rows] - box.y + (columns.h[rows] - 1) / 2) * pixel[1]
+    found = reader.subblock_metadata(["stage_x", "stage_y"], indices=rows.tolist())
+    x, y = found["stage_x"] - left, found["stage_y"] - top
+    x, y = x[np.isfinite(x)], y[np.isfinite(y)]
+    return (float(x[0]), float(y[0])) if len(x) and len(y) else None
+
+
+def scene_infos(reader: CziReader) -> dict[int, SceneInfo]:
+    """Return what the metadata tell of the scenes by their numbers; the first of equal ones."""
+    nothing: list[SceneInfo] = []
+    listed = told(reader, lambda reader: reader.scenes, nothing)
+    return {scene.index: scene for scene in reversed(listed)}

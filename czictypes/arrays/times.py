@@ -1,0 +1,130 @@
+"""When the planes of an image were taken, along T."""
+
+from __future__ import annotations
+
+import warnings
+import xml.etree.ElementTree as ET
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.arrays.tolerant import told
+from czictypes.metadata.axes import Axis, axis
+from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.dimensions import ABSENT
+from czictypes.reading.blocks import open_document_of
+from czictypes.reading.reader import CziReader
+
+__all__ = ["mean_interval", "times_along"]
+
+Seconds = NDArray[np.float64]
+
+
+def times_along(
+    reader: CziReader,
+    scene: int | None,
+    indices: range,
+    rows: NDArray[np.intp] | None = None,
+) -> Seconds | None:
+    """Return when each T of a scene was, in seconds; None where nothing tells.
+
+    The first of these that tells of each T: the time stamps attached to the document (on its own
+    clock), the times at which the scene's tiles were acquired (since the first T), the positions
+    along T in the document's XML. Found out once for each state of the file.
+
+    Parameters
+    ----------
+    reader, scene
+        The document, and the number of the scene; None for all.
+    indices
+        The coordinates along T.
+    rows
+        The scene's sub-blocks, if they are known already.
+    """
+
+    def find() -> Seconds | None:
+        found = _stamps(reader, indices)
+        if found is None:
+            found = _of_tiles(reader, scene, indices, rows)
+        if found is not None:
+            return found
+        return _listed(told(reader, lambda reader: reader.described(_time_axis), None), indices)
+
+    with open_document_of(reader) as document:
+        return document.once(f"times of {scene}", find)
+
+
+def mean_interval(times: Seconds | None) -> timedelta | None:
+    """Return the mean time from one T to the next; None for less than two, or an odd one."""
+    if times is None or len(times) < 2:
+        return None
+    seconds = float(times[-1] - times[0]) / (len(times) - 1)
+    try:
+        return timedelta(seconds=seconds) if seconds > 0 else None
+    except OverflowError:
+        warnings.warn(
+            f"metadata: the interval of T is {seconds} s, more than can be; it is taken as missing",
+            MetadataWarning,
+            stacklevel=3,
+        )
+        return None
+
+
+def _usable(seconds: Seconds) -> bool:
+    return bool(np.isfinite(seconds).all()) and (len(seconds) < 2 or seconds[-1] != seconds[0])
+
+
+def _stamps(reader: CziReader, indices: range) -> Seconds | None:
+    with open_document_of(reader) as document:
+        stamps = document.once(
+            "time stamps", lambda: told(reader, lambda reader: reader.attachments.time_stamps, None)
+        )
+    if stamps is None or indices.start < 0 or len(stamps) < indices.stop:
+        return None
+    chosen = stamps[indices.start : indices.stop]
+    return chosen if _usable(chosen) else None
+
+
+def _of_tiles(
+    reader: CziReader, scene: int | None, indices: range, rows: NDArray[np.intp] | None
+) -> Seconds | None:
+    """Read when the first tile of each T was acquired; the first two tell whether to go on."""
+    if len(indices) < 2:
+        return None
+    with open_document_of(reader) as document:
+        table = document.table
+        if rows is None:
+            mine = table.directory.scene == scene
+            rows = np.arange(table.count) if scene is None else np.flatnonzero(mine)
+        column = table.directory.coordinates["T"]
+        rows = rows[table.is_layer0[rows] & (column[rows] != ABSENT)]
+        found, first = np.unique(column[rows], return_index=True)
+    if found.tolist() != list(indices):
+        return None
+    rows = rows[first]
+    for some in (rows[:2], rows):
+        moments = reader.subblock_metadata(["acquisition_time"], indices=some.tolist())
+        if np.isnat(moments["acquisition_time"]).any():
+            return None
+    seconds: Seconds = (moments["acquisition_time"] - moments["acquisition_time"][0]) / _SECOND
+    return seconds if _usable(seconds) else None
+
+
+def _listed(along: Axis | None, indices: range) -> Seconds | None:
+    if along is None:
+        return None
+    if along.offsets is not None and indices.start >= 0 and indices.stop <= len(along.offsets):
+        seconds = np.array(along.offsets[indices.start : indices.stop], np.float64)
+    elif along.increment is not None:
+        seconds = (along.start or 0.0) + along.increment * np.array(indices, np.float64)
+    else:
+        return None
+    return seconds if _usable(seconds) else None
+
+
+def _time_axis(root: ET.Element) -> Axis | None:
+    return axis(root, "T")
+
+
+_SECOND = np.timedelta64(1, "s")

@@ -1,0 +1,32 @@
+"""Asks a document what it tells of itself, without failing where its XML is no XML at all."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import CorruptFileError
+from czictypes.reading.reader import CziReader
+
+__all__ = ["told"]
+
+T = TypeVar("T")
+
+
+def told(reader: CziReader, ask: Callable[[CziReader], T], otherwise: T) -> T:
+    """Return what `ask` gets from the reader; `otherwise` with a warning where it is damaged.
+
+    Single fields never fail; this is for XML, or a directory of attachments, that cannot be read
+    at all. Pixels have nothing to do with either.
+    """
+    try:
+        return ask(reader)
+    except CorruptFileError as error:
+        warnings.warn(
+            f"metadata of {reader!r}: {error}; they are taken as missing",
+            MetadataWarning,
+            stacklevel=3,
+        )
+        return otherwise

@@ -1,0 +1,150 @@
+"""A scene as OME's ``Image`` with its ``Pixels`` and channels."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document import DocumentInfo
+from czictypes.metadata.ome.instrument import INSTRUMENT, detector_settings, objective_settings
+from czictypes.metadata.ome.make import choice, make, within
+from czictypes.metadata.ome.planes import planes
+from czictypes.metadata.ome.values import ImageFacts
+
+__all__ = ["image", "image_id"]
+
+_TYPES = {
+    "u1": "uint8",
+    "u2": "uint16",
+    "u4": "uint32",
+    "f4": "float",
+    "f8": "double",
+    "c8": "complex",
+    "c16": "double-complex",
+}
+
+
+def image_id(number: int) -> str:
+    """Return the identifier of an image by its number."""
+    return f"Image:{number}"
+
+
+def image(
+    model: ModuleType,
+    number: int,
+    facts: ImageFacts,
+    info: DocumentInfo,
+    detectors: dict[str, str],
+    has_instrument: bool,
+) -> Any:
+    """Return one image.
+
+    Parameters
+    ----------
+    model
+        ``ome_types.model``.
+    number
+        That of the image, for identifiers.
+    facts, info
+        What is known of it, and of the document.
+    detectors, has_instrument
+        The identifiers of detectors by name, and whether there is an instrument to refer to.
+    """
+    reference = model.InstrumentRef(id=INSTRUMENT) if has_instrument else None
+    return make(
+        model.Image,
+        facts.name,
+        id=image_id(number),
+        name=facts.name,
+        acquisition_date=info.acquisition_date,
+        description=info.description or info.comment,
+        instrument_ref=reference,
+        objective_settings=objective_settings(model, info.objective),
+        stage_label=_stage_label(model, facts),
+        pixels=_pixels(model, number, facts, detectors),
+    )
+
+
+def _stage_label(model: ModuleType, facts: ImageFacts) -> Any:
+    if facts.scene is None or facts.scene.center is None:
+        return None
+    x, y = facts.scene.center
+    unit = model.UnitsLength.MICROMETER
+    return make(
+        model.StageLabel,
+        f"scene {facts.name!r}",
+        name=facts.name,
+        x=x,
+        y=y,
+        x_unit=unit,
+        y_unit=unit,
+    )
+
+
+def _pixels(model: ModuleType, number: int, facts: ImageFacts, detectors: dict[str, str]) -> Any:
+    sizes, unit = facts.sizes, model.UnitsLength.MICROMETER
+    known = [None if size is None else unit for size in facts.pixel]
+    interval = facts.interval
+    return make(
+        model.Pixels,
+        f"the pixels of {facts.name!r}",
+        id=f"Pixels:{number}",
+        dimension_order=model.Pixels_DimensionOrder("XYZCT"),
+        type=model.PixelType(_TYPES[facts.dtype.str[1:]]),
+        big_endian=False,
+        interleaved=True if facts.samples > 1 else None,
+        significant_bits=_significant_bits(facts),
+        size_x=sizes.x,
+        size_y=sizes.y,
+        size_z=sizes.z,
+        size_c=sizes.c * facts.samples,
+        size_t=sizes.t,
+        physical_size_x=facts.pixel[0],
+        physical_size_y=facts.pixel[1],
+        physical_size_z=facts.pixel[2],
+        physical_size_x_unit=known[0],
+        physical_size_y_unit=known[1],
+        physical_size_z_unit=known[2],
+        time_increment=interval,
+        time_increment_unit=None if interval is None else model.UnitsTime.SECOND,
+        channels=[
+            _channel(model, f"Channel:{number}:{at}", facts, at, detectors) for at in range(sizes.c)
+        ],
+        metadata_only=model.MetadataOnly(),
+        planes=[] if facts.planes is None else planes(model, facts.planes),
+    )
+
+
+def _significant_bits(facts: ImageFacts) -> int | None:
+    """Return the bits that all channels use, if they are fewer than the type has."""
+    counts = {channel.component_bit_count for channel in facts.channels}
+    if facts.dtype.kind != "u" or None in counts or not counts:
+        return None
+    most = 8 * facts.dtype.itemsize
+    return within(max(filter(None, counts)), most, f"{facts.name!r}", "ComponentBitCount")
+
+
+def _channel(
+    model: ModuleType, identifier: str, facts: ImageFacts, at: int, detectors: dict[str, str]
+) -> Any:
+    info = facts.channels[at] if at < len(facts.channels) else ChannelInfo(at)
+    nanometres = model.UnitsLength.NANOMETER
+    color = info.color
+    return make(
+        model.Channel,
+        f"channel {facts.channel_names[at]!r}",
+        id=identifier,
+        name=facts.channel_names[at],
+        samples_per_pixel=facts.samples,
+        color=None if color is None else model.Color((int(color.r), int(color.g), int(color.b))),
+        fluor=info.dye,
+        excitation_wavelength=info.excitation_wavelength,
+        excitation_wavelength_unit=nanometres if info.excitation_wavelength else None,
+        emission_wavelength=info.emission_wavelength,
+        emission_wavelength_unit=nanometres if info.emission_wavelength else None,
+        acquisition_mode=choice(model.Channel_AcquisitionMode, info.acquisition_mode),
+        contrast_method=choice(model.Channel_ContrastMethod, info.contrast_method),
+        illumination_type=choice(model.Channel_IlluminationType, info.illumination_type),
+        detector_settings=detector_settings(model, info, detectors),
+    )

@@ -1,0 +1,97 @@
+"""What is told of a document to make OME metadata of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document import DocumentInfo
+from czictypes.metadata.scenes import Plate, SceneInfo
+
+__all__ = ["DocumentFacts", "ImageFacts", "PlaneFacts", "Sizes"]
+
+
+@dataclass(frozen=True)
+class PlaneFacts:
+    """What is known of the planes of one image, an entry of each array for each plane.
+
+    Parameters
+    ----------
+    z, c, t
+        Their indices.
+    time, exposure
+        Seconds since the acquisition date, and seconds; NaN where unknown.
+    stage_x, stage_y, focus_z
+        Micrometres; NaN where unknown.
+    """
+
+    z: NDArray[np.integer[Any]]
+    c: NDArray[np.integer[Any]]
+    t: NDArray[np.integer[Any]]
+    time: NDArray[np.float64]
+    exposure: NDArray[np.float64]
+    stage_x: NDArray[np.float64]
+    stage_y: NDArray[np.float64]
+    focus_z: NDArray[np.float64]
+
+
+class Sizes(NamedTuple):
+    """The size of an image along each dimension of OME."""
+
+    x: int
+    y: int
+    z: int
+    c: int
+    t: int
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """One image: what a scene gives.
+
+    Parameters
+    ----------
+    name
+        The scene's.
+    sizes
+        In pixels and planes; c counts channels, not samples.
+    dtype
+        Of a sample.
+    samples
+        How many a pixel has: 1, 3 or 4.
+    channels, channel_names
+        What the metadata tell of each, and a name for each that is never None.
+    pixel
+        The size of a pixel along X, Y and Z in micrometres, None where unknown.
+    interval
+        The mean time between two T in seconds, or None.
+    scene
+        What the metadata tell of the scene, or None.
+    planes
+        Or None where they are not to be listed.
+    """
+
+    name: str
+    sizes: Sizes
+    dtype: np.dtype[Any]
+    samples: int = 1
+    channels: Sequence[ChannelInfo] = ()
+    channel_names: Sequence[str] = ()
+    pixel: tuple[float | None, float | None, float | None] = (None, None, None)
+    interval: float | None = None
+    scene: SceneInfo | None = None
+    planes: PlaneFacts | None = None
+
+
+@dataclass(frozen=True)
+class DocumentFacts:
+    """A document: what all of its images share, and the images."""
+
+    info: DocumentInfo = field(default_factory=DocumentInfo)
+    plate: Plate | None = None
+    images: Sequence[ImageFacts] = ()
