@@ -12,12 +12,18 @@ __all__ = [
     "CziError",
     "FileChangedError",
     "IncompatibleLibraryError",
+    "IncompleteOutputError",
     "LibraryNotFoundError",
     "MissingExtraError",
     "NativeCallError",
     "NativeMemoryError",
     "NotCziError",
     "OutOfBoundsError",
+    "RangesNotSupportedError",
+    "RemoteAccessError",
+    "RemoteError",
+    "RemoteNotFoundError",
+    "RemoteTimeoutError",
     "UnsupportedDataError",
 ]
 
@@ -55,7 +61,35 @@ class ClosedError(CziError, ValueError):
 
 
 class FileChangedError(CziError, OSError):
-    """The file changed on disk while it was open, and it could not be opened again."""
+    """The file changed while it was open: what was read would not fit together.
+
+    Of a local file, that it could not be opened again either. A remote file is opened anew by
+    the next read.
+    """
+
+
+class RemoteError(CziError, OSError):
+    """A remote file could not be read; the message tells what was tried. It has no credentials."""
+
+
+class RemoteNotFoundError(RemoteError, FileNotFoundError):
+    """There is nothing at a URL."""
+
+
+class RemoteAccessError(RemoteError, PermissionError):
+    """The server does not let us read a file."""
+
+
+class RemoteTimeoutError(RemoteError, TimeoutError):
+    """The server did not answer in time, each time it was asked."""
+
+
+class RangesNotSupportedError(RemoteError):
+    """The server sends whole files alone, and this one is too large for that."""
+
+
+class IncompleteOutputError(CziError, OSError):
+    """Writing failed on the way; what is there is marked as unfinished, and can be resumed."""
 
 
 class MissingExtraError(CziError, ImportError):

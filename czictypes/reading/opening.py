@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from czictypes.model.options import CacheOptions, ReaderFileInputTypes, ReaderOptions
 from czictypes.reading.reader import CziReader, Source
 
@@ -15,6 +18,7 @@ def open_czi(
     *,
     reader_options: ReaderOptions | None = None,
     threads: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> CziReader:
     """Open a CZI for reading.
 
@@ -25,5 +29,14 @@ def open_czi(
     --------
     >>> with open_czi("image.czi") as document:  # doctest: +SKIP
     ...     pixels = document.read(plane={"C": 0})
+    >>> with open_czi("s3://bucket/image.czi", storage_options={"anon": True}) as document:
+    ...     corner = document.read(roi=(0, 0, 512, 512))  # doctest: +SKIP
     """
-    return CziReader(filepath, file_input_type, cache_options, reader_options, threads=threads)
+    return CziReader(
+        filepath,
+        file_input_type,
+        cache_options,
+        reader_options,
+        threads=threads,
+        storage_options=storage_options,
+    )

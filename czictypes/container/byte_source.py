@@ -1,0 +1,181 @@
+"""Bytes that are read by position: what every place a file can be in has in common."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+from typing import Any
+
+from czictypes.model.errors import ClosedError
+
+__all__ = ["ByteSource", "Range"]
+
+#: Offset and count, in bytes.
+Range = tuple[int, int]
+
+# Longer requests are cut to what the source has, so that a damaged length in a file
+# cannot make us allocate for bytes that are not there.
+_TRUSTED_COUNT = 1 << 20
+
+
+class ByteSource(ABC):
+    """Bytes that are read by position, from any number of threads at once.
+
+    A subclass gives `_size`, `_read` and `_release`. Closing while another thread reads is
+    safe: the read is finished first, and what follows raises `ClosedError`.
+
+    Parameters
+    ----------
+    name
+        What to call the source in messages.
+
+    Attributes
+    ----------
+    is_remote : bool
+        Whether a read takes so long that it pays to tell beforehand what will be read.
+    """
+
+    is_remote = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._guard = threading.Lock()
+        self._uses = 0
+        self._closed = False
+
+    @abstractmethod
+    def _size(self) -> int: ...
+
+    @abstractmethod
+    def _read(self, offset: int, count: int) -> bytes: ...
+
+    @abstractmethod
+    def _release(self) -> None: ...
+
+    def size(self) -> int:
+        """Return how many bytes there are now.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        """
+        self._enter()
+        try:
+            return self._size()
+        finally:
+            self._leave()
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes from `offset` on; fewer only where the source ends.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        OSError
+            If the bytes cannot be read.
+        """
+        if offset < 0 or count < 0:
+            raise ValueError(f"cannot read {count} bytes at {offset} of {self.name}")
+        self._enter()
+        try:
+            if count > _TRUSTED_COUNT:
+                count = min(count, max(self._size() - offset, 0))
+            return self._read(offset, count)
+        finally:
+            self._leave()
+
+    def read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill a buffer of bytes from `offset` on; return how many, fewer only at the end.
+
+        Raises
+        ------
+        ClosedError, OSError
+            As `read_at`.
+        """
+        self._enter()
+        try:
+            return self._read_into(offset, buffer)
+        finally:
+            self._leave()
+
+    def _read_into(self, offset: int, buffer: memoryview) -> int:
+        data = self._read(offset, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
+        """Return the bytes of many ranges (offset, count), each as `read_at` gives it.
+
+        A remote source fetches them together: close ones in one request, others in parallel.
+
+        Raises
+        ------
+        ClosedError, OSError
+            As `read_at`.
+        """
+        return [self.read_at(offset, count) for offset, count in ranges]
+
+    def read_ahead(self, ranges: Sequence[Range]) -> AbstractContextManager[None]:
+        """Fetch ranges in the background for the length of a `with` block that reads them.
+
+        They are best given in the order in which they are read. It changes when bytes travel,
+        never what is read; a source that is not remote does nothing.
+        """
+        return nullcontext()
+
+    def identity(self) -> tuple[Any, ...] | None:
+        """Return what changes when the source's content does, or None where nothing tells."""
+        return None
+
+    def opened_identity(self) -> tuple[Any, ...] | None:
+        """Return the same of what was opened, which may have been replaced since."""
+        return None
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Close the source, after the reads in flight; a second call does nothing."""
+        with self._guard:
+            release = not self._closed and not self._uses
+            self._closed = True
+        if release:
+            self._release()
+
+    def _enter(self) -> None:
+        with self._guard:
+            if self._closed:
+                raise ClosedError(f"{self.name} is closed; open it again to read from it")
+            self._uses += 1
+
+    def _leave(self) -> None:
+        with self._guard:
+            self._uses -= 1
+            release = self._closed and not self._uses
+        if release:
+            self._release()
+
+    def __enter__(self) -> ByteSource:
+        """Return the source itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the source."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Tell the name, and whether the source is closed."""
+        state = " (closed)" if self._closed else ""
+        return f"<{type(self).__name__} {self.name!r}{state}>"

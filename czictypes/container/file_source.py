@@ -1,0 +1,186 @@
+"""Local files, and file objects of the caller, as byte sources."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+from czictypes.container.byte_source import ByteSource
+
+__all__ = ["FileSource", "StreamSource"]
+
+
+class FileSource(ByteSource):
+    """A local file.
+
+    Parameters
+    ----------
+    path
+        The file's path; kept as an absolute one in `path`.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, IsADirectoryError
+        As the operating system says, with the path.
+    OSError
+        If the path names neither a file nor a directory (a device, a pipe).
+    """
+
+    def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
+        super().__init__(os.fsdecode(path))
+        self.path = Path(self.name).absolute()
+        mode = self.path.stat().st_mode  # before opening, which waits for ever at a pipe
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.name)
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file", self.name)
+        self._file = io.FileIO(self.path, "rb")
+        self._seek_guard = threading.Lock()
+        self._pread = hasattr(os, "pread")
+
+    def identity(self) -> tuple[int, ...]:
+        """Return size, modification time (ns) and inode of the file at the path *now*."""
+        found = self.path.stat()
+        return found.st_size, found.st_mtime_ns, found.st_ino
+
+    def opened_identity(self) -> tuple[int, ...]:
+        """Return the same of the file that was opened, which may have been replaced since."""
+        self._enter()
+        try:
+            found = os.fstat(self._file.fileno())
+        finally:
+            self._leave()
+        return found.st_size, found.st_mtime_ns, found.st_ino
+
+    def is_current(self) -> bool:
+        """Whether the file at the path is still the one that was opened, and unchanged."""
+        try:
+            return self.identity() == self.opened_identity()
+        except OSError:
+            return False
+
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def _read(self, offset: int, count: int) -> bytes:
+        if self._pread:
+            return _read_descriptor(self._file.fileno(), offset, count)
+        with self._seek_guard:
+            return _read_stream(self._file, offset, count)
+
+    def _read_into(self, offset: int, buffer: memoryview) -> int:
+        if not hasattr(os, "preadv"):
+            return super()._read_into(offset, buffer)
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(self._file.fileno(), [buffer[done:]], offset + done)
+            if not count:
+                break
+            done += count
+        return done
+
+    def _release(self) -> None:
+        self._file.close()
+
+
+class StreamSource(ByteSource):
+    """A file object of the caller.
+
+    Every read moves its position, but for what `open` gives for a local file: that is read past
+    it, since a process that was forked shares the position.
+
+    Parameters
+    ----------
+    stream
+        Readable, seekable, binary.
+    owns
+        Whether closing the source closes the stream too.
+    name
+        What to call it in messages; the stream's own name where not given.
+
+    Raises
+    ------
+    TypeError
+        If the stream gives text, or has no `read` and `seek`.
+    ValueError
+        If it is closed, or cannot be read or be seeked in.
+    """
+
+    def __init__(self, stream: BinaryIO, *, owns: bool = False, name: str | None = None) -> None:
+        super().__init__(name or _stream_name(stream))
+        _check_stream(stream, self.name)
+        self._stream = stream
+        self._owns = owns
+        self._position_guard = threading.Lock()
+        self._pread = hasattr(os, "pread") and _is_plain_file(stream)
+
+    def _size(self) -> int:
+        if self._pread:
+            return os.fstat(self._stream.fileno()).st_size
+        with self._position_guard:
+            self._stream.seek(0, os.SEEK_END)
+            return self._stream.tell()
+
+    def _read(self, offset: int, count: int) -> bytes:
+        if self._pread:
+            return _read_descriptor(self._stream.fileno(), offset, count)
+        with self._position_guard:
+            return _read_stream(self._stream, offset, count)
+
+    def _release(self) -> None:
+        if self._owns:
+            self._stream.close()
+
+
+def _read_descriptor(descriptor: int, offset: int, count: int) -> bytes:
+    """Read without regard to the position; short only at the end of the file."""
+    parts: list[bytes] = []
+    while count:
+        part: bytes = os.pread(descriptor, count, offset)
+        if not part:
+            break
+        parts.append(part)
+        count, offset = count - len(part), offset + len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _read_stream(stream: BinaryIO | io.FileIO, offset: int, count: int) -> bytes:
+    """Read at a position; short only at the end of the stream."""
+    parts: list[bytes] = []
+    stream.seek(offset)
+    while count:
+        part = stream.read(count)
+        if not part:
+            break
+        parts.append(part)
+        count -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _is_plain_file(stream: object) -> bool:
+    """Whether a stream is what `open` gives for a file, and nothing that may change its bytes."""
+    if type(stream) is io.BufferedReader:
+        stream = stream.raw
+    return type(stream) is io.FileIO and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+
+
+def _stream_name(stream: object) -> str:
+    name = getattr(stream, "name", None)
+    if isinstance(name, (str, bytes)) and name:
+        return os.fsdecode(name)
+    return f"<{type(stream).__name__}>"
+
+
+def _check_stream(stream: BinaryIO, name: str) -> None:
+    if getattr(stream, "closed", False):
+        raise ValueError(f"the file object {name} is closed")
+    for ability in ("readable", "seekable"):
+        if not getattr(stream, ability, lambda: True)():
+            raise ValueError(f"the file object {name} is not {ability}; open it in mode 'rb'")
+    if not isinstance(stream.read(0), bytes):
+        raise TypeError(f"the file object {name} gives text; open it in mode 'rb'")

@@ -1,0 +1,224 @@
+"""Ranges of a file in any filesystem of fsspec, asynchronous or not.
+
+Such a filesystem does not tell of which version a range is; so what it tells of the file is
+compared after each request with what it told at opening.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, BinaryIO, TypeVar
+
+from czictypes.container.redact import Redactor
+from czictypes.container.transport import AsyncTransport, AttemptError, Failure, Opening, Transport
+from czictypes.model.errors import RemoteError
+from czictypes.model.remote_options import RemoteOptions
+
+__all__ = ["AsyncFsTransport", "SyncFsTransport"]
+
+T = TypeVar("T")
+
+#: What filesystems call that which changes with the content.
+_TELLING = (
+    *("ETag", "etag", "generation", "md5Hash", "content_md5", "checksum", "VersionId", "sha"),
+    *("LastModified", "last_modified", "updated", "mtime", "modified", "created", "Last-Modified"),
+)
+
+
+def _identity(info: dict[str, Any]) -> tuple[Any, ...]:
+    told = tuple((name, str(info[name])) for name in _TELLING if info.get(name) is not None)
+    return (info.get("size"), *told)
+
+
+def _size(transport: Transport, info: dict[str, Any]) -> int:
+    if info.get("type") == "directory":
+        raise AttemptError(Failure(RemoteError(f"{transport.name} is a directory, not a CZI file")))
+    if info.get("size") is None:
+        raise AttemptError(
+            Failure(RemoteError(f"{transport.name}: the filesystem does not tell the file's size"))
+        )
+    return int(info["size"])
+
+
+class AsyncFsTransport(AsyncTransport):
+    """One file of an asynchronous filesystem.
+
+    Parameters
+    ----------
+    fs, path
+        The filesystem, and the file's path in it.
+    redact, options
+        As for `Transport`.
+    """
+
+    def __init__(self, fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> None:
+        super().__init__(fs, redact, options)
+        self._path = path
+        self._opened: tuple[Any, ...] = ()
+        self._asking: asyncio.Task[Any] | None = None
+        self._next: asyncio.Task[Any] | None = None
+
+    async def first(self, count: int) -> Opening:
+        """Ask for the size, then for the first bytes."""
+        info = await self._info()
+        size = _size(self, info)
+        self._opened = _identity(info)
+        data = await self._part(0, min(count, size)) if size else b""
+        await self._check()
+        if len(data) != min(count, size):
+            raise AttemptError(self.short(0, min(count, size), len(data)))
+        return Opening(size, self._opened, data)
+
+    async def fetch(self, start: int, end: int) -> bytes:
+        """Fetch a range, then see whether the file is still the same."""
+        data = await self._part(start, end)
+        await self._check()
+        return data
+
+    async def _part(self, start: int, end: int) -> bytes:
+        wanted = self.fs._cat_file(self._path, start=start, end=end)
+        data: bytes = await asyncio.wait_for(wanted, self.options.timeout)
+        return data
+
+    async def _info(self) -> dict[str, Any]:
+        self.fs.invalidate_cache(self.fs._parent(self._path))
+        info: dict[str, Any] = await asyncio.wait_for(
+            self.fs._info(self._path), self.options.timeout
+        )
+        return info
+
+    async def _check(self) -> None:
+        """Compare; ranges that arrive while a comparison is under way share the next one."""
+        if self._asking is not None and not self._asking.done():
+            if self._next is None:
+                self._next = asyncio.ensure_future(self._after(self._asking))
+            task = self._next
+        else:
+            task = self._asking = asyncio.ensure_future(self._info())
+        if _identity(await asyncio.shield(task)) != self._opened:
+            raise AttemptError(self.changed("size, version or date is another"))
+
+    async def _after(self, before: asyncio.Task[Any]) -> dict[str, Any]:
+        await asyncio.wait([before])
+        self._asking, self._next = self._next, None
+        return await self._info()
+
+
+class SyncFsTransport(Transport):
+    """One file of a filesystem that answers one request after the other.
+
+    They are made by a thread of its own, so that reading ahead works here too.
+
+    Parameters
+    ----------
+    fs, path
+        The filesystem, and the file's path in it.
+    redact, options
+        As for `Transport`.
+    """
+
+    def __init__(self, fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> None:
+        super().__init__(redact, options)
+        self._fs, self._path = fs, path
+        self._stream: BinaryIO | None = None
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="czictypes-remote")
+        self._opened: tuple[Any, ...] = ()
+        self._direct = _has_own(fs, "cat_file")
+
+    def open(self, count: int) -> Opening:
+        """Ask for the size, and for the first bytes."""
+        try:
+            return self._worker.submit(self._attempts, lambda: self._first(count)).result()
+        except BaseException:
+            self.close()
+            raise
+
+    def submit(self, start: int, end: int) -> Future[bytes]:
+        """Fetch a range."""
+        return self._worker.submit(self._attempts, lambda: self._fetch(start, end))
+
+    def identity(self) -> tuple[Any, ...] | None:
+        """Return it where the filesystem is the memory of this process."""
+        return self._told() if _is_memory(self._fs) else None
+
+    def close(self) -> None:
+        """Close the file and end the thread."""
+        self._worker.submit(self._close_stream)
+        self._worker.shutdown(wait=True)
+
+    def _first(self, count: int) -> Opening:
+        self._opened = self._told()
+        size = self._opened[0]
+        return Opening(size, self._opened, self._fetch(0, min(count, size)) if size else b"")
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        data = self._part(start, end)
+        if self._told() != self._opened:
+            raise AttemptError(self.changed("size, version or date is another"))
+        if len(data) != end - start:
+            raise AttemptError(self.short(start, end, len(data)))
+        return data
+
+    def _part(self, start: int, end: int) -> bytes:
+        if self._direct:
+            data: bytes = self._fs.cat_file(self._path, start=start, end=end)
+            return data
+        if self._stream is None:
+            self._stream = self._fs.open(self._path, "rb")
+        assert self._stream is not None
+        self._stream.seek(start)
+        parts = []
+        while start < end:
+            part = self._stream.read(end - start)
+            if not part:
+                break
+            parts.append(part)
+            start += len(part)
+        return b"".join(parts)
+
+    def _told(self) -> tuple[Any, ...]:
+        info = self._fs.info(self._path)
+        size = _size(self, info)
+        if _is_memory(self._fs):
+            return size, self._fs.modified(self._path)
+        return (size, *_identity(info)[1:])
+
+    def _close_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _attempts(self, act: Callable[[], T]) -> T:
+        pause = self.options.backoff
+        for left in range(int(self.options.retries), -1, -1):
+            result, failure = self._once(act)
+            if failure is None:
+                return result  # type: ignore[return-value]
+            if not (failure.again and left):
+                break
+            self._close_stream()
+            time.sleep(min(pause, 8.0))
+            pause *= 2
+        assert failure is not None
+        raise failure.error
+
+    def _once(self, act: Callable[[], T]) -> tuple[T | None, Failure | None]:
+        try:
+            return act(), None
+        except Exception as error:
+            return None, self.failure(error)
+
+
+def _is_memory(fs: Any) -> bool:
+    return bool(fs.protocol == "memory")
+
+
+def _has_own(fs: Any, method: str) -> bool:
+    """Whether a filesystem has its own way for what the base class does by opening a file."""
+    from fsspec import AbstractFileSystem
+
+    own, base = getattr(type(fs), method, None), getattr(AbstractFileSystem, method)
+    return own is not base

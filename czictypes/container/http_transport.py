@@ -1,0 +1,226 @@
+"""Ranges of a file on a web server, through the session of fsspec's HTTP filesystem.
+
+Each request says which version of the file it is for (If-Match, or If-Unmodified-Since), and
+each answer is compared with the first one: ETag, Last-Modified and size (RFC 9110, 13 and 14).
+So a change is noticed without a request for that alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from czictypes.container.redact import Redactor
+from czictypes.container.transport import AsyncTransport, AttemptError, Failure, Opening
+from czictypes.model.errors import RangesNotSupportedError, RemoteError
+from czictypes.model.remote_options import RemoteOptions
+
+__all__ = ["HttpTransport"]
+
+_CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+)", re.IGNORECASE)
+_PASSING = {408, 425, 429, 500, 502, 503, 504}  # what may be over soon
+_CHUNK = 1 << 20
+
+
+class HttpTransport(AsyncTransport):
+    """One file on a web server.
+
+    Parameters
+    ----------
+    fs
+        fsspec's HTTPFileSystem; what it sends with each request (headers, auth) is sent here too.
+    url
+        The file's URL.
+    redact, options
+        As for `Transport`.
+    """
+
+    def __init__(self, fs: Any, url: str, redact: Redactor, options: RemoteOptions) -> None:
+        super().__init__(fs, redact, options)
+        self._url = url
+        self._size = -1
+        self._etag: str | None = None
+        self._date: str | None = None
+        self._conditional = True
+
+    async def first(self, count: int) -> Opening:
+        """Fetch the first bytes; the answer tells the size and the version."""
+        async with await self._get({"Range": f"bytes=0-{count - 1}"}) as response:
+            self._remember(response)
+            if response.status == 206 and not _is_packed(response):
+                found = self._content_range(response)
+                data = await self._body(response, count)
+                if len(data) != min(count, found[2]):
+                    raise AttemptError(self.short(0, min(count, found[2]), len(data)))
+                self._size = found[2]
+                return Opening(self._size, self._identity(), data)
+            if response.status == 416 and self._is_empty(response):
+                return Opening(0, self._identity(), b"", whole=True)
+            if response.status == 200:
+                return await self._take_whole(response)
+            if response.status != 206:
+                raise AttemptError(self._refused(response))
+        async with await self._get({}) as response:  # a part of packed bytes is of no use
+            if response.status != 200:
+                raise AttemptError(self._refused(response))
+            return await self._take_whole(response)
+
+    async def fetch(self, start: int, end: int) -> bytes:
+        """Fetch a range of the version that was opened."""
+        headers = {"Range": f"bytes={start}-{end - 1}"}
+        condition = self._condition() if self._conditional else {}
+        async with await self._get({**headers, **condition}) as response:
+            if not (response.status == 412 and condition):
+                return await self._take(response, start, end)
+        # Some servers get conditions wrong; without one, the answer itself shows the version.
+        async with await self._get(headers) as response:
+            data = await self._take(response, start, end)
+            if not (response.headers.get("ETag") or response.headers.get("Last-Modified")):
+                raise AttemptError(self.changed("the server says that it was modified"))
+        self._conditional = False
+        return data
+
+    async def _get(self, headers: dict[str, str]) -> Any:
+        import aiohttp
+
+        options = dict(self.fs.kwargs)
+        more = {**options.pop("headers", {}), **headers, "Accept-Encoding": "identity"}
+        if "timeout" not in options and "timeout" not in self.fs.client_kwargs:
+            wait = self.options.timeout
+            options["timeout"] = aiohttp.ClientTimeout(
+                total=None, sock_connect=wait, sock_read=wait
+            )
+        session = await self.fs.set_session()
+        return session.get(self.fs.encode_url(self._url), headers=more, **options)
+
+    async def _take(self, response: Any, start: int, end: int) -> bytes:
+        """Return the range that an answer brings, if it is one and of the same version."""
+        if response.status == 200:
+            self._check_version(response, None)
+            return (await self._take_whole(response)).data[start:end]
+        if response.status == 416:
+            raise AttemptError(self.changed(f"it has no byte {end - 1} any more"))
+        if response.status != 206:
+            raise AttemptError(self._refused(response))
+        if _is_packed(response):
+            raise AttemptError(Failure(RemoteError(f"{self.name}: the server packs ranges")))
+        first, last, size = self._content_range(response)
+        self._check_version(response, size)
+        if first != start or last >= end:
+            raise AttemptError(
+                Failure(
+                    RemoteError(
+                        f"{self.name}: the server sent bytes {first} to {last} when {start} to "
+                        f"{end - 1} were asked for"
+                    )
+                )
+            )
+        return await self._body(response, end - start)
+
+    async def _take_whole(self, response: Any) -> Opening:
+        """Take the whole file, which a server without ranges sends, if it is small."""
+        limit = self.options.largest_download
+        length = int(response.headers.get("Content-Length") or 0)
+        data = b"" if length > limit else await self._body(response, limit + 1)
+        if length > limit or len(data) > limit:
+            size = f"{length} bytes" if length else f"more than {limit} bytes"
+            raise AttemptError(
+                Failure(
+                    RangesNotSupportedError(
+                        f"the server of {self.name} gives no ranges but the whole file, and that "
+                        f"has {size}; download it first, or allow it with "
+                        "storage_options={'czictypes': {'largest_download': ...}}"
+                    )
+                )
+            )
+        if not _is_packed(response) and len(data) < length:
+            raise AttemptError(self.short(0, length, len(data)))
+        self._size = len(data) if self._size < 0 else self._size
+        if len(data) != self._size:
+            raise AttemptError(self.changed(f"it has {len(data)} bytes, not {self._size}"))
+        return Opening(self._size, self._identity(), data, whole=True)
+
+    async def _body(self, response: Any, limit: int) -> bytes:
+        """Read the answer, up to a number of bytes that is never surpassed by much."""
+        parts, count = [], 0
+        while count < limit:
+            part = await response.content.read(min(_CHUNK, limit - count))
+            if not part:
+                break
+            parts.append(part)
+            count += len(part)
+        else:
+            await _finish(response)
+        return b"".join(parts)
+
+    def _remember(self, response: Any) -> None:
+        self._etag = response.headers.get("ETag")
+        self._date = response.headers.get("Last-Modified")
+
+    def _identity(self) -> tuple[Any, ...]:
+        return self._size, self._etag, self._date
+
+    def _condition(self) -> dict[str, str]:
+        if self._etag and not self._etag.startswith("W/"):  # weak ones match nothing
+            return {"If-Match": self._etag}
+        return {"If-Unmodified-Since": self._date} if self._date else {}
+
+    def _check_version(self, response: Any, size: int | None) -> None:
+        etag, date = response.headers.get("ETag"), response.headers.get("Last-Modified")
+        if size is not None and size != self._size:
+            raise AttemptError(self.changed(f"it has {size} bytes, not {self._size}"))
+        if etag and self._etag:
+            if etag.replace("W/", "", 1) != self._etag.replace("W/", "", 1):
+                raise AttemptError(self.changed("it has another ETag"))
+        elif date and self._date and date != self._date:
+            raise AttemptError(self.changed(f"it is of {date}, not of {self._date}"))
+
+    def _content_range(self, response: Any) -> tuple[int, int, int]:
+        text = response.headers.get("Content-Range", "")
+        match = _CONTENT_RANGE.match(text)
+        if match is None:
+            raise AttemptError(
+                Failure(RemoteError(f"{self.name}: the server answers with the range {text!r}"))
+            )
+        first, last, size = match.groups()
+        return int(first), int(last), int(size)
+
+    def _is_empty(self, response: Any) -> bool:
+        return str(response.headers.get("Content-Range", "bytes */0")).strip().endswith("/0")
+
+    def _refused(self, response: Any) -> Failure:
+        status, reason = response.status, self.redact(str(response.reason or ""))
+        said = f"HTTP status {status} {reason}".rstrip()
+        if status in (404, 410):
+            return self.missing()
+        if status in (401, 403, 407):
+            return self.forbidden(said)
+        wait = response.headers.get("Retry-After", "")
+        seconds = float(wait) if wait.isdigit() else None
+        error = RemoteError(f"{self.name} cannot be read: {said}")
+        return Failure(error, status in _PASSING, seconds)
+
+    def failure(self, error: BaseException) -> Failure:
+        """Tell what an exception means; aiohttp's are tried again unless they would stay."""
+        import aiohttp
+
+        found = super().failure(error)
+        if found.again or not isinstance(error, aiohttp.ClientError):
+            return found
+        lasting = (
+            aiohttp.ClientSSLError,
+            aiohttp.InvalidURL,
+            aiohttp.TooManyRedirects,
+            aiohttp.ContentTypeError,
+        )
+        return Failure(found.error, not isinstance(error, lasting))
+
+
+def _is_packed(response: Any) -> bool:
+    return str(response.headers.get("Content-Encoding", "")).lower() not in ("identity", "")
+
+
+async def _finish(response: Any) -> None:
+    """Let the connection serve the next request, if the answer ends here."""
+    if not response.content.at_eof():
+        response.close()

@@ -1,0 +1,213 @@
+"""A file behind a network as a byte source: only the blocks that are needed travel, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+from czictypes.container.block_cache import BlockCache, Entry, Flight
+from czictypes.container.byte_source import ByteSource, Range
+from czictypes.container.ranges import blocks_of
+from czictypes.container.read_ahead import ReadAhead
+from czictypes.container.transport import Transport
+from czictypes.model.errors import FileChangedError
+
+__all__ = ["RemoteSource"]
+
+
+class RemoteSource(ByteSource):
+    """A remote file.
+
+    Parameters
+    ----------
+    transport
+        Makes the requests; closed with the source.
+
+    Raises
+    ------
+    RemoteError
+        If there is no such file, or it cannot be read.
+    """
+
+    is_remote = True
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport.name)
+        options = transport.options
+        self._transport = transport
+        self._block = block = options.block_bytes
+        self._cache = BlockCache(
+            options.cache_bytes,
+            block,
+            options.gap_bytes // block,
+            options.request_bytes // block,
+        )
+        self._window = options.cache_bytes // 4 // block
+        self._aheads: tuple[ReadAhead, ...] = ()
+        self._changed = False
+        count = max(1, (64 << 10) // block) * block
+        opening = transport.open(count)
+        self._length, self._opened = opening.size, opening.identity
+        self._whole = opening.data if opening.whole else None
+        if not opening.whole:
+            self._keep_beginning(opening.data)
+
+    def identity(self) -> tuple[Any, ...] | None:
+        """Return another value once an answer has shown that the file changed."""
+        live = self._transport.identity()
+        return (*self._opened, "changed") if self._changed else live or self._opened
+
+    def opened_identity(self) -> tuple[Any, ...]:
+        """Return what identified the content when it was opened."""
+        return self._opened
+
+    def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
+        """Return the bytes of many ranges; all that is missing is fetched at the same time."""
+        self._enter()
+        try:
+            bounded = [(offset, self._reach(offset, count) - offset) for offset, count in ranges]
+            at_once = self._window * self._block
+            if self._whole is None and sum(count for _, count in bounded) <= at_once:
+                blocks = self._blocks(bounded)
+                return [self._cut(blocks, *wanted) for wanted in bounded]
+            with self._ahead(bounded):
+                return [self._read(*wanted) for wanted in bounded]
+        finally:
+            self._leave()
+
+    def read_ahead(self, ranges: Sequence[Range]) -> AbstractContextManager[None]:
+        """Fetch ranges in the background for the length of a `with` block that reads them."""
+        return self._ahead(ranges)
+
+    def fetch_soon(self, ranges: Sequence[Range]) -> None:
+        """Have ranges fetched in the background, whether or not they are read."""
+        if self._whole is None:
+            self._fetch(blocks_of(ranges, self._block, self._length))
+
+    @contextmanager
+    def _ahead(self, ranges: Sequence[Range]) -> Iterator[None]:
+        if self._whole is not None:
+            yield
+            return
+        blocks = blocks_of(ranges, self._block, self._length)
+        ahead = ReadAhead(blocks, self._window, self._fetch)
+        with self._guard:
+            self._aheads = (*self._aheads, ahead)
+        try:
+            ahead.start()
+            yield
+        finally:
+            ahead.stop()
+            with self._guard:
+                self._aheads = tuple(other for other in self._aheads if other is not ahead)
+
+    def _size(self) -> int:
+        return self._length
+
+    def _reach(self, offset: int, count: int) -> int:
+        """Return where a range ends that may go beyond the file."""
+        return max(min(offset + count, self._length), offset)
+
+    def _read(self, offset: int, count: int) -> bytes:
+        end = self._reach(offset, count)
+        if self._whole is not None:
+            return self._whole[offset:end]
+        at_once = self._window * self._block
+        if end - offset <= at_once:
+            return self._cut(self._blocks([(offset, end - offset)]), offset, end - offset)
+        buffer = bytearray(end - offset)
+        self._read_into(offset, memoryview(buffer))
+        return bytes(buffer)
+
+    def _read_into(self, offset: int, buffer: memoryview) -> int:
+        """Fill a buffer, a window at a time, the next one being on its way."""
+        end = self._reach(offset, len(buffer))
+        if self._whole is not None:
+            buffer[: end - offset] = self._whole[offset:end]
+            return end - offset
+        at_once = self._window * self._block
+        ahead = [(offset, end - offset)] if end - offset > at_once else []
+        with self._ahead(ahead):
+            for first in range(offset, end, at_once):
+                count = min(at_once, end - first)
+                part = memoryview(buffer)[first - offset : first - offset + count]
+                self._copy(self._blocks([(first, count)]), first, part)
+        return end - offset
+
+    def _copy(self, blocks: dict[int, bytes], offset: int, buffer: memoryview) -> None:
+        done = 0
+        while done < len(buffer):
+            number, start = divmod(offset + done, self._block)
+            part = memoryview(blocks[number])[start : start + len(buffer) - done]
+            buffer[done : done + len(part)] = part
+            done += len(part)
+
+    def _cut(self, blocks: dict[int, bytes], offset: int, count: int) -> bytes:
+        """Return a range of what was fetched."""
+        if count <= 0:
+            return b""
+        first, start = divmod(offset, self._block)
+        last = (offset + count - 1) // self._block
+        if first == last:
+            return blocks[first][start : start + count]
+        parts = [memoryview(blocks[number]) for number in range(first, last + 1)]
+        parts[0] = parts[0][start:]
+        parts[-1] = parts[-1][: offset + count - last * self._block]
+        return b"".join(parts)
+
+    def _blocks(self, ranges: Sequence[Range]) -> dict[int, bytes]:
+        """Return the blocks of some ranges; wait for those that have to travel."""
+        numbers = blocks_of(ranges, self._block, self._length)
+        found, begun = self._cache.take(numbers)
+        self._start(begun)
+        for ahead in self._aheads:
+            ahead.used(numbers)
+        try:
+            return {number: _arrived(found[number], number) for number in numbers}
+        except FileChangedError:
+            self._changed = True
+            raise
+
+    def _fetch(self, blocks: list[int]) -> None:
+        """Have blocks fetched in the background; what fails is asked for again when it is used."""
+        self._start(self._cache.take(blocks)[1])
+
+    def _start(self, flights: Sequence[Flight]) -> None:
+        for number, flight in enumerate(flights):
+            start = flight.run.start * self._block
+            end = min(flight.run.stop * self._block, self._length)
+            try:
+                data = self._transport.submit(start, end)
+            except BaseException as error:
+                for other in flights[number:]:
+                    self._cache.failed(other, error)
+                raise
+            data.add_done_callback(partial(_land, self._cache, flight))
+
+    def _keep_beginning(self, data: bytes) -> None:
+        count = len(data) if len(data) == self._length else len(data) // self._block * self._block
+        for flight in self._cache.take(range(-(-count // self._block)))[1]:
+            at = flight.run.start * self._block
+            self._cache.landed(flight, data[at : min(flight.run.stop * self._block, count)])
+
+    def _release(self) -> None:
+        self._transport.close()
+        self._cache.clear()
+
+
+def _arrived(entry: Entry, number: int) -> bytes:
+    return entry.part(number) if isinstance(entry, Flight) else entry
+
+
+def _land(cache: BlockCache, flight: Flight, data: Any) -> None:
+    """Pass on what a request brought."""
+    if data.cancelled():
+        cache.failed(flight, ConnectionError("the file was closed while it was read"))
+        return
+    error = data.exception()
+    if error is not None:
+        cache.failed(flight, error)
+    else:
+        cache.landed(flight, data.result())

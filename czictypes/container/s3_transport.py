@@ -1,0 +1,111 @@
+"""Ranges of an object in S3, or what speaks its protocol, through s3fs.
+
+Each request carries If-Match with the ETag that the first answer gave, so that the server
+refuses a range of another version.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from czictypes.container.redact import Redactor
+from czictypes.container.transport import AsyncTransport, AttemptError, Failure, Opening
+from czictypes.model.errors import RangesNotSupportedError
+from czictypes.model.remote_options import RemoteOptions
+
+__all__ = ["S3Transport"]
+
+_TOTAL = re.compile(r"bytes\s+\d+-\d+/(\d+)", re.IGNORECASE)
+
+
+class S3Transport(AsyncTransport):
+    """One object.
+
+    Parameters
+    ----------
+    fs
+        s3fs's S3FileSystem. It sends a request that failed again by itself.
+    path
+        The bucket and the key.
+    redact, options
+        As for `Transport`.
+    """
+
+    def __init__(self, fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> None:
+        super().__init__(fs, redact, options)
+        bucket, key, version = fs.split_path(path)
+        self._object = {"Bucket": bucket, "Key": key}
+        if version:
+            self._object["VersionId"] = version
+        self._size = -1
+        self._etag = ""
+
+    async def first(self, count: int) -> Opening:
+        """Fetch the first bytes; the answer tells the size and the version."""
+        if not self._object["Key"]:
+            raise AttemptError(self.missing())
+        try:
+            answer = await self._get(Range=f"bytes=0-{count - 1}")
+        except OSError as error:
+            if "InvalidRange" not in f"{error} {_code(error)}":
+                raise
+            return Opening(0, (0, ""), b"", whole=True)
+        total = _TOTAL.match(answer.get("ContentRange") or "")
+        size = int(total.group(1)) if total else int(answer["ContentLength"])
+        if total is None and size > self.options.largest_download:
+            answer["Body"].close()
+            raise AttemptError(
+                Failure(RangesNotSupportedError(f"the server of {self.name} gives no ranges"))
+            )
+        self._size, self._etag = size, answer.get("ETag") or ""
+        data = await self._body(answer)
+        if total is not None and len(data) != min(count, size):
+            raise AttemptError(self.short(0, min(count, size), len(data)))
+        identity = size, self._etag, str(answer.get("LastModified"))
+        return Opening(size, identity, data, whole=total is None)
+
+    async def fetch(self, start: int, end: int) -> bytes:
+        """Fetch a range of the version that was opened."""
+        condition = {"IfMatch": self._etag} if self._etag else {}
+        try:
+            answer = await self._get(Range=f"bytes={start}-{end - 1}", **condition)
+        except OSError as error:
+            code = _code(error)
+            if code in ("PreconditionFailed", "412"):
+                raise AttemptError(self.changed("it has another ETag")) from None
+            if code in ("InvalidRange", "416"):
+                raise AttemptError(self.changed(f"it has no byte {end - 1} any more")) from None
+            raise
+        total = _TOTAL.match(answer.get("ContentRange") or "")
+        if answer.get("ETag", self._etag) != self._etag:
+            answer["Body"].close()
+            raise AttemptError(self.changed("it has another ETag"))
+        if total is not None and int(total.group(1)) != self._size:
+            answer["Body"].close()
+            raise AttemptError(self.changed(f"it has {total.group(1)} bytes, not {self._size}"))
+        data = await self._body(answer)
+        return data if total is not None else data[start:end]
+
+    async def _get(self, **options: Any) -> Any:
+        return await self.fs._call_s3("get_object", **self._object, **options)
+
+    async def _body(self, answer: Any) -> bytes:
+        try:
+            data: bytes = await answer["Body"].read()
+            return data
+        finally:
+            answer["Body"].close()
+
+    def failure(self, error: BaseException) -> Failure:
+        """Tell what an exception means; a body that broke off is asked for again."""
+        found = super().failure(error)
+        broken = type(error).__module__.partition(".")[0] in ("aiohttp", "aiobotocore", "botocore")
+        known = isinstance(error, (FileNotFoundError, PermissionError, AttemptError))
+        return found._replace(again=found.again or (broken and not known))
+
+
+def _code(error: BaseException) -> str:
+    """Return the code that S3 gave, which s3fs keeps in the cause."""
+    response = getattr(error.__cause__, "response", None) or getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))

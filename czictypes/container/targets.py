@@ -1,0 +1,69 @@
+"""Tells paths from URLs and from what fsspec opens, and what to call them; fsspec is not needed."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+from czictypes.container.redact import redact_url
+
+__all__ = ["URL", "check_url", "describe_target", "is_fsspec", "is_url", "url_of"]
+
+#: A URL, or a chain of them, with the protocol as group 1. Two letters at least: C:// is a drive.
+URL = re.compile(r"(?:[A-Za-z0-9+.-]+::)*([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def is_url(target: Any) -> bool:
+    """Whether this is a text such as ``https://host/image.czi``."""
+    return isinstance(target, str) and URL.match(target) is not None
+
+
+def is_fsspec(target: Any) -> bool:
+    """Whether this is a UPath, an OpenFile, or a file that fsspec reads in blocks.
+
+    Raises
+    ------
+    TypeError
+        If it is open, but not for reading in binary.
+    """
+    kind = type(target)
+    if hasattr(kind, "fs") and hasattr(kind, "storage_options"):  # UPath
+        return True
+    spec = sys.modules.get("fsspec.spec")
+    if spec is not None and isinstance(target, spec.AbstractBufferedFile):
+        return bool(target.mode == "rb" and not target.closed)
+    if kind.__name__ != "OpenFile" or not hasattr(target, "fs"):
+        return False
+    if target.mode != "rb":
+        raise TypeError(f"the OpenFile of {target.path} is not binary; open it in mode 'rb'")
+    return True
+
+
+def url_of(target: Any) -> str:
+    """Return the URL of what `is_url` or `is_fsspec` calls such, credentials and all."""
+    if isinstance(target, str):
+        return target
+    if hasattr(type(target), "storage_options"):  # UPath
+        return str(target)
+    url: str = target.fs.unstrip_protocol(target.path)
+    return url
+
+
+def describe_target(target: Any) -> str:
+    """Return what to call a document in messages: without credentials."""
+    if is_url(target) or is_fsspec(target):
+        return redact_url(url_of(target))
+    return str(getattr(target, "name", target))
+
+
+def check_url(target: Any) -> None:
+    """Refuse what is no URL where one is asked for.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is a path.
+    """
+    if isinstance(target, (str, bytes)) and not is_url(target):
+        raise FileNotFoundError(f"{target!r} is not a URL such as https://host/image.czi")

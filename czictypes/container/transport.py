@@ -1,0 +1,254 @@
+"""How bytes of a remote file are asked for: one request a range, again where one failed.
+
+A subclass makes the requests: `http_transport`, `s3_transport`, `fs_transport`. It also sees to
+it that all ranges are of the same file: each answer is compared with the first one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+from czictypes.container.redact import Redactor
+from czictypes.model.errors import (
+    CziError,
+    FileChangedError,
+    RemoteAccessError,
+    RemoteError,
+    RemoteNotFoundError,
+    RemoteTimeoutError,
+)
+from czictypes.model.remote_options import RemoteOptions
+
+__all__ = ["AsyncTransport", "AttemptError", "Failure", "Opening", "Transport"]
+
+T = TypeVar("T")
+
+_LONGEST_WAIT = 8.0  # seconds between two attempts
+_BUSY = {errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, errno.ECONNRESET, errno.EPIPE}
+
+
+class Opening(NamedTuple):
+    """What is known of a remote file after the first request.
+
+    `identity` is what changes with the content; `data` are the first bytes, or with `whole` all.
+    """
+
+    size: int
+    identity: tuple[Any, ...]
+    data: bytes
+    whole: bool = False
+
+
+class Failure(NamedTuple):
+    """Why a request failed, in words without credentials; whether to try again, and when."""
+
+    error: Exception
+    again: bool = False
+    wait: float | None = None
+
+
+class AttemptError(Exception):
+    """A request failed; never seen by callers."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure.error))
+        self.failure = failure
+
+
+class Transport(ABC):
+    """Gives ranges of one remote file, several at the same time.
+
+    Parameters
+    ----------
+    redact
+        Knows the file's name, and hides its credentials.
+    options
+        Patience and parallel requests.
+    """
+
+    def __init__(self, redact: Redactor, options: RemoteOptions) -> None:
+        self.redact = redact
+        self.name = redact.name
+        self.options = options
+
+    @abstractmethod
+    def open(self, count: int) -> Opening:
+        """Fetch the first bytes, so many at least where there are as many.
+
+        Raises
+        ------
+        RemoteError
+            If the file is not there, or cannot be read.
+        """
+
+    @abstractmethod
+    def submit(self, start: int, end: int) -> Future[bytes]:
+        """Fetch the bytes from `start` to `end`; the result is never short."""
+
+    def identity(self) -> tuple[Any, ...] | None:
+        """Return what identifies the content now, if that takes no request; else None."""
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up what is on its way."""
+
+    def failure(self, error: BaseException) -> Failure:
+        """Tell in our words what an exception of fsspec or of the network means.
+
+        What an exception says may have credentials in it, so it is neither raised nor chained.
+        """
+        if isinstance(error, AttemptError):
+            return error.failure
+        if isinstance(error, CziError):
+            return Failure(error)
+        said = self.redact(f"{type(error).__name__}: {error}".rstrip(": "))
+        if isinstance(error, FileNotFoundError):
+            return self.missing()
+        if isinstance(error, PermissionError):
+            return self.forbidden(said)
+        if type(error).__name__ == "FileExpired":
+            return self.changed("another version is there")
+        if isinstance(error, (asyncio.TimeoutError, TimeoutError)):
+            return self.late()
+        again = isinstance(error, (ConnectionError, EOFError))
+        again = again or (isinstance(error, OSError) and error.errno in _BUSY)
+        return Failure(RemoteError(f"{self.name} cannot be read: {said}"), again)
+
+    def missing(self) -> Failure:
+        """Return the failure for a file that is not there."""
+        return Failure(RemoteNotFoundError(f"there is no file at {self.name}; check the URL"))
+
+    def forbidden(self, said: str) -> Failure:
+        """Return the failure for missing rights."""
+        return Failure(
+            RemoteAccessError(
+                f"the server does not let us read {self.name} ({said}); credentials go into the "
+                "URL or into storage_options"
+            )
+        )
+
+    def late(self) -> Failure:
+        """Return the failure for a server that does not answer in time."""
+        return Failure(
+            RemoteTimeoutError(
+                f"{self.name}: no answer in {self.options.timeout:g} s; try again, or set "
+                "storage_options={'czictypes': {'timeout': ...}}"
+            ),
+            True,
+        )
+
+    def changed(self, how: str) -> Failure:
+        """Return the failure for a file that is not the one that was opened."""
+        return Failure(
+            FileChangedError(
+                f"{self.name} changed on the server while it was open ({how}); what was read "
+                "before does not fit; read again, which opens the new file"
+            )
+        )
+
+    def short(self, start: int, end: int, found: int) -> Failure:
+        """Return the failure for an answer with too few bytes."""
+        return Failure(
+            RemoteError(
+                f"{self.name}: the server sent {found} of the {end - start} bytes from {start} on"
+            ),
+            True,
+        )
+
+
+class AsyncTransport(Transport):
+    """Makes its requests in the event loop of an asynchronous filesystem of fsspec.
+
+    Parameters
+    ----------
+    fs
+        The filesystem.
+    redact, options
+        As for `Transport`.
+    """
+
+    def __init__(self, fs: Any, redact: Redactor, options: RemoteOptions) -> None:
+        super().__init__(redact, options)
+        self.fs = fs
+        self._loop: asyncio.AbstractEventLoop = fs.loop
+        self._places: asyncio.Semaphore | None = None
+        self._pending: set[Future[Any]] = set()
+
+    @abstractmethod
+    async def first(self, count: int) -> Opening:
+        """Make the first request."""
+
+    @abstractmethod
+    async def fetch(self, start: int, end: int) -> bytes:
+        """Make one request; it raises anything, and `failure` tells what it means."""
+
+    def open(self, count: int) -> Opening:
+        """Fetch the first bytes."""
+        future = self._submit(lambda: self.first(count))
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def submit(self, start: int, end: int) -> Future[bytes]:
+        """Fetch a range."""
+        return self._submit(lambda: self._whole(start, end))
+
+    def close(self) -> None:
+        """Cancel the requests that nobody waits for any more."""
+        for future in list(self._pending):
+            future.cancel()
+
+    def _submit(self, act: Callable[[], Awaitable[T]]) -> Future[T]:
+        if _running_loop() is self._loop:
+            raise RuntimeError(f"{self.name} cannot be read by the thread that fetches its bytes")
+        future = asyncio.run_coroutine_threadsafe(self._attempts(act), self._loop)
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        return future
+
+    async def _whole(self, start: int, end: int) -> bytes:
+        data = await self.fetch(start, end)
+        if len(data) != end - start:
+            raise AttemptError(self.short(start, end, len(data)))
+        return data
+
+    async def _attempts(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Try, and try again; what is raised has no cause and no context with credentials."""
+        if self._places is None:
+            self._places = asyncio.Semaphore(self.options.max_concurrency)
+        pause = self.options.backoff
+        for left in range(int(self.options.retries), -1, -1):
+            async with self._places:
+                result, failure = await self._once(act)
+            if failure is None:
+                return result  # type: ignore[return-value]
+            if not (failure.again and left):
+                break
+            asked = min(failure.wait or 0.0, self.options.timeout)
+            await asyncio.sleep(max(min(pause, _LONGEST_WAIT), asked))
+            pause *= 2
+        assert failure is not None
+        raise failure.error
+
+    async def _once(self, act: Callable[[], Awaitable[T]]) -> tuple[T | None, Failure | None]:
+        try:
+            return await act(), None
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            return None, self.failure(error)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

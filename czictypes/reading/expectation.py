@@ -1,0 +1,63 @@
+"""Tells a remote source beforehand what a read is going to need, so that it comes together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+import numpy as np
+
+from czictypes.container.directory import Directory
+from czictypes.container.extents import SubBlockExtents
+from czictypes.container.segments import FileHeader
+from czictypes.container.source import ByteSource
+from czictypes.reading.plan import Plan
+
+__all__ = ["Expectation", "wanted_rows"]
+
+#: A sub-block, and which rows of its pixels are needed, the end excluded.
+Wanted = tuple[int, int, int]
+
+
+class Expectation:
+    """Knows where the bytes of sub-blocks are, for a source that takes long to answer.
+
+    Parameters
+    ----------
+    source, directory, header
+        The file.
+    masks
+        Whether the attachments of sub-blocks are read too.
+    """
+
+    def __init__(
+        self, source: ByteSource, directory: Directory, header: FileHeader, *, masks: bool
+    ) -> None:
+        self._source = source
+        self._extents = SubBlockExtents(directory, header, source.size())
+        self._masks = masks
+
+    def of(self, wanted: Sequence[Wanted]) -> AbstractContextManager[None]:
+        """Have the bytes of sub-blocks fetched for the length of a `with` block."""
+        indices = np.array([index for index, _, _ in wanted], np.intp)
+        if self._masks:
+            return self._source.read_ahead(self._extents.whole(indices))
+        rows = [(first, end) for _, first, end in wanted]
+        return self._source.read_ahead(self._extents.pixels(indices, rows))
+
+
+def wanted_rows(plan: Plan, directory: Directory) -> list[Wanted]:
+    """Return what a read needs, in the order in which it is painted or lies in the file."""
+    wanted = []
+    for job in plan.jobs:
+        first, last = 1 << 62, -1
+        for _, top, _, bottom in job.parts:
+            rows = plan.y.source(job.position, top, bottom)
+            if isinstance(rows, slice):
+                first, last = min(first, int(rows.start)), max(last, int(rows.stop) - 1)
+            elif len(rows):
+                first, last = min(first, int(rows[0])), max(last, int(rows[-1]))
+        wanted.append((job.sub_block, first, last + 1))
+    if not plan.in_turns:
+        wanted.sort(key=lambda one: directory.file_position.item(one[0]))
+    return wanted
