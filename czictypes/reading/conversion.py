@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.pixels import PixelArray, Which, in_bands
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 
-__all__ = ["check_convertible", "convert"]
+__all__ = ["check_convertible", "convert", "paint"]
 
 Pixels = NDArray[Any]
 
@@ -63,6 +64,17 @@ def convert(pixels: Pixels, source: int, target: int, out: Pixels) -> None:
         np.copyto(out, pixels)
     else:
         _CONVERSIONS[source, target](pixels, out)
+
+
+def paint(
+    tile: PixelArray, rows: Which, columns: Which, source: int, target: int, out: Pixels
+) -> None:
+    """Convert some rows and columns of a tile's pixels into an array, as `convert` does."""
+    first = 0
+    for band in in_bands(tile, rows, columns):
+        end = first + len(band)
+        convert(band, source, target, out[first:end])
+        first = end
 
 
 def _same_value(pixels: Pixels, out: Pixels) -> None:

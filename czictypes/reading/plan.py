@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.pixels import PixelArray
+from czictypes.container.pixels import in_bands
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.background import Background
 from czictypes.reading.coverage import Box, area, visible_parts
 from czictypes.reading.plane_index import PlaneIndex
-from czictypes.reading.sampling import Axis, CopiedAxis, ScaledAxis
+from czictypes.reading.sampling import Axis, CopiedAxis, ScaledAxis, Source
 from czictypes.reading.selection import select_tiles
 
-__all__ = ["Job", "Plan", "PlaneRequest", "make_plan", "output_shape", "sample"]
+__all__ = ["Job", "Plan", "PlaneRequest", "make_plan", "output_shape", "sample", "window"]
 
 
 class PlaneRequest(NamedTuple):
@@ -139,15 +139,15 @@ def make_plan(index: PlaneIndex, request: PlaneRequest) -> Plan:
     return Plan(jobs, in_turns, covered == height * width, x, y)
 
 
-def sample(plan: Plan, pixels: PixelArray, position: int, box: Box) -> NDArray[Any]:
-    """Return the pixels of a tile, at a position in the plan, that go to a box of the result."""
+def window(plan: Plan, position: int, box: Box) -> tuple[Source, Source]:
+    """Return which rows and columns of a tile, at a position in the plan, go to a box."""
     left, top, right, bottom = box
-    rows = plan.y.source(position, top, bottom)
-    columns = plan.x.source(position, left, right)
-    if isinstance(columns, slice):
-        return pixels[rows, columns]
-    first = int(columns[0])
-    return pixels[rows, first : int(columns[-1]) + 1].take(columns - first, axis=1)
+    return plan.y.source(position, top, bottom), plan.x.source(position, left, right)
+
+
+def sample(plan: Plan, pixels: NDArray[Any], position: int, box: Box) -> NDArray[Any]:
+    """Return the pixels of a tile, at a position in the plan, that go to a box of the result."""
+    return next(in_bands(pixels, *window(plan, position, box)))  # an array gives one band
 
 
 def _axes(

@@ -17,7 +17,7 @@ from czictypes.container.pixels import FilePixels
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.compositor import PlaneRequest, Tile
-from czictypes.reading.conversion import check_convertible, convert
+from czictypes.reading.conversion import check_convertible, paint
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.grid_runs import LARGEST_TILE
 from czictypes.reading.lattice import Lattice
@@ -160,8 +160,4 @@ def _paint(tile: Tile, x: int, y: int, kind: int, target: int, place: NDArray[An
     if whole_rows and kind == target and isinstance(pixels, FilePixels):
         pixels.read_rows(y, place)  # from the file to their place at once
         return
-    columns = slice(x, x + width)
-    band = tile.band or height
-    for first in range(0, height, band):
-        end = min(first + band, height)
-        convert(pixels[y + first : y + end, columns], kind, target, place[first:end])
+    paint(pixels, slice(y, y + height), slice(x, x + width), kind, target, place)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.batch import BatchReader, StoredData
 from czictypes.container.directory import Directory
-from czictypes.container.pixels import BAND_BYTES, FilePixels
+from czictypes.container.pixels import FilePixels
 from czictypes.container.source import ByteSource
 from czictypes.container.subblock import describe_subblock
 from czictypes.container.zstd import unpack_zstd
@@ -62,7 +62,7 @@ class StoredTiles:
             return Tile(np.ndarray(shape, dtype, data.buffer, data.start))
         name = self._name(index)
         pixels = FilePixels(self._source, data.offset, shape, dtype, self._scratch, name)
-        return Tile(pixels, None, _band(data.width, layout))
+        return Tile(pixels)
 
     def _unpacked(self, index: int, data: StoredData, layout: PixelFormat) -> Tile | None:
         if data.buffer is not None:
@@ -78,8 +78,7 @@ class StoredTiles:
             )
         except MissingExtraError:  # zstd need not be in every Python
             return None
-        whole = isinstance(pixels, np.ndarray)
-        return Tile(pixels, None, 0 if whole else _band(data.width, layout))
+        return Tile(pixels)
 
     def _name(self, index: int) -> str:
         return describe_subblock(self._source, index, int(self._directory.file_position[index]))
@@ -90,7 +89,3 @@ class StoredTiles:
         if buffer is None or len(buffer) < size:
             buffer = self._buffers.bytes = np.empty(size, np.uint8)
         return buffer[:size]
-
-
-def _band(width: int, layout: PixelFormat) -> int:
-    return max(BAND_BYTES // (width * layout.bytes_per_pixel), 1)
