@@ -7,18 +7,19 @@ row alone.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.limits import ZSTD_GROWTH, bitmap_size, check_difference, check_growth
-from czictypes.container.pixels import HiLoPixels, PixelArray
+from czictypes.container.pixels import PixelArray
 from czictypes.container.source import ByteSource
 from czictypes.container.subblock import SubBlockSegment, describe_subblock
 from czictypes.container.zstd_frame import HEAD_SIZE, parse_zstd_head
-from czictypes.model.errors import CorruptFileError, MissingExtraError
+from czictypes.container.zstd_pixels import ZstdPixels
+from czictypes.container.zstd_stream import ZstdStream
+from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, PixelFormat, PixelType
 
 __all__ = ["decode_zstd", "needs_own_decoder", "unpack_zstd"]
@@ -84,11 +85,11 @@ def unpack_zstd(
     where: str = "the zstd data of a sub-block",
     buffer: Callable[[int], NDArray[np.uint8]] | None = None,
 ) -> PixelArray:
-    """Decode as `decode_zstd`, but leave a HiLo packing to be undone for the pixels that are used.
+    """Decode as `decode_zstd`; with a `buffer`, when pixels are used, and as far as they are.
 
-    That saves a pass over the pixels where they are copied on, and most of the work where few of
-    them are needed. `buffer` gives memory of a size for what is decoded: new memory for each
-    sub-block takes a tenth more time than memory that is used again.
+    `buffer` gives memory of a size for what is decoded: new memory for each sub-block takes a tenth
+    more time than memory that is used again. A HiLo packing is then undone only for the pixels
+    that are used, which saves a pass over them where they are copied on.
     """
     claimed = bitmap_size(width, height, layout.bytes_per_pixel, where)
     head = parse_zstd_head(bytes(data[:HEAD_SIZE]), compression, where)
@@ -96,12 +97,12 @@ def unpack_zstd(
         raise CorruptFileError(f"{where} claims HiLo packing, which there is for 16-bit alone")
     check_growth(head.content_size, len(data), ZSTD_GROWTH, where)
     check_difference(claimed, head.content_size, where)
-    frame = memoryview(data)[head.frame_offset :]
-    content = _decompress(frame, head.content_size, where, buffer)
-    values = np.frombuffer(content, np.uint8)
+    stream = ZstdStream(memoryview(data)[head.frame_offset :], where)
     shape = height, width, layout.samples
-    if head.hilo and len(values) == claimed:
-        return HiLoPixels(values, shape)
+    if buffer is not None and head.content_size == claimed:
+        return ZstdPixels(stream, shape, np.dtype(layout.dtype), buffer, hilo=head.hilo)
+    values = np.empty(head.content_size, np.uint8)
+    stream.read_into(values.data)
     if head.hilo:
         values = _undo_hilo(values)
     return _fit(values, claimed).view(layout.dtype).reshape(shape)
@@ -122,49 +123,3 @@ def _fit(values: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     filled = np.zeros(size, np.uint8)
     filled[: len(values)] = values
     return filled
-
-
-def _decompress(
-    frame: memoryview, size: int, where: str, buffer: Callable[[int], NDArray[np.uint8]] | None
-) -> bytes | memoryview:
-    try:
-        content = _decompress_frame(frame, size, buffer)
-    except MissingExtraError:
-        raise
-    except Exception as error:  # each package has its own class, and none is imported before
-        if isinstance(error, MemoryError):
-            raise
-        raise CorruptFileError(
-            f"{where} cannot be decompressed ({error}); the file is damaged"
-        ) from error
-    if len(content) != size:
-        raise CorruptFileError(
-            f"{where} gives {len(content)} bytes in place of {size}; the file is damaged"
-        )
-    return content
-
-
-def _decompress_frame(
-    frame: memoryview, size: int, buffer: Callable[[int], NDArray[np.uint8]] | None
-) -> bytes | memoryview:
-    """Decompress the first frame, into no more than `size` bytes."""
-    if size == 0:
-        return b""
-    if sys.version_info >= (3, 14):
-        from compression.zstd import ZstdDecompressor  # in the standard library since 3.14
-
-        return ZstdDecompressor().decompress(frame, max_length=size)
-    try:
-        import zstandard
-    except ImportError as error:
-        raise MissingExtraError(
-            "sub-blocks in this compression are decoded with zstandard: pip install zstandard"
-        ) from error
-    decompressor = zstandard.ZstdDecompressor()
-    if buffer is None:
-        content: bytes = decompressor.decompress(frame, max_output_size=size)
-        return content
-    target = buffer(size).data
-    # Given all of the frame and room for all of its content, libzstd decodes in one go.
-    stream = decompressor.stream_reader(frame, read_size=len(frame))
-    return target[: stream.readinto(target)]

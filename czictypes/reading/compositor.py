@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.pixels import PixelArray
+from czictypes.container.zstd_pixels import ZstdPixels
 from czictypes.model.errors import CorruptFileError
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.conversion import check_convertible, paint
@@ -242,6 +243,12 @@ class _Painter:
         with closing(self._tiles([job.sub_block for job in jobs])) as tiles:
             for tile, job in zip(tiles, jobs):  # in this order `tiles` comes to its own end
                 self._check_size(job, tile)
+                if isinstance(tile.pixels, ZstdPixels):
+                    bottom = max(bottom for _, _, _, bottom in job.parts)
+                    last = self._plan.y.source(job.position, bottom - 1, bottom)
+                    tile.pixels.use_rows(
+                        last.stop if isinstance(last, slice) else last.item(-1) + 1
+                    )
                 yield job, tile
 
     def _paint(self, jobs: list[Job]) -> None:

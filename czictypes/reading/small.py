@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from czictypes.container.pixels import FilePixels
+from czictypes.container.zstd_pixels import ZstdPixels
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.compositor import PlaneRequest, Tile
@@ -160,4 +161,6 @@ def _paint(tile: Tile, x: int, y: int, kind: int, target: int, place: NDArray[An
     if whole_rows and kind == target and isinstance(pixels, FilePixels):
         pixels.read_rows(y, place)  # from the file to their place at once
         return
+    if isinstance(pixels, ZstdPixels):
+        pixels.use_rows(y + height)
     paint(pixels, slice(y, y + height), slice(x, x + width), kind, target, place)
