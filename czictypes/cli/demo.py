@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from czictypes.cli.extras import require
+from czictypes.model.extras import require
 
 __all__ = ["CZI_NAME", "PICTURE_NAME", "add_parser"]
 
@@ -37,8 +37,8 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the file, describe it, draw it."""
-    require("rich", "czictypes demo")
-    require("PIL.Image", "czictypes demo")
+    require("rich", extra="cli", doing="czictypes demo")
+    require("PIL.Image", extra="cli", doing="czictypes demo")
     from czictypes.cli.demo_file import write_demo
     from czictypes.cli.picture import save_png
     from czictypes.cli.summary import summarize

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes import __version__
-from czictypes.cli.extras import require
 from czictypes.cli.specimen import STAINS, Stain, grow_cells, photograph
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.channels import ChannelInfo
@@ -24,6 +23,7 @@ from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import SceneInfo, Well, well_name
 from czictypes.metadata.subblock_builder import build_subblock_metadata
 from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
+from czictypes.model.extras import require
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
@@ -141,7 +141,9 @@ class _Mosaic:
         colors = np.array([stain.color for stain in STAINS])
         picture = np.tensordot(levels, colors, (0, 0)).clip(0, 255).astype(np.uint8)
         file = io.BytesIO()
-        require("PIL.Image", "the demo's thumbnail").fromarray(picture).save(file, "JPEG")
+        require("PIL.Image", extra="cli", doing="the thumbnail").fromarray(picture).save(
+            file, "JPEG"
+        )
         return file.getvalue()
 
     def _write(

@@ -6,9 +6,9 @@ import argparse
 import json
 from typing import Any
 
-from czictypes.cli.extras import require
 from czictypes.cli.output import report_exception
 from czictypes.model.errors import CziError, LibraryNotFoundError
+from czictypes.model.extras import require
 
 __all__ = ["add_parser"]
 
@@ -34,7 +34,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Describe each file; one that cannot be read does not keep the others from being shown."""
     if not args.json:
-        require("rich", "the table of czictypes info (--json does without)")
+        require("rich", extra="cli", doing="a table (--json does without)")
     described: list[dict[str, Any]] = []
     for path in args.files:
         summary = _describe(path, debug=args.debug)

@@ -58,9 +58,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_found(text: str, path: str, *, as_json: bool) -> int:
-    from czictypes.cli.extras import require
+    from czictypes.model.extras import require
 
-    elementpath = require("elementpath", "--path")
+    elementpath = require("elementpath", extra="cli", doing="--path")
     from czictypes.metadata.xml import parse
 
     try:

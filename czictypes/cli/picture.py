@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.cli.extras import require
 from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.extras import require
 
 __all__ = ["display_range", "require_pillow", "save_png", "stretch"]
 
@@ -21,7 +21,7 @@ _BAND_ROWS = 256
 
 def require_pillow() -> Any:
     """Return Pillow's module `Image`, or raise `MissingExtraError`."""
-    return require("PIL.Image", "writing a PNG")
+    return require("PIL.Image", extra="cli", doing="writing a PNG")
 
 
 def save_png(path: Path, pixels: NDArray[Any], *, raw: bool) -> str:

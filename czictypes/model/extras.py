@@ -9,6 +9,9 @@ from czictypes.model.errors import MissingExtraError
 
 __all__ = ["require"]
 
+# what a module's package is called where that is another name
+_PACKAGES = {"PIL": "Pillow"}
+
 
 def require(module_name: str, *, extra: str, doing: str) -> Any:
     """Import a module of an optional package.
@@ -30,10 +33,10 @@ def require(module_name: str, *, extra: str, doing: str) -> Any:
     try:
         return import_module(module_name)
     except ImportError as error:
-        package = module_name.partition(".")[0]
-        is_missing = isinstance(error, ModuleNotFoundError) and error.name == package
+        name = module_name.partition(".")[0]
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name == name
         why = "" if is_missing else f", which cannot be imported ({error})"
         raise MissingExtraError(
-            f"{doing}: this needs the package {package}{why}; "
+            f"{doing}: this needs the package {_PACKAGES.get(name, name)}{why}; "
             f"install it with pip install 'czictypes[{extra}]'"
         ) from error

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
 from czictypes.metadata.records import Event, read_event_list, read_time_stamps
-from czictypes.model.errors import MissingExtraError, UnsupportedDataError
+from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.extras import require
 
 if TYPE_CHECKING:
     from czictypes.reading.document import OpenDocument
@@ -179,16 +180,11 @@ class Attachments(Sequence[Attachment]):
 
 
 def _picture(data: bytes, what: str) -> NDArray[Any]:
+    images = require("PIL.Image", extra="cli", doing="reading a picture in an attachment")
     try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise MissingExtraError(
-            "pictures in attachments are read with Pillow: pip install 'czictypes[cli]'"
-        ) from error
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with images.open(io.BytesIO(data)) as picture:
             gray = picture.mode in {"L", "I;16", "I", "F", "1"}
             pixels: NDArray[Any] = np.array(picture if gray else picture.convert("RGB"))
             return pixels
-    except UnidentifiedImageError as error:
+    except images.UnidentifiedImageError as error:
         raise UnsupportedDataError(f"{what} is not a picture; use its .data") from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from czictypes.model.errors import MissingExtraError
+from czictypes.model.extras import require
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.compression import CompressionOptions
 
@@ -148,11 +148,4 @@ def _name_bgr24(encoded: bytearray) -> None:
 
 
 def _jpegxr_encode() -> Any:
-    try:
-        from imagecodecs import jpegxr_encode
-    except ImportError as error:
-        raise MissingExtraError(
-            "compressing with 'jpgxr:' needs the package imagecodecs; install it with "
-            "'pip install czictypes[jpegxr]'"
-        ) from error
-    return jpegxr_encode
+    return require("imagecodecs", extra="jpegxr", doing="compressing with 'jpgxr:'").jpegxr_encode

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Union
 
-from czictypes.model.errors import MissingExtraError
+from czictypes.model.extras import require
 
 __all__ = ["Progress", "show_progress"]
 
@@ -39,7 +39,8 @@ def show_progress(
     if progress is None or progress is False:
         yield lambda _: None
     elif progress is True:
-        with _tqdm()(total=total, desc=description) as bar:
+        tqdm = require("tqdm", extra="cli", doing="a progress bar").tqdm
+        with tqdm(total=total, desc=description) as bar:
             yield bar.update
     elif callable(progress):
         yield _counting(progress, total)
@@ -56,13 +57,3 @@ def _counting(report: Callable[[int, int], None], total: int) -> Callable[[int],
         report(done, total)
 
     return step
-
-
-def _tqdm() -> Any:
-    try:
-        from tqdm import tqdm
-    except ImportError as error:
-        raise MissingExtraError(
-            "a progress bar needs the package tqdm; install it with pip install 'czictypes[cli]'"
-        ) from error
-    return tqdm
