@@ -43,13 +43,7 @@ class ZstdPixels:
         self.shape = shape
         self._stream, self._dtype, self._buffer, self._hilo = stream, dtype, buffer, hilo
         self._rows = shape[0]
-        self._decoded = 0
         self._pixels: PixelArray | None = None
-
-    @property
-    def is_packed(self) -> bool:
-        """Whether each access undoes a HiLo packing, so that bands are better than all at once."""
-        return self._hilo
 
     def use_rows(self, end: int) -> None:
         """Say before the first access that only the rows before `end` will be used."""

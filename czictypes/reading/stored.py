@@ -15,7 +15,6 @@ from czictypes.container.pixels import FilePixels
 from czictypes.container.source import ByteSource
 from czictypes.container.subblock import describe_subblock
 from czictypes.container.zstd import unpack_zstd
-from czictypes.container.zstd_pixels import ZstdPixels
 from czictypes.model.errors import CorruptFileError, MissingExtraError
 from czictypes.model.pixel_types import Compression, PixelFormat, PixelType, pixel_format
 from czictypes.reading.compositor import Tile
