@@ -53,6 +53,11 @@ class SubBlockPatcher:
         """Where the segments of the sub-blocks written so far begin, in their order."""
         return self._positions.tolist()
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether `patch` may have something to correct in the next bytes."""
+        return self._next is not None or self._finishing
+
     def declare(self, compression: int, pyramid_type: int = 0) -> None:
         """Say what the sub-block that is written next must have in its fields."""
         self._next = (int(compression), int(pyramid_type))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from czictypes.handles.handle import Handle
@@ -22,8 +21,7 @@ __all__ = ["SubBlockSpec", "WriterHandle"]
 _LARGEST = 2**31 - 1
 
 
-@dataclass(frozen=True)
-class SubBlockSpec:
+class SubBlockSpec(NamedTuple):
     """A sub-block to write.
 
     Parameters
@@ -53,13 +51,13 @@ class SubBlockSpec:
     width: int
     height: int
     pixel_type: int
-    data: Any = field(repr=False)
+    data: Any
     compression: int = Compression.Uncompressed
     physical_size: tuple[int, int] | None = None
     stride: int | None = None
     m_index: int | None = None
-    metadata: Any = field(default=b"", repr=False)
-    attachment: Any = field(default=b"", repr=False)
+    metadata: Any = b""
+    attachment: Any = b""
 
 
 class WriterHandle(Handle):
@@ -78,6 +76,7 @@ class WriterHandle(Handle):
         super().__init__(stream.library, raw, stream.name, owns=(stream,))
         self._lock = threading.Lock()
         self._failed: BaseException | None = None
+        self._packer = _Packer(stream.library.ffi)
 
     @classmethod
     def create(
@@ -142,10 +141,11 @@ class WriterHandle(Handle):
         Exception
             What the stream's sink raised.
         """
-        native, keep = _pack_sub_block(self.library.ffi, sub_block)
-        what = f"write the sub-block {dict(sub_block.coordinate)} at {sub_block.x}, {sub_block.y}"
-        self._write("libCZI_WriterAddSubBlock", native, what=what)
-        del keep
+        what = f"write the sub-block {sub_block.coordinate} at {sub_block.x}, {sub_block.y}"
+        with self._lock:
+            native, keep = self._packer.pack(sub_block)
+            self._write_locked("libCZI_WriterAddSubBlock", native, what=what)
+            del keep
 
     def add_attachment(self, guid: UUID, content_file_type: str, name: str, data: Any) -> None:
         """Write an attachment.
@@ -220,17 +220,20 @@ class WriterHandle(Handle):
 
     def _write(self, function: str, *args: Any, what: str) -> None:
         with self._lock:
-            if self._failed is not None:
-                raise CziError(
-                    f"cannot {what}: writing to {self.name} failed before ({self._failed})"
-                ) from self._failed
-            try:
-                self._call(function, *args, what=what)
-            except ClosedError:
-                raise
-            except BaseException as error:
-                self._failed = error
-                raise
+            self._write_locked(function, *args, what=what)
+
+    def _write_locked(self, function: str, *args: Any, what: str) -> None:
+        if self._failed is not None:
+            raise CziError(
+                f"cannot {what}: writing to {self.name} failed before ({self._failed})"
+            ) from self._failed
+        try:
+            self._call(function, *args, what=what)
+        except ClosedError:
+            raise
+        except BaseException as error:
+            self._failed = error
+            raise
 
 
 def _json(values: Mapping[str, Any]) -> bytes:
@@ -252,33 +255,58 @@ def _buffer(ffi: Any, data: Any, what: str) -> Any:
     return content
 
 
-def _pack_sub_block(ffi: Any, spec: SubBlockSpec) -> tuple[Any, Any]:
-    """Return a struct AddSubBlockInfoInterop, and the memory it points to."""
-    width, height = spec.physical_size or (spec.width, spec.height)
-    for side in (spec.width, spec.height, width, height):
-        if check_int32(side, "a side of the sub-block") <= 0:
-            raise ValueError(f"a sub-block must not be empty: {spec}")
-    data = _buffer(ffi, spec.data, "a sub-block's data")
-    keep = (
-        data,
-        _buffer(ffi, spec.metadata, "a sub-block's metadata"),
-        _buffer(ffi, spec.attachment, "a sub-block's attachment"),
+class _Packer:
+    """Fills one struct AddSubBlockInfoInterop for one sub-block after the other.
+
+    A file may have a million sub-blocks, so what they have in common is packed once.
+    """
+
+    def __init__(self, ffi: Any) -> None:
+        self._ffi = ffi
+        self._native = ffi.new("struct AddSubBlockInfoInterop *")
+        self._coordinate: tuple[tuple[str, int], ...] | None = None
+
+    def pack(self, spec: SubBlockSpec) -> tuple[Any, Any]:
+        """Return the struct, which holds until the next call, and the memory it points to."""
+        ffi, native = self._ffi, self._native
+        try:
+            width, height = spec.physical_size or (spec.width, spec.height)
+            if min(spec.width, spec.height, width, height) <= 0:
+                raise ValueError(f"a sub-block must not be empty: {_described(spec)}")
+            self._pack_coordinate(spec.coordinate)
+            native.x, native.y = spec.x, spec.y
+            native.logical_width, native.logical_height = spec.width, spec.height
+            native.physical_width, native.physical_height = width, height
+            native.pixel_type = PixelType(spec.pixel_type)
+            native.compression_mode_raw = spec.compression
+            native.m_index_valid = spec.m_index is not None
+            native.m_index = 0 if spec.m_index is None else _check_m(spec.m_index)
+        except OverflowError:  # cffi found a number of more than 32 bits, and does not say which
+            for name in ("x", "y", "width", "height", "compression"):
+                check_int32(getattr(spec, name), name)
+            check_int32(max(width, height), "a side of the bitmap")
+            raise
+        data = _buffer(ffi, spec.data, "a sub-block's data")
+        metadata = _buffer(ffi, spec.metadata, "a sub-block's metadata")
+        attachment = _buffer(ffi, spec.attachment, "a sub-block's attachment")
+        native.stride = _check_pixels(spec, width, height, len(data))
+        native.size_data, native.data = len(data), data
+        native.size_metadata, native.metadata = len(metadata), metadata
+        native.size_attachment, native.attachment = len(attachment), attachment
+        return native, (data, metadata, attachment)
+
+    def _pack_coordinate(self, coordinate: Mapping[str, int]) -> None:
+        items = tuple(coordinate.items())
+        if items != self._coordinate:
+            self._native.coordinate = pack_coordinate(coordinate)
+            self._coordinate = items
+
+
+def _described(spec: SubBlockSpec) -> str:
+    return (
+        f"{dict(spec.coordinate)} at {spec.x}, {spec.y} of {spec.width} x {spec.height} pixels, "
+        f"M {spec.m_index}, compression {spec.compression}"
     )
-    native = ffi.new("struct AddSubBlockInfoInterop *")
-    native.coordinate = pack_coordinate(spec.coordinate)
-    if spec.m_index is not None:
-        native.m_index_valid = 1
-        native.m_index = _check_m(spec.m_index)
-    native.x, native.y = check_int32(spec.x, "x"), check_int32(spec.y, "y")
-    native.logical_width, native.logical_height = spec.width, spec.height
-    native.physical_width, native.physical_height = width, height
-    native.pixel_type = PixelType(spec.pixel_type)
-    native.compression_mode_raw = check_int32(spec.compression, "the compression")
-    native.stride = _check_pixels(spec, width, height, len(data))
-    native.size_data, native.data = len(data), data
-    native.size_metadata, native.metadata = len(keep[1]), keep[1]
-    native.size_attachment, native.attachment = len(keep[2]), keep[2]
-    return native, keep
 
 
 def _check_m(m_index: int) -> int:
@@ -290,11 +318,11 @@ def _check_m(m_index: int) -> int:
 
 def _check_pixels(spec: SubBlockSpec, width: int, height: int, size: int) -> int:
     """Return the stride; libCZI reads past the end of data that are too short."""
-    row = width * pixel_format(spec.pixel_type).bytes_per_pixel
     if spec.compression != Compression.Uncompressed:
         if size == 0:
-            raise ValueError(f"a compressed sub-block needs data: {spec}")
+            raise ValueError(f"a compressed sub-block needs data: {_described(spec)}")
         return 0
+    row = width * pixel_format(spec.pixel_type).bytes_per_pixel
     stride = row if spec.stride is None else spec.stride
     if stride < row or (height - 1) * stride + row > size:
         raise ValueError(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from czictypes.container.source import ByteSource
 from czictypes.container.unfinished import UnfinishedSource
@@ -26,8 +25,7 @@ __all__ = ["MULTI_TILE_PYRAMID", "Assembly", "Block"]
 MULTI_TILE_PYRAMID = 2
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A sub-block, its pixels encoded already.
 
     Parameters
@@ -53,11 +51,11 @@ class Block:
     size: Size
     pixel_type: PixelType
     compression: int
-    data: Any = field(repr=False)
+    data: Any
     m_index: int | None = None
     pyramid_type: int = 0
-    metadata: Any = field(default=b"", repr=False)
-    attachment: Any = field(default=b"", repr=False)
+    metadata: Any = b""
+    attachment: Any = b""
 
 
 class Assembly:
@@ -199,17 +197,14 @@ class Assembly:
 
 def _specification(block: Block) -> SubBlockSpec:
     return SubBlockSpec(
-        coordinate=block.coordinate,
-        x=block.rectangle.x,
-        y=block.rectangle.y,
-        width=block.rectangle.w,
-        height=block.rectangle.h,
-        pixel_type=block.pixel_type,
-        data=block.data,
+        block.coordinate,
+        *block.rectangle,
+        block.pixel_type,
+        block.data,
         # Uncompressed ones too go in as compressed: libCZI then takes the data in one piece, not
         # row by row, which is four times as fast. The sink sets the field in the file.
-        compression=block.compression or Compression.Zstd0,
-        physical_size=block.size,
+        block.compression or Compression.Zstd0,
+        block.size,
         m_index=block.m_index,
         metadata=block.metadata,
         attachment=block.attachment,

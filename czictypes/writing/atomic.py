@@ -65,23 +65,31 @@ class AtomicFile:
         return self._temporary.open("r+b")
 
     def commit(self) -> None:
-        """Sync the file and give it its name.
+        """Give the file its name.
+
+        A file that replaces another is written to the disk before, so that after a power failure
+        one of the two is there. A new one is left to the system, as other programs leave it.
 
         Raises
         ------
         FileExistsError
             If a file of that name has appeared that may not be replaced.
         OSError
-            If the file cannot be synced or renamed.
+            If the file cannot be written out or renamed.
         """
-        os.fsync(self._file.fileno())
+        replaces = self._path.exists()
+        if replaces:
+            os.fsync(self._file.fileno())
+        else:
+            os.close(os.dup(self._file.fileno()))  # a network file system tells failed writes then
         self._keep_mode()
         if sys.platform == "win32":
             self._file.close()  # an open file cannot be renamed there
         self._publish()
         self._abort.detach()
         self._file.close()
-        sync_folder(self._path.parent)
+        if replaces:
+            sync_folder(self._path.parent)
 
     def abort(self) -> None:
         """Remove what was written."""

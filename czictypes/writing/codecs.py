@@ -26,6 +26,7 @@ __all__ = ["check_codec", "encode"]
 _HEADER_PLAIN = b"\x03\x01\x00"
 _HEADER_HILO = b"\x03\x01\x01"
 _LOSSLESS = 1000
+_LITTLE_ENDIAN = sys.byteorder == "little"
 #: What libCZI's JPEG XR decoder accepts.
 _JPEG_XR_TYPES = (
     PixelType.Gray8,
@@ -89,8 +90,9 @@ def encode(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelT
 
 
 def _packed(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    little_endian = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
-    return np.ascontiguousarray(little_endian).reshape(-1).view(np.uint8)
+    if not (_LITTLE_ENDIAN and pixels.dtype.isnative):
+        pixels = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
+    return np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
 
 
 def _zstd1(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> bytes:

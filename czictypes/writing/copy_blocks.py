@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -134,7 +133,7 @@ def _renumbered(block: Block, places: Mapping[str, Mapping[int, int]]) -> Block:
         letter: places[letter][place] if letter in places else place
         for letter, place in block.coordinate.items()
     }
-    return replace(block, coordinate=coordinate)
+    return block._replace(coordinate=coordinate)
 
 
 def _anonymized(block: Block, anonymizer: Anonymizer, removed: set[str]) -> Block:
@@ -144,11 +143,11 @@ def _anonymized(block: Block, anonymizer: Anonymizer, removed: set[str]) -> Bloc
         cleaned = anonymizer.subblock(block.metadata)
     except CorruptFileError:  # it cannot be told what it says
         removed.add("sub-block metadata that are no XML")
-        return replace(block, metadata=b"", attachment=b"")
+        return block._replace(metadata=b"", attachment=b"")
     removed.update(f"sub-block {path}" for path in cleaned.removed)
     if block.attachment and mask != block.attachment:
         removed.add("sub-block attachments: all but masks")
-    return replace(block, metadata=cleaned.xml, attachment=mask)
+    return block._replace(metadata=cleaned.xml, attachment=mask)
 
 
 def _mask(block: Block) -> bytes:

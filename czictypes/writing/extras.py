@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -44,8 +44,7 @@ class TileInfo:
     tags: Mapping[str, CustomValue | datetime] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class TileExtras:
+class TileExtras(NamedTuple):
     """The checked extras of one array: the same XML for all its tiles, a part of the mask each."""
 
     metadata: bytes

@@ -27,6 +27,10 @@ class PlaneRecord:
         self._next_m = 0
         self._area = OccupiedArea() if watch_overlaps else None
 
+    @property
+    def _where(self) -> str:
+        return f"plane {format_coordinate(self.coordinate)}"
+
     def check(self, rectangle: Rectangle, pixel_type: PixelType, tiles: int) -> None:
         """Check that pixels may be written here; nothing changes.
 
@@ -35,22 +39,21 @@ class PlaneRecord:
         ValueError
             If they overlap what is there, have another pixel type, or are too many tiles.
         """
-        where = f"plane {format_coordinate(self.coordinate)}"
         if self.pixel_type not in (None, pixel_type):
             assert self.pixel_type is not None
             raise ValueError(
-                f"{where} holds {self.pixel_type.name} pixels already; it cannot take "
+                f"{self._where} holds {self.pixel_type.name} pixels already; it cannot take "
                 f"{pixel_type.name} ones"
             )
         if self._next_m + tiles > _LARGEST_M:
-            raise ValueError(f"{where} holds {self._next_m} tiles; a CZI cannot hold more")
+            raise ValueError(f"{self._where} holds {self._next_m} tiles; a CZI cannot hold more")
         if self._area is None:
             return
         found = self._area.find_overlap(rectangle)
         if found is not None:
             raise ValueError(
                 f"the pixels at {tuple(rectangle)} (x, y, w, h) overlap those at {tuple(found)}, "
-                f'written before to {where}; overlap="allow" accepts that'
+                f'written before to {self._where}; overlap="allow" accepts that'
             )
 
     def check_reduced(self, rectangle: Rectangle, pixel_type: PixelType) -> None:
@@ -145,7 +148,9 @@ class PlaneRecords:
 def _key(plane: Mapping[str, int] | None, scene: int | None) -> Any:
     """Return what a plane may be remembered by: how it was asked for, if in plain numbers."""
     items = () if plane is None else tuple(plane.items())
-    plain = type(scene) in (int, type(None)) and all(type(value) is int for _, value in items)
+    plain = scene is None or type(scene) is int
+    if plain and items:
+        plain = all(type(value) is int for _, value in items)
     return (items, scene) if plain else None
 
 

@@ -11,7 +11,8 @@ from czictypes.writing.targets import WriteTarget
 
 __all__ = ["OutputSink"]
 
-_BUFFER_SIZE = 4 << 20
+_BUFFER_SIZE = 1 << 20
+_LARGE = 1 << 16  # pieces of this size are not worth a copy
 
 
 class OutputSink:
@@ -43,17 +44,22 @@ class OutputSink:
         OSError
             What the target raised, as it is, with the target's name.
         """
-        data = self.patcher.patch(offset, data)
-        self.end = max(self.end, offset + len(data))
-        collected = len(self._buffer)
-        if offset != self._start + collected or collected + len(data) > self._buffer_size:
-            self.flush()
+        if self.patcher.is_watching:
+            data = self.patcher.patch(offset, data)
+        size, buffer = len(data), self._buffer
+        if offset + size > self.end:
+            self.end = offset + size
+        room = self._buffer_size - len(buffer)
+        if offset == self._start + len(buffer) and size <= room and size < _LARGE:
+            buffer += data
+            return
+        self.flush()
+        if size < min(_LARGE, self._buffer_size):
             self._start = offset
-        if len(data) < self._buffer_size:
             self._buffer += data
         else:
             self._write(offset, data)
-            self._start = offset + len(data)
+            self._start = offset + size
 
     def flush(self) -> None:
         """Hand what was collected to the target."""

@@ -65,6 +65,8 @@ class Thumbnail:
         old = self._box or new
         left, top = min(old.x, new.x), min(old.y, new.y)
         right, bottom = max(old.x + old.w, new.x + new.w), max(old.y + old.h, new.y + new.h)
+        if (left, top, right - left, bottom - top) == self._box:
+            return
         step = self._step
         while max(right - left // step * step, bottom - top // step * step) > _SIDE * step:
             step *= 2
@@ -94,16 +96,21 @@ class FirstPlane:
 
     def __init__(self) -> None:
         self._plane: dict[str, int] | None = None
+        self._coordinate: Mapping[str, int] | None = None  # the last one that was of that plane
         self._type: tuple[Any, int] | None = None
         self._thumbnail = Thumbnail()
 
     def add(self, coordinate: Mapping[str, int], location: Location, pixels: NDArray[Any]) -> None:
         """Take pixels (h, w, samples) into account if they belong to that plane."""
-        plane = {letter: value for letter, value in coordinate.items() if letter != "S"}
         kind = pixels.dtype, pixels.shape[2]
-        if self._plane is None:
-            self._plane, self._type = plane, kind
-        if plane == self._plane and kind == self._type:
+        if coordinate is not self._coordinate:
+            plane = {letter: value for letter, value in coordinate.items() if letter != "S"}
+            if self._plane is None:
+                self._plane, self._type = plane, kind
+            if plane != self._plane:
+                return
+            self._coordinate = coordinate
+        if kind == self._type:
             self._thumbnail.add(*location, pixels)
 
     def picture(self) -> NDArray[np.uint8] | None:

@@ -52,6 +52,18 @@ def test_any_coordinate_survives(coordinate: dict[str, int], x: int, y: int, m: 
     assert (info.logical_rect.x, info.logical_rect.y, info.m_index) == (x, y, m)
 
 
+def test_a_sub_block_takes_nothing_over_from_the_one_before() -> None:
+    first = tile(0, coordinate={"C": 1, "S": 2, "Z": 3}, m_index=7, metadata=b"<a/>")
+    second = tile(0, coordinate={"C": 4}, m_index=None, attachment=b"more")
+    content = document(first, second)
+    with ReaderHandle.open(InputStream.from_source(Memory(content))) as reader:
+        info = reader.try_get_sub_block_info(1)
+        assert info is not None
+        assert (dict(info.coordinate), info.m_index) == ({"C": 4}, None)
+        with reader.read_sub_block(1) as sub_block:
+            assert sub_block.raw_data("metadata") == b""
+
+
 def test_a_pyramid_sub_block() -> None:
     spec = SubBlockSpec({"C": 0}, 0, 0, 16, 8, 0, bytes(32), physical_size=(8, 4))
     info = info_of_first(document(spec))

@@ -43,6 +43,22 @@ def test_a_path_and_a_file_object_are_told_apart(tmp_path: Path) -> None:
     assert isinstance(open_target(io.BytesIO(), exist_ok=False), FileObject)
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_only_a_file_that_replaces_another_is_synced_before_it_gets_its_name(
+    tmp_path: Path, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    if there:
+        path.write_bytes(b"old")
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append(path.exists() and path.read_bytes()))
+    target = AtomicFile(path, exist_ok=True)
+    target.write_at(0, memoryview(b"new"))
+    target.commit()
+    assert path.read_bytes() == b"new"
+    assert synced == ([b"old", b"new"] if there else [])  # the file, then its folder
+
+
 def test_a_file_object_that_seeks_gets_the_bytes_and_stays_open() -> None:
     file = io.BytesIO()
     write(file, (4, b"efgh"), (0, b"abcd")).commit()
