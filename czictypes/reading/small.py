@@ -71,6 +71,8 @@ class SmallReads:
         """
         if request.zoom != 1 or request.mask_aware:
             return False
+        if self._decoder.expectation is not None:  # of a remote file all tiles come together
+            return False
         roi = request.roi
         lattice = self._lattices.find(request.plane, roi, request.scene)
         if lattice is None:
