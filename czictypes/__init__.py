@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage as CziImage
     from czictypes.arrays.imread import imread as imread
     from czictypes.exchange.convert import convert as convert
+    from czictypes.exchange.ome_zarr.ngff_objects import to_multiscales as to_multiscales
+    from czictypes.exchange.ome_zarr.ngff_objects import to_ngff_image as to_ngff_image
+    from czictypes.exchange.ome_zarr.read import from_ome_zarr as from_ome_zarr
+    from czictypes.exchange.ome_zarr.write import write_ome_zarr as write_ome_zarr
     from czictypes.model import errors as errors
     from czictypes.plugins.deepzoom import DeepZoomTiles as DeepZoomTiles
     from czictypes.plugins.deepzoom_files import write_deepzoom as write_deepzoom
@@ -32,10 +36,14 @@ __all__ = [
     "convert",
     "czi",
     "errors",
+    "from_ome_zarr",
     "imread",
     "library_info",
+    "to_multiscales",
+    "to_ngff_image",
     "use_library",
     "write_deepzoom",
+    "write_ome_zarr",
 ]
 
 # public name -> module, and the name in it (none: the module itself)
@@ -47,10 +55,14 @@ _EXPORTS = {
     "convert": ("czictypes.exchange.convert", "convert"),
     "czi": ("czictypes.czi", None),
     "errors": ("czictypes.model.errors", None),
+    "from_ome_zarr": ("czictypes.exchange.ome_zarr.read", "from_ome_zarr"),
     "imread": ("czictypes.arrays.imread", "imread"),
     "library_info": ("czictypes.abi.info", "library_info"),
+    "to_multiscales": ("czictypes.exchange.ome_zarr.ngff_objects", "to_multiscales"),
+    "to_ngff_image": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_image"),
     "use_library": ("czictypes.abi.library", "use_library"),
     "write_deepzoom": ("czictypes.plugins.deepzoom_files", "write_deepzoom"),
+    "write_ome_zarr": ("czictypes.exchange.ome_zarr.write", "write_ome_zarr"),
 }
 
 # hidden from type checkers, which would take it to mean that every name exists

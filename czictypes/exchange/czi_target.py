@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from czictypes.exchange.czi_content import common_times, joined_content
 from czictypes.exchange.pixel_view import PixelView, pixels_for_czi
 from czictypes.exchange.source_image import SourceImage
+from czictypes.exchange.stored_levels import ReducedTile, count_tiles, level_tiles, pyramid_factor
 from czictypes.metadata.attributes import CustomValue
-from czictypes.metadata.axes import Axis
-from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.document import GeneralDocumentInfoDto
-from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.geometry import Location
+from czictypes.model.geometry import Location, Size
 from czictypes.writing.array_source import ArraySource, Part
 from czictypes.writing.axes import Axes, parse_axes
 from czictypes.writing.create import create_czi
 from czictypes.writing.extras import TileInfo
-from czictypes.writing.imwrite_metadata import time_axis
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid_options import PyramidChoice
 from czictypes.writing.targets import Target
@@ -41,10 +37,21 @@ _MICROMETRES = 1e6
 class _Scene(NamedTuple):
     """An image and where it goes."""
 
+    number: int
     image: SourceImage
     pixels: PixelView
     axes: Axes
     place: Location
+
+
+class _Level(NamedTuple):
+    """A level that an image brings along: `scale` times smaller than its full resolution."""
+
+    scene: _Scene
+    pixels: PixelView
+    full: Size
+    scale: int
+    tiles: int
 
 
 def write_images(
@@ -57,6 +64,7 @@ def write_images(
     tile: int | None = None,
     dtype: DTypeLike | None = None,
     custom_attributes: Mapping[str, CustomValue] | None = None,
+    content: DocumentContent | None = None,
     exist_ok: bool = False,
     threads: int | None = None,
     progress: Progress = None,
@@ -74,14 +82,17 @@ def write_images(
         A path, or a file object opened for writing in binary.
     title
         The document's title.
-    compression, pyramid, exist_ok, threads
+    compression, exist_ok, threads
         As in `create_czi`.
+    pyramid
+        As in `create_czi`; None takes the levels that the images have, or makes new ones of
+        images whose levels a CZI cannot have.
     tile
         The longest side of a tile in pixels; by default 2048, and 1024 for colours.
     dtype
         The type of the pixels in the CZI, where it is not that of the images.
-    custom_attributes
-        More metadata, by name.
+    custom_attributes, content
+        More metadata; what the images tell comes before it.
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of tiles.
 
@@ -95,28 +106,34 @@ def write_images(
     if not images:
         raise UnsupportedDataError(f"there is no image to write to {dest!r}")
     scenes = _scenes(images, dtype)
-    letters = {letter for scene in scenes for letter in scene.axes.planes}
+    letters = {letter for scene in scenes for letter in (*scene.axes.planes, *scene.image.first)}
     sources = [ArraySource(scene.pixels, scene.axes, tile or _tile(scene)) for scene in scenes]
+    levels = [] if pyramid is not None else _levels(scenes, dtype)
+    if levels is None:
+        pyramid, levels = True, []
+    made = joined_content(images, [scene.number for scene in scenes], title, content)
     with create_czi(dest, exist_ok, compression, threads=threads, pyramid=pyramid) as document:
-        document.write_metadata(
-            title, custom_attributes=custom_attributes, content=_content(scenes, title)
-        )
-        total = sum(len(source) for source in sources)
+        document.write_metadata(title, custom_attributes=custom_attributes, content=made)
+        total = sum(len(source) for source in sources) + sum(level.tiles for level in levels)
         with show_progress(progress, total, f"writing {document.name}") as advance:
-            for number, (scene, source) in enumerate(zip(scenes, sources)):
-                for _ in _write(document, number, scene, source, dict.fromkeys(letters, 0)):
+            for scene, source in zip(scenes, sources):
+                for _ in _write(document, scene, source, dict.fromkeys(letters, 0)):
                     advance(1)
-        times = _times(scenes)
+            for level in levels:
+                for _ in _write_level(document, level, dict.fromkeys(letters, 0)):
+                    advance(1)
+        times = common_times(images)
         if len(times) > 1:
             document.add_time_stamps(times)
 
 
 def _scenes(images: Sequence[SourceImage], dtype: DTypeLike | None) -> list[_Scene]:
     scenes = []
-    for image, place in zip(images, _places(images)):
+    for at, (image, place) in enumerate(zip(images, _places(images))):
         name = f"the image {image.name!r}" if image.name else "the image"
         pixels, letters = pixels_for_czi(image.pixels, image.axes, dtype, name=name)
-        scenes.append(_Scene(image, pixels, parse_axes(letters, pixels.shape), place))
+        number = at if image.scene is None else image.scene
+        scenes.append(_Scene(number, image, pixels, parse_axes(letters, pixels.shape), place))
     kinds = {(scene.pixels.dtype.name, scene.axes.samples is None) for scene in scenes}
     if len(kinds) > 1:
         listed = ", ".join(sorted(f"{'gray' if gray else 'RGB'} {name}" for name, gray in kinds))
@@ -129,6 +146,9 @@ def _scenes(images: Sequence[SourceImage], dtype: DTypeLike | None) -> list[_Sce
 
 def _places(images: Sequence[SourceImage]) -> list[Location]:
     """Return where the top left pixel of each image goes."""
+    locations = [image.location for image in images if image.location is not None]
+    if len(locations) == len(images):
+        return locations
     origins = [image.origin for image in images]
     sizes = {(image.scaling.x, image.scaling.y) for image in images}
     x, y = next(iter(sizes)) if len(sizes) == 1 else (None, None)
@@ -153,8 +173,25 @@ def _tile(scene: _Scene) -> int:
     return _TILE if scene.axes.samples is None else _COLOUR_TILE
 
 
+def _levels(scenes: Sequence[_Scene], dtype: DTypeLike | None) -> list[_Level] | None:
+    """Return the levels that the images bring along; None if a CZI could not have them."""
+    found, sizes = [], []
+    for scene in scenes:
+        height, width = scene.pixels.shape[scene.axes.y], scene.pixels.shape[scene.axes.x]
+        views = [pixels_for_czi(one, scene.image.axes, dtype)[0] for one in scene.image.levels]
+        sizes.append([Size(width, height)])
+        for view in views:
+            sizes[-1].append(Size(view.shape[scene.axes.x], view.shape[scene.axes.y]))
+            number, count = len(sizes[-1]) - 1, count_tiles(view, scene.axes)
+            found.append(_Level(scene, view, sizes[-1][0], number, count))
+    factor = pyramid_factor(sizes)
+    if factor is None:
+        return None
+    return [level._replace(scale=factor**level.scale) for level in found]
+
+
 def _write(
-    document: CziWriter, number: int, scene: _Scene, source: ArraySource, base: dict[str, int]
+    document: CziWriter, scene: _Scene, source: ArraySource, base: dict[str, int]
 ) -> Iterator[Part]:
     """Write the tiles of a scene; the tiles of one plane have an identifier in common."""
     identifiers: dict[tuple[int, ...], str] = {}
@@ -165,11 +202,36 @@ def _write(
         document.write(
             part.pixels[..., ::step],
             Location(scene.place.x + part.x, scene.place.y + part.y),
-            {**base, **part.plane},
-            scene=number,
+            _plane(scene, base, part.plane),
+            scene=scene.number,
             info=_tile_info(scene.image, part, identifier),
         )
         yield part
+
+
+def _write_level(document: CziWriter, level: _Level, base: dict[str, int]) -> Iterator[ReducedTile]:
+    """Write the tiles of a level."""
+    scene = level.scene
+    step = 1 if scene.axes.samples is None else -1
+    for tile in level_tiles(level.pixels, scene.axes, scene.place, level.full, level.scale):
+        document.write_reduced(
+            tile.pixels[..., ::step],
+            tile.place,
+            tile.factor,
+            _plane(scene, base, tile.plane),
+            scene=scene.number,
+        )
+        yield tile
+
+
+def _plane(scene: _Scene, base: dict[str, int], place: Mapping[str, int]) -> dict[str, int]:
+    """Return the coordinate of a plane, by its place in the image."""
+    first = scene.image.first
+    return {
+        **base,
+        **first,
+        **{letter: at + first.get(letter, 0) for letter, at in place.items()},
+    }
 
 
 def _tile_info(image: SourceImage, part: Part, identifier: str) -> TileInfo:
@@ -184,46 +246,3 @@ def _tile_info(image: SourceImage, part: Part, identifier: str) -> TileInfo:
         origin[1] + (part.y + height / 2) * size.y * _MICROMETRES,
         tags=tags,
     )
-
-
-def _content(scenes: Sequence[_Scene], title: str | None) -> DocumentContent:
-    """Join what is known of the images; where several know something, the first counts."""
-    images = [scene.image for scene in scenes]
-    channels: dict[int, ChannelInfo] = {}
-    settings = {}
-    for image in reversed(images):
-        channels.update({channel.index: channel for channel in image.channels})
-        settings.update(image.display_settings)
-    first = images[0]
-    date = next((image.acquisition_date for image in images if image.acquisition_date), None)
-    depth = first.scaling.z
-    return DocumentContent(
-        info=GeneralDocumentInfoDto(title=title, description=first.description),
-        channels=[channels[index] for index in sorted(channels)],
-        scaling=first.scaling,
-        display_settings=settings,
-        scenes=[_scene_info(number, scene.image) for number, scene in enumerate(scenes)],
-        objective=next((image.objective for image in images if image.objective), None),
-        acquisition_date=date,
-        time_axis=time_axis(_times(scenes)),
-        depth_axis=Axis(0.0, depth * _MICROMETRES) if depth else None,
-    )
-
-
-def _scene_info(number: int, image: SourceImage) -> SceneInfo:
-    size = image.scaling
-    info = SceneInfo(number, image.name, well=image.well)
-    if not size.x or not size.y:
-        return info
-    extent = (image.sizes["X"] * size.x * _MICROMETRES, image.sizes["Y"] * size.y * _MICROMETRES)
-    if image.origin is None:
-        return replace(info, size=extent)
-    x, y = image.origin
-    return replace(info, size=extent, center=(x + extent[0] / 2, y + extent[1] / 2))
-
-
-def _times(scenes: Sequence[_Scene]) -> tuple[float, ...]:
-    """Return when each T was; only where all images that have several agree on how many."""
-    counts = {scene.axes.extent(scene.pixels.shape, "T") for scene in scenes}
-    times = tuple(float(time) for time in scenes[0].image.times)
-    return times if counts == {len(times)} else ()

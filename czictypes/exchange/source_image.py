@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,8 +11,9 @@ from typing import Any
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import Objective
 from czictypes.metadata.scaling import Scaling
-from czictypes.metadata.scenes import Well
+from czictypes.metadata.scenes import Plate, Well
 from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.geometry import Location
 
 __all__ = ["OpenImages", "SourceImage"]
 
@@ -40,14 +41,24 @@ class SourceImage:
         How channels are shown, by C index.
     origin
         Where the top left pixel lies on the stage (x, y), in micrometres.
-    well
-        The well that the image was taken in.
+    well, plate
+        The well that the image was taken in, and the plate that it belongs to.
     acquisition_date
         When the first pixel was taken.
     objective
         What it was taken with.
     description
         Free text.
+    levels
+        The same image in lower resolutions, the finest first; axes as those of `pixels`.
+    scene
+        The number of the scene; by default that of the image among the others. Images of one
+        scene lie in different planes.
+    location
+        Where the top left pixel goes in the CZI, where that is known.
+    first
+        The places of the first planes along the axes, and in dimensions that `axes` does not
+        have; 0 for those that are not named.
     """
 
     pixels: Any
@@ -59,9 +70,14 @@ class SourceImage:
     display_settings: dict[int, ChannelDisplaySettingsDataClass] = field(default_factory=dict)
     origin: tuple[float, float] | None = None
     well: Well | None = None
+    plate: Plate | None = None
     acquisition_date: datetime | None = None
     objective: Objective | None = None
     description: str | None = None
+    levels: Sequence[Any] = ()
+    scene: int | None = None
+    location: Location | None = None
+    first: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -14,6 +14,7 @@ from czictypes.metadata.document_section import set_general_document_info
 from czictypes.metadata.elements import ensure, put
 from czictypes.metadata.image_section import add_image, bit_count, pixel_type_name
 from czictypes.metadata.instrument_section import add_instrument
+from czictypes.metadata.plate_section import add_plate
 from czictypes.metadata.scaling_section import set_scaling
 from czictypes.metadata.scenes_section import add_scenes
 from czictypes.metadata.serialize import to_bytes
@@ -37,6 +38,7 @@ def build_document(image: ImageSummary, content: DocumentContent) -> bytes:
     root = ET.Element("ImageDocument")
     add_image(root, image, content)
     add_scenes(root, content.scenes)
+    add_plate(root, content.plate)
     set_general_document_info(root, _without_empty(content.info))
     add_attributes(root, content.custom_attributes)
     add_instrument(root, content)

@@ -15,7 +15,7 @@ from czictypes.metadata.axes import Axis
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
 from czictypes.metadata.scaling import Scaling
-from czictypes.metadata.scenes import SceneInfo
+from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 
 __all__ = ["DocumentContent", "ImageSummary"]
@@ -75,6 +75,8 @@ class DocumentContent:
         is shown in that colour.
     scenes
         Names, positions and wells of scenes, by their `index`.
+    plate
+        The sample carrier that the wells are of.
     objective, microscope, microscope_type
         What the image was taken with.
     acquisition_date
@@ -91,6 +93,7 @@ class DocumentContent:
     custom_attributes: Mapping[str, CustomValue] = field(default_factory=dict)
     display_settings: Mapping[int, ChannelDisplaySettingsDataClass] = field(default_factory=dict)
     scenes: Sequence[SceneInfo] = ()
+    plate: Plate | None = None
     objective: Objective | None = None
     microscope: str | None = None
     microscope_type: str | None = None

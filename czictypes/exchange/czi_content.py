@@ -1,0 +1,154 @@
+"""What is known of the images of another format, as the metadata of one CZI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from czictypes.exchange.source_image import SourceImage
+from czictypes.metadata.axes import Axis
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.scenes import Plate, SceneInfo
+from czictypes.writing.imwrite_metadata import time_axis
+
+__all__ = ["common_times", "joined_content"]
+
+_MICROMETRES = 1e6
+
+
+def joined_content(
+    images: Sequence[SourceImage],
+    scenes: Sequence[int],
+    title: str | None = None,
+    base: DocumentContent | None = None,
+) -> DocumentContent:
+    """Join what is known of images; where several know something, the first counts.
+
+    Parameters
+    ----------
+    images, scenes
+        The images, and the number of the scene of each.
+    title
+        The title of the document.
+    base
+        What is known otherwise: it fills the gaps.
+    """
+    base = base or DocumentContent()
+    settings = dict(base.display_settings)
+    for image in reversed(images):
+        settings.update(image.display_settings)
+    first = images[0]
+    x, y, z = (new or old for new, old in zip(first.scaling, base.scaling))
+    info = base.info
+    if title is not None or first.description is not None:
+        info = replace(
+            info, title=title or info.title, description=first.description or info.description
+        )
+    return replace(
+        base,
+        info=info,
+        channels=_channels(images, base),
+        scaling=Scaling(x, y, z),
+        display_settings=settings,
+        scenes=_scenes(images, scenes, base),
+        objective=next((one.objective for one in images if one.objective), base.objective),
+        acquisition_date=next(
+            (one.acquisition_date for one in images if one.acquisition_date), base.acquisition_date
+        ),
+        time_axis=_time_axis(images, base),
+        plate=_plate(images, base),
+        depth_axis=base.depth_axis or (Axis(0.0, z * _MICROMETRES) if z else None),
+    )
+
+
+def common_times(images: Sequence[SourceImage]) -> tuple[float, ...]:
+    """Return when each T was; only where all images have as many as there are times."""
+    counts = {image.sizes.get("T", 1) for image in images}
+    times = tuple(float(time) for time in images[0].times)
+    return times if counts == {len(times)} else ()
+
+
+def _channels(images: Sequence[SourceImage], base: DocumentContent) -> list[ChannelInfo]:
+    channels = {channel.index: channel for channel in base.channels}
+    for image in reversed(images):
+        for channel in image.channels:
+            known = channels.get(channel.index, ChannelInfo(channel.index))
+            given = {name: value for name, value in vars(channel).items() if value is not None}
+            channels[channel.index] = replace(known, **given)
+    return [channels[index] for index in sorted(channels)]
+
+
+def _plate(images: Sequence[SourceImage], base: DocumentContent) -> Plate | None:
+    """Return the plate; what is known of it in more detail, if that is the same one."""
+    known = base.plate
+    for plate in (image.plate for image in images):
+        if plate is not None:
+            alike = known and (known.rows, known.columns) == (plate.rows, plate.columns)
+            return known if alike else plate
+    return known
+
+
+def _time_axis(images: Sequence[SourceImage], base: DocumentContent) -> Axis | None:
+    """Return the positions along T; the known ones, if they say the same."""
+    made = time_axis(common_times(images))
+    known = base.time_axis
+    if made is None or known is None:
+        return made or known
+    steps = made.step(), known.step()
+    return known if None not in steps and np.isclose(*steps) else made  # type: ignore[arg-type]
+
+
+def _scenes(
+    images: Sequence[SourceImage], scenes: Sequence[int], base: DocumentContent
+) -> list[SceneInfo]:
+    """Describe the scenes; of a CZI that comes back, those that it had described itself."""
+    known = {scene.index: scene for scene in base.scenes}
+    found: dict[int, SceneInfo] = {}
+    for number, image in zip(scenes, images):
+        if number in known:
+            found.setdefault(number, _updated(image, known[number]))
+        elif image.location is None:
+            found.setdefault(number, _described(image, number))
+    return list(found.values())
+
+
+def _described(image: SourceImage, number: int) -> SceneInfo:
+    info = SceneInfo(number, image.name, well=image.well)
+    extent = _extent(image)
+    if extent is None or image.origin is None:
+        return replace(info, size=extent)
+    return replace(info, size=extent, center=_center(image.origin, extent))
+
+
+def _updated(image: SourceImage, known: SceneInfo) -> SceneInfo:
+    """Return what is known of a scene, but for what the image tells in another way.
+
+    Where the contour of the scene is larger than the image, its centre is not that of the image.
+    """
+    well = image.well
+    if well and known.well and (well.row, well.column) == (known.well.row, known.well.column):
+        well = known.well
+    info = replace(known, name=image.name or known.name, well=well or known.well)
+    extent = _extent(image)
+    if extent is None or image.origin is None:
+        return info
+    if known.size is not None and any(a > b * 1.01 for a, b in zip(known.size, extent)):
+        return info
+    center = _center(image.origin, extent)
+    same = known.center is not None and np.allclose(known.center, center, rtol=1e-9, atol=1e-3)
+    return info if same else replace(info, center=center)
+
+
+def _extent(image: SourceImage) -> tuple[float, float] | None:
+    size = image.scaling
+    if not size.x or not size.y:
+        return None
+    return image.sizes["X"] * size.x * _MICROMETRES, image.sizes["Y"] * size.y * _MICROMETRES
+
+
+def _center(corner: tuple[float, float], extent: tuple[float, float]) -> tuple[float, float]:
+    return corner[0] + extent[0] / 2, corner[1] + extent[1] / 2

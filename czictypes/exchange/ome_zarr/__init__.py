@@ -1,0 +1,1 @@
+"""OME-Zarr: out of a CZI and into one."""

@@ -1,0 +1,93 @@
+"""Makes the groups and arrays of a store, and says at the end what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from czictypes.arrays.image import CziImage
+from czictypes.exchange.ome_zarr.description import image_attributes, omero
+from czictypes.exchange.ome_zarr.frame import AXES
+from czictypes.exchange.ome_zarr.original import original_attributes, write_original
+from czictypes.exchange.ome_zarr.plan import ImagePlan, LevelPlan
+from czictypes.exchange.ome_zarr.store import ZarrStore
+from czictypes.model.extras import require
+
+__all__ = ["create_arrays", "describe"]
+
+Groups = Mapping[str, Mapping[str, Any]]
+
+
+def create_arrays(
+    store: ZarrStore,
+    images: Sequence[ImagePlan],
+    groups: Groups,
+    dtype: np.dtype[Any],
+    version: str,
+    compressor: Any,
+) -> None:
+    """Make what is not there yet. No group says what it is before `describe`."""
+    zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
+    kind = _zarr_format(version)
+    for path in sorted({"", "OME", *groups, *(image.path for image in images)}):
+        zarr.open_group(store.zarr, path=path, mode="a", zarr_format=kind)
+    for image in images:
+        for level in image.levels:
+            path = f"{image.path}/{level.path}".lstrip("/")
+            document = "zarr.json" if kind == 3 else ".zarray"
+            if store.read(f"{path}/{document}") is None:
+                _create(zarr, store, path, level, dtype, version, compressor)
+
+
+def describe(
+    store: ZarrStore, image: CziImage, images: Sequence[ImagePlan], groups: Groups, version: str
+) -> None:
+    """Write the attributes of all groups, the root's at last, and the original metadata."""
+    zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
+    attributes: dict[str, dict[str, Any]] = {path: dict(one) for path, one in groups.items()}
+    looks: dict[int, Any] = {}
+    for plan in images:
+        image.set_scene("all" if plan.scene < 0 else plan.scene)
+        if plan.scene not in looks:
+            looks[plan.scene] = omero(image, version)
+        attributes[plan.path] = {
+            **image_attributes(plan, looks[plan.scene], version),
+            **original_attributes(image, plan),
+        }
+    write_original(store, image)
+    for path in sorted(attributes, reverse=True):
+        group = zarr.open_group(store.zarr, path=path, mode="r+", zarr_format=_zarr_format(version))
+        group.attrs.put(attributes[path])
+
+
+def _create(
+    zarr: Any,
+    store: ZarrStore,
+    path: str,
+    level: LevelPlan,
+    dtype: np.dtype[Any],
+    version: str,
+    compressor: Any,
+) -> None:
+    more: dict[str, Any] = {}
+    if version == "0.4":
+        more = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    else:
+        more = {"dimension_names": tuple(AXES), "shards": level.chunking.shard}
+    zarr.create_array(
+        store.zarr,
+        name=path,
+        shape=level.shape,
+        chunks=level.chunking.chunk,
+        dtype=dtype.newbyteorder("<"),
+        compressors=compressor,
+        fill_value=0,
+        zarr_format=_zarr_format(version),
+        **more,
+    )
+
+
+def _zarr_format(version: str) -> int:
+    return 2 if version == "0.4" else 3

@@ -1,0 +1,102 @@
+"""The work of writing an OME-Zarr as any thread or process can do a part of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.arrays.image import CziImage
+from czictypes.exchange.ome_zarr.passes import Pass
+from czictypes.exchange.ome_zarr.pixels import FiveAxes, Region, reduce_block, reduced_region
+from czictypes.exchange.ome_zarr.plan import ImagePlan
+from czictypes.exchange.ome_zarr.store import ZarrStore
+from czictypes.model.extras import require
+
+__all__ = ["Job"]
+
+
+class Job:
+    """Reads regions and writes them to the arrays of a store, which are there already.
+
+    It may be used by many threads at once, and pickles: what it needs is opened where it lands.
+
+    Parameters
+    ----------
+    image
+        The document. It is not closed.
+    store
+        Where the arrays are.
+    images, passes
+        What is to be written, and the walks over it.
+    """
+
+    def __init__(
+        self, image: CziImage, store: ZarrStore, images: Sequence[ImagePlan], passes: Sequence[Pass]
+    ) -> None:
+        self._image, self._store = image, store
+        self._images, self._passes = tuple(images), tuple(passes)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._arrays: dict[str, Any] = {}
+        self._sources: dict[tuple[int, int], FiveAxes] = {}
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._image, self._store, self._images, self._passes
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._image, self._store, self._images, self._passes = state
+        self._begin()
+
+    def run(self, number: int, task: int) -> None:
+        """Do one task of a pass."""
+        work = self._passes[number]
+        plan = self._images[work.image]
+        region = work.region(task)
+        if work.writes:
+            block = self._source(work.image, work.level).read(region)
+            self._write(plan, work.level, region, block)
+        else:
+            block = self._array(plan, work.level)[_slices(region)]
+        for level in range(work.level + 1, work.level + 1 + work.depth):
+            factor = plan.levels[level].factor
+            block, region = reduce_block(block, factor), reduced_region(region, factor)
+            if not block.size:
+                break
+            self._write(plan, level, region, block)
+
+    def close(self) -> None:
+        """Let go of the arrays."""
+        with self._lock:
+            self._arrays.clear()
+            self._sources.clear()
+
+    def _write(self, plan: ImagePlan, level: int, region: Region, block: NDArray[Any]) -> None:
+        if block.dtype.byteorder == ">":
+            block = block.astype(block.dtype.newbyteorder("<"))
+        self._array(plan, level)[_slices(region)] = np.ascontiguousarray(block)
+
+    def _array(self, plan: ImagePlan, level: int) -> Any:
+        path = f"{plan.path}/{plan.levels[level].path}".lstrip("/")
+        with self._lock:
+            if path not in self._arrays:
+                zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
+                self._arrays[path] = zarr.open_array(self._store.zarr, path=path, mode="r+")
+            return self._arrays[path]
+
+    def _source(self, image: int, level: int) -> FiveAxes:
+        with self._lock:
+            if (image, level) not in self._sources:
+                plan = self._images[image]
+                scene = CziImage(self._image.reader, "all" if plan.scene < 0 else plan.scene)
+                self._sources[image, level] = FiveAxes(scene, plan.plane, level)
+            return self._sources[image, level]
+
+
+def _slices(region: Region) -> tuple[slice, ...]:
+    return tuple(slice(*span) for span in region)

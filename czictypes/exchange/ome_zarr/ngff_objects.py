@@ -1,0 +1,230 @@
+"""A CZI as the objects of ngff-zarr: images and multiscales, lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from czictypes.arrays.image import CziImage
+from czictypes.exchange.ome_zarr.chunking import make_chunking
+from czictypes.exchange.ome_zarr.description import axes, channel_look
+from czictypes.exchange.ome_zarr.frame import AXES, Frame, frame_of
+from czictypes.exchange.ome_zarr.opening import open_image
+from czictypes.exchange.ome_zarr.pixels import reduce_block
+from czictypes.exchange.ome_zarr.plan import plan_image, planes_of
+from czictypes.model.extras import require
+
+if TYPE_CHECKING:
+    from ngff_zarr import NgffImage, NgffMultiscales
+
+__all__ = ["to_multiscales", "to_ngff_image"]
+
+_EXTRA, _DOING = "ome-zarr", "objects of ngff-zarr"
+
+
+def to_ngff_image(
+    source: Any,
+    scene: int | str | None = None,
+    level: int = 0,
+    *,
+    plane: Mapping[str, int] | None = None,
+    chunks: Any = None,
+    source_options: Mapping[str, Any] | None = None,
+) -> NgffImage:
+    """Return a level of a scene as an image of ngff-zarr, whose pixels are read when needed.
+
+    Parameters
+    ----------
+    source, scene
+        As for `CziImage`; or a `CziImage`, whose scene is the default then.
+    level
+        The index of the level.
+    plane
+        The index along each of V, H, I, R and B that the file has; ngff-zarr does not know them.
+    chunks
+        Of the dask array, by the axes of the CZI; by default what its tiles make cheap.
+    source_options
+        What fsspec is to know of a URL.
+
+    Returns
+    -------
+    ngff_zarr.NgffImage
+        With the axes t, c, z, y, x; scale and translation in micrometres and seconds; names and
+        colours of channels. Red, green and blue are three channels.
+
+    Raises
+    ------
+    OutOfBoundsError
+        If there is no such scene or level.
+    ValueError
+        If `plane` does not say which of several images is meant.
+    MissingExtraError
+        If the extra ``ome-zarr`` is not installed.
+    """
+    with open_image(source, source_options) as image:
+        _set_scene(image, source, scene)
+        frame = frame_of(image).reduced(image.levels[level].factor)
+        made: NgffImage = _image(image, _pixels(image, level, _place(image, plane), chunks), frame)
+    return made
+
+
+def to_multiscales(
+    source: Any,
+    scene: int | str | None = None,
+    *,
+    plane: Mapping[str, int] | None = None,
+    scale_factors: int | Sequence[Any] | None = None,
+    chunks: Any = None,
+    method: Any = None,
+    source_options: Mapping[str, Any] | None = None,
+) -> NgffMultiscales:
+    """Return a scene as multiscales of ngff-zarr, whose pixels are read or computed when needed.
+
+    Parameters
+    ----------
+    source, scene, plane, source_options
+        As for `to_ngff_image`.
+    scale_factors, method
+        As in ngff-zarr: which levels it is to compute of the full resolution, and how. Without
+        both, the levels are those that the file stores, and coarser ones until one has at most
+        1024 pixels along y and x, each of them the mean of the one before. With them, an axis z
+        of one plane is left out, which ngff-zarr's methods cannot smooth.
+    chunks
+        As in ngff-zarr.
+
+    Returns
+    -------
+    ngff_zarr.NgffMultiscales
+        `ngff_zarr.to_ome_zarr` writes it in any version; colours and windows are in its metadata.
+
+    Raises
+    ------
+    OutOfBoundsError, ValueError, MissingExtraError
+        As for `to_ngff_image`.
+    """
+    ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
+    with open_image(source, source_options) as image:
+        _set_scene(image, source, scene)
+        omero = _omero(image)
+        if scale_factors is not None or method is not None:
+            full = _without_flat_z(to_ngff_image(image, plane=plane))
+            more = {} if scale_factors is None else {"scale_factors": scale_factors}
+            made = ngff.to_multiscales(full, method=method, chunks=chunks, **more)
+        else:
+            made = _stored(image, _place(image, plane), chunks)
+    made.metadata.omero = omero
+    return made  # type: ignore[no-any-return]
+
+
+def _without_flat_z(image: Any) -> Any:
+    """Return an image without a z of one plane: ngff-zarr's methods cannot smooth along it."""
+    if image.data.shape[2] > 1:
+        return image
+    image.data = image.data[:, :, 0]
+    image.dims = tuple(axis for axis in image.dims if axis != "z")
+    for values in (image.scale, image.translation, image.axes_units or {}):
+        values.pop("z", None)
+    return image
+
+
+def _stored(image: CziImage, place: dict[str, int], chunks: Any) -> Any:
+    ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
+    models = require("ngff_zarr.v05.zarr_metadata", extra=_EXTRA, doing=_DOING)
+    plan = plan_image(image, "", place, make_chunking(None, None, "0.5"), None)
+    images: list[Any] = []
+    for level in plan.levels:
+        if level.stored is not None:
+            pixels = _pixels(image, level.stored, place, None)
+        else:
+            pixels = _reduced(images[-1].data, level.factor)
+        images.append(_image(image, pixels, level.frame))
+    for one in images if chunks is not None else ():
+        one.data = one.data.rechunk(
+            tuple(chunks.get(axis, "auto") for axis in AXES)
+            if isinstance(chunks, Mapping)
+            else chunks
+        )
+    datasets = [
+        models.Dataset(
+            level.path,
+            [ngff.Scale(level.frame.scales()), ngff.Translation(level.frame.translations())],
+        )
+        for level in plan.levels
+    ]
+    listed = [models.Axis(**axis) for axis in axes(plan.levels[0].frame)]
+    metadata = models.Metadata(listed, datasets, None, name=image.current_scene)
+    return ngff.NgffMultiscales(images=images, metadata=metadata)
+
+
+def _image(image: CziImage, pixels: Any, frame: Frame) -> Any:
+    ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
+    looks = channel_look(image)
+    return ngff.NgffImage(
+        data=pixels,
+        dims=tuple(AXES),
+        scale=dict(zip(AXES, frame.scales())),
+        translation=dict(zip(AXES, frame.translations())),
+        name=image.current_scene,
+        axes_units=dict(frame.units) or None,
+        channel_names=[look["label"] for look in looks],
+        channel_colors=[look["color"] for look in looks],
+    )
+
+
+def _omero(image: CziImage) -> Any:
+    ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
+    return ngff.Omero(
+        [
+            ngff.OmeroChannel(look["color"], ngff.OmeroWindow(**look["window"]), look["label"])
+            for look in channel_look(image)
+        ]
+    )
+
+
+def _pixels(image: CziImage, level: int, place: dict[str, int], chunks: Any) -> Any:
+    """Return a level with five axes, as a dask array."""
+    found = image.to_dask(level, chunks)
+    order = image.dims.order
+    found = found[tuple(place.get(name, slice(None)) for name in order)]
+    if "S" not in order:
+        return found
+    dask_array = require("dask.array", extra=_EXTRA, doing=_DOING)
+    apart = dask_array.moveaxis(found, -1, 2)
+    return apart.reshape(len(apart), -1, *apart.shape[3:])
+
+
+def _reduced(pixels: Any, factor: int) -> Any:
+    height, width = (size // factor * factor for size in pixels.shape[-2:])
+    sides = [_even(size, factor) for size in pixels.chunksize[-2:]]
+    whole = pixels[..., :height, :width].rechunk({3: sides[0], 4: sides[1]})
+    sizes = [tuple(size // factor for size in axis) for axis in whole.chunks[-2:]]
+    return whole.map_blocks(
+        reduce_block, factor, dtype=pixels.dtype, chunks=(*whole.chunks[:-2], *sizes)
+    )
+
+
+def _even(size: int, factor: int) -> int:
+    return max(size // factor, 1) * factor
+
+
+def _set_scene(image: CziImage, source: Any, scene: int | str | None) -> None:
+    if scene is not None:
+        image.set_scene(scene)
+    elif isinstance(source, CziImage):
+        index = source.current_scene_index
+        image.set_scene("all" if index is None else index)
+
+
+def _place(image: CziImage, plane: Mapping[str, int] | None) -> dict[str, int]:
+    """Return the place in the dimensions that ngff-zarr does not know."""
+    names = list(next(planes_of(image)))
+    given = dict(plane or {})
+    if set(given) != set(names):
+        wanted = ", ".join(f'"{name}": ...' for name in names)
+        raise ValueError(
+            f"this scene has the dimensions {', '.join(names)} beside t, c, z, y and x: say which "
+            f"image of it is meant with plane={{{wanted}}}"
+            if names
+            else f"this scene has no dimension {', '.join(map(str, given))}"
+        )
+    return given

@@ -1,0 +1,36 @@
+"""Opens the CZI that is to be written in another format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from czictypes.arrays.image import CziImage
+from czictypes.model.options import CacheOptions
+from czictypes.reading.reader import CziReader
+
+__all__ = ["open_image"]
+
+_CACHE = 128 << 20  # bytes of decoded tiles; neighbouring regions need the same ones
+
+
+@contextmanager
+def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[CziImage]:
+    """Give an image of one's own of what a caller gave; only what is opened here is closed.
+
+    Parameters
+    ----------
+    source
+        As for `CziImage`, or a `CziImage` or `CziReader`.
+    options
+        What fsspec is to know of a URL.
+    """
+    if isinstance(source, CziImage):
+        yield CziImage(source.reader)
+    elif isinstance(source, CziReader):
+        yield CziImage(source)
+    else:
+        cache = CacheOptions(max_memory_usage=_CACHE)
+        with CziImage(source, storage_options=options, cache_options=cache) as image:
+            yield image

@@ -1,0 +1,74 @@
+"""What OME-Zarr has no place for: kept beside, for the way back to CZI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from czictypes.arrays.image import CziImage
+from czictypes.exchange.ome_zarr.plan import ImagePlan
+from czictypes.exchange.ome_zarr.store import ZarrStore
+from czictypes.metadata.builder import check_content
+from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.read_content import read_content
+from czictypes.model.errors import CorruptFileError
+
+__all__ = [
+    "ATTRIBUTE",
+    "CZI_XML",
+    "OME_XML",
+    "original_attributes",
+    "read_original",
+    "write_original",
+]
+
+#: The attribute of an image's group that has what only a CZI knows.
+ATTRIBUTE = "czictypes"
+
+#: The metadata as OME-XML, where bioformats2raw has them, and as the CZI has them.
+OME_XML, CZI_XML = "OME/METADATA.ome.xml", "OME/METADATA.czi.xml"
+
+
+def original_attributes(image: CziImage, plan: ImagePlan) -> dict[str, Any]:
+    """Return the attribute for the scene that an image is set to."""
+    layout = image._layout
+    box = layout.grids[0].box
+    bounds = image.reader.total_bounding_box_no_pyramid
+    start = {name: first for name, (first, _) in bounds.items() if name not in "XYMS"}
+    start.update((name, values.start) for name, values in layout.planes.items() if name != "M")
+    content: dict[str, Any] = {
+        "name": image.current_scene if image.scene_index is not None else None,
+        "number": image.scene_index or 0,
+        "location": [box.x, box.y],
+        "start": start,
+        "plane": plan.plane,
+        "samples": plan.samples,
+    }
+    return {ATTRIBUTE: content}
+
+
+def write_original(store: ZarrStore, image: CziImage) -> None:
+    """Write the metadata as OME-XML and as the CZI has them."""
+    ome = image.ome_metadata.to_xml()
+    store.write(OME_XML, ome.encode())
+    xml = image.reader.raw_metadata
+    if xml:
+        store.write(CZI_XML, xml.encode())
+
+
+def read_original(store: ZarrStore, channel_start: int = 0) -> DocumentContent | None:
+    """Return what the kept metadata of a CZI tell; None without any that can be written again.
+
+    Parameters
+    ----------
+    channel_start
+        The C index of the first channel.
+    """
+    xml = store.read(CZI_XML)
+    if xml is None:
+        return None
+    try:
+        content = read_content(xml, channel_start)
+        check_content(content)
+    except (CorruptFileError, ValueError):
+        return None
+    return content

@@ -1,0 +1,228 @@
+"""The images in an OME-Zarr of any version from 0.1 to 0.5: one, a series, or a plate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from czictypes.exchange.ome_zarr.journal import JOURNAL
+from czictypes.exchange.ome_zarr.store import ZarrStore
+from czictypes.metadata.scenes import Plate, Well, parse_well_name
+from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.extras import require
+
+__all__ = ["FoundImage", "find_images"]
+
+_OLD_AXES = "tczyx"  # of the versions before 0.3, which do not name them
+
+#: Prefixes of metre and second in the units of OME-Zarr.
+_PREFIXES = {
+    **{"yotta": 1e24, "zetta": 1e21, "exa": 1e18, "peta": 1e15, "tera": 1e12, "giga": 1e9},
+    **{"mega": 1e6, "kilo": 1e3, "hecto": 1e2, "": 1.0, "deci": 1e-1, "centi": 1e-2},
+    **{"milli": 1e-3, "micro": 1e-6, "nano": 1e-9, "pico": 1e-12, "femto": 1e-15},
+    **{"atto": 1e-18, "zepto": 1e-21, "yocto": 1e-24},
+}
+_UNITS = {
+    **{f"{prefix}meter": size for prefix, size in _PREFIXES.items()},
+    **{f"{prefix}second": size for prefix, size in _PREFIXES.items()},
+    **{"angstrom": 1e-10, "inch": 0.0254, "foot": 0.3048, "yard": 0.9144, "mile": 1609.344},
+    **{"parsec": 3.0856775814913673e16, "minute": 60.0, "hour": 3600.0, "day": 86400.0},
+}
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """One image of a store.
+
+    Parameters
+    ----------
+    path
+        Its group; empty for the root.
+    name
+        Its name, if it has one.
+    axes
+        A letter for each axis: some of T, C, Z, Y, X.
+    levels
+        Its arrays, the full resolution first.
+    scale, translation
+        Of the full resolution along the axes that have a unit, in metres and seconds.
+    channels
+        How channels are shown, as the attribute ``omero`` has it.
+    well, plate
+        The well that it lies in, and the plate.
+    attributes
+        All attributes of its group.
+    """
+
+    path: str
+    name: str | None
+    axes: str
+    levels: Sequence[Any]
+    scale: Mapping[str, float]
+    translation: Mapping[str, float]
+    channels: Sequence[Mapping[str, Any]] = ()
+    well: Well | None = None
+    plate: Plate | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_images(store: ZarrStore) -> list[FoundImage]:
+    """Return the images of a store, opened for reading.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If it is no OME-Zarr, is unfinished, or has axes that a CZI does not have.
+    FileNotFoundError
+        If nothing is there.
+    """
+    if store.read(JOURNAL) is not None:
+        raise UnsupportedDataError(
+            f"{store.name} is unfinished; call write_ome_zarr again with resume=True"
+        )
+    root = _attributes(store, "")
+    plate = _plate(_ome(root).get("plate"))
+    found = [
+        replace(_image(store, path), well=well, plate=plate) for path, well in _paths(store, root)
+    ]
+    if not found:
+        raise UnsupportedDataError(f"{store.name} is an OME-Zarr without images")
+    return found
+
+
+def _paths(store: ZarrStore, root: Mapping[str, Any]) -> Iterator[tuple[str, Well | None]]:
+    ome = _ome(root)
+    if "plate" in ome:
+        yield from _plate_paths(store, ome["plate"])
+    elif "multiscales" in ome:
+        yield "", None
+    elif "bioformats2raw.layout" in ome:
+        for path in _series_paths(store):
+            yield path, None
+    else:
+        raise UnsupportedDataError(
+            f"{store.name} is no OME-Zarr: its root has neither multiscales, nor a plate, nor a "
+            "series of images"
+        )
+
+
+def _plate_paths(store: ZarrStore, plate: Mapping[str, Any]) -> Iterator[tuple[str, Well]]:
+    for listed in plate.get("wells", ()):
+        path = str(listed["path"]).strip("/")
+        well = _well(path, listed)
+        content = _ome(_attributes(store, path)).get("well", {})
+        for image in content.get("images", ()):
+            yield f"{path}/{image['path']}", well
+
+
+def _well(path: str, listed: Mapping[str, Any]) -> Well:
+    name = path.replace("/", "")
+    place = parse_well_name(name)
+    if place is None and "rowIndex" in listed and "columnIndex" in listed:
+        place = int(listed["rowIndex"]) + 1, int(listed["columnIndex"]) + 1
+    return Well(name, *(place or (None, None)))
+
+
+def _plate(content: Any) -> Plate | None:
+    if not isinstance(content, Mapping):
+        return None
+    rows, columns = len(content.get("rows", ())), len(content.get("columns", ()))
+    return Plate(content.get("name"), rows, columns) if rows and columns else None
+
+
+def _series_paths(store: ZarrStore) -> Iterator[str]:
+    zarr = require("zarr", extra="ome-zarr", doing="reading OME-Zarr")
+    listed = _ome(_attributes(store, "OME", missing={})).get("series")
+    if listed:
+        yield from map(str, listed)
+        return
+    root = zarr.open_group(store.zarr, mode="r")
+    yield from sorted((name for name in root.group_keys() if name.isdigit()), key=int)
+
+
+def _attributes(
+    store: ZarrStore, path: str, missing: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    zarr = require("zarr", extra="ome-zarr", doing="reading OME-Zarr")
+    try:
+        return dict(zarr.open_group(store.zarr, path=path, mode="r").attrs)
+    except FileNotFoundError:
+        if missing is not None:
+            return missing
+        where = f"group {path!r} of {store.name}" if path else store.name
+        raise FileNotFoundError(f"there is no Zarr {where}") from None
+
+
+def _ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what OME-Zarr says: under ``ome`` since 0.5, at the top before."""
+    found = attributes.get("ome", attributes)
+    return found if isinstance(found, Mapping) else attributes
+
+
+def _image(store: ZarrStore, path: str) -> FoundImage:
+    zarr = require("zarr", extra="ome-zarr", doing="reading OME-Zarr")
+    attributes = _attributes(store, path)
+    ome = _ome(attributes)
+    name = f"image {path!r} of {store.name}" if path else store.name
+    try:
+        entry = ome["multiscales"][0]
+        datasets = entry["datasets"]
+        levels = [
+            zarr.open_array(store.zarr, path=f"{path}/{one['path']}".strip("/"), mode="r")
+            for one in datasets
+        ]
+    except (KeyError, IndexError, TypeError) as error:
+        raise UnsupportedDataError(
+            f"{name} has no multiscales that can be read: {error!r}"
+        ) from None
+    axes, units = _axes(entry, name)
+    if any(level.ndim != len(axes) for level in levels):
+        raise UnsupportedDataError(f"{name} has the axes {axes}, but its arrays have others")
+    scale, translation = _placed(entry, datasets[0], len(axes))
+    known = {axis: units[axis] for axis in axes if axis in units}
+    return FoundImage(
+        path,
+        entry.get("name"),
+        axes.upper(),
+        levels,
+        {axis.upper(): scale[axes.index(axis)] * size for axis, size in known.items()},
+        {axis.upper(): translation[axes.index(axis)] * size for axis, size in known.items()},
+        ome.get("omero", {}).get("channels", ()),
+        attributes=attributes,
+    )
+
+
+def _axes(entry: Mapping[str, Any], name: str) -> tuple[str, dict[str, float]]:
+    """Return the names of the axes, and the sizes of their units in metres or seconds."""
+    listed = entry.get("axes") or list(_OLD_AXES)
+    axes = [one if isinstance(one, str) else str(one.get("name", "")).lower() for one in listed]
+    wrong = [axis for axis in axes if axis not in _OLD_AXES or axes.count(axis) > 1]
+    if wrong or not {"y", "x"} <= set(axes):
+        raise UnsupportedDataError(
+            f"{name} has the axes {', '.join(axes)}; those that go into a CZI are some of "
+            f"{', '.join(_OLD_AXES)}, and y and x always"
+        )
+    units = {
+        axis: _UNITS[one["unit"]]
+        for axis, one in zip(axes, listed)
+        if isinstance(one, Mapping) and one.get("unit") in _UNITS
+    }
+    return "".join(axes), units
+
+
+def _placed(
+    entry: Mapping[str, Any], dataset: Mapping[str, Any], count: int
+) -> tuple[list[float], list[float]]:
+    """Return scale and translation: those of the array, then those that all levels share."""
+    scale, translation = np.ones(count), np.zeros(count)
+    for content in (dataset, entry):
+        for one in content.get("coordinateTransformations") or ():
+            if one.get("type") == "scale" and len(one.get("scale", ())) == count:
+                scale *= one["scale"]
+                translation *= one["scale"]
+            elif one.get("type") == "translation" and len(one.get("translation", ())) == count:
+                translation += one["translation"]
+    return scale.tolist(), translation.tolist()

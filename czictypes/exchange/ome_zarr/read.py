@@ -1,0 +1,138 @@
+"""from_ome_zarr: an OME-Zarr of any version to a CZI, out of core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Union
+
+from numpy.typing import DTypeLike
+
+from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
+from czictypes.exchange.ome_zarr.original import read_original
+from czictypes.exchange.ome_zarr.parse import find_images
+from czictypes.exchange.ome_zarr.scenes import kept_of, source_images
+from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
+from czictypes.exchange.source_image import SourceImage
+from czictypes.metadata.content import DocumentContent
+from czictypes.writing.progress import Progress
+from czictypes.writing.pyramid_options import PyramidChoice
+from czictypes.writing.targets import Target
+
+__all__ = ["from_ome_zarr", "open_ome_zarr"]
+
+#: ``"all"``, or positions or paths of images, or one.
+Images = Union[str, int, Sequence[Union[str, int]]]
+
+
+def from_ome_zarr(
+    source: StoreTarget,
+    dest: Target,
+    *,
+    images: Images = "all",
+    compression: str = DEFAULT_COMPRESSION,
+    pyramid: PyramidChoice = None,
+    tile: int | None = None,
+    dtype: DTypeLike | None = None,
+    overwrite: bool = False,
+    workers: int | None = None,
+    progress: Progress = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an OME-Zarr as a CZI, out of core.
+
+    Versions 0.1 to 0.5 are read. Each image of a series or a plate becomes a scene. Pixels, axes,
+    pixel sizes, time interval, place on the stage, wells, and names, colours and windows of
+    channels are taken over, and what `write_ome_zarr` kept of a CZI comes back. The CZI appears
+    when it is complete, all or nothing.
+
+    Parameters
+    ----------
+    source
+        A path, a URL that fsspec knows, a UPath, or a store of zarr; also the path of one image
+        in it.
+    dest
+        A path, or a file object opened for writing in binary.
+    images
+        ``"all"``, a position or a path (``"0"``, ``"A/1/0"``), or several of them.
+    compression
+        As in `create_czi`; by default fast and lossless.
+    pyramid
+        None takes the levels of the images if each is 2 or 3 times smaller than the one before,
+        and makes new ones of others. True or `PyramidOptions` for new ones, False for none.
+    tile
+        The longest side of a tile in pixels.
+    dtype
+        ``"uint8"``, ``"uint16"`` or ``"float32"``, for pixels of another type, which must be
+        values that it can hold.
+    overwrite
+        Whether a file that is there is replaced.
+    workers
+        How many threads compress.
+    progress
+        True for a bar, or ``progress(done, total)``, called with numbers of tiles.
+    storage_options
+        What fsspec is to know of the URL.
+
+    Raises
+    ------
+    FileNotFoundError, FileExistsError
+        If there is no store, or a file already.
+    UnsupportedDataError
+        If the store is no OME-Zarr, or has what a CZI cannot hold.
+    MissingExtraError
+        If the extra ``ome-zarr`` is not installed.
+
+    Examples
+    --------
+    >>> from_ome_zarr("slide.ome.zarr", "slide.czi")  # doctest: +SKIP
+    """
+    with open_ome_zarr(source, images, storage_options) as (found, content):
+        write_images(
+            found,
+            dest,
+            content=content,
+            compression=compression,
+            pyramid=pyramid,
+            tile=tile,
+            dtype=dtype,
+            exist_ok=overwrite,
+            threads=workers,
+            progress=progress,
+        )
+
+
+@contextmanager
+def open_ome_zarr(
+    source: StoreTarget,
+    images: Images = "all",
+    storage_options: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[list[SourceImage], DocumentContent | None]]:
+    """Open images for `write_images`, with what was kept of the CZI that they come from, if any."""
+    store = ZarrStore(source, storage_options, doing="reading OME-Zarr")
+    found = find_images(store)
+    chosen = [found[at] for at in _positions([one.path for one in found], images)]
+    starts = [kept_of(one).get("start") for one in chosen]
+    content = (
+        read_original(store, min(int(one.get("C", 0)) for one in starts if one))
+        if all(starts)
+        else None
+    )
+    yield source_images(chosen, content), content
+
+
+def _positions(paths: Sequence[str], images: Images) -> list[int]:
+    if isinstance(images, str) and images == "all":
+        return list(range(len(paths)))
+    listed = [images] if isinstance(images, (str, int)) else list(images)
+    found = []
+    for one in listed:
+        if isinstance(one, str) and one.strip("/") in paths:
+            found.append(paths.index(one.strip("/")))
+        elif not isinstance(one, str) and 0 <= one < len(paths):
+            found.append(int(one))
+        else:
+            raise ValueError(f"there is no image {one!r}; there are {', '.join(map(repr, paths))}")
+    if not found or len(set(found)) < len(found):
+        raise ValueError(f"images={images!r} names no image, or one twice")
+    return found

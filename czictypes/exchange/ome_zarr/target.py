@@ -1,0 +1,79 @@
+"""The store that an OME-Zarr is written to: begun, gone on with, or refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from czictypes.exchange.ome_zarr.journal import JOURNAL, read_journal
+from czictypes.exchange.ome_zarr.store import ZarrStore
+
+__all__ = ["begin_store"]
+
+
+def begin_store(
+    store: ZarrStore, plan: Mapping[str, Any], *, overwrite: bool, resume: bool
+) -> list[bytes] | None:
+    """Make a store ready to take what is planned.
+
+    Parameters
+    ----------
+    plan
+        What is to be written, as JSON has it.
+    overwrite
+        Remove what is there.
+    resume
+        Go on with what an earlier call with the same plan left unfinished.
+
+    Returns
+    -------
+    list of bytes or None
+        What of each pass is done already; None for a store that is empty now.
+
+    Raises
+    ------
+    FileExistsError
+        If something is there that may not be removed.
+    ValueError
+        If what is unfinished there is something else, or no OME-Zarr is to be overwritten.
+    """
+    if store.is_empty():
+        return None
+    journal = read_journal(store) if resume else None
+    if journal is not None:
+        _check_same(store, journal[0], plan)
+        _sweep(store)
+        return journal[1]
+    if not overwrite:
+        raise FileExistsError(f"{store.name} exists{_advice(store, resume)}")
+    if not store.is_zarr() and store.read(JOURNAL) is None:
+        raise ValueError(f"{store.name} is no Zarr store, so it is not overwritten")
+    store.clear()
+    return None
+
+
+def _advice(store: ZarrStore, resume: bool) -> str:
+    if resume:
+        return " and is complete; overwrite=True writes it anew"
+    if store.read(JOURNAL) is not None:
+        return " and is unfinished; resume=True finishes it, overwrite=True begins anew"
+    return "; overwrite=True replaces it"
+
+
+def _check_same(store: ZarrStore, found: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+    wanted = json.loads(json.dumps(plan))
+    if found == wanted:
+        return
+    other = [key for key in wanted if found.get(key) != wanted[key]]
+    raise ValueError(
+        f"{store.name} is unfinished, but it was begun with another {', '.join(other)}; call it "
+        "as before, or begin anew with overwrite=True"
+    )
+
+
+def _sweep(store: ZarrStore) -> None:
+    """Remove what a killed process has left half written in a folder."""
+    if store.folder is not None:
+        for path in store.folder.rglob("*.partial"):
+            path.unlink(missing_ok=True)

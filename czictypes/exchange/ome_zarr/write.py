@@ -1,0 +1,308 @@
+"""write_ome_zarr: a CZI to an OME-Zarr, out of core and in parallel."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+from czictypes.arrays.image import CziImage
+from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
+from czictypes.exchange.ome_zarr.codecs import make_compressor
+from czictypes.exchange.ome_zarr.groups import create_arrays, describe
+from czictypes.exchange.ome_zarr.job import Job
+from czictypes.exchange.ome_zarr.journal import Journal
+from czictypes.exchange.ome_zarr.layout import StoreLayout, lay_out
+from czictypes.exchange.ome_zarr.opening import open_image
+from czictypes.exchange.ome_zarr.passes import Pass, plan_passes
+from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
+from czictypes.exchange.ome_zarr.run import Runner, choose_runner
+from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
+from czictypes.exchange.ome_zarr.target import begin_store
+from czictypes.model.errors import IncompleteOutputError
+from czictypes.reading.blocks import open_document_of
+from czictypes.writing.progress import Progress, show_progress
+
+__all__ = ["OmeZarrPlan", "Scenes", "plan_ome_zarr", "write_ome_zarr"]
+
+#: ``"all"`` for each scene as an image of its own, or one or more by index or name.
+Scenes = Union[str, int, Sequence[Union[str, int]]]
+
+_VERSIONS = ("0.5", "0.4")
+
+
+@dataclass(frozen=True)
+class OmeZarrPlan:
+    """What `write_ome_zarr` would write.
+
+    Parameters
+    ----------
+    version
+        Of OME-Zarr.
+    images
+        The images with their levels.
+    dtype
+        Of the pixels.
+    layout
+        The groups around the images.
+    """
+
+    version: str
+    images: tuple[ImagePlan, ...]
+    dtype: np.dtype[Any]
+    layout: StoreLayout
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all pixels before they are compressed, in bytes."""
+        shapes = [level.shape for image in self.images for level in image.levels]
+        return sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes) * self.dtype.itemsize
+
+
+def write_ome_zarr(
+    source: Any,
+    dest: StoreTarget,
+    *,
+    scenes: Scenes = "all",
+    version: str = "0.5",
+    chunks: ChunkSizes = None,
+    shards: ChunkSizes = None,
+    compressor: Any = None,
+    levels: int | None = None,
+    plate: bool | None = None,
+    progress: Progress = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    scheduler: Any = None,
+    workers: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    source_options: Mapping[str, Any] | None = None,
+) -> OmeZarrPlan:
+    """Write a CZI as OME-Zarr, out of core and in parallel.
+
+    The pixels are the same, bit for bit. One scene becomes an image, several become a series of
+    images (bioformats2raw.layout), and scenes that lie in wells a plate. Each image has the axes
+    t, c, z, y and x; red, green and blue become three channels, and there is an image for each
+    place along V, H, I, R and B. Levels of the file are taken over, coarser ones computed.
+
+    Parameters
+    ----------
+    source
+        As for `CziImage`, or a `CziImage` or `CziReader`, which stays open.
+    dest
+        A path, a URL that fsspec knows, a UPath, or a store of zarr.
+    scenes
+        ``"all"``, an index or a name, or several of them.
+    version
+        ``"0.5"`` (Zarr format 3) or ``"0.4"`` (Zarr format 2).
+    chunks, shards
+        A length for y and x, a mapping of axes to lengths, or five lengths (t, c, z, y, x); by
+        default chunks of 1024 x 1024 pixels, and no shards.
+    compressor
+        ``"zstd"`` (the default), ``"blosc"``, ``"lz4"``, ``"gzip"``, ``"none"``, with a level if
+        you like (``"zstd:5"``), or a codec of zarr (0.5) or numcodecs (0.4).
+    levels
+        How many levels each image has; by default those of the file, and coarser ones until one
+        fits into a chunk.
+    plate
+        True to insist on a plate, False to have a series in its place.
+    progress
+        True for a bar, or ``progress(done, total)``, called with numbers of regions.
+    overwrite
+        Whether a store that is there is removed first.
+    resume
+        Whether to finish a store that an interrupted call with the same arguments has begun.
+    scheduler
+        ``"threads"``, ``"synchronous"``, ``"distributed"`` or a client of dask.distributed; by
+        default the active client if there is one, else threads.
+    workers
+        How many threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
+    storage_options, source_options
+        What fsspec is to know of the URL of `dest`, and of that of `source`.
+
+    Returns
+    -------
+    OmeZarrPlan
+        What was written.
+
+    Raises
+    ------
+    FileExistsError
+        If something is at `dest`, and neither `overwrite` nor `resume` is set.
+    ValueError
+        For an argument that is none of the above.
+    OutOfBoundsError
+        For a scene that there is not.
+    IncompleteOutputError
+        If reading or writing failed on the way. The store is marked as unfinished, and the same
+        call with ``resume=True`` goes on with it.
+    MissingExtraError
+        If the extra ``ome-zarr`` is not installed.
+
+    Examples
+    --------
+    >>> write_ome_zarr("slide.czi", "slide.ome.zarr")  # doctest: +SKIP
+    """
+    chunking, codec, runner = _check(version, chunks, shards, compressor, scheduler, workers)
+    store = ZarrStore(dest, storage_options, doing="writing OME-Zarr")
+    with open_image(source, source_options) as image:
+        plan = _plan(image, scenes, version, chunking, levels, plate)
+        stages = plan_passes(plan.images, plan.dtype.itemsize)
+        passes = [one for stage in stages for one in stage]
+        summary = _summary(image, plan, compressor)
+        done = begin_store(store, summary, overwrite=overwrite, resume=resume)
+        journal = Journal(store, summary, [len(one) for one in passes], done)
+        job = Job(image, store, plan.images, passes)
+        try:
+            with _resumable(store, journal):
+                create_arrays(store, plan.images, plan.layout.groups, plan.dtype, version, codec)
+                _run(job, stages, journal, runner, progress, store.name)
+                describe(store, image, plan.images, plan.layout.groups, version)
+                journal.remove()
+        finally:
+            job.close()
+    return plan
+
+
+def plan_ome_zarr(
+    source: Any,
+    *,
+    scenes: Scenes = "all",
+    version: str = "0.5",
+    chunks: ChunkSizes = None,
+    shards: ChunkSizes = None,
+    levels: int | None = None,
+    plate: bool | None = None,
+    source_options: Mapping[str, Any] | None = None,
+) -> OmeZarrPlan:
+    """Return what `write_ome_zarr` would write; the arguments are the same."""
+    chunking, _, _ = _check(version, chunks, shards, None, "synchronous", None)
+    with open_image(source, source_options) as image:
+        return _plan(image, scenes, version, chunking, levels, plate)
+
+
+def _check(
+    version: str,
+    chunks: ChunkSizes,
+    shards: ChunkSizes,
+    compressor: Any,
+    scheduler: Any,
+    workers: int | None,
+) -> tuple[Chunking, Any, Runner]:
+    if version not in _VERSIONS:
+        raise ValueError(f"version is {' or '.join(_VERSIONS)}, not {version!r}")
+    chunking = make_chunking(chunks, shards, version)
+    return chunking, make_compressor(compressor, version), choose_runner(scheduler, workers)
+
+
+def _plan(
+    image: CziImage,
+    scenes: Scenes,
+    version: str,
+    chunking: Chunking,
+    levels: int | None,
+    plate: bool | None,
+) -> OmeZarrPlan:
+    if levels is not None and operator.index(levels) < 1:
+        raise ValueError(f"levels is {levels}, but an image has at least one")
+    layout = lay_out(image, _positions(image, scenes), version, plate=plate)
+    images = []
+    for place in layout.places:
+        image.set_scene("all" if place.scene is None else place.scene)
+        images.append(plan_image(image, place.path, place.plane, chunking, levels))
+    return OmeZarrPlan(version, tuple(images), image.dtype, layout)
+
+
+def _positions(image: CziImage, scenes: Scenes) -> list[int]:
+    """Return the positions of the scenes that are asked for."""
+    if scenes == "all":
+        return list(range(len(image.scenes)))
+    found = []
+    for scene in [scenes] if isinstance(scenes, (str, int)) else scenes:
+        image.set_scene(scene)
+        assert image.current_scene_index is not None
+        found.append(image.current_scene_index)
+    if not found or len(set(found)) < len(found):
+        raise ValueError(f"scenes names none, or one twice: {scenes!r}")
+    return found
+
+
+def _summary(image: CziImage, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]:
+    """Return what must be the same for one call to go on where another one ended."""
+    levels = [
+        [image.path, level.path, *level.shape, level.stored, level.factor]
+        for image in plan.images
+        for level in image.levels
+    ]
+    chunking = [list(image.levels[0].chunking.unit) for image in plan.images]
+    return {
+        "source": _guid(image),
+        "version": plan.version,
+        "levels": levels,
+        "chunks": chunking,
+        "dtype": plan.dtype.str,
+        "compressor": str(compressor),
+    }
+
+
+def _guid(image: CziImage) -> str:
+    with open_document_of(image.reader) as document:
+        return str(document.header.file_guid)
+
+
+def _run(
+    job: Job,
+    stages: Sequence[Sequence[Pass]],
+    journal: Journal,
+    runner: Runner,
+    progress: Progress,
+    name: str,
+) -> None:
+    total = sum(len(one) for stage in stages for one in stage)
+    with show_progress(progress, total, f"writing {name}") as advance:
+        if journal.count_done:
+            advance(journal.count_done)
+
+        def done(number: int, task: int) -> None:
+            journal.mark(number, task)
+            advance(1)
+
+        first = 0
+        for stage in stages:
+            numbers = range(first, first + len(stage))
+            tasks = ((number, task) for number in numbers for task in journal.open_tasks(number))
+            runner(job, tasks, done)
+            first += len(stage)
+
+
+@contextmanager
+def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
+    """Keep the journal before and, should anything fail, after the work."""
+    try:
+        journal.write()
+        yield
+    except BaseException as error:
+        saved = _save(journal)
+        if not isinstance(error, Exception):
+            raise
+        advice = (
+            "the same call with resume=True goes on from there"
+            if saved
+            else "what is done could not be noted; write it anew with overwrite=True"
+        )
+        raise IncompleteOutputError(
+            f"writing {store.name} failed: {error or type(error).__name__}. It is marked as "
+            f"unfinished; {advice}"
+        ) from error
+
+
+def _save(journal: Journal) -> bool:
+    try:
+        journal.write()
+    except Exception:
+        return False
+    return True
