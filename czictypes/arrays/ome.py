@@ -42,18 +42,23 @@ _MOST_LISTED = 10_000  # ome-types takes 0.2 ms to write one, so that is two sec
 def ome_of(reader: CziReader, planes: bool | None = None) -> OME:
     """Return the OME metadata of a document; see `ImageDescription.to_ome`."""
     with open_document_of(reader) as document:
-        table = document.table
         info = told(reader, lambda reader: reader.document_info, DocumentInfo())
-        gathered = _Gathering(reader, table)
-        images = gathered.images()
-        if planes is None:
-            planes = sum(len(one.first) for one in gathered.planes) <= _MOST_LISTED
-        if planes:
-            start = _start(info.acquisition_date)
-            facts = plane_facts(reader, gathered.planes, start)
-            images = [_with_planes(image, one) for image, one in zip(images, facts)]
+        images = _images(reader, document.table, info, planes) if document.table.count else []
         plate = told(reader, lambda reader: reader.plate, None)
     return build_ome(DocumentFacts(info, plate, images))
+
+
+def _images(
+    reader: CziReader, table: SubBlockTable, info: DocumentInfo, with_planes: bool | None
+) -> list[ImageFacts]:
+    gathered = _Gathering(reader, table)
+    images = gathered.images()
+    if with_planes is None:
+        with_planes = sum(len(one.first) for one in gathered.planes) <= _MOST_LISTED
+    if not with_planes:
+        return images
+    facts = plane_facts(reader, gathered.planes, _start(info.acquisition_date))
+    return [_with_planes(image, one) for image, one in zip(images, facts)]
 
 
 class _Gathering:

@@ -59,7 +59,7 @@ def mean_interval(times: Seconds | None) -> timedelta | None:
     """Return the mean time from one T to the next; None for less than two, or an odd one."""
     if times is None or len(times) < 2:
         return None
-    seconds = float(times[-1] - times[0]) / (len(times) - 1)
+    seconds = (float(times[-1]) - float(times[0])) / (len(times) - 1)
     try:
         return timedelta(seconds=seconds) if seconds > 0 else None
     except OverflowError:

@@ -74,8 +74,9 @@ def channels(source: NodeSource, start: int = 0) -> list[ChannelInfo]:
     Notes
     -----
     Channels stand in ``Information/Image/Dimensions/Channels`` and again, with their look, in
-    ``DisplaySetting/Channels``. The two are matched by Id, else by position. A file that has
-    only the second list gives the channels of that one.
+    ``DisplaySetting/Channels``. The two are matched by Id, else (where it is missing, or stood
+    at another channel before) by position. A file that has only the second list gives the
+    channels of that one.
     """
     root = root_node(source)
     image = root.child("Metadata/Information/Image")
@@ -88,7 +89,8 @@ def channels(source: NodeSource, start: int = 0) -> list[ChannelInfo]:
     result = []
     for position in range(count):
         channel = listed[position] if position < len(listed) else absent
-        look = by_id.get(channel.attribute("Id")) if channel.attribute("Id") else None
+        identifier = channel.attribute("Id")
+        look = by_id.pop(identifier, None) if identifier else None
         if look is None:
             look = shown[position] if position < len(shown) else absent
         result.append(_channel(start + position, channel, look, image, detectors))

@@ -117,12 +117,12 @@ def _pixels(model: ModuleType, number: int, facts: ImageFacts, detectors: dict[s
 
 
 def _significant_bits(facts: ImageFacts) -> int | None:
-    """Return the bits that all channels use, if they are fewer than the type has."""
-    counts = {channel.component_bit_count for channel in facts.channels}
-    if facts.dtype.kind != "u" or None in counts or not counts:
+    """Return how many bits the channels use at most; None unless all of them tell."""
+    counts = [channel.component_bit_count for channel in facts.channels]
+    known = [count for count in counts if count is not None]
+    if facts.dtype.kind != "u" or not known or len(known) < len(counts):
         return None
-    most = 8 * facts.dtype.itemsize
-    return within(max(filter(None, counts)), most, f"{facts.name!r}", "ComponentBitCount")
+    return within(max(known), 8 * facts.dtype.itemsize, repr(facts.name), "ComponentBitCount")
 
 
 def _channel(
