@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, CziError, UnsupportedDataError
 
 __all__ = ["PixelView", "pixels_for_czi"]
 
@@ -99,11 +99,21 @@ class PixelView:
         keys = list(key) if isinstance(key, tuple) else [key]
         keys += [slice(None)] * (len(self.shape) - len(keys))
         if self._samples is None:
-            return self._converted(np.asarray(self._pixels[tuple(keys)]))
+            return self._converted(self._read(keys))
         wanted = range(self._kept)[keys.pop()]
         keys.insert(self._samples, slice(wanted.start, wanted.stop, wanted.step))
-        found = np.moveaxis(np.asarray(self._pixels[tuple(keys)]), self._samples, -1)
-        return self._converted(found)
+        return self._converted(np.moveaxis(self._read(keys), self._samples, -1))
+
+    def _read(self, keys: list[Any]) -> NDArray[Any]:
+        """Read from the array; what a package of another format raises becomes an error of ours."""
+        try:
+            return np.asarray(self._pixels[tuple(keys)])
+        except (CziError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise CorruptFileError(
+                f"pixels of {self._name} cannot be read, so it is damaged: {error}"
+            ) from error
 
     def _converted(self, found: NDArray[Any]) -> NDArray[Any]:
         if found.dtype == self.dtype:

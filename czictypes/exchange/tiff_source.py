@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -12,6 +13,7 @@ from czictypes.exchange.ome_source import LENGTHS, TIMES, image_fields
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.dimensions import DIMENSIONS
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
@@ -59,9 +61,22 @@ def _series(file: Any) -> list[Any]:
 def _image(file: Any, number: int, series: Any) -> SourceImage:
     import zarr
 
-    pixels = zarr.open(series.aszarr(level=0), mode="r")
+    _warn_of_missing_pages(file, series)
+    levels = [zarr.open(series.aszarr(level=at), mode="r") for at in range(len(series.levels))]
     axes = _axes(series.axes)
-    return SourceImage(pixels, axes, **_fields(file, number, series, axes))
+    return SourceImage(levels[0], axes, levels=levels[1:], **_fields(file, number, series, axes))
+
+
+def _warn_of_missing_pages(file: Any, series: Any) -> None:
+    """Say that planes are missing: of a set of files, each describes the planes of all."""
+    missing = sum(page is None for page in series.pages)
+    if missing:
+        warnings.warn(
+            f"{file.filename} describes {missing} planes of {series.name or 'an image'} that it "
+            "does not have; their pixels are 0",
+            MetadataWarning,
+            stacklevel=6,
+        )
 
 
 def _axes(letters: str) -> str:

@@ -40,7 +40,7 @@ def convert_to_czi(
                 images,
                 path,
                 compression=wishes.compression or DEFAULT_COMPRESSION,
-                pyramid=_wants_pyramid(images, wishes.levels),
+                pyramid=_pyramid(images, wishes.levels),
                 dtype=wishes.dtype,
                 exist_ok=overwrite,
                 threads=wishes.workers,
@@ -81,6 +81,9 @@ def _chosen(images: Sequence[SourceImage], scenes: Scenes) -> list[SourceImage]:
     return found
 
 
-def _wants_pyramid(images: Sequence[SourceImage], levels: int | None) -> bool:
+def _pyramid(images: Sequence[SourceImage], levels: int | None) -> bool | None:
+    """Return whether to make a pyramid; None to take the one that is there."""
+    if levels is not None:
+        return None if levels > 1 and any(image.levels for image in images) else levels > 1
     longest = max(max(image.sizes["X"], image.sizes["Y"]) for image in images)
-    return longest > _LARGE_SIDE if levels is None else levels > 1
+    return None if any(image.levels for image in images) else longest > _LARGE_SIDE

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from czictypes import CziImage, convert, czi, imread
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
 
 @pytest.fixture
@@ -139,6 +140,38 @@ def test_other_pixel_types_need_to_be_told_what_to_become(
     assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
     found = imread(converted(tmp_path / "in.tif", dtype="float32")).squeeze()
     np.testing.assert_array_equal(found, pixels)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_file_that_was_cut_gives_an_error_and_no_czi(
+    tifffile: Any,
+    tmp_path: Path,
+    rng: np.random.Generator,
+    converted: Callable[..., Path],
+    compression: str | None,
+) -> None:
+    pixels = rng.integers(1, 65535, (100, 150), np.uint16)
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, pixels, tile=(64, 64), compression=compression)
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(CorruptFileError, match="pixels of the image cannot be read"):
+        converted(path)
+    assert not (tmp_path / "out.czi").exists()
+
+
+def test_planes_that_are_in_no_file_are_counted(
+    tifffile: Any, tmp_path: Path, converted: Callable[..., Path]
+) -> None:
+    path = tmp_path / "in.ome.tif"
+    tifffile.imwrite(path, np.ones((3, 5, 6), np.uint8), metadata={"axes": "ZYX"})
+    with tifffile.TiffFile(path) as file:
+        text = file.ome_metadata
+    for name in ("SizeZ", "PlaneCount"):
+        text = text.replace(f'{name}="3"', f'{name}="5"')
+    tifffile.tiffcomment(path, text.encode())
+    with pytest.warns(MetadataWarning, match="2 planes"):
+        written = converted(path)
+    assert imread(written).any(axis=(-1, -2)).squeeze().tolist() == [True] * 3 + [False] * 2
 
 
 def test_what_is_no_tiff_is_said_to_be_none(
