@@ -23,7 +23,7 @@ from czictypes.container.segments import (
     parse_segment_header,
     require_range,
 )
-from czictypes.container.source import ByteSource
+from czictypes.container.source import ByteSource, FileSource
 from czictypes.container.strict import StrictChecks
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
@@ -180,7 +180,8 @@ def _fill_quickly(source: ByteSource, entries: _Entries) -> Columns | None:
     buffer = memoryview(b"")
     while taken is not None and not filler.complete:
         if not buffer:
-            buffer = memoryview(bytearray(_PIECE if source.opened_identity() else _REMOTE_PIECE))
+            size = _PIECE if isinstance(source, FileSource) else _REMOTE_PIECE
+            buffer = memoryview(bytearray(size))
         piece = buffer[: entries.size - taken]
         if source.read_into(entries.position + taken, piece) < len(piece):
             return None

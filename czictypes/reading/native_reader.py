@@ -98,15 +98,7 @@ def _stream(library: Library, source: ByteSource) -> InputStream:
             stream = InputStream.from_path(source.path, library=library)
         except (OSError, NativeCallError):
             return InputStream.from_source(source, library=library)
-        if _is_current(source):
+        if source.is_current():
             return stream
         stream.close()
     return InputStream.from_source(source, library=library)
-
-
-def _is_current(source: FileSource) -> bool:
-    """Whether the file at the path is still the one that was opened, and unchanged."""
-    try:
-        return source.identity() == source.opened_identity()
-    except OSError:
-        return False

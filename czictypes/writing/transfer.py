@@ -14,7 +14,7 @@ import numpy as np
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
 from czictypes.container.directory import Directory
-from czictypes.container.source import ByteSource
+from czictypes.container.source import ByteSource, FileSource
 from czictypes.container.subblock import (
     SubBlockSegment,
     check_pixels,
@@ -87,6 +87,9 @@ def transfer_blocks(
     CorruptFileError, UnsupportedDataError
         As for `read_block`.
     """
+    # A local file's bytes come as fast as one thread can write them; in threads, each with memory
+    # of its own, copying 128 MiB takes 121 ms in place of 61.
+    in_turn = make is None and isinstance(source, FileSource)
     make = make or partial(read_block, source, directory)
     sizes = stored_sizes(source, directory) if sizes is None else sizes
     chosen = np.asarray(indices, np.int64)
@@ -98,7 +101,7 @@ def transfer_blocks(
             if size > ahead:
                 pipeline.drain()
             small = size < _WORTH_A_THREAD
-            pipeline.submit(partial(make, index), at_once=small or size > ahead)
+            pipeline.submit(partial(make, index), at_once=in_turn or small or size > ahead)
         pipeline.drain()
     finally:
         pipeline.close()
