@@ -41,11 +41,17 @@ def normalized_chunks(
     if chunks is None:
         chunks = {}
     if isinstance(chunks, Mapping):
+        letters = list(dims)
+        chunks = {
+            letters[name] if isinstance(name, int) and name < len(letters) else name: size
+            for name, size in chunks.items()
+        }
         unknown = [str(name) for name in chunks if name not in dims]
         if unknown:
             raise ValueError(
                 f"there is no dimension {', '.join(unknown)}; they are {', '.join(dims)}"
             )
         chunks = tuple(chunks.get(name, native[name]) for name in dims)
-    sizes: Chunks = core.normalize_chunks(chunks, dims.shape, dtype=dtype)
+    plain = core.normalize_chunks(tuple(native.values()), dims.shape, dtype=dtype)
+    sizes: Chunks = core.normalize_chunks(chunks, dims.shape, dtype=dtype, previous_chunks=plain)
     return sizes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -13,23 +12,18 @@ from czictypes.arrays import labelled
 from czictypes.arrays.described import ImageDescription
 from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.layout import Layout, Selection
-from czictypes.arrays.lazy import lazy_array
+from czictypes.arrays.lazy import lazy_array, take_lazily
 from czictypes.arrays.levels import Level
-from czictypes.arrays.pixels import read_pixels
-from czictypes.arrays.scene_layout import channel_types, common_dtype, scene_layout
-from czictypes.arrays.scene_names import find_scene, scene_names
-from czictypes.model.options import CacheOptions, ReaderFileInputTypes, ReaderOptions
+from czictypes.arrays.open_image import ALL_SCENES
+from czictypes.arrays.selection import ordered_selection
+from czictypes.arrays.tile_places import TilePlaces
 from czictypes.reading.blocks import open_document_of
-from czictypes.reading.document import OpenDocument
-from czictypes.reading.reader import CziReader, Source
+from czictypes.reading.reader import CziReader
 
 __all__ = ["ALL_SCENES", "CziImage"]
 
-#: Names the image of all scenes in one plane.
-ALL_SCENES = "all"
 
-
-class CziImage(ImageDescription):
+class CziImage(TilePlaces, ImageDescription):
     """A CZI as an N-d array, one scene at a time; mosaics come stitched.
 
     The dimensions are T, C, Z, Y and X, and S (red, green, blue) for colour images. V, H, I, R
@@ -43,6 +37,9 @@ class CziImage(ImageDescription):
         A path, a URL, a binary file object, or a `CziReader`, which stays the caller's to close.
     scene
         Its index or its name; ``"all"`` for all scenes in one plane; by default the first.
+    mosaic
+        False for the single tiles of a mosaic, along a dimension M before Y: all of the size of
+        the largest, smaller ones filled up with 0. Only in full resolution.
     storage_options
         For a URL: what fsspec is to know.
     cache_options, reader_options, threads
@@ -56,122 +53,22 @@ class CziImage(ImageDescription):
         If there is no such scene.
     """
 
-    def __init__(
-        self,
-        source: Source | CziReader,
-        scene: int | str | None = None,
-        *,
-        storage_options: Mapping[str, Any] | None = None,
-        cache_options: CacheOptions | None = None,
-        reader_options: ReaderOptions | None = None,
-        threads: int | None = None,
-    ) -> None:
-        self._arguments = (source, storage_options, cache_options, reader_options, threads)
-        self._owns = not isinstance(source, CziReader)
-        self._reader = source if isinstance(source, CziReader) else _open(*self._arguments)
-        self._scene: int | None = None
-        self._is_all = False
-        try:
-            self.set_scene(0 if scene is None else scene)
-        except BaseException:
-            self.close()
-            raise
-
     def __reduce__(self) -> tuple[Callable[..., CziImage], tuple[Any, ...]]:
         """Pickle as what was opened and how, and the scene."""
         scene = ALL_SCENES if self._is_all else self.current_scene_index
-        return _reopen, (self._arguments, scene)
-
-    def __enter__(self) -> CziImage:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        return _reopen, (self._reader, scene, self._view.mosaic)
 
     def __repr__(self) -> str:
         if self.closed:
             return f"<closed CziImage of {self._reader!r}>"
         return f"<CziImage {self.current_scene!r} {dict(self.sizes)} {self.dtype}>"
 
-    @property
-    def reader(self) -> CziReader:
-        """The open document."""
-        return self._reader
-
-    @property
-    def closed(self) -> bool:
-        """Whether the document was closed."""
-        return self._reader.closed
-
-    def close(self) -> None:
-        """Close the document, unless it is the caller's own `CziReader`."""
-        if self._owns:
-            self._reader.close()
-
-    # Scenes
-
-    @property
-    def scenes(self) -> tuple[str, ...]:
-        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none."""
-        return scene_names(self._reader)
-
-    @property
-    def current_scene(self) -> str:
-        """The name of the scene that is read; ``"all"`` where all are."""
-        index = self.current_scene_index
-        return ALL_SCENES if index is None else self.scenes[index]
-
-    @property
-    def current_scene_index(self) -> int | None:
-        """The position of the scene in `scenes`; None where all are read."""
-        if self._is_all:
-            return None
-        numbers = list(self._reader.scenes_bounding_rectangle)
-        return 0 if self._scene is None else numbers.index(self._scene)
-
-    @property
-    def scene_index(self) -> int | None:
-        """The number of the scene in the file; None where it has none, or all are read."""
-        return self._scene
-
-    def set_scene(self, scene: int | str) -> None:
-        """Choose the scene by its index in `scenes` or its name; ``"all"`` for all at once.
-
-        Raises
-        ------
-        OutOfBoundsError
-            If there is no such scene.
-        """
-        if scene == ALL_SCENES and ALL_SCENES not in self.scenes:
-            self._scene, self._is_all = None, True
-            return
-        index = find_scene(self.scenes, scene)
-        numbers = list(self._reader.scenes_bounding_rectangle)
-        self._scene, self._is_all = (numbers[index] if numbers else None), False
-
     # The array
-
-    @property
-    def _identity(self) -> tuple[Any, ...]:
-        """What changes when the pixels do: the file's identity and size."""
-        with open_document_of(self._reader) as document:
-            return document.name, document.source.opened_identity(), document.source.size()
 
     @property
     def _layout(self) -> Layout:
         with open_document_of(self._reader) as document:
-            return self._layout_in(document)
-
-    def _layout_in(self, document: OpenDocument) -> Layout:
-        scene = self._scene
-        return document.once(
-            f"layout of scene {scene}", lambda: scene_layout(document.table, scene)
-        )
+            return self._view.layout(document)
 
     @property
     def dims(self) -> Dimensions:
@@ -197,7 +94,7 @@ class CziImage(ImageDescription):
     def dtype(self) -> np.dtype[Any]:
         """The dtype that holds the pixels of all channels."""
         with open_document_of(self._reader) as document:
-            return common_dtype(channel_types(document.table, self._layout.planes["C"]))
+            return self._view.dtype(document)
 
     @property
     def nbytes(self) -> int:
@@ -236,7 +133,7 @@ class CziImage(ImageDescription):
         MissingExtraError
             Without dask.
         """
-        return lazy_array(self, level, chunks)
+        return lazy_array(self._reader, self._view, level, chunks, self.native_chunks(level))
 
     def native_chunks(self, level: int = 0) -> dict[str, int]:
         """Return the chunk size along each dimension that the file's tiles make cheap."""
@@ -312,61 +209,56 @@ class CziImage(ImageDescription):
         OutOfBoundsError
             For an index or a level beyond the image.
         """
-        with open_document_of(self._reader) as document:
-            layout = self._layout_in(document)
-            kinds = channel_types(document.table, layout.planes["C"])
-            block = layout.block(selection, level)
-            if out is None:
-                out = np.empty(block.shape, common_dtype(kinds))
-            else:
-                _check_output(out, block.shape, common_dtype(kinds))
-            read_pixels(self._reader, document, self._scene, layout, block, kinds, out, threads)
-        return out
+        return self._view.read_block(self._reader, selection, level, out, threads)
 
     def get_image_data(
         self, dimension_order_out: str | None = None, *, level: int = 0, **selections: Selection
     ) -> NDArray[Any]:
-        """Return some of the pixels, the dimensions in the order asked for."""
-        order = self.dims.order if dimension_order_out is None else dimension_order_out
-        chosen = {name: selections.get(name, 0) for name in self.dims if name not in order}
-        chosen.update({name: item for name, item in selections.items() if name in order})
-        data = self.read_block(chosen, level=level)
-        left = [name for name in self.dims if name in order]
-        moved: NDArray[Any] = data.transpose([left.index(name) for name in order])
-        return moved
+        """Return some of the pixels, the dimensions in the order asked for.
+
+        Parameters
+        ----------
+        dimension_order_out
+            The dimensions of the result, such as ``"CZYX"``; by default those of the image. One
+            that the image does not have is of the size 1.
+        level
+            The resolution level.
+        **selections
+            For a dimension of the result an index, a slice, a range or several indices; for
+            another one index, else the first is taken: ``get_image_data("ZYX", T=2, C=1)``.
+
+        Returns
+        -------
+        numpy.ndarray
+            No more is read than what is selected.
+
+        Raises
+        ------
+        ValueError
+            For what is no dimension of a CZI, and for several indices of one that the result does
+            not have.
+        OutOfBoundsError
+            For an index beyond the image.
+        """
+        wanted = ordered_selection(self.dims, dimension_order_out, selections)
+        data: NDArray[Any] = wanted.arranged(self.read_block(wanted.selection, level=level))
+        return data
+
+    def get_image_dask_data(
+        self,
+        dimension_order_out: str | None = None,
+        *,
+        level: int = 0,
+        chunks: Any = None,
+        **selections: Selection,
+    ) -> Any:
+        """Return the same as a lazy dask array; `chunks` as for `to_dask`."""
+        wanted = ordered_selection(self.dims, dimension_order_out, selections)
+        array = self.to_dask(level, chunks)
+        return wanted.arranged(take_lazily(array, self.dims.order, wanted.selection))
 
 
-def _check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    if not isinstance(out, np.ndarray):
-        raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
-    if out.shape != shape or out.dtype != dtype:
-        raise ValueError(
-            f"out must have shape {shape} and dtype {dtype}, not {out.shape} and {out.dtype}"
-        )
-    if not out.flags.writeable:
-        raise ValueError("out is read-only; give an array that can be written to")
-
-
-def _open(
-    source: Any,
-    storage_options: Mapping[str, Any] | None,
-    cache_options: CacheOptions | None,
-    reader_options: ReaderOptions | None,
-    threads: int | None,
-) -> CziReader:
-    is_url = isinstance(source, str) and "://" in source
-    kind = ReaderFileInputTypes.Curl if is_url else ReaderFileInputTypes.Standard
-    more = {} if storage_options is None else {"storage_options": storage_options}
-    return CziReader(source, kind, cache_options, reader_options, threads=threads, **more)
-
-
-def _reopen(arguments: tuple[Any, ...], scene: int | str | None) -> CziImage:
-    source, storage_options, cache_options, reader_options, threads = arguments
-    return CziImage(
-        source,
-        scene,
-        storage_options=storage_options,
-        cache_options=cache_options,
-        reader_options=reader_options,
-        threads=threads,
-    )
+def _reopen(reader: CziReader, scene: int | str | None, mosaic: bool) -> CziImage:
+    image = CziImage(reader, scene, mosaic=mosaic)
+    image._owns = True  # nobody else has the reader that came along
+    return image

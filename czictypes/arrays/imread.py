@@ -3,12 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.lazy import is_file_object
 from czictypes.reading.reader import CziReader, Source
 
+if TYPE_CHECKING:
+    import dask.array
+    import xarray as xr
+
 __all__ = ["imread"]
+
+
+@overload
+def imread(
+    source: Source | CziReader,
+    *,
+    scene: int | str | None = ...,
+    dask: Literal[False] = ...,
+    xarray: Literal[False] = ...,
+    level: int = ...,
+    storage_options: Mapping[str, Any] | None = ...,
+) -> NDArray[Any]: ...
+
+
+@overload
+def imread(
+    source: Source | CziReader,
+    *,
+    scene: int | str | None = ...,
+    dask: Literal[True],
+    xarray: Literal[False] = ...,
+    level: int = ...,
+    storage_options: Mapping[str, Any] | None = ...,
+) -> dask.array.Array: ...
+
+
+@overload
+def imread(
+    source: Source | CziReader,
+    *,
+    scene: int | str | None = ...,
+    dask: bool = ...,
+    xarray: Literal[True],
+    level: int = ...,
+    storage_options: Mapping[str, Any] | None = ...,
+) -> xr.DataArray: ...
 
 
 def imread(
@@ -27,9 +70,10 @@ def imread(
     source, scene, storage_options
         As for `CziImage`.
     dask
-        Whether the array is to be lazy (a dask array, or in xarray backed by one).
+        Whether the array is to be lazy: a dask array, or a labelled one backed by it. It opens
+        the file when it is computed.
     xarray
-        Whether it is to be labelled (a `xarray.DataArray`).
+        Whether it is to be labelled: a `xarray.DataArray` with coordinates in real units.
     level
         The resolution level.
 
@@ -37,8 +81,20 @@ def imread(
     -------
     numpy.ndarray, dask.array.Array or xarray.DataArray
         In the order of `CziImage.dims`.
+
+    Raises
+    ------
+    FileNotFoundError, CorruptFileError, OutOfBoundsError
+        As `CziImage`.
+    MissingExtraError
+        If dask or xarray is asked for and not installed.
     """
-    with CziImage(source, scene, storage_options=storage_options) as image:
+    image = CziImage(source, scene, storage_options=storage_options)
+    try:
         if xarray:
             return image.to_xarray(level=level, dask=dask)
         return image.to_dask(level=level) if dask else image.asarray(level)
+    finally:
+        # A lazy array of a file object has nothing but this image to read from.
+        if not (dask and is_file_object(image.reader)):
+            image.close()

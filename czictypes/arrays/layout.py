@@ -6,14 +6,17 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index as as_integer
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple, Union
+
+import numpy as np
 
 from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.levels import Level
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.pixel_types import PixelType
 from czictypes.reading.level_grid import LevelGrid
 
-__all__ = ["Block", "Indices", "Layout", "Selection"]
+__all__ = ["Block", "Indices", "Layout", "Selection", "indices_of", "is_index"]
 
 #: What is taken of one dimension: an index (which drops it), a slice, or several indices.
 Selection = Union[int, slice, range, Sequence[int]]
@@ -65,11 +68,17 @@ class Layout:
         How many samples a colour pixel has; 0 for a gray image, which has no dimension S.
     grids
         The pixels of each resolution level, the full resolution first.
+    kinds
+        The pixel type of each channel.
+    dtype
+        What holds the pixels of all channels.
     """
 
     planes: Mapping[str, range]
     samples: int
     grids: tuple[LevelGrid, ...]
+    kinds: Mapping[int, PixelType]
+    dtype: np.dtype[Any]
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -128,10 +137,10 @@ class Layout:
                 f"there is no dimension {', '.join(unknown)}; they are {', '.join(dims)}"
             )
         indices = {
-            name: _indices(name, selection.get(name, slice(None)), size)
+            name: indices_of(name, selection.get(name, slice(None)), size)
             for name, size in dims.items()
         }
-        dropped = frozenset(name for name, item in selection.items() if _is_index(item))
+        dropped = frozenset(name for name, item in selection.items() if is_index(item))
         return Block(self.grid(level), indices, dropped)
 
     def coordinates(self, block: Block) -> Iterator[tuple[tuple[int, ...], dict[str, int]]]:
@@ -143,15 +152,16 @@ class Layout:
             yield place, dict(zip(names, coordinate))
 
 
-def _is_index(item: object) -> bool:
-    return not isinstance(item, (slice, range)) and hasattr(item, "__index__")
+def is_index(item: object) -> bool:
+    """Tell whether a selection is a single index; an array of numpy is one if it has no axis."""
+    return hasattr(item, "__index__") and not getattr(item, "ndim", 0)
 
 
-def _indices(name: str, item: Selection, size: int) -> Indices:
+def indices_of(name: str, item: Selection, size: int) -> Indices:
     """Return what a selection along one dimension takes, as indices from 0 on."""
     if isinstance(item, slice):
         return range(*item.indices(size))
-    if _is_index(item):
+    if is_index(item):
         at = _checked(name, as_integer(item), size)  # type: ignore[arg-type]
         return range(at, at + 1)
     try:

@@ -1,56 +1,149 @@
-"""Dask arrays of an image: one blockwise layer, whose tasks read a block each."""
+"""Dask arrays of a document: one blockwise layer, whose tasks read a block each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.chunking import normalized_chunks
+from czictypes.arrays.layout import Selection
+from czictypes.arrays.opened import open_readers
+from czictypes.arrays.view import ArrayView
+from czictypes.model.errors import ClosedError, FileChangedError
 from czictypes.model.extras import require
+from czictypes.reading.blocks import open_document_of
+from czictypes.reading.reader import CziReader
 
-if TYPE_CHECKING:
-    from czictypes.arrays.image import CziImage
+__all__ = ["is_file_object", "lazy_array", "take_lazily"]
 
-__all__ = ["lazy_array"]
+_DOING = "lazy arrays"
 
 
-def lazy_array(image: CziImage, level: int, chunks: Any) -> Any:
-    """Return a dask array of a level of an image."""
-    da = require("dask.array", extra="dask", doing="lazy arrays")
-    blockwise = require("dask.blockwise", extra="dask", doing="lazy arrays").blockwise
-    layers = require("dask.layers", extra="dask", doing="lazy arrays")
-    graphs = require("dask.highlevelgraph", extra="dask", doing="lazy arrays")
-    tokenize = require("dask.base", extra="dask", doing="lazy arrays").tokenize
+def lazy_array(
+    reader: CziReader, view: ArrayView, level: int, chunks: Any, native: Mapping[str, int]
+) -> Any:
+    """Return a level of a document as a dask array.
 
-    dims = image._layout.dims(level)
-    sizes = normalized_chunks(dims, image.dtype, chunks, image.native_chunks(level))
-    read = _BlockRead(image.__reduce__(), dims.order, level)
-    name = f"czi-{tokenize(image._identity, read.key, level, sizes)}"
+    Parameters
+    ----------
+    reader, view, level
+        What the array shows.
+    chunks
+        As dask has it, or a mapping from names of dimensions; None for the native ones.
+    native
+        The native chunk size along each dimension.
+    """
+    dask_array = require("dask.array", extra="dask", doing=_DOING)
+    blockwise = require("dask.blockwise", extra="dask", doing=_DOING).blockwise
+    slices = require("dask.layers", extra="dask", doing=_DOING).ArraySliceDep
+    graphs = require("dask.highlevelgraph", extra="dask", doing=_DOING)
+    tokenize = require("dask.base", extra="dask", doing=_DOING).tokenize
+
+    with open_document_of(reader) as document:
+        dims, dtype = view.layout(document).dims(level), view.dtype(document)
+        source = document.source
+        identity = source.opened_identity() or uuid4().hex, source.size(), document.name
+    sizes = normalized_chunks(dims, dtype, chunks, native)
+    opened = reader.__reduce__()[1]
+    read = _BlockRead(reader, tokenize(opened), view, dims.order, level)
+    name = f"czi-{tokenize(identity, opened, view.scene, view.mosaic, level, sizes)}"
     axes = tuple(range(len(dims)))
-    layer = blockwise(read, name, axes, layers.ArraySliceDep(sizes), axes, numblocks={})
+    layer = blockwise(read, name, axes, slices(sizes), axes, numblocks={})
     graph = graphs.HighLevelGraph.from_collections(name, layer)
-    meta = np.empty((0,) * len(dims), image.dtype)
-    return da.Array(graph, name, sizes, dtype=image.dtype, meta=meta)
+    return dask_array.Array(graph, name, sizes, dtype=dtype, meta=np.empty((0,) * len(dims), dtype))
 
 
-class _BlockRead(NamedTuple):
-    """Reads one block of an image; pickles as what is to be opened and how."""
+class _BlockRead:
+    """Reads one block of an array; pickles as what is to be opened, and how.
 
-    opened: tuple[Any, ...]
-    order: str
-    level: int
+    Where it was made it uses the reader of the image as long as that is open.
+    """
 
-    @property
-    def key(self) -> str:
-        return repr(self.opened[1])
+    def __init__(
+        self,
+        reader: CziReader | None,
+        key: str,
+        view: ArrayView,
+        order: str,
+        level: int,
+        opened: tuple[Callable[..., CziReader], tuple[Any, ...]] | None = None,
+    ) -> None:
+        self._key, self._view, self._order, self._level = key, view, order, level
+        self._opened = opened
+        self._reader: Callable[[], CziReader | None] = lambda: None
+        if reader is None:
+            return
+        self._opened = reader.__reduce__()
+        if _is_file_object(self._opened):
+            self._reader = lambda: reader  # nobody can open it once more
+        else:
+            self._reader = weakref.ref(reader)
+            open_readers().hold(key, self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        assert self._opened is not None
+        if _is_file_object(self._opened):
+            raise TypeError(
+                "a lazy array of a file object works only in the process that made it, as the "
+                "object cannot be sent to another; open the CZI by its path or URL, or compute "
+                "with threads"
+            )
+        return _BlockRead, (None, self._key, self._view, self._order, self._level, self._opened)
 
     def __call__(self, slices: Sequence[slice]) -> NDArray[Any]:
-        reopen, arguments = self.opened
-        with reopen(*arguments) as image:
-            pixels: NDArray[Any] = image.read_block(
-                dict(zip(self.order, slices)), level=self.level, threads=1
+        """Return a block, read in the calling thread alone: others have tasks of their own."""
+        selection = dict(zip(self._order, slices))
+        pixels = self._read(selection)
+        expected = tuple(part.stop - part.start for part in slices)
+        if pixels.shape != expected:
+            raise FileChangedError(
+                f"the file changed since the lazy array was made: a block of the shape {expected} "
+                f"is now of the shape {pixels.shape}; make the array anew"
             )
-            return pixels
+        return pixels
+
+    def _read(self, selection: Mapping[str, slice]) -> NDArray[Any]:
+        reader = self._reader()
+        if reader is not None and not reader.closed:
+            try:
+                return self._view.read_block(reader, selection, self._level, threads=1)
+            except ClosedError:
+                if _is_file_object(self._opened):
+                    raise
+        with self._shared() as shared:
+            return self._view.read_block(shared, selection, self._level, threads=1)
+
+    @contextmanager
+    def _shared(self) -> Iterator[CziReader]:
+        assert self._opened is not None
+        reopen, arguments = self._opened
+        if _is_file_object(self._opened):
+            raise ClosedError("the image of this lazy array was closed, and its file object")
+        with open_readers().use(self._key, lambda: reopen(*arguments)) as reader:
+            yield reader
+
+
+def is_file_object(reader: CziReader) -> bool:
+    """Tell whether a reader was opened on a file object of the caller."""
+    return _is_file_object(reader.__reduce__())
+
+
+def _is_file_object(opened: Any) -> bool:
+    target = opened[1][0][0]
+    return hasattr(target, "read") and hasattr(target, "seek")
+
+
+def take_lazily(array: Any, order: str, selection: Mapping[str, Selection]) -> Any:
+    """Return part of a dask array; a selection as `CziImage.read_block` takes it."""
+    for axis, name in reversed(list(enumerate(order))):
+        item = selection.get(name, slice(None))
+        if isinstance(item, range):
+            item = slice(item.start, item.stop, item.step) if item.step > 0 else list(item)
+        array = array[(slice(None),) * axis + (item,)]
+    return array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.layout import Block, Indices, Layout
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.blocks import Compose, read_planes
+from czictypes.reading.blocks import Compose, Planes, read_planes
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.reader import CziReader
 
@@ -27,10 +27,9 @@ Place = tuple[tuple[int, ...], dict[str, int]]
 def read_pixels(
     reader: CziReader,
     document: OpenDocument,
-    scene: int | None,
+    planes: Planes,
     layout: Layout,
     block: Block,
-    kinds: Mapping[int, PixelType],
     out: Pixels,
     threads: int | None = None,
 ) -> None:
@@ -38,12 +37,10 @@ def read_pixels(
 
     Parameters
     ----------
-    reader, document, scene
-        What is read; the document is held open, and no scene stands for all.
+    reader, document, planes
+        What is read, its document, held open, and what composes its planes.
     layout, block
         Its array, and the part of it.
-    kinds
-        The pixel type of each channel.
     out
         The array to fill, of the shape of the block.
     threads
@@ -52,15 +49,15 @@ def read_pixels(
     if not out.size:
         return
     dropped = [place for place, name in enumerate(block.indices) if name in block.dropped]
-    planes = np.expand_dims(out, tuple(dropped))
+    full = np.expand_dims(out, tuple(dropped))
     rows, columns = _span(block.indices["Y"]), _span(block.indices["X"])
     roi = Rectangle(columns.start, rows.start, len(columns), len(rows))
     taken = _Taken(block, rows, columns, layout.samples)
 
     def read(place: Place, compose: Compose) -> None:
         where, coordinate = place
-        kind = kinds[coordinate["C"]]
-        target = planes[where]
+        kind = layout.kinds[coordinate["C"]]
+        target = full[where]
         whole = taken.whole(kind, target)
         buffer = taken.buffer(kind) if whole is None else whole
         compose(coordinate, kind, buffer)
@@ -69,9 +66,9 @@ def read_pixels(
         if whole is None:
             taken.put(buffer, target)
 
-    count = int(np.prod(planes.shape[: len(layout.planes)]))
+    count = math.prod(full.shape[: len(layout.planes)])
     places = layout.coordinates(block)
-    read_planes(reader, document, block.grid, roi, scene, places, count, read, threads)
+    read_planes(reader, document, planes, roi, places, count, read, threads)
 
 
 class _Taken:

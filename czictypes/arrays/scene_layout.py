@@ -48,6 +48,8 @@ def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
         planes=plane_ranges(table, members),
         samples=samples if samples > 1 else 0,
         grids=tuple(level_grids(table, scene, box)),
+        kinds=kinds,
+        dtype=common_dtype(kinds),
     )
 
 

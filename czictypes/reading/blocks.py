@@ -6,20 +6,23 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, wait
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.model.dimensions import ABSENT
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.compositor import PlaneRequest, compose
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.level_grid import LevelGrid
 from czictypes.reading.level_plan import make_level_plan
+from czictypes.reading.plan import Job, Plan
 from czictypes.reading.reader import CziReader
+from czictypes.reading.sampling import CopiedAxis
 
-__all__ = ["Compose", "open_document_of", "read_planes"]
+__all__ = ["Compose", "LevelPlanes", "Planes", "TilePlanes", "open_document_of", "read_planes"]
 
 T = TypeVar("T")
 
@@ -27,6 +30,9 @@ T = TypeVar("T")
 Compose = Callable[[Mapping[str, int], PixelType, NDArray[Any]], None]
 
 _BLACK = (0.0, 0.0, 0.0)
+_ONE = (0, 1)
+#: Threads that read parts of fewer pixels mostly wait for each other: Python runs one of them.
+SMALL = 64 * 1024
 
 
 def open_document_of(reader: CziReader) -> AbstractContextManager[OpenDocument]:
@@ -40,28 +46,119 @@ def open_document_of(reader: CziReader) -> AbstractContextManager[OpenDocument]:
     return reader._session.document()
 
 
+class Planes(Protocol):
+    """Composes the planes of an array, one by one."""
+
+    def compose(
+        self,
+        document: OpenDocument,
+        request: PlaneRequest,
+        out: NDArray[Any],
+        executor: Executor | None,
+        threads: int,
+    ) -> None:
+        """Fill an array with a part of a plane; the region is one of the result, at zoom 1."""
+
+
+class LevelPlanes(NamedTuple):
+    """The planes of a level, mosaics stitched; `scene` is None for all scenes."""
+
+    grid: LevelGrid
+    scene: int | None
+
+    def compose(
+        self,
+        document: OpenDocument,
+        request: PlaneRequest,
+        out: NDArray[Any],
+        executor: Executor | None,
+        threads: int,
+    ) -> None:
+        """Fill an array with a part of a plane of the level."""
+        bounds = document.table.plane_bounds
+        plane = {name: at for name, at in request.plane.items() if bounds.get(name, _ONE)[1] > 1}
+        if self._is_plain(document):
+            x, y, w, h = request.roi
+            roi = Rectangle(x + self.grid.box.x, y + self.grid.box.y, w, h)
+            if document.small.compose(
+                request._replace(roi=roi, plane=plane, scene=self.scene), out
+            ):
+                return
+        scenes = sorted(document.table.scene_rectangles) if self.scene is None else [self.scene]
+        plan = make_level_plan(
+            document.index,
+            self.grid,
+            request.roi,
+            plane,
+            np.array(scenes, np.int64),
+            mask_aware=request.mask_aware,
+        )
+        compose(document.index, request, document.decoder, out, executor, threads, plan)
+
+    def _is_plain(self, document: OpenDocument) -> bool:
+        """Whether a read of full resolution shows the same wherever its region ends.
+
+        Not so if there are several scenes and tiles of none: these count in regions of one scene.
+        """
+        if self.grid.number:
+            return False
+        if self.scene is not None or len(document.table.scene_rectangles) < 2:
+            return True
+        scenes, is_layer0 = document.table.directory.scene, document.table.is_layer0
+        return document.once(
+            "all tiles have scenes", lambda: not bool((scenes[is_layer0] == ABSENT).any())
+        )
+
+
+class TilePlanes(NamedTuple):
+    """The single tiles of a mosaic; `find` tells the sub-block at a coordinate, or None."""
+
+    find: Callable[[Mapping[str, int]], int | None]
+
+    def compose(
+        self,
+        document: OpenDocument,
+        request: PlaneRequest,
+        out: NDArray[Any],
+        executor: Executor | None,
+        threads: int,
+    ) -> None:
+        """Fill an array with a part of a tile; where there is none, with the background."""
+        plan = self._plan(document, request)
+        compose(document.index, request, document.decoder, out, executor, threads, plan)
+
+    def _plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
+        index = self.find(request.plane)
+        rows, start, roi = document.table.directory, np.zeros(1, np.int64), request.roi
+        w, h = (0, 0) if index is None else (rows.physical_w[index], rows.physical_h[index])
+        x = CopiedAxis(start, np.array([w]), roi.x, roi.w)
+        y = CopiedAxis(start, np.array([h]), roi.y, roi.h)
+        box = int(x.first[0]), int(y.first[0]), int(x.end[0]), int(y.end[0])
+        if index is None or box[0] >= box[2] or box[1] >= box[3]:
+            return Plan([], False, False, x, y)
+        is_all = not request.mask_aware and box == (0, 0, roi.w, roi.h)
+        return Plan([Job(0, 0, index, [box])], request.mask_aware, is_all, x, y)
+
+
 def read_planes(
     reader: CziReader,
     document: OpenDocument,
-    grid: LevelGrid,
+    planes: Planes,
     roi: Rectangle,
-    scene: int | None,
-    planes: Iterable[T],
+    places: Iterable[T],
     count: int,
     read: Callable[[T, Compose], None],
     threads: int | None = None,
 ) -> None:
-    """Read a part of a level in many planes, several at a time where there are enough of them.
+    """Read the same part of many planes, several at a time where there are enough of them.
 
     Parameters
     ----------
     reader, document
         What is read, and its document, held open.
-    grid, roi
-        The level, and the part of it in its own pixels.
-    scene
-        The scene that is shown, or None for all.
-    planes, count
+    planes, roi
+        What composes the planes, and the part of each in pixels of the result.
+    places, count
         Whatever stands for a plane, and how many there are.
     read
         Called with each of them, and with a function that fills an array with the part of a
@@ -70,27 +167,21 @@ def read_planes(
         How many may work at most; by default those of the document.
     """
     pool = document.pool
-    threads = pool.threads if threads is None else min(threads, pool.threads)
-    executor = pool.executor() if threads > 1 else None
-    all_scenes = np.array(sorted(document.table.scene_rectangles), np.int64)
-    scenes = all_scenes if scene is None else np.array([scene], np.int64)
-    choices = {name for name, (_, size) in document.table.plane_bounds.items() if size > 1}
-    mask_aware = reader._options.enable_mask_awareness
-    in_parallel = count >= threads > 1
+    most = pool.threads if threads is None else min(threads, pool.threads)
+    executor = pool.executor() if most > 1 else None
+    masks = reader._options.enable_mask_awareness
+    in_parallel = count >= most > 1 and roi.w * roi.h >= SMALL
 
     def compose_plane(
         coordinate: Mapping[str, int], pixel_type: PixelType, out: NDArray[Any]
     ) -> None:
-        plane = {name: at for name, at in coordinate.items() if name in choices}
-        plan = make_level_plan(document.index, grid, roi, plane, scenes, mask_aware=mask_aware)
-        request = PlaneRequest(roi, plane, scene, 1.0, pixel_type, _BLACK, mask_aware)
-        helpers = None if in_parallel else executor
-        compose(document.index, request, document.decoder, out, helpers, threads, plan)
+        request = PlaneRequest(roi, coordinate, None, 1.0, pixel_type, _BLACK, masks)
+        planes.compose(document, request, out, None if in_parallel else executor, most)
 
     if in_parallel and executor is not None:
-        _each(planes, lambda one: read(one, compose_plane), executor, threads)
+        _each(places, lambda one: read(one, compose_plane), executor, most)
     else:
-        for one in planes:
+        for one in places:
             read(one, compose_plane)
 
 

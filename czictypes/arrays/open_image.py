@@ -1,0 +1,125 @@
+"""What an image has open: its document, and the scene that is read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, TypeVar
+
+from czictypes.arrays.scene_names import find_scene, scene_names
+from czictypes.arrays.view import ArrayView
+from czictypes.model.options import CacheOptions, ReaderOptions
+from czictypes.reading.reader import CziReader, Source
+
+__all__ = ["ALL_SCENES", "OpenImage"]
+
+#: Names the image of all scenes in one plane.
+ALL_SCENES = "all"
+
+Self = TypeVar("Self", bound="OpenImage")
+
+
+class OpenImage:
+    """An open document and its current scene; the parameters are those of `CziImage`."""
+
+    def __init__(
+        self,
+        source: Source | CziReader,
+        scene: int | str | None = None,
+        *,
+        mosaic: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
+        cache_options: CacheOptions | None = None,
+        reader_options: ReaderOptions | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._owns = not isinstance(source, CziReader)
+        if isinstance(source, CziReader):
+            self._reader = source
+        else:
+            self._reader = CziReader(
+                source,
+                cache_options=cache_options,
+                reader_options=reader_options,
+                threads=threads,
+                storage_options=storage_options,
+            )
+        self._is_all = False
+        self._view = ArrayView(None, mosaic)
+        try:
+            self.set_scene(0 if scene is None else scene)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def reader(self) -> CziReader:
+        """The open document."""
+        return self._reader
+
+    @property
+    def closed(self) -> bool:
+        """Whether the document was closed."""
+        return self._reader.closed
+
+    def close(self) -> None:
+        """Close the document, unless it is the caller's own `CziReader`."""
+        if self._owns:
+            self._reader.close()
+
+    # Scenes
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none."""
+        return scene_names(self._reader)
+
+    @property
+    def current_scene(self) -> str:
+        """The name of the scene that is read; ``"all"`` where all are."""
+        index = self.current_scene_index
+        return ALL_SCENES if index is None else self.scenes[index]
+
+    @property
+    def current_scene_index(self) -> int | None:
+        """The position of the scene in `scenes`; None where all are read."""
+        if self._is_all:
+            return None
+        numbers = list(self._reader.scenes_bounding_rectangle)
+        return 0 if self._view.scene is None else numbers.index(self._view.scene)
+
+    @property
+    def scene_index(self) -> int | None:
+        """The number of the scene in the file; None where it has none, or all are read."""
+        return self._view.scene
+
+    def set_scene(self, scene: int | str) -> None:
+        """Choose the scene by its index in `scenes` or its name; ``"all"`` for all at once.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene.
+        """
+        numbers = list(self._reader.scenes_bounding_rectangle)
+        is_all = isinstance(scene, str) and scene == ALL_SCENES and ALL_SCENES not in self.scenes
+        if is_all and numbers and not self._view.mosaic:
+            raise ValueError("tiles (mosaic=False) belong to one scene; choose one")
+        number = None
+        if not is_all:
+            # their names, which the metadata tell, are needed only where one is given
+            names = self.scenes if isinstance(scene, str) else tuple(map(str, numbers or [0]))
+            index = find_scene(names, scene)
+            number = numbers[index] if numbers else None
+        self._view, self._is_all = ArrayView(number, self._view.mosaic), is_all

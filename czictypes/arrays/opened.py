@@ -1,0 +1,118 @@
+"""The documents that the tasks of lazy arrays have open: each once in a process, not too many.
+
+A task says by a key what it reads. The reader stays open for the next task; when too many are
+open, the one that was not used for the longest time is closed. An array in the process that made
+it holds its reader: when the last such array is gone, the reader is closed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from czictypes.reading.reader import CziReader
+
+__all__ = ["OpenReaders", "open_readers"]
+
+_MOST = 16
+
+
+class _Entry:
+    """One key: its reader, once it is open; how many reads use it, and how many arrays hold it."""
+
+    def __init__(self) -> None:
+        self.reader: CziReader | None = None
+        self.opening = threading.Lock()
+        self.uses = 0
+        self.holds = 0
+
+
+class OpenReaders:
+    """Readers by key, opened at their first use; safe to use from many threads.
+
+    Parameters
+    ----------
+    most
+        How many that nobody uses at the moment stay open.
+    """
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._lock = threading.RLock()  # a finalizer may run while the same thread holds it
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+
+    def __len__(self) -> int:
+        with self._lock:
+            return sum(entry.reader is not None for entry in self._entries.values())
+
+    @contextmanager
+    def use(self, key: str, open_reader: Callable[[], CziReader]) -> Iterator[CziReader]:
+        """Give the reader of a key for the length of a `with` block."""
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry())
+            self._entries.move_to_end(key)
+            entry.uses += 1
+        try:
+            with entry.opening:
+                if entry.reader is None or entry.reader.closed:
+                    entry.reader = open_reader()
+                reader = entry.reader
+            yield reader
+        finally:
+            with self._lock:
+                entry.uses -= 1
+                surplus = self._take_surplus()
+            _close(surplus)
+
+    def hold(self, key: str, holder: object) -> None:
+        """Close the reader of a key when the last of its holders is gone."""
+        with self._lock:
+            self._entries.setdefault(key, _Entry()).holds += 1
+        weakref.finalize(holder, self._let_go, key, os.getpid()).atexit = False
+
+    def close(self) -> None:
+        """Close all readers that are not in use."""
+        with self._lock:
+            idle = [key for key, entry in self._entries.items() if not entry.uses]
+            entries = [self._entries.pop(key) for key in idle]
+        _close(entries)
+
+    def _let_go(self, key: str, process: int) -> None:
+        if process != os.getpid():
+            return
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                return
+            entry.holds -= 1
+            is_idle = entry.holds < 1 and not entry.uses
+            gone = [self._entries.pop(key)] if is_idle else []
+        _close(gone)
+
+    def _take_surplus(self) -> list[_Entry]:
+        idle = [key for key, entry in self._entries.items() if entry.reader and not entry.uses]
+        return [self._entries.pop(key) for key in idle[: max(len(idle) - self._most, 0)]]
+
+
+def _close(entries: list[_Entry]) -> None:
+    for entry in entries:
+        if entry.reader is not None:
+            entry.reader.close()
+
+
+def open_readers() -> OpenReaders:
+    """Return the readers of this process; a forked one begins with none."""
+    found = _of_process.get(os.getpid())
+    if found is None:
+        for process in list(_of_process):
+            _of_process.pop(process, None)
+        found = _of_process.setdefault(os.getpid(), OpenReaders())
+    return found
+
+
+#: The one for this process. It cannot belong to an array, as each task brings a copy of its own.
+_of_process: dict[int, OpenReaders] = {}

@@ -1,0 +1,81 @@
+"""Where the tiles of an image's mosaic lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.arrays.open_image import OpenImage
+from czictypes.arrays.tiles import MosaicTiles
+from czictypes.model.errors import OutOfBoundsError
+from czictypes.reading.blocks import open_document_of
+from czictypes.reading.document import OpenDocument
+
+__all__ = ["TilePlaces"]
+
+
+class TilePlaces(OpenImage):
+    """The side of a `CziImage` that tells where tiles lie."""
+
+    @property
+    def tile_positions(self) -> NDArray[np.void]:
+        """The places of the tiles of the scene in full resolution, in one structured array.
+
+        Fields: T, C, Z and M (and the other dimensions there are), the indices of a tile in the
+        array of ``mosaic=False``; x, y, w, h, its place in pixels of the file's coordinate
+        system; index, its sub-block.
+        """
+        with open_document_of(self._reader) as document:
+            return self._tiles_in(document).positions()
+
+    def get_mosaic_tile_positions(self, **where: int) -> list[tuple[int, int]]:
+        """Return (y, x) of the top left pixel of each tile, in the order of M.
+
+        Parameters
+        ----------
+        **where
+            Indices in other dimensions, ``get_mosaic_tile_positions(T=1, C=0)``; the first tile of
+            each M counts where they leave a choice.
+
+        Raises
+        ------
+        ValueError
+            If the image is no mosaic.
+        """
+        return list(self._tile_places(where).values())
+
+    def get_mosaic_tile_position(self, mosaic_tile_index: int, **where: int) -> tuple[int, int]:
+        """Return (y, x) of the top left pixel of one tile.
+
+        Raises
+        ------
+        ValueError
+            If the image is no mosaic.
+        OutOfBoundsError
+            If there is no such tile.
+        """
+        places = self._tile_places(where)
+        if mosaic_tile_index not in places:
+            raise OutOfBoundsError(f"there is no tile M={mosaic_tile_index} at {where}")
+        return places[mosaic_tile_index]
+
+    def _tile_places(self, where: Mapping[str, int]) -> dict[int, tuple[int, int]]:
+        with open_document_of(self._reader) as document:
+            tiles = self._tiles_in(document)
+            if not self._view.has_tiles(document):
+                raise ValueError("the image is no mosaic: there is no dimension M")
+        found = tiles.positions()
+        for name, at in where.items():
+            if name not in (found.dtype.names or ()):
+                raise ValueError(f"there is no dimension {name}; they are")
+            found = found[found[name] == at]
+        m, first = np.unique(found["M"], return_index=True)
+        found = found[first]
+        return dict(zip(m.tolist(), zip(found["y"].tolist(), found["x"].tolist())))
+
+    def _tiles_in(self, document: OpenDocument) -> MosaicTiles:
+        if self._is_all and document.table.scene_rectangles:
+            raise ValueError("tiles belong to one scene; choose one by set_scene")
+        return self._view.tiles(document)

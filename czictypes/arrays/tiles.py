@@ -1,0 +1,133 @@
+"""The single tiles of a scene's mosaic: their places, and which sub-block each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.arrays.layout import Layout
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.geometry import Rectangle
+from czictypes.reading.level_grid import LevelGrid
+from czictypes.reading.selection import NO_M
+from czictypes.reading.table import SubBlockTable
+
+__all__ = ["MosaicTiles"]
+
+
+class MosaicTiles:
+    """The tiles of a scene in full resolution, numbered along a dimension M in each plane.
+
+    The number is the M-index. Tiles that have none follow after those that have one, in the order
+    of the file's directory.
+
+    Parameters
+    ----------
+    table
+        The sub-blocks of the document.
+    scene
+        The scene; None in a document that has none.
+    planes
+        The coordinates along each dimension of a plane, as `Layout.planes` has them.
+    """
+
+    def __init__(
+        self, table: SubBlockTable, scene: int | None, planes: Mapping[str, range]
+    ) -> None:
+        rows = table.directory
+        usable = table.is_layer0 & (rows.w > 0) & (rows.h > 0)
+        if scene is not None:
+            usable &= rows.scene == scene
+        places = []
+        for name, values in planes.items():
+            place = _place(table, name, values)
+            usable &= (place >= 0) & (place < len(values))
+            places.append(place)
+        self.indices = np.flatnonzero(usable)
+        self._rows = rows
+        self._planes = dict(planes)
+        self.places = np.array([place[self.indices] for place in places], np.int64)
+        plane = np.zeros(len(self.indices), np.int64)
+        for place, values in zip(self.places, planes.values()):
+            plane = plane * len(values) + place
+        m = _numbered(rows.m[self.indices], plane)
+        first = int(m.min()) if len(m) else 0
+        self.numbers = range(first, int(m.max()) + 1) if len(m) else range(1)
+        self.m = m - first
+        key = plane * len(self.numbers) + self.m
+        self._order = np.argsort(key, kind="stable")
+        self._keys = key[self._order]
+
+    def find(self, coordinate: Mapping[str, int]) -> int | None:
+        """Return the sub-block at a coordinate (M among it), or None."""
+        key = 0
+        for name, values in (*self._planes.items(), ("M", self.numbers)):
+            key = key * len(values) + coordinate[name] - values.start
+        at = int(np.searchsorted(self._keys, key, side="right")) - 1
+        if at < 0 or self._keys[at] != key:
+            return None
+        return int(self.indices[self._order[at]])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The width and height that hold each of the tiles."""
+        w, h = self._rows.physical_w[self.indices], self._rows.physical_h[self.indices]
+        return (int(w.max()), int(h.max())) if len(w) else (1, 1)
+
+    def layout(self, stitched: Layout) -> Layout:
+        """Return the layout of the tiles, where `stitched` is that of the whole mosaic."""
+        width, height = self.size
+        grid = LevelGrid(
+            0, 1.0, Rectangle(0, 0, width, height), width, height, stitched.grids[0].zooms
+        )
+        return replace(stitched, planes={**stitched.planes, "M": self.numbers}, grids=(grid,))
+
+    def positions(self) -> NDArray[np.void]:
+        """Return a structured array with a row for each tile, in the order of the planes and M.
+
+        Fields: a letter for each dimension of a plane, and M: indices of the array; x, y, w, h:
+        the place of the tile in pixels of the file's coordinate system; index: its sub-block.
+        """
+        rows, indices = self._rows, self.indices[self._order]
+        columns: dict[str, Any] = dict(zip(self._planes, self.places[:, self._order]))
+        columns["M"] = self.m[self._order]
+        columns.update({name: getattr(rows, name)[indices] for name in ("x", "y", "w", "h")})
+        found = np.empty(
+            len(indices), [*((name, np.int32) for name in columns), ("index", np.int64)]
+        )
+        for name, column in columns.items():
+            found[name] = column
+        found["index"] = indices
+        return found
+
+
+def _place(table: SubBlockTable, name: str, values: range) -> NDArray[np.int64]:
+    """Return the index of each sub-block along a dimension; below 0 where it is nowhere.
+
+    A dimension of one value need not be there.
+    """
+    column = table.directory.coordinates.get(name)
+    if column is None or table.plane_bounds.get(name, (0, 1))[1] == 1:
+        return np.zeros(table.count, np.int64)
+    place = column.astype(np.int64) - values.start
+    place[column == ABSENT] = -1
+    return place
+
+
+def _numbered(m: NDArray[np.int32], plane: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the M-indices, and numbers for those that are missing."""
+    numbers = m.astype(np.int64)
+    without = np.flatnonzero((m == ABSENT) | (m == NO_M))
+    if not len(without):
+        return numbers
+    numbers[without] = -1
+    after = max(int(numbers.max()) + 1, 0)
+    order = np.argsort(plane[without], kind="stable")
+    sorted_planes = plane[without][order]
+    first = np.searchsorted(sorted_planes, sorted_planes)
+    numbers[without[order]] = after + np.arange(len(order)) - first
+    return numbers

@@ -1,0 +1,98 @@
+"""One array of a document: which scene, stitched or tile by tile, and how its pixels are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.arrays.layout import Layout, Selection
+from czictypes.arrays.pixels import read_pixels
+from czictypes.arrays.scene_layout import scene_layout
+from czictypes.arrays.tiles import MosaicTiles
+from czictypes.reading.blocks import LevelPlanes, Planes, TilePlanes, open_document_of
+from czictypes.reading.document import OpenDocument
+from czictypes.reading.reader import CziReader
+
+__all__ = ["ArrayView"]
+
+
+@dataclass(frozen=True)
+class ArrayView:
+    """What of a document an array shows; needs no open file to be kept or sent.
+
+    Parameters
+    ----------
+    scene
+        The number of the scene; None for all, or where the document has none.
+    mosaic
+        Whether mosaics are stitched; otherwise tiles come one by one along the dimension M.
+    """
+
+    scene: int | None = None
+    mosaic: bool = True
+
+    def layout(self, document: OpenDocument) -> Layout:
+        """Return the layout of the array, made once for each state of the file."""
+        scene = self.scene
+        stitched = document.once(
+            f"layout of scene {scene}", lambda: scene_layout(document.table, scene)
+        )
+        if self.mosaic or not self.has_tiles(document):
+            return stitched
+        return document.once(
+            f"layout of the tiles of scene {scene}", lambda: self.tiles(document).layout(stitched)
+        )
+
+    def has_tiles(self, document: OpenDocument) -> bool:
+        """Tell whether the document has mosaics, so that there is a dimension M."""
+        bounds = document.table.m_bounds
+        return (bounds is not None and bounds[1] > 1) or len(self.tiles(document).numbers) > 1
+
+    def tiles(self, document: OpenDocument) -> MosaicTiles:
+        """Return the tiles of the scene."""
+        stitched = ArrayView(self.scene).layout(document)
+        return document.once(
+            f"tiles of scene {self.scene}",
+            lambda: MosaicTiles(document.table, self.scene, stitched.planes),
+        )
+
+    def dtype(self, document: OpenDocument) -> np.dtype[Any]:
+        """Return the dtype that holds the pixels of all channels."""
+        return self.layout(document).dtype
+
+    def read_block(
+        self,
+        reader: CziReader,
+        selection: Mapping[str, Selection],
+        level: int = 0,
+        out: NDArray[Any] | None = None,
+        threads: int | None = None,
+    ) -> NDArray[Any]:
+        """Return a box of the array; see `CziImage.read_block`."""
+        with open_document_of(reader) as document:
+            layout = self.layout(document)
+            block = layout.block(selection, level)
+            if out is None:
+                out = np.empty(block.shape, layout.dtype)
+            else:
+                _check_output(out, block.shape, layout.dtype)
+            planes: Planes = LevelPlanes(block.grid, self.scene)
+            if "M" in layout.planes:
+                planes = TilePlanes(self.tiles(document).find)
+            read_pixels(reader, document, planes, layout, block, out, threads)
+        return out
+
+
+def _check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if not isinstance(out, np.ndarray):
+        raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out must have shape {shape} and dtype {dtype}, not {out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out is read-only; give an array that can be written to")

@@ -1,0 +1,193 @@
+"""Lazy arrays: any chunks give the same pixels, in one layer whose tasks open what they read."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from extras import needs
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
+from files.recipes import Made
+
+from czictypes import CziImage, czi, errors, imread
+from czictypes.arrays import opened
+from czictypes.model.pixel_types import PixelType
+from czictypes.reading.reader import CziReader
+
+dask_array = needs("dask.array", "dask")
+dask = needs("dask", "dask")
+
+G16 = PixelType.Gray16
+
+
+@pytest.fixture(autouse=True)
+def _close_what_tasks_opened() -> Iterator[None]:
+    yield
+    opened.open_readers().close()
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        None,
+        7,
+        -1,
+        "auto",
+        {"T": 2, "X": 4},
+        {"Y": -1, "Z": "auto"},
+        (1, 2, 3, (4, 11), 21),
+        {3: 5},
+    ],
+)
+def test_any_chunks_give_the_same_pixels(made: Callable[[str], Made], chunks: Any) -> None:
+    with CziImage(made("stack").path) as image:
+        lazy = image.to_dask(chunks=chunks)
+        assert lazy.dtype == image.dtype
+        assert lazy.shape == image.shape
+        assert (lazy.compute() == image.data).all()
+
+
+@pytest.mark.parametrize("chunks", [{"X": 23, "Y": 17}, {"X": 16, "Y": 31}])
+def test_levels_and_scenes_are_read_in_blocks(made: Callable[[str], Made], chunks: Any) -> None:
+    with CziImage(made("multi_scene_pyramid").path) as image:
+        for scene in (*image.scenes, "all"):
+            image.set_scene(scene)
+            for level in image.levels:
+                lazy = image.to_dask(level.index, chunks)
+                assert (lazy.compute() == image.asarray(level.index)).all()
+
+
+def test_single_tiles_are_lazy_as_well(made: Callable[[str], Made]) -> None:
+    with CziImage(made("mosaic").path, mosaic=False) as image:
+        assert image.to_dask().chunksize == (1, 1, 1, 1, 24, 30)
+        assert (image.dask_data.compute() == image.data).all()
+
+
+def test_an_array_is_one_layer_that_is_not_spelled_out(tmp_path: Path) -> None:
+    path = write_czi(tmp_path / "one.czi", [Block(noise(G16, 4, 4, 1), plane={"Z": 0, "C": 0})])
+    far = [Block(noise(G16, 4, 4, 1), plane={"Z": 99_999, "C": 0})]
+    path = write_czi(
+        tmp_path / "many.czi", [*far, Block(noise(G16, 4, 4, 2), plane={"Z": 0, "C": 0})]
+    )
+    with CziImage(path) as image:
+        lazy = image.to_dask()
+        assert lazy.npartitions == 100_000
+        (layer,) = lazy.dask.layers.values()
+        assert not layer.is_materialized()
+        assert len(pickle.dumps(layer, protocol=4)) < 1_000_000
+        assert (lazy[0, 0, -1].compute() == far[0].pixels[..., 0]).all()
+
+
+def test_names_tell_what_is_read_and_nothing_else(tmp_path: Path) -> None:
+    def write(seed: int) -> None:
+        write_czi(tmp_path / "a.czi", [Block(noise(G16, 9, 8, seed), plane={"C": 0})])
+
+    write(1)
+    names = [imread(tmp_path / "a.czi", dask=True).name for _ in range(2)]
+    with CziImage(tmp_path / "a.czi", "all") as image:
+        names += [image.to_dask().name, image.to_dask(chunks={"X": 3}).name]
+    (tmp_path / "a.czi").unlink()
+    write(2)
+    names.append(imread(tmp_path / "a.czi", dask=True).name)
+    assert names[0] == names[1]
+    assert len(set(names[1:])) == 3  # one scene is all there is
+
+
+def test_an_array_outlives_its_image(made: Callable[[str], Made]) -> None:
+    with CziImage(made("stack").path) as image:
+        lazy, expected = image.to_dask(), image.data
+    assert (lazy.compute() == expected).all()
+    assert (lazy.compute(scheduler="synchronous") == expected).all()
+
+
+def test_a_file_is_opened_once_and_closed_with_the_last_array(made: Callable[[str], Made]) -> None:
+    readers = opened.open_readers()
+    lazy = imread(made("stack").path, dask=True)
+    again = imread(made("stack").path, dask=True)[0]
+    lazy.compute()
+    again.compute()
+    assert len(readers) == 1
+    del lazy
+    assert len(readers) == 1
+    del again
+    import gc
+
+    gc.collect()
+    assert len(readers) == 0
+
+
+def test_tasks_are_sent_as_what_is_to_be_opened(made: Callable[[str], Made]) -> None:
+    lazy = imread(made("stack").path, dask=True)
+    copies = [pickle.loads(pickle.dumps(lazy)) for _ in range(3)]
+    for copy in copies:
+        assert (copy.compute() == lazy.compute()).all()
+    assert len(opened.open_readers()) == 1
+
+
+def test_other_processes_read_the_same(made: Callable[[str], Made]) -> None:
+    lazy = imread(made("mosaic").path, dask=True)
+    assert (lazy.compute(scheduler="processes", num_workers=2) == lazy.compute()).all()
+
+
+def test_a_file_object_is_read_where_it_was_opened(made: Callable[[str], Made]) -> None:
+    data = made("stack").path.read_bytes()
+    lazy = imread(io.BytesIO(data), dask=True)
+    assert (lazy.compute() == imread(made("stack").path)).all()
+    with pytest.raises(Exception, match="a lazy array of a file object works only in the process"):
+        lazy.compute(scheduler="processes", num_workers=1)
+
+
+def test_a_file_that_changed_its_shape_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "grows.czi"
+    write_czi(path, [Block(noise(G16, 9, 8, 1))])
+    lazy = imread(path, dask=True)
+    path.unlink()
+    write_czi(path, [Block(noise(G16, 5, 8, 1))])
+    with pytest.raises(errors.FileChangedError, match="since the lazy array was made"):
+        lazy.compute()
+
+
+def test_tasks_read_in_their_own_thread(
+    made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("czictypes.reading.threads.ThreadPool.executor", lambda self: 1 / 0)
+    with CziImage(made("large_pyramid").path, threads=4) as image:
+        assert image.to_dask().compute(scheduler="synchronous").any()
+        with pytest.raises(ZeroDivisionError):
+            image.asarray()
+
+
+def test_chunks_of_a_dimension_that_is_not_there_are_refused(made: Callable[[str], Made]) -> None:
+    with CziImage(made("stack").path) as image:
+        with pytest.raises(ValueError, match="no dimension Q"):
+            image.to_dask(chunks={"Q": 3})
+
+
+def test_readers_that_were_not_used_for_long_are_closed(tmp_path: Path) -> None:
+    readers = opened.OpenReaders(most=2)
+    paths = [write_czi(tmp_path / f"{n}.czi", [Block(noise(G16, 4, 4, n))]) for n in range(4)]
+    used: list[CziReader] = []
+    for path in [*paths[:2], paths[0], *paths[2:]]:
+        with readers.use(str(path), lambda path=path: czi.open_czi(path)) as reader:
+            used.append(reader)
+    assert [reader.closed for reader in used] == [True, True, True, False, False]
+    readers.close()
+    assert used[-1].closed
+
+
+def test_a_reader_in_use_stays_open(tmp_path: Path) -> None:
+    readers = opened.OpenReaders(most=0)
+    path = write_czi(tmp_path / "a.czi", [Block(noise(G16, 4, 4, 1))])
+    with readers.use("a", lambda: czi.open_czi(path)) as first:
+        with readers.use("a", lambda: czi.open_czi(path)) as second:
+            assert second is first
+        readers.close()
+        assert np.any(first.read())
+    assert first.closed

@@ -1,0 +1,86 @@
+"""Single tiles of a mosaic: the dimension M, and where each of them lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from extras import needs
+from files.recipes import Made
+
+from czictypes import CziImage, czi
+
+
+def test_tiles_come_along_a_dimension_of_their_own(made: Callable[[str], Made]) -> None:
+    file = made("mosaic")
+    with CziImage(file.path, mosaic=False) as image:
+        assert image.dims.order == "TCZMYX"
+        assert image.shape == (1, 2, 1, 6, 24, 30)
+        pixels = image.asarray()
+        for block in file.blocks:
+            height, width = block.pixels.shape[:2]
+            tile = pixels[0, block.plane["C"], 0, block.m]
+            assert (tile[:height, :width] == block.pixels[..., 0]).all()
+            assert not tile[height:].any()
+            assert not tile[:, width:].any()
+        assert not pixels[:, :, :, 4].any()  # there is no such tile
+        part = image.read_block({"C": 1, "M": [5, 0], "Y": slice(3, 20), "X": slice(7, 29)})
+        assert (part == pixels[:, 1][:, :, [5, 0], 3:20, 7:29]).all()
+
+
+def test_tiles_without_an_index_are_numbered_as_they_stand(made: Callable[[str], Made]) -> None:
+    file = made("no_m_index")
+    with CziImage(file.path, mosaic=False) as image:
+        assert image.sizes["M"] == 4
+        places = image.tile_positions
+        for m, row in enumerate(places):
+            block = next(one for one in file.blocks if (one.x, one.y) == (row["x"], row["y"]))
+            assert (image.get_image_data("YX", M=m) == block.pixels[..., 0]).all()
+
+
+def test_an_image_of_single_tiles_has_no_such_dimension(made: Callable[[str], Made]) -> None:
+    with CziImage(made("stack").path, mosaic=False) as image:
+        assert image.dims.order == "TCZYX"
+        with pytest.raises(ValueError, match="no mosaic"):
+            image.get_mosaic_tile_positions()
+
+
+def test_positions_are_those_of_the_file(made: Callable[[str], Made]) -> None:
+    file = made("multi_scene_pyramid")
+    with CziImage(file.path, 1) as image:
+        found = image.tile_positions
+        with czi.open_czi(file.path) as document:
+            rows = document.subblocks[found["index"]]
+        assert (rows["scene"] == 1).all()
+        assert (rows["level"] == 0).all()
+        for name in ("C", "M", "x", "y", "w", "h"):
+            assert (found[name] == rows[name]).all()
+        assert len(found) == 8
+
+
+def test_positions_in_the_form_of_aicsimageio(real_file: Callable[[str], Path]) -> None:
+    path = real_file("S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi")
+    theirs = needs("bioio_czi").Reader(path, use_aicspylibczi=True)
+    with CziImage(path, mosaic=False) as image:
+        for scene in range(3):
+            image.set_scene(scene)
+            theirs.set_scene(scene)
+            assert image.get_mosaic_tile_positions() == theirs.get_mosaic_tile_positions()
+            where = {"T": 1, "C": 1, "Z": 2}
+            expected = theirs.get_mosaic_tile_positions(**where)
+            assert image.get_mosaic_tile_positions(**where) == expected
+            assert image.get_mosaic_tile_position(0, **where) == expected[0]
+
+
+def test_what_is_not_there_is_named(made: Callable[[str], Made]) -> None:
+    with CziImage(made("mosaic").path) as image:
+        with pytest.raises(IndexError, match="no tile M=4"):
+            image.get_mosaic_tile_position(4)
+        with pytest.raises(ValueError, match="no dimension Q"):
+            image.get_mosaic_tile_positions(Q=0)
+    with CziImage(made("multi_scene_pyramid").path, "all") as image:
+        with pytest.raises(ValueError, match="tiles belong to one scene"):
+            image.tile_positions  # noqa: B018
+    with pytest.raises(ValueError, match="belong to one scene"):
+        CziImage(made("multi_scene_pyramid").path, "all", mosaic=False)

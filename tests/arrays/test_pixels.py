@@ -1,0 +1,169 @@
+"""The pixels of blocks: colours as red, green, blue; channels of several types; any selection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
+from files.recipes import Made
+
+from czictypes import CziImage, czi
+from czictypes.model.pixel_types import PixelType
+from czictypes.reading import blocks
+
+G8, G16, B24, BGRA = PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24, PixelType.Bgra32
+
+
+def write(folder: Path, *pictures: np.ndarray) -> Path:
+    """Write pictures as the channels of one plane."""
+    planes = [Block(pixels, plane={"C": number}) for number, pixels in enumerate(pictures)]
+    return write_czi(folder / "channels.czi", planes)
+
+
+def test_colours_come_as_red_green_blue(tmp_path: Path) -> None:
+    picture = noise(B24, 11, 14, 1)
+    with CziImage(write(tmp_path, picture)) as image:
+        assert image.dims.order == "TCZYXS"
+        assert (image.asarray()[0, 0, 0] == picture[..., ::-1]).all()
+        assert (image.read_block({"T": 0, "C": 0, "Z": 0, "S": 0}) == picture[..., 2]).all()
+        assert (image.get_image_data("SYX", S=[2, 0])[1] == picture[..., 2]).all()
+
+
+def test_alpha_stays_behind_the_colours(tmp_path: Path) -> None:
+    picture = noise(BGRA, 5, 7, 2)
+    with CziImage(write(tmp_path, picture)) as image:
+        assert (image.data[0, 0, 0] == picture[..., [2, 1, 0, 3]]).all()
+
+
+def test_channels_of_several_types_share_the_one_that_holds_them(tmp_path: Path) -> None:
+    gray, deep, colour = noise(G8, 5, 7, 3), noise(G16, 5, 7, 4), noise(B24, 5, 7, 5)
+    with CziImage(write(tmp_path, gray, deep, colour)) as image:
+        assert image.dtype == np.uint16
+        assert image.shape == (1, 3, 1, 5, 7, 3)
+        pixels = image.asarray()[0, :, 0]
+        assert (pixels[0] == gray).all()
+        assert (pixels[1] == deep).all()
+        assert (pixels[2] == colour[..., ::-1]).all()
+
+
+def test_whole_numbers_and_floats_meet_in_float64(tmp_path: Path) -> None:
+    wide = noise(PixelType.Gray32, 5, 7, 6)
+    with CziImage(write(tmp_path, wide, noise(PixelType.Gray32Float, 5, 7, 7))) as image:
+        assert image.dtype == np.float64
+        assert (image.asarray()[0, 0, 0] == wide[..., 0]).all()
+
+
+def test_planes_and_channels_without_tiles_are_zero(made: Callable[[str], Made]) -> None:
+    with CziImage(made("stack").path) as image:
+        assert not image.read_block({"T": 2, "Z": 3}).any()
+        assert image.read_block({"T": 1, "Z": 3}).all(axis=(1, 2)).shape == (2,)
+    with CziImage(made("channels_with_a_gap").path) as image:
+        assert image.sizes["C"] == 3
+        assert not image.read_block({"C": 1}).any()
+
+
+def test_planes_are_counted_from_the_first_one_there_is(made: Callable[[str], Made]) -> None:
+    file = made("negative_planes")
+    with CziImage(file.path) as image:
+        assert image.sizes == {"T": 2, "C": 1, "Z": 3, "Y": 8, "X": 9}
+        expected = file.plane({"T": 6, "Z": -2})
+        assert (image.read_block({"T": 1, "C": 0, "Z": 0}) == expected[..., 0]).all()
+
+
+def test_other_dimensions_come_first_where_there_is_a_choice(made: Callable[[str], Made]) -> None:
+    file = made("many_dimensions")
+    with CziImage(file.path) as image:
+        assert image.dims.order == "VHIRTCZYX"
+        assert image.shape[:4] == (2, 2, 2, 2)
+        expected = file.plane({"V": 1, "H": 0, "I": 1, "R": 0})
+        found = image.read_block({"V": 1, "H": 0, "I": 1, "R": 0})
+        assert (found[0, 0, 0] == expected[..., 0]).all()
+
+
+def test_a_selection_is_what_numpy_makes_of_it(made: Callable[[str], Made]) -> None:
+    with CziImage(made("stack").path) as image:
+        whole = image.asarray()
+        block = image.read_block({"T": [2, 0], "C": -1, "Y": slice(None, None, -3), "X": [20, 3]})
+        expected = whole[[2, 0]][:, -1][..., ::-3, :][..., [20, 3]]
+        assert (block == expected).all()
+        assert image.read_block({"X": slice(5, 5)}).shape == (3, 2, 4, 15, 0)
+        assert (image.read_block({"Z": slice(1, 99, 2)}) == whole[:, :, 1:99:2]).all()
+
+
+def test_a_block_fills_an_array_of_the_caller(made: Callable[[str], Made]) -> None:
+    with CziImage(made("mosaic").path) as image:
+        target = np.ones((50, 90), np.uint16)[3:47, 5:78]
+        given = image.read_block({"T": 0, "C": 1, "Z": 0}, out=target)
+        assert given is target
+        assert (target == image.asarray()[0, 1, 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (np.zeros((44, 73), np.uint8), "dtype uint16"),
+        (np.zeros((43, 73), np.uint16), "shape"),
+        ([[0]], "numpy array"),
+    ],
+)
+def test_an_array_of_another_form_is_refused(
+    made: Callable[[str], Made], out: np.ndarray, message: str
+) -> None:
+    with CziImage(made("mosaic").path) as image:
+        with pytest.raises(ValueError, match=message):
+            image.read_block({"T": 0, "C": 1, "Z": 0}, out=out)
+
+
+def test_what_cannot_be_selected_is_named(made: Callable[[str], Made]) -> None:
+    with CziImage(made("stack").path) as image:
+        with pytest.raises(ValueError, match="no dimension Q; they are T, C, Z, Y, X"):
+            image.read_block({"Q": 0})
+        with pytest.raises(IndexError, match="no T=3; T goes from 0 to 2"):
+            image.read_block({"T": 3})
+        with pytest.raises(ValueError, match="T takes an index, a slice or several indices"):
+            image.read_block({"T": "1"})
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_do_not_change_the_pixels(
+    made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    monkeypatch.setattr(blocks, "SMALL", 0)  # planes of any size are read in threads
+    for name in ("stack", "multi_scene_pyramid"):
+        with CziImage(made(name).path, threads=threads) as image:
+            with CziImage(made(name).path, threads=1) as alone:
+                assert (image.asarray() == alone.asarray()).all()
+
+
+def test_an_error_in_one_plane_ends_the_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "SMALL", 0)
+    planes = [Block(noise(G16, 9, 9, z), plane={"C": 0, "Z": z}) for z in range(9)]
+    path = write_czi(tmp_path / "bad.czi", planes)
+    with czi.open_czi(path) as document:
+        at = int(document.subblocks["file_position"][4])
+    data = path.read_bytes()
+    path.write_bytes(data[:at] + b"ZISRAWDAMAGED!" + data[at + 14 :])
+    with CziImage(path, threads=3) as image:
+        with pytest.raises(ValueError, match="sub-block"):
+            image.asarray()
+
+
+def test_masks_count_where_they_are_asked_for(made: Callable[[str], Made]) -> None:
+    name = "masked"
+    file = made(name)
+    with CziImage(file.path, reader_options=czi.ReaderOptions(enable_mask_awareness=True)) as image:
+        assert (image.asarray()[0, 0, 0] == file.plane(masks=True)[..., 0]).all()
+
+
+def test_an_image_is_an_array_to_numpy(made: Callable[[str], Made]) -> None:
+    with CziImage(made("stack").path) as image:
+        assert (np.asarray(image) == image.data).all()
+        assert np.asarray(image, dtype=np.float32).dtype == np.float32
+        assert (image.nbytes, image.ndim) == (image.data.nbytes, 5)
