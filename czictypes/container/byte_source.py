@@ -103,6 +103,29 @@ class ByteSource(ABC):
         finally:
             self._leave()
 
+    def read_pieces(self, offsets: Sequence[int], size: int, buffer: memoryview) -> int:
+        """Fill a buffer with `size` bytes from each offset on, one piece behind the other.
+
+        Returns how many bytes were found, fewer only where a piece reaches beyond the end.
+
+        Raises
+        ------
+        ClosedError, OSError
+            As `read_at`.
+        """
+        self._enter()
+        try:
+            return self._read_pieces(offsets, size, buffer)
+        finally:
+            self._leave()
+
+    def _read_pieces(self, offsets: Sequence[int], size: int, buffer: memoryview) -> int:
+        places = range(0, len(offsets) * size, size)
+        return sum(
+            self._read_into(offset, buffer[place : place + size])
+            for offset, place in zip(offsets, places)
+        )
+
     def _read_into(self, offset: int, buffer: memoryview) -> int:
         data = self._read(offset, len(buffer))
         buffer[: len(data)] = data

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.pixels import PixelArray
+from czictypes.container.pixels import ROWS_APART, PixelArray
 from czictypes.container.zstd_pixels import ZstdPixels
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.pixel_types import Compression, pixel_format
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.conversion import check_convertible, paint
 from czictypes.reading.coverage import Box
@@ -161,14 +162,28 @@ class _Painter:
         self._rows = rows = index.table.directory
         self._indices = np.array([job.sub_block for job in self._plan.jobs], np.intp)
         self._types = rows.pixel_type[self._indices].tolist()
+        check_convertible(set(self._types), self._target)
         h, w = rows.physical_h[self._indices], rows.physical_w[self._indices]
         self._areas = np.maximum(h, 0).astype(np.int64) * np.maximum(w, 0)
+        if self._plan.in_turns:
+            self._areas[self._are_sparse(h, w)] = 0
         self._sizes = list(zip(h.tolist(), w.tolist()))
         self._stretches: list[deque[_Batch]] = []
         self._turns: Turns | None = None
-        check_convertible(set(self._types), self._target)
         if not self._plan.covers_all:
             fill(out, background_value(request.pixel_type, request.background))
+
+    def _are_sparse(self, h: NDArray[Any], w: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell of which tiles single rows are read: threads in such short calls hinder each other.
+
+        Two of them took 25 ms for 3,300 rows of 2 KB, one takes 10 ms.
+        """
+        rows = np.array(
+            [bottom - top for _, top, _, bottom in (job.parts[0] for job in self._plan.jobs)]
+        )
+        stored = self._rows.compression[self._indices] == Compression.Uncompressed
+        sizes = [pixel_format(kind).bytes_per_pixel for kind in self._types]
+        return stored & (h // rows * w * np.array(sizes) > ROWS_APART)
 
     def expected(self) -> AbstractContextManager[None]:
         """Tell the provider what the read needs, for the length of a `with` block."""

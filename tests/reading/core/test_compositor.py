@@ -1,5 +1,5 @@
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import numpy as np
@@ -287,6 +287,22 @@ def test_one_small_tile_does_not_wake_another_thread():
 
     result = read([Entry()], numbered(3), (0, 0, 10, 10), executor=NoPool(), threads=8)
     assert (result == 3).all()
+
+
+@pytest.mark.parametrize(("apart", "helpers"), [(1000, 3), (500, 0)])
+def test_threads_do_not_share_tiles_of_which_single_rows_are_read(monkeypatch, apart, helpers):
+    class Pool:
+        submitted = 0
+
+        def submit(self, *_):
+            self.submitted += 1
+            return Future()
+
+    monkeypatch.setattr("czictypes.reading.compositor.ROWS_APART", apart)
+    entries = [Entry(200 * k, 200 * row, 200, 200) for k in range(4) for row in range(4)]
+    tiles, pool = MemoryTiles.random(entries), Pool()
+    read(entries, tiles, (0, 0, 800, 800), zoom=0.25, executor=pool, threads=4)
+    assert pool.submitted == helpers
 
 
 # Errors
