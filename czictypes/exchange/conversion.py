@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from czictypes.exchange.choice import Choice
 from czictypes.exchange.level_rows import level_sizes
-from czictypes.exchange.series import Scenes, image_series
+from czictypes.exchange.series import image_series
 from czictypes.exchange.source_image import SourceImage
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Conversion:
 
 
 def images_of_czi(
-    image: CziImage, scenes: Scenes, levels: int | None, *, pyramid: bool
+    image: CziImage, scenes: Choice, levels: int | None, *, pyramid: bool
 ) -> tuple[ConvertedImage, ...]:
     """Return the images that scenes of a CZI give.
 

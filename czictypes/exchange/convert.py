@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from czictypes.exchange.choice import Choice
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.formats import Format, location_text, source_format, target_format
 from czictypes.exchange.from_czi import convert_from_czi
-from czictypes.exchange.series import Scenes
 from czictypes.exchange.to_czi import convert_to_czi
 from czictypes.exchange.wishes import Location, Wishes, check_wishes
 from czictypes.writing.progress import Progress
@@ -21,7 +21,7 @@ def convert(
     source: Location,
     dest: Location,
     *,
-    scenes: Scenes = "all",
+    scenes: Choice = "all",
     levels: int | None = None,
     plane: Mapping[str, int] | None = None,
     compression: Any = None,

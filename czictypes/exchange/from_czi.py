@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from czictypes.arrays.image import CziImage
+from czictypes.exchange.choice import choose
 from czictypes.exchange.conversion import ConvertedImage, images_of_czi
 from czictypes.exchange.formats import Format
 from czictypes.exchange.local_file import local_file
 from czictypes.exchange.picture_target import describe_png, write_png
-from czictypes.exchange.series import chosen_scenes
 from czictypes.exchange.tiff_target import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
 from czictypes.exchange.wishes import Location, Wishes, refuse_existing
 from czictypes.writing.copy import copy
@@ -51,7 +51,7 @@ def _write_zarr(image: CziImage, dest: Location, wishes: Wishes) -> None:
     write_ome_zarr(
         image,
         dest,
-        scenes=wishes.scenes if wishes.scenes == "all" else chosen_scenes(image, wishes.scenes),
+        scenes=wishes.scenes,
         compressor=wishes.compression,
         levels=wishes.levels,
         progress=wishes.progress,
@@ -87,12 +87,13 @@ def _write_png(image: CziImage, path: Any, wishes: Wishes) -> None:
 
 
 def _copy(image: CziImage, source: Location, path: Any, wishes: Wishes) -> None:
-    everything = wishes.scenes == "all"
     numbers = list(image.reader.scenes_bounding_rectangle)
+    chosen = choose(image.scenes, wishes.scenes, "scene")
+    everything = wishes.scenes == "all" or not numbers
     copy(
         source,
         path,
-        scenes=None if everything else [numbers[at] for at in chosen_scenes(image, wishes.scenes)],
+        scenes=None if everything else [numbers[at] for at in chosen],
         recompress=wishes.compression,
         exist_ok=wishes.overwrite,
         progress=wishes.progress,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.conversion import ConvertedImage
 from czictypes.exchange.new_file import new_file
-from czictypes.exchange.series import Scenes, chosen_scenes
 from czictypes.model.extras import require
 from czictypes.writing.atomic import PathType
 
@@ -26,7 +26,7 @@ def write_png(
     image: CziImage,
     dest: PathType,
     *,
-    scenes: Scenes = "all",
+    scenes: Choice = "all",
     plane: Mapping[str, int] | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -63,7 +63,7 @@ def write_png(
 
 
 def describe_png(
-    image: CziImage, scenes: Scenes = "all", plane: Mapping[str, int] | None = None
+    image: CziImage, scenes: Choice = "all", plane: Mapping[str, int] | None = None
 ) -> ConvertedImage:
     """Return what `write_png` makes of the same; the errors are the same, too."""
     _choose(image, scenes)
@@ -76,8 +76,8 @@ def describe_png(
     return ConvertedImage(image.current_scene, "".join(sizes), tuple(sizes.values()), dtype, 1)
 
 
-def _choose(image: CziImage, scenes: Scenes) -> None:
-    chosen = chosen_scenes(image, scenes)
+def _choose(image: CziImage, scenes: Choice) -> None:
+    chosen = choose(image.scenes, scenes, "scene")
     if len(chosen) > 1:
         raise ValueError(f"a PNG holds one scene; name one of {', '.join(image.scenes)}")
     image.set_scene(chosen[0])

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple, Union
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from czictypes.exchange.choice import Choice, choose
 
 if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage
 
-__all__ = ["Scenes", "Series", "chosen_scenes", "image_series"]
-
-#: ``"all"``, or names or indices of scenes, or one.
-Scenes = Union[str, int, Iterable[Union[str, int]]]
+__all__ = ["Series", "image_series"]
 
 _COMMON = "TCZMYXS"
 
@@ -35,34 +34,9 @@ class Series(NamedTuple):
     place: dict[str, int]
 
 
-def chosen_scenes(image: CziImage, scenes: Scenes) -> list[int]:
-    """Return the indices of scenes that are named in any way.
-
-    Raises
-    ------
-    ValueError
-        If there is no such scene, or one is named twice.
-    """
-    names = list(image.scenes)
-    if isinstance(scenes, str) and scenes == "all":
-        return list(range(len(names)))
-    listed = [scenes] if isinstance(scenes, (str, int)) else list(scenes)
-    found = []
-    for one in listed:
-        if isinstance(one, str) and one in names:
-            found.append(names.index(one))
-        elif not isinstance(one, str) and 0 <= one < len(names):
-            found.append(int(one))
-        else:
-            raise ValueError(f"there is no scene {one!r}; there are {', '.join(names)}")
-    if not found or len(set(found)) < len(found):
-        raise ValueError(f"scenes={scenes!r} names no scene, or one twice")
-    return found
-
-
-def image_series(image: CziImage, scenes: Scenes = "all") -> Iterator[Series]:
+def image_series(image: CziImage, scenes: Choice = "all") -> Iterator[Series]:
     """Give the images of some scenes; the image is at each one's scene meanwhile."""
-    for scene in chosen_scenes(image, scenes):
+    for scene in choose(image.scenes, scenes, "scene"):
         image.set_scene(scene)
         name = image.scenes[scene]
         others = [letter for letter in image.dims.order if letter not in _COMMON]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.exchange.choice import Choice
 from czictypes.exchange.level_rows import LevelRows, level_sizes
 from czictypes.exchange.new_file import new_file
 from czictypes.exchange.ome_pages import ome_text
-from czictypes.exchange.series import Scenes, Series, image_series
+from czictypes.exchange.series import Series, image_series
 from czictypes.model.extras import require
 from czictypes.reading.threads import thread_count
 from czictypes.writing.atomic import PathType
@@ -45,7 +46,7 @@ def write_ome_tiff(
     image: CziImage,
     dest: PathType,
     *,
-    scenes: Scenes = "all",
+    scenes: Choice = "all",
     levels: int | None = None,
     tile: int = 512,
     compression: str | None = DEFAULT_TIFF_COMPRESSION,
@@ -114,7 +115,7 @@ def write_tiff(
     image: CziImage,
     dest: PathType,
     *,
-    scenes: Scenes = "all",
+    scenes: Choice = "all",
     tile: int = 512,
     compression: str | None = DEFAULT_TIFF_COMPRESSION,
     overwrite: bool = False,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from czictypes.exchange.bioio_source import open_with_bioio
+from czictypes.exchange.choice import choose
 from czictypes.exchange.conversion import ConvertedImage, images_of_sources
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
 from czictypes.exchange.formats import Format, location_text
 from czictypes.exchange.local_file import local_file
 from czictypes.exchange.picture_source import open_picture
-from czictypes.exchange.series import Scenes
 from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.tiff_source import open_tiff
 from czictypes.exchange.wishes import Location, Wishes, refuse_existing
+from czictypes.metadata.content import DocumentContent
 from czictypes.model.extras import require
 
 __all__ = ["convert_to_czi"]
@@ -27,8 +28,7 @@ def convert_to_czi(
     source: Location, dest: Location, given: Format, wishes: Wishes
 ) -> tuple[ConvertedImage, ...]:
     """Write the images of another format as the scenes of a CZI; return what was written."""
-    with _opened(source, given, wishes.source_options) as found:
-        images = _chosen(found, wishes.scenes)
+    with _opened(source, given, wishes) as (images, content):
         levels = None if wishes.levels is None else min(wishes.levels, 2)
         described = images_of_sources(images, wishes.dtype, levels)
         if wishes.dry_run:
@@ -39,6 +39,7 @@ def convert_to_czi(
             write_images(
                 images,
                 path,
+                content=content,
                 compression=wishes.compression or DEFAULT_COMPRESSION,
                 pyramid=_pyramid(images, wishes.levels),
                 dtype=wishes.dtype,
@@ -51,34 +52,31 @@ def convert_to_czi(
 
 @contextmanager
 def _opened(
-    source: Location, given: Format, options: Mapping[str, Any] | None
-) -> Iterator[Sequence[SourceImage]]:
-    """Open another format; of URLs only bioio knows what to do, so that others get a file."""
-    if given is Format.OTHER:
-        with open_with_bioio(source) as images:
-            yield images
-        return
-    opener = open_picture if given is Format.PICTURE else open_tiff
+    source: Location, given: Format, wishes: Wishes
+) -> Iterator[tuple[Sequence[SourceImage], DocumentContent | None]]:
+    """Open the chosen images of another format, with what it knows of a CZI as a whole."""
+    with ExitStack() as stack:
+        if given is Format.OME_ZARR:
+            from czictypes.exchange.ome_zarr.read import open_ome_zarr
+
+            options = wishes.source_options
+            yield stack.enter_context(open_ome_zarr(source, wishes.scenes, options))
+            return
+        if given is Format.OTHER:
+            images = stack.enter_context(open_with_bioio(source))
+        else:
+            opener = open_picture if given is Format.PICTURE else open_tiff
+            images = stack.enter_context(opener(_local(stack, source, wishes.source_options)))
+        names = [image.name or str(number) for number, image in enumerate(images)]
+        yield [images[at] for at in choose(names, wishes.scenes, "image")], None
+
+
+def _local(stack: ExitStack, source: Location, options: Mapping[str, Any] | None) -> Any:
+    """Return a file object for a URL, which the packages that read files know nothing of."""
     if "://" not in location_text(source):
-        with opener(source) as images:
-            yield images
-        return
+        return source
     fsspec = require("fsspec", extra="remote", doing="reading from a URL")
-    with fsspec.open(str(source), "rb", **(options or {})) as file, opener(file) as images:
-        yield images
-
-
-def _chosen(images: Sequence[SourceImage], scenes: Scenes) -> list[SourceImage]:
-    if isinstance(scenes, str) and scenes == "all":
-        return list(images)
-    names = [image.name or str(number) for number, image in enumerate(images)]
-    found = []
-    for one in [scenes] if isinstance(scenes, (str, int)) else scenes:
-        at = names.index(one) if one in names else one
-        if not isinstance(at, int) or not 0 <= at < len(images):
-            raise ValueError(f"there is no image {one!r}; there are {', '.join(names)}")
-        found.append(images[at])
-    return found
+    return stack.enter_context(fsspec.open(str(source), "rb", **(options or {})))
 
 
 def _pyramid(images: Sequence[SourceImage], levels: int | None) -> bool | None:

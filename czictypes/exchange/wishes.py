@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
 
+from czictypes.exchange.choice import Choice
 from czictypes.exchange.formats import Format, location_text
-from czictypes.exchange.series import Scenes
 from czictypes.writing.progress import Progress
 
 __all__ = ["Location", "Wishes", "check_wishes", "refuse_existing"]
@@ -23,7 +23,7 @@ Location = Union[str, "os.PathLike[str]"]
 class Wishes:
     """The arguments of `convert`; see there."""
 
-    scenes: Scenes
+    scenes: Choice
     levels: int | None
     plane: Mapping[str, int] | None
     compression: Any

@@ -105,3 +105,27 @@ def test_a_missing_package_is_named_with_its_extra(
     with pytest.raises(MissingExtraError, match=r"czictypes\[ome-tiff\]"):
         convert(made("stack").path, tmp_path / "out.tif")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_to_ome_zarr_and_back(
+    made: Callable[[str], Made],
+    tmp_path: Path,
+    same_pixels: Callable[[Path, Path], None],
+    version: str,
+) -> None:
+    needs("ngff_zarr", "ome-zarr")
+    source = made("multi_scene_pyramid").path
+    done = convert(source, tmp_path / "out.ome.zarr", version=version)
+    assert (done.format, len(done.images)) == ("OME-Zarr", len(made("multi_scene_pyramid").scenes))
+    back = convert(tmp_path / "out.ome.zarr", tmp_path / "back.czi")
+    assert len(back.images) == len(done.images)
+    same_pixels(source, tmp_path / "back.czi")
+
+
+def test_one_image_of_an_ome_zarr(made: Callable[[str], Made], tmp_path: Path) -> None:
+    needs("ngff_zarr", "ome-zarr")
+    source = made("multi_scene_pyramid").path
+    convert(source, tmp_path / "out.zarr")
+    convert(tmp_path / "out.zarr", tmp_path / "one.czi", scenes=1)
+    np.testing.assert_array_equal(imread(tmp_path / "one.czi"), imread(source, scene=1))

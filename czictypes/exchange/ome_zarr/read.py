@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Union
+from typing import Any
 
 from numpy.typing import DTypeLike
 
+from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
 from czictypes.exchange.ome_zarr.original import read_original
 from czictypes.exchange.ome_zarr.parse import find_images
@@ -21,15 +22,12 @@ from czictypes.writing.targets import Target
 
 __all__ = ["from_ome_zarr", "open_ome_zarr"]
 
-#: ``"all"``, or positions or paths of images, or one.
-Images = Union[str, int, Sequence[Union[str, int]]]
-
 
 def from_ome_zarr(
     source: StoreTarget,
     dest: Target,
     *,
-    images: Images = "all",
+    images: Choice = "all",
     compression: str = DEFAULT_COMPRESSION,
     pyramid: PyramidChoice = None,
     tile: int | None = None,
@@ -105,13 +103,14 @@ def from_ome_zarr(
 @contextmanager
 def open_ome_zarr(
     source: StoreTarget,
-    images: Images = "all",
+    images: Choice = "all",
     storage_options: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[list[SourceImage], DocumentContent | None]]:
     """Open images for `write_images`, with what was kept of the CZI that they come from, if any."""
     store = ZarrStore(source, storage_options, doing="reading OME-Zarr")
     found = find_images(store)
-    chosen = [found[at] for at in _positions([one.path for one in found], images)]
+    wanted = images.strip("/") if isinstance(images, str) else images
+    chosen = [found[at] for at in choose([one.path for one in found], wanted, "image")]
     starts = [kept_of(one).get("start") for one in chosen]
     content = (
         read_original(store, min(int(one.get("C", 0)) for one in starts if one))
@@ -119,20 +118,3 @@ def open_ome_zarr(
         else None
     )
     yield source_images(chosen, content), content
-
-
-def _positions(paths: Sequence[str], images: Images) -> list[int]:
-    if isinstance(images, str) and images == "all":
-        return list(range(len(paths)))
-    listed = [images] if isinstance(images, (str, int)) else list(images)
-    found = []
-    for one in listed:
-        if isinstance(one, str) and one.strip("/") in paths:
-            found.append(paths.index(one.strip("/")))
-        elif not isinstance(one, str) and 0 <= one < len(paths):
-            found.append(int(one))
-        else:
-            raise ValueError(f"there is no image {one!r}; there are {', '.join(map(repr, paths))}")
-    if not found or len(set(found)) < len(found):
-        raise ValueError(f"images={images!r} names no image, or one twice")
-    return found

@@ -6,11 +6,12 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
 from czictypes.arrays.image import CziImage
+from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
 from czictypes.exchange.ome_zarr.codecs import make_compressor
 from czictypes.exchange.ome_zarr.groups import create_arrays, describe
@@ -27,10 +28,8 @@ from czictypes.model.errors import IncompleteOutputError
 from czictypes.reading.blocks import open_document_of
 from czictypes.writing.progress import Progress, show_progress
 
-__all__ = ["OmeZarrPlan", "Scenes", "plan_ome_zarr", "write_ome_zarr"]
+__all__ = ["OmeZarrPlan", "plan_ome_zarr", "write_ome_zarr"]
 
-#: ``"all"`` for each scene as an image of its own, or one or more by index or name.
-Scenes = Union[str, int, Sequence[Union[str, int]]]
 
 _VERSIONS = ("0.5", "0.4")
 
@@ -67,7 +66,7 @@ def write_ome_zarr(
     source: Any,
     dest: StoreTarget,
     *,
-    scenes: Scenes = "all",
+    scenes: Choice = "all",
     version: str = "0.5",
     chunks: ChunkSizes = None,
     shards: ChunkSizes = None,
@@ -171,7 +170,7 @@ def write_ome_zarr(
 def plan_ome_zarr(
     source: Any,
     *,
-    scenes: Scenes = "all",
+    scenes: Choice = "all",
     version: str = "0.5",
     chunks: ChunkSizes = None,
     shards: ChunkSizes = None,
@@ -201,7 +200,7 @@ def _check(
 
 def _plan(
     image: CziImage,
-    scenes: Scenes,
+    scenes: Choice,
     version: str,
     chunking: Chunking,
     levels: int | None,
@@ -209,26 +208,12 @@ def _plan(
 ) -> OmeZarrPlan:
     if levels is not None and operator.index(levels) < 1:
         raise ValueError(f"levels is {levels}, but an image has at least one")
-    layout = lay_out(image, _positions(image, scenes), version, plate=plate)
+    layout = lay_out(image, choose(image.scenes, scenes, "scene"), version, plate=plate)
     images = []
     for place in layout.places:
         image.set_scene("all" if place.scene is None else place.scene)
         images.append(plan_image(image, place.path, place.plane, chunking, levels))
     return OmeZarrPlan(version, tuple(images), image.dtype, layout)
-
-
-def _positions(image: CziImage, scenes: Scenes) -> list[int]:
-    """Return the positions of the scenes that are asked for."""
-    if scenes == "all":
-        return list(range(len(image.scenes)))
-    found = []
-    for scene in [scenes] if isinstance(scenes, (str, int)) else scenes:
-        image.set_scene(scene)
-        assert image.current_scene_index is not None
-        found.append(image.current_scene_index)
-    if not found or len(set(found)) < len(found):
-        raise ValueError(f"scenes names none, or one twice: {scenes!r}")
-    return found
 
 
 def _summary(image: CziImage, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]:
