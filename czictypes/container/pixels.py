@@ -21,6 +21,8 @@ __all__ = ["ROWS_APART", "FilePixels", "HiLoPixels", "PixelArray", "Which", "in_
 
 #: So many bytes at a time stay in the processor's cache: with 256 KiB a plane takes a tenth longer.
 _BAND_BYTES = 1 << 20
+#: So many words at a time, whose halves are joined.
+_HILO_BAND = 64 << 10
 #: Rows further apart (bytes) are read one by one; what is between is read in the time of a call.
 ROWS_APART = 24 << 10
 
@@ -80,6 +82,16 @@ class HiLoPixels:
         pixels: NDArray[np.uint16] = np.multiply(self._high[which], 256, dtype="<u2")
         pixels += self._low[which]
         return pixels
+
+    def bands(self, rows: Which, columns: slice) -> Iterator[NDArray[np.uint16]]:
+        """Give some rows and columns as `in_bands` does; all at once take a third more time."""
+        numbers = range(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows
+        width = len(range(*columns.indices(self.shape[1]))) * self.shape[2]
+        at_once = max(_HILO_BAND // max(width, 1), 1)
+        for start in range(0, len(numbers), at_once):
+            some = numbers[start : start + at_once]
+            part = slice(some.start, some.stop, some.step) if isinstance(some, range) else some
+            yield self[part, columns]
 
 
 class FilePixels:

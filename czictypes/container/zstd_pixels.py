@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.pixels import HiLoPixels, PixelArray, Which
+from czictypes.container.pixels import HiLoPixels, PixelArray, Which, in_bands
 from czictypes.container.zstd_stream import ZstdStream
 
 __all__ = ["ZstdPixels"]
@@ -51,9 +51,16 @@ class ZstdPixels:
 
     def __getitem__(self, which: tuple[Which, Which]) -> NDArray[Any]:
         """Return some rows and columns."""
+        return self._decoded()[which]
+
+    def bands(self, rows: Which, columns: slice) -> Iterator[NDArray[Any]]:
+        """Give some rows and columns as `in_bands` does."""
+        return in_bands(self._decoded(), rows, columns)
+
+    def _decoded(self) -> PixelArray:
         if self._pixels is None:
             self._pixels = self._decode()
-        return self._pixels[which]
+        return self._pixels
 
     def _decode(self) -> PixelArray:
         height, width, samples = self.shape

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.directory import Directory
 from czictypes.container.masks import Mask, find_mask
-from czictypes.container.source import ByteSource
+from czictypes.container.source import ByteSource, FileSource
 from czictypes.container.subblock import (
     SubBlockSegment,
     check_pixels,
@@ -68,9 +68,11 @@ class SubBlockDecoder:
         self._mask_aware = mask_aware
         self.expectation = expectation
         self._stored = StoredTiles(source, directory)
+        #: Whether to read bytes twice takes next to no time.
+        self.is_local = isinstance(source, FileSource)
         #: Paints many small tiles at once; None where the cache is to keep them.
         self.grids: GridRuns | None = None
-        if not cache_uncompressed:
+        if self.is_local and not cache_uncompressed:
             self.grids = GridRuns(source, directory, self._stored.batches)
 
     @contextmanager
@@ -123,9 +125,10 @@ class SubBlockDecoder:
 
     def are_at_hand(self, indices: Sequence[int]) -> bool:
         """Whether tiles need no decoding: those in the cache, and those stored as they are."""
+        compression = self._directory.compression
         return all(
-            self._directory.compression.item(index) == Compression.Uncompressed
-            or (self._cache is not None and index in self._cache)
+            (self._cache is not None and index in self._cache)
+            or (self.is_local and compression.item(index) == Compression.Uncompressed)
             for index in indices
         )
 

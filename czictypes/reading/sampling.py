@@ -7,12 +7,21 @@ shift by half a pixel), so that results agree with it bit for bit.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Axis", "CopiedAxis", "ScaledAxis", "Source", "as_slice", "round_half_away"]
+__all__ = [
+    "Axis",
+    "CopiedAxis",
+    "ScaledAxis",
+    "Source",
+    "as_slice",
+    "round_half_away",
+    "scaled_span",
+]
 
 Source = Union[slice, NDArray[np.intp]]
 
@@ -118,11 +127,52 @@ class ScaledAxis:
         return found
 
     def _nearest(self, tile: int, first: int, end: int, stored: int) -> Source:
-        pixels = np.arange(first, end, dtype=np.float64)
-        positions = (pixels - self._target[tile]) * self._scale[tile] + self._source[tile]
-        nearest = round_half_away(positions).astype(np.intp)
-        nearest = np.minimum(np.maximum(nearest, 0), stored - 1)
-        return as_slice(nearest)
+        return _nearest(
+            first, end, self._target[tile], self._scale[tile], self._source[tile], stored
+        )
+
+
+def scaled_span(
+    start: int, size: int, stored: int, roi_start: int, roi_size: int, out_size: int
+) -> tuple[int, int, Source]:
+    """Return what `ScaledAxis` tells of a single tile, by the same arithmetic: 3 us for 45.
+
+    Parameters
+    ----------
+    start, size, stored
+        Its position, logical and stored size, which are not 0; it meets the region.
+    roi_start, roi_size, out_size
+        The region, and the size of the result.
+
+    Returns
+    -------
+    first, end, source
+        The first pixel of the result that it paints, the one after the last one (not above
+        `first` where it paints none), and which pixels of the tile go there.
+    """
+    low, high = max(start, roi_start), min(start + size, roi_start + roi_size)
+    source_low = (low - start) / size
+    source = source_low * stored
+    source_size = ((high - start) / size - source_low) * stored
+    target_low = (low - roi_start) / roi_size
+    target = target_low * out_size
+    target_size = ((high - roi_start) / roi_size - target_low) * out_size
+    least = math.ceil((0 - source) * target_size / source_size + target)
+    most = math.ceil((stored - 1 - source) * target_size / source_size + target)
+    first = max(least, int(target), 0)
+    end = min(most, int(target + target_size), out_size - 1) + 1
+    return first, end, _nearest(first, end, target, source_size / target_size, source, stored)
+
+
+def _nearest(
+    first: int, end: int, target: float, scale: float, source: float, stored: int
+) -> Source:
+    """Return the nearest pixels of a tile; `target` and `source` are where both meet."""
+    pixels = np.arange(first, end, dtype=np.float64)
+    positions = (pixels - target) * scale + source
+    nearest = round_half_away(positions).astype(np.intp)
+    nearest = np.minimum(np.maximum(nearest, 0), stored - 1)
+    return as_slice(nearest)
 
 
 def as_slice(positions: NDArray[np.intp]) -> Source:
