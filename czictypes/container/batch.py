@@ -225,7 +225,7 @@ class BatchReader:
         positions = columns.file_position[rows].tolist()
         buffers: list[bytes] = []
         starts: list[int] = []
-        for first, end, length in _runs(positions, spans.tolist()):
+        for first, end, length in runs(positions, spans.tolist()):
             begin = positions[first]
             data = self._source.read_at(begin, length) if begin >= 0 and length else b""
             buffers += [data] * (end - first)
@@ -299,7 +299,7 @@ class BatchReader:
             yield ABSENT, found
 
 
-def _runs(positions: list[int], spans: list[int]) -> Iterator[tuple[int, int, int]]:
+def runs(positions: list[int], spans: list[int]) -> Iterator[tuple[int, int, int]]:
     """Give runs of ascending positions that are read by one call: first, end, length."""
     first, reach = 0, positions[0] + spans[0]
     for number in range(1, len(positions)):

@@ -8,9 +8,13 @@ says what is wrong.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Union
 
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.batch import runs
 from czictypes.container.directory import Directory
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
 from czictypes.container.segments import SUBBLOCK
@@ -38,25 +42,29 @@ def read_many_metadata(
 
     Instead of the XML of a damaged sub-block its error is returned.
     """
-    positions = directory.file_position[list(indices)].tolist()
+    rows = np.asarray(indices, np.intp)
+    rows = rows[directory.file_position[rows].argsort(kind="stable")]
+    found: dict[int, StoredXml] = {}
+    for index, head in zip(rows.tolist(), _heads(source, directory.file_position[rows])):
+        found[index] = _metadata_in(head, source, directory, index)
+    return [found[index] for index in indices]
+
+
+def _heads(source: ByteSource, ascending: NDArray[np.int64]) -> Iterator[bytes]:
+    """Give the first bytes of segments; of those one behind the other, many are read at once."""
     size = source.size()
-    wanted = [
-        (position, min(_LEAST_SIZE + _ROOM, size - position)) if 0 <= position < size else (0, 0)
-        for position in positions
-    ]
-    return [
-        _metadata_in(head, source, directory, index, position)
-        for index, position, head in zip(indices, positions, _read(source, wanted))
-    ]
+    outside = (ascending < 0) | (ascending >= size)
+    positions = np.where(outside, 0, ascending).tolist()
+    spans = np.where(outside, 0, _LEAST_SIZE + _ROOM).tolist()
+    parts = list(runs(positions, spans)) if positions else []
+    ranges = [(positions[first], length) for first, _, length in parts]
+    for (first, end, _), data in zip(parts, source.read_ranges(ranges)):
+        begin = positions[first]
+        for position, span in zip(positions[first:end], spans[first:end]):
+            yield data[position - begin : position - begin + span]
 
 
-def _read(source: ByteSource, ranges: list[tuple[int, int]]) -> list[bytes]:
-    return [source.read_at(offset, count) for offset, count in ranges]
-
-
-def _metadata_in(
-    head: bytes, source: ByteSource, directory: Directory, index: int, position: int
-) -> StoredXml:
+def _metadata_in(head: bytes, source: ByteSource, directory: Directory, index: int) -> StoredXml:
     """Take the XML out of the beginning of a segment, if it is all there."""
     if len(head) >= _LEAST_SIZE:
         mark, _, _, length, _, _ = _HEAD.unpack_from(head)
