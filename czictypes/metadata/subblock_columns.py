@@ -147,9 +147,8 @@ class SubBlockColumns:
                 continue
             text = found.group(1)
             try:
-                values.append(
-                    convert(text) if b"&" not in text else self._entity(field, index, xml)
-                )
+                plain = b"&" not in text
+                values.append(convert(text) if plain else field.parsed(self._parse(index, xml)))
             except (ValueError, OverflowError):
                 values.append(None)
                 if text.strip():
