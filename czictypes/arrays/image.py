@@ -14,6 +14,7 @@ from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.layout import Layout, Selection
 from czictypes.arrays.lazy import lazy_array, take_lazily
 from czictypes.arrays.levels import Level
+from czictypes.arrays.native_chunks import native_chunks
 from czictypes.arrays.open_image import ALL_SCENES
 from czictypes.arrays.selection import ordered_selection
 from czictypes.arrays.tile_places import TilePlaces
@@ -136,9 +137,13 @@ class CziImage(TilePlaces, ImageDescription):
         return lazy_array(self._reader, self._view, level, chunks, self.native_chunks(level))
 
     def native_chunks(self, level: int = 0) -> dict[str, int]:
-        """Return the chunk size along each dimension that the file's tiles make cheap."""
-        dims = self._layout.dims(level)
-        return {name: size if name in "YXS" else 1 for name, size in dims.items()}
+        """Return the chunk size along each dimension that the file's tiles make cheap.
+
+        One plane, or a part of it of 16 to 64 MB that ends where tiles end.
+        """
+        with open_document_of(self._reader) as document:
+            layout = self._view.layout(document)
+            return native_chunks(document.table, layout, self._view.scene, level)
 
     def to_xarray(self, level: int = 0, dask: bool = False, chunks: Any = None) -> Any:
         """Return a level as a labelled `xarray.DataArray` with coordinates in real units."""
