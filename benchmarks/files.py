@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -54,8 +55,8 @@ class Files:
             if pyramid:
                 czi.add_pyramid(path)
 
-        name = compression.partition(":")[0] + ("-pyramid" if pyramid else "")
-        return self._made(name, make)
+        name = re.sub(r"\W+", "-", compression).strip("-")
+        return self._made(name + ("-pyramid" if pyramid else ""), make)
 
     def stack(self) -> Path:
         """Return planes of 1024 x 1024 pixels along Z, one tile each."""

@@ -113,6 +113,27 @@ def _plane(compression: str, *, into: bool = False) -> Scenario:
     return scenario
 
 
+def _planes(compression: str, callers: int) -> Scenario:
+    """So many callers read the whole plane at the same time."""
+
+    def scenario(files: Files, stack: ExitStack) -> Runs:
+        opened = _opened(files.mosaic(compression), stack)
+        pool = stack.enter_context(ThreadPoolExecutor(callers))
+
+        def call(reader: Reader) -> Call:
+            def read(_: int) -> NDArray[Any]:
+                return np.asarray(reader.read())[::64, ::64].copy()
+
+            return lambda: list(pool.map(read, range(callers)))
+
+        one_at_a_time = ("aicspylibczi", "czifile")  # for which a document is no shared thing
+        return Runs(
+            {name: call(one) for name, one in opened.items() if name not in one_at_a_time}, {}
+        )
+
+    return scenario
+
+
 def _small_tiles(files: Files, stack: ExitStack) -> Runs:
     return _reads(files.many(2500 if files.quick else 40_000, 40), stack, [{}])
 
@@ -233,6 +254,12 @@ SCENARIOS: dict[str, Scenario] = {
     "plane, uncompressed, out=": _plane("uncompressed:", into=True),
     "plane, zstd0": _plane("zstd0:"),
     "plane, zstd1": _plane("zstd1:"),
+    "plane, zstd1, HiLo": _plane("zstd1:PreProcess=HiLoByteUnpack"),
+    "plane, JPEG XR": _plane("jpgxr:"),
+    "plane, uncompressed, 2 callers": _planes("uncompressed:", 2),
+    "plane, uncompressed, 4 callers": _planes("uncompressed:", 4),
+    "plane, zstd1, 2 callers": _planes("zstd1:", 2),
+    "plane, zstd1, 4 callers": _planes("zstd1:", 4),
     "plane, 40,000 small tiles": _small_tiles,
     "20 times a roi of 256 x 256, zstd1": _roi("zstd1:", cached=False),
     "20 times a roi of 256 x 256, zstd1, cache": _roi("zstd1:", cached=True),
