@@ -81,7 +81,11 @@ def test_a_folder_of_tiles(path: Path, tmp_path: Path) -> None:
     root = ElementTree.parse(target).getroot()
     size = root.find("{*}Size")
     assert size is not None
-    assert (root.get("TileSize"), root.get("Format"), size.get("Width")) == ("128", "png", "608")
+    assert (root.get("TileSize"), root.get("Format"), size.get("Width")) == (
+        "128",
+        "png",
+        "608",
+    )
     with CziSlide(path) as slide:
         tiles = DeepZoomTiles(slide, 128)
         assert done[-1] == (tiles.tile_count, tiles.tile_count)

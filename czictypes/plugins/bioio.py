@@ -1,0 +1,295 @@
+"""The bioio reader: ``BioImage("image.czi", reader=czictypes.plugins.bioio.Reader)``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import xarray as xr
+from bioio_base import constants, exceptions, types
+from bioio_base.dimensions import DimensionNames
+from bioio_base.io import pathlike_to_fs
+from bioio_base.reader import Reader as BaseReader
+from bioio_base.reader_metadata import ReaderMetadata as BaseReaderMetadata
+from bioio_base.standard_metadata import StandardMetadata
+from fsspec.core import OpenFile
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.spec import AbstractFileSystem
+from numpy.typing import NDArray
+
+from czictypes.arrays.image import CziImage
+from czictypes.arrays.labelled import attributes, labels
+from czictypes.metadata.xml import parse
+from czictypes.model.errors import CorruptFileError, CziError
+from czictypes.plugins.bioio_lazy import closing_array
+
+__all__ = ["Reader", "ReaderMetadata"]
+
+_MAGIC = b"ZISRAWFILE"
+
+
+class ReaderMetadata(BaseReaderMetadata):  # type: ignore[misc, unused-ignore]
+    """What bioio asks of a plug-in."""
+
+    @staticmethod
+    def get_supported_extensions() -> list[str]:
+        """Return the extension of CZI files."""
+        return ["czi"]
+
+    @staticmethod
+    def get_reader() -> type[Reader]:  # type: ignore[override, unused-ignore]
+        """Return the reader."""
+        return Reader
+
+
+class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
+    """Reads a CZI for bioio, from any file system that fsspec knows.
+
+    Colours are in the order red, green, blue, along S. A scene of several tiles has the dimension
+    M for them (`BioImage` stitches them by itself), but for the smaller resolution levels, which
+    are stitched always. No file stays open between calls.
+
+    Parameters
+    ----------
+    image
+        A path or a URL.
+    chunks
+        The chunks of lazy arrays, as for `CziImage.to_dask`; by default those that the file's
+        tiles make cheap.
+    fs_kwargs
+        What fsspec is to know to open it.
+    **options
+        As for `CziImage`: threads, cache_options, reader_options.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    UnsupportedFileFormatError
+        If it is no CZI.
+    """
+
+    NAME: ClassVar[str] = "czictypes"
+
+    @staticmethod
+    def _is_supported_image(fs: AbstractFileSystem, path: str, **kwargs: Any) -> bool:
+        """Return True for a CZI.
+
+        Raises
+        ------
+        UnsupportedFileFormatError
+            For anything else.
+        """
+        with fs.open(path, "rb") as stream:
+            start = stream.read(len(_MAGIC))
+        if start != _MAGIC:
+            raise exceptions.UnsupportedFileFormatError("czictypes", path, "It is no CZI.")
+        return True
+
+    def __init__(
+        self,
+        image: types.PathLike,
+        chunks: Any = None,
+        fs_kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        self._fs, self._path = pathlike_to_fs(
+            image, enforce_exists=True, fs_kwargs=dict(fs_kwargs or {})
+        )
+        self._chunks, self._options = chunks, options
+        self._is_supported_image(self._fs, self._path)
+        try:
+            with self._opened() as opened:
+                self._scenes = opened.scenes
+        except CziError as error:
+            raise exceptions.UnsupportedFileFormatError(
+                self.name, self._path, str(error)
+            ) from error
+
+    @contextmanager
+    def _opened(self, *, mosaic: bool = True) -> Iterator[CziImage]:
+        """Open the image at the current scene for the length of a `with` block."""
+        source = self._path if self._is_local else OpenFile(self._fs, self._path)
+        scene = self._current_scene_index
+        with CziImage(source, scene, mosaic=mosaic, **self._options) as image:
+            yield image
+
+    @property
+    def _is_local(self) -> bool:
+        return isinstance(self._fs, LocalFileSystem)
+
+    @contextmanager
+    def _opened_tiles(self) -> Iterator[CziImage]:
+        """Open the image with its tiles apart, where the level has them."""
+        with self._opened(mosaic=self._current_resolution_level > 0) as image:
+            yield image
+
+    # What bioio_base.reader.Reader asks for
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """The names of the scenes."""
+        assert self._scenes is not None
+        return self._scenes
+
+    @property
+    def resolution_levels(self) -> tuple[int, ...]:
+        """The resolution levels that the file stores for the scene, 0 being full resolution."""
+        with self._opened() as image:
+            return tuple(level.index for level in image.levels)
+
+    def _read_delayed(self) -> xr.DataArray:
+        with self._opened_tiles() as image:
+            return self._labelled(image, dask=True)
+
+    def _read_immediate(self) -> xr.DataArray:
+        with self._opened_tiles() as image:
+            return self._labelled(image, dask=False)
+
+    def _read_indexed(self, given_dims: str, dim_specs: list[Any]) -> NDArray[Any]:
+        if self._xarray_data is not None:
+            kept: NDArray[Any] = super()._read_indexed(given_dims, dim_specs)
+            return kept
+        with self._opened_tiles() as image:
+            selection = dict(zip(given_dims, dim_specs))
+            return image.read_block(selection, level=self._current_resolution_level)
+
+    def _get_stitched_dask_mosaic(self) -> xr.DataArray:
+        with self._opened() as image:
+            return self._labelled(image, dask=True)
+
+    def _get_stitched_mosaic(self) -> xr.DataArray:
+        with self._opened() as image:
+            return self._labelled(image, dask=False)
+
+    def _labelled(self, image: CziImage, *, dask: bool) -> xr.DataArray:
+        level = self._current_resolution_level
+        attrs = {**attributes(image), constants.METADATA_UNPROCESSED: _element(image)}
+        if not dask:
+            data = image.asarray(level)
+        elif self._is_local:
+            data = closing_array(image, self._path, level, self._chunks, **self._options)
+        else:
+            data = image.to_dask(level, self._chunks)
+        return xr.DataArray(data, labels(image, level), tuple(image.dims.order), attrs=attrs)
+
+    @property
+    def channel_names(self) -> list[str]:
+        """The names of the channels."""
+        with self._opened() as image:
+            return image.channel_names
+
+    @property
+    def ome_metadata(self) -> Any:
+        """The metadata of all scenes as `ome_types.OME`."""
+        with self._opened() as image:
+            return image.ome_metadata
+
+    @property
+    def physical_pixel_sizes(self) -> types.PhysicalPixelSizes:
+        """The size of a pixel of this level in micrometres: Z, Y, X; None where unknown."""
+        with self._opened() as image:
+            z, y, x = image.physical_pixel_sizes
+            factor = image.levels[self._current_resolution_level].factor
+        return types.PhysicalPixelSizes(
+            z, None if y is None else y * factor, None if x is None else x * factor
+        )
+
+    @property
+    def time_interval(self) -> types.TimeInterval:
+        """The mean time from one T to the next, or None."""
+        with self._opened() as image:
+            return image.time_interval
+
+    @property
+    def dimension_properties(self) -> types.DimensionProperties:
+        """What each dimension is, and its unit where its step is known."""
+        scale = self.scale
+        kinds = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
+        present = set(self.dims.order)
+        return types.DimensionProperties(
+            **{
+                name: types.DimensionProperty(
+                    type=kind if name in present else None,
+                    unit=None if getattr(scale, name) is None else _unit(kind),
+                )
+                for name, kind in kinds.items()
+            }
+        )
+
+    @property
+    def standard_metadata(self) -> StandardMetadata:
+        """The fields that all readers of bioio have, with well, position and date of the scene."""
+        found = super().standard_metadata
+        with self._opened() as image:
+            info, scene, well = image.document_info, image.scene_info, image.well
+            found.objective = _objective_name(image) or found.objective
+            found.imaged_by = info.user_name or found.imaged_by
+            found.imaging_datetime = info.acquisition_date or found.imaging_datetime
+            found.timelapse_interval = image.time_interval
+            found.total_time_duration = _duration(image) or found.total_time_duration
+            found.position_index = image.current_scene_index
+        if well is not None:
+            found.row = None if well.row is None else str(well.row)
+            found.column = None if well.column is None else str(well.column)
+        if scene is not None and scene.center is not None:
+            found.stage_position_x, found.stage_position_y = scene.center
+        return found
+
+    # Mosaics
+
+    def get_mosaic_tile_position(self, mosaic_tile_index: int, **kwargs: int) -> tuple[int, int]:
+        """Return where a tile lies in the stitched image: Y and X of its corner.
+
+        Parameters
+        ----------
+        mosaic_tile_index
+            The index along M.
+        **kwargs
+            The plane: ``C=1``, ``Z=0``, ``T=2``.
+
+        Raises
+        ------
+        UnexpectedShapeError
+            If the scene has a single tile.
+        IndexError
+            If there is no such tile.
+        """
+        self._require_tiles()
+        with self._opened(mosaic=False) as image:
+            return image.get_mosaic_tile_position(mosaic_tile_index, **kwargs)
+
+    def get_mosaic_tile_positions(self, **kwargs: int) -> list[tuple[int, int]]:
+        """Return the same for all tiles of a plane, in the order of M."""
+        self._require_tiles()
+        with self._opened(mosaic=False) as image:
+            return list(image.get_mosaic_tile_positions(**kwargs))
+
+    def _require_tiles(self) -> None:
+        if DimensionNames.MosaicTile not in self.dims.order:
+            raise exceptions.UnexpectedShapeError("This image has no dimension M: it is one tile.")
+
+
+def _element(image: CziImage) -> Any:
+    """Return the root of the document's XML; its text where it is not well-formed."""
+    try:
+        return parse(image.reader.raw_metadata)
+    except CorruptFileError:
+        return image.reader.raw_metadata
+
+
+def _duration(image: CziImage) -> timedelta | None:
+    """Return the time from the first T to the last one."""
+    times = image.time_stamps
+    return None if not times else timedelta(seconds=times[-1] - times[0])
+
+
+def _unit(kind: str) -> Any:
+    names = {"time": "second", "space": "micrometer"}
+    return types.ureg.Unit(names[kind])
+
+
+def _objective_name(image: CziImage) -> str | None:
+    return None if image.objective is None else image.objective.name

@@ -1,0 +1,202 @@
+"""The xarray backend: ``xr.open_dataset("image.czi", engine="czictypes")``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import xarray as xr
+from numpy.typing import NDArray
+from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.core import indexing
+
+from czictypes.arrays.image import CziImage
+from czictypes.arrays.labelled import attributes, labels
+from czictypes.model.errors import OutOfBoundsError
+
+__all__ = ["CziBackendArray", "CziBackendEntrypoint"]
+
+#: The variable of a dataset that holds the pixels, as in `CziImage.to_datatree`.
+VARIABLE = "image"
+
+
+class CziBackendArray(BackendArray):  # type: ignore[misc, unused-ignore]
+    """A level of an image whose pixels are read when they are indexed.
+
+    Parameters
+    ----------
+    image
+        The image, its scene chosen.
+    level
+        The resolution level.
+    """
+
+    def __init__(self, image: CziImage, level: int) -> None:
+        self._image = image
+        self._level = level
+        self._order = image.dims.order
+        sizes = {**image.sizes, "Y": image.levels[level].height, "X": image.levels[level].width}
+        self.shape = tuple(sizes[name] for name in self._order)
+        self.dtype: Any = image.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        support = indexing.IndexingSupport.OUTER
+        return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
+        selection = dict(zip(self._order, key))
+        return self._image.read_block(selection, level=self._level)
+
+
+class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-ignore]
+    """Opens a CZI as datasets with lazily read pixels and coordinates in real units."""
+
+    description = "Open ZEISS CZI images (.czi) with czictypes"
+    open_dataset_parameters = (
+        "filename_or_obj",
+        "drop_variables",
+        "scene",
+        "level",
+        "mosaic",
+        "storage_options",
+        "threads",
+    )
+    supports_groups = True
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        scene: int | str | None = None,
+        level: int = 0,
+        mosaic: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+    ) -> xr.Dataset:
+        """Return a scene as a dataset with the variable ``image``.
+
+        Parameters
+        ----------
+        filename_or_obj, scene, mosaic, storage_options, threads
+            As for `CziImage`.
+        drop_variables
+            Variables or coordinates to leave out.
+        level
+            The resolution level.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene or level.
+        """
+        image = CziImage(
+            filename_or_obj,
+            scene,
+            mosaic=mosaic,
+            storage_options=storage_options,
+            threads=threads,
+        )
+        try:
+            dataset = _dataset(image, _checked_level(image, level), _names(drop_variables))
+        except BaseException:
+            image.close()
+            raise
+        dataset.set_close(image.close)
+        return dataset
+
+    def open_groups_as_dict(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        scene: int | str | None = None,
+        mosaic: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+    ) -> dict[str, xr.Dataset]:
+        """Return every level of every scene as a dataset, by the path of its group.
+
+        With `scene` the paths are ``/scale0``, ``/scale1``..., else ``/NAME/scale0``..., where
+        a slash in a scene's name becomes a bar.
+        """
+
+        def opened(one: int | str) -> CziImage:
+            return CziImage(
+                filename_or_obj,
+                one,
+                mosaic=mosaic,
+                storage_options=storage_options,
+                threads=threads,
+            )
+
+        dropped = _names(drop_variables)
+        if scene is not None:
+            return _levels(opened(scene), "", dropped)
+        groups = {"/": xr.Dataset()}
+        with opened(0) as first:
+            names = first.scenes
+        for index, name in enumerate(names):
+            groups.update(_levels(opened(index), "/" + name.replace("/", "|"), dropped))
+        return groups
+
+    def open_datatree(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        **options: Any,
+    ) -> xr.DataTree:
+        """Return the same as a tree."""
+        groups = self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, **options)
+        tree: xr.DataTree = xr.DataTree.from_dict(groups)
+        for path, dataset in groups.items():
+            tree[path].set_close(dataset._close)
+        return tree
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Whether this is a path or a URL that ends in ``.czi``."""
+        if isinstance(filename_or_obj, os.PathLike):
+            filename_or_obj = os.fspath(filename_or_obj)
+        if not isinstance(filename_or_obj, str):
+            return False
+        path = urlsplit(filename_or_obj).path if "://" in filename_or_obj else filename_or_obj
+        return path.lower().endswith(".czi")
+
+
+def _checked_level(image: CziImage, level: int) -> int:
+    count = len(image.levels)
+    if not -count <= level < count:
+        raise OutOfBoundsError(f"there is no level {level}; they go from 0 to {count - 1}")
+    return level % count
+
+
+def _names(dropped: str | Iterable[str] | None) -> set[str]:
+    return {dropped} if isinstance(dropped, str) else set(dropped or ())
+
+
+def _levels(image: CziImage, path: str, dropped: set[str]) -> dict[str, xr.Dataset]:
+    """Return the groups of an image; the file is closed with the first of them."""
+    groups = {path or "/": xr.Dataset(attrs=attributes(image))}
+    groups[path or "/"].set_close(image.close)
+    for level in image.levels:
+        groups[f"{path}/scale{level.index}"] = _dataset(image, level.index, dropped)
+    return groups
+
+
+def _dataset(image: CziImage, level: int, dropped: set[str]) -> xr.Dataset:
+    coordinates = {
+        name: described for name, described in labels(image, level).items() if name not in dropped
+    }
+    variables = {}
+    if VARIABLE not in dropped:
+        pixels = indexing.LazilyIndexedArray(CziBackendArray(image, level))
+        variables[VARIABLE] = xr.Variable(
+            tuple(image.dims.order),
+            pixels,
+            attributes(image),
+            {"preferred_chunks": dict(image.native_chunks(level))},
+        )
+    return xr.Dataset(variables, coordinates, attributes(image))

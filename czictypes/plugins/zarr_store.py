@@ -1,0 +1,229 @@
+"""A CZI as a zarr store: OME-Zarr without conversion, chunks read when they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any
+
+from zarr.abc.store import (
+    ByteRequest,
+    OffsetByteRequest,
+    RangeByteRequest,
+    Store,
+    SuffixByteRequest,
+)
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.core.buffer.core import default_buffer_prototype
+
+from czictypes.arrays.image import ALL_SCENES, CziImage
+from czictypes.exchange.ome_zarr.chunking import ChunkSizes
+from czictypes.exchange.ome_zarr.pixels import FiveAxes
+from czictypes.exchange.ome_zarr.plan import ImagePlan
+from czictypes.plugins.zarr_documents import document_of_array, documents_of_groups, plan_images
+from czictypes.plugins.zarr_levels import ZarrLevel
+from czictypes.plugins.zarr_mapping import ZarrMapping
+
+__all__ = ["CziStore"]
+
+
+class CziStore(Store):  # type: ignore[misc, unused-ignore]
+    """A zarr store (Zarr 3, OME-Zarr 0.5) that can be read and not be written.
+
+    Made by `aszarr`, which says more.
+    """
+
+    supports_writes = False
+    supports_deletes = False
+    supports_partial_writes = False
+    supports_listing = True
+
+    def __init__(
+        self,
+        source: Any,
+        scene: int | str | None = None,
+        chunks: ChunkSizes = None,
+        plate: bool | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(read_only=True)
+        self._arguments = (source, scene, chunks, plate, storage_options, threads)
+        self._image = CziImage(source, storage_options=storage_options, threads=threads)
+        try:
+            scenes = _scenes(self._image, scene)
+            if scene is not None and plate is None:
+                plate = False
+            plans, groups = plan_images(self._image, scenes, chunks, plate)
+            self._documents = documents_of_groups(self._image, plans, groups)
+            self._levels: dict[str, ZarrLevel] = {}
+            for plan in plans:
+                self._add_levels(plan)
+        except BaseException:
+            self._image.close()
+            raise
+
+    def _add_levels(self, plan: ImagePlan) -> None:
+        image = CziImage(self._image.reader, ALL_SCENES if plan.scene < 0 else plan.scene)
+        for level in plan.levels:
+            path = f"{plan.path}/{level.path}".lstrip("/")
+            found = ZarrLevel(FiveAxes(image, plan.plane, level.stored or 0), level)
+            self._levels[path] = found
+            self._documents[f"{path}/zarr.json"] = document_of_array(
+                found.shape, found.chunk, found.dtype
+            )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as what was opened and how."""
+        return type(self), self._arguments
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CziStore) and self._arguments == other._arguments
+
+    def __hash__(self) -> int:
+        return hash(repr(self._arguments))
+
+    def __repr__(self) -> str:
+        return f"<CziStore of {self._image.reader!r}>"
+
+    __str__ = __repr__
+
+    def with_read_only(self, read_only: bool = False) -> CziStore:
+        """Return the store itself; it can only be read."""
+        if not read_only:
+            self._check_writable()
+        return self
+
+    def close(self) -> None:
+        """Close the file, unless it was opened by the caller."""
+        self._image.close()
+        super().close()
+
+    @property
+    def mapping(self) -> ZarrMapping:
+        """The same as a mapping from keys to bytes, as ngff-zarr and fsspec take it."""
+        return ZarrMapping(self)
+
+    # Reading
+
+    def read(self, key: str, byte_range: ByteRequest | None = None) -> bytes | None:
+        """Return the bytes of a key, or a part of them; None where there is no such key."""
+        document = self._documents.get(key)
+        if document is not None:
+            first, end = _span(byte_range, len(document))
+            return document[first:end]
+        found = self._chunk(key)
+        if found is None:
+            return None
+        level, place = found
+        return level.read(place, *_span(byte_range, level.nbytes))
+
+    def size_of(self, key: str) -> int | None:
+        """Return how many bytes a key has, or None; no pixel is read."""
+        document = self._documents.get(key)
+        if document is not None:
+            return len(document)
+        found = self._chunk(key)
+        return None if found is None else found[0].nbytes
+
+    def _chunk(self, key: str) -> tuple[ZarrLevel, tuple[int, ...]] | None:
+        path, separator, rest = key.rpartition("/c/")
+        level = self._levels.get(path) if separator else None
+        place = None if level is None else level.place(f"c/{rest}")
+        return None if level is None or place is None else (level, place)
+
+    async def get(
+        self,
+        key: str,
+        prototype: BufferPrototype | None = None,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """Return the value of a key; chunks are read in a thread of their own."""
+        data = await asyncio.to_thread(self.read, key, byte_range)
+        wanted = default_buffer_prototype() if prototype is None else prototype
+        return None if data is None else wanted.buffer.from_bytes(data)
+
+    async def get_partial_values(
+        self,
+        prototype: BufferPrototype,
+        key_ranges: Iterable[tuple[str, ByteRequest | None]],
+    ) -> list[Buffer | None]:
+        """Return several values, or parts of them."""
+        asked = [self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+        return list(await asyncio.gather(*asked))
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is such a key."""
+        return self.size_of(key) is not None
+
+    async def getsize(self, key: str) -> int:
+        """Return how many bytes a key has."""
+        size = self.size_of(key)
+        if size is None:
+            raise FileNotFoundError(key)
+        return size
+
+    # Listing
+
+    def keys(self) -> Iterator[str]:
+        """Give every key: the documents, then the chunks of each array."""
+        yield from self._documents
+        for path, level in self._levels.items():
+            for key in level.chunk_keys():
+                yield f"{path}/{key}"
+
+    async def list(self) -> AsyncIterator[str]:
+        """Give every key."""
+        for key in self.keys():
+            yield key
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Give every key that begins so."""
+        for key in self.keys():
+            if key.startswith(prefix):
+                yield key
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Give the names right below a prefix; of each array, ``c`` stands for all chunks."""
+        start = f"{prefix.strip('/')}/".lstrip("/")
+        names = {
+            key[len(start) :].split("/")[0] for key in self._documents if key.startswith(start)
+        }
+        if start.rstrip("/") in self._levels:
+            names.add("c")
+        elif "/c/" in f"/{start}":
+            names |= {
+                key[len(start) :].split("/")[0] for key in self.keys() if key.startswith(start)
+            }
+        for name in sorted(names):
+            yield name
+
+    # Nothing is written
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Raise ValueError: the store can only be read."""
+        self._check_writable()
+
+    async def delete(self, key: str) -> None:
+        """Raise ValueError: the store can only be read."""
+        self._check_writable()
+
+
+def _scenes(image: CziImage, scene: int | str | None) -> list[int] | None:
+    """Return the positions of the scenes that are wanted; None for all in one plane."""
+    if scene is None:
+        return list(range(len(image.scenes)))
+    image.set_scene(scene)
+    position = image.current_scene_index
+    return None if position is None else [position]
+
+
+def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
+    """Return first and end of a request within a value."""
+    if isinstance(byte_range, RangeByteRequest):
+        return min(byte_range.start, size), min(byte_range.end, size)
+    if isinstance(byte_range, OffsetByteRequest):
+        return min(byte_range.offset, size), size
+    if isinstance(byte_range, SuffixByteRequest):
+        return max(size - byte_range.suffix, 0), size
+    return 0, size
