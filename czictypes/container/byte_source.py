@@ -151,6 +151,10 @@ class ByteSource(ABC):
         """
         return nullcontext()
 
+    def fetch_soon(self, ranges: Sequence[Range]) -> None:
+        """Fetch ranges in the background, whether or not they are read; only if remote."""
+        return
+
     def identity(self) -> tuple[Any, ...] | None:
         """Return what changes when the source's content does, or None where nothing tells."""
         return None

@@ -10,8 +10,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Optional, TypeVar
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.redact import Redactor
 from czictypes.container.transport import AsyncTransport, AttemptError, Failure, Opening, Transport
 from czictypes.model.errors import RemoteError
@@ -20,6 +21,10 @@ from czictypes.model.remote_options import RemoteOptions
 __all__ = ["AsyncFsTransport", "SyncFsTransport"]
 
 T = TypeVar("T")
+
+# What the filesystem tells of the file, or why it does not.
+Told = tuple[Optional[dict[str, Any]], Optional[Failure]]
+Asking = asyncio.Future[Told]
 
 #: What filesystems call that which changes with the content.
 _TELLING = (
@@ -58,8 +63,8 @@ class AsyncFsTransport(AsyncTransport):
         super().__init__(fs, redact, options)
         self._path = path
         self._opened: tuple[Any, ...] = ()
-        self._asking: asyncio.Task[Any] | None = None
-        self._next: asyncio.Task[Any] | None = None
+        self._asking: Asking | None = None
+        self._next: Asking | None = None
 
     async def first(self, count: int) -> Opening:
         """Ask for the size, then for the first bytes."""
@@ -97,14 +102,17 @@ class AsyncFsTransport(AsyncTransport):
                 self._next = asyncio.ensure_future(self._after(self._asking))
             task = self._next
         else:
-            task = self._asking = asyncio.ensure_future(self._info())
-        if _identity(await asyncio.shield(task)) != self._opened:
+            task = self._asking = asyncio.ensure_future(self._once(self._info))
+        info, failure = await asyncio.shield(task)
+        if failure is not None:
+            raise AttemptError(failure)
+        if _identity(info or {}) != self._opened:
             raise AttemptError(self.changed("size, version or date is another"))
 
-    async def _after(self, before: asyncio.Task[Any]) -> dict[str, Any]:
+    async def _after(self, before: Asking) -> Told:
         await asyncio.wait([before])
         self._asking, self._next = self._next, None
-        return await self._info()
+        return await self._once(self._info)
 
 
 class SyncFsTransport(Transport):
@@ -118,11 +126,20 @@ class SyncFsTransport(Transport):
         The filesystem, and the file's path in it.
     redact, options
         As for `Transport`.
+    owned
+        What is closed at the end: the archive that the filesystem is in.
     """
 
-    def __init__(self, fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> None:
+    def __init__(
+        self,
+        fs: Any,
+        path: str,
+        redact: Redactor,
+        options: RemoteOptions,
+        owned: ByteSource | None = None,
+    ) -> None:
         super().__init__(redact, options)
-        self._fs, self._path = fs, path
+        self._fs, self._path, self._owned = fs, path, owned
         self._stream: BinaryIO | None = None
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="czictypes-remote")
         self._opened: tuple[Any, ...] = ()
@@ -148,6 +165,8 @@ class SyncFsTransport(Transport):
         """Close the file and end the thread."""
         self._worker.submit(self._close_stream)
         self._worker.shutdown(wait=True)
+        if self._owned is not None:
+            self._owned.close()
 
     def _first(self, count: int) -> Opening:
         self._opened = self._told()

@@ -18,6 +18,7 @@ from czictypes.model.remote_options import RemoteOptions
 __all__ = ["HttpTransport"]
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+)", re.IGNORECASE)
+_QUOTED = re.compile(r"(?:[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~-]|%[0-9A-Fa-f]{2})+")
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # what may be over soon
 _CHUNK = 1 << 20
 
@@ -91,7 +92,15 @@ class HttpTransport(AsyncTransport):
                 total=None, sock_connect=wait, sock_read=wait
             )
         session = await self.fs.set_session()
-        return session.get(self.fs.encode_url(self._url), headers=more, **options)
+        return session.get(self._address(), headers=more, **options)
+
+    def _address(self) -> Any:
+        """Return the URL as it was given where it is one: a signature may be about each letter."""
+        if not _QUOTED.fullmatch(self._url):
+            return self.fs.encode_url(self._url)
+        import yarl
+
+        return yarl.URL(self._url, encoded=True)
 
     async def _take(self, response: Any, start: int, end: int) -> bytes:
         """Return the range that an answer brings, if it is one and of the same version."""

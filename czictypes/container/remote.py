@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from czictypes.container.archive import SourceFile, find_stored
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource, StreamSource
 from czictypes.container.fs_transport import AsyncFsTransport, SyncFsTransport
@@ -57,6 +58,8 @@ def open_remote(
     ours = RemoteOptions.parse(options.pop(_OURS, None))
     if is_url(target):
         redact = Redactor(target, options)
+        if target.startswith("zip://") and "::" in target:
+            return _said_plainly(lambda: _open_member(target, options, redact, ours), redact)
         fs, path = _said_plainly(lambda: _filesystem(target, options), redact)
     else:
         redact = Redactor(url_of(target), options)
@@ -65,6 +68,8 @@ def open_remote(
         redact = Redactor(url_of(target), {**fs.storage_options, **options})
         if getattr(target, "compression", None):
             return StreamSource(target.open(), owns=True, name=redact.name)
+    while _has_protocol(fs, "dir"):  # a folder of another filesystem
+        fs, path = fs.fs, fs._join(path)
     if _has_protocol(fs, "file"):
         return FileSource(path)
     return _said_plainly(lambda: _open(fs, path, redact, ours), redact)
@@ -101,9 +106,36 @@ def _open(fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> ByteS
     else:
         transport = SyncFsTransport(fs, path, redact, options)
     source = RemoteSource(transport)
+    _fetch_what_opening_needs(source)
+    return source
+
+
+def _fetch_what_opening_needs(source: ByteSource) -> None:
     with suppress(CorruptFileError):  # who reads the header after us says it better
         source.fetch_soon(opening_ranges(source))
-    return source
+
+
+def _open_member(
+    url: str, options: dict[str, Any], redact: Redactor, ours: RemoteOptions
+) -> ByteSource:
+    """Open a file in a ZIP archive, which is itself opened as any other target is."""
+    from czictypes.container.source import open_source
+
+    member, _, rest = url.partition("::")
+    member = member.partition("://")[2].lstrip("/")
+    archive = open_source(rest, {**options, _OURS: ours})
+    try:
+        part = find_stored(archive, member, redact.name)
+        if part is not None:
+            _fetch_what_opening_needs(part)
+            return part
+        zipped = require("fsspec", extra="remote", doing=_DOING).filesystem(
+            "zip", fo=io.BufferedReader(SourceFile(archive)), skip_instance_cache=True
+        )
+        return RemoteSource(SyncFsTransport(zipped, member, redact, ours, owned=archive))
+    except BaseException:
+        archive.close()
+        raise
 
 
 def _has_protocol(fs: Any, name: str) -> bool:

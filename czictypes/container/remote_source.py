@@ -44,7 +44,7 @@ class RemoteSource(ByteSource):
             options.gap_bytes // block,
             options.request_bytes // block,
         )
-        self._window = options.cache_bytes // 4 // block
+        self._window = max(options.cache_bytes // 4 // block, 1)
         self._aheads: tuple[ReadAhead, ...] = ()
         self._changed = False
         count = max(1, (64 << 10) // block) * block

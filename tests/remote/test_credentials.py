@@ -1,0 +1,214 @@
+"""Credentials are sent to the server, and shown nowhere: not in errors, logs, nor by repr."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from extras import needs
+from files.recipe import Made
+from hypothesis import given
+from hypothesis import strategies as st
+
+from czictypes import czi
+from czictypes.container.redact import Redactor, redact_url
+from czictypes.container.source import open_source
+from czictypes.model.errors import RemoteError
+from remote.server import RangeServer
+
+Make = Callable[[str], Made]
+
+USER, PASSWORD, TOKEN, KEY = "marie-c", "s3cr3t:Pa55", "tok-0123456789", "AKIA-7777"
+SECRETS = (USER, PASSWORD, TOKEN, KEY, "s3cr3t", "Pa55")
+
+
+def with_secrets(url: str) -> str:
+    """Return a URL with all that may be secret in it."""
+    query = f"?X-Amz-Signature={TOKEN}&sig={TOKEN}&AWSAccessKeyId={KEY}"
+    return url.replace("://", f"://{USER}:{PASSWORD}@", 1) + query
+
+
+def options() -> dict[str, Any]:
+    """Return storage options with secrets."""
+    return {
+        "headers": {"X-Api-Key": TOKEN},
+        "czictypes": {"retries": 0},
+    }
+
+
+def everything_of(error: BaseException) -> str:
+    """Return all that may be printed of an exception, its causes and contexts included."""
+    texts = ["".join(traceback.format_exception(type(error), error, error.__traceback__))]
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            texts += [str(one), repr(one), repr(getattr(one, "filename", None))]
+            todo += [one.__cause__, one.__context__]
+    return "\n".join(texts)
+
+
+def check_clean(text: str) -> None:
+    """Fail if a secret is in a text; lines of this test's own source do not count."""
+    lines = [line for line in text.splitlines() if "assert" not in line]
+    found = [secret for secret in SECRETS if secret in "\n".join(lines)]
+    assert not found, text
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 412, 500])
+def test_no_error_of_a_web_server_shows_them(
+    server: RangeServer, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    url = with_secrets(server.put("/image.czi", b"no czi"))
+    server.fault = None if status == 200 else lambda handler, number: bool(
+        [handler.refuse(status)]
+    )  # fmt: skip
+    with caplog.at_level(logging.DEBUG), pytest.raises((OSError, ValueError)) as caught:
+        czi.open_czi(url, storage_options=options())
+    assert "image.czi" in str(caught.value)
+    check_clean(everything_of(caught.value))
+    check_clean(caplog.text)
+
+
+def test_no_error_without_a_server_shows_them(caplog: pytest.LogCaptureFixture) -> None:
+    needs("fsspec.implementations.http")
+    for url in ("http://127.0.0.1:1/a.czi", "http://127.0.0.1:99999/a.czi"):
+        with caplog.at_level(logging.DEBUG), pytest.raises(RemoteError) as caught:
+            czi.open_czi(with_secrets(url), storage_options=options())
+        check_clean(everything_of(caught.value))
+    check_clean(caplog.text)
+
+
+def test_no_error_of_a_chain_shows_them(server: RangeServer) -> None:
+    url = with_secrets(server.put("/image.zip", b"no archive"))
+    for protocol in ("zip://a.czi::", "simplecache::"):
+        with pytest.raises((OSError, ValueError)) as caught:
+            czi.open_czi(protocol + url, storage_options={"czictypes": {"retries": 0}})
+        check_clean(everything_of(caught.value))
+
+
+def test_no_error_while_reading_shows_them(server: RangeServer, made: Make) -> None:
+    file = made("jpegxr")  # which libCZI itself reads, through callbacks
+    url = with_secrets(server.put("/image.czi", file.path.read_bytes() + bytes(200_000)))
+    small = {**options(), "czictypes": {"retries": 0, "block_bytes": 4096, "cache_bytes": 8192}}
+    with czi.open_czi(url, storage_options=small) as document:
+        server.fault = lambda handler, number: bool([handler.refuse(500)])
+        with pytest.raises(OSError, match="500") as caught:
+            document.read()
+        check_clean(everything_of(caught.value))
+
+
+def test_a_reader_does_not_show_them(server: RangeServer, made: Make) -> None:
+    url = with_secrets(server.put("/image.czi", made("mosaic").path.read_bytes()))
+    with czi.open_czi(url, storage_options=options()) as document:
+        check_clean(repr(document))
+        check_clean(repr(document.read_subblock(0)))
+        assert "image.czi" in repr(document)
+        with pytest.raises(IndexError) as caught:
+            document.read(plane={"C": 99})
+        check_clean(everything_of(caught.value))
+    with pytest.raises(ValueError, match="is closed") as closed:
+        document.read()
+    check_clean(everything_of(closed.value))
+    with open_source(url) as source:
+        check_clean(repr(source))
+
+
+def test_a_pickled_reader_has_them(server: RangeServer, made: Make) -> None:
+    url = with_secrets(server.put("/image.czi", made("mosaic").path.read_bytes()))
+    with czi.open_czi(url, storage_options=options()) as document:
+        stored = pickle.dumps(document)
+    server.forget()
+    with pickle.loads(stored) as copied:
+        copied.read(plane={"C": 0})
+    assert TOKEN in server.requests[0].headers["X-Api-Key"] + server.requests[0].path
+
+
+def test_no_error_of_s3_shows_them(
+    bucket: Any,
+    s3_options: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(bucket), "retries", 1)
+    secret = {**s3_options, "key": KEY, "secret": TOKEN}
+    with (
+        caplog.at_level(logging.DEBUG, logger="czictypes"),
+        pytest.raises(FileNotFoundError) as caught,
+    ):
+        czi.open_czi("s3://images/none.czi", storage_options=secret)
+    check_clean(everything_of(caught.value))
+    with pytest.raises(RemoteError) as nobody:
+        czi.open_czi(
+            "s3://images/none.czi",
+            storage_options={**secret, "endpoint_url": f"http://{USER}:{TOKEN}@127.0.0.1:1",
+                             "config_kwargs": {"retries": {"max_attempts": 1}}},
+        )  # fmt: skip
+    check_clean(everything_of(nobody.value))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://host/a.czi", "https://host/a.czi"),
+        ("https://user:pass@host:80/a.czi", "https://***@host:80/a.czi"),
+        ("https://token@host/a.czi", "https://***@host/a.czi"),
+        ("https://user:p@ss/w@host/a.czi", "https://***@host/a.czi"),
+        ("https://host/a@b.czi", "https://host/a@b.czi"),
+        ("https://host/a.czi?token=x&b", "https://host/a.czi?token=***&***"),
+        ("https://host/a.czi?next=https://other/?sig=1", "https://host/a.czi?next=***"),
+        ("https://host/a.czi#secret", "https://host/a.czi#***"),
+        ("s3://bucket/a#b.czi?versionId=7", "s3://bucket/a#b.czi?versionId=***"),
+        ("zip://a.czi::https://u:p@h/a.zip?t=1", "zip://a.czi::https://***@h/a.zip?t=***"),
+        ("simplecache::ftp://u:p@h/a.czi", "simplecache::ftp://***@h/a.czi"),
+        ("/local/a@b?c.czi", "/local/a@b?c.czi"),
+    ],
+)
+def test_what_is_shown_of_a_url(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Cannot connect to https://u:pw-123@host/a.czi?sig=abc-123",
+        "failed: Authorization: Bearer abc-123",
+        "secret_key='abc-123' was refused",
+        "the token abc-123 has expired",
+        "pw-123",
+        "pw%2D123 and abc-123",
+    ],
+)
+def test_what_is_shown_of_a_message(said: str) -> None:
+    redact = Redactor("https://u:pw-123@host/a.czi?sig=abc-123", {"token": "pw%2D123"})
+    shown = redact(said)
+    assert "abc-123" not in shown
+    assert "pw-123" not in shown
+    assert "***" in shown
+
+
+def test_options_that_are_no_secret_are_shown() -> None:
+    redact = Redactor("s3://bucket/a.czi", {"endpoint_url": "http://127.0.0.1:9000", "anon": True})
+    assert redact("nobody at http://127.0.0.1:9000/") == "nobody at http://127.0.0.1:9000/"
+
+
+words = st.text("abcdefgXYZ0123456789-_.", min_size=6, max_size=12)
+
+
+@given(user=words, password=words, token=words, rest=st.text(max_size=20))
+def test_no_message_shows_what_is_in_url_or_options(
+    user: str, password: str, token: str, rest: str
+) -> None:
+    url = f"https://{user}:{password}@host/image.czi?t={token}"
+    redact = Redactor(url, {"client_kwargs": {"auth": [password, token]}})
+    shown = redact(f"{rest}{token} {url} {password}{rest}")
+    for secret in (user, password, token):
+        assert secret not in shown.replace("https://***@host/image.czi?t=***", "") or (
+            secret in rest * 2
+        )
