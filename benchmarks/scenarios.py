@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.files import Files
 from benchmarks.limits import copying, decoding, reading
 from benchmarks.readers import READERS, Czictypes, Reader
+from benchmarks.remote import remote_reads
 from czictypes import czi
 
 __all__ = ["SCENARIOS", "Runs"]
@@ -190,6 +191,13 @@ def _stack(callers: int) -> Scenario:
     return scenario
 
 
+def _remote(roi: tuple[int, int, int, int] | None) -> Scenario:
+    def scenario(files: Files, stack: ExitStack) -> Runs:
+        return Runs(remote_reads(files.mosaic(), stack, roi=roi), {})
+
+    return scenario
+
+
 def _conversion(files: Files, stack: ExitStack) -> Runs:
     return _reads(files.mosaic(), stack, [{"pixel_type": "Gray8"}])
 
@@ -270,6 +278,8 @@ SCENARIOS: dict[str, Scenario] = {
     "200 planes of a stack": _stack(1),
     "200 planes of a stack, 2 callers": _stack(2),
     "200 planes of a stack, 4 callers": _stack(4),
+    "remote mosaic, 50 ms latency": _remote(None),
+    "remote roi of 1500 x 1500, 50 ms latency": _remote((300, 300, 1500, 1500)),
     "plane as Gray8": _conversion,
     "composite": _composite,
     "write 256 MB, uncompressed": _write("uncompressed:"),
