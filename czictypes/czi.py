@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from czictypes.metadata.content import DocumentContent
     from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
     from czictypes.metadata.records import Event
-    from czictypes.metadata.scaling import ScalingInfoDto
+    from czictypes.metadata.scaling import Scaling, ScalingInfoDto
     from czictypes.metadata.scenes import SceneInfo, Well
     from czictypes.model.display import (
         ChannelDisplaySettingsDataClass,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ReaderFileInputTypes,
         ReaderOptions,
     )
+    from czictypes.model.remote_options import RemoteOptions
     from czictypes.reading.opening import open_czi
     from czictypes.reading.reader import CziReader
     from czictypes.writing.copy import CopyReport, copy
@@ -67,7 +68,9 @@ __all__ = [
     "ReaderFileInputTypes",
     "ReaderOptions",
     "Rectangle",
+    "RemoteOptions",
     "Rgb8Color",
+    "Scaling",
     "ScalingInfoDto",
     "SceneInfo",
     "TileInfo",
@@ -88,7 +91,7 @@ _NAMES = {
     "czictypes.metadata.content": ("DocumentContent",),
     "czictypes.metadata.document": ("GeneralDocumentInfoDto", "Objective"),
     "czictypes.metadata.records": ("Event",),
-    "czictypes.metadata.scaling": ("ScalingInfoDto",),
+    "czictypes.metadata.scaling": ("Scaling", "ScalingInfoDto"),
     "czictypes.metadata.scenes": ("SceneInfo", "Well"),
     "czictypes.model.display": (
         "ChannelDisplaySettingsDataClass",
@@ -104,6 +107,7 @@ _NAMES = {
         "ReaderFileInputTypes",
         "ReaderOptions",
     ),
+    "czictypes.model.remote_options": ("RemoteOptions",),
     "czictypes.reading.opening": ("open_czi",),
     "czictypes.reading.reader": ("CziReader",),
     "czictypes.writing.copy": ("CopyReport", "copy"),

@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 _WELL = re.compile(r"([A-Z]{1,2})\s?0*([1-9]\d{0,2})", re.ASCII | re.IGNORECASE)
+_LAST_ROW = 26 + 26 * 26  # ZZ
 _SHAPE_ID = re.compile(r"(\d{1,4})-(\d{1,4})", re.ASCII)
 
 
@@ -39,6 +40,13 @@ class Well:
     row: int | None = None
     column: int | None = None
     center: tuple[float, float] | None = None
+
+    @property
+    def row_letters(self) -> str | None:
+        """The row as plates have it, ``D`` for 4; None where it is unknown, or beyond ZZ."""
+        if self.row is None or not 1 <= self.row <= _LAST_ROW:
+            return None
+        return _letters(self.row)
 
 
 @dataclass(frozen=True)
@@ -147,11 +155,14 @@ def well_name(row: int, column: int) -> str:
     ValueError
         A number below 1, or a row beyond ZZ.
     """
-    if not 1 <= row <= 702 or column < 1:
+    if not 1 <= row <= _LAST_ROW or column < 1:
         raise ValueError(f"row {row}, column {column} is no well; both are counted from 1")
+    return f"{_letters(row)}{column}"
+
+
+def _letters(row: int) -> str:
     first, second = divmod(row - 1, 26)
-    letters = (chr(ord("A") + first - 1) if first else "") + chr(ord("A") + second)
-    return f"{letters}{column}"
+    return (chr(ord("A") + first - 1) if first else "") + chr(ord("A") + second)
 
 
 def plate(source: NodeSource) -> Plate | None:

@@ -219,6 +219,8 @@ class TestPlaces:
             "<ShapeColumns>3</ShapeColumns></Template></Experiment>"
         )
         with CziImage(write_described(tmp_path, inner, scenes=4)) as image:
+            assert image.well is not None
+            assert image.well.row_letters == "B"
             found = []
             for scene in image.scenes:
                 image.set_scene(scene)
