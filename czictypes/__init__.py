@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from czictypes.exchange.ome_zarr.read import from_ome_zarr as from_ome_zarr
     from czictypes.exchange.ome_zarr.write import write_ome_zarr as write_ome_zarr
     from czictypes.model import errors as errors
+    from czictypes.plugins.aszarr import aszarr as aszarr
     from czictypes.plugins.deepzoom import DeepZoomTiles as DeepZoomTiles
     from czictypes.plugins.deepzoom_files import write_deepzoom as write_deepzoom
     from czictypes.plugins.slide import CziSlide as CziSlide
+    from czictypes.plugins.zarr_server import ZarrServer as ZarrServer
 
 __version__ = "0.1.0"
 
@@ -32,7 +34,9 @@ __all__ = [
     "CziSlide",
     "DeepZoomTiles",
     "LibraryInfo",
+    "ZarrServer",
     "__version__",
+    "aszarr",
     "convert",
     "czi",
     "errors",
@@ -52,6 +56,8 @@ _EXPORTS = {
     "CziSlide": ("czictypes.plugins.slide", "CziSlide"),
     "DeepZoomTiles": ("czictypes.plugins.deepzoom", "DeepZoomTiles"),
     "LibraryInfo": ("czictypes.abi.info", "LibraryInfo"),
+    "ZarrServer": ("czictypes.plugins.zarr_server", "ZarrServer"),
+    "aszarr": ("czictypes.plugins.aszarr", "aszarr"),
     "convert": ("czictypes.exchange.convert", "convert"),
     "czi": ("czictypes.czi", None),
     "errors": ("czictypes.model.errors", None),

@@ -41,6 +41,10 @@ class CziBackendArray(BackendArray):  # type: ignore[misc, unused-ignore]
         self.shape = tuple(sizes[name] for name in self._order)
         self.dtype: Any = image.dtype
 
+    def __deepcopy__(self, memo: object) -> CziBackendArray:
+        """Return the array itself: it never changes, and a copy would open the file again."""
+        return self
+
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         support = indexing.IndexingSupport.OUTER
         return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)

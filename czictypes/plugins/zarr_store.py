@@ -23,6 +23,7 @@ from czictypes.exchange.ome_zarr.plan import ImagePlan
 from czictypes.plugins.zarr_documents import document_of_array, documents_of_groups, plan_images
 from czictypes.plugins.zarr_levels import ZarrLevel
 from czictypes.plugins.zarr_mapping import ZarrMapping
+from czictypes.reading.blocks import open_document_of
 
 __all__ = ["CziStore"]
 
@@ -76,6 +77,20 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what was opened and how."""
         return type(self), self._arguments
+
+    def __copy__(self) -> CziStore:
+        """Return the store itself: it never changes, and a copy would open the file again."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> CziStore:
+        """Return the store itself."""
+        return self
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        """Tell dask what is read, the state of the file included; else it would make copies."""
+        with open_document_of(self._image.reader) as document:
+            state = document.source.opened_identity() or id(self)
+        return type(self).__name__, state, repr(self._arguments)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CziStore) and self._arguments == other._arguments

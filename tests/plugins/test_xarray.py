@@ -155,6 +155,11 @@ def test_a_dataset_pickles(made: Callable[[str], Made]) -> None:
             np.testing.assert_array_equal(again.image, dataset.image)
 
 
+def test_a_copy_reads_from_the_same_file(made: Callable[[str], Made]) -> None:
+    with xr.open_dataset(made("stack").path, engine=ENGINE) as dataset:
+        np.testing.assert_array_equal(dataset.copy(deep=True).image, dataset.image)
+
+
 def test_a_url_is_opened(made: Callable[[str], Made]) -> None:
     fs = needs("fsspec", "remote").filesystem("memory")
     fs.pipe("/xarray/stack.czi", made("stack").path.read_bytes())
