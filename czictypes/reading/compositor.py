@@ -182,8 +182,9 @@ class _Painter:
             [bottom - top for _, top, _, bottom in (job.parts[0] for job in self._plan.jobs)]
         )
         stored = self._rows.compression[self._indices] == Compression.Uncompressed
-        sizes = [pixel_format(kind).bytes_per_pixel for kind in self._types]
-        return stored & (h // rows * w * np.array(sizes) > ROWS_APART)
+        sizes = np.array([pixel_format(kind).bytes_per_pixel for kind in self._types])
+        far: NDArray[np.bool_] = h // rows * w * sizes > ROWS_APART
+        return far & stored
 
     def expected(self) -> AbstractContextManager[None]:
         """Tell the provider what the read needs, for the length of a `with` block."""

@@ -21,6 +21,9 @@ __all__ = ["check_convertible", "convert", "paint"]
 
 Pixels = NDArray[Any]
 
+#: So many pixels at a time, which bounds the memory for what is worked out in between.
+_PIXELS_AT_ONCE = 256 << 10
+
 
 def check_convertible(sources: Iterable[int], target: PixelType) -> None:
     """Check that pixels of some types can be converted.
@@ -63,7 +66,10 @@ def convert(pixels: Pixels, source: int, target: int, out: Pixels) -> None:
     if source == target:
         np.copyto(out, pixels)
     else:
-        _CONVERSIONS[source, target](pixels, out)
+        conversion = _CONVERSIONS[source, target]
+        rows = max(_PIXELS_AT_ONCE // max(pixels.shape[1], 1), 1)
+        for first in range(0, len(pixels), rows):
+            conversion(pixels[first : first + rows], out[first : first + rows])
 
 
 def paint(
@@ -78,7 +84,19 @@ def paint(
 
 
 def _same_value(pixels: Pixels, out: Pixels) -> None:
-    np.copyto(out, pixels)  # a gray value goes to all components
+    np.copyto(out, pixels)
+
+
+def _to_components(pixels: Pixels, out: Pixels) -> None:
+    """Give all components the gray value; one after the other takes a fifth of the time."""
+    for component in range(out.shape[2]):
+        np.copyto(out[..., component : component + 1], pixels)
+
+
+def _high_byte_to_components(pixels: Pixels, out: Pixels) -> None:
+    high = np.empty(pixels.shape, np.uint8)
+    _high_byte(pixels, high)
+    _to_components(high, out)
 
 
 def _high_byte(pixels: Pixels, out: Pixels) -> None:
@@ -111,12 +129,12 @@ def _mean_float(pixels: Pixels, out: Pixels) -> None:
 _CONVERSIONS: dict[tuple[int, int], Callable[[Pixels, Pixels], None]] = {
     (PixelType.Gray8, PixelType.Gray16): _same_value,
     (PixelType.Gray8, PixelType.Gray32Float): _same_value,
-    (PixelType.Gray8, PixelType.Bgr24): _same_value,
-    (PixelType.Gray8, PixelType.Bgr48): _same_value,
+    (PixelType.Gray8, PixelType.Bgr24): _to_components,
+    (PixelType.Gray8, PixelType.Bgr48): _to_components,
     (PixelType.Gray16, PixelType.Gray8): _high_byte,
     (PixelType.Gray16, PixelType.Gray32Float): _same_value,
-    (PixelType.Gray16, PixelType.Bgr24): _high_byte,
-    (PixelType.Gray16, PixelType.Bgr48): _same_value,
+    (PixelType.Gray16, PixelType.Bgr24): _high_byte_to_components,
+    (PixelType.Gray16, PixelType.Bgr48): _to_components,
     (PixelType.Bgr24, PixelType.Gray8): _mean_rounded,
     (PixelType.Bgr24, PixelType.Gray16): _mean_rounded,
     (PixelType.Bgr24, PixelType.Gray32Float): _mean_float,
