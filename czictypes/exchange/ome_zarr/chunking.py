@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Union
 
 from czictypes.exchange.ome_zarr.frame import AXES
@@ -16,6 +17,7 @@ ChunkSizes = Union[int, Sequence[int], Mapping[str, int], None]
 _DEFAULT = {"t": 1, "c": 1, "z": 1, "y": 1024, "x": 1024}
 
 
+@dataclass(frozen=True)
 class Chunking:
     """How arrays are cut.
 
@@ -25,9 +27,8 @@ class Chunking:
         Lengths along all axes; a shard consists of whole chunks. None for no shards.
     """
 
-    def __init__(self, chunk: tuple[int, ...], shard: tuple[int, ...] | None) -> None:
-        self.chunk = chunk
-        self.shard = shard
+    chunk: tuple[int, ...]
+    shard: tuple[int, ...] | None
 
     @property
     def unit(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from czictypes.reading.reader import CziReader
 
 __all__ = ["open_image"]
 
-_CACHE = 128 << 20  # bytes of decoded tiles; neighbouring regions need the same ones
+_CACHE = 256 << 20  # bytes of decoded tiles; neighbouring regions need the same ones
 
 
 @contextmanager
