@@ -18,7 +18,16 @@ import numpy as np
 from benchmarks.files import Files
 from benchmarks.measure import interleaved, peak_memory
 from benchmarks.report import chart, table
+from benchmarks.runs import Call, Runs
 from benchmarks.scenarios import SCENARIOS
+
+# As `python -m benchmarks`, from any folder: so an installed czictypes can be measured, for this
+# one's folder comes last.
+_ROOT = os.fspath(Path(__file__).resolve().parents[1])
+_AGAIN = (
+    f"import runpy, sys; sys.path.append({_ROOT!r}); "
+    "runpy.run_module('benchmarks', run_name='__main__', alter_sys=True)"
+)
 
 
 def _arguments() -> argparse.Namespace:
@@ -42,10 +51,10 @@ def _time(name: str, files: Files, rounds: int) -> dict[str, Any]:
     with ExitStack() as stack:
         runs = SCENARIOS[name](files, stack)
         calls, failed = dict(runs.calls), {}
-        expected = calls["czictypes"]()
+        expected = _outcome(runs, calls["czictypes"])
         for package in [package for package in calls if package != "czictypes"]:
             try:
-                result = calls[package]()
+                result = _outcome(runs, calls[package])
             except NotImplementedError:
                 del calls[package]
                 continue
@@ -56,12 +65,19 @@ def _time(name: str, files: Files, rounds: int) -> dict[str, Any]:
             if runs.compared and not _equal(expected, result):
                 raise SystemExit(f"{name}: {package} gives another result than czictypes")
         del expected
-        timings = interleaved({**calls, **runs.limits}, rounds)
+        timings = interleaved({**calls, **runs.limits}, rounds, runs.before)
     return {
         "packages": {key: timings[key]._asdict() for key in calls},
         "limits": {key: timings[key]._asdict() for key in runs.limits},
         "failed": failed,
     }
+
+
+def _outcome(runs: Runs, call: Call) -> Any:
+    if runs.before is not None:
+        runs.before()
+    result = call()
+    return result if runs.outcome is None else runs.outcome(result)
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -72,11 +88,14 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _memory(name: str, package: str, files: Files) -> dict[str, int | None]:
     with ExitStack() as stack:
-        return {"bytes": peak_memory(SCENARIOS[name](files, stack).calls[package])}
+        runs = SCENARIOS[name](files, stack)
+        if runs.before is not None:
+            runs.before()
+        return {"bytes": peak_memory(runs.calls[package])}
 
 
 def _in_a_process(arguments: argparse.Namespace, *more: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks", "--files", os.fspath(arguments.files), *more]
+    command = [sys.executable, "-c", _AGAIN, "--files", os.fspath(arguments.files), *more]
     if arguments.quick:
         command.append("--quick")
     if arguments.rounds:
@@ -95,7 +114,7 @@ def _all(arguments: argparse.Namespace) -> dict[str, Any]:
             continue
         print(name, file=sys.stderr, flush=True)
         result = _in_a_process(arguments, "--one", name)
-        if not arguments.no_memory and name != "import":
+        if not arguments.no_memory and not name.startswith("import"):
             for package, timing in result["packages"].items():
                 memory = _in_a_process(arguments, "--one", name, "--memory-of", package)
                 timing["peak_memory"] = memory["bytes"]

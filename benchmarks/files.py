@@ -15,6 +15,7 @@ from czictypes import czi
 __all__ = ["Files"]
 
 _TILE = 1024
+_VERSION = 2  # of what is in the files: those of another one are not taken
 _HEAD = np.dtype(
     [("id", "S16"), ("allocated", "<i8"), ("used", "<i8"), ("metadata", "<i4"),
      ("attachment", "<i4"), ("data", "<i8"), ("entry", "V112"), ("fill", "V96")]
@@ -52,6 +53,7 @@ class Files:
                     for column in range(self.tiles):
                         place = column * _TILE, row * _TILE
                         writer.write(picture(row + column), location=place)
+                _scale(writer)
             if pyramid:
                 czi.add_pyramid(path)
 
@@ -65,6 +67,7 @@ class Files:
             with czi.create_czi(path) as writer:
                 for z in range(50 if self.quick else 200):
                     writer.write(picture(z), plane={"Z": z})
+                _scale(writer)
 
         return self._made("stack", make)
 
@@ -73,7 +76,7 @@ class Files:
         return self._made(f"many-{count}-{tile}", lambda path: _write_many(path, count, tile))
 
     def _made(self, name: str, make: Callable[[Path], None]) -> Path:
-        path = self.folder / f"{name}{'-quick' if self.quick else ''}.czi"
+        path = self.folder / f"{name}-{_VERSION}{'-quick' if self.quick else ''}.czi"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_suffix(".part")
@@ -87,6 +90,10 @@ def picture(number: int) -> NDArray[np.uint16]:
     """Return a tile of camera noise, which compresses as a real one does."""
     noise = np.random.default_rng(1).normal(1000, 30, (_TILE, _TILE))
     return noise.astype(np.uint16) + np.uint16(number)
+
+
+def _scale(writer: czi.CziWriter) -> None:
+    writer.write_metadata(scale_x=1e-7, scale_y=1e-7, scale_z=1e-6)  # bioio-czi reads none without
 
 
 def _write_many(path: Path, count: int, tile: int) -> None:

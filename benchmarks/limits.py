@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes import czi
+from czictypes.model.pixel_types import PixelType
 from czictypes.reading.threads import thread_count
+from czictypes.writing.codecs import encode
+from czictypes.writing.compression import parse_compression
 
-__all__ = ["copying", "decoding", "reading"]
+__all__ = ["copying", "copying_file", "decoding", "encoding", "reading", "writing"]
 
 Shape = tuple[int, int]
 
@@ -62,3 +66,44 @@ def decoding(path: Path) -> Callable[[], Any]:
             list(pool.map(decode_some, batches))
 
     return decode
+
+
+def writing(path: Path, arrays: Sequence[NDArray[Any]]) -> Callable[[], Any]:
+    """Return a call that writes arrays to a file, one behind the other."""
+
+    def write() -> None:
+        with path.open("wb", buffering=0) as file:
+            for array in arrays:
+                view = memoryview(array).cast("B")
+                while view:
+                    view = view[file.write(view) :]
+
+    return write
+
+
+def encoding(arrays: Sequence[NDArray[np.uint16]], compression: str) -> Callable[[], Any]:
+    """Return a call that compresses arrays as a CZI has them, on all CPUs."""
+    options = parse_compression(compression)
+
+    def encode_one(array: NDArray[np.uint16]) -> int:
+        return len(encode(array[..., np.newaxis], options, PixelType.Gray16))
+
+    def compress() -> int:
+        with ThreadPoolExecutor(thread_count()) as pool:
+            return sum(pool.map(encode_one, arrays))
+
+    return compress
+
+
+def copying_file(source: Path, target: Path) -> Callable[[], Any]:
+    """Return a call that reads a file in pieces and writes them to another."""
+
+    def copy() -> None:
+        piece = memoryview(bytearray(1 << 21))
+        with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
+            while count := read.readinto(piece):
+                rest = piece[:count]
+                while rest:
+                    rest = rest[write.write(rest) :]
+
+    return copy

@@ -22,8 +22,13 @@ class Timing(NamedTuple):
     rounds: int
 
 
-def interleaved(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Timing]:
-    """Run all calls in turns, some rounds long; at least two, however long they take."""
+def interleaved(
+    calls: dict[str, Callable[[], Any]], rounds: int, before: Callable[[], Any] | None = None
+) -> dict[str, Timing]:
+    """Run all calls in turns, some rounds long; at least two, however long they take.
+
+    `before` is called before each of them and not timed.
+    """
     elapsed: dict[str, list[float]] = {name: [] for name in calls}
     cpu: dict[str, list[float]] = {name: [] for name in calls}
     begin = time.perf_counter()
@@ -31,6 +36,8 @@ def interleaved(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, T
         if number > 1 and time.perf_counter() - begin > _PATIENCE:
             break
         for name, call in calls.items():
+            if before is not None:
+                before()
             gc.collect()
             used, start = time.process_time(), time.perf_counter()
             result = call()

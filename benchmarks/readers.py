@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["READERS", "Reader"]
+__all__ = ["READERS", "Reader", "installed"]
 
 Roi = tuple[int, int, int, int]
 
@@ -153,11 +154,20 @@ class BioioCzi(Reader):
     ) -> Any:
         if zoom != 1 or set(more) - {"out"}:
             raise NotImplementedError
-        plane = self.document.get_image_dask_data("YX", Z=z or 0)
+        if getattr(self.document.dims, "M", 1) > 1:
+            plane = self.document.mosaic_dask_data
+            plane = plane[(0,) * (plane.ndim - 2)]
+        else:
+            plane = self.document.get_image_dask_data("YX", Z=z or 0)
         if roi is not None:
             x, y, w, h = roi
             plane = plane[y : y + h, x : x + w]
         return plane.compute()
+
+
+def installed() -> list[type[Reader]]:
+    """Return the readers whose packages are installed."""
+    return [kind for kind in READERS if find_spec(kind.package.replace("-", "_")) is not None]
 
 
 READERS: tuple[type[Reader], ...] = (Czictypes, PylibCZIrw, Aicspylibczi, Czifile, BioioCzi)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,67 +10,101 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks import writing
 from benchmarks.files import Files
 from benchmarks.limits import copying, decoding, reading
-from benchmarks.readers import READERS, Czictypes, Reader
+from benchmarks.readers import Czictypes, Reader, installed
 from benchmarks.remote import remote_reads
+from benchmarks.runs import Call, Runs, Scenario
 from czictypes import czi
 
-__all__ = ["SCENARIOS", "Runs"]
+__all__ = ["SCENARIOS"]
 
-Call = Callable[[], Any]
-
-
-class Runs(NamedTuple):
-    """The calls of a scenario by package, those that tell a limit, and whether results are equal.
-
-    A limit is what the machine can do: nobody can be faster who does all of the work.
-    """
-
-    calls: dict[str, Call]
-    limits: dict[str, Call]
-    compared: bool = True
+#: Packages whose documents several threads may read from at once.
+_SHARED = ("czictypes", "pylibCZIrw")
+_CALLERS = (2, 4)
+_JPEG_XR = "jpgxr:"
 
 
-Scenario = Callable[[Files, ExitStack], Runs]
-
-
-def _opened(path: Path, stack: ExitStack, **options: Any) -> dict[str, Reader]:
+def _opened(path: Path, stack: ExitStack, callers: int, **options: Any) -> dict[str, Reader]:
     """Open a file with each package that is installed and takes these options."""
     opened: dict[str, Reader] = {}
-    for kind in READERS:
-        if find_spec(kind.package.replace("-", "_")) is None:
+    for kind in installed():
+        if callers > 1 and kind.package not in _SHARED:
             continue
         try:
             reader = kind(path, **options)
         except NotImplementedError:
+            continue
+        except Exception as error:
+            # a call that fails is shown as such; a file that cannot be opened is no different
+            opened[kind.package] = _Failing(path, error)
             continue
         stack.callback(reader.close)
         opened[kind.package] = reader
     return opened
 
 
-def _reads(path: Path, stack: ExitStack, reads: list[dict[str, Any]], **options: Any) -> Runs:
-    def call(reader: Reader) -> Call:
-        return lambda: [reader.read(**one) for one in reads]
+class _Failing(Reader):
+    """Stands for a reader that could not open the file."""
 
-    opened = _opened(path, stack, **options)
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(path)
+        self._error = error
+
+    def read(self, *_: Any, **__: Any) -> Any:
+        raise self._error
+
+
+def _reads(
+    path: Path,
+    stack: ExitStack,
+    reads: list[dict[str, Any]],
+    *,
+    callers: int = 1,
+    keep: Callable[[Any], Any] | None = None,
+    **options: Any,
+) -> Runs:
+    """Return calls that do some reads, in so many threads of the caller's that share a reader.
+
+    Only what `keep` makes of each result is kept, to be compared; all of it by default.
+    """
+    pool = stack.enter_context(ThreadPoolExecutor(callers)) if callers > 1 else None
+
+    def call(reader: Reader) -> Call:
+        def one(read: dict[str, Any]) -> Any:
+            result = reader.read(**read)
+            return result if keep is None else keep(result)
+
+        return lambda: list(map(one, reads) if pool is None else pool.map(one, reads))
+
+    opened = _opened(path, stack, callers, **options)
     return Runs({package: call(reader) for package, reader in opened.items()}, {})
 
 
-def _import(files: Files, stack: ExitStack) -> Runs:
-    def call(module: str) -> Call:
-        return lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+def _import(code: str) -> Scenario:
+    def scenario(files: Files, stack: ExitStack) -> Runs:
+        # every package with its compiled modules where the first call has put them
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(files.folder / "compiled")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        path = files.many(1, 16)
 
-    modules = {"czictypes": "czictypes.czi", "pylibCZIrw": "pylibCZIrw.czi"}
-    modules |= {name: name for name in ("aicspylibczi", "czifile") if find_spec(name)}
-    return Runs({name: call(module) for name, module in modules.items()}, {"python": call("sys")},
-                compared=False)  # fmt: skip
+        def call(text: str) -> Call:
+            command = [sys.executable, "-c", text, os.fspath(path)]
+            return lambda: subprocess.run(command, check=True, env=environment)
+
+        found = [name for name in ("czictypes", "pylibCZIrw") if find_spec(name)]
+        calls = {name: call(code.format(module=f"{name}.czi")) for name in found}
+        if "open" not in code:
+            more = [name for name in ("aicspylibczi", "czifile", "bioio_czi") if find_spec(name)]
+            calls |= {name.replace("_", "-"): call(f"import {name}") for name in more}
+        return Runs(calls, {"python and numpy": call("import numpy")}, compared=False)
+
+    return scenario
 
 
 def _open(count: int, quick_count: int) -> Scenario:
@@ -86,51 +121,27 @@ def _open(count: int, quick_count: int) -> Scenario:
 
             return box
 
-        installed = [kind for kind in READERS if find_spec(kind.package.replace("-", "_"))]
-        return Runs({kind.package: call(kind) for kind in installed}, {})
+        return Runs({kind.package: call(kind) for kind in installed()}, {})
 
     return scenario
 
 
-def _plane(compression: str, *, into: bool = False) -> Scenario:
+def _plane(compression: str, *, into: bool = False, callers: int = 1) -> Scenario:
     def scenario(files: Files, stack: ExitStack) -> Runs:
         path = files.mosaic(compression)
-        more: dict[str, Any] = {}
         size = files.tiles * 1024
-        if into:
-            more["out"] = np.zeros((size, size, 1), np.uint16)
-        runs = _reads(path, stack, [more])
         shape = size, size
-        if "zstd" in compression:
+        outs = [{"out": np.zeros((*shape, 1), np.uint16)} if into else {} for _ in range(callers)]
+        limits: dict[str, Call] = {}
+        if callers > 1 or compression == _JPEG_XR:
+            pass
+        elif "zstd" in compression:
             limits = {"libzstd on all CPUs": decoding(path)}
-        elif compression.startswith("jpgxr"):
-            limits = {}
         elif into:
             limits = {"memcpy": copying(shape)}
         else:
             limits = {"read the bytes into a new array": reading(path, shape)}
-        return Runs(runs.calls, limits)
-
-    return scenario
-
-
-def _planes(compression: str, callers: int) -> Scenario:
-    """So many callers read the whole plane at the same time."""
-
-    def scenario(files: Files, stack: ExitStack) -> Runs:
-        opened = _opened(files.mosaic(compression), stack)
-        pool = stack.enter_context(ThreadPoolExecutor(callers))
-
-        def call(reader: Reader) -> Call:
-            def read(_: int) -> NDArray[Any]:
-                return np.asarray(reader.read())[::64, ::64].copy()
-
-            return lambda: list(pool.map(read, range(callers)))
-
-        one_at_a_time = ("aicspylibczi", "czifile")  # for which a document is no shared thing
-        return Runs(
-            {name: call(one) for name, one in opened.items() if name not in one_at_a_time}, {}
-        )
+        return _reads(path, stack, outs, callers=callers)._replace(limits=limits)
 
     return scenario
 
@@ -139,54 +150,48 @@ def _small_tiles(files: Files, stack: ExitStack) -> Runs:
     return _reads(files.many(2500 if files.quick else 40_000, 40), stack, [{}])
 
 
-def _roi(compression: str, *, cached: bool) -> Scenario:
+def _roi(compression: str, *, cached: bool, callers: int = 1) -> Scenario:
     def scenario(files: Files, stack: ExitStack) -> Runs:
         options: dict[str, Any] = {}
         if cached:
             options["cache_options"] = czi.CacheOptions(czi.CacheType.Standard, 1 << 28, 1000)
         reads = [{"roi": (300, 300, 256, 256)}] * 20
-        return _reads(files.mosaic(compression), stack, reads, **options)
+        return _reads(files.mosaic(compression), stack, reads, callers=callers, **options)
 
     return scenario
 
 
-def _rois(count: int, quick_count: int) -> Scenario:
+def _rois(count: int, quick_count: int, *, callers: int = 1) -> Scenario:
     def scenario(files: Files, stack: ExitStack) -> Runs:
         number = quick_count if files.quick else count
         side = round(number**0.5) * 16
         places = np.random.default_rng(0).integers(0, side - 256, (100 if files.quick else 1000, 2))
         reads = [{"roi": (int(x), int(y), 256, 256)} for x, y in places]
-        runs = _reads(files.many(number, 16), stack, reads)
+        runs = _reads(files.many(number, 16), stack, reads, callers=callers)
+        runs.calls.pop("bioio-czi", None)  # reads the whole plane for each region: many minutes
         if number > 10_000:
-            runs.calls.pop("aicspylibczi", None)  # looks at all sub-blocks for each: many minutes
+            runs.calls.pop("aicspylibczi", None)  # looks at all sub-blocks for each, likewise
         return runs
 
     return scenario
 
 
-def _zoom(*, pyramid: bool) -> Scenario:
+def _zoom(*, pyramid: bool, callers: int = 1) -> Scenario:
     def scenario(files: Files, stack: ExitStack) -> Runs:
-        return _reads(files.mosaic("zstd1:", pyramid=pyramid), stack, [{"zoom": 0.05}])
+        path = files.mosaic("zstd1:", pyramid=pyramid)
+        return _reads(path, stack, [{"zoom": 0.05}] * callers, callers=callers)
 
     return scenario
 
 
 def _stack(callers: int) -> Scenario:
     def scenario(files: Files, stack: ExitStack) -> Runs:
-        opened = _opened(files.stack(), stack)
-        planes = range(50 if files.quick else 200)
-        pool = stack.enter_context(ThreadPoolExecutor(callers)) if callers > 1 else None
+        planes = [{"z": z} for z in range(50 if files.quick else 200)]
 
-        def call(reader: Reader) -> Call:
-            def read(z: int) -> NDArray[Any]:
-                return np.asarray(reader.read(z=z))[::256, ::256].copy()
+        def some_pixels(plane: Any) -> Any:
+            return np.asarray(plane)[::256, ::256].copy()
 
-            return lambda: list(map(read, planes) if pool is None else pool.map(read, planes))
-
-        opened.pop("czifile", None)
-        if callers > 1:
-            opened.pop("aicspylibczi", None)  # one document must not be used by several threads
-        return Runs({package: call(reader) for package, reader in opened.items()}, {})
+        return _reads(files.stack(), stack, planes, callers=callers, keep=some_pixels)
 
     return scenario
 
@@ -211,79 +216,46 @@ def _composite(files: Files, stack: ExitStack) -> Runs:
     return Runs({"czictypes": lambda: reader.document.composite(display_settings={0: shown})}, {})
 
 
-def _write(compression: str, *, pyramid: bool = False) -> Scenario:
-    def scenario(files: Files, stack: ExitStack) -> Runs:
-        from benchmarks.files import picture
-
-        tiles = [picture(number) for number in range(8)]
-        count = 16 if files.quick else 128
-        path = files.folder / "written.czi"
-        stack.callback(path.unlink, missing_ok=True)
-
-        def call(module: Any) -> Call:
-            def write() -> None:
-                path.unlink(missing_ok=True)
-                with module.create_czi(str(path), compression_options=compression) as writer:
-                    for number in range(count):
-                        place = number % 16 * 1024, number // 16 * 1024
-                        writer.write(tiles[number % 8], location=place)
-                if pyramid:
-                    czi.add_pyramid(path)
-
-            return write
-
-        calls = {"czictypes": call(czi)}
-        if not pyramid and find_spec("pylibCZIrw"):
-            from pylibCZIrw import czi as peer
-
-            calls["pylibCZIrw"] = call(peer)
-        return Runs(calls, {}, compared=False)
-
-    return scenario
-
-
-def _copy(files: Files, stack: ExitStack) -> Runs:
-    path, target = files.mosaic(), files.folder / "copied.czi"
-    stack.callback(target.unlink, missing_ok=True)
-
-    def copy() -> None:
-        target.unlink(missing_ok=True)
-        czi.copy(path, target)
-
-    return Runs({"czictypes": copy}, {}, compared=False)
+def _by_callers(name: str, make: Callable[[int], Scenario]) -> dict[str, Scenario]:
+    """Return a scenario for one caller, and for more of them."""
+    more = {f"{name}, {callers} callers": make(callers) for callers in _CALLERS}
+    return {name: make(1)} | more
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "import": _import,
+    "import": _import("import {module}"),
+    "import and open": _import("import sys; from {module} import open_czi; open_czi(sys.argv[1])"),
     "open, 1 sub-block": _open(1, 1),
     "open, 40,000 sub-blocks": _open(40_000, 10_000),
     "open, 1,000,000 sub-blocks": _open(1_000_000, 40_000),
-    "plane, uncompressed": _plane("uncompressed:"),
-    "plane, uncompressed, out=": _plane("uncompressed:", into=True),
+    **_by_callers("plane, uncompressed", lambda n: _plane("uncompressed:", callers=n)),
+    **_by_callers(
+        "plane, uncompressed, out=", lambda n: _plane("uncompressed:", into=True, callers=n)
+    ),
     "plane, zstd0": _plane("zstd0:"),
-    "plane, zstd1": _plane("zstd1:"),
+    **_by_callers("plane, zstd1", lambda n: _plane("zstd1:", callers=n)),
     "plane, zstd1, HiLo": _plane("zstd1:PreProcess=HiLoByteUnpack"),
-    "plane, JPEG XR": _plane("jpgxr:"),
-    "plane, uncompressed, 2 callers": _planes("uncompressed:", 2),
-    "plane, uncompressed, 4 callers": _planes("uncompressed:", 4),
-    "plane, zstd1, 2 callers": _planes("zstd1:", 2),
-    "plane, zstd1, 4 callers": _planes("zstd1:", 4),
+    **_by_callers("plane, JPEG XR", lambda n: _plane(_JPEG_XR, callers=n)),
     "plane, 40,000 small tiles": _small_tiles,
-    "20 times a roi of 256 x 256, zstd1": _roi("zstd1:", cached=False),
-    "20 times a roi of 256 x 256, zstd1, cache": _roi("zstd1:", cached=True),
-    "random rois, 40,000 sub-blocks": _rois(40_000, 10_000),
+    **_by_callers(
+        "20 times a roi of 256 x 256, zstd1", lambda n: _roi("zstd1:", cached=False, callers=n)
+    ),
+    **_by_callers(
+        "20 times a roi of 256 x 256, zstd1, cache",
+        lambda n: _roi("zstd1:", cached=True, callers=n),
+    ),
+    **_by_callers("random rois, 40,000 sub-blocks", lambda n: _rois(40_000, 10_000, callers=n)),
     "random rois, 1,000,000 sub-blocks": _rois(1_000_000, 40_000),
-    "zoom 0.05, no pyramid": _zoom(pyramid=False),
+    **_by_callers("zoom 0.05, no pyramid", lambda n: _zoom(pyramid=False, callers=n)),
     "zoom 0.05, pyramid": _zoom(pyramid=True),
-    "200 planes of a stack": _stack(1),
-    "200 planes of a stack, 2 callers": _stack(2),
-    "200 planes of a stack, 4 callers": _stack(4),
+    **_by_callers("200 planes of a stack", _stack),
     "remote mosaic, 50 ms latency": _remote(None),
     "remote roi of 1500 x 1500, 50 ms latency": _remote((300, 300, 1500, 1500)),
     "plane as Gray8": _conversion,
     "composite": _composite,
-    "write 256 MB, uncompressed": _write("uncompressed:"),
-    "write 256 MB, zstd1": _write("zstd1:"),
-    "write 256 MB, zstd1, pyramid": _write("zstd1:", pyramid=True),
-    "copy without decoding": _copy,
+    "write 256 MB, uncompressed": writing.write("uncompressed:"),
+    "write 256 MB, zstd1": writing.write("zstd1:"),
+    "write 256 MB, zstd1, pyramid": writing.write("zstd1:", pyramid=True),
+    "write 4,096 small tiles": writing.write_small,
+    "copy without decoding": writing.copy,
 }
