@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Union
 
@@ -90,13 +90,6 @@ class BlockCache:
                     self._flights.setdefault(number, flight)  # one in a gap may be on its way
                     found.setdefault(number, flight)
             return found, begun
-
-    def lacks(self, blocks: Iterable[int]) -> bool:
-        """Whether one of some blocks is neither kept nor on its way."""
-        with self._lock:
-            return any(
-                number not in self._kept and number not in self._flights for number in blocks
-            )
 
     def landed(self, flight: Flight, data: bytes) -> None:
         """Keep what a flight brought, and give it to those who wait."""
