@@ -45,13 +45,13 @@ class SingleTileSource:
         """Return the number of bytes."""
         return len(self._head) + len(self._data)
 
-    def read_at(self, offset: int, count: int) -> bytes:
+    def read_at(self, offset: int, count: int) -> bytes | memoryview:
         """Return up to `count` bytes from `offset` on."""
         split = len(self._head)
         head = self._head[offset : offset + count]
         start = max(offset - split, 0)
-        rest = count - len(head)
-        return head + bytes(self._data[start : start + rest]) if rest > 0 else head
+        rest = self._data[start : start + count - len(head)]
+        return head + bytes(rest) if head else rest
 
     def close(self) -> None:
         """Do nothing: the array is the caller's."""

@@ -21,7 +21,7 @@ _CHUNK = 1 << 24
 class Source(Protocol):
     """What an input stream reads from; used by many threads at once."""
 
-    def read_at(self, offset: int, count: int, /) -> bytes:
+    def read_at(self, offset: int, count: int, /) -> bytes | memoryview:
         """Return `count` bytes from `offset` on; fewer only at the end."""
 
     def close(self) -> None:

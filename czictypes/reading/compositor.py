@@ -183,8 +183,8 @@ class _Painter:
         )
         stored = self._rows.compression[self._indices] == Compression.Uncompressed
         sizes = np.array([pixel_format(kind).bytes_per_pixel for kind in self._types])
-        far: NDArray[np.bool_] = h // rows * w * sizes > ROWS_APART
-        return far & stored
+        found: NDArray[np.bool_] = stored & (h // rows * w * sizes > ROWS_APART)
+        return found
 
     def expected(self) -> AbstractContextManager[None]:
         """Tell the provider what the read needs, for the length of a `with` block."""
