@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from czictypes.model.remote_options import RemoteOptions
     from czictypes.reading.opening import open_czi
     from czictypes.reading.reader import CziReader
-    from czictypes.writing.copy import CopyReport, copy
+    from czictypes.writing.copying.copy import CopyReport, copy
     from czictypes.writing.create import create_czi
     from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
     from czictypes.writing.extras import TileInfo
     from czictypes.writing.imwrite import imwrite
-    from czictypes.writing.pyramid_add import add_pyramid
-    from czictypes.writing.pyramid_options import PyramidOptions
+    from czictypes.writing.pyramid.add import add_pyramid
+    from czictypes.writing.pyramid.options import PyramidOptions
     from czictypes.writing.writer import CziWriter
 
 __all__ = [
@@ -110,13 +110,13 @@ _NAMES = {
     "czictypes.model.remote_options": ("RemoteOptions",),
     "czictypes.reading.opening": ("open_czi",),
     "czictypes.reading.reader": ("CziReader",),
-    "czictypes.writing.copy": ("CopyReport", "copy"),
+    "czictypes.writing.copying.copy": ("CopyReport", "copy"),
     "czictypes.writing.create": ("create_czi",),
     "czictypes.writing.editor": ("CziEditor", "CziMetadataBuilder", "edit_czi"),
     "czictypes.writing.extras": ("TileInfo",),
     "czictypes.writing.imwrite": ("imwrite",),
-    "czictypes.writing.pyramid_add": ("add_pyramid",),
-    "czictypes.writing.pyramid_options": ("PyramidOptions",),
+    "czictypes.writing.pyramid.add": ("add_pyramid",),
+    "czictypes.writing.pyramid.options": ("PyramidOptions",),
     "czictypes.writing.writer": ("CziWriter",),
 }
 _EXPORTS = {name: (module, name) for module, names in _NAMES.items() for name in names}

@@ -22,7 +22,7 @@ from czictypes.writing.axes import Axes, parse_axes
 from czictypes.writing.create import create_czi
 from czictypes.writing.extras import TileInfo
 from czictypes.writing.progress import Progress, show_progress
-from czictypes.writing.pyramid_options import PyramidChoice
+from czictypes.writing.pyramid.options import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.writer import CziWriter
 

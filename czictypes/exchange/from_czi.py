@@ -13,7 +13,7 @@ from czictypes.exchange.local_file import local_file
 from czictypes.exchange.picture_target import describe_png, write_png
 from czictypes.exchange.tiff_target import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
 from czictypes.exchange.wishes import Location, Wishes, refuse_existing
-from czictypes.writing.copy import copy
+from czictypes.writing.copying.copy import copy
 
 __all__ = ["convert_from_czi"]
 

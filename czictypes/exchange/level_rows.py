@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.writing.pyramid_reduce import reduce_pixels
+from czictypes.writing.pyramid.reduce import reduce_pixels
 
 if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage

@@ -61,7 +61,7 @@ class AtomicFile:
             return read_all(self._file, count)
 
     def stream(self) -> io.BufferedRandom:
-        """Return a buffered file object for who writes in that way; to be closed before `commit`."""
+        """Return a buffered file object on it, to be closed before `commit`."""
         return self._temporary.open("r+b")
 
     def commit(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,6 +49,10 @@ class AttachmentMethods:
         """Attach bytes to the document."""
         raise NotImplementedError
 
+    def _as_document(self, pixels: npt.NDArray[np.uint8]) -> bytes:
+        """Return a CZI of its own that holds a picture, as ZEISS software attaches it."""
+        raise NotImplementedError
+
     def add_time_stamps(self, seconds: npt.ArrayLike) -> None:
         """Attach the times of the T indices, in seconds since the start of the recording.
 
@@ -81,11 +84,11 @@ class AttachmentMethods:
 
     def add_label(self, image: npt.ArrayLike) -> None:
         """Attach the picture of the slide's label; `image` as for `add_thumbnail`."""
-        self.add_attachment("Label", "CZI", _nested(_checked(image)))
+        self.add_attachment("Label", "CZI", self._as_document(_checked(image)))
 
     def add_preview(self, image: npt.ArrayLike) -> None:
         """Attach the overview picture of the slide; `image` as for `add_thumbnail`."""
-        self.add_attachment("SlidePreview", "CZI", _nested(_checked(image)))
+        self.add_attachment("SlidePreview", "CZI", self._as_document(_checked(image)))
 
 
 def _checked(image: npt.ArrayLike) -> npt.NDArray[np.uint8]:
@@ -99,13 +102,3 @@ def _checked(image: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     if pixels.size == 0:
         raise ValueError("the picture has no pixels")
     return pixels
-
-
-def _nested(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Return a CZI of its own that holds a picture, as ZEISS software attaches it."""
-    from czictypes.writing.writer import CziWriter
-
-    file = io.BytesIO()
-    with CziWriter(file, "zstd1:", thumbnail=False) as document:
-        document.write(pixels[..., ::-1])
-    return file.getvalue()

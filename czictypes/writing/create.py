@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from czictypes.writing.pyramid_options import PyramidChoice
+from czictypes.writing.pyramid.options import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.writer import CziWriter
 

@@ -26,7 +26,7 @@ from czictypes.writing.imwrite_metadata import (
     make_array_content,
 )
 from czictypes.writing.progress import Progress, show_progress
-from czictypes.writing.pyramid_options import PyramidChoice
+from czictypes.writing.pyramid.options import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.tiles import check_location, pixel_type_of
 from czictypes.writing.writer import CziWriter

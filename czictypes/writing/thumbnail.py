@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from czictypes.model.geometry import Location, Rectangle
+from czictypes.writing.assembly import Assembly
+from czictypes.writing.picture import encode_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,6 +115,9 @@ class FirstPlane:
         if kind == self._type:
             self._thumbnail.add(*location, pixels)
 
-    def picture(self) -> NDArray[np.uint8] | None:
-        """Return the thumbnail, (h, w, 1) or (h, w, 3) in the order red, green, blue; or None."""
-        return self._thumbnail.picture()
+    def attach_to(self, assembly: Assembly) -> None:
+        """Add the thumbnail to a file, if any pixels were taken."""
+        picture = self._thumbnail.picture()
+        if picture is not None:
+            kind, data = encode_picture(picture)
+            assembly.add_attachment("Thumbnail", kind, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -23,10 +24,9 @@ from czictypes.writing.codecs import check_codec
 from czictypes.writing.compression import resolve_compression
 from czictypes.writing.content import DEFAULT_TITLE, make_content
 from czictypes.writing.extras import TileInfo, make_extras
-from czictypes.writing.picture import encode_picture
 from czictypes.writing.planes import PlaneRecord, PlaneRecords
-from czictypes.writing.pyramid_options import PyramidChoice, PyramidOptions, resolve_pyramid
-from czictypes.writing.pyramid_write import write_pyramid
+from czictypes.writing.pyramid.options import PyramidChoice, PyramidOptions, resolve_pyramid
+from czictypes.writing.pyramid.write import write_pyramid
 from czictypes.writing.reduced import reduced_tiles
 from czictypes.writing.summary import WrittenSummary
 from czictypes.writing.targets import Target
@@ -304,6 +304,12 @@ class CziWriter(AttachmentMethods):
             if name == "Thumbnail":
                 self._thumbnail = None
 
+    def _as_document(self, pixels: Any) -> bytes:
+        file = io.BytesIO()
+        with CziWriter(file, "zstd1:", thumbnail=False) as document:
+            document.write(pixels[..., ::-1])
+        return file.getvalue()
+
     def close(self) -> None:
         """Complete the document; it appears under its name. Does nothing the second time.
 
@@ -325,7 +331,8 @@ class CziWriter(AttachmentMethods):
             assert self._content is not None
             with self._all_or_nothing():
                 self._tiles.drain()
-                self._add_own_thumbnail()
+                if self._thumbnail is not None:
+                    self._thumbnail.attach_to(self._assembly)
                 if self._pyramid is not None:
                     self._write_pyramid(self._pyramid)
                 self._assembly.write_metadata(build_document(self._summary.image(), self._content))
@@ -368,12 +375,6 @@ class CziWriter(AttachmentMethods):
 
     def _write_pyramid(self, options: PyramidOptions) -> None:
         write_pyramid(self._assembly, options, threads=self._threads, preferred=self._compression)
-
-    def _add_own_thumbnail(self) -> None:
-        picture = None if self._thumbnail is None else self._thumbnail.picture()
-        if picture is not None:
-            kind, data = encode_picture(picture)
-            self._assembly.add_attachment("Thumbnail", kind, data)
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
-from czictypes.writing.pyramid_reduce import reduce_pixels
+from czictypes.writing.pyramid.reduce import reduce_pixels
 
 __all__ = ["FiveAxes", "Region", "reduce_block", "reduced_region"]
 

@@ -17,7 +17,7 @@ from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.content import DocumentContent
 from czictypes.writing.progress import Progress
-from czictypes.writing.pyramid_options import PyramidChoice
+from czictypes.writing.pyramid.options import PyramidChoice
 from czictypes.writing.targets import Target
 
 __all__ = ["from_ome_zarr", "open_ome_zarr"]

@@ -22,7 +22,7 @@ from czictypes.metadata.edit import XmlEditor
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
-from czictypes.writing.copy import copy
+from czictypes.writing.copying.copy import copy
 from czictypes.writing.jpeg import strip_jpeg
 
 SECRETS = ["Ada Lovelace", "LAB-PC-7", "2024-05-06", "alovelace", "Patient 12"]

@@ -25,7 +25,7 @@ from czictypes.metadata.edit import XmlEditor
 from czictypes.model.errors import CorruptFileError, FileChangedError, OutOfBoundsError
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader
-from czictypes.writing.copy import copy
+from czictypes.writing.copying.copy import copy
 from czictypes.writing.create import create_czi
 
 MadeFiles = Callable[[str], Made]

@@ -9,7 +9,7 @@ import pytest
 
 from czictypes import czi
 from czictypes.writing.create import create_czi
-from czictypes.writing.pyramid_options import PyramidOptions, resolve_pyramid
+from czictypes.writing.pyramid.options import PyramidOptions, resolve_pyramid
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,11 @@ PEAK = """
 import resource, sys
 import numpy as np
 from czictypes.czi import PyramidOptions, add_pyramid
-from czictypes.writing import pyramid_build, transfer
+from czictypes.writing import transfer
+from czictypes.writing.pyramid import build
 from czictypes.writing.create import create_czi
 path, side, on_write = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "write"
-pyramid_build._CACHE = transfer._IN_MEMORY = 4 << 20  # or images had to be very large
+build._CACHE = transfer._IN_MEMORY = 4 << 20  # or images had to be very large
 options = PyramidOptions(tile=256)
 tile = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
 with create_czi(path, pyramid=options if on_write else None, threads=2) as document:
@@ -124,7 +125,7 @@ def test_a_failing_pyramid_leaves_no_new_document(
     def fail(*_: object) -> None:
         raise MemoryError("no memory for this")
 
-    monkeypatch.setattr("czictypes.writing.pyramid_leaf.reduce_pixels", fail)
+    monkeypatch.setattr("czictypes.writing.pyramid.leaf.reduce_pixels", fail)
     document = create_czi(tmp_path / "new.czi", pyramid=OPTIONS)
     document.write(pattern(PixelType.Gray8, 300, 300))
     with pytest.raises(MemoryError):

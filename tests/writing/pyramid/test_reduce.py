@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyramid_reference import block_mean
 
-from czictypes.writing.pyramid_reduce import reduce_pixels
+from czictypes.writing.pyramid.reduce import reduce_pixels
 
 DTYPES = ["u1", "<u2", "<u4", "<f4", "<f8", "<c8", "<c16"]
 

@@ -17,20 +17,20 @@ from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.compression import CompressionOptions, parse_compression
-from czictypes.writing.copy_attachments import (
+from czictypes.writing.copying.attachments import (
     AttachmentPlan,
     choose_attachments,
     copy_attachments,
 )
-from czictypes.writing.copy_blocks import (
+from czictypes.writing.copying.blocks import (
     BlockPlan,
     check_recompression,
     copy_blocks,
     new_places,
 )
-from czictypes.writing.copy_layout import lay_out
-from czictypes.writing.copy_metadata import MetadataChange, copied_metadata
-from czictypes.writing.copy_selection import Places, Selection, select
+from czictypes.writing.copying.layout import lay_out
+from czictypes.writing.copying.metadata import MetadataChange, copied_metadata
+from czictypes.writing.copying.selection import Places, Selection, select
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.targets import Target
 

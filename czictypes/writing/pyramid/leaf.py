@@ -19,8 +19,8 @@ from czictypes.reading.background import background_value, fill
 from czictypes.reading.compositor import PlaneRequest, Tile, TileProvider, compose
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
-from czictypes.writing.pyramid_plan import PlanePlan
-from czictypes.writing.pyramid_reduce import reduce_pixels
+from czictypes.writing.pyramid.plan import PlanePlan
+from czictypes.writing.pyramid.reduce import reduce_pixels
 
 __all__ = ["FullResolution", "plane_pixel_type"]
 

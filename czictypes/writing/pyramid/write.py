@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from czictypes.writing.assembly import Assembly
 from czictypes.writing.compression import CompressionOptions
-from czictypes.writing.pyramid_build import build_pyramid, open_document
-from czictypes.writing.pyramid_options import PyramidOptions
-from czictypes.writing.pyramid_plan import plan_pyramid
+from czictypes.writing.pyramid.build import build_pyramid, open_document
+from czictypes.writing.pyramid.options import PyramidOptions
+from czictypes.writing.pyramid.plan import plan_pyramid
 
 __all__ = ["write_pyramid"]
 

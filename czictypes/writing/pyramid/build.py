@@ -25,11 +25,11 @@ from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Block
 from czictypes.writing.codecs import encode
 from czictypes.writing.compression import CompressionOptions
 from czictypes.writing.pipeline import OrderedPipeline
-from czictypes.writing.pyramid_compression import choose_compression
-from czictypes.writing.pyramid_leaf import FullResolution, plane_pixel_type
-from czictypes.writing.pyramid_options import PyramidOptions
-from czictypes.writing.pyramid_plan import PlanePlan
-from czictypes.writing.pyramid_stack import LevelStack
+from czictypes.writing.pyramid.compression import choose_compression
+from czictypes.writing.pyramid.leaf import FullResolution, plane_pixel_type
+from czictypes.writing.pyramid.options import PyramidOptions
+from czictypes.writing.pyramid.plan import PlanePlan
+from czictypes.writing.pyramid.stack import LevelStack
 
 __all__ = ["build_pyramid", "open_document"]
 

@@ -16,7 +16,7 @@ from czictypes.reading.document import OpenDocument
 from czictypes.writing.assembly import Block
 from czictypes.writing.codecs import check_codec, encode
 from czictypes.writing.compression import CompressionOptions
-from czictypes.writing.copy_layout import Layout
+from czictypes.writing.copying.layout import Layout
 from czictypes.writing.masks import encode_mask
 from czictypes.writing.transfer import make_block, read_block, stored_sizes, transfer_blocks
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from czictypes.model.geometry import Size
-from czictypes.writing.pyramid_plan import PyramidGrid
-from czictypes.writing.pyramid_reduce import reduce_pixels
-from czictypes.writing.pyramid_seams import Seams
+from czictypes.writing.pyramid.plan import PyramidGrid
+from czictypes.writing.pyramid.reduce import reduce_pixels
+from czictypes.writing.pyramid.seams import Seams
 
 __all__ = ["LevelStack"]
 

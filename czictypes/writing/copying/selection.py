@@ -60,7 +60,7 @@ def select(
     table
         The sub-blocks of the document.
     scenes, planes
-        As for `czictypes.writing.copy.copy`.
+        As for `czictypes.writing.copying.copy.copy`.
     roi
         The region (x, y, w, h) that a sub-block must meet.
 

@@ -15,9 +15,9 @@ from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.atomic import PathType
 from czictypes.writing.progress import Progress, show_progress
-from czictypes.writing.pyramid_build import build_pyramid, open_document
-from czictypes.writing.pyramid_options import PyramidOptions
-from czictypes.writing.pyramid_plan import PlanePlan, find_reduced_only, plan_pyramid
+from czictypes.writing.pyramid.build import build_pyramid, open_document
+from czictypes.writing.pyramid.options import PyramidOptions
+from czictypes.writing.pyramid.plan import PlanePlan, find_reduced_only, plan_pyramid
 from czictypes.writing.targets import Target
 from czictypes.writing.transfer import transfer_attachments, transfer_blocks
 

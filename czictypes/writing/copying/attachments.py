@@ -13,7 +13,7 @@ from czictypes.container.source import ByteSource
 from czictypes.metadata.records import build_time_stamps, read_time_stamps
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.writing.assembly import Assembly
-from czictypes.writing.copy_layout import Extent
+from czictypes.writing.copying.layout import Extent
 from czictypes.writing.jpeg import strip_jpeg
 from czictypes.writing.transfer import stored_name
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.reading.table import SubBlockTable
-from czictypes.writing.pyramid_options import PyramidOptions
+from czictypes.writing.pyramid.options import PyramidOptions
 
 __all__ = ["PlanePlan", "PyramidGrid", "find_reduced_only", "make_grid", "plan_pyramid"]
 

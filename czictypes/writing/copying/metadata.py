@@ -13,7 +13,7 @@ from czictypes.metadata.subset import (
     keep_scenes,
     set_sizes,
 )
-from czictypes.writing.copy_layout import Layout
+from czictypes.writing.copying.layout import Layout
 
 __all__ = ["MetadataChange", "copied_metadata"]
 

@@ -1,0 +1,1 @@
+"""Copies of documents: whole, in part, compressed anew, without what names people."""

@@ -1,0 +1,1 @@
+"""A pyramid: smaller images of each plane, with which viewers show large ones quickly."""
