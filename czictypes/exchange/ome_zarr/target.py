@@ -38,6 +38,8 @@ def begin_store(
     ValueError
         If what is unfinished there is something else, or no OME-Zarr is to be overwritten.
     """
+    if store.folder is not None and store.folder.is_file():
+        raise FileExistsError(f"{store.name} is a file, not a folder that could become a store")
     if store.is_empty():
         return None
     journal = read_journal(store) if resume else None
