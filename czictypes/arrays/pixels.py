@@ -68,7 +68,7 @@ def read_pixels(
 
     count = math.prod(full.shape[: len(layout.planes)])
     places = layout.coordinates(block)
-    read_planes(reader, document, planes, roi, places, count, read, threads)
+    read_planes(reader, document, planes, roi, places, count, lambda place: place[1], read, threads)
 
 
 class _Taken:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, wait
 from contextlib import AbstractContextManager
+from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.compositor import PlaneRequest, compose
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.expectation import wanted_rows
 from czictypes.reading.level_grid import LevelGrid
 from czictypes.reading.level_plan import make_level_plan
 from czictypes.reading.plan import Job, Plan
@@ -33,6 +35,8 @@ _BLACK = (0.0, 0.0, 0.0)
 _ONE = (0, 1)
 #: Threads that read parts of fewer pixels mostly wait for each other: Python runs one of them.
 SMALL = 64 * 1024
+#: The bytes of so many planes are asked of a server at the same time.
+_TOGETHER = 64
 
 
 def open_document_of(reader: CziReader) -> AbstractContextManager[OpenDocument]:
@@ -59,6 +63,9 @@ class Planes(Protocol):
     ) -> None:
         """Fill an array with a part of a plane; the region is one of the result, at zoom 1."""
 
+    def plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
+        """Work out what that takes."""
+
 
 class LevelPlanes(NamedTuple):
     """The planes of a level, mosaics stitched; `scene` is None for all scenes."""
@@ -75,25 +82,28 @@ class LevelPlanes(NamedTuple):
         threads: int,
     ) -> None:
         """Fill an array with a part of a plane of the level."""
-        bounds = document.table.plane_bounds
-        plane = {name: at for name, at in request.plane.items() if bounds.get(name, _ONE)[1] > 1}
         if self._is_plain(document):
             x, y, w, h = request.roi
             roi = Rectangle(x + self.grid.box.x, y + self.grid.box.y, w, h)
+            plane = _choice(document, request)
             if document.small.compose(
                 request._replace(roi=roi, plane=plane, scene=self.scene), out
             ):
                 return
+        plan = self.plan(document, request)
+        compose(document.index, request, document.decoder, out, executor, threads, plan)
+
+    def plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
+        """Work out which tiles are seen in a part of a plane."""
         scenes = sorted(document.table.scene_rectangles) if self.scene is None else [self.scene]
-        plan = make_level_plan(
+        return make_level_plan(
             document.index,
             self.grid,
             request.roi,
-            plane,
+            _choice(document, request),
             np.array(scenes, np.int64),
             mask_aware=request.mask_aware,
         )
-        compose(document.index, request, document.decoder, out, executor, threads, plan)
 
     def _is_plain(self, document: OpenDocument) -> bool:
         """Whether a read of full resolution shows the same wherever its region ends.
@@ -124,10 +134,11 @@ class TilePlanes(NamedTuple):
         threads: int,
     ) -> None:
         """Fill an array with a part of a tile; where there is none, with the background."""
-        plan = self._plan(document, request)
+        plan = self.plan(document, request)
         compose(document.index, request, document.decoder, out, executor, threads, plan)
 
-    def _plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
+    def plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
+        """Work out what of the tile is seen."""
         index = self.find(request.plane)
         rows, start, roi = document.table.directory, np.zeros(1, np.int64), request.roi
         w, h = (0, 0) if index is None else (rows.physical_w[index], rows.physical_h[index])
@@ -147,6 +158,7 @@ def read_planes(
     roi: Rectangle,
     places: Iterable[T],
     count: int,
+    coordinate_of: Callable[[T], Mapping[str, int]],
     read: Callable[[T, Compose], None],
     threads: int | None = None,
 ) -> None:
@@ -160,6 +172,8 @@ def read_planes(
         What composes the planes, and the part of each in pixels of the result.
     places, count
         Whatever stands for a plane, and how many there are.
+    coordinate_of
+        Tells the coordinate of one of them.
     read
         Called with each of them, and with a function that fills an array with the part of a
         plane: ``compose(coordinate, pixel_type, out)``. It may be called in several threads.
@@ -172,17 +186,49 @@ def read_planes(
     masks = reader._options.enable_mask_awareness
     in_parallel = count >= most > 1 and roi.w * roi.h >= SMALL
 
+    def request_of(coordinate: Mapping[str, int], pixel_type: PixelType) -> PlaneRequest:
+        return PlaneRequest(roi, coordinate, None, 1.0, pixel_type, _BLACK, masks)
+
     def compose_plane(
         coordinate: Mapping[str, int], pixel_type: PixelType, out: NDArray[Any]
     ) -> None:
-        request = PlaneRequest(roi, coordinate, None, 1.0, pixel_type, _BLACK, masks)
+        request = request_of(coordinate, pixel_type)
         planes.compose(document, request, out, None if in_parallel else executor, most)
 
-    if in_parallel and executor is not None:
-        _each(places, lambda one: read(one, compose_plane), executor, most)
-    else:
-        for one in places:
-            read(one, compose_plane)
+    def read_some(some: Iterable[T]) -> None:
+        if in_parallel and executor is not None:
+            _each(some, lambda one: read(one, compose_plane), executor, most)
+        else:
+            for one in some:
+                read(one, compose_plane)
+
+    expectation = document.decoder.expectation
+    if expectation is None:
+        read_some(places)
+        return
+    for group in _groups(places):
+        plans = (
+            planes.plan(document, request_of(coordinate_of(one), PixelType.Gray8)) for one in group
+        )
+        with expectation.of(
+            [wanted for plan in plans for wanted in wanted_rows(plan, document.directory)]
+        ):
+            read_some(group)
+
+
+def _choice(document: OpenDocument, request: PlaneRequest) -> dict[str, int]:
+    """Return the coordinate of a plane in the dimensions in which the document has a choice."""
+    bounds = document.table.plane_bounds
+    return {name: at for name, at in request.plane.items() if bounds.get(name, _ONE)[1] > 1}
+
+
+def _groups(places: Iterable[T]) -> Iterator[list[T]]:
+    waiting = iter(places)
+    while True:
+        group = list(islice(waiting, _TOGETHER))
+        if not group:
+            return
+        yield group
 
 
 def _each(items: Iterable[T], work: Callable[[T], None], executor: Executor, threads: int) -> None:

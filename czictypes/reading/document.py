@@ -124,7 +124,7 @@ class OpenDocument:
 
     def _expectation(self, options: ReaderOptions) -> Expectation:
         masks = options.enable_mask_awareness
-        return Expectation(self.source, self.directory, self.header, masks=masks)
+        return Expectation(self.source, self.directory, self.header, cache=self.cache, masks=masks)
 
     def _read_xml(self) -> bytes:
         return read_metadata_xml(self.source, self.header)

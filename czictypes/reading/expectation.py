@@ -11,6 +11,7 @@ from czictypes.container.directory import Directory
 from czictypes.container.extents import SubBlockExtents
 from czictypes.container.segments import FileHeader
 from czictypes.container.source import ByteSource
+from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.plan import Plan
 
 __all__ = ["Expectation", "wanted_rows"]
@@ -26,19 +27,30 @@ class Expectation:
     ----------
     source, directory, header
         The file.
+    cache
+        Has tiles whose bytes are not needed.
     masks
         Whether the attachments of sub-blocks are read too.
     """
 
     def __init__(
-        self, source: ByteSource, directory: Directory, header: FileHeader, *, masks: bool
+        self,
+        source: ByteSource,
+        directory: Directory,
+        header: FileHeader,
+        *,
+        cache: SubBlockCache | None = None,
+        masks: bool = False,
     ) -> None:
         self._source = source
         self._extents = SubBlockExtents(directory, header, source.size())
+        self._cache = cache
         self._masks = masks
 
     def of(self, wanted: Sequence[Wanted]) -> AbstractContextManager[None]:
         """Have the bytes of sub-blocks fetched for the length of a `with` block."""
+        if self._cache is not None:
+            wanted = [one for one in wanted if one[0] not in self._cache]
         indices = np.array([index for index, _, _ in wanted], np.intp)
         if self._masks:
             return self._source.read_ahead(self._extents.whole(indices))

@@ -13,7 +13,7 @@ import pytest
 from files.recipe import Made
 from reads import facts_of, random_read
 
-from czictypes import czi
+from czictypes import CziImage, czi
 from remote.server import RangeServer
 
 Make = Callable[[str], Made]
@@ -232,3 +232,36 @@ def test_a_redirect_is_followed(server: RangeServer, made: Make) -> None:
     server.fault = redirect
     with czi.open_czi(server.url + "/old.czi") as document:
         assert np.array_equal(document.read(plane={"C": 1}), file.plane({"C": 1}))
+
+
+def test_the_planes_of_a_stack_come_together(
+    server: RangeServer, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    stack = rng.integers(0, 4000, (20, 128, 128)).astype(np.uint16)
+    czi.imwrite(tmp_path / "stack.czi", stack, axes="ZYX", compression="uncompressed:")
+    url = server.put("/stack.czi", (tmp_path / "stack.czi").read_bytes())
+    with CziImage(url) as image:
+        server.forget()
+        assert np.array_equal(image.data[0, 0], stack)
+        assert len(server.requests) <= 2
+        assert server.sent <= len(server.files["/stack.czi"])
+
+
+def test_tiles_that_libczi_decodes_come_together_too(server: RangeServer, made: Make) -> None:
+    path = made("jpegxr").path
+    url = server.put("/image.czi", path.read_bytes())
+    with czi.open_czi(url) as document, czi.open_czi(path) as local:
+        assert np.array_equal(document.read(), local.read())
+        assert len(server.requests) <= 4
+
+
+def test_what_the_tile_cache_has_is_not_asked_for(server: RangeServer, big_mosaic: Path) -> None:
+    url = server.put("/image.czi", big_mosaic.read_bytes())
+    nothing_else = {"czictypes": {"cache_bytes": 0}}
+    with czi.open_czi(
+        url, cache_options=czi.CacheOptions(), storage_options=nothing_else
+    ) as document:
+        first = document.read(roi=(0, 0, 500, 500))
+        server.forget()
+        assert np.array_equal(document.read(roi=(0, 0, 500, 500)), first)
+        assert server.requests == []
