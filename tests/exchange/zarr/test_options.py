@@ -16,7 +16,7 @@ from czictypes import write_ome_zarr
 from czictypes.arrays.image import CziImage
 from czictypes.exchange.ome_zarr.write import plan_ome_zarr
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.writing.pyramid_reduce import reduce_pixels
+from czictypes.writing.pyramid.reduce import reduce_pixels
 
 zarr = needs("zarr", "ome-zarr")
 
