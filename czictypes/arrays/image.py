@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -20,6 +20,10 @@ from czictypes.arrays.selection import ordered_selection
 from czictypes.arrays.tile_places import TilePlaces
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
+
+if TYPE_CHECKING:
+    import dask.array
+    import xarray
 
 __all__ = ["ALL_SCENES", "CziImage"]
 
@@ -114,7 +118,7 @@ class CziImage(TilePlaces, ImageDescription):
         """Return all pixels of a level as a numpy array."""
         return self.read_block({}, level=level)
 
-    def to_dask(self, level: int = 0, chunks: Any = None) -> Any:
+    def to_dask(self, level: int = 0, chunks: Any = None) -> dask.array.Array:
         """Return a level as a lazy dask array, whose tasks open the file by themselves.
 
         Parameters
@@ -134,7 +138,9 @@ class CziImage(TilePlaces, ImageDescription):
         MissingExtraError
             Without dask.
         """
-        return lazy_array(self._reader, self._view, level, chunks, self.native_chunks(level))
+        native = self.native_chunks(level)
+        array: dask.array.Array = lazy_array(self._reader, self._view, level, chunks, native)
+        return array
 
     def native_chunks(self, level: int = 0) -> dict[str, int]:
         """Return the chunk size along each dimension that the file's tiles make cheap.
@@ -145,13 +151,28 @@ class CziImage(TilePlaces, ImageDescription):
             layout = self._view.layout(document)
             return native_chunks(document.table, layout, self._view.scene, level)
 
-    def to_xarray(self, level: int = 0, dask: bool = False, chunks: Any = None) -> Any:
-        """Return a level as a labelled `xarray.DataArray` with coordinates in real units."""
-        return labelled.to_xarray(self, level=level, dask=dask, chunks=chunks)
+    def to_xarray(self, level: int = 0, dask: bool = False, chunks: Any = None) -> xarray.DataArray:
+        """Return a level as a labelled array with coordinates in real units.
 
-    def to_datatree(self) -> Any:
-        """Return all levels as an `xarray.DataTree`."""
-        return labelled.to_datatree(self)
+        Parameters
+        ----------
+        level
+            The resolution level.
+        dask, chunks
+            Whether it is to be lazy, and its chunks as for `to_dask` (which make it lazy too).
+
+        Raises
+        ------
+        MissingExtraError
+            Without xarray, or dask where it is needed.
+        """
+        array: xarray.DataArray = labelled.to_xarray(self, level=level, dask=dask, chunks=chunks)
+        return array
+
+    def to_datatree(self) -> xarray.DataTree:
+        """Return all levels as a `xarray.DataTree`, lazily; the arrays are those of `to_xarray`."""
+        tree: xarray.DataTree = labelled.to_datatree(self)
+        return tree
 
     @property
     def data(self) -> NDArray[Any]:
@@ -159,17 +180,17 @@ class CziImage(TilePlaces, ImageDescription):
         return self.asarray()
 
     @property
-    def dask_data(self) -> Any:
+    def dask_data(self) -> dask.array.Array:
         """The same as a lazy dask array."""
         return self.to_dask()
 
     @property
-    def xarray_data(self) -> Any:
+    def xarray_data(self) -> xarray.DataArray:
         """The same as a labelled array."""
         return self.to_xarray()
 
     @property
-    def xarray_dask_data(self) -> Any:
+    def xarray_dask_data(self) -> xarray.DataArray:
         """The same as a lazy labelled array."""
         return self.to_xarray(dask=True)
 
@@ -256,11 +277,13 @@ class CziImage(TilePlaces, ImageDescription):
         level: int = 0,
         chunks: Any = None,
         **selections: Selection,
-    ) -> Any:
+    ) -> dask.array.Array:
         """Return the same as a lazy dask array; `chunks` as for `to_dask`."""
         wanted = ordered_selection(self.dims, dimension_order_out, selections)
         array = self.to_dask(level, chunks)
-        return wanted.arranged(take_lazily(array, self.dims.order, wanted.selection))
+        part = take_lazily(array, self.dims.order, wanted.selection)
+        arranged: dask.array.Array = wanted.arranged(part)
+        return arranged
 
 
 def _reopen(reader: CziReader, scene: int | str | None, mosaic: bool) -> CziImage:

@@ -52,7 +52,8 @@ def lazy_array(
     sizes = normalized_chunks(dims, dtype, chunks, native)
     opened = reader.__reduce__()[1]
     read = _BlockRead(reader, tokenize(opened), view, dims.order, level)
-    name = f"czi-{tokenize(identity, opened, view.scene, view.mosaic, level, sizes)}"
+    hashed = [np.array(along) for along in sizes]  # by their bytes: there may be very many
+    name = f"czi-{tokenize(identity, opened, view.scene, view.mosaic, level, hashed)}"
     axes = tuple(range(len(dims)))
     layer = blockwise(read, name, axes, slices(sizes), axes, numblocks={})
     graph = graphs.HighLevelGraph.from_collections(name, layer)

@@ -167,6 +167,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
     def _labelled(self, image: CziImage, *, dask: bool) -> xr.DataArray:
         level = self._current_resolution_level
         attrs = {**attributes(image), constants.METADATA_UNPROCESSED: _element(image)}
+        data: Any
         if not dask:
             data = image.asarray(level)
         elif self._is_local:

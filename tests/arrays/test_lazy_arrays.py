@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import multiprocessing
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -117,8 +120,6 @@ def test_a_file_is_opened_once_and_closed_with_the_last_array(made: Callable[[st
     del lazy
     assert len(readers) == 1
     del again
-    import gc
-
     gc.collect()
     assert len(readers) == 0
 
@@ -152,6 +153,45 @@ def test_a_file_that_changed_its_shape_is_noticed(tmp_path: Path) -> None:
     write_czi(path, [Block(noise(G16, 5, 8, 1))])
     with pytest.raises(errors.FileChangedError, match="since the lazy array was made"):
         lazy.compute()
+
+
+def test_a_file_that_changed_its_pixels_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "changes.czi"
+    write_czi(path, [Block(noise(G16, 9, 8, 1))])
+    with CziImage(path) as image:
+        lazy = image.to_dask()
+        assert (lazy.compute()[0, 0, 0] == noise(G16, 9, 8, 1)[..., 0]).all()
+        path.unlink()
+        write_czi(path, [Block(noise(G16, 9, 8, 2))])
+        assert (lazy.compute()[0, 0, 0] == noise(G16, 9, 8, 2)[..., 0]).all()
+        assert image.to_dask().name != lazy.name
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # from Python 3.12 on
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_forked_process_opens_files_for_itself(made: Callable[[str], Made]) -> None:
+    lazy = imread(made("stack").path, dask=True)
+    expected = lazy.compute()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found = pool.apply(dask.compute, (lazy,), {"scheduler": "synchronous"})
+        assert pool.apply(count_open) == 1
+        pool.close()
+        pool.join()
+    assert (found[0] == expected).all()
+    assert (lazy.compute() == expected).all()
+
+
+def count_open() -> int:
+    return len(opened.open_readers())
+
+
+def test_a_url_is_opened_by_its_tasks(made: Callable[[str], Made]) -> None:
+    fsspec = needs("fsspec", "remote")
+    url = "memory://czictypes-arrays/stack.czi"
+    fsspec.filesystem("memory").pipe(url, made("stack").path.read_bytes())
+    lazy = imread(url, dask=True, storage_options={"skip_instance_cache": False})
+    assert (lazy.compute() == imread(made("stack").path)).all()
+    fsspec.filesystem("memory").rm(url)
 
 
 def test_tasks_read_in_their_own_thread(
