@@ -102,7 +102,7 @@ def unpack_zstd(
     if buffer is not None and head.content_size == claimed:
         return ZstdPixels(stream, shape, np.dtype(layout.dtype), buffer, hilo=head.hilo)
     values = np.empty(head.content_size, np.uint8)
-    stream.read_into(values.data)
+    stream.read_into(values)
     if head.hilo:
         values = _undo_hilo(values)
     return _fit(values, claimed).view(layout.dtype).reshape(shape)

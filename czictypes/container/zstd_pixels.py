@@ -69,7 +69,7 @@ class ZstdPixels:
         used = size // height * self._rows
         if self._hilo:
             used = (size + used) // 2
-        self._stream.read_into(values.data[: used if used < size * _WORTH else size])
+        self._stream.read_into(values[: used if used < size * _WORTH else size])
         if self._hilo:
             return HiLoPixels(values, self.shape)
         return values.view(self._dtype).reshape(self.shape)

@@ -8,6 +8,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from czictypes.model.errors import CorruptFileError, MissingExtraError
 
 __all__ = ["ZstdStream"]
@@ -33,7 +36,7 @@ class ZstdStream:
         self._where = where
         self._read = _opened(frame)
 
-    def read_into(self, target: memoryview) -> None:
+    def read_into(self, target: NDArray[np.uint8]) -> None:
         """Fill some memory with what comes next.
 
         Given room for all of the content at first, libzstd decodes in one go, without a buffer of
@@ -47,7 +50,7 @@ class ZstdStream:
         done = 0
         while done < len(target):
             try:
-                count = self._read(target[done:])
+                count = self._read(target[done:].data)  # PyPy takes no slice of `data`
             except MemoryError:
                 raise
             except Exception as error:  # each package has its own class

@@ -167,6 +167,8 @@ class _Painter:
         row = f"V{self._row_bytes}"
         as_rows = tiles.view(row).reshape(down, across, self.h).transpose(0, 2, 1)
         height, width = down * self.h, across * self.w
+        if x + width <= 0 or y + height <= 0:
+            return  # the region meets cells of a lattice, but not the smaller tiles in them
         whole = self._rows_of_result(x, y, width, height)
         if whole is not None:
             whole.reshape(-1).view(row).reshape(as_rows.shape)[...] = as_rows

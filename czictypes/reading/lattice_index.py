@@ -8,7 +8,7 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.lattice import Lattice, find_lattice
 from czictypes.reading.plane_index import PlaneIndex
-from czictypes.reading.selection import LEAST_ZOOM, involved_scenes
+from czictypes.reading.selection import LEAST_ZOOM, only_scene
 
 __all__ = ["LatticeIndex"]
 
@@ -42,14 +42,9 @@ class LatticeIndex:
         Lattice or None
             None where the tiles do not stand on one, or are of several scenes.
         """
-        scenes = self._index.table.scene_rectangles
-        if scene is None and scenes:
-            involved = list(scenes)
-            if len(scenes) > 1:
-                involved = involved_scenes(self._index.table, roi, None).tolist()
-            if len(involved) != 1:
-                return None
-            (scene,) = involved
+        scene = only_scene(self._index.table, roi, scene)
+        if scene is None:
+            return None
         key = (scene, *plane.items())
         try:
             return self._found[key]
@@ -60,11 +55,11 @@ class LatticeIndex:
         found = self._found[key] = self._look(plane, scene)
         return found
 
-    def _look(self, plane: Mapping[str, int], scene: int | None) -> Lattice | None:
+    def _look(self, plane: Mapping[str, int], scene: int) -> Lattice | None:
         table = self._index.table
         members = self._index.members(plane)
         members = members[table.zoom[members] >= LEAST_ZOOM]
-        if scene is not None:
+        if scene != ABSENT:
             own = table.directory.scene[members]
             members = members[(own == scene) | (own == ABSENT)]
         if not len(members) or not table.is_layer0[members].all():

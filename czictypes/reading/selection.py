@@ -18,18 +18,28 @@ from czictypes.reading.coverage import visible_parts
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["LEAST_ZOOM", "NO_M", "involved_scenes", "select_tiles"]
+__all__ = [
+    "LAYER_STEP",
+    "LEAST_ZOOM",
+    "NO_M",
+    "TOLERANCE",
+    "involved_scenes",
+    "only_scene",
+    "painting_rank",
+    "select_tiles",
+    "without_hidden",
+]
 
 Indices = NDArray[np.intp]
 
 #: libCZI's other mark of a missing M-index.
 NO_M = 2**31 - 1
 #: A tile of slightly less zoom than asked for still does, as sizes are rounded at edges.
-_TOLERANCE = np.float32(1.05)
+TOLERANCE = np.float32(1.05)
 #: The least zoom of a tile that contributes to a read at zoom 1.
-LEAST_ZOOM = np.float32(1) / _TOLERANCE
+LEAST_ZOOM = np.float32(1) / TOLERANCE
 #: Tiles from this much above the lowest chosen zoom belong to the next pyramid layer.
-_LAYER_STEP = np.float32(1.9)
+LAYER_STEP = np.float32(1.9)
 
 
 def select_tiles(
@@ -60,17 +70,33 @@ def select_tiles(
     """
     table = index.table
     scenes = involved_scenes(table, roi, scene)
-    chosen, group = _choose_layer(index, plane, roi, np.float32(zoom) / _TOLERANCE, scenes)
+    chosen, group = _choose_layer(index, plane, roi, np.float32(zoom) / TOLERANCE, scenes)
     if len(chosen) < 2:
         return chosen
-    rows = table.directory
-    m = np.where(table.is_layer0[chosen], rows.m[chosen], ABSENT)
-    m[m == NO_M] = ABSENT
-    order = np.lexsort((chosen, m, table.zoom[chosen], group))
+    order = np.lexsort((chosen, painting_rank(table, chosen), table.zoom[chosen], group))
     chosen, group = chosen[order], group[order]
     if drop_hidden:
-        chosen = _drop_hidden(table, chosen, group, roi)
+        chosen = without_hidden(table, chosen, group, roi)
     return chosen
+
+
+def painting_rank(table: SubBlockTable, tiles: Indices) -> NDArray[np.int32]:
+    """Return the M-index of tiles on layer 0; without one, and in the pyramid, they come first."""
+    rank = np.where(table.is_layer0[tiles], table.directory.m[tiles], np.int32(ABSENT))
+    rank[rank == NO_M] = ABSENT
+    return rank
+
+
+def only_scene(table: SubBlockTable, roi: Rectangle, scene: int | None) -> int | None:
+    """Return the only scene of which tiles contribute to a read, beside those of no scene.
+
+    `ABSENT` in a document without scenes; None where several scenes contribute, or none does.
+    """
+    scenes = table.scene_rectangles
+    if scene is not None or len(scenes) < 2:
+        return next(iter(scenes), ABSENT) if scene is None else scene
+    involved = involved_scenes(table, roi, None)
+    return int(involved[0]) if len(involved) == 1 else None
 
 
 def involved_scenes(table: SubBlockTable, roi: Rectangle, scene: int | None) -> NDArray[np.int64]:
@@ -106,7 +132,7 @@ def _choose_layer(
             break
         found = found[zoom[found] >= least_zoom]
         found, group = _group(index.table, found, scenes)
-        np.minimum.at(limits, group, zoom[found] * _LAYER_STEP)
+        np.minimum.at(limits, group, zoom[found] * LAYER_STEP)
         chosen.append(found)
         groups.append(group)
     if not chosen:
@@ -134,7 +160,9 @@ def _group(
     return found[known], np.searchsorted(scenes, own[known])
 
 
-def _drop_hidden(table: SubBlockTable, chosen: Indices, group: Indices, roi: Rectangle) -> Indices:
+def without_hidden(
+    table: SubBlockTable, chosen: Indices, group: Indices, roi: Rectangle
+) -> Indices:
     """Leave out the tiles that add nothing to the covered area, group by group."""
     rows = table.directory
     x, y = rows.x[chosen].astype(np.int64), rows.y[chosen].astype(np.int64)

@@ -23,12 +23,12 @@ from czictypes.reading.compositor import PlaneRequest, Tile
 from czictypes.reading.conversion import check_convertible, paint
 from czictypes.reading.coverage import area
 from czictypes.reading.decode import SubBlockDecoder
+from czictypes.reading.few_tiles import FewTiles
 from czictypes.reading.grid_runs import LARGEST_TILE
 from czictypes.reading.lattice import Lattice
 from czictypes.reading.lattice_index import LatticeIndex
 from czictypes.reading.pieces import Piece, pieces_of
 from czictypes.reading.plane_index import PlaneIndex
-from czictypes.reading.selection import select_tiles
 
 __all__ = ["SmallReads"]
 
@@ -50,9 +50,9 @@ class SmallReads:
     """
 
     def __init__(self, index: PlaneIndex, decoder: SubBlockDecoder) -> None:
-        self._index = index
         self._rows = index.table.directory
         self._lattices = LatticeIndex(index)
+        self._few = FewTiles(index)
         self._decoder = decoder
 
     def compose(self, request: PlaneRequest, out: NDArray[Any]) -> bool:
@@ -72,15 +72,10 @@ class SmallReads:
             return self._compose_lattice(lattice, request, out)
         if out.nbytes > _FEW_BYTES:
             return False
-        tiles = select_tiles(
-            self._index,
-            request.plane,
-            request.roi,
-            request.zoom,
-            request.scene,
-            drop_hidden=request.zoom != 1,
-        )
-        return len(tiles) <= _FEW and self._paint_few(tiles.tolist(), request, out)
+        tiles = self._few.select(request.plane, request.roi, request.zoom, request.scene)
+        if tiles is None or len(tiles) > _FEW:
+            return False
+        return self._paint_few(tiles, request, out)
 
     def _compose_lattice(self, lattice: Lattice, request: PlaneRequest, out: NDArray[Any]) -> bool:
         x, y, w, h = request.roi

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from czictypes.container.batch import BatchReader, StoredData
 from czictypes.container.directory import Directory
@@ -18,6 +15,7 @@ from czictypes.container.zstd import unpack_zstd
 from czictypes.model.errors import CorruptFileError, MissingExtraError
 from czictypes.model.pixel_types import Compression, PixelFormat, PixelType, pixel_format
 from czictypes.reading.compositor import Tile
+from czictypes.reading.scratch import Scratch
 
 __all__ = ["StoredTiles"]
 
@@ -37,7 +35,8 @@ class StoredTiles:
         self.batches = BatchReader(source, directory)
         self._layouts = {int(kind): pixel_format(kind) for kind in PixelType}
         self._dtypes = {kind: np.dtype(layout.dtype) for kind, layout in self._layouts.items()}
-        self._buffers = threading.local()
+        # What the bytes of a tile are read into, and what they are decoded into.
+        self._packed, self._pixels = Scratch(), Scratch()
 
     def find(self, indices: Sequence[int]) -> list[StoredData | None]:
         """Find where the pixels of some sub-blocks are; None for those that libCZI has to read."""
@@ -61,20 +60,21 @@ class StoredTiles:
         if data.buffer is not None:
             return Tile(np.ndarray(shape, dtype, data.buffer, data.start))
         name = self._name(index)
-        pixels = FilePixels(self._source, data.offset, shape, dtype, self._scratch, name)
+        pixels = FilePixels(self._source, data.offset, shape, dtype, self._pixels.take, name)
         return Tile(pixels)
 
     def _unpacked(self, index: int, data: StoredData, layout: PixelFormat) -> Tile | None:
         if data.buffer is not None:
             packed = memoryview(data.buffer)[data.start : data.start + data.size]
         else:
-            packed = memoryview(self._source.read_at(data.offset, data.size))
+            packed = self._packed.take(data.size).data
+            packed = packed[: self._source.read_into(data.offset, packed)]
         name = self._name(index)
         if len(packed) < data.size:
             raise CorruptFileError(f"{name} was cut off while it was read")
         try:
             pixels = unpack_zstd(
-                packed, data.compression, data.width, data.height, layout, name, self._scratch
+                packed, data.compression, data.width, data.height, layout, name, self._pixels.take
             )
         except MissingExtraError:  # zstd need not be in every Python
             return None
@@ -82,10 +82,3 @@ class StoredTiles:
 
     def _name(self, index: int) -> str:
         return describe_subblock(self._source, index, int(self._directory.file_position[index]))
-
-    def _scratch(self, size: int) -> NDArray[np.uint8]:
-        """Return this thread's buffer: new memory for every tile costs more than to fill it."""
-        buffer: NDArray[Any] | None = getattr(self._buffers, "bytes", None)
-        if buffer is None or len(buffer) < size:
-            buffer = self._buffers.bytes = np.empty(size, np.uint8)
-        return buffer[:size]

@@ -34,7 +34,7 @@ def unpacked(data: bytes) -> ZstdPixels:
     return pixels
 
 
-@pytest.mark.parametrize("data", [PLAIN, HILO])
+@pytest.mark.parametrize("data", [PLAIN, HILO], ids=["plain", "hilo"])
 @given(rows=st.tuples(st.integers(0, HEIGHT), st.integers(0, HEIGHT)), more=st.integers(0, HEIGHT))
 def test_the_rows_that_are_used_are_right(data: bytes, rows: Any, more: int) -> None:
     first, end = sorted(rows)
@@ -43,7 +43,7 @@ def test_the_rows_that_are_used_are_right(data: bytes, rows: Any, more: int) -> 
     np.testing.assert_array_equal(pixels[first:end, 3:99], PIXELS[first:end, 3:99])
 
 
-@pytest.mark.parametrize("data", [PLAIN, HILO])
+@pytest.mark.parametrize("data", [PLAIN, HILO], ids=["plain", "hilo"])
 def test_all_rows_are_decoded_unless_fewer_are_used(data: bytes) -> None:
     np.testing.assert_array_equal(unpacked(data)[:, :], PIXELS)
 

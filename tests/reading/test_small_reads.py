@@ -190,10 +190,10 @@ def test_a_small_read_gives_what_any_read_gives(data: st.DataObject) -> None:
                 met[is_small(document, wanted, strided=data.draw(st.booleans()))] += 1
 
 
-def test_most_of_the_random_reads_were_small() -> None:
+def test_many_of_the_random_reads_were_small() -> None:
     if not any(met.values()):
         pytest.skip("the random reads were left out of this run")
-    assert met[True] > met[False]
+    assert met[True] > met[False] / 4, met
 
 
 # What is small
@@ -233,6 +233,16 @@ def test_many_uncompressed_tiles_on_a_lattice_are_small(
         assert is_small(document, request(roi, kind=kind), strided=True)
 
 
+def test_beside_small_tiles_at_the_end_of_a_lattice_is_background() -> None:
+    blocks = [
+        *grid(3, 3, 16, 16),
+        *(Block(np.full((5, 16), 200, "u1"), 16 * column, 48, m=9 + column) for column in range(3)),
+    ]
+    with opened(blocks) as document:
+        assert is_small(document, request((0, 54, 48, 6)))
+        assert is_small(document, request((0, 40, 48, 20)))
+
+
 def test_tiles_behind_much_metadata_are_found_at_the_second_look() -> None:
     xml = b"<METADATA>" + b" " * 3000 + b"</METADATA>"
     with opened(grid(6, 6, 16, 16, metadata=xml)) as document:
@@ -264,7 +274,7 @@ def test_scenes_side_by_side_are_small_one_by_one() -> None:
     with opened(blocks) as document:
         assert is_small(document, request((30, 0, 20, 20)))
         assert is_small(document, request((0, 0, 80, 20), scene=1))
-        assert is_small(document, request((0, 0, 80, 20)))
+        assert not is_small(document, request((0, 0, 80, 20)))
 
 
 def test_a_damaged_tile_is_left_to_the_general_way_which_names_it() -> None:
