@@ -65,6 +65,17 @@ def mosaic(folder: Path, tiles: int, side: int = SIDE) -> Path:
     return write_czi(folder / f"{tiles}-{side}.czi", blocks)
 
 
+def test_opening_reads_the_directory_once_and_without_libczi(tmp_path: Path, calls: Calls) -> None:
+    path = mosaic(tmp_path, 35, 2)
+    calls.clear()
+    with czi.open_czi(path) as document:
+        assert len(document.subblocks) == 35 * 35
+        directory = 35 * 35 * 92 + 160
+        assert calls.bytes < 1.5 * directory  # with the file header and the attachments
+        assert calls.reads < 6
+        assert calls.native == 0
+
+
 def test_small_tiles_are_read_together_and_without_libczi(tmp_path: Path, calls: Calls) -> None:
     with czi.open_czi(mosaic(tmp_path, 20), threads=1) as document:
         calls.clear()
