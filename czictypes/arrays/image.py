@@ -18,6 +18,7 @@ from czictypes.arrays.native_chunks import native_chunks
 from czictypes.arrays.open_image import ALL_SCENES
 from czictypes.arrays.selection import ordered_selection
 from czictypes.arrays.tile_places import TilePlaces
+from czictypes.arrays.validity import valid_block
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
@@ -236,6 +237,31 @@ class CziImage(TilePlaces, ImageDescription):
             For an index or a level beyond the image.
         """
         return self._view.read_block(self._reader, selection, level, out, threads)
+
+    def valid_pixels(
+        self, selection: Mapping[str, Selection] | None = None, *, level: int = 0
+    ) -> NDArray[np.bool_]:
+        """Return which pixels of a block come from a tile; the others are 0 in `read_block`.
+
+        Parameters
+        ----------
+        selection, level
+            As for `read_block`, but for S: all samples of a pixel are valid or none.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of bool, in the shape of the block without S. No pixel is decoded for it. What a
+            tile's mask calls invalid is False with ``ReaderOptions(enable_mask_awareness=True)``.
+
+        Raises
+        ------
+        ValueError, OutOfBoundsError
+            As `read_block`.
+        CorruptFileError
+            If a mask that is needed is damaged.
+        """
+        return valid_block(self._reader, self._view, selection or {}, level)
 
     def get_image_data(
         self, dimension_order_out: str | None = None, *, level: int = 0, **selections: Selection

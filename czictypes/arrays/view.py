@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.layout import Layout, Selection
+from czictypes.arrays.layout import Block, Layout, Selection
 from czictypes.arrays.pixels import read_pixels
 from czictypes.arrays.scene_layout import scene_layout
 from czictypes.arrays.tiles import MosaicTiles
@@ -80,11 +80,15 @@ class ArrayView:
                 out = np.empty(block.shape, layout.dtype)
             else:
                 _check_output(out, block.shape, layout.dtype)
-            planes: Planes = LevelPlanes(block.grid, self.scene)
-            if "M" in layout.planes:
-                planes = TilePlanes(self.tiles(document).find)
+            planes = self.planes(document, block)
             read_pixels(reader, document, planes, layout, block, out, threads)
         return out
+
+    def planes(self, document: OpenDocument, block: Block) -> Planes:
+        """Return what composes the planes of a block."""
+        if "M" in block.indices:
+            return TilePlanes(self.tiles(document).find)
+        return LevelPlanes(block.grid, self.scene)
 
 
 def _check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

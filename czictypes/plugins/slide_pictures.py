@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.layout import Selection
-from czictypes.arrays.validity import valid_block
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.plugins.slide_look import SlideLook
@@ -55,7 +54,7 @@ class SlidePictures:
             return picture
         where: dict[str, Selection] = {**self._place}
         where.update(Y=slice(top, bottom), X=slice(left, right))
-        valid = np.asarray(valid_block(self._image, where, level).any(axis=0))
+        valid = np.asarray(self._image.valid_pixels(where, level=level).any(axis=0))
 
         def fetch(channel: int) -> NDArray[Any]:
             at = {**where, "C": self._channels.index(channel)}
