@@ -113,7 +113,7 @@ def to_multiscales(
         else:
             made = _stored(image, _place(image, plane), chunks)
     made.metadata.omero = omero
-    return made  # type: ignore[no-any-return]
+    return made  # type: ignore[no-any-return, unused-ignore]
 
 
 def _without_flat_z(image: Any) -> Any:
