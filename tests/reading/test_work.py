@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +58,22 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     return counted
 
 
+def calls_of(work: Callable[[], object]) -> int:
+    """Return how many functions are called, of Python and of C, to do some work."""
+    count = 0
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
 def mosaic(folder: Path, tiles: int, side: int = SIDE) -> Path:
     pixels = np.arange(side * side, dtype=np.uint16).reshape(side, side)
     blocks = [
@@ -101,6 +120,36 @@ def test_a_small_roi_costs_the_same_in_a_large_file(
         document.read(roi=(90, 85, 10, 10))  # again in that tile
     assert calls.reads == 1
     assert calls.bytes == 10 * SIDE * 2
+
+
+def test_many_small_tiles_take_few_calls(tmp_path: Path, calls: Calls) -> None:
+    with czi.open_czi(mosaic(tmp_path, 30, 8), threads=1) as document:
+        document.read()
+        calls.clear()
+        count = calls_of(lambda: document.read(roi=(3, 3, 200, 200)))  # 26 x 26 tiles
+        assert count < 26 * 26
+        assert calls.reads <= 26
+
+
+def test_a_part_of_one_tile_takes_few_calls_in_any_file(tmp_path: Path) -> None:
+    counts = []
+    for tiles in (1, 10, 40):
+        with czi.open_czi(mosaic(tmp_path, tiles, 64), threads=4) as document:
+            part = (1, 1, 9, 9)
+            document.read(roi=part)
+            threads = threading.active_count()
+            counts.append(calls_of(lambda: document.read(roi=part)))  # noqa: B023
+            assert threading.active_count() == threads  # none is started for so little
+    assert max(counts) < 300
+    assert max(counts) <= min(counts) + 5
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.25])
+def test_a_plane_of_one_tile_takes_few_calls_at_any_zoom(tmp_path: Path, zoom: float) -> None:
+    blocks = [Block(np.full((64, 64), z, np.uint8), plane={"C": 0, "Z": z}) for z in range(20)]
+    with czi.open_czi(write_czi(tmp_path / "stack.czi", blocks)) as document:
+        document.read(plane={"Z": 3}, zoom=zoom)
+        assert calls_of(lambda: document.read(plane={"Z": 3}, zoom=zoom)) < 400
 
 
 def test_of_a_large_tile_only_the_rows_needed_are_read(tmp_path: Path, calls: Calls) -> None:
