@@ -22,6 +22,7 @@ from czictypes.reading.expectation import Expectation
 from czictypes.reading.lifetime import UseCount
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.small import SmallReads
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
@@ -73,6 +74,7 @@ class OpenDocument:
         )
         self.index = PlaneIndex(self.table)
         self.small = SmallReads(self.index, self.decoder)
+        self.memory = ResultMemory()
         self.pool = ThreadPool(threads)
         self.uses = UseCount(self.name, self._release)
         self._made: dict[str, Any] = {}
@@ -130,6 +132,7 @@ class OpenDocument:
         return read_metadata_xml(self.source, self.header)
 
     def _release(self) -> None:
+        self.memory.clear()
         self.pool.close()
         self.native.close()
         self.source.close()

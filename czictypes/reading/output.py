@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.reading.result_memory import ResultMemory
+
 __all__ = ["allocate", "check_output"]
 
 Shape = tuple[int, int, int]
 
 
-def allocate(shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return a new array whose contents the compositor will set.
+def allocate(shape: Shape, dtype: np.dtype[Any], memory: ResultMemory) -> NDArray[Any]:
+    """Return an array whose contents the compositor will set.
 
     Raises
     ------
@@ -24,7 +26,7 @@ def allocate(shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
     """
     _check_shape(shape)
     try:
-        return np.empty(shape, dtype)
+        return memory.take(shape, dtype)
     except MemoryError:
         size = shape[0] * shape[1] * shape[2] * dtype.itemsize
         raise MemoryError(

@@ -365,7 +365,9 @@ def _compose(
 ) -> NDArray[Any]:
     shape = output_shape(request)
     dtype = np.dtype(pixel_format(request.pixel_type).dtype)
-    target = allocate(shape, dtype) if out is None else check_output(out, shape, dtype)
+    target = (
+        allocate(shape, dtype, document.memory) if out is None else check_output(out, shape, dtype)
+    )
     if not document.small.compose(request, target):
         pool = document.pool
         compose(document.index, request, document.decoder, target, pool.executor(), pool.threads)
