@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
 from typing import Any, Union
+from urllib.parse import urlsplit
 
 from czictypes.arrays.image import CziImage
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.extras import require
+from czictypes.plugins.file_names import is_czi_name
 
 __all__ = ["get_reader", "read_layers"]
 
@@ -26,7 +29,7 @@ _PIXEL = "pixel"
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
     """Return `read_layers` for one or several ``.czi`` files, None for anything else."""
     paths = _paths(path)
-    if not paths or not all(one.lower().endswith(".czi") for one in paths):
+    if not paths or not all(is_czi_name(one) for one in paths):
         return None
     return read_layers
 
@@ -100,7 +103,7 @@ def _layer(image: CziImage, levels: list[Any], path: str, scenes: list[str]) -> 
 
 def _layer_names(image: CziImage, path: str, scenes: list[str]) -> list[str]:
     """Name each channel, with its scene where the file has several layers of it."""
-    stem = os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122 (it may be a URL)
+    stem = PurePosixPath(urlsplit(path).path).stem if "://" in path else Path(path).stem
     several = len(image.scenes) > 1 and len(scenes) == 1
     where = f"{stem} {scenes[0]}" if several else stem
     return [f"{where} {channel}" for channel in image.channel_names]

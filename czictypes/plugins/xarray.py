@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import xarray as xr
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from xarray.core import indexing
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.plugins.file_names import is_czi_name
 
 __all__ = ["CziBackendArray", "CziBackendEntrypoint"]
 
@@ -48,6 +49,10 @@ class CziBackendArray(BackendArray):  # type: ignore[misc, unused-ignore]
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         support = indexing.IndexingSupport.OUTER
         return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
+
+    async def async_getitem(self, key: indexing.ExplicitIndexer) -> Any:
+        """Return what is indexed; it is read in a thread of its own."""
+        return await asyncio.to_thread(self.__getitem__, key)
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
         selection = dict(zip(self._order, key))
@@ -164,10 +169,7 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         """Whether this is a path or a URL that ends in ``.czi``."""
         if isinstance(filename_or_obj, os.PathLike):
             filename_or_obj = os.fspath(filename_or_obj)
-        if not isinstance(filename_or_obj, str):
-            return False
-        path = urlsplit(filename_or_obj).path if "://" in filename_or_obj else filename_or_obj
-        return path.lower().endswith(".czi")
+        return isinstance(filename_or_obj, str) and is_czi_name(filename_or_obj)
 
 
 def _checked_level(image: CziImage, level: int) -> int:

@@ -219,6 +219,10 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         """Raise ValueError: the store can only be read."""
         self._check_writable()
 
+    async def set_partial_values(self, key_start_values: Any) -> None:
+        """Raise ValueError: the store can only be read; zarr 3.0 wants a store to have this."""
+        self._check_writable()
+
     async def delete(self, key: str) -> None:
         """Raise ValueError: the store can only be read."""
         self._check_writable()

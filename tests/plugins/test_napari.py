@@ -35,6 +35,7 @@ def test_only_czi_files_are_taken(tmp_path: Path) -> None:
     assert plugin.get_reader(["a.czi", "b.tif"]) is None
     assert plugin.get_reader(str(tmp_path)) is None
     assert plugin.get_reader([]) is None
+    assert plugin.get_reader("https://host/image.czi?token=1.tif") is plugin.read_layers
 
 
 def test_the_reader_needs_no_napari() -> None:
@@ -114,6 +115,16 @@ def test_a_colour_image_is_one_layer(real_file: Callable[[str], Path]) -> None:
 def test_several_files_are_opened_together(made: Callable[[str], Made]) -> None:
     paths = [str(made("single").path), str(made("stack").path)]
     assert len(plugin.read_layers(paths)) == 2
+
+
+def test_a_url_is_opened(made: Callable[[str], Made]) -> None:
+    fs = needs("fsspec", "remote").filesystem("memory")
+    fs.pipe("/napari/single.czi", made("single").path.read_bytes())
+    ((data, options, _),) = plugin.read_layers("memory://napari/single.czi")
+    assert options["name"] == ["single only"]
+    with CziImage(made("single").path) as image:
+        np.testing.assert_array_equal(data.compute(), image.data)
+    fs.rm("/napari", recursive=True)
 
 
 @pytest.fixture(scope="module")

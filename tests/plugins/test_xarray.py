@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,15 @@ def test_a_dataset_pickles(made: Callable[[str], Made]) -> None:
     with xr.open_dataset(made("stack").path, engine=ENGINE) as dataset:
         with pickle.loads(pickle.dumps(dataset)) as again:
             np.testing.assert_array_equal(again.image, dataset.image)
+
+
+def test_pixels_are_loaded_in_coroutines(made: Callable[[str], Made]) -> None:
+    async def load(dataset: Any) -> Any:
+        return await dataset.image.isel(T=2, Y=slice(4, 9)).load_async()
+
+    path = made("stack").path
+    with xr.open_dataset(path, engine=ENGINE) as dataset, CziImage(path) as image:
+        np.testing.assert_array_equal(asyncio.run(load(dataset)), image.data[2, :, :, 4:9])
 
 
 def test_a_copy_reads_from_the_same_file(made: Callable[[str], Made]) -> None:

@@ -1,0 +1,13 @@
+"""Which names are those of CZI files."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+__all__ = ["is_czi_name"]
+
+
+def is_czi_name(name: str) -> bool:
+    """Whether a path or a URL ends in ``.czi``; what follows a ``?`` in a URL does not count."""
+    path = urlsplit(name).path if "://" in name else name
+    return path.lower().endswith(".czi")
