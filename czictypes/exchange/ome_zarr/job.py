@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -37,7 +38,9 @@ class Job:
     def __init__(
         self, image: CziImage, store: ZarrStore, images: Sequence[ImagePlan], passes: Sequence[Pass]
     ) -> None:
-        self._image, self._store = image, store
+        self._image: CziImage | None = image
+        self._reopen = b""
+        self._store = store
         self._images, self._passes = tuple(images), tuple(passes)
         self._begin()
 
@@ -47,10 +50,13 @@ class Job:
         self._sources: dict[tuple[int, int], FiveAxes] = {}
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self._image, self._store, self._images, self._passes
+        reopen = self._reopen or pickle.dumps(self._image)
+        return reopen, self._store, self._images, self._passes
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._image, self._store, self._images, self._passes = state
+        # The document is opened by the first task: a scheduler only passes a job on.
+        self._reopen, self._store, self._images, self._passes = state
+        self._image = None
         self._begin()
 
     def run(self, number: int, task: int) -> None:
@@ -71,10 +77,13 @@ class Job:
             self._write(plan, level, region, block)
 
     def close(self) -> None:
-        """Let go of the arrays."""
+        """Let go of the arrays, and of the document if it was opened here."""
         with self._lock:
             self._arrays.clear()
             self._sources.clear()
+            if self._reopen and self._image is not None:
+                self._image.close()
+                self._image = None
 
     def _write(self, plan: ImagePlan, level: int, region: Region, block: NDArray[Any]) -> None:
         if block.dtype.byteorder == ">":
@@ -92,6 +101,9 @@ class Job:
     def _source(self, image: int, level: int) -> FiveAxes:
         with self._lock:
             if (image, level) not in self._sources:
+                if self._image is None:
+                    self._image = pickle.loads(self._reopen)
+                assert self._image is not None
                 plan = self._images[image]
                 scene = CziImage(self._image.reader, "all" if plan.scene < 0 else plan.scene)
                 self._sources[image, level] = FiveAxes(scene, plan.plane, level)

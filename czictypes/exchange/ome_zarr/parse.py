@@ -170,6 +170,7 @@ def _image(store: ZarrStore, path: str) -> FoundImage:
     try:
         entry = ome["multiscales"][0]
         datasets = entry["datasets"]
+        first = datasets[0]
         levels = [
             zarr.open_array(store.zarr, path=f"{path}/{one['path']}".strip("/"), mode="r")
             for one in datasets
@@ -181,7 +182,7 @@ def _image(store: ZarrStore, path: str) -> FoundImage:
     axes, units = _axes(entry, name)
     if any(level.ndim != len(axes) for level in levels):
         raise UnsupportedDataError(f"{name} has the axes {axes}, but its arrays have others")
-    scale, translation = _placed(entry, datasets[0], len(axes))
+    scale, translation = _placed(entry, first, len(axes))
     known = {axis: units[axis] for axis in axes if axis in units}
     return FoundImage(
         path,

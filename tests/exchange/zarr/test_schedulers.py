@@ -1,0 +1,106 @@
+"""The same store by threads, one thread, and the workers of a cluster, one of which dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from extras import needs
+from ome_zarrs import stored
+
+from czictypes import write_ome_zarr
+from czictypes.exchange.ome_zarr.job import Job
+from czictypes.writing.create import create_czi
+
+needs("zarr", "ome-zarr")
+distributed = needs("distributed")
+
+pytestmark = [
+    # Of distributed's own making: sockets and pipes of workers that were killed.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+OPTIONS: dict[str, Any] = {"chunks": 64, "levels": 3}
+
+
+@pytest.fixture(autouse=True)
+def _small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("czictypes.exchange.ome_zarr.passes._AT_ONCE", 1 << 16)
+
+
+@pytest.fixture
+def expected(mosaic_czi: Path, tmp_path: Path) -> dict[str, bytes]:
+    write_ome_zarr(mosaic_czi, tmp_path / "expected.zarr", scheduler="synchronous", **OPTIONS)
+    return stored(tmp_path / "expected.zarr")
+
+
+@pytest.fixture
+def client() -> Iterator[Any]:
+    """Two workers in processes of their own."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        with distributed.Client(cluster) as client:
+            yield client
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_any_number_of_threads_makes_the_same_store(
+    mosaic_czi: Path, dest: Path, expected: dict[str, bytes], workers: int
+) -> None:
+    write_ome_zarr(mosaic_czi, dest, scheduler="threads", workers=workers, **OPTIONS)
+    assert stored(dest) == expected
+
+
+def test_a_cluster_makes_it_and_a_worker_that_dies_loses_nothing(
+    mosaic_czi: Path, dest: Path, expected: dict[str, bytes], client: Any
+) -> None:
+    pids = list(client.run(os.getpid).values())
+    killed = []
+
+    def kill(done: int, total: int) -> None:
+        if done > total // 4 and not killed:
+            killed.append(pids[0])
+            os.kill(pids[0], signal.SIGKILL)
+
+    write_ome_zarr(mosaic_czi, dest, progress=kill, **OPTIONS)  # the active client is taken
+    assert killed
+    assert stored(dest) == expected
+    assert pids[0] not in client.run(os.getpid).values()
+
+
+def test_an_error_of_a_worker_is_told(tmp_path: Path, dest: Path, client: Any) -> None:
+    path = tmp_path / "gone.czi"
+    with create_czi(path) as document:
+        document.write(np.zeros((200, 200), np.uint8))
+
+    def unlink(done: int, total: int) -> None:
+        path.write_bytes(b"not any more")
+
+    with pytest.raises(OSError, match="resume=True"):
+        write_ome_zarr(path, dest, chunks=32, levels=3, scheduler=client, progress=unlink)
+
+
+def test_a_job_pickles_as_what_it_needs(mosaic_czi: Path, dest: Path) -> None:
+    import pickle
+
+    seen = []
+    run = Job.run
+
+    def pickled(self: Job, number: int, task: int) -> None:
+        copy = pickle.loads(pickle.dumps(self))
+        seen.append(len(pickle.dumps(self)))
+        run(copy, number, task)
+        copy.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Job, "run", pickled)
+        write_ome_zarr(mosaic_czi, dest, scheduler="synchronous", **OPTIONS)
+    assert max(seen) < 10_000
