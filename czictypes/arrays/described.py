@@ -17,6 +17,7 @@ from czictypes.arrays.wells import field_numbers
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.reading.attachments import Attachments
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
@@ -184,6 +185,11 @@ class ImageDescription(ABC):
     def objective(self) -> Objective | None:
         """The objective."""
         return self.document_info.objective
+
+    @property
+    def attachments(self) -> Attachments:
+        """The document's attachments: label, preview, thumbnail, time stamps and others."""
+        return self.reader.attachments
 
     @property
     def metadata(self) -> dict[str, Any]:
