@@ -96,8 +96,11 @@ class FileObject:
 
     def write_at(self, offset: int, data: memoryview | bytearray) -> None:
         """Write all of `data` at `offset`."""
+        file = self._file if self._spool is None else self._spool
+        if isinstance(data, memoryview) and file is self._file:
+            data = bytearray(data)  # it may hold on to what it is given, and this memory goes
         with self._position_guard:
-            write_all(self._file if self._spool is None else self._spool, offset, data)
+            write_all(file, offset, data)
         self._end = max(self._end, offset + len(data))
 
     def read_at(self, offset: int, count: int) -> bytes:

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from czictypes.writing.atomic import AtomicFile
+from czictypes.writing.create import create_czi
 from czictypes.writing.targets import FileObject, open_target
 
 
@@ -63,6 +65,26 @@ def test_a_file_object_that_seeks_gets_the_bytes_and_stays_open() -> None:
     file = io.BytesIO()
     write(file, (4, b"efgh"), (0, b"abcd")).commit()
     assert file.getvalue() == b"abcdefgh"
+
+
+def test_a_file_object_may_hold_on_to_the_pieces() -> None:
+    class Holder(io.BytesIO):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pieces: list[Any] = []
+
+        def write(self, data: Any) -> int:
+            self.pieces.append((self.tell(), data))
+            return super().write(data)
+
+    holder = Holder()
+    pixels = np.arange(1000 * 1000, dtype=np.uint16).reshape(1000, 1000)
+    with create_czi(holder) as document:
+        document.write(pixels)
+    again = bytearray(len(holder.getvalue()))
+    for offset, data in holder.pieces:
+        again[offset : offset + len(data)] = data
+    assert again == holder.getvalue()
 
 
 def test_what_the_file_object_held_before_is_gone() -> None:
