@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Union
 
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 
 from czictypes.container.source import ByteSource, open_source
 from czictypes.container.targets import check_url, describe_target
-from czictypes.model.dimensions import parse_coordinate
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import Color
@@ -27,14 +25,11 @@ from czictypes.model.options import (
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape
-from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.document import OpenDocument
-from czictypes.reading.enumeration import SubBlockInfo, matching, sub_block_info
 from czictypes.reading.output import allocate, check_output
-from czictypes.reading.properties import DocumentProperties
-from czictypes.reading.request import Background, Plane, Roi, make_request, parse_roi
+from czictypes.reading.request import Background, Plane, Roi, make_request
 from czictypes.reading.session import Session
-from czictypes.reading.subblock import SubBlock
+from czictypes.reading.subblock_methods import SubBlockMethods
 from czictypes.reading.threads import thread_count
 from czictypes.reading.valid_pixels import valid_in_read
 
@@ -43,7 +38,7 @@ __all__ = ["CziReader", "Source"]
 Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
 
 
-class CziReader(DocumentProperties):
+class CziReader(SubBlockMethods):
     """A CZI document open for reading; safe to use from many threads at once.
 
     Usable with `with` or without; `close` waits for the reads in flight, and a read after it
@@ -286,61 +281,6 @@ class CziReader(DocumentProperties):
         except OutOfBoundsError as error:
             raise OutOfBoundsError(f"{document.name}: {error}") from None
 
-    # Sub-blocks
-
-    def enumerate_subblocks(self, func: Callable[[int, SubBlockInfo], bool]) -> None:
-        """Call ``func(index, info)`` for every sub-block until it returns False."""
-        self.enumerate_subblocks_subset(func)
-
-    def enumerate_subblocks_subset(
-        self,
-        func: Callable[[int, SubBlockInfo], bool],
-        plane: str | Plane | None = None,
-        roi: Roi | None = None,
-        only_layer0: bool = False,
-    ) -> None:
-        """Call ``func(index, info)`` for some sub-blocks until it returns False.
-
-        Parameters
-        ----------
-        func
-            Receives the index and a `SubBlockInfo`; a false result ends the enumeration.
-        plane
-            Only sub-blocks at this coordinate: ``"C0Z5T2"`` or a dictionary; S may be in it.
-        roi
-            Only sub-blocks that meet this rectangle.
-        only_layer0
-            Leave out the pyramid.
-        """
-        with self._session.document() as document:
-            table = document.table
-        indices = matching(
-            table,
-            coordinate=None if plane is None else parse_coordinate(plane),
-            roi=None if roi is None else parse_roi(roi),
-            only_layer0=only_layer0,
-        )
-        for index in indices:
-            if not func(index, sub_block_info(table, index)):
-                return
-
-    def read_subblock(self, index: int) -> SubBlock:
-        """Return one sub-block; its pixels, metadata and attachment are read when asked for.
-
-        Raises
-        ------
-        OutOfBoundsError
-            If there is no sub-block of that index.
-        """
-        with self._session.document() as document:
-            count = document.table.count
-            if not 0 <= index < count:
-                raise OutOfBoundsError(
-                    f"there is no sub-block {index} in {document.name}; "
-                    + (f"they go from 0 to {count - 1}" if count else "it has none")
-                )
-            return SubBlock(index, sub_block_info(document.table, index), self._decoder)
-
     @property
     def attachments(self) -> Attachments:
         """The document's attachments, by position or name."""
@@ -352,12 +292,6 @@ class CziReader(DocumentProperties):
         """Return what the sub-block cache holds now; nothing without `cache_options`."""
         with self._session.document() as document:
             return CacheInfo(0, 0) if document.cache is None else document.cache.info()
-
-    @contextmanager
-    def _decoder(self) -> Iterator[SubBlockDecoder]:
-        """Hold the document open while one of its sub-blocks is read."""
-        with self._session.document() as document:
-            yield document.decoder
 
 
 def _compose(
