@@ -81,6 +81,7 @@ def test_a_file_object_may_hold_on_to_the_pieces() -> None:
     pixels = np.arange(1000 * 1000, dtype=np.uint16).reshape(1000, 1000)
     with create_czi(holder) as document:
         document.write(pixels)
+        pixels[:] = 0
     again = bytearray(len(holder.getvalue()))
     for offset, data in holder.pieces:
         again[offset : offset + len(data)] = data
