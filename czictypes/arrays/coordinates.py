@@ -13,6 +13,7 @@ from czictypes.arrays.layout import Layout
 __all__ = ["AxisCoordinates", "coordinates"]
 
 _UNKNOWN = "pixel"
+_MOST = 1 << 26  # longer planes than any microscope makes: a damaged place, not worth the memory
 
 
 class AxisCoordinates(NamedTuple):
@@ -68,8 +69,9 @@ def coordinates(
             found[name] = AxisCoordinates(np.array(indices), None)
         elif times is not None:
             found[name] = AxisCoordinates(times, "s")
-    found["Y"] = _even(wanted.height, wanted.factor, y)
-    found["X"] = _even(wanted.width, wanted.factor, x)
+    for name, count, size in (("Y", wanted.height, y), ("X", wanted.width, x)):
+        if count <= _MOST:
+            found[name] = _even(count, wanted.factor, size)
     if layout.samples:
         found["S"] = AxisCoordinates(np.array(list("RGBA"[: layout.samples])), None)
     return found

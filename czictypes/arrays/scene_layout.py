@@ -21,6 +21,8 @@ __all__ = ["channel_types", "common_dtype", "plane_ranges", "scene_box", "scene_
 _ORDER = "VHIRBTCZ"
 _ALWAYS = "TCZ"
 
+_SPARSE = 10_000  # a dimension may be so long however few sub-blocks there are
+
 
 def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
     """Return how the array of a scene is laid out.
@@ -37,15 +39,15 @@ def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
     ValueError
         If there are no sub-blocks.
     UnsupportedDataError
-        If a channel is of an unknown pixel type.
+        If a channel is of an unknown pixel type, or a coordinate far beyond all others.
     """
     box = scene_box(table, scene)
     members = None if scene is None else table.directory.scene == scene
-    channels = range(*_span(table.plane_bounds.get("C", (0, 1))))
-    kinds = channel_types(table, channels)
+    planes = plane_ranges(table, members)
+    kinds = channel_types(table, planes["C"])
     samples = max(pixel_format(kind).samples for kind in kinds.values())
     return Layout(
-        planes=plane_ranges(table, members),
+        planes=planes,
         samples=samples if samples > 1 else 0,
         grids=tuple(level_grids(table, scene, box)),
         kinds=kinds,
@@ -95,7 +97,13 @@ def plane_ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str
         The sub-blocks of the document.
     members
         Which are those of the scene (a mask, or row numbers), or None for all.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If a dimension is far longer than the sub-blocks could fill, as one damaged number makes it.
     """
+    most = max(_SPARSE, 2 * table.count)
     found = {}
     for name in _ORDER:
         bounds = table.plane_bounds.get(name, (0, 1))
@@ -104,6 +112,12 @@ def plane_ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str
         if members is not None and name != "C" and bounds[1] > 1:
             bounds = _bounds(table.directory.coordinates[name][members]) or bounds
         found[name] = range(*_span(bounds))
+        if len(found[name]) > most:
+            raise UnsupportedDataError(
+                f"{name} goes from {found[name][0]} to {found[name][-1]}, but the document has "
+                f"{table.count} sub-blocks: a coordinate is damaged, or too far from the others "
+                "for an array; CziReader.read gives its planes"
+            )
     return found
 
 

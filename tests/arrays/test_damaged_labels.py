@@ -16,6 +16,7 @@ from described import (
     write_described,
 )
 from extras import needs
+from files.block import Block
 from files.xml import subblock_xml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -235,3 +236,27 @@ def test_whatever_the_metadata_are(
     assert len(set(told["channel_names"])) == 2
     assert all(np.isfinite(coords[name].values).all() for name in "XYZ")
     assert len(ome.images) == 2
+
+
+@pytest.mark.parametrize("name", "TCZH")
+def test_a_coordinate_beyond_all_others_is_named(tmp_path: Path, name: str) -> None:
+    blocks = [
+        Block(np.zeros((4, 4), "u1"), 0, 0, {"C": 0, name: 0}),
+        Block(np.zeros((4, 4), "u1"), 0, 0, {"C": 0, name: 2**30}),
+    ]
+    with CziImage(write_described(tmp_path, blocks=blocks)) as image:
+        with pytest.raises(
+            ValueError, match=f"{name} goes from 0 to 1073741824.* has 2 sub-blocks"
+        ):
+            image.dims  # noqa: B018
+        assert image.reader.read(plane={name: 2**30}).shape == (4, 4, 1)
+
+
+def test_a_tile_beyond_all_others_takes_no_memory(tmp_path: Path) -> None:
+    blocks = [
+        Block(np.zeros((4, 4), "u1"), 0, 0, {"C": 0}, m=0),
+        Block(np.zeros((4, 4), "u1"), 2**30, 0, {"C": 0}, m=1),
+    ]
+    with CziImage(write_described(tmp_path, blocks=blocks)) as image:
+        assert list(image.coords()) == ["C", "Z", "Y"]
+        assert image.channel_names == ["Channel:0"]

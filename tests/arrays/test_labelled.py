@@ -14,6 +14,7 @@ from extras import needs
 from files.recipes import Made
 
 from czictypes import CziImage, czi
+from czictypes.model.errors import MissingExtraError
 from czictypes.writing.imwrite import imwrite
 
 xarray = needs("xarray", "xarray")
@@ -65,6 +66,16 @@ def test_a_level_is_labelled_as_such(made: Callable[[str], Made], level: int) ->
     assert float(array.X[1] - array.X[0]) == 2**level
 
 
+def test_a_tree_needs_a_new_xarray(
+    made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(xarray, "DataTree", raising=False)
+    with CziImage(made("stack").path) as image:
+        with pytest.raises(MissingExtraError, match=r"needs xarray 2024\.10 or later, here is"):
+            image.to_datatree()
+
+
+@pytest.mark.skipif(not hasattr(xarray, "DataTree"), reason="this xarray has no DataTree yet")
 class TestTree:
     def test_a_group_for_each_level(self, made: Callable[[str], Made]) -> None:
         dask = needs("dask.array", "dask")
