@@ -24,6 +24,7 @@ from czictypes.arrays.labelled import attributes, labels
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError, CziError
 from czictypes.plugins.bioio_lazy import closing_array
+from czictypes.reading.reader import CziReader
 
 __all__ = ["Reader", "ReaderMetadata"]
 
@@ -49,7 +50,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     Colours are in the order red, green, blue, along S. A scene of several tiles has the dimension
     M for them (`BioImage` stitches them by itself), but for the smaller resolution levels, which
-    are stitched always. No file stays open between calls.
+    are stitched always. No local file stays open between calls.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
     fs_kwargs
         What fsspec is to know to open it.
     **options
-        As for `CziImage`: threads, cache_options, reader_options.
+        As for `CziReader`: threads, cache_options, reader_options.
 
     Raises
     ------
@@ -99,6 +100,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
             image, enforce_exists=True, fs_kwargs=dict(fs_kwargs or {})
         )
         self._chunks, self._options = chunks, options
+        self._kept: CziReader | None = None
         self._is_supported_image(self._fs, self._path)
         try:
             with self._opened() as opened:
@@ -108,13 +110,24 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
                 self.name, self._path, str(error)
             ) from error
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle without the open document; it is opened anew where the reader lands."""
+        return {**self.__dict__, "_kept": None}
+
     @contextmanager
     def _opened(self, *, mosaic: bool = True) -> Iterator[CziImage]:
-        """Open the image at the current scene for the length of a `with` block."""
-        source = self._path if self._is_local else OpenFile(self._fs, self._path)
+        """Open the image at the current scene for the length of a `with` block.
+
+        A document on a server stays open: to open it takes requests.
+        """
         scene = self._current_scene_index
-        with CziImage(source, scene, mosaic=mosaic, **self._options) as image:
-            yield image
+        if self._is_local:
+            with CziImage(self._path, scene, mosaic=mosaic, **self._options) as image:
+                yield image
+            return
+        if self._kept is None:
+            self._kept = CziReader(OpenFile(self._fs, self._path), **self._options)
+        yield CziImage(self._kept, scene, mosaic=mosaic)
 
     @property
     def _is_local(self) -> bool:

@@ -144,6 +144,20 @@ def test_bioio_checks_pass_on_a_file_system_in_memory(
     )
 
 
+def test_a_document_elsewhere_is_opened_once(
+    in_memory: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+    real = plugin.CziReader
+    monkeypatch.setattr(plugin, "CziReader", lambda *one, **more: opened.append(one) or real(*one))
+    reader = Reader(in_memory("stack"))
+    assert reader.shape == (3, 2, 4, 15, 21)
+    assert reader.channel_names == ["A", "B"]
+    assert reader.standard_metadata.image_size_z == 4
+    assert reader.get_image_data("YX", T=1).shape == (15, 21)
+    assert len(opened) == 1
+
+
 def test_bioio_finds_the_pixels_of_bioio_czi(every_real_file: Path) -> None:
     """RGB is in the order red, green, blue here, in bioio-czi blue comes first."""
     bioio = needs("bioio")
