@@ -27,7 +27,12 @@ _OVERVIEW = 512
 #: What channels without a colour are shown in, one after the other.
 _COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0), (0, 0, 255))
 #: Pixel types without a range of their own.
-_UNBOUNDED = (PixelType.Gray32, PixelType.Gray32Float, PixelType.Gray64Float)
+_UNBOUNDED = (
+    PixelType.Gray32,
+    PixelType.Gray32Float,
+    PixelType.Gray64Float,
+    PixelType.Bgr96Float,
+)
 
 
 @dataclass(frozen=True)

@@ -101,10 +101,12 @@ class SlidePictures:
     def _channel(self, channel: int, fetch: _Fetch) -> tuple[NDArray[Any], PixelType]:
         """Return a channel in its own pixel type; floats stretched as for the whole slide."""
         pixels, kind = fetch(channel), self._look.kinds[channel]
-        window = self._look.windows.get(channel)
-        if window is not None:
-            low, high = window
-            share = np.clip((pixels[..., :1].astype(np.float64) - low) / (high - low), 0, 1)
-            return np.rint(np.nan_to_num(share) * 65535).astype(np.uint16), PixelType.Gray16
         own = pixel_format(kind)
-        return pixels[..., : own.samples].astype(own.dtype, copy=False), kind
+        pixels = np.real(pixels[..., : own.samples])  # complex where another channel is
+        window = self._look.windows.get(channel)
+        if window is None:
+            return pixels.astype(own.dtype, copy=False), kind
+        low, high = window
+        share = np.clip((pixels.astype(np.float64) - low) / (high - low), 0, 1)
+        levels = np.rint(np.nan_to_num(share) * 65535).astype(np.uint16)
+        return levels, PixelType.Gray16 if own.samples == 1 else PixelType.Bgr48

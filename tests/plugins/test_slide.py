@@ -15,7 +15,7 @@ from files.recipes import Made
 from slides import SCENES, slide_blocks, write_slide
 
 from czictypes import CziSlide, czi
-from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 
 needs("PIL.Image", "cli")
@@ -132,6 +132,49 @@ def test_channels_are_blended_alike_in_every_region(tmp_path: Path, stored_look:
         part = slide.read_region_array((37, 51), 0, (8, 9))
         np.testing.assert_array_equal(part, whole[51:60, 37:45])
         assert len(np.unique(whole[..., :3])) > 100
+
+
+@pytest.mark.parametrize(
+    "name", ["gray32float", "bgr96float", "bgr48", "channels_with_a_gap", "plain_pixel_types"]
+)
+def test_any_pixel_type_is_shown_alike_in_every_region(
+    made: Callable[[str], Made], name: str
+) -> None:
+    with CziSlide(made(name).path) as slide:
+        width, height = slide.dimensions
+        whole = slide.read_region_array((0, 0), 0, (width, height))
+        part = slide.read_region_array((3, 2), 0, (width - 5, height - 4))
+        np.testing.assert_array_equal(part, whole[2 : height - 2, 3 : width - 2])
+        assert len(np.unique(whole[..., :3])) > 20
+
+
+def test_complex_pixels_are_no_picture(made: Callable[[str], Made]) -> None:
+    with CziSlide(made("all_pixel_types").path) as slide:
+        with pytest.raises(UnsupportedDataError, match="Gray64ComplexFloat"):
+            slide.read_region((0, 0), 0, (5, 5))
+
+
+def test_a_url_is_opened(path: Path) -> None:
+    fs = needs("fsspec", "remote").filesystem("memory")
+    fs.pipe("/slides/slide.czi", path.read_bytes())
+    with CziSlide("memory://slides/slide.czi") as far, CziSlide(path) as near:
+        np.testing.assert_array_equal(
+            far.read_region_array((0, 0), 1, (50, 50)), near.read_region_array((0, 0), 1, (50, 50))
+        )
+    fs.rm("/slides", recursive=True)
+
+
+def test_a_plane_and_display_settings_may_be_chosen(made: Callable[[str], Made]) -> None:
+    green = czi.ChannelDisplaySettingsDataClass(
+        True, czi.TintingMode.Color, czi.Rgb8Color(0, 255, 0)
+    )
+    path, plane = made("stack").path, {"T": 1, "Z": 2}
+    with CziSlide(path, plane=plane, display_settings={1: green}) as slide:
+        region = slide.read_region_array((0, 0), 0, slide.dimensions)
+    with czi.open_czi(path) as document:
+        expected = document.read(plane={**plane, "C": 1})[..., 0]
+    assert not region[..., [0, 2]].any()
+    np.testing.assert_allclose(region[..., 1], expected / 257, atol=1)
 
 
 def test_it_pickles(slide: CziSlide) -> None:
