@@ -75,7 +75,7 @@ class RunFiller:
             most = min((len(data) - position) // form.size, self._columns.count - self._filled)
             if most == 0:
                 break
-            alike = _count_alike(data[position:], form, most)
+            alike = 1 if most == 1 else _count_alike(data[position:], form, most)
             if not alike or not self._fill(data[position:], form, alike):
                 return None
             if alike < most:

@@ -19,6 +19,10 @@ from czictypes.reading.scratch import Scratch
 
 __all__ = ["StoredTiles"]
 
+# By the number of a pixel type.
+_LAYOUTS = {int(kind): pixel_format(kind) for kind in PixelType}
+_DTYPES = {kind: np.dtype(layout.dtype) for kind, layout in _LAYOUTS.items()}
+
 
 class StoredTiles:
     """Reads tiles from the file straight; safe to use from many threads.
@@ -33,8 +37,6 @@ class StoredTiles:
         self._source = source
         self._directory = directory
         self.batches = BatchReader(source, directory)
-        self._layouts = {int(kind): pixel_format(kind) for kind in PixelType}
-        self._dtypes = {kind: np.dtype(layout.dtype) for kind, layout in self._layouts.items()}
         # What the bytes of a tile are read into, and what they are decoded into.
         self._packed, self._pixels = Scratch(), Scratch()
 
@@ -52,11 +54,11 @@ class StoredTiles:
         CorruptFileError
             If zstd data cannot be decoded.
         """
-        layout = self._layouts[data.pixel_type]
+        layout = _LAYOUTS[data.pixel_type]
         shape = data.height, data.width, layout.samples
         if data.compression != Compression.Uncompressed:
             return self._unpacked(index, data, layout)
-        dtype = self._dtypes[data.pixel_type]
+        dtype = _DTYPES[data.pixel_type]
         if data.buffer is not None:
             return Tile(np.ndarray(shape, dtype, data.buffer, data.start))
         name = self._name(index)
