@@ -108,7 +108,7 @@ class SubBlockDecoder:
         """
         kept = self._kept(indices)
         missing = [] if self._mask_aware else [index for index in indices if index not in kept]
-        found = dict(zip(missing, self._stored.find(missing)))
+        found = dict(zip(missing, self._stored.find(missing))) if missing else {}
         for index in indices:
             tile = kept.get(index)
             data = found.get(index)
