@@ -116,10 +116,12 @@ class OpenImage:
         is_all = isinstance(scene, str) and scene == ALL_SCENES and ALL_SCENES not in self.scenes
         if is_all and numbers and not self._view.mosaic:
             raise ValueError("tiles (mosaic=False) belong to one scene; choose one")
-        number = None
-        if not is_all:
-            # their names, which the metadata tell, are needed only where one is given
-            names = self.scenes if isinstance(scene, str) else tuple(map(str, numbers or [0]))
-            index = find_scene(names, scene)
-            number = numbers[index] if numbers else None
+        index = 0 if is_all else self._position(scene, max(len(numbers), 1))
+        number = numbers[index] if numbers and not is_all else None
         self._view, self._is_all = ArrayView(number, self._view.mosaic), is_all
+
+    def _position(self, scene: int | str, count: int) -> int:
+        """Return the position of a scene; its name is looked for only where one is given."""
+        if not isinstance(scene, str) and -count <= scene < count:
+            return int(scene) % count
+        return find_scene(self.scenes, scene)

@@ -53,6 +53,52 @@ def test_a_lazy_array_has_the_same_pixels(made: Callable[[str], Made]) -> None:
     assert (czictypes.imread(made("stack").path, dask=True).compute() == lazy.compute()).all()
 
 
+def test_scenes_are_chosen_by_name_or_index(made: Callable[[str], Made]) -> None:
+    with CziImage(made("gapped_scenes").path, -1) as image:
+        assert image.scenes == ("Image:1", "Image:4")
+        assert (image.current_scene, image.current_scene_index, image.scene_index) == (
+            "Image:4",
+            1,
+            4,
+        )
+        image.set_scene("Image:1")
+        assert (image.current_scene_index, image.scene_index) == (0, 1)
+        image.set_scene("all")
+        assert (image.current_scene, image.current_scene_index, image.scene_index) == (
+            "all",
+            None,
+            None,
+        )
+        assert image.shape[-2:] == (10, 30)
+        with pytest.raises(IndexError, match=r"no scene 2; the scenes are 'Image:1', 'Image:4'"):
+            image.set_scene(2)
+
+
+def test_an_image_of_a_reader_leaves_it_open(made: Callable[[str], Made]) -> None:
+    with czi.open_czi(made("stack").path) as document:
+        with CziImage(document) as image:
+            pixels = image.asarray()
+        assert (document.read()[..., 0] == pixels[0, 0, 0]).all()
+        with pickle.loads(pickle.dumps(image)) as copy:
+            assert (copy.asarray() == pixels).all()
+        assert copy.closed
+
+
+def test_an_image_says_what_it_is(made: Callable[[str], Made]) -> None:
+    with CziImage(made("stack").path) as image:
+        sizes = "{'T': 3, 'C': 2, 'Z': 4, 'Y': 15, 'X': 21}"
+        assert repr(image) == f"<CziImage 'Image:0' {sizes} uint16>"
+    assert repr(image).startswith("<closed CziImage of")
+    with pytest.raises(ValueError, match="is closed"):
+        image.asarray()
+
+
+def test_a_file_without_tiles_has_no_array(made: Callable[[str], Made]) -> None:
+    with CziImage(made("empty").path) as image:
+        with pytest.raises(ValueError, match="no sub-blocks"):
+            image.shape  # noqa: B018
+
+
 def test_a_scene_that_is_not_there_is_named(made: Callable[[str], Made]) -> None:
     with pytest.raises(czictypes.errors.OutOfBoundsError, match=r"'B2'.*'Image:0'"):
         CziImage(made("stack").path, "B2")

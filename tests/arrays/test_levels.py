@@ -112,6 +112,16 @@ def test_levels_of_written_pyramids_are_what_the_reader_reads(tmp_path: Path) ->
                 np.testing.assert_array_equal(found, stored[..., 0])
 
 
+def test_a_real_pyramid_is_what_is_stored(real_file: Callable[[str], Path]) -> None:
+    path = real_file("WellD6_S1.czi")
+    with CziImage(path) as image, czi.open_czi(path) as document:
+        (index,) = np.flatnonzero(document.subblocks["level"] == 1).tolist()
+        assert [level.factor for level in image.levels] == [1, 2]
+        found = image.get_image_data("YX", level=1)
+        np.testing.assert_array_equal(found, document.read_subblock(index).pixels()[..., 0])
+        np.testing.assert_array_equal(found, document.read(scene=0, zoom=0.5)[..., 0])
+
+
 def test_where_a_level_has_no_tile_a_finer_one_is_seen(tmp_path: Path) -> None:
     picture = noise(G16, 64, 64, 5)
     blocks = [

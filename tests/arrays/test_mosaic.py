@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from extras import needs
 from files.recipes import Made
+from reading.core.made_tables import Entry, table_of
 
 from czictypes import CziImage, czi
+from czictypes.arrays.tiles import MosaicTiles
 
 
 def test_tiles_come_along_a_dimension_of_their_own(made: Callable[[str], Made]) -> None:
@@ -71,6 +74,27 @@ def test_positions_in_the_form_of_aicsimageio(real_file: Callable[[str], Path]) 
             expected = theirs.get_mosaic_tile_positions(**where)
             assert image.get_mosaic_tile_positions(**where) == expected
             assert image.get_mosaic_tile_position(0, **where) == expected[0]
+
+
+def test_the_work_does_not_grow_with_the_number_of_tiles() -> None:
+    def calls_for(count: int) -> int:
+        entries = [Entry(x=10 * m, m=m, plane={"C": 0, "S": 0}) for m in range(count)]
+        table = table_of(*entries)
+        calls = 0
+
+        def count_call(frame: object, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        sys.setprofile(count_call)
+        try:
+            tiles = MosaicTiles(table, 0, {"T": range(1), "C": range(1), "Z": range(1)})
+            assert len(tiles.positions()) == count
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    assert calls_for(2000) < calls_for(100) + 50
 
 
 def test_what_is_not_there_is_named(made: Callable[[str], Made]) -> None:
