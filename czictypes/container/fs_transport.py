@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, BinaryIO, Optional, TypeVar
 
 from czictypes.container.byte_source import ByteSource
@@ -202,7 +203,8 @@ class SyncFsTransport(Transport):
         info = self._fs.info(self._path)
         size = _size(self, info)
         if _is_memory(self._fs):
-            return size, self._fs.modified(self._path)
+            with suppress(NotImplementedError):  # of old versions of fsspec
+                info = {**info, "modified": self._fs.modified(self._path)}
         return (size, *_identity(info)[1:])
 
     def _close_stream(self) -> None:

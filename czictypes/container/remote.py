@@ -54,6 +54,7 @@ def open_remote(
     MissingExtraError
         If fsspec, or what it needs for the protocol, is not installed.
     """
+    _forget_dead_loop()
     options = dict(storage_options or {})
     ours = RemoteOptions.parse(options.pop(_OURS, None))
     if is_url(target):
@@ -73,6 +74,17 @@ def open_remote(
     if _has_protocol(fs, "file"):
         return FileSource(path)
     return _said_plainly(lambda: _open(fs, path, redact, ours), redact)
+
+
+def _forget_dead_loop() -> None:
+    """Have fsspec make a new event loop where a fork has left the old one without its thread.
+
+    Later versions do that by themselves.
+    """
+    asyn = sys.modules.get("fsspec.asyn")
+    thread = None if asyn is None else asyn.iothread[0]
+    if thread is not None and not thread.is_alive():
+        asyn.reset_lock()  # type: ignore[union-attr]
 
 
 def _renewed(fs: Any) -> Any:
