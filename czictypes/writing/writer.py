@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +12,6 @@ from czictypes.metadata.attributes import CustomValue
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.content import DocumentContent
 from czictypes.model.display import ChannelDisplaySettingsDataClass
-from czictypes.model.errors import ClosedError, CziError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.threads import thread_count
@@ -23,6 +20,7 @@ from czictypes.writing.attachments import AttachmentMethods, check_attachment
 from czictypes.writing.codecs import check_codec
 from czictypes.writing.compression import resolve_compression
 from czictypes.writing.content import DEFAULT_TITLE, make_content
+from czictypes.writing.draft import Draft
 from czictypes.writing.extras import TileInfo, make_extras
 from czictypes.writing.planes import PlaneRecord, PlaneRecords
 from czictypes.writing.pyramid.options import PyramidChoice, PyramidOptions, resolve_pyramid
@@ -31,7 +29,7 @@ from czictypes.writing.reduced import reduced_tiles
 from czictypes.writing.summary import WrittenSummary
 from czictypes.writing.targets import Target
 from czictypes.writing.thumbnail import FirstPlane
-from czictypes.writing.tile_writer import TileSource, TileWriter
+from czictypes.writing.tile_writer import TileSource
 from czictypes.writing.tiles import check_location, cut, pixel_type_of, to_pixels
 
 __all__ = ["CziWriter"]
@@ -98,25 +96,23 @@ class CziWriter(AttachmentMethods):
         self._summary = WrittenSummary()
         self._content: DocumentContent | None = None
         self._thumbnail = FirstPlane() if thumbnail else None
-        self._lock = threading.RLock()
-        self._failure: BaseException | None = None
-        self._assembly = Assembly(
+        assembly = Assembly(
             filepath,
             exist_ok=exist_ok,
             file_guid=file_guid,
             read_back=self._pyramid is not None,
         )
-        self._tiles = TileWriter(self._threads, self._assembly)
+        self._draft = Draft(assembly, self._threads)
 
     @property
     def name(self) -> str:
         """The file's path, or what a file object calls itself."""
-        return self._assembly.name
+        return self._draft.assembly.name
 
     @property
     def closed(self) -> bool:
         """Whether nothing more can be written."""
-        return not self._assembly.is_open
+        return not self._draft.is_open
 
     def write(
         self,
@@ -169,8 +165,8 @@ class CziWriter(AttachmentMethods):
             If the file cannot be written; it is given up. Compression runs on after this call
             returns, so this may be due to an earlier one.
         """
-        with self._lock:
-            self._require_open()
+        with self._draft.lock:
+            self._draft.require_open()
             options = resolve_compression(compression_options, self._compression)
             pixels = to_pixels(data)
             pixel_type = pixel_type_of(pixels)
@@ -182,12 +178,12 @@ class CziWriter(AttachmentMethods):
             record = self._planes.find(plane, scene)
             record.check(rectangle, pixel_type, len(tiles))
             extras = make_extras(pixels, len(tiles), info, mask, attachment)
-            with self._all_or_nothing():
+            with self._draft.all_or_nothing():
                 first_m = self._note(record, rectangle, pixel_type, len(tiles))
                 source = TileSource(
                     record.coordinate, location, first_m, pixel_type, options, extras
                 )
-                self._tiles.write(tiles, source)
+                self._draft.tiles.write(tiles, source)
                 if self._thumbnail is not None:
                     self._thumbnail.add(record.coordinate, location, pixels)
         return True
@@ -217,14 +213,14 @@ class CziWriter(AttachmentMethods):
         ValueError, OSError, CziError
             As for `write`; and if a pyramid is to be made by `close`.
         """
-        with self._lock:
-            self._require_open()
+        with self._draft.lock:
+            self._draft.require_open()
             if self._pyramid is not None:
                 raise ValueError("this document makes a pyramid of its own when it is closed")
             record = self._planes.find(plane, scene)
             tiles, source = reduced_tiles(data, location, factor, record, self._compression)
-            with self._all_or_nothing():
-                self._tiles.write(tiles, source)
+            with self._draft.all_or_nothing():
+                self._draft.tiles.write(tiles, source)
 
     def write_metadata(
         self,
@@ -263,8 +259,8 @@ class CziWriter(AttachmentMethods):
         ValueError
             For a value that cannot be written; the metadata stay as they were.
         """
-        with self._lock:
-            self._require_open()
+        with self._draft.lock:
+            self._draft.require_open()
             self._content = make_content(
                 content or self._content,
                 document_name,
@@ -295,12 +291,12 @@ class CziWriter(AttachmentMethods):
         ValueError
             If one of these is too long.
         """
-        with self._lock:
-            self._require_open()
+        with self._draft.lock:
+            self._draft.require_open()
             check_attachment(name, content_file_type, data)
-            with self._all_or_nothing():
-                self._tiles.drain()  # or its place in the file would be a matter of luck
-                self._assembly.add_attachment(name, content_file_type, data, guid)
+            with self._draft.all_or_nothing():
+                self._draft.tiles.drain()  # or its place in the file would be a matter of luck
+                self._draft.assembly.add_attachment(name, content_file_type, data, guid)
             if name == "Thumbnail":
                 self._thumbnail = None
 
@@ -320,30 +316,28 @@ class CziWriter(AttachmentMethods):
         CziError
             If a write failed before: the document was given up.
         """
-        with self._lock:
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                raise self._given_up(failure) from failure
+        with self._draft.lock:
+            self._draft.tell_failure()
             if self.closed:
                 return
             if self._content is None:
                 self.write_metadata()
             assert self._content is not None
-            with self._all_or_nothing():
-                self._tiles.drain()
+            assembly = self._draft.assembly
+            with self._draft.all_or_nothing():
+                self._draft.tiles.drain()
                 if self._thumbnail is not None:
-                    self._thumbnail.attach_to(self._assembly)
+                    self._thumbnail.attach_to(assembly)
                 if self._pyramid is not None:
                     self._write_pyramid(self._pyramid)
-                self._assembly.write_metadata(build_document(self._summary.image(), self._content))
-                self._assembly.commit()
-            self._tiles.close()
+                assembly.write_metadata(build_document(self._summary.image(), self._content))
+                assembly.commit()
+            self._draft.tiles.close()
 
     def abort(self) -> None:
         """Give the document up and leave nothing behind; does nothing after `close`."""
-        with self._lock:
-            self._tiles.close()
-            self._assembly.abort()
+        with self._draft.lock:
+            self._draft.abort()
 
     def __enter__(self) -> CziWriter:
         return self
@@ -374,26 +368,6 @@ class CziWriter(AttachmentMethods):
         return first_m
 
     def _write_pyramid(self, options: PyramidOptions) -> None:
-        write_pyramid(self._assembly, options, threads=self._threads, preferred=self._compression)
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Give the document up when something fails: it may be half in the file."""
-        try:
-            yield
-        except BaseException as error:
-            self._failure = error
-            self.abort()
-            raise
-
-    def _require_open(self) -> None:
-        if self._failure is not None:
-            raise self._given_up(self._failure) from self._failure
-        if self.closed:
-            raise ClosedError(f"the document {self.name} is closed; nothing can be written to it")
-
-    def _given_up(self, failure: BaseException) -> CziError:
-        why = str(failure) or type(failure).__name__
-        return CziError(
-            f"the document {self.name} was given up, because writing to it failed: {why}"
+        write_pyramid(
+            self._draft.assembly, options, threads=self._threads, preferred=self._compression
         )

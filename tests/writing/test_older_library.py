@@ -25,7 +25,7 @@ import numpy as np
 from czictypes.abi.library import get_library
 from czictypes.writing.create import create_czi
 with create_czi(sys.argv[1]) as document:
-    patcher = document._assembly._sink.patcher
+    patcher = document._draft.assembly._sink.patcher
     for z, text in enumerate({TEXTS!r}):
         pixels = np.arange(600, dtype=np.uint16).reshape(20, 30) + z
         document.write(pixels, plane={{"Z": z}}, compression_options=text)

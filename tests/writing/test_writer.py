@@ -275,7 +275,7 @@ def test_a_failed_write_gives_the_document_up(
         raise OSError(28, "No space left on device")
 
     document.write(ramp(2, 2))
-    monkeypatch.setattr(document._assembly._target, "write_at", fail)
+    monkeypatch.setattr(document._draft.assembly._target, "write_at", fail)
     with pytest.raises(OSError, match=r"No space left.*new\.czi"):
         document.write(ramp(3000, 3000), plane={"Z": 1})
     with pytest.raises(CziError, match="was given up") as caught:
