@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import writing
+from benchmarks import exchange, writing
 from benchmarks.files import Files
 from benchmarks.limits import copying, decoding, reading
 from benchmarks.readers import Czictypes, Reader, installed
@@ -258,4 +258,5 @@ SCENARIOS: dict[str, Scenario] = {
     "write 256 MB, zstd1, pyramid": writing.write("zstd1:", pyramid=True),
     "write 4,096 small tiles": writing.write_small,
     "copy without decoding": writing.copy,
+    **exchange.SCENARIOS,
 }
