@@ -21,7 +21,8 @@ __all__ = ["channel_types", "common_dtype", "plane_ranges", "scene_box", "scene_
 _ORDER = "VHIRBTCZ"
 _ALWAYS = "TCZ"
 
-_SPARSE = 10_000  # a dimension may be so long however few sub-blocks there are
+# A dimension may be so long however few sub-blocks there are; each channel has a name and more.
+_SPARSE, _SPARSE_CHANNELS = 10_000_000, 10_000
 
 
 def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
@@ -103,7 +104,6 @@ def plane_ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str
     UnsupportedDataError
         If a dimension is far longer than the sub-blocks could fill, as one damaged number makes it.
     """
-    most = max(_SPARSE, 2 * table.count)
     found = {}
     for name in _ORDER:
         bounds = table.plane_bounds.get(name, (0, 1))
@@ -112,7 +112,7 @@ def plane_ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str
         if members is not None and name != "C" and bounds[1] > 1:
             bounds = _bounds(table.directory.coordinates[name][members]) or bounds
         found[name] = range(*_span(bounds))
-        if len(found[name]) > most:
+        if len(found[name]) > max(_SPARSE_CHANNELS if name == "C" else _SPARSE, 2 * table.count):
             raise UnsupportedDataError(
                 f"{name} goes from {found[name][0]} to {found[name][-1]}, but the document has "
                 f"{table.count} sub-blocks: a coordinate is damaged, or too far from the others "
