@@ -83,9 +83,13 @@ def find_lattice(directory: Directory, members: Indices) -> Lattice | None:
     if not len(members) or w.min() < 1 or h.min() < 1:
         return None
     left, top, width, height = int(x.min()), int(y.min()), int(w.max()), int(h.max())
-    (columns, odd_x), (rows, odd_y) = divmod(x - left, width), divmod(y - top, height)
+    x -= left
+    y -= top
+    columns, rows = x // width, y // height  # by one number this is fast, and divmod is not
     shape = int(rows.max()) + 1, int(columns.max()) + 1
-    if odd_x.any() or odd_y.any() or shape[0] * shape[1] > _SPARSE * len(members):
+    if shape[0] * shape[1] > _SPARSE * len(members):
+        return None
+    if (columns * width != x).any() or (rows * height != y).any():
         return None
     cells = np.full(shape, -1, np.intp)
     cells[rows, columns] = members
