@@ -50,10 +50,11 @@ def lazy_array(
         source = document.source
         identity = source.opened_identity() or uuid4().hex, source.size(), document.name
     sizes = normalized_chunks(dims, dtype, chunks, native)
-    opened = reader.__reduce__()[1]
-    read = _BlockRead(reader, tokenize(opened), view, dims.order, level)
+    (_, *options), *_ = opened = reader.__reduce__()[1]
+    key = uuid4().hex if is_file_object(reader) else tokenize(opened)
+    read = _BlockRead(reader, key, view, dims.order, level)
     hashed = [np.array(along) for along in sizes]  # by their bytes: there may be very many
-    name = f"czi-{tokenize(identity, opened, view.scene, view.mosaic, level, hashed)}"
+    name = f"czi-{tokenize(identity, options, view.scene, view.mosaic, level, hashed)}"
     axes = tuple(range(len(dims)))
     layer = blockwise(read, name, axes, slices(sizes), axes, numblocks={})
     graph = graphs.HighLevelGraph.from_collections(name, layer)
