@@ -7,24 +7,30 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar
 
-import xarray as xr
-from bioio_base import constants, exceptions, types
-from bioio_base.dimensions import DimensionNames
-from bioio_base.io import pathlike_to_fs
-from bioio_base.reader import Reader as BaseReader
-from bioio_base.reader_metadata import ReaderMetadata as BaseReaderMetadata
-from bioio_base.standard_metadata import StandardMetadata
-from fsspec.core import OpenFile
-from fsspec.implementations.local import LocalFileSystem
-from fsspec.spec import AbstractFileSystem
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError, CziError
+from czictypes.model.extras import require
 from czictypes.plugins.bioio_lazy import closing_array
 from czictypes.reading.reader import CziReader
+
+try:
+    import xarray as xr
+    from bioio_base import constants, exceptions, types
+    from bioio_base.dimensions import DimensionNames
+    from bioio_base.io import pathlike_to_fs
+    from bioio_base.reader import Reader as BaseReader
+    from bioio_base.reader_metadata import ReaderMetadata as BaseReaderMetadata
+    from bioio_base.standard_metadata import StandardMetadata
+    from fsspec.core import OpenFile
+    from fsspec.implementations.local import LocalFileSystem
+    from fsspec.spec import AbstractFileSystem
+except ImportError:
+    require("bioio_base", extra="bioio", doing="the bioio reader")
+    raise
 
 __all__ = ["Reader", "ReaderMetadata"]
 

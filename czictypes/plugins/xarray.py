@@ -7,15 +7,21 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import xarray as xr
 from numpy.typing import NDArray
-from xarray.backends import BackendArray, BackendEntrypoint
-from xarray.core import indexing
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.extras import require
 from czictypes.plugins.file_names import is_czi_name
+
+try:
+    import xarray as xr
+    from xarray.backends import BackendArray, BackendEntrypoint
+    from xarray.core import indexing
+except ImportError:
+    require("xarray", extra="xarray", doing="the xarray backend")
+    raise
 
 __all__ = ["CziBackendArray", "CziBackendEntrypoint"]
 

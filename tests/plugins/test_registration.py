@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 from email.message import Message
 from email.parser import Parser
 from typing import Any
@@ -57,3 +59,26 @@ def test_xarray_finds_the_backend(project: Any) -> None:
     pytest.importorskip("xarray")
     module, name = project.core.entry_points["xarray.backends"]["czictypes"].split(":")
     assert hasattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "extra"),
+    [
+        ("czictypes.plugins.bioio", "bioio_base", "bioio"),
+        ("czictypes.plugins.imageio", "imageio", "imageio"),
+        ("czictypes.plugins.xarray", "xarray", "xarray"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(module: str, package: str, extra: str) -> None:
+    code = f"""
+import importlib, sys
+from czictypes import errors
+sys.modules[{package!r}] = None
+try:
+    importlib.import_module({module!r})
+except errors.MissingExtraError as error:
+    assert "czictypes[{extra}]" in str(error), error
+else:
+    raise AssertionError("it was imported")
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
