@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -42,10 +42,13 @@ class OpenReaders:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._lock = threading.RLock()  # a finalizer may run while the same thread holds it
+        self._lock = threading.Lock()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._let_go: deque[str] = deque()
 
     def __len__(self) -> int:
+        """Return how many readers are open."""
+        self._sweep()
         with self._lock:
             return sum(entry.reader is not None for entry in self._entries.values())
 
@@ -67,31 +70,53 @@ class OpenReaders:
                 entry.uses -= 1
                 surplus = self._take_surplus()
             _close(surplus)
+            self._sweep()
 
     def hold(self, key: str, holder: object) -> None:
         """Close the reader of a key when the last of its holders is gone."""
         with self._lock:
             self._entries.setdefault(key, _Entry()).holds += 1
-        weakref.finalize(holder, self._let_go, key, os.getpid()).atexit = False
+        weakref.finalize(holder, self._release, key, os.getpid()).atexit = False
+        self._sweep()
 
     def close(self) -> None:
         """Close all readers that are not in use."""
+        self._sweep()
         with self._lock:
             idle = [key for key, entry in self._entries.items() if not entry.uses]
             entries = [self._entries.pop(key) for key in idle]
         _close(entries)
 
-    def _let_go(self, key: str, process: int) -> None:
-        if process != os.getpid():
-            return
-        with self._lock:
+    def _release(self, key: str, process: int) -> None:
+        """Note that a holder is gone; called by the garbage collector at any moment."""
+        if process == os.getpid():
+            self._let_go.append(key)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Close what nobody holds any more.
+
+        The collector may have interrupted who has the lock, in this very thread: that one sweeps
+        when it has let go of it.
+        """
+        while self._let_go and self._lock.acquire(blocking=False):
+            try:
+                gone = self._take_let_go()
+            finally:
+                self._lock.release()
+            _close(gone)
+
+    def _take_let_go(self) -> list[_Entry]:
+        gone = []
+        while self._let_go:
+            key = self._let_go.popleft()
             entry = self._entries.get(key)
             if entry is None:
-                return
+                continue
             entry.holds -= 1
-            is_idle = entry.holds < 1 and not entry.uses
-            gone = [self._entries.pop(key)] if is_idle else []
-        _close(gone)
+            if entry.holds < 1 and not entry.uses:
+                gone.append(self._entries.pop(key))
+        return gone
 
     def _take_surplus(self) -> list[_Entry]:
         idle = [key for key, entry in self._entries.items() if entry.reader and not entry.uses]

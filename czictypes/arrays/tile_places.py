@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.open_image import OpenImage
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.model.errors import OutOfBoundsError
@@ -29,6 +30,15 @@ class TilePlaces(OpenImage):
         """
         with open_document_of(self._reader) as document:
             return self._tiles_in(document).positions()
+
+    @property
+    def mosaic_tile_dims(self) -> Dimensions | None:
+        """The size of the tiles, ``dims.Y`` and ``dims.X``; None if the image is no mosaic."""
+        with open_document_of(self._reader) as document:
+            if not self._view.has_tiles(document):
+                return None
+            width, height = self._tiles_in(document).size
+        return Dimensions("YX", (height, width))
 
     def get_mosaic_tile_positions(self, **where: int) -> list[tuple[int, int]]:
         """Return (y, x) of the top left pixel of each tile, in the order of M.

@@ -12,6 +12,7 @@ from files.recipes import Made
 from reading.core.made_tables import Entry, table_of
 
 from czictypes import CziImage, czi
+from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.tiles import MosaicTiles
 
 
@@ -28,6 +29,7 @@ def test_tiles_come_along_a_dimension_of_their_own(made: Callable[[str], Made]) 
             assert not tile[height:].any()
             assert not tile[:, width:].any()
         assert not pixels[:, :, :, 4].any()  # there is no such tile
+        assert image.mosaic_tile_dims == Dimensions("YX", (24, 30))
         part = image.read_block({"C": 1, "M": [5, 0], "Y": slice(3, 20), "X": slice(7, 29)})
         assert (part == pixels[:, 1][:, :, [5, 0], 3:20, 7:29]).all()
 
@@ -45,6 +47,7 @@ def test_tiles_without_an_index_are_numbered_as_they_stand(made: Callable[[str],
 def test_an_image_of_single_tiles_has_no_such_dimension(made: Callable[[str], Made]) -> None:
     with CziImage(made("stack").path, mosaic=False) as image:
         assert image.dims.order == "TCZYX"
+        assert image.mosaic_tile_dims is None
         with pytest.raises(ValueError, match="no mosaic"):
             image.get_mosaic_tile_positions()
 
