@@ -103,9 +103,11 @@ def _filesystem(url: str, options: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _open(fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> ByteSource:
-    cached = _local_copy(fs, path)
-    if cached is not None:
-        return StreamSource(cached, owns=True, name=redact.name)
+    cached = sys.modules.get("fsspec.implementations.cached")
+    if cached is not None and isinstance(fs, cached.CachingFileSystem):
+        if isinstance(fs, cached.WholeFileCacheFileSystem):
+            return StreamSource(fs.open(path, "rb"), owns=True, name=redact.name)
+        fs = fs.fs  # of blocks we have a cache of our own, which asks for several at a time
     if getattr(fs, "asynchronous", False):  # its loop is that of the caller
         fs = type(fs)(*fs.storage_args, **{**fs.storage_options, "asynchronous": False})
     transport: Transport
@@ -152,18 +154,6 @@ def _open_member(
 
 def _has_protocol(fs: Any, name: str) -> bool:
     return name in ([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol)
-
-
-def _local_copy(fs: Any, path: str) -> io.BufferedReader | None:
-    """Return the local file that a caching filesystem makes of a remote one, if it is such."""
-    cached = sys.modules.get("fsspec.implementations.cached")
-    if cached is None or not isinstance(fs, cached.CachingFileSystem):
-        return None
-    file = fs.open(path, "rb")
-    if isinstance(file, io.BufferedReader):
-        return file
-    file.close()
-    return None
 
 
 def _said_plainly(act: Callable[[], T], redact: Redactor) -> T:
