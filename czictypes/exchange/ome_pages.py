@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from czictypes.exchange.ome_source import FIRST_PIXEL
 from czictypes.exchange.series import Series
 from czictypes.model.extras import require
 
@@ -29,11 +30,18 @@ def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
     ome = image.ome_metadata
     page, images = 0, []
     scenes = [one.scene for one in series]
+    origins = {scene: _origin(image, scene) for scene in scenes}
     for number, one in enumerate(series):
         described = ome.images[one.scene].model_copy(deep=True)
         described.id, described.name = f"Image:{number}", one.name
         pixels = described.pixels
         _keep_part(pixels, scenes[:number].count(one.scene), scenes.count(one.scene))
+        if origins[one.scene] is not None:
+            x, y = origins[one.scene]
+            unit = model.UnitsLength.MICROMETER
+            described.stage_label = model.StageLabel(
+                name=FIRST_PIXEL, x=x, y=y, x_unit=unit, y_unit=unit
+            )
         pixels.id = f"Pixels:{number}"
         pixels.dimension_order = model.Pixels_DimensionOrder.XYZCT
         pixels.big_endian = False
@@ -50,6 +58,11 @@ def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
     ome.creator = "czictypes"
     text: str = ome_types.to_xml(ome, validate=False)
     return text.encode("utf-8")
+
+
+def _origin(image: CziImage, scene: int) -> Any:
+    image.set_scene(scene)
+    return image.origin
 
 
 def _keep_part(pixels: Any, part: int, count: int) -> None:

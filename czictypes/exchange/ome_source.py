@@ -11,7 +11,10 @@ from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.display import Rgb8Color
 
-__all__ = ["LENGTHS", "TIMES", "image_fields"]
+__all__ = ["FIRST_PIXEL", "LENGTHS", "TIMES", "image_fields"]
+
+#: The name of a stage label that says where the centre of the first pixel lies.
+FIRST_PIXEL = "centre of the first pixel"
 
 #: Metres by the symbols and words of the OME model and of ImageJ.
 LENGTHS = {
@@ -64,7 +67,7 @@ def image_fields(ome: Any, index: int) -> dict[str, Any]:
         "channels": [_channel(number, one) for number, one in enumerate(pixels.channels)],
         "scaling": Scaling(*(_length(pixels, f"physical_size_{axis}") for axis in "xyz")),
         "times": _times(pixels),
-        "origin": _origin(pixels),
+        "origin": _origin(image),
         "well": _well(ome.plates, image.id),
         "acquisition_date": image.acquisition_date,
         "objective": _objective(ome.instruments, image),
@@ -104,6 +107,11 @@ def _nanometres(node: Any, name: str) -> float | None:
     return None if length is None else round(length * 1e9, 6)
 
 
+def _micrometres(node: Any, name: str) -> float | None:
+    length = _length(node, name)
+    return None if length is None else round(length * _MICROMETRES, 6)
+
+
 def _times(pixels: Any) -> tuple[float, ...]:
     """Return when each T was: by its first plane with a time, else by the increment."""
     first: dict[int, float] = {}
@@ -124,13 +132,33 @@ def _seconds(node: Any, name: str) -> float | None:
     return None if value is None or factor is None else float(value) * factor
 
 
-def _origin(pixels: Any) -> tuple[float, float] | None:
-    """Return the place on the stage in micrometres: that of the first plane."""
-    for plane in pixels.planes:
-        x, y = _length(plane, "position_x"), _length(plane, "position_y")
-        if x is not None and y is not None:
-            return x * _MICROMETRES, y * _MICROMETRES
-    return None
+def _origin(image: Any) -> tuple[float, float] | None:
+    """Return where the corner of the image lies on the stage (x, y), in micrometres.
+
+    The stage label of files of ours has the centre of the first pixel. Else the position of a
+    plane is taken for its centre, where a microscope has its optical axis.
+    """
+    label, pixels = image.stage_label, image.pixels
+    width, height = _length(pixels, "physical_size_x"), _length(pixels, "physical_size_y")
+    if width is None or height is None:
+        return None
+    if label is not None and label.name == FIRST_PIXEL:
+        return _corner(_length(label, "x"), _length(label, "y"), width, height)
+    size_x, size_y = pixels.size_x * width, pixels.size_y * height
+    corners = (
+        _corner(_length(plane, "position_x"), _length(plane, "position_y"), size_x, size_y)
+        for plane in pixels.planes
+    )
+    return next((corner for corner in corners if corner is not None), None)
+
+
+def _corner(
+    x: float | None, y: float | None, width: float, height: float
+) -> tuple[float, float] | None:
+    """Return the corner in micrometres of what has its centre at a place in metres."""
+    if x is None or y is None:
+        return None
+    return (x - width / 2) * _MICROMETRES, (y - height / 2) * _MICROMETRES
 
 
 def _well(plates: Iterable[Any], image_id: str) -> Well | None:
@@ -152,5 +180,7 @@ def _objective(instruments: Iterable[Any], image: Any) -> Objective | None:
                     magnification=one.nominal_magnification,
                     numerical_aperture=one.lens_na,
                     immersion=getattr(one.immersion, "value", None),
+                    refractive_index=image.objective_settings.refractive_index,
+                    working_distance=_micrometres(one, "working_distance"),
                 )
     return None

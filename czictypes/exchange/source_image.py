@@ -40,7 +40,7 @@ class SourceImage:
     display_settings
         How channels are shown, by C index.
     origin
-        Where the top left pixel lies on the stage (x, y), in micrometres.
+        Where the corner of the top left pixel lies on the stage (x, y), in micrometres.
     well, plate
         The well that the image was taken in, and the plate that it belongs to.
     acquisition_date

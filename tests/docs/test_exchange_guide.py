@@ -13,5 +13,6 @@ GUIDE = ROOT / "docs" / "exchange.md"
 
 def test_the_guide_prints_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needs("ngff_zarr", "ome-zarr")
+    needs("tifffile", "ome-tiff")
     monkeypatch.chdir(tmp_path)
     assert assert_prints_what_it_says(code_blocks(GUIDE, "python"), GUIDE) > 8

@@ -165,6 +165,9 @@ def test_a_round_trip_keeps_pixels_names_and_sizes(
     with CziImage(every_real_file) as first, CziImage(tmp_path / "back.czi") as second:
         assert second.channel_names == first.channel_names
         assert second.channel_colors == first.channel_colors
+        if first.origin is not None:
+            assert second.origin == pytest.approx(first.origin)
+        assert (first.well is None) == (second.well is None)
         one, other = first.reader.scaling, second.reader.scaling
         expected = [size if size is None else pytest.approx(size) for size in one]
         assert list(other) == list(Scaling(*expected))
