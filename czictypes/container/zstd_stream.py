@@ -6,6 +6,7 @@ By zstandard, or since Python 3.14 by the standard library, which both have libz
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -80,11 +81,20 @@ def _opened(frame: memoryview) -> Any:
             return len(part)
 
         return read_into
-    try:
-        import zstandard
-    except ImportError as error:
+    zstandard = _zstandard()
+    if zstandard is None:
         raise MissingExtraError(
             "sub-blocks in this compression are decoded with zstandard: pip install zstandard"
-        ) from error
+        )
     # With all of the frame in one piece, the first read can be the only one.
     return zstandard.ZstdDecompressor().stream_reader(frame, read_size=len(frame)).readinto
+
+
+@cache
+def _zstandard() -> Any:
+    """Return the package, or None; to look in vain for it takes longer than a small tile."""
+    try:
+        import zstandard
+    except ImportError:
+        return None
+    return zstandard
