@@ -22,7 +22,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         description="Show dimensions, scenes, channels, pixel size, sub-blocks, pyramid and "
         "attachments of CZI files. Long lists are cut in the tables, never in the JSON.",
     )
-    parser.add_argument("files", metavar="FILE", nargs="+", help="CZI files")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="CZI files, or their URLs")
     parser.add_argument(
         "--json",
         action="store_true",
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
 def _describe(path: str, *, debug: bool) -> dict[str, Any] | None:
     """Return what is known of a file; None where it cannot be read, which is reported."""
     from czictypes.cli.summary import summarize
+    from czictypes.container.targets import describe_target
     from czictypes.czi import open_czi
 
     try:
@@ -59,7 +60,7 @@ def _describe(path: str, *, debug: bool) -> dict[str, Any] | None:
     except LibraryNotFoundError:
         raise  # the other files would fail as well
     except (CziError, OSError) as error:
-        report_exception(error, debug=debug, file=path)
+        report_exception(error, debug=debug, file=describe_target(path))
         return None
 
 

@@ -6,13 +6,14 @@ import dataclasses
 import math
 from datetime import datetime
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from czictypes.container.targets import describe_target
 from czictypes.czi import CziReader, Rgb8Color
 from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.reading.blocks import open_document_of
 
 __all__ = ["summarize"]
 
@@ -27,7 +28,7 @@ def summarize(document: CziReader, path: str) -> Values:
     document
         The document.
     path
-        Its file.
+        Its file, or URL.
 
     Returns
     -------
@@ -35,9 +36,11 @@ def summarize(document: CziReader, path: str) -> Values:
         Numbers, texts, lists and dictionaries. Ranges are [start, end], the end excluded; a
         rectangle is x, y, width, height in pixels; None is what the file does not tell.
     """
+    with open_document_of(document) as opened:
+        size = opened.source.size()
     summary = {
-        "file": path,
-        "file_size": Path(path).stat().st_size,
+        "file": describe_target(path),
+        "file_size": size,
         "document": document.document_info,
         "dimensions": document.total_bounding_box,
         "bounding_rectangle": document.total_bounding_rectangle,
