@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
 from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.level_grid import LevelGrid
 from czictypes.reading.selection import NO_M
 from czictypes.reading.table import SubBlockTable
 
 __all__ = ["MosaicTiles"]
+
+_SPARSE = 10_000  # there may be so many M-indices however few tiles there are
 
 
 class MosaicTiles:
@@ -79,7 +82,18 @@ class MosaicTiles:
         return (int(w.max()), int(h.max())) if len(w) else (1, 1)
 
     def layout(self, stitched: Layout) -> Layout:
-        """Return the layout of the tiles, where `stitched` is that of the whole mosaic."""
+        """Return the layout of the tiles, where `stitched` is that of the whole mosaic.
+
+        Raises
+        ------
+        UnsupportedDataError
+            If there are far fewer tiles than M-indices, as one damaged number makes it.
+        """
+        if len(self.numbers) > max(_SPARSE, 2 * len(self.indices)):
+            raise UnsupportedDataError(
+                f"M goes from {self.numbers[0]} to {self.numbers[-1]}, but the scene has "
+                f"{len(self.indices)} tiles: an M-index is damaged; the image can be read stitched"
+            )
         width, height = self.size
         grid = LevelGrid(
             0, 1.0, Rectangle(0, 0, width, height), width, height, stitched.grids[0].zooms

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 from extras import needs
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
 from files.recipes import Made
 from reading.core.made_tables import Entry, table_of
 
 from czictypes import CziImage, czi
 from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.tiles import MosaicTiles
+from czictypes.model.pixel_types import PixelType
 
 
 def test_tiles_come_along_a_dimension_of_their_own(made: Callable[[str], Made]) -> None:
@@ -98,6 +102,18 @@ def test_the_work_does_not_grow_with_the_number_of_tiles() -> None:
         return calls
 
     assert calls_for(2000) < calls_for(100) + 50
+
+
+def test_an_endless_dimension_of_tiles_is_refused(tmp_path: Path) -> None:
+    tiles = [Block(noise(PixelType.Gray8, 4, 4, m), x=4 * m, m=m) for m in range(2)]
+    far = Block(noise(PixelType.Gray8, 4, 4, 2), x=8, m=2**30)
+    path = write_czi(tmp_path / "far.czi", [*tiles, far])
+    with CziImage(path, mosaic=False) as image:
+        with pytest.raises(
+            ValueError, match="M goes from 0 to 1073741824, but the scene has 3 tiles"
+        ):
+            image.shape  # noqa: B018
+        assert len(image.tile_positions) == 3
 
 
 def test_what_is_not_there_is_named(made: Callable[[str], Made]) -> None:

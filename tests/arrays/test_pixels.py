@@ -119,6 +119,18 @@ def test_an_array_of_another_form_is_refused(
             image.read_block({"T": 0, "C": 1, "Z": 0}, out=out)
 
 
+def test_an_array_larger_than_memory_is_refused_with_its_size(tmp_path: Path) -> None:
+    far = [Block(noise(G8, 4, 4, n), x=n * (2**31 - 9), y=n * (2**31 - 9)) for n in range(2)]
+    with CziImage(write_czi(tmp_path / "far.czi", far)) as image:
+        with pytest.raises(
+            MemoryError, match=r"2147483643 x 2147483643 pixels of uint8 takes .* GiB"
+        ):
+            image.asarray()
+        assert (
+            image.read_block({"Y": slice(-4, None), "X": slice(-4, None)}) == far[1].pixels[..., 0]
+        ).all()
+
+
 def test_what_cannot_be_selected_is_named(made: Callable[[str], Made]) -> None:
     with CziImage(made("stack").path) as image:
         with pytest.raises(ValueError, match="no dimension Q; they are T, C, Z, Y, X"):
