@@ -48,7 +48,8 @@ def _element(
     steps = {"X": (x, item), "Y": (y, x * item), "Z": (z, plane * c), "T": (t, plane * c * z)}
     channels = "".join(
         f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="{item * 8}" NameOfMeasured'
-        f'Quantity="" Min="0" Max="1" Unit="" LUTName="{one}" IsLUTInverted="0" BytesInc="{plane * at}" BitInc="0"/>'
+        f'Quantity="" Min="0" Max="1" Unit="" LUTName="{one}" IsLUTInverted="0" '
+        f'BytesInc="{plane * at}" BitInc="0"/>'
         for at, one in enumerate(names)
     )
     dimensions = "".join(
