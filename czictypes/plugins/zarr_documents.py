@@ -15,7 +15,9 @@ from czictypes.exchange.ome_zarr.frame import AXES
 from czictypes.exchange.ome_zarr.layout import lay_out
 from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
 
-__all__ = ["VERSION", "document_of_array", "documents_of_groups", "plan_images"]
+__all__ = ["VERSION", "document_of_array", "documents_of_groups", "encoded", "plan_images"]
+
+Document = dict[str, Any]
 
 #: The version of OME-Zarr; its format is Zarr 3.
 VERSION = "0.5"
@@ -48,36 +50,53 @@ def plan_images(
 
 def documents_of_groups(
     image: CziImage, plans: Sequence[ImagePlan], groups: Mapping[str, Mapping[str, Any]]
-) -> dict[str, bytes]:
-    """Return the document of every group by its key."""
+) -> dict[str, Document]:
+    """Return the document of every group by its path."""
     attributes: dict[str, Mapping[str, Any]] = {"": {}, **groups}
     for plan in plans:
         image.set_scene("all" if plan.scene < 0 else plan.scene)
         attributes[plan.path] = image_attributes(plan, omero(image, VERSION), VERSION)
     return {
-        f"{path}/zarr.json".lstrip("/"): _encoded(
-            {"zarr_format": 3, "node_type": "group", "attributes": one}
-        )
+        path: {"zarr_format": 3, "node_type": "group", "attributes": one}
         for path, one in attributes.items()
     }
 
 
-def document_of_array(shape: Sequence[int], chunk: Sequence[int], dtype: np.dtype[Any]) -> bytes:
+def document_of_array(shape: Sequence[int], chunk: Sequence[int], dtype: np.dtype[Any]) -> Document:
     """Return the document of an array whose chunks are not compressed."""
-    return _encoded(
-        {
-            "zarr_format": 3,
-            "node_type": "array",
-            "shape": list(shape),
-            "data_type": dtype.name,
-            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunk)}},
-            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-            "fill_value": 0 if dtype.kind in "ui" else 0.0,
-            "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
-            "attributes": {},
-            "dimension_names": list(AXES),
-        }
-    )
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": list(shape),
+        "data_type": dtype.name,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunk)}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": 0 if dtype.kind in "ui" else 0.0,
+        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+        "attributes": {},
+        "dimension_names": list(AXES),
+    }
+
+
+def encoded(documents: Mapping[str, Document]) -> dict[str, bytes]:
+    """Return the documents by their keys in the store, as they stand there.
+
+    That of the root has all others in it ("consolidated metadata", as zarr-python writes them),
+    so that a reader need not ask for each.
+    """
+    inner = {path: _with(one, {}) for path, one in documents.items() if path}
+    return {
+        f"{path}/zarr.json".lstrip("/"): json.dumps(one if path else _with(one, inner)).encode()
+        for path, one in documents.items()
+    }
+
+
+def _with(document: Document, inner: Mapping[str, Document]) -> Document:
+    """Return the document of a group with the documents of what is in it."""
+    if document["node_type"] != "group":
+        return document
+    consolidated = {"kind": "inline", "must_understand": False, "metadata": inner}
+    return {**document, "consolidated_metadata": consolidated}
 
 
 def _chunking(image: CziImage, chunks: ChunkSizes) -> Chunking:
@@ -86,7 +105,3 @@ def _chunking(image: CziImage, chunks: ChunkSizes) -> Chunking:
         # The samples of a colour pixel are decoded together, so they share a chunk.
         chunks = {"y": native["Y"], "x": native["X"], "c": image.sizes.get("S", 1)}
     return make_chunking(chunks, None, VERSION)
-
-
-def _encoded(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, indent=1).encode()

@@ -20,7 +20,12 @@ from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.exchange.ome_zarr.chunking import ChunkSizes
 from czictypes.exchange.ome_zarr.pixels import FiveAxes
 from czictypes.exchange.ome_zarr.plan import ImagePlan
-from czictypes.plugins.zarr_documents import document_of_array, documents_of_groups, plan_images
+from czictypes.plugins.zarr_documents import (
+    document_of_array,
+    documents_of_groups,
+    encoded,
+    plan_images,
+)
 from czictypes.plugins.zarr_levels import ZarrLevel
 from czictypes.plugins.zarr_mapping import ZarrMapping
 from czictypes.reading.blocks import open_document_of
@@ -56,23 +61,22 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
             if scene is not None and plate is None:
                 plate = False
             plans, groups = plan_images(self._image, scenes, chunks, plate)
-            self._documents = documents_of_groups(self._image, plans, groups)
+            documents = documents_of_groups(self._image, plans, groups)
             self._levels: dict[str, ZarrLevel] = {}
             for plan in plans:
-                self._add_levels(plan)
+                self._levels.update(self._levels_of(plan))
+            for path, level in self._levels.items():
+                documents[path] = document_of_array(level.shape, level.chunk, level.dtype)
+            self._documents = encoded(documents)
         except BaseException:
             self._image.close()
             raise
 
-    def _add_levels(self, plan: ImagePlan) -> None:
+    def _levels_of(self, plan: ImagePlan) -> Iterator[tuple[str, ZarrLevel]]:
         image = CziImage(self._image.reader, ALL_SCENES if plan.scene < 0 else plan.scene)
         for level in plan.levels:
             path = f"{plan.path}/{level.path}".lstrip("/")
-            found = ZarrLevel(FiveAxes(image, plan.plane, level.stored or 0), level)
-            self._levels[path] = found
-            self._documents[f"{path}/zarr.json"] = document_of_array(
-                found.shape, found.chunk, found.dtype
-            )
+            yield path, ZarrLevel(FiveAxes(image, plan.plane, level.stored or 0), level)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what was opened and how."""

@@ -138,6 +138,17 @@ def test_wells_are_a_plate(real_file: Callable[[str], Path]) -> None:
         assert "multiscales" in zarr.open_group(store, mode="r").attrs["ome"]
 
 
+def test_the_root_tells_of_everything(real_file: Callable[[str], Path]) -> None:
+    """So that a reader, over HTTP above all, need not ask for each document."""
+    with aszarr(real_file("WellD6_S1.czi")) as store:
+        opened = zarr.open_consolidated(store, mode="r")
+        members = dict(opened.members(max_depth=None))
+        assert set(members) == {"D", "D/6", "D/6/0", "D/6/0/0", "D/6/0/1", "OME"}
+        for name, member in members.items():
+            plain = zarr.open(store, path=name, mode="r", use_consolidated=False)
+            assert member.attrs.asdict() == plain.attrs.asdict()
+
+
 def test_a_scene_that_is_not_there(made: Callable[[str], Made]) -> None:
     with pytest.raises(OutOfBoundsError, match="no scene 'nowhere'"):
         aszarr(made("stack").path, scene="nowhere")
@@ -168,7 +179,7 @@ def test_xarray_opens_it(made: Callable[[str], Made]) -> None:
     xr = needs("xarray", "xarray")
     path = made("stack").path
     with aszarr(path) as store, CziImage(path) as image:
-        dataset = xr.open_zarr(store, consolidated=False)
+        dataset = xr.open_zarr(store)
         np.testing.assert_array_equal(dataset["0"].isel(z=2), image.data[:, :, 2])
 
 
