@@ -10,10 +10,10 @@ from czictypes.arrays import channel_labels
 from czictypes.arrays.coordinates import AxisCoordinates, coordinates
 from czictypes.arrays.layout import Layout
 from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, Scale, pixel_sizes
-from czictypes.arrays.stage import scene_infos, stage_origin
+from czictypes.arrays.scene_infos import field_numbers, scene_infos
+from czictypes.arrays.stage import stage_origin
 from czictypes.arrays.times import mean_interval, times_along
 from czictypes.arrays.tolerant import told
-from czictypes.arrays.wells import field_numbers
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well

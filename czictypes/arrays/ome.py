@@ -18,9 +18,9 @@ from czictypes.arrays.ome_planes import (
     sizes_along,
 )
 from czictypes.arrays.pixel_sizes import pixel_sizes
+from czictypes.arrays.scene_infos import scene_infos
 from czictypes.arrays.scene_layout import channel_types, common_dtype, plane_ranges, scene_box
 from czictypes.arrays.scene_names import scene_names
-from czictypes.arrays.stage import scene_infos
 from czictypes.arrays.times import mean_interval, times_along
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.document import DocumentInfo

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from operator import index as as_integer
 
-from czictypes.arrays.stage import scene_infos
+from czictypes.arrays.scene_infos import scene_infos
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.reading.reader import CziReader

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from czictypes.arrays.tolerant import told
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
-__all__ = ["scene_infos", "stage_origin"]
+__all__ = ["stage_origin"]
 
 _LOOKED_AT = 16  # a tile need not tell of the axis along which the stage rested
 
@@ -76,10 +75,3 @@ def _from_tiles(
     x, y = found["stage_x"] - left, found["stage_y"] - top
     x, y = x[np.isfinite(x)], y[np.isfinite(y)]
     return (float(x[0]), float(y[0])) if len(x) and len(y) else None
-
-
-def scene_infos(reader: CziReader) -> dict[int, SceneInfo]:
-    """Return what the metadata tell of the scenes by their numbers; the first of equal ones."""
-    nothing: list[SceneInfo] = []
-    listed = told(reader, lambda reader: reader.scenes, nothing)
-    return {scene.index: scene for scene in reversed(listed)}

@@ -12,7 +12,7 @@ from xml.parsers import expat
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["XmlSource", "parse", "to_dict", "to_text"]
+__all__ = ["XmlSource", "parse", "storable", "to_dict", "to_text"]
 
 #: What the functions of this floor take as XML; None and empty text count as "no metadata".
 XmlSource = Union[bytes, bytearray, memoryview, str, ET.Element, None]
@@ -146,7 +146,7 @@ def _repairing(text: str, build: Callable[[str], _Result]) -> _Result:
     try:
         return build(text)
     except expat.ExpatError as error:
-        repaired = _CHARACTER_REFERENCE.sub(_legal_reference, _ILLEGAL.sub("\ufffd", text))
+        repaired = _CHARACTER_REFERENCE.sub(_legal_reference, storable(text))
         failure: expat.ExpatError | None = error
     if repaired != text:
         try:
@@ -162,6 +162,11 @@ def _repairing(text: str, build: Callable[[str], _Result]) -> _Result:
             )
             return result
     raise CorruptFileError(f"the metadata XML is not well-formed: {failure}") from failure
+
+
+def storable(text: str) -> str:
+    """Return the text with U+FFFD for every character that XML cannot store."""
+    return _ILLEGAL.sub("\ufffd", text)
 
 
 def _legal_reference(match: re.Match[str]) -> str:

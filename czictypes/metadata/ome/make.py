@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -11,12 +10,11 @@ from types import ModuleType
 from typing import Any
 
 from czictypes.metadata.warning import MetadataWarning
+from czictypes.metadata.xml import storable
 from czictypes.model.extras import require
 
 __all__ = ["choice", "load_model", "make", "within"]
 
-# What XML 1.0 cannot store.
-_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # The schema's numbers are of 32 bits; smaller ones would count as 0, larger as infinite.
 _SMALLEST, _LARGEST = 1.2e-38, 3.4e38
 _LARGEST_INT = 2**31 - 1
@@ -92,7 +90,7 @@ def _usable(value: Any) -> Any:
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and not isinstance(value, Enum):
-        return _ILLEGAL.sub("\ufffd", value)
+        return storable(value)
     if isinstance(value, int) and not isinstance(value, Enum):
         return value if abs(value) <= _LARGEST_INT else None
     if isinstance(value, float):
