@@ -39,15 +39,25 @@ def interleaved(
             if before is not None:
                 before()
             gc.collect()
-            used, start = time.process_time(), time.perf_counter()
+            used, start = _cpu_time(), time.perf_counter()
             result = call()
             elapsed[name].append(time.perf_counter() - start)
-            cpu[name].append(time.process_time() - used)
+            cpu[name].append(_cpu_time() - used)
             del result
     return {
         name: Timing(statistics.median(elapsed[name]), statistics.median(cpu[name]), len(cpu[name]))
         for name in calls
     }
+
+
+def _cpu_time() -> float:
+    """Return the CPU time of this process and of those it has waited for."""
+    try:
+        import resource
+    except ImportError:  # on Windows, where nothing tells that of other processes
+        return time.process_time()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def peak_memory(call: Callable[[], Any]) -> int | None:
