@@ -11,6 +11,7 @@ from czictypes.arrays.coordinates import AxisCoordinates, coordinates
 from czictypes.arrays.layout import Layout
 from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, Scale, pixel_sizes
 from czictypes.arrays.scene_infos import field_numbers, scene_infos
+from czictypes.arrays.scene_layout import scene_box
 from czictypes.arrays.stage import stage_origin
 from czictypes.arrays.times import mean_interval, times_along
 from czictypes.arrays.tolerant import told
@@ -135,13 +136,15 @@ class ImageDescription(ABC):
     def origin(self) -> tuple[float, float] | None:
         """Where on the stage the centre of the first pixel lies (x, y), in micrometres, or None.
 
+        It is the first pixel of the whole scene, for the single tiles of a mosaic as well.
         The offset of the camera's region of interest and the camera's rotation are not regarded.
         """
         sizes, number = self.physical_pixel_sizes, self.scene_index
         if sizes.X is None or sizes.Y is None:
             return None
-        box, pixel, scene = self._layout.grids[0].box, (sizes.X, sizes.Y), self.scene_info
+        pixel, scene = (sizes.X, sizes.Y), self.scene_info
         with open_document_of(self.reader) as document:
+            box = scene_box(document.table, number)
             return document.once(
                 f"origin of {number}",
                 lambda: stage_origin(self.reader, number, scene, box, pixel),

@@ -276,6 +276,15 @@ class TestPlaces:
             assert "ImageDocument" in image.metadata
 
 
+    def test_single_tiles_have_the_origin_of_their_scene(
+        self, real_file: Callable[[str], Path]
+    ) -> None:
+        path = real_file("S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi")
+        with CziImage(path) as whole, CziImage(path, mosaic=False) as tiles:
+            assert tiles.origin == whole.origin
+            assert tiles.coords()["M"].values.tolist() == list(range(10))
+
+
 class TestRealFiles:
     @pytest.mark.parametrize(
         ("name", "sizes", "interval"),
