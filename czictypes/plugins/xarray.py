@@ -14,6 +14,7 @@ from czictypes.arrays.labelled import attributes, labels
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.extras import require
 from czictypes.plugins.file_names import is_czi_name
+from czictypes.reading.reader import CziReader
 
 try:
     import xarray as xr
@@ -135,26 +136,16 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         """Return every level of every scene as a dataset, by the path of its group.
 
         With `scene` the paths are ``/scale0``, ``/scale1``..., else ``/NAME/scale0``..., where
-        a slash in a scene's name becomes a bar.
+        a slash in a scene's name becomes a bar. The file is open once; to close the dataset of
+        the root ``/`` closes it for all.
         """
-
-        def opened(one: int | str) -> CziImage:
-            return CziImage(
-                filename_or_obj,
-                one,
-                mosaic=mosaic,
-                storage_options=storage_options,
-                threads=threads,
-            )
-
-        dropped = _names(drop_variables)
-        if scene is not None:
-            return _levels(opened(scene), "", dropped)
-        groups = {"/": xr.Dataset()}
-        with opened(0) as first:
-            names = first.scenes
-        for index, name in enumerate(names):
-            groups.update(_levels(opened(index), "/" + name.replace("/", "|"), dropped))
+        reader = CziReader(filename_or_obj, storage_options=storage_options, threads=threads)
+        try:
+            groups = _groups(reader, scene, mosaic, _names(drop_variables))
+        except BaseException:
+            reader.close()
+            raise
+        groups["/"].set_close(reader.close)
         return groups
 
     def open_datatree(
@@ -189,10 +180,21 @@ def _names(dropped: str | Iterable[str] | None) -> set[str]:
     return {dropped} if isinstance(dropped, str) else set(dropped or ())
 
 
+def _groups(
+    reader: CziReader, scene: int | str | None, mosaic: bool, dropped: set[str]
+) -> dict[str, xr.Dataset]:
+    if scene is not None:
+        return _levels(CziImage(reader, scene, mosaic=mosaic), "", dropped)
+    groups = {"/": xr.Dataset()}
+    for index, name in enumerate(CziImage(reader).scenes):
+        image = CziImage(reader, index, mosaic=mosaic)
+        groups.update(_levels(image, "/" + name.replace("/", "|"), dropped))
+    return groups
+
+
 def _levels(image: CziImage, path: str, dropped: set[str]) -> dict[str, xr.Dataset]:
-    """Return the groups of an image; the file is closed with the first of them."""
+    """Return the group of an image and those of its levels."""
     groups = {path or "/": xr.Dataset(attrs=attributes(image))}
-    groups[path or "/"].set_close(image.close)
     for level in image.levels:
         groups[f"{path}/scale{level.index}"] = _dataset(image, level.index, dropped)
     return groups

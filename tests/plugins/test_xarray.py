@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import leaks
 import numpy as np
 import pytest
 from extras import needs
@@ -148,6 +149,17 @@ def test_a_tree_of_one_scene_is_that_of_the_image(made: Callable[[str], Made]) -
     assert list(groups) == ["/", "/scale0", "/scale1", "/scale2"]
     for dataset in groups.values():
         dataset.close()
+
+
+def test_a_tree_opens_the_file_once_and_pickles(made: Callable[[str], Made]) -> None:
+    path = made("multi_scene_pyramid").path
+    with xr.open_datatree(path, engine=ENGINE) as tree:
+        assert leaks.snapshot()[f"file {path}"] == 1
+        level = tree["Image:1/scale1/image"]
+        with pickle.loads(pickle.dumps(tree)) as again:
+            np.testing.assert_array_equal(
+                again["Image:1/scale1/image"], tree["Image:1/scale1/image"]
+            )
 
 
 def test_a_dataset_pickles(made: Callable[[str], Made]) -> None:
