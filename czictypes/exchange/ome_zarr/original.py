@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from czictypes.arrays.image import CziImage
@@ -10,7 +11,8 @@ from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.metadata.builder import check_content
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.read_content import read_content
-from czictypes.model.errors import CorruptFileError
+from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import CorruptFileError, CziError
 
 __all__ = [
     "ATTRIBUTE",
@@ -47,9 +49,14 @@ def original_attributes(image: CziImage, plan: ImagePlan) -> dict[str, Any]:
 
 
 def write_original(store: ZarrStore, image: CziImage) -> None:
-    """Write the metadata as OME-XML and as the CZI has them."""
-    ome = image.ome_metadata.to_xml()
-    store.write(OME_XML, ome.encode())
+    """Write the metadata as OME-XML and as the CZI has them.
+
+    Metadata of which no OME-XML can be made take no pixels down: there is a warning.
+    """
+    try:
+        store.write(OME_XML, image.ome_metadata.to_xml().encode())
+    except (CziError, ValueError) as error:
+        warnings.warn(f"there is no OME-XML of {store.name}: {error}", MetadataWarning, 2)
     xml = image.reader.raw_metadata
     if xml:
         store.write(CZI_XML, xml.encode())

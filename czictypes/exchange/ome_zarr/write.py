@@ -25,6 +25,7 @@ from czictypes.exchange.ome_zarr.run import Runner, choose_runner
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
 from czictypes.exchange.ome_zarr.target import begin_store
 from czictypes.model.errors import IncompleteOutputError
+from czictypes.model.extras import require
 from czictypes.reading.blocks import open_document_of
 from czictypes.writing.progress import Progress, show_progress
 
@@ -147,6 +148,7 @@ def write_ome_zarr(
     >>> write_ome_zarr("slide.czi", "slide.ome.zarr")  # doctest: +SKIP
     """
     chunking, codec, runner = _check(version, chunks, shards, compressor, scheduler, workers)
+    require("ome_types", extra="ome-zarr", doing="writing OME-Zarr")  # before the work begins
     store = ZarrStore(dest, storage_options, doing="writing OME-Zarr")
     with open_image(source, source_options) as image:
         plan = _plan(image, scenes, version, chunking, levels, plate)

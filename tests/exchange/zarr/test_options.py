@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ome_zarrs import array, five_axes, ome, stored
 from czictypes import write_ome_zarr
 from czictypes.arrays.image import CziImage
 from czictypes.exchange.ome_zarr.write import plan_ome_zarr
-from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.errors import MissingExtraError, OutOfBoundsError
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
 zarr = needs("zarr", "ome-zarr")
@@ -164,3 +165,28 @@ def test_metadata_are_kept_beside(
     assert (dest / "OME" / "METADATA.czi.xml").read_text() == image.reader.raw_metadata
     ome_types = needs("ome_types", "ome-zarr")
     assert ome_types.from_xml((dest / "OME" / "METADATA.ome.xml").read_text()) == image.ome_metadata
+
+
+def test_metadata_without_ome_xml_take_no_pixels_down(
+    mosaic_czi: Path, dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(image: CziImage) -> Any:
+        raise ValueError("odd metadata")
+
+    monkeypatch.setattr(CziImage, "ome_metadata", property(broken))
+    with pytest.warns(UserWarning, match="no OME-XML of .*odd metadata"):
+        write_ome_zarr(mosaic_czi, dest)
+    assert not (dest / "OME" / "METADATA.ome.xml").exists()
+    assert ome(dest)["multiscales"]
+
+
+@pytest.mark.parametrize("package", ["zarr", "ome_types"])
+def test_a_missing_package_is_told_before_the_work(
+    mosaic_czi: Path, dest: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    for name in [one for one in sys.modules if one.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=r"czictypes\[ome-zarr\]"):
+        write_ome_zarr(mosaic_czi, dest)
+    assert not dest.exists()
