@@ -39,6 +39,7 @@ class RangeServer:
 
     files: dict[str, bytes] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    connections: int = 0
     latency: float = 0.0
     ranges: bool = True
     etags: bool = True
@@ -69,6 +70,12 @@ class RangeServer:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     shared: RangeServer
+
+    def setup(self) -> None:
+        """Count a connection."""
+        with self.shared.lock:
+            self.shared.connections += 1
+        super().setup()
 
     def do_HEAD(self) -> None:
         self._answer()

@@ -189,6 +189,15 @@ def test_no_more_requests_at_once_than_allowed(server: RangeServer, big_mosaic: 
     assert most[0] <= 2
 
 
+def test_connections_serve_many_requests(server: RangeServer, big_mosaic: Path) -> None:
+    url = server.put("/image.czi", big_mosaic.read_bytes())
+    options = {"czictypes": {"max_concurrency": 2, "request_bytes": 1 << 18}}
+    with czi.open_czi(url, storage_options=options) as document:
+        document.read()
+    assert len(server.requests) > 20
+    assert server.connections <= 2
+
+
 def test_a_url_needs_no_input_type_but_may_have_it(server: RangeServer, made: Make) -> None:
     file = made("mosaic")
     url = server.put("/image.czi", file.path.read_bytes())

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import needs
 from files.recipe import Made
 
 from czictypes import czi
@@ -156,6 +157,7 @@ def test_a_silent_server_is_given_up(server: RangeServer, url: str) -> None:
 
 
 def test_nobody_listens(eager: Options) -> None:
+    needs("fsspec.implementations.http")
     with pytest.raises(RemoteError, match=r"http://127\.0\.0\.1:1/a\.czi cannot be read"):
         czi.open_czi("http://127.0.0.1:1/a.czi", storage_options=eager)
 
