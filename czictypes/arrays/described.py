@@ -11,7 +11,6 @@ from czictypes.arrays.coordinates import AxisCoordinates, coordinates
 from czictypes.arrays.layout import Layout
 from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, Scale, pixel_sizes
 from czictypes.arrays.scene_infos import field_numbers, scene_infos
-from czictypes.arrays.scene_layout import scene_box
 from czictypes.arrays.stage import stage_origin
 from czictypes.arrays.times import mean_interval, times_along
 from czictypes.arrays.tolerant import told
@@ -142,12 +141,11 @@ class ImageDescription(ABC):
         sizes, number = self.physical_pixel_sizes, self.scene_index
         if sizes.X is None or sizes.Y is None:
             return None
-        pixel, scene = (sizes.X, sizes.Y), self.scene_info
+        pixel = (sizes.X, sizes.Y)
         with open_document_of(self.reader) as document:
-            box = scene_box(document.table, number)
             return document.once(
                 f"origin of {number}",
-                lambda: stage_origin(self.reader, number, scene, box, pixel),
+                lambda: stage_origin(self.reader, number, self._scenes, pixel),
             )
 
     @property

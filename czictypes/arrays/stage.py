@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from czictypes.arrays.scene_layout import scene_box
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.blocks import open_document_of
@@ -17,8 +20,7 @@ _LOOKED_AT = 16  # a tile need not tell of the axis along which the stage rested
 def stage_origin(
     reader: CziReader,
     number: int | None,
-    scene: SceneInfo | None,
-    box: Rectangle,
+    scenes: Mapping[int, SceneInfo],
     pixel: tuple[float, float],
 ) -> tuple[float, float] | None:
     """Return where on the stage the centre of the first pixel lies, in micrometres.
@@ -27,27 +29,33 @@ def stage_origin(
     ----------
     reader
         The document.
-    number, scene
-        The number of the scene, and what the metadata tell of it.
-    box
-        Its rectangle in pixels.
+    number
+        The number of the scene; None for all of the document.
+    scenes
+        What the metadata tell of the scenes, by their numbers.
     pixel
         The size of a pixel in micrometres.
 
     Notes
     -----
-    The centre of the scene is that of its tiles, unless the file is a part of the one that was
+    The centre of a scene is that of its tiles, unless the file is a part of the one that was
     acquired: then the contour of the scene is larger than what there is of it. There, and without
     scenes, the position of the stage at the first tiles tells, which is that of their centres.
     """
+    with open_document_of(reader) as document:
+        table = document.table
+        told = number if number is not None else next(iter(table.scene_rectangles), None)
+        box, whole = scene_box(table, told), scene_box(table, number)
+    scene = None if told is None else scenes.get(told)
     if scene is not None and scene.center is not None and _is_whole(scene, box, pixel):
-        extents = (box.w, box.h)
-        x, y = (
-            center - (extent - 1) / 2 * size
-            for center, extent, size in zip(scene.center, extents, pixel)
-        )
-        return x, y
-    return _from_tiles(reader, number, box, pixel)
+        x = scene.center[0] - (box.w - 1) / 2 * pixel[0]
+        y = scene.center[1] - (box.h - 1) / 2 * pixel[1]
+    else:
+        found = _from_tiles(reader, told, box, pixel)
+        if found is None:
+            return None
+        x, y = found
+    return x - (box.x - whole.x) * pixel[0], y - (box.y - whole.y) * pixel[1]
 
 
 def _is_whole(scene: SceneInfo, box: Rectangle, pixel: tuple[float, float]) -> bool:

@@ -275,7 +275,6 @@ class TestPlaces:
             assert image.document_info.microscope == "Celldiscoverer 7"
             assert "ImageDocument" in image.metadata
 
-
     def test_single_tiles_have_the_origin_of_their_scene(
         self, real_file: Callable[[str], Path]
     ) -> None:
@@ -322,6 +321,10 @@ class TestRealFiles:
                 box = image.reader.scenes_bounding_rectangle_no_pyramid[number]
                 assert image.origin is not None
                 offsets.append(np.array(image.origin) - 1.6 * np.array([box.x, box.y]))
+            image.set_scene("all")
+            box = image.reader.total_bounding_rectangle_no_pyramid
+            assert image.origin is not None
+            offsets.append(np.array(image.origin) - 1.6 * np.array([box.x, box.y]))
         assert np.ptp(offsets, axis=0).max() < 1.6  # less than a pixel
 
 
