@@ -12,7 +12,7 @@ import pytest
 from extras import needs
 from files.recipes import Made
 
-from czictypes import CziImage, ZarrServer
+from czictypes import CziImage, ZarrServer, czi
 
 needs("zarr", "ome-zarr")
 
@@ -94,6 +94,26 @@ def test_the_head_alone(server: ZarrServer) -> None:
 @pytest.mark.parametrize("key", ["", "0/c/9/0/0/0/0", "../zarr.json"])
 def test_what_is_not_there(server: ZarrServer, key: str) -> None:
     assert answer(server.url + key)[0] == 404
+
+
+def test_a_chunk_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 99, (40, 50)).astype(np.uint8)
+    czi.imwrite(tmp_path / "damaged.czi", pixels, compression="zstd0:")
+    with czi.open_czi(tmp_path / "damaged.czi") as document:
+        start = int(document.subblocks["file_position"][0])
+    with (tmp_path / "damaged.czi").open("r+b") as stream:
+        stream.seek(start + 900)
+        stream.write(bytes(200))
+    with ZarrServer(tmp_path / "damaged.czi") as server:
+        status, text, _ = answer(f"{server.url}0/c/0/0/0/0/0")
+    assert status == 500
+    assert b"sub-block 0" in text
+
+
+def test_pages_may_ask_whether_they_may_ask(server: ZarrServer) -> None:
+    status, _, headers = answer(f"{server.url}zarr.json", method="OPTIONS")
+    assert status == 204
+    assert headers["Access-Control-Allow-Headers"] == "Range"  # type: ignore[index]
 
 
 def test_closing_twice_is_no_error(path: Path) -> None:
