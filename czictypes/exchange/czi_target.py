@@ -17,6 +17,7 @@ from czictypes.metadata.attributes import CustomValue
 from czictypes.metadata.content import DocumentContent
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location, Size
+from czictypes.reading.threads import thread_count
 from czictypes.writing.array_source import ArraySource, Part
 from czictypes.writing.axes import Axes, parse_axes
 from czictypes.writing.create import create_czi
@@ -31,6 +32,7 @@ __all__ = ["DEFAULT_COMPRESSION", "write_images"]
 DEFAULT_COMPRESSION = "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack"
 
 _TILE, _COLOUR_TILE = 2048, 1024
+_READERS = 4  # threads that fetch pixels ahead
 _MICROMETRES = 1e6
 
 
@@ -107,7 +109,13 @@ def write_images(
         raise UnsupportedDataError(f"there is no image to write to {dest!r}")
     scenes = _scenes(images, dtype)
     letters = {letter for scene in scenes for letter in (*scene.axes.planes, *scene.image.first)}
-    sources = [ArraySource(scene.pixels, scene.axes, tile or _tile(scene)) for scene in scenes]
+    readers = min(thread_count(threads), _READERS)
+    sources = [
+        ArraySource(
+            scene.pixels, scene.axes, tile or _tile(scene), readers if scene.image.shared else 1
+        )
+        for scene in scenes
+    ]
     levels = [] if pyramid is not None else _levels(scenes, dtype)
     if levels is None:
         pyramid, levels = True, []

@@ -56,6 +56,8 @@ class SourceImage:
         scene lie in different planes.
     location
         Where the top left pixel goes in the CZI, where that is known.
+    shared
+        Whether several threads may read `pixels` and `levels` at once.
     first
         The places of the first planes along the axes, and in dimensions that `axes` does not
         have; 0 for those that are not named.
@@ -77,6 +79,7 @@ class SourceImage:
     levels: Sequence[Any] = ()
     scene: int | None = None
     location: Location | None = None
+    shared: bool = False
     first: Mapping[str, int] = field(default_factory=dict)
 
     @property

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,8 +24,17 @@ __all__ = ["ArraySource", "Part", "as_array"]
 
 _AT_ONCE = 256 << 20  # bytes to fetch at once, unless one chunk is larger
 _SMALLEST_SIDE = 256
+_AHEAD = 32 << 20  # bytes of a region, of which several may be in memory at once
 
 _Spans = list[tuple[int, int]]
+
+
+class _Region(NamedTuple):
+    """What is fetched at once: first and end of the planes, the rows and the columns."""
+
+    block: Sequence[tuple[int, int]]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
 
 
 class Part(NamedTuple):
@@ -66,9 +77,13 @@ class ArraySource:
         The array, and what its axes are.
     tile
         The longest side of a tile in pixels.
+    readers
+        How many threads fetch regions ahead, where these are not large; for arrays that several
+        threads may read at once.
     """
 
-    def __init__(self, array: Any, axes: Axes, tile: int) -> None:
+    def __init__(self, array: Any, axes: Axes, tile: int, readers: int = 1) -> None:
+        self._readers = readers
         self._array = array
         self._axes = axes
         self._tile = tile
@@ -92,15 +107,48 @@ class ArraySource:
         return tiles * math.prod(int(shape[at]) for at in self._axes.planes.values())
 
     def __iter__(self) -> Iterator[Part]:
+        for region, pixels in self._fetched():
+            for place in np.ndindex(pixels.shape[:-3]):
+                plane = {
+                    letter: start + offset
+                    for letter, (start, _), offset in zip(self._letters, region.block, place)
+                }
+                left, top = region.columns[0], region.rows[0]
+                yield from self._cut(plane, left, top, pixels[place])
+
+    def _regions(self) -> Iterator[_Region]:
         for block in itertools.product(*self._blocks):
             for rows, columns in itertools.product(self._rows, self._columns):
-                pixels = self._fetch(block, rows, columns)
-                for place in np.ndindex(pixels.shape[:-3]):
-                    plane = {
-                        letter: start + offset
-                        for letter, (start, _), offset in zip(self._letters, block, place)
-                    }
-                    yield from self._cut(plane, columns[0], rows[0], pixels[place])
+                yield _Region(block, rows, columns)
+
+    def _fetched(self) -> Iterator[tuple[_Region, NDArray[Any]]]:
+        """Give the regions in their order; several are fetched ahead where that may be."""
+        if self._readers < 2 or self._largest() > _AHEAD:
+            for region in self._regions():
+                yield region, self._fetch(*region)
+            return
+        coming: deque[tuple[_Region, Future[NDArray[Any]]]] = deque()
+        with ThreadPoolExecutor(self._readers, "czictypes-fetch") as pool:
+            try:
+                for region in self._regions():
+                    coming.append((region, pool.submit(self._fetch, *region)))
+                    if len(coming) > self._readers:
+                        first, pixels = coming.popleft()
+                        yield first, pixels.result()
+                while coming:
+                    first, pixels = coming.popleft()
+                    yield first, pixels.result()
+            finally:
+                for _, pixels in coming:
+                    pixels.cancel()
+
+    def _largest(self) -> int:
+        """Return how many bytes a region has at most."""
+        lengths = [max(end - start for start, end in spans) for spans in self._blocks]
+        for spans in (self._rows, self._columns):
+            lengths.append(max(end - start for start, end in spans))
+        samples = 1 if self._axes.samples is None else 3
+        return math.prod(lengths) * samples * int(self._array.dtype.itemsize)
 
     def _fetch(
         self, block: Sequence[tuple[int, int]], rows: tuple[int, int], columns: tuple[int, int]

@@ -98,6 +98,7 @@ def _source(
         well=image.well,
         plate=image.plate,
         levels=levels[1:],
+        shared=True,
         **place,
     )
 
