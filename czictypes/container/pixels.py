@@ -22,7 +22,7 @@ __all__ = ["ROWS_APART", "FilePixels", "HiLoPixels", "PixelArray", "Which", "in_
 #: So many bytes at a time stay in the processor's cache; a plane takes a tenth longer with half of
 #: them, and a quarter longer with a quarter.
 _BAND_BYTES = 2 << 20
-#: So many words at a time, whose halves are joined; with a quarter of them a plane takes 4 % longer.
+#: So many words at a time, whose halves are joined; a plane takes 4 % longer with a quarter.
 _HILO_BAND = 256 << 10
 #: Rows further apart (bytes) are read one by one; what is between is read in the time of a call.
 ROWS_APART = 24 << 10
