@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
-from czictypes.arrays.lazy import is_file_object
+from czictypes.arrays.lazy import hand_over
 from czictypes.reading.reader import CziReader, Source
 
 if TYPE_CHECKING:
@@ -91,10 +91,16 @@ def imread(
     """
     image = CziImage(source, scene, storage_options=storage_options)
     try:
-        if xarray:
-            return image.to_xarray(level=level, dask=dask)
-        return image.to_dask(level=level) if dask else image.asarray(level)
-    finally:
-        # A lazy array of a file object has nothing but this image to read from.
-        if not (dask and is_file_object(image.reader)):
-            image.close()
+        found = image.to_xarray(level, dask) if xarray else _array(image, level, dask)
+    except BaseException:
+        image.close()
+        raise
+    if dask and not isinstance(source, CziReader):
+        hand_over(image.reader)
+    else:
+        image.close()
+    return found
+
+
+def _array(image: CziImage, level: int, dask: bool) -> Any:
+    return image.to_dask(level) if dask else image.asarray(level)

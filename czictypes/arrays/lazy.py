@@ -20,7 +20,7 @@ from czictypes.model.extras import require
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
-__all__ = ["is_file_object", "lazy_array", "take_lazily"]
+__all__ = ["hand_over", "lazy_array", "take_lazily"]
 
 _DOING = "lazy arrays"
 
@@ -50,9 +50,8 @@ def lazy_array(
         source = document.source
         identity = source.opened_identity() or uuid4().hex, source.size(), document.name
     sizes = normalized_chunks(dims, dtype, chunks, native)
-    (_, *options), *_ = opened = reader.__reduce__()[1]
-    key = uuid4().hex if is_file_object(reader) else tokenize(opened)
-    read = _BlockRead(reader, key, view, dims.order, level)
+    (_, *options), *_ = reader.__reduce__()[1]
+    read = _BlockRead(reader, _key(reader), view, dims.order, level)
     hashed = [np.array(along) for along in sizes]  # by their bytes: there may be very many
     name = f"czi-{tokenize(identity, options, view.scene, view.mosaic, level, hashed)}"
     axes = tuple(range(len(dims)))
@@ -131,9 +130,22 @@ class _BlockRead:
             yield reader
 
 
-def is_file_object(reader: CziReader) -> bool:
-    """Tell whether a reader was opened on a file object of the caller."""
-    return _is_file_object(reader.__reduce__())
+def hand_over(reader: CziReader) -> None:
+    """Leave a reader to the lazy arrays made of it; it is closed with the last of them.
+
+    One of a file object of the caller simply stays open: nothing else can be read from.
+    """
+    if not _is_file_object(reader.__reduce__()):
+        open_readers().adopt(_key(reader), reader)
+
+
+def _key(reader: CziReader) -> str:
+    """Return what stands for all readers that are opened alike."""
+    opened = reader.__reduce__()
+    if _is_file_object(opened):
+        return uuid4().hex
+    key: str = require("dask.base", extra="dask", doing=_DOING).tokenize(opened[1])
+    return key
 
 
 def _is_file_object(opened: Any) -> bool:

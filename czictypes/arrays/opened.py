@@ -72,6 +72,16 @@ class OpenReaders:
             _close(surplus)
             self._sweep()
 
+    def adopt(self, key: str, reader: CziReader) -> None:
+        """Take over an open reader as that of a key; it is closed if there is one already."""
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry())
+            if entry.reader is None:
+                entry.reader = reader
+            spare = entry.reader is not reader
+        if spare:
+            reader.close()
+
     def hold(self, key: str, holder: object) -> None:
         """Close the reader of a key when the last of its holders is gone."""
         with self._lock:

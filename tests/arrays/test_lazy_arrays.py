@@ -126,6 +126,21 @@ def test_a_file_is_opened_once_and_closed_with_the_last_array(made: Callable[[st
     assert len(readers) == 0
 
 
+def test_a_lazy_array_goes_on_with_the_file_that_was_opened_for_it(
+    made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lazy = imread(made("stack").path, dask=True)
+    monkeypatch.setattr("czictypes.reading.reader.open_source", lambda *_, **__: 1 / 0)
+    assert lazy.compute().any()
+    with pytest.raises(ZeroDivisionError):
+        imread(made("stack").path)
+
+
+def test_an_error_leaves_no_file_open(made: Callable[[str], Made]) -> None:
+    with pytest.raises(IndexError, match="no level 1"):
+        imread(made("stack").path, level=1, dask=True)
+
+
 def test_tasks_are_sent_as_what_is_to_be_opened(made: Callable[[str], Made]) -> None:
     lazy = imread(made("stack").path, dask=True)
     copies = [pickle.loads(pickle.dumps(lazy)) for _ in range(3)]
