@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import threading
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from czictypes.container.source import FileSource
 from czictypes.model.pixel_types import Compression
 
 SIDE = 40
+#: On PyPy calls within numpy count, too.
+NUMPY = 4 if platform.python_implementation() == "PyPy" else 1
 
 
 class Calls:
@@ -127,7 +130,7 @@ def test_many_small_tiles_take_few_calls(tmp_path: Path, calls: Calls) -> None:
         document.read()
         calls.clear()
         count = calls_of(lambda: document.read(roi=(3, 3, 200, 200)))  # 26 x 26 tiles
-        assert count < 2 * 26 * 26
+        assert count < 26 * 26 * NUMPY
         assert calls.reads <= 26
 
 
@@ -140,7 +143,7 @@ def test_a_part_of_one_tile_takes_few_calls_in_any_file(tmp_path: Path) -> None:
             threads = threading.active_count()
             counts.append(calls_of(lambda: document.read(roi=part)))  # noqa: B023
             assert threading.active_count() == threads  # none is started for so little
-    assert max(counts) < 300
+    assert max(counts) < 300 * NUMPY
     assert max(counts) <= min(counts) + 5
 
 
@@ -149,7 +152,7 @@ def test_a_plane_of_one_tile_takes_few_calls_at_any_zoom(tmp_path: Path, zoom: f
     blocks = [Block(np.full((64, 64), z, np.uint8), plane={"C": 0, "Z": z}) for z in range(20)]
     with czi.open_czi(write_czi(tmp_path / "stack.czi", blocks)) as document:
         document.read(plane={"Z": 3}, zoom=zoom)
-        assert calls_of(lambda: document.read(plane={"Z": 3}, zoom=zoom)) < 400
+        assert calls_of(lambda: document.read(plane={"Z": 3}, zoom=zoom)) < 400 * NUMPY
 
 
 def test_of_a_large_tile_only_the_rows_needed_are_read(tmp_path: Path, calls: Calls) -> None:
