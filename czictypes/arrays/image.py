@@ -49,7 +49,7 @@ class CziImage(TilePlaces, ImageDescription):
     storage_options
         For a URL: what fsspec is to know.
     cache_options, reader_options, threads
-        As for `CziReader`.
+        As for `CziReader`; one that is open already keeps its own.
 
     Raises
     ------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, wait
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,48 +52,29 @@ def open_document_of(reader: CziReader) -> AbstractContextManager[OpenDocument]:
     return reader._session.document()
 
 
-class Planes(Protocol):
-    """Composes the planes of an array, one by one."""
+class Planes(ABC):
+    """Says for each plane of an array what a part of it is made of.
 
-    def compose(
-        self,
-        document: OpenDocument,
-        request: PlaneRequest,
-        out: NDArray[Any],
-        executor: Executor | None,
-        threads: int,
-    ) -> None:
-        """Fill an array with a part of a plane; the region is one of the result, at zoom 1."""
+    The region of a request is one of the result, at zoom 1.
+    """
 
+    @abstractmethod
     def plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
-        """Work out what that takes."""
+        """Work out what is to be painted."""
+
+    def paint_at_once(
+        self, document: OpenDocument, request: PlaneRequest, out: NDArray[Any]
+    ) -> bool:
+        """Fill an array without a plan, if that is little work; return whether it was."""
+        return False
 
 
-class LevelPlanes(NamedTuple):
+@dataclass(frozen=True)
+class LevelPlanes(Planes):
     """The planes of a level, mosaics stitched; `scene` is None for all scenes."""
 
     grid: LevelGrid
     scene: int | None
-
-    def compose(
-        self,
-        document: OpenDocument,
-        request: PlaneRequest,
-        out: NDArray[Any],
-        executor: Executor | None,
-        threads: int,
-    ) -> None:
-        """Fill an array with a part of a plane of the level."""
-        if self._is_plain(document):
-            x, y, w, h = request.roi
-            roi = Rectangle(x + self.grid.box.x, y + self.grid.box.y, w, h)
-            plane = _choice(document, request)
-            if document.small.compose(
-                request._replace(roi=roi, plane=plane, scene=self.scene), out
-            ):
-                return
-        plan = self.plan(document, request)
-        compose(document.index, request, document.decoder, out, executor, threads, plan)
 
     def plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
         """Work out which tiles are seen in a part of a plane."""
@@ -104,6 +87,17 @@ class LevelPlanes(NamedTuple):
             np.array(scenes, np.int64),
             mask_aware=request.mask_aware,
         )
+
+    def paint_at_once(
+        self, document: OpenDocument, request: PlaneRequest, out: NDArray[Any]
+    ) -> bool:
+        """Fill an array as `CziReader.read` does small ones, where that gives the same."""
+        if not self._is_plain(document):
+            return False
+        x, y, w, h = request.roi
+        roi = Rectangle(x + self.grid.box.x, y + self.grid.box.y, w, h)
+        plane = _choice(document, request)
+        return document.small.compose(request._replace(roi=roi, plane=plane, scene=self.scene), out)
 
     def _is_plain(self, document: OpenDocument) -> bool:
         """Whether a read of full resolution shows the same wherever its region ends.
@@ -120,22 +114,11 @@ class LevelPlanes(NamedTuple):
         )
 
 
-class TilePlanes(NamedTuple):
+@dataclass(frozen=True)
+class TilePlanes(Planes):
     """The single tiles of a mosaic; `find` tells the sub-block at a coordinate, or None."""
 
     find: Callable[[Mapping[str, int]], int | None]
-
-    def compose(
-        self,
-        document: OpenDocument,
-        request: PlaneRequest,
-        out: NDArray[Any],
-        executor: Executor | None,
-        threads: int,
-    ) -> None:
-        """Fill an array with a part of a tile; where there is none, with the background."""
-        plan = self.plan(document, request)
-        compose(document.index, request, document.decoder, out, executor, threads, plan)
 
     def plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
         """Work out what of the tile is seen."""
@@ -193,7 +176,10 @@ def read_planes(
         coordinate: Mapping[str, int], pixel_type: PixelType, out: NDArray[Any]
     ) -> None:
         request = request_of(coordinate, pixel_type)
-        planes.compose(document, request, out, None if in_parallel else executor, most)
+        if planes.paint_at_once(document, request, out):
+            return
+        plan, helpers = planes.plan(document, request), None if in_parallel else executor
+        compose(document.index, request, document.decoder, out, helpers, most, plan)
 
     def read_some(some: Iterable[T]) -> None:
         if in_parallel and executor is not None:
