@@ -19,10 +19,10 @@ from typing import Any
 from czictypes import czi
 from czictypes.container.attachments import read_attachment_directory, read_attachment_segment
 from czictypes.container.check import CheckedDocument, check_document
+from czictypes.container.file_source import FileSource
 from czictypes.container.masks import find_mask
 from czictypes.container.metadata_segment import read_metadata_segment
 from czictypes.container.segments import iter_segments
-from czictypes.container.source import FileSource
 from czictypes.container.subblock import (
     check_pixels,
     read_attachment_bytes,

@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.segments import (
     ATTACHMENT,
     ATTACHMENT_DIRECTORY,
@@ -19,7 +20,6 @@ from czictypes.container.segments import (
     parse_segment_header,
     require_range,
 )
-from czictypes.container.source import ByteSource
 from czictypes.model.errors import CorruptFileError
 
 __all__ = [

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS, entry_type
+from czictypes.container.file_source import FileSource
 from czictypes.container.limits import TOLERANCE
 from czictypes.container.segments import SUBBLOCK
-from czictypes.container.source import ByteSource, FileSource
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError

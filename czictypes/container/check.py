@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from czictypes.container.attachments import read_attachment_directory
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory, read_directory
 from czictypes.container.segments import FileHeader, read_file_header
-from czictypes.container.source import ByteSource
 
 __all__ = ["CheckedDocument", "check_document"]
 

@@ -13,9 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.columns import Columns
 from czictypes.container.entries import ENTRY_SIZE, fill_columns, locate_entries
 from czictypes.container.entry_runs import RunFiller
+from czictypes.container.file_source import FileSource
 from czictypes.container.segments import (
     SEGMENT_HEADER_SIZE,
     SUBBLOCK_DIRECTORY,
@@ -23,7 +25,6 @@ from czictypes.container.segments import (
     parse_segment_header,
     require_range,
 )
-from czictypes.container.source import ByteSource, FileSource
 from czictypes.container.strict import StrictChecks
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from czictypes.container.attachments import read_attachment_directory
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import read_directory
 from czictypes.container.metadata_segment import MetadataSegment, read_metadata_segment
 from czictypes.container.segments import (
@@ -34,7 +35,6 @@ from czictypes.container.segments import (
     read_file_header,
     read_segment_header,
 )
-from czictypes.container.source import ByteSource
 from czictypes.model.errors import CorruptFileError
 
 __all__ = ["EditableFile", "read_metadata", "replace_metadata"]

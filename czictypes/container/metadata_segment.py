@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.segments import (
     METADATA,
     SEGMENT_HEADER_SIZE,
@@ -16,7 +17,6 @@ from czictypes.container.segments import (
     parse_segment_header,
     require_range,
 )
-from czictypes.container.source import ByteSource
 from czictypes.model.errors import CorruptFileError
 
 __all__ = ["MetadataSegment", "read_metadata_segment", "read_metadata_xml"]

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.source import ByteSource
+from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import CorruptFileError
 
 __all__ = ["ROWS_APART", "FilePixels", "HiLoPixels", "PixelArray", "Which", "in_bands"]

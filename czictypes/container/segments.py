@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from czictypes.container.source import ByteSource
+from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import CorruptFileError, NotCziError
 
 __all__ = [

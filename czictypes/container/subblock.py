@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import SupportsIndex
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
 from czictypes.container.limits import (
@@ -27,7 +28,6 @@ from czictypes.container.segments import (
     parse_segment_header,
     require_range,
 )
-from czictypes.container.source import ByteSource
 from czictypes.container.subblock_entry import SubBlockEntry, differences, parse_entry
 from czictypes.container.zstd_frame import HEAD_SIZE, parse_zstd_head
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError

@@ -10,9 +10,9 @@ import struct
 import uuid
 from collections.abc import Callable, Iterable
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
 from czictypes.container.segments import FILE_HEADER, SEGMENT_HEADER_SIZE, SUBBLOCK_DIRECTORY
-from czictypes.container.source import ByteSource
 
 __all__ = ["UnfinishedSource"]
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.limits import ZSTD_GROWTH, bitmap_size, check_difference, check_growth
 from czictypes.container.pixels import PixelArray
-from czictypes.container.source import ByteSource
 from czictypes.container.subblock import SubBlockSegment, describe_subblock
 from czictypes.container.zstd_frame import HEAD_SIZE, parse_zstd_head
 from czictypes.container.zstd_pixels import ZstdPixels

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
+from czictypes.container.file_source import FileSource
 from czictypes.container.masks import Mask, find_mask
-from czictypes.container.source import ByteSource, FileSource
 from czictypes.container.subblock import (
     SubBlockSegment,
     check_pixels,

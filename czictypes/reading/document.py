@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.check import check_document
+from czictypes.container.file_source import FileSource
 from czictypes.container.metadata_segment import read_metadata_xml
-from czictypes.container.source import ByteSource, FileSource
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.xml import parse, to_dict, to_text
 from czictypes.model.options import CacheOptions, ReaderOptions

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.extents import SubBlockExtents
 from czictypes.container.segments import FileHeader
-from czictypes.container.source import ByteSource
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.plan import Plan
 

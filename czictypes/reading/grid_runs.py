@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.batch import HEAD_ROOM, BatchReader
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
-from czictypes.container.source import ByteSource
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.conversion import convert

@@ -6,7 +6,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from czictypes.abi.library import Library, get_library
-from czictypes.container.source import ByteSource, FileSource
+from czictypes.container.byte_source import ByteSource
+from czictypes.container.file_source import FileSource
 from czictypes.model.errors import ClosedError, CorruptFileError, NativeCallError
 
 if TYPE_CHECKING:  # imported where they are needed: most documents are read without them

@@ -11,7 +11,8 @@ from typing import Any, BinaryIO, ClassVar, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.source import ByteSource, open_source
+from czictypes.container.byte_source import ByteSource
+from czictypes.container.source import open_source
 from czictypes.container.targets import check_url, describe_target
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import OutOfBoundsError

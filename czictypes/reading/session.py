@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from czictypes.container.source import ByteSource
+from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import ClosedError, FileChangedError
 from czictypes.reading.document import OpenDocument
 

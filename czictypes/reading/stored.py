@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from czictypes.container.batch import BatchReader, StoredData
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.pixels import FilePixels
-from czictypes.container.source import ByteSource
 from czictypes.container.subblock import describe_subblock
 from czictypes.container.zstd import unpack_zstd
 from czictypes.model.errors import CorruptFileError, MissingExtraError

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from czictypes.container.source import ByteSource
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.unfinished import UnfinishedSource
 from czictypes.handles.streams import OutputStream
 from czictypes.handles.writer import SubBlockSpec, WriterHandle

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
-from czictypes.container.source import ByteSource, FileSource
+from czictypes.container.file_source import FileSource
 from czictypes.container.subblock import (
     SubBlockSegment,
     check_pixels,

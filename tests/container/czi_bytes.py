@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from czictypes.container.source import StreamSource
+from czictypes.container.file_source import StreamSource
 from czictypes.model.pixel_types import pixel_format
 
 __all__ = [

@@ -16,7 +16,7 @@ from files.builder import write_czi
 
 from czictypes import czi
 from czictypes.abi.library import Library
-from czictypes.container.source import FileSource
+from czictypes.container.file_source import FileSource
 from czictypes.model.pixel_types import Compression
 
 SIDE = 40

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
-from czictypes.container.source import ByteSource
+from czictypes.container.byte_source import ByteSource
 from czictypes.metadata.records import build_time_stamps, read_time_stamps
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.writing.assembly import Assembly

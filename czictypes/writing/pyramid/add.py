@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from czictypes.container.source import FileSource
+from czictypes.container.file_source import FileSource
 from czictypes.model.dimensions import format_coordinate
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
 from czictypes.reading.document import OpenDocument

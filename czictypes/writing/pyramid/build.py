@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.source import ByteSource
+from czictypes.container.byte_source import ByteSource
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.model.pixel_types import pixel_format

@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyramid_reference import assert_right_pyramid, stored_tiles
 
+from czictypes.container.file_source import FileSource
 from czictypes.container.segments import read_file_header
-from czictypes.container.source import FileSource
 from czictypes.czi import PyramidOptions, add_pyramid
 from czictypes.model.errors import FileChangedError, NotCziError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType

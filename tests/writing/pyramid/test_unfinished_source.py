@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.check import check_document
-from czictypes.container.source import ByteSource
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
