@@ -11,7 +11,7 @@ import numpy as np
 from czictypes.model.options import CacheInfo, CacheOptions
 
 if TYPE_CHECKING:
-    from czictypes.reading.compositor import Tile
+    from czictypes.reading.tile import Tile
 
 __all__ = ["SubBlockCache"]
 

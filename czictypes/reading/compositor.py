@@ -14,12 +14,12 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.pixels import ROWS_APART, PixelArray
+from czictypes.container.pixels import ROWS_APART
 from czictypes.container.zstd_pixels import ZstdPixels
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, pixel_format
@@ -38,9 +38,10 @@ from czictypes.reading.plan import (
 )
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.threads import thread_count
+from czictypes.reading.tile import Tile
 from czictypes.reading.turns import Turns
 
-__all__ = ["PlaneRequest", "Tile", "TileProvider", "compose", "output_shape"]
+__all__ = ["PlaneRequest", "TileProvider", "compose", "output_shape"]
 
 #: Decoding fewer pixels than this takes less time than waking another thread.
 _PIXELS_PER_THREAD = 64 * 1024
@@ -51,18 +52,6 @@ _PIXELS_PER_BATCH = 512 * 1024
 
 #: Its number in the order of painting, and its jobs.
 _Batch = tuple[int, list[Job]]
-
-
-class Tile(NamedTuple):
-    """A decoded sub-block.
-
-    `pixels` has the shape (height, width, samples) and the dtype of the sub-block's pixel type.
-    They may be anything of which `container.pixels.in_bands` makes arrays. `mask`, of the shape
-    (height, width), is True for valid pixels; None means that all are valid.
-    """
-
-    pixels: PixelArray
-    mask: NDArray[np.bool_] | None = None
 
 
 class TileProvider(Protocol):

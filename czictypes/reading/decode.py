@@ -26,11 +26,11 @@ from czictypes.metadata.subblock import has_chunk_container
 from czictypes.model.errors import CorruptFileError, NativeCallError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.cache import SubBlockCache
-from czictypes.reading.compositor import Tile
 from czictypes.reading.expectation import Expectation
 from czictypes.reading.grid_runs import GridRuns
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.stored import StoredTiles
+from czictypes.reading.tile import Tile
 
 __all__ = ["SubBlockDecoder"]
 

@@ -19,7 +19,6 @@ from czictypes.container.pixels import FilePixels
 from czictypes.container.zstd_pixels import ZstdPixels
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.background import background_value, fill
-from czictypes.reading.compositor import PlaneRequest, Tile
 from czictypes.reading.conversion import check_convertible, paint
 from czictypes.reading.coverage import area
 from czictypes.reading.decode import SubBlockDecoder
@@ -28,7 +27,9 @@ from czictypes.reading.grid_runs import LARGEST_TILE
 from czictypes.reading.lattice import Lattice
 from czictypes.reading.lattice_index import LatticeIndex
 from czictypes.reading.pieces import Piece, pieces_of
+from czictypes.reading.plan import PlaneRequest
 from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.tile import Tile
 
 __all__ = ["SmallReads"]
 

@@ -14,8 +14,8 @@ from czictypes.container.subblock import describe_subblock
 from czictypes.container.zstd import unpack_zstd
 from czictypes.model.errors import CorruptFileError, MissingExtraError
 from czictypes.model.pixel_types import Compression, PixelFormat, PixelType, pixel_format
-from czictypes.reading.compositor import Tile
 from czictypes.reading.scratch import Scratch
+from czictypes.reading.tile import Tile
 
 __all__ = ["StoredTiles"]
 

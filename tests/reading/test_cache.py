@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from czictypes import czi
 from czictypes.reading.cache import SubBlockCache
-from czictypes.reading.compositor import Tile
+from czictypes.reading.tile import Tile
 
 
 def tile(size: int) -> Tile:

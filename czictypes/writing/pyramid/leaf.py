@@ -16,9 +16,10 @@ from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle, Size
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.background import background_value, fill
-from czictypes.reading.compositor import PlaneRequest, Tile, TileProvider, compose
+from czictypes.reading.compositor import PlaneRequest, TileProvider, compose
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
+from czictypes.reading.tile import Tile
 from czictypes.writing.pyramid.plan import PlanePlan
 from czictypes.writing.pyramid.reduce import reduce_pixels
 

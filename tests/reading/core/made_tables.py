@@ -15,9 +15,10 @@ from czictypes.container.directory import Directory
 from czictypes.model.dimensions import ABSENT, DIMENSIONS
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.compositor import PlaneRequest, Tile, compose, output_shape
+from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
+from czictypes.reading.tile import Tile
 
 __all__ = ["Entry", "MemoryTiles", "directory_of", "index_of", "pixels_of", "read", "table_of"]
 

@@ -16,9 +16,10 @@ from czictypes.handles.reader import ReaderHandle
 from czictypes.handles.streams import InputStream
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.compositor import PlaneRequest, Tile, compose, output_shape
+from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
+from czictypes.reading.tile import Tile
 
 READS_PER_FILE = 50
 
