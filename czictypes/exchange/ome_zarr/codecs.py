@@ -6,10 +6,13 @@ from typing import Any
 
 from czictypes.model.extras import require
 
-__all__ = ["COMPRESSORS", "make_compressor"]
+__all__ = ["COMPRESSORS", "DEFAULT_COMPRESSOR", "make_compressor"]
 
 #: The names that a compressor may be given by.
-COMPRESSORS = ("zstd", "blosc", "lz4", "gzip", "none")
+COMPRESSORS = ("lz4", "zstd", "blosc", "gzip", "none")
+
+#: Blosc with lz4: the least work of those that every reader knows, and what bioformats2raw takes.
+DEFAULT_COMPRESSOR = "lz4"
 
 _ZSTD_LEVEL, _GZIP_LEVEL = 1, 5
 
@@ -30,7 +33,7 @@ def make_compressor(given: Any, version: str) -> Any:
     """
     if given is not None and not isinstance(given, str):
         return given
-    name, _, level = (given or "zstd").partition(":")
+    name, _, level = (given or DEFAULT_COMPRESSOR).partition(":")
     if name not in COMPRESSORS or (level and not level.lstrip("-").isdigit()):
         raise ValueError(
             f"{given!r} is no compressor; use {', '.join(COMPRESSORS)}, with a level if you like "

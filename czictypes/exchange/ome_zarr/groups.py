@@ -34,8 +34,8 @@ def create_arrays(
     for path in sorted({"", "OME", *groups, *(image.path for image in images)}):
         zarr.open_group(store.zarr, path=path, mode="a", zarr_format=kind)
     for image in images:
-        for level in image.levels:
-            path = f"{image.path}/{level.path}".lstrip("/")
+        for number, level in enumerate(image.levels):
+            path = image.array_path(number)
             document = "zarr.json" if kind == 3 else ".zarray"
             if store.read(f"{path}/{document}") is None:
                 _create(zarr, store, path, level, dtype, version, compressor)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
+from czictypes.exchange.ome_zarr.engines import ArrayAccess, open_array
 from czictypes.exchange.ome_zarr.passes import Pass
 from czictypes.exchange.ome_zarr.pixels import FiveAxes, Region, reduce_block, reduced_region
 from czictypes.exchange.ome_zarr.plan import ImagePlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
-from czictypes.model.extras import require
 
 __all__ = ["Job"]
 
@@ -33,29 +33,39 @@ class Job:
         Where the arrays are.
     images, passes
         What is to be written, and the walks over it.
+    version, fast
+        Of the arrays, and whether tensorstore writes them.
     """
 
     def __init__(
-        self, image: CziImage, store: ZarrStore, images: Sequence[ImagePlan], passes: Sequence[Pass]
+        self,
+        image: CziImage,
+        store: ZarrStore,
+        images: Sequence[ImagePlan],
+        passes: Sequence[Pass],
+        version: str,
+        *,
+        fast: bool = False,
     ) -> None:
         self._image: CziImage | None = image
         self._reopen = b""
         self._store = store
         self._images, self._passes = tuple(images), tuple(passes)
+        self._engine = version, fast
         self._begin()
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._arrays: dict[str, Any] = {}
+        self._arrays: dict[str, ArrayAccess] = {}
         self._sources: dict[tuple[int, int], FiveAxes] = {}
 
     def __getstate__(self) -> tuple[Any, ...]:
         reopen = self._reopen or pickle.dumps(self._image)
-        return reopen, self._store, self._images, self._passes
+        return reopen, self._store, self._images, self._passes, self._engine
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         # The document is opened by the first task: a scheduler only passes a job on.
-        self._reopen, self._store, self._images, self._passes = state
+        self._reopen, self._store, self._images, self._passes, self._engine = state
         self._image = None
         self._begin()
 
@@ -68,7 +78,7 @@ class Job:
             block = self._source(work.image, work.level).read(region)
             self._write(plan, work.level, region, block)
         else:
-            block = self._array(plan, work.level)[_slices(region)]
+            block = self._array(plan, work.level).read(_slices(region))
         for level in range(work.level + 1, work.level + 1 + work.depth):
             factor = plan.levels[level].factor
             block, region = reduce_block(block, factor), reduced_region(region, factor)
@@ -88,14 +98,14 @@ class Job:
     def _write(self, plan: ImagePlan, level: int, region: Region, block: NDArray[Any]) -> None:
         if block.dtype.byteorder == ">":
             block = block.astype(block.dtype.newbyteorder("<"))
-        self._array(plan, level)[_slices(region)] = np.ascontiguousarray(block)
+        self._array(plan, level).write(_slices(region), np.ascontiguousarray(block))
 
-    def _array(self, plan: ImagePlan, level: int) -> Any:
-        path = f"{plan.path}/{plan.levels[level].path}".lstrip("/")
+    def _array(self, plan: ImagePlan, level: int) -> ArrayAccess:
+        path = plan.array_path(level)
+        version, fast = self._engine
         with self._lock:
             if path not in self._arrays:
-                zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
-                self._arrays[path] = zarr.open_array(self._store.zarr, path=path, mode="r+")
+                self._arrays[path] = open_array(self._store, version, path, fast=fast)
             return self._arrays[path]
 
     def _source(self, image: int, level: int) -> FiveAxes:

@@ -71,6 +71,10 @@ class ImagePlan:
     samples: int
     levels: tuple[LevelPlan, ...]
 
+    def array_path(self, level: int) -> str:
+        """Return the path of an array in the store."""
+        return f"{self.path}/{self.levels[level].path}".lstrip("/")
+
 
 def planes_of(image: CziImage) -> Iterator[dict[str, int]]:
     """Give each place of the dimensions beyond t, c, z, y and x; one, empty, without any."""

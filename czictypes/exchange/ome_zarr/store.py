@@ -81,6 +81,12 @@ class ZarrStore:
         root = getattr(self.zarr, "root", None)
         return root if isinstance(root, Path) else None
 
+    @property
+    def is_plain_folder(self) -> bool:
+        """Whether it is a folder whose files anybody may write."""
+        storage = require("zarr.storage", extra=_EXTRA, doing="OME-Zarr")
+        return type(self.zarr) is storage.LocalStore
+
     def close(self) -> None:
         """Let go of it."""
         self.zarr.close()

@@ -77,5 +77,6 @@ def _check_same(store: ZarrStore, found: Mapping[str, Any], plan: Mapping[str, A
 def _sweep(store: ZarrStore) -> None:
     """Remove what a killed process has left half written in a folder."""
     if store.folder is not None:
-        for path in store.folder.rglob("*.partial"):
-            path.unlink(missing_ok=True)
+        for pattern in ("*.partial", "*.__lock"):  # of zarr, of tensorstore
+            for path in store.folder.rglob(pattern):
+                path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
 from czictypes.exchange.ome_zarr.codecs import make_compressor
+from czictypes.exchange.ome_zarr.engines import is_fast, may_be_fast
 from czictypes.exchange.ome_zarr.groups import create_arrays, describe
 from czictypes.exchange.ome_zarr.job import Job
 from czictypes.exchange.ome_zarr.journal import Journal
@@ -81,6 +82,7 @@ def write_ome_zarr(
     workers: int | None = None,
     storage_options: Mapping[str, Any] | None = None,
     source_options: Mapping[str, Any] | None = None,
+    tensorstore: bool | None = None,
 ) -> OmeZarrPlan:
     """Write a CZI as OME-Zarr, out of core and in parallel.
 
@@ -103,8 +105,9 @@ def write_ome_zarr(
         A length for y and x, a mapping of axes to lengths, or five lengths (t, c, z, y, x); by
         default chunks of 1024 x 1024 pixels, and no shards.
     compressor
-        ``"zstd"`` (the default), ``"blosc"``, ``"lz4"``, ``"gzip"``, ``"none"``, with a level if
-        you like (``"zstd:5"``), or a codec of zarr (0.5) or numcodecs (0.4).
+        ``"lz4"`` (in Blosc; the default), ``"zstd"``, ``"blosc"`` (with zstd), ``"gzip"`` or
+        ``"none"``, with a level if you like (``"zstd:5"``), or a codec of zarr (0.5) or numcodecs
+        (0.4).
     levels
         How many levels each image has; by default those of the file, and coarser ones until one
         fits into a chunk.
@@ -123,6 +126,9 @@ def write_ome_zarr(
         How many threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
     storage_options, source_options
         What fsspec is to know of the URL of `dest`, and of that of `source`.
+    tensorstore
+        Whether tensorstore writes the chunks, which takes less time than zarr; by default where it
+        is installed and `dest` is a folder.
 
     Returns
     -------
@@ -150,6 +156,7 @@ def write_ome_zarr(
     chunking, codec, runner = _check(version, chunks, shards, compressor, scheduler, workers)
     require("ome_types", extra="ome-zarr", doing="writing OME-Zarr")  # before the work begins
     store = ZarrStore(dest, storage_options, doing="writing OME-Zarr")
+    fast = may_be_fast(tensorstore, store)
     with open_image(source, source_options) as image:
         plan = _plan(image, scenes, version, chunking, levels, plate)
         stages = plan_passes(plan.images, plan.dtype.itemsize)
@@ -157,15 +164,19 @@ def write_ome_zarr(
         summary = _summary(image, plan, compressor)
         done = begin_store(store, summary, overwrite=overwrite, resume=resume)
         journal = Journal(store, summary, [len(one) for one in passes], done)
-        job = Job(image, store, plan.images, passes)
+        job: Job | None = None
         try:
             with _resumable(store, journal):
                 create_arrays(store, plan.images, plan.layout.groups, plan.dtype, version, codec)
+                first = plan.images[0].array_path(0)
+                fast = fast and is_fast(tensorstore, store, version, first)
+                job = Job(image, store, plan.images, passes, version, fast=fast)
                 _run(job, stages, journal, runner, progress, store.name)
                 describe(store, image, plan.images, plan.layout.groups, version)
                 journal.remove()
         finally:
-            job.close()
+            if job is not None:
+                job.close()
     return plan
 
 

@@ -55,8 +55,22 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str
     bucket = urllib.request.Request(f"http://{host}:{port}/czictypes", method="PUT")
     urllib.request.urlopen(bucket).close()
     yield "s3://czictypes", options
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    _close_sessions()
     server.stop()
+
+
+def _close_sessions() -> None:
+    """Close what s3fs keeps open until the end of the process."""
+    from zarr.core.sync import sync
+
+    kind = fsspec.get_filesystem_class("s3")
+    for files in list(kind._cache.values()):
+        client = files._s3
+        if client is not None and files.asynchronous:
+            sync(client.close())  # it belongs to zarr's loop
+        elif client is not None:
+            fsspec.asyn.sync(files.loop, client.close)
+    kind.clear_instance_cache()
 
 
 @pytest.fixture

@@ -1,0 +1,96 @@
+"""tensorstore or zarr: the pixels are the same; what one cannot do, the other does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from extras import needs
+from files.recipes import Made
+from ome_zarrs import array, five_axes
+
+from czictypes import write_ome_zarr
+from czictypes.arrays.image import CziImage
+from czictypes.exchange.ome_zarr import engines
+from czictypes.model.errors import MissingExtraError
+
+zarr = needs("zarr", "ome-zarr")
+needs("tensorstore", "tensorstore")
+
+pytestmark = pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")
+
+
+@pytest.mark.parametrize("tensorstore", [True, False])
+@pytest.mark.parametrize("recipe", ["rgb", "stack", "gray32float", "negative"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"version": "0.4", "chunks": 16, "levels": 3},
+        {"version": "0.4", "compressor": "zstd", "chunks": (2, 3, 2, 16, 16)},
+        {"chunks": 8, "shards": 24, "levels": 3, "compressor": "gzip"},
+        {"compressor": "none", "levels": 2},
+    ],
+)
+def test_pixels_are_the_same(
+    made: Callable[[str], Made],
+    dest: Path,
+    open_czi: Callable[..., CziImage],
+    recipe: str,
+    tensorstore: bool,
+    options: dict[str, Any],
+) -> None:
+    image = open_czi(made(recipe).path)
+    plan = write_ome_zarr(image, dest, tensorstore=tensorstore, **options)
+    assert np.array_equal(array(dest, "0")[:], five_axes(image), equal_nan=True)
+    other = dest.with_name("other.zarr")
+    write_ome_zarr(image, other, scheduler="synchronous", tensorstore=not tensorstore, **options)
+    for level in plan.images[0].levels[1:]:
+        first, second = array(dest, level.path)[:], array(other, level.path)[:]
+        assert np.array_equal(first, second, equal_nan=True)
+
+
+def test_it_is_taken_for_folders_alone(
+    mosaic_czi: Path, dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+    opened = engines.open_array
+
+    def watched(store: Any, version: str, path: str, *, fast: bool) -> Any:
+        taken.append(fast)
+        return opened(store, version, path, fast=fast)
+
+    monkeypatch.setattr("czictypes.exchange.ome_zarr.job.open_array", watched)
+    write_ome_zarr(mosaic_czi, dest, levels=1)
+    write_ome_zarr(mosaic_czi, zarr.storage.MemoryStore(), levels=1)
+    assert taken == [True, False]
+
+
+def test_what_it_cannot_do_is_told_only_if_it_is_wanted(mosaic_czi: Path, dest: Path) -> None:
+    lzma = needs("numcodecs").LZMA(preset=0)
+    write_ome_zarr(mosaic_czi, dest, version="0.4", compressor=lzma, levels=1)
+    with pytest.raises(OSError, match="tensorstore cannot write"):
+        write_ome_zarr(
+            mosaic_czi,
+            dest,
+            version="0.4",
+            compressor=lzma,
+            levels=1,
+            overwrite=True,
+            tensorstore=True,
+        )
+    with pytest.raises(ValueError, match="folders only"):
+        write_ome_zarr(mosaic_czi, zarr.storage.MemoryStore(), tensorstore=True)
+
+
+def test_it_is_missed_only_if_it_is_wanted(
+    mosaic_czi: Path, dest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorstore", None)
+    monkeypatch.setattr(engines, "find_spec", lambda _: None)
+    write_ome_zarr(mosaic_czi, dest, levels=1)
+    with pytest.raises(MissingExtraError, match=r"czictypes\[tensorstore\]"):
+        write_ome_zarr(mosaic_czi, dest, overwrite=True, tensorstore=True)
