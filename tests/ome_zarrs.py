@@ -14,6 +14,7 @@ from czictypes.arrays.image import CziImage
 
 __all__ = ["array", "five_axes", "journal", "ome", "stored"]
 
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 
 

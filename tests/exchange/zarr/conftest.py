@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extras import needs
 
 from czictypes.arrays.image import CziImage
 from czictypes.writing.create import create_czi
-
-needs("zarr", "ome-zarr")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.exchange.ome_zarr import engines
 from czictypes.model.errors import MissingExtraError
 
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 needs("tensorstore", "tensorstore")
 

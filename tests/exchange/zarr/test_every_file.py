@@ -17,6 +17,7 @@ from czictypes.exchange.ome_zarr.write import OmeZarrPlan, write_ome_zarr
 
 ngff = needs("ngff_zarr", "ome-zarr")
 models = needs("ome_zarr_models")
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 
 pytestmark = [

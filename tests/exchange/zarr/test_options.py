@@ -19,6 +19,7 @@ from czictypes.exchange.ome_zarr.write import plan_ome_zarr
 from czictypes.model.errors import MissingExtraError, OutOfBoundsError
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 
 pytestmark = pytest.mark.filterwarnings(

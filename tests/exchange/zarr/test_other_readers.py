@@ -13,7 +13,7 @@ from ome_zarrs import five_axes
 from czictypes import to_multiscales, to_ngff_image, write_ome_zarr
 from czictypes.arrays.image import CziImage
 
-needs("zarr", "ome-zarr")
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 
 pytestmark = [
     # Of these packages' own making.

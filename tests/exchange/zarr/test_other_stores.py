@@ -15,6 +15,7 @@ from czictypes import from_ome_zarr
 from czictypes.arrays.image import CziImage
 from czictypes.model.errors import UnsupportedDataError
 
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 
 AXES = {

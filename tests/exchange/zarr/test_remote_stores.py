@@ -17,7 +17,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.exchange.ome_zarr.journal import JOURNAL
 from czictypes.model.errors import IncompleteOutputError
 
-needs("zarr", "ome-zarr")
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 fsspec = needs("fsspec", "remote")
 
 pytestmark = [

@@ -16,6 +16,7 @@ from czictypes import from_ome_zarr, write_ome_zarr
 from czictypes.arrays.image import CziImage
 from czictypes.model.errors import UnsupportedDataError
 
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 
 pytestmark = pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")

@@ -17,7 +17,7 @@ from czictypes import write_ome_zarr
 from czictypes.exchange.ome_zarr.job import Job
 from czictypes.writing.create import create_czi
 
-needs("zarr", "ome-zarr")
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 distributed = needs("distributed")
 
 pytestmark = [

@@ -16,6 +16,7 @@ from czictypes import from_ome_zarr, write_ome_zarr
 from czictypes.exchange.ome_zarr.journal import JOURNAL
 from czictypes.model.errors import CorruptFileError, IncompleteOutputError, UnsupportedDataError
 
+needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 
 OPTIONS: dict[str, Any] = {"chunks": 128, "levels": 3}
