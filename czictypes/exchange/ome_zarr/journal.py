@@ -62,6 +62,11 @@ class Journal:
         """How many tasks are done."""
         return sum(int(flags.sum()) for flags in self._done)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the store has a journal, though maybe not of all that is done."""
+        return bool(self._written > -np.inf)
+
     def mark(self, number: int, task: int) -> None:
         """Note a task as done; writes the journal every few seconds."""
         self._done[number][task] = True

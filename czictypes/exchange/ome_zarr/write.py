@@ -287,11 +287,12 @@ def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
         saved = _save(journal)
         if not isinstance(error, Exception):
             raise
-        advice = (
-            "the same call with resume=True goes on from there"
-            if saved
-            else "what is done could not be noted; write it anew with overwrite=True"
-        )
+        if saved:
+            advice = "the same call with resume=True goes on from there"
+        elif journal.is_kept:
+            advice = "the same call with resume=True goes on from what could be noted before"
+        else:
+            advice = "nothing could be noted, so begin anew with overwrite=True"
         raise IncompleteOutputError(
             f"writing {store.name} failed: {error or type(error).__name__}. It is marked as "
             f"unfinished; {advice}"

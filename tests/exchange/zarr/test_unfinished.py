@@ -63,6 +63,17 @@ def test_a_full_disk_is_told_with_what_to_do(mosaic_czi: Path, dest: Path) -> No
     assert isinstance(error.__cause__, OSError)
 
 
+def test_a_journal_of_before_is_enough_where_none_can_be_written(
+    mosaic_czi: Path, dest: Path, complete: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("czictypes.exchange.ome_zarr.write._save", lambda journal: False)
+        error = interrupted(mosaic_czi, dest, 30)
+    assert "resume=True goes on from what could be noted before" in str(error)
+    write_ome_zarr(mosaic_czi, dest, resume=True, **OPTIONS)
+    assert stored(dest) == complete
+
+
 @pytest.mark.parametrize("room", [0, 30, 200])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_resume_finishes_it(
