@@ -25,8 +25,6 @@ class Format(Enum):
 _ENDINGS = {
     ".czi": Format.CZI,
     ".zarr": Format.OME_ZARR,
-    ".ozx": Format.OME_ZARR,
-    ".zarr.zip": Format.OME_ZARR,
     ".ome.tif": Format.OME_TIFF,
     ".ome.tiff": Format.OME_TIFF,
     ".ome.tf2": Format.OME_TIFF,
