@@ -121,8 +121,8 @@ class PixelView:
         with np.errstate(invalid="ignore", over="ignore"):  # what does not fit is found below
             converted = found.astype(self.dtype)
         exact = converted == found
-        if found.dtype.kind in "fc":
-            exact |= (found != found) | _is_close(converted, found)
+        if found.dtype.kind in "fc" and self.dtype.kind == "f":
+            exact |= np.isclose(converted, found, rtol=1e-6, atol=0, equal_nan=True)  # rounding
         if not exact.all():
             wrong = found[~exact].flat[0]
             raise UnsupportedDataError(
@@ -130,14 +130,6 @@ class PixelView:
                 "hold; choose another dtype= (--dtype), or scale the pixels first"
             )
         return converted
-
-
-def _is_close(converted: NDArray[Any], found: NDArray[Any]) -> NDArray[np.bool_]:
-    """Whether floats differ by no more than rounding; whole numbers must be equal."""
-    if converted.dtype.kind != "f":
-        return np.zeros(found.shape, np.bool_)
-    close: NDArray[np.bool_] = np.isclose(converted, found, rtol=1e-6, atol=0, equal_nan=True)
-    return close
 
 
 def _capped(chunks: Sequence[Any], shape: Sequence[int]) -> tuple[Any, ...] | None:
