@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -107,21 +108,22 @@ class ArraySource:
         return tiles * math.prod(int(shape[at]) for at in self._axes.planes.values())
 
     def __iter__(self) -> Iterator[Part]:
-        for region, pixels in self._fetched():
-            for place in np.ndindex(pixels.shape[:-3]):
-                plane = {
-                    letter: start + offset
-                    for letter, (start, _), offset in zip(self._letters, region.block, place)
-                }
+        with closing(self._fetched()) as fetched:  # so that its threads end with this iteration
+            for region, pixels in fetched:
                 left, top = region.columns[0], region.rows[0]
-                yield from self._cut(plane, left, top, pixels[place])
+                for place in np.ndindex(pixels.shape[:-3]):
+                    plane = {
+                        letter: start + offset
+                        for letter, (start, _), offset in zip(self._letters, region.block, place)
+                    }
+                    yield from self._cut(plane, left, top, pixels[place])
 
     def _regions(self) -> Iterator[_Region]:
         for block in itertools.product(*self._blocks):
             for rows, columns in itertools.product(self._rows, self._columns):
                 yield _Region(block, rows, columns)
 
-    def _fetched(self) -> Iterator[tuple[_Region, NDArray[Any]]]:
+    def _fetched(self) -> Generator[tuple[_Region, NDArray[Any]], None, None]:
         """Give the regions in their order; several are fetched ahead where that may be."""
         if self._readers < 2 or self._largest() > _AHEAD:
             for region in self._regions():
