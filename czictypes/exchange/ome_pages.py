@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,30 +29,18 @@ def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
     ome_types = require("ome_types", extra="ome-tiff", doing="writing OME-TIFF")
     model = require("ome_types.model", extra="ome-tiff", doing="writing OME-TIFF")
     ome = image.ome_metadata
-    page, images = 0, []
     scenes = [one.scene for one in series]
-    origins = {scene: _origin(image, scene) for scene in scenes}
+    parts, seen = Counter(scenes), Counter[int]()
+    origins = {scene: _origin(image, scene) for scene in parts}
+    page, images = 0, []
     for number, one in enumerate(series):
         described = ome.images[one.scene].model_copy(deep=True)
-        described.id, described.name = f"Image:{number}", one.name
-        pixels = described.pixels
-        _keep_part(pixels, scenes[:number].count(one.scene), scenes.count(one.scene))
-        if origins[one.scene] is not None:
-            x, y = origins[one.scene]
-            unit = model.UnitsLength.MICROMETER
-            described.stage_label = model.StageLabel(
-                name=FIRST_PIXEL, x=x, y=y, x_unit=unit, y_unit=unit
-            )
-        pixels.id = f"Pixels:{number}"
-        pixels.dimension_order = model.Pixels_DimensionOrder.XYZCT
-        pixels.big_endian = False
-        pixels.metadata_only = None
-        count = pixels.size_z * pixels.size_t * len(pixels.channels)
-        block = model.TiffData(ifd=page, plane_count=count)
-        pixels.tiff_data_blocks, pixels.bin_data_blocks = [block], []
-        for at, channel in enumerate(pixels.channels):
-            channel.id = f"Channel:{number}:{at}"
-        page += count
+        _keep_part(described.pixels, seen[one.scene], parts[one.scene])
+        seen[one.scene] += 1
+        described.name = one.name
+        described.stage_label = _stage_label(model, origins[one.scene]) or described.stage_label
+        _number(described, number)
+        page += _say_pages(model, described.pixels, page)
         images.append(described)
     _keep_references(ome, scenes, images)
     ome.images = images
@@ -60,7 +49,34 @@ def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
     return text.encode("utf-8")
 
 
-def _origin(image: CziImage, scene: int) -> Any:
+def _number(described: Any, number: int) -> None:
+    """Give an image, and what is in it, identifiers of its own."""
+    described.id = f"Image:{number}"
+    described.pixels.id = f"Pixels:{number}"
+    for at, channel in enumerate(described.pixels.channels):
+        channel.id = f"Channel:{number}:{at}"
+
+
+def _say_pages(model: Any, pixels: Any, first: int) -> int:
+    """Say from which page on the planes are stored; return how many there are."""
+    count: int = pixels.size_z * pixels.size_t * len(pixels.channels)
+    pixels.dimension_order = model.Pixels_DimensionOrder.XYZCT
+    pixels.big_endian = False
+    pixels.metadata_only = None
+    pixels.tiff_data_blocks = [model.TiffData(ifd=first, plane_count=count)]
+    pixels.bin_data_blocks = []
+    return count
+
+
+def _stage_label(model: Any, origin: tuple[float, float] | None) -> Any:
+    """Return the label that says where the first pixel lies; None where that is not known."""
+    if origin is None:
+        return None
+    unit = model.UnitsLength.MICROMETER
+    return model.StageLabel(name=FIRST_PIXEL, x=origin[0], y=origin[1], x_unit=unit, y_unit=unit)
+
+
+def _origin(image: CziImage, scene: int) -> tuple[float, float] | None:
     image.set_scene(scene)
     return image.origin
 

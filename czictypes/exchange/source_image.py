@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from czictypes.metadata.scenes import Plate, Well
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.geometry import Location
 
-__all__ = ["OpenImages", "SourceImage"]
+__all__ = ["SourceImage"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,3 @@ class SourceImage:
     def sizes(self) -> dict[str, int]:
         """The extent along each axis by its letter."""
         return {letter: int(size) for letter, size in zip(self.axes, self.pixels.shape)}
-
-
-#: Opens a file of another format; its images can be read inside the ``with`` block.
-OpenImages = Callable[[Any], AbstractContextManager[Sequence[SourceImage]]]
