@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import DTypeLike
 from czictypes.exchange.czi_content import common_times, joined_content
 from czictypes.exchange.pixel_view import PixelView, pixels_for_czi
 from czictypes.exchange.source_image import SourceImage
-from czictypes.exchange.stored_levels import ReducedTile, count_tiles, level_tiles, pyramid_factor
+from czictypes.exchange.stored_levels import count_tiles, level_tiles, pyramid_factor
 from czictypes.metadata.attributes import CustomValue
 from czictypes.metadata.content import DocumentContent
 from czictypes.model.errors import UnsupportedDataError
@@ -125,11 +126,9 @@ def write_images(
         total = sum(len(source) for source in sources) + sum(level.tiles for level in levels)
         with show_progress(progress, total, f"writing {document.name}") as advance:
             for scene, source in zip(scenes, sources):
-                for _ in _write(document, scene, source, dict.fromkeys(letters, 0)):
-                    advance(1)
+                _write(document, scene, source, dict.fromkeys(letters, 0), advance)
             for level in levels:
-                for _ in _write_level(document, level, dict.fromkeys(letters, 0)):
-                    advance(1)
+                _write_level(document, level, dict.fromkeys(letters, 0), advance)
         times = common_times(images)
         if len(times) > 1:
             document.add_time_stamps(times)
@@ -199,25 +198,32 @@ def _levels(scenes: Sequence[_Scene], dtype: DTypeLike | None) -> list[_Level] |
 
 
 def _write(
-    document: CziWriter, scene: _Scene, source: ArraySource, base: dict[str, int]
-) -> Iterator[Part]:
+    document: CziWriter,
+    scene: _Scene,
+    source: ArraySource,
+    base: dict[str, int],
+    advance: Callable[[int], None],
+) -> None:
     """Write the tiles of a scene; the tiles of one plane have an identifier in common."""
     identifiers: dict[tuple[int, ...], str] = {}
     step = 1 if scene.axes.samples is None else -1  # a CZI has blue first
-    for part in source:
-        key = tuple(part.plane.values())
-        identifier = identifiers.setdefault(key, str(uuid.uuid4()))
-        document.write(
-            part.pixels[..., ::step],
-            Location(scene.place.x + part.x, scene.place.y + part.y),
-            _plane(scene, base, part.plane),
-            scene=scene.number,
-            info=_tile_info(scene.image, part, identifier),
-        )
-        yield part
+    with closing(iter(source)) as parts:  # so that its threads end when writing fails
+        for part in parts:
+            key = tuple(part.plane.values())
+            identifier = identifiers.setdefault(key, str(uuid.uuid4()))
+            document.write(
+                part.pixels[..., ::step],
+                Location(scene.place.x + part.x, scene.place.y + part.y),
+                _plane(scene, base, part.plane),
+                scene=scene.number,
+                info=_tile_info(scene.image, part, identifier),
+            )
+            advance(1)
 
 
-def _write_level(document: CziWriter, level: _Level, base: dict[str, int]) -> Iterator[ReducedTile]:
+def _write_level(
+    document: CziWriter, level: _Level, base: dict[str, int], advance: Callable[[int], None]
+) -> None:
     """Write the tiles of a level."""
     scene = level.scene
     step = 1 if scene.axes.samples is None else -1
@@ -229,7 +235,7 @@ def _write_level(document: CziWriter, level: _Level, base: dict[str, int]) -> It
             _plane(scene, base, tile.plane),
             scene=scene.number,
         )
-        yield tile
+        advance(1)
 
 
 def _plane(scene: _Scene, base: dict[str, int], place: Mapping[str, int]) -> dict[str, int]:

@@ -107,7 +107,7 @@ class ArraySource:
         shape = self._array.shape
         return tiles * math.prod(int(shape[at]) for at in self._axes.planes.values())
 
-    def __iter__(self) -> Iterator[Part]:
+    def __iter__(self) -> Generator[Part, None, None]:
         with closing(self._fetched()) as fetched:  # so that its threads end with this iteration
             for region, pixels in fetched:
                 left, top = region.columns[0], region.rows[0]

@@ -72,5 +72,5 @@ def test_who_stops_early_leaves_no_thread_behind() -> None:
     before = threading.active_count()
     parts = iter(tiles(Watched(), 3))
     next(parts)
-    parts.close()  # type: ignore[attr-defined]
+    parts.close()
     assert threading.active_count() == before
