@@ -35,6 +35,7 @@ from czictypes.container.segments import (
     read_file_header,
     read_segment_header,
 )
+from czictypes.container.targets import refuse_url
 from czictypes.model.errors import CorruptFileError
 
 __all__ = ["EditableFile", "read_metadata", "replace_metadata"]
@@ -56,9 +57,12 @@ class EditableFile(ByteSource):
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
         As the operating system says, with the path.
+    OSError
+        If the path is a URL.
     """
 
     def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
+        refuse_url(path, "edit a copy on this machine (czi.copy makes one)")
         super().__init__(os.fsdecode(path))
         self._file = io.FileIO(os.fspath(path), "r+b")
         self._seek_guard = threading.Lock()

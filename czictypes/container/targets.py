@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from typing import Any
 
 from czictypes.container.redact import redact_url
 
-__all__ = ["URL", "check_url", "describe_target", "is_fsspec", "is_url", "url_of"]
+__all__ = ["URL", "check_url", "describe_target", "is_fsspec", "is_url", "refuse_url", "url_of"]
 
 #: A URL, or a chain of them, with the protocol as group 1. Two letters at least: C:// is a drive.
 URL = re.compile(r"(?:[A-Za-z0-9+.-]+::)*([A-Za-z][A-Za-z0-9+.-]+)://")
@@ -55,6 +56,19 @@ def describe_target(target: Any) -> str:
     if is_url(target) or is_fsspec(target):
         return redact_url(url_of(target))
     return str(getattr(target, "name", target))
+
+
+def refuse_url(target: Any, advice: str) -> None:
+    """Refuse a URL where a local file is written: as a path, it would name a folder.
+
+    Raises
+    ------
+    OSError
+        If it is a URL, with what to do instead.
+    """
+    if is_url(target):
+        why = f"is a URL, but only local files can be written here; {advice}"
+        raise OSError(errno.EINVAL, why, redact_url(target))
 
 
 def check_url(target: Any) -> None:

@@ -13,9 +13,10 @@ import weakref
 from pathlib import Path
 from typing import Any, Union
 
+from czictypes.container.targets import refuse_url
 from czictypes.writing.temporary import create_temporary, sync_folder
 
-__all__ = ["AtomicFile", "PathType", "read_all", "write_all"]
+__all__ = ["AtomicFile", "PathType", "check_new_file", "read_all", "write_all"]
 
 PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
@@ -37,7 +38,7 @@ class AtomicFile:
         self.name = os.fsdecode(path)
         self._path = Path(os.path.realpath(self.name))
         self._exist_ok = exist_ok
-        self._check_path()
+        check_new_file(path, exist_ok=exist_ok)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._temporary, descriptor = create_temporary(self._path)
@@ -95,20 +96,6 @@ class AtomicFile:
         """Remove what was written."""
         self._abort()
 
-    def _check_path(self) -> None:
-        if not os.path.basename(self.name):  # noqa: PTH119 - Path drops a final separator
-            raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", self.name)
-        try:
-            mode = self._path.stat().st_mode
-        except FileNotFoundError:
-            return
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", self.name)
-        if not self._exist_ok:
-            raise _exists(self.name)
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "is no ordinary file, so it cannot be replaced", self.name)
-
     def _keep_mode(self) -> None:
         try:
             mode = stat.S_IMODE(self._path.stat().st_mode)
@@ -132,6 +119,32 @@ class AtomicFile:
             self._temporary.rename(self._path)
         else:
             self._temporary.unlink()
+
+
+def check_new_file(path: PathType, *, exist_ok: bool) -> None:
+    """Refuse a path that no new file can have; nothing is made.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there and `exist_ok` is not set.
+    OSError
+        If a folder, a device or a pipe is there, or `path` is a URL.
+    """
+    refuse_url(path, "give a file object opened by fsspec, or use convert")
+    name = os.fsdecode(path)
+    if not os.path.basename(name):  # noqa: PTH119 - Path drops a final separator
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", name)
+    try:
+        mode = Path(name).stat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", name)
+    if not exist_ok:
+        raise _exists(name)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "is no ordinary file, so it cannot be replaced", name)
 
 
 def _remove(file: io.FileIO, temporary: Path, process: int) -> None:

@@ -70,12 +70,14 @@ class CziEditor:
     Parameters
     ----------
     filepath
-        The file; it must exist.
+        The path of the file, which must exist.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
         If there is no such file, or it cannot be written.
+    OSError
+        If it is a URL.
     NotCziError
         If the file is no CZI.
     """

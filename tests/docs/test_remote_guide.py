@@ -18,7 +18,7 @@ def test_the_guide_prints_what_it_says(tmp_path: Path, monkeypatch: pytest.Monke
     memory = needs("fsspec", "remote").filesystem("memory")
     monkeypatch.chdir(tmp_path)
     try:
-        assert assert_prints_what_it_says(code_blocks(GUIDE, "python"), GUIDE) == 4
+        assert assert_prints_what_it_says(code_blocks(GUIDE, "python"), GUIDE) == 6
     finally:
         memory.rm("/study", recursive=True)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple, Union
+from typing import Any, NamedTuple
 
+from czictypes.container.source import Target as Source
 from czictypes.container.source import open_source
 from czictypes.metadata.anonymize import Anonymizer
 from czictypes.model.dimensions import ABSENT
@@ -35,8 +35,6 @@ from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.targets import Target
 
 __all__ = ["CopyReport", "copy"]
-
-Source = Union[str, bytes, "os.PathLike[str]", BinaryIO]
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,7 @@ def copy(
     progress: Progress = None,
     *,
     renumber: bool = False,
+    source_options: Mapping[str, Any] | None = None,
 ) -> CopyReport:
     """Copy a document, or a part of it.
 
@@ -91,7 +90,8 @@ def copy(
     Parameters
     ----------
     src
-        A path, or a file object opened for reading in binary.
+        A path; a URL, UPath or OpenFile of fsspec; or a file object opened for reading in
+        binary.
     dst
         A path, or a file object opened for writing in binary. Missing folders are made.
     scenes
@@ -127,6 +127,8 @@ def copy(
     renumber
         Whether the copy counts the places of each dimension, and scenes, from 0. By default they
         keep the numbers they have in the source.
+    source_options
+        What fsspec gets for the URL of `src`: the `storage_options` of `CziReader`.
 
     Returns
     -------
@@ -143,13 +145,15 @@ def copy(
         If a sub-block (or other part) is damaged; the message names it.
     FileChangedError
         If the source changed while it was copied.
+    RemoteError
+        If the source is at a URL, and cannot be read.
     ValueError, TypeError
         For an argument that is none of the above.
     """
     options = None if recompress is None else parse_compression(recompress)
     assembly: Assembly | None = None
     try:
-        with _opened(src, thread_count(threads)) as document:
+        with _opened(src, source_options, thread_count(threads)) as document:
             chosen = select(document.table, scenes, planes, roi)
             words = () if isinstance(anonymize, bool) else tuple(anonymize)
             cleaner = Anonymizer(words) if anonymize is not False else None
@@ -165,8 +169,8 @@ def copy(
 
 
 @contextmanager
-def _opened(src: Source, threads: int) -> Iterator[OpenDocument]:
-    source = open_source(src)
+def _opened(src: Source, options: Mapping[str, Any] | None, threads: int) -> Iterator[OpenDocument]:
+    source = open_source(src, options)
     try:
         before = source.opened_identity()
         document = OpenDocument(source, None, ReaderOptions(), threads)

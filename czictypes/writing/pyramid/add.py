@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from czictypes.container.file_source import FileSource
+from czictypes.container.targets import refuse_url
 from czictypes.model.dimensions import format_coordinate
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
 from czictypes.reading.document import OpenDocument
@@ -43,7 +44,7 @@ def add_pyramid(
     Parameters
     ----------
     path
-        The document.
+        The path of the document; it cannot be a URL.
     options
         What the pyramid is like.
     output
@@ -79,6 +80,7 @@ def add_pyramid(
     >>> add_pyramid("slide.czi", PyramidOptions(factor=3))  # doctest: +SKIP
     """
     options, threads = options or PyramidOptions(), thread_count(threads)
+    refuse_url(path, "add the pyramid to a copy on this machine (czi.copy makes one)")
     document = open_document(FileSource(path))
     try:
         identity = document.source.opened_identity()
