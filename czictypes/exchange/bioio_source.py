@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from czictypes.exchange.formats import location_text
 from czictypes.exchange.ome_source import image_fields
+from czictypes.exchange.remote_file import options_of
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scaling import Scaling
@@ -21,13 +23,17 @@ __all__ = ["open_with_bioio"]
 
 
 @contextmanager
-def open_with_bioio(source: str | os.PathLike[str]) -> Iterator[Sequence[SourceImage]]:
+def open_with_bioio(
+    source: Any, options: Mapping[str, Any] | None = None
+) -> Iterator[Sequence[SourceImage]]:
     """Open the scenes of a file with the bioio reader that is installed for it.
 
     Parameters
     ----------
     source
-        A path or URL.
+        A path, URL or UPath.
+    options
+        What fsspec is to know of a URL.
 
     Raises
     ------
@@ -36,15 +42,16 @@ def open_with_bioio(source: str | os.PathLike[str]) -> Iterator[Sequence[SourceI
     MissingExtraError
         Without bioio.
     """
-    bioio = require("bioio", extra="convert", doing=f"reading {os.fspath(source)}")
+    name = location_text(source)
+    bioio = require("bioio", extra="convert", doing=f"reading {name}")
     from bioio_base.exceptions import UnsupportedFileFormatError
 
     try:
-        image = bioio.BioImage(source)
+        image = bioio.BioImage(name, fs_kwargs=options_of(source, options) if "://" in name else {})
     except UnsupportedFileFormatError as error:
-        suffix = os.path.splitext(os.fspath(source))[1].lstrip(".")  # noqa: PTH122 (may be a URL)
+        suffix = os.path.splitext(name)[1].lstrip(".")  # noqa: PTH122 (may be a URL)
         raise UnsupportedDataError(
-            f"no installed reader can read {os.fspath(source)}; install bioio's reader for "
+            f"no installed reader can read {name}; install bioio's reader for "
             f"this format (such as bioio-{suffix or 'nd2'})"
         ) from error
     yield [_scene(image, number) for number in range(len(image.scenes))]

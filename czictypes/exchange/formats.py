@@ -78,6 +78,8 @@ def location_text(location: Any) -> str:
     """Return the path or URL that a caller gave as text."""
     if isinstance(location, (str, os.PathLike)):
         return os.fsdecode(location)
+    if hasattr(type(location), "storage_options"):  # a UPath
+        return str(location)
     return str(getattr(location, "path", None) or getattr(location, "name", "") or location)
 
 

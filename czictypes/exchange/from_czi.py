@@ -9,10 +9,10 @@ from czictypes.arrays.image import CziImage
 from czictypes.exchange.choice import choose
 from czictypes.exchange.conversion import ConvertedImage, images_of_czi
 from czictypes.exchange.formats import Format
-from czictypes.exchange.local_file import local_file
+from czictypes.exchange.local_file import check_file, local_file
 from czictypes.exchange.picture_target import describe_png, write_png
 from czictypes.exchange.tiff_target import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
-from czictypes.exchange.wishes import Location, Wishes, refuse_existing
+from czictypes.exchange.wishes import Location, Wishes
 from czictypes.writing.copying.copy import copy
 
 __all__ = ["convert_from_czi"]
@@ -24,12 +24,12 @@ def convert_from_czi(
     """Write scenes of a CZI in another format, or copy them to a CZI; return what was written."""
     with CziImage(source, storage_options=wishes.source_options, threads=wishes.workers) as image:
         images = _described(image, wanted, wishes)
-        if wishes.dry_run:
-            refuse_existing(dest, wishes)
-        elif wanted is Format.OME_ZARR:
+        overwrite, options = wishes.overwrite, wishes.dest_options
+        if wanted is Format.OME_ZARR:
             _write_zarr(image, dest, wishes)
+        elif wishes.dry_run:
+            check_file(dest, overwrite=overwrite, storage_options=options)
         else:
-            overwrite, options = wishes.overwrite, wishes.dest_options
             with local_file(dest, overwrite=overwrite, storage_options=options) as path:
                 if wanted is Format.CZI:
                     _copy(image, source, path, wishes)
@@ -59,6 +59,7 @@ def _write_zarr(image: CziImage, dest: Location, wishes: Wishes) -> None:
         resume=wishes.resume,
         workers=wishes.workers,
         storage_options=wishes.dest_options,
+        dry_run=wishes.dry_run,
         **wishes.zarr,
     )
 
@@ -96,7 +97,9 @@ def _copy(image: CziImage, source: Location, path: Any, wishes: Wishes) -> None:
         scenes=None if everything else [numbers[at] for at in chosen],
         recompress=wishes.compression,
         exist_ok=wishes.overwrite,
+        threads=wishes.workers,
         progress=wishes.progress,
+        source_options=wishes.source_options,
     )
 
 

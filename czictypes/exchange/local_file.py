@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from czictypes.model.extras import require
-from czictypes.writing.atomic import PathType
+from czictypes.exchange.remote_file import filesystem_of
+from czictypes.writing.atomic import PathType, check_new_file
 
-__all__ = ["local_file"]
+__all__ = ["check_file", "local_file"]
 
 
 @contextmanager
@@ -23,12 +23,29 @@ def local_file(
     """Give the path to write to: the target's own, or a temporary one that is uploaded.
 
     Stores of objects cannot change a byte of what they hold, so a file goes there when it is
-    complete.
+    complete. The parameters and errors are those of `check_file`.
+    """
+    found = _checked(dest, storage_options, overwrite=overwrite)
+    if found is None:
+        yield dest
+        return
+    system, path = found
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / (path.rstrip("/").rpartition("/")[2] or "file")
+        yield local
+        system.makedirs(system._parent(path), exist_ok=True)
+        system.put_file(str(local), path)
+
+
+def check_file(
+    dest: Any, *, overwrite: bool, storage_options: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse what `local_file` would refuse, without writing anything.
 
     Parameters
     ----------
     dest
-        A path, or a URL that fsspec knows.
+        A path, a URL that fsspec knows, or a UPath.
     overwrite
         Whether a file that is there is replaced.
     storage_options
@@ -37,18 +54,25 @@ def local_file(
     Raises
     ------
     FileExistsError
-        If there is such a file at a URL and `overwrite` is not set.
+        If there is such a file and `overwrite` is not set.
+    OSError
+        If a folder is there, or the server does not answer.
     """
-    text = os.fsdecode(dest) if isinstance(dest, (str, bytes, os.PathLike)) else str(dest)
-    if "://" not in text:
-        yield dest
-        return
-    fsspec = require("fsspec", extra="remote", doing="writing to a URL")
-    system, path = fsspec.core.url_to_fs(text, **(storage_options or {}))
-    if not overwrite and system.exists(path):
-        raise FileExistsError(errno.EEXIST, "the file exists; overwrite=True replaces it", path)
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / (path.rstrip("/").rpartition("/")[2] or "file")
-        yield local
-        system.makedirs(system._parent(path), exist_ok=True)
-        system.put_file(str(local), path)
+    _checked(dest, storage_options, overwrite=overwrite)
+
+
+def _checked(
+    dest: Any, options: Mapping[str, Any] | None, *, overwrite: bool
+) -> tuple[Any, str] | None:
+    """Return the filesystem of a URL, and the path in it; None for a path."""
+    found = filesystem_of(dest, options, doing="writing to a URL")
+    if found is not None:
+        system, name = found
+        exists = system.exists(name)
+    else:
+        name = os.fsdecode(dest)
+        check_new_file(name, exist_ok=True)
+        exists = Path(name).exists()
+    if exists and not overwrite:
+        raise FileExistsError(errno.EEXIST, "the file exists; overwrite=True replaces it", name)
+    return found

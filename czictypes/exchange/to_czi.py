@@ -10,14 +10,14 @@ from czictypes.exchange.bioio_source import open_with_bioio
 from czictypes.exchange.choice import choose
 from czictypes.exchange.conversion import ConvertedImage, images_of_sources
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
-from czictypes.exchange.formats import Format, location_text
-from czictypes.exchange.local_file import local_file
+from czictypes.exchange.formats import Format
+from czictypes.exchange.local_file import check_file, local_file
 from czictypes.exchange.picture_source import open_picture
+from czictypes.exchange.remote_file import filesystem_of
 from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.tiff_source import open_tiff
-from czictypes.exchange.wishes import Location, Wishes, refuse_existing
+from czictypes.exchange.wishes import Location, Wishes
 from czictypes.metadata.content import DocumentContent
-from czictypes.model.extras import require
 
 __all__ = ["convert_to_czi"]
 
@@ -31,10 +31,10 @@ def convert_to_czi(
     with _opened(source, given, wishes) as (images, content):
         levels = None if wishes.levels is None else min(wishes.levels, 2)
         described = images_of_sources(images, wishes.dtype, levels)
-        if wishes.dry_run:
-            refuse_existing(dest, wishes)
-            return described
         overwrite, options = wishes.overwrite, wishes.dest_options
+        if wishes.dry_run:
+            check_file(dest, overwrite=overwrite, storage_options=options)
+            return described
         with local_file(dest, overwrite=overwrite, storage_options=options) as path:
             write_images(
                 images,
@@ -63,7 +63,7 @@ def _opened(
             yield stack.enter_context(open_ome_zarr(source, wishes.scenes, options))
             return
         if given is Format.OTHER:
-            images = stack.enter_context(open_with_bioio(source))
+            images = stack.enter_context(open_with_bioio(source, wishes.source_options))
         else:
             opener = open_picture if given is Format.PICTURE else open_tiff
             images = stack.enter_context(opener(_local(stack, source, wishes.source_options)))
@@ -73,10 +73,11 @@ def _opened(
 
 def _local(stack: ExitStack, source: Location, options: Mapping[str, Any] | None) -> Any:
     """Return a file object for a URL, which the packages that read files know nothing of."""
-    if "://" not in location_text(source):
+    found = filesystem_of(source, options, doing="reading from a URL")
+    if found is None:
         return source
-    fsspec = require("fsspec", extra="remote", doing="reading from a URL")
-    return stack.enter_context(fsspec.open(str(source), "rb", **(options or {})))
+    system, path = found
+    return stack.enter_context(system.open(path, "rb"))
 
 
 def _pyramid(images: Sequence[SourceImage], levels: int | None) -> bool | None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Union
 
 from czictypes.exchange.choice import Choice
-from czictypes.exchange.formats import Format, location_text
+from czictypes.exchange.formats import Format
 from czictypes.writing.progress import Progress
 
-__all__ = ["Location", "Wishes", "check_wishes", "refuse_existing"]
+__all__ = ["Location", "Wishes", "check_wishes"]
 
 #: A path, a URL that fsspec knows, or a UPath.
 Location = Union[str, "os.PathLike[str]"]
@@ -59,10 +57,3 @@ def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
             raise ValueError(f"{what} not for {given.value} to {wanted.value}")
     if wishes.levels is not None and wishes.levels < 1:
         raise ValueError(f"levels is {wishes.levels}, but an image has at least one")
-
-
-def refuse_existing(dest: Location, wishes: Wishes) -> None:
-    """Say what the conversion itself would say, when only its plan is asked for."""
-    text = location_text(dest)
-    if "://" not in text and Path(text).exists() and not (wishes.overwrite or wishes.resume):
-        raise FileExistsError(errno.EEXIST, "the target exists; overwrite=True replaces it", text)

@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from czictypes.exchange.ome_zarr.journal import JOURNAL, read_journal
 from czictypes.exchange.ome_zarr.store import ZarrStore
 
-__all__ = ["begin_store"]
+__all__ = ["FoundStore", "begin_store", "check_store"]
 
 
-def begin_store(
+class FoundStore(NamedTuple):
+    """What is at a target.
+
+    Parameters
+    ----------
+    is_empty
+        Whether nothing is there.
+    done
+        What of each pass is done already; None for a store that is begun anew.
+    """
+
+    is_empty: bool
+    done: list[bytes] | None = None
+
+
+def check_store(
     store: ZarrStore, plan: Mapping[str, Any], *, overwrite: bool, resume: bool
-) -> list[bytes] | None:
-    """Make a store ready to take what is planned.
+) -> FoundStore:
+    """Look whether a store can take what is planned; nothing is written.
 
     Parameters
     ----------
     plan
         What is to be written, as JSON has it.
     overwrite
-        Remove what is there.
+        Whether what is there may be removed.
     resume
-        Go on with what an earlier call with the same plan left unfinished.
-
-    Returns
-    -------
-    list of bytes or None
-        What of each pass is done already; None for a store that is empty now.
+        Whether to go on with what an earlier call with the same plan left unfinished.
 
     Raises
     ------
@@ -41,18 +51,25 @@ def begin_store(
     if store.folder is not None and store.folder.is_file():
         raise FileExistsError(f"{store.name} is a file, not a folder that could become a store")
     if store.is_empty():
-        return None
+        return FoundStore(is_empty=True)
     journal = read_journal(store) if resume else None
     if journal is not None:
         _check_same(store, journal[0], plan)
-        _sweep(store)
-        return journal[1]
+        return FoundStore(is_empty=False, done=journal[1])
     if not overwrite:
         raise FileExistsError(f"{store.name} exists{_advice(store, resume)}")
     if not store.is_zarr() and store.read(JOURNAL) is None:
         raise ValueError(f"{store.name} is no Zarr store, so it is not overwritten")
-    store.clear()
-    return None
+    return FoundStore(is_empty=False)
+
+
+def begin_store(store: ZarrStore, found: FoundStore) -> list[bytes] | None:
+    """Make a store that was found fit ready; return what of each pass is done already."""
+    if found.done is not None:
+        _sweep(store)
+    elif not found.is_empty:
+        store.clear()
+    return found.done
 
 
 def _advice(store: ZarrStore, resume: bool) -> str:

@@ -24,7 +24,7 @@ from czictypes.exchange.ome_zarr.passes import Pass, plan_passes
 from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
 from czictypes.exchange.ome_zarr.run import Runner, choose_runner
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
-from czictypes.exchange.ome_zarr.target import begin_store
+from czictypes.exchange.ome_zarr.target import begin_store, check_store
 from czictypes.model.errors import IncompleteOutputError
 from czictypes.model.extras import require
 from czictypes.reading.blocks import open_document_of
@@ -83,6 +83,7 @@ def write_ome_zarr(
     storage_options: Mapping[str, Any] | None = None,
     source_options: Mapping[str, Any] | None = None,
     tensorstore: bool | None = None,
+    dry_run: bool = False,
 ) -> OmeZarrPlan:
     """Write a CZI as OME-Zarr, out of core and in parallel.
 
@@ -129,11 +130,13 @@ def write_ome_zarr(
     tensorstore
         Whether tensorstore writes the chunks, which takes less time than zarr; by default where it
         is installed and `dest` is a folder.
+    dry_run
+        Write nothing; refuse what would be refused.
 
     Returns
     -------
     OmeZarrPlan
-        What was written.
+        What was written, or would be.
 
     Raises
     ------
@@ -162,7 +165,10 @@ def write_ome_zarr(
         stages = plan_passes(plan.images, plan.dtype.itemsize)
         passes = [one for stage in stages for one in stage]
         summary = _summary(image, plan, compressor)
-        done = begin_store(store, summary, overwrite=overwrite, resume=resume)
+        found = check_store(store, summary, overwrite=overwrite, resume=resume)
+        if dry_run:
+            return plan
+        done = begin_store(store, found)
         journal = Journal(store, summary, [len(one) for one in passes], done)
         job: Job | None = None
         try:
