@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from czictypes.reading.opening import open_czi
     from czictypes.reading.reader import CziReader
     from czictypes.writing.copying.copy import CopyReport, copy
+    from czictypes.writing.copying.removed import RemovedPart
     from czictypes.writing.create import create_czi
     from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
     from czictypes.writing.extras import TileInfo
@@ -69,6 +70,7 @@ __all__ = [
     "ReaderOptions",
     "Rectangle",
     "RemoteOptions",
+    "RemovedPart",
     "Rgb8Color",
     "Scaling",
     "ScalingInfoDto",
@@ -111,6 +113,7 @@ _NAMES = {
     "czictypes.reading.opening": ("open_czi",),
     "czictypes.reading.reader": ("CziReader",),
     "czictypes.writing.copying.copy": ("CopyReport", "copy"),
+    "czictypes.writing.copying.removed": ("RemovedPart",),
     "czictypes.writing.create": ("create_czi",),
     "czictypes.writing.editor": ("CziEditor", "CziMetadataBuilder", "edit_czi"),
     "czictypes.writing.extras": ("TileInfo",),

@@ -14,6 +14,7 @@ from czictypes.metadata.records import build_time_stamps, read_time_stamps
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.writing.assembly import Assembly
 from czictypes.writing.copying.layout import Extent
+from czictypes.writing.copying.removed import RemovedPart
 from czictypes.writing.jpeg import strip_jpeg
 from czictypes.writing.transfer import stored_name
 
@@ -32,7 +33,7 @@ class AttachmentPlan(NamedTuple):
     entries
         Those that are copied.
     removed
-        What is left out, in words.
+        What is left out.
     time
         How T changes, None if it does not.
     anonymize
@@ -40,14 +41,14 @@ class AttachmentPlan(NamedTuple):
     """
 
     entries: Sequence[AttachmentEntry]
-    removed: Sequence[str]
+    removed: Sequence[RemovedPart]
     time: Extent | None = None
     anonymize: bool = False
 
 
 def choose_attachments(
     entries: Sequence[AttachmentEntry], names: Iterable[str] | None, *, is_partial: bool
-) -> tuple[list[AttachmentEntry], list[str]]:
+) -> tuple[list[AttachmentEntry], list[RemovedPart]]:
     """Return the attachments to copy, and what is left out without being asked for.
 
     Parameters
@@ -66,7 +67,8 @@ def choose_attachments(
     """
     if names is None:
         shown = [entry for entry in entries if is_partial and entry.name.lower() == _THUMBNAIL]
-        removed = [f"attachment {entry.name} (it shows the whole image)" for entry in shown]
+        reason = "it shows the whole image"
+        removed = [RemovedPart("attachment", entry.name, reason=reason) for entry in shown]
         return [entry for entry in entries if entry not in shown], removed
     listed = [names] if isinstance(names, str) else list(names)
     wanted = {name.lower() for name in listed}
@@ -78,8 +80,10 @@ def choose_attachments(
     return [entry for entry in entries if entry.name.lower() in wanted], []
 
 
-def copy_attachments(source: ByteSource, plan: AttachmentPlan, assembly: Assembly) -> list[str]:
-    """Copy attachments; return what was removed, in words.
+def copy_attachments(
+    source: ByteSource, plan: AttachmentPlan, assembly: Assembly
+) -> list[RemovedPart]:
+    """Copy attachments; return what was removed.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def _with_fewer_times(entry: AttachmentEntry, data: bytes, time: Extent) -> byte
     return build_time_stamps(stamps[np.asarray(time.positions)])
 
 
-def _anonymized(entry: AttachmentEntry, data: bytes, removed: list[str]) -> bytes | None:
+def _anonymized(entry: AttachmentEntry, data: bytes, removed: list[RemovedPart]) -> bytes | None:
     """Return what may stay of an attachment; None for nothing.
 
     Pictures and documents within the document tell things in many ways, free text as well; so
@@ -121,7 +125,7 @@ def _anonymized(entry: AttachmentEntry, data: bytes, removed: list[str]) -> byte
         return build_time_stamps(stamps - stamps[0]) if len(stamps) else data
     stripped = strip_jpeg(data) if entry.name.lower() == _THUMBNAIL else None
     if stripped is None:
-        removed.append(f"attachment {entry.name}")
+        removed.append(RemovedPart("attachment", entry.name))
     elif stripped != data:
-        removed.append(f"attachment {entry.name}: all but the picture")
+        removed.append(RemovedPart("attachment", entry.name, kept="the picture"))
     return stripped

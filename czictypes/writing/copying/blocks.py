@@ -17,6 +17,7 @@ from czictypes.writing.assembly import Block
 from czictypes.writing.codecs import check_codec, encode
 from czictypes.writing.compression import CompressionOptions
 from czictypes.writing.copying.layout import Layout
+from czictypes.writing.copying.removed import RemovedPart
 from czictypes.writing.masks import encode_mask
 from czictypes.writing.transfer import make_block, read_block, stored_sizes, transfer_blocks
 
@@ -70,13 +71,13 @@ def check_recompression(document: OpenDocument, plan: BlockPlan) -> None:
 
 def copy_blocks(
     document: OpenDocument, plan: BlockPlan, take: Callable[[Block], None]
-) -> list[str]:
+) -> list[RemovedPart]:
     """Hand the sub-blocks of a document to `take`, ready to be written.
 
     Returns
     -------
-    list of str
-        What was removed from them, in words.
+    list of RemovedPart
+        What was removed from them, each once.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def copy_blocks(
         If a sub-block is damaged, or cannot be decoded where it has to be.
     """
     source, directory = document.source, document.directory
-    removed: set[str] = set()
+    removed: set[RemovedPart] = set()
 
     def finish(block: Block) -> None:
         if plan.places:
@@ -102,7 +103,7 @@ def copy_blocks(
     transfer_blocks(
         source, directory, plan.indices, finish, threads=threads, make=make, sizes=sizes
     )
-    return sorted(removed)
+    return sorted(removed, key=str)
 
 
 def _encoded_anew(document: OpenDocument, index: int, options: CompressionOptions) -> Block:
@@ -136,17 +137,17 @@ def _renumbered(block: Block, places: Mapping[str, Mapping[int, int]]) -> Block:
     return block._replace(coordinate=coordinate)
 
 
-def _anonymized(block: Block, anonymizer: Anonymizer, removed: set[str]) -> Block:
+def _anonymized(block: Block, anonymizer: Anonymizer, removed: set[RemovedPart]) -> Block:
     """Clean the XML of a sub-block, and leave nothing of its attachment but a mask."""
     try:
         mask = _mask(block)
         cleaned = anonymizer.subblock(block.metadata)
     except CorruptFileError:  # it cannot be told what it says
-        removed.add("sub-block metadata that are no XML")
+        removed.add(RemovedPart("sub-block metadata"))
         return block._replace(metadata=b"", attachment=b"")
-    removed.update(f"sub-block {path}" for path in cleaned.removed)
+    removed.update(RemovedPart("sub-block metadata", path) for path in cleaned.removed)
     if block.attachment and mask != block.attachment:
-        removed.add("sub-block attachments: all but masks")
+        removed.add(RemovedPart("sub-block attachments", kept="masks"))
     return block._replace(metadata=cleaned.xml, attachment=mask)
 
 

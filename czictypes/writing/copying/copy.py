@@ -30,6 +30,7 @@ from czictypes.writing.copying.blocks import (
 )
 from czictypes.writing.copying.layout import lay_out
 from czictypes.writing.copying.metadata import MetadataChange, copied_metadata
+from czictypes.writing.copying.removed import RemovedPart
 from czictypes.writing.copying.selection import Places, Selection, select
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.targets import Target
@@ -49,19 +50,19 @@ class CopyReport:
         Their pixel data, metadata and attachments.
     removed
         What was taken out without being asked for by name: attachments, pyramid levels, and
-        with `anonymize` the paths of XML elements and (with ``@``) attributes.
+        with `anonymize` elements and attributes of XML. As text, each says what it was.
     """
 
     sub_blocks: int
     bytes: int
-    removed: list[str]
+    removed: list[RemovedPart]
 
 
 class _Plan(NamedTuple):
     blocks: BlockPlan
     attachments: AttachmentPlan
     xml: bytes
-    removed: list[str]
+    removed: list[RemovedPart]
 
 
 def copy(
@@ -199,21 +200,22 @@ def _plan(
     entries, removed = choose_attachments(
         document.attachment_entries, attachments, is_partial=chosen.is_partial
     )
-    removed += [_level_name(*level) for level in chosen.dropped_levels]
+    removed += [_level(*level) for level in chosen.dropped_levels]
     bare = {scene for scene, _ in chosen.dropped_levels}
     xml = copied_metadata(document.xml, layout, metadata, bare)
     if anonymizer is not None and xml:
         xml, paths = anonymizer.document(xml)
-        removed += paths
+        removed += [RemovedPart("metadata", path) for path in paths]
     blocks = BlockPlan(chosen.indices, recompress, new_places(layout), anonymizer)
     check_recompression(document, blocks)
     time = layout.changed.get("T")
     return _Plan(blocks, AttachmentPlan(entries, [], time, anonymizer is not None), xml, removed)
 
 
-def _level_name(scene: int, level: int) -> str:
-    where = "" if scene == ABSENT else f" of scene {scene}"
-    return f"pyramid level {level}{where} (it shows more than the region)"
+def _level(scene: int, level: int) -> RemovedPart:
+    number = None if scene == ABSENT else scene
+    reason = "it shows more than the region"
+    return RemovedPart("pyramid level", level=level, scene=number, reason=reason)
 
 
 def _carry_out(

@@ -23,6 +23,7 @@ from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
 from czictypes.writing.copying.copy import copy
+from czictypes.writing.copying.removed import RemovedPart
 from czictypes.writing.jpeg import strip_jpeg
 
 SECRETS = ["Ada Lovelace", "LAB-PC-7", "2024-05-06", "alovelace", "Patient 12"]
@@ -105,7 +106,7 @@ def test_nothing_is_left_anywhere_in_the_file(source: Path, target: Path) -> Non
 
 def test_the_report_says_what_was_removed(source: Path, target: Path) -> None:
     removed = copy(source, target, anonymize=True).removed
-    assert removed == [
+    assert [str(one) for one in removed] == [
         "ImageDocument/Metadata/Experiment/ComputerName",
         "ImageDocument/Metadata/Experiment/Note",
         "ImageDocument/Metadata/Experiment/Path",
@@ -121,6 +122,10 @@ def test_the_report_says_what_was_removed(source: Path, target: Path) -> None:
         "attachment EventList",
         "attachment Notes",
     ]
+    assert removed[5] == RemovedPart("sub-block metadata", "METADATA/Tags/AcquisitionTime")
+    assert removed[7] == RemovedPart("sub-block attachments", kept="masks")
+    assert {one.kind for one in removed[:5]} == {"metadata"}
+    assert [one.kept for one in removed if one.name == "Thumbnail"] == ["the picture"]
 
 
 def test_what_tells_nothing_stays(source: Path, target: Path) -> None:
@@ -164,7 +169,7 @@ def test_what_the_caller_adds_is_cleaned_as_well(source: Path, target: Path) -> 
 def test_a_label_asked_for_by_name_is_dropped_all_the_same(source: Path, target: Path) -> None:
     removed = copy(source, target, anonymize=True, attachments=["Label"]).removed
     assert stored_attachments(target) == []
-    assert "attachment Label" in removed
+    assert RemovedPart("attachment", "Label") in removed
 
 
 def test_document_metadata_that_cannot_be_understood_are_an_error(
@@ -183,7 +188,8 @@ def test_sub_block_metadata_that_cannot_be_understood_are_dropped(
     block = Block(noise(PixelType.Gray8, 4, 4, 1), metadata=b"Ada <Lovelace", attachment=b"Ada")
     source = write_czi(tmp_path / "bad.czi", [block])
     report = copy(source, target, anonymize=True)
-    assert report.removed == ["sub-block metadata that are no XML"]
+    assert report.removed == [RemovedPart("sub-block metadata")]
+    assert str(report.removed[0]) == "sub-block metadata that are no XML"
     assert stored_blocks(target)[0][-2:] == (b"", b"")
 
 

@@ -147,7 +147,9 @@ def test_what_belongs_to_no_scene_goes_with_the_others(made: MadeFiles, target: 
 def test_the_metadata_of_some_scenes_fit(real_file: Callable[[str], Path], target: Path) -> None:
     source = real_file("S3_1Pos_2Mosaic_T2_Z3_CH2_sm.czi")
     report = copy(source, target, scenes=[1, 2])
-    assert report.removed == ["attachment Thumbnail (it shows the whole image)"]
+    (thumbnail,) = report.removed
+    assert (thumbnail.kind, thumbnail.name) == ("attachment", "Thumbnail")
+    assert str(thumbnail) == "attachment Thumbnail (it shows the whole image)"
     with CziReader(source) as whole, CziReader(target) as part:
         assert [one for one in whole.scenes if one.index in (1, 2)] == part.scenes
         box = part.total_bounding_rectangle_no_pyramid
@@ -273,7 +275,9 @@ def test_a_region_takes_the_tiles_that_meet_it_whole(made: MadeFiles, target: Pa
 def test_a_level_that_shows_more_than_the_region_goes_whole(made: MadeFiles, target: Path) -> None:
     source = made("multi_scene_pyramid").path
     report = copy(source, target, roi=(5, 5, 20, 20))  # one tile of scene 0
-    assert [one for one in report.removed if "pyramid" in one] == [
+    levels = [one for one in report.removed if one.kind == "pyramid level"]
+    assert [(one.scene, one.level) for one in levels] == [(0, 1), (0, 2)]
+    assert [str(one) for one in levels] == [
         "pyramid level 1 of scene 0 (it shows more than the region)",
         "pyramid level 2 of scene 0 (it shows more than the region)",
     ]
