@@ -10,41 +10,12 @@ from czictypes.metadata.document import Objective
 from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.display import Rgb8Color
+from czictypes.model.units import metres_of, seconds_of
 
-__all__ = ["FIRST_PIXEL", "LENGTHS", "TIMES", "image_fields"]
+__all__ = ["FIRST_PIXEL", "image_fields"]
 
 #: The name of a stage label that says where the centre of the first pixel lies.
 FIRST_PIXEL = "centre of the first pixel"
-
-#: Metres by the symbols and words of the OME model and of ImageJ.
-LENGTHS = {
-    "m": 1.0,
-    "dm": 1e-1,
-    "cm": 1e-2,
-    "mm": 1e-3,
-    "\u00b5m": 1e-6,
-    "\u03bcm": 1e-6,
-    "um": 1e-6,
-    "\\u00B5m": 1e-6,
-    "micron": 1e-6,
-    "nm": 1e-9,
-    "\u00c5": 1e-10,
-    "pm": 1e-12,
-    "in": 0.0254,
-    "inch": 0.0254,
-}
-#: Seconds by the symbols of the OME model and of ImageJ.
-TIMES = {
-    "s": 1.0,
-    "sec": 1.0,
-    "ms": 1e-3,
-    "\u00b5s": 1e-6,
-    "\u03bcs": 1e-6,
-    "ns": 1e-9,
-    "min": 60.0,
-    "h": 3600.0,
-    "d": 86400.0,
-}
 _MICROMETRES = 1e6
 
 
@@ -98,7 +69,7 @@ def _color(color: Any) -> Rgb8Color | None:
 def _length(node: Any, name: str) -> float | None:
     """Return a length in metres; None without one, and for units that are no lengths."""
     value, unit = getattr(node, name, None), getattr(node, f"{name}_unit", None)
-    factor = LENGTHS.get(str(getattr(unit, "value", unit)))
+    factor = metres_of(str(getattr(unit, "value", unit)))
     return None if value is None or factor is None else float(value) * factor
 
 
@@ -128,7 +99,7 @@ def _times(pixels: Any) -> tuple[float, ...]:
 
 def _seconds(node: Any, name: str) -> float | None:
     value, unit = getattr(node, name, None), getattr(node, f"{name}_unit", None)
-    factor = TIMES.get(str(getattr(unit, "value", unit)))
+    factor = seconds_of(str(getattr(unit, "value", unit)))
     return None if value is None or factor is None else float(value) * factor
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from czictypes.exchange.ome_source import LENGTHS, TIMES, image_fields
+from czictypes.exchange.ome_source import image_fields
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scaling import Scaling
@@ -17,6 +17,7 @@ from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.dimensions import DIMENSIONS
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
+from czictypes.model.units import metres_of, seconds_of
 
 __all__ = ["open_tiff"]
 
@@ -114,12 +115,12 @@ def _fields(file: Any, number: int, series: Any, axes: str) -> dict[str, Any]:
 
 def _imagej_fields(metadata: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    unit = LENGTHS.get(_plain(metadata.get("unit", "")))
+    unit = metres_of(_plain(metadata.get("unit", "")))
     if unit and isinstance(metadata.get("spacing"), (int, float)):
         fields["depth"] = float(metadata["spacing"]) * unit
     interval = metadata.get("finterval")
     if isinstance(interval, (int, float)) and interval > 0:
-        step = float(interval) * TIMES.get(_plain(metadata.get("tunit", "s")), 1.0)
+        step = float(interval) * (seconds_of(_plain(metadata.get("tunit", "s"))) or 1.0)
         fields["times"] = tuple(step * number for number in range(sizes.get("T", 1)))
     labels = metadata.get("Labels")
     if isinstance(labels, list) and len(labels) == sizes.get("C"):
@@ -140,7 +141,7 @@ def _resolution(page: Any, unit: str) -> tuple[float | None, float | None]:
     if "XResolution" not in tags or "YResolution" not in tags:
         return None, None
     named = {2: 0.0254, 3: 0.01}.get(int(getattr(page, "resolutionunit", 1) or 1))
-    metres = LENGTHS.get(_plain(unit)) or named
+    metres = metres_of(_plain(unit)) or named
     if metres is None:
         return None, None
     sizes = []

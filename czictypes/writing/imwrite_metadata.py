@@ -16,6 +16,7 @@ from czictypes.metadata.colors import parse_color
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.scaling import Scaling
 from czictypes.model.display import Rgb8Color
+from czictypes.model.units import metres_of, seconds_of
 from czictypes.writing.axes import Axes
 
 __all__ = [
@@ -31,20 +32,6 @@ __all__ = [
 ChannelValues = Union[Sequence[Any], Mapping[int, Any], None]
 #: Metres along x, y and z, or by letter.
 PixelSize = Union[float, Sequence[Union[float, None]], Mapping[str, Union[float, None]], None]
-
-_METRES = {
-    **dict.fromkeys(("m", "metre", "meter", "metres", "meters"), 1.0),
-    **dict.fromkeys(("mm", "millimetre", "millimeter"), 1e-3),
-    **dict.fromkeys(("um", "\u00b5m", "\u03bcm", "micron", "microns"), 1e-6),
-    **dict.fromkeys(("micrometre", "micrometer", "micrometres", "micrometers"), 1e-6),
-    **dict.fromkeys(("nm", "nanometre", "nanometer"), 1e-9),
-}
-_SECONDS = {
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("ms", "millisecond", "milliseconds"), 1e-3),
-    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
-    **dict.fromkeys(("h", "hour", "hours"), 3600.0),
-}
 
 
 class ArrayNotes(NamedTuple):
@@ -116,7 +103,7 @@ def found_notes(
     colors = found.attribute("channel_colors") if channel_colors is None else channel_colors
     given = _sizes(pixel_size)
     scaling = (
-        own if letter in given else found.step(letter, _METRES)
+        own if letter in given else found.step(letter)
         for letter, own in ((letter, given.get(letter)) for letter in "XYZ")
     )
     return ArrayNotes(
@@ -142,9 +129,10 @@ class _Coordinates:
     def attribute(self, name: str) -> Any:
         return None if self._array is None else self._array.attrs.get(name)
 
-    def step(self, letter: str, units: Mapping[str, float]) -> float | None:
+    def step(self, letter: str) -> float | None:
         """Return the distance of neighbours, if they are numbers in a known unit and even."""
-        values, factor = self._values(letter, units)
+        values, unit = self._values(letter)
+        factor = metres_of(unit, any_case=True)
         if values is None or factor is None or len(values) < 2 or values.dtype.kind not in "iuf":
             return None
         steps = np.diff(values.astype(np.float64))
@@ -153,7 +141,8 @@ class _Coordinates:
         return mean * factor if even and 0 < mean < math.inf else None
 
     def times(self) -> tuple[float, ...]:
-        values, factor = self._values("T", _SECONDS)
+        values, unit = self._values("T")
+        factor = seconds_of(unit, any_case=True)
         if values is not None and values.dtype.kind in "mM":  # durations, or moments
             start = values[0] if values.dtype.kind == "M" else np.timedelta64(0)
             values, factor = (values - start) / np.timedelta64(1, "s"), 1.0
@@ -162,14 +151,13 @@ class _Coordinates:
         seconds = values.astype(np.float64) * factor
         return tuple(seconds.tolist()) if np.isfinite(seconds).all() else ()
 
-    def _values(self, letter: str, units: Mapping[str, float] | None = None) -> tuple[Any, Any]:
-        """Return the coordinate of a dimension, and what its unit is in metres or seconds."""
+    def _values(self, letter: str) -> tuple[Any, str]:
+        """Return the coordinate of a dimension, and its unit; None and no unit without one."""
         at = {**self._axes.planes, "Y": self._axes.y, "X": self._axes.x}.get(letter)
         if self._array is None or at is None or self._array.dims[at] not in self._array.coords:
-            return None, None
+            return None, ""
         coordinate = self._array.coords[self._array.dims[at]]
-        unit = str(coordinate.attrs.get("units", "")).lower()
-        return np.asarray(coordinate), (units or {}).get(unit)
+        return np.asarray(coordinate), str(coordinate.attrs.get("units", ""))
 
 
 def _by_index(values: ChannelValues, count: int, what: str) -> dict[int, Any]:

@@ -13,24 +13,11 @@ from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.metadata.scenes import Plate, Well, parse_well_name
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
+from czictypes.model.units import metres_of, seconds_of
 
 __all__ = ["FoundImage", "find_images"]
 
 _OLD_AXES = "tczyx"  # of the versions before 0.3, which do not name them
-
-#: Prefixes of metre and second in the units of OME-Zarr.
-_PREFIXES = {
-    **{"yotta": 1e24, "zetta": 1e21, "exa": 1e18, "peta": 1e15, "tera": 1e12, "giga": 1e9},
-    **{"mega": 1e6, "kilo": 1e3, "hecto": 1e2, "": 1.0, "deci": 1e-1, "centi": 1e-2},
-    **{"milli": 1e-3, "micro": 1e-6, "nano": 1e-9, "pico": 1e-12, "femto": 1e-15},
-    **{"atto": 1e-18, "zepto": 1e-21, "yocto": 1e-24},
-}
-_UNITS = {
-    **{f"{prefix}meter": size for prefix, size in _PREFIXES.items()},
-    **{f"{prefix}second": size for prefix, size in _PREFIXES.items()},
-    **{"angstrom": 1e-10, "inch": 0.0254, "foot": 0.3048, "yard": 0.9144, "mile": 1609.344},
-    **{"parsec": 3.0856775814913673e16, "minute": 60.0, "hour": 3600.0, "day": 86400.0},
-}
 
 
 @dataclass(frozen=True)
@@ -206,11 +193,12 @@ def _axes(entry: Mapping[str, Any], name: str) -> tuple[str, dict[str, float]]:
             f"{name} has the axes {', '.join(axes)}; those that go into a CZI are some of "
             f"{', '.join(_OLD_AXES)}, and y and x always"
         )
-    units = {
-        axis: _UNITS[one["unit"]]
-        for axis, one in zip(axes, listed)
-        if isinstance(one, Mapping) and one.get("unit") in _UNITS
-    }
+    units = {}
+    for axis, one in zip(axes, listed):
+        size_of = seconds_of if axis == "t" else metres_of
+        size = size_of(str(one.get("unit"))) if isinstance(one, Mapping) else None
+        if size is not None:
+            units[axis] = size
     return "".join(axes), units
 
 
