@@ -33,6 +33,8 @@ from czictypes.writing.compression import (
         ),
         ("jpgxr:", CompressionOptions(Compression.JpegXr)),
         ("JpgXr: Quality=800", CompressionOptions(Compression.JpegXr, quality=800)),
+        ("jpgxr:Quality=-1", CompressionOptions(Compression.JpegXr, quality=0)),
+        ("jpgxr:Quality=5000", CompressionOptions(Compression.JpegXr, quality=1000)),
     ],
 )
 def test_every_valid_form_is_understood(text: str, expected: CompressionOptions) -> None:
