@@ -141,7 +141,8 @@ def test_a_part_of_one_tile_takes_few_calls_in_any_file(tmp_path: Path) -> None:
             part = (1, 1, 9, 9)
             document.read(roi=part)
             threads = threading.active_count()
-            counts.append(calls_of(lambda: document.read(roi=part)))  # noqa: B023
+            # the least of three: PyPy's garbage collector calls, too
+            counts.append(min(calls_of(lambda: document.read(roi=part)) for _ in range(3)))  # noqa: B023
             assert threading.active_count() == threads  # none is started for so little
     assert max(counts) < 300 * NUMPY
     assert max(counts) <= min(counts) + 5
