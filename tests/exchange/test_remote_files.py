@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from extras import needs
 from files.recipes import Made
+from lif_file import write_lif
 
-from czictypes import CziImage, convert, imread
+from czictypes import convert, imread
 
 fsspec = needs("fsspec", "remote")
 
@@ -73,14 +74,14 @@ def test_what_bioio_reads_has_options_too(
     tmp_path: Path, rng: np.random.Generator, locked: tuple[str, dict[str, Any]]
 ) -> None:
     needs("bioio", "convert")
-    needs("bioio_imageio")
+    needs("bioio_lif")
     folder, options = locked
-    system, path = fsspec.url_to_fs(f"{folder}/a.ppm", **options)
-    pixels = rng.integers(0, 256, (8, 10, 3), np.uint8)
-    system.pipe_file(path, b"P6 10 8 255\n" + pixels.tobytes())
-    convert(f"{folder}/a.ppm", tmp_path / "out.czi", source_options=options)
-    with CziImage(tmp_path / "out.czi") as image:
-        np.testing.assert_array_equal(image.get_image_data("YXS"), pixels)
+    pixels = rng.integers(0, 65535, (1, 1, 1, 20, 30), np.uint16)
+    write_lif(tmp_path / "a.lif", {"image": pixels}, ["Green"], micrometres=0.5)
+    system, path = fsspec.url_to_fs(f"{folder}/a.lif", **options)
+    system.pipe_file(path, (tmp_path / "a.lif").read_bytes())
+    convert(f"{folder}/a.lif", tmp_path / "out.czi", source_options=options)
+    np.testing.assert_array_equal(imread(tmp_path / "out.czi"), pixels)
 
 
 @pytest.mark.filterwarnings("ignore:UPath 'locked':UserWarning")  # universal_pathlib's
