@@ -53,7 +53,7 @@ class ZstdPixels:
         """Return some rows and columns."""
         return self._decoded()[which]
 
-    def bands(self, rows: Which, columns: slice) -> Iterator[NDArray[Any]]:
+    def bands(self, rows: Which, columns: Which) -> Iterator[NDArray[Any]]:
         """Give some rows and columns as `in_bands` does."""
         return in_bands(self._decoded(), rows, columns)
 

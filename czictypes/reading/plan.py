@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.pixels import in_bands
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.background import Background
@@ -147,7 +146,9 @@ def window(plan: Plan, position: int, box: Box) -> tuple[Source, Source]:
 
 def sample(plan: Plan, pixels: NDArray[Any], position: int, box: Box) -> NDArray[Any]:
     """Return the pixels of a tile, at a position in the plan, that go to a box of the result."""
-    return next(in_bands(pixels, *window(plan, position, box)))  # an array gives one band
+    rows, columns = window(plan, position, box)
+    sampled: NDArray[Any] = pixels[rows][:, columns]
+    return sampled
 
 
 def _axes(

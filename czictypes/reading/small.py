@@ -26,7 +26,7 @@ from czictypes.reading.few_tiles import FewTiles
 from czictypes.reading.grid_runs import LARGEST_TILE
 from czictypes.reading.lattice import Lattice
 from czictypes.reading.lattice_index import LatticeIndex
-from czictypes.reading.pieces import Piece, pieces_of
+from czictypes.reading.pieces import Piece, PieceFinder
 from czictypes.reading.plan import PlaneRequest
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.tile import Tile
@@ -54,6 +54,7 @@ class SmallReads:
         self._rows = index.table.directory
         self._lattices = LatticeIndex(index)
         self._few = FewTiles(index)
+        self._pieces = PieceFinder(self._rows)
         self._decoder = decoder
 
     def compose(self, request: PlaneRequest, out: NDArray[Any]) -> bool:
@@ -121,7 +122,7 @@ class SmallReads:
         if not self._is_little(tiles, out):
             return False
         height, width = out.shape[:2]
-        pieces = pieces_of(self._rows, tiles, request.roi, width, height)
+        pieces = self._pieces.find(tiles, request.roi, width, height)
         kinds = [self._rows.pixel_type.item(piece.sub_block) for piece in pieces]
         check_convertible(kinds, request.pixel_type)
         areas = [area(piece.box) for piece in pieces] or [0]

@@ -19,9 +19,9 @@ from czictypes.model.errors import CorruptFileError
 HEIGHT, WIDTH, BEFORE = 40, 9, 13
 
 LIMITS = {
-    "all at once": (1 << 20, 1 << 20),
-    "some rows at a time": (3 * WIDTH * 4, 1 << 20),
-    "each row by itself": (3 * WIDTH * 4, 0),
+    "all at once": (1 << 20, 1 << 20, 1 << 20),
+    "some rows at a time": (3 * WIDTH * 4, 1 << 20, 5 * WIDTH * 2),
+    "each row by itself": (3 * WIDTH * 4, 0, 1),
 }
 
 
@@ -77,17 +77,22 @@ def test_bands_of_a_file_are_the_rows_and_columns_asked_for(
     with pytest.MonkeyPatch.context() as patch, opened(file) as source:
         patch.setattr(module, "_BAND_BYTES", limits[0])
         patch.setattr(module, "ROWS_APART", limits[1])
+        patch.setattr(module, "_PICKED_BAND", limits[2])
         pixels = pixels_in(source)
         np.testing.assert_array_equal(banded(pixels, rows, columns), expected[rows][:, columns])
         np.testing.assert_array_equal(pixels[rows, columns], expected[rows][:, columns])
 
 
+@pytest.mark.parametrize("at_once", [1, 3 * WIDTH * 2, 1 << 20])
 @given(rows=slices(HEIGHT) | ascending(HEIGHT), columns=slices(WIDTH) | ascending(WIDTH))
-def test_packed_words_are_put_together_for_the_pixels_asked_for(rows, columns):
+def test_packed_words_are_put_together_for_the_pixels_asked_for(at_once, rows, columns):
     words = np.arange(HEIGHT * WIDTH * 2, dtype="<u2").reshape(HEIGHT, WIDTH, 2) * 401
     packed = np.concatenate([(words & 255).ravel(), (words >> 8).ravel()]).astype(np.uint8)
-    pixels = HiLoPixels(packed, words.shape)
-    np.testing.assert_array_equal(banded(pixels, rows, columns), words[rows][:, columns])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_HILO_BAND", at_once)
+        patch.setattr(module, "_PICKED_BAND", at_once)
+        for pixels in (HiLoPixels(packed, words.shape), words):
+            np.testing.assert_array_equal(banded(pixels, rows, columns), words[rows][:, columns])
 
 
 def test_no_more_than_a_band_is_read_at_a_time(file, monkeypatch):
