@@ -190,6 +190,7 @@ class _Painter:
         if len(jobs) < 2:
             self._stretches = [deque([(0, jobs)])]
             return 1
+        packed = self._rows.compression[self._indices] != Compression.Uncompressed
         total = int(pixels.sum())
         threads = min(most, len(jobs), total // _PIXELS_PER_THREAD)
         if total < len(jobs) * _SMALL_TILE:
@@ -197,13 +198,16 @@ class _Painter:
         if not self._plan.in_turns:
             order = np.argsort(self._rows.file_position[self._indices], kind="stable")
             jobs, pixels = [jobs[place] for place in order.tolist()], pixels[order]
+            packed = packed[order]
         elif threads > 1:
-            self._turns = Turns()
+            self._turns = Turns(threads)
         # A large tile is read by itself; only its head is read together with those of others.
         weights = np.minimum(pixels, _PIXELS_PER_THREAD)
         size = _PIXELS_PER_BATCH
         if threads > 1:
             size = min(size, int(weights.sum()) // 16 // threads)
+            # To decode a second one, while the others have no more to do, would take long.
+            weights[(weights == _PIXELS_PER_THREAD) & packed] = size
         batch = (np.cumsum(weights) - weights) // max(size, 1)
         borders = [0, *(np.flatnonzero(batch[1:] != batch[:-1]) + 1).tolist(), len(jobs)]
         batches = [jobs[first:end] for first, end in zip(borders[:-1], borders[1:])]
@@ -249,12 +253,13 @@ class _Painter:
             for tile, job in zip(tiles, jobs):  # in this order `tiles` comes to its own end
                 self._check_size(job, tile)
                 if isinstance(tile.pixels, ZstdPixels):
-                    bottom = max(bottom for _, _, _, bottom in job.parts)
-                    last = self._plan.y.source(job.position, bottom - 1, bottom)
-                    tile.pixels.use_rows(
-                        last.stop if isinstance(last, slice) else last.item(-1) + 1
-                    )
+                    tile.pixels.use_rows(max(self._last_row(job, box) for box in job.parts) + 1)
                 yield job, tile
+
+    def _last_row(self, job: Job, box: Box) -> int:
+        """Return the last row of a tile that goes to a box."""
+        rows, _ = window(self._plan, job.position, box)
+        return rows.stop - 1 if isinstance(rows, slice) else rows.item(-1)
 
     def _paint(self, jobs: list[Job]) -> None:
         for job, tile in self._each(jobs):
@@ -273,10 +278,12 @@ class _Painter:
             (box,) = job.parts
             place = self._place(box)
             ready.append((place, *self._prepare(job, tile, box, place)))
-        if turns.wait_for(number):
+
+        def paint_ready() -> None:
             for place, pixels, valid in ready:
                 np.copyto(place, pixels, where=valid)
-            turns.done()
+
+        turns.run(number, paint_ready)
 
     def _prepare(
         self, job: Job, tile: Tile, box: Box, place: NDArray[Any]

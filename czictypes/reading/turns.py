@@ -1,38 +1,59 @@
-"""Lets threads go one after the other."""
+"""Has what threads prepare in any order done one after the other."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 __all__ = ["Turns"]
 
 
 class Turns:
-    """Gives each of many threads its turn, in the order of the numbers they hold.
+    """Runs an action for each of the numbers 0, 1, 2 ... in this order; none runs beside another.
 
-    The numbers 0, 1, 2 ... must be handed out in ascending order to threads that are at work;
-    then whoever waits, waits for one that will come to its end.
+    Threads hand their actions in as they come. Who finds all lower numbers done runs his own and
+    those that wait for it, so nobody waits for a slower thread, unless he is too far ahead. The
+    numbers must be given out in ascending order to threads that are at work.
+
+    Parameters
+    ----------
+    ahead
+        So many actions at most are kept waiting, 1 at least.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: int) -> None:
+        self._ahead = max(ahead, 1)
         self._next = 0
-        self._stopped = False
+        self._waiting: dict[int, Callable[[], None]] = {}
+        self._running = self._stopped = False
         self._changed = threading.Condition()
 
-    def wait_for(self, number: int) -> bool:
-        """Wait for the turn of a number; False means that the work has been stopped."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._next == number)
-            return not self._stopped
+    def run(self, number: int, action: Callable[[], None]) -> None:
+        """Have an action run when it is its turn: now, or later by another thread.
 
-    def done(self) -> None:
-        """End the turn that `wait_for` began."""
+        It is dropped when the work has been stopped. Raises what the actions raise that this
+        thread runs.
+        """
         with self._changed:
-            self._next += 1
-            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._stopped or number - self._next < self._ahead)
+            self._waiting[number] = action
+            if self._running:
+                return
+            self._running = True
+        while (due := self._due()) is not None:
+            due()
+            with self._changed:
+                self._next += 1
+                self._changed.notify_all()
 
     def stop(self) -> None:
-        """Wake all who wait; no turn begins any more."""
+        """Wake all who wait; no action begins any more."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+
+    def _due(self) -> Callable[[], None] | None:
+        with self._changed:
+            due = None if self._stopped else self._waiting.pop(self._next, None)
+            self._running = due is not None
+            return due
