@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
@@ -25,6 +23,7 @@ from czictypes.reading.level_plan import make_level_plan
 from czictypes.reading.plan import Job, Plan
 from czictypes.reading.reader import CziReader
 from czictypes.reading.sampling import CopiedAxis
+from czictypes.reading.threads import each
 
 __all__ = ["Compose", "LevelPlanes", "Planes", "TilePlanes", "open_document_of", "read_planes"]
 
@@ -182,11 +181,8 @@ def read_planes(
         compose(document.index, request, document.decoder, out, helpers, most, plan)
 
     def read_some(some: Iterable[T]) -> None:
-        if in_parallel and executor is not None:
-            _each(some, lambda one: read(one, compose_plane), executor, most)
-        else:
-            for one in some:
-                read(one, compose_plane)
+        together = executor if in_parallel else None
+        each(some, lambda one: read(one, compose_plane), most, together)
 
     expectation = document.decoder.expectation
     if expectation is None:
@@ -215,31 +211,3 @@ def _groups(places: Iterable[T]) -> Iterator[list[T]]:
         if not group:
             return
         yield group
-
-
-def _each(items: Iterable[T], work: Callable[[T], None], executor: Executor, threads: int) -> None:
-    """Call a function with each item, in this thread and others; the first error ends it."""
-    lock, waiting = threading.Lock(), iter(items)
-    end: list[bool] = []
-
-    def loop() -> None:
-        try:
-            while not end:
-                with lock:
-                    try:
-                        item = next(waiting)
-                    except StopIteration:
-                        return
-                work(item)
-        except BaseException:
-            end.append(True)
-            raise
-
-    helpers = [executor.submit(loop) for _ in range(threads - 1)]
-    try:
-        loop()
-    finally:
-        started = [helper for helper in helpers if not helper.cancel()]
-        wait(started)
-    for helper in started:
-        helper.result()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Union
 
@@ -24,6 +23,7 @@ from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.threads import ThreadPool, each
 
 __all__ = ["compose_channels"]
 
@@ -76,7 +76,7 @@ def compose_channels(
     if not planes:  # every channel is switched off: the picture is black, in the size of a read
         height, width = read_channel(numbers[0])[0].shape[:2]
         return np.zeros((height, width, 3), np.uint8)
-    return _blend_in_bands(planes, looks, document.pool.executor())
+    return _blend_in_bands(planes, looks, document.pool)
 
 
 def _channel_numbers(document: OpenDocument) -> list[int | None]:
@@ -196,7 +196,7 @@ def _stretch(pixels: NDArray[Any]) -> NDArray[np.uint16]:
 
 
 def _blend_in_bands(
-    planes: list[_Plane], looks: list[CompositionChannel], executor: Executor | None
+    planes: list[_Plane], looks: list[CompositionChannel], pool: ThreadPool
 ) -> NDArray[np.uint8]:
     """Blend some rows at a time, which bounds the memory that libCZI's bitmaps take, in threads."""
     height, width = planes[0][0].shape[:2]
@@ -214,12 +214,7 @@ def _blend_in_bands(
                 picture[band, :, component] = view[..., 2 - component]
 
     tops = range(0, height, rows)
-    if executor is None or len(tops) < 2:
-        executor_map: Callable[..., Iterable[None]] = map
-    else:
-        executor_map = executor.map
-    for _ in executor_map(blend_band, tops):
-        pass
+    each(tops, blend_band, min(pool.threads, len(tops)), pool.executor())
     return picture
 
 

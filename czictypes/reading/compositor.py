@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from typing import Any, Protocol
@@ -37,7 +37,7 @@ from czictypes.reading.plan import (
     window,
 )
 from czictypes.reading.plane_index import PlaneIndex
-from czictypes.reading.threads import thread_count
+from czictypes.reading.threads import thread_count, together
 from czictypes.reading.tile import Tile
 from czictypes.reading.turns import Turns
 
@@ -113,23 +113,8 @@ def compose(
         return
     painter = _Painter(index, request, tiles, out, plan)
     most = 1 if executor is None else thread_count(threads)
-    helpers: list[Future[None]] = []
     with painter.expected():
-        try:
-            for number in range(1, painter.distribute(most)):
-                assert executor is not None
-                helpers.append(executor.submit(painter.work, number))
-            painter.work()
-        except BaseException:
-            painter.stop()
-            raise
-        finally:
-            # Who has not started has nothing left to do; hereafter nobody may touch `out`.
-            started = [helper for helper in helpers if not helper.cancel()]
-            if started:
-                wait(started)
-    for helper in started:
-        helper.result()
+        together(painter.work, painter.distribute(most), executor)  # then nobody touches `out`
 
 
 class _Painter:
@@ -215,7 +200,7 @@ class _Painter:
         self._stretches = _split(list(enumerate(batches)), 1 if in_order else threads)
         return threads
 
-    def work(self, number: int = 0) -> None:
+    def work(self, number: int) -> None:
         """Paint batch after batch until none is left; run by every thread that takes part."""
         try:
             while (batch := self._next(number)) is not None:

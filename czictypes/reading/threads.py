@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
-__all__ = ["ThreadPool", "thread_count"]
+__all__ = ["ThreadPool", "each", "thread_count", "together"]
+
+T = TypeVar("T")
 
 _VARIABLE = "CZICTYPES_THREADS"
 
@@ -45,7 +49,11 @@ def _available_cpus() -> int:
 
 
 class ThreadPool:
-    """A pool of decoding threads, started at its first use and shared by all callers."""
+    """Threads that help those who read, started at their first use and shared by all callers.
+
+    One less than `threads`, for a caller works, too. Each thread beyond the number of CPUs costs:
+    the tiles of all push each other's from the processor's caches.
+    """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -58,7 +66,7 @@ class ThreadPool:
             return None
         with self._lock:
             if self._executor is None:
-                self._executor = ThreadPoolExecutor(self.threads, "czictypes-decode")
+                self._executor = ThreadPoolExecutor(self.threads - 1, "czictypes-decode")
             return self._executor
 
     def close(self) -> None:
@@ -67,3 +75,54 @@ class ThreadPool:
             if self._executor is not None:
                 self._executor.shutdown()
                 self._executor = None
+
+
+def together(work: Callable[[int], None], threads: int, executor: Executor | None) -> None:
+    """Call a function in this thread, with 0, and in others, with 1, 2 ...; return after all.
+
+    Those whom no thread of the executor has taken up by then are not called any more.
+
+    Parameters
+    ----------
+    work
+        Shares the work out by itself, and is done when nothing is left of it.
+    threads
+        How many shall work at most, this one among them.
+    executor
+        Where the others come from; without it there are none.
+    """
+    helpers: list[Future[None]] = []
+    try:
+        if executor is not None:
+            for number in range(1, threads):
+                helpers.append(executor.submit(work, number))
+        work(0)
+    finally:
+        started = [helper for helper in helpers if not helper.cancel()]
+        if started:
+            wait(started)
+    for helper in started:
+        helper.result()
+
+
+def each(
+    items: Iterable[T], work: Callable[[T], None], threads: int, executor: Executor | None
+) -> None:
+    """Call a function with each item, as `together` does; the first error ends it."""
+    lock, waiting = threading.Lock(), iter(items)
+    end: list[bool] = []
+
+    def loop(_: int) -> None:
+        try:
+            while not end:
+                with lock:
+                    try:
+                        item = next(waiting)
+                    except StopIteration:
+                        return
+                work(item)
+        except BaseException:
+            end.append(True)
+            raise
+
+    together(loop, threads, executor)
