@@ -114,9 +114,9 @@ class SubBlockDecoder:
             tile = kept.get(index)
             data = found.get(index)
             if tile is None and data is not None:
-                tile = self._stored.tile(index, data)
-                if tile is not None and self._cache is not None and self._is_cached(index):
-                    tile = Tile(np.array(tile.pixels[:, :]))
+                lasting = self._cache is not None and self._is_cached(index)
+                tile = self._stored.tile(index, data, lasting=lasting)
+                if lasting and tile is not None and self._cache is not None:
                     self._cache.put(index, tile)
             if tile is not None:
                 yield tile

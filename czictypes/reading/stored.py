@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.container.batch import BatchReader, StoredData
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
-from czictypes.container.pixels import FilePixels
+from czictypes.container.pixels import FilePixels, PixelArray
 from czictypes.container.subblock import describe_subblock
 from czictypes.container.zstd import unpack_zstd
 from czictypes.model.errors import CorruptFileError, MissingExtraError
@@ -44,10 +45,11 @@ class StoredTiles:
         """Find where the pixels of some sub-blocks are; None for those that libCZI has to read."""
         return self.batches.read(indices)
 
-    def tile(self, index: int, data: StoredData) -> Tile | None:
+    def tile(self, index: int, data: StoredData, *, lasting: bool = False) -> Tile | None:
         """Return the tile; None where libCZI has to decode it after all.
 
-        Its pixels, where they are no array, are valid until the thread asks for others.
+        Its pixels, where they are no array, are valid until the thread asks for others. Those of a
+        `lasting` tile are an array in memory of their own.
 
         Raises
         ------
@@ -56,31 +58,38 @@ class StoredTiles:
         """
         layout = _LAYOUTS[data.pixel_type]
         shape = data.height, data.width, layout.samples
+        pixels: PixelArray
         if data.compression != Compression.Uncompressed:
-            return self._unpacked(index, data, layout)
-        dtype = _DTYPES[data.pixel_type]
-        if data.buffer is not None:
-            return Tile(np.ndarray(shape, dtype, data.buffer, data.start))
-        name = self._name(index)
-        pixels = FilePixels(self._source, data.offset, shape, dtype, self._pixels.take, name)
-        return Tile(pixels)
+            try:
+                pixels = self._unpacked(index, data, layout, lasting)
+            except MissingExtraError:  # zstd need not be in every Python
+                return None
+        elif data.buffer is not None:
+            part = np.ndarray(shape, _DTYPES[data.pixel_type], data.buffer, data.start)
+            pixels = part.copy() if lasting else part
+        else:
+            scratch, name = self._pixels.take, self._name(index)
+            dtype = _DTYPES[data.pixel_type]
+            pixels = FilePixels(self._source, data.offset, shape, dtype, scratch, name)
+        return Tile(pixels[:, :] if lasting else pixels)
 
-    def _unpacked(self, index: int, data: StoredData, layout: PixelFormat) -> Tile | None:
+    def _unpacked(
+        self, index: int, data: StoredData, layout: PixelFormat, lasting: bool
+    ) -> PixelArray:
+        name = self._name(index)
         if data.buffer is not None:
             packed = memoryview(data.buffer)[data.start : data.start + data.size]
         else:
-            packed = self._packed.take(data.size).data
+            packed = (_new if lasting else self._packed.take)(data.size).data
             packed = packed[: self._source.read_into(data.offset, packed)]
-        name = self._name(index)
         if len(packed) < data.size:
             raise CorruptFileError(f"{name} was cut off while it was read")
-        try:
-            pixels = unpack_zstd(
-                packed, data.compression, data.width, data.height, layout, name, self._pixels.take
-            )
-        except MissingExtraError:  # zstd need not be in every Python
-            return None
-        return Tile(pixels)
+        buffer = _new if lasting else self._pixels.take
+        return unpack_zstd(packed, data.compression, data.width, data.height, layout, name, buffer)
 
     def _name(self, index: int) -> str:
         return describe_subblock(self._source, index, int(self._directory.file_position[index]))
+
+
+def _new(size: int) -> NDArray[np.uint8]:
+    return np.empty(size, np.uint8)
