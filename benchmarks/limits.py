@@ -20,6 +20,7 @@ from czictypes.writing.compression import parse_compression
 __all__ = ["copying", "copying_file", "decoding", "encoding", "reading", "writing"]
 
 Shape = tuple[int, int]
+_PAGE = 4096
 
 
 def copying(shape: Shape) -> Callable[[], Any]:
@@ -29,15 +30,22 @@ def copying(shape: Shape) -> Callable[[], Any]:
 
 
 def reading(path: Path, shape: Shape) -> Callable[[], Any]:
-    """Return a call that reads as many bytes of a file into a new array."""
+    """Return a call that reads as many 16-bit pixels of a file into a new array.
+
+    Its memory begins in the middle of a page: the system copies four times slower to what lies 1 to
+    31 bytes further into a page than the bytes in the file do (seen on AMD EPYC), and that is
+    where large arrays of numpy begin for a file that is read from its start.
+    """
+    size = 2 * shape[0] * shape[1]
 
     def read() -> Any:
-        target = np.empty(shape, np.uint16)
-        view, done = memoryview(target).cast("B"), 0
+        memory = np.empty(size + _PAGE, np.uint8)
+        start = (_PAGE // 2 - memory.ctypes.data) % _PAGE
+        view, done = memory[start : start + size].data, 0
         with path.open("rb", buffering=0) as file:
-            while done < len(view) and (count := file.readinto(view[done:])):
+            while done < size and (count := file.readinto(view[done:])):
                 done += count
-        return target
+        return memory
 
     return read
 
