@@ -17,7 +17,15 @@ from czictypes.reading.threads import thread_count
 from czictypes.writing.codecs import encode
 from czictypes.writing.compression import parse_compression
 
-__all__ = ["copying", "copying_file", "decoding", "encoding", "reading", "writing"]
+__all__ = [
+    "copying",
+    "copying_file",
+    "decoding",
+    "encoding",
+    "reading",
+    "reading_pieces",
+    "writing",
+]
 
 Shape = tuple[int, int]
 _PAGE = 4096
@@ -46,6 +54,18 @@ def reading(path: Path, shape: Shape) -> Callable[[], Any]:
             while done < size and (count := file.readinto(view[done:])):
                 done += count
         return memory
+
+    return read
+
+
+def reading_pieces(path: Path, size: int) -> Callable[[], Any]:
+    """Return a call that reads a file in pieces of so many bytes, each into a new array."""
+
+    def read() -> None:
+        with path.open("rb", buffering=0) as file:
+            file.seek(_PAGE // 2)  # for the same reason as above
+            while file.readinto(np.empty(size, np.uint8)) == size:
+                pass
 
     return read
 

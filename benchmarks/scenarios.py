@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks import exchange, writing
 from benchmarks.files import Files
-from benchmarks.limits import copying, decoding, reading
+from benchmarks.limits import copying, decoding, reading, reading_pieces
 from benchmarks.readers import Czictypes, Reader, installed
 from benchmarks.remote import remote_reads
 from benchmarks.runs import Call, Runs, Scenario
@@ -191,7 +191,12 @@ def _stack(callers: int) -> Scenario:
         def some_pixels(plane: Any) -> Any:
             return np.asarray(plane)[::256, ::256].copy()
 
-        return _reads(files.stack(), stack, planes, callers=callers, keep=some_pixels)
+        path = files.stack()
+        limits: dict[str, Call] = {}
+        if callers == 1:
+            limits = {"read the bytes of each into a new array": reading_pieces(path, 2 << 20)}
+        reads = _reads(path, stack, planes, callers=callers, keep=some_pixels)
+        return reads._replace(limits=limits)
 
     return scenario
 
