@@ -13,6 +13,7 @@ from czictypes.exchange.local_file import check_file, local_file
 from czictypes.exchange.picture_target import describe_png, write_png
 from czictypes.exchange.tiff_target import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
 from czictypes.exchange.wishes import Location, Wishes
+from czictypes.model.errors import MissingExtraError
 from czictypes.writing.copying.copy import copy
 
 __all__ = ["convert_from_czi"]
@@ -26,7 +27,11 @@ def convert_from_czi(
         images = _described(image, wanted, wishes)
         overwrite, options = wishes.overwrite, wishes.dest_options
         if wanted is Format.OME_ZARR:
-            _write_zarr(image, dest, wishes)
+            try:
+                _write_zarr(image, dest, wishes)
+            except MissingExtraError:
+                if not wishes.dry_run:  # a plan needs no zarr; only it can look into a store
+                    raise
         elif wishes.dry_run:
             check_file(dest, overwrite=overwrite, storage_options=options)
         else:

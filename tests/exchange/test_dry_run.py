@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from extras import needs
 from files.recipes import Made
 
 from czictypes import convert
-from czictypes.model.errors import IncompleteOutputError
+from czictypes.model.errors import IncompleteOutputError, MissingExtraError
 
 fsspec = needs("fsspec", "remote")
 
@@ -107,3 +108,14 @@ def test_what_is_unfinished_is_gone_on_with_as_it_was_begun(
     assert_refused_alike(source, target, resume=True, chunks=16)
     convert(source, target, resume=True)
     assert_refused_alike(source, target, resume=True)
+
+
+def test_a_plan_needs_no_zarr(
+    made: Callable[[str], Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ["zarr", *(name for name in sys.modules if name.startswith("zarr."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    names = made("stack").path, tmp_path / "out.ome.zarr"
+    assert convert(*names, dry_run=True).images[0].axes == "TCZYX"
+    with pytest.raises(MissingExtraError, match="ome-zarr"):
+        convert(*names)
