@@ -2,8 +2,8 @@
 
 They are indexed as an array (height, width, samples) by rows and columns. `in_bands` gives some
 rows at a time, in a buffer that is used again for the next ones and stays in the processor's
-cache: a large tile of 16 bits is copied into a plane at twice the speed of a read straight into
-the plane's rows (25 ms of CPU time against 60 ms for 128 MB).
+cache. To copy large tiles on from there takes as long as to have the system read into each of the
+plane's rows (16.0 ms and 15.6 for 128 MB, by two threads), which needs the address of every row.
 """
 
 from __future__ import annotations
