@@ -58,25 +58,30 @@ def in_bands(pixels: PixelArray, rows: Which, columns: Which) -> Iterator[NDArra
     elif isinstance(columns, slice):
         yield pixels[rows, columns]
     else:
-        yield from _picked(pixels, rows, columns)
+        for some in _parts(rows, pixels.shape, columns, _PICKED_BAND):
+            yield _pick(pixels, some, columns)
 
 
-def _picked(pixels: PixelArray, rows: Which, columns: NDArray[np.intp]) -> Iterator[NDArray[Any]]:
-    """Give single columns, of few rows at a time."""
+def _pick(pixels: PixelArray, rows: Which, columns: Which) -> NDArray[Any]:
+    """Return some rows and columns of an array; single columns sooner than by an index."""
+    if isinstance(columns, slice):
+        return pixels[rows, columns]
     span = _span(columns)
-    for some in _parts(rows, pixels.shape, span, _PICKED_BAND):
-        for band in in_bands(pixels, some, span):
-            yield band.take(columns - span.start, axis=1)
+    picked: NDArray[Any] = pixels[rows, span].take(columns - span.start, axis=1)
+    return picked
 
 
-def _span(columns: NDArray[np.intp]) -> slice:
+def _span(columns: Which) -> slice:
+    """Return the columns from the first to the last one."""
+    if isinstance(columns, slice):
+        return columns
     return slice(columns.item(0), columns.item(-1) + 1)
 
 
-def _parts(rows: Which, shape: tuple[int, ...], columns: slice, most: int) -> Iterator[Which]:
-    """Split rows so that each part has so many samples at most, or a single row."""
+def _parts(rows: Which, shape: tuple[int, ...], columns: Which, most: int) -> Iterator[Which]:
+    """Split rows so that each part spans so many samples at most, or is a single row."""
     numbers = range(*rows.indices(shape[0])) if isinstance(rows, slice) else rows
-    width = len(range(*columns.indices(shape[1]))) * shape[2]
+    width = len(range(*_span(columns).indices(shape[1]))) * shape[2]
     at_once = max(most // max(width, 1), 1)
     for start in range(0, len(numbers), at_once):
         some = numbers[start : start + at_once]
@@ -108,20 +113,9 @@ class HiLoPixels:
 
     def bands(self, rows: Which, columns: Which) -> Iterator[NDArray[np.uint16]]:
         """Give some rows and columns as `in_bands` does; all at once take a third more time."""
-        if isinstance(columns, slice):
-            span, most = columns, _HILO_BAND
-        else:
-            span, most = _span(columns), _PICKED_BAND
-        for some in _parts(rows, self.shape, span, most):
+        most = _HILO_BAND if isinstance(columns, slice) else _PICKED_BAND
+        for some in _parts(rows, self.shape, columns, most):
             yield self[some, columns]
-
-
-def _pick(pixels: NDArray[Any], rows: Which, columns: Which) -> NDArray[Any]:
-    if isinstance(columns, slice):
-        return pixels[rows, columns]
-    span = _span(columns)
-    picked: NDArray[Any] = pixels[rows, span].take(columns - span.start, axis=1)
-    return picked  # sooner than by an index
 
 
 class FilePixels:
@@ -160,7 +154,10 @@ class FilePixels:
     def bands(self, rows: Which, columns: Which) -> Iterator[NDArray[Any]]:
         """Read some rows, and give some columns of them as `in_bands` does."""
         if not isinstance(columns, slice):
-            yield from _picked(self, rows, columns)
+            span = _span(columns)
+            for part in _parts(rows, self.shape, columns, _PICKED_BAND):
+                for band in self.bands(part, span):
+                    yield _pick(band, slice(None), columns - span.start)
             return
         numbers: Sequence[int] = (
             range(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows.tolist()

@@ -94,11 +94,12 @@ class SubBlockDecoder:
         segment = self.segment(index)
         mask = self._mask(segment) if self._mask_aware else None
         with self._pixels(segment) as pixels:
-            if self._cache is None or not self._is_cached(index):
+            cache = self._cache_for(index)
+            if cache is None:
                 yield Tile(pixels, mask)
                 return
             kept = Tile(pixels.copy(), mask)
-        self._cache.put(index, kept)
+        cache.put(index, kept)
         yield kept
 
     def tiles(self, indices: Sequence[int]) -> Generator[Tile, None, None]:
@@ -114,10 +115,10 @@ class SubBlockDecoder:
             tile = kept.get(index)
             data = found.get(index)
             if tile is None and data is not None:
-                lasting = self._cache is not None and self._is_cached(index)
-                tile = self._stored.tile(index, data, lasting=lasting)
-                if lasting and tile is not None and self._cache is not None:
-                    self._cache.put(index, tile)
+                cache = self._cache_for(index)
+                tile = self._stored.tile(index, data, lasting=cache is not None)
+                if tile is not None and cache is not None:
+                    cache.put(index, tile)
             if tile is not None:
                 yield tile
             else:
@@ -193,9 +194,10 @@ class SubBlockDecoder:
             describe_subblock(self._source, segment.index, segment.position),
         )
 
-    def _is_cached(self, index: int) -> bool:
+    def _cache_for(self, index: int) -> SubBlockCache | None:
+        """Return the cache if it is to keep a sub-block."""
         compressed = self._directory.compression[index] != Compression.Uncompressed
-        return bool(compressed) or self._cache_uncompressed
+        return self._cache if compressed or self._cache_uncompressed else None
 
     def _mask(self, segment: SubBlockSegment) -> NDArray[np.bool_] | None:
         if not segment.attachment_size:

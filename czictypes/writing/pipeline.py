@@ -83,13 +83,16 @@ class OrderedPipeline(Generic[R]):
         return not isinstance(first, _Task) or first.future.done()
 
     def _advance(self) -> None:
-        """Consume the first result; while there is none, do work that no thread has begun."""
-        while not self._first_is_done():
-            for place, item in enumerate(self._pending):
-                if isinstance(item, _Task) and item.future.cancel():
-                    self._pending[place] = item.work()
-                    break
-            else:
-                break
+        """Consume the first result; as long as there is none, do work that no thread has begun."""
+        if not self._first_is_done() and self._do_waiting():
+            return
         first = self._pending.popleft()
         self._consume(first.future.result() if isinstance(first, _Task) else first)
+
+    def _do_waiting(self) -> bool:
+        """Do the first work that no thread has begun; tell whether there was any."""
+        for place, item in enumerate(self._pending):
+            if isinstance(item, _Task) and item.future.cancel():
+                self._pending[place] = item.work()
+                return True
+        return False
