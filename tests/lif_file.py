@@ -16,18 +16,34 @@ from numpy.typing import NDArray
 
 __all__ = ["write_lif"]
 
-_DIMENSIONS = {"X": 1, "Y": 2, "Z": 3, "T": 4}
+#: L stands for the wavelength of a lambda scan.
+_DIMENSIONS = {"X": 1, "Y": 2, "Z": 3, "T": 4, "L": 5}
 
 
 def write_lif(
-    path: Path, images: Mapping[str, NDArray[Any]], names: list[str], micrometres: float
+    path: Path,
+    images: Mapping[str, NDArray[Any]],
+    names: list[str],
+    micrometres: float,
+    axes: str = "TCZYX",
 ) -> None:
-    """Write images of the axes T, C, Z, Y and X; `names` are those of the channels' colours."""
+    """Write images; `names` are those of the channels' colours.
+
+    `axes` are some of T, C, L, Z, Y, X, as the pixels have them; with C among them, there is a
+    name for each channel.
+    """
     elements, blocks = [], []
     for number, (name, pixels) in enumerate(images.items()):
         # in the file, the channels of a row lie one plane after the other
-        stored = np.ascontiguousarray(pixels.transpose(0, 2, 1, 3, 4))
-        elements.append(_element(name, f"MemBlock_{number}", pixels, names, micrometres))
+        order = sorted(axes, key="TLZCYX".index)
+        stored = np.ascontiguousarray(pixels.transpose([axes.index(axis) for axis in order]))
+        steps = {
+            axis: (size, step) for axis, size, step in zip(order, stored.shape, stored.strides)
+        }
+        channels = _channels(names, steps.pop("C", (1, 0))[1], pixels.itemsize)
+        elements.append(
+            _element(name, f"MemBlock_{number}", stored.nbytes, channels, steps, micrometres)
+        )
         blocks.append(_memory(f"MemBlock_{number}", stored.tobytes()))
     xml = (
         '<LMSDataContainerHeader Version="2"><Element Name="project" Visibility="1">'
@@ -39,19 +55,23 @@ def write_lif(
     path.write_bytes(head + xml + b"".join(blocks))
 
 
-def _element(
-    name: str, memory: str, pixels: NDArray[Any], names: list[str], micrometres: float
-) -> str:
-    t, c, z, y, x = pixels.shape
-    item = pixels.itemsize
-    plane = x * y * item
-    steps = {"X": (x, item), "Y": (y, x * item), "Z": (z, plane * c), "T": (t, plane * c * z)}
-    channels = "".join(
-        f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="{item * 8}" NameOfMeasured'
-        f'Quantity="" Min="0" Max="1" Unit="" LUTName="{one}" IsLUTInverted="0" '
-        f'BytesInc="{plane * at}" BitInc="0"/>'
+def _channels(names: list[str], step: int, itemsize: int) -> str:
+    return "".join(
+        f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="{itemsize * 8}" '
+        f'NameOfMeasuredQuantity="" Min="0" Max="1" Unit="" LUTName="{one}" IsLUTInverted="0" '
+        f'BytesInc="{step * at}" BitInc="0"/>'
         for at, one in enumerate(names)
     )
+
+
+def _element(
+    name: str,
+    memory: str,
+    nbytes: int,
+    channels: str,
+    steps: Mapping[str, tuple[int, int]],
+    micrometres: float,
+) -> str:
     dimensions = "".join(
         f'<DimensionDescription DimID="{_DIMENSIONS[axis]}" NumberOfElements="{size}" Origin="0" '
         f'Length="{(size - 1) * micrometres * 1e-6 if axis != "T" else size - 1}" '
@@ -61,7 +81,7 @@ def _element(
     return (
         f'<Element Name="{name}" Visibility="1"><Data><Image TextDescription=""><ImageDescription>'
         f"<Channels>{channels}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription>"
-        f'</Image></Data><Memory Size="{pixels.nbytes}" MemoryBlockID="{memory}"/></Element>'
+        f'</Image></Data><Memory Size="{nbytes}" MemoryBlockID="{memory}"/></Element>'
     )
 
 

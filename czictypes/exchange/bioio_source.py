@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from czictypes.exchange.formats import location_text
 from czictypes.exchange.ome_source import image_fields
+from czictypes.exchange.pixel_view import reason
 from czictypes.exchange.remote_file import options_of
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.errors import CziError, UnsupportedDataError
 from czictypes.model.extras import require
 
 __all__ = ["open_with_bioio"]
@@ -38,26 +40,70 @@ def open_with_bioio(
     Raises
     ------
     UnsupportedDataError
-        If none of the installed readers can read it.
+        If none of the installed readers can read it; the message has their own words.
     MissingExtraError
         Without bioio.
     """
     name = location_text(source)
     bioio = require("bioio", extra="convert", doing=f"reading {name}")
+    fs_kwargs = options_of(source, options) if "://" in name else {}
+    image = _opened(bioio, name, fs_kwargs)
+    reader = _package(image.reader)
+    try:
+        scenes = [_scene(image, number, reader) for number in range(len(image.scenes))]
+    except (CziError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise UnsupportedDataError(
+            f"{reader} cannot tell what images {name} has: {reason(error)}"
+        ) from error
+    yield scenes
+
+
+def _opened(bioio: Any, name: str, fs_kwargs: dict[str, Any]) -> Any:
     from bioio_base.exceptions import UnsupportedFileFormatError
 
     try:
-        image = bioio.BioImage(name, fs_kwargs=options_of(source, options) if "://" in name else {})
+        return bioio.BioImage(name, fs_kwargs=fs_kwargs)
     except UnsupportedFileFormatError as error:
+        said = list(_refusals(bioio, name, fs_kwargs))
+        if said:
+            raise UnsupportedDataError(
+                f"{name} cannot be read: {'; '.join(said)}. Either it is no such file or a damaged "
+                "one, or the reader does not know this kind of it"
+            ) from error
         suffix = os.path.splitext(name)[1].lstrip(".")  # noqa: PTH122 (may be a URL)
         raise UnsupportedDataError(
-            f"no installed reader can read {name}; install bioio's reader for "
-            f"this format (such as bioio-{suffix or 'nd2'})"
+            f"no reader is installed for {name}; install bioio's reader for this format (such as "
+            f"bioio-{suffix or 'nd2'})"
         ) from error
-    yield [_scene(image, number) for number in range(len(image.scenes))]
 
 
-def _scene(image: Any, number: int) -> SourceImage:
+def _refusals(bioio: Any, name: str, fs_kwargs: dict[str, Any]) -> Iterator[str]:
+    """Give what each installed reader of such files says against a file; bioio only logs it."""
+    path = name.partition("?")[0].lower()
+    asked = set()
+    for ending, plugins in bioio.plugins.get_plugins(use_cache=True).items():
+        for plugin in plugins if path.endswith(ending) else ():
+            package = plugin.entrypoint.name
+            if package in asked:
+                continue
+            asked.add(package)
+            try:
+                plugin.metadata.get_reader().is_supported_image(name, fs_kwargs=fs_kwargs)
+            except Exception as error:
+                yield f"{package} says: {reason(error)}"
+
+
+def _package(reader: Any) -> str:
+    """Return the package of a reader with its version: ``bioio-lif 2.0.1``."""
+    package = type(reader).__module__.partition(".")[0].replace("_", "-")
+    with suppress(PackageNotFoundError):
+        return f"{package} {version(package)}"
+    return package
+
+
+def _scene(image: Any, number: int, reader: str) -> SourceImage:
     image.set_scene(number)
     axes = image.dims.order
     found = SourceImage(
@@ -67,6 +113,7 @@ def _scene(image: Any, number: int) -> SourceImage:
         channels=_channels(image),
         scaling=_scaling(image),
         times=_times(image),
+        reader=reader,
     )
     return replace(found, **_known(image, number))
 

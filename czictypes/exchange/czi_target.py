@@ -138,7 +138,9 @@ def _scenes(images: Sequence[SourceImage], dtype: DTypeLike | None) -> list[_Sce
     scenes = []
     for at, (image, place) in enumerate(zip(images, _places(images))):
         name = f"the image {image.name!r}" if image.name else "the image"
-        pixels, letters = pixels_for_czi(image.pixels, image.axes, dtype, name=name)
+        pixels, letters = pixels_for_czi(
+            image.pixels, image.axes, dtype, name=name, reader=image.reader
+        )
         number = at if image.scene is None else image.scene
         scenes.append(_Scene(number, image, pixels, parse_axes(letters, pixels.shape), place))
     kinds = {(scene.pixels.dtype.name, scene.axes.samples is None) for scene in scenes}
@@ -185,7 +187,10 @@ def _levels(scenes: Sequence[_Scene], dtype: DTypeLike | None) -> list[_Level] |
     found, sizes = [], []
     for scene in scenes:
         height, width = scene.pixels.shape[scene.axes.y], scene.pixels.shape[scene.axes.x]
-        views = [pixels_for_czi(one, scene.image.axes, dtype)[0] for one in scene.image.levels]
+        views = [
+            pixels_for_czi(one, scene.image.axes, dtype, reader=scene.image.reader)[0]
+            for one in scene.image.levels
+        ]
         sizes.append([Size(width, height)])
         for view in views:
             sizes[-1].append(Size(view.shape[scene.axes.x], view.shape[scene.axes.y]))

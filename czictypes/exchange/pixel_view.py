@@ -10,13 +10,18 @@ from numpy.typing import DTypeLike, NDArray
 
 from czictypes.model.errors import CorruptFileError, CziError, UnsupportedDataError
 
-__all__ = ["PixelView", "pixels_for_czi"]
+__all__ = ["PixelView", "pixels_for_czi", "reason"]
 
 _HELD = ("uint8", "uint16", "float32")
 
 
 def pixels_for_czi(
-    pixels: Any, axes: str, dtype: DTypeLike | None = None, *, name: str = "the image"
+    pixels: Any,
+    axes: str,
+    dtype: DTypeLike | None = None,
+    *,
+    name: str = "the image",
+    reader: str | None = None,
 ) -> tuple[PixelView, str]:
     """Return pixels and axes that a CZI can hold: samples last and at most three, a dtype of its.
 
@@ -29,6 +34,8 @@ def pixels_for_czi(
         that the type can hold. Without it bool becomes uint8, and other types are refused.
     name
         What to call the image in errors.
+    reader
+        The package that decodes `pixels`, where that may not know every file of its format.
 
     Raises
     ------
@@ -45,13 +52,18 @@ def pixels_for_czi(
         )
     at = axes.find("S")
     if at < 0:
-        return PixelView(pixels, target, None, 0, name), axes
+        return PixelView(pixels, target, None, 0, name, reader), axes
     count = int(pixels.shape[at])
     if count > 4:
         raise UnsupportedDataError(f"{name} has {count} samples in a pixel, but a CZI at most 3")
     kept = 1 if count < 3 else 3
     plain = axes.replace("S", "")
-    return PixelView(pixels, target, at, kept, name), plain + "S"
+    return PixelView(pixels, target, at, kept, name, reader), plain + "S"
+
+
+def reason(error: Exception) -> str:
+    """Return what another package said: its words, or the name of the error where it has none."""
+    return str(getattr(error, "msg_extra", None) or error) or type(error).__name__
 
 
 class PixelView:
@@ -69,15 +81,24 @@ class PixelView:
         How many samples to give.
     name
         What to call the image in errors.
+    reader
+        The package that decodes the pixels, where that may not know every file of its format.
     """
 
     def __init__(
-        self, pixels: Any, dtype: np.dtype[Any], samples: int | None, kept: int, name: str
+        self,
+        pixels: Any,
+        dtype: np.dtype[Any],
+        samples: int | None,
+        kept: int,
+        name: str,
+        reader: str | None = None,
     ) -> None:
         self._pixels = pixels
         self._samples = samples
         self._kept = kept
         self._name = name
+        self._reader = reader
         self.dtype = dtype
         shape = [int(size) for size in pixels.shape]
         chunks = list(getattr(pixels, "chunks", None) or ())
@@ -111,8 +132,13 @@ class PixelView:
         except (CziError, OSError, MemoryError):
             raise
         except Exception as error:
+            if self._reader is not None:
+                raise UnsupportedDataError(
+                    f"{self._reader} cannot read the pixels of {self._name}: {reason(error)}. "
+                    "It may not know this kind of image, or the file is damaged"
+                ) from error
             raise CorruptFileError(
-                f"pixels of {self._name} cannot be read, so it is damaged: {error}"
+                f"pixels of {self._name} cannot be read, so it is damaged: {reason(error)}"
             ) from error
 
     def _converted(self, found: NDArray[Any]) -> NDArray[Any]:

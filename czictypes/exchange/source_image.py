@@ -60,6 +60,8 @@ class SourceImage:
     first
         The places of the first planes along the axes, and in dimensions that `axes` does not
         have; 0 for those that are not named.
+    reader
+        The package that decodes the pixels, where it may not know every file of its format.
     """
 
     pixels: Any
@@ -80,6 +82,7 @@ class SourceImage:
     location: Location | None = None
     shared: bool = False
     first: Mapping[str, int] = field(default_factory=dict)
+    reader: str | None = None
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -63,6 +63,10 @@ def _image(file: Any, number: int, series: Any) -> SourceImage:
     import zarr
 
     _warn_of_missing_pages(file, series)
+    try:
+        series.keyframe.decode(None, 0)  # nothing is decoded, but what cannot be is refused
+    except ValueError as error:
+        raise UnsupportedDataError(f"tifffile cannot decode {file.filename}: {error}") from error
     levels = [zarr.open(series.aszarr(level=at), mode="r") for at in range(len(series.levels))]
     axes = _axes(series.axes)
     return SourceImage(levels[0], axes, levels=levels[1:], **_fields(file, number, series, axes))

@@ -159,6 +159,17 @@ def test_a_file_that_was_cut_gives_an_error_and_no_czi(
     assert not (tmp_path / "out.czi").exists()
 
 
+def test_a_compression_that_is_not_known_is_told_and_is_no_damage(
+    tifffile: Any, tmp_path: Path, converted: Callable[..., Path]
+) -> None:
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, np.ones((50, 60), np.uint8))
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["Compression"].overwrite(34676)  # SGILOG
+    with pytest.raises(UnsupportedDataError, match=r"tifffile cannot decode in\.tif.*SGILOG"):
+        converted(path)
+
+
 def test_planes_that_are_in_no_file_are_counted(
     tifffile: Any, tmp_path: Path, converted: Callable[..., Path]
 ) -> None:
