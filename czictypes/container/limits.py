@@ -1,9 +1,10 @@
 """How far what a sub-block claims may lie from what it stores, before it counts as damaged.
 
 libCZI fills a bitmap with zeros where its data are too short, and cuts what is too long, in
-any amount: a tile of 100 bytes may claim 4 GB. We keep that tolerance for small differences:
+any amount: a tile of 100 bytes may claim 4 GB. Zeros look like measured values, so here:
 
-- at most 64 MiB, or as much again as is there, may be missing or be too much;
+- data that are too short for their bitmap are damaged;
+- at most 64 MiB, or as much again as is used, may be too much, and is cut;
 - no zstd frame can grow by more than 32768 (128 KiB from a block of 4 bytes), so a content
   size beyond that is a lie; JPEG XR of one colour was measured to grow by 3000, 8192 is allowed;
 - beyond 1 GiB data may grow by 1024 at most, whatever the scheme: a bigger image of so little
@@ -57,9 +58,9 @@ def check_difference(claimed: int, available: int, where: str) -> None:
     Raises
     ------
     CorruptFileError
-        If so much is missing, or too much, that padding or cutting makes no sense.
+        If anything is missing, or so much is too much that the sizes cannot both be right.
     """
-    if abs(claimed - available) > max(TOLERANCE, min(claimed, available)):
+    if not claimed <= available <= claimed + max(TOLERANCE, claimed):
         raise CorruptFileError(
             f"{where} claims a bitmap of {claimed} bytes, but its data give {available}; the file "
             "is damaged"

@@ -15,6 +15,7 @@ from typing import SupportsIndex
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
+from czictypes.container.jpegxr import HEIGHT_TAG, WIDTH_TAG, jpegxr_tags
 from czictypes.container.limits import (
     JPEGXR_GROWTH,
     ZSTD_GROWTH,
@@ -203,6 +204,7 @@ def check_pixels(source: ByteSource, segment: SubBlockSegment) -> None:
         _check_zstd(source, segment, claimed, where)
     elif segment.compression == Compression.JpegXr:
         check_growth(claimed, segment.data_size, JPEGXR_GROWTH, where)
+        _check_jpegxr(source, segment, where)
     else:
         raise UnsupportedDataError(
             f"{where} has the compression {_compression_name(segment.compression)}, which libCZI "
@@ -220,6 +222,22 @@ def _check_zstd(source: ByteSource, segment: SubBlockSegment, claimed: int, wher
         )
     check_growth(head.content_size, segment.data_size, ZSTD_GROWTH, where)
     check_difference(claimed, head.content_size, where)
+
+
+def _check_jpegxr(source: ByteSource, segment: SubBlockSegment, where: str) -> None:
+    """Check that the picture is not smaller than the bitmap; libCZI adds black to one that is."""
+    tags = jpegxr_tags(
+        lambda offset, count: source.read_at(
+            segment.data_offset + offset, max(min(count, segment.data_size - offset), 0)
+        )
+    )
+    width = tags.get(WIDTH_TAG, segment.physical_w)
+    height = tags.get(HEIGHT_TAG, segment.physical_h)
+    if width < segment.physical_w or height < segment.physical_h:
+        raise CorruptFileError(
+            f"{where} claims a bitmap of {segment.physical_w} x {segment.physical_h} pixels, but "
+            f"its JPEG XR picture has {width} x {height}; the file is damaged"
+        )
 
 
 def _compression_name(number: int) -> str:

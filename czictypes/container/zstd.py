@@ -28,8 +28,11 @@ __all__ = ["decode_zstd", "needs_own_decoder", "unpack_zstd"]
 def needs_own_decoder(source: ByteSource, segment: SubBlockSegment) -> bool:
     """Tell whether libCZI decodes a sub-block wrongly, so that `decode_zstd` must.
 
-    That is so for Bgr48 in zstd1 with HiLo packing. Reads a few bytes for those alone.
+    That is so for Gray64ComplexFloat, of which libCZI takes a pixel to have 16 bytes in place of 8,
+    and for Bgr48 in zstd1 with HiLo packing. Reads a few bytes for those alone.
     """
+    if segment.pixel_type == PixelType.Gray64ComplexFloat:
+        return segment.compression != Compression.JpegXr
     if segment.compression != Compression.Zstd1 or segment.pixel_type != PixelType.Bgr48:
         return False
     data = source.read_at(segment.data_offset, min(segment.data_size, HEAD_SIZE))
@@ -47,8 +50,7 @@ def decode_zstd(
 ) -> NDArray[np.generic]:
     """Decode zstd0 or zstd1 data; a HiLo packing is undone.
 
-    Data that give too few bytes are filled up with zeros, too many are cut, as in libCZI, but
-    within the bounds told in `limits`.
+    Bytes beyond the bitmap's are cut, within the bounds told in `limits`.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def unpack_zstd(
     stream.read_into(values)
     if head.hilo:
         values = _undo_hilo(values)
-    return _fit(values, claimed).view(layout.dtype).reshape(shape)
+    return values[:claimed].view(layout.dtype).reshape(shape)
 
 
 def _undo_hilo(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -115,11 +117,3 @@ def _undo_hilo(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     pairs[:, 0] = packed[:words]
     pairs[:, 1] = packed[words : 2 * words]
     return pairs.reshape(-1)
-
-
-def _fit(values: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    if len(values) >= size:
-        return values[:size]
-    filled = np.zeros(size, np.uint8)
-    filled[: len(values)] = values
-    return filled

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.handles.handle import Handle
-from czictypes.handles.structs import BitmapInfo
+from czictypes.handles.structs import BitmapInfo, libczi_format
 from czictypes.model.errors import CorruptFileError
-from czictypes.model.pixel_types import PixelFormat, PixelType, pixel_format
+from czictypes.model.pixel_types import PixelFormat, PixelType
 
 __all__ = ["BitmapHandle"]
 
@@ -42,7 +42,7 @@ class BitmapHandle(Handle):
             When the memory that libCZI tells of is smaller than the bitmap.
         """
         info = self.info()
-        layout = pixel_format(info.pixel_type)
+        layout = libczi_format(info.pixel_type)
         with self._lock(info, layout) as (_, lock):
             yield _view(self.library.ffi, lock, info, layout)
 
@@ -63,7 +63,7 @@ class BitmapHandle(Handle):
             When the array does not fit.
         """
         info = self.info()
-        layout = pixel_format(info.pixel_type)
+        layout = libczi_format(info.pixel_type)
         if pixel_type is not None and pixel_type != info.pixel_type:
             raise ValueError(
                 f"the bitmap is {PixelType(info.pixel_type).name}, not number {pixel_type}"
@@ -81,7 +81,7 @@ class BitmapHandle(Handle):
     def to_numpy(self) -> NDArray[Any]:
         """Return a copy of the pixels, an array (height, width, samples)."""
         info = self.info()
-        layout = pixel_format(info.pixel_type)
+        layout = libczi_format(info.pixel_type)
         array = np.empty((info.height, info.width, layout.samples), layout.dtype)
         self.copy_to(array)
         return array

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, DIMENSIONS
 from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.pixel_types import PixelFormat, PixelType, pixel_format
 
 __all__ = [
     "AttachmentInfo",
@@ -20,6 +21,7 @@ __all__ = [
     "Statistics",
     "SubBlockInfo",
     "check_int32",
+    "libczi_format",
     "pack_coordinate",
     "pack_rectangle",
     "unpack_attachment_info",
@@ -34,6 +36,17 @@ _INT32 = range(-(2**31), 2**31)
 
 # libCZI's sign for "nothing to bound"
 _NO_BOX = Rectangle(0, 0, -1, -1)
+
+_COMPLEX128 = PixelFormat("<c16", 1)
+
+
+def libczi_format(pixel_type: int) -> PixelFormat:
+    """Return the memory layout that libCZI takes a pixel type to have.
+
+    A pixel of Gray64ComplexFloat has 8 bytes in a file; libCZI believes 16.
+    """
+    wrong = pixel_type == PixelType.Gray64ComplexFloat
+    return _COMPLEX128 if wrong else pixel_format(pixel_type)
 
 
 class Interval(NamedTuple):

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from czictypes.handles.handle import Handle
 from czictypes.handles.streams import OutputStream
-from czictypes.handles.structs import check_int32, pack_coordinate
+from czictypes.handles.structs import check_int32, libczi_format, pack_coordinate
 from czictypes.model.errors import ClosedError, CziError
-from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+from czictypes.model.pixel_types import Compression, PixelType
 
 __all__ = ["SubBlockSpec", "WriterHandle"]
 
@@ -322,7 +322,7 @@ def _check_pixels(spec: SubBlockSpec, width: int, height: int, size: int) -> int
         if size == 0:
             raise ValueError(f"a compressed sub-block needs data: {_described(spec)}")
         return 0
-    row = width * pixel_format(spec.pixel_type).bytes_per_pixel
+    row = width * libczi_format(spec.pixel_type).bytes_per_pixel
     stride = row if spec.stride is None else spec.stride
     if stride < row or (height - 1) * stride + row > size:
         raise ValueError(

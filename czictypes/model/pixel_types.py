@@ -58,7 +58,7 @@ _FORMATS: dict[PixelType, PixelFormat] = {
     PixelType.Bgr48: PixelFormat("<u2", 3),
     PixelType.Bgr96Float: PixelFormat("<f4", 3),
     PixelType.Bgra32: PixelFormat("|u1", 4),
-    PixelType.Gray64ComplexFloat: PixelFormat("<c16", 1),
+    PixelType.Gray64ComplexFloat: PixelFormat("<c8", 1),  # libCZI believes 16 bytes
     PixelType.Bgr192ComplexFloat: PixelFormat("<c8", 3),
     PixelType.Gray32: PixelFormat("<u4", 1),
     PixelType.Gray64Float: PixelFormat("<f8", 1),

@@ -185,14 +185,15 @@ class SubBlockDecoder:
                 yield pixels
 
     def _decode_here(self, segment: SubBlockSegment) -> NDArray[np.generic]:
-        return decode_zstd(
-            read_data_bytes(self._source, segment),
-            segment.compression,
-            segment.physical_w,
-            segment.physical_h,
-            pixel_format(segment.pixel_type),
-            describe_subblock(self._source, segment.index, segment.position),
-        )
+        data, layout = read_data_bytes(self._source, segment), pixel_format(segment.pixel_type)
+        width, height = segment.physical_w, segment.physical_h
+        if segment.compression == Compression.Uncompressed:
+            pixels: NDArray[np.generic] = np.ndarray(
+                (height, width, layout.samples), layout.dtype, data
+            )
+            return pixels
+        where = describe_subblock(self._source, segment.index, segment.position)
+        return decode_zstd(data, segment.compression, width, height, layout, where)
 
     def _cache_for(self, index: int) -> SubBlockCache | None:
         """Return the cache if it is to keep a sub-block."""

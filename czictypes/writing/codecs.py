@@ -8,12 +8,12 @@ many threads compress.
 
 from __future__ import annotations
 
-import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from czictypes.container.jpegxr import PIXEL_FORMAT_TAG, jpegxr_tags
 from czictypes.model.extras import require
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.compression import CompressionOptions
@@ -35,7 +35,6 @@ _JPEG_XR_TYPES = (
     PixelType.Bgr24,
     PixelType.Bgr48,
 )
-_JPEG_XR_PIXEL_FORMAT_TAG = 0xBC01
 _RGB24, _BGR24 = b"\x0d", b"\x0c"
 
 
@@ -141,12 +140,10 @@ def _name_bgr24(encoded: bytearray) -> None:
     libCZI decodes no other; the coded picture is the same, for the name says only in which
     order a decoder gives the samples out.
     """
-    (directory,) = struct.unpack_from("<I", encoded, 4)
-    (count,) = struct.unpack_from("<H", encoded, directory)
-    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, _, _, value = struct.unpack_from("<HHII", encoded, entry)
-        if tag == _JPEG_XR_PIXEL_FORMAT_TAG and encoded[value + 15 : value + 16] == _RGB24:
-            encoded[value + 15 : value + 16] = _BGR24
+    tags = jpegxr_tags(lambda offset, count: bytes(encoded[offset : offset + count]))
+    last = tags[PIXEL_FORMAT_TAG] + 15
+    if encoded[last : last + 1] == _RGB24:
+        encoded[last : last + 1] = _BGR24
 
 
 def _jpegxr_encode() -> Any:

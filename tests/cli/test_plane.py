@@ -148,7 +148,7 @@ def test_complex_numbers_are_no_picture(
     tmp_path: Path, run: Callable[..., Any], extra: Callable[[str], Any]
 ) -> None:
     extra("PIL.Image")
-    path = write_czi(tmp_path / "wave.czi", [Block(np.ones((3, 4), np.complex128))])
+    path = write_czi(tmp_path / "wave.czi", [Block(np.ones((3, 4), np.complex64))])
     result = run("plane", path, tmp_path / "wave.png")
     assert result.code == 1
     assert "write them as .npy" in result.err

@@ -208,19 +208,16 @@ def test_a_contradiction_to_the_directory_is_refused_by_libczi_too(tile: Tile) -
 
 
 ODD_SIZES = [
-    (PixelType.Gray8, Compression.Uncompressed, lambda data: data[:7]),
     (PixelType.Gray16, Compression.Uncompressed, lambda data: data + b"more"),
-    (PixelType.Bgr24, Compression.Zstd0, lambda data: zstd_frame(data[:20])),
     (PixelType.Bgr48, Compression.Zstd0, lambda data: zstd_frame(data + b"more")),
     (PixelType.Gray16, Compression.Zstd1, lambda data: b"\x03\x01\x01" + zstd_frame(data)),
-    (PixelType.Gray16, Compression.Zstd1, lambda data: b"\x03\x01\x01" + zstd_frame(data[:14])),
     (PixelType.Gray16, Compression.Zstd1, lambda data: b"\x03\x01\x01" + zstd_frame(data + data)),
     (PixelType.Gray32Float, Compression.Zstd1, lambda data: b"\x01" + zstd_frame(data)),
 ]
 
 
 @pytest.mark.parametrize("case", range(len(ODD_SIZES)))
-def test_data_of_odd_sizes_are_padded_and_cut_as_libczi_does(case: int) -> None:
+def test_data_that_are_too_long_are_cut_as_libczi_does(case: int) -> None:
     pixel_type, compression, change = ODD_SIZES[case]
     layout = pixel_format(pixel_type)
     content = bytes((7 * number) % 251 for number in range(12 * layout.bytes_per_pixel))
@@ -237,5 +234,4 @@ def test_data_of_odd_sizes_are_padded_and_cut_as_libczi_does(case: int) -> None:
         ours = decode_zstd(tile.content, compression, 4, 3, layout)
         np.testing.assert_array_equal(ours, found)
     else:
-        whole = (tile.content + bytes(len(content)))[: len(content)]
-        assert found.tobytes() == whole
+        assert found.tobytes() == content

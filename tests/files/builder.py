@@ -9,6 +9,7 @@ from pathlib import Path
 
 from czictypes.handles.streams import OutputStream
 from czictypes.handles.writer import SubBlockSpec, WriterHandle
+from czictypes.model.pixel_types import Compression
 from files.block import Block
 from files.encode import encode
 from files.patch import mark_blocks
@@ -61,7 +62,8 @@ def _specification(block: Block) -> SubBlockSpec:
         height=block.rectangle.h,
         pixel_type=block.pixel_type,
         data=encode(block),
-        compression=block.compression,
+        # The C API then takes the bytes as they are, whatever it believes of the pixel type.
+        compression=block.compression or Compression.Zstd0,
         physical_size=block.physical,
         m_index=block.m,
         metadata=block.metadata,

@@ -12,9 +12,10 @@ from czictypes.abi.library import Library
 from czictypes.handles.bitmap import BitmapHandle
 from czictypes.handles.reader import ReaderHandle
 from czictypes.handles.streams import InputStream
+from czictypes.handles.structs import libczi_format
 from czictypes.handles.writer import SubBlockSpec
 from czictypes.model.errors import CorruptFileError
-from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.model.pixel_types import PixelType
 from handles.made import Memory, document, gray
 
 
@@ -64,7 +65,7 @@ def test_the_lock_ends_with_an_exception(bitmap: BitmapHandle) -> None:
 
 @pytest.mark.parametrize("pixel_type", list(PixelType))
 def test_every_pixel_type_has_its_form(pixel_type: PixelType) -> None:
-    layout = pixel_format(pixel_type)
+    layout = libczi_format(pixel_type)
     expected = np.arange(5 * 3 * layout.samples).reshape(3, 5, layout.samples).astype(layout.dtype)
     content = document(SubBlockSpec({"C": 0}, 0, 0, 5, 3, pixel_type, expected))
     with (
