@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from files.block import Block
@@ -10,6 +12,7 @@ from files.builder import AttachmentSpec, write_czi
 from files.layouts import pyramid_tiles
 from files.patterns import noise
 from files.xml import document_xml
+from numpy.typing import NDArray
 
 from czictypes.model.pixel_types import PixelType
 
@@ -30,13 +33,16 @@ def slide_blocks(kind: PixelType = PixelType.Bgr24, channels: int = 1) -> list[B
     return blocks
 
 
-def write_slide(path: Path) -> Path:
-    """Write the slide with a label, a CZI in the CZI as ZEN has it.
+def write_slide(path: Path, pictures: Mapping[str, NDArray[Any]] | None = None) -> Path:
+    """Write the slide with pictures by their names, CZIs in the CZI as ZEN has them.
 
-    OpenSlide opens no CZI without attachments.
+    By default that is a red label. OpenSlide opens no CZI without attachments.
     """
     red = np.full((20, 30, 3), (30, 10, 250), "u1")
-    label = write_czi(path.with_name("label.czi"), [Block(red, m=0)]).read_bytes()
+    attached = [
+        AttachmentSpec(name, "CZI", write_czi(path.with_suffix(".tmp"), [Block(one)]).read_bytes())
+        for name, one in (pictures or {"Label": red}).items()
+    ]
     objective = '<Objectives><Objective Id="Objective:1"><NominalMagnification>20'
     objective += "</NominalMagnification></Objective></Objectives>"
     return write_czi(
@@ -47,5 +53,5 @@ def write_slide(path: Path) -> Path:
             scaling={"X": 2.5e-7, "Y": 2.5e-7},
             image="<SizeX>608</SizeX><SizeY>348</SizeY><SizeS>2</SizeS>",
         ).replace(b"<Information>", f"<Information><Instrument>{objective}</Instrument>".encode()),
-        attachments=[AttachmentSpec("Label", "CZI", label)],
+        attachments=attached,
     )

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
+from czictypes.reading.pictures import real_values, stretch
 
-__all__ = ["display_range", "require_pillow", "save_png", "stretch"]
+__all__ = ["display_range", "require_pillow", "save_png"]
 
 #: What becomes black and white, in percent of the pixels.
 _DARK, _BRIGHT = 0.2, 99.8
 _ENOUGH_PIXELS = 1 << 22
-_BAND_ROWS = 256
 
 
 def require_pillow() -> Any:
@@ -54,7 +54,7 @@ def save_png(path: Path, pixels: NDArray[Any], *, raw: bool) -> str:
     samples = pixels.shape[2]
     if not raw and (samples == 1 or pixels.dtype != np.uint8):
         low, high = display_range(pixels)
-        pixels = stretch(pixels, low, high)
+        pixels = stretch(pixels, (low, high))
         said = f"shown from {low:g} (black) to {high:g} (white)"
     elif pixels.dtype != np.uint8 and (pixels.dtype != np.uint16 or samples != 1):
         raise UnsupportedDataError(
@@ -73,7 +73,7 @@ def display_range(pixels: NDArray[Any]) -> tuple[float, float]:
     lies. A picture of one value, or of none, is shown from 0, or that value, on.
     """
     step = int(np.ceil(np.sqrt(max(pixels.size / _ENOUGH_PIXELS, 1))))
-    sample = pixels[::step, ::step].astype(np.float64)
+    sample = real_values(pixels[::step, ::step])
     counted = sample[np.isfinite(sample) & (sample != 0)]
     if not counted.size:
         return 0.0, 1.0
@@ -81,14 +81,3 @@ def display_range(pixels: NDArray[Any]) -> tuple[float, float]:
     if high > low:
         return low, high
     return (0.0, high) if high > 0 else (low, 0.0)
-
-
-def stretch(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    """Map values from `low` to `high` to 0 to 255, what is beyond to the ends; NaN becomes 0."""
-    result = np.empty(pixels.shape, np.uint8)
-    for top in range(0, pixels.shape[0], _BAND_ROWS):  # float64 takes eight times the memory
-        band = pixels[top : top + _BAND_ROWS].astype(np.float64)
-        with np.errstate(all="ignore"):  # infinities are welcome, and so are their differences
-            levels = np.nan_to_num((band - low) / (high - low) * 255, nan=0, posinf=255, neginf=0)
-        result[top : top + _BAND_ROWS] = np.rint(levels.clip(0, 255))
-    return result

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import printable
-from czictypes.model.errors import CziError, UnsupportedDataError
+from czictypes.model.errors import CziError
 
 if TYPE_CHECKING:
     from czictypes.czi import CziReader
@@ -101,8 +101,6 @@ def _write(document: CziReader, args: argparse.Namespace) -> str:
         return f"{size}, {pixels.dtype}, shape {pixels.shape}"
     if args.composite:
         return f"{size}, {save_png(args.output, pixels, raw=True)}"
-    if pixels.dtype.kind == "c":
-        raise UnsupportedDataError("complex numbers are no picture; write them as .npy")
     rgb = pixels[..., [2, 1, 0, 3][:samples]] if samples > 1 else pixels
     return f"{size}, {save_png(args.output, rgb, raw=args.raw)}"
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from czictypes.model.extras import require
 from czictypes.reading.attachments import Attachments
+from czictypes.reading.pictures import eight_bit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,7 +36,7 @@ class AssociatedImages(Mapping[str, "Image"]):
     def __getitem__(self, name: str) -> Image:
         found = self._found[name]
         module = require("PIL.Image", extra="cli", doing="pictures of slides")
-        picture: Image = module.fromarray(found.image()).convert("RGBA")
+        picture: Image = module.fromarray(eight_bit(found.image())).convert("RGBA")
         return picture
 
     def __iter__(self) -> Iterator[str]:

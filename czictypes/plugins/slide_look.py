@@ -17,6 +17,7 @@ from czictypes.model.display import (
 )
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_type_from_name
+from czictypes.reading.pictures import finite_range
 
 __all__ = ["SlideLook", "slide_look"]
 
@@ -26,12 +27,13 @@ Settings = Mapping[int, ChannelDisplaySettingsDataClass]
 _OVERVIEW = 512
 #: What channels without a colour are shown in, one after the other.
 _COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0), (0, 0, 255))
-#: Pixel types without a range of their own.
-_UNBOUNDED = (
-    PixelType.Gray32,
-    PixelType.Gray32Float,
-    PixelType.Gray64Float,
-    PixelType.Bgr96Float,
+#: Pixel types with a range of their own; what is of another needs one to be shown.
+_BOUNDED = (
+    PixelType.Gray8,
+    PixelType.Gray16,
+    PixelType.Bgr24,
+    PixelType.Bgr48,
+    PixelType.Bgra32,
 )
 
 
@@ -46,7 +48,7 @@ class SlideLook:
     settings
         The display settings of each channel; None for those of the file.
     windows
-        For channels of floating point: the values that are taken for the ends of their range.
+        For channels of more than 16 bits: the values that are taken for the ends of their range.
     is_photograph
         Whether the only channel is of 8-bit colours, which are shown as they are.
     """
@@ -72,12 +74,12 @@ def slide_look(
         return SlideLook(kinds, None, {}, True)
     stored = image.reader.display_settings
     is_made = settings is None and not all(channel in stored for channel in kinds)
-    looked_at = [channel for channel, kind in kinds.items() if is_made or kind in _UNBOUNDED]
+    looked_at = [channel for channel, kind in kinds.items() if is_made or kind not in _BOUNDED]
     overviews = {channel: _overview(image, box, {**plane, "C": channel}) for channel in looked_at}
     windows = {
-        channel: _extremes(pixels)
+        channel: finite_range(pixels)
         for channel, pixels in overviews.items()
-        if kinds[channel] in _UNBOUNDED
+        if kinds[channel] not in _BOUNDED
     }
     if is_made:
         settings = _made_settings(image, kinds, overviews)
@@ -125,11 +127,3 @@ def _window(pixels: NDArray[Any]) -> tuple[float, float]:
     largest = np.iinfo(pixels.dtype).max
     low, high = int(pixels.min()), int(pixels.max())
     return (0.0, 1.0) if low == largest else (low / largest, max(high, low + 1) / largest)
-
-
-def _extremes(pixels: NDArray[Any]) -> tuple[float, float]:
-    finite = pixels[np.isfinite(pixels)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = float(finite.min()), float(finite.max())
-    return low, high if high > low else low + 1

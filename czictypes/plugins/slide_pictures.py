@@ -15,6 +15,7 @@ from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.plugins.slide_look import SlideLook
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.composite import compose_channels
+from czictypes.reading.pictures import stretch
 
 __all__ = ["SlidePictures"]
 
@@ -99,14 +100,12 @@ class SlidePictures:
         picture[~valid] = 0
 
     def _channel(self, channel: int, fetch: _Fetch) -> tuple[NDArray[Any], PixelType]:
-        """Return a channel in its own pixel type; floats stretched as for the whole slide."""
-        pixels, kind = fetch(channel), self._look.kinds[channel]
+        """Return a channel in its own pixel type; of more than 16 bits as for the whole slide."""
+        kind = self._look.kinds[channel]
         own = pixel_format(kind)
-        pixels = np.real(pixels[..., : own.samples])  # complex where another channel is
+        pixels = fetch(channel)[..., : own.samples]
         window = self._look.windows.get(channel)
-        if window is None:
-            return pixels.astype(own.dtype, copy=False), kind
-        low, high = window
-        share = np.clip((pixels.astype(np.float64) - low) / (high - low), 0, 1)
-        levels = np.rint(np.nan_to_num(share) * 65535).astype(np.uint16)
+        if window is None:  # complex where another channel is
+            return np.real(pixels).astype(own.dtype, copy=False), kind
+        levels = stretch(pixels, window, np.uint16)
         return levels, PixelType.Gray16 if own.samples == 1 else PixelType.Bgr48

@@ -64,8 +64,8 @@ class Attachment:
     def image(self) -> NDArray[Any]:
         """Return the picture as (height, width) or (height, width, 3) in the order R, G, B.
 
-        A nested CZI (label, preview) is read whole, its first plane; other image formats are
-        read through Pillow.
+        A nested CZI (label, preview) is read whole, its first plane, in the dtype of its pixels,
+        which may be of 16 bits or more; other image formats are read through Pillow.
 
         Raises
         ------
@@ -183,7 +183,7 @@ def _picture(data: bytes, what: str) -> NDArray[Any]:
     images = require("PIL.Image", extra="cli", doing="reading a picture in an attachment")
     try:
         with images.open(io.BytesIO(data)) as picture:
-            gray = picture.mode in {"L", "I;16", "I", "F", "1"}
+            gray = picture.mode in {"L", "F", "1"} or picture.mode.startswith("I")
             pixels: NDArray[Any] = np.array(picture if gray else picture.convert("RGB"))
             return pixels
     except images.UnidentifiedImageError as error:

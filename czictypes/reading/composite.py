@@ -20,9 +20,10 @@ from czictypes.handles.display_settings import DisplaySettingsHandle
 from czictypes.handles.reader import ReaderHandle
 from czictypes.handles.streams import InputStream
 from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
-from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
+from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.pictures import stretch
 from czictypes.reading.threads import ThreadPool, each
 
 __all__ = ["compose_channels"]
@@ -170,29 +171,14 @@ def _default_color(document: OpenDocument, number: int | None) -> tuple[int, int
 
 
 def _composable(plane: _Plane) -> _Plane:
-    """Bring a plane into a pixel type that libCZI blends: floats are stretched to 16 bits."""
+    """Bring a plane into a pixel type that libCZI blends: 32 bits and more become 16."""
     pixels, pixel_type = plane
     if pixel_type in _COMPOSABLE:
         return plane
     if pixel_type is PixelType.Bgra32:
         return pixels[..., :3], PixelType.Bgr24
-    if pixel_type in (PixelType.Gray32, PixelType.Gray32Float, PixelType.Gray64Float):
-        return _stretch(pixels), PixelType.Gray16
-    if pixel_type is PixelType.Bgr96Float:
-        return _stretch(pixels), PixelType.Bgr48
-    raise UnsupportedDataError(f"a channel of {pixel_type.name} cannot be shown as a picture")
-
-
-def _stretch(pixels: NDArray[Any]) -> NDArray[np.uint16]:
-    finite = np.isfinite(pixels)
-    if not finite.any():
-        return np.zeros(pixels.shape, np.uint16)
-    lowest = float(pixels.min(where=finite, initial=np.inf))
-    highest = float(pixels.max(where=finite, initial=-np.inf))
-    span = highest - lowest or 1.0
-    stretched = (pixels.astype(np.float64) - lowest) / span
-    levels = np.nan_to_num(stretched.clip(0, 1)) * 65535 + 0.5
-    return np.asarray(levels, dtype=np.uint16)
+    gray = pixels.shape[2] == 1
+    return stretch(pixels, dtype=np.uint16), PixelType.Gray16 if gray else PixelType.Bgr48
 
 
 def _blend_in_bands(

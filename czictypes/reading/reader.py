@@ -211,8 +211,11 @@ class CziReader(SubBlockMethods):
         ------
         ValueError, OutOfBoundsError, CorruptFileError, ClosedError
             As for `read`.
-        UnsupportedDataError
-            If a channel's pixel type is not among Gray8, Gray16, Bgr24 and Bgr48.
+
+        Notes
+        -----
+        Channels of more than 16 bits are stretched between their smallest and largest finite
+        value before they are shown; complex numbers count by their magnitude, and NaN is black.
         """
         from czictypes.reading.composite import compose_channels  # needs what `read` does not
 

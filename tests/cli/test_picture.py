@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from czictypes.cli.picture import display_range, save_png, stretch
+from czictypes.cli.picture import display_range, save_png
 from czictypes.model.errors import UnsupportedDataError
+from czictypes.reading.pictures import stretch
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 
@@ -22,7 +23,7 @@ FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 def test_every_array_has_a_range_and_a_picture(pixels: Any) -> None:
     low, high = display_range(pixels)
     assert low < high
-    picture = stretch(pixels, low, high)
+    picture = stretch(pixels, (low, high))
     assert (picture.shape, picture.dtype) == (pixels.shape, np.uint8)
     order = np.argsort(pixels[np.isfinite(pixels)])
     assert (np.diff(picture[np.isfinite(pixels)][order].astype(int)) >= 0).all()
@@ -31,7 +32,7 @@ def test_every_array_has_a_range_and_a_picture(pixels: Any) -> None:
 
 def test_the_ends_of_the_range_are_black_and_white() -> None:
     pixels = np.array([[[100], [200], [300], [50], [900]]], np.uint16)
-    assert stretch(pixels, 100, 300).ravel().tolist() == [0, 128, 255, 0, 255]
+    assert stretch(pixels, (100, 300)).ravel().tolist() == [0, 128, 255, 0, 255]
 
 
 def test_a_few_hot_pixels_do_not_darken_a_picture(rng: np.random.Generator) -> None:
@@ -47,7 +48,7 @@ def test_the_holes_of_a_mosaic_are_not_counted(rng: np.random.Generator) -> None
     pixels[:, 10:] = 0
     low, _ = display_range(pixels)
     assert low >= 1000
-    assert (stretch(pixels, *display_range(pixels))[:, 10:] == 0).all()
+    assert (stretch(pixels, display_range(pixels))[:, 10:] == 0).all()
 
 
 def test_a_large_picture_is_sampled_for_its_range() -> None:

@@ -13,8 +13,9 @@ from files.builder import write_czi
 from files.patterns import noise
 
 from czictypes import czi
-from czictypes.cli.picture import display_range, stretch
+from czictypes.cli.picture import display_range
 from czictypes.model.pixel_types import PixelType
+from czictypes.reading.pictures import stretch
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_16_bit_plane_is_stretched(made: Callable[[str], Any], picture: Any) -
     with czi.open_czi(path) as document:
         plane = document.read(plane={"T": 1, "Z": 2, "C": 1})
     assert pixels.dtype == np.uint8
-    assert np.array_equal(pixels, stretch(plane, *display_range(plane))[..., 0])
+    assert np.array_equal(pixels, stretch(plane, display_range(plane))[..., 0])
     assert (pixels.min(), pixels.max()) == (0, 255)
 
 
@@ -119,7 +120,7 @@ def test_colours_are_turned_round(tmp_path: Path, picture: Any) -> None:
 def test_16_bit_colours_are_stretched_alike(tmp_path: Path, picture: Any) -> None:
     bgr = noise(PixelType.Bgr48, 9, 8, 3)
     pixels = picture(write_czi(tmp_path / "colours.czi", [Block(bgr)]))
-    assert np.array_equal(pixels, stretch(bgr[..., ::-1], *display_range(bgr)))
+    assert np.array_equal(pixels, stretch(bgr[..., ::-1], display_range(bgr)))
 
 
 def test_alpha_is_kept(tmp_path: Path, picture: Any) -> None:
@@ -144,15 +145,10 @@ def test_a_composite_is_the_readers(made: Callable[[str], Any], picture: Any, wr
     assert np.array_equal(written(path, *options), expected)
 
 
-def test_complex_numbers_are_no_picture(
-    tmp_path: Path, run: Callable[..., Any], extra: Callable[[str], Any]
-) -> None:
-    extra("PIL.Image")
-    path = write_czi(tmp_path / "wave.czi", [Block(np.ones((3, 4), np.complex64))])
-    result = run("plane", path, tmp_path / "wave.png")
-    assert result.code == 1
-    assert "write them as .npy" in result.err
-    assert not (tmp_path / "wave.png").exists()
+def test_complex_numbers_are_shown_by_their_magnitude(tmp_path: Path, picture: Any) -> None:
+    wave = noise(PixelType.Gray64ComplexFloat, 5, 6, 2)
+    pixels = picture(write_czi(tmp_path / "wave.czi", [Block(wave)]))
+    assert np.array_equal(pixels, stretch(abs(wave), display_range(abs(wave)))[..., 0])
 
 
 @pytest.mark.parametrize(

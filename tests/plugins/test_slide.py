@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from extras import needs
 from files.builder import write_czi
+from files.patterns import noise
 from files.recipes import Made
 from slides import SCENES, slide_blocks, write_slide
 
 from czictypes import CziSlide, czi
-from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
+from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.pixel_types import PixelType
 
 needs("PIL.Image", "cli")
@@ -134,24 +135,41 @@ def test_channels_are_blended_alike_in_every_region(tmp_path: Path, stored_look:
         assert len(np.unique(whole[..., :3])) > 100
 
 
-@pytest.mark.parametrize(
-    "name", ["gray32float", "bgr96float", "bgr48", "channels_with_a_gap", "plain_pixel_types"]
-)
-def test_any_pixel_type_is_shown_alike_in_every_region(
-    made: Callable[[str], Made], name: str
-) -> None:
+@pytest.mark.parametrize("kind", list(PixelType))
+def test_any_pixel_type_is_shown_alike_in_every_region(tmp_path: Path, kind: PixelType) -> None:
+    with CziSlide(write_czi(tmp_path / "slide.czi", slide_blocks(kind))) as slide:
+        check_that_parts_are_the_whole(slide)
+
+
+@pytest.mark.parametrize("name", ["channels_with_a_gap", "plain_pixel_types"])
+def test_channels_of_several_types_are_shown_alike(made: Callable[[str], Made], name: str) -> None:
     with CziSlide(made(name).path) as slide:
-        width, height = slide.dimensions
-        whole = slide.read_region_array((0, 0), 0, (width, height))
-        part = slide.read_region_array((3, 2), 0, (width - 5, height - 4))
-        np.testing.assert_array_equal(part, whole[2 : height - 2, 3 : width - 2])
-        assert len(np.unique(whole[..., :3])) > 20
+        check_that_parts_are_the_whole(slide)
 
 
-def test_complex_pixels_are_no_picture(made: Callable[[str], Made]) -> None:
-    with CziSlide(made("all_pixel_types").path) as slide:
-        with pytest.raises(UnsupportedDataError, match="Gray64ComplexFloat"):
-            slide.read_region((0, 0), 0, (5, 5))
+def check_that_parts_are_the_whole(slide: CziSlide) -> None:
+    width, height = slide.dimensions
+    whole = slide.read_region_array((0, 0), 0, (width, height))
+    part = slide.read_region_array((3, 2), 0, (width - 5, height - 4))
+    np.testing.assert_array_equal(part, whole[2 : height - 2, 3 : width - 2])
+    assert len(np.unique(whole[..., :3])) > 20
+
+
+@pytest.mark.parametrize("kind", list(PixelType))
+def test_pictures_beside_the_slide_may_be_of_any_pixel_type(
+    tmp_path: Path, kind: PixelType
+) -> None:
+    """Those of 16 bits are as in OpenSlide, which reads no gray ones, and none of more bits."""
+    noisy = noise(kind, 20, 30, 5)
+    path = write_slide(tmp_path / "slide.czi", {"SlidePreview": noisy, "Label": noisy[:9]})
+    with CziSlide(path) as slide:
+        label, macro = slide.associated_images["label"], slide.associated_images["macro"]
+        assert (label.mode, label.size) == ("RGBA", (30, 9))
+        assert len(np.unique(macro)) > 100
+        if kind in (PixelType.Bgr24, PixelType.Bgr48):
+            needs("openslide_bin")
+            with needs("openslide").OpenSlide(path) as oracle:
+                np.testing.assert_array_equal(macro, oracle.associated_images["macro"])
 
 
 def test_a_url_is_opened(path: Path) -> None:

@@ -12,7 +12,7 @@ from files.patterns import noise
 from files.xml import document_xml
 
 from czictypes import czi
-from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
+from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.pixel_types import PixelType
 
 RED, GREEN = czi.Rgb8Color(255, 0, 0), czi.Rgb8Color(0, 255, 0)
@@ -94,12 +94,13 @@ def test_float_channels_are_stretched_to_their_range(tmp_path: Path) -> None:
     np.testing.assert_allclose(picture[0, :, 1], np.arange(256), atol=1)
 
 
-def test_complex_channels_cannot_be_shown(tmp_path: Path) -> None:
-    pixels = noise(PixelType.Gray64ComplexFloat, 4, 4, 1)
-    path = write_czi(tmp_path / "complex.czi", [Block(pixels, plane={"C": 0}, m=0)])
+@pytest.mark.parametrize("kind", list(PixelType))
+def test_every_pixel_type_is_shown(tmp_path: Path, kind: PixelType) -> None:
+    path = write_czi(tmp_path / "any.czi", [Block(noise(kind, 40, 30, 1), plane={"C": 0}, m=0)])
     with czi.open_czi(path) as document:
-        with pytest.raises(UnsupportedDataError, match="Gray64ComplexFloat"):
-            document.composite()
+        picture = document.composite()
+    assert (picture.dtype, picture.shape) == (np.uint8, (40, 30, 3))
+    assert picture.max() > 200
 
 
 def test_bands_do_not_show(two_channels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
