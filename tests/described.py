@@ -49,14 +49,18 @@ def write_described(
 
 def planes(
     sizes: dict[str, int] | None = None,
-    scenes: int = 0,
+    scenes: int | Sequence[int] = 0,
     dtype: str = "u2",
     metadata: Callable[[dict[str, int]], bytes] = lambda plane: b"",
 ) -> list[Block]:
-    """Return a tile of 6 x 4 pixels for each plane, scenes side by side."""
+    """Return a tile of 6 x 4 pixels for each plane, scenes side by side.
+
+    `scenes` are their S indices, or how many there are; without any, the tiles have no S.
+    """
     shape = sizes or {"C": 1}
     found = []
-    for scene in range(max(scenes, 1)):
+    scenes = range(scenes) if isinstance(scenes, int) else scenes
+    for scene in scenes or [0]:
         for place in np.ndindex(*shape.values()):
             plane = dict(zip(shape, place))
             if scenes:
@@ -90,10 +94,17 @@ def display_xml(*channels: str) -> str:
     return f"<DisplaySetting><Channels>{inside}</Channels></DisplaySetting>"
 
 
-def scenes_xml(*scenes: str) -> str:
-    """Return the list of scenes, for `image_xml`'s dimensions."""
+def scenes_xml(*scenes: str, indices: Sequence[object] | None = None) -> str:
+    """Return the list of scenes P1, P2..., for `image_xml`'s dimensions.
+
+    `indices` are theirs, by default 0, 1...; None for one without.
+    """
+    attributes = [
+        "" if index is None else f'Index="{index}" '
+        for index in (range(len(scenes)) if indices is None else indices)
+    ]
     inside = "".join(
-        f'<Scene Index="{index}" Name="P{index + 1}">{content}</Scene>'
-        for index, content in enumerate(scenes)
+        f'<Scene {attribute}Name="P{at + 1}">{content}</Scene>'
+        for at, (attribute, content) in enumerate(zip(attributes, scenes))
     )
     return f"<S><Scenes>{inside}</Scenes></S>"

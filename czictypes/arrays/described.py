@@ -129,7 +129,7 @@ class ImageDescription(ABC):
     @property
     def scene_info(self) -> SceneInfo | None:
         """What the metadata tell of the scene: name, centre, contour, well."""
-        return None if self.scene_index is None else self._scenes.get(self.scene_index)
+        return self._scenes.get(self.scene_index)
 
     @property
     def origin(self) -> tuple[float, float] | None:
@@ -158,7 +158,7 @@ class ImageDescription(ABC):
         """Which of the scenes of its well this one is, from 0 on; None without a well."""
         with open_document_of(self.reader) as document:
             fields = document.once("fields", lambda: field_numbers(self._scenes))
-        return None if self.scene_index is None else fields.get(self.scene_index)
+        return fields.get(self.scene_index)
 
     @property
     def plate(self) -> Plate | None:
@@ -166,7 +166,7 @@ class ImageDescription(ABC):
         return told(self.reader, lambda reader: reader.plate, None)
 
     @property
-    def _scenes(self) -> dict[int, SceneInfo]:
+    def _scenes(self) -> dict[int | None, SceneInfo]:
         with open_document_of(self.reader) as document:
             return document.once("scenes by number", lambda: scene_infos(self.reader))
 

@@ -97,7 +97,7 @@ class _Gathering:
             channel_names=channel_names(self._infos),
             pixel=self._pixel,
             interval=None if interval is None else interval.total_seconds(),
-            scene=None if scene is None else self._scenes.get(scene),
+            scene=self._scenes.get(scene),
         )
 
 

@@ -11,18 +11,24 @@ from czictypes.reading.reader import CziReader
 __all__ = ["field_numbers", "scene_infos"]
 
 
-def scene_infos(reader: CziReader) -> dict[int, SceneInfo]:
-    """Return what the metadata tell of the scenes by their numbers; the first of equal ones."""
+def scene_infos(reader: CziReader) -> dict[int | None, SceneInfo]:
+    """Return what the metadata tell of the scenes by their numbers.
+
+    In a document whose sub-blocks have no S, the scene of None is the one that the metadata list,
+    if it is a single one.
+    """
     nothing: list[SceneInfo] = []
     listed = told(reader, lambda reader: reader.scenes, nothing)
-    return {scene.index: scene for scene in reversed(listed)}
+    if reader.scenes_bounding_rectangle:
+        return {scene.index: scene for scene in reversed(listed)}
+    return {None: listed[0]} if len(listed) == 1 else {}
 
 
-def field_numbers(scenes: Mapping[int, SceneInfo]) -> dict[int, int]:
+def field_numbers(scenes: Mapping[int | None, SceneInfo]) -> dict[int | None, int]:
     """Return the number of each scene among those of its well, from 0 on, by scene number."""
     counts: dict[tuple[object, ...], int] = {}
     fields = {}
-    for number, scene in sorted(scenes.items()):
+    for number, scene in sorted(scenes.items(), key=lambda item: item[1].index):
         if scene.well is not None:
             key = _place(scene.well)
             fields[number] = counts.get(key, 0)

@@ -19,7 +19,7 @@ def scene_names(reader: CziReader) -> tuple[str, ...]:
 
     It is that of the metadata, with the well where several have the same name, or ``Image:0``.
     """
-    numbers = list(reader.scenes_bounding_rectangle) or [0]
+    numbers: list[int | None] = list(reader.scenes_bounding_rectangle) or [None]
     described = scene_infos(reader)
     names = [_name(described.get(number), number) for number in numbers]
     for better in (_with_well, _with_number):
@@ -31,16 +31,16 @@ def scene_names(reader: CziReader) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _name(scene: SceneInfo | None, number: int) -> str:
-    return (scene and scene.name) or f"Image:{number}"
+def _name(scene: SceneInfo | None, number: int | None) -> str:
+    return (scene and scene.name) or f"Image:{number or 0}"
 
 
-def _with_well(name: str, scene: SceneInfo | None, number: int) -> str:
+def _with_well(name: str, scene: SceneInfo | None, number: int | None) -> str:
     well = scene and scene.well and scene.well.name
     return f"{name}-{well}" if well else name
 
 
-def _with_number(name: str, scene: SceneInfo | None, number: int) -> str:
+def _with_number(name: str, scene: SceneInfo | None, number: int | None) -> str:
     return f"{name} ({number})"
 
 

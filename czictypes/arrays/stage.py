@@ -20,7 +20,7 @@ _LOOKED_AT = 16  # a tile need not tell of the axis along which the stage rested
 def stage_origin(
     reader: CziReader,
     number: int | None,
-    scenes: Mapping[int, SceneInfo],
+    scenes: Mapping[int | None, SceneInfo],
     pixel: tuple[float, float],
 ) -> tuple[float, float] | None:
     """Return where on the stage the centre of the first pixel lies, in micrometres.
@@ -46,7 +46,7 @@ def stage_origin(
         table = document.table
         told = number if number is not None else next(iter(table.scene_rectangles), None)
         box, whole = scene_box(table, told), scene_box(table, number)
-    scene = None if told is None else scenes.get(told)
+    scene = scenes.get(told)
     if scene is not None and scene.center is not None and _is_whole(scene, box, pixel):
         x = scene.center[0] - (box.w - 1) / 2 * pixel[0]
         y = scene.center[1] - (box.h - 1) / 2 * pixel[1]

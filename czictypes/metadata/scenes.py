@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from czictypes.metadata.fields import Node, NodeSource, root_node
 
@@ -11,6 +13,7 @@ __all__ = [
     "Plate",
     "SceneInfo",
     "Well",
+    "match_scenes",
     "parse_well_name",
     "plate",
     "scenes",
@@ -99,24 +102,91 @@ class Plate:
     well_size: tuple[float, float] | None = None
 
 
-def scenes(source: NodeSource) -> list[SceneInfo]:
-    """Return the scenes in file order; empty when the metadata lists none."""
+def scenes(source: NodeSource, numbers: Collection[int] = ()) -> list[SceneInfo]:
+    """Return the scenes in file order; empty when the metadata lists none.
+
+    Parameters
+    ----------
+    source
+        The document's XML.
+    numbers
+        The S indices of the sub-blocks. With them the `index` of each scene is that of its
+        sub-blocks (see `match_scenes`), and a scene that cannot be told from another one is left
+        out, with a `MetadataWarning`. Without them it is the one in the XML.
+    """
     listed = root_node(source).child("Metadata/Information/Image/Dimensions/S/Scenes")
-    result = []
-    for position, node in enumerate(listed.children("Scene")):
-        index = node.integer_attribute("Index")
-        result.append(
-            SceneInfo(
-                index=position if index is None else index,
-                name=node.attribute("Name"),
-                center=node.pair("CenterPosition"),
-                size=node.pair("ContourSize"),
-                contour=node.text("ContourType"),
-                region_id=node.text("RegionId"),
-                well=_well(node),
-            )
+    found = [_scene(at, node) for at, node in enumerate(listed.children("Scene"))]
+    if not numbers or not found:
+        return found
+    places = match_scenes([scene.index for scene in found], numbers)
+    index_of = {at: number for number, at in places.items()}
+    unknown = sorted(set(numbers) - set(places))
+    if unknown and len(places) < len(found):
+        Node.warn(
+            f"{listed.path} lists the scenes {_some(scene.index for scene in found)}, and the "
+            f"sub-blocks have the scenes {_some(sorted(set(numbers)))}; neither index nor order "
+            f"tells which one describes {_some(unknown)}; no name, well or position is given there"
         )
-    return result
+    return [
+        replace(scene, index=index_of.get(at, scene.index))
+        for at, scene in enumerate(found)
+        if at in index_of or scene.index not in numbers
+    ]
+
+
+def match_scenes(indices: Sequence[int], numbers: Collection[int]) -> dict[int, int]:
+    """Return which of the listed scenes describes which scene of the sub-blocks.
+
+    A part of a document that was split by scenes may keep the S indices of the whole in its
+    sub-blocks while its XML counts from 0, or the other way round.
+
+    Parameters
+    ----------
+    indices
+        The index of each scene in the XML; its position in the list where it has none.
+    numbers
+        The S indices of the sub-blocks.
+
+    Returns
+    -------
+    dict
+        The position in the list by S index. If the XML lists each S index once, these are meant.
+        Else, if there are as many scenes as S indices, their order tells, unless indices that are
+        equal speak against it: then only these match. What remains ambiguous is left out.
+    """
+    wanted, count = sorted(set(numbers)), Counter(indices)
+    places = {index: at for at, index in enumerate(indices)}
+    exact = {number: places[number] for number in wanted if count[number] == 1}
+    if len(exact) == len(wanted) or len(indices) != len(wanted):
+        return exact
+    distinct = len(count) == len(indices)
+    order = (
+        sorted(range(len(indices)), key=indices.__getitem__) if distinct else range(len(indices))
+    )
+    in_order = dict(zip(wanted, order))
+    from_zero = list(range(len(wanted)))
+    renumbered = distinct and from_zero in (wanted, sorted(indices))
+    if renumbered or all(in_order[number] == at for number, at in exact.items()):
+        return in_order
+    return exact
+
+
+def _scene(position: int, node: Node) -> SceneInfo:
+    index = node.integer_attribute("Index")
+    return SceneInfo(
+        index=position if index is None else index,
+        name=node.attribute("Name"),
+        center=node.pair("CenterPosition"),
+        size=node.pair("ContourSize"),
+        contour=node.text("ContourType"),
+        region_id=node.text("RegionId"),
+        well=_well(node),
+    )
+
+
+def _some(numbers: Iterable[int]) -> str:
+    listed = [str(number) for number in numbers]
+    return ", ".join(listed[:8]) + (f" and {len(listed) - 8} more" if len(listed) > 8 else "")
 
 
 def _well(scene: Node) -> Well | None:

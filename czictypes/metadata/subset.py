@@ -7,10 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 
 from czictypes.metadata.axes import axis
 from czictypes.metadata.elements import ensure, format_number, put
+from czictypes.metadata.scenes import match_scenes
+from czictypes.model.dimensions import ABSENT
 
 __all__ = ["drop_pyramid_info", "keep_channels", "keep_positions", "keep_scenes", "set_sizes"]
 
 _IMAGE = "Metadata/Information/Image"
+_SCENES = f"{_IMAGE}/Dimensions/S/Scenes"
 
 
 def set_sizes(root: ET.Element, sizes: Mapping[str, int]) -> None:
@@ -78,24 +81,44 @@ def keep_positions(root: ET.Element, letter: str, positions: Sequence[int]) -> N
         put(parent, "List/Offsets", " ".join(map(format_number, offsets)))
 
 
-def keep_scenes(root: ET.Element, new_index: Mapping[int, int]) -> None:
-    """Keep some of the scenes; `new_index` gives for each its index now."""
-    parent = root.find(f"{_IMAGE}/Dimensions/S/Scenes")
-    for position, scene in enumerate(parent.findall("Scene") if parent is not None else ()):
-        assert parent is not None
-        index = _scene_index(scene, position)
-        if index in new_index:
-            scene.set("Index", str(new_index[index]))
-        else:
-            parent.remove(scene)
+def keep_scenes(root: ET.Element, new_index: Mapping[int, int], numbers: Collection[int]) -> None:
+    """Keep some of the scenes.
+
+    Parameters
+    ----------
+    new_index
+        The index that each of them gets, by its S index.
+    numbers
+        All S indices of the document.
+    """
+    kept = {id(element): new_index.get(number) for number, element in _scenes(root, numbers)}
+    for parent in root.findall(_SCENES):
+        for scene in parent.findall("Scene"):
+            index = kept.get(id(scene))
+            if index is None:
+                parent.remove(scene)
+            else:
+                scene.set("Index", str(index))
 
 
-def drop_pyramid_info(root: ET.Element, scenes: Collection[int]) -> None:
-    """Remove what is said of the pyramids of some scenes."""
-    for position, scene in enumerate(root.findall(f"{_IMAGE}/Dimensions/S/Scenes/Scene")):
+def drop_pyramid_info(root: ET.Element, scenes: Collection[int], numbers: Collection[int]) -> None:
+    """Remove what is said of the pyramids of some scenes; `numbers` are all of the document."""
+    for number, scene in _scenes(root, numbers):
         for info in scene.findall("PyramidInfo"):
-            if _scene_index(scene, position) in scenes:
+            if number in scenes:
                 scene.remove(info)
+
+
+def _scenes(root: ET.Element, numbers: Collection[int]) -> list[tuple[int, ET.Element]]:
+    """Return the scenes of which it is known which ones they are, with their S index.
+
+    That of the only scene of a document without S is ABSENT.
+    """
+    listed = root.findall(f"{_SCENES}/Scene")
+    if not numbers:
+        return [(ABSENT, one) for one in listed] if len(listed) == 1 else []
+    indices = [_scene_index(scene, at) for at, scene in enumerate(listed)]
+    return [(number, listed[at]) for number, at in match_scenes(indices, numbers).items()]
 
 
 def _scene_index(scene: ET.Element, position: int) -> int:

@@ -15,6 +15,7 @@ from czictypes.container.check import check_document
 from czictypes.container.file_source import FileSource
 from czictypes.container.metadata_segment import read_metadata_xml
 from czictypes.metadata.channels import ChannelInfo, channels
+from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import parse, to_dict, to_text
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.reading.cache import SubBlockCache
@@ -119,6 +120,12 @@ class OpenDocument:
         """What the XML tells of each channel."""
         first = self.table.plane_bounds.get("C", (0, 1))[0]
         return self.described("channels", lambda root: channels(root, first))
+
+    @property
+    def scenes(self) -> list[SceneInfo]:
+        """What the XML tells of each scene, by the S indices of the sub-blocks."""
+        numbers = tuple(self.table.scene_rectangles)
+        return self.described("scenes", lambda root: scenes(root, numbers))
 
     @property
     def attachment_entries(self) -> list[AttachmentEntry]:

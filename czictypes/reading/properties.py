@@ -14,7 +14,7 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.display_settings import display_settings
 from czictypes.metadata.document import DocumentInfo, document_info
 from czictypes.metadata.scaling import Scaling, scaling
-from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
+from czictypes.metadata.scenes import Plate, SceneInfo, plate
 from czictypes.model.dimensions import (
     DIMENSION_INDEX,
     PLANE_DIMENSIONS,
@@ -206,8 +206,13 @@ class DocumentProperties:
 
     @property
     def scenes(self) -> list[SceneInfo]:
-        """What the metadata tell of each scene: name, centre, well."""
-        return self.described(scenes)
+        """What the metadata tell of each scene: name, centre, well.
+
+        The `index` of each is that of its sub-blocks, also in a part of a document whose XML
+        counts the scenes in another way. Scenes that have no sub-blocks here are listed too.
+        """
+        with self._session.document() as document:
+            return document.scenes
 
     @property
     def plate(self) -> Plate | None:

@@ -116,7 +116,7 @@ CENTER = "Position>{}</CenterPosition><C"
         (CENTER.format("10,20"), CENTER.format("here"), {"scene_info", "origin"}),
         ("ContourSize>1.2,1.2<", "ContourSize>large<", {"scene_info"}),
         ("Index='0' Name='A'", "Index='first' Name='A'", set()),  # its position tells
-        ("Index='1' Name='B'", "Index='0' Name='B'", {"scenes"}),
+        ("Index='1' Name='B'", "Index='0' Name='B'", set()),  # the order tells
         ("ShapeRows>4<", "ShapeRows>four<", {"plate"}),
         ("LensNA>0.8<", "LensNA>high<", {"document_info", "objective"}),
     ],

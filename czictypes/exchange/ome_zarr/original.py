@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.tolerant import told
 from czictypes.exchange.ome_zarr.plan import ImagePlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.metadata.builder import check_content
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.read_content import read_content
+from czictypes.metadata.scenes import SceneInfo, match_scenes, scenes
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.errors import CorruptFileError, CziError
 
@@ -40,12 +44,23 @@ def original_attributes(image: CziImage, plan: ImagePlan) -> dict[str, Any]:
     content: dict[str, Any] = {
         "name": image.current_scene if image.scene_index is not None else None,
         "number": image.scene_index or 0,
+        "listed": _place_in_xml(image),
         "location": [box.x, box.y],
         "start": start,
         "plane": plan.plane,
         "samples": plan.samples,
     }
     return {ATTRIBUTE: content}
+
+
+def _place_in_xml(image: CziImage) -> int | None:
+    """Return which scene of the XML the current one is, counted from 0; None where unknown."""
+    nothing: list[SceneInfo] = []
+    listed = told(image.reader, lambda reader: reader.described(scenes), nothing)
+    if image.scene_index is None:
+        return 0 if len(listed) == 1 else None
+    numbers = image.reader.scenes_bounding_rectangle
+    return match_scenes([scene.index for scene in listed], numbers).get(image.scene_index)
 
 
 def write_original(store: ZarrStore, image: CziImage) -> None:
@@ -62,20 +77,32 @@ def write_original(store: ZarrStore, image: CziImage) -> None:
         store.write(CZI_XML, xml.encode())
 
 
-def read_original(store: ZarrStore, channel_start: int = 0) -> DocumentContent | None:
+def read_original(
+    store: ZarrStore, kept: Sequence[Mapping[str, Any]] = ()
+) -> DocumentContent | None:
     """Return what the kept metadata of a CZI tell; None without any that can be written again.
 
     Parameters
     ----------
-    channel_start
-        The C index of the first channel.
+    kept
+        What `original_attributes` has for each image.
     """
     xml = store.read(CZI_XML)
     if xml is None:
         return None
     try:
-        content = read_content(xml, channel_start)
+        start = min((int(one["start"].get("C", 0)) for one in kept), default=0)
+        content = read_content(xml, start)
+        content.scenes = _numbered(content.scenes, kept)
         check_content(content)
-    except (CorruptFileError, ValueError):
+    except (CorruptFileError, AttributeError, KeyError, TypeError, ValueError):
         return None
     return content
+
+
+def _numbered(listed: Sequence[SceneInfo], kept: Sequence[Mapping[str, Any]]) -> list[SceneInfo]:
+    """Return the scenes with the numbers that the images had in the CZI."""
+    if not all("listed" in one for one in kept):
+        return list(listed)  # of a version that did not keep it
+    numbers = {one["listed"]: int(one["number"]) for one in kept if one["listed"] is not None}
+    return [replace(scene, index=numbers[at]) for at, scene in enumerate(listed) if at in numbers]

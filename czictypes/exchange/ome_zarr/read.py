@@ -111,10 +111,6 @@ def open_ome_zarr(
     found = find_images(store)
     wanted = images.strip("/") if isinstance(images, str) else images
     chosen = [found[at] for at in choose([one.path for one in found], wanted, "image")]
-    starts = [kept_of(one).get("start") for one in chosen]
-    content = (
-        read_original(store, min(int(one.get("C", 0)) for one in starts if one))
-        if all(starts)
-        else None
-    )
+    kept = [kept_of(one) for one in chosen]
+    content = read_original(store, kept) if all(one.get("start") for one in kept) else None
     yield source_images(chosen, content), content

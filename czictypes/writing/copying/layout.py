@@ -64,11 +64,14 @@ class Layout:
         Every dimension of the copy, S and M included.
     size_before, size_after
         Width and height of the box of layer 0, in pixels.
+    scenes
+        The S indices of the source.
     """
 
     extents: Mapping[str, Extent]
     size_before: tuple[int, int]
     size_after: tuple[int, int]
+    scenes: tuple[int, ...] = ()
 
     def is_same(self) -> bool:
         """Whether nothing is different."""
@@ -109,7 +112,8 @@ def lay_out(table: SubBlockTable, kept: NDArray[np.int64], *, renumber: bool) ->
             extents["M"] = Extent(*table.m_bounds, tuple(ends))
     before = table.total_rectangle_no_pyramid
     after = _box(table, kept)
-    return Layout(extents, (before.w, before.h), (after.w, after.h))
+    scenes = tuple(table.scene_rectangles)
+    return Layout(extents, (before.w, before.h), (after.w, after.h), scenes)
 
 
 def _distinct(column: NDArray[np.int32]) -> tuple[int, ...]:

@@ -53,8 +53,8 @@ def copied_metadata(
         return xml
     editor = XmlEditor(xml)
     if not fits and xml:
+        drop_pyramid_info(editor.root, bare_scenes, layout.scenes)
         _fit(editor, layout)
-        drop_pyramid_info(editor.root, bare_scenes)
     if change is not None:
         change(editor)
     return editor.to_bytes()
@@ -81,4 +81,5 @@ def _fit(editor: XmlEditor, layout: Layout) -> None:
         keep_channels(editor.root, channel.positions, channel.size, compact=channel.new_start == 0)
     if "S" in changed:
         scenes = changed["S"]
-        keep_scenes(editor.root, {place: scenes.moved(place) for place in scenes.places})
+        new_index = {place: scenes.moved(place) for place in scenes.places}
+        keep_scenes(editor.root, new_index, layout.scenes)
