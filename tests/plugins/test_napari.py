@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extras import needs
+from extras import needs, needs_napari
 from files.recipes import Made
 
 import czictypes
@@ -132,7 +132,7 @@ def napari() -> Any:
     """Import what a viewer is without its window; it needs no Qt and no display."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # napari and pydantic warn of each other
-        needs("napari.components")
+        needs_napari("napari.components")
         return sys.modules["napari"]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from extras import needs
+from extras import needs, needs_napari
 from ome_zarrs import five_axes
 
 from czictypes import to_multiscales, to_ngff_image, write_ome_zarr
@@ -50,7 +50,7 @@ def test_bioio_reads_the_same(
 def test_napari_shows_it_where_it_lies(
     real_file: Callable[[str], Path], dest: Path, open_czi: Callable[..., CziImage]
 ) -> None:
-    layers = needs("napari.layers")
+    layers = needs_napari("napari.layers")
     zarr = needs("zarr")
     image = open_czi(real_file("WellD6_S1.czi"))
     plan = write_ome_zarr(image, dest)
