@@ -52,8 +52,12 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         plate: bool | None = None,
         storage_options: Mapping[str, Any] | None = None,
         threads: int | None = None,
+        *,
+        read_only: bool = True,
     ) -> None:
         super().__init__(read_only=True)
+        if not read_only:
+            self._check_writable()
         self._arguments = (source, scene, chunks, plate, storage_options, threads)
         self._image = CziImage(source, storage_options=storage_options, threads=threads)
         try:
@@ -108,9 +112,9 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
     __str__ = __repr__
 
     def with_read_only(self, read_only: bool = False) -> CziStore:
-        """Return the store itself; it can only be read."""
+        """Return the store itself; NotImplementedError for one that can be written."""
         if not read_only:
-            self._check_writable()
+            super().with_read_only(read_only)
         return self
 
     def close(self) -> None:
@@ -158,7 +162,19 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
         """Return the value of a key; chunks are read in a thread of their own."""
-        data = await asyncio.to_thread(self.read, key, byte_range)
+        return await asyncio.to_thread(
+            self.get_sync, key, prototype=prototype, byte_range=byte_range
+        )
+
+    def get_sync(
+        self,
+        key: str,
+        *,
+        prototype: BufferPrototype | None = None,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """Return the value of a key, read in the caller's thread."""
+        data = self.read(key, byte_range)
         wanted = default_buffer_prototype() if prototype is None else prototype
         return None if data is None else wanted.buffer.from_bytes(data)
 
@@ -249,4 +265,9 @@ def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
         return min(byte_range.offset, size), size
     if isinstance(byte_range, SuffixByteRequest):
         return max(size - byte_range.suffix, 0), size
+    if byte_range is not None:
+        raise TypeError(
+            f"Unexpected byte_range, got {byte_range!r}; it is a RangeByteRequest, an "
+            "OffsetByteRequest or a SuffixByteRequest of zarr.abc.store"
+        )
     return 0, size
