@@ -50,7 +50,9 @@ def to_ngff_image(
     -------
     ngff_zarr.NgffImage
         With the axes t, c, z, y, x; scale and translation in micrometres and seconds; names and
-        colours of channels. Red, green and blue are three channels.
+        colours of channels. Red, green and blue are three channels. A scene of one plane has no
+        axis z, since ngff-zarr's methods smooth or shrink along each axis of space that there is;
+        t and c are always there, whatever their length.
 
     Raises
     ------
@@ -87,15 +89,15 @@ def to_multiscales(
     scale_factors, method
         As in ngff-zarr: which levels it is to compute of the full resolution, and how. Without
         both, the levels are those that the file stores, and coarser ones until one has at most
-        1024 pixels along y and x, each of them the mean of the one before. With them, an axis z
-        of one plane is left out, which ngff-zarr's methods cannot smooth.
+        1024 pixels along y and x, each of them the mean of the one before.
     chunks
         As in ngff-zarr.
 
     Returns
     -------
     ngff_zarr.NgffMultiscales
-        `ngff_zarr.to_ome_zarr` writes it in any version; colours and windows are in its metadata.
+        Its images have the axes of `to_ngff_image`. `ngff_zarr.to_ome_zarr` writes it in any
+        version; colours and windows are in its metadata.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def to_multiscales(
         _set_scene(image, source, scene)
         omero = _omero(image)
         if scale_factors is not None or method is not None:
-            full = _without_flat_z(to_ngff_image(image, plane=plane))
+            full = to_ngff_image(image, plane=plane)
             more = {} if scale_factors is None else {"scale_factors": scale_factors}
             made = ngff.to_multiscales(full, method=method, chunks=chunks, **more)
         else:
@@ -116,15 +118,9 @@ def to_multiscales(
     return made  # type: ignore[no-any-return, unused-ignore]
 
 
-def _without_flat_z(image: Any) -> Any:
-    """Return an image without a z of one plane: ngff-zarr's methods cannot smooth along it."""
-    if image.data.shape[2] > 1:
-        return image
-    image.data = image.data[:, :, 0]
-    image.dims = tuple(axis for axis in image.dims if axis != "z")
-    for values in (image.scale, image.translation, image.axes_units or {}):
-        values.pop("z", None)
-    return image
+def _axes(image: CziImage) -> list[str]:
+    """Return the axes of the objects: z only where there are several planes."""
+    return [axis for axis in AXES if axis != "z" or image.sizes["Z"] > 1]
 
 
 def _stored(image: CziImage, place: dict[str, int], chunks: Any) -> Any:
@@ -132,40 +128,46 @@ def _stored(image: CziImage, place: dict[str, int], chunks: Any) -> Any:
     models = require("ngff_zarr.v05.zarr_metadata", extra=_EXTRA, doing=_DOING)
     plan = plan_image(image, "", place, make_chunking(None, None, "0.5"), None)
     images: list[Any] = []
+    pixels: Any = None
     for level in plan.levels:
         if level.stored is not None:
             pixels = _pixels(image, level.stored, place, None)
         else:
-            pixels = _reduced(images[-1].data, level.factor)
+            pixels = _reduced(pixels, level.factor)
         images.append(_image(image, pixels, level.frame))
     for one in images if chunks is not None else ():
         one.data = one.data.rechunk(
-            tuple(chunks.get(axis, "auto") for axis in AXES)
+            tuple(chunks.get(axis, "auto") for axis in one.dims)
             if isinstance(chunks, Mapping)
             else chunks
         )
     datasets = [
         models.Dataset(
             level.path,
-            [ngff.Scale(level.frame.scales()), ngff.Translation(level.frame.translations())],
+            [
+                ngff.Scale(list(one.scale.values())),
+                ngff.Translation(list(one.translation.values())),
+            ],
         )
-        for level in plan.levels
+        for level, one in zip(plan.levels, images)
     ]
-    listed = [models.Axis(**axis) for axis in axes(plan.levels[0].frame)]
+    dims = images[0].dims
+    listed = [models.Axis(**axis) for axis in axes(plan.levels[0].frame) if axis["name"] in dims]
     metadata = models.Metadata(listed, datasets, None, name=image.current_scene)
     return ngff.NgffMultiscales(images=images, metadata=metadata)
 
 
 def _image(image: CziImage, pixels: Any, frame: Frame) -> Any:
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
-    looks = channel_look(image)
+    looks, dims = channel_look(image), _axes(image)
+    scales, translations = zip(AXES, frame.scales()), zip(AXES, frame.translations())
     return ngff.NgffImage(
-        data=pixels,
-        dims=tuple(AXES),
-        scale=dict(zip(AXES, frame.scales())),
-        translation=dict(zip(AXES, frame.translations())),
+        data=pixels if "z" in dims else pixels[:, :, 0],
+        dims=tuple(dims),
+        scale={axis: value for axis, value in scales if axis in dims},
+        translation={axis: value for axis, value in translations if axis in dims},
         name=image.current_scene,
-        axes_units=dict(frame.units) or None,
+        axes_units={axis: unit for axis, unit in frame.units.items() if axis in dims} or None,
         channel_names=[look["label"] for look in looks],
         channel_colors=[look["color"] for look in looks],
     )
