@@ -48,7 +48,7 @@ class CziImage(TilePlaces, ImageDescription):
         the largest, smaller ones filled up with 0. Only in full resolution.
     storage_options
         For a URL: what fsspec is to know.
-    cache_options, reader_options, threads
+    cache_options, reader_options, threads, parts
         As for `CziReader`; one that is open already keeps its own.
 
     Raises

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.lazy import hand_over
+from czictypes.container.part_files import Parts
 from czictypes.reading.reader import CziReader, Source
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def imread(
     xarray: Literal[False] = ...,
     level: int = ...,
     storage_options: Mapping[str, Any] | None = ...,
+    parts: Parts | None = ...,
 ) -> NDArray[Any]: ...
 
 
@@ -39,6 +41,7 @@ def imread(
     xarray: Literal[False] = ...,
     level: int = ...,
     storage_options: Mapping[str, Any] | None = ...,
+    parts: Parts | None = ...,
 ) -> dask.array.Array: ...
 
 
@@ -51,6 +54,7 @@ def imread(
     xarray: Literal[True],
     level: int = ...,
     storage_options: Mapping[str, Any] | None = ...,
+    parts: Parts | None = ...,
 ) -> xr.DataArray: ...
 
 
@@ -62,12 +66,13 @@ def imread(
     xarray: bool = False,
     level: int = 0,
     storage_options: Mapping[str, Any] | None = None,
+    parts: Parts | None = None,
 ) -> Any:
     """Return the pixels of a scene.
 
     Parameters
     ----------
-    source, scene, storage_options
+    source, scene, storage_options, parts
         As for `CziImage`.
     dask
         Whether the array is to be lazy: a dask array, or a labelled one backed by it. It opens
@@ -89,7 +94,7 @@ def imread(
     MissingExtraError
         If dask or xarray is asked for and not installed.
     """
-    image = CziImage(source, scene, storage_options=storage_options)
+    image = CziImage(source, scene, storage_options=storage_options, parts=parts)
     try:
         found = image.to_xarray(level, dask) if xarray else _array(image, level, dask)
     except BaseException:

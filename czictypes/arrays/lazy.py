@@ -50,10 +50,10 @@ def lazy_array(
         source = document.source
         identity = source.opened_identity() or uuid4().hex, source.size(), document.name
     sizes = normalized_chunks(dims, dtype, chunks, native)
-    (_, *options), *_ = reader.__reduce__()[1]
+    (_, *options), _, _, parts = reader.__reduce__()[1]
     read = _BlockRead(reader, _key(reader), view, dims.order, level)
     hashed = [np.array(along) for along in sizes]  # by their bytes: there may be very many
-    name = f"czi-{tokenize(identity, options, view.scene, view.mosaic, level, hashed)}"
+    name = f"czi-{tokenize(identity, options, parts, view.scene, view.mosaic, level, hashed)}"
     axes = tuple(range(len(dims)))
     layer = blockwise(read, name, axes, slices(sizes), axes, numblocks={})
     graph = graphs.HighLevelGraph.from_collections(name, layer)

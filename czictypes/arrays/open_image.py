@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from czictypes.arrays.scene_names import find_scene, scene_names
 from czictypes.arrays.view import ArrayView
+from czictypes.container.part_files import Parts
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.reading.reader import CziReader, Source
 
@@ -32,6 +33,7 @@ class OpenImage:
         cache_options: CacheOptions | None = None,
         reader_options: ReaderOptions | None = None,
         threads: int | None = None,
+        parts: Parts | None = None,
     ) -> None:
         self._owns = not isinstance(source, CziReader)
         if isinstance(source, CziReader):
@@ -43,6 +45,7 @@ class OpenImage:
                 reader_options=reader_options,
                 threads=threads,
                 storage_options=storage_options,
+                parts=parts,
             )
         self._is_all = False
         self._view = ArrayView(None, mosaic)

@@ -37,10 +37,11 @@ def summarize(document: CziReader, path: str) -> Values:
         rectangle is x, y, width, height in pixels; None is what the file does not tell.
     """
     with open_document_of(document) as opened:
-        size = opened.source.size()
+        size = opened.source.end_of(0)
     summary = {
         "file": describe_target(path),
         "file_size": size,
+        "parts": document.parts,
         "document": document.document_info,
         "dimensions": document.total_bounding_box,
         "bounding_rectangle": document.total_bounding_rectangle,

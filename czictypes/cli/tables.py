@@ -56,6 +56,7 @@ def _fact_lines(summary: Values) -> dict[str, str]:
     blocks = summary["sub_blocks"]
     return {
         "size": _size(summary["file_size"]),
+        "other parts": _parts(summary["parts"]),
         "title": document["title"] or document["name"],
         "acquired": _moment(document["acquisition_date"] or document["creation_date"]),
         "made by": " ".join(filter(None, program)),
@@ -68,6 +69,10 @@ def _fact_lines(summary: Values) -> dict[str, str]:
         "scenes": _scene_count(summary["scenes"]),
         "attachments": _attachments(summary["attachments"]),
     }
+
+
+def _parts(parts: dict[int, str | None]) -> str:
+    return ", ".join(f"{name or 'missing'} ({number})" for number, name in parts.items())
 
 
 def _dimensions(summary: Values) -> Table:

@@ -20,12 +20,12 @@ from czictypes.container.directory import Directory
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
 from czictypes.container.segments import SUBBLOCK
 from czictypes.container.subblock import read_metadata_bytes, read_subblock_segment
-from czictypes.model.errors import CorruptFileError
+from czictypes.model.errors import CorruptFileError, MissingPartError
 
 __all__ = ["StoredXml", "read_many_metadata"]
 
 #: The bytes of an XML, or what is wrong with its sub-block.
-StoredXml = Union[bytes, CorruptFileError]
+StoredXml = Union[bytes, CorruptFileError, MissingPartError]
 
 _HEAD = struct.Struct("<16sqqiiq")  # segment header, sizes of metadata, attachment and data
 _SCHEMA = _HEAD.size
@@ -75,5 +75,5 @@ def _metadata_in(head: bytes, source: ByteSource, directory: Directory, index: i
             return head[start : start + length]
     try:
         return read_metadata_bytes(source, read_subblock_segment(source, directory, index))
-    except CorruptFileError as error:
+    except (CorruptFileError, MissingPartError) as error:
         return error

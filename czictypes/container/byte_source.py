@@ -163,6 +163,18 @@ class ByteSource(ABC):
         """Return the same of what was opened, which may have been replaced since."""
         return None
 
+    def end_of(self, position: int) -> int:
+        """Return where the file ends in which a position is; there may be several in a source."""
+        return self.size()
+
+    def place(self, position: int) -> str:
+        """Say where a position is, for messages."""
+        return f"byte {position}"
+
+    def native_view(self) -> Any:
+        """Return what libCZI is to read from: something with `read_at`."""
+        return self
+
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""

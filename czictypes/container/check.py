@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from czictypes.container.attachments import read_attachment_directory
+from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory, read_directory
 from czictypes.container.segments import FileHeader, read_file_header
@@ -13,10 +13,11 @@ __all__ = ["CheckedDocument", "check_document"]
 
 
 class CheckedDocument(NamedTuple):
-    """What the checks have read: the file header and the sub-block directory."""
+    """What the checks have read: the file header and both directories."""
 
     header: FileHeader
     directory: Directory
+    attachments: list[AttachmentEntry]
 
 
 def check_document(
@@ -48,5 +49,4 @@ def check_document(
     directory = read_directory(
         source, header, strict=strict, ignore_sizem_for_pyramid=ignore_sizem_for_pyramid
     )
-    read_attachment_directory(source, header)
-    return CheckedDocument(header, directory)
+    return CheckedDocument(header, directory, read_attachment_directory(source, header))

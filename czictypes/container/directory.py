@@ -7,7 +7,7 @@ table's rows are numbered as libCZI numbers the sub-blocks: in the order of the 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.columns import Columns
-from czictypes.container.entries import ENTRY_SIZE, fill_columns, locate_entries
+from czictypes.container.entries import ENTRY_SIZE, Located, fill_columns, locate_entries
 from czictypes.container.entry_runs import RunFiller
 from czictypes.container.file_source import FileSource
 from czictypes.container.segments import (
@@ -29,7 +29,7 @@ from czictypes.container.strict import StrictChecks
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["Directory", "read_directory"]
+__all__ = ["Directory", "join_directories", "read_directory", "read_entries"]
 
 _FIXED_SIZE = 128  # the entry count and reserved bytes, before the first entry
 _FIRST_READ = 1 << 16  # holds the directories of most files, so that one read does
@@ -59,7 +59,7 @@ class Directory:
     pyramid_type : ndarray of uint8
         0 none, 1 single, 2 multiple sub-blocks; of little use, kept for editing.
     file_part : ndarray of int32
-        0 except in documents of several files; libCZI ignores it.
+        0 except in documents of several files (`parts`); libCZI ignores it.
     coordinates : dict of str to ndarray of int32
         One column for each dimension that any entry has, S included, in libCZI's order.
     """
@@ -133,6 +133,35 @@ def read_directory(
     return _as_directory(columns)
 
 
+def read_entries(source: ByteSource, header: FileHeader) -> tuple[memoryview, int, Located]:
+    """Return the bytes of all entries, how many the directory claims, and where each row begins.
+
+    Raises
+    ------
+    CorruptFileError, UnsupportedDataError
+        As `read_directory`.
+    """
+    entries = _locate_entries_of(source, header.directory_position)
+    data = _all_bytes(source, entries)
+    return data, entries.number, locate_entries(data, entries.number, source.name, strict=False)
+
+
+def join_directories(first: Directory, second: Directory, rows: NDArray[np.intp]) -> Directory:
+    """Return a directory with the rows of one, then some of another."""
+    plain = {
+        field.name: np.concatenate([getattr(first, field.name), getattr(second, field.name)[rows]])
+        for field in fields(Directory)
+        if field.name not in ("scene", "coordinates")
+    }
+    columns = Columns(first.count + len(rows), "")
+    columns.plain.update(plain)
+    for letter, column in first.coordinates.items():
+        columns.coordinate(letter)[: first.count] = column
+    for letter, column in second.coordinates.items():
+        columns.coordinate(letter)[first.count :] = column[rows]
+    return _as_directory(columns)
+
+
 class _Entries(NamedTuple):
     """The entries in the file: how many there should be, their bytes, those read already."""
 
@@ -195,9 +224,7 @@ def _fill_with_care(
     source: ByteSource, entries: _Entries, strict: bool, ignore_sizem_for_pyramid: bool
 ) -> Columns:
     """Fill columns from entries of any kind; raise for what is wrong with them."""
-    data = entries.first_bytes
-    if len(data) < entries.size:
-        data = memoryview(source.read_at(entries.position, entries.size))
+    data = _all_bytes(source, entries)
     located = locate_entries(data, entries.number, source.name, strict=strict)
     columns = Columns(len(located.offsets), source.name)
     checks = StrictChecks(columns, ignore_sizem_for_pyramid) if strict else None
@@ -205,6 +232,12 @@ def _fill_with_care(
     if checks is not None:
         checks.finish()
     return columns
+
+
+def _all_bytes(source: ByteSource, entries: _Entries) -> memoryview:
+    data = entries.first_bytes
+    whole = len(data) >= entries.size
+    return data if whole else memoryview(source.read_at(entries.position, entries.size))
 
 
 def _as_directory(columns: Columns) -> Directory:

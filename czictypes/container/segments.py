@@ -18,7 +18,9 @@ __all__ = [
     "ATTACHMENT",
     "ATTACHMENT_DIRECTORY",
     "DELETED",
+    "DIRECTORY_FIELD",
     "FILE_HEADER",
+    "FILE_HEADER_SIZE",
     "METADATA",
     "SEGMENT_HEADER_SIZE",
     "SUBBLOCK",
@@ -44,7 +46,10 @@ DELETED = "DELETED"
 
 _HEADER = struct.Struct("<16sqq")
 _FILE_HEADER = struct.Struct("<ii8x16s16siqqiq")
-_FILE_HEADER_SIZE = SEGMENT_HEADER_SIZE + 512
+#: The whole segment, with its header.
+FILE_HEADER_SIZE = SEGMENT_HEADER_SIZE + 512
+#: Where in the file its header tells the position of the sub-block directory.
+DIRECTORY_FIELD = 84
 
 
 class SegmentHeader(NamedTuple):
@@ -108,15 +113,15 @@ def require_range(
     CorruptFileError
         If they do not.
     """
-    size = source.size() if size is None else size
+    size = source.end_of(position) if size is None else size
     if position < 0 or count < 0:
         raise CorruptFileError(
             f"{where} of {source.name} is damaged: it claims {count} bytes at {position}"
         )
     if position + count > size:
         raise CorruptFileError(
-            f"{where} of {source.name} should reach up to byte {position + count}, but the file "
-            f"ends at {size}; it is truncated or damaged"
+            f"{where} of {source.name} should reach up to {source.place(position + count)}, but "
+            f"the file ends at {source.place(size)}; it is truncated or damaged"
         )
 
 
@@ -132,14 +137,14 @@ def parse_segment_header(
     """
     if len(data) < SEGMENT_HEADER_SIZE:
         raise CorruptFileError(
-            f"{where} of {source.name} should be at byte {position}, but the file ends at "
-            f"{source.size()}; it is truncated or damaged"
+            f"{where} of {source.name} should be at {source.place(position)}, but the file ends at "
+            f"{source.place(source.end_of(position))}; it is truncated or damaged"
         )
     identifier, allocated, used = _HEADER.unpack_from(data)
     if identifier != expected.encode().ljust(16, b"\0"):
         raise CorruptFileError(
-            f"{where} of {source.name} is not where it should be: byte {position} should begin a "
-            f"{expected} segment, but has {identifier!r}; the file is damaged"
+            f"{where} of {source.name} is not where it should be: {source.place(position)} should "
+            f"begin a {expected} segment, but has {identifier!r}; the file is damaged"
         )
     return SegmentHeader(expected, position, allocated, used)
 
@@ -181,7 +186,7 @@ def read_file_header(source: ByteSource) -> FileHeader:
     CorruptFileError
         If it is cut off inside the header.
     """
-    data = source.read_at(0, _FILE_HEADER_SIZE)
+    data = source.read_at(0, FILE_HEADER_SIZE)
     if not data:
         raise NotCziError(f"{source.name} is empty, so it is not a CZI file")
     if data[:16] != FILE_HEADER.encode().ljust(16, b"\0"):
@@ -189,10 +194,10 @@ def read_file_header(source: ByteSource) -> FileHeader:
             f"{source.name} is not a CZI file: it begins with {data[:16]!r}, not with "
             f"{FILE_HEADER.encode()!r}"
         )
-    if len(data) < _FILE_HEADER_SIZE:
+    if len(data) < FILE_HEADER_SIZE:
         raise CorruptFileError(
             f"{source.name} is cut off inside its file header: it has {len(data)} bytes, the "
-            f"header alone needs {_FILE_HEADER_SIZE}"
+            f"header alone needs {FILE_HEADER_SIZE}"
         )
     major, minor, primary, own, part, directory, metadata, pending, attachments = (
         _FILE_HEADER.unpack_from(data, SEGMENT_HEADER_SIZE)

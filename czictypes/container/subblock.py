@@ -93,7 +93,7 @@ class SubBlockSegment:
 
 def describe_subblock(source: ByteSource, index: int, position: int) -> str:
     """Return what messages call a sub-block."""
-    return f"sub-block {index} (at byte {position}) of {source.name}"
+    return f"sub-block {index} (at {source.place(position)}) of {source.name}"
 
 
 def read_subblock_segment(
@@ -125,8 +125,8 @@ def read_subblock_segment(
             "from 0"
         )
     position = int(directory.file_position[index])
-    name = f"sub-block {index} (at byte {position})"
-    file_size = source.size()
+    name = f"sub-block {index} (at {source.place(position)})"
+    file_size = source.end_of(position)
     require_range(source, position, _MINIMAL_SIZE, name, file_size)
     data = source.read_at(position, _LARGEST_SIZE)
     parse_segment_header(source, data, position, SUBBLOCK, name)

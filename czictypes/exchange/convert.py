@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from czictypes.container.part_files import Parts
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.formats import Format, location_text, source_format, target_format
@@ -37,6 +38,7 @@ def convert(
     source_options: Mapping[str, Any] | None = None,
     storage_options: Mapping[str, Any] | None = None,
     dry_run: bool = False,
+    parts: Parts | None = None,
 ) -> Conversion:
     """Convert a CZI to another format, or another format to CZI, out of core.
 
@@ -74,6 +76,8 @@ def convert(
         What fsspec is to know of the URL of the source, and of that of the target.
     dry_run
         Write nothing; return what would be written.
+    parts
+        Other files of a CZI of several, as for `CziReader`.
 
     Returns
     -------
@@ -114,6 +118,7 @@ def convert(
         source_options,
         storage_options,
         dry_run,
+        parts,
     )
     check_wishes(given, wanted, wishes)
     begun = time.perf_counter()

@@ -23,7 +23,8 @@ def convert_from_czi(
     source: Location, dest: Location, wanted: Format, wishes: Wishes
 ) -> tuple[ConvertedImage, ...]:
     """Write scenes of a CZI in another format, or copy them to a CZI; return what was written."""
-    with CziImage(source, storage_options=wishes.source_options, threads=wishes.workers) as image:
+    options, threads, parts = wishes.source_options, wishes.workers, wishes.parts
+    with CziImage(source, storage_options=options, threads=threads, parts=parts) as image:
         images = _described(image, wanted, wishes)
         overwrite, options = wishes.overwrite, wishes.dest_options
         if wanted is Format.OME_ZARR:
@@ -105,6 +106,7 @@ def _copy(image: CziImage, source: Location, path: Any, wishes: Wishes) -> None:
         threads=wishes.workers,
         progress=wishes.progress,
         source_options=wishes.source_options,
+        parts=wishes.parts,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Union
 
+from czictypes.container.part_files import Parts
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.formats import Format
 from czictypes.writing.progress import Progress
@@ -34,6 +35,7 @@ class Wishes:
     source_options: Mapping[str, Any] | None
     dest_options: Mapping[str, Any] | None
     dry_run: bool
+    parts: Parts | None
 
 
 def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
@@ -50,6 +52,7 @@ def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
             wishes.levels is not None,
             wanted in (Format.OME_ZARR, Format.OME_TIFF) or is_new_czi,
         ),
+        "parts is": (wishes.parts is not None, given is Format.CZI),
         "compression is": (wishes.compression is not None, wanted is not Format.PICTURE),
     }
     for what, (is_given, is_known) in fits.items():

@@ -15,6 +15,7 @@ __all__ = [
     "IncompleteOutputError",
     "LibraryNotFoundError",
     "MissingExtraError",
+    "MissingPartError",
     "NativeCallError",
     "NativeMemoryError",
     "NotCziError",
@@ -94,6 +95,10 @@ class IncompleteOutputError(CziError, OSError):
 
 class MissingExtraError(CziError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class MissingPartError(CziError, FileNotFoundError):
+    """Another file of a document of several is needed, and not there; the message says which."""
 
 
 class NativeCallError(CziError, RuntimeError):

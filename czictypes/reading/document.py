@@ -9,11 +9,15 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
+import numpy as np
+from numpy.typing import NDArray
+
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.check import check_document
 from czictypes.container.file_source import FileSource
 from czictypes.container.metadata_segment import read_metadata_xml
+from czictypes.container.part_files import PartFiles
+from czictypes.container.parts import JoinedSource, join_parts
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import parse, to_dict, to_text
@@ -46,6 +50,8 @@ class OpenDocument:
         The file's bytes; closed with the document.
     cache_options, options, threads
         As for `CziReader`.
+    parts
+        Finds the other files of a document of several; by default beside a local file.
     """
 
     def __init__(
@@ -54,14 +60,19 @@ class OpenDocument:
         cache_options: CacheOptions | None,
         options: ReaderOptions,
         threads: int,
+        parts: PartFiles | None = None,
     ) -> None:
-        self.source = source
-        self.name = source.name
-        self.header, self.directory = check_document(
+        checked = check_document(
             source,
             strict=not options.lax_subblock_coordinate_checks,
             ignore_sizem_for_pyramid=options.ignore_sizem_for_pyramid_subblocks,
         )
+        source, self.directory, self.attachment_entries = join_parts(
+            source, checked, parts or PartFiles(source)
+        )
+        self.source = source
+        self.name = source.name
+        self.header = checked.header
         self.native = NativeReader(source)
         self.table = SubBlockTable(self.directory)
         self.cache = None if cache_options is None else SubBlockCache(cache_options)
@@ -128,9 +139,22 @@ class OpenDocument:
         return self.described("scenes", lambda root: scenes(root, numbers))
 
     @property
-    def attachment_entries(self) -> list[AttachmentEntry]:
-        """The entries of the attachment directory."""
-        return self.once("attachments", lambda: read_attachment_directory(self.source, self.header))
+    def sub_blocks(self) -> NDArray[np.void]:
+        """The table of sub-blocks, whose positions are those in their own files."""
+        table, source = self.table.as_structured(), self.source
+        if not isinstance(source, JoinedSource):
+            return table
+        return self.once("sub-blocks", lambda: source.own_positions(table))
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the document is in several files."""
+        return isinstance(self.source, JoinedSource)
+
+    @property
+    def parts(self) -> dict[int, str | None]:
+        """The other files of a document of several, by their numbers; None for missing ones."""
+        return self.source.parts() if isinstance(self.source, JoinedSource) else {}
 
     def _expectation(self, options: ReaderOptions) -> Expectation:
         masks = options.enable_mask_awareness

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from czictypes.container.part_files import Parts
 from czictypes.model.options import CacheOptions, ReaderFileInputTypes, ReaderOptions
 from czictypes.reading.reader import CziReader, Source
 
@@ -19,6 +20,7 @@ def open_czi(
     reader_options: ReaderOptions | None = None,
     threads: int | None = None,
     storage_options: Mapping[str, Any] | None = None,
+    parts: Parts | None = None,
 ) -> CziReader:
     """Open a CZI for reading.
 
@@ -39,4 +41,5 @@ def open_czi(
         reader_options,
         threads=threads,
         storage_options=storage_options,
+        parts=parts,
     )

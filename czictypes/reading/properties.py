@@ -136,9 +136,20 @@ class DocumentProperties:
 
         The fields are index, the dimensions Z C T R I H V B, scene, M, x, y, w, h (the logical
         rectangle in pixels), physical_w, physical_h, pixel_type, compression, level (0 is full
-        resolution) and file_position. A coordinate the sub-block does not have is -2147483648.
+        resolution), file_position and file_part: the position is one in the file of that number,
+        of `parts`. A coordinate the sub-block does not have is -2147483648.
         """
-        return self._table.as_structured()
+        with self._session.document() as document:
+            return document.sub_blocks
+
+    @property
+    def parts(self) -> dict[int, str | None]:
+        """The other files of a document of several by their numbers; None for missing ones.
+
+        Empty for an ordinary document. Those that were not opened yet are looked for.
+        """
+        with self._session.document() as document:
+            return document.parts
 
     @property
     def needs_pyramid(self) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
+from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.source import open_source
 from czictypes.container.targets import check_url, describe_target
 from czictypes.model.display import ChannelDisplaySettingsDataClass
@@ -63,6 +64,10 @@ class CziReader(SubBlockMethods):
     storage_options
         What fsspec gets for a URL, such as credentials; its key "czictypes" may have
         `RemoteOptions`. They travel with a pickled reader, and are never shown.
+    parts
+        Other files of a document of several, where they do not stand beside it as ``name (1).czi``:
+        a list, or a mapping of part numbers to files. Of a list, the files' headers tell the
+        numbers. What they list of themselves is read too where the file does not list it.
 
     Raises
     ------
@@ -76,6 +81,9 @@ class CziReader(SubBlockMethods):
         If the file is no CZI.
     CorruptFileError
         If its segments or its sub-block directory are damaged.
+    MissingPartError
+        If a file that `parts` names is not there. One that is looked for beside the file is missed
+        by the read that needs it.
     """
 
     BLACK_COLOR = Color(0, 0, 0)
@@ -91,25 +99,30 @@ class CziReader(SubBlockMethods):
         *,
         threads: int | None = None,
         storage_options: Mapping[str, Any] | None = None,
+        parts: Parts | None = None,
     ) -> None:
         self._arguments = (filepath, file_input_type, cache_options, reader_options)
         self._threads = threads
         self._storage_options = storage_options
+        self._parts = parts
         self._options = reader_options or ReaderOptions()
-        only_url = file_input_type is ReaderFileInputTypes.Curl
-        super().__init__(
-            Session(
-                _opener(filepath, storage_options, only_url=only_url),
-                lambda source: OpenDocument(
-                    source, cache_options, self._options, thread_count(threads)
-                ),
-                describe_target(filepath),
-            )
-        )
+        if file_input_type is ReaderFileInputTypes.Curl:
+            check_url(filepath)
+        process = os.getpid()
+
+        def open_bytes() -> ByteSource:
+            return open_source(filepath, storage_options, renew=os.getpid() != process)
+
+        def open_document(source: ByteSource) -> OpenDocument:
+            renew = os.getpid() != process  # a forked process makes connections of its own
+            files = PartFiles(filepath, storage_options, parts, renew=renew)
+            return OpenDocument(source, cache_options, self._options, thread_count(threads), files)
+
+        super().__init__(Session(open_bytes, open_document, describe_target(filepath)))
 
     def __reduce__(self) -> tuple[Callable[..., CziReader], tuple[Any, ...]]:
         """Pickle as what was opened and how."""
-        return _reopen, (self._arguments, self._threads, self._storage_options)
+        return _reopen, (self._arguments, self._threads, self._storage_options, self._parts)
 
     def __enter__(self) -> CziReader:
         return self
@@ -312,26 +325,13 @@ def _compose(
     return target
 
 
-def _opener(
-    target: Source, storage_options: Mapping[str, Any] | None, *, only_url: bool
-) -> Callable[[], ByteSource]:
-    """Return what opens the bytes; in a forked process it makes connections of its own."""
-    process = os.getpid()
-
-    def open_bytes() -> ByteSource:
-        if only_url:
-            check_url(target)
-        return open_source(target, storage_options, renew=os.getpid() != process)
-
-    return open_bytes
-
-
 def _reopen(
     arguments: tuple[Any, ...],
     threads: int | None,
     storage_options: Mapping[str, Any] | None = None,
+    parts: Parts | None = None,
 ) -> CziReader:
-    return CziReader(*arguments, threads=threads, storage_options=storage_options)
+    return CziReader(*arguments, threads=threads, storage_options=storage_options, parts=parts)
 
 
 def _nested_picture(data: bytes) -> NDArray[Any]:

@@ -170,7 +170,8 @@ class SubBlockTable:
 
         Fields: index, Z, C, T, R, I, H, V, B, scene, M (the smallest int32 where a sub-block has
         none), x, y, w, h (logical, in pixels of layer 0), physical_w, physical_h (stored),
-        pixel_type, compression (numbers of the file format), level, file_position (bytes).
+        pixel_type, compression (numbers of the file format), level, file_position (bytes),
+        file_part.
         """
         return self._structured
 
@@ -183,6 +184,7 @@ class SubBlockTable:
         columns += [("scene", rows.scene), ("M", rows.m)]
         columns += [(name, getattr(rows, name)) for name in _COPIED]
         columns += [("level", self.levels), ("file_position", rows.file_position)]
+        columns.append(("file_part", rows.file_part))
         table = np.empty(
             self.count,
             [(name, np.int32 if values is None else values.dtype) for name, values in columns],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from container.czi_bytes import Tile, build_parts, write_parts
 from files.block import Block
 from files.builder import write_czi
 from files.patterns import noise
@@ -187,3 +188,10 @@ def test_the_table_without_the_extra_names_it(
     assert (result.code, result.out) == (1, "")
     assert "pip install 'czictypes[cli]'" in result.err
     assert run("info", "--json", made("single").path).code == 0
+
+
+def test_the_other_files_of_a_document_are_listed(tmp_path: Path, table: Any, values: Any) -> None:
+    path = write_parts(tmp_path / "scan.czi", build_parts([Tile()], [Tile()], [Tile()]))
+    path.with_name("scan (2).czi").unlink()
+    assert values(path)["parts"] == {"1": str(path.with_name("scan (1).czi")), "2": None}
+    assert any(line.startswith("other parts") and "missing (2)" in line for line in table(path))

@@ -30,8 +30,10 @@ __all__ = [
     "Tile",
     "build_czi",
     "build_directory",
+    "build_parts",
     "mask_chunk",
     "segment",
+    "write_parts",
 ]
 
 GUID = uuid.UUID("12345678-9abc-def0-1234-56789abcdef0")
@@ -157,6 +159,7 @@ class AttachedFile:
     data: bytes = b"not a picture"
     schema: bytes = b"A1"
     guid: uuid.UUID = GUID
+    file_part: int = 0
 
     def entry(self, position: int) -> bytes:
         """Return the directory entry."""
@@ -164,7 +167,7 @@ class AttachedFile:
             "<2s10xqi16s8s80s",
             self.schema,
             position,
-            0,
+            self.file_part,
             self.guid.bytes_le,
             self.file_type,
             self.name,
@@ -227,12 +230,18 @@ def build_czi(
     metadata: bytes | None = b"<ImageDocument><Metadata/></ImageDocument>",
     attachments: Sequence[AttachedFile] = (),
     entry_count: int | None = None,
+    elsewhere: Sequence[bytes] = (),
+    attached_elsewhere: Sequence[bytes] = (),
+    part: int = 0,
+    guids: tuple[uuid.UUID, uuid.UUID] = (GUID, GUID),
 ) -> Built:
     """Return the bytes of a file; `entry_count` is what its directory claims.
 
     With `metadata` None there is no metadata segment, without attachments no directory of them.
+    Of a document of several files, `elsewhere` are entries of sub-blocks (`attached_elsewhere` of
+    attachments) in others, `part` is the file's number, `guids` are the master's and its own.
     """
-    data = bytearray(_file_header(0, 0, 0))
+    data = bytearray(544)
     subblocks = _append(data, [tile.segment for tile in tiles])
     metadata_at = 0
     if metadata is not None:
@@ -241,16 +250,18 @@ def build_czi(
         data += segment(b"ZISRAWMETADATA", head + metadata)
     attached = _append(data, [attachment.segment for attachment in attachments])
     attachment_directory = 0
-    if attachments:
+    if attachments or attached_elsewhere:
         attachment_directory = len(data)
         pairs = zip(attachments, attached)
         listed = b"".join(attachment.entry(position) for attachment, position in pairs)
-        head = struct.pack("<i252x", len(attachments))
+        listed += b"".join(attached_elsewhere)
+        head = struct.pack("<i252x", len(attachments) + len(attached_elsewhere))
         data += segment(b"ZISRAWATTDIR", head + listed)
     directory = len(data)
     entries = [(tile.listed or tile).entry(position) for tile, position in zip(tiles, subblocks)]
+    entries += elsewhere
     data += build_directory(entries, entry_count)
-    data[:544] = _file_header(directory, metadata_at, attachment_directory)
+    data[:544] = _file_header(directory, metadata_at, attachment_directory, part, guids)
     starts, start = [], directory + FIRST_ENTRY
     for entry in entries:
         starts.append(start)
@@ -268,11 +279,45 @@ def _append(data: bytearray, makers: Sequence[object]) -> list[int]:
     return positions
 
 
-def _file_header(directory: int, metadata: int, attachments: int) -> bytes:
+def build_parts(
+    *files: Sequence[Tile], attachments: Sequence[AttachedFile] = (), number: bool = True
+) -> list[Built]:
+    """Return the files of a document, given the tiles of each: the master, part 1, part 2...
+
+    Each part lists its own tiles, the master all of them. The attachments are in part 1, and the
+    master alone lists them. Without `number`, the master lists none but its own.
+    """
+    parts, listed, attached = [], [], []
+    for part, tiles in enumerate(files[1:], 1):
+        numbered = [replace(tile, file_part=part) for tile in tiles]
+        guids = (GUID, uuid.UUID(int=part))
+        more = [replace(one, file_part=1) for one in attachments if part == 1]
+        built = build_czi(numbered, attachments=more, part=part, guids=guids)
+        listed += [tile.entry(at) for tile, at in zip(numbered, built.subblocks)]
+        attached += [one.entry(at) for one, at in zip(more, built.attachments)]
+        parts.append(built)
+    elsewhere = listed if number else []
+    return [build_czi(files[0], elsewhere=elsewhere, attached_elsewhere=attached), *parts]
+
+
+def write_parts(path: Path, files: Sequence[Built], name: str = "{} ({})") -> Path:
+    """Write the files of a document, the others named as said; return the path of the master."""
+    for part, built in enumerate(files[1:], 1):
+        built.write(path.with_name(name.format(path.stem, part) + path.suffix))
+    return files[0].write(path)
+
+
+def _file_header(
+    directory: int,
+    metadata: int,
+    attachments: int,
+    part: int,
+    guids: tuple[uuid.UUID, uuid.UUID],
+) -> bytes:
+    primary, own = (guid.bytes_le for guid in guids)
     content = struct.pack(
-        "<ii8x16s16siqqiq432x",
-        1, 0, GUID.bytes_le, GUID.bytes_le, 0, directory, metadata, 0, attachments,
-    )  # fmt: skip
+        "<ii8x16s16siqqiq432x", 1, 0, primary, own, part, directory, metadata, 0, attachments
+    )
     return segment(b"ZISRAWFILE", content)
 
 

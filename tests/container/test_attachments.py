@@ -12,6 +12,7 @@ from czictypes.container.attachments import (
     read_attachment_data,
     read_attachment_directory,
 )
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.segments import read_file_header
 from czictypes.model.errors import CorruptFileError
 
@@ -80,14 +81,15 @@ def test_a_wrong_position_is_refused(position: int) -> None:
 
 
 def test_an_attachment_cut_off_meanwhile_is_refused() -> None:
-    class Shrinking:
-        name = "shrinking.czi"
-
-        def size(self) -> int:
+    class Shrinking(ByteSource):
+        def _size(self) -> int:
             return len(FILE.data)
 
-        def read_at(self, offset: int, count: int) -> bytes:
+        def _release(self) -> None:
+            pass
+
+        def _read(self, offset: int, count: int) -> bytes:
             return FILE.data[: FILE.attachments[0] + 300][offset : offset + count]
 
     with pytest.raises(CorruptFileError, match=r"40 bytes asked for, 12 found"):
-        read_attachment_data(Shrinking(), entries(FILE)[0])  # type: ignore[arg-type]
+        read_attachment_data(Shrinking("shrinking.czi"), entries(FILE)[0])

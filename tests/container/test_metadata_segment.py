@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from container.czi_bytes import Built, build_czi
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.metadata_segment import read_metadata_segment, read_metadata_xml
 from czictypes.container.segments import read_file_header
 from czictypes.model.errors import CorruptFileError
@@ -53,15 +54,16 @@ def test_a_wrong_size_of_xml_or_attachment_is_refused(offset: int, size: int) ->
 
 
 def test_xml_cut_off_meanwhile_is_refused() -> None:
-    class Shrinking:
-        name = "shrinking.czi"
-
-        def size(self) -> int:
+    class Shrinking(ByteSource):
+        def _size(self) -> int:
             return len(FILE.data)
 
-        def read_at(self, offset: int, count: int) -> bytes:
+        def _release(self) -> None:
+            pass
+
+        def _read(self, offset: int, count: int) -> bytes:
             return FILE.data[: FILE.metadata + 290][offset : offset + count]
 
-    source = Shrinking()
+    source = Shrinking("shrinking.czi")
     with pytest.raises(CorruptFileError, match="33 bytes asked for, 2 found"):
-        read_metadata_xml(source, read_file_header(source))  # type: ignore[arg-type]
+        read_metadata_xml(source, read_file_header(source))

@@ -8,6 +8,7 @@ from files.encode import zstd_frame
 from files.jpeg_xr import jpeg_xr_tile
 
 from container.czi_bytes import Built, Tile, build_czi
+from czictypes.container.byte_source import ByteSource
 from czictypes.container.check import check_document
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.container.zstd import needs_own_decoder
@@ -170,26 +171,30 @@ def test_an_unknown_pixel_type_is_unsupported() -> None:
         check(Tile(pixel_type=7, data=b""))
 
 
-class Sparse:
+class Sparse(ByteSource):
     """A source that claims more bytes than there are, as a sparse file does."""
 
     def __init__(self, built: Built, size: int) -> None:
-        self.name, self._data, self._size = "sparse.czi", built.data, size
+        super().__init__("sparse.czi")
+        self._data, self._claimed = built.data, size
 
-    def size(self) -> int:
-        return self._size
+    def _size(self) -> int:
+        return self._claimed
 
-    def read_at(self, offset: int, count: int) -> bytes:
+    def _release(self) -> None:
+        pass
+
+    def _read(self, offset: int, count: int) -> bytes:
         return self._data[offset : offset + count]
 
 
 def test_data_of_two_gibibytes_are_unsupported() -> None:
     tile = Tile(w=2**16, h=2**15, data=b"", data_size=2**31)
     source = Sparse(build_czi([tile]), 2**40)
-    directory = check_document(source).directory  # type: ignore[arg-type]
-    segment = read_subblock_segment(source, directory, 0)  # type: ignore[arg-type]
+    directory = check_document(source).directory
+    segment = read_subblock_segment(source, directory, 0)
     with pytest.raises(UnsupportedDataError, match="less than 2 GiB"):
-        check_pixels(source, segment)  # type: ignore[arg-type]
+        check_pixels(source, segment)
 
 
 @pytest.mark.parametrize(

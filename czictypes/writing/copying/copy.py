@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.source import Target as Source
 from czictypes.container.source import open_source
 from czictypes.metadata.anonymize import Anonymizer
@@ -81,6 +82,7 @@ def copy(
     *,
     renumber: bool = False,
     source_options: Mapping[str, Any] | None = None,
+    parts: Parts | None = None,
 ) -> CopyReport:
     """Copy a document, or a part of it.
 
@@ -130,6 +132,8 @@ def copy(
         keep the numbers they have in the source.
     source_options
         What fsspec gets for the URL of `src`: the `storage_options` of `CziReader`.
+    parts
+        Other files of a document of several, as for `CziReader`. The copy is one file.
 
     Returns
     -------
@@ -146,6 +150,8 @@ def copy(
         If a sub-block (or other part) is damaged; the message names it.
     FileChangedError
         If the source changed while it was copied.
+    MissingPartError
+        If another file of the document is needed, and not there.
     RemoteError
         If the source is at a URL, and cannot be read.
     ValueError, TypeError
@@ -154,7 +160,8 @@ def copy(
     options = None if recompress is None else parse_compression(recompress)
     assembly: Assembly | None = None
     try:
-        with _opened(src, source_options, thread_count(threads)) as document:
+        files = PartFiles(src, source_options, parts)
+        with _opened(src, source_options, thread_count(threads), files) as document:
             chosen = select(document.table, scenes, planes, roi)
             words = () if isinstance(anonymize, bool) else tuple(anonymize)
             cleaner = Anonymizer(words) if anonymize is not False else None
@@ -170,17 +177,19 @@ def copy(
 
 
 @contextmanager
-def _opened(src: Source, options: Mapping[str, Any] | None, threads: int) -> Iterator[OpenDocument]:
+def _opened(
+    src: Source, options: Mapping[str, Any] | None, threads: int, parts: PartFiles
+) -> Iterator[OpenDocument]:
     source = open_source(src, options)
     try:
         before = source.opened_identity()
-        document = OpenDocument(source, None, ReaderOptions(), threads)
+        document = OpenDocument(source, None, ReaderOptions(), threads, parts)
     except BaseException:
         source.close()
         raise
     try:
         yield document
-        if source.opened_identity() != before:
+        if document.source.opened_identity() != before:
             raise FileChangedError(f"{source.name} changed while it was copied; copy it again")
     finally:
         document.uses.retire(wait=True)

@@ -69,7 +69,8 @@ def add_pyramid(
     Raises
     ------
     CorruptFileError, UnsupportedDataError
-        If the document is damaged, or its pixels cannot be decoded.
+        If the document is damaged, or its pixels cannot be decoded; or if it has several files, and
+        there is no `output`.
     FileChangedError
         If the document changed meanwhile.
     FileNotFoundError, FileExistsError, PermissionError, OSError
@@ -83,6 +84,8 @@ def add_pyramid(
     refuse_url(path, "add the pyramid to a copy on this machine (czi.copy makes one)")
     document = open_document(FileSource(path))
     try:
+        if output is None:
+            _require_one_file(document)
         identity = document.source.opened_identity()
         _require_full_resolution(document)
         plans = plan_pyramid(document.table, options)
@@ -156,6 +159,14 @@ def _require_full_resolution(document: OpenDocument) -> None:
         raise UnsupportedDataError(
             f"{which} of {document.name} is stored in reduced resolution "
             "alone; a new pyramid cannot be made of it, and it would be lost"
+        )
+
+
+def _require_one_file(document: OpenDocument) -> None:
+    if document.has_parts:
+        raise UnsupportedDataError(
+            f"{document.name} is one file of several, which cannot be replaced by one with all of "
+            "their tiles; write the document with its pyramid to another file (output=...)"
         )
 
 

@@ -149,14 +149,14 @@ def test_the_structured_array_has_one_row_per_sub_block():
     rows = table.as_structured()
     assert ",".join(rows.dtype.names) == (
         "index,Z,C,T,R,I,H,V,B,scene,M,x,y,w,h,physical_w,physical_h,pixel_type,compression,"
-        "level,file_position"
+        "level,file_position,file_part"
     )
     first, second = rows.tolist()
     gone = ABSENT
     assert first == (
-        (0, gone, 1, *[gone] * 6, 2, 3, -5, 6, 70, 80, 70, 80, PixelType.Gray8, 0, 0, 1000)
+        (0, gone, 1, *[gone] * 6, 2, 3, -5, 6, 70, 80, 70, 80, PixelType.Gray8, 0, 0, 1000, 0)
     )
     assert second == (
-        (1, gone, 0, *[gone] * 6, gone, gone, 0, 0, 100, 60, 50, 30, PixelType.Bgr24, 0, 1, 1032)
+        (1, gone, 0, *[gone] * 6, gone, gone, 0, 0, 100, 60, 50, 30, PixelType.Bgr24, 0, 1, 1032, 0)
     )
     assert not rows.flags.writeable

@@ -38,7 +38,7 @@ def source(assembly: Assembly) -> ByteSource:
 
 
 def test_the_directory_has_what_was_written(source: ByteSource) -> None:
-    _, directory = check_document(source)
+    directory = check_document(source).directory
     assert directory.x.tolist() == [0, 10, 20]
     assert directory.m.tolist() == [0, 1, 2]
     assert [directory.coordinate(index) for index in range(3)] == [

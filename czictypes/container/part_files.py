@@ -1,0 +1,175 @@
+"""Where the other files of a document are: beside it, by their names, or where the caller says.
+
+A document of several files has a master, ``scan.czi``, and parts that are numbered from 1 on:
+``scan (1).czi``, or ``scan(1).czi``. Each has its number in its file header, and the GUID of the
+master, by which a neighbour that belongs to another document is told.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Union
+from uuid import UUID
+
+from czictypes.container.byte_source import ByteSource
+from czictypes.container.file_source import FileSource
+from czictypes.container.segments import FileHeader
+from czictypes.container.source import Target, open_source
+from czictypes.container.targets import URL, is_fsspec, is_url
+
+__all__ = ["PartFiles", "Parts", "mismatch"]
+
+#: Other files of a document, in any order, or by their numbers.
+Parts = Union[Target, "list[Target]", "tuple[Target, ...]", Mapping[int, Target]]
+
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
+_NOBODY = UUID(int=0)
+
+
+class PartFiles:
+    """Finds and opens the other files of a document; nothing is opened before it is needed.
+
+    Parameters
+    ----------
+    target
+        The file that is open, as the caller named it.
+    storage_options, renew
+        As for `open_source`.
+    parts
+        Other files that do not stand beside it: a list, whose numbers are told by their headers,
+        or by their place (from 1 on) where those say nothing; or a mapping of numbers to files.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        storage_options: Mapping[str, Any] | None = None,
+        parts: Parts | None = None,
+        *,
+        renew: bool = False,
+    ) -> None:
+        self._target = _kept(_named(target))
+        self._options, self._renew = storage_options, renew
+        if isinstance(parts, Mapping):
+            self.numbered = {int(number): _kept(one) for number, one in parts.items()}
+            self.listed: list[Target] = []
+        else:
+            many = [] if parts is None else parts
+            many = list(many) if isinstance(many, (list, tuple)) else [many]
+            self.numbered, self.listed = {}, [_kept(one) for one in many]
+
+    @property
+    def named(self) -> bool:
+        """Whether the caller named any."""
+        return bool(self.numbered or self.listed)
+
+    @property
+    def are_remote(self) -> bool:
+        """Whether any of the files that the caller named is behind a network."""
+        return any(is_url(one) or is_fsspec(one) for one in [*self.numbered.values(), *self.listed])
+
+    def open(self, target: Target) -> ByteSource:
+        """Open one of the files."""
+        return open_source(target, self._options, renew=self._renew)
+
+    def beside(self, number: int, own: int) -> list[Target]:
+        """Return the names that a part has beside the open file, which is part `own` itself."""
+        return siblings(self._target, number, own)
+
+
+def mismatch(found: FileHeader, number: int, opened: FileHeader) -> str | None:
+    """Say why a file is not the part that is wanted.
+
+    Returns
+    -------
+    str or None
+        Empty where it is, as its GUID tells; None where nothing tells: the file names itself as its
+        master, but has the right number.
+    """
+    ours = {opened.primary_file_guid, opened.file_guid} - {_NOBODY}
+    names_itself = found.primary_file_guid in (found.file_guid, _NOBODY)
+    if found.file_part not in (number, 0):
+        return f"is part {found.file_part}"
+    if not ours.isdisjoint((found.primary_file_guid, found.file_guid)):
+        return ""
+    if names_itself and found.file_part == number:
+        return None
+    if names_itself:
+        return "is a document of its own"
+    return f"belongs to another document (GUID {found.primary_file_guid})"
+
+
+def siblings(target: Any, number: int, own: int) -> list[Target]:
+    """Return what a part may be called beside a file; none where the file has no name.
+
+    Parameters
+    ----------
+    target
+        A path, a URL, or what fsspec opens.
+    number
+        The part's; 0 for the master.
+    own
+        The number of the file itself.
+    """
+    found: list[Target] = []
+    if target is None:
+        return found
+    if is_url(target):
+        folder, name, rest = _split_url(target)
+        space = "%20" if _HTTP.match(target) else " "
+        return [folder + one + rest for one in _names(name, number, own, space)]
+    if is_fsspec(target):
+        if hasattr(type(target), "storage_options"):  # UPath
+            return [target.with_name(one) for one in _names(target.name, number, own)]
+        from fsspec.core import OpenFile
+
+        folder, slash, name = target.path.rpartition("/")
+        return [OpenFile(target.fs, folder + slash + one) for one in _names(name, number, own)]
+    path = Path(os.fsdecode(target))
+    return [str(path.with_name(one)) for one in _names(path.name, number, own)]
+
+
+def _names(name: str, number: int, own: int, space: str = " ") -> list[str]:
+    """Return the names of a part, made of that of another file of the document."""
+    stem, dot, ending = name.rpartition(".")
+    if not dot:
+        stem, ending = ending, ""
+    master = re.sub(rf"(?: |%20)?\({own}\)$", "", stem) if own else stem
+    stems = [f"{master}{space}({number})", f"{master}({number})"] if number else [master]
+    return [stem + dot + ending for stem in stems]
+
+
+def _split_url(url: str) -> tuple[str, str, str]:
+    """Split a URL, or a chain of them, into what is before the file's name, that, and the rest.
+
+    The file's path is in the first link of a chain that has one.
+    """
+    match = URL.match(url)
+    start = match.end() if match else 0
+    is_http = _HTTP.match(url) is not None
+    found = re.search(r"[?#]" if is_http else r"::", url[start:])
+    end = start + found.start() if found else len(url)
+    slash = max(url.rfind("/", start, end), start - 1)
+    return url[: slash + 1], url[slash + 1 : end], url[end:]
+
+
+def _named(target: Any) -> Any:
+    """Return what tells the name of a file: itself, mostly; the path of an open one."""
+    if isinstance(target, FileSource):
+        return target.path
+    if isinstance(target, (str, bytes, os.PathLike)) or is_fsspec(target):
+        return target
+    name = getattr(target, "name", None)
+    if isinstance(target, ByteSource) or not isinstance(name, (str, bytes)):
+        return None
+    return name if Path(os.fsdecode(name)).is_file() else None
+
+
+def _kept(target: Any) -> Any:
+    """Return the same file's name for any working directory."""
+    if isinstance(target, (str, bytes, os.PathLike)) and not is_url(target):
+        return target if is_fsspec(target) else str(Path(os.fsdecode(target)).absolute())
+    return target

@@ -1,0 +1,481 @@
+"""Joins the files of a document into one address space, so that nobody else knows of them.
+
+Each part has a room of its own among the addresses, and is opened when something of it is read.
+What is read of the file that was opened is not shifted.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.attachments import AttachmentEntry, read_attachment_segment
+from czictypes.container.byte_source import ByteSource, Range
+from czictypes.container.check import CheckedDocument
+from czictypes.container.directory import (
+    Directory,
+    join_directories,
+    read_directory,
+    read_entries,
+)
+from czictypes.container.entries import (
+    DIMENSION_SIZE,
+    ENTRY_SIZE,
+    POSITION_IN_ENTRY,
+    locate_entries,
+)
+from czictypes.container.part_files import PartFiles, mismatch
+from czictypes.container.segments import (
+    DIRECTORY_FIELD,
+    FILE_HEADER_SIZE,
+    SUBBLOCK_DIRECTORY,
+    FileHeader,
+    read_file_header,
+)
+from czictypes.container.source import Target
+from czictypes.container.subblock import read_subblock_segment
+from czictypes.container.targets import describe_target
+from czictypes.model.errors import CorruptFileError, MissingPartError
+
+__all__ = ["JoinedSource", "join_parts"]
+
+#: The addresses of a part begin at a multiple of this; 64 TiB.
+_ROOM = 1 << 46
+_MOST = (1 << 63) // _ROOM - 3
+_ITSELF = -1  # in place of a part's number
+_NOT_THERE = "is not there"
+
+#: Something that a part has: a row of the directory, or an attachment.
+_Sample = Union[int, AttachmentEntry]
+_Identity = Union["tuple[Any, ...]", None]
+
+
+def join_parts(
+    source: ByteSource, checked: CheckedDocument, files: PartFiles
+) -> tuple[ByteSource, Directory, list[AttachmentEntry]]:
+    """Return source, directory and attachments of a document, its other files joined to it.
+
+    An ordinary document is returned as it is. Of another one, no file is opened yet, but those that
+    the caller named: what they list of themselves, and the document does not, is added.
+
+    Raises
+    ------
+    CorruptFileError
+        If the document names more files than there can be, or an added one is damaged.
+    MissingPartError
+        If a file that is to be added is not there.
+    """
+    header, directory, attachments = checked
+    numbers = _numbers(directory, header)
+    others = [one for one in attachments if 0 < one.file_part != header.file_part]
+    if not others and not files.named and (numbers == _ITSELF).all():
+        return source, directory, attachments
+    joined = JoinedSource(source, header, files)
+    listed = [_Listed(source, header, None)]
+    known = {*np.unique(numbers).tolist(), *(one.file_part for one in others)}
+    try:
+        for number, part in joined.not_among(known):
+            found_header = read_file_header(part)
+            found = read_directory(part, found_header)
+            own = np.flatnonzero(_numbers(found, found_header) == _ITSELF)
+            directory = join_directories(directory, found, own)
+            numbers = np.append(numbers, np.full(len(own), number, np.int32))
+            listed.append(_Listed(part, found_header, own))
+        moved = joined.lay_out(directory, numbers, others, listed)
+    except BaseException:
+        joined.close_others()
+        raise
+    attachments = [
+        replace(one, file_position=joined.address(one.file_part, one.file_position))
+        if one in others
+        else one
+        for one in attachments
+    ]
+    return joined, moved, attachments
+
+
+def _numbers(directory: Directory, header: FileHeader) -> NDArray[np.int32]:
+    """Return for each sub-block the number of the file in which it is, or `_ITSELF`."""
+    parts, own = directory.file_part, header.file_part
+    elsewhere = (parts > 0) & (parts != own)
+    if own > 0 and (parts == own).any():  # else numbers are just not filled in
+        elsewhere |= parts == 0
+    return np.where(elsewhere, parts, np.int32(_ITSELF))
+
+
+class _Listed(NamedTuple):
+    """A file whose directory is used, and which rows of it; None for all."""
+
+    source: ByteSource
+    header: FileHeader
+    rows: NDArray[np.intp] | None
+
+    def entries(self) -> tuple[int, bytes]:
+        """Return how many entries are used, and their bytes."""
+        data, count, located = read_entries(self.source, self.header)
+        if self.rows is None:
+            return count, bytes(data)
+        ends = located.offsets + ENTRY_SIZE + DIMENSION_SIZE * located.dimension_counts
+        spans = zip(located.offsets[self.rows].tolist(), ends[self.rows].tolist())
+        return len(self.rows), b"".join(data[start:end] for start, end in spans)
+
+
+class JoinedSource(ByteSource):
+    """The files of a document as one byte source; closes them all.
+
+    Parameters
+    ----------
+    main, header
+        The file that was opened, and its header.
+    files
+        Finds the other files.
+    """
+
+    def __init__(self, main: ByteSource, header: FileHeader, files: PartFiles) -> None:
+        super().__init__(main.name)
+        self.is_remote = main.is_remote or files.are_remote
+        self._main, self._header, self._files = main, header, files
+        self._opened: dict[int, ByteSource] = {}  # by number
+        self._before: dict[int, tuple[ByteSource, _Identity]] = {}  # what told them when opened
+        self._listed: dict[int, ByteSource] | None = None  # those in a list of the caller's
+        self._absent: dict[int, MissingPartError] = {}
+        self._opening = threading.RLock()
+
+    def not_among(self, known: set[int]) -> Iterator[tuple[int, ByteSource]]:
+        """Give the files that the caller named and the directory does not."""
+        own = self._header.file_part
+        for number in sorted({*self._files.numbered, *self._of_list()} - known - {own}):
+            part = self._named(number)
+            if part is not None:
+                yield number, self._keep(number, part)
+
+    def lay_out(
+        self,
+        directory: Directory,
+        numbers: NDArray[np.int32],
+        attachments: Sequence[AttachmentEntry],
+        listed: Sequence[_Listed],
+    ) -> Directory:
+        """Take what is where; return the directory with addresses in place of positions.
+
+        Parameters
+        ----------
+        directory, numbers
+            The sub-blocks as they are listed, and for each the number of its file.
+        attachments
+            Those of other files.
+        listed
+            Where the rows of the directory come from.
+        """
+        self._samples: dict[int, _Sample] = {one.file_part: one for one in attachments}
+        found, rows = np.unique(numbers, return_index=True)
+        self._samples.update((n, row) for n, row in zip(found.tolist(), rows.tolist()) if n >= 0)
+        if len(self._samples) > _MOST:
+            raise CorruptFileError(
+                f"{self.name} names {len(self._samples)} other files of its document; it is damaged"
+            )
+        self._slots = {number: slot for slot, number in enumerate(sorted(self._samples), 1)}
+        self._numbers = sorted(self._samples)
+        positions = directory.file_position
+        slots = np.where(numbers == _ITSELF, 0, np.searchsorted(self._numbers, numbers) + 1)
+        inside = (positions >= 0) & (positions < _ROOM)
+        addresses = np.where(inside, positions + slots * _ROOM, -1)
+        addresses.setflags(write=False)
+        self._directory, self._directories = directory, listed
+        self._moved = replace(directory, file_position=addresses)
+        return self._moved
+
+    # Addresses
+
+    def address(self, number: int, position: int) -> int:
+        """Return where a place in a part is among all bytes; -1 where it cannot be anywhere."""
+        return self._slots[number] * _ROOM + position if 0 <= position < _ROOM else -1
+
+    def own_positions(self, table: NDArray[np.void]) -> NDArray[np.void]:
+        """Return a table of sub-blocks with positions in their own files in place of addresses."""
+        found: NDArray[np.void] = table.copy()
+        found["file_position"] = self._directory.file_position
+        found.flags.writeable = False
+        return found
+
+    def end_of(self, position: int) -> int:
+        """Return where the file ends in which a position is."""
+        source, inside = self._find(position)
+        return position - inside + source.size()
+
+    def place(self, position: int) -> str:
+        """Say where a position is, for messages."""
+        slot = position // _ROOM
+        if not 0 < slot <= len(self._numbers):
+            return super().place(position)
+        number = self._numbers[slot - 1]
+        opened = self._opened.get(number)
+        name = f"part {number}" if opened is None else opened.name
+        return f"byte {position % _ROOM} of {name}"
+
+    # The files
+
+    def parts(self) -> dict[int, str | None]:
+        """Return the names of the other files by their numbers; None for those that are missing."""
+        found: dict[int, str | None] = {}
+        for number in self._numbers:
+            try:
+                found[number] = self._part(number).name
+            except MissingPartError:
+                found[number] = None
+        return found
+
+    def _find(self, offset: int) -> tuple[ByteSource, int]:
+        """Return the file in which an address is, and the position there.
+
+        Raises
+        ------
+        MissingPartError
+            If that file is not there.
+        """
+        slot = offset // _ROOM
+        if not 0 < slot <= len(self._numbers):
+            return self._main, offset
+        return self._part(self._numbers[slot - 1]), offset % _ROOM
+
+    def _part(self, number: int) -> ByteSource:
+        found = self._opened.get(number)
+        if found is None:
+            with self._opening:
+                found = self._opened.get(number) or self._keep(number, self._look_for(number))
+        return found
+
+    def _keep(self, number: int, part: ByteSource) -> ByteSource:
+        if part is not self._main:
+            self._before[number] = part, part.opened_identity()
+        self._opened[number] = part
+        return part
+
+    def _look_for(self, number: int) -> ByteSource:
+        """Open a part: one that the caller named, or one beside the file.
+
+        Where there is none, its number may be wrong, and what is listed in the file itself.
+        """
+        if number in self._absent:
+            raise self._absent[number]
+        named = self._named(number)
+        if named is not None:
+            return named
+        looked = []
+        for target in self._files.beside(number, self._header.file_part):
+            found, why = self._try(target, number)
+            if found is not None:
+                return found
+            looked.append(f"{describe_target(target)!r} {why}")
+        if self._is_in_itself(number):
+            return self._main
+        which = f"part {number}" if number else "the master (part 0)"
+        places = "; ".join(looked) or "it has no name beside which to look"
+        error = MissingPartError(
+            f"{self.name} is one file of several, and {which} is missing: {places}. Put it there, "
+            f"or name it: parts={{{number}: path}}"
+        )
+        if self._main.is_remote and all(one.endswith(_NOT_THERE) for one in looked):
+            self._absent[number] = error  # each of many tiles would ask the server anew
+        raise error
+
+    def _try(self, target: Target, number: int) -> tuple[ByteSource | None, str]:
+        """Open what may be a part; return it, or why it is not."""
+        try:
+            found = self._files.open(target)
+        except FileNotFoundError:
+            return None, _NOT_THERE
+        except OSError as error:
+            return None, f"cannot be opened ({error})"
+        try:
+            why = mismatch(read_file_header(found), number, self._header)
+            if why is None:
+                fits = self._has_sample(found, number)
+                why = "" if fits else "does not hold the sub-blocks that are listed"
+        except CorruptFileError:
+            why = "is no CZI file, or a damaged one"
+        except BaseException:
+            found.close()
+            raise
+        if why:
+            found.close()
+            return None, why
+        return found, ""
+
+    def _named(self, number: int) -> ByteSource | None:
+        """Open a part that the caller named, whose word counts; but a contradiction is told."""
+        target = self._files.numbered.get(number)
+        found = self._of_list().get(number) if target is None else self._open_named(target)
+        if found is None:
+            return None
+        why = mismatch(read_file_header(found), number, self._header)
+        if why:
+            warnings.warn(
+                f"{found.name} {why}, but is read as part {number} of {self.name}: parts= says so",
+                stacklevel=2,
+            )
+        return found
+
+    def _of_list(self) -> dict[int, ByteSource]:
+        """Open the files of the caller's list once, and tell their numbers."""
+        with self._opening:
+            if self._listed is None:
+                self._listed = {}
+                for place, target in enumerate(self._files.listed, 1):
+                    found = self._open_named(target)
+                    header = read_file_header(found)
+                    is_master = header.file_guid == self._header.primary_file_guid
+                    number = header.file_part or (0 if is_master else place)
+                    self._listed[number] = found
+            return self._listed
+
+    def _open_named(self, target: Target) -> ByteSource:
+        try:
+            return self._files.open(target)
+        except FileNotFoundError as error:
+            raise MissingPartError(
+                f"{describe_target(target)!r}, which parts= names for {self.name}, is not there"
+            ) from error
+
+    def _is_in_itself(self, number: int) -> bool:
+        """Whether the file itself has what is listed for a part, and not as its own."""
+        sample = self._samples[number]
+        if not isinstance(sample, AttachmentEntry):
+            position = self._directory.file_position[sample]
+            if ((self._moved.file_position == position) & (position >= 0)).any():
+                return False
+        return self._has_sample(self._main, number)
+
+    def _has_sample(self, source: ByteSource, number: int) -> bool:
+        """Whether a file has what is listed for a part, or the first of it."""
+        sample = self._samples[number]
+        try:
+            if isinstance(sample, AttachmentEntry):
+                read_attachment_segment(source, sample)
+            else:
+                read_subblock_segment(source, self._directory, sample)
+        except CorruptFileError:
+            return False
+        return True
+
+    # As a byte source
+
+    def identity(self) -> tuple[Any, ...] | None:
+        """Return that of the file that was opened, and more once another one changed."""
+        return self._with_others(self._main.identity(), lambda part: part.identity())
+
+    def opened_identity(self) -> tuple[Any, ...] | None:
+        """Return that of the file that was opened."""
+        return self._with_others(self._main.opened_identity(), lambda part: part.opened_identity())
+
+    def _with_others(
+        self, own: _Identity, now: Callable[[ByteSource], _Identity]
+    ) -> tuple[Any, ...] | None:
+        for number, (part, before) in tuple(self._before.items()):
+            if now(part) != before:
+                return (*(own or ()), f"part {number} changed")
+        return own
+
+    def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
+        """Return the bytes of many ranges, those of one file together; of a missing one, none."""
+        found = dict.fromkeys(range(len(ranges)), b"")
+        for source, places in self._by_file(ranges):
+            found.update(zip(places, source.read_ranges(list(places.values()))))
+        return list(found.values())
+
+    @contextmanager
+    def read_ahead(self, ranges: Sequence[Range]) -> Iterator[None]:
+        """Fetch ranges in the background."""
+        with ExitStack() as stack:
+            for source, places in self._by_file(ranges):
+                stack.enter_context(source.read_ahead(list(places.values())))
+            yield
+
+    def fetch_soon(self, ranges: Sequence[Range]) -> None:
+        """Fetch ranges in the background."""
+        for source, places in self._by_file(ranges):
+            source.fetch_soon(list(places.values()))
+
+    def _by_file(self, ranges: Sequence[Range]) -> Iterator[tuple[ByteSource, dict[int, Range]]]:
+        """Give each file that is there, and its ranges by their place among all."""
+        by_slot: dict[int, dict[int, Range]] = {}
+        for place, (offset, count) in enumerate(ranges):
+            by_slot.setdefault(offset // _ROOM, {})[place] = (offset, count)
+        for places in by_slot.values():
+            first, _ = next(iter(places.values()))
+            try:
+                source, inside = self._find(first)
+            except MissingPartError:  # the read that needs it tells
+                continue
+            shift = first - inside
+            yield source, {at: (one - shift, count) for at, (one, count) in places.items()}
+
+    def _size(self) -> int:
+        return (len(self._numbers) + 1) * _ROOM
+
+    def _read(self, offset: int, count: int) -> bytes:
+        source, inside = self._find(offset)
+        return source.read_at(inside, count)
+
+    def _read_into(self, offset: int, buffer: memoryview) -> int:
+        source, inside = self._find(offset)
+        return source.read_into(inside, buffer)
+
+    def _release(self) -> None:
+        self.close_others()
+        self._main.close()
+
+    def close_others(self) -> None:
+        """Close all files but the one that was opened."""
+        for source in {*self._opened.values(), *(self._listed or {}).values()} - {self._main}:
+            source.close()
+
+    def native_view(self) -> _NativeView:
+        """Return the same with a directory of addresses: libCZI passes over numbers of parts."""
+        entries = [one.entries() for one in self._directories]
+        count, data = sum(one for one, _ in entries), bytearray(b"".join(one for _, one in entries))
+        offsets = locate_entries(memoryview(data), count, self.name, strict=False).offsets
+        places = offsets[:, np.newaxis] + np.arange(POSITION_IN_ENTRY, POSITION_IN_ENTRY + 8)
+        addresses = self._moved.file_position.astype("<i8")
+        np.frombuffer(data, np.uint8)[places] = addresses.view(np.uint8).reshape(-1, 8)
+        return _NativeView(self, struct.pack("<i124x", count) + data)
+
+
+class _NativeView:
+    """What libCZI reads: all files, and in their midst a directory whose positions are addresses.
+
+    Parameters
+    ----------
+    joined
+        The files.
+    directory
+        The content of the segment.
+    """
+
+    closed = False
+
+    def __init__(self, joined: JoinedSource, directory: bytes) -> None:
+        self.name, self._joined, self._at = joined.name, joined, joined.size()
+        head = struct.pack("<16sqq", SUBBLOCK_DIRECTORY.encode(), len(directory), len(directory))
+        self._directory = head + directory
+        header = bytearray(joined.read_at(0, FILE_HEADER_SIZE))
+        struct.pack_into("<q", header, DIRECTORY_FIELD, self._at)
+        self._header = bytes(header)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes from an address on."""
+        if offset >= self._at:
+            return self._directory[offset - self._at : offset - self._at + count]
+        head = self._header[offset : offset + count]
+        return head + self._joined.read_at(offset + len(head), count - len(head))
+
+    def close(self) -> None:
+        """Do nothing: the document closes the files."""
