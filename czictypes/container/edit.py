@@ -37,6 +37,7 @@ from czictypes.container.segments import (
 )
 from czictypes.container.targets import refuse_url
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.os_errors import file_errors
 
 __all__ = ["EditableFile", "read_metadata", "replace_metadata"]
 
@@ -55,16 +56,17 @@ class EditableFile(ByteSource):
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, PermissionError
+    MissingFileError, IsFolderError, FilePermissionError
         As the operating system says, with the path.
-    OSError
+    FileAccessError
         If the path is a URL.
     """
 
     def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
         refuse_url(path, "edit a copy on this machine (czi.copy makes one)")
         super().__init__(os.fsdecode(path))
-        self._file = io.FileIO(os.fspath(path), "r+b")
+        with file_errors(self.name):
+            self._file = io.FileIO(os.fspath(path), "r+b")
         self._seek_guard = threading.Lock()
 
     def __enter__(self) -> EditableFile:
@@ -74,14 +76,15 @@ class EditableFile(ByteSource):
     def write_at(self, offset: int, data: bytes) -> None:
         """Write all of `data` at `offset`."""
         view = memoryview(data)
-        with self._seek_guard:
+        with self._seek_guard, file_errors(self.name):
             self._file.seek(offset)
             while len(view):
                 view = view[self._file.write(view) :]
 
     def sync(self) -> None:
         """Wait until what was written is on the disk."""
-        os.fsync(self._file.fileno())
+        with file_errors(self.name):
+            os.fsync(self._file.fileno())
 
     def truncate(self, size: int) -> None:
         """Cut the file off."""
@@ -108,7 +111,7 @@ class EditableFile(ByteSource):
 
     def _read(self, offset: int, count: int) -> bytes:
         parts = []
-        with self._seek_guard:
+        with self._seek_guard, file_errors(self.name):
             self._file.seek(offset)
             while count:
                 part = self._file.read(count)

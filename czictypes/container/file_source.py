@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from czictypes.container.byte_source import ByteSource
+from czictypes.model.errors import FileAccessError, IsFolderError
+from czictypes.model.os_errors import file_error, file_errors
 
 __all__ = ["FileSource", "StreamSource"]
 
@@ -26,21 +28,22 @@ class FileSource(ByteSource):
 
     Raises
     ------
-    FileNotFoundError, PermissionError, IsADirectoryError
+    MissingFileError, FilePermissionError, IsFolderError
         As the operating system says, with the path.
-    OSError
+    FileAccessError
         If the path names neither a file nor a directory (a device, a pipe).
     """
 
     def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
         super().__init__(os.fsdecode(path))
         self.path = Path(self.name).absolute()
-        mode = self.path.stat().st_mode  # before opening, which waits for ever at a pipe
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.name)
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "not a regular file", self.name)
-        self._file = io.FileIO(self.path, "rb")
+        with file_errors(self.name):
+            mode = self.path.stat().st_mode  # before opening, which waits for ever at a pipe
+            if stat.S_ISDIR(mode):
+                raise IsFolderError(errno.EISDIR, os.strerror(errno.EISDIR), self.name)
+            if not stat.S_ISREG(mode):
+                raise FileAccessError(errno.EINVAL, "not a regular file", self.name)
+            self._file = io.FileIO(self.path, "rb")
         self._seek_guard = threading.Lock()
         self._pread = hasattr(os, "pread")
 
@@ -69,29 +72,38 @@ class FileSource(ByteSource):
         return os.fstat(self._file.fileno()).st_size
 
     def _read(self, offset: int, count: int) -> bytes:
-        if self._pread:
-            return _read_descriptor(self._file.fileno(), offset, count)
-        with self._seek_guard:
-            return _read_stream(self._file, offset, count)
+        try:
+            if self._pread:
+                return _read_descriptor(self._file.fileno(), offset, count)
+            with self._seek_guard:
+                return _read_stream(self._file, offset, count)
+        except OSError as error:
+            raise file_error(error, self.name) from error
 
     def _read_pieces(self, offsets: Sequence[int], size: int, buffer: memoryview) -> int:
         if not hasattr(os, "preadv"):
             return super()._read_pieces(offsets, size, buffer)
         descriptor, found, place = self._file.fileno(), 0, 0
-        for offset in offsets:  # nothing but the call, which takes 1.7 us for a row of 2 KB
-            found += os.preadv(descriptor, [buffer[place : place + size]], offset)
-            place += size
+        try:
+            for offset in offsets:  # nothing but the call, which takes 1.7 us for a row of 2 KB
+                found += os.preadv(descriptor, [buffer[place : place + size]], offset)
+                place += size
+        except OSError as error:
+            raise file_error(error, self.name) from error
         return found
 
     def _read_into(self, offset: int, buffer: memoryview) -> int:
         if not hasattr(os, "preadv"):
             return super()._read_into(offset, buffer)
         done = 0
-        while done < len(buffer):
-            count = os.preadv(self._file.fileno(), [buffer[done:]], offset + done)
-            if not count:
-                break
-            done += count
+        try:
+            while done < len(buffer):
+                count = os.preadv(self._file.fileno(), [buffer[done:]], offset + done)
+                if not count:
+                    break
+                done += count
+        except OSError as error:
+            raise file_error(error, self.name) from error
         return done
 
     def _release(self) -> None:

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from czictypes.container.redact import redact_url
+from czictypes.model.errors import FileAccessError
 
 __all__ = ["URL", "check_url", "describe_target", "is_fsspec", "is_url", "refuse_url", "url_of"]
 
@@ -63,12 +64,12 @@ def refuse_url(target: Any, advice: str) -> None:
 
     Raises
     ------
-    OSError
+    FileAccessError
         If it is a URL, with what to do instead.
     """
     if is_url(target):
         why = f"is a URL, but only local files can be written here; {advice}"
-        raise OSError(errno.EINVAL, why, redact_url(target))
+        raise FileAccessError(errno.EINVAL, why, redact_url(target))
 
 
 def check_url(target: Any) -> None:

@@ -13,6 +13,7 @@ from czictypes.metadata.elements import ensure, put
 from czictypes.metadata.fields import Node
 from czictypes.metadata.serialize import check_text
 from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
+from czictypes.model.errors import OutOfBoundsError
 
 __all__ = ["check_display_settings", "check_index", "fill_channel", "set_display_settings"]
 
@@ -74,15 +75,15 @@ def set_display_settings(
     Raises
     ------
     ValueError
-        As for `check_display_settings`, or the document has no such channel; the tree is not
-        changed.
+        As for `check_display_settings`, or the document has no such channel (then it is an
+        `OutOfBoundsError`); the tree is not changed.
     """
     check_display_settings(settings)
     listed = _listed_channels(root)
     present = display_settings(root)
     for index in settings:
         if listed and index not in present and index not in listed:
-            raise ValueError(
+            raise OutOfBoundsError(
                 f"the document has no channel {index}; it has {', '.join(map(str, listed))}"
             )
     for index in sorted(settings):

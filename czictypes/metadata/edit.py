@@ -17,6 +17,7 @@ from czictypes.metadata.scaling_section import set_scaling
 from czictypes.metadata.serialize import to_bytes, to_string
 from czictypes.metadata.xml import XmlSource, parse
 from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.errors import CorruptFileError
 
 __all__ = ["XmlEditor"]
 
@@ -53,9 +54,8 @@ class XmlEditor:
 
         Raises
         ------
-        ValueError
-            The text is no XML (then it is a `CorruptFileError`), or its root element is not
-            ``ImageDocument``.
+        CorruptFileError
+            If the text is no XML, or its root element is not ``ImageDocument``.
         """
         self._root = _document(xml_string)
 
@@ -157,5 +157,5 @@ class XmlEditor:
 def _document(source: XmlSource) -> ET.Element:
     root = parse(source)
     if root.tag != "ImageDocument":
-        raise ValueError(f"the root element is <{root.tag}>, but a CZI has <ImageDocument>")
+        raise CorruptFileError(f"the root element is <{root.tag}>, but a CZI has <ImageDocument>")
     return root

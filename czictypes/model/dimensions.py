@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from operator import index as as_integer
+
+from czictypes.model.errors import InvalidArgumentError
 
 __all__ = [
     "ABSENT",
@@ -43,28 +46,42 @@ def parse_coordinate(text: str | Coordinate) -> dict[str, int]:
 
     Raises
     ------
-    ValueError
-        For a letter that is no dimension, one given twice, or text of another form.
+    InvalidArgumentError
+        For a letter that is no dimension, one given twice, a position that is no whole number,
+        or text of another form.
     """
     pairs = list(text.items()) if isinstance(text, Mapping) else _split(text)
     coordinate: dict[str, int] = {}
     for letter, value in pairs:
         if letter not in DIMENSION_INDEX:
             allowed = ", ".join(DIMENSIONS)
-            raise ValueError(f"{letter!r} is not a dimension of a CZI; use one of {allowed}")
+            raise InvalidArgumentError(
+                f"{letter!r} is not a dimension of a CZI; use one of {allowed}"
+            )
         if letter in coordinate:
-            raise ValueError(f"dimension {letter} is given twice in {text!r}")
-        coordinate[letter] = value
+            raise InvalidArgumentError(f"dimension {letter} is given twice in {text!r}")
+        coordinate[letter] = _whole(letter, value)
     return coordinate
 
 
+def _whole(letter: str, value: int) -> int:
+    try:
+        return as_integer(value)
+    except TypeError:
+        raise InvalidArgumentError(
+            f"the position in {letter} must be a whole number, not {value!r}"
+        ) from None
+
+
 def _split(text: str) -> list[tuple[str, int]]:
+    if not isinstance(text, str):
+        raise InvalidArgumentError(f"{text!r} is not a coordinate such as 'C0Z5T2'")
     pairs: list[tuple[str, int]] = []
     position = 0
     while position < len(text):
         match = _PART.match(text, position)
         if match is None:
-            raise ValueError(f"{text!r} is not a coordinate such as 'C0Z5T2'")
+            raise InvalidArgumentError(f"{text!r} is not a coordinate such as 'C0Z5T2'")
         pairs.append((match.group(1).upper(), int(match.group(2))))
         position = match.end()
     return pairs

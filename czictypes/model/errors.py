@@ -1,7 +1,8 @@
 """The exceptions of czictypes: one small tree under `CziError`.
 
 Each class also derives from the builtin that a Python programmer would catch, so
-``except ValueError`` and ``except OSError`` keep working in code that knows nothing of CZI.
+``except ValueError`` and ``except OSError`` keep working in code that knows nothing of CZI. All
+of them are a `RuntimeError` as well, which programs written for pylibCZIrw catch.
 """
 
 from __future__ import annotations
@@ -10,15 +11,21 @@ __all__ = [
     "ClosedError",
     "CorruptFileError",
     "CziError",
+    "FileAccessError",
     "FileChangedError",
+    "FilePermissionError",
     "IncompatibleLibraryError",
     "IncompleteOutputError",
+    "InvalidArgumentError",
+    "IsFolderError",
     "LibraryNotFoundError",
     "MissingExtraError",
+    "MissingFileError",
     "MissingPartError",
     "NativeCallError",
     "NativeMemoryError",
     "NotCziError",
+    "NotFolderError",
     "OutOfBoundsError",
     "RangesNotSupportedError",
     "RemoteAccessError",
@@ -29,15 +36,18 @@ __all__ = [
 ]
 
 
-class CziError(Exception):
+class CziError(RuntimeError):
     """The base of every error that czictypes raises on its own account."""
 
 
-class LibraryNotFoundError(CziError, OSError):
+# Where the builtin has arguments of its own (errno, name), it comes first: its `__init__` counts.
+
+
+class LibraryNotFoundError(OSError, CziError):
     """No libCZI library with the C API could be loaded; the message lists what was tried."""
 
 
-class IncompatibleLibraryError(CziError, RuntimeError):
+class IncompatibleLibraryError(CziError):
     """The loaded library lacks what was asked of it; the message names the version that has it."""
 
 
@@ -53,6 +63,10 @@ class UnsupportedDataError(CziError, ValueError):
     """The file holds valid data in a form that cannot be decoded or converted as asked."""
 
 
+class InvalidArgumentError(CziError, ValueError):
+    """An argument that has no meaning, such as compression options nobody knows."""
+
+
 class OutOfBoundsError(CziError, IndexError, ValueError):
     """A plane, scene, channel or sub-block that the document does not have."""
 
@@ -61,7 +75,27 @@ class ClosedError(CziError, ValueError):
     """An operation on a reader, writer or handle that was closed before."""
 
 
-class FileChangedError(CziError, OSError):
+class FileAccessError(OSError, CziError):
+    """A local file that cannot be opened, made, read or written, as the operating system says."""
+
+
+class MissingFileError(FileAccessError, FileNotFoundError):
+    """There is no such file."""
+
+
+class IsFolderError(FileAccessError, IsADirectoryError):
+    """A folder stands where a file was expected."""
+
+
+class NotFolderError(FileAccessError, NotADirectoryError):
+    """A part of the path is a file and no folder."""
+
+
+class FilePermissionError(FileAccessError, PermissionError):
+    """The operating system does not let this process read or write the file."""
+
+
+class FileChangedError(OSError, CziError):
     """The file changed while it was open: what was read would not fit together.
 
     Of a local file, that it could not be opened again either. A remote file is opened anew by
@@ -69,7 +103,7 @@ class FileChangedError(CziError, OSError):
     """
 
 
-class RemoteError(CziError, OSError):
+class RemoteError(OSError, CziError):
     """A remote file could not be read; the message tells what was tried. It has no credentials."""
 
 
@@ -89,19 +123,19 @@ class RangesNotSupportedError(RemoteError):
     """The server sends whole files alone, and this one is too large for that."""
 
 
-class IncompleteOutputError(CziError, OSError):
+class IncompleteOutputError(OSError, CziError):
     """Writing failed on the way; what is there is marked as unfinished, and can be resumed."""
 
 
-class MissingExtraError(CziError, ImportError):
+class MissingExtraError(ImportError, CziError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
 
-class MissingPartError(CziError, FileNotFoundError):
+class MissingPartError(MissingFileError):
     """Another file of a document of several is needed, and not there; the message says which."""
 
 
-class NativeCallError(CziError, RuntimeError):
+class NativeCallError(CziError):
     """A function of the C API returned an error status.
 
     Parameters

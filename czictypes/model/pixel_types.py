@@ -91,7 +91,7 @@ def pixel_type_from_name(name: str) -> PixelType:
         For an unknown name; the message lists the names there are.
     """
     for pixel_type in PixelType:
-        if pixel_type.name.lower() == name.lower():
+        if pixel_type.name.lower() == str(name).lower():
             return pixel_type
     names = ", ".join(pixel_type.name for pixel_type in PixelType)
     raise ValueError(f"{name!r} is not a pixel type; use one of {names}")

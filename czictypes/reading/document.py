@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from czictypes.container.parts import JoinedSource, join_parts
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import parse, to_dict, to_text
-from czictypes.model.options import CacheOptions, ReaderOptions
+from czictypes.model.geometry import Rectangle
+from czictypes.model.options import CacheInfo, CacheOptions, ReaderOptions
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.expectation import Expectation
@@ -36,9 +37,17 @@ from czictypes.reading.threads import ThreadPool
 if TYPE_CHECKING:
     from czictypes.handles.reader import ReaderHandle
 
-__all__ = ["OpenDocument"]
+__all__ = ["OpenDocument", "Remains"]
 
 T = TypeVar("T")
+
+
+class Remains(NamedTuple):
+    """What a reader still tells of a document that was closed, as pylibCZIrw does."""
+
+    total_rectangle: Rectangle
+    total_rectangle_no_pyramid: Rectangle
+    cache: CacheInfo
 
 
 class OpenDocument:
@@ -131,6 +140,15 @@ class OpenDocument:
         """What the XML tells of each channel."""
         first = self.table.plane_bounds.get("C", (0, 1))[0]
         return self.described("channels", lambda root: channels(root, first))
+
+    def cache_info(self) -> CacheInfo:
+        """Return what the cache holds now."""
+        return CacheInfo(0, 0) if self.cache is None else self.cache.info()
+
+    def remains(self) -> Remains:
+        """Return what is told of the document once it is closed; it holds no tile."""
+        table = self.table
+        return Remains(table.total_rectangle, table.total_rectangle_no_pyramid, self.cache_info())
 
     @property
     def scenes(self) -> list[SceneInfo]:

@@ -79,13 +79,15 @@ class DocumentProperties:
 
     @property
     def total_bounding_rectangle(self) -> Rectangle:
-        """The rectangle in pixels that holds all sub-blocks."""
-        return self._table.total_rectangle
+        """The rectangle in pixels that holds all sub-blocks; also after `close`."""
+        remains = self._session.remains
+        return (self._table if remains is None else remains).total_rectangle
 
     @property
     def total_bounding_rectangle_no_pyramid(self) -> Rectangle:
-        """The rectangle in pixels that holds the sub-blocks of layer 0."""
-        return self._table.total_rectangle_no_pyramid
+        """The rectangle in pixels that holds the sub-blocks of layer 0; also after `close`."""
+        remains = self._session.remains
+        return (self._table if remains is None else remains).total_rectangle_no_pyramid
 
     @property
     def scenes_bounding_rectangle(self) -> dict[int, Rectangle]:
@@ -112,9 +114,24 @@ class DocumentProperties:
 
     # Pixels
 
-    def get_channel_pixel_type(self, channel_index: int) -> str:
-        """Return the pixel type of a channel's first sub-block, or ``"Invalid"``."""
-        number = self._table.channel_pixel_type(channel_index)
+    def get_channel_pixel_type(self, channel_index: int | None = None) -> str:
+        """Return the pixel type of a channel's first sub-block, or ``"Invalid"``.
+
+        Parameters
+        ----------
+        channel_index
+            The channel's number; by default the lowest that the document has, which is 0 where
+            it has none.
+
+        Returns
+        -------
+        str
+            Such as ``"Gray8"``. A document without channels has one type, whatever the number.
+        """
+        table = self._table
+        if channel_index is None:
+            channel_index = table.plane_bounds.get("C", (0, 1))[0]
+        number = table.channel_pixel_type(channel_index)
         return "Invalid" if number is None else _pixel_type_name(number)
 
     @property

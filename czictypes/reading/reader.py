@@ -43,8 +43,9 @@ Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
 class CziReader(SubBlockMethods):
     """A CZI document open for reading; safe to use from many threads at once.
 
-    Usable with `with` or without; `close` waits for the reads in flight, and a read after it
-    raises `ClosedError`. When the file changes on disk, the next call opens it anew. A reader
+    Usable with `with` or without; `close` waits for the reads in flight. After it, the reader
+    still tells the rectangles of the whole document and `get_cache_info`, as pylibCZIrw does; all
+    else raises `ClosedError`. When the file changes on disk, the next call opens it anew. A reader
     pickles as its source and options, and reopens where it lands.
 
     Parameters
@@ -71,7 +72,7 @@ class CziReader(SubBlockMethods):
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError, PermissionError
+    MissingFileError, IsFolderError, FilePermissionError
         If there is no such file, or none that can be read.
     RemoteError
         If a server does not give the file; it says why.
@@ -160,7 +161,7 @@ class CziReader(SubBlockMethods):
             the box of the scene, or of the whole document.
         plane
             The position in each dimension, such as ``{"C": 0, "Z": 4}``; the minimum of a
-            dimension that is left out.
+            dimension that is left out. S is none, but accepted where the document has no choice.
         scene
             Only sub-blocks of this scene contribute; by default all do.
         zoom
@@ -171,7 +172,8 @@ class CziReader(SubBlockMethods):
             sub-block.
         background_pixel
             Where no tile is: blue, green and red from 0 to 1, or for a gray result one number in
-            the range of its pixel type.
+            the range of its pixel type. What whole-number pixels cannot hold is clipped, with a
+            warning.
         out
             An array to fill and return, in the shape and dtype of the result; its rows may be
             strided.
@@ -306,9 +308,15 @@ class CziReader(SubBlockMethods):
         return Attachments(entries, self._session.document, _nested_picture)
 
     def get_cache_info(self) -> CacheInfo:
-        """Return what the sub-block cache holds now; nothing without `cache_options`."""
+        """Return what the sub-block cache holds now; nothing without `cache_options`.
+
+        After `close`, what it held then.
+        """
+        remains = self._session.remains
+        if remains is not None:
+            return remains.cache
         with self._session.document() as document:
-            return CacheInfo(0, 0) if document.cache is None else document.cache.info()
+            return document.cache_info()
 
 
 def _compose(

@@ -7,13 +7,14 @@ checked here, where the message can say what would be right.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from operator import index as as_integer
 from typing import Union
 
 from czictypes.model.dimensions import PLANE_DIMENSIONS
-from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
+from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
 from czictypes.reading.compositor import PlaneRequest
@@ -94,14 +95,17 @@ def parse_roi(roi: Roi) -> Rectangle:
 def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int]:
     """Return a coordinate for every plane dimension of the document, the minimum by default.
 
-    A dimension the document lacks may be given as 0, which is where its only plane lies.
+    A dimension the document lacks may be given as 0, which is where its only plane lies. So may
+    S, as far as it leaves no choice: where there are no scenes, or this one alone.
     """
     ranges = table.plane_bounds
     coordinate = {name: bounds[0] for name, bounds in ranges.items()}
     for name, given in (plane or {}).items():
-        if name not in PLANE_DIMENSIONS:
+        if name == "S" and len(table.scene_rectangles) > 1:
+            raise ValueError("scenes are not part of a plane; name one with scene=")
+        if name != "S" and name not in PLANE_DIMENSIONS:
             raise ValueError(_unknown_dimension(name))
-        start, size = ranges.get(name, (0, 1))
+        start, size = _bounds(table, name)
         try:
             value = as_integer(given)
         except TypeError:
@@ -116,6 +120,13 @@ def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int
     return coordinate
 
 
+def _bounds(table: SubBlockTable, name: str) -> tuple[int, int]:
+    """Return start and size of a dimension, also of one that the document lacks."""
+    if name == "S":
+        return next(iter(table.scene_rectangles), 0), 1
+    return table.plane_bounds.get(name, (0, 1))
+
+
 def _selecting(table: SubBlockTable, coordinate: Mapping[str, int]) -> dict[str, int]:
     """Leave out dimensions of one value: as in pylibCZIrw, tiles need not have them."""
     ranges = table.plane_bounds
@@ -123,8 +134,6 @@ def _selecting(table: SubBlockTable, coordinate: Mapping[str, int]) -> dict[str,
 
 
 def _unknown_dimension(name: object) -> str:
-    if name == "S":
-        return "scenes are not part of a plane; name one with scene="
     allowed = ", ".join(PLANE_DIMENSIONS)
     return f"{name!r} is not a plane dimension; use one of {allowed}"
 
@@ -136,7 +145,7 @@ def check_scene(table: SubBlockTable, scene: int | None) -> int | None:
     try:
         scene = as_integer(scene)
     except TypeError:
-        raise ValueError(f"scene must be a whole number, not {scene!r}") from None
+        raise InvalidArgumentError(f"scene must be a whole number, not {scene!r}") from None
     if scene not in table.scene_rectangles:
         raise OutOfBoundsError(f"there is no scene {scene}; {_scenes_text(table)}")
     return scene
@@ -196,10 +205,16 @@ def _check_background(background: Background, pixel_type: PixelType) -> Color | 
         values = [float(value) for value in background]  # type: ignore[union-attr]
     except (TypeError, ValueError):
         values = []
-    if len(values) != 3 or not all(0 <= value <= 1 for value in values):
+    if len(values) != 3 or any(math.isnan(value) for value in values):
         raise ValueError(
             f"background_pixel must be three numbers from 0 to 1 (blue, green, red), or for a "
             f"gray read one number in the range of {pixel_type.name}; not {background!r}"
+        )
+    if not all(0 <= value <= 1 for value in values) and pixel_format(pixel_type).dtype[1] == "u":
+        warnings.warn(
+            f"background_pixel goes from 0 to 1, so {tuple(background)} is clipped"  # type: ignore[arg-type]
+            f" to what {pixel_type.name} holds; give 255 of 255 as 1.0",
+            stacklevel=5,  # the caller of `read`
         )
     return Color(*values)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import ClosedError, FileChangedError
-from czictypes.reading.document import OpenDocument
+from czictypes.reading.document import OpenDocument, Remains
 
 __all__ = ["Session"]
 
@@ -40,6 +40,7 @@ class Session:
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._closed = False
+        self._remains: Remains | None = None
         # The document, and what its source's `identity` was then; None when there is none.
         self._current: tuple[OpenDocument, tuple[Any, ...] | None] | None = None
         self._open()
@@ -48,6 +49,11 @@ class Session:
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
+
+    @property
+    def remains(self) -> Remains | None:
+        """What is still told of the document after `close`; None before."""
+        return self._remains
 
     def document(self) -> _Use:
         """Hold the document of the file as it is now, for the length of a `with` block.
@@ -71,6 +77,7 @@ class Session:
             current, self._current = self._current, None
         if current is not None:
             current[0].uses.retire(wait=True)
+            self._remains = current[0].remains()
 
     def enter(self) -> OpenDocument:
         """Begin to use the document; `leave` of its `uses` ends that. Raises as `document`."""

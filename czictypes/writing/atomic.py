@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Union
 
 from czictypes.container.targets import refuse_url
+from czictypes.model.errors import FileAccessError, IsFolderError
+from czictypes.model.os_errors import file_errors
 from czictypes.writing.temporary import create_temporary, sync_folder
 
 __all__ = ["AtomicFile", "PathType", "check_new_file", "read_all", "write_all"]
@@ -39,12 +41,13 @@ class AtomicFile:
         self._path = Path(os.path.realpath(self.name))
         self._exist_ok = exist_ok
         check_new_file(path, exist_ok=exist_ok)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._temporary, descriptor = create_temporary(self._path)
-        except OSError as error:
-            error.filename = self.name
-            raise
+        with file_errors():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._temporary, descriptor = create_temporary(self._path)
+            except OSError as error:
+                error.filename = self.name
+                raise
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
         self._position_guard = threading.Lock()
         # also when the writer is forgotten, or the interpreter ends
@@ -75,9 +78,13 @@ class AtomicFile:
         ------
         FileExistsError
             If a file of that name has appeared that may not be replaced.
-        OSError
+        FileAccessError
             If the file cannot be written out or renamed.
         """
+        with file_errors(self.name):
+            self._commit()
+
+    def _commit(self) -> None:
         replaces = self._path.exists()
         if replaces:
             os.fsync(self._file.fileno())
@@ -128,23 +135,24 @@ def check_new_file(path: PathType, *, exist_ok: bool) -> None:
     ------
     FileExistsError
         If the file is there and `exist_ok` is not set.
-    OSError
+    FileAccessError
         If a folder, a device or a pipe is there, or `path` is a URL.
     """
     refuse_url(path, "give a file object opened by fsspec, or use convert")
     name = os.fsdecode(path)
     if not os.path.basename(name):  # noqa: PTH119 - Path drops a final separator
-        raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", name)
+        raise IsFolderError(errno.EISDIR, "is a folder, not the name of a file", name)
     try:
-        mode = Path(name).stat().st_mode
+        with file_errors():
+            mode = Path(name).stat().st_mode
     except FileNotFoundError:
         return
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "is a folder, not the name of a file", name)
+        raise IsFolderError(errno.EISDIR, "is a folder, not the name of a file", name)
     if not exist_ok:
         raise _exists(name)
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "is no ordinary file, so it cannot be replaced", name)
+        raise FileAccessError(errno.EINVAL, "is no ordinary file, so it cannot be replaced", name)
 
 
 def _remove(file: io.FileIO, temporary: Path, process: int) -> None:

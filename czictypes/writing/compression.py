@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from czictypes.model.errors import InvalidArgumentError
 from czictypes.model.pixel_types import Compression
 
 __all__ = ["UNCOMPRESSED", "CompressionOptions", "parse_compression", "resolve_compression"]
@@ -64,7 +65,7 @@ def parse_compression(text: str) -> CompressionOptions:
 
     Raises
     ------
-    ValueError
+    InvalidArgumentError
         For text of another form, an unknown method or key, or a value out of range; the
         message lists the valid strings.
     TypeError
@@ -117,5 +118,5 @@ def _number(value: str, text: str) -> int:
     return int(value)
 
 
-def _error(text: str, reason: str) -> ValueError:
-    return ValueError(f"compression options {text!r}: {reason}; valid are {_VALID}")
+def _error(text: str, reason: str) -> InvalidArgumentError:
+    return InvalidArgumentError(f"compression options {text!r}: {reason}; valid are {_VALID}")

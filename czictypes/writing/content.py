@@ -22,10 +22,10 @@ DEFAULT_TITLE = "CZI"
 def make_content(
     content: DocumentContent | None,
     document_name: str | None,
-    channel_names: Mapping[int, str] | None,
-    scales: tuple[float | None, float | None, float | None],
-    custom_attributes: Mapping[str, CustomValue] | None,
-    display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None,
+    channel_names: Mapping[int, str] | None = None,
+    scales: tuple[float | None, float | None, float | None] = (None, None, None),
+    custom_attributes: Mapping[str, CustomValue] | None = None,
+    display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
 ) -> DocumentContent:
     """Return `content` with what else is given put into it, checked.
 

@@ -7,6 +7,7 @@ sets the fields of sub-blocks that the C API gets wrong, as the bytes go by.
 from __future__ import annotations
 
 from czictypes.container.patch import SubBlockPatcher
+from czictypes.model.os_errors import file_errors
 from czictypes.writing.targets import WriteTarget
 
 __all__ = ["OutputSink"]
@@ -42,7 +43,7 @@ class OutputSink:
         Raises
         ------
         OSError
-            What the target raised, as it is, with the target's name.
+            What the target raised, with the target's name.
         """
         if self.patcher.is_watching:
             data = self.patcher.patch(offset, data)
@@ -73,9 +74,5 @@ class OutputSink:
         """Do nothing: libCZI says so when it likes; `flush` is for the writer to call."""
 
     def _write(self, offset: int, data: memoryview | bytearray) -> None:
-        try:
+        with file_errors(self.name):
             self._target.write_at(offset, data)
-        except OSError as error:
-            if error.filename is None:
-                error.filename = self.name
-            raise

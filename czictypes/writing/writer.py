@@ -322,7 +322,8 @@ class CziWriter(AttachmentMethods):
                 return
             if self._content is None:
                 self.write_metadata()
-            assert self._content is not None
+            # A subclass, or a mock, may have `write_metadata` set nothing.
+            content = self._content or make_content(None, DEFAULT_TITLE)
             assembly = self._draft.assembly
             with self._draft.all_or_nothing():
                 self._draft.tiles.drain()
@@ -330,7 +331,7 @@ class CziWriter(AttachmentMethods):
                     self._thumbnail.attach_to(assembly)
                 if self._pyramid is not None:
                     self._write_pyramid(self._pyramid)
-                assembly.write_metadata(build_document(self._summary.image(), self._content))
+                assembly.write_metadata(build_document(self._summary.image(), content))
                 assembly.commit()
             self._draft.tiles.close()
 
@@ -348,10 +349,11 @@ class CziWriter(AttachmentMethods):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if exc_type is None:
-            self.close()
-        else:
-            self.abort()
+        try:
+            if exc_type is None:
+                self.close()
+        finally:
+            self.abort()  # does nothing to a complete document
 
     def __repr__(self) -> str:
         state = "closed " if self.closed else ""

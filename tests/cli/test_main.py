@@ -118,7 +118,7 @@ def test_debug_shows_the_traceback(tmp_path: Path, run: Callable[..., Any]) -> N
         result = run(*arguments)
         assert result.code == 1
         assert result.err.startswith("Traceback (most recent call last):")
-        assert "FileNotFoundError" in result.err
+        assert "MissingFileError" in result.err
         assert result.err.splitlines()[-1].startswith("czictypes: error: ")
 
 

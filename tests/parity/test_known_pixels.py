@@ -11,7 +11,7 @@ from files.patterns import noise
 from files.recipe import Made
 from files.recipes import RECIPES
 from numpy.typing import NDArray
-from peers import assert_same_pixels
+from peers import assert_same_pixels, open_pylibczirw
 
 from czictypes import czi
 from czictypes.model.geometry import Rectangle
@@ -66,6 +66,25 @@ def test_planes_start_where_the_file_says(
     file = made(name)
     with czi.open_czi(file.path) as document:
         assert_same_pixels(document.read(), file.plane(first), first)
+
+
+@pytest.mark.parametrize("color", [(255, 0, 0), (-3, 0.5, 2), (0, float("inf"), 0)])
+@pytest.mark.parametrize("kind", ["Gray8", "Gray16", "Bgr24", "Bgr48", "Gray32Float"])
+def test_a_background_beyond_white_is_pylibczirws(
+    kind: str, color: tuple[float, float, float], made: Callable[[str], Made]
+) -> None:
+    path = made("gray32float" if kind == "Gray32Float" else "rgb").path
+    arguments: Any = {"roi": (-9, -9, 5, 5), "pixel_type": kind, "background_pixel": color}
+    with open_pylibczirw(path) as document:
+        theirs = document.read(**arguments)
+    with czi.open_czi(path) as document:
+        if kind == "Gray32Float":  # it holds these, so nothing is lost
+            ours = document.read(**arguments)
+        else:
+            with pytest.warns(UserWarning, match=f"clipped to what {kind} holds") as told:
+                ours = document.read(**arguments)
+            assert [one.filename for one in told] == [__file__]
+    assert_same_pixels(ours, theirs, (kind, color))
 
 
 # Where libCZI is wrong

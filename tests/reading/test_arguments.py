@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from files.block import Block
+from files.builder import write_czi
 
 from czictypes import czi
 from czictypes.model.errors import OutOfBoundsError
@@ -28,6 +31,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"scene": 3}, IndexError, "scenes 0 to 2"),
     ({"scene": 3}, ValueError, "scenes 0 to 2"),
     ({"scene": "A"}, ValueError, "whole number"),
+    ({"pixel_type": 3}, ValueError, "'?3'? is not a pixel type"),
     ({"zoom": 0}, ValueError, "greater than 0"),
     ({"zoom": 1.01}, ValueError, "at most 1"),
     ({"zoom": float("nan")}, ValueError, "at most 1"),
@@ -38,7 +42,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"roi": (2**31, 0, 5, 5)}, ValueError, "32-bit"),
     ({"pixel_type": "Gray17"}, ValueError, "Gray8, Gray16"),
     ({"background_pixel": (0, 0)}, ValueError, "three numbers"),
-    ({"background_pixel": (0, 0, 2)}, ValueError, "from 0 to 1"),
+    ({"background_pixel": (0, 0, float("nan"))}, ValueError, "from 0 to 1"),
     ({"background_pixel": "black"}, ValueError, "three numbers"),
     ({"background_pixel": 65536}, ValueError, "0 to 65535"),
     ({"background_pixel": 0.5}, ValueError, "whole number"),
@@ -63,6 +67,21 @@ def test_what_the_document_does_not_have_is_said_with_its_name(document: czi.Czi
 
 def test_a_dimension_the_document_lacks_may_be_given_as_zero(document: czi.CziReader) -> None:
     np.testing.assert_array_equal(document.read(plane={"T": 0, "H": 0}), document.read())
+
+
+@pytest.mark.parametrize("scene", [{}, {"S": 0}, {"S": 5}], ids=["none", "0", "5"])
+def test_a_scene_may_be_given_in_the_plane_where_there_is_no_choice(
+    tmp_path: Path, scene: dict[str, int]
+) -> None:
+    write_czi(tmp_path / "a.czi", [Block(np.full((4, 5), 7, np.uint8), plane={"C": 0, **scene})])
+    number = scene.get("S", 0)
+    with czi.open_czi(tmp_path / "a.czi") as document:
+        assert (document.read(plane={"S": number}) == 7).all()
+        assert (document.read(plane={"C": 0, "S": number}, zoom=0.5) == 7).all()
+        with pytest.raises(OutOfBoundsError, match=f"S goes from {number} to {number}"):
+            document.read(plane={"S": number + 1})
+        with pytest.raises(ValueError, match="whole number"):
+            document.read(plane={"S": "first"})
 
 
 def test_scenes_with_a_gap_are_listed(made) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,3 +86,13 @@ def test_all_tiles_of_a_file_object_are_kept(made) -> None:
     ):
         opened.read()
         assert opened.get_cache_info().elements_count == 5
+
+
+@pytest.mark.parametrize("options", [None, czi.CacheOptions(), czi.CacheOptions(None, 10**9, 2)])
+def test_a_closed_reader_tells_what_its_cache_held(made, options: czi.CacheOptions | None) -> None:
+    with czi.open_czi(made("compressions").path, cache_options=options) as document:
+        for _ in range(2):
+            document.read()
+            held = document.get_cache_info()
+    assert document.get_cache_info() == held
+    assert bool(held.elements_count) is (options is not None)

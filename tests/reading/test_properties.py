@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from czictypes import czi
+from czictypes.model.errors import ClosedError
 
 
 def test_ranges_start_where_the_file_starts(made) -> None:
@@ -37,6 +38,36 @@ def test_an_unknown_channel_has_no_pixel_type(made) -> None:
     with czi.open_czi(made("mosaic").path) as document:
         assert document.get_channel_pixel_type(1) == "Gray16"
         assert document.get_channel_pixel_type(2) == "Invalid"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mosaic", "Gray16"),
+        ("gapped_channels", "Gray8"),
+        ("channels_with_a_gap", "Gray16"),
+        ("no_coordinates", "Gray8"),
+        ("empty", "Invalid"),
+    ],
+)
+def test_a_pixel_type_is_that_of_the_lowest_channel(made, name: str, expected: str) -> None:
+    with czi.open_czi(made(name).path) as document:
+        assert document.get_channel_pixel_type() == expected
+        first = document.total_bounding_box["C"][0]
+        assert document.get_channel_pixel_type(channel_index=first) == expected
+
+
+@pytest.mark.parametrize("name", ["mosaic", "multi_scene_pyramid", "negative", "empty"])
+def test_the_rectangles_outlive_the_reader(made, name: str) -> None:
+    rectangles = ("total_bounding_rectangle", "total_bounding_rectangle_no_pyramid")
+    with czi.open_czi(made(name).path) as document:
+        pass  # as they are computed when they are asked for
+    with czi.open_czi(made(name).path) as fresh:
+        expected = [getattr(fresh, one) for one in rectangles]
+    document.close()
+    assert [getattr(document, one) for one in rectangles] == expected
+    with pytest.raises(ClosedError):
+        document.total_bounding_box  # noqa: B018
 
 
 def test_the_two_coordinate_systems(made) -> None:

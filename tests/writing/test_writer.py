@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -283,6 +284,51 @@ def test_a_failed_write_gives_the_document_up(
     assert isinstance(caught.value.__cause__, OSError)
     with pytest.raises(CziError, match="was given up"):
         document.close()
+    assert list(path.parent.iterdir()) == []
+
+
+class Silent(CziWriter):
+    """A writer whose metadata somebody else writes."""
+
+    def write_metadata(self, *_: Any, **__: Any) -> None:
+        """Write none."""
+
+
+class Named(CziWriter):
+    """A writer that gives each document a title of its own."""
+
+    def write_metadata(self, *arguments: Any, **others: Any) -> None:
+        """Write the title in any case."""
+        super().write_metadata("ours", *arguments, **others)
+
+
+@pytest.mark.parametrize("pyramid", [False, True])
+@pytest.mark.parametrize(("kind", "title"), [(Silent, "CZI"), (Named, "ours"), (None, "CZI")])
+def test_a_writer_with_other_metadata_makes_a_file(
+    path: Path,
+    kind: type[CziWriter] | None,
+    title: str,
+    pyramid: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mocked = Mock()
+    if kind is None:
+        monkeypatch.setattr(CziWriter, "write_metadata", mocked)
+    with (kind or CziWriter)(path, pyramid=pyramid) as document:
+        document.write(ramp(30, 40))
+    assert mocked.call_count == (kind is None)
+    with CziReader(path) as read:
+        assert np.array_equal(read.read(), ramp(30, 40))
+        assert read.document_info.title == title
+        assert read.metadata["ImageDocument"]["Metadata"]["Information"]["Image"]["SizeX"] == "40"
+
+
+def test_metadata_that_fail_at_the_end_leave_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CziWriter, "write_metadata", Mock(side_effect=KeyError("no title")))
+    with pytest.raises(KeyError, match="no title"), CziWriter(path) as document:
+        document.write(ramp(2, 2))
     assert list(path.parent.iterdir()) == []
 
 

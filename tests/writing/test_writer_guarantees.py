@@ -103,7 +103,7 @@ def test_a_file_too_large_for_the_disk_leaves_what_was_there(tmp_path: Path, lim
         encoding="utf-8",
         check=True,
     )
-    assert done.stdout == f"OSError 27 {path}\n"
+    assert done.stdout == f"FileAccessError 27 {path}\n"
     assert path.read_bytes() == before
     assert names(tmp_path) == ["full.czi"]
 
@@ -130,7 +130,7 @@ def test_a_full_disk_says_so_and_nothing_is_left(small_disk: Path) -> None:
         encoding="utf-8",
         check=True,
     )
-    assert done.stdout == f"OSError 28 {path}\n"
+    assert done.stdout == f"FileAccessError 28 {path}\n"
     assert names(small_disk) == []
 
 
