@@ -12,7 +12,7 @@ from czictypes.arrays.layout import Layout
 from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, Scale, pixel_sizes
 from czictypes.arrays.scene_infos import field_numbers, scene_infos
 from czictypes.arrays.stage import stage_origin
-from czictypes.arrays.times import mean_interval, times_along
+from czictypes.arrays.times import regular_interval, times_along
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
@@ -97,9 +97,13 @@ class ImageDescription(ABC):
 
     @property
     def time_interval(self) -> timedelta | None:
-        """The mean time from one T to the next; None for less than two, or where unknown."""
+        """The mean time from one T to the next; None for less than two, or where unknown.
+
+        None also where the times are not regular, that is where an interval differs from the mean
+        by more than a twentieth: `time_stamps` has them.
+        """
         times = times_along(self.reader, self.scene_index, self._layout.planes["T"])
-        return mean_interval(times)
+        return regular_interval(times)
 
     @property
     def scale(self) -> Scale:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.channel_labels import channel_infos, channel_names
 from czictypes.arrays.ome_planes import (
     ScenePlanes,
+    first_of_each_time,
     plane_facts,
     rows_by_scene,
     scene_planes,
@@ -21,7 +22,7 @@ from czictypes.arrays.pixel_sizes import pixel_sizes
 from czictypes.arrays.scene_infos import scene_infos
 from czictypes.arrays.scene_layout import channel_types, common_dtype, plane_ranges, scene_box
 from czictypes.arrays.scene_names import scene_names
-from czictypes.arrays.times import mean_interval, times_along
+from czictypes.arrays.times import regular_interval, since_start, times_along
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.ome.document import build_ome
@@ -53,11 +54,16 @@ def _images(
 ) -> list[ImageFacts]:
     gathered = _Gathering(reader, table)
     images = gathered.images()
-    if with_planes is None:
-        with_planes = sum(len(one.first) for one in gathered.planes) <= _MOST_LISTED
-    if not with_planes:
+    planes = gathered.planes
+    if with_planes is None and sum(len(one.first) for one in planes) > _MOST_LISTED:
+        # the times of T that are not regular are told nowhere else
+        odd = any(one.interval is None and one.sizes.t > 1 for one in images)
+        planes = [first_of_each_time(one) for one in planes] if odd else []
+        with_planes = 0 < sum(len(one.first) for one in planes) <= _MOST_LISTED
+    if with_planes is False:
         return images
-    facts = plane_facts(reader, gathered.planes, _start(info.acquisition_date))
+    start = _start(info.acquisition_date)
+    facts = plane_facts(reader, planes, gathered.times, start)
     return [_with_planes(image, one) for image, one in zip(images, facts)]
 
 
@@ -77,9 +83,10 @@ class _Gathering:
         self._dtype = common_dtype(kinds)
         self._samples = max(pixel_format(kind).samples for kind in kinds.values())
         self.planes: list[ScenePlanes] = []
+        self.times: list[NDArray[np.float64] | None] = []
 
     def images(self) -> list[ImageFacts]:
-        """Return what is known of each scene; remember their planes."""
+        """Return what is known of each scene; remember their planes and times."""
         rows = rows_by_scene(self._table)
         return [self._image(name, *one) for name, one in zip(self._names, rows.items())]
 
@@ -87,7 +94,8 @@ class _Gathering:
         ranges = plane_ranges(self._table, None if scene is None else rows)
         self.planes.append(scene_planes(self._table, rows, ranges))
         box, (z, c, t) = scene_box(self._table, scene), sizes_along(ranges)
-        interval = mean_interval(times_along(self._reader, scene, ranges["T"], rows))
+        self.times.append(since_start(self._reader, scene, ranges["T"], rows))
+        interval = regular_interval(times_along(self._reader, scene, ranges["T"], rows))
         return ImageFacts(
             name=name,
             sizes=Sizes(box.w, box.h, z, c, t),

@@ -13,7 +13,14 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.reading.reader import CziReader
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["ScenePlanes", "plane_facts", "rows_by_scene", "scene_planes", "sizes_along"]
+__all__ = [
+    "ScenePlanes",
+    "first_of_each_time",
+    "plane_facts",
+    "rows_by_scene",
+    "scene_planes",
+    "sizes_along",
+]
 
 _FIELDS = ("stage_x", "stage_y", "focus_z", "acquisition_time", "exposure_time")
 _SECOND = np.timedelta64(1, "s")
@@ -86,9 +93,16 @@ def scene_planes(
     return ScenePlanes(z, c, t, rows[first], tiles)
 
 
+def first_of_each_time(planes: ScenePlanes) -> ScenePlanes:
+    """Return the first plane of each T."""
+    _, first = np.unique(planes.t, return_index=True)
+    return ScenePlanes(*(column[first] for column in planes))
+
+
 def plane_facts(
     reader: CziReader,
     planes: Sequence[ScenePlanes],
+    times: Sequence[NDArray[np.float64] | None],
     start: np.datetime64 | None,
 ) -> list[PlaneFacts]:
     """Read what the first tile of each plane tells of it, for several scenes at once.
@@ -97,6 +111,9 @@ def plane_facts(
     ----------
     reader, planes
         The document, and the planes of each scene.
+    times
+        When each T of each scene was, in seconds since the beginning: for planes whose tile does
+        not tell.
     start
         When the acquisition began, in UTC; by default at the first of these tiles.
     """
@@ -109,7 +126,7 @@ def plane_facts(
     if start is not None:
         time = (moments - start) / _SECOND
     facts, begin = [], 0
-    for one in planes:
+    for one, along in zip(planes, times):
         part = slice(begin, begin + len(one.first))
         begin = part.stop
         several = one.tiles > 1  # the place of a tile is not that of the mosaic
@@ -118,7 +135,7 @@ def plane_facts(
                 one.z,
                 one.c,
                 one.t,
-                time[part],
+                time[part] if along is None else _filled(time[part], along[one.t % len(along)]),
                 found["exposure_time"][part],
                 np.where(several, np.nan, found["stage_x"][part]),
                 np.where(several, np.nan, found["stage_y"][part]),
@@ -126,3 +143,10 @@ def plane_facts(
             )
         )
     return facts
+
+
+def _filled(told: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fill gaps with times that may be counted from another moment, where both tell of a plane."""
+    both = np.flatnonzero(np.isfinite(told) & np.isfinite(known))
+    offset = told[both[0]] - known[both[0]] if len(both) else 0.0
+    return np.where(np.isnan(told), known + offset, told)

@@ -16,9 +16,11 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
-__all__ = ["mean_interval", "times_along"]
+__all__ = ["regular_interval", "since_start", "times_along"]
 
 Seconds = NDArray[np.float64]
+
+_TOLERANCE = 0.05  # of the mean interval: what clocks of microscopes vary by
 
 
 def times_along(
@@ -44,9 +46,10 @@ def times_along(
     """
 
     def find() -> Seconds | None:
-        found = _stamps(reader, indices)
-        if found is None:
-            found = _of_tiles(reader, scene, indices, rows)
+        stamps = _stamps(reader, indices)
+        if _usable(stamps):
+            return stamps
+        found = _of_tiles(reader, scene, indices, rows)
         if found is not None:
             return found
         return _listed(told(reader, lambda reader: reader.described(_time_axis), None), indices)
@@ -55,13 +58,37 @@ def times_along(
         return document.once(f"times of {scene}", find)
 
 
-def mean_interval(times: Seconds | None) -> timedelta | None:
-    """Return the mean time from one T to the next; None for less than two, or an odd one."""
+def since_start(
+    reader: CziReader, scene: int | None, indices: range, rows: NDArray[np.intp]
+) -> Seconds | None:
+    """Return when each T of a scene was, in seconds since the beginning; None where nothing tells.
+
+    As `times_along`, but time stamps are counted from the first one, and where nothing tells of
+    each T, they may tell of some: the others are NaN.
+    """
+    known, stamps = _stamps(reader, indices), _attached(reader)
+    if not _usable(known):
+        times = times_along(reader, scene, indices, rows)
+        if times is not None:
+            return times
+    return known - stamps[0] if stamps is not None and np.isfinite(known).any() else None
+
+
+def regular_interval(times: Seconds | None) -> timedelta | None:
+    """Return the time from one T to the next.
+
+    None for less than two, for times that do not increase, and for intervals of which one differs
+    from their mean by more than a twentieth.
+    """
     if times is None or len(times) < 2:
         return None
-    seconds = (float(times[-1]) - float(times[0])) / (len(times) - 1)
+    with np.errstate(over="ignore"):
+        steps = np.diff(times)
+    seconds = (float(times[-1]) - float(times[0])) / len(steps)
+    if not seconds > 0 or (np.abs(steps - seconds) > _TOLERANCE * seconds).any():
+        return None
     try:
-        return timedelta(seconds=seconds) if seconds > 0 else None
+        return timedelta(seconds=seconds)
     except OverflowError:
         warnings.warn(
             f"metadata: the interval of T is {seconds} s, more than can be; it is taken as missing",
@@ -75,15 +102,36 @@ def _usable(seconds: Seconds) -> bool:
     return bool(np.isfinite(seconds).all()) and (len(seconds) < 2 or seconds[-1] != seconds[0])
 
 
-def _stamps(reader: CziReader, indices: range) -> Seconds | None:
+def _attached(reader: CziReader) -> Seconds | None:
+    """Return the time stamps attached to the document; None without any that can be used."""
     with open_document_of(reader) as document:
         stamps = document.once(
             "time stamps", lambda: told(reader, lambda reader: reader.attachments.time_stamps, None)
         )
-    if stamps is None or indices.start < 0 or len(stamps) < indices.stop:
-        return None
-    chosen = stamps[indices.start : indices.stop]
-    return chosen if _usable(chosen) else None
+    return stamps if stamps is not None and len(stamps) and _usable(stamps) else None
+
+
+def _stamps(reader: CziReader, indices: range) -> Seconds:
+    """Return the time stamp of each T, NaN where there is none.
+
+    They begin with the first T of the document if there are as many, else with T = 0.
+    """
+    found = np.full(len(indices), np.nan)
+    stamps = _attached(reader)
+    if stamps is None or not indices:
+        return found
+    with open_document_of(reader) as document:
+        start, size = document.table.plane_bounds.get("T", (0, 1))
+    if len(stamps) == size:
+        first = start
+    elif start == 0 or len(stamps) >= start + size:
+        first = 0
+    else:
+        return found  # fewer than T, which do not begin with 0: of which they tell is not known
+    places = np.arange(indices.start, indices.stop) - first
+    there = (places >= 0) & (places < len(stamps))
+    found[there] = stamps[places[there]]
+    return found
 
 
 def _of_tiles(

@@ -104,9 +104,9 @@ class TestSizesAndTimes:
     def test_time_stamps_come_first(self, tmp_path: Path) -> None:
         blocks = planes({"T": 3}, metadata=at_second)
         inner = image_xml(dimensions=interval(0, 5))
-        path = write_described(tmp_path, inner, blocks=blocks, stamps=[1.5, 2.0, 4.0])
+        path = write_described(tmp_path, inner, blocks=blocks, stamps=[1.5, 2.75, 4.0])
         with CziImage(path) as image:
-            assert image.time_stamps == [1.5, 2.0, 4.0]
+            assert image.time_stamps == [1.5, 2.75, 4.0]
             assert image.time_interval == timedelta(seconds=1.25)
             assert image.scale.T == 1.25
 
@@ -127,7 +127,44 @@ class TestSizesAndTimes:
         inner = image_xml(dimensions=offsets)
         with CziImage(write_described(tmp_path, inner, sizes={"T": 3})) as image:
             assert image.time_stamps == [0.0, 1.0, 5.0]
-            assert image.time_interval == timedelta(seconds=2.5)
+            assert image.time_interval is None
+            assert image.scale.T is None
+
+    @pytest.mark.parametrize(
+        ("stamps", "interval"),
+        [
+            ((7.0, 67.0), 60.0),
+            ((0.0, 9.8, 20.1, 30.0), 10.0),  # the clock of a microscope
+            ((0.0, 10.0, 20.0, 31.2), None),
+            ((0.0, 60.0, 130.0, 180.0), None),
+            ((3.0, 2.0, 1.0), None),
+            ((0.0, 1.0, 0.5, 1.5), None),
+        ],
+    )
+    def test_only_regular_times_have_an_interval(
+        self, tmp_path: Path, stamps: tuple[float, ...], interval: float | None
+    ) -> None:
+        path = write_described(tmp_path, sizes={"T": len(stamps)}, stamps=stamps)
+        with CziImage(path) as image:
+            found = image.time_interval
+            assert image.time_stamps == list(stamps)
+        assert (found and found.total_seconds()) == interval
+
+    @pytest.mark.parametrize(
+        ("first", "stamps", "expected"),
+        [
+            (5, [1.0, 2.0, 4.0], [1.0, 2.0, 4.0]),  # one for each T that there is
+            (-1, [1.0, 2.0, 4.0], [1.0, 2.0, 4.0]),
+            (1, [0.5, 1.0, 2.0, 4.0, 9.0], [1.0, 2.0, 4.0]),  # those of the whole document
+            (1, [1.0, 2.0], None),
+        ],
+    )
+    def test_time_stamps_of_a_document_that_begins_later(
+        self, tmp_path: Path, first: int, stamps: list[float], expected: list[float] | None
+    ) -> None:
+        blocks = [Block(np.zeros((4, 6), "u1"), plane={"T": first + t}, m=0) for t in range(3)]
+        with CziImage(write_described(tmp_path, blocks=blocks, stamps=stamps)) as image:
+            assert image.time_stamps == expected
 
     def test_each_scene_has_the_times_of_its_tiles(self, tmp_path: Path) -> None:
         def later(plane: dict[str, int]) -> bytes:

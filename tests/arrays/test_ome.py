@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from described import image_xml, planes, scaling_xml, scenes_xml, write_described
 from extras import needs
+from files.block import Block
 from files.recipes import Made
 from files.xml import subblock_xml
 
@@ -199,6 +200,68 @@ class TestPlanes:
         assert {(one.exposure_time, one.position_x, one.position_y) for one in found} == {
             (0.005, 100.5, -7.0)
         }
+
+    @pytest.mark.parametrize("axes", ["TZC", "CZT", "HTC"])
+    def test_time_stamps_tell_where_tiles_do_not(self, tmp_path: Path, axes: str) -> None:
+        sizes = {axis: {"T": 4}.get(axis, 2) for axis in axes}
+        path = write_described(
+            tmp_path, sizes=sizes, scenes=[0, 3], stamps=[1951.0, 2011.0, 2081.0, 2131.0]
+        )
+        with CziImage(path) as image:
+            images = image.ome_metadata.images
+        assert len(images) == 2
+        for one in images:
+            assert one.pixels.time_increment is None
+            assert len(one.pixels.planes) == 16
+            for plane in one.pixels.planes:
+                assert plane.delta_t == [0.0, 60.0, 130.0, 180.0][plane.the_t % 4]
+
+    def test_fewer_time_stamps_than_t_tell_of_the_first(self, tmp_path: Path) -> None:
+        path = write_described(tmp_path, sizes={"T": 4}, stamps=[7.0, 9.0])
+        with CziImage(path) as image:
+            assert image.time_stamps is None
+            found = image.ome_metadata.images[0].pixels.planes
+        assert [one.delta_t for one in found] == [0.0, 2.0, None, None]
+
+    def test_a_part_of_a_time_series_keeps_its_times(self, tmp_path: Path) -> None:
+        blocks = [Block(np.zeros((4, 6), "u1"), plane={"T": t}, m=0) for t in (2, 3)]
+        path = write_described(tmp_path, blocks=blocks, stamps=[5.0, 6.0, 8.0, 15.0])
+        with CziImage(path) as image:
+            pixels = image.ome_metadata.images[0].pixels
+        assert [one.delta_t for one in pixels.planes] == [3.0, 10.0]
+
+    def test_positions_along_t_in_the_xml_tell_as_well(self, tmp_path: Path) -> None:
+        offsets = "<T><Positions><List><Offsets>0 1 5</Offsets></List></Positions></T>"
+        path = write_described(tmp_path, image_xml(dimensions=offsets), sizes={"T": 3})
+        with CziImage(path) as image:
+            found = image.ome_metadata.images[0].pixels.planes
+        assert [one.delta_t for one in found] == [0.0, 1.0, 5.0]
+
+    def test_what_only_some_tiles_tell_is_filled_from_the_time_stamps(self, tmp_path: Path) -> None:
+        def tags(plane: dict[str, int]) -> bytes:
+            seconds = 5 + [0, 10, 40][plane["T"]]
+            time = f"2024-05-06T07:08:{seconds:02}Z"
+            return subblock_xml({} if plane["C"] else {"AcquisitionTime": time})
+
+        inner = image_xml(
+            more="<AcquisitionDateAndTime>2024-05-06T07:08:00Z</AcquisitionDateAndTime>"
+        )
+        blocks = planes({"T": 3, "C": 2}, metadata=tags)
+        path = write_described(tmp_path, inner, blocks=blocks, stamps=[100.0, 110.0, 140.0])
+        with CziImage(path) as image:
+            found = image.ome_metadata.images[0].pixels.planes
+        assert [one.delta_t for one in found] == [5.0, 5.0, 15.0, 15.0, 45.0, 45.0]
+
+    def test_of_many_planes_those_are_listed_that_tell_irregular_times(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("czictypes.arrays.ome._MOST_LISTED", 5)
+        for stamps, expected in ([1.0, 2.0, 3.0], []), ([1.0, 2.0, 9.0], [0.0, 1.0, 8.0]):
+            path = write_described(tmp_path, sizes={"T": 3, "Z": 4}, stamps=stamps)
+            with CziImage(path) as image:
+                found = image.ome_metadata.images[0].pixels.planes
+            assert [one.delta_t for one in found] == expected
+            assert {one.the_z for one in found} <= {0}
 
     def test_a_mosaic_has_no_place_of_one_tile(self, real_file: Callable[[str], Path]) -> None:
         with CziImage(real_file("mosaic_test.czi")) as image:

@@ -69,7 +69,7 @@ class ImageFacts:
     pixel
         The size of a pixel along X, Y and Z in micrometres, None where unknown.
     interval
-        The mean time between two T in seconds, or None.
+        The time between two T in seconds; None where unknown, or not regular.
     scene
         What the metadata tell of the scene, or None.
     planes
