@@ -131,7 +131,10 @@ def _known(image: Any, number: int) -> dict[str, Any]:
             stacklevel=5,
         )
         return {}
-    return {key: value for key, value in fields.items() if key in ("origin", "well", "objective")}
+    if len(fields.get("times", ())) != image.dims.T:
+        fields.pop("times", None)
+    wanted = ("origin", "well", "objective", "times")
+    return {key: value for key, value in fields.items() if key in wanted}
 
 
 def _channels(image: Any) -> list[ChannelInfo]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Plate, SceneInfo
+from czictypes.metadata.warning import MetadataWarning
 from czictypes.writing.imwrite_metadata import time_axis
 
 __all__ = ["common_times", "joined_content"]
@@ -25,6 +28,7 @@ def joined_content(
     scenes: Sequence[int],
     title: str | None = None,
     base: DocumentContent | None = None,
+    times: Sequence[float] = (),
 ) -> DocumentContent:
     """Join what is known of images; where several know something, the first counts.
 
@@ -36,6 +40,8 @@ def joined_content(
         The title of the document.
     base
         What is known otherwise: it fills the gaps.
+    times
+        When each T was, in all of the images.
     """
     base = base or DocumentContent()
     settings = dict(base.display_settings)
@@ -59,17 +65,34 @@ def joined_content(
         acquisition_date=next(
             (one.acquisition_date for one in images if one.acquisition_date), base.acquisition_date
         ),
-        time_axis=_time_axis(images, base),
+        time_axis=_time_axis(tuple(times), base),
         plate=_plate(images, base),
         depth_axis=base.depth_axis or (Axis(0.0, z * _MICROMETRES) if z else None),
     )
 
 
-def common_times(images: Sequence[SourceImage]) -> tuple[float, ...]:
-    """Return when each T was; only where all images have as many as there are times."""
+def common_times(images: Sequence[SourceImage], date: datetime | None = None) -> tuple[float, ...]:
+    """Return when each T was; only where all images have as many as there are times.
+
+    Where the images have times of their own, there are none in common if the date of the
+    acquisition is known: then each tile tells its own. Else those of the first image count.
+    """
     counts = {image.sizes.get("T", 1) for image in images}
     times = tuple(float(time) for time in images[0].times)
-    return times if counts == {len(times)} else ()
+    if counts != {len(times)}:
+        return ()
+    since_first = [np.subtract(one.times, one.times[0]) for one in images if len(one.times)]
+    if all(np.allclose(one, since_first[0], rtol=1e-9, atol=1e-6) for one in since_first):
+        return times
+    if all(one.acquisition_date or date for one in images):
+        return ()
+    warnings.warn(
+        "the images have different times, and no date to count them from; those of the first "
+        "image are written for all",
+        MetadataWarning,
+        stacklevel=3,
+    )
+    return times
 
 
 def _channels(images: Sequence[SourceImage], base: DocumentContent) -> list[ChannelInfo]:
@@ -92,9 +115,9 @@ def _plate(images: Sequence[SourceImage], base: DocumentContent) -> Plate | None
     return known
 
 
-def _time_axis(images: Sequence[SourceImage], base: DocumentContent) -> Axis | None:
+def _time_axis(times: tuple[float, ...], base: DocumentContent) -> Axis | None:
     """Return the positions along T; the known ones, if they say the same."""
-    made = time_axis(common_times(images))
+    made = time_axis(times)
     known = base.time_axis
     if made is None or known is None:
         return made or known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -38,13 +39,14 @@ _MICROMETRES = 1e6
 
 
 class _Scene(NamedTuple):
-    """An image and where it goes."""
+    """An image and where it goes; `moments` are those of each T that its tiles are to tell."""
 
     number: int
     image: SourceImage
     pixels: PixelView
     axes: Axes
     place: Location
+    moments: Sequence[datetime] = ()
 
 
 class _Level(NamedTuple):
@@ -120,7 +122,10 @@ def write_images(
     levels = [] if pyramid is not None else _levels(scenes, dtype)
     if levels is None:
         pyramid, levels = True, []
-    made = joined_content(images, [scene.number for scene in scenes], title, content)
+    date = None if content is None else content.acquisition_date
+    times = common_times(images, date)
+    made = joined_content(images, [scene.number for scene in scenes], title, content, times)
+    scenes = [scene._replace(moments=() if times else _moments(scene, date)) for scene in scenes]
     with create_czi(dest, exist_ok, compression, threads=threads, pyramid=pyramid) as document:
         document.write_metadata(title, custom_attributes=custom_attributes, content=made)
         total = sum(len(source) for source in sources) + sum(level.tiles for level in levels)
@@ -129,7 +134,6 @@ def write_images(
                 _write(document, scene, source, dict.fromkeys(letters, 0), advance)
             for level in levels:
                 _write_level(document, level, dict.fromkeys(letters, 0), advance)
-        times = common_times(images)
         if len(times) > 1:
             document.add_time_stamps(times)
 
@@ -221,7 +225,7 @@ def _write(
                 Location(scene.place.x + part.x, scene.place.y + part.y),
                 _plane(scene, base, part.plane),
                 scene=scene.number,
-                info=_tile_info(scene.image, part, identifier),
+                info=_tile_info(scene, part, identifier),
             )
             advance(1)
 
@@ -253,15 +257,28 @@ def _plane(scene: _Scene, base: dict[str, int], place: Mapping[str, int]) -> dic
     }
 
 
-def _tile_info(image: SourceImage, part: Part, identifier: str) -> TileInfo:
+def _moments(scene: _Scene, date: datetime | None) -> list[datetime]:
+    """Return when each T of a scene was; none where that is not known."""
+    image, start = scene.image, scene.image.acquisition_date or date
+    if start is None or not 1 < len(image.times) == image.sizes.get("T", 1):
+        return []
+    try:
+        return [start + timedelta(seconds=float(time)) for time in image.times]
+    except (OverflowError, ValueError):
+        return []
+
+
+def _tile_info(scene: _Scene, part: Part, identifier: str) -> TileInfo:
     """Return the tags of a tile; the stage position is that of its centre, as ZEN has it."""
-    tags = {"RetilingId": identifier}
+    tags, image = {"RetilingId": identifier}, scene.image
+    moment = scene.moments[part.plane.get("T", 0)] if scene.moments else None
     size, origin = image.scaling, image.origin
     if origin is None or not size.x or not size.y:
-        return TileInfo(tags=tags)
+        return TileInfo(acquisition_time=moment, tags=tags)
     height, width = part.pixels.shape[:2]
     return TileInfo(
         origin[0] + (part.x + width / 2) * size.x * _MICROMETRES,
         origin[1] + (part.y + height / 2) * size.y * _MICROMETRES,
+        acquisition_time=moment,
         tags=tags,
     )

@@ -56,7 +56,8 @@ class Frame:
 def frame_of(image: CziImage) -> Frame:
     """Return the frame of an image in full resolution, in micrometres and seconds.
 
-    The translation is the place of the scene on the stage, where the file tells it.
+    Times that are not regular have no step: they are kept beside (`original_attributes`). The
+    translation is the place of the scene on the stage, where the file tells it.
     """
     sizes, interval = image.physical_pixel_sizes, image.time_interval
     known = {"z": sizes.Z, "y": sizes.Y, "x": sizes.X}

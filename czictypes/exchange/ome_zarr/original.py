@@ -50,6 +50,9 @@ def original_attributes(image: CziImage, plan: ImagePlan) -> dict[str, Any]:
         "plane": plan.plane,
         "samples": plan.samples,
     }
+    times = image.time_stamps
+    if times is not None and len(times) > 1:
+        content["times"] = times
     return {ATTRIBUTE: content}
 
 

@@ -15,7 +15,7 @@ from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.units import metres_of, seconds_of
 
-__all__ = ["FoundImage", "find_images"]
+__all__ = ["FoundImage", "find_images", "series_paths"]
 
 _OLD_AXES = "tczyx"  # of the versions before 0.3, which do not name them
 
@@ -87,7 +87,7 @@ def _paths(store: ZarrStore, root: Mapping[str, Any]) -> Iterator[tuple[str, Wel
     elif "multiscales" in ome:
         yield "", None
     elif "bioformats2raw.layout" in ome:
-        for path in _series_paths(store):
+        for path in series_paths(store):
             yield path, None
     else:
         raise UnsupportedDataError(
@@ -120,14 +120,14 @@ def _plate(content: Any) -> Plate | None:
     return Plate(content.get("name"), rows, columns) if rows and columns else None
 
 
-def _series_paths(store: ZarrStore) -> Iterator[str]:
+def series_paths(store: ZarrStore) -> list[str]:
+    """Return the paths of a series of images in their order; none where there is no series."""
     zarr = require("zarr", extra="ome-zarr", doing="reading OME-Zarr")
     listed = _ome(_attributes(store, "OME", missing={})).get("series")
     if listed:
-        yield from map(str, listed)
-        return
+        return [str(path) for path in listed]
     root = zarr.open_group(store.zarr, mode="r")
-    yield from sorted((name for name in root.group_keys() if name.isdigit()), key=int)
+    return sorted((name for name in root.group_keys() if name.isdigit()), key=int)
 
 
 def _attributes(

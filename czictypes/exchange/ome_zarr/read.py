@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import DTypeLike
 
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
-from czictypes.exchange.ome_zarr.original import read_original
-from czictypes.exchange.ome_zarr.parse import find_images
+from czictypes.exchange.ome_source import image_fields
+from czictypes.exchange.ome_zarr.original import OME_XML, read_original
+from czictypes.exchange.ome_zarr.parse import find_images, series_paths
 from czictypes.exchange.ome_zarr.scenes import kept_of, source_images
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import MissingExtraError
+from czictypes.model.extras import require
 from czictypes.writing.progress import Progress
 from czictypes.writing.pyramid.options import PyramidChoice
 from czictypes.writing.targets import Target
@@ -113,4 +119,35 @@ def open_ome_zarr(
     chosen = [found[at] for at in choose([one.path for one in found], wanted, "image")]
     kept = [kept_of(one) for one in chosen]
     content = read_original(store, kept) if all(one.get("start") for one in kept) else None
-    yield source_images(chosen, content), content
+    sources = source_images(chosen, content)
+    if content is None:
+        described = _described(store, [one.path for one in found])
+        sources = [
+            _completed(one, described.get(image.path, {})) for one, image in zip(sources, chosen)
+        ]
+    yield sources, content
+
+
+def _described(store: ZarrStore, paths: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what the OME-XML that bioformats2raw writes tells of the images, by their paths."""
+    xml = store.read(OME_XML)
+    if xml is None:
+        return {}
+    try:
+        ome = require("ome_types", extra="ome-zarr", doing="OME metadata").from_xml(xml)
+    except (MissingExtraError, ValueError) as error:
+        warnings.warn(f"the OME-XML of {store.name} is not read: {error}", MetadataWarning, 4)
+        return {}
+    series = series_paths(store)
+    listed = series if sorted(series) == sorted(paths) else paths
+    if len(ome.images) != len(listed):
+        return {}
+    return {path: image_fields(ome, number) for number, path in enumerate(listed)}
+
+
+def _completed(image: SourceImage, told: Mapping[str, Any]) -> SourceImage:
+    """Add what OME-Zarr has no place for."""
+    fields = {name: told[name] for name in ("acquisition_date", "objective") if name in told}
+    if len(told.get("times", ())) == image.sizes.get("T", 1):
+        fields["times"] = told["times"]
+    return replace(image, **fields)

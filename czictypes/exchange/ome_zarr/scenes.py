@@ -92,7 +92,7 @@ def _source(
         name=_name(image, kept),
         channels=channels,
         scaling=Scaling(*(image.scale.get(letter) for letter in "XYZ")),
-        times=_times(image),
+        times=_times(image, kept),
         display_settings=settings,
         origin=_corner(image),
         well=image.well,
@@ -118,10 +118,18 @@ def _samples(image: FoundImage, kept: Mapping[str, Any]) -> int:
     return 1 if count % samples else int(samples)
 
 
-def _times(image: FoundImage) -> list[float]:
-    if "T" not in image.axes or "T" not in image.scale:
+def _times(image: FoundImage, kept: Mapping[str, Any]) -> list[float]:
+    """Return when each T was: what was kept, for the scale of an axis is one for all."""
+    if "T" not in image.axes:
         return []
     count = image.levels[0].shape[image.axes.index("T")]
+    times = kept.get("times")
+    if isinstance(times, list) and len(times) == count:
+        numbers = [float(one) for one in times if isinstance(one, (int, float))]
+        if len(numbers) == count:
+            return numbers
+    if "T" not in image.scale:
+        return []
     return [image.scale["T"] * number for number in range(count)] if count > 1 else []
 
 

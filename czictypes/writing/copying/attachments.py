@@ -104,13 +104,19 @@ def copy_attachments(
 
 
 def _with_fewer_times(entry: AttachmentEntry, data: bytes, time: Extent) -> bytes:
-    """Return one number for each T that is left; data that have others as they are."""
+    """Return one number for each T that is left; where fewer are known, those of the first T.
+
+    Numbers that are not one for each T of the document begin with T = 0.
+    """
     if entry.content_file_type.upper() not in _TIMES:
         return data
     stamps = read_time_stamps(data)
-    if len(stamps) != time.size:
-        return data
-    return build_time_stamps(stamps[np.asarray(time.positions)])
+    first = 0 if len(stamps) == time.size else time.start
+    places = np.asarray(time.positions) + first
+    known = places[(places >= 0) & (places < len(stamps))]
+    if len(known) and known[0] != places[0]:
+        return data  # of T below 0 they tell nothing
+    return build_time_stamps(stamps[known])
 
 
 def _anonymized(entry: AttachmentEntry, data: bytes, removed: list[RemovedPart]) -> bytes | None:
