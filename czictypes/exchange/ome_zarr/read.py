@@ -46,7 +46,7 @@ def from_ome_zarr(
     """Write an OME-Zarr as a CZI, out of core.
 
     Versions 0.1 to 0.5 are read. Each image of a series or a plate becomes a scene. Pixels, axes,
-    pixel sizes, time interval, place on the stage, wells, and names, colours and windows of
+    pixel sizes, times, place on the stage, wells, and names, colours and windows of
     channels are taken over, and what `write_ome_zarr` kept of a CZI comes back. The CZI appears
     when it is complete, all or nothing.
 
