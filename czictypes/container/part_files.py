@@ -9,28 +9,32 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import threading
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Union
 from uuid import UUID
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
-from czictypes.container.segments import FileHeader
+from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.container.source import Target, open_source
-from czictypes.container.targets import URL, is_fsspec, is_url
+from czictypes.container.targets import URL, describe_target, is_fsspec, is_url
+from czictypes.model.errors import CorruptFileError, MissingPartError
 
-__all__ = ["PartFiles", "Parts", "mismatch"]
+__all__ = ["PartFiles", "PartFinder", "Parts", "mismatch", "siblings"]
 
 #: Other files of a document, in any order, or by their numbers.
 Parts = Union[Target, "list[Target]", "tuple[Target, ...]", Mapping[int, Target]]
 
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 _NOBODY = UUID(int=0)
+_NOT_THERE = "is not there"
 
 
 class PartFiles:
-    """Finds and opens the other files of a document; nothing is opened before it is needed.
+    """Where to look for the other files of a document, as the caller says.
 
     Parameters
     ----------
@@ -51,7 +55,7 @@ class PartFiles:
         *,
         renew: bool = False,
     ) -> None:
-        self._target = _kept(_named(target))
+        self.target = _kept(_named(target))
         self._options, self._renew = storage_options, renew
         if isinstance(parts, Mapping):
             self.numbered = {int(number): _kept(one) for number, one in parts.items()}
@@ -75,9 +79,150 @@ class PartFiles:
         """Open one of the files."""
         return open_source(target, self._options, renew=self._renew)
 
-    def beside(self, number: int, own: int) -> list[Target]:
-        """Return the names that a part has beside the open file, which is part `own` itself."""
-        return siblings(self._target, number, own)
+
+class PartFinder:
+    """Opens the other files of one document, each once; safe to use from many threads.
+
+    Parameters
+    ----------
+    main, header
+        The file that was opened, and its header.
+    files
+        Where to look.
+    """
+
+    def __init__(self, main: ByteSource, header: FileHeader, files: PartFiles) -> None:
+        self._main, self._header, self._files = main, header, files
+        self._kept: list[ByteSource] = []
+        self._found: dict[int, ByteSource | None] = {}
+        self._listed: dict[int, ByteSource] | None = None  # those in a list of the caller's
+        self._absent: dict[int, MissingPartError] = {}
+        self._lock = threading.Lock()
+
+    def named_numbers(self) -> set[int]:
+        """Return the numbers of the files that the caller named."""
+        with self._lock:
+            return {*self._files.numbered, *self._of_list()}
+
+    def find(self, number: int, holds: Callable[[ByteSource], bool]) -> ByteSource | None:
+        """Open a part: the one that the caller named, or one beside the file.
+
+        Parameters
+        ----------
+        number
+            Its number.
+        holds
+            Tells whether a file has what is listed for the part.
+
+        Returns
+        -------
+        ByteSource or None
+            None where the file that was opened holds it itself, so that its number is wrong.
+
+        Raises
+        ------
+        MissingPartError
+            If there is none.
+        """
+        with self._lock:
+            if number in self._absent:
+                raise self._absent[number]
+            if number not in self._found:
+                self._found[number] = self._named(number) or self._beside(number, holds)
+            return self._found[number]
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for source in self._kept:
+            source.close()
+
+    def _beside(self, number: int, holds: Callable[[ByteSource], bool]) -> ByteSource | None:
+        looked = []
+        for target in siblings(self._files.target, number, self._header.file_part):
+            found, why = self._try(target, number, holds)
+            if found is not None:
+                self._kept.append(found)
+                return found
+            looked.append(f"{describe_target(target)!r} {why}")
+        if holds(self._main):
+            return None
+        which = f"part {number}" if number else "the master (part 0)"
+        places = f": {'; '.join(looked)}" if looked else ", and it has no name to look beside"
+        error = MissingPartError(
+            f"{self._main.name} is one file of several, and {which} is missing{places}; put it "
+            f"there, or say where it is: parts={{{number}: path}}"
+        )
+        if self._main.is_remote and all(one.endswith(_NOT_THERE) for one in looked):
+            self._absent[number] = error  # each of many tiles would ask the server anew
+        raise error
+
+    def _try(
+        self, target: Target, number: int, holds: Callable[[ByteSource], bool]
+    ) -> tuple[ByteSource | None, str]:
+        """Open what may be a part; return it, or why it is not."""
+        try:
+            found = self._files.open(target)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None, _NOT_THERE
+        except PermissionError as error:
+            return None, f"cannot be opened ({error})"
+        try:
+            why = mismatch(read_file_header(found), number, self._header)
+            if why is None:
+                why = "" if holds(found) else "does not hold the sub-blocks that are listed"
+        except CorruptFileError:
+            why = "is no CZI file, or a damaged one"
+        except BaseException:
+            found.close()
+            raise
+        if not why:
+            return found, ""
+        found.close()
+        return None, why
+
+    def _named(self, number: int) -> ByteSource | None:
+        """Open a part that the caller named, whose word counts; but a contradiction is told."""
+        target = self._files.numbered.get(number)
+        found = self._of_list().get(number) if target is None else self._open(target)
+        if found is None:
+            return None
+        why = mismatch(read_file_header(found), number, self._header)
+        if why:
+            name = self._main.name
+            warnings.warn(
+                f"{found.name} {why}, but is read as part {number} of {name}: parts= says so",
+                stacklevel=2,
+            )
+        return found
+
+    def _of_list(self) -> dict[int, ByteSource]:
+        """Open the files of the caller's list once, and tell their numbers."""
+        if self._listed is None:
+            listed: dict[int, ByteSource] = {}
+            for place, target in enumerate(self._files.listed, 1):
+                found = self._open(target)
+                header = read_file_header(found)
+                is_master = header.file_guid == self._header.primary_file_guid
+                number = header.file_part or (0 if is_master else place)
+                if number in listed:
+                    raise ValueError(
+                        f"parts= names part {number} of {self._main.name} twice: "
+                        f"{listed[number].name} and {found.name}"
+                    )
+                listed[number] = found
+            self._listed = listed
+        return self._listed
+
+    def _open(self, target: Target) -> ByteSource:
+        try:
+            found = self._files.open(target)
+        except FileNotFoundError as error:
+            raise MissingPartError(
+                f"{describe_target(target)!r}, which parts= names for {self._main.name}, is not "
+                "there"
+            ) from error
+        self._kept.append(found)
+        return found
 
 
 def mismatch(found: FileHeader, number: int, opened: FileHeader) -> str | None:

@@ -7,11 +7,10 @@ What is read of the file that was opened is not shifted.
 from __future__ import annotations
 
 import struct
-import threading
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, Union
 
 import numpy as np
@@ -32,7 +31,7 @@ from czictypes.container.entries import (
     POSITION_IN_ENTRY,
     locate_entries,
 )
-from czictypes.container.part_files import PartFiles, mismatch
+from czictypes.container.part_files import PartFiles, PartFinder
 from czictypes.container.segments import (
     DIRECTORY_FIELD,
     FILE_HEADER_SIZE,
@@ -40,9 +39,7 @@ from czictypes.container.segments import (
     FileHeader,
     read_file_header,
 )
-from czictypes.container.source import Target
 from czictypes.container.subblock import read_subblock_segment
-from czictypes.container.targets import describe_target
 from czictypes.model.errors import CorruptFileError, MissingPartError
 
 __all__ = ["JoinedSource", "join_parts"]
@@ -51,7 +48,6 @@ __all__ = ["JoinedSource", "join_parts"]
 _ROOM = 1 << 46
 _MOST = (1 << 63) // _ROOM - 3
 _ITSELF = -1  # in place of a part's number
-_NOT_THERE = "is not there"
 
 #: Something that a part has: a row of the directory, or an attachment.
 _Sample = Union[int, AttachmentEntry]
@@ -78,7 +74,8 @@ def join_parts(
     others = [one for one in attachments if 0 < one.file_part != header.file_part]
     if not others and not files.named and (numbers == _ITSELF).all():
         return source, directory, attachments
-    joined = JoinedSource(source, header, files)
+    finder = PartFinder(source, header, files)
+    joined = JoinedSource(source, header, finder, is_remote=files.are_remote)
     listed = [_Listed(source, header, None)]
     known = {*np.unique(numbers).tolist(), *(one.file_part for one in others)}
     try:
@@ -91,7 +88,7 @@ def join_parts(
             listed.append(_Listed(part, found_header, own))
         moved = joined.lay_out(directory, numbers, others, listed)
     except BaseException:
-        joined.close_others()
+        finder.close()
         raise
     attachments = [
         replace(one, file_position=joined.address(one.file_part, one.file_position))
@@ -135,27 +132,27 @@ class JoinedSource(ByteSource):
     ----------
     main, header
         The file that was opened, and its header.
-    files
-        Finds the other files.
+    finder
+        Opens the other files; closed with the source.
+    is_remote
+        Whether any of these may be behind a network.
     """
 
-    def __init__(self, main: ByteSource, header: FileHeader, files: PartFiles) -> None:
+    def __init__(
+        self, main: ByteSource, header: FileHeader, finder: PartFinder, *, is_remote: bool
+    ) -> None:
         super().__init__(main.name)
-        self.is_remote = main.is_remote or files.are_remote
-        self._main, self._header, self._files = main, header, files
+        self.is_remote = main.is_remote or is_remote
+        self._main, self._header = main, header
+        self._finder = finder
         self._opened: dict[int, ByteSource] = {}  # by number
         self._before: dict[int, tuple[ByteSource, _Identity]] = {}  # what told them when opened
-        self._listed: dict[int, ByteSource] | None = None  # those in a list of the caller's
-        self._absent: dict[int, MissingPartError] = {}
-        self._opening = threading.RLock()
 
     def not_among(self, known: set[int]) -> Iterator[tuple[int, ByteSource]]:
         """Give the files that the caller named and the directory does not."""
         own = self._header.file_part
-        for number in sorted({*self._files.numbered, *self._of_list()} - known - {own}):
-            part = self._named(number)
-            if part is not None:
-                yield number, self._keep(number, part)
+        for number in sorted(self._finder.named_numbers() - known - {own}):
+            yield number, self._part(number)
 
     def lay_out(
         self,
@@ -249,119 +246,24 @@ class JoinedSource(ByteSource):
     def _part(self, number: int) -> ByteSource:
         found = self._opened.get(number)
         if found is None:
-            with self._opening:
-                found = self._opened.get(number) or self._keep(number, self._look_for(number))
+            found = self._finder.find(number, partial(self._holds, number)) or self._main
+            if found is not self._main:
+                self._before.setdefault(number, (found, found.opened_identity()))
+            self._opened[number] = found
         return found
 
-    def _keep(self, number: int, part: ByteSource) -> ByteSource:
-        if part is not self._main:
-            self._before[number] = part, part.opened_identity()
-        self._opened[number] = part
-        return part
-
-    def _look_for(self, number: int) -> ByteSource:
-        """Open a part: one that the caller named, or one beside the file.
-
-        Where there is none, its number may be wrong, and what is listed in the file itself.
-        """
-        if number in self._absent:
-            raise self._absent[number]
-        named = self._named(number)
-        if named is not None:
-            return named
-        looked = []
-        for target in self._files.beside(number, self._header.file_part):
-            found, why = self._try(target, number)
-            if found is not None:
-                return found
-            looked.append(f"{describe_target(target)!r} {why}")
-        if self._is_in_itself(number):
-            return self._main
-        which = f"part {number}" if number else "the master (part 0)"
-        places = "; ".join(looked) or "it has no name beside which to look"
-        error = MissingPartError(
-            f"{self.name} is one file of several, and {which} is missing: {places}. Put it there, "
-            f"or name it: parts={{{number}: path}}"
-        )
-        if self._main.is_remote and all(one.endswith(_NOT_THERE) for one in looked):
-            self._absent[number] = error  # each of many tiles would ask the server anew
-        raise error
-
-    def _try(self, target: Target, number: int) -> tuple[ByteSource | None, str]:
-        """Open what may be a part; return it, or why it is not."""
-        try:
-            found = self._files.open(target)
-        except FileNotFoundError:
-            return None, _NOT_THERE
-        except OSError as error:
-            return None, f"cannot be opened ({error})"
-        try:
-            why = mismatch(read_file_header(found), number, self._header)
-            if why is None:
-                fits = self._has_sample(found, number)
-                why = "" if fits else "does not hold the sub-blocks that are listed"
-        except CorruptFileError:
-            why = "is no CZI file, or a damaged one"
-        except BaseException:
-            found.close()
-            raise
-        if why:
-            found.close()
-            return None, why
-        return found, ""
-
-    def _named(self, number: int) -> ByteSource | None:
-        """Open a part that the caller named, whose word counts; but a contradiction is told."""
-        target = self._files.numbered.get(number)
-        found = self._of_list().get(number) if target is None else self._open_named(target)
-        if found is None:
-            return None
-        why = mismatch(read_file_header(found), number, self._header)
-        if why:
-            warnings.warn(
-                f"{found.name} {why}, but is read as part {number} of {self.name}: parts= says so",
-                stacklevel=2,
-            )
-        return found
-
-    def _of_list(self) -> dict[int, ByteSource]:
-        """Open the files of the caller's list once, and tell their numbers."""
-        with self._opening:
-            if self._listed is None:
-                self._listed = {}
-                for place, target in enumerate(self._files.listed, 1):
-                    found = self._open_named(target)
-                    header = read_file_header(found)
-                    is_master = header.file_guid == self._header.primary_file_guid
-                    number = header.file_part or (0 if is_master else place)
-                    self._listed[number] = found
-            return self._listed
-
-    def _open_named(self, target: Target) -> ByteSource:
-        try:
-            return self._files.open(target)
-        except FileNotFoundError as error:
-            raise MissingPartError(
-                f"{describe_target(target)!r}, which parts= names for {self.name}, is not there"
-            ) from error
-
-    def _is_in_itself(self, number: int) -> bool:
-        """Whether the file itself has what is listed for a part, and not as its own."""
-        sample = self._samples[number]
-        if not isinstance(sample, AttachmentEntry):
-            position = self._directory.file_position[sample]
-            if ((self._moved.file_position == position) & (position >= 0)).any():
-                return False
-        return self._has_sample(self._main, number)
-
-    def _has_sample(self, source: ByteSource, number: int) -> bool:
+    def _holds(self, number: int, source: ByteSource) -> bool:
         """Whether a file has what is listed for a part, or the first of it."""
         sample = self._samples[number]
         try:
             if isinstance(sample, AttachmentEntry):
                 read_attachment_segment(source, sample)
-            else:
-                read_subblock_segment(source, self._directory, sample)
+                return True
+            if source is self._main:  # what it lists as its own is not that of another part
+                position = self._directory.file_position[sample]
+                if ((self._moved.file_position == position) & (position >= 0)).any():
+                    return False
+            read_subblock_segment(source, self._directory, sample)
         except CorruptFileError:
             return False
         return True
@@ -413,7 +315,7 @@ class JoinedSource(ByteSource):
             first, _ = next(iter(places.values()))
             try:
                 source, inside = self._find(first)
-            except MissingPartError:  # the read that needs it tells
+            except OSError:  # the read that needs it tells
                 continue
             shift = first - inside
             yield source, {at: (one - shift, count) for at, (one, count) in places.items()}
@@ -430,13 +332,8 @@ class JoinedSource(ByteSource):
         return source.read_into(inside, buffer)
 
     def _release(self) -> None:
-        self.close_others()
+        self._finder.close()
         self._main.close()
-
-    def close_others(self) -> None:
-        """Close all files but the one that was opened."""
-        for source in {*self._opened.values(), *(self._listed or {}).values()} - {self._main}:
-            source.close()
 
     def native_view(self) -> _NativeView:
         """Return the same with a directory of addresses: libCZI passes over numbers of parts."""

@@ -19,6 +19,7 @@ from files.encode import zstd_frame
 from files.jpeg_xr import jpeg_xr_tile
 from files.patterns import noise
 from numpy.typing import NDArray
+from threads.test_processes import in_fork, needs_fork
 
 from czictypes import CziImage, czi, imread
 from czictypes.model.errors import CorruptFileError, MissingPartError
@@ -174,6 +175,34 @@ def test_parts_elsewhere(master: Path, tmp_path: Path) -> None:
         czi.open_czi(master, parts=[folder / "none.czi"]).read(plane={"T": 2})
 
 
+def test_files_that_are_named_wrongly(master: Path) -> None:
+    one = master.with_name("scan (1).czi")
+    with pytest.raises(ValueError, match=r"names part 1 .* twice"):
+        czi.open_czi(master, parts=[one, one])
+    nameless = io.BytesIO(master.read_bytes())
+    with czi.open_czi(nameless) as document:
+        with pytest.raises(MissingPartError, match="no name to look beside"):
+            document.read(plane={"T": 2})
+
+
+@pytest.mark.parametrize("kind", ["url", "cached", "OpenFile", "UPath"])
+def test_what_fsspec_opens(kind: str) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    url = "memory://parts/my scan.czi"
+    names = ["my scan.czi", "my scan (1).czi", "my scan (2).czi"]
+    memory = fsspec.filesystem("memory")
+    for name, built in zip(names, scan()):
+        memory.pipe_file(f"/parts/{name}", built.data)
+    targets = {
+        "url": lambda: url,
+        "cached": lambda: f"blockcache::{url}",
+        "OpenFile": lambda: fsspec.open(url),
+        "UPath": lambda: pytest.importorskip("upath").UPath(url),
+    }
+    with czi.open_czi(targets[kind]()) as document:
+        assert_whole(document)
+
+
 def test_a_named_part_of_another_document_is_read_with_a_warning(master: Path) -> None:
     other = build_czi([tile(2), tile(3)], part=1, guids=(uuid.uuid4(), uuid.uuid4()))
     path = other.write(master.with_name("other.czi"))
@@ -263,6 +292,20 @@ def test_a_changed_part_is_read_anew(master: Path) -> None:
         new.replace(master.with_name("scan (1).czi"))
         found = document.read(plane={"T": 2})
         assert found[0, 0, 0] == 0xCDAB
+
+
+def test_lazy_arrays_of_other_parts_are_others(master: Path) -> None:
+    pytest.importorskip("dask")
+    one = master.with_name("scan (1).czi")
+    names = {imread(master, dask=True, parts=parts).name for parts in (None, [one], {1: one})}
+    assert len(names) == 3
+
+
+@needs_fork
+def test_a_forked_process(master: Path) -> None:
+    with czi.open_czi(master) as document:
+        assert_whole(document)
+        assert in_fork(lambda: document.read(plane={"T": 3}).sum()) == PLANES[3].sum()
 
 
 def test_pickles(master: Path) -> None:
