@@ -14,6 +14,7 @@ from czictypes.arrays.scene_infos import field_numbers, scene_infos
 from czictypes.arrays.stage import stage_origin
 from czictypes.arrays.times import regular_interval, times_along
 from czictypes.arrays.tolerant import told
+from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
@@ -163,6 +164,14 @@ class ImageDescription(ABC):
         with open_document_of(self.reader) as document:
             fields = document.once("fields", lambda: field_numbers(self._scenes))
         return fields.get(self.scene_index)
+
+    @property
+    def acquisition(self) -> Acquisition | None:
+        """The acquisition of the plate that the scene is of, where the file tells them apart."""
+        info, plate = self.scene_info, self.plate
+        if info is None or plate is None:
+            return None
+        return next((one for one in plate.acquisitions if one.id == info.acquisition), None)
 
     @property
     def plate(self) -> Plate | None:

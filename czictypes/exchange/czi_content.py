@@ -111,7 +111,7 @@ def _plate(images: Sequence[SourceImage], base: DocumentContent) -> Plate | None
     for plate in (image.plate for image in images):
         if plate is not None:
             alike = known and (known.rows, known.columns) == (plate.rows, plate.columns)
-            return known if alike else plate
+            return replace(known, acquisitions=plate.acquisitions) if known and alike else plate
     return known
 
 
@@ -140,7 +140,7 @@ def _scenes(
 
 
 def _described(image: SourceImage, number: int) -> SceneInfo:
-    info = SceneInfo(number, image.name, well=image.well)
+    info = SceneInfo(number, image.name, well=image.well, acquisition=image.acquisition)
     extent = _extent(image)
     if extent is None or image.origin is None:
         return replace(info, size=extent)
@@ -155,7 +155,12 @@ def _updated(image: SourceImage, known: SceneInfo) -> SceneInfo:
     well = image.well
     if well and known.well and (well.row, well.column) == (known.well.row, known.well.column):
         well = known.well
-    info = replace(known, name=image.name or known.name, well=well or known.well)
+    info = replace(
+        known,
+        name=image.name or known.name,
+        well=well or known.well,
+        acquisition=known.acquisition if image.plate is None else image.acquisition,
+    )
     extent = _extent(image)
     if extent is None or image.origin is None:
         return info

@@ -42,6 +42,8 @@ class SourceImage:
         Where the corner of the top left pixel lies on the stage (x, y), in micrometres.
     well, plate
         The well that the image was taken in, and the plate that it belongs to.
+    acquisition
+        The id of the acquisition of the plate that it is of.
     acquisition_date
         When the first pixel was taken.
     objective
@@ -74,6 +76,7 @@ class SourceImage:
     origin: tuple[float, float] | None = None
     well: Well | None = None
     plate: Plate | None = None
+    acquisition: int | None = None
     acquisition_date: datetime | None = None
     objective: Objective | None = None
     description: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
+from czictypes.metadata.acquisitions import add_acquisitions
 from czictypes.metadata.attributes_section import add_attributes
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent, ImageSummary
@@ -41,6 +42,9 @@ def build_document(image: ImageSummary, content: DocumentContent) -> bytes:
     add_plate(root, content.plate)
     set_general_document_info(root, _without_empty(content.info))
     add_attributes(root, content.custom_attributes)
+    if content.plate is not None:
+        rounds = [(scene.index, scene.acquisition) for scene in content.scenes]
+        add_acquisitions(root, content.plate.acquisitions, rounds)
     add_instrument(root, content)
     put(root, "Metadata/Information/Application/Name", content.application)
     put(root, "Metadata/Information/Application/Version", content.application_version)

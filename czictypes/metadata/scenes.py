@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from czictypes.metadata.acquisitions import Acquisition, acquisitions, scene_acquisitions
 from czictypes.metadata.fields import Node, NodeSource, root_node
 
 __all__ = [
@@ -70,6 +71,8 @@ class SceneInfo:
         ZEN's identifier of the region.
     well
         The well the scene lies in.
+    acquisition
+        The id of the acquisition of the plate that the scene is of.
     """
 
     index: int
@@ -79,6 +82,7 @@ class SceneInfo:
     contour: str | None = None
     region_id: str | None = None
     well: Well | None = None
+    acquisition: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class Plate:
         How many there are.
     well_distance, well_size
         From centre to centre, and the extent of a well, along x and y, in micrometres.
+    acquisitions
+        The rounds in which its fields were taken, where the file tells them apart.
     """
 
     name: str | None
@@ -100,6 +106,7 @@ class Plate:
     columns: int
     well_distance: tuple[float, float] | None = None
     well_size: tuple[float, float] | None = None
+    acquisitions: tuple[Acquisition, ...] = ()
 
 
 def scenes(source: NodeSource, numbers: Collection[int] = ()) -> list[SceneInfo]:
@@ -115,7 +122,8 @@ def scenes(source: NodeSource, numbers: Collection[int] = ()) -> list[SceneInfo]
         out, with a `MetadataWarning`. Without them it is the one in the XML.
     """
     listed = root_node(source).child("Metadata/Information/Image/Dimensions/S/Scenes")
-    found = [_scene(at, node) for at, node in enumerate(listed.children("Scene"))]
+    rounds = scene_acquisitions(source)
+    found = [_scene(at, node, rounds) for at, node in enumerate(listed.children("Scene"))]
     if not numbers or not found:
         return found
     places = match_scenes([scene.index for scene in found], numbers)
@@ -171,16 +179,18 @@ def match_scenes(indices: Sequence[int], numbers: Collection[int]) -> dict[int, 
     return exact
 
 
-def _scene(position: int, node: Node) -> SceneInfo:
-    index = node.integer_attribute("Index")
+def _scene(position: int, node: Node, rounds: Mapping[int, int]) -> SceneInfo:
+    listed = node.integer_attribute("Index")
+    index = position if listed is None else listed
     return SceneInfo(
-        index=position if index is None else index,
+        index=index,
         name=node.attribute("Name"),
         center=node.pair("CenterPosition"),
         size=node.pair("ContourSize"),
         contour=node.text("ContourType"),
         region_id=node.text("RegionId"),
         well=_well(node),
+        acquisition=rounds.get(index),
     )
 
 
@@ -250,6 +260,7 @@ def plate(source: NodeSource) -> Plate | None:
                 columns=columns,
                 well_distance=_two(node, "ShapeDistanceX", "ShapeDistanceY"),
                 well_size=_two(node, "ShapeWidth", "ShapeHeight"),
+                acquisitions=acquisitions(source),
             )
     return None
 

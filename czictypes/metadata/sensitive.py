@@ -16,7 +16,7 @@ PERSON_NAMES = frozenset(
         *("computername", "hostname", "host", "machinename", "workstation", "workstationname"),
         *("domainname", "userdomain", "userdomainname", "ipaddress", "macaddress"),
         *("creationdate", "creationdatetime", "acquisitiondate", "acquisitiondateandtime"),
-        *("acquisitiontime", "modificationdate"),
+        *("acquisitiontime", "modificationdate", "plateacquisitiontimes"),
     }
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping, Sequence
 
+from czictypes.metadata.acquisitions import keep_acquisitions
 from czictypes.metadata.axes import axis
 from czictypes.metadata.elements import ensure, format_number, put
 from czictypes.metadata.scenes import match_scenes
@@ -91,7 +92,15 @@ def keep_scenes(root: ET.Element, new_index: Mapping[int, int], numbers: Collect
     numbers
         All S indices of the document.
     """
-    kept = {id(element): new_index.get(number) for number, element in _scenes(root, numbers)}
+    matched = _scenes(root, numbers)
+    kept = {id(element): new_index.get(number) for number, element in matched}
+    places = {id(element): at for at, element in enumerate(root.findall(f"{_SCENES}/Scene"))}
+    moved = {
+        _scene_index(element, places[id(element)]): new_index[number]
+        for number, element in matched
+        if number in new_index
+    }
+    keep_acquisitions(root, moved)
     for parent in root.findall(_SCENES):
         for scene in parent.findall("Scene"):
             index = kept.get(id(scene))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from czictypes.arrays.image import CziImage
 from czictypes.exchange.ome_zarr.description import namespaced
 from czictypes.exchange.ome_zarr.plan import planes_of
+from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.scenes import well_name
 
 __all__ = ["Place", "StoreLayout", "lay_out"]
@@ -57,6 +58,7 @@ class _Field:
     scene: int | None
     plane: dict[str, int]
     well: tuple[int, int] | None
+    acquisition: int | None = None
 
 
 def lay_out(
@@ -95,7 +97,9 @@ def _fields(image: CziImage, scenes: Sequence[int] | None) -> list[_Field]:
     for scene in [None] if scenes is None else scenes:
         image.set_scene("all" if scene is None else scene)
         well = None if scene is None else _well(image)
-        found += [_Field(scene, plane, well) for plane in planes_of(image)]
+        info = image.scene_info
+        number = None if info is None else info.acquisition
+        found += [_Field(scene, plane, well, number) for plane in planes_of(image)]
     return found
 
 
@@ -112,7 +116,8 @@ def _plate(image: CziImage, fields: Sequence[_Field], version: str) -> StoreLayo
         assert field.well is not None
         wells.setdefault(field.well, []).append(field)
     rows, columns = _extent(image, wells)
-    most = max(len(members) for members in wells.values())
+    known = image.plate
+    rounds = (() if known is None else known.acquisitions) or (Acquisition(0),)
     groups: dict[str, Mapping[str, Any]] = {}
     paths: dict[int, Place] = {}
     listed = []
@@ -122,24 +127,46 @@ def _plate(image: CziImage, fields: Sequence[_Field], version: str) -> StoreLayo
         listed.append(
             {"path": path, "rowIndex": rows.index(row), "columnIndex": columns.index(column)}
         )
-        images = [{"path": str(at), "acquisition": 0} for at in range(len(members))]
+        images = [
+            {"path": str(at), "acquisition": _round_of(field, rounds)}
+            for at, field in enumerate(members)
+        ]
         groups[_row_name(row)] = {}
         groups[path] = namespaced({"well": _versioned({"images": images}, version)}, version)
         for at, field in enumerate(members):
             paths[id(field)] = Place(field.scene, field.plane, f"{path}/{at}")
-    known = image.plate
     plate = {
         "name": (known.name if known is not None else None) or "plate",
         "rows": [{"name": _row_name(row)} for row in rows],
         "columns": [{"name": str(column)} for column in columns],
         "wells": listed,
-        "acquisitions": [{"id": 0, "maximumfieldcount": most}],
-        "field_count": most,
+        "acquisitions": [_described(one, wells.values(), rounds) for one in rounds],
+        "field_count": max(len(members) for members in wells.values()),
     }
     places = [paths[id(field)] for field in fields]
     root = {"plate": _versioned(plate, version), "bioformats2raw.layout": _BIOFORMATS2RAW}
     groups[""] = namespaced(root, version)
     return StoreLayout(places, {**groups, **_series(places, version)})
+
+
+def _round_of(field: _Field, rounds: Sequence[Acquisition]) -> int:
+    """Return the acquisition of a field; the first one where the file does not tell."""
+    return next((one.id for one in rounds if one.id == field.acquisition), rounds[0].id)
+
+
+def _described(
+    one: Acquisition, wells: Iterable[Sequence[_Field]], rounds: Sequence[Acquisition]
+) -> dict[str, Any]:
+    """Return an acquisition as OME-Zarr has it; one without fields tells no number of these."""
+    most = max(sum(_round_of(field, rounds) == one.id for field in fields) for fields in wells)
+    known = {
+        "name": one.name,
+        "description": one.description,
+        "maximumfieldcount": most or None,
+        "starttime": one.start,
+        "endtime": one.end,
+    }
+    return {"id": one.id, **{key: value for key, value in known.items() if value is not None}}
 
 
 def _extent(

@@ -10,6 +10,7 @@ import numpy as np
 
 from czictypes.exchange.ome_zarr.journal import JOURNAL
 from czictypes.exchange.ome_zarr.store import ZarrStore
+from czictypes.metadata.acquisitions import Acquisition, as_acquisitions
 from czictypes.metadata.scenes import Plate, Well, parse_well_name
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
@@ -40,6 +41,8 @@ class FoundImage:
         How channels are shown, as the attribute ``omero`` has it.
     well, plate
         The well that it lies in, and the plate.
+    acquisition
+        The id of that of the plate's acquisitions which it is of.
     attributes
         All attributes of its group.
     """
@@ -53,6 +56,7 @@ class FoundImage:
     channels: Sequence[Mapping[str, Any]] = ()
     well: Well | None = None
     plate: Plate | None = None
+    acquisition: int | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -73,22 +77,26 @@ def find_images(store: ZarrStore) -> list[FoundImage]:
     root = _attributes(store, "")
     plate = _plate(_ome(root).get("plate"))
     found = [
-        replace(_image(store, path), well=well, plate=plate) for path, well in _paths(store, root)
+        replace(_image(store, path), well=well, plate=plate, acquisition=_known(number, plate))
+        for path, well, number in _paths(store, root)
     ]
     if not found:
         raise UnsupportedDataError(f"{store.name} is an OME-Zarr without images")
     return found
 
 
-def _paths(store: ZarrStore, root: Mapping[str, Any]) -> Iterator[tuple[str, Well | None]]:
+def _paths(
+    store: ZarrStore, root: Mapping[str, Any]
+) -> Iterator[tuple[str, Well | None, int | None]]:
+    """Give the path of each image, its well, and the acquisition that it is said to be of."""
     ome = _ome(root)
     if "plate" in ome:
         yield from _plate_paths(store, ome["plate"])
     elif "multiscales" in ome:
-        yield "", None
+        yield "", None, None
     elif "bioformats2raw.layout" in ome:
         for path in series_paths(store):
-            yield path, None
+            yield path, None, None
     else:
         raise UnsupportedDataError(
             f"{store.name} is no OME-Zarr: its root has neither multiscales, nor a plate, nor a "
@@ -96,13 +104,15 @@ def _paths(store: ZarrStore, root: Mapping[str, Any]) -> Iterator[tuple[str, Wel
         )
 
 
-def _plate_paths(store: ZarrStore, plate: Mapping[str, Any]) -> Iterator[tuple[str, Well]]:
+def _plate_paths(
+    store: ZarrStore, plate: Mapping[str, Any]
+) -> Iterator[tuple[str, Well, int | None]]:
     for listed in plate.get("wells", ()):
         path = str(listed["path"]).strip("/")
         well = _well(path, listed)
         content = _ome(_attributes(store, path)).get("well", {})
         for image in content.get("images", ()):
-            yield f"{path}/{image['path']}", well
+            yield f"{path}/{image['path']}", well, image.get("acquisition")
 
 
 def _well(path: str, listed: Mapping[str, Any]) -> Well:
@@ -117,7 +127,18 @@ def _plate(content: Any) -> Plate | None:
     if not isinstance(content, Mapping):
         return None
     rows, columns = len(content.get("rows", ())), len(content.get("columns", ()))
-    return Plate(content.get("name"), rows, columns) if rows and columns else None
+    if not rows or not columns:
+        return None
+    rounds = as_acquisitions(content.get("acquisitions"))
+    if rounds == (Acquisition(0),):  # what plates say that know of none
+        rounds = ()
+    return Plate(content.get("name"), rows, columns, acquisitions=rounds)
+
+
+def _known(number: int | None, plate: Plate | None) -> int | None:
+    """Return the acquisition of an image, if the plate lists it."""
+    listed = () if plate is None else plate.acquisitions
+    return next((one.id for one in listed if one.id == number), None)
 
 
 def series_paths(store: ZarrStore) -> list[str]:

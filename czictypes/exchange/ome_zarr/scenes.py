@@ -97,6 +97,7 @@ def _source(
         origin=_corner(image),
         well=image.well,
         plate=image.plate,
+        acquisition=image.acquisition,
         levels=levels[1:],
         shared=True,
         **place,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ome_zarrs import array, ome
 
 from czictypes import from_ome_zarr, write_ome_zarr
 from czictypes.arrays.image import CziImage
+from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.writing.create import create_czi
@@ -90,3 +92,124 @@ def test_there_is_an_image_for_each_place_in_other_dimensions(
         assert set(one.plane) == set("VHIR")
         expected = image.read_block(one.plane)
         assert np.array_equal(array(dest, f"{one.path}/0")[:], expected)
+
+
+# Acquisitions
+
+
+@pytest.fixture
+def rounds_czi(tmp_path: Path) -> Path:
+    """Two wells, three fields in the first and two in the second, taken in three rounds."""
+    path = tmp_path / "rounds of a plate.czi"
+    rounds = (Acquisition(0, "first"), Acquisition(5, "after a day", "with drug", 10, 20))
+    taken = [("A1", 1, 0), ("A1", 1, 5), ("A1", 1, 5), ("B3", 3, 0), ("B3", 3, 5)]
+    scenes = [
+        SceneInfo(
+            at, f"P{at}", well=Well(name, "AB".index(name[0]) + 1, column), acquisition=number
+        )
+        for at, (name, column, number) in enumerate(taken)
+    ]
+    with create_czi(path) as document:
+        for at, (t, c) in itertools.product(range(5), np.ndindex(2, 2)):
+            pixels = np.full((30, 40, 3), at * 10 + t + c, np.uint8)
+            document.write(pixels, (at * 100, 0), {"T": t, "C": c}, scene=at)
+        plate = Plate("with rounds", 2, 3, acquisitions=rounds)
+        document.write_metadata("plate", content=DocumentContent(scenes=scenes, plate=plate))
+    return path
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_the_acquisitions_of_a_plate_there_and_back(
+    rounds_czi: Path,
+    dest: Path,
+    tmp_path: Path,
+    version: str,
+    open_czi: Callable[..., CziImage],
+) -> None:
+    write_ome_zarr(rounds_czi, dest, version=version)
+    from_ome_zarr(dest, tmp_path / "back.czi")
+    write_ome_zarr(tmp_path / "back.czi", tmp_path / "again.ome.zarr", version=version)
+    for store in (dest, tmp_path / "again.ome.zarr"):
+        read = ngff.from_hcs_zarr(str(store), validate=True)
+        assert ome(store)["plate"]["acquisitions"] == [
+            {"id": 0, "name": "first", "maximumfieldcount": 1},
+            {
+                "id": 5,
+                "name": "after a day",
+                "description": "with drug",
+                "maximumfieldcount": 2,
+                "starttime": 10,
+                "endtime": 20,
+            },
+        ]
+        assert [one.acquisition for one in read.get_well("A", "1").images] == [0, 5, 5]
+        assert [one.acquisition for one in read.get_well("B", "3").images] == [0, 5]
+    before, after = open_czi(rounds_czi), open_czi(tmp_path / "back.czi")
+    assert after.plate == before.plate
+    for at in range(5):
+        before.set_scene(at)
+        after.set_scene(at)
+        assert after.acquisition == before.acquisition
+        assert np.array_equal(after.asarray(), before.asarray())
+
+
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+def test_the_acquisitions_of_a_plate_of_ngff_zarr(
+    dest: Path, tmp_path: Path, version: str, open_czi: Callable[..., CziImage]
+) -> None:
+    plate = ngff.Plate(
+        columns=[ngff.PlateColumn(name="1")],
+        rows=[ngff.PlateRow(name="A")],
+        wells=[ngff.PlateWell(path="A/1", rowIndex=0, columnIndex=0)],
+        acquisitions=[
+            ngff.PlateAcquisition(id=2, name="old"),
+            ngff.PlateAcquisition(id=1, name="new"),
+            ngff.PlateAcquisition(id=9, name="never taken"),
+        ],
+        field_count=1,
+        name="p",
+        version=version,
+    )
+    with ngff.HCSPlateWriter(str(dest), plate) as writer:
+        for at in range(2):
+            image = ngff.to_ngff_image(np.full((64, 80), at + 1, np.uint8), dims=["y", "x"])
+            writer.write_well_image(
+                multiscales=ngff.to_multiscales(image, scale_factors=[]),
+                row_name="A",
+                column_name="1",
+                field_index=at,
+                acquisition_id=2 - at,
+            )
+    from_ome_zarr(dest, tmp_path / "p.czi")
+    write_ome_zarr(tmp_path / "p.czi", tmp_path / "q.ome.zarr", version=version)
+    found = ngff.from_hcs_zarr(str(tmp_path / "q.ome.zarr"), validate=True)
+    named = [(one.id, one.name) for one in found.metadata.acquisitions]
+    assert named == [(2, "old"), (1, "new"), (9, "never taken")]
+    assert [one.acquisition for one in found.get_well("A", "1").images] == [2, 1]
+    image = open_czi(tmp_path / "p.czi", 1)
+    assert image.acquisition == Acquisition(1, "new")
+
+
+def test_a_part_of_a_plate_keeps_its_acquisitions(
+    rounds_czi: Path, dest: Path, tmp_path: Path, open_czi: Callable[..., CziImage]
+) -> None:
+    write_ome_zarr(rounds_czi, dest)
+    from_ome_zarr(dest, tmp_path / "part.czi", images=["A/1/1", "B/3/0"])
+    image = open_czi(tmp_path / "part.czi")
+    found = []
+    for at in range(2):
+        image.set_scene(at)
+        assert image.acquisition is not None
+        found.append(image.acquisition.id)
+    assert found == [5, 0]
+
+
+def test_a_plate_without_acquisitions_gets_none(
+    plate_czi: Path, dest: Path, tmp_path: Path, open_czi: Callable[..., CziImage]
+) -> None:
+    write_ome_zarr(plate_czi, dest)
+    assert ome(dest)["plate"]["acquisitions"] == [{"id": 0, "maximumfieldcount": 2}]
+    from_ome_zarr(dest, tmp_path / "back.czi")
+    image = open_czi(tmp_path / "back.czi", 0)
+    assert image.acquisition is None
+    assert not image.reader.custom_attributes_metadata

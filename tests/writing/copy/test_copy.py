@@ -21,7 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stored import stored_attachments, stored_blocks, stored_xml
 
+from czictypes.metadata.acquisitions import Acquisition
+from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.edit import XmlEditor
+from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.errors import CorruptFileError, FileChangedError, OutOfBoundsError
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader
@@ -257,6 +260,28 @@ def test_scenes_can_be_numbered_from_0(real_file: Callable[[str], Path], target:
     with CziReader(source) as whole, CziReader(target) as part:
         assert np.array_equal(whole.read(scene=2), part.read(scene=0))
         assert [(one.index, one.name) for one in part.scenes] == [(0, whole.scenes[2].name)]
+
+
+@pytest.mark.parametrize(("renumber", "number"), [(True, 0), (False, 2)])
+def test_a_scene_takes_its_acquisition_along(
+    tmp_path: Path, target: Path, renumber: bool, number: int
+) -> None:
+    rounds = (Acquisition(4, "first", start=1343731272), Acquisition(7, "second"))
+    infos = [SceneInfo(at, well=Well("A1", 1, 1), acquisition=4 + 3 * (at == 2)) for at in range(3)]
+    content = DocumentContent(scenes=infos, plate=Plate("p", 2, 3, acquisitions=rounds))
+    with create_czi(tmp_path / "plate.czi") as document:
+        for at in range(3):
+            document.write(np.zeros((5, 6), np.uint8), (at * 10, 0), scene=at)
+        document.write_metadata(content=content)
+    copy(tmp_path / "plate.czi", target, scenes=[2], renumber=renumber)
+    with CziReader(target) as part:
+        assert [(one.index, one.acquisition) for one in part.scenes] == [(number, 7)]
+        assert part.plate is not None
+        assert part.plate.acquisitions == rounds
+    copy(tmp_path / "plate.czi", tmp_path / "all.czi", anonymize=True)
+    with CziReader(tmp_path / "all.czi") as whole:
+        assert [one.acquisition for one in whole.scenes] == [4, 4, 7]
+        assert "1343731272" not in whole.raw_metadata
 
 
 def test_a_region_takes_the_tiles_that_meet_it_whole(made: MadeFiles, target: Path) -> None:

@@ -1,0 +1,178 @@
+"""Acquisitions of a plate: the rounds in which its fields were taken, each scene in one of them.
+
+ZEN knows no such thing, so they stand among the custom attributes, which a CZI has for what its
+software does not know: ``PlateAcquisitions`` is a list as OME-Zarr has it, in JSON, with the
+indices of the scenes of each; ``PlateAcquisitionTimes`` has the times, by the id.
+"""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from czictypes.metadata.attributes_section import set_attribute
+from czictypes.metadata.fields import Node, NodeSource, root_node
+
+__all__ = [
+    "Acquisition",
+    "acquisitions",
+    "add_acquisitions",
+    "as_acquisitions",
+    "keep_acquisitions",
+    "scene_acquisitions",
+]
+
+_LIST, _TIMES = "PlateAcquisitions", "PlateAcquisitionTimes"
+_PATH = "Metadata/Information/CustomAttributes/KeyValue"
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """A round in which fields of a plate were taken.
+
+    Parameters
+    ----------
+    id
+        Its number, from 0 on.
+    name, description
+        Free text.
+    start, end
+        When it was, as OME-Zarr has it: a whole number since 1970, in a unit that is not told.
+    """
+
+    id: int
+    name: str | None = None
+    description: str | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+def as_acquisitions(listed: Any) -> tuple[Acquisition, ...]:
+    """Return a list of OME-Zarr's JSON as values; what has no id, or one of before, is left out."""
+    found: dict[int, Acquisition] = {}
+    for one in listed if isinstance(listed, list) else ():
+        number = _whole(one.get("id")) if isinstance(one, Mapping) else None
+        if number is not None and number not in found:
+            found[number] = Acquisition(
+                number,
+                _text(one.get("name")),
+                _text(one.get("description")),
+                _whole(one.get("starttime")),
+                _whole(one.get("endtime")),
+            )
+    return tuple(found.values())
+
+
+def acquisitions(source: NodeSource) -> tuple[Acquisition, ...]:
+    """Return the acquisitions of a plate, in their order; none when the metadata lists none."""
+    times = _stored(source, _TIMES)
+    found = []
+    for one in as_acquisitions(_stored(source, _LIST)):
+        known = times.get(str(one.id)) if isinstance(times, Mapping) else None
+        if isinstance(known, list) and len(known) == 2:
+            one = replace(one, start=_whole(known[0]), end=_whole(known[1]))
+        found.append(one)
+    return tuple(found)
+
+
+def scene_acquisitions(source: NodeSource) -> dict[int, int]:
+    """Return the id of the acquisition by the index of the scene in the XML."""
+    listed = _stored(source, _LIST)
+    return {
+        scene: one["id"]
+        for one in (listed if isinstance(listed, list) else ())
+        if isinstance(one, Mapping) and _whole(one.get("id")) is not None
+        for scene in _scenes(one)
+    }
+
+
+def add_acquisitions(
+    root: ET.Element, known: Sequence[Acquisition], scenes: Iterable[tuple[int, int | None]]
+) -> None:
+    """Add acquisitions in place of those that are there.
+
+    Parameters
+    ----------
+    scenes
+        The index of each scene, and the id of its acquisition.
+
+    Raises
+    ------
+    ValueError
+        If two have one id, or text has a character that XML cannot store.
+    """
+    stored = root.find(_PATH)
+    for element in [] if stored is None else [stored.find(_LIST), stored.find(_TIMES)]:
+        if element is not None and stored is not None:
+            stored.remove(element)
+    if not known:
+        return
+    numbers = [one.id for one in known]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"the acquisitions of a plate have the ids {numbers}, one of them twice")
+    members: dict[int, list[int]] = {number: [] for number in numbers}
+    for scene, number in sorted((scene, number) for scene, number in scenes if number is not None):
+        members.setdefault(number, []).append(scene)
+    for number in set(members) - set(numbers):
+        raise ValueError(
+            f"scene {members[number][0]} is of acquisition {number}, not one of {numbers}"
+        )
+    listed = [
+        {
+            "id": one.id,
+            **_given(name=one.name, description=one.description),
+            "scenes": members[one.id],
+        }
+        for one in known
+    ]
+    set_attribute(root, _LIST, json.dumps(listed, ensure_ascii=False))
+    times = {
+        str(one.id): [one.start, one.end] for one in known if (one.start, one.end) != (None, None)
+    }
+    if times:
+        set_attribute(root, _TIMES, json.dumps(times))
+
+
+def keep_acquisitions(root: ET.Element, new_index: Mapping[int, int]) -> None:
+    """Keep some of the scenes: `new_index` has the index that each gets, by that in the XML."""
+    listed = _stored(root, _LIST)
+    if not isinstance(listed, list):
+        return
+    for one in listed:
+        if isinstance(one, dict):
+            one["scenes"] = [new_index[scene] for scene in _scenes(one) if scene in new_index]
+    set_attribute(root, _LIST, json.dumps(listed, ensure_ascii=False))
+
+
+def _stored(source: NodeSource, key: str) -> Any:
+    node: Node = root_node(source).child(f"{_PATH}/{key}")
+    text = node.text()
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        node.warn(f"{node.path} is no JSON ({error}); it is left out")
+        return None
+
+
+def _scenes(one: Mapping[str, Any]) -> list[int]:
+    scenes = one.get("scenes")
+    if not isinstance(scenes, list):
+        return []
+    return [scene for scene in scenes if _whole(scene) is not None]
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
