@@ -1,9 +1,9 @@
-"""Dask arrays of a document: one blockwise layer, whose tasks read a block each."""
+"""Dask arrays of a document, whose tasks open it by themselves and read a block each."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,7 @@ from czictypes.arrays.chunking import normalized_chunks
 from czictypes.arrays.layout import Selection
 from czictypes.arrays.opened import open_readers
 from czictypes.arrays.view import ArrayView
-from czictypes.model.errors import ClosedError, FileChangedError
+from czictypes.model.errors import ClosedError
 from czictypes.model.extras import require
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
@@ -39,11 +39,9 @@ def lazy_array(
     native
         The native chunk size along each dimension.
     """
-    dask_array = require("dask.array", extra="dask", doing=_DOING)
-    blockwise = require("dask.blockwise", extra="dask", doing=_DOING).blockwise
-    slices = require("dask.layers", extra="dask", doing=_DOING).ArraySliceDep
-    graphs = require("dask.highlevelgraph", extra="dask", doing=_DOING)
+    require("dask.array", extra="dask", doing=_DOING)
     tokenize = require("dask.base", extra="dask", doing=_DOING).tokenize
+    from czictypes.arrays.windows import windowed_array  # needs dask
 
     with open_document_of(reader) as document:
         dims, dtype = view.layout(document).dims(level), view.dtype(document)
@@ -51,17 +49,14 @@ def lazy_array(
         identity = source.opened_identity() or uuid4().hex, source.size(), document.name
     sizes = normalized_chunks(dims, dtype, chunks, native)
     (_, *options), _, _, parts = reader.__reduce__()[1]
-    read = _BlockRead(reader, _key(reader), view, dims.order, level)
+    read = _WindowRead(reader, _key(reader), view, level)
     hashed = [np.array(along) for along in sizes]  # by their bytes: there may be very many
     name = f"czi-{tokenize(identity, options, parts, view.scene, view.mosaic, level, hashed)}"
-    axes = tuple(range(len(dims)))
-    layer = blockwise(read, name, axes, slices(sizes), axes, numblocks={})
-    graph = graphs.HighLevelGraph.from_collections(name, layer)
-    return dask_array.Array(graph, name, sizes, dtype=dtype, meta=np.empty((0,) * len(dims), dtype))
+    return windowed_array(read, dims.order, sizes, dtype, name)
 
 
-class _BlockRead:
-    """Reads one block of an array; pickles as what is to be opened, and how.
+class _WindowRead:
+    """Reads a part of an array; pickles as what is to be opened, and how.
 
     Where it was made it uses the reader of the image as long as that is open.
     """
@@ -71,11 +66,10 @@ class _BlockRead:
         reader: CziReader | None,
         key: str,
         view: ArrayView,
-        order: str,
         level: int,
         opened: tuple[Callable[..., CziReader], tuple[Any, ...]] | None = None,
     ) -> None:
-        self._key, self._view, self._order, self._level = key, view, order, level
+        self._key, self._view, self._level = key, view, level
         self._opened = opened
         self._reader: Callable[[], CziReader | None] = lambda: None
         if reader is None:
@@ -95,21 +89,10 @@ class _BlockRead:
                 "object cannot be sent to another; open the CZI by its path or URL, or compute "
                 "with threads"
             )
-        return _BlockRead, (None, self._key, self._view, self._order, self._level, self._opened)
+        return _WindowRead, (None, self._key, self._view, self._level, self._opened)
 
-    def __call__(self, slices: Sequence[slice]) -> NDArray[Any]:
-        """Return a block, read in the calling thread alone: others have tasks of their own."""
-        selection = dict(zip(self._order, slices))
-        pixels = self._read(selection)
-        expected = tuple(part.stop - part.start for part in slices)
-        if pixels.shape != expected:
-            raise FileChangedError(
-                f"the file changed since the lazy array was made: a block of the shape {expected} "
-                f"is now of the shape {pixels.shape}; make the array anew"
-            )
-        return pixels
-
-    def _read(self, selection: Mapping[str, slice]) -> NDArray[Any]:
+    def __call__(self, selection: Mapping[str, Selection]) -> NDArray[Any]:
+        """Return pixels, read in the calling thread alone: others have tasks of their own."""
         reader = self._reader()
         if reader is not None and not reader.closed:
             try:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
+from czictypes.arrays.layout import Selection
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError, CziError
 from czictypes.model.extras import require
-from czictypes.plugins.bioio_lazy import closing_array
+from czictypes.plugins.bioio_lazy import PixelsOnDemand, closing_array
 from czictypes.reading.reader import CziReader
 
 try:
@@ -80,6 +83,20 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     NAME: ClassVar[str] = "czictypes"
 
+    @classmethod
+    def is_supported_image(
+        cls, image: types.ImageLike, fs_kwargs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> bool:
+        """Return True for a CZI; raises what the reader does.
+
+        A file that is not there shows when it is read. bioio_base asks for it before, and over
+        HTTP the answer is the whole file.
+        """
+        if not isinstance(image, (str, Path)):
+            return bool(super().is_supported_image(image, fs_kwargs or {}, **kwargs))
+        fs, path = pathlike_to_fs(image, fs_kwargs=dict(fs_kwargs or {}))
+        return cls._is_supported_image(fs, path, **kwargs)
+
     @staticmethod
     def _is_supported_image(fs: AbstractFileSystem, path: str, **kwargs: Any) -> bool:
         """Return True for a CZI.
@@ -89,8 +106,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         UnsupportedFileFormatError
             For anything else.
         """
-        with fs.open(path, "rb") as stream:
-            start = stream.read(len(_MAGIC))
+        start = fs.cat_file(path, start=0, end=len(_MAGIC))  # `open` would fetch megabytes
         if start != _MAGIC:
             raise exceptions.UnsupportedFileFormatError("czictypes", path, "It is no CZI.")
         return True
@@ -102,9 +118,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         fs_kwargs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        self._fs, self._path = pathlike_to_fs(
-            image, enforce_exists=True, fs_kwargs=dict(fs_kwargs or {})
-        )
+        self._fs, self._path = pathlike_to_fs(image, fs_kwargs=dict(fs_kwargs or {}))
         self._chunks, self._options = chunks, options
         self._kept: CziReader | None = None
         self._is_supported_image(self._fs, self._path)
@@ -121,12 +135,12 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         return {**self.__dict__, "_kept": None}
 
     @contextmanager
-    def _opened(self, *, mosaic: bool = True) -> Iterator[CziImage]:
-        """Open the image at the current scene for the length of a `with` block.
+    def _opened(self, *, mosaic: bool = True, scene: int | None = None) -> Iterator[CziImage]:
+        """Open the image at a scene, the current one, for the length of a `with` block.
 
         A document on a server stays open: to open it takes requests.
         """
-        scene = self._current_scene_index
+        scene = self._current_scene_index if scene is None else scene
         if self._is_local:
             with CziImage(self._path, scene, mosaic=mosaic, **self._options) as image:
                 yield image
@@ -161,11 +175,11 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     def _read_delayed(self) -> xr.DataArray:
         with self._opened_tiles() as image:
-            return self._labelled(image, dask=True)
+            return self._labelled(image, self._lazy(image))
 
     def _read_immediate(self) -> xr.DataArray:
         with self._opened_tiles() as image:
-            return self._labelled(image, dask=False)
+            return self._labelled(image, image.asarray(self._current_resolution_level))
 
     def _read_indexed(self, given_dims: str, dim_specs: list[Any]) -> NDArray[Any]:
         if self._xarray_data is not None:
@@ -177,23 +191,28 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     def _get_stitched_dask_mosaic(self) -> xr.DataArray:
         with self._opened() as image:
-            return self._labelled(image, dask=True)
+            return self._labelled(image, self._lazy(image))
 
     def _get_stitched_mosaic(self) -> xr.DataArray:
+        """Return the mosaic unread, since `BioImage.get_image_data` takes its windows from it."""
         with self._opened() as image:
-            return self._labelled(image, dask=False)
+            read = partial(self._read_stitched, self._current_scene_index)
+            return self._labelled(image, PixelsOnDemand(read, image.sizes, image.dtype))
 
-    def _labelled(self, image: CziImage, *, dask: bool) -> xr.DataArray:
+    def _read_stitched(self, scene: int, selection: Mapping[str, Selection]) -> NDArray[Any]:
+        with self._opened(scene=scene) as image:
+            return image.read_block(selection)
+
+    def _lazy(self, image: CziImage) -> Any:
         level = self._current_resolution_level
+        if self._is_local:
+            return closing_array(image, self._path, level, self._chunks, **self._options)
+        return image.to_dask(level, self._chunks)
+
+    def _labelled(self, image: CziImage, data: Any) -> xr.DataArray:
         attrs = {**attributes(image), constants.METADATA_UNPROCESSED: _element(image)}
-        data: Any
-        if not dask:
-            data = image.asarray(level)
-        elif self._is_local:
-            data = closing_array(image, self._path, level, self._chunks, **self._options)
-        else:
-            data = image.to_dask(level, self._chunks)
-        return xr.DataArray(data, labels(image, level), tuple(image.dims.order), attrs=attrs)
+        coordinates = labels(image, self._current_resolution_level)
+        return xr.DataArray(data, coordinates, tuple(image.dims.order), attrs=attrs)
 
     @property
     def channel_names(self) -> list[str]:

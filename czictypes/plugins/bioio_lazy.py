@@ -1,19 +1,23 @@
-"""Lazy arrays that leave no file open when nothing of them is being read, as bioio asks for."""
+"""Arrays for bioio that read what is used of them and leave no file open meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import DTypeLike, NDArray
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.layout import Selection, is_index
 from czictypes.arrays.opened import OpenReaders
-from czictypes.model.extras import require
+from czictypes.arrays.windows import windowed_array
 from czictypes.reading.reader import CziReader
 
-__all__ = ["closing_array"]
+__all__ = ["PixelsOnDemand", "closing_array"]
+
+_ALL = slice(None)
 
 
 def closing_array(image: CziImage, path: str, level: int, chunks: Any, **options: Any) -> Any:
@@ -30,25 +34,14 @@ def closing_array(image: CziImage, path: str, level: int, chunks: Any, **options
     **options
         What to open the file with, as for `CziReader`.
     """
-    array, blockwise, graphs, layers = (
-        require(f"dask.{name}", extra="dask", doing="lazy arrays")
-        for name in ("array", "blockwise", "highlevelgraph", "layers")
-    )
     plain = image.to_dask(level, chunks)
-    is_tiled = "M" in image.dims.order
-    scene = image.current_scene_index
-    read = _BlockRead(path, scene, not is_tiled, level, image.dims.order, options)
-    name = f"bioio-{plain.name}"
-    axes = tuple(range(plain.ndim))
-    slices = layers.ArraySliceDep(plain.chunks)
-    layer = blockwise.blockwise(read, name, axes, slices, axes, numblocks={})
-    graph = graphs.HighLevelGraph.from_collections(name, layer)
-    meta = np.empty((0,) * plain.ndim, plain.dtype)
-    return array.Array(graph, name, plain.chunks, dtype=plain.dtype, meta=meta)
+    order = image.dims.order
+    read = _WindowRead(path, image.current_scene_index, "M" not in order, level, options)
+    return windowed_array(read, order, plain.chunks, plain.dtype, f"bioio-{plain.name}")
 
 
-class _BlockRead:
-    """Reads one block; the file is open while one block at least is being read."""
+class _WindowRead:
+    """Reads a part; the file is open while one part at least is being read."""
 
     def __init__(
         self,
@@ -56,19 +49,182 @@ class _BlockRead:
         scene: int | None,
         mosaic: bool,
         level: int,
-        order: str,
         options: Mapping[str, Any],
     ) -> None:
-        self._arguments = (path, scene, mosaic, level, order, dict(options))
+        self._arguments = (path, scene, mosaic, level, dict(options))
         self._readers = OpenReaders(most=0)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what is to be opened."""
-        return _BlockRead, self._arguments
+        return _WindowRead, self._arguments
 
-    def __call__(self, slices: Sequence[slice]) -> NDArray[Any]:
-        """Return a block, read in the calling thread alone: others have blocks of their own."""
-        path, scene, mosaic, level, order, options = self._arguments
+    def __call__(self, selection: Mapping[str, Selection]) -> NDArray[Any]:
+        """Return pixels, read in the calling thread alone: others have tasks of their own."""
+        path, scene, mosaic, level, options = self._arguments
         with self._readers.use(path, lambda: CziReader(path, **options)) as reader:
             image = CziImage(reader, scene, mosaic=mosaic)
-            return image.read_block(dict(zip(order, slices)), level=level, threads=1)
+            return image.read_block(selection, level=level, threads=1)
+
+
+class PixelsOnDemand(NDArrayOperatorsMixin):
+    """A numpy-like array of which an index with slices, numbers or a list reads that part alone.
+
+    Everything else that numpy can do with an array reads all of it, once: functions, operators,
+    methods, `numpy.asarray`. Whatever comes out is a plain numpy array.
+
+    `BioImage` asks for a whole stitched mosaic, brings its axes into order and takes a window of
+    that for `get_image_data`; so the first two steps give an object of this class again.
+
+    Parameters
+    ----------
+    read
+        Gives the pixels of a selection, as `CziImage.read_block` takes it; must pickle.
+    sizes
+        The size along each dimension, by its letter.
+    dtype
+        The dtype of the pixels.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Mapping[str, Selection]], NDArray[Any]],
+        sizes: Mapping[str, int],
+        dtype: np.dtype[Any],
+    ) -> None:
+        self._read, self._sizes, self.dtype = read, dict(sizes), dtype
+        self._fixed: dict[str, Selection] = {}
+        self._in_order = False
+        self._whole: NDArray[Any] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size along each axis."""
+        return tuple(self._sizes.values())
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._sizes)
+
+    @property
+    def size(self) -> int:
+        """The number of samples."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all pixels in bytes."""
+        return self.size * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        sizes = " ".join(f"{name}={size}" for name, size in self._sizes.items())
+        return f"<{self.dtype} pixels {sizes}, read when they are used>"
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return all pixels; they are read once."""
+        if self._whole is None:
+            self._whole = self._read(self._fixed)
+        whole = self._whole.astype(dtype or self.dtype, copy=False)
+        return whole.copy() if copy else whole
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a part as a numpy array; it is read by itself unless all pixels are there."""
+        items = _one_for_each_axis(index, self.ndim)
+        if items is None or self._whole is not None:
+            return np.asarray(self)[index]
+        if not self._in_order and all(_is_all(item) or is_index(item) for item in items):
+            return self._reduced(items)
+        selection = {**self._fixed, **dict(zip(self._sizes, items))}
+        if any(not len(range(*item.indices(size))) for item, size in self._slices(items)):
+            return np.broadcast_to(np.empty((), self.dtype), self.shape)[index].copy()
+        return self._read(selection)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Change pixels in memory, as in any array; the file stays as it is."""
+        np.asarray(self)[index] = value
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(np.asarray(self))
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self))
+
+    def __getattr__(self, name: str) -> Any:
+        """Return any other attribute of numpy arrays."""
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(np.asarray(self), name)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **more: Any) -> Any:
+        """Do what numpy does with all pixels."""
+        return getattr(ufunc, method)(*_plain(inputs), **_plain(more))
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, more: Any) -> Any:
+        """Do what numpy does with all pixels."""
+        return function(*_plain(inputs), **_plain(more))
+
+    def transpose(self, *axes: Any) -> Any:
+        """Return the array with its axes in another order; unread if that is the same order."""
+        order = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
+        if self._whole is not None or tuple(order) != tuple(range(self.ndim)):
+            return np.asarray(self).transpose(*axes)
+        found = self.copy()
+        found._in_order = True
+        return found
+
+    def copy(self, order: str = "C") -> Any:
+        """Return the same again, unread as long as this one is."""
+        if self._whole is not None:
+            return np.array(self._whole, order=order)  # type: ignore[call-overload]
+        return self._reduced([_ALL] * self.ndim)
+
+    def _reduced(self, items: list[Any]) -> PixelsOnDemand:
+        """Return the array at some indices, still unread."""
+        kept = {name: n for (name, n), item in zip(self._sizes.items(), items) if _is_all(item)}
+        found = PixelsOnDemand(self._read, kept, self.dtype)
+        chosen = {name: item for name, item in zip(self._sizes, items) if name not in kept}
+        found._fixed, found._in_order = {**self._fixed, **chosen}, self._in_order
+        return found
+
+    def _slices(self, items: list[Any]) -> Iterator[tuple[slice, int]]:
+        """Give those items that are slices, and the size along their axes."""
+        return ((at, size) for at, size in zip(items, self.shape) if isinstance(at, slice))
+
+
+def _one_for_each_axis(index: Any, count: int) -> list[Any] | None:
+    """Return an index as an item for each axis; None if only numpy knows what it means."""
+    items = list(index) if isinstance(index, tuple) else [index]
+    lists = [item for item in items if isinstance(item, (list, np.ndarray))]
+    if len(lists) > 1 or any(np.ndim(item) != 1 or _is_mask(item) for item in lists):
+        return None
+    if lists and any(is_index(item) for item in items):
+        return None  # numpy may move the axis of the list
+    at = [number for number, item in enumerate(items) if item is Ellipsis]
+    if at:
+        items[at[0] : at[0] + 1] = [_ALL] * (count - len(items) + 1)
+    items += [_ALL] * (count - len(items))
+    is_known = all(isinstance(item, (slice, list, np.ndarray)) or is_index(item) for item in items)
+    is_mask = any(isinstance(item, (bool, np.bool_)) for item in items)
+    return items if is_known and not is_mask and len(items) == count else None
+
+
+def _is_all(item: Any) -> bool:
+    return isinstance(item, slice) and item == _ALL
+
+
+def _is_mask(item: Any) -> bool:
+    return not len(item) or np.asarray(item).dtype.kind not in "iu"
+
+
+def _plain(value: Any) -> Any:
+    """Replace the arrays of this module by numpy's, in lists and mappings too."""
+    if isinstance(value, PixelsOnDemand):
+        return np.asarray(value)
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_plain, value))
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return value

@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,9 +19,12 @@ from files.block import Block
 from files.builder import write_czi
 from files.patterns import noise
 from files.recipes import Made
+from hypothesis import given
+from hypothesis import strategies as st
 
 from czictypes import CziImage, czi, errors, imread
 from czictypes.arrays import opened
+from czictypes.arrays.view import ArrayView
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
 
@@ -28,6 +32,11 @@ dask_array = needs("dask.array", "dask")
 dask = needs("dask", "dask")
 
 G16 = PixelType.Gray16
+
+
+@pytest.fixture(scope="module")
+def path_of_a_stack(made: Callable[[str], Made]) -> Path:
+    return made("stack").path
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +74,64 @@ def test_levels_and_scenes_are_read_in_blocks(made: Callable[[str], Made], chunk
             for level in image.levels:
                 lazy = image.to_dask(level.index, chunks)
                 assert (lazy.compute() == image.asarray(level.index)).all()
+
+
+@given(st.data())
+def test_any_part_has_the_pixels_and_chunks_of_dask(path_of_a_stack: Path, data: Any) -> None:
+    with CziImage(path_of_a_stack) as image:
+        lazy, whole = image.to_dask(chunks=7), image.data
+        plain = dask_array.from_array(whole, chunks=lazy.chunks)
+        for _ in range(2):
+            sizes = [st.slices(size) | st.integers(-size, size - 1) for size in lazy.shape]
+            index = data.draw(st.tuples(*sizes))
+            lazy, plain, whole = lazy[index], plain[index], whole[index]
+            assert lazy.chunks == plain.chunks
+            np.testing.assert_array_equal(lazy.compute(scheduler="sync"), whole)
+            if not whole.size:
+                break
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        (Ellipsis, [3, 1, 2]),
+        (slice(1, 2), Ellipsis, np.array([True, False] * 10 + [True])),
+        (slice(None), None, 1),
+        (Ellipsis, slice(20, 4, -3)),
+    ],
+)
+def test_other_indices_are_as_in_dask(path_of_a_stack: Path, index: Any) -> None:
+    with CziImage(path_of_a_stack) as image:
+        lazy = image.to_dask(chunks=7)[index]
+        np.testing.assert_array_equal(lazy.compute(), image.data[index])
+        np.testing.assert_array_equal(lazy[..., :2].compute(), image.data[index][..., :2])
+
+
+def test_a_small_part_reads_itself_and_a_large_one_whole_chunks(path_of_a_stack: Path) -> None:
+    """Of two large parts most is the same, and that is read once."""
+    with CziImage(path_of_a_stack) as image:
+        whole, lazy = image.data, image.to_dask()
+        with mock.patch.object(
+            ArrayView, "read_block", autospec=True, side_effect=ArrayView.read_block
+        ) as read:
+            small = lazy[0, 0][1, 1:5, 2:4].compute(scheduler="sync")
+            np.testing.assert_array_equal(small, whole[0, 0, 1, 1:5, 2:4])
+            (call,) = read.call_args_list
+            assert call.args[2] == {
+                **{"T": 0, "C": 0, "Z": 1},
+                **{"Y": slice(1, 5, 1), "X": slice(2, 4, 1)},
+            }
+            read.reset_mock()
+            steps = (lazy[..., 1:, :] - lazy[..., :-1, :]).compute(scheduler="sync")
+            np.testing.assert_array_equal(steps, whole[..., 1:, :] - whole[..., :-1, :])
+            assert read.call_count == 3 * 2 * 4
+
+
+def test_what_was_assigned_is_kept(path_of_a_stack: Path) -> None:
+    with CziImage(path_of_a_stack) as image:
+        lazy = image.to_dask(chunks=7)
+        lazy[0] = 9
+        assert (lazy[0, ..., 2:4].compute() == 9).all()
 
 
 def test_single_tiles_are_lazy_as_well(made: Callable[[str], Made]) -> None:

@@ -1,0 +1,176 @@
+"""Dask arrays that read a small window by itself, where dask would read whole chunks and cut.
+
+Imported only where dask is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral
+from typing import Any, Union
+
+import dask.array
+import dask.array.slicing
+import dask.blockwise
+import numpy as np
+from dask.base import tokenize
+from dask.highlevelgraph import HighLevelGraph
+from dask.layers import ArraySliceDep
+from numpy.typing import NDArray
+
+from czictypes.arrays.chunking import Chunks
+from czictypes.arrays.layout import Selection
+from czictypes.model.errors import FileChangedError
+
+__all__ = ["ReadWindow", "WindowedArray", "windowed_array"]
+
+#: Functions of dask without types.
+_blockwise: Any = dask.blockwise.blockwise
+_normalized: Any = dask.array.slicing.normalize_index
+
+#: Gives the pixels of a selection, as `CziImage.read_block` takes it; must pickle.
+ReadWindow = Callable[[Mapping[str, Selection]], NDArray[Any]]
+#: What is taken along an axis of the whole array; a number drops the axis.
+_Taken = Union[range, list[int], int]
+
+
+def windowed_array(
+    read: ReadWindow, order: str, chunks: Chunks, dtype: np.dtype[Any], name: str
+) -> WindowedArray:
+    """Return a lazy array: one layer, however many chunks there are.
+
+    Parameters
+    ----------
+    read
+        Reads a part of it.
+    order
+        The letters of its dimensions.
+    chunks
+        The sizes of the chunks along each.
+    dtype
+        The dtype of the pixels.
+    name
+        The name of its tasks: the same for the same pixels and chunks.
+    """
+    taken = tuple(range(sum(sizes)) for sizes in chunks)
+    window = _Window(read, order, chunks, taken, name)
+    return WindowedArray.of(window, window.graph(chunks), chunks, dtype)
+
+
+class WindowedArray(dask.array.Array):  # type: ignore[misc, unused-ignore]
+    """A dask array in which an index that uses less than half of the chunks it meets reads itself.
+
+    Any other is dask's own, so that what several results need of a chunk is read once. Both give
+    the same pixels and chunks.
+    """
+
+    _window: _Window
+
+    @classmethod
+    def of(
+        cls, window: _Window, graph: HighLevelGraph, chunks: Chunks, dtype: np.dtype[Any]
+    ) -> WindowedArray:
+        """Make one of a graph whose tasks give what a window takes."""
+        meta = np.empty((0,) * len(chunks), dtype)
+        made: WindowedArray = cls(graph, window.name, chunks, dtype=dtype, meta=meta)
+        made._window = window
+        return made
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a part, as lazy as the whole."""
+        parent: Any = super()
+        part, window = parent.__getitem__(index), self._window
+        if part is self or not part.size or self.name != window.name:  # assigned to since
+            return part
+        taken = window.narrowed(_normalized(index, self.shape))
+        if taken is None or not part.ndim:
+            return part
+        if not window.is_small(taken):
+            return self.of(replace(window, taken=taken, name=part.name), part.dask, *_form(part))
+        own = replace(window, taken=taken, name=f"{window.prefix}-{tokenize(self.name, index)}")
+        return self.of(own, own.graph(part.chunks), *_form(part))
+
+
+def _form(array: Any) -> tuple[Chunks, np.dtype[Any]]:
+    return array.chunks, array.dtype
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A part of an array that can be read."""
+
+    read: ReadWindow
+    order: str
+    chunks: Chunks  # of the whole array
+    taken: tuple[_Taken, ...]
+    name: str
+
+    @property
+    def prefix(self) -> str:
+        """The first word of the names of the tasks."""
+        return self.name.split("-")[0]
+
+    def graph(self, chunks: Chunks) -> HighLevelGraph:
+        """Return the graph that reads it in chunks."""
+        axes = tuple(range(len(chunks)))
+        block = _Block(self.read, self.order, self.taken)
+        slices: Any = ArraySliceDep(chunks)
+        layer: Any = _blockwise(block, self.name, axes, slices, axes, numblocks={})
+        graph: HighLevelGraph = HighLevelGraph.from_collections(self.name, layer)
+        return graph
+
+    def narrowed(self, index: Sequence[Any]) -> tuple[_Taken, ...] | None:
+        """Return what an index of it takes of the whole array; None if it is no plain one."""
+        if not all(_is_plain(item) for item in index):
+            return None
+        items = iter(index)
+        return tuple(at if isinstance(at, int) else _part(at, next(items)) for at in self.taken)
+
+    def is_small(self, taken: Sequence[_Taken]) -> bool:
+        """Tell whether less than half of the pixels are used of the chunks that are met."""
+        used = met = 1
+        for at, sizes in zip(taken, self.chunks):
+            places = np.atleast_1d(np.asarray(at))
+            number = np.searchsorted(np.cumsum(sizes), places, side="right")
+            used *= len(places)
+            met *= int(np.asarray(sizes)[np.unique(number)].sum())
+        return 2 * used < met
+
+
+def _is_plain(item: Any) -> bool:
+    return isinstance(item, (Integral, slice)) or (
+        isinstance(item, (list, np.ndarray)) and np.ndim(item) == 1
+    )
+
+
+def _part(at: range | list[int], item: Any) -> _Taken:
+    """Return what an index takes of what is taken along an axis."""
+    if isinstance(item, (list, np.ndarray)):
+        return [at[int(one)] for one in item]
+    return at[item if isinstance(item, slice) else int(item)]
+
+
+class _Block:
+    """Reads one chunk of a window."""
+
+    def __init__(self, read: ReadWindow, order: str, taken: tuple[_Taken, ...]) -> None:
+        self._read, self._order, self._taken = read, order, taken
+
+    def __call__(self, slices: Sequence[slice]) -> NDArray[Any]:
+        parts = iter(slices)
+        taken = [at if isinstance(at, int) else at[next(parts)] for at in self._taken]
+        pixels = self._read({name: _selection(at) for name, at in zip(self._order, taken)})
+        expected = tuple(part.stop - part.start for part in slices)
+        if pixels.shape != expected:
+            raise FileChangedError(
+                f"the file changed since the lazy array was made: a block of the shape {expected} "
+                f"is now of the shape {pixels.shape}; make the array anew"
+            )
+        return pixels
+
+
+def _selection(at: _Taken) -> Selection:
+    if isinstance(at, range):
+        return slice(at.start, at.stop, at.step) if at.step > 0 else list(at)
+    return at
