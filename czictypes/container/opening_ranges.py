@@ -15,7 +15,8 @@ def opening_ranges(source: ByteSource) -> list[Range]:
     """Return where directory, attachment directory and metadata may reach, from the file header.
 
     Each ends at the latest where the next of them begins, mostly there: programs write them one
-    behind the other, after all sub-blocks.
+    behind the other, after all sub-blocks. Of a part of a document of several files nothing: it is
+    mostly opened for what the master lists.
 
     Raises
     ------
@@ -23,6 +24,8 @@ def opening_ranges(source: ByteSource) -> list[Range]:
         If the file header is damaged.
     """
     header = read_file_header(source)
+    if header.file_part > 0:
+        return []
     size = source.size()
     named = (
         header.directory_position,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from container.czi_bytes import Tile, build_parts
+from container.czi_bytes import AttachedFile, Tile, build_parts
 from files.jpeg_xr import jpeg_xr_tile
 from files.patterns import noise
 
@@ -60,6 +60,20 @@ def test_an_ordinary_file_has_no_neighbours_asked_for(server: RangeServer) -> No
         document.read()
         assert document.parts == {}
     assert {one.path for one in server.requests} == {"/scan%20(1).czi"}
+
+
+def test_of_a_part_no_more_than_its_sub_blocks_travels(server: RangeServer) -> None:
+    pixels = bytes(1 << 20)
+    tiles = [[Tile(w=1024, h=1024, coordinates={"T": t}, data=pixels)] for t in range(2)]
+    attached = [AttachedFile(data=bytes(1 << 20))]
+    first, second = build_parts(*tiles, attachments=attached)
+    url = server.put("/scan.czi", first.data)
+    server.put("/scan%20(1).czi", second.data)
+    with czi.open_czi(url) as document:
+        server.forget()
+        document.read(roi=(0, 0, 1024, 8), plane={"T": 1})
+        assert {one.path for one in server.requests} == {"/scan%20(1).czi"}
+        assert server.sent < 200_000
 
 
 def test_parts_at_urls_of_a_local_master(server: RangeServer, tmp_path: Path) -> None:
