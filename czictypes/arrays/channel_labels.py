@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from czictypes.arrays.scene_layout import channel_types
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.display import ChannelDisplaySettingsDataClass
-from czictypes.model.pixel_types import pixel_format
+from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
@@ -75,7 +74,9 @@ def channel_colors(infos: Iterable[ChannelInfo]) -> list[RgbTuple | None]:
     return [None if one is None else (int(one.r), int(one.g), int(one.b)) for one in colors]
 
 
-def contrast_limits(reader: CziReader, channels: range) -> list[tuple[float, float] | None]:
+def contrast_limits(
+    reader: CziReader, kinds: Mapping[int, PixelType]
+) -> list[tuple[float, float] | None]:
     """Return black and white point of each channel in pixel values, None where unknown.
 
     The file has fractions of the range of the pixel type; floating point types have none.
@@ -83,10 +84,8 @@ def contrast_limits(reader: CziReader, channels: range) -> list[tuple[float, flo
     settings: Mapping[int, ChannelDisplaySettingsDataClass] = told(
         reader, lambda reader: reader.display_settings, {}
     )
-    with open_document_of(reader) as document:
-        kinds = channel_types(document.table, channels)
-    dtypes = [np.dtype(pixel_format(kinds[channel]).dtype) for channel in channels]
-    return [_limits(settings, channel, dtype) for channel, dtype in zip(channels, dtypes)]
+    dtypes = {channel: np.dtype(pixel_format(kind).dtype) for channel, kind in kinds.items()}
+    return [_limits(settings, channel, dtype) for channel, dtype in dtypes.items()]
 
 
 def _limits(

@@ -77,7 +77,7 @@ class ImageDescription(ABC):
 
         They are those of ZEN's display settings; None where it has none, or for floating point.
         """
-        return channel_labels.contrast_limits(self.reader, self._layout.planes["C"])
+        return channel_labels.contrast_limits(self.reader, self._layout.kinds)
 
     # Sizes and times
 

@@ -77,11 +77,8 @@ class _Gathering:
         self._scenes = scene_infos(reader)
         z, y, x = pixel_sizes(reader)
         self._pixel = (x, y, z)
-        channels = plane_ranges(table, None)["C"]
-        self._infos = channel_infos(reader, channels)
-        kinds = channel_types(table, channels)
-        self._dtype = common_dtype(kinds)
-        self._samples = max(pixel_format(kind).samples for kind in kinds.values())
+        self._channels = plane_ranges(table, None)["C"]
+        self._infos = channel_infos(reader, self._channels)
         self.planes: list[ScenePlanes] = []
         self.times: list[NDArray[np.float64] | None] = []
 
@@ -96,11 +93,12 @@ class _Gathering:
         box, (z, c, t) = scene_box(self._table, scene), sizes_along(ranges)
         self.times.append(since_start(self._reader, scene, ranges["T"], rows))
         interval = regular_interval(times_along(self._reader, scene, ranges["T"], rows))
+        kinds = channel_types(self._table, self._channels, scene)
         return ImageFacts(
             name=name,
             sizes=Sizes(box.w, box.h, z, c, t),
-            dtype=self._dtype,
-            samples=self._samples,
+            dtype=common_dtype(kinds),
+            samples=max(pixel_format(kind).samples for kind in kinds.values()),
             channels=self._infos,
             channel_names=channel_names(self._infos),
             pixel=self._pixel,

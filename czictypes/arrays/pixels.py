@@ -19,6 +19,8 @@ __all__ = ["read_pixels"]
 
 #: Rows of about so many bytes are turned from BGR to RGB at a time, while they are in the cache.
 _BAND = 256 * 1024
+#: The alpha of pixels that have none of their own: as in Bgra32, the only type that has one.
+_OPAQUE = 255
 
 Pixels = NDArray[Any]
 Place = tuple[tuple[int, ...], dict[str, int]]
@@ -109,12 +111,7 @@ class _Taken:
             elif pixels.shape[2] == 1 and sample < 3:
                 target[..., place] = pixels[..., 0]
             else:
-                target[..., place] = _opaque(pixels.dtype)
-
-
-def _opaque(dtype: np.dtype[Any]) -> Any:
-    """Return the alpha of pixels that have none of their own."""
-    return np.iinfo(dtype).max if dtype.kind == "u" else 1
+                target[..., place] = _OPAQUE
 
 
 def _span(indices: Indices) -> range:

@@ -12,6 +12,7 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.reading.conversion import common_type
 from czictypes.reading.level_grid import level_grids
 from czictypes.reading.table import SubBlockTable
 
@@ -40,12 +41,13 @@ def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
     ValueError
         If there are no sub-blocks.
     UnsupportedDataError
-        If a channel is of an unknown pixel type, or a coordinate far beyond all others.
+        If a channel is of an unknown pixel type, or of several that none holds; or a coordinate is
+        far beyond all others.
     """
     box = scene_box(table, scene)
     members = None if scene is None else table.directory.scene == scene
     planes = plane_ranges(table, members)
-    kinds = channel_types(table, planes["C"])
+    kinds = channel_types(table, planes["C"], scene)
     samples = max(pixel_format(kind).samples for kind in kinds.values())
     return Layout(
         planes=planes,
@@ -56,18 +58,34 @@ def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
     )
 
 
-def channel_types(table: SubBlockTable, channels: range) -> dict[int, PixelType]:
-    """Return the pixel type of every channel; those without any sub-block have the first one's."""
+def channel_types(
+    table: SubBlockTable, channels: range, scene: int | None = None
+) -> dict[int, PixelType]:
+    """Return for every channel the pixel type that holds all of its sub-blocks.
+
+    Parameters
+    ----------
+    table
+        The sub-blocks of the document.
+    channels
+        The channels; one without any sub-block in the scene has its first one's type elsewhere.
+    scene
+        The number of the scene that is read, or None for all.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If the type is unknown, or a channel has several and none holds them all.
+    """
+    first = table.channel_pixel_type(None)
     found = {}
     for channel in channels:
-        number = table.channel_pixel_type(channel)
-        if number is None:
-            number = table.channel_pixel_type(None)
-        if number not in list(PixelType):
-            raise UnsupportedDataError(
-                f"channel {channel} has the pixel type number {number}, which is unknown"
-            )
-        found[channel] = PixelType(number)
+        types = table.pixel_types_of(channel, scene)
+        if not types:
+            elsewhere = table.channel_pixel_type(channel)
+            types = [number for number in (elsewhere, first) if number is not None][:1]
+        where = "" if scene is None else f" of scene {scene}"
+        found[channel] = common_type(types, f"channel {channel}{where}")
     return found
 
 

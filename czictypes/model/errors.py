@@ -27,6 +27,7 @@ __all__ = [
     "NotCziError",
     "NotFolderError",
     "OutOfBoundsError",
+    "PixelTypeWarning",
     "RangesNotSupportedError",
     "RemoteAccessError",
     "RemoteError",
@@ -156,3 +157,7 @@ class NativeCallError(CziError):
 
 class NativeMemoryError(NativeCallError, MemoryError):
     """The C API could not allocate the memory that a call needs."""
+
+
+class PixelTypeWarning(UserWarning):
+    """Pixels are read in a type that loses bits of them; the message says which one does not."""

@@ -16,7 +16,7 @@ from czictypes.model.display import (
     TintingMode,
 )
 from czictypes.model.geometry import Rectangle
-from czictypes.model.pixel_types import PixelType, pixel_type_from_name
+from czictypes.model.pixel_types import PixelType
 from czictypes.reading.pictures import finite_range
 
 __all__ = ["SlideLook", "slide_look"]
@@ -68,14 +68,17 @@ def slide_look(
     channel; else they are made of the channels' colours and of the values in a small picture of
     the whole slide: settings that each region found for itself would differ at its borders.
     """
-    kinds = _kinds(image)
+    kinds = image._layout.kinds
     photograph = list(kinds.values()) in ([PixelType.Bgr24], [PixelType.Bgra32])
     if photograph and settings is None:
         return SlideLook(kinds, None, {}, True)
     stored = image.reader.display_settings
     is_made = settings is None and not all(channel in stored for channel in kinds)
     looked_at = [channel for channel, kind in kinds.items() if is_made or kind not in _BOUNDED]
-    overviews = {channel: _overview(image, box, {**plane, "C": channel}) for channel in looked_at}
+    overviews = {
+        channel: _overview(image, box, {**plane, "C": channel}, kinds[channel])
+        for channel in looked_at
+    }
     windows = {
         channel: finite_range(pixels)
         for channel, pixels in overviews.items()
@@ -86,19 +89,12 @@ def slide_look(
     return SlideLook(kinds, settings, windows, False)
 
 
-def _kinds(image: CziImage) -> dict[int, PixelType]:
-    """Return the pixel type of each channel; a channel without tiles has the first one's."""
-    names = image.reader.pixel_types
-    known = next(name for name in names.values() if name != "Invalid")
-    return {
-        channel: pixel_type_from_name(known if name == "Invalid" else name)
-        for channel, name in names.items()
-    }
-
-
-def _overview(image: CziImage, box: Rectangle, plane: dict[str, int]) -> NDArray[Any]:
+def _overview(
+    image: CziImage, box: Rectangle, plane: dict[str, int], kind: PixelType
+) -> NDArray[Any]:
     zoom = max(min(1.0, _OVERVIEW / max(box.w, box.h)), 1 / min(box.w, box.h))
-    return image.reader.read(box, plane, image.scene_index, min(1.0, 1.001 * zoom))
+    zoom = min(1.0, 1.001 * zoom)
+    return image.reader.read(box, plane, image.scene_index, zoom, kind.name)
 
 
 def _made_settings(

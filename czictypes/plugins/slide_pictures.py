@@ -71,7 +71,8 @@ class SlidePictures:
         reader, scene = self._image.reader, self._image.scene_index
 
         def fetch(channel: int) -> NDArray[Any]:
-            return reader.read(roi, {**self._plane, "C": channel}, scene, zoom)
+            kind = self._look.kinds[channel]
+            return reader.read(roi, {**self._plane, "C": channel}, scene, zoom, kind.name)
 
         valid = np.logical_or.reduce(
             [

@@ -3,11 +3,17 @@
 The numbers are libCZI's: 8-bit values become 16-bit or float ones unscaled, 16-bit values become
 8-bit ones by their high byte, and colour becomes gray as the mean of its components. libCZI's
 own Bgr24 to Bgr48 reads the wrong bytes; here each component keeps its value.
+
+Beyond libCZI's, pixels become every type that holds them exactly: numbers keep their values, gray
+becomes the value of all components, and colour without alpha becomes opaque (255). Bgra32 becomes
+what its colours become, without the alpha.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -15,14 +21,72 @@ from numpy.typing import NDArray
 
 from czictypes.container.pixels import PixelArray, Which, in_bands
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.pixel_types import PixelType
+from czictypes.model.pixel_types import PixelType, pixel_format
 
-__all__ = ["check_convertible", "convert", "paint"]
+__all__ = ["check_convertible", "common_type", "convert", "holds", "loses_bits", "paint"]
 
 Pixels = NDArray[Any]
 
 #: So many pixels at a time, which bounds the memory for what is worked out in between.
 _PIXELS_AT_ONCE = 256 << 10
+
+
+#: From the smallest to the largest, gray before colour.
+_BY_SIZE = (
+    PixelType.Gray8,
+    PixelType.Gray16,
+    PixelType.Gray32,
+    PixelType.Gray32Float,
+    PixelType.Gray64Float,
+    PixelType.Gray64ComplexFloat,
+    PixelType.Bgr24,
+    PixelType.Bgr48,
+    PixelType.Bgra32,
+    PixelType.Bgr96Float,
+    PixelType.Bgr192ComplexFloat,
+)
+
+
+def holds(target: int, source: int) -> bool:
+    """Tell whether a pixel type holds all pixels of another one exactly."""
+    own, other = pixel_format(target), pixel_format(source)
+    has_samples = other.samples in (1, own.samples) or (other.samples, own.samples) == (3, 4)
+    return has_samples and np.can_cast(other.dtype, own.dtype, "safe")
+
+
+def loses_bits(source: int, target: int) -> bool:
+    """Tell whether pixels of a type can be converted to another one, but not exactly."""
+    return (source, target) in _CONVERSIONS and not holds(target, source)
+
+
+def common_type(types: Collection[int], what: str) -> PixelType:
+    """Return the smallest pixel type that holds pixels of several types exactly.
+
+    Parameters
+    ----------
+    types
+        Numbers of pixel types, one at least. Unknown ones are left aside beside known ones: they
+        are told of when their pixels are needed.
+    what
+        Whose types they are, for messages.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If none does, or the types are unknown.
+    """
+    known = [number for number in types if number in _BY_SIZE]
+    if not known:
+        numbers = ", ".join(map(str, types))
+        raise UnsupportedDataError(f"{what} has the pixel type number {numbers}, which is unknown")
+    for target in _BY_SIZE:
+        if all(holds(target, number) for number in known):
+            return target
+    names = " and ".join(PixelType(number).name for number in known)
+    raise UnsupportedDataError(
+        f"{what} has pixels of {names}, which no pixel type holds exactly; read them apart, with "
+        "CziReader.read and its pixel_type"
+    )
 
 
 def check_convertible(sources: Iterable[int], target: PixelType) -> None:
@@ -144,3 +208,31 @@ _CONVERSIONS: dict[tuple[int, int], Callable[[Pixels, Pixels], None]] = {
     (PixelType.Bgr48, PixelType.Gray32Float): _mean_float,
     (PixelType.Bgr48, PixelType.Bgr24): _high_byte,
 }
+
+
+def _with_alpha(pixels: Pixels, out: Pixels) -> None:
+    out[..., :3] = pixels  # gray is the value of each of the three
+    out[..., 3] = 255
+
+
+def _without_alpha(
+    conversion: Callable[[Pixels, Pixels], None], pixels: Pixels, out: Pixels
+) -> None:
+    conversion(pixels[..., :3], out)
+
+
+def _exact(source: int, target: int) -> Callable[[Pixels, Pixels], None]:
+    """Return the conversion to a type that holds all pixels of another."""
+    before, after = pixel_format(source).samples, pixel_format(target).samples
+    if before == after:
+        return _same_value
+    return _with_alpha if after == 4 else _to_components
+
+
+for _before, _after in permutations(PixelType, 2):
+    if holds(_after, _before):
+        _CONVERSIONS.setdefault((_before, _after), _exact(_before, _after))
+_CONVERSIONS[PixelType.Bgra32, PixelType.Bgr24] = partial(_without_alpha, _same_value)
+for (_source, _target), _conversion in list(_CONVERSIONS.items()):
+    if _source == PixelType.Bgr24 and _target != PixelType.Bgra32:
+        _CONVERSIONS[PixelType.Bgra32, _target] = partial(_without_alpha, _conversion)

@@ -136,7 +136,10 @@ class DocumentProperties:
 
     @property
     def pixel_types(self) -> dict[int, str]:
-        """The pixel type of every channel by its number."""
+        """The pixel type of every channel's first sub-block by the channel's number.
+
+        `all_pixel_types` has those of its other sub-blocks, too.
+        """
         table = self._table
         start, size = table.plane_bounds.get("C", (0, 1))
         found = {}
@@ -146,6 +149,19 @@ class DocumentProperties:
             number = table.channel_pixel_type(channel)
             found[channel] = "Invalid" if number is None else _pixel_type_name(number)
         return found
+
+    @property
+    def all_pixel_types(self) -> dict[int, tuple[str, ...]]:
+        """All pixel types that the sub-blocks of a channel have, by the channel's number.
+
+        They are in the order of the file's directory, so the first one is that of `pixel_types`;
+        a channel without sub-blocks has none.
+        """
+        table = self._table
+        return {
+            channel: tuple(_pixel_type_name(number) for number in table.pixel_types_of(channel))
+            for channel in self.pixel_types
+        }
 
     @property
     def subblocks(self) -> NDArray[np.void]:

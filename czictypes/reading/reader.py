@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Union
@@ -16,7 +17,7 @@ from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.source import open_source
 from czictypes.container.targets import check_url, describe_target
 from czictypes.model.display import ChannelDisplaySettingsDataClass
-from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.errors import OutOfBoundsError, PixelTypeWarning, UnsupportedDataError
 from czictypes.model.geometry import Color
 from czictypes.model.options import (
     CacheInfo,
@@ -27,8 +28,10 @@ from czictypes.model.options import (
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape
+from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.output import allocate, check_output
+from czictypes.reading.plan import make_plan
 from czictypes.reading.request import Background, Plane, Roi, make_request
 from czictypes.reading.session import Session
 from czictypes.reading.subblock_methods import SubBlockMethods
@@ -169,7 +172,7 @@ class CziReader(SubBlockMethods):
             that fits. Each side of the result is ``int(float32(side) * float32(zoom))``.
         pixel_type
             The type of the result, such as ``"Gray16"``; by default that of the channel's first
-            sub-block.
+            sub-block, as in pylibCZIrw, with a `PixelTypeWarning` where it loses bits of others.
         background_pixel
             Where no tile is: blue, green and red from 0 to 1, or for a gray result one number in
             the range of its pixel type. What whole-number pixels cannot hold is clipped, with a
@@ -197,6 +200,8 @@ class CziReader(SubBlockMethods):
         """
         with self._session.document() as document:
             request = self._request(document, roi, plane, scene, zoom, pixel_type, background_pixel)
+            if pixel_type is None:
+                _warn_of_loss(document, request)
             return _compose(document, request, out)
 
     def composite(
@@ -239,7 +244,13 @@ class CziReader(SubBlockMethods):
 
             def read_channel(channel: int | None) -> tuple[NDArray[Any], PixelType]:
                 where = position if channel is None else {**position, "C": channel}
-                request = self._request(document, roi, where, scene, zoom)
+                types = document.table.pixel_types_of(channel, scene)
+                kind = (
+                    common_type(types, f"channel {channel} of {document.name}") if types else None
+                )
+                request = self._request(
+                    document, roi, where, scene, zoom, kind.name if kind else None
+                )
                 return _compose(document, request, None), request.pixel_type
 
             return compose_channels(document, read_channel, display_settings)
@@ -317,6 +328,32 @@ class CziReader(SubBlockMethods):
             return remains.cache
         with self._session.document() as document:
             return document.cache_info()
+
+
+def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
+    """Warn where the type of a channel's first sub-block loses bits of others that are read."""
+    table, target = document.table, request.pixel_type
+    if table.has_one_type:
+        return
+    channel = request.plane.get("C")
+    if not any(loses_bits(number, target) for number in table.pixel_types_of(channel)):
+        return
+    painted = [job.sub_block for job in make_plan(document.index, request).jobs]
+    read = dict.fromkeys(table.directory.pixel_type[painted].tolist())
+    lost = [PixelType(number).name for number in read if loses_bits(number, target)]
+    if not lost:
+        return
+    what = document.name if channel is None else f"channel {channel} of {document.name}"
+    try:
+        advice = f"pass pixel_type={common_type(read, what).name!r} to keep them"
+    except UnsupportedDataError:
+        advice = f"pass pixel_type={lost[0]!r} for regions of that type"
+    warnings.warn(
+        f"{what} has sub-blocks of {' and '.join(lost)} there, and is read as {target.name}, the "
+        f"type of its first sub-block: that loses bits; {advice}",
+        PixelTypeWarning,
+        stacklevel=3,
+    )
 
 
 def _compose(

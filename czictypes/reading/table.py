@@ -165,6 +165,52 @@ class SubBlockTable:
             return self.channel_pixel_types.get(channel)
         return int(self.directory.pixel_type[0]) if self.count else None
 
+    @cached_property
+    def has_one_type(self) -> bool:
+        """Whether all sub-blocks have the same pixel type."""
+        types = self.directory.pixel_type
+        return not self.count or bool((types == types[0]).all())
+
+    def pixel_types_of(self, channel: int | None, scene: int | None = None) -> list[int]:
+        """Return the pixel type numbers that a channel has, in the order of the directory.
+
+        Parameters
+        ----------
+        channel
+            As for `channel_pixel_type`; a sub-block that names no channel counts for each.
+        scene
+            Only this scene, and sub-blocks of none; by default all.
+
+        Returns
+        -------
+        list of int
+            Each number once; empty where there is no such sub-block.
+        """
+        by_channel = self._types_by_channel
+        channels = list(by_channel)
+        if channel is not None and self.channel_pixel_types:
+            channels = [channel, ABSENT]
+        found = [pair for at in channels for pair in by_channel.get(at, ())]
+        if scene is not None:
+            found = [pair for pair in found if pair[0] in (scene, ABSENT)]
+        return list(dict.fromkeys(kind for _, kind in found))
+
+    @cached_property
+    def _types_by_channel(self) -> dict[int, list[tuple[int, int]]]:
+        """The scene and pixel type of the sub-blocks of each channel, each pair once."""
+        rows = self.directory
+        channel = rows.coordinates.get("C", np.broadcast_to(np.int32(ABSENT), self.count))
+        columns = np.stack([channel, rows.scene, rows.pixel_type])
+        if not self.count:
+            return {}
+        order = np.lexsort(columns)
+        changes = (np.diff(columns[:, order]) != 0).any(axis=0)
+        first = np.sort(order[np.r_[0, np.flatnonzero(changes) + 1]])
+        found: dict[int, list[tuple[int, int]]] = {}
+        for at, scene, kind in columns[:, first].T.tolist():
+            found.setdefault(at, []).append((scene, kind))
+        return found
+
     def as_structured(self) -> NDArray[np.void]:
         """Return all of it as one read-only structured array with a row per sub-block.
 

@@ -58,6 +58,7 @@ def test_real_files_read_as_with_pylibczirw(
     compare_with_pylibczirw(every_real_file, rng, per_file(len(real_file_names())))
 
 
+@pytest.mark.filterwarnings("ignore::czictypes.model.errors.PixelTypeWarning")
 def test_made_files_read_as_with_pylibczirw(peered: Made, rng: np.random.Generator) -> None:
     compare_with_pylibczirw(peered.path, rng, per_file(len(PEERED)))
 
@@ -68,5 +69,6 @@ def test_real_files_read_as_with_libczis_accessor(
     compare_with_accessor(every_real_file, rng, per_file(len(real_file_names())))
 
 
+@pytest.mark.filterwarnings("ignore::czictypes.model.errors.PixelTypeWarning")
 def test_made_files_read_as_with_libczis_accessor(peered: Made, rng: np.random.Generator) -> None:
     compare_with_accessor(peered.path, rng, per_file(len(PEERED)))

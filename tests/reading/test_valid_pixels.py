@@ -20,6 +20,7 @@ def by_two_backgrounds(document: czi.CziReader, **what: Any) -> NDArray[np.bool_
     return same
 
 
+@pytest.mark.filterwarnings("ignore::czictypes.model.errors.PixelTypeWarning")
 @pytest.mark.parametrize("zoom", [1.0, 0.37])
 def test_of_any_region(every_made: Made, rng: np.random.Generator, zoom: float) -> None:
     with czi.open_czi(every_made.path) as document:

@@ -24,7 +24,6 @@ def create_arrays(
     store: ZarrStore,
     images: Sequence[ImagePlan],
     groups: Groups,
-    dtype: np.dtype[Any],
     version: str,
     compressor: Any,
 ) -> None:
@@ -38,7 +37,7 @@ def create_arrays(
             path = image.array_path(number)
             document = "zarr.json" if kind == 3 else ".zarray"
             if store.read(f"{path}/{document}") is None:
-                _create(zarr, store, path, level, dtype, version, compressor)
+                _create(zarr, store, path, level, image.dtype, version, compressor)
 
 
 def describe(

@@ -6,6 +6,9 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from czictypes.arrays.image import CziImage
 from czictypes.exchange.ome_zarr.chunking import Chunking
@@ -62,6 +65,8 @@ class ImagePlan:
         How many channels here are one channel of the CZI.
     levels
         Its arrays, the full resolution first.
+    dtype
+        Of its pixels.
     """
 
     path: str
@@ -70,6 +75,7 @@ class ImagePlan:
     plane: dict[str, int]
     samples: int
     levels: tuple[LevelPlan, ...]
+    dtype: np.dtype[Any]
 
     def array_path(self, level: int) -> str:
         """Return the path of an array in the store."""
@@ -126,7 +132,9 @@ def plan_image(
         )
     name = " ".join([image.current_scene, *(f"{key}={at}" for key, at in plane.items())])
     scene = image.current_scene_index
-    return ImagePlan(path, name, -1 if scene is None else scene, plane, samples, tuple(made))
+    return ImagePlan(
+        path, name, -1 if scene is None else scene, plane, samples, tuple(made), image.dtype
+    )
 
 
 def _step(factors: Sequence[float]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,22 +47,27 @@ class OmeZarrPlan:
         Of OME-Zarr.
     images
         The images with their levels.
-    dtype
-        Of the pixels.
     layout
         The groups around the images.
     """
 
     version: str
     images: tuple[ImagePlan, ...]
-    dtype: np.dtype[Any]
     layout: StoreLayout
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What holds the pixels of all images; each has its own in `ImagePlan.dtype`."""
+        return np.result_type(*(image.dtype for image in self.images))
 
     @property
     def nbytes(self) -> int:
         """The size of all pixels before they are compressed, in bytes."""
-        shapes = [level.shape for image in self.images for level in image.levels]
-        return sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes) * self.dtype.itemsize
+        return sum(
+            math.prod(level.shape) * image.dtype.itemsize
+            for image in self.images
+            for level in image.levels
+        )
 
 
 def write_ome_zarr(
@@ -173,7 +179,7 @@ def write_ome_zarr(
         job: Job | None = None
         try:
             with _resumable(store, journal):
-                create_arrays(store, plan.images, plan.layout.groups, plan.dtype, version, codec)
+                create_arrays(store, plan.images, plan.layout.groups, version, codec)
                 first = plan.images[0].array_path(0)
                 fast = fast and is_fast(tensorstore, store, version, first)
                 job = Job(image, store, plan.images, passes, version, fast=fast)
@@ -232,7 +238,7 @@ def _plan(
     for place in layout.places:
         image.set_scene("all" if place.scene is None else place.scene)
         images.append(plan_image(image, place.path, place.plane, chunking, levels))
-    return OmeZarrPlan(version, tuple(images), image.dtype, layout)
+    return OmeZarrPlan(version, tuple(images), layout)
 
 
 def _summary(image: CziImage, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]:
@@ -248,7 +254,7 @@ def _summary(image: CziImage, plan: OmeZarrPlan, compressor: Any) -> dict[str, A
         "version": plan.version,
         "levels": levels,
         "chunks": chunking,
-        "dtype": plan.dtype.str,
+        "dtypes": [image.dtype.str for image in plan.images],
         "compressor": str(compressor),
     }
 

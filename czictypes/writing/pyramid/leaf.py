@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from czictypes.container.directory import Directory
 from czictypes.model.dimensions import ABSENT
-from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle, Size
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.compositor import PlaneRequest, TileProvider, compose
+from czictypes.reading.conversion import common_type
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tile import Tile
@@ -81,21 +81,16 @@ class FullResolution:
 
 
 def plane_pixel_type(directory: Directory, plan: PlanePlan) -> PixelType:
-    """Return the pixel type of a plane: that of its first sub-block, as for a reader.
+    """Return the pixel type that holds all sub-blocks of a plane.
 
     Raises
     ------
     UnsupportedDataError
-        If it is none that libCZI knows.
+        If there is none, or libCZI does not know their type.
     """
-    number = int(directory.pixel_type[plan.sub_blocks[0]])
-    try:
-        return PixelType(number)
-    except ValueError:
-        raise UnsupportedDataError(
-            f"sub-block {plan.sub_blocks[0]} has the pixel type {number}, which libCZI does not "
-            "know"
-        ) from None
+    types = dict.fromkeys(directory.pixel_type[plan.sub_blocks].tolist())
+    plane = ", ".join(f"{name}={at}" for name, at in plan.coordinate.items())
+    return common_type(types, f"the plane {plane}" if plane else "the image")
 
 
 class _Chosen:

@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ def planned(
         levels.append(
             LevelPlan(str(number), smaller, Frame(), chunking.fitted(smaller), source, factor)
         )
-    return ImagePlan("", "image", 0, {}, samples, tuple(levels))
+    return ImagePlan("", "image", 0, {}, samples, tuple(levels), np.dtype("u2"))
 
 
 @given(data=st.data())
