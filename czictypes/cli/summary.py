@@ -70,12 +70,13 @@ def summarize(document: CziReader, path: str) -> Values:
 def _channels(document: CziReader) -> list[Values]:
     """Describe the channels that have pixels, in order, and what the metadata tell of each."""
     described = {channel.index: vars(channel) for channel in document.channels}
-    settings = document.display_settings
+    settings, types = document.display_settings, document.all_pixel_types
     return [
         {
             **described.get(number, {}),
             "index": number,
             "pixel_type": pixel_type,
+            "all_pixel_types": types[number],
             "display_settings": settings.get(number),
         }
         for number, pixel_type in document.pixel_types.items()

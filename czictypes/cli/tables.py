@@ -104,7 +104,7 @@ def _channels(channels: list[Values]) -> Table:
             [
                 str(one["index"]),
                 printable(one.get("name") or ""),
-                one["pixel_type"],
+                ", ".join(one["all_pixel_types"]) or one["pixel_type"],
                 Text.assemble(("\u25a0 ", color), color) if color else "",
                 *[f"{wave:g} nm" if wave else "" for wave in waves],
                 _seconds(one.get("exposure_time")),
