@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from czictypes.container.redact import redact_url
-from czictypes.model.errors import FileAccessError
+from czictypes.model.errors import FileAccessError, MissingFileError
 
 __all__ = ["URL", "check_url", "describe_target", "is_fsspec", "is_url", "refuse_url", "url_of"]
 
@@ -77,8 +77,8 @@ def check_url(target: Any) -> None:
 
     Raises
     ------
-    FileNotFoundError
+    MissingFileError
         If it is a path.
     """
     if isinstance(target, (str, bytes)) and not is_url(target):
-        raise FileNotFoundError(f"{target!r} is not a URL such as https://host/image.czi")
+        raise MissingFileError(f"{target!r} is not a URL such as https://host/image.czi")

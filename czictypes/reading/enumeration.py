@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,10 @@ from numpy.typing import NDArray
 
 from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, Coordinate
 from czictypes.model.geometry import Rectangle, Size
-from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.model.pixel_types import PixelType
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["SubBlockCoordinate", "SubBlockInfo", "matching", "sub_block_info"]
+__all__ = ["CompressionMode", "SubBlockCoordinate", "SubBlockInfo", "matching", "sub_block_info"]
 
 
 class SubBlockCoordinate(dict[str, int]):
@@ -27,6 +28,17 @@ class SubBlockCoordinate(dict[str, int]):
         return self.get(str(getattr(dimension, "name", dimension)))
 
 
+class CompressionMode(IntEnum):
+    """The compression schemes that pylibCZIrw knows, by its names."""
+
+    UnCompressed = 0
+    Jpg = 1
+    JpgXr = 4
+    Zstd0 = 5
+    Zstd1 = 6
+    Invalid = 255
+
+
 class SubBlockInfo(NamedTuple):
     """One entry of the sub-block directory; the names are those of pylibCZIrw."""
 
@@ -37,10 +49,10 @@ class SubBlockInfo(NamedTuple):
     physicalSize: Size  # noqa: N815
     mIndex: int  # noqa: N815
 
-    def get_compression_mode(self) -> Compression | int:
-        """Return the compression scheme, or its bare number where it is none of the known."""
-        known = self.compressionModeRaw in list(Compression)
-        return Compression(self.compressionModeRaw) if known else self.compressionModeRaw
+    def get_compression_mode(self) -> CompressionMode:
+        """Return the compression scheme; `compressionModeRaw` has the number of an unknown one."""
+        known = self.compressionModeRaw in list(CompressionMode)
+        return CompressionMode(self.compressionModeRaw) if known else CompressionMode.Invalid
 
     def get_zoom(self) -> float:
         """Return physical over logical size along the longer side: 1 on layer 0."""

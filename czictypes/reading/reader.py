@@ -110,7 +110,7 @@ class CziReader(SubBlockMethods):
         self._storage_options = storage_options
         self._parts = parts
         self._options = reader_options or ReaderOptions()
-        if file_input_type is ReaderFileInputTypes.Curl:
+        if _is_curl(file_input_type):
             check_url(filepath)
         process = os.getpid()
 
@@ -354,6 +354,16 @@ def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
         PixelTypeWarning,
         stacklevel=3,
     )
+
+
+def _is_curl(kind: ReaderFileInputTypes) -> bool:
+    try:  # pylibCZIrw's own enumeration has the same values
+        return ReaderFileInputTypes(getattr(kind, "value", kind)) is ReaderFileInputTypes.Curl
+    except ValueError:
+        raise ValueError(
+            f"file_input_type is a ReaderFileInputTypes, not {kind!r}; open_czi reads, and "
+            "create_czi(path) makes a new file"
+        ) from None
 
 
 def _compose(

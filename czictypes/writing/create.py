@@ -17,7 +17,7 @@ def create_czi(
     compression_options: str | None = None,
     *,
     threads: int | None = None,
-    overlap: str = "error",
+    overlap: str | None = None,
     thumbnail: bool = True,
     file_guid: uuid.UUID | None = None,
     pyramid: PyramidChoice = None,

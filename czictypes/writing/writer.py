@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
@@ -34,6 +35,9 @@ from czictypes.writing.tiles import check_location, cut, pixel_type_of, to_pixel
 
 __all__ = ["CziWriter"]
 
+#: For programs that write overlapping tiles and cannot be changed.
+_OVERLAP = "CZICTYPES_OVERLAP"
+
 
 class CziWriter(AttachmentMethods):
     """A CZI document being written; it appears under its name when it is closed, all or nothing.
@@ -58,7 +62,8 @@ class CziWriter(AttachmentMethods):
         use. The file is the same for any number.
     overlap
         ``"error"`` refuses pixels that overlap earlier ones in their plane and scene; ``"allow"``
-        takes them (the M-index says which lie on top), as microscopes write mosaics.
+        takes them (the M-index says which lie on top), as microscopes write mosaics. By default,
+        what the environment variable CZICTYPES_OVERLAP says, or ``"error"``.
     thumbnail
         Whether a small picture of the plane written first is attached, unless one is added.
     file_guid
@@ -82,17 +87,15 @@ class CziWriter(AttachmentMethods):
         *,
         exist_ok: bool = False,
         threads: int | None = None,
-        overlap: str = "error",
+        overlap: str | None = None,
         thumbnail: bool = True,
         file_guid: uuid.UUID | None = None,
         pyramid: PyramidChoice = None,
     ) -> None:
-        if overlap not in ("error", "allow"):
-            raise ValueError(f'overlap is "error" or "allow", not {overlap!r}')
         self._compression = resolve_compression(compression_options)
         self._pyramid = resolve_pyramid(pyramid)
         self._threads = thread_count(threads)
-        self._planes = PlaneRecords(watch_overlaps=overlap == "error")
+        self._planes = PlaneRecords(watch_overlaps=_refuses_overlaps(overlap))
         self._summary = WrittenSummary()
         self._content: DocumentContent | None = None
         self._thumbnail = FirstPlane() if thumbnail else None
@@ -373,3 +376,12 @@ class CziWriter(AttachmentMethods):
         write_pyramid(
             self._draft.assembly, options, threads=self._threads, preferred=self._compression
         )
+
+
+def _refuses_overlaps(overlap: str | None) -> bool:
+    where = "overlap"
+    if overlap is None:
+        where, overlap = _OVERLAP, os.environ.get(_OVERLAP) or "error"
+    if overlap not in ("error", "allow"):
+        raise ValueError(f'{where} is "error" or "allow", not {overlap!r}')
+    return overlap == "error"

@@ -136,6 +136,7 @@ def listed(document: Any, **arguments: Any) -> list[tuple[Any, ...]]:
             (
                 index,
                 info.compressionModeRaw,
+                info.get_compression_mode().name,
                 int(info.pixelType),
                 info.coordinate.to_dict(),
                 (rectangle.x, rectangle.y, rectangle.w, rectangle.h),

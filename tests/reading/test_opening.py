@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from files.recipe import build
+from peers import pylibczirw
 
 from czictypes import czi
 from czictypes.model.errors import ClosedError, CorruptFileError, FileChangedError, NotCziError
@@ -63,6 +64,19 @@ def test_closing_a_reader_leaves_the_callers_file_object_open(made) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nothing there"):
         czi.open_czi(tmp_path / "nothing there.czi")
+
+
+@pytest.mark.parametrize("second", ["w", "curl?", 5, None])
+def test_a_second_argument_that_is_no_kind_of_input_is_refused(made, second: object) -> None:
+    with pytest.raises(ValueError, match=r"ReaderFileInputTypes.*create_czi"):
+        czi.open_czi(made("mosaic").path, second)
+
+
+def test_the_input_types_of_pylibczirw_are_known(made) -> None:
+    kinds = pylibczirw().ReaderFileInputTypes
+    czi.open_czi(made("mosaic").path, kinds.Standard).close()
+    with pytest.raises(FileNotFoundError, match="is not a URL"):
+        czi.open_czi(str(made("mosaic").path), kinds.Curl)
 
 
 def test_a_directory_is_named(tmp_path: Path) -> None:

@@ -287,6 +287,46 @@ def test_a_failed_write_gives_the_document_up(
     assert list(path.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("wish", "environment", "accepted"),
+    [
+        (None, None, False),
+        (None, "", False),
+        (None, "error", False),
+        (None, "allow", True),
+        ("error", "allow", False),
+        ("allow", "error", True),
+    ],
+)
+def test_overlaps_are_accepted_by_argument_or_environment(
+    path: Path,
+    wish: str | None,
+    environment: str | None,
+    accepted: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CZICTYPES_OVERLAP", raising=False)
+    if environment is not None:
+        monkeypatch.setenv("CZICTYPES_OVERLAP", environment)
+    with create_czi(path, overlap=wish) as document:
+        document.write(ramp(4, 4))
+        if accepted:
+            document.write(ramp(4, 4, samples=1), location=(2, 2))
+        else:
+            with pytest.raises(ValueError, match="overlap those at"):
+                document.write(ramp(4, 4), location=(2, 2))
+    with CziReader(path) as read:
+        assert read.total_bounding_rectangle == (0, 0, *((6, 6) if accepted else (4, 4)))
+
+
+def test_another_value_of_the_environment_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CZICTYPES_OVERLAP", "yes")
+    with pytest.raises(ValueError, match=r"CZICTYPES_OVERLAP is .* not 'yes'"):
+        create_czi(path)
+
+
 class Silent(CziWriter):
     """A writer whose metadata somebody else writes."""
 
