@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from czictypes.model.exports import load_export
 
 if TYPE_CHECKING:
-    from czictypes.metadata.axes import Axis
-    from czictypes.metadata.channels import ChannelInfo
+    from czictypes.metadata.annotations import Annotation
+    from czictypes.metadata.axes import Axis, Skew
+    from czictypes.metadata.channels import ChannelInfo, WavelengthRange
     from czictypes.metadata.content import DocumentContent
     from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
     from czictypes.metadata.records import Event
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from czictypes.writing.writer import CziWriter
 
 __all__ = [
+    "Annotation",
     "Axis",
     "CacheInfo",
     "CacheOptions",
@@ -75,8 +77,10 @@ __all__ = [
     "Scaling",
     "ScalingInfoDto",
     "SceneInfo",
+    "Skew",
     "TileInfo",
     "TintingMode",
+    "WavelengthRange",
     "Well",
     "add_pyramid",
     "copy",
@@ -88,8 +92,9 @@ __all__ = [
 
 # module -> the public names that come from it, as above
 _NAMES = {
-    "czictypes.metadata.axes": ("Axis",),
-    "czictypes.metadata.channels": ("ChannelInfo",),
+    "czictypes.metadata.annotations": ("Annotation",),
+    "czictypes.metadata.axes": ("Axis", "Skew"),
+    "czictypes.metadata.channels": ("ChannelInfo", "WavelengthRange"),
     "czictypes.metadata.content": ("DocumentContent",),
     "czictypes.metadata.document": ("GeneralDocumentInfoDto", "Objective"),
     "czictypes.metadata.records": ("Event",),

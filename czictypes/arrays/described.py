@@ -15,6 +15,8 @@ from czictypes.arrays.stage import stage_origin
 from czictypes.arrays.times import regular_interval, times_along
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.acquisitions import Acquisition
+from czictypes.metadata.annotations import Annotation
+from czictypes.metadata.axes import Skew
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
@@ -79,12 +81,26 @@ class ImageDescription(ABC):
         """
         return channel_labels.contrast_limits(self.reader, self._layout.kinds)
 
+    @property
+    def annotations(self) -> list[Annotation]:
+        """What is drawn on the document (all of its scenes): regions, measurements, texts.
+
+        The places are pixels from the top left corner of all scenes.
+        """
+        nothing: list[Annotation] = []
+        return told(self.reader, lambda reader: reader.annotations, nothing)
+
     # Sizes and times
 
     @property
     def physical_pixel_sizes(self) -> PhysicalPixelSizes:
         """The size of a pixel in micrometres: Z, Y, X; None where unknown."""
         return pixel_sizes(self.reader)
+
+    @property
+    def skew(self) -> Skew | None:
+        """How the planes along Z are skewed, as a lattice light-sheet microscope takes them."""
+        return told(self.reader, lambda reader: reader.skew, None)
 
     @property
     def time_stamps(self) -> list[float] | None:

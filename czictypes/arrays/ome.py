@@ -24,9 +24,11 @@ from czictypes.arrays.scene_layout import channel_types, common_dtype, plane_ran
 from czictypes.arrays.scene_names import scene_names
 from czictypes.arrays.times import regular_interval, since_start, times_along
 from czictypes.arrays.tolerant import told
+from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.ome.document import build_ome
 from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, PlaneFacts, Sizes
+from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
@@ -79,6 +81,7 @@ class _Gathering:
         self._pixel = (x, y, z)
         self._channels = plane_ranges(table, None)["C"]
         self._infos = channel_infos(reader, self._channels)
+        self._annotations = self._in_pixels(told(reader, lambda reader: reader.annotations, []))
         self.planes: list[ScenePlanes] = []
         self.times: list[NDArray[np.float64] | None] = []
 
@@ -104,7 +107,29 @@ class _Gathering:
             pixel=self._pixel,
             interval=None if interval is None else interval.total_seconds(),
             scene=self._scenes.get(scene),
+            annotations=self._drawn(box),
         )
+
+    def _in_pixels(self, drawn: list[Annotation]) -> list[Annotation]:
+        x, y, _ = self._pixel
+        size = None if x is None else x / 1e6, None if y is None else y / 1e6
+        return [one for one in (each.in_pixels(*size) for each in drawn) if one is not None]
+
+    def _drawn(self, box: Rectangle) -> list[Annotation]:
+        """Return what is drawn on a scene, in its pixels; all where there is no other scene."""
+        whole = self._table.total_rectangle_no_pyramid
+        x, y = whole.x - box.x, whole.y - box.y
+        moved = [one.moved(x, y) for one in self._annotations]
+        if len(self._names) == 1:
+            return moved
+        return [one for one in moved if _meets(one, box)]
+
+
+def _meets(one: Annotation, box: Rectangle) -> bool:
+    if one.bounds is None:
+        return False
+    left, top, right, bottom = one.bounds
+    return left < box.w and top < box.h and right >= 0 and bottom >= 0
 
 
 def _with_planes(image: ImageFacts, planes: PlaneFacts) -> ImageFacts:

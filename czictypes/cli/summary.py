@@ -47,6 +47,7 @@ def summarize(document: CziReader, path: str) -> Values:
         "bounding_rectangle": document.total_bounding_rectangle,
         "bounding_rectangle_no_pyramid": document.total_bounding_rectangle_no_pyramid,
         "pixel_size_in_metres": document.scaling._asdict(),
+        "skew": document.skew,
         "channels": _channels(document),
         "scenes": _scenes(document),
         "sub_blocks": _sub_blocks(document),
@@ -61,6 +62,7 @@ def summarize(document: CziReader, path: str) -> Values:
             }
             for one in document.attachments
         ],
+        "annotations": document.annotations,
         "custom_attributes": document.custom_attributes_metadata or {},
     }
     plain: Values = _plain(summary)

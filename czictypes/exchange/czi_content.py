@@ -10,12 +10,14 @@ from datetime import datetime
 import numpy as np
 
 from czictypes.exchange.source_image import SourceImage
+from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.axes import Axis
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.geometry import Location
 from czictypes.writing.imwrite_metadata import time_axis
 
 __all__ = ["common_times", "joined_content"]
@@ -29,6 +31,7 @@ def joined_content(
     title: str | None = None,
     base: DocumentContent | None = None,
     times: Sequence[float] = (),
+    places: Sequence[Location] = (),
 ) -> DocumentContent:
     """Join what is known of images; where several know something, the first counts.
 
@@ -42,6 +45,8 @@ def joined_content(
         What is known otherwise: it fills the gaps.
     times
         When each T was, in all of the images.
+    places
+        Where the top left pixel of each image goes, for what is drawn on it.
     """
     base = base or DocumentContent()
     settings = dict(base.display_settings)
@@ -67,6 +72,7 @@ def joined_content(
         ),
         time_axis=_time_axis(tuple(times), base),
         plate=_plate(images, base),
+        annotations=[*base.annotations, *_drawn(images, places)],
         depth_axis=base.depth_axis or (Axis(0.0, z * _MICROMETRES) if z else None),
     )
 
@@ -103,6 +109,18 @@ def _channels(images: Sequence[SourceImage], base: DocumentContent) -> list[Chan
             given = {name: value for name, value in vars(channel).items() if value is not None}
             channels[channel.index] = replace(known, **given)
     return [channels[index] for index in sorted(channels)]
+
+
+def _drawn(images: Sequence[SourceImage], places: Sequence[Location]) -> list[Annotation]:
+    """Return what is drawn on the images, in pixels of the whole document."""
+    if len(places) != len(images):
+        return []
+    left, top = min(place.x for place in places), min(place.y for place in places)
+    return [
+        one.moved(place.x - left, place.y - top)
+        for image, place in zip(images, places)
+        for one in image.annotations
+    ]
 
 
 def _plate(images: Sequence[SourceImage], base: DocumentContent) -> Plate | None:

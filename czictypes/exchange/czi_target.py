@@ -124,7 +124,8 @@ def write_images(
         pyramid, levels = True, []
     date = None if content is None else content.acquisition_date
     times = common_times(images, date)
-    made = joined_content(images, [scene.number for scene in scenes], title, content, times)
+    numbers, places = [scene.number for scene in scenes], [scene.place for scene in scenes]
+    made = joined_content(images, numbers, title, content, times, places)
     scenes = [scene._replace(moments=() if times else _moments(scene, date)) for scene in scenes]
     with create_czi(dest, exist_ok, compression, threads=threads, pyramid=pyramid) as document:
         document.write_metadata(title, custom_attributes=custom_attributes, content=made)

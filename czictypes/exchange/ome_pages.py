@@ -44,6 +44,8 @@ def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
         images.append(described)
     _keep_references(ome, scenes, images)
     ome.images = images
+    referred = {one.id for image in images for one in image.roi_refs}
+    ome.rois = [roi for roi in ome.rois if roi.id in referred]
     ome.creator = "czictypes"
     text: str = ome_types.to_xml(ome, validate=False)
     return text.encode("utf-8")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document import Objective
+from czictypes.metadata.ome.rois import annotations_of
 from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.display import Rgb8Color
@@ -33,9 +34,10 @@ def image_fields(ome: Any, index: int) -> dict[str, Any]:
         return {}
     image = ome.images[index]
     pixels = image.pixels
+    filters = {one.id: one for scope in ome.instruments for one in scope.filters}
     found = {
         "name": image.name,
-        "channels": [_channel(number, one) for number, one in enumerate(pixels.channels)],
+        "channels": [_channel(number, one, filters) for number, one in enumerate(pixels.channels)],
         "scaling": Scaling(*(_length(pixels, f"physical_size_{axis}") for axis in "xyz")),
         "times": _times(pixels),
         "origin": _origin(image),
@@ -43,19 +45,32 @@ def image_fields(ome: Any, index: int) -> dict[str, Any]:
         "acquisition_date": image.acquisition_date,
         "objective": _objective(ome.instruments, image),
         "description": image.description,
+        "annotations": annotations_of(image, {roi.id: roi for roi in ome.rois}),
     }
     return {name: value for name, value in found.items() if value not in (None, (), [])}
 
 
-def _channel(index: int, channel: Any) -> ChannelInfo:
+def _channel(index: int, channel: Any, filters: Mapping[str, Any]) -> ChannelInfo:
     return ChannelInfo(
         index,
         name=channel.name,
         color=_color(channel.color),
         excitation_wavelength=_nanometres(channel, "excitation_wavelength"),
         emission_wavelength=_nanometres(channel, "emission_wavelength"),
+        detection_wavelengths=_band(channel, filters),
         dye=channel.fluor,
     )
+
+
+def _band(channel: Any, filters: Mapping[str, Any]) -> tuple[WavelengthRange, ...] | None:
+    """Return what the only filter in front of the detector lets through."""
+    path = channel.light_path
+    found = [filters.get(one.id) for one in path.emission_filters] if path is not None else []
+    if len(found) != 1 or found[0] is None or found[0].transmittance_range is None:
+        return None
+    ends = found[0].transmittance_range
+    band = WavelengthRange(_nanometres(ends, "cut_in"), _nanometres(ends, "cut_out"))
+    return None if band == (None, None) else (band,)
 
 
 def _color(color: Any) -> Rgb8Color | None:

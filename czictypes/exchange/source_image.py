@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import Objective
 from czictypes.metadata.scaling import Scaling
@@ -59,6 +60,8 @@ class SourceImage:
         Where the top left pixel goes in the CZI, where that is known.
     shared
         Whether several threads may read `pixels` and `levels` at once.
+    annotations
+        What is drawn on it, in its pixels.
     first
         The places of the first planes along the axes, and in dimensions that `axes` does not
         have; 0 for those that are not named.
@@ -84,6 +87,7 @@ class SourceImage:
     scene: int | None = None
     location: Location | None = None
     shared: bool = False
+    annotations: Sequence[Annotation] = ()
     first: Mapping[str, int] = field(default_factory=dict)
     reader: str | None = None
 

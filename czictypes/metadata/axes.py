@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from czictypes.metadata.fields import NodeSource, root_node
 
-__all__ = ["Axis", "axis"]
+__all__ = ["Axis", "Skew", "axis", "skew"]
+
+_SKEW = re.compile(r"Skew(\d{1,2})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,55 @@ class Axis:
         if self.offsets and len(self.offsets) > 1:
             return (self.offsets[-1] - self.offsets[0]) / (len(self.offsets) - 1)
         return None
+
+
+@dataclass(frozen=True)
+class Skew:
+    """How the planes of a stack are shifted along Y, as a lattice light-sheet microscope has them.
+
+    Parameters
+    ----------
+    shear
+        ZEN's name: ``Skew60``, or ``None`` (the text) for a stack that is upright, deskewed maybe.
+    angle
+        The angle between the light sheet and the normal of the cover glass in degrees: 60.0 for
+        ``Skew60``, so the sheet is tilted by 30 degrees from the glass; 0.0 for an upright stack;
+        None for a name that tells none.
+    factor
+        The step of the stage over the size of a pixel, which a deskewed stack tells of what it was.
+        In a skewed one it is the size of a pixel along Z over that along Y.
+    handedness, z_direction
+        ``LeftHanded`` or ``RightHanded``; ``FromObjectiveToSpecimen`` or the other way.
+    """
+
+    shear: str
+    angle: float | None = None
+    factor: float | None = None
+    handedness: str | None = None
+    z_direction: str | None = None
+
+    @property
+    def is_skewed(self) -> bool:
+        """Whether the stack is still to be deskewed."""
+        return self.angle != 0.0
+
+
+def skew(source: NodeSource) -> Skew | None:
+    """Return how the stack is skewed; None where the metadata do not tell."""
+    node = root_node(source).child("Metadata/Information/Image/Dimensions/Z")
+    shear = node.text("ZAxisShear")
+    if shear is None:
+        return None
+    match = _SKEW.fullmatch(shear)
+    if match is None and shear != "None":
+        node.warn(f"{node.path}/ZAxisShear is {shear!r}, of which no angle is known")
+    return Skew(
+        shear,
+        float(match.group(1)) if match else 0.0 if shear == "None" else None,
+        node.number("CustomAttributes/zscale"),
+        node.text("XYZHandedness"),
+        node.text("ZAxisDirection"),
+    )
 
 
 def axis(source: NodeSource, letter: str) -> Axis | None:

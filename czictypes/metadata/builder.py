@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
 from czictypes.metadata.acquisitions import add_acquisitions
+from czictypes.metadata.annotations import add_annotations
 from czictypes.metadata.attributes_section import add_attributes
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent, ImageSummary
@@ -49,6 +50,7 @@ def build_document(image: ImageSummary, content: DocumentContent) -> bytes:
     put(root, "Metadata/Information/Application/Name", content.application)
     put(root, "Metadata/Information/Application/Version", content.application_version)
     set_scaling(root, content.scaling)
+    add_annotations(root, content.annotations)
     _add_display(root, image, content)
     return to_bytes(root)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from czictypes.metadata.colors import read_color
 from czictypes.metadata.display_settings import display_channel_nodes
@@ -10,7 +11,14 @@ from czictypes.metadata.fields import Node, NodeSource, root_node
 from czictypes.model.display import Rgb8Color
 from czictypes.model.pixel_types import PixelType, pixel_type_from_name
 
-__all__ = ["ChannelInfo", "channels"]
+__all__ = ["ChannelInfo", "WavelengthRange", "channels"]
+
+
+class WavelengthRange(NamedTuple):
+    """A band of wavelengths in nanometres; None for an end that is open, equal ends for a line."""
+
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,8 @@ class ChannelInfo:
         The pixel type, and the bits of a component that are used (14 for many cameras).
     excitation_wavelength, emission_wavelength
         In nanometres.
+    detection_wavelengths, illumination_wavelengths
+        The bands that are detected, as those of a spectral detector, and those of the light.
     exposure_time
         In seconds.
     gamma
@@ -50,6 +60,8 @@ class ChannelInfo:
     component_bit_count: int | None = None
     excitation_wavelength: float | None = None
     emission_wavelength: float | None = None
+    detection_wavelengths: tuple[WavelengthRange, ...] | None = None
+    illumination_wavelengths: tuple[WavelengthRange, ...] | None = None
     exposure_time: float | None = None
     description: str | None = None
     dye: str | None = None
@@ -113,6 +125,8 @@ def _channel(
             channel, look, "ExcitationWavelength", "DyeMaxExcitation"
         ),
         emission_wavelength=_first_number(channel, look, "EmissionWavelength", "DyeMaxEmission"),
+        detection_wavelengths=_wavelengths(channel.child("DetectionWavelength")),
+        illumination_wavelengths=_wavelengths(channel.child("IlluminationWavelength")),
         exposure_time=None if exposure is None else exposure / 1e9,  # stored in nanoseconds
         description=look.text("Description") or channel.text("Description"),
         dye=channel.text("Fluor"),
@@ -128,6 +142,15 @@ def _channel(
 def _first_number(channel: Node, look: Node, name: str, name_in_look: str) -> float | None:
     value = channel.number(name)
     return look.number(name_in_look) if value is None else value
+
+
+def _wavelengths(node: Node) -> tuple[WavelengthRange, ...] | None:
+    """Return the ranges of a spectrum, else its single peak."""
+    ranges = node.ranges("Ranges")
+    if ranges is None:
+        peak = node.number("SinglePeak")
+        ranges = None if peak is None else [(peak, peak)]
+    return None if ranges is None else tuple(WavelengthRange(*one) for one in ranges)
 
 
 def _first_count(channel: Node, look: Node, image: Node) -> int | None:

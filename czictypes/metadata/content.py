@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.attributes import CustomValue
-from czictypes.metadata.axes import Axis
+from czictypes.metadata.axes import Axis, Skew
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
 from czictypes.metadata.scaling import Scaling
@@ -83,8 +84,12 @@ class DocumentContent:
         When the first pixel was taken.
     time_axis, depth_axis
         Where the planes lie along T (in seconds) and Z (in micrometres).
+    skew
+        How the planes along Z are skewed.
     application, application_version
         What writes the file.
+    annotations
+        What is drawn on the image.
     """
 
     info: GeneralDocumentInfoDto = field(default_factory=GeneralDocumentInfoDto)
@@ -100,5 +105,7 @@ class DocumentContent:
     acquisition_date: datetime | None = None
     time_axis: Axis | None = None
     depth_axis: Axis | None = None
+    skew: Skew | None = None
     application: str | None = None
     application_version: str | None = None
+    annotations: Sequence[Annotation] = ()

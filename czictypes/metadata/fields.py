@@ -16,6 +16,8 @@ __all__ = ["MetadataWarning", "Node", "NodeSource", "root_node"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _UNKNOWN_NUMBER = re.compile(r"[+-]?(?:nan|inf(?:inity)?|n/a)|", re.IGNORECASE)
+_WAVELENGTH = r"(\d+\.?\d*|\.\d+)?"
+_RANGE = re.compile(rf"{_WAVELENGTH}\s*(-)?\s*{_WAVELENGTH}", re.ASCII)
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -148,6 +150,38 @@ class Node:
             return [float(part) for part in parts]
         self._malformed(path, value, "a list of numbers")
         return None
+
+    def points(self, path: str = "", size: int = 2) -> list[tuple[float, ...]] | None:
+        """Return points such as ``"1,2 3.5,4"``, each of `size` numbers."""
+        value = self.text(path)
+        if value is None:
+            return None
+        points = [part.split(",") for part in value.split()]
+        if all(
+            len(point) == size and all(_NUMBER.fullmatch(one) for one in point) for point in points
+        ):
+            return [tuple(map(float, point)) for point in points]
+        self._malformed(path, value, "a list of points")
+        return None
+
+    def ranges(self, path: str = "") -> list[tuple[float | None, float | None]] | None:
+        """Return ranges such as ``"430.5,440-,500-550"``; an end that is open is None."""
+        value = self.text(path)
+        if value is None or _UNKNOWN_NUMBER.fullmatch(value):
+            return None
+        found = []
+        for part in value.split(","):
+            match = _RANGE.fullmatch(part.strip())
+            if match is None or match.group(1) is match.group(3) is None:
+                self._malformed(path, value, "a list of ranges")
+                return None
+            low, dash, high = match.groups()
+            if (low is not None and high is not None) and dash is None:
+                self._malformed(path, value, "a list of ranges")
+                return None
+            ends = [None if end is None else float(end) for end in (low, high)]
+            found.append((ends[0], ends[1] if dash else ends[0]))
+        return found
 
     def _malformed(self, path: str, value: str, wanted: str) -> None:
         where = f"{self.path}/{path}" if path else self.path

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 
-from czictypes.metadata.axes import Axis
-from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.axes import Axis, Skew
+from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.colors import format_color
 from czictypes.metadata.content import DocumentContent, ImageSummary
 from czictypes.metadata.elements import ensure, format_number, put, put_all
@@ -36,6 +37,8 @@ def add_image(root: ET.Element, image: ImageSummary, content: DocumentContent) -
     pixel_type = next(_present_pixel_types(image), image.pixel_type)
     put(element, "PixelType", pixel_type_name(pixel_type))
     put(element, "ComponentBitCount", bit_count(known.get(first), pixel_type))
+    if content.skew is not None:
+        _add_skew(ensure(element, "Dimensions/Z"), content.skew)
     for letter, axis in (("T", content.time_axis), ("Z", content.depth_axis)):
         if axis is not None:
             _add_axis(ensure(element, f"Dimensions/{letter}"), axis)
@@ -75,6 +78,8 @@ def _fill_channel(channel: ET.Element, info: ChannelInfo, pixel_type: int | None
             "PixelType": pixel_type_name(pixel_type),
             "ComponentBitCount": bit_count(info, pixel_type),
             "AcquisitionMode": info.acquisition_mode,
+            "IlluminationWavelength/Ranges": _ranges(info.illumination_wavelengths),
+            "DetectionWavelength/Ranges": _ranges(info.detection_wavelengths),
         },
     )
     if info.detector or info.binning:
@@ -83,6 +88,16 @@ def _fill_channel(channel: ET.Element, info: ChannelInfo, pixel_type: int | None
         if info.detector:
             name = check_text(info.detector, f"the detector of channel {info.index}")
             ET.SubElement(settings, "Detector", {"Id": f"Detector:{name}"})
+
+
+def _ranges(bands: Sequence[WavelengthRange] | None) -> str | None:
+    """Return ``"430.5,440-,500-550"``; None for no bands."""
+    return ",".join(map(_band, bands)) if bands else None
+
+
+def _band(band: WavelengthRange) -> str:
+    low, high = ("" if end is None else format_number(end) for end in band)
+    return low if low == high else f"{low}-{high}"
 
 
 def _add_axis(element: ET.Element, axis: Axis) -> None:
@@ -95,6 +110,18 @@ def _add_axis(element: ET.Element, axis: Axis) -> None:
         put(element, "Positions/List/Offsets", " ".join(map(format_number, axis.offsets)))
     elif axis.attachment is not None:
         put(element, "Positions/BinaryList/AttachmentName", axis.attachment)
+
+
+def _add_skew(element: ET.Element, skew: Skew) -> None:
+    put_all(
+        element,
+        {
+            "ZAxisShear": skew.shear,
+            "CustomAttributes/zscale": skew.factor,
+            "XYZHandedness": skew.handedness,
+            "ZAxisDirection": skew.z_direction,
+        },
+    )
 
 
 def pixel_type_name(number: int | None) -> str | None:

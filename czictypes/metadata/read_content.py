@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from czictypes.metadata.annotations import read_annotations
 from czictypes.metadata.attributes import custom_attributes
-from czictypes.metadata.axes import axis
+from czictypes.metadata.axes import axis, skew
 from czictypes.metadata.channels import channels
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.display_settings import display_settings
@@ -45,6 +46,8 @@ def read_content(source: NodeSource, channel_start: int = 0) -> DocumentContent:
         acquisition_date=info.acquisition_date,
         time_axis=axis(root, "T"),
         depth_axis=axis(root, "Z"),
+        skew=skew(root),
         application=info.application,
         application_version=info.application_version,
+        annotations=read_annotations(root),
     )

@@ -9,7 +9,9 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.metadata.annotations import Annotation, read_annotations
 from czictypes.metadata.attributes import custom_attributes
+from czictypes.metadata.axes import Skew, skew
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.display_settings import display_settings
 from czictypes.metadata.document import DocumentInfo, document_info
@@ -257,6 +259,16 @@ class DocumentProperties:
         """
         with self._session.document() as document:
             return document.scenes
+
+    @property
+    def annotations(self) -> list[Annotation]:
+        """What is drawn on the image: regions of interest, measurements, texts, in pixels."""
+        return self.described(read_annotations)
+
+    @property
+    def skew(self) -> Skew | None:
+        """How the planes of a lattice light-sheet stack are skewed, with the angle in degrees."""
+        return self.described(skew)
 
     @property
     def plate(self) -> Plate | None:

@@ -11,6 +11,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.arrays.tolerant import told
 from czictypes.exchange.ome_zarr.plan import ImagePlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
+from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.builder import check_content
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.read_content import read_content
@@ -46,6 +47,7 @@ def original_attributes(image: CziImage, plan: ImagePlan) -> dict[str, Any]:
         "number": image.scene_index or 0,
         "listed": _place_in_xml(image),
         "location": [box.x, box.y],
+        "origin": [bounds["X"][0], bounds["Y"][0]],
         "start": start,
         "plane": plan.plane,
         "samples": plan.samples,
@@ -97,6 +99,7 @@ def read_original(
         start = min((int(one["start"].get("C", 0)) for one in kept), default=0)
         content = read_content(xml, start)
         content.scenes = _numbered(content.scenes, kept)
+        content.annotations = _placed(content.annotations, kept)
         check_content(content)
     except (CorruptFileError, AttributeError, KeyError, TypeError, ValueError):
         return None
@@ -109,3 +112,14 @@ def _numbered(listed: Sequence[SceneInfo], kept: Sequence[Mapping[str, Any]]) ->
         return list(listed)  # of a version that did not keep it
     numbers = {one["listed"]: int(one["number"]) for one in kept if one["listed"] is not None}
     return [replace(scene, index=numbers[at]) for at, scene in enumerate(listed) if at in numbers]
+
+
+def _placed(drawn: Sequence[Annotation], kept: Sequence[Mapping[str, Any]]) -> list[Annotation]:
+    """Return annotations counted from the corner of the images that there are."""
+    if not all("origin" in one for one in kept):
+        return list(drawn)
+    x, y = (
+        min(int(one["origin"][at]) for one in kept) - min(int(one["location"][at]) for one in kept)
+        for at in (0, 1)
+    )
+    return [one.moved(x, y) if one.unit == "px" else one for one in drawn]

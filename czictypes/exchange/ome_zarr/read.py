@@ -26,6 +26,8 @@ from czictypes.writing.progress import Progress
 from czictypes.writing.pyramid.options import PyramidChoice
 from czictypes.writing.targets import Target
 
+_BESIDE = ("acquisition_date", "objective", "annotations")
+
 __all__ = ["from_ome_zarr", "open_ome_zarr"]
 
 
@@ -147,7 +149,7 @@ def _described(store: ZarrStore, paths: Sequence[str]) -> dict[str, dict[str, An
 
 def _completed(image: SourceImage, told: Mapping[str, Any]) -> SourceImage:
     """Add what OME-Zarr has no place for."""
-    fields = {name: told[name] for name in ("acquisition_date", "objective") if name in told}
+    fields = {name: told[name] for name in _BESIDE if name in told}
     if len(told.get("times", ())) == image.sizes.get("T", 1):
         fields["times"] = told["times"]
     return replace(image, **fields)

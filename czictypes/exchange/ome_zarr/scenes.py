@@ -127,11 +127,17 @@ def _times(image: FoundImage, kept: Mapping[str, Any]) -> list[float]:
     times = kept.get("times")
     if isinstance(times, list) and len(times) == count:
         numbers = [float(one) for one in times if isinstance(one, (int, float))]
-        if len(numbers) == count:
+        if len(numbers) == count and _same_step(numbers, image.scale.get("T")):
             return numbers
     if "T" not in image.scale:
         return []
     return [image.scale["T"] * number for number in range(count)] if count > 1 else []
+
+
+def _same_step(times: Sequence[float], step: float | None) -> bool:
+    """Whether the scale is still what it was: the mean interval, or none of irregular times."""
+    mean = (times[-1] - times[0]) / max(len(times) - 1, 1)
+    return step is None or bool(np.isclose(step, mean, rtol=1e-6))
 
 
 def _corner(image: FoundImage) -> tuple[float, float] | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from czictypes.metadata.ome.image import image
-from czictypes.metadata.ome.instrument import detector_ids, instrument
+from czictypes.metadata.ome.instrument import instrument, parts_of
 from czictypes.metadata.ome.make import load_model, make
 from czictypes.metadata.ome.plates import plates
+from czictypes.metadata.ome.rois import rois
 from czictypes.metadata.ome.values import DocumentFacts
 
 if TYPE_CHECKING:
@@ -25,12 +26,15 @@ def build_ome(facts: DocumentFacts) -> OME:
         If ome-types is not installed.
     """
     model = load_model()
-    detectors = detector_ids(channel for one in facts.images for channel in one.channels)
-    scope = instrument(model, facts.info, detectors)
+    parts = parts_of([channel for one in facts.images for channel in one.channels])
+    scope = instrument(model, facts.info, parts)
+    drawn, references = rois(model, facts.images)
     images = [
-        image(model, number, one, facts.info, detectors, scope is not None)
+        image(model, number, one, facts.info, parts, scope is not None)
         for number, one in enumerate(facts.images)
     ]
+    for one, referred in zip(images, references):
+        one.roi_refs = referred
     ome: OME = make(
         model.OME,
         "the document",
@@ -38,5 +42,6 @@ def build_ome(facts: DocumentFacts) -> OME:
         instruments=[] if scope is None else [scope],
         images=images,
         plates=plates(model, facts.plate, facts.images),
+        rois=drawn,
     )
     return ome

@@ -7,7 +7,13 @@ from typing import Any
 
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo
-from czictypes.metadata.ome.instrument import INSTRUMENT, detector_settings, objective_settings
+from czictypes.metadata.ome.instrument import (
+    INSTRUMENT,
+    Parts,
+    detector_settings,
+    light_path,
+    objective_settings,
+)
 from czictypes.metadata.ome.make import choice, make, within
 from czictypes.metadata.ome.planes import planes
 from czictypes.metadata.ome.values import ImageFacts
@@ -35,7 +41,7 @@ def image(
     number: int,
     facts: ImageFacts,
     info: DocumentInfo,
-    detectors: dict[str, str],
+    parts: Parts,
     has_instrument: bool,
 ) -> Any:
     """Return one image.
@@ -48,8 +54,8 @@ def image(
         That of the image, for identifiers.
     facts, info
         What is known of it, and of the document.
-    detectors, has_instrument
-        The identifiers of detectors by name, and whether there is an instrument to refer to.
+    parts, has_instrument
+        The identifiers of detectors and filters, and whether there is an instrument to refer to.
     """
     reference = model.InstrumentRef(id=INSTRUMENT) if has_instrument else None
     return make(
@@ -62,7 +68,7 @@ def image(
         instrument_ref=reference,
         objective_settings=objective_settings(model, info.objective),
         stage_label=_stage_label(model, facts),
-        pixels=_pixels(model, number, facts, detectors),
+        pixels=_pixels(model, number, facts, parts),
     )
 
 
@@ -82,7 +88,7 @@ def _stage_label(model: ModuleType, facts: ImageFacts) -> Any:
     )
 
 
-def _pixels(model: ModuleType, number: int, facts: ImageFacts, detectors: dict[str, str]) -> Any:
+def _pixels(model: ModuleType, number: int, facts: ImageFacts, parts: Parts) -> Any:
     sizes, unit = facts.sizes, model.UnitsLength.MICROMETER
     known = [None if size is None else unit for size in facts.pixel]
     interval = facts.interval
@@ -109,7 +115,7 @@ def _pixels(model: ModuleType, number: int, facts: ImageFacts, detectors: dict[s
         time_increment=interval,
         time_increment_unit=None if interval is None else model.UnitsTime.SECOND,
         channels=[
-            _channel(model, f"Channel:{number}:{at}", facts, at, detectors) for at in range(sizes.c)
+            _channel(model, f"Channel:{number}:{at}", facts, at, parts) for at in range(sizes.c)
         ],
         metadata_only=model.MetadataOnly(),
         planes=[] if facts.planes is None else planes(model, facts.planes),
@@ -125,12 +131,10 @@ def _significant_bits(facts: ImageFacts) -> int | None:
     return within(max(known), 8 * facts.dtype.itemsize, repr(facts.name), "ComponentBitCount")
 
 
-def _channel(
-    model: ModuleType, identifier: str, facts: ImageFacts, at: int, detectors: dict[str, str]
-) -> Any:
+def _channel(model: ModuleType, identifier: str, facts: ImageFacts, at: int, parts: Parts) -> Any:
     info = facts.channels[at] if at < len(facts.channels) else ChannelInfo(at)
     nanometres = model.UnitsLength.NANOMETER
-    color = info.color
+    color, emission = info.color, info.emission_wavelength or _middle(info)
     return make(
         model.Channel,
         f"channel {facts.channel_names[at]!r}",
@@ -141,10 +145,19 @@ def _channel(
         fluor=info.dye,
         excitation_wavelength=info.excitation_wavelength,
         excitation_wavelength_unit=nanometres if info.excitation_wavelength else None,
-        emission_wavelength=info.emission_wavelength,
-        emission_wavelength_unit=nanometres if info.emission_wavelength else None,
+        emission_wavelength=emission,
+        emission_wavelength_unit=nanometres if emission else None,
         acquisition_mode=choice(model.Channel_AcquisitionMode, info.acquisition_mode),
         contrast_method=choice(model.Channel_ContrastMethod, info.contrast_method),
         illumination_type=choice(model.Channel_IlluminationType, info.illumination_type),
-        detector_settings=detector_settings(model, info, detectors),
+        detector_settings=detector_settings(model, info, parts),
+        light_path=light_path(model, info, parts),
     )
+
+
+def _middle(info: ChannelInfo) -> float | None:
+    """Return the middle of the band of a channel that detects a single one, as spectral ones do."""
+    bands = info.detection_wavelengths or ()
+    if len(bands) != 1 or bands[0].low is None or bands[0].high is None:
+        return None
+    return (bands[0].low + bands[0].high) / 2

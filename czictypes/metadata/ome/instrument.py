@@ -2,27 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.ome.make import choice, make
 
-__all__ = ["INSTRUMENT", "detector_ids", "detector_settings", "instrument", "objective_settings"]
+__all__ = [
+    "INSTRUMENT",
+    "Parts",
+    "detector_settings",
+    "instrument",
+    "light_path",
+    "objective_settings",
+    "parts_of",
+]
 
 INSTRUMENT = "Instrument:0"
 _OBJECTIVE = "Objective:0"
 
 
-def detector_ids(channels: Iterable[ChannelInfo]) -> dict[str, str]:
-    """Return an identifier for each detector by its name."""
+class Parts(NamedTuple):
+    """What channels refer to: identifiers of detectors by name, and of filters by their band."""
+
+    detectors: dict[str, str]
+    filters: dict[WavelengthRange, str]
+
+
+def parts_of(channels: Sequence[ChannelInfo]) -> Parts:
+    """Return an identifier for each detector, and for each band that is a channel's only one."""
     names = dict.fromkeys(channel.detector for channel in channels if channel.detector)
-    return {name: f"Detector:{number}" for number, name in enumerate(names) if name}
+    bands = dict.fromkeys(band for channel in channels for band in _only_band(channel))
+    return Parts(
+        {name: f"Detector:{number}" for number, name in enumerate(names) if name},
+        {band: f"Filter:{number}" for number, band in enumerate(bands)},
+    )
 
 
-def instrument(model: ModuleType, info: DocumentInfo, detectors: dict[str, str]) -> Any:
+def _only_band(channel: ChannelInfo) -> tuple[WavelengthRange, ...]:
+    """Return the band of a channel; none for several, of which OME has no notion."""
+    bands = channel.detection_wavelengths or ()
+    return bands if len(bands) == 1 else ()
+
+
+def light_path(model: ModuleType, channel: ChannelInfo, parts: Parts) -> Any:
+    """Return the way of the light to a channel, with the filter of its band; None without one."""
+    bands = _only_band(channel)
+    if not bands or bands[0] not in parts.filters:
+        return None
+    return model.LightPath(emission_filters=[model.FilterRef(id=parts.filters[bands[0]])])
+
+
+def instrument(model: ModuleType, info: DocumentInfo, parts: Parts) -> Any:
     """Return the instrument; None where nothing is known of it."""
     microscope = None
     if info.microscope or info.microscope_type:
@@ -32,7 +65,7 @@ def instrument(model: ModuleType, info: DocumentInfo, detectors: dict[str, str])
             model=info.microscope,
             type=choice(model.Microscope_Type, info.microscope_type),
         )
-    if microscope is None and info.objective is None and not detectors:
+    if microscope is None and info.objective is None and not any(parts):
         return None
     return make(
         model.Instrument,
@@ -41,10 +74,24 @@ def instrument(model: ModuleType, info: DocumentInfo, detectors: dict[str, str])
         microscope=microscope,
         detectors=[
             make(model.Detector, f"the detector {name!r}", id=identifier, model=name)
-            for name, identifier in detectors.items()
+            for name, identifier in parts.detectors.items()
         ],
+        filters=[_filter(model, identifier, band) for band, identifier in parts.filters.items()],
         objectives=[] if info.objective is None else [_objective(model, info.objective)],
     )
+
+
+def _filter(model: ModuleType, identifier: str, band: WavelengthRange) -> Any:
+    what, unit = f"the detected band {band.low} to {band.high}", model.UnitsLength.NANOMETER
+    ends = make(
+        model.TransmittanceRange,
+        what,
+        cut_in=band.low,
+        cut_in_unit=None if band.low is None else unit,
+        cut_out=band.high,
+        cut_out_unit=None if band.high is None else unit,
+    )
+    return make(model.Filter, what, id=identifier, transmittance_range=ends)
 
 
 def _objective(model: ModuleType, objective: Objective) -> Any:
@@ -75,14 +122,14 @@ def objective_settings(model: ModuleType, objective: Objective | None) -> Any:
     )
 
 
-def detector_settings(model: ModuleType, channel: ChannelInfo, detectors: dict[str, str]) -> Any:
+def detector_settings(model: ModuleType, channel: ChannelInfo, parts: Parts) -> Any:
     """Return what a channel refers to its detector with; None without one."""
-    if channel.detector not in detectors:
+    if channel.detector not in parts.detectors:
         return None
     binning = None if channel.binning is None else channel.binning.replace(",", "x")
     return make(
         model.DetectorSettings,
         f"channel {channel.index}",
-        id=detectors[channel.detector],
+        id=parts.detectors[channel.detector],
         binning=choice(model.Binning, binning),
     )

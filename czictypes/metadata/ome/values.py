@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.scenes import Plate, SceneInfo
@@ -74,6 +75,8 @@ class ImageFacts:
         What the metadata tell of the scene, or None.
     planes
         Or None where they are not to be listed.
+    annotations
+        What is drawn on it, in its pixels.
     """
 
     name: str
@@ -86,6 +89,7 @@ class ImageFacts:
     interval: float | None = None
     scene: SceneInfo | None = None
     planes: PlaneFacts | None = None
+    annotations: Sequence[Annotation] = ()
 
 
 @dataclass(frozen=True)

@@ -66,16 +66,20 @@ class Layout:
         Width and height of the box of layer 0, in pixels.
     scenes
         The S indices of the source.
+    moved
+        How far the top left corner of that box is from where it was, along x and y.
     """
 
     extents: Mapping[str, Extent]
     size_before: tuple[int, int]
     size_after: tuple[int, int]
     scenes: tuple[int, ...] = ()
+    moved: tuple[int, int] = (0, 0)
 
     def is_same(self) -> bool:
         """Whether nothing is different."""
-        return self.size_before == self.size_after and not self.changed
+        same_box = self.size_before == self.size_after and self.moved == (0, 0)
+        return same_box and not self.changed
 
     @property
     def changed(self) -> dict[str, Extent]:
@@ -113,7 +117,8 @@ def lay_out(table: SubBlockTable, kept: NDArray[np.int64], *, renumber: bool) ->
     before = table.total_rectangle_no_pyramid
     after = _box(table, kept)
     scenes = tuple(table.scene_rectangles)
-    return Layout(extents, (before.w, before.h), (after.w, after.h), scenes)
+    moved = (0, 0) if after.is_empty else (after.x - before.x, after.y - before.y)
+    return Layout(extents, (before.w, before.h), (after.w, after.h), scenes, moved)
 
 
 def _distinct(column: NDArray[np.int32]) -> tuple[int, ...]:

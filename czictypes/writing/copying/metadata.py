@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Union
 
+from czictypes.metadata.annotations import move_annotations
 from czictypes.metadata.edit import XmlEditor
 from czictypes.metadata.subset import (
     drop_pyramid_info,
@@ -79,6 +80,8 @@ def _fit(editor: XmlEditor, layout: Layout) -> None:
     if "C" in changed:
         channel = changed["C"]
         keep_channels(editor.root, channel.positions, channel.size, compact=channel.new_start == 0)
+    if layout.moved != (0, 0):
+        move_annotations(editor.root, *(-distance for distance in layout.moved))
     if "S" in changed:
         scenes = changed["S"]
         new_index = {place: scenes.moved(place) for place in scenes.places}
