@@ -98,7 +98,7 @@ def test_every_error_is_in_the_table() -> None:
         bases = {base.__name__ for base in getattr(errors, name).__mro__}
         assert builtins <= bases, name
     native = {"CziError", "NativeCallError", "NativeMemoryError"}  # no user is to expect these
-    assert set(listed) == set(errors.__all__) - native
+    assert set(listed) == {name for name in errors.__all__ if name.endswith("Error")} - native
 
 
 def test_every_file_of_the_map_is_there() -> None:

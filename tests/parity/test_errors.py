@@ -103,7 +103,6 @@ CALLS: dict[str, Call] = {
     "a plane outside": reading(plane={"Z": 9}),
     "a plane below": reading(plane={"Z": -1}),
     "a scene that is no number": reading(scene="first", roi=(0, 0, 5, 5)),
-    "a conversion nobody knows": reading(pixel_type="Bgr96Float"),
     "XML that is none": asking("bad XML", lambda document: document.metadata),
     "attributes of such": asking("bad XML", lambda document: document.custom_attributes_metadata),
     **{f"enumerating {plane}": enumerating(plane) for plane in ["Q0", "hello", "C0C1"]},
@@ -196,7 +195,7 @@ def test_an_error_without_a_number_stays_as_it_is() -> None:
     assert error.filename is None
 
 
-@pytest.mark.parametrize("name", sorted(errors.__all__))
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name.endswith("Error")])
 def test_every_error_is_a_runtime_error_with_its_message(name: str) -> None:
     kind = getattr(errors, name)
     assert issubclass(kind, RuntimeError)
