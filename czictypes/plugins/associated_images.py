@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from czictypes.model.errors import CziError
 from czictypes.model.extras import require
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.pictures import eight_bit
@@ -47,3 +48,14 @@ class AssociatedImages(Mapping[str, "Image"]):
 
     def __repr__(self) -> str:
         return f"<AssociatedImages {', '.join(self)}>"
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return width and height of each picture that can be read."""
+        found = {}
+        for name, attachment in self._found.items():
+            try:
+                height, width = attachment.image().shape[:2]
+            except CziError:  # no picture, or no Pillow
+                continue
+            found[name] = width, height
+        return found

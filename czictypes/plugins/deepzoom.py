@@ -30,6 +30,8 @@ class DeepZoomTiles:
         Width and height of a tile without its overlap.
     overlap
         How many pixels a tile shows of each neighbour.
+    limit_bounds
+        As OpenSlide has it, to leave out the empty margin of a slide; a CZI tells of none.
     background
         Red, green and blue of what shows where the file has no pixels.
     """
@@ -39,6 +41,8 @@ class DeepZoomTiles:
         slide: CziSlide,
         tile_size: int = 254,
         overlap: int = 1,
+        limit_bounds: bool = False,
+        *,
         background: tuple[int, int, int] = (255, 255, 255),
     ) -> None:
         if tile_size < 1 or overlap < 0:
@@ -106,13 +110,46 @@ class DeepZoomTiles:
         """Return width and height of a tile, overlap included."""
         return self._box(level, address)[1]
 
-    def get_dzi(self, picture_format: str) -> str:
+    def get_tile_coordinates(
+        self, level: int, address: tuple[int, int]
+    ) -> tuple[tuple[int, int], int, tuple[int, int]]:
+        """Return what `CziSlide.read_region` takes for the region of a tile.
+
+        Parameters
+        ----------
+        level, address
+            As for `get_tile`.
+
+        Returns
+        -------
+        tuple
+            Location, level and size. The size is that of the slide's level, which may be finer
+            than the tile.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such tile.
+        """
+        corner, size = self._box(level, address)
+        wanted = self._downsamples[level]
+        found = self._slide.get_best_level_for_downsample(wanted)
+        stored = self._slide.level_downsamples[found]
+        ratio = wanted / stored
+        places = [ratio * at for at in corner]
+        x, y = (int(stored * at) for at in places)
+        width, height = (
+            min(math.ceil(ratio * side), whole - math.ceil(at))
+            for side, whole, at in zip(size, self._slide.level_dimensions[found], places)
+        )
+        return (x, y), found, (width, height)
+
+    def get_dzi(self, format: str) -> str:
         """Return the XML that describes the tiles; the format is ``"jpeg"`` or ``"png"``."""
         width, height = self._size
         return (
-            f'<?xml version="1.0" encoding="UTF-8"?>\n<Image xmlns="{_NAMESPACE}" '
-            f'Format="{picture_format}" Overlap="{self.overlap}" TileSize="{self.tile_size}">'
-            f'<Size Width="{width}" Height="{height}"/></Image>\n'
+            f'<Image TileSize="{self.tile_size}" Overlap="{self.overlap}" Format="{format}" '
+            f'xmlns="{_NAMESPACE}"><Size Width="{width}" Height="{height}" /></Image>'
         )
 
     def _box(self, level: int, address: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:

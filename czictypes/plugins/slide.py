@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
+from czictypes.arrays.levels import Level
 from czictypes.model.display import ChannelDisplaySettingsDataClass
-from czictypes.model.errors import CziError, OutOfBoundsError
+from czictypes.model.errors import CziError
 from czictypes.model.extras import require
 from czictypes.model.geometry import Rectangle
+from czictypes.model.options import CacheOptions
 from czictypes.plugins.associated_images import AssociatedImages
 from czictypes.plugins.slide_look import slide_look
 from czictypes.plugins.slide_pictures import SlidePictures
-from czictypes.plugins.slide_properties import slide_properties
+from czictypes.plugins.slide_properties import SlideProperties, slide_properties
 from czictypes.reading.reader import CziReader
 
 if TYPE_CHECKING:
@@ -33,11 +37,13 @@ _FAR = 4
 class CziSlide:
     """A whole slide: all scenes in one plane, with the methods of an OpenSlide object.
 
+    Where openslide-python is installed, it is an ``openslide.AbstractSlide`` for `isinstance`.
+
     Positions (x, y) are pixels of full resolution from the top-left corner of the slide. Colour
     images of 8 bits are shown as they are; other channels are blended in their colours, stretched
     as the file says, or between the extremes of the whole slide. Where the file has no pixels, a
-    picture is transparent. The levels are those that the file stores; a document without a
-    pyramid has one.
+    picture is transparent. The levels are those that the file stores for every scene; a document
+    without a pyramid has one.
 
     Parameters
     ----------
@@ -49,7 +55,7 @@ class CziSlide:
         The position in Z, T and so on; the minimum of what is not given.
     display_settings
         How each channel is shown, instead of what is said above; the others are left out.
-    storage_options, threads
+    storage_options, cache_options, threads
         As for `CziImage`.
 
     Raises
@@ -66,24 +72,39 @@ class CziSlide:
         plane: Mapping[str, int] | None = None,
         display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
         storage_options: Mapping[str, Any] | None = None,
+        cache_options: CacheOptions | None = None,
         threads: int | None = None,
     ) -> None:
         self._arguments = (source, scene)
-        self._options = {
+        self._options: dict[str, Any] = {
             "plane": plane,
             "display_settings": display_settings,
             "storage_options": storage_options,
+            "cache_options": cache_options,
             "threads": threads,
         }
-        wanted = ALL_SCENES if scene is None else scene
-        self._image = CziImage(source, wanted, storage_options=storage_options, threads=threads)
+        self._image = self._opened()
         try:
             self._box = _box(self._image)
-            look = slide_look(self._image, self._box, plane or {}, display_settings)
-            self._pictures = SlidePictures(self._image, plane or {}, look)
+            self._levels = _slide_levels(self._image, self._box)
+            self._look = slide_look(self._image, self._box, plane or {}, display_settings)
+            self._pictures = SlidePictures(self._image, plane or {}, self._look)
         except BaseException:
             self._image.close()
             raise
+        self._properties: SlideProperties | None = None
+
+    def _opened(self) -> CziImage:
+        source, scene = self._arguments
+        names = ("storage_options", "cache_options", "threads")
+        options = {name: self._options[name] for name in names}
+        return CziImage(source, ALL_SCENES if scene is None else scene, **options)
+
+    @property  # type: ignore[misc, unused-ignore]
+    def __class__(self) -> type:
+        """The class; `isinstance` asks for it, and by then openslide is imported if it matters."""
+        _register_with_openslide()
+        return type(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what was opened and how."""
@@ -102,6 +123,27 @@ class CziSlide:
 
     def __repr__(self) -> str:
         return f"<CziSlide of {self.reader!r}>"
+
+    def set_cache(self, cache: Any) -> None:
+        """Keep recently decoded tiles from now on; no other thread may be reading meanwhile.
+
+        Parameters
+        ----------
+        cache
+            An ``openslide.OpenSlideCache``, of whose capacity this slide makes use for itself, or
+            `CacheOptions`. A `CziReader` that the slide was made of keeps the cache that it has.
+
+        Raises
+        ------
+        TypeError
+            If it is neither.
+        """
+        self._options["cache_options"] = _cache_options(cache)
+        if isinstance(self._arguments[0], CziReader):
+            return
+        before, self._image = self._image, self._opened()
+        before.close()
+        self._pictures = SlidePictures(self._image, self._options["plane"] or {}, self._look)
 
     @classmethod
     def detect_format(cls, filename: Any) -> str | None:
@@ -126,7 +168,7 @@ class CziSlide:
     @property
     def level_count(self) -> int:
         """The number of resolution levels."""
-        return len(self._image.levels)
+        return len(self._levels)
 
     @property
     def dimensions(self) -> tuple[int, int]:
@@ -136,12 +178,12 @@ class CziSlide:
     @property
     def level_dimensions(self) -> tuple[tuple[int, int], ...]:
         """Width and height of every level, the full resolution first."""
-        return tuple((level.width, level.height) for level in self._image.levels)
+        return tuple((level.width, level.height) for level in self._levels)
 
     @property
     def level_downsamples(self) -> tuple[float, ...]:
         """How many pixels of full resolution a pixel of each level stands for."""
-        return tuple(level.factor for level in self._image.levels)
+        return tuple(level.factor for level in self._levels)
 
     def get_best_level_for_downsample(self, downsample: float) -> int:
         """Return the level to use for a reduction: the coarsest that is not coarser than it."""
@@ -162,26 +204,25 @@ class CziSlide:
         location
             The top-left corner (x, y), in pixels of full resolution.
         level
-            The level.
+            The level. As in OpenSlide, one that is not there is transparent.
         size
             Width and height, in pixels of that level.
 
         Raises
         ------
-        OutOfBoundsError
-            If there is no such level.
         ValueError
             If the size is negative.
         """
-        if not 0 <= level < self.level_count:
-            raise OutOfBoundsError(
-                f"there is no level {level}; they go from 0 to {self.level_count - 1}"
-            )
         width, height = size
         if width < 0 or height < 0:
-            raise ValueError(f"the size {width} x {height} is negative")
+            raise ValueError(
+                f"a region of {width} x {height} pixels was asked for; width and height are 0 or "
+                "more"
+            )
+        if not 0 <= level < self.level_count:
+            return np.zeros((height, width, 4), np.uint8)
         downsample = self.level_downsamples[level]
-        x, y = (math.floor(at / downsample) for at in location)
+        x, y = (int(at / downsample) for at in location)  # towards 0, as OpenSlide does
         return self._pictures.of_level(level, Rectangle(x, y, width, height))
 
     def read_region(self, location: tuple[int, int], level: int, size: tuple[int, int]) -> Image:
@@ -231,7 +272,10 @@ class CziSlide:
     @property
     def properties(self) -> Mapping[str, str]:
         """What is known of the slide, by OpenSlide's names and as text."""
-        return slide_properties(self._image, self._box)
+        if self._properties is None:
+            sizes = AssociatedImages(self.reader.attachments).sizes
+            self._properties = slide_properties(self._image, self._box, self._levels, sizes)
+        return self._properties
 
     @property
     def color_profile(self) -> None:
@@ -245,14 +289,34 @@ class CziSlide:
 
         It comes from a stored level; where none is near, from pixels here and there of a finer one.
         """
-        level = self.get_best_level_for_downsample(downsample * 1.01)
-        stored = self.level_downsamples[level]
+        level = max(
+            level.index for level in self._image.levels if level.factor <= 1.01 * downsample
+        )
+        stored = self._image.levels[level].factor
         if downsample <= _FAR * stored:
-            x, y = (math.floor(at / stored) for at in location)
+            x, y = (int(at / stored) for at in location)
             width, height = (max(1, round(side / stored)) for side in extent)
             return self._pictures.of_level(level, Rectangle(x, y, width, height))
         left, top = self._box.x + location[0], self._box.y + location[1]
         return self._pictures.of_zoom(Rectangle(left, top, *extent), 2 / downsample)
+
+
+def _register_with_openslide() -> None:
+    """Make slides instances of OpenSlide's class, if anything has imported openslide."""
+    openslide = sys.modules.get("openslide")
+    if hasattr(openslide, "AbstractSlide"):
+        openslide.AbstractSlide.register(CziSlide)  # type: ignore[union-attr]
+
+
+def _cache_options(cache: Any) -> CacheOptions:
+    if isinstance(cache, CacheOptions):
+        return cache
+    capacity = getattr(cache, "_capacity", None)  # all that openslide-python tells of a cache
+    if not isinstance(capacity, int):
+        raise TypeError(
+            f"set_cache takes an openslide.OpenSlideCache or CacheOptions, not {cache!r}"
+        )
+    return CacheOptions(max_memory_usage=capacity)
 
 
 def _box(image: CziImage) -> Rectangle:
@@ -260,6 +324,23 @@ def _box(image: CziImage) -> Rectangle:
     if scene is None:
         return reader.total_bounding_rectangle_no_pyramid
     return reader.scenes_bounding_rectangle_no_pyramid[scene]
+
+
+def _slide_levels(image: CziImage, box: Rectangle) -> tuple[Level, ...]:
+    """Return the levels as OpenSlide counts them: what all scenes have, its size rounded down."""
+    deepest = math.inf
+    if image.scene_index is None:
+        each = (CziImage(image.reader, scene).levels for scene in range(len(image.scenes)))
+        deepest = min(levels[-1].factor for levels in each)
+    return tuple(
+        replace(
+            level,
+            width=max(int(box.w / level.factor), 1),
+            height=max(int(box.h / level.factor), 1),
+        )
+        for level in image.levels
+        if level.factor <= deepest
+    )
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Image:
@@ -274,3 +355,6 @@ def _picture(pixels: NDArray[np.uint8]) -> Image:
 
 def _reopen(arguments: tuple[Any, ...], options: dict[str, Any]) -> CziSlide:
     return CziSlide(*arguments, **options)
+
+
+_register_with_openslide()

@@ -2,65 +2,186 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Any
+import hashlib
+import math
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.levels import Level
+from czictypes.metadata.xml import parse
+from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import Rectangle
+from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
-__all__ = ["slide_properties"]
+__all__ = ["SlideProperties", "slide_properties"]
+
+#: The parts of the metadata that OpenSlide tells of, and no others.
+_TOLD = ("AttachmentInfos", "DisplaySetting", "Information", "Scaling")
+_ASSOCIATED = "openslide.associated."
+_ELEMENT = str  # comments and processing instructions have a function for a tag
 
 
-def slide_properties(image: CziImage, box: Rectangle) -> Mapping[str, str]:
-    """Return the properties of a slide, all of them text.
+class SlideProperties(Mapping[str, str]):
+    """Properties by name, all of them text.
 
-    OpenSlide's own names come first; then the metadata, the path to each value joined by dots.
+    Parameters
+    ----------
+    known
+        The properties.
+    measure
+        Gives the sizes of the pictures beside the slide, which takes reading them; called when one
+        of these is asked for, or the names of all properties are.
     """
-    reader = image.reader
-    found = {"openslide.vendor": "zeiss", **_scale(reader), **_levels(image)}
-    for number, scene in enumerate(_regions(image).values()):
-        corner = {"x": scene.x - box.x, "y": scene.y - box.y, "width": scene.w, "height": scene.h}
-        found.update({f"openslide.region[{number}].{name}": str(at) for name, at in corner.items()})
-    metadata = reader.metadata.get("ImageDocument", {}) if reader.raw_metadata else {}
-    for name, value in _flat((metadata or {}).get("Metadata") or {}, "zeiss"):
-        found.setdefault(name, value)
-    return MappingProxyType(found)
+
+    def __init__(
+        self, known: Mapping[str, str], measure: Callable[[], Mapping[str, tuple[int, int]]]
+    ) -> None:
+        self._known, self._measure = dict(known), measure
+        self._is_measured = False
+
+    def __getitem__(self, name: str) -> str:
+        if isinstance(name, str) and name.startswith(_ASSOCIATED):
+            return self._all()[name]
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._all()))
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __repr__(self) -> str:
+        return f"<SlideProperties {dict(self)!r}>"
+
+    def _all(self) -> Mapping[str, str]:
+        if not self._is_measured:
+            for name, size in self._measure().items():
+                for side, length in zip(("width", "height"), size):
+                    self._known[f"{_ASSOCIATED}{name}.{side}"] = str(length)
+            self._is_measured = True
+        return self._known
 
 
-def _scale(reader: CziReader) -> dict[str, str]:
-    objective = reader.document_info.objective
-    values = {
-        "mpp-x": None if reader.scaling.x is None else reader.scaling.x * 1e6,
-        "mpp-y": None if reader.scaling.y is None else reader.scaling.y * 1e6,
-        "objective-power": objective and objective.magnification,
+def slide_properties(
+    image: CziImage,
+    box: Rectangle,
+    levels: Sequence[Level],
+    measure: Callable[[], Mapping[str, tuple[int, int]]],
+) -> SlideProperties:
+    """Return the properties of a slide, with the names and values that OpenSlide gives.
+
+    Parameters
+    ----------
+    image
+        The image of the slide.
+    box
+        What is shown of it.
+    levels
+        The levels of the slide.
+    measure
+        As for `SlideProperties`.
+    """
+    told = dict(_told(image.reader))
+    known = {
+        **told,
+        "openslide.vendor": "zeiss",
+        "openslide.quickhash-1": _quick_hash(image.reader),
+        **_scale(told),
+        **_levels(levels),
     }
-    return {f"openslide.{name}": f"{value:.12g}" for name, value in values.items() if value}
+    for number, scene in enumerate(_regions(image, box)):
+        corner = {"x": scene.x - box.x, "y": scene.y - box.y, "width": scene.w, "height": scene.h}
+        known.update({f"openslide.region[{number}].{name}": str(at) for name, at in corner.items()})
+    return SlideProperties(known, measure)
 
 
-def _levels(image: CziImage) -> dict[str, str]:
-    found = {"openslide.level-count": str(len(image.levels))}
-    for level in image.levels:
+def _quick_hash(reader: CziReader) -> str:
+    """Return the hash of the GUIDs and the XML, which ends at its first NUL."""
+    with open_document_of(reader) as document:
+        guids = document.header.primary_file_guid.bytes_le + document.header.file_guid.bytes_le
+        return hashlib.sha256(guids + document.xml.partition(b"\0")[0] + b"\0").hexdigest()
+
+
+def _scale(told: Mapping[str, str]) -> dict[str, str]:
+    reference = told.get("zeiss.Information.Image.ObjectiveSettings.ObjectiveRef.Id")
+    start, end = "zeiss.Information.Instrument.Objectives.", ".NominalMagnification"
+    powers = {name: at for name, at in told.items() if name.startswith(start) and end in name}
+    power = told.get(f"{start}{reference}{end}")
+    if reference is None and len(powers) == 1:  # OpenSlide wants the reference even so
+        (power,) = powers.values()
+    found = {"objective-power": _number(power)}
+    for axis in "xy":
+        metres = _number(told.get(f"zeiss.Scaling.Items.{axis.upper()}.Value"))
+        found[f"mpp-{axis}"] = None if metres is None else metres * 1e6
+    return {f"openslide.{name}": f"{at:.17g}" for name, at in found.items() if at is not None}
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "nan")
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def _levels(levels: Sequence[Level]) -> dict[str, str]:
+    found = {"openslide.level-count": str(len(levels))}
+    for level in levels:
         start = f"openslide.level[{level.index}]"
-        found[f"{start}.downsample"] = f"{level.factor:.12g}"
+        found[f"{start}.downsample"] = f"{level.factor:.17g}"
         found[f"{start}.width"], found[f"{start}.height"] = str(level.width), str(level.height)
     return found
 
 
-def _regions(image: CziImage) -> dict[int, Rectangle]:
+def _regions(image: CziImage, box: Rectangle) -> list[Rectangle]:
     """Return the boxes of the scenes that the slide shows."""
-    boxes = image.reader.scenes_bounding_rectangle_no_pyramid
-    return boxes if image.scene_index is None else {0: boxes[image.scene_index]}
+    if image.scene_index is not None:
+        return [box]
+    return list(image.reader.scenes_bounding_rectangle_no_pyramid.values()) or [box]
 
 
-def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Give every text in nested dictionaries and lists with the path to it."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _flat(inner, f"{path}.{str(name).lstrip('@')}")
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _flat(inner, f"{path}[{number}]")
-    elif value is not None:
-        yield path, str(value)
+def _told(reader: CziReader) -> Iterator[tuple[str, str]]:
+    """Give the texts in the XML with the paths to them, joined by dots."""
+    try:
+        root = parse(reader.raw_metadata)
+    except CorruptFileError:
+        return
+    for name in _TOLD:
+        part = root.find(f"Metadata/{name}")
+        if part is not None:
+            yield from _texts(part, "zeiss", name)
+
+
+def _texts(element: ET.Element, path: str, name: str) -> Iterator[tuple[str, str]]:
+    """Give the texts and attributes of an element and of those in it.
+
+    An entry of a list is named by its Id or Name. What has no name of its own is left out.
+    """
+    here = f"{path}.{name}"
+    for attribute, value in element.attrib.items():
+        if value.strip() and not attribute.startswith("xmlns"):
+            yield f"{here}.{_local(attribute)}", value
+    for text in (element.text, *(child.tail for child in element)):
+        if text and text.strip():
+            yield here, text
+    children = [child for child in element if isinstance(child.tag, _ELEMENT)]
+    names = [_name(child, name) for child in children]
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    for child, child_name in zip(children, names):
+        if child_name is not None and child_name not in repeated:
+            yield from _texts(child, here, child_name)
+
+
+def _name(element: ET.Element, parent: str) -> str | None:
+    """Return what stands for an element in a path; None for an entry that nothing tells apart."""
+    name = _local(element.tag)
+    if parent == f"{name}s" or (parent, name) == ("Items", "Distance"):
+        return element.get("Id", element.get("Name"))
+    return name
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2].rpartition("}")[2]

@@ -43,6 +43,22 @@ def test_the_geometry_is_that_of_openslide(slide: CziSlide, tile_size: int, over
             assert tiles.get_tile(level, address).size == size
 
 
+@pytest.mark.parametrize(("tile_size", "overlap"), [(254, 1), (50, 3)])
+def test_coordinates_and_xml_are_those_of_openslide(
+    slide: CziSlide, path: Path, tile_size: int, overlap: int
+) -> None:
+    deepzoom = needs("openslide.deepzoom")
+    with needs("openslide").OpenSlide(path) as opened:
+        oracle = deepzoom.DeepZoomGenerator(opened, tile_size, overlap, limit_bounds=True)
+        tiles = DeepZoomTiles(slide, tile_size, overlap, limit_bounds=True)
+        assert tiles.get_dzi(format="png") == oracle.get_dzi(format="png")
+        for level, (columns, rows) in enumerate(tiles.level_tiles):
+            for address in np.ndindex(columns, rows):
+                found = tiles.get_tile_coordinates(level, address)
+                assert found == oracle.get_tile_coordinates(level, address)
+        assert slide.read_region(*found).size == tiles.get_tile(level, address).size
+
+
 def test_tiles_of_full_resolution_are_the_pixels_themselves(slide: CziSlide) -> None:
     tiles = DeepZoomTiles(slide, 64, 2)
     tile = np.asarray(tiles.get_tile(tiles.level_count - 1, (1, 2)))
