@@ -108,6 +108,7 @@ class _Gathering:
             interval=None if interval is None else interval.total_seconds(),
             scene=self._scenes.get(scene),
             annotations=self._drawn(box),
+            along_t={name: len(one) for name, one in ranges.items() if name not in "ZC"},
         )
 
     def _in_pixels(self, drawn: list[Annotation]) -> list[Annotation]:

@@ -82,11 +82,11 @@ def regular_interval(times: Seconds | None) -> timedelta | None:
     """
     if times is None or len(times) < 2:
         return None
-    with np.errstate(over="ignore"):
-        steps = np.diff(times)
-    seconds = (float(times[-1]) - float(times[0])) / len(steps)
-    if not seconds > 0 or (np.abs(steps - seconds) > _TOLERANCE * seconds).any():
-        return None
+    seconds = (float(times[-1]) - float(times[0])) / (len(times) - 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        differences = np.abs(np.diff(times) - seconds)
+        if not seconds > 0 or (differences > _TOLERANCE * seconds).any():
+            return None
     try:
         return timedelta(seconds=seconds)
     except OverflowError:

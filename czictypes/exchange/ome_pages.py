@@ -38,12 +38,21 @@ def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
         _keep_part(described.pixels, seen[one.scene], parts[one.scene])
         seen[one.scene] += 1
         described.name = one.name
+        if parts[one.scene] > 1:  # T is nothing but time then
+            described.annotation_refs = [
+                each for each in described.annotation_refs if ":ModuloT:" not in each.id
+            ]
         described.stage_label = _stage_label(model, origins[one.scene]) or described.stage_label
         _number(described, number)
         page += _say_pages(model, described.pixels, page)
         images.append(described)
     _keep_references(ome, scenes, images)
     ome.images = images
+    refs = {one.id for image in images for one in image.annotation_refs}
+    if ome.structured_annotations is not None:
+        listed = ome.structured_annotations.xml_annotations
+        kept = [one for one in listed if one.id in refs]
+        ome.structured_annotations.xml_annotations = kept
     referred = {one.id for image in images for one in image.roi_refs}
     ome.rois = [roi for roi in ome.rois if roi.id in referred]
     ome.creator = "czictypes"

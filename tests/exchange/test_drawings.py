@@ -94,6 +94,58 @@ class TestOme:
         assert waves == [415, 425, 415, None, None]
 
 
+class TestModulo:
+    @pytest.mark.parametrize(
+        ("sizes", "expected"),
+        [
+            ({"H": 5}, 'ModuloAlongT Type="phase" TypeDescription="phases" Start="0" End="4"'),
+            ({"R": 2, "C": 2}, 'ModuloAlongT Type="angle" TypeDescription="rotations" Start="0"'),
+            ({"H": 5, "T": 2}, None),  # T is the fastest, and OME wants the phases to be
+            ({"H": 2, "V": 2}, None),
+            ({"T": 3}, None),
+        ],
+    )
+    def test_t_that_is_another_dimension(
+        self, tmp_path: Path, sizes: dict[str, int], expected: str | None
+    ) -> None:
+        ome_types = needs("ome_types", "ome")
+        with CziImage(write_described(tmp_path, sizes=sizes)) as image:
+            ome = image.ome_metadata
+        xml = ome.to_xml()
+        assert (expected or "<Image") in xml
+        assert ("Modulo" in xml) == (expected is not None)
+        assert len(ome.images[0].annotation_refs) == (expected is not None)
+        needs("lxml")
+        ome_types.validate_xml(xml)
+
+    @pytest.mark.parametrize(
+        ("bands", "expected"),
+        [
+            (["410-420", "420-430", "430-440"], 'Unit="nm" Start="415.0" End="435.0" Step="10.0"'),
+            (["410-420", "420-430", "430-480"], None),
+            (["410-420", "420-430", "430-"], None),
+            (["450-650", "400-450", "450-460"], None),
+        ],
+    )
+    def test_c_that_is_a_spectrum(
+        self, tmp_path: Path, bands: list[str], expected: str | None
+    ) -> None:
+        needs("ome_types", "ome")
+        listed = image_xml("".join(CHANNEL.format(band) for band in bands))
+        with CziImage(write_described(tmp_path, listed, sizes={"C": 3})) as image:
+            xml = image.ome_metadata.to_xml()
+        assert (expected or "<Image") in xml
+        assert ("Modulo" in xml) == (expected is not None)
+
+    def test_images_of_an_ome_tiff_have_time_alone(self, tmp_path: Path, tifffile: Any) -> None:
+        convert(write_described(tmp_path, sizes={"H": 3}), tmp_path / "out.ome.tif")
+        with tifffile.TiffFile(tmp_path / "out.ome.tif") as file:
+            assert len(file.series) == 3
+            assert "Modulo" not in file.ome_metadata
+            needs("lxml")
+            needs("ome_types", "ome").validate_xml(file.ome_metadata)
+
+
 @pytest.mark.parametrize("name", ["out.ome.tif", "out.ome.zarr"])
 class TestThereAndBack:
     @pytest.fixture

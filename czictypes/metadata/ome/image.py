@@ -18,7 +18,7 @@ from czictypes.metadata.ome.make import choice, make, within
 from czictypes.metadata.ome.planes import planes
 from czictypes.metadata.ome.values import ImageFacts
 
-__all__ = ["image", "image_id"]
+__all__ = ["image", "image_id", "middle_of_band"]
 
 _TYPES = {
     "u1": "uint8",
@@ -134,7 +134,7 @@ def _significant_bits(facts: ImageFacts) -> int | None:
 def _channel(model: ModuleType, identifier: str, facts: ImageFacts, at: int, parts: Parts) -> Any:
     info = facts.channels[at] if at < len(facts.channels) else ChannelInfo(at)
     nanometres = model.UnitsLength.NANOMETER
-    color, emission = info.color, info.emission_wavelength or _middle(info)
+    color, emission = info.color, info.emission_wavelength or middle_of_band(info)
     return make(
         model.Channel,
         f"channel {facts.channel_names[at]!r}",
@@ -155,7 +155,7 @@ def _channel(model: ModuleType, identifier: str, facts: ImageFacts, at: int, par
     )
 
 
-def _middle(info: ChannelInfo) -> float | None:
+def middle_of_band(info: ChannelInfo) -> float | None:
     """Return the middle of the band of a channel that detects a single one, as spectral ones do."""
     bands = info.detection_wavelengths or ()
     if len(bands) != 1 or bands[0].low is None or bands[0].high is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -77,6 +77,8 @@ class ImageFacts:
         Or None where they are not to be listed.
     annotations
         What is drawn on it, in its pixels.
+    along_t
+        The extent of each dimension that t counts through, the last one fastest.
     """
 
     name: str
@@ -90,6 +92,7 @@ class ImageFacts:
     scene: SceneInfo | None = None
     planes: PlaneFacts | None = None
     annotations: Sequence[Annotation] = ()
+    along_t: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
