@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from czictypes.arrays import channel_labels
+from czictypes.arrays.alpha import EmptyAlpha
 from czictypes.arrays.coordinates import AxisCoordinates, coordinates
 from czictypes.arrays.layout import Layout
 from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, Scale, pixel_sizes
@@ -51,6 +52,11 @@ class ImageDescription(ABC):
     @abstractmethod
     def _layout(self) -> Layout:
         """How the array is laid out."""
+
+    @property
+    @abstractmethod
+    def _empty_alpha(self) -> EmptyAlpha:
+        """What becomes of an alpha that is 0 everywhere."""
 
     # Channels
 
@@ -262,4 +268,4 @@ class ImageDescription(ABC):
         """
         from czictypes.arrays.ome import ome_of
 
-        return ome_of(self.reader, planes)
+        return ome_of(self.reader, planes, empty_alpha=self._empty_alpha)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from czictypes.arrays import labelled
+from czictypes.arrays.alpha import EmptyAlpha
 from czictypes.arrays.described import ImageDescription
 from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.layout import Layout, Selection
@@ -46,6 +47,10 @@ class CziImage(TilePlaces, ImageDescription):
     mosaic
         False for the single tiles of a mosaic, along a dimension M before Y: all of the size of
         the largest, smaller ones filled up with 0. Only in full resolution.
+    empty_alpha
+        What to do in scenes where the alpha of Bgra32 is 0 in every pixel, as ZEN mostly leaves it,
+        so that it means nothing: ``"keep"`` it as it is; ``"drop"`` that sample of S, or make it
+        ``"opaque"`` (255). These two decode pixels of the scene until one has an alpha.
     storage_options
         For a URL: what fsspec is to know.
     cache_options, reader_options, threads, parts
@@ -62,7 +67,7 @@ class CziImage(TilePlaces, ImageDescription):
     def __reduce__(self) -> tuple[Callable[..., CziImage], tuple[Any, ...]]:
         """Pickle as what was opened and how, and the scene."""
         scene = ALL_SCENES if self._is_all else self.current_scene_index
-        return _reopen, (self._reader, scene, self._view.mosaic)
+        return _reopen, (self._reader, scene, self._view.mosaic, self._view.empty_alpha)
 
     def __repr__(self) -> str:
         if self.closed:
@@ -75,6 +80,10 @@ class CziImage(TilePlaces, ImageDescription):
     def _layout(self) -> Layout:
         with open_document_of(self._reader) as document:
             return self._view.layout(document)
+
+    @property
+    def _empty_alpha(self) -> EmptyAlpha:
+        return self._view.empty_alpha
 
     @property
     def dims(self) -> Dimensions:
@@ -312,7 +321,9 @@ class CziImage(TilePlaces, ImageDescription):
         return arranged
 
 
-def _reopen(reader: CziReader, scene: int | str | None, mosaic: bool) -> CziImage:
-    image = CziImage(reader, scene, mosaic=mosaic)
+def _reopen(
+    reader: CziReader, scene: int | str | None, mosaic: bool, empty_alpha: EmptyAlpha
+) -> CziImage:
+    image = CziImage(reader, scene, mosaic=mosaic, empty_alpha=empty_alpha)
     image._owns = True  # nobody else has the reader that came along
     return image

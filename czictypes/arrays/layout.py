@@ -72,6 +72,8 @@ class Layout:
         The pixel type of each channel.
     dtype
         What holds the pixels of all channels.
+    is_opaque
+        Whether alpha is 255 in place of what is stored.
     """
 
     planes: Mapping[str, range]
@@ -79,6 +81,7 @@ class Layout:
     grids: tuple[LevelGrid, ...]
     kinds: Mapping[int, PixelType]
     dtype: np.dtype[Any]
+    is_opaque: bool = False
 
     @property
     def levels(self) -> tuple[Level, ...]:

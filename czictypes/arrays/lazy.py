@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
 from typing import Any
 from uuid import uuid4
 
@@ -51,7 +52,7 @@ def lazy_array(
     (_, *options), _, _, parts = reader.__reduce__()[1]
     read = _WindowRead(reader, _key(reader), view, level)
     hashed = [np.array(along) for along in sizes]  # by their bytes: there may be very many
-    name = f"czi-{tokenize(identity, options, parts, view.scene, view.mosaic, level, hashed)}"
+    name = f"czi-{tokenize(identity, options, parts, astuple(view), level, hashed)}"
     return windowed_array(read, dims.order, sizes, dtype, name)
 
 

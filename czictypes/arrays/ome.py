@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.arrays.alpha import EmptyAlpha, has_alpha
 from czictypes.arrays.channel_labels import channel_infos, channel_names
 from czictypes.arrays.ome_planes import (
     ScenePlanes,
@@ -31,8 +32,8 @@ from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, PlaneFacts,
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.blocks import open_document_of
+from czictypes.reading.document import OpenDocument
 from czictypes.reading.reader import CziReader
-from czictypes.reading.table import SubBlockTable
 
 if TYPE_CHECKING:
     from ome_types import OME
@@ -42,19 +43,27 @@ __all__ = ["ome_of"]
 _MOST_LISTED = 10_000  # ome-types takes 0.2 ms to write one, so that is two seconds
 
 
-def ome_of(reader: CziReader, planes: bool | None = None) -> OME:
+def ome_of(
+    reader: CziReader, planes: bool | None = None, *, empty_alpha: EmptyAlpha = "keep"
+) -> OME:
     """Return the OME metadata of a document; see `ImageDescription.to_ome`."""
     with open_document_of(reader) as document:
         info = told(reader, lambda reader: reader.document_info, DocumentInfo())
-        images = _images(reader, document.table, info, planes) if document.table.count else []
+        images = (
+            _images(reader, document, info, planes, empty_alpha) if document.table.count else []
+        )
         plate = told(reader, lambda reader: reader.plate, None)
     return build_ome(DocumentFacts(info, plate, images))
 
 
 def _images(
-    reader: CziReader, table: SubBlockTable, info: DocumentInfo, with_planes: bool | None
+    reader: CziReader,
+    document: OpenDocument,
+    info: DocumentInfo,
+    with_planes: bool | None,
+    empty_alpha: EmptyAlpha,
 ) -> list[ImageFacts]:
-    gathered = _Gathering(reader, table)
+    gathered = _Gathering(reader, document, empty_alpha)
     images = gathered.images()
     planes = gathered.planes
     if with_planes is None and sum(len(one.first) for one in planes) > _MOST_LISTED:
@@ -72,9 +81,10 @@ def _images(
 class _Gathering:
     """What the scenes of a document have in common, and one after the other."""
 
-    def __init__(self, reader: CziReader, table: SubBlockTable) -> None:
-        self._reader = reader
-        self._table = table
+    def __init__(self, reader: CziReader, document: OpenDocument, empty_alpha: EmptyAlpha) -> None:
+        self._reader, self._document = reader, document
+        self._table = table = document.table
+        self._empty_alpha = empty_alpha
         self._names = scene_names(reader)
         self._scenes = scene_infos(reader)
         z, y, x = pixel_sizes(reader)
@@ -97,11 +107,14 @@ class _Gathering:
         self.times.append(since_start(self._reader, scene, ranges["T"], rows))
         interval = regular_interval(times_along(self._reader, scene, ranges["T"], rows))
         kinds = channel_types(self._table, self._channels, scene)
+        samples = max(pixel_format(kind).samples for kind in kinds.values())
+        if samples == 4 and self._empty_alpha == "drop" and not has_alpha(self._document, scene):
+            samples = 3
         return ImageFacts(
             name=name,
             sizes=Sizes(box.w, box.h, z, c, t),
             dtype=common_dtype(kinds),
-            samples=max(pixel_format(kind).samples for kind in kinds.values()),
+            samples=samples,
             channels=self._infos,
             channel_names=channel_names(self._infos),
             pixel=self._pixel,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
+from czictypes.arrays.alpha import EMPTY_ALPHA, EmptyAlpha
 from czictypes.arrays.scene_names import find_scene, scene_names
 from czictypes.arrays.view import ArrayView
 from czictypes.container.part_files import Parts
@@ -29,12 +31,16 @@ class OpenImage:
         scene: int | str | None = None,
         *,
         mosaic: bool = True,
+        empty_alpha: EmptyAlpha = "keep",
         storage_options: Mapping[str, Any] | None = None,
         cache_options: CacheOptions | None = None,
         reader_options: ReaderOptions | None = None,
         threads: int | None = None,
         parts: Parts | None = None,
     ) -> None:
+        if empty_alpha not in EMPTY_ALPHA:
+            known = ", ".join(map(repr, EMPTY_ALPHA))
+            raise ValueError(f"empty_alpha is one of {known}, not {empty_alpha!r}")
         self._owns = not isinstance(source, CziReader)
         if isinstance(source, CziReader):
             self._reader = source
@@ -48,7 +54,7 @@ class OpenImage:
                 parts=parts,
             )
         self._is_all = False
-        self._view = ArrayView(None, mosaic)
+        self._view = ArrayView(None, mosaic, empty_alpha)
         try:
             self.set_scene(0 if scene is None else scene)
         except BaseException:
@@ -121,7 +127,7 @@ class OpenImage:
             raise ValueError("tiles (mosaic=False) belong to one scene; choose one")
         index = 0 if is_all else self._position(scene, max(len(numbers), 1))
         number = numbers[index] if numbers and not is_all else None
-        self._view, self._is_all = ArrayView(number, self._view.mosaic), is_all
+        self._view, self._is_all = replace(self._view, scene=number), is_all
 
     def _position(self, scene: int | str, count: int) -> int:
         """Return the position of a scene; its name is looked for only where one is given."""

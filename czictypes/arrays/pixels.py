@@ -65,6 +65,8 @@ def read_pixels(
         compose(coordinate, kind, buffer)
         if buffer.shape[2] > 1:
             _swap_red_and_blue(buffer)
+        if layout.is_opaque:
+            buffer[..., 3:] = _OPAQUE
         if whole is None:
             taken.put(buffer, target)
 

@@ -12,8 +12,8 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.conversion import common_type
 from czictypes.reading.level_grid import level_grids
+from czictypes.reading.request import type_of_all
 from czictypes.reading.table import SubBlockTable
 
 __all__ = ["channel_types", "common_dtype", "plane_ranges", "scene_box", "scene_layout"]
@@ -77,15 +77,12 @@ def channel_types(
     UnsupportedDataError
         If the type is unknown, or a channel has several and none holds them all.
     """
-    first = table.channel_pixel_type(None)
     found = {}
     for channel in channels:
-        types = table.pixel_types_of(channel, scene)
-        if not types:
-            elsewhere = table.channel_pixel_type(channel)
-            types = [number for number in (elsewhere, first) if number is not None][:1]
-        where = "" if scene is None else f" of scene {scene}"
-        found[channel] = common_type(types, f"channel {channel}{where}")
+        kind = type_of_all(table, channel, scene)
+        if kind is None:
+            raise ValueError("the document has no sub-blocks, so there is nothing to read")
+        found[channel] = kind
     return found
 
 

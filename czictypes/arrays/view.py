@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.arrays.alpha import EmptyAlpha, has_alpha
 from czictypes.arrays.layout import Block, Layout, Selection
 from czictypes.arrays.pixels import read_pixels
 from czictypes.arrays.scene_layout import scene_layout
@@ -31,22 +32,31 @@ class ArrayView:
         The number of the scene; None for all, or where the document has none.
     mosaic
         Whether mosaics are stitched; otherwise tiles come one by one along the dimension M.
+    empty_alpha
+        What becomes of an alpha that is 0 everywhere.
     """
 
     scene: int | None = None
     mosaic: bool = True
+    empty_alpha: EmptyAlpha = "keep"
 
     def layout(self, document: OpenDocument) -> Layout:
         """Return the layout of the array, made once for each state of the file."""
         scene = self.scene
-        stitched = document.once(
+        layout = document.once(
             f"layout of scene {scene}", lambda: scene_layout(document.table, scene)
         )
-        if self.mosaic or not self.has_tiles(document):
-            return stitched
-        return document.once(
-            f"layout of the tiles of scene {scene}", lambda: self.tiles(document).layout(stitched)
-        )
+        if not self.mosaic and self.has_tiles(document):
+            stitched = layout
+            layout = document.once(
+                f"layout of the tiles of scene {scene}",
+                lambda: self.tiles(document).layout(stitched),
+            )
+        if layout.samples < 4 or self.empty_alpha == "keep" or has_alpha(document, scene):
+            return layout
+        if self.empty_alpha == "opaque":
+            return replace(layout, is_opaque=True)
+        return replace(layout, samples=3)
 
     def has_tiles(self, document: OpenDocument) -> bool:
         """Tell whether the document has mosaics, so that there is a dimension M."""

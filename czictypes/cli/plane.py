@@ -91,7 +91,11 @@ def _write(document: CziReader, args: argparse.Namespace) -> str:
     from czictypes.cli.picture import save_png
 
     where = {"roi": args.roi, "plane": args.plane, "scene": args.scene, "zoom": args.zoom}
-    pixels = document.composite(**where) if args.composite else document.read(**where)
+    if args.composite:
+        pixels = document.composite(**where)
+    else:
+        kind = document.common_pixel_type((args.plane or {}).get("C"), args.scene)
+        pixels = document.read(**where, pixel_type=kind)
     height, width, samples = pixels.shape
     size = f"{width} x {height} pixels"
     if args.output.suffix.lower() == _NPY:
@@ -101,6 +105,8 @@ def _write(document: CziReader, args: argparse.Namespace) -> str:
         return f"{size}, {pixels.dtype}, shape {pixels.shape}"
     if args.composite:
         return f"{size}, {save_png(args.output, pixels, raw=True)}"
+    if samples == 4 and not pixels[..., 3].any():
+        samples = 3  # an alpha that is 0 everywhere means nothing
     rgb = pixels[..., [2, 1, 0, 3][:samples]] if samples > 1 else pixels
     return f"{size}, {save_png(args.output, rgb, raw=args.raw)}"
 

@@ -24,7 +24,9 @@ def convert_from_czi(
 ) -> tuple[ConvertedImage, ...]:
     """Write scenes of a CZI in another format, or copy them to a CZI; return what was written."""
     options, threads, parts = wishes.source_options, wishes.workers, wishes.parts
-    with CziImage(source, storage_options=options, threads=threads, parts=parts) as image:
+    with CziImage(
+        source, empty_alpha="drop", storage_options=options, threads=threads, parts=parts
+    ) as image:
         images = _described(image, wanted, wishes)
         overwrite, options = wishes.overwrite, wishes.dest_options
         if wanted is Format.OME_ZARR:

@@ -44,7 +44,7 @@ def read_layers(path: PathOrPaths) -> list[LayerData]:
     """
     layers = []
     for one in _paths(path):
-        with CziImage(one) as image:
+        with CziImage(one, empty_alpha="opaque") as image:
             layers += _layers_of(image, one)
     return layers
 
@@ -61,7 +61,7 @@ def _layers_of(image: CziImage, path: str) -> list[LayerData]:
     for index in range(len(names)):
         image.set_scene(index)
         scenes.append([image.to_dask(level.index) for level in image.levels])
-    shapes = {tuple(level.shape for level in levels) for levels in scenes}
+    shapes = {tuple((level.shape, level.dtype) for level in levels) for levels in scenes}
     if len(scenes) > 1 and len(shapes) == 1:
         image.set_scene(0)
         da = require("dask.array", extra="napari", doing="reading for napari")

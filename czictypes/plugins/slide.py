@@ -98,7 +98,8 @@ class CziSlide:
         source, scene = self._arguments
         names = ("storage_options", "cache_options", "threads")
         options = {name: self._options[name] for name in names}
-        return CziImage(source, ALL_SCENES if scene is None else scene, **options)
+        wanted = ALL_SCENES if scene is None else scene
+        return CziImage(source, wanted, empty_alpha="drop", **options)
 
     @property  # type: ignore[misc, unused-ignore]
     def __class__(self) -> type:

@@ -60,7 +60,11 @@ class SlidePictures:
         def fetch(channel: int) -> NDArray[Any]:
             at = {**where, "C": self._channels.index(channel)}
             pixels = self._image.read_block(at, level=level)
-            return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels[..., [2, 1, 0]]
+            return (
+                pixels[..., np.newaxis]
+                if pixels.ndim == 2
+                else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+            )
 
         part = picture[top - box.y : bottom - box.y, left - box.x : right - box.x]
         self._fill(part, valid, fetch)
@@ -87,8 +91,12 @@ class SlidePictures:
     def _fill(self, picture: NDArray[np.uint8], valid: NDArray[np.bool_], fetch: _Fetch) -> None:
         if not valid.any():
             return
+        alpha: Any = 255
         if self._look.is_photograph:
-            colors = fetch(self._channels[0])[..., 2::-1]
+            pixels = fetch(self._channels[0])
+            colors = pixels[..., 2::-1]
+            if self._image.sizes["S"] == 4:
+                alpha = pixels[..., 3]
         else:
             with open_document_of(self._image.reader) as document:
                 colors = compose_channels(
@@ -97,7 +105,7 @@ class SlidePictures:
                     self._look.settings,
                 )
         picture[..., :3] = colors
-        picture[..., 3] = np.where(valid, 255, 0)
+        picture[..., 3] = alpha
         picture[~valid] = 0
 
     def _channel(self, channel: int, fetch: _Fetch) -> tuple[NDArray[Any], PixelType]:

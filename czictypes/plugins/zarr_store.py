@@ -59,7 +59,9 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         if not read_only:
             self._check_writable()
         self._arguments = (source, scene, chunks, plate, storage_options, threads)
-        self._image = CziImage(source, storage_options=storage_options, threads=threads)
+        self._image = CziImage(
+            source, empty_alpha="drop", storage_options=storage_options, threads=threads
+        )
         try:
             scenes = _scenes(self._image, scene)
             if scene is not None and plate is None:
@@ -77,7 +79,8 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
             raise
 
     def _levels_of(self, plan: ImagePlan) -> Iterator[tuple[str, ZarrLevel]]:
-        image = CziImage(self._image.reader, ALL_SCENES if plan.scene < 0 else plan.scene)
+        scene = ALL_SCENES if plan.scene < 0 else plan.scene
+        image = CziImage(self._image.reader, scene, empty_alpha="drop")
         for level in plan.levels:
             path = f"{plan.path}/{level.path}".lstrip("/")
             yield path, ZarrLevel(FiveAxes(image, plan.plane, level.stored or 0), level)

@@ -35,8 +35,9 @@ def background_value(pixel_type: PixelType, background: Background) -> tuple[Any
         The type of the result.
     background
         Blue, green and red from 0 to 1, of which gray types take the mean. They become pixel
-        values as in libCZI: in float32, clamped and rounded to the nearest; alpha is opaque. For
-        a gray type also one number in its own range, which is taken as it is.
+        values as in libCZI: in float32, clamped and rounded to the nearest. A fourth one is for
+        alpha, which is opaque else. For a gray type also one number in its own range, which is
+        taken as it is.
 
     Returns
     -------
@@ -50,11 +51,11 @@ def background_value(pixel_type: PixelType, background: Background) -> tuple[Any
     """
     samples = pixel_format(pixel_type).samples
     if isinstance(background, Sequence):
-        blue, green, red = (_precise(pixel_type)(component) for component in background)
+        blue, green, red, *alpha = (_precise(pixel_type)(component) for component in background)
         if samples == 1:
             return (_scaled(pixel_type, red + green + blue, 3),)
-        colour = tuple(_scaled(pixel_type, component, 1) for component in (blue, green, red))
-        return (*colour, 255) if samples == 4 else colour
+        colour = (blue, green, red, *(alpha or [_precise(pixel_type)(1)]))
+        return tuple(_scaled(pixel_type, component, 1) for component in colour[:samples])
     if samples != 1:
         raise ValueError(f"the background of {pixel_type.name} must be three numbers, not one")
     return (background,)

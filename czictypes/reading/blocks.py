@@ -32,7 +32,8 @@ T = TypeVar("T")
 #: Fills an array (height, width, samples) of a pixel type with the part of a plane.
 Compose = Callable[[Mapping[str, int], PixelType, NDArray[Any]], None]
 
-_BLACK = (0.0, 0.0, 0.0)
+#: Where there is no pixel: black, and where there is an alpha, transparent.
+_EMPTY = (0.0, 0.0, 0.0, 0.0)
 _ONE = (0, 1)
 #: Threads that read parts of fewer pixels mostly wait for each other: Python runs one of them.
 SMALL = 64 * 1024
@@ -169,7 +170,7 @@ def read_planes(
     in_parallel = count >= most > 1 and roi.w * roi.h >= SMALL
 
     def request_of(coordinate: Mapping[str, int], pixel_type: PixelType) -> PlaneRequest:
-        return PlaneRequest(roi, coordinate, None, 1.0, pixel_type, _BLACK, masks)
+        return PlaneRequest(roi, coordinate, None, 1.0, pixel_type, _EMPTY, masks)
 
     def compose_plane(
         coordinate: Mapping[str, int], pixel_type: PixelType, out: NDArray[Any]

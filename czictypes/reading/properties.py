@@ -24,11 +24,12 @@ from czictypes.model.dimensions import (
     parse_coordinate,
 )
 from czictypes.model.display import ChannelDisplaySettingsDataClassWithNameAndDescription
+from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import Location, Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.enumeration import matching
 from czictypes.reading.pyramid import PyramidLevel, needs_pyramid, pyramid_levels
-from czictypes.reading.request import Roi, check_scene, parse_roi
+from czictypes.reading.request import Roi, check_scene, parse_roi, type_of_all
 from czictypes.reading.session import Session
 from czictypes.reading.subblock_columns import STANDARD_FIELDS, read_columns
 from czictypes.reading.table import SubBlockTable
@@ -164,6 +165,39 @@ class DocumentProperties:
             channel: tuple(_pixel_type_name(number) for number in table.pixel_types_of(channel))
             for channel in self.pixel_types
         }
+
+    def common_pixel_type(self, channel: int | None = None, scene: int | None = None) -> str | None:
+        """Return the smallest pixel type that holds all pixels of a channel exactly.
+
+        Parameters
+        ----------
+        channel
+            Its number; by default the lowest one.
+        scene
+            Only this scene counts; by default all.
+
+        Returns
+        -------
+        str or None
+            As `read` takes it: ``read(scene=1, pixel_type=common_pixel_type(scene=1))`` loses
+            nothing, whatever types the channel has. None in a document without sub-blocks.
+
+        Raises
+        ------
+        UnsupportedDataError
+            If no pixel type holds all that there are.
+        OutOfBoundsError
+            If there is no such scene.
+        """
+        table = self._table
+        try:
+            scene = check_scene(table, scene)
+            if channel is None:
+                channel = table.plane_bounds.get("C", (0, 1))[0]
+            kind = type_of_all(table, channel, scene)
+        except (OutOfBoundsError, UnsupportedDataError) as error:
+            raise type(error)(f"{self._session.name}: {error}") from None
+        return None if kind is None else kind.name
 
     @property
     def subblocks(self) -> NDArray[np.void]:

@@ -32,7 +32,7 @@ from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.output import allocate, check_output
 from czictypes.reading.plan import make_plan
-from czictypes.reading.request import Background, Plane, Roi, make_request
+from czictypes.reading.request import Background, Plane, Roi, make_request, type_of_all
 from czictypes.reading.session import Session
 from czictypes.reading.subblock_methods import SubBlockMethods
 from czictypes.reading.threads import thread_count
@@ -152,7 +152,7 @@ class CziReader(SubBlockMethods):
         scene: int | None = None,
         zoom: float | None = None,
         pixel_type: str | None = None,
-        background_pixel: Background = BLACK_COLOR,
+        background_pixel: Background | None = None,
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:
         """Compose a plane, or a region of it, from the tiles that the file holds.
@@ -174,8 +174,9 @@ class CziReader(SubBlockMethods):
             The type of the result, such as ``"Gray16"``; by default that of the channel's first
             sub-block, as in pylibCZIrw, with a `PixelTypeWarning` where it loses bits of others.
         background_pixel
-            Where no tile is: blue, green and red from 0 to 1, or for a gray result one number in
-            the range of its pixel type. What whole-number pixels cannot hold is clipped, with a
+            Where no tile is: blue, green and red from 0 to 1 (for Bgra32 also alpha, else opaque),
+            or for a gray result one number in the range of its pixel type; by default black, and
+            transparent for Bgra32. What whole-number pixels cannot hold is clipped, with a
             warning.
         out
             An array to fill and return, in the shape and dtype of the result; its rows may be
@@ -244,13 +245,9 @@ class CziReader(SubBlockMethods):
 
             def read_channel(channel: int | None) -> tuple[NDArray[Any], PixelType]:
                 where = position if channel is None else {**position, "C": channel}
-                types = document.table.pixel_types_of(channel, scene)
-                kind = (
-                    common_type(types, f"channel {channel} of {document.name}") if types else None
-                )
-                request = self._request(
-                    document, roi, where, scene, zoom, kind.name if kind else None
-                )
+                kind = type_of_all(document.table, channel, scene)
+                name = None if kind is None else kind.name
+                request = self._request(document, roi, where, scene, zoom, name)
                 return _compose(document, request, None), request.pixel_type
 
             return compose_channels(document, read_channel, display_settings)
@@ -294,7 +291,7 @@ class CziReader(SubBlockMethods):
         scene: int | None,
         zoom: float | None,
         pixel_type: str | None = None,
-        background: Background = BLACK_COLOR,
+        background: Background | None = None,
     ) -> PlaneRequest:
         """Check the arguments of a read; what the document does not have is said with its name."""
         try:
@@ -391,5 +388,5 @@ def _reopen(
 
 def _nested_picture(data: bytes) -> NDArray[Any]:
     with CziReader(io.BytesIO(data)) as nested:
-        pixels = nested.read()
+        pixels = nested.read(pixel_type=nested.common_pixel_type())
     return pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels[..., 2::-1])

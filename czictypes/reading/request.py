@@ -18,6 +18,7 @@ from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, Unsup
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
 from czictypes.reading.compositor import PlaneRequest
+from czictypes.reading.conversion import common_type
 from czictypes.reading.table import SubBlockTable
 
 __all__ = [
@@ -28,13 +29,18 @@ __all__ = [
     "make_request",
     "parse_roi",
     "plane_coordinate",
+    "type_of_all",
 ]
 
 Roi = Union[Rectangle, tuple[int, int, int, int], Sequence[int]]
 Plane = Mapping[str, int]
-Background = Union[Color, tuple[float, float, float], Sequence[float], float]
+Background = Union[
+    Color, tuple[float, float, float], tuple[float, float, float, float], Sequence[float], float
+]
 
 _INT32 = 2**31
+_BLACK = Color(0, 0, 0)
+_TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
 _PIXEL_TYPES = {int(kind): kind for kind in PixelType}
 
 
@@ -46,7 +52,7 @@ def make_request(
     scene: int | None,
     zoom: float | None,
     pixel_type: str | None,
-    background: Background,
+    background: Background | None,
     mask_aware: bool,
 ) -> PlaneRequest:
     """Check the arguments of a read against the document and fill in the defaults.
@@ -160,6 +166,29 @@ def _scenes_text(table: SubBlockTable) -> str:
     return f"the document has the scenes {', '.join(map(str, scenes))}"
 
 
+def type_of_all(
+    table: SubBlockTable, channel: int | None, scene: int | None = None
+) -> PixelType | None:
+    """Return the pixel type that holds all sub-blocks of a channel, of a scene or of all.
+
+    A channel without any there has its first one's type elsewhere, or that of the first sub-block
+    of all; None in a document without sub-blocks.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If the type is unknown, or the channel has several and none holds them all.
+    """
+    types = table.pixel_types_of(channel, scene)
+    if not types:
+        first = table.channel_pixel_type(channel), table.channel_pixel_type(None)
+        types = [number for number in first if number is not None][:1]
+    if not types:
+        return None
+    what = "the document" if channel is None else f"channel {channel}"
+    return common_type(types, what if scene is None else f"{what} of scene {scene}")
+
+
 def _default_roi(table: SubBlockTable, scene: int | None) -> Rectangle:
     box = table.total_rectangle if scene is None else table.scene_rectangles[scene]
     if box.is_empty:
@@ -194,7 +223,9 @@ def _pixel_type(table: SubBlockTable, coordinate: Mapping[str, int], name: str |
     return wanted
 
 
-def _check_background(background: Background, pixel_type: PixelType) -> Color | float:
+def _check_background(background: Background | None, pixel_type: PixelType) -> Background:
+    if background is None:
+        return _TRANSPARENT if pixel_type is PixelType.Bgra32 else _BLACK
     if type(background) is Color:  # as it mostly is
         blue, green, red = background
         if 0 <= blue <= 1 and 0 <= green <= 1 and 0 <= red <= 1:
@@ -205,10 +236,12 @@ def _check_background(background: Background, pixel_type: PixelType) -> Color | 
         values = [float(value) for value in background]  # type: ignore[union-attr]
     except (TypeError, ValueError):
         values = []
-    if len(values) != 3 or any(math.isnan(value) for value in values):
+    possible = (3, 4) if pixel_type is PixelType.Bgra32 else (3,)
+    if len(values) not in possible or any(math.isnan(value) for value in values):
         raise ValueError(
-            f"background_pixel must be three numbers from 0 to 1 (blue, green, red), or for a "
-            f"gray read one number in the range of {pixel_type.name}; not {background!r}"
+            "background_pixel must be three numbers from 0 to 1 (blue, green, red), four for a "
+            "Bgra32 read (and alpha), or for a gray read one number in the range of "
+            f"{pixel_type.name}; not {background!r}"
         )
     if not all(0 <= value <= 1 for value in values) and pixel_format(pixel_type).dtype[1] == "u":
         warnings.warn(
@@ -216,7 +249,7 @@ def _check_background(background: Background, pixel_type: PixelType) -> Color | 
             f" to what {pixel_type.name} holds; give 255 of 255 as 1.0",
             stacklevel=5,  # the caller of `read`
         )
-    return Color(*values)
+    return Color(*values) if len(values) == 3 else tuple(values)
 
 
 def _gray_background(value: float, pixel_type: PixelType) -> float:

@@ -14,7 +14,7 @@ from files.patterns import noise, reduced
 from numpy.typing import NDArray
 
 from czictypes import CziImage, czi, imread
-from czictypes.model.errors import PixelTypeWarning, UnsupportedDataError
+from czictypes.model.errors import OutOfBoundsError, PixelTypeWarning, UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 
 #: The type of the first sub-block, that of another one, and the dtype that holds both.
@@ -128,6 +128,23 @@ class TestTheReader:
         with czi.open_czi(path) as document:
             assert document.pixel_types == {0: "Gray8", 1: "Gray16"}
             assert document.all_pixel_types == {0: ("Gray8", "Gray16"), 1: ("Gray16",)}
+
+    def test_it_tells_the_type_that_holds_all(self, path: Path) -> None:
+        with czi.open_czi(path) as document:
+            assert document.common_pixel_type() == "Gray16"
+            assert document.common_pixel_type(0, scene=0) == "Gray8"
+            assert document.common_pixel_type(1, scene=1) == "Gray16"
+            with pytest.raises(OutOfBoundsError, match=r"mixed\.czi: there is no scene 7"):
+                document.common_pixel_type(scene=7)
+
+    def test_it_says_so_where_none_does(self, tmp_path: Path) -> None:
+        path = write_czi(tmp_path / "odd.czi", two("Gray16", "Bgra32", "tile"))
+        message = "odd.czi: channel 0 has pixels of Gray16 and Bgra32"
+        with czi.open_czi(path) as document:
+            with pytest.raises(UnsupportedDataError, match=message):
+                document.common_pixel_type()
+        with czi.open_czi(write_czi(tmp_path / "empty.czi", [])) as document:
+            assert document.common_pixel_type() is None
 
     def test_it_warns_where_it_loses_bits_and_says_what_to_do(self, path: Path) -> None:
         message = (

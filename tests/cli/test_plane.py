@@ -56,7 +56,7 @@ def test_an_npy_has_the_pixels_as_they_are_read(every_made: Any, written: Any, r
             assert result.code == 1
             assert "no sub-blocks" in result.err
             return
-        expected = document.read()
+        expected = document.read(pixel_type=document.common_pixel_type())
     pixels = written(every_made.path)
     assert pixels.dtype == expected.dtype
     assert pixels.tobytes() == expected.tobytes()
@@ -217,3 +217,19 @@ def test_every_real_file_gives_a_picture(every_real_file: Path, picture: Any) ->
     pixels = picture(every_real_file)
     assert pixels.max() > 100
     assert pixels.std() > 5
+
+
+def test_an_alpha_that_is_zero_everywhere_is_none(tmp_path: Path, picture: Any) -> None:
+    pixels = noise(PixelType.Bgra32, 8, 9, 1)
+    pixels[..., 3] = 0
+    path = write_czi(tmp_path / "bgra.czi", [Block(pixels)])
+    assert np.array_equal(picture(path), pixels[..., 2::-1])
+    pixels[3, 4, 3] = 1
+    write_czi(path, [Block(pixels)])
+    assert np.array_equal(picture(path), pixels[..., [2, 1, 0, 3]])
+
+
+def test_a_plane_keeps_the_bits_of_all_its_tiles(tmp_path: Path, written: Any) -> None:
+    first, second = noise(PixelType.Gray8, 4, 5, 1), noise(PixelType.Gray16, 4, 5, 2)
+    path = write_czi(tmp_path / "mixed.czi", [Block(first, m=0), Block(second, x=5, m=1)])
+    assert np.array_equal(written(path), np.hstack([first, second]))

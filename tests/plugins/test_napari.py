@@ -12,10 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 from extras import needs, needs_napari
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
 from files.recipes import Made
 
 import czictypes
 from czictypes import CziImage, czi
+from czictypes.model.pixel_types import PixelType
 
 needs("dask.array", "napari")
 plugin = needs("czictypes.plugins.napari", "napari")
@@ -177,3 +181,23 @@ def read_with(manager: Any, path: Path) -> list[Any]:
     options = {"path": [str(path)], "stack": False}
     found = reader.exec(kwargs=options, _registry=manager.commands)
     return list(found([str(path)], stack=False))
+
+
+def test_colours_without_an_alpha_are_opaque(tmp_path: Path) -> None:
+    pixels = noise(PixelType.Bgra32, 20, 30, 1)
+    pixels[..., 3] = 0
+    ((data, options, _),) = layers_of(write_czi(tmp_path / "bgra.czi", [Block(pixels)]))
+    assert options["rgb"]
+    found = np.asarray(data)[0, 0, 0]
+    assert (found[..., 3] == 255).all()
+    assert np.array_equal(found[..., :3], pixels[..., 2::-1])
+
+
+def test_scenes_of_other_pixel_types_are_layers_of_their_own(tmp_path: Path) -> None:
+    kinds = (PixelType.Gray8, PixelType.Gray16)
+    blocks = [
+        Block(noise(kind, 20, 30, s), x=100 * s, plane={"C": 0, "S": s})
+        for s, kind in enumerate(kinds)
+    ]
+    layers = layers_of(write_czi(tmp_path / "mixed.czi", blocks))
+    assert [data.dtype for data, _, _ in layers] == [np.uint8, np.uint16]

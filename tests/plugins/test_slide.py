@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from extras import needs
+from files.block import Block
 from files.builder import AttachmentSpec, write_czi
 from files.layouts import pyramid_tiles
 from files.patterns import noise
@@ -348,3 +349,18 @@ def test_a_negative_size_is_refused(slide: CziSlide) -> None:
         with pytest.raises(ValueError, match="-1 x 1 pixels was asked for"):
             slide.read_region((0, 0), level, (-1, 1))
     assert slide.read_region((0, 0), 0, (0, 4)).size == (0, 4)
+
+
+@pytest.mark.parametrize("alpha", [0, 200])
+def test_an_alpha_is_shown_unless_it_is_zero_everywhere(tmp_path: Path, alpha: int) -> None:
+    pixels = noise(PixelType.Bgra32, 40, 60, 1)
+    pixels[..., 3] = alpha
+    blocks = [Block(pixels, m=0), Block(pixels, x=80, m=1)]
+    with CziSlide(write_czi(tmp_path / "bgra.czi", blocks)) as slide:
+        region = np.asarray(slide.read_region((0, 0), 0, (140, 40)))
+        thumbnail = np.asarray(slide.get_thumbnail((140, 40)))
+    on_white = 255 + (pixels[..., 2::-1] - 255.0) * (alpha or 255) / 255
+    assert np.abs(thumbnail[:, :60] - on_white).max() <= 1
+    assert np.array_equal(region[:, :60, :3], pixels[..., 2::-1])
+    assert (region[:, :60, 3] == (alpha or 255)).all()
+    assert (region[:, 60:80] == 0).all()

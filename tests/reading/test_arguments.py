@@ -122,6 +122,44 @@ def test_a_channel_without_sub_blocks_is_all_background(made) -> None:
         assert (pixels == 7).all()
 
 
+class TestTheBackgroundOfBgra32:
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        """Two tiles with a gap between them."""
+        pixels = np.full((5, 5, 4), 9, np.uint8)
+        return write_czi(tmp_path / "bgra.czi", [Block(pixels), Block(pixels, x=20)])
+
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [
+            ({}, [0, 0, 0, 0]),
+            ({"zoom": 0.5}, [0, 0, 0, 0]),
+            ({"background_pixel": (0, 0.5, 1, 0.25)}, [0, 128, 255, 64]),
+            ({"background_pixel": [0, 0.5, 1, 1]}, [0, 128, 255, 255]),
+            ({"background_pixel": (0, 0.5, 1)}, [0, 128, 255, 255]),
+            ({"background_pixel": czi.Color(0, 0, 0)}, [0, 0, 0, 255]),
+        ],
+        ids=str,
+    )
+    def test_it_may_have_an_alpha(
+        self, path: Path, arguments: dict[str, Any], expected: list[int]
+    ) -> None:
+        with czi.open_czi(path) as document:
+            pixels = document.read(**arguments)
+            gap = pixels[:, pixels.shape[1] // 2]
+            assert (gap == expected).all()
+            assert (pixels[:, 0] == 9).all()
+
+    def test_four_numbers_are_for_it_alone(self, path: Path) -> None:
+        with czi.open_czi(path) as document:
+            with pytest.raises(ValueError, match="four for a Bgra32 read"):
+                document.read(pixel_type="Bgr24", background_pixel=(0, 0, 0, 0))
+            with pytest.raises(ValueError, match="three numbers"):
+                document.read(background_pixel=3)
+            assert document.read(pixel_type="Bgr24")[0, 10].tolist() == [0, 0, 0]
+            assert document.read(pixel_type="Gray8", background_pixel=7)[0, 10].tolist() == [7]
+
+
 class TestOut:
     """The caller's own array."""
 

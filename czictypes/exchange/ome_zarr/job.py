@@ -115,7 +115,8 @@ class Job:
                     self._image = pickle.loads(self._reopen)
                 assert self._image is not None
                 plan = self._images[image]
-                scene = CziImage(self._image.reader, "all" if plan.scene < 0 else plan.scene)
+                number = "all" if plan.scene < 0 else plan.scene
+                scene = CziImage(self._image.reader, number, empty_alpha="drop")
                 self._sources[image, level] = FiveAxes(scene, plan.plane, level)
             return self._sources[image, level]
 

@@ -19,6 +19,8 @@ _CACHE = 256 << 20  # bytes of decoded tiles; neighbouring regions need the same
 def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[CziImage]:
     """Give an image of one's own of what a caller gave; only what is opened here is closed.
 
+    It leaves out an alpha that is 0 everywhere.
+
     Parameters
     ----------
     source
@@ -27,10 +29,12 @@ def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[CziIm
         What fsspec is to know of a URL.
     """
     if isinstance(source, CziImage):
-        yield CziImage(source.reader)
+        yield CziImage(source.reader, empty_alpha="drop")
     elif isinstance(source, CziReader):
-        yield CziImage(source)
+        yield CziImage(source, empty_alpha="drop")
     else:
         cache = CacheOptions(max_memory_usage=_CACHE)
-        with CziImage(source, storage_options=options, cache_options=cache) as image:
+        with CziImage(
+            source, empty_alpha="drop", storage_options=options, cache_options=cache
+        ) as image:
             yield image

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.directory import Directory
 from czictypes.model.dimensions import ABSENT
-from czictypes.model.geometry import Color, Rectangle, Size
+from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.compositor import PlaneRequest, TileProvider, compose
@@ -25,7 +25,7 @@ from czictypes.writing.pyramid.reduce import reduce_pixels
 
 __all__ = ["FullResolution", "plane_pixel_type"]
 
-_BLACK = Color(0, 0, 0)
+_EMPTY = (0.0, 0.0, 0.0, 0.0)  # black, and transparent where there is an alpha
 _BAND = 32 << 20  # bytes of the full resolution that are composed at once
 
 
@@ -66,7 +66,7 @@ class FullResolution:
     def blank(self, size: Size) -> NDArray[Any]:
         """Return an image as it is where there is no tile."""
         pixels = self._empty(size)
-        fill(pixels, background_value(self.pixel_type, _BLACK))
+        fill(pixels, background_value(self.pixel_type, _EMPTY))
         return pixels
 
     def _empty(self, size: Size) -> NDArray[Any]:
@@ -74,7 +74,7 @@ class FullResolution:
         return np.empty((size.h, size.w, layout.samples), layout.dtype)
 
     def _compose(self, roi: Rectangle) -> NDArray[Any]:
-        request = PlaneRequest(roi, {}, None, 1.0, self.pixel_type, _BLACK)
+        request = PlaneRequest(roi, {}, None, 1.0, self.pixel_type, _EMPTY)
         out = self._empty(Size(roi.w, roi.h))
         compose(self._index, request, self._tiles, out, threads=1)
         return out
