@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
+from operator import index as as_integer
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -134,7 +135,7 @@ class DocumentProperties:
         table = self._table
         if channel_index is None:
             channel_index = table.plane_bounds.get("C", (0, 1))[0]
-        number = table.channel_pixel_type(channel_index)
+        number = table.channel_pixel_type(as_integer(channel_index))
         return "Invalid" if number is None else _pixel_type_name(number)
 
     @property

@@ -57,6 +57,13 @@ def test_a_pixel_type_is_that_of_the_lowest_channel(made, name: str, expected: s
         assert document.get_channel_pixel_type(channel_index=first) == expected
 
 
+@pytest.mark.parametrize("channel", ["Gray8", 0.5])
+def test_a_channel_is_a_whole_number(made, channel: object) -> None:
+    with czi.open_czi(made("mosaic").path) as document:
+        with pytest.raises(TypeError):
+            document.get_channel_pixel_type(channel)
+
+
 @pytest.mark.parametrize("name", ["mosaic", "multi_scene_pyramid", "negative", "empty"])
 def test_the_rectangles_outlive_the_reader(made, name: str) -> None:
     rectangles = ("total_bounding_rectangle", "total_bounding_rectangle_no_pyramid")
