@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,10 +14,21 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
 from czictypes.arrays.layout import Selection
-from czictypes.metadata.xml import parse
-from czictypes.model.errors import CorruptFileError, CziError
+from czictypes.model.errors import CziError
 from czictypes.model.extras import require
 from czictypes.plugins.bioio_lazy import PixelsOnDemand, closing_array
+from czictypes.plugins.bioio_metadata import (
+    AcquisitionTime,
+    acquisition_times,
+    as_element,
+    check_options,
+    duration_of,
+    element_of,
+    has_channels,
+    names_with_wells,
+    position_of,
+    sub_blocks,
+)
 from czictypes.reading.reader import CziReader
 
 try:
@@ -70,6 +81,13 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         tiles make cheap.
     fs_kwargs
         What fsspec is to know to open it.
+    use_aicspylibczi
+        As bioio-czi has it: False for mosaics that are stitched always, without M.
+    chunk_dims
+        As bioio-czi has it, instead of `chunks`: the dimensions of which a chunk has all, Y, X
+        and S always; of the others it has one place.
+    include_subblock_metadata
+        As bioio-czi has it: True to append the metadata of all sub-blocks to `metadata`.
     **options
         As for `CziReader`: threads, cache_options, reader_options.
 
@@ -79,6 +97,8 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         If there is no such file.
     UnsupportedFileFormatError
         If it is no CZI.
+    TypeError
+        For an argument that is none of the above; of bioio-czi's own that is `stream_options`.
     """
 
     NAME: ClassVar[str] = "czictypes"
@@ -116,15 +136,25 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         image: types.PathLike,
         chunks: Any = None,
         fs_kwargs: Mapping[str, Any] | None = None,
+        *,
+        use_aicspylibczi: bool = True,
+        chunk_dims: str | Sequence[str] | None = None,
+        include_subblock_metadata: bool = False,
         **options: Any,
     ) -> None:
+        check_options(options)
+        if chunks is not None and chunk_dims is not None:
+            raise TypeError("give chunks or chunk_dims, not both: they say the same of lazy arrays")
         self._fs, self._path = pathlike_to_fs(image, fs_kwargs=dict(fs_kwargs or {}))
         self._chunks, self._options = chunks, options
+        self._chunk_dims = None if chunk_dims is None else {*"YXS", *map(str.upper, chunk_dims)}
+        self._has_tiles = use_aicspylibczi
+        self._has_subblock_metadata = include_subblock_metadata
         self._kept: CziReader | None = None
         self._is_supported_image(self._fs, self._path)
         try:
             with self._opened() as opened:
-                self._scenes = opened.scenes
+                self._short_names, self._scenes = opened.scenes, names_with_wells(opened)
         except CziError as error:
             raise exceptions.UnsupportedFileFormatError(
                 self.name, self._path, str(error)
@@ -156,16 +186,31 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
     @contextmanager
     def _opened_tiles(self) -> Iterator[CziImage]:
         """Open the image with its tiles apart, where the level has them."""
-        with self._opened(mosaic=self._current_resolution_level > 0) as image:
+        mosaic = self._current_resolution_level > 0 or not self._has_tiles
+        with self._opened(mosaic=mosaic) as image:
             yield image
 
     # What bioio_base.reader.Reader asks for
 
     @property
     def scenes(self) -> tuple[str, ...]:
-        """The names of the scenes."""
+        """The names of the scenes, followed by the well where they lie in one: ``P2-D4``."""
         assert self._scenes is not None
         return self._scenes
+
+    def set_scene(self, scene_id: str | int) -> None:
+        """Choose a scene by its name, with its well or without, or its index.
+
+        Raises
+        ------
+        IndexError
+            If there is no such scene.
+        TypeError
+            If it is neither a name nor an index.
+        """
+        if scene_id in self._short_names and scene_id not in self.scenes:
+            scene_id = self._short_names.index(scene_id)
+        super().set_scene(scene_id)
 
     @property
     def resolution_levels(self) -> tuple[int, ...]:
@@ -204,21 +249,28 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
             return image.read_block(selection)
 
     def _lazy(self, image: CziImage) -> Any:
-        level = self._current_resolution_level
+        level, chunks = self._current_resolution_level, self._chunks
+        if self._chunk_dims is not None:
+            chunks = {name: -1 if name in self._chunk_dims else 1 for name in image.dims.order}
         if self._is_local:
-            return closing_array(image, self._path, level, self._chunks, **self._options)
-        return image.to_dask(level, self._chunks)
+            return closing_array(image, self._path, level, chunks, **self._options)
+        return image.to_dask(level, chunks)
 
     def _labelled(self, image: CziImage, data: Any) -> xr.DataArray:
-        attrs = {**attributes(image), constants.METADATA_UNPROCESSED: _element(image)}
+        element = element_of(image)
+        if self._has_subblock_metadata and isinstance(element, ET.Element):
+            element.append(as_element(sub_blocks(image.reader)))
+        attrs = {**attributes(image), constants.METADATA_UNPROCESSED: element}
         coordinates = labels(image, self._current_resolution_level)
+        if not has_channels(image):
+            del coordinates[DimensionNames.Channel]
         return xr.DataArray(data, coordinates, tuple(image.dims.order), attrs=attrs)
 
     @property
-    def channel_names(self) -> list[str]:
-        """The names of the channels."""
+    def channel_names(self) -> list[str] | None:
+        """The names of the channels; None for a colour image whose file knows no channels."""
         with self._opened() as image:
-            return image.channel_names
+            return image.channel_names if has_channels(image) else None
 
     @property
     def ome_metadata(self) -> Any:
@@ -240,7 +292,8 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
     def time_interval(self) -> types.TimeInterval:
         """The mean time from one T to the next, or None."""
         with self._opened() as image:
-            return image.time_interval
+            duration, count = duration_of(image), image.sizes["T"]
+        return None if duration is None else duration / (count - 1)
 
     @property
     def dimension_properties(self) -> types.DimensionProperties:
@@ -264,18 +317,49 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         found = super().standard_metadata
         with self._opened() as image:
             info, scene, well = image.document_info, image.scene_info, image.well
-            found.objective = _objective_name(image) or found.objective
+            if found.objective is None and image.objective is not None:
+                found.objective = image.objective.name
             found.imaged_by = info.user_name or found.imaged_by
             found.imaging_datetime = info.acquisition_date or found.imaging_datetime
-            found.timelapse_interval = image.time_interval
-            found.total_time_duration = _duration(image) or found.total_time_duration
-            found.position_index = image.current_scene_index
+            found.timelapse_interval = self.time_interval
+            found.total_time_duration = duration_of(image)
+        found.position_index = position_of(self.current_scene)
         if well is not None:
             found.row = None if well.row is None else str(well.row)
             found.column = None if well.column is None else str(well.column)
         if scene is not None and scene.center is not None:
             found.stage_position_x, found.stage_position_y = scene.center
         return found
+
+    # Sub-blocks
+
+    @property
+    def acquisition_times(self) -> list[AcquisitionTime]:
+        """When each tile of the scene was acquired, as far as the file tells.
+
+        For each a dictionary: its place along each dimension by its letter, and the time (with its
+        zone, UTC) as ``"acquisition_time"``.
+        """
+        with self._opened() as image:
+            return acquisition_times(image)
+
+    def get_subblock_metadata(self, **kwargs: int) -> ET.Element:
+        """Return the metadata of some sub-blocks of the scene as one element ``Subblocks``.
+
+        Parameters
+        ----------
+        **kwargs
+            Where they are: ``T=0``, ``M=3``.
+
+        Raises
+        ------
+        ValueError
+            For S: the scene is that of `set_scene`.
+        """
+        if "S" in kwargs:
+            raise ValueError("choose the scene by set_scene(), not by S")
+        with self._opened() as image:
+            return as_element(sub_blocks(image.reader, image.scene_index, kwargs))
 
     # Mosaics
 
@@ -311,24 +395,6 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
             raise exceptions.UnexpectedShapeError("This image has no dimension M: it is one tile.")
 
 
-def _element(image: CziImage) -> Any:
-    """Return the root of the document's XML; its text where it is not well-formed."""
-    try:
-        return parse(image.reader.raw_metadata)
-    except CorruptFileError:
-        return image.reader.raw_metadata
-
-
-def _duration(image: CziImage) -> timedelta | None:
-    """Return the time from the first T to the last one."""
-    times = image.time_stamps
-    return None if not times else timedelta(seconds=times[-1] - times[0])
-
-
 def _unit(kind: str) -> Any:
     names = {"time": "second", "space": "micrometer"}
     return types.ureg.Unit(names[kind])
-
-
-def _objective_name(image: CziImage) -> str | None:
-    return None if image.objective is None else image.objective.name
