@@ -21,9 +21,10 @@ _EXISTS, _UNFINISHED = 3, 4
 
 _DESCRIPTION = """\
 Convert a CZI to OME-Zarr, OME-TIFF, TIFF or PNG, or one of these, another picture, LIF, ND2 and
-what else bioio has a reader for to CZI. The names tell the formats: .czi, .ome.zarr or .zarr,
-.ome.tif, .tif, .png. SRC and DST may be URLs. The pixels stay the same, bit for bit; but for
-OME-Zarr, the target appears when it is complete."""
+what else bioio has a reader for to CZI. The names tell the formats: .czi, .ome.zarr, .zarr,
+.ozx or .zip (OME-Zarr in one file), .ome.tif, .tif, .png. SRC and DST may be URLs.
+The pixels stay the same, bit for bit. The target appears when it is complete, but for an OME-Zarr
+that is no archive."""
 
 _EPILOG = """\
 examples:

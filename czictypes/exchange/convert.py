@@ -42,14 +42,14 @@ def convert(
 ) -> Conversion:
     """Convert a CZI to another format, or another format to CZI, out of core.
 
-    The names say what: a target ends in ``.czi``, ``.ome.zarr`` or ``.zarr``, ``.ome.tif``,
-    ``.tif`` or ``.png``. Read are these as well, other pictures that Pillow knows, and whatever
-    bioio has a reader for (LIF, ND2...). At least one of the two is a CZI.
+    The names say what: a target ends in ``.czi``, ``.ome.zarr``, ``.zarr``, ``.ozx``,
+    ``.ome.tif``, ``.tif`` or ``.png``. Read are these as well, other pictures that Pillow knows,
+    and whatever bioio has a reader for (LIF, ND2...). At least one of the two is a CZI.
 
     Parameters
     ----------
     source, dest
-        Paths, or URLs that fsspec knows.
+        Paths, or URLs that fsspec knows; in place of an OME-Zarr, also a store of zarr.
     scenes
         ``"all"``, or names or indices of the scenes (images) to convert.
     levels

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["Format", "location_text", "source_format", "target_format"]
+__all__ = ["Format", "is_archive", "is_store", "location_text", "source_format", "target_format"]
 
 
 class Format(Enum):
@@ -25,6 +27,8 @@ class Format(Enum):
 _ENDINGS = {
     ".czi": Format.CZI,
     ".zarr": Format.OME_ZARR,
+    ".ozx": Format.OME_ZARR,
+    ".zip": Format.OME_ZARR,
     ".ome.tif": Format.OME_TIFF,
     ".ome.tiff": Format.OME_TIFF,
     ".ome.tf2": Format.OME_TIFF,
@@ -42,11 +46,14 @@ _ENDINGS = {
     ".gif": Format.PICTURE,
     ".webp": Format.PICTURE,
 }
+_ARCHIVES = (".ozx", ".zip")
 _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
 def source_format(source: Any) -> Format:
     """Return the format of what is to be read: by its name, or what lies in the folder."""
+    if is_store(source):
+        return Format.OME_ZARR
     text = location_text(source)
     found = _by_ending(text)
     if found is None and "://" not in text:
@@ -63,19 +70,40 @@ def target_format(dest: Any) -> Format:
     ValueError
         If it asks for none that is written.
     """
+    if is_store(dest):
+        return Format.OME_ZARR
     found = _by_ending(location_text(dest))
     is_png = location_text(dest).lower().endswith(".png")
     is_tiff = not location_text(dest).lower().endswith((".svs", ".lsm"))
     if found is None or (found is Format.PICTURE and not is_png) or not is_tiff:
         raise ValueError(
             f"{location_text(dest)} does not say what to write; let it end in .czi, .ome.zarr, "
-            ".ome.tif, .tif or .png"
+            ".ozx, .ome.tif, .tif or .png"
         )
     return found
 
 
+def is_store(location: Any) -> bool:
+    """Whether something is a store as zarr has them: of its classes, or a mapping."""
+    if isinstance(location, Mapping):
+        return True
+    # who has such a store has the module as well; it is not imported to find none
+    known = [("zarr.abc.store", "Store"), ("zarr.storage", "StorePath")]
+    kinds = [getattr(sys.modules.get(module), name, None) for module, name in known]
+    return isinstance(location, tuple(kind for kind in kinds if kind is not None))
+
+
+def is_archive(location: Any) -> bool:
+    """Whether the name of a path or URL is that of a ZIP archive with an OME-Zarr in it."""
+    return not is_store(location) and _path_of(location_text(location)).endswith(_ARCHIVES)
+
+
 def location_text(location: Any) -> str:
-    """Return the path or URL that a caller gave as text."""
+    """Return the path or URL that a caller gave as text; the name of a store."""
+    if isinstance(location, Mapping):
+        return f"a {type(location).__name__}"
+    if is_store(location):
+        return str(location)
     if isinstance(location, (str, os.PathLike)):
         return os.fsdecode(location)
     if hasattr(type(location), "storage_options"):  # a UPath
@@ -84,8 +112,13 @@ def location_text(location: Any) -> str:
 
 
 def _by_ending(text: str) -> Format | None:
-    """Return the format of the longest ending that is known; a URL's query does not count."""
-    text = text.partition("::")[0]  # of chained URLs, the innermost comes first
-    path = (urlsplit(text).path or text if "://" in text else text).rstrip("/\\").lower()
+    """Return the format of the longest ending that is known."""
+    path = _path_of(text)
     endings = [ending for ending in _ENDINGS if path.endswith(ending)]
     return _ENDINGS[max(endings, key=len)] if endings else None
+
+
+def _path_of(text: str) -> str:
+    """Return what an ending is looked for in, in lower case; a URL's query does not count."""
+    text = text.partition("::")[0]  # of chained URLs, the innermost comes first
+    return (urlsplit(text).path or text if "://" in text else text).rstrip("/\\").lower()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from czictypes.container.part_files import Parts
 from czictypes.exchange.choice import Choice
@@ -14,8 +13,8 @@ from czictypes.writing.progress import Progress
 
 __all__ = ["Location", "Wishes", "check_wishes"]
 
-#: A path, a URL that fsspec knows, or a UPath.
-Location = Union[str, "os.PathLike[str]"]
+#: A path, a URL that fsspec knows, a UPath; of an OME-Zarr, a store of zarr too.
+Location = Any
 
 
 @dataclass(frozen=True)

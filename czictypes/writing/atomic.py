@@ -34,6 +34,11 @@ class AtomicFile:
         The file.
     exist_ok
         Whether a file that is there may be replaced; it is left as it is until `commit`.
+
+    Attributes
+    ----------
+    temporary
+        Where it is until then.
     """
 
     def __init__(self, path: PathType, *, exist_ok: bool) -> None:
@@ -44,14 +49,14 @@ class AtomicFile:
         with file_errors():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._temporary, descriptor = create_temporary(self._path)
+                self.temporary, descriptor = create_temporary(self._path)
             except OSError as error:
                 error.filename = self.name
                 raise
         self._file = os.fdopen(descriptor, "r+b", buffering=0)
         self._position_guard = threading.Lock()
         # also when the writer is forgotten, or the interpreter ends
-        self._abort = weakref.finalize(self, _remove, self._file, self._temporary, os.getpid())
+        self._abort = weakref.finalize(self, _remove, self._file, self.temporary, os.getpid())
 
     def write_at(self, offset: int, data: memoryview | bytearray) -> None:
         """Write all of `data` at `offset`."""
@@ -66,7 +71,7 @@ class AtomicFile:
 
     def stream(self) -> io.BufferedRandom:
         """Return a buffered file object on it, to be closed before `commit`."""
-        return self._temporary.open("r+b")
+        return self.temporary.open("r+b")
 
     def commit(self) -> None:
         """Give the file its name.
@@ -114,18 +119,18 @@ class AtomicFile:
 
     def _publish(self) -> None:
         if self._exist_ok:
-            self._temporary.replace(self._path)
+            self.temporary.replace(self._path)
             return
         try:
-            os.link(self._temporary, self._path)  # fails if there is such a file by now
+            os.link(self.temporary, self._path)  # fails if there is such a file by now
         except FileExistsError:
             raise _exists(self.name) from None
         except (OSError, NotImplementedError, AttributeError):  # a file system without hard links
             if self._path.exists():
                 raise _exists(self.name) from None
-            self._temporary.rename(self._path)
+            self.temporary.rename(self._path)
         else:
-            self._temporary.unlink()
+            self.temporary.unlink()
 
 
 def check_new_file(path: PathType, *, exist_ok: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,10 @@ from czictypes.exchange.formats import Format, source_format, target_format
         ("SLIDE.CZI", Format.CZI),
         ("a.ome.zarr", Format.OME_ZARR),
         ("a.zarr/", Format.OME_ZARR),
+        ("my slide.ozx", Format.OME_ZARR),
+        ("a.ome.zarr.ZIP", Format.OME_ZARR),
+        ("https://host/a.ozx?token=x.czi", Format.OME_ZARR),
+        ({}, Format.OME_ZARR),
         ("s3://bucket/a.zarr", Format.OME_ZARR),
         ("https://host/a.ome.tiff?token=x.czi", Format.OME_TIFF),
         ("zip://a.czi::https://host/all.zip", Format.CZI),
@@ -25,7 +30,7 @@ from czictypes.exchange.formats import Format, source_format, target_format
         (Path("a.lif"), Format.OTHER),
     ],
 )
-def test_the_longest_ending_decides(name: str, found: Format) -> None:
+def test_the_longest_ending_decides(name: Any, found: Format) -> None:
     assert source_format(name) is found
 
 

@@ -84,7 +84,7 @@ def open_array(store: ZarrStore, version: str, path: str, *, fast: bool) -> Arra
             lambda slices, pixels: opened[slices].write(pixels).result(),
         )
     zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
-    array = zarr.open_array(store.zarr, path=path, mode="r+")
+    array = zarr.open_array(store.zarr, path=store.at(path), mode="r+")
     return ArrayAccess(array.__getitem__, array.__setitem__)
 
 

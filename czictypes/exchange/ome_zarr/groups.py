@@ -31,7 +31,7 @@ def create_arrays(
     zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
     kind = _zarr_format(version)
     for path in sorted({"", "OME", *groups, *(image.path for image in images)}):
-        zarr.open_group(store.zarr, path=path, mode="a", zarr_format=kind)
+        zarr.open_group(store.zarr, path=store.at(path), mode="a", zarr_format=kind)
     for image in images:
         for number, level in enumerate(image.levels):
             path = image.array_path(number)
@@ -57,7 +57,8 @@ def describe(
         }
     write_original(store, image)
     for path in sorted(attributes, reverse=True):
-        group = zarr.open_group(store.zarr, path=path, mode="r+", zarr_format=_zarr_format(version))
+        kind, place = _zarr_format(version), store.at(path)
+        group = zarr.open_group(store.zarr, path=place, mode="r+", zarr_format=kind)
         group.attrs.put(attributes[path])
 
 
@@ -77,7 +78,7 @@ def _create(
         more = {"dimension_names": tuple(AXES), "shards": level.chunking.shard}
     zarr.create_array(
         store.zarr,
-        name=path,
+        name=store.at(path),
         shape=level.shape,
         chunks=level.chunking.chunk,
         dtype=dtype.newbyteorder("<"),

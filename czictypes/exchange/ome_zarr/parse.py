@@ -147,7 +147,7 @@ def series_paths(store: ZarrStore) -> list[str]:
     listed = _ome(_attributes(store, "OME", missing={})).get("series")
     if listed:
         return [str(path) for path in listed]
-    root = zarr.open_group(store.zarr, mode="r")
+    root = zarr.open_group(store.zarr, path=store.at(""), mode=store.mode)
     return sorted((name for name in root.group_keys() if name.isdigit()), key=int)
 
 
@@ -156,7 +156,7 @@ def _attributes(
 ) -> dict[str, Any]:
     zarr = require("zarr", extra="ome-zarr", doing="reading OME-Zarr")
     try:
-        return dict(zarr.open_group(store.zarr, path=path, mode="r").attrs)
+        return dict(zarr.open_group(store.zarr, path=store.at(path), mode=store.mode).attrs)
     except FileNotFoundError:
         if missing is not None:
             return missing
@@ -180,7 +180,7 @@ def _image(store: ZarrStore, path: str) -> FoundImage:
         datasets = entry["datasets"]
         first = datasets[0]
         levels = [
-            zarr.open_array(store.zarr, path=f"{path}/{one['path']}".strip("/"), mode="r")
+            zarr.open_array(store.zarr, path=store.at(f"{path}/{one['path']}"), mode=store.mode)
             for one in datasets
         ]
     except (KeyError, IndexError, TypeError) as error:

@@ -55,8 +55,9 @@ def from_ome_zarr(
     Parameters
     ----------
     source
-        A path, a URL that fsspec knows, a UPath, or a store of zarr; also the path of one image
-        in it.
+        A path, a URL that fsspec knows, a UPath, a store of zarr, or a dict of its buffers; also
+        the path of one image in it. A name that ends in ``.ozx`` or ``.zip`` is that of a ZIP
+        archive. A store that is not open yet is opened, and closed at the end.
     dest
         A path, or a file object opened for writing in binary.
     images
@@ -115,7 +116,11 @@ def open_ome_zarr(
     storage_options: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[list[SourceImage], DocumentContent | None]]:
     """Open images for `write_images`, with what was kept of the CZI that they come from, if any."""
-    store = ZarrStore(source, storage_options, doing="reading OME-Zarr")
+    with ZarrStore(source, storage_options, doing="reading OME-Zarr") as store:
+        yield _images(store, images)
+
+
+def _images(store: ZarrStore, images: Choice) -> tuple[list[SourceImage], DocumentContent | None]:
     found = find_images(store)
     wanted = images.strip("/") if isinstance(images, str) else images
     chosen = [found[at] for at in choose([one.path for one in found], wanted, "image")]
@@ -127,7 +132,7 @@ def open_ome_zarr(
         sources = [
             _completed(one, described.get(image.path, {})) for one, image in zip(sources, chosen)
         ]
-    yield sources, content
+    return sources, content
 
 
 def _described(store: ZarrStore, paths: Sequence[str]) -> dict[str, dict[str, Any]]:

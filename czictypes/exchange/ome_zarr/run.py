@@ -20,7 +20,7 @@ _WAITING = 2  # tasks that wait for each worker, so that none is idle
 _RETRIES = 3  # of a task whose worker died
 
 
-def choose_runner(scheduler: Any, workers: int | None) -> Runner:
+def choose_runner(scheduler: Any, workers: int | None, *, only_here: str | None = None) -> Runner:
     """Return what does the tasks.
 
     Parameters
@@ -30,14 +30,17 @@ def choose_runner(scheduler: Any, workers: int | None) -> Runner:
         active one; None for the active client if there is one, else threads.
     workers
         How many threads; by default as many as for reading.
+    only_here
+        The name of what is written, if no other process can work on it.
 
     Raises
     ------
     ValueError
-        For another scheduler, or ``"distributed"`` without a client.
+        For another scheduler, ``"distributed"`` without a client, or a client for what other
+        processes cannot work on.
     """
     if scheduler is None:
-        scheduler = _active_client() or "threads"
+        scheduler = "threads" if only_here is not None else _active_client() or "threads"
     elif scheduler == "distributed":
         scheduler = _active_client()
         if scheduler is None:
@@ -46,6 +49,11 @@ def choose_runner(scheduler: Any, workers: int | None) -> Runner:
         count = 1 if scheduler == "synchronous" else thread_count(workers)
         return lambda job, tasks, done: _run_in_threads(job, tasks, done, count)
     if callable(getattr(scheduler, "submit", None)) and hasattr(scheduler, "scheduler_info"):
+        if only_here is not None:
+            raise ValueError(
+                f"{only_here} is in memory or an archive, which other processes cannot write; "
+                'choose scheduler="threads"'
+            )
         client = scheduler
         return lambda job, tasks, done: _run_distributed(client, job, tasks, done)
     raise ValueError(

@@ -1,17 +1,19 @@
-"""Opens what an OME-Zarr is kept in: folders, URLs, stores of zarr."""
+"""Opens what an OME-Zarr is kept in: folders, URLs, ZIP archives, stores of zarr."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from czictypes.exchange.formats import is_archive, location_text
 from czictypes.model.extras import require
 
-__all__ = ["StoreTarget", "ZarrStore", "store_name"]
+__all__ = ["StoreTarget", "ZarrStore"]
 
-#: What callers may give: a path, a URL, a UPath, or a store of zarr.
+#: What callers may give: a path, a URL, a UPath, a store of zarr, or a dict as zarr takes it.
 StoreTarget = Any
 
 _EXTRA = "ome-zarr"
@@ -22,17 +24,26 @@ class ZarrStore:
 
     It pickles where zarr's own store does, so that other processes can work on it.
 
+    A store of zarr that the caller has opened stays open. One that is not open yet is opened when
+    it is needed, and closed at the end.
+
     Parameters
     ----------
     target
-        A path, a URL that fsspec knows, a UPath, or a store of zarr.
+        A path, a URL that fsspec knows, a UPath, a store of zarr, or a dict.
     storage_options
         What fsspec is to know of a URL.
+    doing
+        What it is for, as `MissingExtraError` says it.
+    writing
+        Whether it is to be written. It is not touched before `writable`.
 
     Raises
     ------
     MissingExtraError
         If zarr, or fsspec for a URL, is not installed.
+    ValueError
+        If it is to be written, and can only be read.
     """
 
     def __init__(
@@ -41,55 +52,218 @@ class ZarrStore:
         storage_options: Mapping[str, Any] | None = None,
         *,
         doing: str = "OME-Zarr",
+        writing: bool = False,
     ) -> None:
         require("zarr", extra=_EXTRA, doing=doing)
-        self.name = store_name(target)
-        self.zarr = _open(target, storage_options)
+        self.name = location_text(target)
+        self.options = storage_options
+        #: The name of an archive that is to be made as a whole.
+        self.archive: Any = target if writing and is_archive(target) else None
+        self.prefix = ""
+        self._closed_later: Any = None
+        self._unopened: Any = None
+        if writing:
+            self.zarr = self._to_write(target)
+        else:
+            self.zarr = self._to_read(target)
+
+    def __enter__(self) -> ZarrStore:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what was opened here."""
+        if self._closed_later is not None:
+            self._closed_later.close()
+            self._closed_later = None
+
+    # Opening
+
+    def _to_read(self, target: StoreTarget) -> Any:
+        storage = _storage()
+        if isinstance(target, dict):
+            buffer = self._prototype().buffer
+            target = {
+                key: buffer.from_bytes(value) if isinstance(value, bytes) else value
+                for key, value in target.items()
+            }
+        found, self.prefix = _store_of(target)
+        if found is None:
+            return self._opened(target)
+        if isinstance(found, storage.ZipStore) and not found._is_open:
+            # whatever its mode: opened to be written, it would be empty
+            self._closed_later = found = storage.ZipStore(found.path, mode="r")
+        elif not found.read_only:
+            with suppress(NotImplementedError):
+                found = found.with_read_only(True)
+        if not isinstance(found, storage.LocalStore):  # that makes the folder that is missing
+            self._sync(found._ensure_open())
+        return found
+
+    def _opened(self, target: StoreTarget) -> Any:
+        """Open a path or URL for reading."""
+        storage = _storage()
+        if _is_url(target):
+            if not is_archive(target):
+                return _open_url(target, self.options, read_only=True)
+            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            opened, self.prefix = archives.open_remote_archive(
+                location_text(target), _options_of(target, self.options)
+            )
+        else:
+            path = _path_of(target)
+            archive = next((one for one in (path, *path.parents) if _is_archive_file(one)), None)
+            if archive is None and is_archive(path) and not path.exists():
+                archive = path  # to say that it is missing
+            if archive is None:
+                return storage.LocalStore(path, read_only=True)
+            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            inner = path.relative_to(archive).as_posix()
+            opened, self.prefix = archives.open_archive(archive, "" if inner == "." else inner)
+        self._closed_later = opened
+        return opened
+
+    def _to_write(self, target: StoreTarget) -> Any:
+        storage = _storage()
+        if self.archive is not None:
+            return storage.MemoryStore()  # nothing is there, until it is begun
+        found, self.prefix = _store_of(target)
+        if found is None:
+            if _is_url(target):
+                return _open_url(target, self.options, read_only=False)
+            return storage.LocalStore(_path_of(target))
+        if found.read_only:
+            raise ValueError(f"{self.name} can only be read; open it for writing")
+        if isinstance(found, storage.ZipStore) and not found._is_open:
+            self._unopened = found
+            if found._zmode == "a" and found.path.exists():
+                self._closed_later = seen = self._sync(storage.ZipStore.open(found.path, mode="r"))
+                return seen
+            return storage.MemoryStore()  # opened, it would be empty
+        return found
+
+    @contextmanager
+    def writable(self, version: str, *, overwrite: bool, clear: bool) -> Iterator[None]:
+        """Have the store ready to be written in a block; a new archive appears at its end.
+
+        Parameters
+        ----------
+        version
+            Of OME-Zarr.
+        overwrite
+            Whether an archive that is there may be replaced.
+        clear
+            Whether what is there is removed first.
+        """
+        self.close()
+        if self.archive is not None:
+            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            with archives.new_archive(
+                self.archive, version, overwrite=overwrite, storage_options=self.options
+            ) as self.zarr:
+                yield
+            return
+        if self._unopened is not None:
+            self.zarr = self._closed_later = self._unopened
+            self._sync(self.zarr._ensure_open())
+        if clear:
+            self._clear()
+        if not self.zarr.supports_deletes:
+            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            self.zarr = archives.WriteOnceStore(self.zarr)
+        try:
+            yield
+        finally:
+            self.close()
+            if self._unopened is not None:
+                self._unopened._zmode = "a"  # opened again, it would be emptied
+
+    def put_documents(self) -> None:
+        """Write what is kept back until then, where each key can be written only once."""
+        put = getattr(self.zarr, "put_documents", None)
+        if put is not None:
+            self._sync(put(root_first=self.archive is not None))
+
+    # Keys
+
+    def at(self, path: str) -> str:
+        """Return the path in the store of a group or array."""
+        return f"{self.prefix}/{path}".strip("/")
 
     def read(self, key: str) -> bytes | None:
         """Return what is stored under a key, or None."""
-        found = self._sync(self.zarr.get(key, self._prototype()))
+        found = self._sync(self.zarr.get(self.at(key), self._prototype()))
         return None if found is None else bytes(found.to_bytes())
 
     def write(self, key: str, data: bytes) -> None:
         """Store bytes under a key, in place of what is there."""
         buffer = self._prototype().buffer.from_bytes(data)
-        self._sync(self.zarr.set(key, buffer))
+        self._sync(self.zarr.set(self.at(key), buffer))
 
     def delete(self, key: str) -> None:
         """Remove a key; does nothing where there is none."""
-        self._sync(self.zarr.delete(key))
+        self._sync(self.zarr.delete(self.at(key)))
 
     def is_empty(self) -> bool:
         """Whether nothing at all is there."""
         if self.folder is not None:
             return not self.folder.exists() or not any(self.folder.iterdir())
-        return bool(self._sync(self.zarr.is_empty("")))
+        return bool(self._sync(self.zarr.is_empty(self.prefix)))
 
     def is_zarr(self) -> bool:
-        """Whether it begins as a group or an array of Zarr does."""
-        names = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
-        return any(self.read(name) is not None for name in names)
+        """Whether it begins as a group or an array of Zarr does.
 
-    def clear(self) -> None:
+        Where nothing can be changed, an unfinished one has chunks alone.
+        """
+        names = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+        if self.can_change:
+            return any(self.read(name) is not None for name in names)
+        last = [key.rpartition("/")[2] for key in self._sync(_listed(self.zarr))]
+        return any(name in names or name.isdigit() for name in last)
+
+    def _clear(self) -> None:
         """Remove all that is there."""
-        self._sync(self.zarr.delete_dir(""))
+        if self.can_change:
+            self._sync(self.zarr.delete_dir(self.prefix))
+        else:
+            self._sync(self.zarr.clear())
+
+    # What it is
+
+    @property
+    def can_change(self) -> bool:
+        """Whether what is written can be changed later: not in an archive."""
+        store = self.zarr if self._unopened is None else self._unopened
+        return self.archive is None and bool(store.supports_deletes)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can work on it too."""
+        storage = _storage()
+        store = self.zarr
+        while isinstance(store, storage.WrapperStore):
+            store = store._store
+        protocol = getattr(getattr(store, "fs", None), "protocol", ())
+        in_memory = isinstance(store, storage.MemoryStore) or "memory" in protocol
+        return self.can_change and not in_memory
+
+    @property
+    def mode(self) -> str:
+        """The mode in which zarr opens what is in it, to read that."""
+        return "r" if self.zarr.read_only else "r+"
 
     @property
     def folder(self) -> Path | None:
         """Where it is among the local files; None elsewhere."""
         root = getattr(self.zarr, "root", None)
-        return root if isinstance(root, Path) else None
+        return root / self.prefix if isinstance(root, Path) else None
 
     @property
     def is_plain_folder(self) -> bool:
         """Whether it is a folder whose files anybody may write."""
-        storage = require("zarr.storage", extra=_EXTRA, doing="OME-Zarr")
-        return type(self.zarr) is storage.LocalStore
-
-    def close(self) -> None:
-        """Let go of it."""
-        self.zarr.close()
+        return type(self.zarr) is _storage().LocalStore
 
     @staticmethod
     def _sync(coroutine: Any) -> Any:
@@ -101,24 +275,52 @@ class ZarrStore:
         return buffers.default_buffer_prototype()
 
 
-def store_name(target: StoreTarget) -> str:
-    """Return what to call a store in messages."""
-    if isinstance(target, (str, os.PathLike)):
-        return os.fspath(target) if isinstance(target, Path) else str(target)
-    return str(target)
+def _storage() -> Any:
+    return require("zarr.storage", extra=_EXTRA, doing="OME-Zarr")
 
 
-def _open(target: StoreTarget, storage_options: Mapping[str, Any] | None) -> Any:
-    storage = require("zarr.storage", extra=_EXTRA, doing="OME-Zarr")
+async def _listed(store: Any) -> list[str]:
+    return [key async for key in store.list()]
+
+
+def _store_of(target: StoreTarget) -> tuple[Any, str]:
+    """Return a store that a caller gave, and the path of the group in it; None for names."""
+    storage = _storage()
     abc = require("zarr.abc.store", extra=_EXTRA, doing="OME-Zarr")
     if isinstance(target, abc.Store):
-        return target
-    options = dict(storage_options or {})
-    own = getattr(target, "storage_options", None)  # a UPath
-    if own is not None and getattr(target, "protocol", "") not in ("", "file"):
-        return storage.FsspecStore.from_url(str(target), storage_options={**own, **options})
-    if isinstance(target, str) and "://" in target:
-        return storage.FsspecStore.from_url(target, storage_options=options)
-    if isinstance(target, (str, os.PathLike)):
-        return storage.LocalStore(Path(os.fspath(target)).absolute())
-    raise TypeError(f"{target!r} is no path, URL or store of zarr")
+        return target, ""
+    if isinstance(target, storage.StorePath):
+        return target.store, target.path
+    if isinstance(target, dict):
+        return storage.MemoryStore(target), ""
+    if isinstance(target, MutableMapping) and hasattr(target, "fs"):  # a map of fsspec
+        return storage.FsspecStore.from_mapper(target), ""
+    if isinstance(target, (str, os.PathLike)) or hasattr(target, "storage_options"):
+        return None, ""
+    raise TypeError(
+        f"{location_text(target)} is no path, URL, store of zarr, or dict of its buffers"
+    )
+
+
+def _is_url(target: StoreTarget) -> bool:
+    if isinstance(target, str):
+        return "://" in target
+    is_upath = getattr(target, "storage_options", None) is not None
+    return is_upath and getattr(target, "protocol", "") not in ("", "file")
+
+
+def _open_url(target: StoreTarget, options: Mapping[str, Any] | None, *, read_only: bool) -> Any:
+    url, given = location_text(target), _options_of(target, options)
+    return _storage().FsspecStore.from_url(url, storage_options=given, read_only=read_only)
+
+
+def _options_of(target: StoreTarget, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {**(getattr(target, "storage_options", None) or {}), **(options or {})}
+
+
+def _path_of(target: StoreTarget) -> Path:
+    return Path(os.fspath(target)).absolute()
+
+
+def _is_archive_file(path: Path) -> bool:
+    return is_archive(path) and path.is_file()

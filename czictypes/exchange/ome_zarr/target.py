@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from czictypes.exchange.local_file import check_file
 from czictypes.exchange.ome_zarr.journal import JOURNAL, read_journal
 from czictypes.exchange.ome_zarr.store import ZarrStore
 
-__all__ = ["FoundStore", "begin_store", "check_store"]
+__all__ = ["FoundStore", "check_store", "sweep"]
 
 
 class FoundStore(NamedTuple):
@@ -25,6 +26,11 @@ class FoundStore(NamedTuple):
 
     is_empty: bool
     done: list[bytes] | None = None
+
+    @property
+    def is_in_the_way(self) -> bool:
+        """Whether what is there has to be removed."""
+        return not self.is_empty and self.done is None
 
 
 def check_store(
@@ -46,8 +52,18 @@ def check_store(
     FileExistsError
         If something is there that may not be removed.
     ValueError
-        If what is unfinished there is something else, or no OME-Zarr is to be overwritten.
+        If what is unfinished there is something else, or no OME-Zarr is to be overwritten, or
+        what cannot be changed is to be gone on with.
     """
+    if resume and not store.can_change:
+        raise ValueError(
+            f"{store.name} cannot be gone on with: nothing in an archive can be changed; leave "
+            "out resume=True, and write it anew if it is there (overwrite=True)"
+        )
+    if store.archive is not None:
+        _check_version(store, plan)
+        check_file(store.archive, overwrite=overwrite, storage_options=store.options)
+        return FoundStore(is_empty=True)
     if store.folder is not None and store.folder.is_file():
         raise FileExistsError(f"{store.name} is a file, not a folder that could become a store")
     if store.is_empty():
@@ -63,13 +79,11 @@ def check_store(
     return FoundStore(is_empty=False)
 
 
-def begin_store(store: ZarrStore, found: FoundStore) -> list[bytes] | None:
-    """Make a store that was found fit ready; return what of each pass is done already."""
-    if found.done is not None:
-        _sweep(store)
-    elif not found.is_empty:
-        store.clear()
-    return found.done
+def _check_version(store: ZarrStore, plan: Mapping[str, Any]) -> None:
+    if store.name.lower().endswith(".ozx") and plan["version"] == "0.4":
+        raise ValueError(
+            f"{store.name} cannot be OME-Zarr 0.4, which has no .ozx; write version 0.5, or .zip"
+        )
 
 
 def _advice(store: ZarrStore, resume: bool) -> str:
@@ -91,7 +105,7 @@ def _check_same(store: ZarrStore, found: Mapping[str, Any], plan: Mapping[str, A
     )
 
 
-def _sweep(store: ZarrStore) -> None:
+def sweep(store: ZarrStore) -> None:
     """Remove what a killed process has left half written in a folder."""
     if store.folder is not None:
         for pattern in ("*.partial", "*.__lock"):  # of zarr, of tensorstore

@@ -25,7 +25,7 @@ from czictypes.exchange.ome_zarr.passes import Pass, plan_passes
 from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
 from czictypes.exchange.ome_zarr.run import Runner, choose_runner
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
-from czictypes.exchange.ome_zarr.target import begin_store, check_store
+from czictypes.exchange.ome_zarr.target import check_store, sweep
 from czictypes.model.errors import IncompleteOutputError
 from czictypes.model.extras import require
 from czictypes.reading.blocks import open_document_of
@@ -35,6 +35,7 @@ __all__ = ["OmeZarrPlan", "plan_ome_zarr", "write_ome_zarr"]
 
 
 _VERSIONS = ("0.5", "0.4")
+_UNFINISHED = "It is marked as unfinished; "
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,9 @@ def write_ome_zarr(
     source
         As for `CziImage`, or a `CziImage` or `CziReader`, which stays open.
     dest
-        A path, a URL that fsspec knows, a UPath, or a store of zarr.
+        A path, a URL that fsspec knows, a UPath, a store of zarr, or a dict. A name that ends in
+        ``.ozx`` or ``.zip`` makes a ZIP archive, which is there when it is complete. A store that
+        is not open yet is opened, and closed at the end; one that is open stays the caller's.
     scenes
         ``"all"``, an index or a name, or several of them.
     version
@@ -125,10 +128,12 @@ def write_ome_zarr(
     overwrite
         Whether a store that is there is removed first.
     resume
-        Whether to finish a store that an interrupted call with the same arguments has begun.
+        Whether to finish a store that an interrupted call with the same arguments has begun;
+        not for archives, in which nothing can be changed.
     scheduler
         ``"threads"``, ``"synchronous"``, ``"distributed"`` or a client of dask.distributed; by
-        default the active client if there is one, else threads.
+        default the active client if there is one, else threads. What is in memory or an archive
+        is written in threads.
     workers
         How many threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
     storage_options, source_options
@@ -154,7 +159,8 @@ def write_ome_zarr(
         For a scene that there is not.
     IncompleteOutputError
         If reading or writing failed on the way. The store is marked as unfinished, and the same
-        call with ``resume=True`` goes on with it.
+        call with ``resume=True`` goes on with it. A `ZipStore` has no group then, so it looks like
+        no image, and is written anew with ``overwrite=True``.
     MissingExtraError
         If the extra ``ome-zarr`` is not installed.
 
@@ -162,11 +168,12 @@ def write_ome_zarr(
     --------
     >>> write_ome_zarr("slide.czi", "slide.ome.zarr")  # doctest: +SKIP
     """
-    chunking, codec, runner = _check(version, chunks, shards, compressor, scheduler, workers)
+    chunking, codec = _check(version, chunks, shards, compressor)
     require("ome_types", extra="ome-zarr", doing="writing OME-Zarr")  # before the work begins
-    store = ZarrStore(dest, storage_options, doing="writing OME-Zarr")
+    store = ZarrStore(dest, storage_options, doing="writing OME-Zarr", writing=True)
+    runner = choose_runner(scheduler, workers, only_here=None if store.is_shared else store.name)
     fast = may_be_fast(tensorstore, store)
-    with open_image(source, source_options) as image:
+    with store, open_image(source, source_options) as image:
         plan = _plan(image, scenes, version, chunking, levels, plate)
         stages = plan_passes(plan.images, plan.dtype.itemsize)
         passes = [one for stage in stages for one in stage]
@@ -174,21 +181,29 @@ def write_ome_zarr(
         found = check_store(store, summary, overwrite=overwrite, resume=resume)
         if dry_run:
             return plan
-        done = begin_store(store, found)
-        journal = Journal(store, summary, [len(one) for one in passes], done)
-        job: Job | None = None
-        try:
-            with _resumable(store, journal):
-                create_arrays(store, plan.images, plan.layout.groups, version, codec)
-                first = plan.images[0].array_path(0)
-                fast = fast and is_fast(tensorstore, store, version, first)
-                job = Job(image, store, plan.images, passes, version, fast=fast)
-                _run(job, stages, journal, runner, progress, store.name)
-                describe(store, image, plan.images, plan.layout.groups, version)
-                journal.remove()
-        finally:
-            if job is not None:
-                job.close()
+        with store.writable(version, overwrite=overwrite, clear=found.is_in_the_way):
+            if found.done is not None:
+                sweep(store)
+            journal = Journal(store, summary, [len(one) for one in passes], found.done)
+            job: Job | None = None
+            try:
+                with _resumable(store, journal):
+                    groups = plan.layout.groups
+                    create_arrays(store, plan.images, groups, version, codec)
+                    if store.archive is not None:  # its documents come first, as RFC-9 wants them
+                        describe(store, image, plan.images, groups, version)
+                        store.put_documents()
+                    first = plan.images[0].array_path(0)
+                    fast = fast and is_fast(tensorstore, store, version, first)
+                    job = Job(image, store, plan.images, passes, version, fast=fast)
+                    _run(job, stages, journal, runner, progress, store.name)
+                    if store.archive is None:
+                        describe(store, image, plan.images, groups, version)
+                    journal.remove()
+                    store.put_documents()
+            finally:
+                if job is not None:
+                    job.close()
     return plan
 
 
@@ -204,7 +219,7 @@ def plan_ome_zarr(
     source_options: Mapping[str, Any] | None = None,
 ) -> OmeZarrPlan:
     """Return what `write_ome_zarr` would write; the arguments are the same."""
-    chunking, _, _ = _check(version, chunks, shards, None, "synchronous", None)
+    chunking, _ = _check(version, chunks, shards, None)
     with open_image(source, source_options) as image:
         return _plan(image, scenes, version, chunking, levels, plate)
 
@@ -214,13 +229,11 @@ def _check(
     chunks: ChunkSizes,
     shards: ChunkSizes,
     compressor: Any,
-    scheduler: Any,
-    workers: int | None,
-) -> tuple[Chunking, Any, Runner]:
+) -> tuple[Chunking, Any]:
     if version not in _VERSIONS:
         raise ValueError(f"version is {' or '.join(_VERSIONS)}, not {version!r}")
     chunking = make_chunking(chunks, shards, version)
-    return chunking, make_compressor(compressor, version), choose_runner(scheduler, workers)
+    return chunking, make_compressor(compressor, version)
 
 
 def _plan(
@@ -297,18 +310,24 @@ def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
         yield
     except BaseException as error:
         saved = _save(journal)
-        if not isinstance(error, Exception):
-            raise
-        if saved:
-            advice = "the same call with resume=True goes on from there"
+        if not isinstance(error, Exception) or store.archive is not None:
+            raise  # nothing is left of an archive that is made as a whole
+        if not store.can_change:
+            advice = (
+                "It is unfinished, and as nothing in it can be changed, it cannot be gone on with; "
+                "begin anew with overwrite=True"
+            )
+        elif saved:
+            advice = _UNFINISHED + "the same call with resume=True goes on from there"
         elif journal.is_kept:
-            advice = "the same call with resume=True goes on from what could be noted before"
+            advice = (
+                _UNFINISHED + "the same call with resume=True goes on from what could be noted "
+                "before"
+            )
         else:
-            advice = "nothing could be noted, so begin anew with overwrite=True"
-        raise IncompleteOutputError(
-            f"writing {store.name} failed: {error or type(error).__name__}. It is marked as "
-            f"unfinished; {advice}"
-        ) from error
+            advice = _UNFINISHED + "nothing could be noted, so begin anew with overwrite=True"
+        reason = str(error) or type(error).__name__
+        raise IncompleteOutputError(f"writing {store.name} failed: {reason}. {advice}") from error
 
 
 def _save(journal: Journal) -> bool:

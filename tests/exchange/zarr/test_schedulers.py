@@ -18,6 +18,7 @@ from czictypes.exchange.ome_zarr.job import Job
 from czictypes.writing.create import create_czi
 
 needs("zarr.abc.store", "ome-zarr")  # zarr 3
+zarr = needs("zarr", "ome-zarr")
 distributed = needs("distributed")
 
 pytestmark = [
@@ -104,3 +105,17 @@ def test_a_job_pickles_as_what_it_needs(mosaic_czi: Path, dest: Path) -> None:
         patch.setattr(Job, "run", pickled)
         write_ome_zarr(mosaic_czi, dest, scheduler="synchronous", **OPTIONS)
     assert max(seen) < 10_000
+
+
+def test_what_is_in_memory_is_written_here(
+    mosaic_czi: Path, client: Any, tmp_path: Path, expected: dict[str, bytes]
+) -> None:
+    """Workers have a copy of their own, or another file with the same name."""
+    found: dict[str, Any] = {}
+    write_ome_zarr(mosaic_czi, found, **OPTIONS)
+    assert {key: value.to_bytes() for key, value in found.items()} == expected
+    store = zarr.storage.ZipStore(tmp_path / "new.zip", mode="w")
+    for target in (store, {}, "memory://czictypes-tests/new.zarr", tmp_path / "new.ozx"):
+        with pytest.raises(ValueError, match="in memory or an archive"):
+            write_ome_zarr(mosaic_czi, target, scheduler=client, **OPTIONS)
+    assert not (tmp_path / "new.zip").exists()

@@ -1,0 +1,181 @@
+"""OME-Zarr in ZIP archives: `.ozx` (RFC-9 of OME-Zarr), `.zip`, and what else is written once."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from zarr.abc.store import ByteRequest, Store
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.core.sync import sync
+from zarr.storage import FsspecStore, MemoryStore, WrapperStore, ZipStore
+
+from czictypes.exchange.local_file import local_file
+from czictypes.exchange.ome_zarr.journal import JOURNAL
+from czictypes.model.errors import UnsupportedDataError
+from czictypes.writing.atomic import AtomicFile
+
+__all__ = ["WriteOnceStore", "new_archive", "open_archive", "open_remote_archive"]
+
+_DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+_MADE_BY_FINDERS = "__MACOSX"
+
+
+class WriteOnceStore(WrapperStore[Store]):  # type: ignore[misc, unused-ignore]
+    """Makes a store where nothing can be changed or deleted fit to be written.
+
+    Chunks pass through: each is written once. Documents, which are written again until they are
+    right, stay in memory until `put_documents`; so there is nothing that looks like an image
+    before.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._documents = MemoryStore()
+
+    async def put_documents(self, *, root_first: bool) -> None:
+        """Write the documents, the upper groups first; what tells that all is unfinished stays.
+
+        Parameters
+        ----------
+        root_first
+            False to have those of the root at last, when all is there that they tell of.
+        """
+        listed = [key async for key in self._documents.list() if key.rpartition("/")[2] != JOURNAL]
+        kept = self._documents._store_dict
+        for key in sorted(
+            listed, key=lambda key: ("/" not in key and not root_first, *_order(key))
+        ):
+            await self._store.set(key, kept.pop(key))
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return what is stored under a key."""
+        found = await self._documents.get(key, prototype, byte_range)
+        return await self._store.get(key, prototype, byte_range) if found is None else found
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is such a key."""
+        return await self._documents.exists(key) or await self._store.exists(key)
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Store a chunk, or keep a document."""
+        await (self._documents if _is_document(key) else self._store).set(key, value)
+
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """Store what is not there yet."""
+        if not await self.exists(key):
+            await self.set(key, value)
+
+    async def delete(self, key: str) -> None:
+        """Forget a document; a chunk that is there stays."""
+        if _is_document(key):
+            await self._documents.delete(key)
+
+    async def list(self) -> AsyncIterator[str]:
+        """Give every key."""
+        for store in (self._documents, self._store):
+            async for key in store.list():
+                yield key
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
+        """Give every key that begins so."""
+        async for key in self.list():
+            if key.startswith(prefix):
+                yield key
+
+
+def _is_document(key: str) -> bool:
+    """Whether a key is no chunk: those have names of numbers, with or without a c before them."""
+    return not key.rpartition("/")[2].replace(".", "").isdigit()
+
+
+def _order(key: str) -> tuple[bool, int, str]:
+    """Return what sorts keys as RFC-9 wants them: documents of Zarr first, the upper before."""
+    path = PurePosixPath(key)
+    return path.name not in _DOCUMENTS, len(path.parts), key
+
+
+def open_archive(path: Path, inner: str = "") -> tuple[Store, str]:
+    """Open an archive for reading; return its store, and the path of the OME-Zarr in it.
+
+    Parameters
+    ----------
+    path
+        The archive.
+    inner
+        A path in it. Without one, the OME-Zarr may be in the only folder that there is, as
+        programs pack a folder.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If it is no ZIP archive.
+    """
+    try:
+        store = sync(ZipStore.open(path, mode="r"))
+    except zipfile.BadZipFile as error:
+        raise UnsupportedDataError(f"{path} is no ZIP archive that can be read: {error}") from None
+    return store, inner or sync(_only_folder(store))
+
+
+def open_remote_archive(url: str, options: Mapping[str, Any]) -> tuple[Store, str]:
+    """Open an archive at a URL for reading, as `open_archive` does."""
+    protocol = url.partition("://")[0]
+    store = FsspecStore.from_url(
+        f"zip://::{url}", storage_options={protocol: dict(options)}, read_only=True
+    )
+    return store, sync(_only_folder(store))
+
+
+async def _only_folder(store: Store) -> str:
+    """Return the folder that everything is in; empty where the root is an OME-Zarr itself."""
+    names = {name.strip("/") async for name in store.list_dir("")} - {_MADE_BY_FINDERS}
+    return names.pop() if len(names) == 1 and not names & set(_DOCUMENTS) else ""
+
+
+@contextmanager
+def new_archive(
+    dest: Any, version: str, *, overwrite: bool, storage_options: Mapping[str, Any] | None
+) -> Iterator[WriteOnceStore]:
+    """Give a store to write to, which becomes an archive when the block is left well.
+
+    It is there when it is complete. Its central directory is sorted, and its comment says so, as
+    RFC-9 has it.
+
+    Parameters
+    ----------
+    dest
+        A path or URL.
+    version
+        Of OME-Zarr.
+    overwrite, storage_options
+        As in `write_ome_zarr`.
+    """
+    with local_file(dest, overwrite=overwrite, storage_options=storage_options) as path:
+        file = AtomicFile(path, exist_ok=overwrite)
+        try:
+            store = sync(ZipStore.open(file.temporary, mode="w"))
+            try:
+                yield WriteOnceStore(store)
+            finally:
+                store.close()
+            _finish(file.temporary, version)
+            file.commit()
+        except BaseException:
+            file.abort()
+            raise
+
+
+def _finish(path: Path, version: str) -> None:
+    if version == "0.4":  # RFC-9 is of later ones
+        return
+    content = {"version": version, "zipFile": {"centralDirectory": {"jsonFirst": True}}}
+    with zipfile.ZipFile(path, "a") as file:
+        file.infolist().sort(key=lambda one: _order(one.filename))
+        file.comment = json.dumps({"ome": content}).encode()
