@@ -34,7 +34,7 @@ def stored_blocks(path: Path) -> list[Any]:
             entry = document.decoder.segment(index).entry
             found.append(
                 (
-                    *entry._replace(file_position=0, size=0, coordinate={}),
+                    *entry._replace(file_position=0, size=0, coordinate={}, letters=""),
                     *sorted(entry.coordinate.items()),
                     int(rows.pyramid_type[index]),
                     document.decoder.data(index),

@@ -55,6 +55,9 @@ class CziImage(TilePlaces, ImageDescription):
         For a URL: what fsspec is to know.
     cache_options, reader_options, threads, parts
         As for `CziReader`; one that is open already keeps its own.
+    stored_resolution
+        Read tiles that are stored in more pixels than they cover (PALM) in all of these, and all
+        others magnified beside them: sizes and coordinates count in pixels of the finest tile.
 
     Raises
     ------

@@ -90,7 +90,7 @@ def scene_planes(
     keys, first, tiles = np.unique(keys, return_index=True, return_counts=True)
     rest, z = np.divmod(keys, z_count)
     t, c = np.divmod(rest, c_count)
-    return ScenePlanes(z, c, t, rows[first], tiles)
+    return ScenePlanes(z, c, t, table.rows.sub_blocks(rows[first]), tiles)
 
 
 def first_of_each_time(planes: ScenePlanes) -> ScenePlanes:

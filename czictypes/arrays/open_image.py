@@ -37,10 +37,19 @@ class OpenImage:
         reader_options: ReaderOptions | None = None,
         threads: int | None = None,
         parts: Parts | None = None,
+        stored_resolution: bool = False,
     ) -> None:
         if empty_alpha not in EMPTY_ALPHA:
             known = ", ".join(map(repr, EMPTY_ALPHA))
             raise ValueError(f"empty_alpha is one of {known}, not {empty_alpha!r}")
+        if stored_resolution:
+            if isinstance(source, CziReader):
+                raise ValueError(
+                    "stored_resolution is a choice at opening: give a path, or open the CziReader "
+                    "with ReaderOptions(stored_resolution=True)"
+                )
+            options = reader_options or ReaderOptions()
+            reader_options = replace(options, stored_resolution=True)
         self._owns = not isinstance(source, CziReader)
         if isinstance(source, CziReader):
             self._reader = source

@@ -76,10 +76,11 @@ def _from_tiles(
         if number is not None:
             wanted = wanted & (table.directory.scene == number)
         rows = np.flatnonzero(wanted)[:_LOOKED_AT]
+        indices = table.rows.sub_blocks(rows).tolist()
         columns = table.directory
         left = (columns.x[rows] - box.x + (columns.w[rows] - 1) / 2) * pixel[0]
         top = (columns.y[rows] - box.y + (columns.h[rows] - 1) / 2) * pixel[1]
-    found = reader.subblock_metadata(["stage_x", "stage_y"], indices=rows.tolist())
+    found = reader.subblock_metadata(["stage_x", "stage_y"], indices=indices)
     x, y = found["stage_x"] - left, found["stage_y"] - top
     x, y = x[np.isfinite(x)], y[np.isfinite(y)]
     return (float(x[0]), float(y[0])) if len(x) and len(y) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from czictypes.reading.table import SubBlockTable
 
 __all__ = ["MosaicTiles"]
 
+_NOWHERE, _EVERYWHERE = -2, -1  # places of tiles along a dimension that they are not in, or lack
 _SPARSE = 10_000  # there may be so many M-indices however few tiles there are
 
 
@@ -41,22 +42,25 @@ class MosaicTiles:
     def __init__(
         self, table: SubBlockTable, scene: int | None, planes: Mapping[str, range]
     ) -> None:
-        rows = table.directory
+        rows, self._sub_blocks = table.directory, table.rows.sub_blocks
         usable = table.is_layer0 & (rows.w > 0) & (rows.h > 0)
         if scene is not None:
             usable &= rows.scene == scene
         places = []
         for name, values in planes.items():
             place = _place(table, name, values)
-            usable &= (place >= 0) & (place < len(values))
+            usable &= (place >= _EVERYWHERE) & (place < len(values))
             places.append(place)
         self.indices = np.flatnonzero(usable)
         self._rows = rows
         self._planes = dict(planes)
         self.places = np.array([place[self.indices] for place in places], np.int64)
+        everywhere = {tuple(one) for one in (self.places == _EVERYWHERE).T.tolist()}
+        #: Which dimensions tiles lack, those of the fewest first.
+        self._lacking = sorted(everywhere, key=sum)
         plane = np.zeros(len(self.indices), np.int64)
         for place, values in zip(self.places, planes.values()):
-            plane = plane * len(values) + place
+            plane = plane * (len(values) + 1) + place - _EVERYWHERE
         m = _numbered(rows.m[self.indices], plane)
         first = int(m.min()) if len(m) else 0
         self.numbers = range(first, int(m.max()) + 1) if len(m) else range(1)
@@ -66,10 +70,19 @@ class MosaicTiles:
         self._keys = key[self._order]
 
     def find(self, coordinate: Mapping[str, int]) -> int | None:
-        """Return the sub-block at a coordinate (M among it), or None."""
+        """Return the row of the tile at a coordinate (M among it), or None.
+
+        A tile that lacks dimensions is at every place in them where there is no other.
+        """
+        rows = (self._find(coordinate, lacking) for lacking in self._lacking)
+        return next((row for row in rows if row is not None), None)
+
+    def _find(self, coordinate: Mapping[str, int], lacking: Sequence[bool]) -> int | None:
         key = 0
-        for name, values in (*self._planes.items(), ("M", self.numbers)):
-            key = key * len(values) + coordinate[name] - values.start
+        for (name, values), is_lacking in zip(self._planes.items(), lacking):
+            place = _EVERYWHERE if is_lacking else coordinate[name] - values.start
+            key = key * (len(values) + 1) + place - _EVERYWHERE
+        key = key * len(self.numbers) + coordinate["M"] - self.numbers.start
         at = int(np.searchsorted(self._keys, key, side="right")) - 1
         if at < 0 or self._keys[at] != key:
             return None
@@ -103,11 +116,12 @@ class MosaicTiles:
     def positions(self) -> NDArray[np.void]:
         """Return a structured array with a row for each tile, in the order of the planes and M.
 
-        Fields: a letter for each dimension of a plane, and M: indices of the array; x, y, w, h:
-        the place of the tile in pixels of the file's coordinate system; index: its sub-block.
+        Fields: a letter for each dimension of a plane, and M: indices of the array, 0 where a tile
+        lacks the dimension; x, y, w, h: the place of the tile in pixels of the file's coordinate
+        system; index: its sub-block.
         """
         rows, indices = self._rows, self.indices[self._order]
-        columns: dict[str, Any] = dict(zip(self._planes, self.places[:, self._order]))
+        columns: dict[str, Any] = dict(zip(self._planes, self.places[:, self._order].clip(min=0)))
         columns["M"] = self.m[self._order]
         columns.update({name: getattr(rows, name)[indices] for name in ("x", "y", "w", "h")})
         found = np.empty(
@@ -115,20 +129,22 @@ class MosaicTiles:
         )
         for name, column in columns.items():
             found[name] = column
-        found["index"] = indices
+        found["index"] = self._sub_blocks(indices)
         return found
 
 
 def _place(table: SubBlockTable, name: str, values: range) -> NDArray[np.int64]:
-    """Return the index of each sub-block along a dimension; below 0 where it is nowhere.
+    """Return the index of each sub-block along a dimension; `_NOWHERE` for one before the first.
 
-    A dimension of one value need not be there.
+    A dimension of one value need not be there; one of several values that is lacking gives
+    `_EVERYWHERE`.
     """
     column = table.directory.coordinates.get(name)
     if column is None or table.plane_bounds.get(name, (0, 1))[1] == 1:
         return np.zeros(table.count, np.int64)
     place = column.astype(np.int64) - values.start
-    place[column == ABSENT] = -1
+    place[place < 0] = _NOWHERE
+    place[column == ABSENT] = _EVERYWHERE
     return place
 
 

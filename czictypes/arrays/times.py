@@ -150,7 +150,7 @@ def _of_tiles(
         found, first = np.unique(column[rows], return_index=True)
     if found.tolist() != list(indices):
         return None
-    rows = rows[first]
+    rows = table.rows.sub_blocks(rows[first])
     for some in (rows[:2], rows):
         moments = reader.subblock_metadata(["acquisition_time"], indices=some.tolist())
         if np.isnat(moments["acquisition_time"]).any():

@@ -39,7 +39,7 @@ def valid_block(
         left, top = int(columns.min()), int(rows.min())
         roi = Rectangle(left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)
         planes = view.planes(document, block)
-        mask_of = document.decoder.mask if masks else None
+        mask_of = document.decoder.mask_of_row if masks else None
         for place, plane in layout.coordinates(block):
             request = PlaneRequest(roi, plane, view.scene, 1.0, PixelType.Gray8, _BLACK, masks)
             valid = valid_pixels(planes.plan(document, request), roi.h, roi.w, mask_of)

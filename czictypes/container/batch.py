@@ -284,11 +284,11 @@ class BatchReader:
             if letter == "X":
                 yield columns.x, found["start"]
                 yield columns.w, found["size"]
-                yield columns.physical_w, found["stored_size"]
+                yield columns.physical_w, _stored_size(found)
             elif letter == "Y":
                 yield columns.y, found["start"]
                 yield columns.h, found["size"]
-                yield columns.physical_h, found["stored_size"]
+                yield columns.physical_h, _stored_size(found)
             places[letter] = found["start"]
         listed = {"X": columns.x, "Y": columns.y, "M": columns.m, **columns.coordinates}
         for letter, column in listed.items():
@@ -298,6 +298,12 @@ class BatchReader:
                 yield column, _NOWHERE
         for found in places.values():  # a dimension that no entry of the directory has
             yield ABSENT, found
+
+
+def _stored_size(found: NDArray[Any]) -> NDArray[Any]:
+    """Return the stored sizes of entries in a dimension; 0 stands for the logical one."""
+    stored = found["stored_size"]
+    return stored if stored.all() else np.where(stored == 0, found["size"], stored)
 
 
 def runs(positions: list[int], spans: list[int]) -> Iterator[tuple[int, int, int]]:

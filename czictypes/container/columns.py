@@ -36,6 +36,15 @@ class Columns:
         self.plain["file_position"] = np.zeros(count, np.int64)
         self.plain["pyramid_type"] = np.zeros(count, np.uint8)
         self._coordinates: dict[str, NDArray[np.int32]] = {}
+        self._sizes: dict[str, NDArray[np.int32]] = {}
+
+    def set_sizes(self, letter: str, rows: Any, sizes: NDArray[np.int32]) -> None:
+        """Note the sizes of some rows in a dimension; a column is made where one is above 1."""
+        if letter not in self._sizes:
+            if not len(sizes) or sizes.max() <= 1:
+                return
+            self._sizes[letter] = np.ones(self.count, np.int32)
+        self._sizes[letter][rows] = np.maximum(sizes, 1)
 
     def coordinate(self, letter: str) -> NDArray[np.int32]:
         """Return the column of a dimension; made when it is met first."""
@@ -45,8 +54,20 @@ class Columns:
 
     def ordered_coordinates(self) -> dict[str, NDArray[np.int32]]:
         """Return the columns of the dimensions met, in libCZI's order."""
-        return {
-            letter: self._coordinates[letter]
-            for letter in DIMENSIONS
-            if letter in self._coordinates
-        }
+        return _ordered(self._coordinates)
+
+    def ordered_sizes(self) -> dict[str, NDArray[np.int32]]:
+        """Return the sizes in the dimensions in which one is above 1, in libCZI's order."""
+        return _ordered(self._sizes)
+
+    def fill_stored_sizes(self) -> None:
+        """Set stored sizes of 0, which the ZISRAW specification has for "as large as logical"."""
+        for stored, logical in (("physical_w", "w"), ("physical_h", "h")):
+            column = self.plain[stored]
+            missing = column == 0
+            if missing.any():
+                column[missing] = self.plain[logical][missing]
+
+
+def _ordered(columns: dict[str, NDArray[np.int32]]) -> dict[str, NDArray[np.int32]]:
+    return {letter: columns[letter] for letter in DIMENSIONS if letter in columns}

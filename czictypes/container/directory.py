@@ -7,8 +7,9 @@ table's rows are numbered as libCZI numbers the sub-blocks: in the order of the 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, fields
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ from czictypes.model.errors import CorruptFileError
 
 __all__ = ["Directory", "join_directories", "read_directory", "read_entries"]
 
+_NOT_PLAIN = ("scene", "coordinates", "sizes")
 _FIXED_SIZE = 128  # the entry count and reserved bytes, before the first entry
 _FIRST_READ = 1 << 16  # holds the directories of most files, so that one read does
 _PIECE = 1 << 20  # how much is read of larger ones at once: stays in the processor's cache
@@ -46,8 +48,9 @@ class Directory:
     x, y, w, h : ndarray of int32
         The logical rectangle, in pixels of layer 0.
     physical_w, physical_h : ndarray of int32
-        The size of the stored bitmap in pixels. All six are `ABSENT` where an entry names no
-        X or Y, and may be negative or wrong in a damaged file: `check_pixels` refuses those.
+        The size of the stored bitmap in pixels; the logical one where the entry has 0 for it.
+        All six are `ABSENT` where an entry names no X or Y, and may be negative or wrong in a
+        damaged file: `check_pixels` refuses those.
     m : ndarray of int32
         The M-index, `ABSENT` where there is none. libCZI takes 2147483647 as none, too.
     scene : ndarray of int32
@@ -62,6 +65,9 @@ class Directory:
         0 except in documents of several files (`parts`); libCZI ignores it.
     coordinates : dict of str to ndarray of int32
         One column for each dimension that any entry has, S included, in libCZI's order.
+    sizes : dict of str to ndarray of int32
+        The sizes in those of these dimensions in which an entry has a size above 1: such a
+        sub-block claims a plane for each place from its coordinate on. 1 or more everywhere.
     """
 
     x: NDArray[np.int32]
@@ -78,6 +84,7 @@ class Directory:
     pyramid_type: NDArray[np.uint8]
     file_part: NDArray[np.int32]
     coordinates: dict[str, NDArray[np.int32]]
+    sizes: dict[str, NDArray[np.int32]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -96,6 +103,20 @@ class Directory:
         """Return the dimensions that one sub-block has, S included, and its place in them."""
         places = ((name, int(column[index])) for name, column in self.coordinates.items())
         return {name: place for name, place in places if place != ABSENT}
+
+    def take(
+        self, rows: NDArray[np.intp], coordinates: Mapping[str, NDArray[np.int32]]
+    ) -> Directory:
+        """Return some rows, with other coordinates and no sizes in any dimension."""
+        names = (one.name for one in fields(self) if one.name not in _NOT_PLAIN)
+        columns = {name: getattr(self, name)[rows] for name in names}
+        absent = np.full(len(rows), ABSENT, np.int32)
+        return _read_only(columns, {**coordinates}, {}, absent)
+
+    def sizes_of(self, index: int) -> dict[str, int]:
+        """Return the sizes above 1 that one sub-block has in dimensions other than X, Y and M."""
+        found = ((name, int(column[index])) for name, column in self.sizes.items())
+        return {name: size for name, size in found if size > 1}
 
 
 def read_directory(
@@ -149,9 +170,9 @@ def read_entries(source: ByteSource, header: FileHeader) -> tuple[memoryview, in
 def join_directories(first: Directory, second: Directory, rows: NDArray[np.intp]) -> Directory:
     """Return a directory with the rows of one, then some of another."""
     plain = {
-        field.name: np.concatenate([getattr(first, field.name), getattr(second, field.name)[rows]])
-        for field in fields(Directory)
-        if field.name not in ("scene", "coordinates")
+        one.name: np.concatenate([getattr(first, one.name), getattr(second, one.name)[rows]])
+        for one in fields(Directory)
+        if one.name not in _NOT_PLAIN
     }
     columns = Columns(first.count + len(rows), "")
     columns.plain.update(plain)
@@ -159,6 +180,11 @@ def join_directories(first: Directory, second: Directory, rows: NDArray[np.intp]
         columns.coordinate(letter)[: first.count] = column
     for letter, column in second.coordinates.items():
         columns.coordinate(letter)[first.count :] = column[rows]
+    for letter in {**first.sizes, **second.sizes}:
+        for part, start, chosen in ((first, 0, slice(None)), (second, first.count, rows)):
+            if letter in part.sizes:
+                sizes = part.sizes[letter][chosen]
+                columns.set_sizes(letter, slice(start, start + len(sizes)), sizes)
     return _as_directory(columns)
 
 
@@ -241,11 +267,19 @@ def _all_bytes(source: ByteSource, entries: _Entries) -> memoryview:
 
 
 def _as_directory(columns: Columns) -> Directory:
+    columns.fill_stored_sizes()
     absent = np.full(columns.count, ABSENT, np.int32)
-    coordinates = columns.ordered_coordinates()
-    directory = Directory(
-        **columns.plain, scene=coordinates.get("S", absent), coordinates=coordinates
-    )
-    for column in (*columns.plain.values(), *coordinates.values(), directory.scene):
+    coordinates, sizes = columns.ordered_coordinates(), columns.ordered_sizes()
+    return _read_only(columns.plain, coordinates, sizes, absent)
+
+
+def _read_only(
+    plain: Mapping[str, NDArray[Any]],
+    coordinates: dict[str, NDArray[np.int32]],
+    sizes: dict[str, NDArray[np.int32]],
+    absent: NDArray[np.int32],
+) -> Directory:
+    scene = coordinates.get("S", absent)
+    for column in (*plain.values(), *coordinates.values(), *sizes.values(), scene):
         column.setflags(write=False)
-    return directory
+    return Directory(**plain, scene=scene, coordinates=coordinates, sizes=sizes)

@@ -209,6 +209,7 @@ def _fill_letter(
     elif letter in DIMENSION_INDEX:
         _refuse(columns.name, rows, found["start"] == ABSENT, f"has no usable place in {letter}")
         columns.coordinate(letter)[rows] = found["start"]
+        columns.set_sizes(letter, rows, found["size"])
     else:
         code = int(found["letter"][0])
         known = ", ".join(("X", "Y", "M", *DIMENSIONS))

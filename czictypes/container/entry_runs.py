@@ -106,6 +106,8 @@ class RunFiller:
                 column[:] = start
                 if column.min() == ABSENT:
                     return False
+                sizes = _field(data, offset + _SIZE, "<i4", form.size, count)
+                self._columns.set_sizes(letter, rows, sizes)
             else:
                 return False
         return True

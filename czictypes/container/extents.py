@@ -74,7 +74,7 @@ class SubBlockExtents:
             self.whole(indices), kinds, sizes, packed, rows
         ):
             row = max(width, 0) * _PIXEL_SIZES.get(kind, 1)
-            claimed = row * max(height, 0)
+            claimed = row * max(height, end)  # a sub-block may hold several planes
             most = _HEAD + _METADATA_ROOM + claimed
             if is_packed or claimed <= _SMALL or (end - first) * row > claimed - _SMALL:
                 found.append((begin, min(room, most + (_PACKED_ROOM if is_packed else 0))))

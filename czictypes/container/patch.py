@@ -1,28 +1,33 @@
 """Sets the fields of sub-blocks that libCZI's C API writes wrongly or has no argument for.
 
-The C API's writer marks every sub-block as uncompressed and as no pyramid tile. A file has both
-fields twice: in the segment of the sub-block, and in its entry in the directory. An entry is
-laid out alike in both places (schema 2 bytes, pixel type int32, file position int64, file part
-int32, compression int32, pyramid type byte, 5 spare bytes, dimension count int32).
+The C API's writer marks every sub-block as uncompressed, as no pyramid tile, and as of the size 1
+in each dimension. A file has these fields twice: in the segment of the sub-block, and in its entry
+in the directory. An entry is laid out alike in both places (schema 2 bytes, pixel type int32, file
+position int64, file part int32, compression int32, pyramid type byte, 5 spare bytes, dimension
+count int32; then of each dimension a letter in 4 bytes, start int32, size int32, start coordinate
+float32, stored size int32).
 """
 
 from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.entries import locate_entries
+from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, locate_entries
 from czictypes.container.segments import SEGMENT_HEADER_SIZE, SUBBLOCK, SUBBLOCK_DIRECTORY
 from czictypes.model.errors import IncompatibleLibraryError
 
 __all__ = ["SubBlockPatcher"]
 
 #: Within an entry.
-_POSITION, _COMPRESSION, _PYRAMID = 6, 18, 22
+_POSITION, _COMPRESSION, _PYRAMID, _DIMENSION_COUNT = 6, 18, 22, 28
+#: Within the part of a dimension.
+_SIZE, _STORED_SIZE = 8, 16
 #: Where the entry stands in a sub-block's segment, and the first one in the directory's.
 _ENTRY = SEGMENT_HEADER_SIZE + 16
 _FIRST_ENTRY = SEGMENT_HEADER_SIZE + 128
@@ -42,7 +47,9 @@ class SubBlockPatcher:
         self._positions = array("q")
         self._compressions = array("i")
         self._pyramid_types = array("B")
+        self._sizes: dict[int, Mapping[str, int]] = {}
         self._next: tuple[int, int] | None = None
+        self._next_sizes: Mapping[str, int] = {}
         self._finishing = False
         self._directory_seen = False
         #: How many sub-blocks had a field that was wrong.
@@ -58,9 +65,20 @@ class SubBlockPatcher:
         """Whether `patch` may have something to correct in the next bytes."""
         return self._next is not None or self._finishing
 
-    def declare(self, compression: int, pyramid_type: int = 0) -> None:
-        """Say what the sub-block that is written next must have in its fields."""
+    def declare(
+        self, compression: int, pyramid_type: int = 0, sizes: Mapping[str, int] | None = None
+    ) -> None:
+        """Say what the sub-block that is written next must have in its fields.
+
+        Parameters
+        ----------
+        compression, pyramid_type
+            Their numbers.
+        sizes
+            The sizes other than 1, by dimension; the one that varies fastest comes first.
+        """
         self._next = (int(compression), int(pyramid_type))
+        self._next_sizes = sizes or {}
 
     def finish(self) -> None:
         """Say that what is written from now on is the end of the file: its directories."""
@@ -95,6 +113,7 @@ class SubBlockPatcher:
     def _patch_subblock(self, position: int, data: memoryview) -> memoryview:
         assert self._next is not None
         wanted, self._next = self._next, None
+        sizes = self._next_sizes
         if len(data) <= _ENTRY + _PYRAMID or data[:16] != _SUBBLOCK_ID:
             raise _unknown("a sub-block does not begin with its segment's header")
         (own_position,) = struct.unpack_from("<q", data, _ENTRY + _POSITION)
@@ -103,11 +122,14 @@ class SubBlockPatcher:
         self._positions.append(position)
         self._compressions.append(wanted[0])
         self._pyramid_types.append(wanted[1])
-        if struct.unpack_from("<iB", data, _ENTRY + _COMPRESSION) == wanted:
+        if struct.unpack_from("<iB", data, _ENTRY + _COMPRESSION) == wanted and not sizes:
             return data
         self.patched += 1
         corrected = bytearray(data)
         struct.pack_into("<iB", corrected, _ENTRY + _COMPRESSION, *wanted)
+        if sizes:
+            self._sizes[position] = sizes
+            _set_sizes(corrected, _ENTRY, sizes)
         return memoryview(corrected)
 
     def _patch_directory(self, data: memoryview) -> memoryview:
@@ -125,12 +147,17 @@ class SubBlockPatcher:
         pyramid_types = np.frombuffer(self._pyramid_types, np.uint8)[order]
         right = _gather(entries, offsets + _COMPRESSION, "<i4") == compressions
         right &= entries[offsets + _PYRAMID] == pyramid_types
-        if right.all():
+        if right.all() and not self._sizes:
             return data
         corrected = bytearray(data)
         entries = np.frombuffer(corrected, np.uint8)
         _scatter(entries, offsets + _COMPRESSION, compressions.astype("<i4"))
         entries[offsets + _PYRAMID] = pyramid_types
+        if self._sizes:
+            positions = _gather(entries, offsets + _POSITION, "<i8")
+            for offset, position in zip(offsets.tolist(), positions.tolist()):
+                if position in self._sizes:
+                    _set_sizes(corrected, offset, self._sizes[position])
         return memoryview(corrected)
 
     def _match(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -144,6 +171,23 @@ class SubBlockPatcher:
     def _check_nothing_is_missing(self) -> None:
         if self._next is not None:
             raise _unknown("a sub-block was not written")
+
+
+def _set_sizes(data: bytearray, entry: int, sizes: Mapping[str, int]) -> None:
+    """Set the sizes of an entry, and list the dimensions that have them in their order."""
+    (count,) = struct.unpack_from("<i", data, entry + _DIMENSION_COUNT)
+    first = entry + ENTRY_SIZE
+    if first + count * DIMENSION_SIZE > len(data):
+        raise _unknown("a sub-block's entry is not written in one piece")
+    places = range(first, first + count * DIMENSION_SIZE, DIMENSION_SIZE)
+    letters = {chr(data[place]): bytes(data[place : place + DIMENSION_SIZE]) for place in places}
+    listed = iter(sizes.items())
+    for place in places:
+        if chr(data[place]) in sizes:
+            letter, size = next(listed)
+            data[place : place + DIMENSION_SIZE] = letters[letter]
+            struct.pack_into("<i", data, place + _SIZE, size)
+            struct.pack_into("<i", data, place + _STORED_SIZE, size)
 
 
 def _gather(data: NDArray[np.uint8], offsets: NDArray[np.int64], dtype: str) -> NDArray[Any]:

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["ROWS_APART", "FilePixels", "HiLoPixels", "PixelArray", "Which", "in_bands"]
+__all__ = [
+    "ROWS_APART",
+    "FilePixels",
+    "HiLoPixels",
+    "PixelArray",
+    "StackedPixels",
+    "Which",
+    "in_bands",
+    "use_rows",
+]
 
 #: So many bytes at a time stay in the processor's cache; a plane takes a tenth longer with half of
 #: them, and a quarter longer with a quarter.
@@ -36,7 +45,7 @@ Which = Union[slice, NDArray[np.intp]]
 class PixelArray(Protocol):
     """What can be indexed by rows and columns as an array (height, width, samples).
 
-    It may have a method `bands`, which does the work of `in_bands`.
+    It may have a method `bands`, which does the work of `in_bands`, and one named `use_rows`.
     """
 
     @property
@@ -60,6 +69,13 @@ def in_bands(pixels: PixelArray, rows: Which, columns: Which) -> Iterator[NDArra
     else:
         for some in _parts(rows, pixels.shape, columns, _PICKED_BAND):
             yield _pick(pixels, some, columns)
+
+
+def use_rows(pixels: PixelArray, end: int) -> None:
+    """Say before the first access to pixels that only the rows before `end` will be used."""
+    use = getattr(pixels, "use_rows", None)
+    if use is not None:
+        use(end)
 
 
 def _pick(pixels: PixelArray, rows: Which, columns: Which) -> NDArray[Any]:
@@ -116,6 +132,58 @@ class HiLoPixels:
         most = _HILO_BAND if isinstance(columns, slice) else _PICKED_BAND
         for some in _parts(rows, self.shape, columns, most):
             yield self[some, columns]
+
+
+class StackedPixels:
+    """One plane of several that lie one below the other, in the size in which it is read.
+
+    Where that size is another one than the stored, a pixel is the stored one at
+    ``floor(i * stored / size)``.
+
+    Parameters
+    ----------
+    pixels
+        All planes, one below the other.
+    first
+        The first row of this one.
+    stored
+        Its height and width as they are stored.
+    size
+        Its height and width as it is read.
+    """
+
+    def __init__(
+        self, pixels: PixelArray, first: int, stored: tuple[int, int], size: tuple[int, int]
+    ) -> None:
+        self.shape = (*size, pixels.shape[2])
+        self._pixels, self._first, self._stored = pixels, first, stored
+
+    def use_rows(self, end: int) -> None:
+        """Say before the first access that only the rows before `end` will be used."""
+        use_rows(self._pixels, self._row(end - 1) + 1)
+
+    def __getitem__(self, which: tuple[Which, Which]) -> NDArray[Any]:
+        """Return some rows and columns."""
+        return np.concatenate([band.copy() for band in in_bands(self, *which)])
+
+    def bands(self, rows: Which, columns: Which) -> Iterator[NDArray[Any]]:
+        """Give some rows and columns as `in_bands` does."""
+        down = _nearest(rows, self.shape[0], self._stored[0], self._first)
+        across = _nearest(columns, self.shape[1], self._stored[1], 0)
+        return in_bands(self._pixels, down, across)
+
+    def _row(self, row: int) -> int:
+        return self._first + row * self._stored[0] // self.shape[0]
+
+
+def _nearest(which: Which, size: int, stored: int, first: int) -> Which:
+    """Return which stored pixels stand for some of `size` pixels; `first` is the first of all."""
+    if isinstance(which, slice) and size == stored:
+        numbers = range(*which.indices(size))
+        return slice(numbers.start + first, numbers.stop + first, numbers.step)
+    if isinstance(which, slice):
+        which = np.arange(*which.indices(size), dtype=np.intp)
+    return which * stored // size + first
 
 
 class FilePixels:

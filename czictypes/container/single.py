@@ -1,18 +1,14 @@
-"""Presents an array as the bytes of a CZI with one uncompressed sub-block.
+"""Presents pixel data as the bytes of a CZI with one sub-block.
 
-libCZI's C API makes bitmaps from sub-blocks alone; this is how an array of ours becomes one
-(for the compositor). Nothing is written: the head is made once, and the pixels are read from
-the array itself.
+libCZI's C API makes bitmaps from sub-blocks alone; this is how an array of ours becomes one (for
+the compositor), and how libCZI decodes data whose entry in the file would mislead it. Nothing is
+written: the head is made once, and the data are read from where they are.
 """
 
 from __future__ import annotations
 
 import struct
 import uuid
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ["SingleTileSource"]
 
@@ -21,16 +17,24 @@ _DIRECTORY_END = _HEADER_END + 32 + 256
 
 
 class SingleTileSource:
-    """A read-only byte source over an array (height, width, samples) of a given pixel type."""
+    """A read-only byte source over the data of a bitmap.
 
-    name = "an array in memory"
+    Parameters
+    ----------
+    data
+        The bytes, as a sub-block has them.
+    width, height, pixel_type, compression
+        What they are.
+    """
+
+    name = "pixel data in memory"
     closed = False
 
-    def __init__(self, pixels: NDArray[Any], pixel_type: int) -> None:
-        self._pixels = np.ascontiguousarray(pixels)
-        self._data: memoryview = self._pixels.reshape(-1).view(np.uint8).data
-        height, width = pixels.shape[:2]
-        entry = _entry(width, height, pixel_type)
+    def __init__(
+        self, data: bytes | memoryview, width: int, height: int, pixel_type: int, compression: int
+    ) -> None:
+        self._data = memoryview(data)
+        entry = _entry(width, height, pixel_type, compression)
         self._head = b"".join(
             (
                 _file_header(),
@@ -54,7 +58,7 @@ class SingleTileSource:
         return head + bytes(rest) if head else rest
 
     def close(self) -> None:
-        """Do nothing: the array is the caller's."""
+        """Do nothing: the data are the caller's."""
 
 
 def _segment(name: bytes, content: bytes, size: int, following: int = 0) -> bytes:
@@ -68,8 +72,8 @@ def _file_header() -> bytes:
     return _segment(b"ZISRAWFILE", content, _HEADER_END - 32)
 
 
-def _entry(width: int, height: int, pixel_type: int) -> bytes:
-    fixed = struct.pack("<2siqii6xi", b"DV", pixel_type, _DIRECTORY_END, 0, 0, 2)
+def _entry(width: int, height: int, pixel_type: int, compression: int) -> bytes:
+    fixed = struct.pack("<2siqii6xi", b"DV", pixel_type, _DIRECTORY_END, 0, compression, 2)
     x = struct.pack("<4siifi", b"X", 0, width, 0.0, width)
     y = struct.pack("<4siifi", b"Y", 0, height, 0.0, height)
     return fixed + x + y

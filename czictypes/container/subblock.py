@@ -7,6 +7,7 @@ attachment one behind the other.
 
 from __future__ import annotations
 
+import math
 import operator
 import struct
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import SupportsIndex
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
-from czictypes.container.jpegxr import HEIGHT_TAG, WIDTH_TAG, jpegxr_tags
+from czictypes.container.jpegxr import HEIGHT_TAG, WIDTH_TAG
 from czictypes.container.limits import (
     JPEGXR_GROWTH,
     ZSTD_GROWTH,
@@ -23,6 +24,7 @@ from czictypes.container.limits import (
     check_difference,
     check_growth,
 )
+from czictypes.container.payload import Payload, examine_payload, read_jpegxr_tags
 from czictypes.container.segments import (
     SEGMENT_HEADER_SIZE,
     SUBBLOCK,
@@ -49,6 +51,7 @@ _ENTRY_OFFSET = SEGMENT_HEADER_SIZE + _SIZES.size
 _MINIMAL_SIZE = SEGMENT_HEADER_SIZE + 256
 _LARGEST_SIZE = _ENTRY_OFFSET + ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
 _DATA_LIMIT = 1 << 31
+_RAW_DATA = 100  # the ZISRAW specification has numbers from here on for cameras, then systems
 
 _SIXTEEN_BIT = (PixelType.Gray16, PixelType.Bgr48)
 
@@ -63,6 +66,8 @@ class SubBlockSegment:
     index: int
     position: int
     entry: SubBlockEntry
+    #: How many planes the directory claims for it.
+    planes: int
     metadata_offset: int
     metadata_size: int
     data_offset: int
@@ -133,7 +138,7 @@ def read_subblock_segment(
     where = describe_subblock(source, index, position)
     entry = parse_entry(data[_ENTRY_OFFSET:], where)
     _check_agreement(entry, directory, index, where)
-    segment = _lay_out(data, index, position, entry)
+    segment = _lay_out(data, index, position, entry, math.prod(directory.sizes_of(index).values()))
     _check_parts(source, segment, name, file_size)
     return segment
 
@@ -147,7 +152,9 @@ def _check_agreement(entry: SubBlockEntry, directory: Directory, index: int, whe
         )
 
 
-def _lay_out(data: bytes, index: int, position: int, entry: SubBlockEntry) -> SubBlockSegment:
+def _lay_out(
+    data: bytes, index: int, position: int, entry: SubBlockEntry, planes: int
+) -> SubBlockSegment:
     """Tell where the parts are by the sizes that the segment claims."""
     metadata_size, attachment_size, data_size = _SIZES.unpack_from(data, SEGMENT_HEADER_SIZE)
     metadata_at = position + max(_MINIMAL_SIZE, _ENTRY_OFFSET + entry.size)
@@ -156,6 +163,7 @@ def _lay_out(data: bytes, index: int, position: int, entry: SubBlockEntry) -> Su
         index=index,
         position=position,
         entry=entry,
+        planes=planes,
         metadata_offset=metadata_at,
         metadata_size=metadata_size,
         data_offset=data_at,
@@ -174,17 +182,22 @@ def _check_parts(source: ByteSource, segment: SubBlockSegment, name: str, file_s
         require_range(source, offset, size, f"the {part} of {name}", file_size)
 
 
-def check_pixels(source: ByteSource, segment: SubBlockSegment) -> None:
+def check_pixels(source: ByteSource, segment: SubBlockSegment) -> Payload:
     """Check that decoding a sub-block neither crashes nor takes memory out of proportion.
 
-    Reads at most `zstd_frame.HEAD_SIZE` bytes. The rules are told in `limits`.
+    Reads some first bytes of the data. The rules are told in `limits`.
+
+    Returns
+    -------
+    Payload
+        How the pixels are really stored, and how many planes of the bitmap's size there are.
 
     Raises
     ------
     CorruptFileError
-        If the claimed bitmap does not fit the stored data.
+        If the claimed bitmap, or the number of planes, does not fit the stored data.
     UnsupportedDataError
-        If libCZI has no decoder for the pixel type or the compression.
+        If there is no decoder for the pixel type or the compression.
     """
     where = describe_subblock(source, segment.index, segment.position)
     try:
@@ -193,28 +206,38 @@ def check_pixels(source: ByteSource, segment: SubBlockSegment) -> None:
         raise UnsupportedDataError(
             f"{where} has the pixel type {segment.pixel_type}, which libCZI does not know"
         ) from None
-    claimed = bitmap_size(segment.physical_w, segment.physical_h, layout.bytes_per_pixel, where)
-    if segment.data_size >= _DATA_LIMIT:
+    plane = bitmap_size(segment.physical_w, segment.physical_h, layout.bytes_per_pixel, where)
+    payload = examine_payload(
+        source, segment.data_offset, segment.data_size, segment.compression,
+        plane, segment.planes, segment.physical_h, where,
+    )  # fmt: skip
+    scheme, claimed = payload.compression, plane * payload.planes
+    if segment.data_size >= _DATA_LIMIT and scheme != Compression.Uncompressed:
         raise UnsupportedDataError(
-            f"{where} has {segment.data_size} bytes of data; libCZI reads less than 2 GiB at once"
+            f"{where} has {segment.data_size} bytes of compressed data; less than 2 GiB can be "
+            "decoded at once"
         )
-    if segment.compression == Compression.Uncompressed:
+    if scheme == Compression.Uncompressed:
         check_difference(claimed, segment.data_size, where)
-    elif segment.compression in (Compression.Zstd0, Compression.Zstd1):
-        _check_zstd(source, segment, claimed, where)
-    elif segment.compression == Compression.JpegXr:
+    elif scheme in (Compression.Zstd0, Compression.Zstd1):
+        _check_zstd(source, segment, scheme, claimed, where)
+    elif scheme in (Compression.JpegXr, Compression.Jpg):
         check_growth(claimed, segment.data_size, JPEGXR_GROWTH, where)
-        _check_jpegxr(source, segment, where)
+        if scheme == Compression.JpegXr:
+            _check_jpegxr(source, segment, payload.planes, where)
     else:
         raise UnsupportedDataError(
-            f"{where} has the compression {_compression_name(segment.compression)}, which libCZI "
-            "does not decode; its bytes as they are stored can be had"
+            f"{where} has the compression {_compression_name(scheme)}, which czictypes does not "
+            "decode; read_subblock(...).raw_data gives its bytes as they are stored"
         )
+    return payload
 
 
-def _check_zstd(source: ByteSource, segment: SubBlockSegment, claimed: int, where: str) -> None:
+def _check_zstd(
+    source: ByteSource, segment: SubBlockSegment, scheme: int, claimed: int, where: str
+) -> None:
     data = source.read_at(segment.data_offset, min(segment.data_size, HEAD_SIZE))
-    head = parse_zstd_head(data, segment.compression, where)
+    head = parse_zstd_head(data, scheme, where)
     if head.hilo and segment.pixel_type not in _SIXTEEN_BIT:
         raise CorruptFileError(
             f"{where} claims HiLo packing, which there is for 16-bit pixels alone; the file is "
@@ -224,25 +247,24 @@ def _check_zstd(source: ByteSource, segment: SubBlockSegment, claimed: int, wher
     check_difference(claimed, head.content_size, where)
 
 
-def _check_jpegxr(source: ByteSource, segment: SubBlockSegment, where: str) -> None:
+def _check_jpegxr(source: ByteSource, segment: SubBlockSegment, planes: int, where: str) -> None:
     """Check that the picture is not smaller than the bitmap; libCZI adds black to one that is."""
-    tags = jpegxr_tags(
-        lambda offset, count: source.read_at(
-            segment.data_offset + offset, max(min(count, segment.data_size - offset), 0)
-        )
-    )
-    width = tags.get(WIDTH_TAG, segment.physical_w)
-    height = tags.get(HEIGHT_TAG, segment.physical_h)
-    if width < segment.physical_w or height < segment.physical_h:
+    tags = read_jpegxr_tags(source, segment.data_offset, segment.data_size)
+    claimed = segment.physical_w, segment.physical_h * planes
+    width, height = tags.get(WIDTH_TAG, claimed[0]), tags.get(HEIGHT_TAG, claimed[1])
+    if width < claimed[0] or height < claimed[1]:
         raise CorruptFileError(
-            f"{where} claims a bitmap of {segment.physical_w} x {segment.physical_h} pixels, but "
-            f"its JPEG XR picture has {width} x {height}; the file is damaged"
+            f"{where} claims a bitmap of {claimed[0]} x {claimed[1]} pixels, but its JPEG XR "
+            f"picture has {width} x {height}; the file is damaged"
         )
 
 
 def _compression_name(number: int) -> str:
-    known = number in set(Compression)
-    return f"{Compression(number).name} ({number})" if known else str(number)
+    if number in set(Compression):
+        return f"{Compression(number).name} ({number})"
+    if number >= _RAW_DATA:
+        return f"{number} (raw data of a camera or a system)"
+    return f"{number}, which is unknown"
 
 
 def read_metadata_bytes(source: ByteSource, segment: SubBlockSegment) -> bytes:

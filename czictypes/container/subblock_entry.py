@@ -21,7 +21,10 @@ _NOWHERE: _Extent = (ABSENT, ABSENT, ABSENT)
 
 
 class SubBlockEntry(NamedTuple):
-    """A directory entry; `coordinate` has the plane dimensions and S, `m` may be `ABSENT`."""
+    """A directory entry; `coordinate` has the plane dimensions and S, `m` may be `ABSENT`.
+
+    A stored size of 0 stands for the logical one, and is given as that.
+    """
 
     pixel_type: int
     file_position: int
@@ -37,6 +40,7 @@ class SubBlockEntry(NamedTuple):
     m: int
     coordinate: dict[str, int]
     size: int  # in bytes
+    letters: str = ""  # the dimensions in the order in which the entry lists them
 
 
 def parse_entry(data: bytes, where: str) -> SubBlockEntry:
@@ -59,13 +63,14 @@ def parse_entry(data: bytes, where: str) -> SubBlockEntry:
     if size > len(data):
         raise CorruptFileError(f"{where} is cut off inside its dimensions; the file is truncated")
     extents = _parse_dimensions(data[ENTRY_SIZE:size], where)
+    letters = "".join(extents)
     x, w, physical_w = extents.pop("X", _NOWHERE)
     y, h, physical_h = extents.pop("Y", _NOWHERE)
     m, _, _ = extents.pop("M", _NOWHERE)
     coordinate = {letter: extents[letter][0] for letter in DIMENSION_INDEX if letter in extents}
     return SubBlockEntry(
         pixel_type, position, part, compression, pyramid,
-        x, y, w, h, physical_w, physical_h, m, coordinate, size,
+        x, y, w, h, physical_w or w, physical_h or h, m, coordinate, size, letters,
     )  # fmt: skip
 
 

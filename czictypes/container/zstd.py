@@ -12,32 +12,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.byte_source import ByteSource
 from czictypes.container.limits import ZSTD_GROWTH, bitmap_size, check_difference, check_growth
 from czictypes.container.pixels import PixelArray
-from czictypes.container.subblock import SubBlockSegment, describe_subblock
 from czictypes.container.zstd_frame import HEAD_SIZE, parse_zstd_head
 from czictypes.container.zstd_pixels import ZstdPixels
 from czictypes.container.zstd_stream import ZstdStream
 from czictypes.model.errors import CorruptFileError
-from czictypes.model.pixel_types import Compression, PixelFormat, PixelType
+from czictypes.model.pixel_types import PixelFormat
 
-__all__ = ["decode_zstd", "needs_own_decoder", "unpack_zstd"]
-
-
-def needs_own_decoder(source: ByteSource, segment: SubBlockSegment) -> bool:
-    """Tell whether libCZI decodes a sub-block wrongly, so that `decode_zstd` must.
-
-    That is so for Gray64ComplexFloat, of which libCZI takes a pixel to have 16 bytes in place of 8,
-    and for Bgr48 in zstd1 with HiLo packing. Reads a few bytes for those alone.
-    """
-    if segment.pixel_type == PixelType.Gray64ComplexFloat:
-        return segment.compression != Compression.JpegXr
-    if segment.compression != Compression.Zstd1 or segment.pixel_type != PixelType.Bgr48:
-        return False
-    data = source.read_at(segment.data_offset, min(segment.data_size, HEAD_SIZE))
-    where = describe_subblock(source, segment.index, segment.position)
-    return parse_zstd_head(data, segment.compression, where).hilo
+__all__ = ["decode_zstd", "unpack_zstd"]
 
 
 def decode_zstd(

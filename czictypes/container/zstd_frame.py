@@ -12,12 +12,13 @@ from typing import NamedTuple
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression
 
-__all__ = ["HEAD_SIZE", "ZstdHead", "parse_zstd_head"]
+__all__ = ["HEAD_SIZE", "ZSTD_MAGIC", "ZstdHead", "parse_zstd_head"]
 
 #: So many first bytes of the data are enough for `parse_zstd_head`.
 HEAD_SIZE = 24
 
-_MAGIC = b"\x28\xb5\x2f\xfd"
+#: Begins a zstd frame (RFC 8878).
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _RESERVED_BIT = 0x08
 
 
@@ -62,7 +63,7 @@ def _parse_packing(data: bytes, where: str) -> tuple[int, bool]:
 
 
 def _content_size(frame: bytes, where: str) -> int:
-    if frame[:4] != _MAGIC or len(frame) < 5 or frame[4] & _RESERVED_BIT:
+    if frame[:4] != ZSTD_MAGIC or len(frame) < 5 or frame[4] & _RESERVED_BIT:
         raise CorruptFileError(f"{where} is no zstd frame: it begins with {frame[:5]!r}")
     descriptor = frame[4]
     single_segment = bool(descriptor & 0x20)

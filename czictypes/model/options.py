@@ -62,9 +62,14 @@ class ReaderOptions:
         Accept directory entries with odd sizes, as old files have them.
     ignore_sizem_for_pyramid_subblocks
         With strict checks: accept any size of M in pyramid sub-blocks.
+    stored_resolution
+        Read tiles that are stored in more pixels than they cover (as PALM images are) in all of
+        these: coordinates, sizes and the pixel size then count in pixels of the finest tile. By
+        default such a tile is read in the size that it covers, as ZEN exports it.
     """
 
     enable_mask_awareness: bool = False
     enable_visibility_check_optimization: bool = True
     lax_subblock_coordinate_checks: bool = True
     ignore_sizem_for_pyramid_subblocks: bool = False
+    stored_resolution: bool = False

@@ -194,7 +194,7 @@ def read_planes(
             planes.plan(document, request_of(coordinate_of(one), PixelType.Gray8)) for one in group
         )
         with expectation.of(
-            [wanted for plan in plans for wanted in wanted_rows(plan, document.directory)]
+            [wanted for plan in plans for wanted in wanted_rows(plan, document.table.directory)]
         ):
             read_some(group)
 

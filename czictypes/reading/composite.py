@@ -9,7 +9,6 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.single import SingleTileSource
 from czictypes.handles.bitmap import BitmapHandle
 from czictypes.handles.compositor import (
     CompositionChannel,
@@ -17,12 +16,11 @@ from czictypes.handles.compositor import (
 )
 from czictypes.handles.compositor import compose_channels as blend
 from czictypes.handles.display_settings import DisplaySettingsHandle
-from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
 from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.native_reader import bitmap_of
 from czictypes.reading.pictures import stretch
 from czictypes.reading.threads import ThreadPool, each
 
@@ -205,7 +203,7 @@ def _blend_in_bands(
 
 
 def _bitmap(pixels: NDArray[Any], pixel_type: PixelType) -> BitmapHandle:
-    """Make a bitmap of libCZI's of an array; the C API makes them from sub-blocks alone."""
-    stream = InputStream.from_source(SingleTileSource(pixels, pixel_type))
-    with ReaderHandle.open(stream) as reader, reader.read_sub_block(0) as sub_block:
-        return sub_block.create_bitmap()
+    """Make a bitmap of libCZI's of an array."""
+    data = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data
+    height, width = pixels.shape[:2]
+    return bitmap_of(data, width, height, pixel_type)

@@ -19,8 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.pixels import ROWS_APART
-from czictypes.container.zstd_pixels import ZstdPixels
+from czictypes.container.pixels import ROWS_APART, use_rows
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, pixel_format
 from czictypes.reading.background import background_value, fill
@@ -237,8 +236,8 @@ class _Painter:
         with closing(self._tiles([job.sub_block for job in jobs])) as tiles:
             for tile, job in zip(tiles, jobs):  # in this order `tiles` comes to its own end
                 self._check_size(job, tile)
-                if isinstance(tile.pixels, ZstdPixels):
-                    tile.pixels.use_rows(max(self._last_row(job, box) for box in job.parts) + 1)
+                if not isinstance(tile.pixels, np.ndarray):
+                    use_rows(tile.pixels, max(self._last_row(job, box) for box in job.parts) + 1)
                 yield job, tile
 
     def _last_row(self, job: Job, box: Box) -> int:

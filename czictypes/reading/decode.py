@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.batch import StoredData
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.directory import Directory
 from czictypes.container.file_source import FileSource
+from czictypes.container.limits import check_growth
 from czictypes.container.masks import Mask, find_mask
+from czictypes.container.payload import Payload
+from czictypes.container.pixels import PixelArray, StackedPixels
 from czictypes.container.subblock import (
     SubBlockSegment,
     check_pixels,
@@ -21,27 +25,37 @@ from czictypes.container.subblock import (
     read_metadata_bytes,
     read_subblock_segment,
 )
-from czictypes.container.zstd import decode_zstd, needs_own_decoder
 from czictypes.metadata.subblock import has_chunk_container
-from czictypes.model.errors import CorruptFileError, NativeCallError
-from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+from czictypes.model.errors import CorruptFileError, NativeCallError, UnsupportedDataError
+from czictypes.model.extras import require
+from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.expectation import Expectation
 from czictypes.reading.grid_runs import GridRuns
-from czictypes.reading.native_reader import NativeReader
+from czictypes.reading.native_reader import bitmap_of
+from czictypes.reading.plane_rows import PlaneRows
 from czictypes.reading.stored import StoredTiles
 from czictypes.reading.tile import Tile
 
 __all__ = ["SubBlockDecoder"]
 
+_OWN = (Compression.Uncompressed, Compression.Zstd0, Compression.Zstd1)
+#: So many samples of a sub-block with several planes are kept decoded.
+_MOST_KEPT = 64 << 20
+_JPEG_MODES = {int(PixelType.Gray8): "L", int(PixelType.Bgr24): "RGB"}
+#: A mask is enlarged by so much at most.
+_MASK_GROWTH = 1024
+
 
 class SubBlockDecoder:
     """Decodes the sub-blocks of one opened document; safe to use from many threads.
 
+    `tile` and `tiles` take rows of `PlaneRows`, all else numbers of sub-blocks.
+
     Parameters
     ----------
-    source, directory, reader
-        The file's bytes, its sub-block directory, and libCZI's reader on it.
+    source, rows
+        The file's bytes, and the planes that its sub-blocks hold.
     cache
         Where decoded tiles are kept, or None.
     mask_aware
@@ -53,8 +67,7 @@ class SubBlockDecoder:
     def __init__(
         self,
         source: ByteSource,
-        directory: Directory,
-        reader: NativeReader,
+        rows: PlaneRows,
         *,
         cache: SubBlockCache | None = None,
         cache_uncompressed: bool = False,
@@ -62,93 +75,107 @@ class SubBlockDecoder:
         expectation: Expectation | None = None,
     ) -> None:
         self._source = source
-        self._directory = directory
-        self._reader = reader
+        self._rows = rows
         self._cache = cache
         self._cache_uncompressed = cache_uncompressed
         self._mask_aware = mask_aware
         self.expectation = expectation
-        self._stored = StoredTiles(source, directory)
+        self._stored = StoredTiles(source, rows.stored)
+        self._stacks = _RecentStack()
         #: Whether to read bytes twice takes next to no time.
         self.is_local = isinstance(source, FileSource)
         #: Paints many small tiles at once; None where the cache is to keep them.
         self.grids: GridRuns | None = None
-        if self.is_local and not cache_uncompressed:
-            self.grids = GridRuns(source, directory, self._stored.batches)
+        if self.is_local and not cache_uncompressed and rows.special is None:
+            self.grids = GridRuns(source, rows.stored, self._stored.batches)
 
     @contextmanager
-    def tile(self, index: int) -> Iterator[Tile]:
-        """Give the pixels of a sub-block, valid for the length of the `with` block.
+    def tile(self, row: int) -> Iterator[Tile]:
+        """Give the pixels of a row, valid for the length of the `with` block.
 
         Raises
         ------
         CorruptFileError
             If the sub-block contradicts the format or cannot be decoded.
         UnsupportedDataError
-            If its compression is one that libCZI does not decode.
+            If its compression is one that is not decoded.
         """
-        kept = None if self._cache is None else self._cache.get(index)
+        kept = None if self._cache is None else self._cache.get(row)
         if kept is not None:
             yield kept
             return
-        segment = self.segment(index)
-        mask = self._mask(segment) if self._mask_aware else None
-        with self._pixels(segment) as pixels:
-            cache = self._cache_for(index)
-            if cache is None:
-                yield Tile(pixels, mask)
-                return
-            kept = Tile(pixels.copy(), mask)
-        cache.put(index, kept)
-        yield kept
+        segment = self.segment(self._rows.sub_block_of(row))
+        tile = self._read(row, segment)
+        if self._mask_aware:
+            tile = tile._replace(mask=self._mask_of(row, segment))
+        cache = self._cache_for(row)
+        if cache is not None:
+            tile = tile._replace(pixels=np.array(tile.pixels[:, :]))
+            cache.put(row, tile)
+        yield tile
 
-    def tiles(self, indices: Sequence[int]) -> Generator[Tile, None, None]:
-        """Give the pixels of several sub-blocks, each valid until the next one is asked for.
+    def tiles(self, rows: Sequence[int]) -> Generator[Tile, None, None]:
+        """Give the pixels of several rows, each valid until the next one is asked for.
 
-        What is stored as it is, or in zstd, is read without libCZI, and many small sub-blocks at
-        a time; of large ones only the pixels that are used. Raises what `tile` raises.
+        What is stored as it is, or in zstd, is read many small sub-blocks at a time; of large ones
+        only the pixels that are used. Raises what `tile` raises.
         """
-        kept = self._kept(indices)
-        missing = [] if self._mask_aware else [index for index in indices if index not in kept]
-        found = dict(zip(missing, self._stored.find(missing))) if missing else {}
-        for index in indices:
-            tile = kept.get(index)
-            data = found.get(index)
+        kept = self._kept(rows)
+        missing = [row for row in rows if row not in kept and not self._rows.is_special(row)]
+        if self._mask_aware:
+            missing = []
+        numbers = [self._rows.sub_block_of(row) for row in missing]
+        found = dict(zip(missing, self._stored.find(numbers))) if missing else {}
+        for row in rows:
+            tile = kept.get(row)
+            data = found.get(row)
             if tile is None and data is not None:
-                cache = self._cache_for(index)
-                tile = self._stored.tile(index, data, lasting=cache is not None)
+                cache = self._cache_for(row)
+                number = self._rows.sub_block_of(row)
+                tile = self._stored.tile(number, data, lasting=cache is not None)
                 if tile is not None and cache is not None:
-                    cache.put(index, tile)
+                    cache.put(row, tile)
             if tile is not None:
                 yield tile
             else:
-                with self.tile(index) as tile:
+                with self.tile(row) as tile:
                     yield tile
 
-    def are_at_hand(self, indices: Sequence[int]) -> bool:
+    def are_at_hand(self, rows: Sequence[int]) -> bool:
         """Whether tiles need no decoding: those in the cache, and those stored as they are."""
-        compression = self._directory.compression
+        compression = self._rows.directory.compression
         return all(
-            (self._cache is not None and index in self._cache)
-            or (self.is_local and compression.item(index) == Compression.Uncompressed)
-            for index in indices
+            (self._cache is not None and row in self._cache)
+            or (self.is_local and compression.item(row) == Compression.Uncompressed)
+            for row in rows
         )
 
-    def _kept(self, indices: Sequence[int]) -> dict[int, Tile]:
+    def _kept(self, rows: Sequence[int]) -> dict[int, Tile]:
         if self._cache is None:
             return {}
-        looked_up = {index: self._cache.get(index) for index in indices}
-        return {index: tile for index, tile in looked_up.items() if tile is not None}
+        looked_up = {row: self._cache.get(row) for row in rows}
+        return {row: tile for row, tile in looked_up.items() if tile is not None}
 
     def segment(self, index: int) -> SubBlockSegment:
         """Read and check the head of a sub-block."""
-        return read_subblock_segment(self._source, self._directory, index)
+        return read_subblock_segment(self._source, self._rows.stored, index)
 
     def pixels(self, index: int) -> NDArray[np.generic]:
-        """Return the decoded pixels as an array of the caller's own, (height, width, samples)."""
-        with self._pixels(self.segment(index)) as pixels:
-            copied: NDArray[np.generic] = pixels.copy()
-            return copied
+        """Return the decoded pixels as they are stored, an array of the caller's own.
+
+        Returns
+        -------
+        numpy.ndarray
+            (planes * height, width, samples): all planes that it holds, one below the other.
+        """
+        segment = self.segment(index)
+        return np.array(self._stack(segment, check_pixels(self._source, segment))[:, :])
+
+    def stored_plane(self, row: int) -> NDArray[np.generic]:
+        """Return the pixels of a row, (height, width, samples), in the size they are stored in."""
+        segment = self.segment(self._rows.sub_block_of(row))
+        size = segment.physical_h, segment.physical_w
+        return np.array(self._plane(row, segment, size)[:, :])
 
     def data(self, index: int) -> bytes:
         """Return the pixel data as they stand in the file."""
@@ -166,57 +193,154 @@ class SubBlockDecoder:
         """Return the valid-pixel mask of a sub-block in the size of its bitmap, or None."""
         return self._mask(self.segment(index))
 
-    @contextmanager
-    def _pixels(self, segment: SubBlockSegment) -> Iterator[NDArray[np.generic]]:
-        check_pixels(self._source, segment)
-        if needs_own_decoder(self._source, segment):
-            yield self._decode_here(segment)
-            return
-        try:
-            sub_block = self._reader.handle.read_sub_block(segment.index)
-        except NativeCallError as error:
-            raise self._undecodable(segment, error) from error
-        with sub_block:
-            try:
-                bitmap = sub_block.create_bitmap()
-            except NativeCallError as error:
-                raise self._undecodable(segment, error) from error
-            with bitmap, bitmap.locked() as pixels:
-                yield pixels
+    def mask_of_row(self, row: int) -> NDArray[np.bool_] | None:
+        """Return the valid-pixel mask of a row in the size in which it is read, or None."""
+        return self._mask_of(row, self.segment(self._rows.sub_block_of(row)))
 
-    def _decode_here(self, segment: SubBlockSegment) -> NDArray[np.generic]:
-        data, layout = read_data_bytes(self._source, segment), pixel_format(segment.pixel_type)
-        width, height = segment.physical_w, segment.physical_h
-        if segment.compression == Compression.Uncompressed:
-            pixels: NDArray[np.generic] = np.ndarray(
-                (height, width, layout.samples), layout.dtype, data
+    def _read(self, row: int, segment: SubBlockSegment) -> Tile:
+        if not self._rows.is_special(row):
+            return Tile(self._stack(segment, check_pixels(self._source, segment)))
+        columns = self._rows.directory
+        size = columns.physical_h.item(row), columns.physical_w.item(row)
+        return Tile(self._plane(row, segment, size))
+
+    def _plane(self, row: int, segment: SubBlockSegment, size: tuple[int, int]) -> PixelArray:
+        """Return the pixels of a row in some height and width."""
+        payload = check_pixels(self._source, segment)
+        part, height = self._rows.part_of(row), segment.physical_h
+        if part and part >= payload.planes:
+            raise CorruptFileError(
+                f"{self._name(segment)} holds {payload.planes} planes now, but {segment.planes} "
+                "when the file was opened"
             )
-            return pixels
-        where = describe_subblock(self._source, segment.index, segment.position)
-        return decode_zstd(data, segment.compression, width, height, layout, where)
+        stack = self._stacks.get(segment.index)
+        if stack is None:
+            stack = self._stack(segment, payload)
+            if payload.planes > 1 and payload.compression != Compression.Uncompressed:
+                stack = self._stacks.offer(segment.index, stack)
+        return StackedPixels(stack, part * height, (height, segment.physical_w), size)
 
-    def _cache_for(self, index: int) -> SubBlockCache | None:
-        """Return the cache if it is to keep a sub-block."""
-        compressed = self._directory.compression[index] != Compression.Uncompressed
+    def _stack(self, segment: SubBlockSegment, payload: Payload) -> PixelArray:
+        """Return the pixels of all planes that a sub-block holds, one below the other."""
+        height = segment.physical_h * payload.planes
+        data = StoredData(
+            segment.physical_w, height, segment.pixel_type, payload.compression,
+            segment.data_offset, segment.data_size, None, 0,
+        )  # fmt: skip
+        if payload.compression in _OWN:
+            tile = self._stored.tile(segment.index, data)
+            if tile is not None:
+                return tile.pixels
+        packed = read_data_bytes(self._source, segment)
+        if payload.compression == Compression.Jpg:
+            shape = height, segment.physical_w
+            return _decode_jpeg(packed, shape, segment.pixel_type, self._name(segment))
+        return self._decoded_by_libczi(packed, data, segment)
+
+    def _decoded_by_libczi(
+        self, packed: bytes, data: StoredData, segment: SubBlockSegment
+    ) -> NDArray[np.generic]:
+        try:
+            bitmap = bitmap_of(packed, data.width, data.height, data.pixel_type, data.compression)
+        except NativeCallError as error:
+            if isinstance(error, MemoryError) or error.__cause__ is not None:
+                raise error.__cause__ or error from None  # no fault of the file
+            kind = f"{Compression(data.compression).name}, {PixelType(data.pixel_type).name}"
+            raise CorruptFileError(
+                f"{self._name(segment)} ({kind}) cannot be decoded; its data are damaged"
+            ) from error
+        with bitmap, bitmap.locked() as pixels:
+            return np.array(pixels)
+
+    def _cache_for(self, row: int) -> SubBlockCache | None:
+        """Return the cache if it is to keep a row."""
+        compressed = self._rows.directory.compression[row] != Compression.Uncompressed
         return self._cache if compressed or self._cache_uncompressed else None
+
+    def _mask_of(self, row: int, segment: SubBlockSegment) -> NDArray[np.bool_] | None:
+        mask = self._mask(segment)
+        if mask is None or not self._rows.is_special(row):
+            return mask
+        columns = self._rows.directory
+        size = columns.physical_h.item(row), columns.physical_w.item(row)
+        if size == mask.shape:
+            return mask
+        check_growth(size[0] * size[1], mask.size, _MASK_GROWTH, self._name(segment))
+        whole = StackedPixels(mask[..., np.newaxis], 0, mask.shape, size)
+        return whole[:, :][..., 0]
 
     def _mask(self, segment: SubBlockSegment) -> NDArray[np.bool_] | None:
         if not segment.attachment_size:
             return None
         if not has_chunk_container(read_metadata_bytes(self._source, segment)):
             return None
-        mask = find_mask(
-            read_attachment_bytes(self._source, segment),
-            describe_subblock(self._source, segment.index, segment.position),
-        )
+        mask = find_mask(read_attachment_bytes(self._source, segment), self._name(segment))
         return None if mask is None else _fit(mask, segment.physical_w, segment.physical_h)
 
-    def _undecodable(self, segment: SubBlockSegment, error: NativeCallError) -> BaseException:
-        if isinstance(error, MemoryError) or error.__cause__ is not None:
-            return error.__cause__ or error  # the source could not be read: no fault of the file
-        where = describe_subblock(self._source, segment.index, segment.position)
-        kind = f"{Compression(segment.compression).name}, {PixelType(segment.pixel_type).name}"
-        return CorruptFileError(f"{where} ({kind}) cannot be decoded; its data are damaged")
+    def _name(self, segment: SubBlockSegment) -> str:
+        return describe_subblock(self._source, segment.index, segment.position)
+
+
+class _RecentStack:
+    """Keeps the planes of one compressed sub-block that is asked for again and again.
+
+    To decode one plane, all before it are decoded as well; so at the second request in a row all
+    are, and kept.
+    """
+
+    def __init__(self) -> None:
+        self._asked = -1
+        self._kept: tuple[int, PixelArray] | None = None
+
+    def get(self, index: int) -> PixelArray | None:
+        """Return what is kept of a sub-block."""
+        kept = self._kept
+        return kept[1] if kept is not None and kept[0] == index else None
+
+    def offer(self, index: int, pixels: PixelArray) -> PixelArray:
+        """Take what is being read of a sub-block; return what to read from."""
+        height, width, samples = pixels.shape
+        if height * width * samples > _MOST_KEPT:
+            return pixels
+        again, self._asked = self._asked == index, index
+        if not again and not isinstance(pixels, np.ndarray):
+            return pixels
+        whole = np.array(pixels[:, :])
+        self._kept = index, whole
+        return whole
+
+
+def _decode_jpeg(
+    packed: bytes, shape: tuple[int, int], pixel_type: int, where: str
+) -> NDArray[np.generic]:
+    """Decode a JPEG of a height and width; its colours come as R, G, B.
+
+    Raises
+    ------
+    CorruptFileError
+        If it cannot be decoded, or is of another size.
+    UnsupportedDataError
+        For pixels that a JPEG of 8 bits cannot hold.
+    MissingExtraError
+        If Pillow is not installed.
+    """
+    if pixel_type not in _JPEG_MODES:
+        name = PixelType(pixel_type).name
+        raise UnsupportedDataError(f"{where} holds {name} as JPEG, which is not decoded")
+    images = require("PIL.Image", extra="jpeg", doing="reading sub-blocks stored as JPEG")
+    try:
+        with images.open(BytesIO(packed), formats=["JPEG"]) as picture:
+            if (picture.height, picture.width) != shape:
+                raise CorruptFileError(
+                    f"{where} holds a JPEG of {picture.width} x {picture.height} pixels, but its "
+                    f"entry says {shape[1]} x {shape[0]}; the file is damaged"
+                )
+            pixels = np.array(picture.convert(_JPEG_MODES[pixel_type]))
+    except CorruptFileError:
+        raise
+    except Exception as error:  # Pillow raises many kinds for a damaged picture
+        raise CorruptFileError(f"{where} holds a damaged JPEG: {error}") from error
+    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels[..., ::-1]
 
 
 def _fit(mask: Mask, width: int, height: int) -> NDArray[np.bool_]:

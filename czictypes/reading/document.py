@@ -29,6 +29,7 @@ from czictypes.reading.expectation import Expectation
 from czictypes.reading.lifetime import UseCount
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.plane_rows import plane_rows
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.small import SmallReads
 from czictypes.reading.table import SubBlockTable
@@ -83,12 +84,12 @@ class OpenDocument:
         self.name = source.name
         self.header = checked.header
         self.native = NativeReader(source)
-        self.table = SubBlockTable(self.directory)
+        self.rows = plane_rows(source, self.directory, stored_resolution=options.stored_resolution)
+        self.table = SubBlockTable(self.rows)
         self.cache = None if cache_options is None else SubBlockCache(cache_options)
         self.decoder = SubBlockDecoder(
             source,
-            self.directory,
-            self.native,
+            self.rows,
             cache=self.cache,
             cache_uncompressed=not isinstance(source, FileSource),
             mask_aware=options.enable_mask_awareness,
@@ -176,7 +177,7 @@ class OpenDocument:
 
     def _expectation(self, options: ReaderOptions) -> Expectation:
         masks = options.enable_mask_awareness
-        return Expectation(self.source, self.directory, self.header, cache=self.cache, masks=masks)
+        return Expectation(self.source, self.rows, self.header, cache=self.cache, masks=masks)
 
     def _read_xml(self) -> bytes:
         return read_metadata_xml(self.source, self.header)

@@ -67,8 +67,8 @@ class SubBlockInfo(NamedTuple):
 
 
 def sub_block_info(table: SubBlockTable, index: int) -> SubBlockInfo:
-    """Return what the directory says of one sub-block."""
-    rows = table.directory
+    """Return what the file's directory says of one sub-block."""
+    rows = table.rows.stored
     coordinate = SubBlockCoordinate(
         (name, int(rows.coordinates[name][index]))
         for name in DIMENSION_INDEX
@@ -93,11 +93,11 @@ def matching(
     coordinate: Coordinate | None,
     roi: Rectangle | None,
     only_layer0: bool,
-) -> list[int]:
-    """Return the indices of the sub-blocks that lie in a plane and meet a rectangle.
+) -> NDArray[np.intp]:
+    """Return the rows that lie in a plane and meet a rectangle.
 
-    A coordinate names some of the dimensions; a sub-block that lacks one of them, or lies
-    elsewhere in it, is left out.
+    A coordinate names some of the dimensions; a row that lacks one of them, or lies elsewhere in
+    it, is left out.
     """
     wanted: NDArray[np.bool_] = np.ones(table.count, dtype=bool)
     rows = table.directory
@@ -108,8 +108,7 @@ def matching(
         wanted &= table.is_layer0
     if roi is not None:
         wanted &= _meets(table, roi)
-    found: list[int] = np.flatnonzero(wanted).tolist()
-    return found
+    return np.flatnonzero(wanted)
 
 
 def _meets(table: SubBlockTable, roi: Rectangle) -> NDArray[np.bool_]:

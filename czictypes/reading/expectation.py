@@ -13,10 +13,11 @@ from czictypes.container.extents import SubBlockExtents
 from czictypes.container.segments import FileHeader
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.plan import Plan
+from czictypes.reading.plane_rows import PlaneRows
 
 __all__ = ["Expectation", "wanted_rows"]
 
-#: A sub-block, and which rows of its pixels are needed, the end excluded.
+#: A row of `PlaneRows`, and which rows of its pixels are needed, the end excluded.
 Wanted = tuple[int, int, int]
 
 
@@ -25,8 +26,8 @@ class Expectation:
 
     Parameters
     ----------
-    source, directory, header
-        The file.
+    source, rows, header
+        The file, and the planes that its sub-blocks hold.
     cache
         Has tiles whose bytes are not needed.
     masks
@@ -36,14 +37,15 @@ class Expectation:
     def __init__(
         self,
         source: ByteSource,
-        directory: Directory,
+        rows: PlaneRows,
         header: FileHeader,
         *,
         cache: SubBlockCache | None = None,
         masks: bool = False,
     ) -> None:
         self._source = source
-        self._extents = SubBlockExtents(directory, header, source.size())
+        self._rows = rows
+        self._extents = SubBlockExtents(rows.stored, header, source.size())
         self._cache = cache
         self._masks = masks
 
@@ -51,11 +53,20 @@ class Expectation:
         """Have the bytes of sub-blocks fetched for the length of a `with` block."""
         if self._cache is not None:
             wanted = [one for one in wanted if one[0] not in self._cache]
-        indices = np.array([index for index, _, _ in wanted], np.intp)
+        indices = self._rows.sub_blocks(np.array([row for row, _, _ in wanted], np.intp))
         if self._masks:
             return self._source.read_ahead(self._extents.whole(indices))
-        rows = [(first, end) for _, first, end in wanted]
-        return self._source.read_ahead(self._extents.pixels(indices, rows))
+        stored = [self._as_stored(*one) for one in wanted]
+        return self._source.read_ahead(self._extents.pixels(indices, stored))
+
+    def _as_stored(self, row: int, first: int, end: int) -> tuple[int, int]:
+        """Return which rows of pixels as they are stored are needed for some as they are read."""
+        if not self._rows.is_special(row):
+            return first, end
+        height = self._rows.directory.physical_h.item(row)
+        stored = self._rows.stored.physical_h.item(self._rows.sub_block_of(row))
+        start = self._rows.part_of(row) * stored
+        return start + first * stored // height, start + (end - 1) * stored // height + 1
 
 
 def wanted_rows(plan: Plan, directory: Directory) -> list[Wanted]:

@@ -8,6 +8,7 @@ that libCZI paints last. (libCZI itself chooses one level for each region that i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,16 +58,18 @@ def make_level_plan(
     table = index.table
     region = grid.around(roi)
     own = _shown(table, _own(index, grid, region, plane), scenes)
-    plan = _plan(table, grid, roi, own, scenes, mask_aware)
+    plan = _plan(index, grid, roi, own, scenes, mask_aware)
     if grid.number == 0 or plan.covers_all:
         return plan
     finer = _shown(table, _finer(index, grid, region, plane), scenes)
     below, painting, _ = _boxes(table, grid, roi, finer)
     above, _, _ = _boxes(table, grid, roi, own)
-    finer = finer[painting[~hidden_below(below, above)]]
+    # A tile that lacks a dimension lies below finer ones: it hides none.
+    hidden = np.zeros(len(painting), bool) if index.is_mixed else hidden_below(below, above)
+    finer = finer[painting[~hidden]]
     if not len(finer):
         return plan
-    return _plan(table, grid, roi, np.concatenate([finer, own]), scenes, mask_aware)
+    return _plan(index, grid, roi, np.concatenate([finer, own]), scenes, mask_aware)
 
 
 def _own(
@@ -76,10 +79,11 @@ def _own(
     table = index.table
     least, most = grid.zooms
     found = [np.empty(0, np.intp)]
-    for lowest, members in index.layers(plane, region, least):
-        if lowest > most:
-            break
-        found.append(members)
+    for variant in index.variants(plane):
+        for lowest, members in index.layers(variant, region, least):
+            if lowest > most:
+                break
+            found.append(members)
     members = np.concatenate(found)
     is_own = table.levels[members] == grid.number if grid.number else table.zoom[members] >= least
     return members[is_own]
@@ -89,7 +93,9 @@ def _finer(
     index: PlaneIndex, grid: LevelGrid, region: Rectangle, plane: Mapping[str, int]
 ) -> Indices:
     """Return the tiles of all finer levels in a region of full resolution."""
-    found = [np.empty(0, np.intp), *(members for _, members in index.layers(plane, region))]
+    found = [np.empty(0, np.intp)]
+    for variant in index.variants(plane):
+        found += [members for _, members in index.layers(variant, region)]
     members = np.concatenate(found)
     return members[index.table.levels[members] < grid.number]
 
@@ -109,15 +115,15 @@ def _shown(table: SubBlockTable, members: Indices, scenes: NDArray[np.int64]) ->
 
 
 def _plan(
-    table: SubBlockTable,
+    index: PlaneIndex,
     grid: LevelGrid,
     roi: Rectangle,
     members: Indices,
     scenes: NDArray[np.int64],
     in_turns: bool,
 ) -> Plan:
-    members = _in_order(table, grid, members, scenes)
-    boxes, painting, (x, y) = _boxes(table, grid, roi, members)
+    members = _in_order(index, grid, members, scenes)
+    boxes, painting, (x, y) = _boxes(index.table, grid, roi, members)
     parts = None if in_turns else visible_parts(boxes)
     if parts is None:
         in_turns = True
@@ -146,15 +152,22 @@ def _as_box(box: list[int]) -> Box:
 
 
 def _in_order(
-    table: SubBlockTable, grid: LevelGrid, members: Indices, scenes: NDArray[np.int64]
+    index: PlaneIndex, grid: LevelGrid, members: Indices, scenes: NDArray[np.int64]
 ) -> Indices:
-    """Sort tiles in the order of painting: finer levels first, then as libCZI does."""
+    """Sort tiles in the order of painting: finer levels first, then as libCZI does.
+
+    Those that lack a dimension come before all others.
+    """
+    table = index.table
     rows = table.directory
     m = rows.m[members]
     m = np.where(table.is_layer0[members] & (m != NO_M), m, ABSENT)
     level = table.levels[members] if grid.number else np.zeros(len(members), np.int16)
     group = np.searchsorted(scenes, rows.scene[members])
-    return members[np.lexsort((members, m, table.zoom[members], group, level))]
+    keys: list[NDArray[Any]] = [members, m, table.zoom[members], group, level]
+    if index.is_mixed:
+        keys.append(-index.lacks(members))
+    return members[np.lexsort(keys)]
 
 
 def _axes(

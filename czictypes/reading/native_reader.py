@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from czictypes.abi.library import Library, get_library
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
+from czictypes.container.single import SingleTileSource
 from czictypes.model.errors import ClosedError, CorruptFileError, NativeCallError
+from czictypes.model.pixel_types import Compression
 
 if TYPE_CHECKING:  # imported where they are needed: most documents are read without them
+    from czictypes.handles.bitmap import BitmapHandle
     from czictypes.handles.reader import ReaderHandle
     from czictypes.handles.streams import InputStream
 
-__all__ = ["NativeReader"]
+__all__ = ["NativeReader", "bitmap_of"]
 
 
 class NativeReader:
@@ -71,6 +74,29 @@ class NativeReader:
             handle, self._handle = self._handle, None
         if handle is not None:
             handle.close()
+
+
+def bitmap_of(
+    data: bytes | memoryview,
+    width: int,
+    height: int,
+    pixel_type: int,
+    compression: int = Compression.Uncompressed,
+) -> BitmapHandle:
+    """Have libCZI make a bitmap of pixel data; its C API makes them from sub-blocks alone.
+
+    Raises
+    ------
+    NativeCallError
+        If libCZI cannot decode them.
+    """
+    from czictypes.handles.reader import ReaderHandle
+    from czictypes.handles.streams import InputStream
+
+    single = SingleTileSource(data, width, height, pixel_type, compression)
+    stream = InputStream.from_source(single)
+    with ReaderHandle.open(stream) as reader, reader.read_sub_block(0) as sub_block:
+        return sub_block.create_bitmap()
 
 
 def _open(library: Library, source: ByteSource) -> ReaderHandle:

@@ -26,13 +26,18 @@ class _Layer(NamedTuple):
 
 
 class _Sorted(NamedTuple):
-    """The sub-blocks sorted by plane: `order[k]` is the index of the k-th."""
+    """The sub-blocks sorted by plane: `order[k]` is the index of the k-th.
+
+    `lacking` has which dimensions of several places sub-blocks lack: each combination, those of
+    most dimensions first.
+    """
 
     order: NDArray[np.intp]
     columns: dict[str, NDArray[np.int32]]
     constants: dict[str, int]
     boxes: Boxes
     zoom: NDArray[np.float32]
+    lacking: list[frozenset[str]]
 
 
 class PlaneIndex:
@@ -52,6 +57,31 @@ class PlaneIndex:
         self._lock = threading.Lock()
         self._sorted: _Sorted | None = None
         self._planes: dict[tuple[int, int], list[_Layer]] = {}
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether a sub-block lacks a dimension in which others lie at several places."""
+        return bool(self._rows().lacking)
+
+    def variants(self, plane: Mapping[str, int]) -> list[Mapping[str, int]]:
+        """Return the planes of which the sub-blocks show in a plane, those on top last.
+
+        A sub-block that lacks a dimension (one channel without Z beside a stack) shows at every
+        place in it, below those that lie at that place.
+        """
+        found: list[Mapping[str, int]] = []
+        for names in self._rows().lacking:
+            variant = {name: ABSENT if name in names else at for name, at in plane.items()}
+            if variant != plane and variant not in found:
+                found.append(variant)
+        return [*found, plane]
+
+    def lacks(self, members: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return how many dimensions of several places some sub-blocks lack."""
+        bounds, coordinates = self.table.plane_bounds, self.table.directory.coordinates
+        several = [name for name, (_, size) in bounds.items() if size > 1]
+        absent = [(coordinates[name][members] == ABSENT).astype(np.int64) for name in several]
+        return sum(absent, np.zeros(len(members), np.int64))
 
     def candidates(self, plane: Mapping[str, int], roi: Rectangle | None) -> NDArray[np.intp]:
         """Return the sub-blocks of a plane that share a pixel with `roi`, ascending.
@@ -162,8 +192,26 @@ def _sort(table: SubBlockTable) -> _Sorted:
     w, h = directory.w[order], directory.h[order]
     nowhere = -(2**40)
     boxes = Boxes(x, y, np.where(w > 0, x + w, nowhere), np.where(h > 0, y + h, nowhere))
+    lacking = _combinations_lacked(table, columns)
     columns = {name: column[order] for name, column in columns.items()}
-    return _Sorted(order, columns, constants, boxes, table.zoom[order])
+    return _Sorted(order, columns, constants, boxes, table.zoom[order], lacking)
+
+
+def _combinations_lacked(
+    table: SubBlockTable, columns: Mapping[str, NDArray[np.int32]]
+) -> list[frozenset[str]]:
+    """Return which dimensions of several places are lacking together in some sub-block."""
+    absent = {
+        name: column == ABSENT
+        for name, column in columns.items()
+        if table.plane_bounds[name][1] > 1 and column.min() == ABSENT
+    }
+    if not absent:
+        return []
+    names = np.array(list(absent))
+    patterns = np.unique(np.column_stack(list(absent.values())), axis=0)
+    found = [frozenset(names[pattern].tolist()) for pattern in patterns if pattern.any()]
+    return sorted(found, key=lambda one: (-len(one), sorted(one)))
 
 
 def _may_have(rows: _Sorted, plane: Mapping[str, int]) -> bool:

@@ -204,10 +204,12 @@ class DocumentProperties:
     def subblocks(self) -> NDArray[np.void]:
         """A structured array with a row for each sub-block in the order of the directory.
 
-        The fields are index, the dimensions Z C T R I H V B, scene, M, x, y, w, h (the logical
-        rectangle in pixels), physical_w, physical_h, pixel_type, compression, level (0 is full
-        resolution), file_position and file_part: the position is one in the file of that number,
-        of `parts`. A coordinate the sub-block does not have is -2147483648.
+        A sub-block that holds several planes, as line scans have them, has a row for each. The
+        fields are index (the number of the sub-block, as for `read_subblock`), the dimensions Z C T
+        R I H V B, scene, M, x, y, w, h (the logical rectangle in pixels), physical_w, physical_h
+        (the size in which it is stored), pixel_type, compression, level (0 is full resolution),
+        file_position and file_part: the position is one in the file of that number, of `parts`. A
+        coordinate the sub-block does not have is -2147483648.
         """
         with self._session.document() as document:
             return document.sub_blocks
@@ -260,7 +262,10 @@ class DocumentProperties:
     @property
     def scaling(self) -> Scaling:
         """The extent of a pixel along X, Y and Z in metres, None where unknown."""
-        return self.described(scaling)
+        found = self.described(scaling)
+        with self._session.document() as document:
+            x, y = document.rows.magnification
+        return found._replace(x=found.x and found.x / x, y=found.y and found.y / y)
 
     @property
     def channels(self) -> list[ChannelInfo]:
@@ -365,12 +370,14 @@ class DocumentProperties:
         with self._session.document() as document:
             rows: Any = indices
             if rows is None:
-                rows = matching(
-                    document.table,
+                table = document.table
+                found = matching(
+                    table,
                     coordinate=None if plane is None else parse_coordinate(plane),
                     roi=None if roi is None else parse_roi(roi),
                     only_layer0=only_layer0,
                 )
+                rows = np.unique(table.rows.sub_blocks(found))
             return read_columns(document, rows, names)
 
 

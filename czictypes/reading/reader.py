@@ -281,7 +281,7 @@ class CziReader(SubBlockMethods):
         """
         with self._session.document() as document:
             request = self._request(document, roi, plane, scene, zoom)
-            return valid_in_read(document.index, request, document.decoder.mask)
+            return valid_in_read(document.index, request, document.decoder.mask_of_row)
 
     def _request(
         self,

@@ -68,8 +68,21 @@ def select_tiles(
     drop_hidden
         Leave out tiles whose part of the region is wholly covered by later ones.
     """
+    scenes = involved_scenes(index.table, roi, scene)
+    planes = index.variants(plane) if index.is_mixed else [plane]
+    found = [_select_in_plane(index, one, roi, zoom, scenes, drop_hidden) for one in planes]
+    return np.concatenate(found) if len(found) > 1 else found[0]
+
+
+def _select_in_plane(
+    index: PlaneIndex,
+    plane: Mapping[str, int],
+    roi: Rectangle,
+    zoom: float,
+    scenes: NDArray[np.int64],
+    drop_hidden: bool,
+) -> Indices:
     table = index.table
-    scenes = involved_scenes(table, roi, scene)
     chosen, group = _choose_layer(index, plane, roi, np.float32(zoom) / TOLERANCE, scenes)
     if len(chosen) < 2:
         return chosen

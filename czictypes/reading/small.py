@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.pixels import FilePixels
-from czictypes.container.zstd_pixels import ZstdPixels
+from czictypes.container.pixels import FilePixels, use_rows
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.conversion import check_convertible, paint
@@ -51,7 +50,7 @@ class SmallReads:
     """
 
     def __init__(self, index: PlaneIndex, decoder: SubBlockDecoder) -> None:
-        self._rows = index.table.directory
+        self._index, self._rows = index, index.table.directory
         self._lattices = LatticeIndex(index)
         self._few = FewTiles(index)
         self._pieces = PieceFinder(self._rows)
@@ -66,6 +65,8 @@ class SmallReads:
             Whether it was; otherwise the contents of `out` are undefined.
         """
         if request.mask_aware or (request.zoom != 1 and np.float32(request.zoom) == 1):
+            return False
+        if self._index.is_mixed:
             return False
         lattice = None
         if request.zoom == 1:
@@ -160,6 +161,5 @@ def _paint(tile: Tile, piece: Piece, kind: int, target: int, place: NDArray[Any]
         if as_stored and place.flags.c_contiguous:
             pixels.read_rows(rows.start, place)  # from the file to their place at once
             return
-    if isinstance(pixels, ZstdPixels):
-        pixels.use_rows(rows.stop if isinstance(rows, slice) else rows.item(-1) + 1)
+    use_rows(pixels, rows.stop if isinstance(rows, slice) else rows.item(-1) + 1)
     paint(pixels, rows, columns, kind, target, place)

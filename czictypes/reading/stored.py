@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from czictypes.container.batch import BatchReader, StoredData
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
+from czictypes.container.payload import PAYLOAD_HEAD, scheme_of
 from czictypes.container.pixels import FilePixels, PixelArray
 from czictypes.container.subblock import describe_subblock
 from czictypes.container.zstd import unpack_zstd
@@ -61,9 +62,12 @@ class StoredTiles:
         pixels: PixelArray
         if data.compression != Compression.Uncompressed:
             try:
-                pixels = self._unpacked(index, data, layout, lasting)
+                unpacked = self._unpacked(index, data, layout, lasting)
             except MissingExtraError:  # zstd need not be in every Python
                 return None
+            if unpacked is None:
+                return None
+            pixels = unpacked
         elif data.buffer is not None:
             part = np.ndarray(shape, _DTYPES[data.pixel_type], data.buffer, data.start)
             pixels = part.copy() if lasting else part
@@ -75,7 +79,11 @@ class StoredTiles:
 
     def _unpacked(
         self, index: int, data: StoredData, layout: PixelFormat, lasting: bool
-    ) -> PixelArray:
+    ) -> PixelArray | None:
+        """Return the pixels of data that are labelled as zstd; None where libCZI has to.
+
+        Real files give this label to plain pixels, too.
+        """
         name = self._name(index)
         if data.buffer is not None:
             packed = memoryview(data.buffer)[data.start : data.start + data.size]
@@ -84,8 +92,16 @@ class StoredTiles:
             packed = packed[: self._source.read_into(data.offset, packed)]
         if len(packed) < data.size:
             raise CorruptFileError(f"{name} was cut off while it was read")
+        claimed = data.width * data.height * layout.bytes_per_pixel
+        scheme = scheme_of(bytes(packed[:PAYLOAD_HEAD]), data.compression, data.size, claimed)
+        if scheme == Compression.Uncompressed:
+            shape = data.height, data.width, layout.samples
+            plain: PixelArray = np.ndarray(shape, layout.dtype, packed)
+            return plain
+        if scheme not in (Compression.Zstd0, Compression.Zstd1):
+            return None
         buffer = _new if lasting else self._pixels.take
-        return unpack_zstd(packed, data.compression, data.width, data.height, layout, name, buffer)
+        return unpack_zstd(packed, scheme, data.width, data.height, layout, name, buffer)
 
     def _name(self, index: int) -> str:
         return describe_subblock(self._source, index, int(self._directory.file_position[index]))

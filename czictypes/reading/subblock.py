@@ -30,13 +30,20 @@ class SubBlock:
         Its position in the sub-block directory.
     info
         What the directory says of it.
+    planes
+        The coordinate of each plane that it holds.
     decoder
         Gives access to the file for the length of a `with` block.
     """
 
-    def __init__(self, index: int, info: SubBlockInfo, decoder: _Decoder) -> None:
+    def __init__(
+        self, index: int, info: SubBlockInfo, planes: list[dict[str, int]], decoder: _Decoder
+    ) -> None:
         self.index = index
         self.info = info
+        #: The coordinate of each plane that it holds, S included: nearly always one. Line scans
+        #: hold many, at consecutive places in T.
+        self.planes = planes
         self._decoder = decoder
 
     def __repr__(self) -> str:
@@ -47,17 +54,23 @@ class SubBlock:
     def pixels(self) -> NDArray[np.generic]:
         """Return the bitmap as it is stored, unscaled, as (height, width, samples).
 
-        The dtype is that of the sub-block's pixel type; colour samples are in the order B, G, R.
+        A sub-block that holds several planes gives (planes, height, width, samples), in the order
+        of `planes`. The dtype is that of the sub-block's pixel type; colour samples are in the
+        order B, G, R.
 
         Raises
         ------
         CorruptFileError
             If the data cannot be decoded.
         UnsupportedDataError
-            If the compression is one that libCZI does not decode.
+            If the compression is one that is not decoded.
         """
         with self._decoder() as decoder:
-            return decoder.pixels(self.index)
+            pixels = decoder.pixels(self.index)
+        count = len(self.planes)
+        if count == 1:
+            return pixels
+        return pixels.reshape(count, pixels.shape[0] // count, *pixels.shape[1:])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return `pixels()`, for ``numpy.asarray(sub_block)``."""

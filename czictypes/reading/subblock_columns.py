@@ -36,11 +36,11 @@ def read_columns(
         If there is no sub-block of an index.
     """
     rows = np.asarray(indices, np.int64).reshape(-1)
-    outside = rows[(rows < 0) | (rows >= document.table.count)]
+    count = document.directory.count
+    outside = rows[(rows < 0) | (rows >= count)]
     if len(outside):
         raise OutOfBoundsError(
-            f"there is no sub-block {outside[0]} in {document.name}, "
-            f"which has {document.table.count}"
+            f"there is no sub-block {outside[0]} in {document.name}, which has {count}"
         )
     columns = SubBlockColumns(names)
     for first in range(0, len(rows), _AT_ONCE):

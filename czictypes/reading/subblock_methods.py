@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from czictypes.model.dimensions import parse_coordinate
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.reading.decode import SubBlockDecoder
@@ -45,13 +47,13 @@ class SubBlockMethods(DocumentProperties):
         """
         with self._session.document() as document:
             table = document.table
-        indices = matching(
+        rows = matching(
             table,
             coordinate=None if plane is None else parse_coordinate(plane),
             roi=None if roi is None else parse_roi(roi),
             only_layer0=only_layer0,
         )
-        for index in indices:
+        for index in np.unique(table.rows.sub_blocks(rows)).tolist():
             if not func(index, sub_block_info(table, index)):
                 return
 
@@ -64,13 +66,15 @@ class SubBlockMethods(DocumentProperties):
             If there is no sub-block of that index.
         """
         with self._session.document() as document:
-            count = document.table.count
+            count = document.directory.count
             if not 0 <= index < count:
                 raise OutOfBoundsError(
                     f"there is no sub-block {index} in {document.name}; "
                     + (f"they go from 0 to {count - 1}" if count else "it has none")
                 )
-            return SubBlock(index, sub_block_info(document.table, index), self._decoder)
+            table = document.table
+            planes = [table.coordinate(row) for row in table.rows.rows_of(index)]
+            return SubBlock(index, sub_block_info(table, index), planes, self._decoder)
 
     @contextmanager
     def _decoder(self) -> Iterator[SubBlockDecoder]:

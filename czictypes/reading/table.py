@@ -1,4 +1,4 @@
-"""All sub-blocks of a document as columns, and what follows from them without reading pixels.
+"""All planes of sub-blocks as columns, and what follows from them without reading pixels.
 
 The statistics are those libCZI computes when it opens a file. Everything is computed at its
 first use and kept: a document may hold a million sub-blocks, and most users ask for little.
@@ -16,6 +16,7 @@ from czictypes.model.cached import cached_property
 from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.levels import pyramid_levels
+from czictypes.reading.plane_rows import PlaneRows
 
 __all__ = ["NO_RECTANGLE", "SubBlockTable"]
 
@@ -24,17 +25,27 @@ NO_RECTANGLE = Rectangle(0, 0, -1, -1)
 
 
 class SubBlockTable:
-    """The sub-blocks of one document; rows are in the order of the file's directory.
+    """The planes of sub-blocks of one document, in the order of the file's directory.
+
+    Nearly always a row is a sub-block; see `PlaneRows`.
 
     Parameters
     ----------
+    rows
+        What reading works with, or a directory of which each entry is a row.
+
+    Attributes
+    ----------
     directory
-        The columns as they stand in the file.
+        The columns of the rows, with the size in which each is read as the stored one.
+    rows
+        The sub-block of each row.
     """
 
-    def __init__(self, directory: Directory) -> None:
-        self.directory = directory
-        self.count = int(directory.count)
+    def __init__(self, rows: PlaneRows | Directory) -> None:
+        self.rows = PlaneRows(rows, rows) if isinstance(rows, Directory) else rows
+        self.directory = self.rows.directory
+        self.count = int(self.directory.count)
 
     # One value per sub-block
 
@@ -211,24 +222,31 @@ class SubBlockTable:
             found.setdefault(at, []).append((scene, kind))
         return found
 
-    def as_structured(self) -> NDArray[np.void]:
-        """Return all of it as one read-only structured array with a row per sub-block.
+    def coordinate(self, row: int) -> dict[str, int]:
+        """Return the dimensions that a row has, S included, and its place in them."""
+        return self.directory.coordinate(row)
 
-        Fields: index, Z, C, T, R, I, H, V, B, scene, M (the smallest int32 where a sub-block has
-        none), x, y, w, h (logical, in pixels of layer 0), physical_w, physical_h (stored),
-        pixel_type, compression (numbers of the file format), level, file_position (bytes),
-        file_part.
+    def as_structured(self) -> NDArray[np.void]:
+        """Return all of it as one read-only structured array with a row per plane.
+
+        Fields: index (of the sub-block), Z, C, T, R, I, H, V, B, scene, M (the smallest int32 where
+        a sub-block has none), x, y, w, h (logical, in pixels of layer 0), physical_w, physical_h
+        (stored), pixel_type, compression (numbers of the file format), level, file_position
+        (bytes), file_part.
         """
         return self._structured
 
     @cached_property
     def _structured(self) -> NDArray[np.void]:
-        rows = self.directory
-        columns: list[tuple[str, Any]] = [("index", np.arange(self.count, dtype=np.int64))]
+        rows, stored = self.directory, self.rows.stored
+        index = self.rows.sub_blocks(np.arange(self.count)).astype(np.int64)
+        columns: list[tuple[str, Any]] = [("index", index)]
         for name in PLANE_DIMENSIONS:
             columns.append((name, rows.coordinates.get(name)))
         columns += [("scene", rows.scene), ("M", rows.m)]
-        columns += [(name, getattr(rows, name)) for name in _COPIED]
+        columns += [(name, getattr(rows, name)) for name in ("x", "y", "w", "h")]
+        columns += [(name, getattr(stored, name)[index]) for name in ("physical_w", "physical_h")]
+        columns += [(name, getattr(rows, name)) for name in ("pixel_type", "compression")]
         columns += [("level", self.levels), ("file_position", rows.file_position)]
         columns.append(("file_part", rows.file_part))
         table = np.empty(
@@ -277,7 +295,6 @@ class SubBlockTable:
 
 
 _NO_M = 2**31 - 1  # libCZI's other mark of a missing M-index
-_COPIED = ("x", "y", "w", "h", "physical_w", "physical_h", "pixel_type", "compression")
 
 
 def _bounds(column: NDArray[np.int32]) -> tuple[int, int] | None:

@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 
 from czictypes.model.geometry import Rectangle
 
-__all__ = ["Boxes", "TileGrid"]
+__all__ = ["Boxes", "TileGrid", "covered_centres"]
 
 #: So many rectangles are compared one by one in less time than a look-up in cells takes.
 SMALL = 256
+
+#: So many pairs of rectangles are compared outright.
+_PAIRS = 1 << 20
+#: The cells along each axis by which the points of many rectangles are counted.
+_BINS = 512
 
 #: The smallest cell is 64 pixels wide, so that a row of cells always fits 32 bits.
 _SMALLEST_CELL = 6
@@ -99,6 +104,66 @@ class TileGrid:
     def _cells(self, start: int, size: int) -> tuple[int, int]:
         reach = (1 << self._bits) - 1
         return (start - reach) >> self._bits, (start + size - 1) >> self._bits
+
+
+def covered_centres(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
+    """Tell in which rectangles the centre of another one lies, or whose centre lies in another.
+
+    Parameters
+    ----------
+    boxes, others
+        Rectangles, none of them empty.
+    """
+    found = np.zeros(len(boxes.left), bool)
+    if not len(others.left):
+        return found
+    rest = np.arange(len(found))
+    if len(found) * len(others.left) > _PAIRS:
+        found = _surely_hit(boxes, others)
+        rest = np.flatnonzero(~found)
+    if len(rest) * len(others.left) <= _PAIRS:
+        found[rest] = _hit(boxes.take(rest), others).any(axis=1)
+        return found
+    grid = TileGrid(np.arange(len(others.left)), others)
+    for at in rest.tolist():
+        one = boxes.take(slice(at, at + 1))
+        left, top, right, bottom = (int(column[0]) for column in one)
+        near = grid.search(Rectangle(left, top, right - left, bottom - top))
+        found[at] = _hit(one, others.take(near)).any()
+    return found
+
+
+def _hit(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
+    """Return the answer of `covered_centres` for each pair."""
+    hit: NDArray[np.bool_] = _holds(boxes, others) | _holds(others, boxes).T
+    return hit
+
+
+def _holds(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
+    """Tell for each pair whether a rectangle holds the centre of the other."""
+    x, y = (others.left + others.right) // 2, (others.top + others.bottom) // 2
+    left, top, right, bottom = (column[:, None] for column in boxes)
+    holds: NDArray[np.bool_] = (left <= x) & (x < right) & (top <= y) & (y < bottom)
+    return holds
+
+
+def _surely_hit(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
+    """Tell which rectangles hold a whole cell with the centre of another; others may do so, too."""
+    x, y = (others.left + others.right) // 2, (others.top + others.bottom) // 2
+    left, top = int(x.min()), int(y.min())
+    step = max(int(x.max()) - left, int(y.max()) - top, 0) // _BINS + 1
+    counts = np.zeros((_BINS + 1, _BINS + 1), np.int64)
+    np.add.at(counts, ((y - top) // step + 1, (x - left) // step + 1), 1)
+    sums = counts.cumsum(axis=0).cumsum(axis=1)
+
+    def cells(values: NDArray[np.int64], start: int, spare: int) -> NDArray[np.int64]:
+        return np.clip((values - start + spare) // step, 0, _BINS)
+
+    a, b = cells(boxes.left, left, step - 1), cells(boxes.right, left, 0)
+    c, d = cells(boxes.top, top, step - 1), cells(boxes.bottom, top, 0)
+    inside = sums[d, b] - sums[c, b] - sums[d, a] + sums[c, a]
+    hit: NDArray[np.bool_] = (inside > 0) & (b > a) & (d > c)
+    return hit
 
 
 def _ranges(starts: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -44,6 +44,9 @@ class Block(NamedTuple):
         The byte that stands for it in the directory.
     metadata, attachment
         The sub-block's XML and its attachment.
+    sizes
+        How many planes the data hold along a dimension, where that is not one; the dimension that
+        varies fastest comes first.
     """
 
     coordinate: Mapping[str, int]
@@ -56,6 +59,7 @@ class Block(NamedTuple):
     pyramid_type: int = 0
     metadata: Any = b""
     attachment: Any = b""
+    sizes: Mapping[str, int] = {}
 
 
 class Assembly:
@@ -126,7 +130,7 @@ class Assembly:
             If libCZI refuses the sub-block, likewise.
         """
         self._require_open()
-        self._sink.patcher.declare(block.compression, block.pyramid_type)
+        self._sink.patcher.declare(block.compression, block.pyramid_type, block.sizes)
         self._guard(self._writer.add_sub_block, _specification(block))
 
     def add_attachment(

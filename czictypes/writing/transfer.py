@@ -62,6 +62,7 @@ def transfer_blocks(
     *,
     threads: int = 1,
     make: Callable[[int], Block] | None = None,
+    in_turn: bool | None = None,
     sizes: NDArray[np.int64] | None = None,
 ) -> None:
     """Move sub-blocks, in the order in which they stand in the source.
@@ -80,6 +81,9 @@ def transfer_blocks(
         How many threads read.
     make
         Makes the block of a row, in any thread; `read_block` by default.
+    in_turn
+        Whether `make` only reads, which for local files one thread does best; by default it is so
+        for `read_block`.
     sizes
         About how many bytes each row of the directory takes; `stored_sizes` by default.
 
@@ -90,7 +94,7 @@ def transfer_blocks(
     """
     # A local file's bytes come as fast as one thread can write them; in threads, each with memory
     # of its own, copying 128 MiB takes 121 ms in place of 61.
-    in_turn = make is None and isinstance(source, FileSource)
+    in_turn = (make is None if in_turn is None else in_turn) and isinstance(source, FileSource)
     make = make or partial(read_block, source, directory)
     sizes = stored_sizes(source, directory) if sizes is None else sizes
     chosen = np.asarray(indices, np.int64)
@@ -189,6 +193,7 @@ def _block(
     attachment: bytes,
 ) -> Block:
     entry = segment.entry
+    sizes = directory.sizes_of(segment.index)
     return Block(
         coordinate=entry.coordinate,
         rectangle=Rectangle(entry.x, entry.y, entry.w, entry.h),
@@ -200,6 +205,7 @@ def _block(
         pyramid_type=int(directory.pyramid_type[segment.index]),
         metadata=metadata,
         attachment=attachment,
+        sizes={letter: sizes[letter] for letter in sorted(sizes, key=entry.letters.find)},
     )
 
 

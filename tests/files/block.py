@@ -46,6 +46,14 @@ class Block:
         The stored bytes, where they are not to be made from `pixels`.
     mask
         The valid-pixel mask (any height and width), stored in the attachment.
+    sizes
+        The sizes that the entry claims in other dimensions than X and Y, where they are not 1.
+    stored
+        The stored width and height that the entry names, where these are not the bitmap's.
+    label
+        The compression that the entry names, where it is not the true one.
+    pyramid_type
+        That of the entry; by default 2 for what is smaller than its logical size.
     """
 
     pixels: NDArray[Any]
@@ -60,6 +68,10 @@ class Block:
     metadata: bytes = b""
     attachment: bytes = b""
     mask: NDArray[np.bool_] | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    stored: tuple[int, int] | None = None
+    label: int | None = None
+    pyramid_type: int | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.ndim == 2:
@@ -87,6 +99,13 @@ class Block:
     def is_layer0(self) -> bool:
         """Whether the tile is stored in full resolution."""
         return self.logical in (None, self.physical)
+
+    @property
+    def entry_pyramid_type(self) -> int:
+        """The pyramid type that the entry names."""
+        if self.pyramid_type is not None:
+            return self.pyramid_type
+        return 0 if self.is_layer0 else 2
 
     def is_in(self, plane: Mapping[str, int]) -> bool:
         """Whether the tile has all these coordinates."""

@@ -277,7 +277,7 @@ def odd_pyramid() -> Contents:
     return Contents(blocks)
 
 
-@recipe()
+@recipe("there a channel of reduced tiles alone is black at zoom 1")
 def only_pyramid() -> Contents:
     """Make a channel with full resolution and one of which only a reduced tile is stored."""
     return Contents(

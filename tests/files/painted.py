@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,13 +37,16 @@ def paint(
 ) -> NDArray[Any]:
     """Return the pixels (h, w, samples) of the layer-0 tiles of a plane, the highest M on top.
 
+    A plane that has none shows its reduced tiles, of which there may be one, in their full size.
+
     Where several scenes meet the roi, they are painted one after the other and tiles without a
     scene are left out. Tiles without M lie lowest.
     """
     out = np.empty((roi.h, roi.w, _samples(blocks, plane).shape[2]), _samples(blocks, plane).dtype)
     out[:] = background
     scenes = [one for one in scenes_meeting(blocks, roi) if scene in (None, one)]
-    tiles = [block for block in blocks if block.is_layer0 and block.is_in(plane)]
+    there = [block for block in blocks if block.is_in(plane)]
+    tiles = [block for block in there if block.is_layer0] or list(map(_enlarged, there))
     if len(scenes) > 1:
         tiles = [block for block in tiles if "S" in block.plane]
     else:
@@ -50,6 +54,13 @@ def paint(
     for tile in sorted(tiles, key=_height):
         _paint_tile(out, roi, tile, masks)
     return out
+
+
+def _enlarged(tile: Block) -> Block:
+    _, _, w, h = tile.rectangle
+    rows = [y * tile.pixels.shape[0] // h for y in range(h)]
+    columns = [x * tile.pixels.shape[1] // w for x in range(w)]
+    return replace(tile, pixels=tile.pixels[rows][:, columns], logical=None)
 
 
 def scenes_meeting(blocks: Sequence[Block], roi: Rectangle) -> list[int]:

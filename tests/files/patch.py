@@ -18,8 +18,8 @@ _DIRECTORY_POSITION = 84
 _FIRST_ENTRY = 32 + 128  # after the segment's header and the directory's own
 _ENTRY, _DIMENSION = 32, 20  # bytes of an entry, and more for each of its dimensions
 _FILE_POSITION, _COMPRESSION, _PYRAMID, _DIMENSION_COUNT = 6, 18, 22, 28  # within an entry
+_SIZE, _STORED_SIZE = 8, 16  # within the part of a dimension
 _ENTRY_IN_SEGMENT = 48
-_MULTI_SUB_BLOCK = 2  # what ZEISS software writes for a pyramid tile
 
 
 def mark_blocks(path: Path, blocks: Sequence[Block]) -> None:
@@ -35,7 +35,20 @@ def mark_blocks(path: Path, blocks: Sequence[Block]) -> None:
         entry += _ENTRY + dimensions * _DIMENSION
     for (position, entry), block in zip(sorted(by_position), blocks):
         for place in (entry, position + _ENTRY_IN_SEGMENT):
-            struct.pack_into("<i", data, place + _COMPRESSION, block.compression)
-            if not block.is_layer0:
-                struct.pack_into("<B", data, place + _PYRAMID, _MULTI_SUB_BLOCK)
+            label = block.compression if block.label is None else block.label
+            struct.pack_into("<i", data, place + _COMPRESSION, label)
+            struct.pack_into("<B", data, place + _PYRAMID, block.entry_pyramid_type)
+            _set_dimensions(data, place, block)
     path.write_bytes(data)
+
+
+def _set_dimensions(data: bytearray, entry: int, block: Block) -> None:
+    stored = dict(zip("XY", block.stored)) if block.stored else {}
+    (dimensions,) = struct.unpack_from("<i", data, entry + _DIMENSION_COUNT)
+    for place in range(entry + _ENTRY, entry + _ENTRY + dimensions * _DIMENSION, _DIMENSION):
+        letter = chr(data[place])
+        if letter in block.sizes:
+            struct.pack_into("<i", data, place + _SIZE, block.sizes[letter])
+        if letter in stored or letter in block.sizes:
+            size = stored.get(letter, block.sizes.get(letter))
+            struct.pack_into("<i", data, place + _STORED_SIZE, size)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from czictypes.container.masks import find_mask
+from czictypes.container.subblock import check_pixels
 from czictypes.metadata.anonymize import Anonymizer
 from czictypes.metadata.subblock import has_chunk_container
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
@@ -15,13 +16,13 @@ from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.document import OpenDocument
 from czictypes.writing.assembly import Block
 from czictypes.writing.codecs import check_codec, encode
-from czictypes.writing.compression import CompressionOptions
+from czictypes.writing.compression import CompressionOptions, parse_compression
 from czictypes.writing.copying.layout import Layout
 from czictypes.writing.copying.removed import RemovedPart
 from czictypes.writing.masks import encode_mask
 from czictypes.writing.transfer import make_block, read_block, stored_sizes, transfer_blocks
 
-__all__ = ["BlockPlan", "check_recompression", "copy_blocks", "new_places"]
+__all__ = ["BlockPlan", "check_recompression", "copy_blocks", "new_places", "whole_or_planes"]
 
 
 class BlockPlan(NamedTuple):
@@ -29,8 +30,11 @@ class BlockPlan(NamedTuple):
 
     Parameters
     ----------
-    indices
-        Rows of the directory.
+    rows
+        Rows of the document's table: the first one of each sub-block that is copied whole, and each
+        plane of the others.
+    whole
+        Whether each of them stands for its whole sub-block.
     recompress
         How their pixels are encoded anew; None to leave them as they are.
     places
@@ -39,7 +43,8 @@ class BlockPlan(NamedTuple):
         Cleans their metadata; it has done the document's already.
     """
 
-    indices: np.ndarray
+    rows: np.ndarray
+    whole: np.ndarray
     recompress: CompressionOptions | None
     places: Mapping[str, Mapping[int, int]]
     anonymizer: Anonymizer | None
@@ -54,6 +59,26 @@ def new_places(layout: Layout) -> dict[str, dict[int, int]]:
     }
 
 
+def whole_or_planes(
+    document: OpenDocument, kept: np.ndarray, options: CompressionOptions | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows by which sub-blocks are copied, and which stand for whole sub-blocks.
+
+    A sub-block that holds several planes stays one if all of them are kept, unless they are to be
+    JPEG XR, which other readers expect to show one plane.
+    """
+    rows = document.rows
+    sub_blocks = rows.sub_blocks(kept)
+    found, first, counts = np.unique(sub_blocks, return_index=True, return_counts=True)
+    held = np.array([len(rows.rows_of(index)) for index in found.tolist()], np.int64)
+    is_whole = counts == held
+    if options is not None and options.method == Compression.JpegXr:
+        is_whole &= held == 1
+    whole = is_whole[np.searchsorted(found, sub_blocks)]
+    chosen = np.union1d(np.flatnonzero(~whole), first[is_whole])
+    return kept[chosen], whole[chosen]
+
+
 def check_recompression(document: OpenDocument, plan: BlockPlan) -> None:
     """Check that every kind of pixels there is can be encoded, before anything is written.
 
@@ -64,7 +89,7 @@ def check_recompression(document: OpenDocument, plan: BlockPlan) -> None:
     """
     if plan.recompress is None:
         return
-    for number in np.unique(document.directory.pixel_type[plan.indices]).tolist():
+    for number in np.unique(document.table.directory.pixel_type[plan.rows]).tolist():
         if number in list(PixelType):  # others are named when they are met
             check_codec(plan.recompress, PixelType(number))
 
@@ -84,7 +109,7 @@ def copy_blocks(
     CorruptFileError, UnsupportedDataError
         If a sub-block is damaged, or cannot be decoded where it has to be.
     """
-    source, directory = document.source, document.directory
+    source, table = document.source, document.table
     removed: set[RemovedPart] = set()
 
     def finish(block: Block) -> None:
@@ -95,15 +120,49 @@ def copy_blocks(
         take(block)
 
     options = plan.recompress
-    make = None if options is None else lambda index: _encoded_anew(document, index, options)
-    sizes = stored_sizes(source, directory)
+    whole = dict(zip(plan.rows.tolist(), plan.whole.tolist()))
+
+    def make(row: int) -> Block:
+        index = document.rows.sub_block_of(row)
+        if not whole[row]:
+            return _plane_alone(document, row, options)
+        if options is None:
+            return read_block(source, document.directory, index)
+        return _encoded_anew(document, index, options)
+
+    sizes = stored_sizes(source, table.directory)
     if options is not None:
         sizes = np.maximum(sizes, _decoded_sizes(document))
-    threads = document.pool.threads
+    as_they_are = options is None and bool(plan.whole.all())
     transfer_blocks(
-        source, directory, plan.indices, finish, threads=threads, make=make, sizes=sizes
+        source,
+        table.directory,
+        plan.rows,
+        finish,
+        threads=document.pool.threads,
+        make=make,
+        in_turn=as_they_are,
+        sizes=sizes,
     )
     return sorted(removed, key=str)
+
+
+def _plane_alone(document: OpenDocument, row: int, options: CompressionOptions | None) -> Block:
+    """Return one plane of a sub-block that holds several as a sub-block of its own."""
+    source, directory = document.source, document.directory
+    segment = document.decoder.segment(document.rows.sub_block_of(row))
+    if options is None:
+        options = _same_compression(check_pixels(source, segment).compression)
+    pixels = document.decoder.stored_plane(row)
+    data = encode(pixels, options, PixelType(segment.pixel_type))
+    block = make_block(source, directory, segment, data, options.method)
+    return block._replace(coordinate=document.table.coordinate(row), sizes={})
+
+
+def _same_compression(scheme: int) -> CompressionOptions:
+    """Return options for planes that are taken out of data in some scheme, without loss."""
+    names = {Compression.Uncompressed: "uncompressed:", Compression.Zstd0: "zstd0:"}
+    return parse_compression(names.get(Compression(scheme), "zstd1:"))
 
 
 def _encoded_anew(document: OpenDocument, index: int, options: CompressionOptions) -> Block:
@@ -121,12 +180,14 @@ def _encoded_anew(document: OpenDocument, index: int, options: CompressionOption
 
 
 def _decoded_sizes(document: OpenDocument) -> np.ndarray:
-    rows = document.directory
-    sizes = rows.physical_w.astype(np.int64) * rows.physical_h
-    for number in np.unique(rows.pixel_type).tolist():
+    """Return about how many bytes the pixels of the sub-block of each row take."""
+    stored = document.directory
+    sizes = stored.physical_w.astype(np.int64) * stored.physical_h
+    for number in np.unique(stored.pixel_type).tolist():
         if number in list(PixelType):
-            sizes[rows.pixel_type == number] *= pixel_format(number).bytes_per_pixel
-    return sizes
+            sizes[stored.pixel_type == number] *= pixel_format(number).bytes_per_pixel
+    numbers = document.rows.sub_blocks(np.arange(document.table.count))
+    return sizes[numbers] * np.bincount(numbers, minlength=stored.count)[numbers]
 
 
 def _renumbered(block: Block, places: Mapping[str, Mapping[int, int]]) -> Block:

@@ -28,6 +28,7 @@ from czictypes.writing.copying.blocks import (
     check_recompression,
     copy_blocks,
     new_places,
+    whole_or_planes,
 )
 from czictypes.writing.copying.layout import lay_out
 from czictypes.writing.copying.metadata import MetadataChange, copied_metadata
@@ -205,7 +206,7 @@ def _plan(
     renumber: bool,
 ) -> _Plan:
     """Decide everything that may be refused, before anything is written."""
-    layout = lay_out(document.table, chosen.indices, renumber=renumber)
+    layout = lay_out(document.table, chosen.rows, renumber=renumber)
     entries, removed = choose_attachments(
         document.attachment_entries, attachments, is_partial=chosen.is_partial
     )
@@ -215,7 +216,8 @@ def _plan(
     if anonymizer is not None and xml:
         xml, paths = anonymizer.document(xml)
         removed += [RemovedPart("metadata", path) for path in paths]
-    blocks = BlockPlan(chosen.indices, recompress, new_places(layout), anonymizer)
+    rows, whole = whole_or_planes(document, chosen.rows, recompress)
+    blocks = BlockPlan(rows, whole, recompress, new_places(layout), anonymizer)
     check_recompression(document, blocks)
     time = layout.changed.get("T")
     return _Plan(blocks, AttachmentPlan(entries, [], time, anonymizer is not None), xml, removed)
@@ -230,7 +232,7 @@ def _level(scene: int, level: int) -> RemovedPart:
 def _carry_out(
     document: OpenDocument, plan: _Plan, assembly: Assembly, progress: Progress
 ) -> CopyReport:
-    total = len(plan.blocks.indices)
+    total = len(plan.blocks.rows)
     size = 0
     with show_progress(progress, total, f"copying {document.name}") as advance:
 

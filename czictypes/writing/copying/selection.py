@@ -33,8 +33,8 @@ class Selection:
 
     Parameters
     ----------
-    indices
-        Rows of the directory, ascending.
+    rows
+        Rows of the document's table, ascending.
     is_partial
         Whether a sub-block of layer 0 is left out.
     dropped_levels
@@ -42,7 +42,7 @@ class Selection:
         the scene is `ABSENT` where the sub-blocks have none.
     """
 
-    indices: NDArray[np.int64]
+    rows: NDArray[np.int64]
     is_partial: bool = False
     dropped_levels: tuple[tuple[int, int], ...] = ()
 
@@ -108,6 +108,8 @@ def _in_dimension(table: SubBlockTable, letter: str, wanted: Places) -> NDArray[
     if len(chosen) == len(present):
         return np.ones(table.count, dtype=bool)
     found: NDArray[np.bool_] = np.isin(column, list(chosen))
+    if letter != "S":  # a plane without the dimension shows at every place in it
+        found |= column == ABSENT
     return found
 
 
@@ -160,7 +162,7 @@ def _in_region(
     kept of layer 0, reading it would show holes between them.
     """
     met = np.zeros(table.count, dtype=bool)
-    met[list(matching(table, coordinate=None, roi=roi, only_layer0=False))] = True
+    met[matching(table, coordinate=None, roi=roi, only_layer0=False)] = True
     met &= keep
     levels = table.levels
     pyramid = np.flatnonzero(met & ~table.is_layer0)

@@ -9,7 +9,6 @@ import numpy as np
 
 from czictypes.container.file_source import FileSource
 from czictypes.container.targets import refuse_url
-from czictypes.model.dimensions import format_coordinate
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
@@ -18,7 +17,7 @@ from czictypes.writing.atomic import PathType
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid.build import build_pyramid, open_document
 from czictypes.writing.pyramid.options import PyramidOptions
-from czictypes.writing.pyramid.plan import PlanePlan, find_reduced_only, plan_pyramid
+from czictypes.writing.pyramid.plan import PlanePlan, plan_pyramid
 from czictypes.writing.targets import Target
 from czictypes.writing.transfer import transfer_attachments, transfer_blocks
 
@@ -87,7 +86,6 @@ def add_pyramid(
         if output is None:
             _require_one_file(document)
         identity = document.source.opened_identity()
-        _require_full_resolution(document)
         plans = plan_pyramid(document.table, options)
         if not plans and not document.table.has_pyramid and output is None:
             return 0
@@ -115,7 +113,8 @@ class _Work:
     ) -> None:
         self._document, self._plans = document, plans
         self._options, self._threads = options, threads
-        self._layer0 = np.flatnonzero(document.table.is_layer0)
+        table = document.table
+        self._layer0 = np.unique(table.rows.sub_blocks(np.flatnonzero(table.is_layer0)))
 
     def run(self, assembly: Assembly, progress: Progress) -> int:
         """Put all into the new file; return how many pyramid sub-blocks there are."""
@@ -131,7 +130,8 @@ class _Work:
 
     def _move(self, assembly: Assembly, step: Callable[[int], None]) -> None:
         def consume(block: Block) -> None:
-            assembly.add(block)
+            # A tile of the old pyramid may be the finest that there was in its place.
+            assembly.add(block._replace(pyramid_type=0))
             step(1)
 
         source, directory = self._document.source, self._document.directory
@@ -149,17 +149,6 @@ class _Work:
             self._document, self._plans, self._options, consume, threads=self._threads, step=step
         )
         return written
-
-
-def _require_full_resolution(document: OpenDocument) -> None:
-    """Refuse to replace reduced images that are all there is of a plane."""
-    plane = find_reduced_only(document.table)
-    if plane is not None:
-        which = f"plane {format_coordinate(plane)}" if plane else "the only plane"
-        raise UnsupportedDataError(
-            f"{which} of {document.name} is stored in reduced resolution "
-            "alone; a new pyramid cannot be made of it, and it would be lost"
-        )
 
 
 def _require_one_file(document: OpenDocument) -> None:

@@ -131,7 +131,11 @@ class _Builder:
         encode_later: Callable[[Callable[[], Block]], None],
         step: Callable[[int], None],
     ) -> None:
-        self._directory, self._options, self._preferred = document.directory, options, preferred
+        self._directory, self._options, self._preferred = (
+            document.table.directory,
+            options,
+            preferred,
+        )
         self._encode_later, self._step = encode_later, step
         self._tiles = _cached_decoder(document)
         self._current: LevelStack | None = None
@@ -193,15 +197,14 @@ def _cached_decoder(document: OpenDocument) -> SubBlockDecoder:
     """Return a decoder that keeps tiles, for each is needed by several tiles of level 1."""
     limit = max(_CACHE, _largest_tile(document))
     cache = SubBlockCache(CacheOptions(max_memory_usage=limit))
-    source, directory, reader = document.source, document.directory, document.native
-    return SubBlockDecoder(source, directory, reader, cache=cache, cache_uncompressed=True)
+    return SubBlockDecoder(document.source, document.rows, cache=cache, cache_uncompressed=True)
 
 
 def _useful_threads(document: OpenDocument, plans: list[PlanePlan], threads: int) -> int:
     """Return how many threads may work without taking much memory."""
     most = _largest_tile(document)
     for plan in plans:
-        layout = pixel_format(plane_pixel_type(document.directory, plan))
+        layout = pixel_format(plane_pixel_type(document.table.directory, plan))
         grid = plan.grid
         side = grid.tile * grid.factor
         pixels = min(side, grid.box.w) * min(side, grid.box.h)
@@ -211,7 +214,7 @@ def _useful_threads(document: OpenDocument, plans: list[PlanePlan], threads: int
 
 def _largest_tile(document: OpenDocument) -> int:
     """Return about how many bytes the pixels of the largest sub-block take."""
-    rows = document.directory
+    rows = document.table.directory
     if not rows.count:
         return 0
     largest = (rows.physical_w.astype(np.int64) * rows.physical_h).argmax()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.directory import Directory
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.background import background_value, fill
@@ -48,7 +46,7 @@ class FullResolution:
         self.plan = plan
         self.pixel_type = plane_pixel_type(directory, plan)
         self._kind = kind
-        self._index = PlaneIndex(SubBlockTable(_plane_alone(directory, plan.sub_blocks)))
+        self._index = PlaneIndex(SubBlockTable(directory.take(plan.sub_blocks, {})))
         self._tiles = _Chosen(tiles, plan.sub_blocks)
 
     def reduced(self, column: int, row: int) -> NDArray[Any]:
@@ -101,17 +99,6 @@ class _Chosen:
 
     def tile(self, index: int) -> AbstractContextManager[Tile]:
         return self._tiles.tile(int(self._chosen[index]))
-
-
-def _plane_alone(directory: Directory, chosen: NDArray[np.intp]) -> Directory:
-    """Return a directory of these sub-blocks alone, which needs no coordinates then."""
-    columns: dict[str, Any] = {
-        field.name: getattr(directory, field.name)[chosen]
-        for field in fields(directory)
-        if field.name != "coordinates"
-    }
-    columns["scene"] = np.full(len(chosen), ABSENT, np.int32)
-    return Directory(**columns, coordinates={})
 
 
 def _bands(height: int, bytes_per_row: int) -> Iterator[tuple[int, int]]:

@@ -18,12 +18,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.reading.table import SubBlockTable
 from czictypes.writing.pyramid.options import PyramidOptions
 
-__all__ = ["PlanePlan", "PyramidGrid", "find_reduced_only", "make_grid", "plan_pyramid"]
+__all__ = ["PlanePlan", "PyramidGrid", "make_grid", "plan_pyramid"]
 
 _ROW = 32  # bits of a column in the number of a cell
 
@@ -113,24 +112,6 @@ def plan_pyramid(table: SubBlockTable, options: PyramidOptions) -> list[PlanePla
         if len(cells):
             plans.append(PlanePlan(rows.coordinate(int(members[0])), members, grid, cells))
     return plans
-
-
-def find_reduced_only(table: SubBlockTable) -> dict[str, int] | None:
-    """Return a plane that is stored in reduced resolution alone, or None where there is none.
-
-    A pyramid tile may leave out dimensions (a scene, mostly), and so belong to several planes.
-    """
-    coordinates = table.directory.coordinates
-    names = [name for name in coordinates if name in PLANE_DIMENSIONS]
-    if not names:
-        return None if table.is_layer0.any() or not table.count else {}
-    places = np.column_stack([coordinates[name] for name in names])
-    full = np.unique(places[table.is_layer0], axis=0)
-    for place in np.unique(places[~table.is_layer0], axis=0):
-        given = place != ABSENT
-        if not (full[:, given] == place[given]).all(axis=1).any():
-            return {name: int(at) for name, at in zip(names, place) if at != ABSENT}
-    return None
 
 
 def _box(table: SubBlockTable, members: NDArray[np.intp]) -> Rectangle:

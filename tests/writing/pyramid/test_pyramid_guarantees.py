@@ -144,7 +144,7 @@ def test_a_file_too_large_for_the_disk_leaves_the_old_one(tmp_path: Path, share:
         encoding="utf-8",
         check=True,
     )
-    assert done.stdout == f"OSError 27 {path}\n"
+    assert done.stdout == f"FileAccessError 27 {path}\n"
     assert path.read_bytes() == before
     assert names(tmp_path) == ["old.czi"]
 

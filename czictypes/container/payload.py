@@ -1,0 +1,148 @@
+"""What the pixel data of a sub-block really are: the bytes decide, not the labels beside them.
+
+Real files label plain pixels as JPEG XR, and give a sub-block a size in T or Z of which its data
+hold one plane. So the scheme is told from the first bytes of the data, and the number of planes
+from how much the data hold: `planes` bitmaps of the size that the entry says, one behind the other.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from czictypes.container.byte_source import ByteSource
+from czictypes.container.jpegxr import HEIGHT_TAG, jpegxr_tags
+from czictypes.container.zstd_frame import HEAD_SIZE, ZSTD_MAGIC, parse_zstd_head
+from czictypes.model.errors import CorruptFileError
+from czictypes.model.pixel_types import Compression
+
+__all__ = ["PAYLOAD_HEAD", "Payload", "examine_payload", "read_jpegxr_tags", "scheme_of"]
+
+#: So many first bytes of the data are enough for `scheme_of`.
+PAYLOAD_HEAD = HEAD_SIZE
+
+_JPEGXR_MAGIC = b"II\xbc"
+_JPEG_MAGIC = b"\xff\xd8\xff"
+_ENCODED = (Compression.Jpg, Compression.JpegXr, Compression.Zstd0, Compression.Zstd1)
+# The markers that begin a frame of a JPEG (ITU-T T.81, table B.1): C4, C8 and CC are others.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_ROOM = 1 << 16
+
+
+class Payload(NamedTuple):
+    """What the data of a sub-block are: their scheme, and how many planes they hold."""
+
+    compression: int
+    planes: int
+
+
+def examine_payload(
+    source: ByteSource,
+    offset: int,
+    size: int,
+    label: int,
+    claimed: int,
+    planes: int,
+    height: int,
+    where: str,
+) -> Payload:
+    """Find out what pixel data are, by their first bytes and their size.
+
+    Parameters
+    ----------
+    source, offset, size
+        The file, and where the data are in it.
+    label
+        The compression that the entry names.
+    claimed
+        The bytes of one plane.
+    planes
+        The planes that the entry claims: the product of its sizes in all dimensions but X and Y.
+    height
+        The rows of one plane.
+    where
+        Whose data they are, for messages.
+
+    Raises
+    ------
+    CorruptFileError
+        If the data hold neither the planes that are claimed nor a single one.
+    """
+    if label == Compression.Uncompressed and planes == 1 and size >= claimed:
+        return Payload(label, 1)
+    head = bytes(source.read_at(offset, min(size, PAYLOAD_HEAD)))
+    scheme = scheme_of(head, label, size, claimed, planes)
+    if planes == 1:
+        return Payload(scheme, 1)
+    if scheme == Compression.JpegXr:
+        tags = read_jpegxr_tags(source, offset, size)
+        held, unit, each = tags.get(HEIGHT_TAG, 0), "rows", height
+    elif scheme == Compression.Jpg:
+        held, unit, each = _jpeg_height(source, offset, size), "rows", height
+    elif scheme in (Compression.Zstd0, Compression.Zstd1):
+        held, unit, each = parse_zstd_head(head, scheme, where).content_size, "bytes", claimed
+    else:
+        held, unit, each = size, "bytes", claimed
+    if held != each and not planes * each <= held < (planes + 1) * each:
+        raise CorruptFileError(
+            f"{where} claims {planes} planes of {each} {unit} each, but its data hold {held} "
+            f"{unit}: neither all of them nor a single one; the file is damaged"
+        )
+    return Payload(scheme, 1 if held == each else planes)
+
+
+def scheme_of(head: bytes, label: int, size: int, claimed: int, planes: int = 1) -> int:
+    """Return the compression of data, which is not always the one that their label names.
+
+    The label holds where the bytes do not say otherwise, so damaged data stay damaged.
+
+    Parameters
+    ----------
+    head
+        The data, or their first `PAYLOAD_HEAD` bytes.
+    label, size, claimed, planes
+        As for `examine_payload`.
+    """
+    fits_plain = size in (claimed, claimed * planes)
+    if label == Compression.Uncompressed:
+        if fits_plain or size >= claimed:
+            return label
+        return _marked_scheme(head) or label
+    if label not in _ENCODED:
+        return label
+    marked = _marked_scheme(head)
+    if marked is None and fits_plain:
+        return Compression.Uncompressed
+    return label if marked is None else marked
+
+
+def _marked_scheme(head: bytes) -> int | None:
+    """Return the scheme that the first bytes of data name, None where they name none."""
+    if head.startswith(_JPEGXR_MAGIC):
+        return Compression.JpegXr
+    if head.startswith(_JPEG_MAGIC):
+        return Compression.Jpg
+    if head.startswith(ZSTD_MAGIC):
+        return Compression.Zstd0
+    if head[:1] == b"\x01" and head[1:5] == ZSTD_MAGIC:
+        return Compression.Zstd1
+    if head[:2] == b"\x03\x01" and head[3:7] == ZSTD_MAGIC:
+        return Compression.Zstd1
+    return None
+
+
+def read_jpegxr_tags(source: ByteSource, offset: int, size: int) -> dict[int, int]:
+    """Return the tags of a JPEG XR file that is so many bytes of a source."""
+    return jpegxr_tags(
+        lambda start, count: source.read_at(offset + start, max(min(count, size - start), 0))
+    )
+
+
+def _jpeg_height(source: ByteSource, offset: int, size: int) -> int:
+    """Return the height that the frame of a JPEG names; 0 where none is found."""
+    data = source.read_at(offset, min(size, _JPEG_ROOM))
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] in _FRAMES:
+            return int.from_bytes(data[at + 5 : at + 7], "big")
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return 0

@@ -1,0 +1,378 @@
+"""The planes of a document: a row for each plane that a sub-block holds, in the size it is read in.
+
+Nearly always these are the entries of the sub-block directory. There are two exceptions:
+
+- A sub-block whose entry has a size above 1 in T, Z or another dimension holds so many planes, one
+  behind the other, if its data are long enough: line scans are stored so. The dimension that the
+  entry lists first varies fastest.
+- A sub-block of full resolution may be stored in fewer pixels than it covers (binned channels, Fast
+  Airyscan) or in more (PALM). It is read in the size that it covers, by taking the nearest pixel
+  to the left and above: ``floor(i * stored / logical)``. A tile that is smaller in both axes counts
+  as full resolution where nothing finer lies in its place; otherwise it is of the pyramid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.batch import BatchReader
+from czictypes.container.byte_source import ByteSource
+from czictypes.container.directory import Directory
+from czictypes.container.subblock import check_pixels, read_subblock_segment
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+from czictypes.reading.tile_grid import Boxes, covered_centres
+
+__all__ = ["PlaneRows", "plane_rows"]
+
+Mask = NDArray[np.bool_]
+
+#: A document may claim so many planes beyond what its sub-blocks hold for certain.
+_MOST_PLANES = 10_000_000
+#: So many planes are believed of a sub-block whose data are damaged, and of each stored byte.
+_BELIEVED, _PLANES_PER_BYTE = 65_536, 64
+#: So many sub-blocks are looked at together.
+_AT_ONCE = 4096
+#: A tile is finer than another one if its scale is less than this part of the other's.
+_FINER = 2 / 3
+_INT32 = 2**31
+
+
+@dataclass(frozen=True)
+class PlaneRows:
+    """The rows that reading works with, and what they are made of.
+
+    Attributes
+    ----------
+    directory
+        The rows: coordinate, place, and size. Where a sub-block counts as full resolution, its
+        stored size here is its logical one.
+    stored
+        The entries of the file's directory: a row for each sub-block.
+    sub_block
+        The sub-block of each row; None where row n is sub-block n.
+    part
+        Which of its planes a row is; None where all are the first.
+    special
+        The rows whose pixels are not all those of their sub-block as they are stored; None where
+        there are none.
+    magnification
+        How many pixels of the rows one of the file's coordinate system is, in x and in y.
+    """
+
+    directory: Directory
+    stored: Directory
+    sub_block: NDArray[np.intp] | None = None
+    part: NDArray[np.int64] | None = None
+    special: Mask | None = None
+    magnification: tuple[float, float] = (1.0, 1.0)
+
+    def sub_blocks(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the numbers of the sub-blocks that some rows belong to."""
+        return rows if self.sub_block is None else self.sub_block[rows]
+
+    def sub_block_of(self, row: int) -> int:
+        """Return the number of the sub-block that a row belongs to."""
+        return row if self.sub_block is None else self.sub_block.item(row)
+
+    def part_of(self, row: int) -> int:
+        """Return which of its sub-block's planes a row is."""
+        return 0 if self.part is None else self.part.item(row)
+
+    def is_special(self, row: int) -> bool:
+        """Whether a row's pixels are not simply those of its sub-block."""
+        return self.special is not None and self.special.item(row)
+
+    def rows_of(self, sub_block: int) -> range:
+        """Return the rows of a sub-block."""
+        if self.sub_block is None:
+            return range(sub_block, sub_block + 1)
+        first, end = np.searchsorted(self.sub_block, [sub_block, sub_block + 1]).tolist()
+        return range(first, end)
+
+
+def plane_rows(
+    source: ByteSource, directory: Directory, *, stored_resolution: bool = False
+) -> PlaneRows:
+    """Return the planes of a document.
+
+    Reads the heads of those sub-blocks whose entries claim several planes, and nothing else.
+
+    Parameters
+    ----------
+    source, directory
+        The file, and its sub-block directory.
+    stored_resolution
+        Magnify the coordinates of all rows so that the tile that is stored in the most pixels for
+        its size shows each of them.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If the sub-blocks hold more planes than can be listed.
+    OSError
+        If the file cannot be read.
+    """
+    rows = _one_row_each(source, directory)
+    other = _full_resolution(rows.directory)
+    if other is None:
+        return rows
+    columns = rows.directory
+    full = other | (columns.w == columns.physical_w) & (columns.h == columns.physical_h)
+    scale = (1.0, 1.0)
+    if stored_resolution:
+        scale = (
+            _most_pixels(columns.physical_w, columns.w, other),
+            _most_pixels(columns.physical_h, columns.h, other),
+        )
+    x, w = _magnified(columns.x, columns.w, scale[0], source.name)
+    y, h = _magnified(columns.y, columns.h, scale[1], source.name)
+    physical_w = np.where(full, w, columns.physical_w)
+    physical_h = np.where(full, h, columns.physical_h)
+    special = (physical_w != columns.physical_w) | (physical_h != columns.physical_h)
+    if rows.special is not None:
+        special |= rows.special
+    for column in (x, y, w, h, physical_w, physical_h):
+        column.setflags(write=False)
+    as_read = replace(columns, x=x, y=y, w=w, h=h, physical_w=physical_w, physical_h=physical_h)
+    return replace(rows, directory=as_read, special=special, magnification=scale)
+
+
+def _most_pixels(stored: NDArray[np.int32], size: NDArray[np.int32], full: Mask) -> float:
+    """Return how many stored pixels there are for one along an axis, where most are; 1 at least."""
+    return max(float((stored[full] / size[full].astype(np.float64)).max()), 1.0)
+
+
+def _magnified(
+    start: NDArray[np.int32], size: NDArray[np.int32], scale: float, name: str
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return positions and sizes along an axis in pixels of another size."""
+    if scale == 1:
+        return start, size
+    first = np.rint(start * scale)
+    end = np.rint((start.astype(np.int64) + size) * scale)
+    if max(abs(first).max(), abs(end).max()) >= _INT32:
+        raise UnsupportedDataError(
+            f"the stored resolution of {name} is {scale:g} times the logical one, in which the "
+            "coordinates leave the range of 32 bits; read it without stored_resolution"
+        )
+    return first.astype(np.int32), (end - first).astype(np.int32)
+
+
+# A row for each plane
+
+
+def _one_row_each(source: ByteSource, directory: Directory) -> PlaneRows:
+    if not directory.sizes:
+        return PlaneRows(directory, directory)
+    claimed = _claimed(directory)
+    several = np.flatnonzero(claimed > 1)
+    counts = np.ones(directory.count, np.int64)
+    counts[several] = _count_planes(source, directory, several, claimed[several])
+    total = int(counts.sum())
+    if total > _MOST_PLANES + directory.count:
+        raise UnsupportedDataError(
+            f"the sub-blocks of {source.name} hold {total} planes, more than the {_MOST_PLANES} "
+            "that czictypes lists"
+        )
+    if (counts == 1).all():
+        return PlaneRows(directory, directory)
+    sub_block = np.repeat(np.arange(directory.count), counts)
+    part = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+    coordinates = {name: column[sub_block] for name, column in directory.coordinates.items()}
+    for name, step in _steps(source, directory, counts).items():
+        here = counts[sub_block] > 1
+        place = part // step[sub_block] % directory.sizes[name][sub_block]
+        coordinates[name] = np.where(here, coordinates[name] + place, coordinates[name])
+    expanded = directory.take(sub_block, coordinates)
+    return PlaneRows(expanded, directory, sub_block, part, counts[sub_block] > 1)
+
+
+def _claimed(directory: Directory) -> NDArray[np.int64]:
+    """Return how many planes each entry claims; at most 2**62."""
+    sizes = [column.astype(np.float64) for column in directory.sizes.values()]
+    product: NDArray[np.int64] = np.minimum(reduce(np.multiply, sizes), 2.0**62).astype(np.int64)
+    return product
+
+
+def _count_planes(
+    source: ByteSource,
+    directory: Directory,
+    several: NDArray[np.intp],
+    claimed: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return how many planes the data of sub-blocks hold that claim several."""
+    batches = BatchReader(source, directory)
+    sizes = {int(kind): pixel_format(kind).bytes_per_pixel for kind in PixelType}
+    found = np.ones(len(several), np.int64)
+    for first in range(0, len(several), _AT_ONCE):
+        some = several[first : first + _AT_ONCE].tolist()
+        for place, (index, data) in enumerate(zip(some, batches.read(some)), first):
+            wanted = claimed.item(place)
+            if data is not None and data.compression == Compression.Uncompressed:
+                plane = data.width * data.height * sizes[data.pixel_type]
+                if plane and plane * wanted == data.size:
+                    found[place] = wanted
+                    continue
+            found[place] = _examined(source, directory, index, wanted)
+    return found
+
+
+def _examined(source: ByteSource, directory: Directory, index: int, claimed: int) -> int:
+    """Return the planes of one sub-block; of a damaged one those that it claims, to tell of it."""
+    try:
+        segment = read_subblock_segment(source, directory, index)
+        planes = check_pixels(source, segment).planes
+    except (CorruptFileError, UnsupportedDataError):
+        return claimed if claimed <= _BELIEVED else 1
+    if planes > _BELIEVED + _PLANES_PER_BYTE * segment.data_size:
+        return 1
+    return planes
+
+
+def _steps(
+    source: ByteSource, directory: Directory, counts: NDArray[np.int64]
+) -> dict[str, NDArray[np.int64]]:
+    """Return after how many planes the place in each dimension changes, for each sub-block."""
+    steps = {name: np.ones(directory.count, np.int64) for name in directory.sizes}
+    dimensions = sum((column > 1).astype(np.int8) for column in directory.sizes.values())
+    for index in np.flatnonzero((counts > 1) & (dimensions > 1)).tolist():
+        sizes, step = directory.sizes_of(index), 1
+        try:
+            letters = read_subblock_segment(source, directory, index).entry.letters
+        except CorruptFileError:
+            letters = ""  # it cannot be read anyway
+        for name in sorted(sizes, key=letters.find):
+            steps[name][index] = step
+            step *= sizes[name]
+    return steps
+
+
+# The size in which a tile is read
+
+
+def _full_resolution(directory: Directory) -> Mask | None:
+    """Return the rows of full resolution that are stored in another size; None if there are none.
+
+    A tile that is not smaller along an axis of several pixels is none of a pyramid, whose tiles
+    are smaller in both. One that is smaller counts where nothing finer lies: if its entry says that
+    it is none of a pyramid, or if there is no full resolution in its plane and scene at all.
+    """
+    w, h = directory.w, directory.h
+    stored_w, stored_h = directory.physical_w, directory.physical_h
+    other = (w != stored_w) | (h != stored_h)
+    if not other.any():
+        return None
+    other &= (w > 0) & (h > 0) & (stored_w > 0) & (stored_h > 0)
+    full = other & (((stored_w >= w) & (w > 1)) | ((stored_h >= h) & (h > 1)))
+    smaller = other & ~full
+    if smaller.any():
+        groups = _Groups(directory, (w == stored_w) & (h == stored_h) | full)
+        labelled = smaller & (directory.pyramid_type == 0)
+        full |= groups.uncovered(labelled, groups.base | labelled)
+        groups.base |= full
+        alone = smaller & ~full & ~groups.have_base()
+        full |= groups.uncovered(alone, np.ones(directory.count, bool))
+    return full if full.any() else None
+
+
+class _Groups:
+    """The tiles by plane and scene; `base` are those of full resolution.
+
+    A tile without a scene belongs to every scene.
+    """
+
+    def __init__(self, directory: Directory, base: Mask) -> None:
+        self.base = base
+        self._directory = directory
+        self._columns = columns = [
+            column for name, column in directory.coordinates.items() if name != "S"
+        ]
+        self._planes = _numbered(columns, directory.count)
+        self._in_scene = _numbered([*columns, directory.scene], directory.count)
+        ratio = directory.w.astype(np.float64) * directory.h
+        stored = np.maximum(directory.physical_w.astype(np.float64) * directory.physical_h, 1)
+        self._scale = np.sqrt(np.maximum(ratio / stored, 1))
+        self._scale[base] = 1
+
+    def have_base(self) -> Mask:
+        """Tell of each tile whether its plane and scene have any full resolution.
+
+        A tile of a pyramid may leave out dimensions, and so belong to several planes.
+        """
+        without, planes, base = self._directory.scene == ABSENT, self._planes, self.base
+        found = np.isin(self._in_scene, self._in_scene[base])
+        found |= np.isin(planes, planes[base & without])
+        found |= without & np.isin(planes, planes[base])
+        lacking = np.zeros(len(found), bool)
+        for column in self._columns:
+            lacking |= ~found & (column == ABSENT)
+        if lacking.any():
+            places = np.column_stack(self._columns)
+            full = np.unique(places[base], axis=0)
+            for place in np.unique(places[lacking], axis=0):
+                given = place != ABSENT
+                if (full[:, given] == place[given]).all(axis=1).any():
+                    found |= lacking & (places == place).all(axis=1)
+        return found
+
+    def uncovered(self, candidates: Mask, pool: Mask) -> Mask:
+        """Return the candidates in whose place no finer tile of the pool lies."""
+        found = np.zeros(len(candidates), bool)
+        chosen = np.flatnonzero(candidates)
+        if not len(chosen):
+            return found
+        others = np.flatnonzero(pool & np.isin(self._planes, self._planes[chosen]))
+        others = others[np.argsort(self._planes[others], kind="stable")]
+        planes = self._planes[others]
+        octave = np.rint(np.log2(self._scale)).astype(np.int64)
+        for members in _split(chosen, self._in_scene, octave):
+            first, end = np.searchsorted(planes, self._planes[members[0]] + np.array([0, 1]))
+            finer = others[first:end]
+            finer = finer[self._scale[finer] < self._scale[members].min() * _FINER]
+            scene = self._directory.scene[members[0]]
+            if scene != ABSENT:
+                own = self._directory.scene[finer]
+                finer = finer[(own == scene) | (own == ABSENT)]
+            found[members] = ~covered_centres(self._boxes(members), self._boxes(finer))
+        return found
+
+    def _boxes(self, rows: NDArray[np.intp]) -> Boxes:
+        columns = self._directory
+        x, y = columns.x[rows].astype(np.int64), columns.y[rows].astype(np.int64)
+        return Boxes(x, y, x + columns.w[rows], y + columns.h[rows])
+
+
+def _split(rows: NDArray[np.intp], *keys: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+    """Split rows into groups of equal keys."""
+    order = np.lexsort([key[rows] for key in keys])
+    rows = rows[order]
+    changed = np.zeros(len(rows) - 1, bool)
+    for key in keys:
+        changed |= np.diff(key[rows]) != 0
+    return np.split(rows, np.flatnonzero(changed) + 1)
+
+
+def _numbered(columns: list[NDArray[np.int32]], count: int) -> NDArray[np.int64]:
+    """Return a number for each row, equal for rows that are equal in all columns."""
+    number, most = np.zeros(count, np.int64), 1
+    for column in columns:
+        least, largest = int(column.min()), int(column.max())
+        if least == largest:
+            continue
+        code = column.astype(np.int64)
+        if least == ABSENT:
+            absent = column == ABSENT
+            least = int(column[~absent].min()) - 1
+            code[absent] = least
+        span = largest - least + 1
+        if most * span >= 1 << 62:
+            number = np.unique(number, return_inverse=True)[1].reshape(-1).astype(np.int64)
+            most = count
+        number, most = number * span + (code - least), most * span
+    return number

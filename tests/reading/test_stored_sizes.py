@@ -1,0 +1,183 @@
+"""Tiles of full resolution that are stored in fewer or more pixels than they cover."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
+from numpy.typing import NDArray
+
+from czictypes import CziImage, convert, czi, imread
+from czictypes.model.options import ReaderOptions
+from czictypes.model.pixel_types import Compression, PixelType
+
+G8, G16, B24 = PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24
+SIZES = {
+    "a quarter of the rows": (60, 12),
+    "half of the columns": (30, 48),
+    "binned": (30, 24),
+    "an uneven share": (25, 31),
+    "larger": (120, 96),
+    "much larger": (601, 481),
+    "wider and lower": (90, 16),
+}
+
+
+def at_logical_size(pixels: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """Return pixels at the size that they cover, by the formula that ZEN's exports follow."""
+    rows = [y * pixels.shape[0] // height for y in range(height)]
+    columns = [x * pixels.shape[1] // width for x in range(width)]
+    return pixels[rows][:, columns]
+
+
+def pair(folder: Path, block: Block) -> tuple[Path, Path]:
+    """Write a file with the block beside a plain one, and the same with all pixels stored."""
+    beside = Block(noise(block.pixel_type, 48, 60, 911), 50, 0, {"C": 0}, m=1)
+    width, height = block.rectangle.w, block.rectangle.h
+    plain = Block(at_logical_size(block.pixels, width, height), block.x, block.y, block.plane, m=0)
+    odd = write_czi(folder / "odd.czi", [block, beside])
+    return odd, write_czi(folder / "plain.czi", [plain, beside])
+
+
+@pytest.mark.parametrize("stored", SIZES.values(), ids=SIZES.keys())
+@pytest.mark.parametrize(
+    ("kind", "compression"),
+    [
+        (G16, Compression.Uncompressed),
+        (G8, Compression.Zstd0),
+        (B24, Compression.Zstd1),
+    ],
+)
+def test_a_read_is_that_of_a_tile_with_all_pixels_stored(
+    stored: tuple[int, int], kind: PixelType, compression: Compression, tmp_path: Path
+) -> None:
+    width, height = stored
+    pixels = noise(kind, height, width, 910)
+    block = Block(
+        pixels, 0, 0, {"C": 0}, m=0, logical=(60, 48), pyramid_type=0, compression=compression
+    )
+    odd, plain = pair(tmp_path, block)
+    with czi.open_czi(odd) as ours, czi.open_czi(plain) as expected:
+        assert [level.level for level in ours.pyramid_levels()] == [0]
+        assert ours.total_bounding_rectangle == expected.total_bounding_rectangle
+        for options in (
+            {},
+            {"roi": (3, 5, 40, 21)},
+            {"roi": (40, 10, 33, 30)},
+            {"roi": (7, 9, 1, 1)},
+            {"zoom": 0.5},
+            {"zoom": 0.37, "roi": (2, 1, 70, 40)},
+            {"pixel_type": "Gray8"},
+        ):
+            assert np.array_equal(ours.read(**options), expected.read(**options)), options
+        index = int(np.flatnonzero(ours.subblocks["x"] == 0)[0])
+        assert np.array_equal(ours.read_subblock(index).pixels(), pixels)
+    with CziImage(odd) as ours, CziImage(plain) as expected:
+        assert np.array_equal(ours.data, expected.data)
+        assert len(ours.levels) == 1
+
+
+def test_beside_a_pyramid_it_stays_full_resolution(tmp_path: Path) -> None:
+    picture = noise(G8, 64, 64, 912)
+    binned = noise(G8, 32, 32, 913)
+    blocks = [
+        Block(picture, 0, 0, {"C": 0}, m=0),
+        Block(picture[::2, ::2], 0, 0, {"C": 0}, logical=(64, 64)),
+        Block(binned, 0, 0, {"C": 1}, m=0, logical=(64, 64), pyramid_type=0),
+        Block(binned[::2, ::2], 0, 0, {"C": 1}, logical=(64, 64)),
+    ]
+    with CziImage(write_czi(tmp_path / "mixed.czi", blocks)) as image:
+        assert [(level.width, level.factor) for level in image.levels][:2] == [(64, 1.0), (32, 2.0)]
+        assert np.array_equal(image.data[0, 0, 0], picture[..., 0])
+        assert np.array_equal(image.data[0, 1, 0], np.kron(binned[..., 0], np.ones((2, 2), "u1")))
+
+
+@pytest.mark.parametrize("pyramid_type", [0, 2])
+def test_a_document_of_reduced_tiles_alone_shows_the_finest(
+    pyramid_type: int, tmp_path: Path
+) -> None:
+    half, quarter = noise(G16, 32, 40, 914), noise(G16, 16, 20, 915)
+    blocks = [
+        Block(quarter, 0, 0, {"C": 0}, logical=(80, 64), pyramid_type=pyramid_type),
+        Block(half, 0, 0, {"C": 0}, logical=(80, 64), pyramid_type=pyramid_type),
+    ]
+    with CziImage(write_czi(tmp_path / "alone.czi", blocks)) as image:
+        assert np.array_equal(image.data[0, 0, 0], np.kron(half[..., 0], np.ones((2, 2), "u2")))
+        assert [level.factor for level in image.levels] == [1.0, 4.0]
+        assert np.array_equal(image.asarray(1)[0, 0, 0], quarter[..., 0])
+
+
+def test_a_pyramid_tile_over_nothing_is_none_of_full_resolution(tmp_path: Path) -> None:
+    tile = noise(G8, 16, 16, 916)
+    blocks = [
+        Block(tile, 0, 0, {"C": 0}, m=0),
+        Block(tile[::2, ::2], 0, 0, {"C": 0}, logical=(16, 16)),
+        Block(noise(G8, 8, 8, 917), 16, 0, {"C": 0}, logical=(16, 16)),
+    ]
+    with czi.open_czi(write_czi(tmp_path / "sparse.czi", blocks)) as document:
+        assert not document.read()[:, 16:].any()
+
+
+def test_many_small_tiles_without_the_mark_of_a_pyramid_are_one_all_the_same(
+    tmp_path: Path,
+) -> None:
+    picture = noise(G8, 64, 64, 918)
+    places = itertools.product(range(0, 64, 8), repeat=2)
+    blocks = [Block(picture[y : y + 8, x : x + 8], x, y, {"C": 0}) for y, x in places]
+    for y, x in itertools.product(range(0, 64, 16), repeat=2):
+        half = picture[y : y + 16 : 2, x : x + 16 : 2]
+        blocks.append(Block(half, x, y, {"C": 0}, logical=(16, 16), pyramid_type=0))
+    with CziImage(write_czi(tmp_path / "old.czi", blocks)) as image:
+        assert [level.factor for level in image.levels] == [1.0, 2.0]
+        assert np.array_equal(image.data[0, 0, 0], picture[..., 0])
+
+
+def test_a_stored_size_of_zero_is_the_logical_one(tmp_path: Path) -> None:
+    pixels = noise(G16, 20, 30, 919)
+    for compression in (Compression.Uncompressed, Compression.Zstd1, Compression.JpegXr):
+        if compression == Compression.JpegXr:
+            pytest.importorskip("imagecodecs", reason="encodes JPEG XR")
+        for stored in ((0, 0), (0, 20), (30, 0)):
+            one = Block(pixels, 4, 5, {"C": 0}, stored=stored, compression=compression)
+            path = write_czi(tmp_path / "zero.czi", [one])
+            with czi.open_czi(path) as document:
+                assert np.array_equal(document.read(), pixels)
+                assert len(document.pyramid_levels()) == 1
+            czi.copy(path, tmp_path / "copy.czi", exist_ok=True)
+            assert np.array_equal(imread(tmp_path / "copy.czi")[0, 0, 0], pixels[..., 0])
+
+
+def test_the_stored_resolution_can_be_had(tmp_path: Path) -> None:
+    plain, fine = noise(G16, 20, 30, 920), noise(G16, 200, 300, 921)
+    blocks = [
+        Block(plain, 10, 20, {"C": 0}),
+        Block(fine, 10, 20, {"C": 1}, logical=(30, 20)),
+    ]
+    path = write_czi(tmp_path / "palm.czi", blocks)
+    with CziImage(path, stored_resolution=True) as image:
+        assert (image.dims.X, image.dims.Y) == (300, 200)
+        assert np.array_equal(image.data[0, 1, 0], fine[..., 0])
+        assert np.array_equal(image.data[0, 0, 0], np.kron(plain[..., 0], np.ones((10, 10), "u2")))
+    with czi.open_czi(path, reader_options=ReaderOptions(stored_resolution=True)) as document:
+        assert document.total_bounding_rectangle == (100, 200, 300, 200)
+        assert np.array_equal(document.read(plane={"C": 1}), fine)
+
+
+def test_copies_and_conversions_keep_the_tile(tmp_path: Path) -> None:
+    fine = noise(G8, 100, 150, 922)
+    block = Block(fine, 0, 0, {"C": 0}, m=0, logical=(30, 20))
+    path = write_czi(tmp_path / "palm.czi", [block])
+    for options in ({}, {"recompress": "zstd1:"}):
+        czi.copy(path, tmp_path / "copy.czi", exist_ok=True, **options)
+        with czi.open_czi(tmp_path / "copy.czi") as copy:
+            assert np.array_equal(copy.read_subblock(0).pixels(), fine)
+            assert np.array_equal(copy.read(), fine[::5, ::5])
+    convert(path, tmp_path / "plane.png")
+    with pytest.importorskip("PIL.Image").open(tmp_path / "plane.png") as picture:
+        assert picture.size == (30, 20)
