@@ -21,6 +21,7 @@ def create_czi(
     thumbnail: bool = True,
     file_guid: uuid.UUID | None = None,
     pyramid: PyramidChoice = None,
+    only_named_dimensions: bool = False,
 ) -> CziWriter:
     """Create a CZI; it appears under its name when it is closed, all or nothing.
 
@@ -42,4 +43,5 @@ def create_czi(
         thumbnail=thumbnail,
         file_guid=file_guid,
         pyramid=pyramid,
+        only_named_dimensions=only_named_dimensions,
     )

@@ -55,6 +55,7 @@ def imwrite(
     custom_attributes: Mapping[str, CustomValue] | None = None,
     content: DocumentContent | None = None,
     thumbnail: bool = True,
+    only_named_dimensions: bool = False,
     exist_ok: bool = False,
     threads: int | None = None,
     progress: Progress = None,
@@ -104,6 +105,9 @@ def imwrite(
         More metadata, as in `CziWriter.write_metadata`.
     thumbnail
         Whether a small picture of the first plane is attached.
+    only_named_dimensions
+        Whether the file has only those of Z, C and T that are axes of the array, and not all three.
+        OpenSlide reads no file with Z or T.
     exist_ok
         Whether a file that is there is replaced.
     threads
@@ -136,6 +140,7 @@ def imwrite(
         threads=threads,
         thumbnail=thumbnail,
         pyramid=pyramid,
+        only_named_dimensions=only_named_dimensions,
     ) as document:
         document.write_metadata(
             title,

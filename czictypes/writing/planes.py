@@ -13,6 +13,7 @@ from czictypes.writing.overlap import OccupiedArea
 
 __all__ = ["PlaneRecord", "PlaneRecords"]
 
+#: What every plane has, as those of ZEISS software do.
 _ALWAYS_THERE = ("Z", "C", "T")
 _LARGEST_M = 2**31 - 2  # one more would mean "no M-index"
 
@@ -96,10 +97,13 @@ class PlaneRecords:
     ----------
     watch_overlaps
         Whether pixels that overlap earlier ones of their plane and scene are refused.
+    only_named
+        Whether a plane has those dimensions alone that it is given, and S.
     """
 
-    def __init__(self, *, watch_overlaps: bool) -> None:
+    def __init__(self, *, watch_overlaps: bool, only_named: bool = False) -> None:
         self._watch_overlaps = watch_overlaps
+        self._given: dict[str, Any] = {} if only_named else dict.fromkeys(_ALWAYS_THERE, 0)
         self._records: dict[tuple[int, ...], PlaneRecord] = {}
         self._found: dict[Any, PlaneRecord] = {}
         self._letters: tuple[str, ...] | None = None
@@ -124,7 +128,7 @@ class PlaneRecords:
         found = self._found.get(asked)
         if found is not None:
             return found
-        coordinate = _complete(plane or {}, scene)
+        coordinate = _complete(self._given, plane or {}, scene)
         letters = tuple(coordinate)
         if self._letters not in (None, letters):
             assert self._letters is not None
@@ -154,8 +158,10 @@ def _key(plane: Mapping[str, int] | None, scene: int | None) -> Any:
     return (items, scene) if plain else None
 
 
-def _complete(plane: Mapping[str, int], scene: int | None) -> dict[str, int]:
-    given: dict[str, Any] = dict.fromkeys(_ALWAYS_THERE, 0)
+def _complete(
+    given: Mapping[str, Any], plane: Mapping[str, int], scene: int | None
+) -> dict[str, int]:
+    given = dict(given)
     for letter, value in plane.items():
         if letter not in DIMENSION_INDEX:
             raise ValueError(

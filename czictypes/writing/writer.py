@@ -71,6 +71,9 @@ class CziWriter(AttachmentMethods):
     pyramid
         True or `PyramidOptions` for a pyramid: smaller images of each plane, scene by scene,
         with which viewers show large ones quickly. It is made by `close`.
+    only_named_dimensions
+        Whether planes have only those of Z, C and T that `plane` names, and not all three.
+        OpenSlide reads no file with Z or T.
 
     Raises
     ------
@@ -91,11 +94,14 @@ class CziWriter(AttachmentMethods):
         thumbnail: bool = True,
         file_guid: uuid.UUID | None = None,
         pyramid: PyramidChoice = None,
+        only_named_dimensions: bool = False,
     ) -> None:
         self._compression = resolve_compression(compression_options)
         self._pyramid = resolve_pyramid(pyramid)
         self._threads = thread_count(threads)
-        self._planes = PlaneRecords(watch_overlaps=_refuses_overlaps(overlap))
+        self._planes = PlaneRecords(
+            watch_overlaps=_refuses_overlaps(overlap), only_named=only_named_dimensions
+        )
         self._summary = WrittenSummary()
         self._content: DocumentContent | None = None
         self._thumbnail = FirstPlane() if thumbnail else None

@@ -137,6 +137,35 @@ def test_properties_and_levels_are_those_of_openslide(tmp_path: Path, name: str)
             np.testing.assert_array_equal(*map(np.asarray, regions))
 
 
+@pytest.mark.parametrize(
+    ("compression", "dtype"), [("zstd1:", "u1"), ("uncompressed:", "u2"), ("zstd0:", "u1")]
+)
+def test_a_file_of_ours_is_the_same_in_openslide(
+    tmp_path: Path, rng: np.random.Generator, compression: str, dtype: str
+) -> None:
+    needs("openslide_bin")
+    colours = rng.integers(0, np.iinfo(dtype).max, (349, 611, 3)).astype(dtype)
+    czi.imwrite(
+        tmp_path / "own.czi",
+        colours,
+        axes="YXS",
+        pixel_size=(1.1e-7, 2.3e-7),
+        compression=compression,
+        pyramid=czi.PyramidOptions(tile=128, until=100),
+        only_named_dimensions=True,
+    )
+    with (
+        needs("openslide").OpenSlide(tmp_path / "own.czi") as oracle,
+        CziSlide(tmp_path / "own.czi") as slide,
+    ):
+        assert dict(slide.properties) == dict(oracle.properties)
+        assert slide.level_dimensions == oracle.level_dimensions
+        if dtype == "u1":
+            for level in range(slide.level_count):
+                regions = (one.read_region((8, 8), level, (90, 60)) for one in (slide, oracle))
+                np.testing.assert_array_equal(*map(np.asarray, regions))
+
+
 def test_an_objective_that_nothing_refers_to_is_told_if_it_is_the_only_one(
     slide: CziSlide, oracle: Any
 ) -> None:
