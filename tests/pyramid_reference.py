@@ -109,7 +109,7 @@ def _assert_right_plane(
     until: int,
     kind: str,
 ) -> None:
-    picture = paint(blocks, box, {}, background=_background(blocks[0]))
+    picture = paint(blocks, box, {})
     side = max(tile // factor, 1) * factor
     left = {(one.rectangle, one.size): one for one in tiles}
     assert len(left) == len(tiles), "a tile is stored twice"
@@ -147,11 +147,6 @@ def _assert_right_plane(
                 assert found.pixels.dtype == picture.dtype
                 assert np.array_equal(found.pixels, expected), (level, area)
     assert not left, "tiles where there should be none"
-
-
-def _background(block: Block) -> Any:
-    """Return black; with an alpha channel, opaque black."""
-    return [0, 0, 0, 255] if block.pixels.shape[2] == 4 else 0
 
 
 def _meet(area: Rectangle, block: Block) -> bool:
