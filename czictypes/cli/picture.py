@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
-from czictypes.reading.pictures import real_values, stretch
+from czictypes.reading.pictures import dark_and_bright, real_values, stretch
 
 __all__ = ["display_range", "require_pillow", "save_png"]
 
-#: What becomes black and white, in percent of the pixels.
-_DARK, _BRIGHT = 0.2, 99.8
 _ENOUGH_PIXELS = 1 << 22
 
 
@@ -74,10 +72,9 @@ def display_range(pixels: NDArray[Any]) -> tuple[float, float]:
     """
     step = int(np.ceil(np.sqrt(max(pixels.size / _ENOUGH_PIXELS, 1))))
     sample = real_values(pixels[::step, ::step])
-    counted = sample[np.isfinite(sample) & (sample != 0)]
-    if not counted.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(counted, (_DARK, _BRIGHT)))
+    low, high = dark_and_bright(sample[sample != 0])
     if high > low:
         return low, high
+    if low == 0:
+        return 0.0, 1.0
     return (0.0, high) if high > 0 else (low, 0.0)

@@ -60,7 +60,7 @@ def _layers_of(image: CziImage, path: str) -> list[LayerData]:
     scenes = []
     for index in range(len(names)):
         image.set_scene(index)
-        scenes.append([image.to_dask(level.index) for level in image.levels])
+        scenes.append([_real(image.to_dask(level.index)) for level in image.levels])
     shapes = {tuple((level.shape, level.dtype) for level in levels) for levels in scenes}
     if len(scenes) > 1 and len(shapes) == 1:
         image.set_scene(0)
@@ -72,6 +72,11 @@ def _layers_of(image: CziImage, path: str) -> list[LayerData]:
         image.set_scene(index)
         layers.append(_layer(image, levels, path, [names[index]]))
     return layers
+
+
+def _real(array: Any) -> Any:
+    """Return complex numbers by their magnitude: napari shows no others."""
+    return abs(array) if array.dtype.kind == "c" else array
 
 
 def _layer(image: CziImage, levels: list[Any], path: str, scenes: list[str]) -> LayerData:

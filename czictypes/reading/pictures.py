@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["eight_bit", "finite_range", "real_values", "stretch"]
+__all__ = ["dark_and_bright", "eight_bit", "finite_range", "real_values", "stretch"]
 
+#: What becomes black and white, in percent of the pixels.
+_DARK, _BRIGHT = 0.2, 99.8
 #: So many samples at a time: float64 takes up to eight times their memory.
 _AT_ONCE = 1 << 18
 
@@ -65,6 +67,18 @@ def real_values(pixels: NDArray[Any]) -> NDArray[np.float64]:
     if pixels.dtype.kind == "c":
         pixels = np.abs(pixels.astype(np.complex128, copy=False))
     return pixels.astype(np.float64, copy=False)
+
+
+def dark_and_bright(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the values below and above which 0.2 percent of the finite ones lie.
+
+    They may be the same, and are 0 where there is no finite value.
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 0.0
+    low, high = np.percentile(finite / 2, (_DARK, _BRIGHT)) * 2  # the span may be no float
+    return float(low), float(high)
 
 
 def finite_range(pixels: NDArray[Any]) -> tuple[float, float]:

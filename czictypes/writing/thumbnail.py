@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from czictypes.model.geometry import Location, Rectangle
+from czictypes.reading.pictures import dark_and_bright, real_values, stretch
 from czictypes.writing.assembly import Assembly
 from czictypes.writing.picture import encode_picture
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["FirstPlane", "Thumbnail"]
 
 _SIDE = 512  # pixels, at most
-_DARK, _BRIGHT = 0.2, 99.8  # percent of the pixels below black and white
 
 
 class Thumbnail:
@@ -54,13 +54,11 @@ class Thumbnail:
         pixels = self._canvas[: max(bottom, 1), : max(right, 1), ::-1]
         if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
             return np.ascontiguousarray(pixels)
-        values = np.nan_to_num(pixels.astype(np.float64))
-        dark, bright = np.percentile(values, (_DARK, _BRIGHT))
+        values = real_values(pixels)
+        dark, bright = dark_and_bright(values)
         if not bright > dark:
-            dark, bright = 0.0, max(float(values.max()), 1.0)
-        scaled = np.clip((values - dark) / (bright - dark), 0, 1) * 255
-        picture: NDArray[np.uint8] = np.rint(scaled).astype(np.uint8)
-        return picture
+            dark, bright = 0.0, float(values.max(where=np.isfinite(values), initial=1.0))
+        return stretch(values, (dark, bright))
 
     def _make_room(self, new: Rectangle, pixels: NDArray[Any]) -> None:
         """Move and coarsen the canvas so that it holds the new rectangle, too."""

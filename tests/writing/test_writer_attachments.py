@@ -158,3 +158,24 @@ def test_a_flat_picture_is_shown(dtype: str, value: int) -> None:
     picture = thumbnail.picture()
     assert picture is not None
     assert (picture == (255 if value else 0)).all()
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_odd_floats_leave_the_rest_of_a_thumbnail_as_it_is(path: Path, samples: int) -> None:
+    pixels = np.linspace(0, 3e38, 50 * 60 * samples, dtype=np.float32).reshape(50, 60, samples)
+    pixels[0, :20], pixels[0, 20:40], pixels[0, 40:] = np.nan, np.inf, -np.inf
+    with create_czi(path) as document:
+        document.write(pixels)
+    with CziReader(path) as read:
+        picture = read.attachments.thumbnail
+    assert picture is not None
+    assert picture[1:4].max() < 40
+    assert picture[-4:].min() > 215
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -3e38])
+def test_one_odd_float_makes_a_thumbnail(path: Path, value: float) -> None:
+    with create_czi(path) as document:
+        document.write(np.full((8, 9), value, np.float32))
+    with CziReader(path) as read:
+        assert read.attachments.thumbnail is not None
