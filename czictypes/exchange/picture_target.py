@@ -32,8 +32,8 @@ def write_png(
 ) -> None:
     """Write a plane as a PNG.
 
-    Gray pixels of one channel and RGB ones of 8 bits keep their values. Several channels are
-    blended as the file says, and colours of more bits are brought to 8.
+    Gray pixels of one channel up to 16 bits and RGB ones of 8 bits keep their values. Several
+    channels are blended as the file says, and other pixels are brought to 8 bits.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def write_png(
     ValueError
         If several scenes or planes are meant, the plane is not there, or the image is too large.
     UnsupportedDataError
-        For several channels of floats.
+        If a channel has pixel types that none holds together.
     """
     pictures = require("PIL.Image", extra="cli", doing="writing PNG")
     _choose(image, scenes)

@@ -332,7 +332,8 @@ def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
     table, target = document.table, request.pixel_type
     if table.has_one_type:
         return
-    channel = request.plane.get("C")
+    only = table.plane_bounds.get("C", (None, 1))[0]  # which a request leaves out
+    channel = request.plane.get("C", only)
     if not any(loses_bits(number, target) for number in table.pixel_types_of(channel)):
         return
     painted = [job.sub_block for job in make_plan(document.index, request).jobs]

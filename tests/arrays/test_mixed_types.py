@@ -167,6 +167,12 @@ class TestTheReader:
             assert document.read(scene=1, pixel_type="Gray16").max() > 255
             assert document.read(scene=1, pixel_type="Gray8").dtype == np.uint8
 
+    def test_the_only_channel_is_named_too(self, tmp_path: Path) -> None:
+        path = write_czi(tmp_path / "only.czi", two("Gray8", "Gray16", "tile"))
+        with czi.open_czi(path) as document:
+            with pytest.warns(PixelTypeWarning, match=r"channel 0 of .*only\.czi has"):
+                document.read()
+
     def test_types_without_a_common_one_are_named_for_reads_apart(self, tmp_path: Path) -> None:
         path = write_czi(tmp_path / "odd.czi", two("Gray16", "Bgra32", "tile"))
         with czi.open_czi(path) as document:
