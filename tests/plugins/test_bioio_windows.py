@@ -109,14 +109,19 @@ def test_a_window_of_a_file(path: Path, count: list[int]) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
-def test_a_window_of_a_level(tmp_path: Path, count: list[int], level: int) -> None:
+def test_a_window_of_a_level(
+    tmp_path: Path, count: list[int], server: RangeServer, level: int
+) -> None:
     path = write_czi(tmp_path / "a.czi", FILES["levels"])
-    image = bioio.BioImage(path, reader=Reader)
-    image.set_resolution_level(level)
-    for way, window in windows(image):
-        assert sum(count) < path.stat().st_size / 10, way
-        np.testing.assert_array_equal(window, expected(path, level), err_msg=way)
-        count.clear()
+    url = server.put("/a.czi", path.read_bytes())
+    for source in (path, url):
+        image = bioio.BioImage(source, reader=Reader)
+        image.set_resolution_level(level)
+        for way, window in windows(image):
+            assert sum(count) < path.stat().st_size / 10, way
+            np.testing.assert_array_equal(window, expected(path, level), err_msg=way)
+            count.clear()
+    assert server.sent < path.stat().st_size / 8
 
 
 def test_a_window_of_single_tiles(tmp_path: Path, count: list[int]) -> None:
