@@ -58,6 +58,9 @@ class CziImage(TilePlaces, ImageDescription):
     stored_resolution
         Read tiles that are stored in more pixels than they cover (PALM) in all of these, and all
         others magnified beside them: sizes and coordinates count in pixels of the finest tile.
+    on_error
+        ``"blank"`` leaves tiles that cannot be read as 0, with a `DamagedTileWarning` for each;
+        ``reader.damaged_subblocks`` lists them. By default they are an error.
 
     Raises
     ------

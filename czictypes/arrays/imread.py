@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.lazy import hand_over
 from czictypes.container.part_files import Parts
+from czictypes.reading.damage import OnError
 from czictypes.reading.reader import CziReader, Source
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def imread(
     level: int = ...,
     storage_options: Mapping[str, Any] | None = ...,
     parts: Parts | None = ...,
+    stored_resolution: bool = ...,
+    on_error: OnError = ...,
 ) -> NDArray[Any]: ...
 
 
@@ -42,6 +45,8 @@ def imread(
     level: int = ...,
     storage_options: Mapping[str, Any] | None = ...,
     parts: Parts | None = ...,
+    stored_resolution: bool = ...,
+    on_error: OnError = ...,
 ) -> dask.array.Array: ...
 
 
@@ -55,6 +60,8 @@ def imread(
     level: int = ...,
     storage_options: Mapping[str, Any] | None = ...,
     parts: Parts | None = ...,
+    stored_resolution: bool = ...,
+    on_error: OnError = ...,
 ) -> xr.DataArray: ...
 
 
@@ -67,12 +74,14 @@ def imread(
     level: int = 0,
     storage_options: Mapping[str, Any] | None = None,
     parts: Parts | None = None,
+    stored_resolution: bool = False,
+    on_error: OnError = "raise",
 ) -> Any:
     """Return the pixels of a scene.
 
     Parameters
     ----------
-    source, scene, storage_options, parts
+    source, scene, storage_options, parts, stored_resolution, on_error
         As for `CziImage`.
     dask
         Whether the array is to be lazy: a dask array, or a labelled one backed by it. It opens
@@ -94,7 +103,14 @@ def imread(
     MissingExtraError
         If dask or xarray is asked for and not installed.
     """
-    image = CziImage(source, scene, storage_options=storage_options, parts=parts)
+    image = CziImage(
+        source,
+        scene,
+        storage_options=storage_options,
+        parts=parts,
+        stored_resolution=stored_resolution,
+        on_error=on_error,
+    )
     try:
         found = image.to_xarray(level, dask) if xarray else _array(image, level, dask)
     except BaseException:

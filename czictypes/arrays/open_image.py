@@ -12,6 +12,7 @@ from czictypes.arrays.scene_names import find_scene, scene_names
 from czictypes.arrays.view import ArrayView
 from czictypes.container.part_files import Parts
 from czictypes.model.options import CacheOptions, ReaderOptions
+from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.reader import CziReader, Source
 
 __all__ = ["ALL_SCENES", "OpenImage"]
@@ -38,18 +39,22 @@ class OpenImage:
         threads: int | None = None,
         parts: Parts | None = None,
         stored_resolution: bool = False,
+        on_error: OnError = "raise",
     ) -> None:
         if empty_alpha not in EMPTY_ALPHA:
             known = ", ".join(map(repr, EMPTY_ALPHA))
             raise ValueError(f"empty_alpha is one of {known}, not {empty_alpha!r}")
-        if stored_resolution:
-            if isinstance(source, CziReader):
-                raise ValueError(
-                    "stored_resolution is a choice at opening: give a path, or open the CziReader "
-                    "with ReaderOptions(stored_resolution=True)"
-                )
-            options = reader_options or ReaderOptions()
-            reader_options = replace(options, stored_resolution=True)
+        chosen: dict[str, Any] = {"stored_resolution": True} if stored_resolution else {}
+        if leaves_blank(on_error):
+            chosen["on_error"] = on_error
+        if chosen and isinstance(source, CziReader):
+            name, value = next(iter(chosen.items()))
+            raise ValueError(
+                f"{name} is a choice at opening: give a path, or open the CziReader with "
+                f"ReaderOptions({name}={value!r})"
+            )
+        if chosen:
+            reader_options = replace(reader_options or ReaderOptions(), **chosen)
         self._owns = not isinstance(source, CziReader)
         if isinstance(source, CziReader):
             self._reader = source

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from czictypes.model.dimensions import PLANE_DIMENSIONS
 from czictypes.model.geometry import Rectangle
 
-__all__ = ["count", "join_negative_values", "plane", "roi", "zoom"]
+__all__ = ["add_on_error", "count", "join_negative_values", "plane", "roi", "zoom"]
 
 _COORDINATE = re.compile(r"([A-Za-z])\s*=\s*(-?\d+)")
 _NEGATIVE = re.compile(r"-\d")
@@ -25,6 +25,16 @@ def join_negative_values(arguments: Sequence[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def add_on_error(parser: argparse.ArgumentParser) -> None:
+    """Declare what becomes of tiles that cannot be read."""
+    parser.add_argument(
+        "--on-error",
+        choices=("raise", "blank"),
+        default="raise",
+        help="blank: leave out tiles that cannot be read, and warn of each; default: stop",
+    )
 
 
 def count(text: str) -> int:

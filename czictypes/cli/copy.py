@@ -71,6 +71,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", "--force", action="store_true", help="replace DST if it is there"
     )
+    arguments.add_on_error(parser)
     parser.set_defaults(run=run)
 
 
@@ -140,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
             exist_ok=args.overwrite,
             progress=sys.stderr.isatty() and find_spec("tqdm") is not None,
             renumber=args.renumber,
+            on_error=args.on_error,
         )
     except FileExistsError as error:
         why = "the file exists; --overwrite replaces it"

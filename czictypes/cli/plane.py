@@ -62,12 +62,13 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="blend all channels, coloured as the file says; a C in --plane is not used",
     )
     look.add_argument("--raw", action="store_true", help="do not stretch the values in a PNG")
+    arguments.add_on_error(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read the plane and write the file."""
-    from czictypes.czi import open_czi
+    from czictypes.czi import ReaderOptions, open_czi
 
     if args.output.suffix.lower() == _PNG:
         from czictypes.cli.picture import require_pillow
@@ -75,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
         require_pillow()  # before what may take long
     if not args.output.absolute().parent.is_dir():
         raise FileNotFoundError(f"{args.output.parent} is no folder; make it first")
-    with open_czi(args.file) as document:
+    options = ReaderOptions(on_error=args.on_error)
+    with open_czi(args.file, reader_options=options) as document:
         try:
             said = _write(document, args)
         except ValueError as error:  # an argument is refused, or the file is damaged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +62,9 @@ class Conversion:
         False after a dry run.
     seconds
         How long it took.
+    damaged
+        The sub-blocks of a CZI that ``on_error="blank"`` left out, by their numbers, and what is
+        wrong with each.
     """
 
     source: str
@@ -70,6 +73,7 @@ class Conversion:
     images: tuple[ConvertedImage, ...]
     written: bool
     seconds: float
+    damaged: dict[int, str] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:

@@ -13,6 +13,7 @@ from czictypes.exchange.formats import Format, location_text, source_format, tar
 from czictypes.exchange.from_czi import convert_from_czi
 from czictypes.exchange.to_czi import convert_to_czi
 from czictypes.exchange.wishes import Location, Wishes, check_wishes
+from czictypes.reading.damage import OnError
 from czictypes.writing.progress import Progress
 
 __all__ = ["convert"]
@@ -39,6 +40,7 @@ def convert(
     storage_options: Mapping[str, Any] | None = None,
     dry_run: bool = False,
     parts: Parts | None = None,
+    on_error: OnError = "raise",
 ) -> Conversion:
     """Convert a CZI to another format, or another format to CZI, out of core.
 
@@ -78,6 +80,9 @@ def convert(
         Write nothing; return what would be written.
     parts
         Other files of a CZI of several, as for `CziReader`.
+    on_error
+        For a CZI: ``"blank"`` leaves tiles that cannot be read as background, with a
+        `DamagedTileWarning` for each; the result lists them. By default they are an error.
 
     Returns
     -------
@@ -119,13 +124,15 @@ def convert(
         storage_options,
         dry_run,
         parts,
+        on_error,
     )
     check_wishes(given, wanted, wishes)
     begun = time.perf_counter()
+    damaged: dict[int, str] = {}
     if given is Format.CZI:
-        images = convert_from_czi(source, dest, wanted, wishes)
+        images, damaged = convert_from_czi(source, dest, wanted, wishes)
     else:
         images = convert_to_czi(source, dest, given, wishes)
     seconds = time.perf_counter() - begun
     names = location_text(source), location_text(dest)
-    return Conversion(*names, wanted.value, images, not dry_run, round(seconds, 3))
+    return Conversion(*names, wanted.value, images, not dry_run, round(seconds, 3), damaged)

@@ -21,12 +21,25 @@ __all__ = ["convert_from_czi"]
 
 def convert_from_czi(
     source: Location, dest: Location, wanted: Format, wishes: Wishes
-) -> tuple[ConvertedImage, ...]:
-    """Write scenes of a CZI in another format, or copy them to a CZI; return what was written."""
-    options, threads, parts = wishes.source_options, wishes.workers, wishes.parts
+) -> tuple[tuple[ConvertedImage, ...], dict[int, str]]:
+    """Write scenes of a CZI in another format, or copy them to a CZI.
+
+    Returns
+    -------
+    images
+        What was written.
+    damaged
+        The sub-blocks that were left out, and what is wrong with each.
+    """
     with CziImage(
-        source, empty_alpha="drop", storage_options=options, threads=threads, parts=parts
+        source,
+        empty_alpha="drop",
+        storage_options=wishes.source_options,
+        threads=wishes.workers,
+        parts=wishes.parts,
+        on_error=wishes.on_error,
     ) as image:
+        damaged: dict[int, str] = {}
         images = _described(image, wanted, wishes)
         overwrite, options = wishes.overwrite, wishes.dest_options
         if wanted is Format.OME_ZARR:
@@ -40,10 +53,10 @@ def convert_from_czi(
         else:
             with local_file(dest, overwrite=overwrite, storage_options=options) as path:
                 if wanted is Format.CZI:
-                    _copy(image, source, path, wishes)
+                    damaged = _copy(image, source, path, wishes)
                 else:
                     _WRITERS[wanted](image, path, wishes)
-    return images
+        return images, {**damaged, **image.reader.damaged_subblocks}
 
 
 def _described(image: CziImage, wanted: Format, wishes: Wishes) -> tuple[ConvertedImage, ...]:
@@ -95,11 +108,11 @@ def _write_png(image: CziImage, path: Any, wishes: Wishes) -> None:
     write_png(image, path, scenes=wishes.scenes, plane=wishes.plane, overwrite=wishes.overwrite)
 
 
-def _copy(image: CziImage, source: Location, path: Any, wishes: Wishes) -> None:
+def _copy(image: CziImage, source: Location, path: Any, wishes: Wishes) -> dict[int, str]:
     numbers = list(image.reader.scenes_bounding_rectangle)
     chosen = choose(image.scenes, wishes.scenes, "scene")
     everything = wishes.scenes == "all" or not numbers
-    copy(
+    report = copy(
         source,
         path,
         scenes=None if everything else [numbers[at] for at in chosen],
@@ -109,7 +122,9 @@ def _copy(image: CziImage, source: Location, path: Any, wishes: Wishes) -> None:
         progress=wishes.progress,
         source_options=wishes.source_options,
         parts=wishes.parts,
+        on_error=wishes.on_error,
     )
+    return report.damaged
 
 
 _WRITERS: dict[Format, Callable[[CziImage, Any, Wishes], None]] = {

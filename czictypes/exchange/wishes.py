@@ -9,6 +9,7 @@ from typing import Any
 from czictypes.container.part_files import Parts
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.formats import Format
+from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.writing.progress import Progress
 
 __all__ = ["Location", "Wishes", "check_wishes"]
@@ -35,6 +36,7 @@ class Wishes:
     dest_options: Mapping[str, Any] | None
     dry_run: bool
     parts: Parts | None
+    on_error: OnError
 
 
 def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
@@ -51,6 +53,7 @@ def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
             wishes.levels is not None,
             wanted in (Format.OME_ZARR, Format.OME_TIFF) or is_new_czi,
         ),
+        "on_error is": (leaves_blank(wishes.on_error), given is Format.CZI),
         "parts is": (wishes.parts is not None, given is Format.CZI),
         "compression is": (wishes.compression is not None, wanted is not Format.PICTURE),
     }

@@ -11,6 +11,7 @@ __all__ = [
     "ClosedError",
     "CorruptFileError",
     "CziError",
+    "DamagedTileWarning",
     "FileAccessError",
     "FileChangedError",
     "FilePermissionError",
@@ -157,6 +158,10 @@ class NativeCallError(CziError):
 
 class NativeMemoryError(NativeCallError, MemoryError):
     """The C API could not allocate the memory that a call needs."""
+
+
+class DamagedTileWarning(UserWarning):
+    """A tile that cannot be read is left blank, as ``on_error="blank"`` asks for."""
 
 
 class PixelTypeWarning(UserWarning):

@@ -66,6 +66,9 @@ class ReaderOptions:
         Read tiles that are stored in more pixels than they cover (as PALM images are) in all of
         these: coordinates, sizes and the pixel size then count in pixels of the finest tile. By
         default such a tile is read in the size that it covers, as ZEN exports it.
+    on_error
+        ``"raise"``, or ``"blank"`` to leave tiles that cannot be read as background: each is warned
+        of (`DamagedTileWarning`) and listed in `CziReader.damaged_subblocks`.
     """
 
     enable_mask_awareness: bool = False
@@ -73,3 +76,4 @@ class ReaderOptions:
     lax_subblock_coordinate_checks: bool = True
     ignore_sizem_for_pyramid_subblocks: bool = False
     stored_resolution: bool = False
+    on_error: str = "raise"

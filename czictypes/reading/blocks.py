@@ -16,6 +16,7 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.compositor import PlaneRequest, compose
+from czictypes.reading.damage import leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.expectation import wanted_rows
 from czictypes.reading.level_grid import LevelGrid
@@ -167,6 +168,7 @@ def read_planes(
     most = pool.threads if threads is None else min(threads, pool.threads)
     executor = pool.executor() if most > 1 else None
     masks = reader._options.enable_mask_awareness
+    blank = leaves_blank(reader._options.on_error)
     in_parallel = count >= most > 1 and roi.w * roi.h >= SMALL
 
     def request_of(coordinate: Mapping[str, int], pixel_type: PixelType) -> PlaneRequest:
@@ -176,10 +178,11 @@ def read_planes(
         coordinate: Mapping[str, int], pixel_type: PixelType, out: NDArray[Any]
     ) -> None:
         request = request_of(coordinate, pixel_type)
-        if planes.paint_at_once(document, request, out):
+        if not blank and planes.paint_at_once(document, request, out):
             return
+        tiles = document.forgiving if blank else document.decoder
         plan, helpers = planes.plan(document, request), None if in_parallel else executor
-        compose(document.index, request, document.decoder, out, helpers, most, plan)
+        compose(document.index, request, tiles, out, helpers, most, plan)
 
     def read_some(some: Iterable[T]) -> None:
         together = executor if in_parallel else None

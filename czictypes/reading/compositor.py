@@ -60,6 +60,7 @@ class TileProvider(Protocol):
     each in turn, valid until the next is asked for: then it is asked for batches of them. With an
     `Expectation` as its `expectation` it is told beforehand what a read needs, and the batches
     come in the order of the file; without one each thread has a stretch of the file of its own.
+    With a true `may_be_blank`, its tiles need not cover what they lie over.
     """
 
     def tile(self, index: int) -> AbstractContextManager[Tile]:
@@ -143,7 +144,7 @@ class _Painter:
         self._sizes = list(zip(h.tolist(), w.tolist()))
         self._stretches: list[deque[_Batch]] = []
         self._turns: Turns | None = None
-        if not self._plan.covers_all:
+        if not self._plan.covers_all or getattr(tiles, "may_be_blank", False):
             fill(out, background_value(request.pixel_type, request.background))
 
     def _are_sparse(self, h: NDArray[Any], w: NDArray[Any]) -> NDArray[np.bool_]:

@@ -24,6 +24,7 @@ from czictypes.metadata.xml import parse, to_dict, to_text
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import CacheInfo, CacheOptions, ReaderOptions
 from czictypes.reading.cache import SubBlockCache
+from czictypes.reading.damage import DamageList, ForgivingTiles
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.expectation import Expectation
 from czictypes.reading.lifetime import UseCount
@@ -95,6 +96,8 @@ class OpenDocument:
             mask_aware=options.enable_mask_awareness,
             expectation=self._expectation(options) if source.is_remote else None,
         )
+        self.damage = DamageList()
+        self.forgiving = ForgivingTiles(self.decoder, self.rows, self.damage)
         self.index = PlaneIndex(self.table)
         self.small = SmallReads(self.index, self.decoder)
         self.memory = ResultMemory()

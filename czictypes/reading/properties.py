@@ -215,6 +215,15 @@ class DocumentProperties:
             return document.sub_blocks
 
     @property
+    def damaged_subblocks(self) -> dict[int, str]:
+        """The sub-blocks that reads have left blank so far, and what is wrong with each.
+
+        See `ReaderOptions.on_error`. A file that changed begins a new list.
+        """
+        with self._session.document() as document:
+            return document.damage.found()
+
+    @property
     def parts(self) -> dict[int, str | None]:
         """The other files of a document of several by their numbers; None for missing ones.
 

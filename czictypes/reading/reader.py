@@ -29,6 +29,7 @@ from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.conversion import common_type, loses_bits
+from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.output import allocate, check_output
 from czictypes.reading.plan import make_plan
@@ -110,6 +111,7 @@ class CziReader(SubBlockMethods):
         self._storage_options = storage_options
         self._parts = parts
         self._options = reader_options or ReaderOptions()
+        leaves_blank(self._options.on_error)
         if _is_curl(file_input_type):
             check_url(filepath)
         process = os.getpid()
@@ -154,6 +156,8 @@ class CziReader(SubBlockMethods):
         pixel_type: str | None = None,
         background_pixel: Background | None = None,
         out: NDArray[Any] | None = None,
+        *,
+        on_error: OnError | None = None,
     ) -> NDArray[Any]:
         """Compose a plane, or a region of it, from the tiles that the file holds.
 
@@ -181,6 +185,9 @@ class CziReader(SubBlockMethods):
         out
             An array to fill and return, in the shape and dtype of the result; its rows may be
             strided.
+        on_error
+            ``"blank"`` leaves tiles that cannot be read as background, with a
+            `DamagedTileWarning` for each; by default what ``ReaderOptions(on_error=)`` says.
 
         Returns
         -------
@@ -199,11 +206,12 @@ class CziReader(SubBlockMethods):
         ClosedError
             After `close`.
         """
+        blank = leaves_blank(self._options.on_error if on_error is None else on_error)
         with self._session.document() as document:
             request = self._request(document, roi, plane, scene, zoom, pixel_type, background_pixel)
             if pixel_type is None:
                 _warn_of_loss(document, request)
-            return _compose(document, request, out)
+            return _compose(document, request, out, blank=blank)
 
     def composite(
         self,
@@ -242,13 +250,14 @@ class CziReader(SubBlockMethods):
 
         with self._session.document() as document:
             position = {name: value for name, value in (plane or {}).items() if name != "C"}
+            blank = leaves_blank(self._options.on_error)
 
             def read_channel(channel: int | None) -> tuple[NDArray[Any], PixelType]:
                 where = position if channel is None else {**position, "C": channel}
                 kind = type_of_all(document.table, channel, scene)
                 name = None if kind is None else kind.name
                 request = self._request(document, roi, where, scene, zoom, name)
-                return _compose(document, request, None), request.pixel_type
+                return _compose(document, request, None, blank=blank), request.pixel_type
 
             return compose_channels(document, read_channel, display_settings)
 
@@ -365,16 +374,16 @@ def _is_curl(kind: ReaderFileInputTypes) -> bool:
 
 
 def _compose(
-    document: OpenDocument, request: PlaneRequest, out: NDArray[Any] | None
+    document: OpenDocument, request: PlaneRequest, out: NDArray[Any] | None, *, blank: bool
 ) -> NDArray[Any]:
     shape = output_shape(request)
     dtype = np.dtype(pixel_format(request.pixel_type).dtype)
     target = (
         allocate(shape, dtype, document.memory) if out is None else check_output(out, shape, dtype)
     )
-    if not document.small.compose(request, target):
-        pool = document.pool
-        compose(document.index, request, document.decoder, target, pool.executor(), pool.threads)
+    if blank or not document.small.compose(request, target):
+        pool, tiles = document.pool, document.forgiving if blank else document.decoder
+        compose(document.index, request, tiles, target, pool.executor(), pool.threads)
     return target
 
 

@@ -58,10 +58,10 @@ def transfer_blocks(
     source: ByteSource,
     directory: Directory,
     indices: Sequence[int] | NDArray[Any],
-    consume: Callable[[Block], None],
+    consume: Callable[[Any], None],
     *,
     threads: int = 1,
-    make: Callable[[int], Block] | None = None,
+    make: Callable[[int], Any] | None = None,
     in_turn: bool | None = None,
     sizes: NDArray[np.int64] | None = None,
 ) -> None:
@@ -76,7 +76,7 @@ def transfer_blocks(
     indices
         Rows of the directory.
     consume
-        Takes the blocks, in the caller's thread: `Assembly.add`, mostly.
+        Takes the blocks (what `make` gives), in the caller's thread: `Assembly.add`, mostly.
     threads
         How many threads read.
     make
@@ -99,7 +99,7 @@ def transfer_blocks(
     sizes = stored_sizes(source, directory) if sizes is None else sizes
     chosen = np.asarray(indices, np.int64)
     chosen = chosen[np.argsort(directory.file_position[chosen], kind="stable")]
-    pipeline: OrderedPipeline[Block] = OrderedPipeline(threads, consume)
+    pipeline: OrderedPipeline[Any] = OrderedPipeline(threads, consume)
     ahead = _IN_MEMORY // (2 * threads + 1)
     try:
         for index, size in zip(chosen.tolist(), sizes[chosen].tolist()):

@@ -13,6 +13,7 @@ from czictypes.metadata.anonymize import Anonymizer
 from czictypes.metadata.subblock import has_chunk_container
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+from czictypes.reading.damage import UNREADABLE
 from czictypes.reading.document import OpenDocument
 from czictypes.writing.assembly import Block
 from czictypes.writing.codecs import check_codec, encode
@@ -95,9 +96,22 @@ def check_recompression(document: OpenDocument, plan: BlockPlan) -> None:
 
 
 def copy_blocks(
-    document: OpenDocument, plan: BlockPlan, take: Callable[[Block], None]
+    document: OpenDocument,
+    plan: BlockPlan,
+    take: Callable[[Block], None],
+    skip: Callable[[], None] | None = None,
 ) -> list[RemovedPart]:
     """Hand the sub-blocks of a document to `take`, ready to be written.
+
+    Parameters
+    ----------
+    document, plan
+        The document, and what is copied of it.
+    take
+        Called with each block.
+    skip
+        Called for each sub-block that cannot be read, which is noted in the document's damage; by
+        default that is an error.
 
     Returns
     -------
@@ -112,7 +126,11 @@ def copy_blocks(
     source, table = document.source, document.table
     removed: set[RemovedPart] = set()
 
-    def finish(block: Block) -> None:
+    def finish(block: Block | None) -> None:
+        if block is None:
+            assert skip is not None
+            skip()
+            return
         if plan.places:
             block = _renumbered(block, plan.places)
         if plan.anonymizer is not None:
@@ -122,13 +140,19 @@ def copy_blocks(
     options = plan.recompress
     whole = dict(zip(plan.rows.tolist(), plan.whole.tolist()))
 
-    def make(row: int) -> Block:
+    def make(row: int) -> Block | None:
         index = document.rows.sub_block_of(row)
-        if not whole[row]:
-            return _plane_alone(document, row, options)
-        if options is None:
-            return read_block(source, document.directory, index)
-        return _encoded_anew(document, index, options)
+        try:
+            if not whole[row]:
+                return _plane_alone(document, row, options)
+            if options is None:
+                return read_block(source, document.directory, index)
+            return _encoded_anew(document, index, options)
+        except UNREADABLE as error:
+            if skip is None:
+                raise
+            document.damage.note(index, error)
+            return None
 
     sizes = stored_sizes(source, table.directory)
     if options is not None:

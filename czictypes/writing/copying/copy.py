@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from czictypes.container.part_files import PartFiles, Parts
@@ -14,6 +15,7 @@ from czictypes.metadata.anonymize import Anonymizer
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import FileChangedError
 from czictypes.model.options import ReaderOptions
+from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly, Block
@@ -53,11 +55,15 @@ class CopyReport:
     removed
         What was taken out without being asked for by name: attachments, pyramid levels, and
         with `anonymize` elements and attributes of XML. As text, each says what it was.
+    damaged
+        The sub-blocks that ``on_error="blank"`` left out, by their numbers in the source, and what
+        is wrong with each.
     """
 
     sub_blocks: int
     bytes: int
     removed: list[RemovedPart]
+    damaged: dict[int, str] = field(default_factory=dict)
 
 
 class _Plan(NamedTuple):
@@ -84,6 +90,7 @@ def copy(
     renumber: bool = False,
     source_options: Mapping[str, Any] | None = None,
     parts: Parts | None = None,
+    on_error: OnError = "raise",
 ) -> CopyReport:
     """Copy a document, or a part of it.
 
@@ -135,6 +142,10 @@ def copy(
         What fsspec gets for the URL of `src`: the `storage_options` of `CziReader`.
     parts
         Other files of a document of several, as for `CziReader`. The copy is one file.
+    on_error
+        ``"blank"`` leaves out sub-blocks that cannot be read, with a `DamagedTileWarning` for each;
+        the report lists them. By default nothing is copied then. What is wrong within compressed
+        data shows only where they are decoded: with `recompress`.
 
     Returns
     -------
@@ -159,6 +170,7 @@ def copy(
         For an argument that is none of the above.
     """
     options = None if recompress is None else parse_compression(recompress)
+    blank = leaves_blank(on_error)
     assembly: Assembly | None = None
     try:
         files = PartFiles(src, source_options, parts)
@@ -168,7 +180,7 @@ def copy(
             cleaner = Anonymizer(words) if anonymize is not False else None
             plan = _plan(document, chosen, options, metadata, attachments, cleaner, renumber)
             assembly = Assembly(dst, exist_ok=exist_ok, allow_duplicates=True)
-            report = _carry_out(document, plan, assembly, progress)
+            report = _carry_out(document, plan, assembly, progress, blank=blank)
         assembly.commit()  # the source is closed by now, for it may be the file to be replaced
     except BaseException:
         if assembly is not None:
@@ -230,23 +242,31 @@ def _level(scene: int, level: int) -> RemovedPart:
 
 
 def _carry_out(
-    document: OpenDocument, plan: _Plan, assembly: Assembly, progress: Progress
+    document: OpenDocument,
+    plan: _Plan,
+    assembly: Assembly,
+    progress: Progress,
+    *,
+    blank: bool,
 ) -> CopyReport:
     total = len(plan.blocks.rows)
-    size = 0
+    size = count = 0
     with show_progress(progress, total, f"copying {document.name}") as advance:
 
         def take(block: Block) -> None:
-            nonlocal size
+            nonlocal size, count
             assembly.add(block)
+            count += 1
             size += sum(memoryview(one).nbytes for one in _parts(block))
             advance(1)
 
-        from_blocks = copy_blocks(document, plan.blocks, take)
+        skip = partial(advance, 1) if blank else None
+        from_blocks = copy_blocks(document, plan.blocks, take, skip)
     removed = copy_attachments(document.source, plan.attachments, assembly)
     if plan.xml:
         assembly.write_metadata(plan.xml)
-    return CopyReport(total, size, [*plan.removed, *from_blocks, *removed])
+    found = document.damage.found()
+    return CopyReport(count, size, [*plan.removed, *from_blocks, *removed], found)
 
 
 def _parts(block: Block) -> tuple[Any, Any, Any]:

@@ -1,0 +1,119 @@
+"""What becomes of tiles that cannot be read: an error, or background and a warning.
+
+Damage stops a read by default. With ``on_error="blank"`` the tiles at fault are left out, so that
+background shows in their place; each is warned of once, and listed.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Literal
+
+import numpy as np
+
+from czictypes.model.errors import (
+    CorruptFileError,
+    DamagedTileWarning,
+    InvalidArgumentError,
+    MissingPartError,
+    UnsupportedDataError,
+)
+from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.reading.decode import SubBlockDecoder
+from czictypes.reading.plane_rows import PlaneRows
+from czictypes.reading.tile import Tile
+
+__all__ = ["UNREADABLE", "DamageList", "ForgivingTiles", "OnError", "leaves_blank"]
+
+OnError = Literal["raise", "blank"]
+
+#: What is raised for a tile that cannot be read, whatever is tried.
+UNREADABLE = (CorruptFileError, UnsupportedDataError, MissingPartError)
+
+
+def leaves_blank(on_error: str) -> bool:
+    """Return whether tiles that cannot be read are left out.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For a word that is neither ``"raise"`` nor ``"blank"``.
+    """
+    if on_error not in ("raise", "blank"):
+        raise InvalidArgumentError(f'on_error is "raise" or "blank", not {on_error!r}')
+    return on_error == "blank"
+
+
+class DamageList:
+    """The sub-blocks that were left out, by their numbers; safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, str] = {}
+        self._lock = threading.Lock()
+
+    def found(self) -> dict[int, str]:
+        """Return the sub-blocks that were left out so far, and what is wrong with each."""
+        with self._lock:
+            return dict(sorted(self._found.items()))
+
+    def note(self, sub_block: int, error: Exception) -> None:
+        """Note a sub-block; warn if it is new."""
+        with self._lock:
+            if sub_block in self._found:
+                return
+            self._found[sub_block] = str(error)
+        warnings.warn(f"left blank: {error}", DamagedTileWarning, stacklevel=2)
+
+
+class ForgivingTiles:
+    """Gives blank tiles in place of those that cannot be read: a `TileProvider`.
+
+    Parameters
+    ----------
+    decoder, rows
+        What decodes the tiles of a document, and what they are.
+    damage
+        Is told of each sub-block that cannot be read.
+    """
+
+    #: Whether background may show where a tile lies.
+    may_be_blank = True
+
+    def __init__(self, decoder: SubBlockDecoder, rows: PlaneRows, damage: DamageList) -> None:
+        self._decoder, self._rows, self._damage = decoder, rows, damage
+        self.expectation = decoder.expectation
+
+    @contextmanager
+    def tile(self, row: int) -> Iterator[Tile]:
+        """Give the tile of a row; its arrays are read only within the `with` block."""
+        with closing(self.tiles([row])) as found:
+            yield next(found)
+
+    def tiles(self, rows: Sequence[int]) -> Generator[Tile, None, None]:
+        """Give the tiles of several rows, each valid until the next one is asked for."""
+        done = 0
+        while done < len(rows):
+            with closing(self._decoder.tiles(rows[done:])) as found:
+                try:
+                    for tile in found:
+                        # Here and now, for pixels may be decoded when they are used.
+                        pixels = np.array(tile.pixels[:, :])
+                        yield tile._replace(pixels=pixels)
+                        done += 1
+                except UNREADABLE as error:
+                    self._damage.note(self._rows.sub_block_of(rows[done]), error)
+                    yield self._blank(rows[done])
+                    done += 1
+
+    def _blank(self, row: int) -> Tile:
+        """Return a tile without any valid pixel, which takes no memory."""
+        columns = self._rows.directory
+        height = max(columns.physical_h.item(row), 0)
+        width = max(columns.physical_w.item(row), 0)
+        number = columns.pixel_type.item(row)
+        layout = pixel_format(number if number in list(PixelType) else PixelType.Gray8)
+        pixels = np.broadcast_to(np.zeros(1, layout.dtype), (height, width, layout.samples))
+        return Tile(pixels, np.broadcast_to(np.False_, (height, width)))

@@ -1,0 +1,184 @@
+"""What becomes of damaged tiles: an error by default, background with ``on_error="blank"``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from files.block import Block
+from files.builder import write_czi
+from files.encode import encode
+from files.patterns import noise
+from numpy.typing import NDArray
+
+from czictypes import CziImage, convert, czi, imread
+from czictypes.model.errors import CorruptFileError, DamagedTileWarning, InvalidArgumentError
+from czictypes.model.options import ReaderOptions
+from czictypes.model.pixel_types import Compression, PixelType
+
+G16 = PixelType.Gray16
+BLANK = ReaderOptions(on_error="blank")
+
+
+def half_frame(pixels: NDArray[Any]) -> bytes:
+    """Return a zstd frame whose head is right, but whose second half is missing."""
+    data = encode(Block(pixels, compression=Compression.Zstd0))
+    return data[: len(data) // 2]
+
+
+def row_of_tiles(folder: Path, damage: str, count: int = 5) -> tuple[Path, list[Block], int]:
+    """Write tiles side by side of which one is damaged; return the file, the tiles, its place."""
+    blocks = [Block(noise(G16, 40, 30, 800 + m), 30 * m, 0, {"C": 0}, m=m) for m in range(count)]
+    at = 2
+    pixels = blocks[at].pixels
+    if damage == "too short":
+        change: dict[str, Any] = {"payload": bytes(100)}
+    elif damage == "not zstd":
+        change = {"payload": b"nothing of the kind", "compression": Compression.Zstd1}
+    elif damage == "within zstd":
+        change = {"payload": half_frame(pixels), "compression": Compression.Zstd0}
+    else:
+        change = {"payload": b"raw", "label": 1000}
+    blocks[at] = Block(pixels, 30 * at, 0, {"C": 0}, m=at, **change)
+    return write_czi(folder / "row.czi", blocks), blocks, at
+
+
+def expected_of(blocks: list[Block], at: int, value: int = 0) -> NDArray[Any]:
+    tiles = [block.pixels.copy() for block in blocks]
+    tiles[at][...] = value
+    return np.hstack(tiles)
+
+
+DAMAGES = ["too short", "not zstd", "within zstd", "raw data of a camera"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_tile_is_background_and_the_others_are_read(damage: str, tmp_path: Path) -> None:
+    path, blocks, at = row_of_tiles(tmp_path, damage)
+    with czi.open_czi(path) as document:
+        with pytest.raises(ValueError, match=f"sub-block {at} "):
+            document.read()
+        with pytest.warns(DamagedTileWarning, match=f"left blank: sub-block {at} ") as caught:
+            found = document.read(on_error="blank")
+        assert len(caught) == 1
+        assert np.array_equal(found, expected_of(blocks, at))
+        assert list(document.damaged_subblocks) == [at]
+        white = document.read(on_error="blank", background_pixel=(1, 1, 1))  # warned of before
+        assert np.array_equal(white, expected_of(blocks, at, 65535))
+        with pytest.raises(ValueError, match=f"sub-block {at} "):
+            document.read_subblock(at).pixels()
+
+
+@pytest.mark.parametrize("options", [{}, {"cache_options": czi.CacheOptions()}, {"threads": 1}])
+@pytest.mark.parametrize("masks", [False, True])
+def test_as_an_option_it_holds_for_every_read(
+    options: dict[str, Any], masks: bool, tmp_path: Path
+) -> None:
+    path, blocks, at = row_of_tiles(tmp_path, "within zstd")
+    chosen = ReaderOptions(on_error="blank", enable_mask_awareness=masks)
+    with czi.open_czi(path, reader_options=chosen, **options) as document:
+        with pytest.warns(DamagedTileWarning):
+            assert np.array_equal(document.read(), expected_of(blocks, at))
+        assert not document.read(roi=(65, 5, 20, 20)).any()
+        half = document.read(zoom=0.5)
+        assert not half[:, 31:45].any()  # its neighbours have the pixels at its edges
+        assert half[:, :29].any()
+        assert document.composite().any()
+        with pytest.raises(CorruptFileError):
+            document.read(on_error="raise")
+
+
+def test_what_lies_below_a_damaged_tile_stays_hidden_or_shows_background(tmp_path: Path) -> None:
+    below = Block(noise(G16, 20, 20, 820), plane={"C": 0}, m=0)
+    bad = Block(below.pixels, 10, 0, {"C": 0}, m=1, payload=b"bad", compression=Compression.Zstd0)
+    path = write_czi(tmp_path / "over.czi", [below, bad])
+    with czi.open_czi(path) as document:
+        with pytest.warns(DamagedTileWarning):
+            found = document.read(on_error="blank")
+        assert np.array_equal(found[:, :10], below.pixels[:, :10])
+        assert not found[:, 20:].any()
+
+
+@pytest.mark.parametrize("mosaic", [True, False])
+def test_arrays_have_it_too(mosaic: bool, tmp_path: Path) -> None:
+    path, blocks, at = row_of_tiles(tmp_path, "too short")
+    with CziImage(path, on_error="blank", mosaic=mosaic) as image:
+        with pytest.warns(DamagedTileWarning):
+            found = image.asarray()
+        if mosaic:
+            assert np.array_equal(found[0, 0, 0], expected_of(blocks, at)[..., 0])
+        else:
+            assert not found[0, 0, 0, at].any()
+            assert np.array_equal(found[0, 0, 0, 1], blocks[1].pixels[..., 0])
+        assert list(image.reader.damaged_subblocks) == [at]
+    with pytest.warns(DamagedTileWarning):
+        assert imread(path, on_error="blank").any()
+    with pytest.raises(CorruptFileError):
+        imread(path)
+
+
+@pytest.mark.parametrize("damage", ["too short", "not zstd"])
+def test_a_copy_leaves_it_out_and_lists_it(damage: str, tmp_path: Path) -> None:
+    path, blocks, at = row_of_tiles(tmp_path, damage)
+    with pytest.raises(CorruptFileError):
+        czi.copy(path, tmp_path / "copy.czi")
+    assert not (tmp_path / "copy.czi").exists()
+    seen: list[tuple[int, int]] = []
+    with pytest.warns(DamagedTileWarning):
+        report = czi.copy(
+            path, tmp_path / "copy.czi", on_error="blank", progress=lambda *one: seen.append(one)
+        )
+    assert (report.sub_blocks, list(report.damaged)) == (4, [at])
+    assert seen[-1] == (5, 5)
+    with czi.open_czi(tmp_path / "copy.czi") as document:
+        assert np.array_equal(document.read(), expected_of(blocks, at))
+
+
+def test_a_recompression_finds_what_is_wrong_within_the_data(tmp_path: Path) -> None:
+    path, _, at = row_of_tiles(tmp_path, "within zstd")
+    with pytest.warns(DamagedTileWarning):
+        report = czi.copy(path, tmp_path / "new.czi", recompress="zstd1:", on_error="blank")
+    assert list(report.damaged) == [at]
+
+
+@pytest.mark.parametrize("name", ["new.ome.zarr", "new.ome.tif", "new.tif", "new.png", "new.czi"])
+def test_conversions_leave_it_out_and_list_it(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("ome_types", reason="writes OME metadata")
+    if name.endswith("zarr"):
+        pytest.importorskip("ngff_zarr", reason="writes OME-Zarr")
+    path, _, at = row_of_tiles(tmp_path, "not zstd")
+    with pytest.raises((ValueError, OSError), match=f"sub-block {at} "):
+        convert(path, tmp_path / name)
+    with pytest.warns(DamagedTileWarning):
+        done = convert(path, tmp_path / name, on_error="blank", overwrite=True)
+    assert list(done.damaged) == [at]
+    assert list(done.to_dict()["damaged"]) == [at]
+
+
+@pytest.mark.filterwarnings("always::czictypes.model.errors.DamagedTileWarning")
+def test_the_command_line_warns_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from czictypes.cli.main import main
+
+    path, _, at = row_of_tiles(tmp_path, "too short")
+    call: Callable[..., int] = lambda *more: main([*map(str, more)])  # noqa: E731
+    for arguments in (("copy", path, tmp_path / "a.czi"), ("plane", path, tmp_path / "a.npy")):
+        assert call(*arguments) == 1
+        assert call(*arguments, "--on-error", "blank") == 0
+        assert f"warning: left blank: sub-block {at} " in capsys.readouterr().err
+
+
+def test_another_word_is_refused(tmp_path: Path) -> None:
+    path, _, _ = row_of_tiles(tmp_path, "too short")
+    for attempt in (
+        lambda: czi.open_czi(path, reader_options=ReaderOptions(on_error="ignore")),
+        lambda: CziImage(path, on_error="skip"),  # type: ignore[arg-type]
+        lambda: czi.copy(path, tmp_path / "x.czi", on_error="no"),  # type: ignore[arg-type]
+        lambda: convert(path, tmp_path / "x.tif", on_error=""),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(InvalidArgumentError, match='on_error is "raise" or "blank"'):
+            attempt()
