@@ -35,7 +35,7 @@ def has_alpha(document: OpenDocument, scene: int | None) -> bool:
 
 
 def _find_alpha(document: OpenDocument, scene: int | None) -> bool:
-    rows = document.directory
+    rows = document.table.directory
     chosen = rows.pixel_type == PixelType.Bgra32
     if scene is not None:
         chosen &= (rows.scene == scene) | (rows.scene == ABSENT)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from container.czi_bytes import Dimension, Tile, build_czi
 from files.block import Block
 from files.builder import write_czi
 from files.patterns import noise
@@ -136,6 +137,17 @@ def test_the_ome_metadata_fit_the_array(two_scenes: tuple[Path, list[NDArray[np.
             pixels = [one.pixels for one in image.ome_metadata.images]
         assert [one.channels[0].samples_per_pixel for one in pixels] == samples
         assert [one.size_c for one in pixels] == samples
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_every_plane_of_a_sub_block_counts(tmp_path: Path, alpha: int) -> None:
+    planes = np.stack([colours(t) for t in range(3)])
+    planes[2, 19, 29, 3] = alpha
+    dimensions = [Dimension(b"X", 0, 30), Dimension(b"Y", 0, 20), Dimension(b"T", 0, 3, 3)]
+    tile = Tile(pixel_type=PixelType.Bgra32, dimensions=dimensions, data=planes.tobytes())
+    with CziImage(build_czi([tile]).write(tmp_path / "t.czi"), empty_alpha="drop") as image:
+        assert image.shape == (3, 1, 1, 20, 30, 3 + alpha)
+        assert np.array_equal(image.asarray()[:, 0, 0, ..., :3], planes[..., 2::-1])
 
 
 def test_another_word_is_refused(tmp_path: Path) -> None:

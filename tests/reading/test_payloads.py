@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from container.czi_bytes import Dimension, Tile, build_czi
 from files.block import Block
 from files.builder import write_czi
 from files.encode import encode, zstd_frame
@@ -181,3 +183,19 @@ def test_masks_of_complex_pixels_are_respected(tmp_path: Path) -> None:
 def test_the_builder_writes_complex_pixels_as_the_format_has_them() -> None:
     pixels = noise(PixelType.Gray64ComplexFloat, 2, 3, 1)
     assert len(encode(Block(pixels))) == 2 * 3 * 8
+
+
+@pytest.mark.parametrize("pixel_type", COMPLEX)
+def test_complex_planes_of_one_sub_block_are_told_apart(
+    tmp_path: Path, pixel_type: PixelType
+) -> None:
+    planes = np.stack([noise(pixel_type, 5, 4, t) for t in range(3)])
+    dimensions = [Dimension(b"X", 0, 4), Dimension(b"Y", 0, 5), Dimension(b"T", 0, 3, 3)]
+    tile = Tile(pixel_type=pixel_type, dimensions=dimensions, data=planes.tobytes())
+    path = build_czi([tile]).write(tmp_path / "line.czi")
+    with czi.open_czi(path) as document:
+        for t, pixels in enumerate(planes):
+            assert np.array_equal(document.read(plane={"T": t}), pixels)
+    build_czi([replace(tile, data=tile.content[:-1])]).write(path)
+    with czi.open_czi(path) as document, pytest.raises(CorruptFileError, match="sub-block 0"):
+        document.read(plane={"T": 2})
