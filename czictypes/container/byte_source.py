@@ -171,10 +171,6 @@ class ByteSource(ABC):
         """Say where a position is, for messages."""
         return f"byte {position}"
 
-    def native_view(self) -> Any:
-        """Return what libCZI is to read from: something with `read_at`."""
-        return self
-
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""

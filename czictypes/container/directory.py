@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.columns import Columns
-from czictypes.container.entries import ENTRY_SIZE, Located, fill_columns, locate_entries
+from czictypes.container.entries import ENTRY_SIZE, fill_columns, locate_entries
 from czictypes.container.entry_runs import RunFiller
 from czictypes.container.file_source import FileSource
 from czictypes.container.segments import (
@@ -30,7 +30,7 @@ from czictypes.container.strict import StrictChecks
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["Directory", "join_directories", "read_directory", "read_entries"]
+__all__ = ["Directory", "join_directories", "read_directory"]
 
 _NOT_PLAIN = ("scene", "coordinates", "sizes")
 _FIXED_SIZE = 128  # the entry count and reserved bytes, before the first entry
@@ -154,19 +154,6 @@ def read_directory(
     return _as_directory(columns)
 
 
-def read_entries(source: ByteSource, header: FileHeader) -> tuple[memoryview, int, Located]:
-    """Return the bytes of all entries, how many the directory claims, and where each row begins.
-
-    Raises
-    ------
-    CorruptFileError, UnsupportedDataError
-        As `read_directory`.
-    """
-    entries = _locate_entries_of(source, header.directory_position)
-    data = _all_bytes(source, entries)
-    return data, entries.number, locate_entries(data, entries.number, source.name, strict=False)
-
-
 def join_directories(first: Directory, second: Directory, rows: NDArray[np.intp]) -> Directory:
     """Return a directory with the rows of one, then some of another."""
     plain = {
@@ -250,7 +237,9 @@ def _fill_with_care(
     source: ByteSource, entries: _Entries, strict: bool, ignore_sizem_for_pyramid: bool
 ) -> Columns:
     """Fill columns from entries of any kind; raise for what is wrong with them."""
-    data = _all_bytes(source, entries)
+    data = entries.first_bytes
+    if len(data) < entries.size:
+        data = memoryview(source.read_at(entries.position, entries.size))
     located = locate_entries(data, entries.number, source.name, strict=strict)
     columns = Columns(len(located.offsets), source.name)
     checks = StrictChecks(columns, ignore_sizem_for_pyramid) if strict else None
@@ -258,12 +247,6 @@ def _fill_with_care(
     if checks is not None:
         checks.finish()
     return columns
-
-
-def _all_bytes(source: ByteSource, entries: _Entries) -> memoryview:
-    data = entries.first_bytes
-    whole = len(data) >= entries.size
-    return data if whole else memoryview(source.read_at(entries.position, entries.size))
 
 
 def _as_directory(columns: Columns) -> Directory:

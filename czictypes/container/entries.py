@@ -23,7 +23,6 @@ __all__ = [
     "DIMENSION_SIZE",
     "ENTRY_SIZE",
     "MAX_DIMENSIONS",
-    "POSITION_IN_ENTRY",
     "Located",
     "entry_type",
     "fill_columns",
@@ -32,8 +31,6 @@ __all__ = [
 
 ENTRY_SIZE = 32
 DIMENSION_SIZE = 20
-#: Where in an entry the position of the sub-block is told, in eight bytes.
-POSITION_IN_ENTRY = 6
 #: libCZI keeps this many dimensions of an entry on its stack, and crashes with more.
 MAX_DIMENSIONS = 40
 

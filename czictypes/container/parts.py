@@ -6,12 +6,11 @@ What is read of the file that was opened is not shifted.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple, Union
+from typing import Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,26 +18,9 @@ from numpy.typing import NDArray
 from czictypes.container.attachments import AttachmentEntry, read_attachment_segment
 from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.check import CheckedDocument
-from czictypes.container.directory import (
-    Directory,
-    join_directories,
-    read_directory,
-    read_entries,
-)
-from czictypes.container.entries import (
-    DIMENSION_SIZE,
-    ENTRY_SIZE,
-    POSITION_IN_ENTRY,
-    locate_entries,
-)
+from czictypes.container.directory import Directory, join_directories, read_directory
 from czictypes.container.part_files import PartFiles, PartFinder
-from czictypes.container.segments import (
-    DIRECTORY_FIELD,
-    FILE_HEADER_SIZE,
-    SUBBLOCK_DIRECTORY,
-    FileHeader,
-    read_file_header,
-)
+from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.container.subblock import read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError
 
@@ -76,7 +58,6 @@ def join_parts(
         return source, directory, attachments
     finder = PartFinder(source, header, files)
     joined = JoinedSource(source, header, finder, is_remote=files.are_remote)
-    listed = [_Listed(source, header, None)]
     known = {*np.unique(numbers).tolist(), *(one.file_part for one in others)}
     try:
         for number, part in joined.not_among(known):
@@ -85,8 +66,7 @@ def join_parts(
             own = np.flatnonzero(_numbers(found, found_header) == _ITSELF)
             directory = join_directories(directory, found, own)
             numbers = np.append(numbers, np.full(len(own), number, np.int32))
-            listed.append(_Listed(part, found_header, own))
-        moved = joined.lay_out(directory, numbers, others, listed)
+        moved = joined.lay_out(directory, numbers, others)
     except BaseException:
         finder.close()
         raise
@@ -106,23 +86,6 @@ def _numbers(directory: Directory, header: FileHeader) -> NDArray[np.int32]:
     if own > 0 and (parts == own).any():  # else numbers are just not filled in
         elsewhere |= parts == 0
     return np.where(elsewhere, parts, np.int32(_ITSELF))
-
-
-class _Listed(NamedTuple):
-    """A file whose directory is used, and which rows of it; None for all."""
-
-    source: ByteSource
-    header: FileHeader
-    rows: NDArray[np.intp] | None
-
-    def entries(self) -> tuple[int, bytes]:
-        """Return how many entries are used, and their bytes."""
-        data, count, located = read_entries(self.source, self.header)
-        if self.rows is None:
-            return count, bytes(data)
-        ends = located.offsets + ENTRY_SIZE + DIMENSION_SIZE * located.dimension_counts
-        spans = zip(located.offsets[self.rows].tolist(), ends[self.rows].tolist())
-        return len(self.rows), b"".join(data[start:end] for start, end in spans)
 
 
 class JoinedSource(ByteSource):
@@ -159,7 +122,6 @@ class JoinedSource(ByteSource):
         directory: Directory,
         numbers: NDArray[np.int32],
         attachments: Sequence[AttachmentEntry],
-        listed: Sequence[_Listed],
     ) -> Directory:
         """Take what is where; return the directory with addresses in place of positions.
 
@@ -169,8 +131,6 @@ class JoinedSource(ByteSource):
             The sub-blocks as they are listed, and for each the number of its file.
         attachments
             Those of other files.
-        listed
-            Where the rows of the directory come from.
         """
         self._samples: dict[int, _Sample] = {one.file_part: one for one in attachments}
         found, rows = np.unique(numbers, return_index=True)
@@ -186,7 +146,7 @@ class JoinedSource(ByteSource):
         inside = (positions >= 0) & (positions < _ROOM)
         addresses = np.where(inside, positions + slots * _ROOM, -1)
         addresses.setflags(write=False)
-        self._directory, self._directories = directory, listed
+        self._directory = directory
         self._moved = replace(directory, file_position=addresses)
         return self._moved
 
@@ -334,45 +294,3 @@ class JoinedSource(ByteSource):
     def _release(self) -> None:
         self._finder.close()
         self._main.close()
-
-    def native_view(self) -> _NativeView:
-        """Return the same with a directory of addresses: libCZI passes over numbers of parts."""
-        entries = [one.entries() for one in self._directories]
-        count, data = sum(one for one, _ in entries), bytearray(b"".join(one for _, one in entries))
-        offsets = locate_entries(memoryview(data), count, self.name, strict=False).offsets
-        places = offsets[:, np.newaxis] + np.arange(POSITION_IN_ENTRY, POSITION_IN_ENTRY + 8)
-        addresses = self._moved.file_position.astype("<i8")
-        np.frombuffer(data, np.uint8)[places] = addresses.view(np.uint8).reshape(-1, 8)
-        return _NativeView(self, struct.pack("<i124x", count) + data)
-
-
-class _NativeView:
-    """What libCZI reads: all files, and in their midst a directory whose positions are addresses.
-
-    Parameters
-    ----------
-    joined
-        The files.
-    directory
-        The content of the segment.
-    """
-
-    closed = False
-
-    def __init__(self, joined: JoinedSource, directory: bytes) -> None:
-        self.name, self._joined, self._at = joined.name, joined, joined.size()
-        head = struct.pack("<16sqq", SUBBLOCK_DIRECTORY.encode(), len(directory), len(directory))
-        self._directory = head + directory
-        header = bytearray(joined.read_at(0, FILE_HEADER_SIZE))
-        struct.pack_into("<q", header, DIRECTORY_FIELD, self._at)
-        self._header = bytes(header)
-
-    def read_at(self, offset: int, count: int) -> bytes:
-        """Return `count` bytes from an address on."""
-        if offset >= self._at:
-            return self._directory[offset - self._at : offset - self._at + count]
-        head = self._header[offset : offset + count]
-        return head + self._joined.read_at(offset + len(head), count - len(head))
-
-    def close(self) -> None:
-        """Do nothing: the document closes the files."""

@@ -18,9 +18,7 @@ __all__ = [
     "ATTACHMENT",
     "ATTACHMENT_DIRECTORY",
     "DELETED",
-    "DIRECTORY_FIELD",
     "FILE_HEADER",
-    "FILE_HEADER_SIZE",
     "METADATA",
     "SEGMENT_HEADER_SIZE",
     "SUBBLOCK",
@@ -46,10 +44,7 @@ DELETED = "DELETED"
 
 _HEADER = struct.Struct("<16sqq")
 _FILE_HEADER = struct.Struct("<ii8x16s16siqqiq")
-#: The whole segment, with its header.
-FILE_HEADER_SIZE = SEGMENT_HEADER_SIZE + 512
-#: Where in the file its header tells the position of the sub-block directory.
-DIRECTORY_FIELD = 84
+_FILE_HEADER_SIZE = SEGMENT_HEADER_SIZE + 512
 
 
 class SegmentHeader(NamedTuple):
@@ -186,7 +181,7 @@ def read_file_header(source: ByteSource) -> FileHeader:
     CorruptFileError
         If it is cut off inside the header.
     """
-    data = source.read_at(0, FILE_HEADER_SIZE)
+    data = source.read_at(0, _FILE_HEADER_SIZE)
     if not data:
         raise NotCziError(f"{source.name} is empty, so it is not a CZI file")
     if data[:16] != FILE_HEADER.encode().ljust(16, b"\0"):
@@ -194,10 +189,10 @@ def read_file_header(source: ByteSource) -> FileHeader:
             f"{source.name} is not a CZI file: it begins with {data[:16]!r}, not with "
             f"{FILE_HEADER.encode()!r}"
         )
-    if len(data) < FILE_HEADER_SIZE:
+    if len(data) < _FILE_HEADER_SIZE:
         raise CorruptFileError(
             f"{source.name} is cut off inside its file header: it has {len(data)} bytes, the "
-            f"header alone needs {FILE_HEADER_SIZE}"
+            f"header alone needs {_FILE_HEADER_SIZE}"
         )
     major, minor, primary, own, part, directory, metadata, pending, attachments = (
         _FILE_HEADER.unpack_from(data, SEGMENT_HEADER_SIZE)

@@ -124,8 +124,8 @@ def _stream(library: Library, source: ByteSource) -> InputStream:
         try:
             stream = InputStream.from_path(source.path, library=library)
         except (OSError, NativeCallError):
-            return InputStream.from_source(source.native_view(), library=library)
+            return InputStream.from_source(source, library=library)
         if source.is_current():
             return stream
         stream.close()
-    return InputStream.from_source(source.native_view(), library=library)
+    return InputStream.from_source(source, library=library)
