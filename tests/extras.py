@@ -7,10 +7,8 @@ CZICTYPES_TEST_REQUIRE_SYSTEM set.
 
 from __future__ import annotations
 
-import ctypes.util
 import importlib
 import os
-import sys
 from typing import Any, NoReturn
 
 import pytest
@@ -39,7 +37,7 @@ def needs(module: str, extra: str | None = None) -> Any:
 
 
 def needs_napari(module: str) -> Any:
-    """Return a module of napari; skip the test where the system lacks what it loads for its text.
+    """Return a module of napari; skip the test where the system lacks what napari loads.
 
     Parameters
     ----------
@@ -47,9 +45,13 @@ def needs_napari(module: str) -> Any:
         Its name, such as ``"napari.layers"``.
     """
     needs("napari")
-    if sys.platform == "linux" and ctypes.util.find_library("fontconfig") is None:
-        _miss("napari needs fontconfig of the system: apt install libfontconfig1", _SYSTEM_REQUIRED)
-    return needs(module)
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise
+    except (ImportError, OSError) as error:  # as vispy raises where fontconfig or OpenGL is missing
+        libraries = "apt install libfontconfig1 libgles2"
+        _miss(f"the system lacks what napari loads ({error}): {libraries}", _SYSTEM_REQUIRED)
 
 
 def _miss(reason: str, variable: str, error: str = "") -> NoReturn:
