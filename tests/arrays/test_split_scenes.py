@@ -123,8 +123,8 @@ def test_ome_xarray_and_bioio_agree(tmp_path: Path) -> None:
         assert [(well.row, well.column) for well in ome.plates[0].wells] == [(0, 0), (1, 1)]
         assert image.to_xarray().attrs["well"] == "B2"
     opened = reader(path)
-    assert opened.scenes == ("P1", "P2")
-    opened.set_scene("P2")
+    assert opened.scenes == ("P1-A1", "P2-B2")  # as bioio-czi calls them
+    opened.set_scene("P2-B2")
     assert (opened.standard_metadata.row, opened.standard_metadata.stage_position_x) == ("2", 100.0)
 
 
