@@ -159,7 +159,7 @@ class JoinedSource(ByteSource):
     def own_positions(self, table: NDArray[np.void]) -> NDArray[np.void]:
         """Return a table of sub-blocks with positions in their own files in place of addresses."""
         found: NDArray[np.void] = table.copy()
-        found["file_position"] = self._directory.file_position
+        found["file_position"] = self._directory.file_position[found["index"]]
         found.flags.writeable = False
         return found
 

@@ -188,15 +188,17 @@ def _one_row_each(source: ByteSource, directory: Directory) -> PlaneRows:
     for name, step in _steps(source, directory, counts).items():
         here = counts[sub_block] > 1
         place = part // step[sub_block] % directory.sizes[name][sub_block]
-        coordinates[name] = np.where(here, coordinates[name] + place, coordinates[name])
+        coordinates[name] += np.where(here, place, 0).astype(np.int32)
     expanded = directory.take(sub_block, coordinates)
     return PlaneRows(expanded, directory, sub_block, part, counts[sub_block] > 1)
 
 
 def _claimed(directory: Directory) -> NDArray[np.int64]:
-    """Return how many planes each entry claims; at most 2**62."""
+    """Return how many planes each entry claims; at most 2**62, and 1 where places leave 32 bits."""
     sizes = [column.astype(np.float64) for column in directory.sizes.values()]
     product: NDArray[np.int64] = np.minimum(reduce(np.multiply, sizes), 2.0**62).astype(np.int64)
+    for name, column in directory.sizes.items():
+        product[directory.coordinates[name] + column.astype(np.int64) > _INT32] = 1
     return product
 
 

@@ -56,6 +56,16 @@ def _plain(c: int, z: int, scene: int, m: int) -> Tile:
     )  # fmt: skip
 
 
+def _scan(t: int, compression: int = 0) -> Tile:
+    """Return a sub-block with 3 places of T."""
+    data = _content(PixelType.Gray16, 3 * 12 * 6, t)
+    places = [Dimension(b"X", 0, 12), Dimension(b"Y", 0, 6), Dimension(b"T", t, 3)]
+    return Tile(
+        w=12, h=6, pixel_type=PixelType.Gray16, compression=compression, dimensions=places,
+        data=zstd_frame(data) if compression else data,
+    )  # fmt: skip
+
+
 def _masked(chunks_before: bytes) -> Tile:
     attachment = chunks_before + mask_chunk(12, 6, bytes([0b10101010, 0b11110000]) * 6)
     return Tile(w=12, h=6, metadata=CHUNK_CONTAINER_XML, attachment=attachment)
@@ -82,6 +92,11 @@ def seed_files() -> dict[str, Built]:
         ],
         "masks": [_masked(b""), _masked(bytes(16) + struct.pack("<I", 3) + b"abc")],
         "pyramid": [_plain(0, 0, 0, 0), _plain(0, 0, 0, 1), pyramid],
+        "several planes": [_scan(0), _scan(3, zstd0)],
+        "other sizes": [
+            Tile(w=12, h=6, physical=(6, 3), coordinates={"C": 0}),
+            Tile(w=12, h=6, physical=(24, 12), coordinates={"C": 1}),
+        ],
         "many dimensions": [
             Tile(dimensions=[*Tile().all_dimensions(), *many, Dimension(b"M", 0)]),
         ],
@@ -169,7 +184,7 @@ def _choose(rng: np.random.Generator, values: list) -> object:  # type: ignore[t
 
 
 def _fields(built: Built) -> list[tuple[int, str]]:
-    """Return the offsets and layouts of all numbers that libCZI reads."""
+    """Return the offsets and layouts of all numbers that are read."""
     fields = [(84, "<q"), (92, "<q"), (104, "<q")]
     segments = [built.directory, built.metadata, built.attachment_directory]
     for start in (*segments, *built.subblocks, *built.attachments):
@@ -180,7 +195,8 @@ def _fields(built: Built) -> list[tuple[int, str]]:
         fields.append((built.attachment_directory + 288 + 128 * number + 12, "<q"))
     for entry in (*built.entries, *(start + 48 for start in built.subblocks)):
         (count,) = struct.unpack_from("<i", built.data, entry + 28)
-        fields += [(entry + 2, "<i"), (entry + 6, "<q"), (entry + 18, "<i"), (entry + 28, "<i")]
+        fields += [(entry + 2, "<i"), (entry + 6, "<q")]
+        fields += [(entry + at, "<i") for at in (14, 18, 28)]
         for dimension in range(entry + 32, entry + 32 + 20 * count, 20):
             fields += [(dimension + at, "<i") for at in (0, 4, 8, 16)]
     for start in built.subblocks:  # the first bytes of the data: zstd headers, mask sizes

@@ -14,7 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from container.czi_bytes import GUID, AttachedFile, Tile, build_czi, build_parts, write_parts
+from container.czi_bytes import (
+    GUID,
+    AttachedFile,
+    Dimension,
+    Tile,
+    build_czi,
+    build_parts,
+    write_parts,
+)
 from files.encode import zstd_frame
 from files.jpeg_xr import jpeg_xr_tile
 from files.patterns import noise
@@ -319,6 +327,26 @@ def test_the_table_tells_the_file_and_the_place_in_it(master: Path) -> None:
         table = document.subblocks
         assert table["file_part"].tolist() == [0, 0, 1, 1, 2]
         assert table["file_position"].tolist()[::2] == [544] * 3
+
+
+def test_sub_blocks_of_several_planes_in_every_file(tmp_path: Path) -> None:
+    parts = [line_scan(0, 2), line_scan(2, 3)]
+    path = write_parts(tmp_path / "scan.czi", build_parts(*[[part] for part in parts]))
+    with czi.open_czi(path) as document:
+        assert_whole(document)
+        table = document.subblocks
+        assert table["file_part"].tolist() == [0, 0, 1, 1, 1]
+        assert table["file_position"].tolist() == [544] * 5
+    czi.copy(path, tmp_path / "one.czi")
+    with czi.open_czi(tmp_path / "one.czi") as document:
+        assert_whole(document)
+
+
+def line_scan(first: int, count: int) -> Tile:
+    """Return a sub-block that holds several planes."""
+    sizes = [Dimension(b"X", 0, W), Dimension(b"Y", 0, H), Dimension(b"T", first, count)]
+    data = b"".join(plane.tobytes() for plane in PLANES[first : first + count])
+    return Tile(w=W, h=H, pixel_type=1, data=data, dimensions=sizes)
 
 
 def test_attachments_in_another_part(tmp_path: Path) -> None:

@@ -212,3 +212,13 @@ def test_a_pyramid_is_made_of_every_plane(tmp_path: Path) -> None:
         assert np.array_equal(image.data[:, 0, 0], planes[..., 0])
         small = image.asarray(level=1)[:, 0, 0]
         assert np.array_equal(small, planes[:, ::2, ::2, 0])
+
+
+def test_places_beyond_32_bits_are_not_believed(tmp_path: Path) -> None:
+    planes = planes_of(G8, 2)
+    for last, count in ((2**31 - 2, 2), (2**31 - 1, 1)):
+        path = write_czi(tmp_path / "far.czi", [block(planes, {"C": 0, "T": last}, {"T": 2})])
+        with czi.open_czi(path) as document:
+            assert document.total_bounding_box["T"] == (last, last + count)
+            for place in range(count):
+                assert np.array_equal(document.read(plane={"T": last + place}), planes[place])
