@@ -50,6 +50,11 @@ class ImageDescription(ABC):
 
     @property
     @abstractmethod
+    def current_resolution_level(self) -> int:
+        """The resolution level that is read where none is named."""
+
+    @property
+    @abstractmethod
     def _layout(self) -> Layout:
         """How the array is laid out."""
 
@@ -100,8 +105,17 @@ class ImageDescription(ABC):
 
     @property
     def physical_pixel_sizes(self) -> PhysicalPixelSizes:
-        """The size of a pixel in micrometres: Z, Y, X; None where unknown."""
-        return pixel_sizes(self.reader)
+        """The size of a pixel in micrometres: Z, Y, X; None where unknown.
+
+        It is that of a pixel of the current resolution level.
+        """
+        level = self.current_resolution_level
+        return pixel_sizes(self.reader, self._layout.level(level).factor if level else 1.0)
+
+    @property
+    def physical_pixel_size(self) -> PhysicalPixelSizes:
+        """The same; AICSImageIO has both names."""
+        return self.physical_pixel_sizes
 
     @property
     def skew(self) -> Skew | None:
@@ -134,20 +148,22 @@ class ImageDescription(ABC):
         interval, sizes = self.time_interval, self.physical_pixel_sizes
         return Scale(None if interval is None else interval.total_seconds(), None, *sizes)
 
-    def coords(self, level: int = 0) -> dict[str, AxisCoordinates]:
+    def coords(self, level: int | None = None) -> dict[str, AxisCoordinates]:
         """Return the coordinates along each dimension of a level, with their units.
 
         X and Y are micrometres, 0 at the centre of the first pixel of the full resolution (add
         `origin` for places on the stage); Z micrometres from the first Z; T the `time_stamps`; C
-        the `channel_names`. Without a scale they count pixels; T is left out where unknown.
+        the `channel_names`. Without a scale they count pixels; T is left out where unknown. They
+        are those of the current level where none is given.
 
         Raises
         ------
         OutOfBoundsError
             If there is no such level.
         """
+        level = self.current_resolution_level if level is None else level
         layout = self._layout
-        sizes = self.physical_pixel_sizes
+        sizes = pixel_sizes(self.reader)
         times = times_along(self.reader, self.scene_index, layout.planes["T"])
         return coordinates(layout, level, self.channel_names, times, sizes)
 
@@ -165,7 +181,7 @@ class ImageDescription(ABC):
         It is the first pixel of the whole scene, for the single tiles of a mosaic as well.
         The offset of the camera's region of interest and the camera's rotation are not regarded.
         """
-        sizes, number = self.physical_pixel_sizes, self.scene_index
+        sizes, number = pixel_sizes(self.reader), self.scene_index
         if sizes.X is None or sizes.Y is None:
             return None
         pixel = (sizes.X, sizes.Y)

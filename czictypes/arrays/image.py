@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -12,11 +12,12 @@ from czictypes.arrays import labelled
 from czictypes.arrays.alpha import EmptyAlpha
 from czictypes.arrays.described import ImageDescription
 from czictypes.arrays.dimensions import Dimensions
-from czictypes.arrays.layout import Layout, Selection
+from czictypes.arrays.layout import Selection
 from czictypes.arrays.lazy import lazy_array, take_lazily
 from czictypes.arrays.levels import Level
 from czictypes.arrays.native_chunks import native_chunks
 from czictypes.arrays.open_image import ALL_SCENES
+from czictypes.arrays.scene_names import find_scene
 from czictypes.arrays.selection import ordered_selection
 from czictypes.arrays.tile_places import TilePlaces
 from czictypes.arrays.validity import valid_block
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     import xarray
 
 __all__ = ["ALL_SCENES", "CziImage"]
+
+#: Names or indices of scenes, or one of these; None for all.
+Scenes = Union[str, int, Iterable[Union[str, int]], None]
 
 
 class CziImage(TilePlaces, ImageDescription):
@@ -61,6 +65,8 @@ class CziImage(TilePlaces, ImageDescription):
     on_error
         ``"blank"`` leaves tiles that cannot be read as 0, with a `DamagedTileWarning` for each;
         ``reader.damaged_subblocks`` lists them. By default they are an error.
+    reconstruct_mosaic, fs_kwargs
+        AICSImageIO's names of `mosaic` and `storage_options`.
 
     Raises
     ------
@@ -71,9 +77,10 @@ class CziImage(TilePlaces, ImageDescription):
     """
 
     def __reduce__(self) -> tuple[Callable[..., CziImage], tuple[Any, ...]]:
-        """Pickle as what was opened and how, and the scene."""
-        scene = ALL_SCENES if self._is_all else self.current_scene_index
-        return _reopen, (self._reader, scene, self._view.mosaic, self._view.empty_alpha)
+        """Pickle as what was opened and how, the scene and the level."""
+        view = self._view
+        chosen = (self._scene, view.mosaic, view.empty_alpha, self._level)
+        return _reopen, (type(self), self._reader, *chosen)
 
     def __repr__(self) -> str:
         if self.closed:
@@ -83,18 +90,13 @@ class CziImage(TilePlaces, ImageDescription):
     # The array
 
     @property
-    def _layout(self) -> Layout:
-        with open_document_of(self._reader) as document:
-            return self._view.layout(document)
-
-    @property
     def _empty_alpha(self) -> EmptyAlpha:
         return self._view.empty_alpha
 
     @property
     def dims(self) -> Dimensions:
         """Names and sizes: ``dims.order``, ``dims.X``, ``dims["Y", "X"]``."""
-        return self._layout.dims()
+        return self._layout.dims(self._level)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -103,7 +105,7 @@ class CziImage(TilePlaces, ImageDescription):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the array in full resolution."""
+        """The shape of the array, at the current resolution level."""
         return self.dims.shape
 
     @property
@@ -119,7 +121,7 @@ class CziImage(TilePlaces, ImageDescription):
 
     @property
     def nbytes(self) -> int:
-        """The size of the array in full resolution, in bytes."""
+        """The size of the array in bytes, at the current resolution level."""
         size = self.dtype.itemsize
         for extent in self.shape:
             size *= extent
@@ -130,17 +132,22 @@ class CziImage(TilePlaces, ImageDescription):
         """The resolution levels that the file stores, the full resolution first."""
         return self._layout.levels
 
-    def asarray(self, level: int = 0) -> NDArray[Any]:
-        """Return all pixels of a level as a numpy array."""
+    @property
+    def resolution_level_dims(self) -> dict[int, tuple[int, ...]]:
+        """The shape of the array at each resolution level."""
+        return {level: self._layout.dims(level).shape for level in self.resolution_levels}
+
+    def asarray(self, level: int | None = None) -> NDArray[Any]:
+        """Return all pixels of a level, by default the current one, as a numpy array."""
         return self.read_block({}, level=level)
 
-    def to_dask(self, level: int = 0, chunks: Any = None) -> dask.array.Array:
+    def to_dask(self, level: int | None = None, chunks: Any = None) -> dask.array.Array:
         """Return a level as a lazy dask array, whose tasks open the file by themselves.
 
         Parameters
         ----------
         level
-            The resolution level.
+            The resolution level; by default the current one.
         chunks
             As dask has it, or a mapping from names of dimensions; by default `native_chunks`.
 
@@ -154,26 +161,30 @@ class CziImage(TilePlaces, ImageDescription):
         MissingExtraError
             Without dask.
         """
+        level = self._chosen(level)
         native = self.native_chunks(level)
         array: dask.array.Array = lazy_array(self._reader, self._view, level, chunks, native)
         return array
 
-    def native_chunks(self, level: int = 0) -> dict[str, int]:
+    def native_chunks(self, level: int | None = None) -> dict[str, int]:
         """Return the chunk size along each dimension that the file's tiles make cheap.
 
         One plane, or a part of it of 16 to 64 MB that ends where tiles end.
         """
+        level = self._chosen(level)
         with open_document_of(self._reader) as document:
             layout = self._view.layout(document)
             return native_chunks(document.table, layout, self._view.scene, level)
 
-    def to_xarray(self, level: int = 0, dask: bool = False, chunks: Any = None) -> xarray.DataArray:
+    def to_xarray(
+        self, level: int | None = None, dask: bool = False, chunks: Any = None
+    ) -> xarray.DataArray:
         """Return a level as a labelled array with coordinates in real units.
 
         Parameters
         ----------
         level
-            The resolution level.
+            The resolution level; by default the current one.
         dask, chunks
             Whether it is to be lazy, and its chunks as for `to_dask` (which make it lazy too).
 
@@ -182,6 +193,7 @@ class CziImage(TilePlaces, ImageDescription):
         MissingExtraError
             Without xarray, or dask where it is needed.
         """
+        level = self._chosen(level)
         array: xarray.DataArray = labelled.to_xarray(self, level=level, dask=dask, chunks=chunks)
         return array
 
@@ -192,7 +204,7 @@ class CziImage(TilePlaces, ImageDescription):
 
     @property
     def data(self) -> NDArray[Any]:
-        """All pixels in full resolution, read anew each time."""
+        """All pixels at the current resolution level, read anew each time."""
         return self.asarray()
 
     @property
@@ -220,7 +232,7 @@ class CziImage(TilePlaces, ImageDescription):
         self,
         selection: Mapping[str, Selection],
         *,
-        level: int = 0,
+        level: int | None = None,
         out: NDArray[Any] | None = None,
         threads: int | None = None,
     ) -> NDArray[Any]:
@@ -232,7 +244,7 @@ class CziImage(TilePlaces, ImageDescription):
             For each dimension an index, which drops it, or a slice or several indices; all of a
             dimension that is not named. ``read_block({"C": 1, "X": slice(0, 512)})``.
         level
-            The resolution level, see `levels`.
+            The resolution level, see `levels`; by default the current one.
         out
             An array to fill and return, in the shape and dtype of the result.
         threads
@@ -251,10 +263,10 @@ class CziImage(TilePlaces, ImageDescription):
         OutOfBoundsError
             For an index or a level beyond the image.
         """
-        return self._view.read_block(self._reader, selection, level, out, threads)
+        return self._view.read_block(self._reader, selection, self._chosen(level), out, threads)
 
     def valid_pixels(
-        self, selection: Mapping[str, Selection] | None = None, *, level: int = 0
+        self, selection: Mapping[str, Selection] | None = None, *, level: int | None = None
     ) -> NDArray[np.bool_]:
         """Return which pixels of a block come from a tile; the others are 0 in `read_block`.
 
@@ -276,10 +288,14 @@ class CziImage(TilePlaces, ImageDescription):
         CorruptFileError
             If a mask that is needed is damaged.
         """
-        return valid_block(self._reader, self._view, selection or {}, level)
+        return valid_block(self._reader, self._view, selection or {}, self._chosen(level))
 
     def get_image_data(
-        self, dimension_order_out: str | None = None, *, level: int = 0, **selections: Selection
+        self,
+        dimension_order_out: str | None = None,
+        *,
+        level: int | None = None,
+        **selections: Selection,
     ) -> NDArray[Any]:
         """Return some of the pixels, the dimensions in the order asked for.
 
@@ -289,7 +305,7 @@ class CziImage(TilePlaces, ImageDescription):
             The dimensions of the result, such as ``"CZYX"``; by default those of the image. One
             that the image does not have is of the size 1.
         level
-            The resolution level.
+            The resolution level; by default the current one.
         **selections
             For a dimension of the result an index, a slice, a range or several indices; for
             another one index, else the first is taken: ``get_image_data("ZYX", T=2, C=1)``.
@@ -307,7 +323,8 @@ class CziImage(TilePlaces, ImageDescription):
         OutOfBoundsError
             For an index beyond the image.
         """
-        wanted = ordered_selection(self.dims, dimension_order_out, selections)
+        level = self._chosen(level)
+        wanted = ordered_selection(self._layout.dims(level), dimension_order_out, selections)
         data: NDArray[Any] = wanted.arranged(self.read_block(wanted.selection, level=level))
         return data
 
@@ -315,21 +332,146 @@ class CziImage(TilePlaces, ImageDescription):
         self,
         dimension_order_out: str | None = None,
         *,
-        level: int = 0,
+        level: int | None = None,
         chunks: Any = None,
         **selections: Selection,
     ) -> dask.array.Array:
         """Return the same as a lazy dask array; `chunks` as for `to_dask`."""
-        wanted = ordered_selection(self.dims, dimension_order_out, selections)
+        level = self._chosen(level)
+        wanted = ordered_selection(self._layout.dims(level), dimension_order_out, selections)
         array = self.to_dask(level, chunks)
         part = take_lazily(array, self.dims.order, wanted.selection)
         arranged: dask.array.Array = wanted.arranged(part)
         return arranged
 
+    # Mosaics, stitched also where this image has their tiles one by one
+
+    @property
+    def mosaic_data(self) -> NDArray[Any]:
+        """All pixels with the mosaic stitched: `data`, unless the image has single tiles."""
+        return self._stitched().data
+
+    @property
+    def mosaic_dask_data(self) -> dask.array.Array:
+        """The same as a lazy dask array."""
+        return self._stitched().dask_data
+
+    @property
+    def mosaic_xarray_data(self) -> xarray.DataArray:
+        """The same as a labelled array."""
+        return self._stitched().xarray_data
+
+    @property
+    def mosaic_xarray_dask_data(self) -> xarray.DataArray:
+        """The same as a lazy labelled array."""
+        return self._stitched().xarray_dask_data
+
+    # Stacks of scenes
+
+    def get_stack(
+        self, *, select_scenes: Scenes = None, drop_non_matching_scenes: bool = False
+    ) -> NDArray[Any]:
+        """Return the pixels of several scenes in one array, the scenes along its first axis.
+
+        Parameters
+        ----------
+        select_scenes
+            The names or indices of the scenes, in the order of the stack; by default all.
+        drop_non_matching_scenes
+            Whether scenes that differ from the first one in shape or dtype are left out.
+
+        Returns
+        -------
+        numpy.ndarray
+            At the current resolution level; the current scene stays what it is.
+
+        Raises
+        ------
+        UnsupportedDataError
+            If a scene has another shape or dtype than the first, or lacks the resolution level,
+            and is not to be left out.
+        ValueError
+            If no scene is selected.
+        OutOfBoundsError
+            If there is no such scene.
+        """
+        images = self._alike(select_scenes, drop=drop_non_matching_scenes)
+        stack: NDArray[Any] = labelled.stacked(images, dask=False)
+        return stack
+
+    def get_dask_stack(
+        self, *, select_scenes: Scenes = None, drop_non_matching_scenes: bool = False
+    ) -> dask.array.Array:
+        """Return the same as a lazy dask array."""
+        images = self._alike(select_scenes, drop=drop_non_matching_scenes)
+        stack: dask.array.Array = labelled.stacked(images, dask=True)
+        return stack
+
+    def get_xarray_stack(
+        self,
+        *,
+        select_scenes: Scenes = None,
+        drop_non_matching_scenes: bool = False,
+        scene_character: str = "I",
+        scene_coord_values: Literal["index", "names"] = "index",
+        dask: bool = False,
+    ) -> xarray.DataArray:
+        """Return the same as a labelled array, with the coordinates of its first scene.
+
+        Parameters
+        ----------
+        select_scenes, drop_non_matching_scenes
+            As for `get_stack`.
+        scene_character
+            The name of the dimension of the scenes; one that the image does not have.
+        scene_coord_values
+            ``"names"`` to have the names of the scenes as coordinates; by default there are none.
+        dask
+            Whether it is to be lazy.
+        """
+        images = self._alike(select_scenes, drop=drop_non_matching_scenes)
+        stack: xarray.DataArray = labelled.to_xarray_stack(
+            images, scene_character, scene_coord_values, dask=dask
+        )
+        return stack
+
+    def get_xarray_dask_stack(self, **options: Any) -> xarray.DataArray:
+        """Return the same as `get_xarray_stack`, which has the same arguments, lazily."""
+        return self.get_xarray_stack(**options, dask=True)
+
+    def _alike(self, scenes: Scenes, *, drop: bool) -> list[CziImage]:
+        """Return an image of each scene, all of one shape and dtype, at the current level."""
+        scenes = [scenes] if isinstance(scenes, (str, int)) else scenes
+        chosen: Iterable[str | int] = range(len(self.scenes)) if scenes is None else scenes
+        mosaic = self._view.mosaic
+        found = [self._at(find_scene(self.scenes, one), mosaic=mosaic) for one in chosen]
+        return labelled.alike(found, drop=drop)
+
+    def _stitched(self) -> CziImage:
+        return self if self._view.mosaic else self._at(self._scene, mosaic=True)
+
+    def _at(self, scene: int | str, *, mosaic: bool) -> CziImage:
+        """Return another image of the open document, at the same level."""
+        image = CziImage(self._reader, scene, mosaic=mosaic, empty_alpha=self._view.empty_alpha)
+        image._level = self._level
+        return image
+
+    @property
+    def _scene(self) -> int | str:
+        """The scene as `set_scene` takes it."""
+        index = self.current_scene_index
+        return ALL_SCENES if index is None else index
+
 
 def _reopen(
-    reader: CziReader, scene: int | str | None, mosaic: bool, empty_alpha: EmptyAlpha
+    kind: type[CziImage],
+    reader: CziReader,
+    scene: int | str,
+    mosaic: bool,
+    empty_alpha: EmptyAlpha,
+    level: int,
 ) -> CziImage:
-    image = CziImage(reader, scene, mosaic=mosaic, empty_alpha=empty_alpha)
+    image = kind(reader, scene, mosaic=mosaic, empty_alpha=empty_alpha)
+    image._level = level
     image._owns = True  # nobody else has the reader that came along
     return image

@@ -1,17 +1,32 @@
-"""Labelled arrays of an image, through xarray."""
+"""Labelled arrays of an image, through xarray, and stacks of several of its scenes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from czictypes.arrays.channel_labels import hex_colors
-from czictypes.model.errors import MissingExtraError
+from czictypes.model.errors import (
+    InvalidArgumentError,
+    MissingExtraError,
+    UnsupportedDataError,
+)
 from czictypes.model.extras import require
 
 if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage
 
-__all__ = ["attributes", "labels", "to_datatree", "to_xarray"]
+__all__ = [
+    "alike",
+    "attributes",
+    "labels",
+    "stacked",
+    "to_datatree",
+    "to_xarray",
+    "to_xarray_stack",
+]
 
 
 def to_xarray(image: CziImage, *, level: int = 0, dask: bool = False, chunks: Any = None) -> Any:
@@ -26,6 +41,79 @@ def to_xarray(image: CziImage, *, level: int = 0, dask: bool = False, chunks: An
         name=image.current_scene,
         attrs=attributes(image),
     )
+
+
+def alike(images: Sequence[CziImage], *, drop: bool) -> list[CziImage]:
+    """Return the images that have the shape and dtype of the first, at their current levels.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If one differs and is not to be dropped.
+    InvalidArgumentError
+        If there is no image.
+    """
+    if not images:
+        raise InvalidArgumentError("select_scenes names no scene; a stack has at least one")
+    forms = [_form(image) for image in images]
+    for image, form in zip(images, forms):
+        if form != forms[0] and not drop:
+            raise UnsupportedDataError(
+                f"a stack needs scenes of one shape and dtype, but {images[0].current_scene!r} is "
+                f"{forms[0]} and {image.current_scene!r} is {form}; name those that match in "
+                "select_scenes, or pass drop_non_matching_scenes=True"
+            )
+    return [image for image, form in zip(images, forms) if form == forms[0]]
+
+
+def _form(image: CziImage) -> str:
+    if image.current_resolution_level not in image.resolution_levels:
+        return f"without level {image.current_resolution_level}"
+    return f"{dict(image.sizes)} of {image.dtype}"
+
+
+def stacked(images: Sequence[CziImage], *, dask: bool) -> Any:
+    """Return the arrays of images that are alike in one, along a new first axis."""
+    if dask:
+        arrays = require("dask.array", extra="dask", doing="lazy arrays")
+        return arrays.stack([image.to_dask() for image in images])
+    stack = np.empty((len(images), *images[0].shape), images[0].dtype)
+    for image, pixels in zip(images, stack):
+        image.read_block({}, out=pixels)
+    return stack
+
+
+def to_xarray_stack(images: Sequence[CziImage], name: str, values: str, *, dask: bool) -> Any:
+    """Return scenes that are alike as a `xarray.DataArray`, with the coordinates of the first.
+
+    Parameters
+    ----------
+    images
+        The scenes.
+    name
+        The name of the dimension along which the scenes lie.
+    values
+        ``"names"`` for the names of the scenes as its coordinates, ``"index"`` for none.
+    dask
+        Whether it is to be lazy.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the image has a dimension of that name, or `values` is none of these.
+    """
+    xarray = require("xarray", extra="xarray", doing="labelled arrays")
+    first = images[0]
+    if name in first.dims:
+        raise InvalidArgumentError(
+            f"the image has a dimension {name} of its own; give another scene_character"
+        )
+    if values not in ("index", "names"):
+        raise InvalidArgumentError(f'scene_coord_values is "index" or "names", not {values!r}')
+    coords = labels(first, first.current_resolution_level)
+    if values == "names":
+        coords[name] = (name, [image.current_scene for image in images])
+    return xarray.DataArray(stacked(images, dask=dask), coords=coords, dims=(name, *first.dims))
 
 
 def to_datatree(image: CziImage) -> Any:

@@ -8,10 +8,13 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from czictypes.arrays.alpha import EMPTY_ALPHA, EmptyAlpha
+from czictypes.arrays.layout import Layout
 from czictypes.arrays.scene_names import find_scene, scene_names
 from czictypes.arrays.view import ArrayView
 from czictypes.container.part_files import Parts
+from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import CacheOptions, ReaderOptions
+from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.reader import CziReader, Source
 
@@ -40,7 +43,14 @@ class OpenImage:
         parts: Parts | None = None,
         stored_resolution: bool = False,
         on_error: OnError = "raise",
+        reconstruct_mosaic: bool | None = None,
+        fs_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
+        mosaic = _mosaic_of(mosaic, reconstruct_mosaic)
+        if fs_kwargs is not None:
+            if storage_options is not None:
+                raise ValueError("fs_kwargs is another name of storage_options; give one of them")
+            storage_options = fs_kwargs
         if empty_alpha not in EMPTY_ALPHA:
             known = ", ".join(map(repr, EMPTY_ALPHA))
             raise ValueError(f"empty_alpha is one of {known}, not {empty_alpha!r}")
@@ -68,6 +78,7 @@ class OpenImage:
                 parts=parts,
             )
         self._is_all = False
+        self._level = 0
         self._view = ArrayView(None, mosaic, empty_alpha)
         try:
             self.set_scene(0 if scene is None else scene)
@@ -101,6 +112,11 @@ class OpenImage:
         if self._owns:
             self._reader.close()
 
+    @property
+    def _layout(self) -> Layout:
+        with open_document_of(self._reader) as document:
+            return self._view.layout(document)
+
     # Scenes
 
     @property
@@ -130,10 +146,12 @@ class OpenImage:
     def set_scene(self, scene: int | str) -> None:
         """Choose the scene by its index in `scenes` or its name; ``"all"`` for all at once.
 
+        The resolution level stays what it is.
+
         Raises
         ------
         OutOfBoundsError
-            If there is no such scene.
+            If there is no such scene, or it does not have the current resolution level.
         """
         numbers = list(self._reader.scenes_bounding_rectangle)
         is_all = isinstance(scene, str) and scene == ALL_SCENES and ALL_SCENES not in self.scenes
@@ -141,10 +159,63 @@ class OpenImage:
             raise ValueError("tiles (mosaic=False) belong to one scene; choose one")
         index = 0 if is_all else self._position(scene, max(len(numbers), 1))
         number = numbers[index] if numbers and not is_all else None
-        self._view, self._is_all = replace(self._view, scene=number), is_all
+        view = replace(self._view, scene=number)
+        if self._level:
+            self._check_level(view, scene)
+        self._view, self._is_all = view, is_all
+
+    def _check_level(self, view: ArrayView, scene: int | str) -> None:
+        with open_document_of(self._reader) as document:
+            count = len(view.layout(document).grids)
+        if self._level >= count:
+            raise OutOfBoundsError(
+                f"scene {scene!r} has no resolution level {self._level}, its levels go from 0 to "
+                f"{count - 1}; choose one of them by set_resolution_level before set_scene"
+            )
 
     def _position(self, scene: int | str, count: int) -> int:
         """Return the position of a scene; its name is looked for only where one is given."""
         if not isinstance(scene, str) and -count <= scene < count:
             return int(scene) % count
         return find_scene(self.scenes, scene)
+
+    # Resolution levels
+
+    @property
+    def resolution_levels(self) -> tuple[int, ...]:
+        """The numbers of the resolution levels of the scene, 0 being full resolution."""
+        return tuple(range(len(self._layout.grids)))
+
+    @property
+    def current_resolution_level(self) -> int:
+        """The resolution level that is read where no `level` is given; 0 at first."""
+        return self._level
+
+    def set_resolution_level(self, resolution_level: int) -> None:
+        """Choose the resolution level that everything of this image is about.
+
+        `dims`, `shape`, `data` and its siblings, `physical_pixel_sizes`, and methods called
+        without `level` follow it. Like the scene, it belongs to this object: threads that read
+        different levels each need a `CziImage` of their own, or name the `level`.
+
+        Parameters
+        ----------
+        resolution_level
+            One of `resolution_levels`; negative ones count from the coarsest.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If the scene has no such level.
+        """
+        self._level = self._layout.level(resolution_level).index
+
+    def _chosen(self, level: int | None) -> int:
+        return self._level if level is None else level
+
+
+def _mosaic_of(mosaic: bool, reconstruct_mosaic: bool | None) -> bool:
+    """Return whether mosaics are stitched, by either of the two names that this has."""
+    if reconstruct_mosaic and not mosaic:
+        raise ValueError("reconstruct_mosaic is another name of mosaic; give one of them")
+    return mosaic if reconstruct_mosaic is None else reconstruct_mosaic

@@ -30,10 +30,11 @@ class Scale(NamedTuple):
     X: float | None
 
 
-def pixel_sizes(reader: CziReader) -> PhysicalPixelSizes:
-    """Return the size of a pixel in micrometres."""
+def pixel_sizes(reader: CziReader, factor: float = 1.0) -> PhysicalPixelSizes:
+    """Return the size of a pixel in micrometres; of a level, `factor` times as large in Y and X."""
     scaling = told(reader, lambda reader: reader.scaling, Scaling())
-    return PhysicalPixelSizes(*map(_micrometres, (scaling.z, scaling.y, scaling.x)))
+    z, y, x = map(_micrometres, (scaling.z, scaling.y, scaling.x))
+    return PhysicalPixelSizes(z, *(None if size is None else size * factor for size in (y, x)))
 
 
 def _micrometres(metres: float | None) -> float | None:
