@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from czictypes.abi.info import LibraryInfo as LibraryInfo
     from czictypes.abi.info import library_info as library_info
     from czictypes.abi.library import use_library as use_library
-    from czictypes.arrays.image import CziImage as CziImage
     from czictypes.arrays.imread import imread as imread
     from czictypes.exchange.convert import convert as convert
+    from czictypes.exchange.image import CziImage as CziImage
     from czictypes.exchange.ome_zarr.ngff_objects import to_multiscales as to_multiscales
     from czictypes.exchange.ome_zarr.ngff_objects import to_ngff_image as to_ngff_image
     from czictypes.exchange.ome_zarr.read import from_ome_zarr as from_ome_zarr
@@ -52,7 +52,7 @@ __all__ = [
 
 # public name -> module, and the name in it (none: the module itself)
 _EXPORTS = {
-    "CziImage": ("czictypes.arrays.image", "CziImage"),
+    "CziImage": ("czictypes.exchange.image", "CziImage"),
     "CziSlide": ("czictypes.plugins.slide", "CziSlide"),
     "DeepZoomTiles": ("czictypes.plugins.deepzoom", "DeepZoomTiles"),
     "LibraryInfo": ("czictypes.abi.info", "LibraryInfo"),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from czictypes.arrays.image import CziImage
 from czictypes.container.part_files import Parts
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.conversion import Conversion
@@ -13,7 +14,8 @@ from czictypes.exchange.formats import Format, location_text, source_format, tar
 from czictypes.exchange.from_czi import convert_from_czi
 from czictypes.exchange.to_czi import convert_to_czi
 from czictypes.exchange.wishes import Location, Wishes, check_wishes
-from czictypes.reading.damage import OnError
+from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.reader import CziReader
 from czictypes.writing.progress import Progress
 
 __all__ = ["convert"]
@@ -51,7 +53,8 @@ def convert(
     Parameters
     ----------
     source, dest
-        Paths, or URLs that fsspec knows; in place of an OME-Zarr, also a store of zarr.
+        Paths, or URLs that fsspec knows; in place of an OME-Zarr, also a store of zarr. A source
+        may be an open `CziImage` or `CziReader`, which stays open and as it is.
     scenes
         ``"all"``, or names or indices of the scenes (images) to convert.
     levels
@@ -107,7 +110,16 @@ def convert(
     --------
     >>> convert("slide.czi", "slide.ome.zarr", progress=True)  # doctest: +SKIP
     """
-    wanted, given = target_format(dest), source_format(source)
+    if isinstance(source, CziImage):
+        source = source.reader
+    is_open = isinstance(source, CziReader)
+    names = location_text(source.source if is_open else source), location_text(dest)
+    if is_open and (source_options is not None or parts is not None or leaves_blank(on_error)):
+        raise ValueError(
+            "source_options, parts and on_error say how a CZI is opened, but "
+            f"{names[0]} is open; give them when you open it"
+        )
+    wanted, given = target_format(dest), Format.CZI if is_open else source_format(source)
     zarr = {"version": version, "chunks": chunks, "shards": shards, "scheduler": scheduler}
     wishes = Wishes(
         scenes,
@@ -134,5 +146,4 @@ def convert(
     else:
         images = convert_to_czi(source, dest, given, wishes)
     seconds = time.perf_counter() - begun
-    names = location_text(source), location_text(dest)
     return Conversion(*names, wanted.value, images, not dry_run, round(seconds, 3), damaged)

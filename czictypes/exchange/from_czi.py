@@ -24,6 +24,8 @@ def convert_from_czi(
 ) -> tuple[tuple[ConvertedImage, ...], dict[int, str]]:
     """Write scenes of a CZI in another format, or copy them to a CZI.
 
+    The source may be an open `CziReader`, which stays open.
+
     Returns
     -------
     images
@@ -53,7 +55,7 @@ def convert_from_czi(
         else:
             with local_file(dest, overwrite=overwrite, storage_options=options) as path:
                 if wanted is Format.CZI:
-                    damaged = _copy(image, source, path, wishes)
+                    damaged = _copy(image, path, wishes)
                 else:
                     _WRITERS[wanted](image, path, wishes)
         return images, {**damaged, **image.reader.damaged_subblocks}
@@ -108,7 +110,8 @@ def _write_png(image: CziImage, path: Any, wishes: Wishes) -> None:
     write_png(image, path, scenes=wishes.scenes, plane=wishes.plane, overwrite=wishes.overwrite)
 
 
-def _copy(image: CziImage, source: Location, path: Any, wishes: Wishes) -> dict[int, str]:
+def _copy(image: CziImage, path: Any, wishes: Wishes) -> dict[int, str]:
+    (source, *_, options), _, source_options, parts = image.reader.__reduce__()[1]
     numbers = list(image.reader.scenes_bounding_rectangle)
     chosen = choose(image.scenes, wishes.scenes, "scene")
     everything = wishes.scenes == "all" or not numbers
@@ -120,9 +123,9 @@ def _copy(image: CziImage, source: Location, path: Any, wishes: Wishes) -> dict[
         exist_ok=wishes.overwrite,
         threads=wishes.workers,
         progress=wishes.progress,
-        source_options=wishes.source_options,
-        parts=wishes.parts,
-        on_error=wishes.on_error,
+        source_options=source_options,
+        parts=parts,
+        on_error="raise" if options is None else options.on_error,
     )
     return report.damaged
 

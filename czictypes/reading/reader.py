@@ -145,6 +145,11 @@ class CziReader(SubBlockMethods):
         state = "closed " if self.closed else ""
         return f"<{state}CziReader of {self._session.name!r}>"
 
+    @property
+    def source(self) -> Source:
+        """What was opened: the path, URL or file object, as it was given."""
+        return self._arguments[0]
+
     # Planes
 
     def read(
