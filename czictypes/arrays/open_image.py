@@ -53,15 +53,15 @@ class OpenImage:
             storage_options = fs_kwargs
         if empty_alpha not in EMPTY_ALPHA:
             known = ", ".join(map(repr, EMPTY_ALPHA))
-            raise ValueError(f"empty_alpha is one of {known}, not {empty_alpha!r}")
+            raise ValueError(f"empty_alpha must be one of {known}, not {empty_alpha!r}")
         chosen: dict[str, Any] = {"stored_resolution": True} if stored_resolution else {}
         if leaves_blank(on_error):
             chosen["on_error"] = on_error
         if chosen and isinstance(source, CziReader):
             name, value = next(iter(chosen.items()))
             raise ValueError(
-                f"{name} is a choice at opening: give a path, or open the CziReader with "
-                f"ReaderOptions({name}={value!r})"
+                f"{name} must be chosen when the file is opened: give a path, or open the "
+                f"CziReader with ReaderOptions({name}={value!r})"
             )
         if chosen:
             reader_options = replace(reader_options or ReaderOptions(), **chosen)

@@ -164,8 +164,8 @@ class _Block:
         expected = tuple(part.stop - part.start for part in slices)
         if pixels.shape != expected:
             raise FileChangedError(
-                f"the file changed since the lazy array was made: a block of the shape {expected} "
-                f"is now of the shape {pixels.shape}; make the array anew"
+                f"the file changed since the lazy array was made: a block that had the shape "
+                f"{expected} now has the shape {pixels.shape}; make the array again"
             )
         return pixels
 

@@ -171,7 +171,7 @@ class PartFinder:
             if why is None:
                 why = "" if holds(found) else "does not hold the sub-blocks that are listed"
         except CorruptFileError:
-            why = "is no CZI file, or a damaged one"
+            why = "is not a CZI file, or is damaged"
         except BaseException:
             found.close()
             raise
@@ -190,7 +190,7 @@ class PartFinder:
         if why:
             name = self._main.name
             warnings.warn(
-                f"{found.name} {why}, but is read as part {number} of {name}: parts= says so",
+                f"{found.name} {why}; it is read as part {number} of {name}, as parts= says",
                 stacklevel=2,
             )
         return found
@@ -218,8 +218,8 @@ class PartFinder:
             found = self._files.open(target)
         except FileNotFoundError as error:
             raise MissingPartError(
-                f"{describe_target(target)!r}, which parts= names for {self._main.name}, is not "
-                "there"
+                f"parts= names {describe_target(target)!r} for {self._main.name}, but there is no "
+                "such file"
             ) from error
         self._kept.append(found)
         return found

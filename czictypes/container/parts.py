@@ -137,7 +137,8 @@ class JoinedSource(ByteSource):
         self._samples.update((n, row) for n, row in zip(found.tolist(), rows.tolist()) if n >= 0)
         if len(self._samples) > _MOST:
             raise CorruptFileError(
-                f"{self.name} names {len(self._samples)} other files of its document; it is damaged"
+                f"{self.name} names {len(self._samples)} other files, more than a document can "
+                "have; the file is damaged"
             )
         self._slots = {number: slot for slot, number in enumerate(sorted(self._samples), 1)}
         self._numbers = sorted(self._samples)

@@ -214,8 +214,8 @@ def check_pixels(source: ByteSource, segment: SubBlockSegment) -> Payload:
     scheme, claimed = payload.compression, plane * payload.planes
     if segment.data_size >= _DATA_LIMIT and scheme != Compression.Uncompressed:
         raise UnsupportedDataError(
-            f"{where} has {segment.data_size} bytes of compressed data; less than 2 GiB can be "
-            "decoded at once"
+            f"{where} has {segment.data_size} bytes of compressed data; czictypes decodes only "
+            "less than 2 GiB at once"
         )
     if scheme == Compression.Uncompressed:
         check_difference(claimed, segment.data_size, where)

@@ -55,7 +55,7 @@ def open_with_bioio(
         raise
     except Exception as error:
         raise UnsupportedDataError(
-            f"{reader} cannot tell what images {name} has: {reason(error)}"
+            f"{reader} cannot list the images in {name}: {reason(error)}"
         ) from error
     yield scenes
 
@@ -69,8 +69,8 @@ def _opened(bioio: Any, name: str, fs_kwargs: dict[str, Any]) -> Any:
         said = list(_refusals(bioio, name, fs_kwargs))
         if said:
             raise UnsupportedDataError(
-                f"{name} cannot be read: {'; '.join(said)}. Either it is no such file or a damaged "
-                "one, or the reader does not know this kind of it"
+                f"{name} cannot be read: {'; '.join(said)}. The file may have another format or be "
+                "damaged, or the reader may not support this kind of file"
             ) from error
         suffix = os.path.splitext(name)[1].lstrip(".")  # noqa: PTH122 (may be a URL)
         raise UnsupportedDataError(

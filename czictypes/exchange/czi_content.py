@@ -93,8 +93,8 @@ def common_times(images: Sequence[SourceImage], date: datetime | None = None) ->
     if all(one.acquisition_date or date for one in images):
         return ()
     warnings.warn(
-        "the images have different times, and no date to count them from; those of the first "
-        "image are written for all",
+        "the images have different times, and no date to count them from; all scenes get the "
+        "times of the first image",
         MetadataWarning,
         stacklevel=3,
     )

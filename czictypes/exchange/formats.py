@@ -77,7 +77,7 @@ def target_format(dest: Any) -> Format:
     is_tiff = not location_text(dest).lower().endswith((".svs", ".lsm"))
     if found is None or (found is Format.PICTURE and not is_png) or not is_tiff:
         raise ValueError(
-            f"{location_text(dest)} does not say what to write; let it end in .czi, .ome.zarr, "
+            f"{location_text(dest)} has no ending that names a format; use .czi, .ome.zarr, "
             ".ozx, .ome.tif, .tif or .png"
         )
     return found

@@ -135,10 +135,10 @@ class PixelView:
             if self._reader is not None:
                 raise UnsupportedDataError(
                     f"{self._reader} cannot read the pixels of {self._name}: {reason(error)}. "
-                    "It may not know this kind of image, or the file is damaged"
+                    "It may not support this kind of image, or the file may be damaged"
                 ) from error
             raise CorruptFileError(
-                f"pixels of {self._name} cannot be read, so it is damaged: {reason(error)}"
+                f"pixels of {self._name} cannot be read; the file is damaged: {reason(error)}"
             ) from error
 
     def _converted(self, found: NDArray[Any]) -> NDArray[Any]:

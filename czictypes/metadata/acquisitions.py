@@ -112,13 +112,13 @@ def add_acquisitions(
         return
     numbers = [one.id for one in known]
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"the acquisitions of a plate have the ids {numbers}, one of them twice")
+        raise ValueError(f"each acquisition of a plate needs an id of its own, not {numbers}")
     members: dict[int, list[int]] = {number: [] for number in numbers}
     for scene, number in sorted((scene, number) for scene, number in scenes if number is not None):
         members.setdefault(number, []).append(scene)
     for number in set(members) - set(numbers):
         raise ValueError(
-            f"scene {members[number][0]} is of acquisition {number}, not one of {numbers}"
+            f"scene {members[number][0]} names acquisition {number}, but the plate has {numbers}"
         )
     listed = [
         {
@@ -155,7 +155,7 @@ def _stored(source: NodeSource, key: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        node.warn(f"{node.path} is no JSON ({error}); it is left out")
+        node.warn(f"{node.path} is not JSON ({error}); it is ignored")
         return None
 
 

@@ -311,7 +311,7 @@ def _written(one: Annotation) -> Iterator[tuple[str, dict[str, float | str]]]:
         places = (f"{format_number(x)},{format_number(y)}" for x, y in one.points)
         yield kind, {"Points": " ".join(places)}
     else:
-        raise ValueError(f"an annotation has the shape {one.shape!r}, which there is not")
+        raise ValueError(f"an annotation cannot have the shape {one.shape!r}")
 
 
 _RECTANGLES = {"Rectangle", "RectRoi", "TextBox", "Text", "SFRoi"}

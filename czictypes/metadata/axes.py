@@ -86,7 +86,7 @@ def skew(source: NodeSource) -> Skew | None:
         return None
     match = _SKEW.fullmatch(shear)
     if match is None and shear != "None":
-        node.warn(f"{node.path}/ZAxisShear is {shear!r}, of which no angle is known")
+        node.warn(f"{node.path}/ZAxisShear is {shear!r}, whose angle is unknown")
     return Skew(
         shear,
         float(match.group(1)) if match else 0.0 if shear == "None" else None,

@@ -131,9 +131,9 @@ def scenes(source: NodeSource, numbers: Collection[int] = ()) -> list[SceneInfo]
     unknown = sorted(set(numbers) - set(places))
     if unknown and len(places) < len(found):
         Node.warn(
-            f"{listed.path} lists the scenes {_some(scene.index for scene in found)}, and the "
+            f"{listed.path} lists the scenes {_some(scene.index for scene in found)}, but the "
             f"sub-blocks have the scenes {_some(sorted(set(numbers)))}; neither index nor order "
-            f"tells which one describes {_some(unknown)}; no name, well or position is given there"
+            f"fits, so there is no name, well or position for {_some(unknown)}"
         )
     return [
         replace(scene, index=index_of.get(at, scene.index))

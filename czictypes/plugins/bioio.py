@@ -144,7 +144,9 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
     ) -> None:
         check_options(options)
         if chunks is not None and chunk_dims is not None:
-            raise TypeError("give chunks or chunk_dims, not both: they say the same of lazy arrays")
+            raise TypeError(
+                "give chunks or chunk_dims, not both: each sets the chunks of lazy arrays"
+            )
         self._fs, self._path = pathlike_to_fs(image, fs_kwargs=dict(fs_kwargs or {}))
         self._chunks, self._options = chunks, options
         self._chunk_dims = None if chunk_dims is None else {*"YXS", *map(str.upper, chunk_dims)}
@@ -357,7 +359,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
             For S: the scene is that of `set_scene`.
         """
         if "S" in kwargs:
-            raise ValueError("choose the scene by set_scene(), not by S")
+            raise ValueError("choose the scene with set_scene(), not with S")
         with self._opened() as image:
             return as_element(sub_blocks(image.reader, image.scene_index, kwargs))
 

@@ -47,8 +47,8 @@ def check_options(options: Mapping[str, Any]) -> None:
     """
     if "stream_options" in options:
         raise TypeError(
-            "stream_options are those of libCZI's own way to the web, which is not used here; say "
-            'how to open a URL by fs_kwargs, such as {"headers": {"Authorization": "Bearer ..."}}'
+            "stream_options belong to libCZI's own web access, which czictypes does not use; for "
+            'a URL, give fs_kwargs, such as {"headers": {"Authorization": "Bearer ..."}}'
         )
     unknown = ", ".join(sorted(set(options) - set(_OPTIONS)))
     if unknown:

@@ -217,8 +217,8 @@ class CziSlide:
         width, height = size
         if width < 0 or height < 0:
             raise ValueError(
-                f"a region of {width} x {height} pixels was asked for; width and height are 0 or "
-                "more"
+                f"the size of a region cannot be {width} x {height} pixels; width and height must "
+                "be 0 or more"
             )
         if not 0 <= level < self.level_count:
             return np.zeros((height, width, 4), np.uint8)
@@ -315,7 +315,7 @@ def _cache_options(cache: Any) -> CacheOptions:
     capacity = getattr(cache, "_capacity", None)  # all that openslide-python tells of a cache
     if not isinstance(capacity, int):
         raise TypeError(
-            f"set_cache takes an openslide.OpenSlideCache or CacheOptions, not {cache!r}"
+            f"set_cache needs an openslide.OpenSlideCache or CacheOptions, not {cache!r}"
         )
     return CacheOptions(max_memory_usage=capacity)
 

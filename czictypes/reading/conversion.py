@@ -84,8 +84,8 @@ def common_type(types: Collection[int], what: str) -> PixelType:
             return target
     names = " and ".join(PixelType(number).name for number in known)
     raise UnsupportedDataError(
-        f"{what} has pixels of {names}, which no pixel type holds exactly; read them apart, with "
-        "CziReader.read and its pixel_type"
+        f"{what} has pixels of {names}, which no pixel type holds exactly; read them separately, "
+        "with CziReader.read and its pixel_type"
     )
 
 

@@ -43,7 +43,7 @@ def leaves_blank(on_error: str) -> bool:
         For a word that is neither ``"raise"`` nor ``"blank"``.
     """
     if on_error not in ("raise", "blank"):
-        raise InvalidArgumentError(f'on_error is "raise" or "blank", not {on_error!r}')
+        raise InvalidArgumentError(f'on_error must be "raise" or "blank", not {on_error!r}')
     return on_error == "blank"
 
 

@@ -210,8 +210,8 @@ class SubBlockDecoder:
         part, height = self._rows.part_of(row), segment.physical_h
         if part and part >= payload.planes:
             raise CorruptFileError(
-                f"{self._name(segment)} holds {payload.planes} planes now, but {segment.planes} "
-                "when the file was opened"
+                f"{self._name(segment)} held {segment.planes} planes when the file was opened, but "
+                f"holds {payload.planes} now; open the file again"
             )
         stack = self._stacks.get(segment.index)
         if stack is None:
@@ -326,7 +326,9 @@ def _decode_jpeg(
     """
     if pixel_type not in _JPEG_MODES:
         name = PixelType(pixel_type).name
-        raise UnsupportedDataError(f"{where} holds {name} as JPEG, which is not decoded")
+        raise UnsupportedDataError(
+            f"{where} holds {name} pixels as JPEG, which czictypes does not decode"
+        )
     images = require("PIL.Image", extra="jpeg", doing="reading sub-blocks stored as JPEG")
     try:
         with images.open(BytesIO(packed), formats=["JPEG"]) as picture:

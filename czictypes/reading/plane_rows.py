@@ -158,8 +158,8 @@ def _magnified(
     end = np.rint((start.astype(np.int64) + size) * scale)
     if max(abs(first).max(), abs(end).max()) >= _INT32:
         raise UnsupportedDataError(
-            f"the stored resolution of {name} is {scale:g} times the logical one, in which the "
-            "coordinates leave the range of 32 bits; read it without stored_resolution"
+            f"the stored resolution of {name} is {scale:g} times the logical one, so its "
+            "coordinates do not fit into 32 bits; read the file without stored_resolution"
         )
     return first.astype(np.int32), (end - first).astype(np.int32)
 
@@ -177,8 +177,8 @@ def _one_row_each(source: ByteSource, directory: Directory) -> PlaneRows:
     total = int(counts.sum())
     if total > _MOST_PLANES + directory.count:
         raise UnsupportedDataError(
-            f"the sub-blocks of {source.name} hold {total} planes, more than the {_MOST_PLANES} "
-            "that czictypes lists"
+            f"the sub-blocks of {source.name} hold {total} planes; czictypes lists at most "
+            f"{_MOST_PLANES}"
         )
     if (counts == 1).all():
         return PlaneRows(directory, directory)

@@ -361,8 +361,8 @@ def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
     except UnsupportedDataError:
         advice = f"pass pixel_type={lost[0]!r} for regions of that type"
     warnings.warn(
-        f"{what} has sub-blocks of {' and '.join(lost)} there, and is read as {target.name}, the "
-        f"type of its first sub-block: that loses bits; {advice}",
+        f"{what} has sub-blocks of {' and '.join(lost)} in this region, but is read as "
+        f"{target.name}, the type of its first sub-block, which loses bits; {advice}",
         PixelTypeWarning,
         stacklevel=3,
     )
@@ -373,8 +373,8 @@ def _is_curl(kind: ReaderFileInputTypes) -> bool:
         return ReaderFileInputTypes(getattr(kind, "value", kind)) is ReaderFileInputTypes.Curl
     except ValueError:
         raise ValueError(
-            f"file_input_type is a ReaderFileInputTypes, not {kind!r}; open_czi reads, and "
-            "create_czi(path) makes a new file"
+            f"file_input_type must be a ReaderFileInputTypes, not {kind!r}; open_czi(path) reads, "
+            "create_czi(path) writes"
         ) from None
 
 

@@ -239,14 +239,14 @@ def _check_background(background: Background | None, pixel_type: PixelType) -> B
     possible = (3, 4) if pixel_type is PixelType.Bgra32 else (3,)
     if len(values) not in possible or any(math.isnan(value) for value in values):
         raise ValueError(
-            "background_pixel must be three numbers from 0 to 1 (blue, green, red), four for a "
-            "Bgra32 read (and alpha), or for a gray read one number in the range of "
-            f"{pixel_type.name}; not {background!r}"
+            "background_pixel must be three numbers from 0 to 1 (blue, green, red); a gray read "
+            f"also takes one number in the range of {pixel_type.name}, a Bgra32 read four (and "
+            f"alpha); not {background!r}"
         )
     if not all(0 <= value <= 1 for value in values) and pixel_format(pixel_type).dtype[1] == "u":
         warnings.warn(
-            f"background_pixel goes from 0 to 1, so {tuple(background)} is clipped"  # type: ignore[arg-type]
-            f" to what {pixel_type.name} holds; give 255 of 255 as 1.0",
+            f"background_pixel {tuple(background)} is clipped to the range 0 to 1; "  # type: ignore[arg-type]
+            f"write the largest {pixel_type.name} as 1.0",
             stacklevel=5,  # the caller of `read`
         )
     return Color(*values) if len(values) == 3 else tuple(values)

@@ -157,7 +157,7 @@ def check_new_file(path: PathType, *, exist_ok: bool) -> None:
     if not exist_ok:
         raise _exists(name)
     if not stat.S_ISREG(mode):
-        raise FileAccessError(errno.EINVAL, "is no ordinary file, so it cannot be replaced", name)
+        raise FileAccessError(errno.EINVAL, "is not an ordinary file and cannot be replaced", name)
 
 
 def _remove(file: io.FileIO, temporary: Path, process: int) -> None:

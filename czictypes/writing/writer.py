@@ -389,5 +389,5 @@ def _refuses_overlaps(overlap: str | None) -> bool:
     if overlap is None:
         where, overlap = _OVERLAP, os.environ.get(_OVERLAP) or "error"
     if overlap not in ("error", "allow"):
-        raise ValueError(f'{where} is "error" or "allow", not {overlap!r}')
+        raise ValueError(f'{where} must be "error" or "allow", not {overlap!r}')
     return overlap == "error"

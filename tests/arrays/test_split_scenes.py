@@ -162,6 +162,6 @@ def test_damaged_indices_warn_once(tmp_path: Path) -> None:
         assert (image.scenes, image.origin) == (("Image:5",), None)
     assert [str(one.message) for one in w] == [
         "metadata: ImageDocument/Metadata/Information/Image/Dimensions/S/Scenes lists the scenes "
-        "0, 1, and the sub-blocks have the scenes 5; neither index nor order tells which one "
-        "describes 5; no name, well or position is given there"
+        "0, 1, but the sub-blocks have the scenes 5; neither index nor order fits, so there is "
+        "no name, well or position for 5"
     ]

@@ -246,7 +246,7 @@ def test_skew_of_a_stack(inner: str, expected: Skew, *, is_skewed: bool) -> None
 
 def test_a_shear_without_a_known_angle() -> None:
     assert skew(stack("<StartPosition>1</StartPosition>")) is None
-    with pytest.warns(MetadataWarning, match="of which no angle is known"):
+    with pytest.warns(MetadataWarning, match="whose angle is unknown"):
         found = skew(stack("<ZAxisShear>Oblique</ZAxisShear>"))
     assert found == Skew("Oblique")
     assert found.is_skewed

@@ -80,8 +80,8 @@ def test_acquisitions_that_are_gone_do_not_come_back() -> None:
 @pytest.mark.parametrize(
     ("rounds", "of_scene", "what"),
     [
-        ((Acquisition(1), Acquisition(1)), 1, "twice"),
-        ((Acquisition(1),), 2, "scene 0 is of acquisition 2"),
+        ((Acquisition(1), Acquisition(1)), 1, "an id of its own"),
+        ((Acquisition(1),), 2, "scene 0 names acquisition 2"),
     ],
 )
 def test_acquisitions_that_contradict_each_other_are_refused(

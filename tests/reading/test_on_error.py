@@ -180,5 +180,5 @@ def test_another_word_is_refused(tmp_path: Path) -> None:
         lambda: czi.copy(path, tmp_path / "x.czi", on_error="no"),  # type: ignore[arg-type]
         lambda: convert(path, tmp_path / "x.tif", on_error=""),  # type: ignore[arg-type]
     ):
-        with pytest.raises(InvalidArgumentError, match='on_error is "raise" or "blank"'):
+        with pytest.raises(InvalidArgumentError, match='on_error must be "raise" or "blank"'):
             attempt()

@@ -104,7 +104,7 @@ def test_a_folder_is_no_target(tmp_path: Path) -> None:
 
 @posix_only
 def test_a_device_is_never_replaced() -> None:
-    with pytest.raises(OSError, match="no ordinary file"):
+    with pytest.raises(OSError, match="not an ordinary file"):
         AtomicFile("/dev/null", exist_ok=True)
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 

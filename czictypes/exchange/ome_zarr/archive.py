@@ -120,7 +120,7 @@ def open_archive(path: Path, inner: str = "") -> tuple[Store, str]:
     try:
         store = sync(ZipStore.open(path, mode="r"))
     except zipfile.BadZipFile as error:
-        raise UnsupportedDataError(f"{path} is no ZIP archive that can be read: {error}") from None
+        raise UnsupportedDataError(f"{path} is not a readable ZIP archive: {error}") from None
     return store, inner or sync(_only_folder(store))
 
 

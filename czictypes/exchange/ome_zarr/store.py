@@ -298,7 +298,7 @@ def _store_of(target: StoreTarget) -> tuple[Any, str]:
     if isinstance(target, (str, os.PathLike)) or hasattr(target, "storage_options"):
         return None, ""
     raise TypeError(
-        f"{location_text(target)} is no path, URL, store of zarr, or dict of its buffers"
+        f"{location_text(target)} is not a path, URL, store of zarr, or dict of its buffers"
     )
 
 

@@ -57,8 +57,8 @@ def check_store(
     """
     if resume and not store.can_change:
         raise ValueError(
-            f"{store.name} cannot be gone on with: nothing in an archive can be changed; leave "
-            "out resume=True, and write it anew if it is there (overwrite=True)"
+            f"{store.name} cannot be resumed: nothing in an archive can be changed; leave out "
+            "resume=True, and replace an existing archive with overwrite=True"
         )
     if store.archive is not None:
         _check_version(store, plan)
@@ -82,7 +82,7 @@ def check_store(
 def _check_version(store: ZarrStore, plan: Mapping[str, Any]) -> None:
     if store.name.lower().endswith(".ozx") and plan["version"] == "0.4":
         raise ValueError(
-            f"{store.name} cannot be OME-Zarr 0.4, which has no .ozx; write version 0.5, or .zip"
+            f"{store.name} cannot hold OME-Zarr 0.4, which has no .ozx; write version 0.5, or .zip"
         )
 
 

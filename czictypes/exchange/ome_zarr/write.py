@@ -314,8 +314,8 @@ def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
             raise  # nothing is left of an archive that is made as a whole
         if not store.can_change:
             advice = (
-                "It is unfinished, and as nothing in it can be changed, it cannot be gone on with; "
-                "begin anew with overwrite=True"
+                "It is unfinished and cannot be resumed, because nothing in an archive can be "
+                "changed; start again with overwrite=True"
             )
         elif saved:
             advice = _UNFINISHED + "the same call with resume=True goes on from there"

@@ -154,8 +154,8 @@ class _Work:
 def _require_one_file(document: OpenDocument) -> None:
     if document.has_parts:
         raise UnsupportedDataError(
-            f"{document.name} is one file of several, which cannot be replaced by one with all of "
-            "their tiles; write the document with its pyramid to another file (output=...)"
+            f"{document.name} is one file of a document of several, so it cannot be replaced; "
+            "write the whole document with its pyramid to another file (output=...)"
         )
 
 
