@@ -52,6 +52,7 @@ def test_every_real_file_reads_as_from_disk(
     check_equal(url, every_real_file, rng)
 
 
+@pytest.mark.filterwarnings("ignore::czictypes.model.errors.PixelTypeWarning")
 def test_every_made_file_reads_as_from_disk(
     server: RangeServer, every_made: Made, rng: np.random.Generator
 ) -> None:
