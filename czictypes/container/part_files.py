@@ -2,7 +2,8 @@
 
 A document of several files has a master, ``scan.czi``, and parts that are numbered from 1 on:
 ``scan (1).czi``, or ``scan(1).czi``. Each has its number in its file header, and the GUID of the
-master, by which a neighbour that belongs to another document is told.
+master, by which a neighbour that belongs to another document is told, and one that belongs to the
+document although the master does not list what it holds.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, Union
 from uuid import UUID
@@ -103,6 +106,32 @@ class PartFinder:
         """Return the numbers of the files that the caller named."""
         with self._lock:
             return {*self._files.numbered, *self._of_list()}
+
+    def unlisted_numbers(self, listed: set[int]) -> set[int]:
+        """Return the numbers of files beside a master that call it theirs, besides those it lists.
+
+        They are looked for in the order of their numbers, up to the first that is not there. At a
+        URL none is: each document would cost another request.
+        """
+        target, header = self._files.target, self._header
+        if target is None or is_url(target) or is_fsspec(target) or header.file_part:
+            return set()
+        numbers = takewhile(
+            lambda number: number in listed or self._is_beside(target, number), count(1)
+        )
+        return set(numbers) - listed
+
+    def _is_beside(self, target: Target, number: int) -> bool:
+        """Whether a file beside the opened one says that it is its part of a number."""
+        master = self._header.file_guid
+        for one in siblings(target, number, 0):
+            found, _ = self._try(one, number, lambda _: True)
+            if found is not None:
+                with closing(found):
+                    header = read_file_header(found)
+                if header.file_part == number and header.primary_file_guid == master != _NOBODY:
+                    return True
+        return False
 
     def find(self, number: int, holds: Callable[[ByteSource], bool]) -> ByteSource | None:
         """Open a part: the one that the caller named, or one beside the file.

@@ -42,7 +42,8 @@ def join_parts(
     """Return source, directory and attachments of a document, its other files joined to it.
 
     An ordinary document is returned as it is. Of another one, no file is opened yet, but those that
-    the caller named: what they list of themselves, and the document does not, is added.
+    the caller named, and those beside it whose header calls it their master: what they list of
+    themselves, and the document does not, is added.
 
     Raises
     ------
@@ -54,13 +55,14 @@ def join_parts(
     header, directory, attachments = checked
     numbers = _numbers(directory, header)
     others = [one for one in attachments if 0 < one.file_part != header.file_part]
-    if not others and not files.named and (numbers == _ITSELF).all():
-        return source, directory, attachments
-    finder = PartFinder(source, header, files)
-    joined = JoinedSource(source, header, finder, is_remote=files.are_remote)
     known = {*np.unique(numbers).tolist(), *(one.file_part for one in others)}
+    finder = PartFinder(source, header, files)
+    beside = finder.unlisted_numbers(known)
+    if known <= {_ITSELF} and not files.named and not beside:
+        return source, directory, attachments
+    joined = JoinedSource(source, header, finder, is_remote=files.are_remote)
     try:
-        for number, part in joined.not_among(known):
+        for number, part in joined.not_among(known, beside):
             found_header = read_file_header(part)
             found = read_directory(part, found_header)
             own = np.flatnonzero(_numbers(found, found_header) == _ITSELF)
@@ -108,13 +110,14 @@ class JoinedSource(ByteSource):
         self.is_remote = main.is_remote or is_remote
         self._main, self._header = main, header
         self._finder = finder
+        self._samples: dict[int, _Sample] = {}  # something that is listed for each part
         self._opened: dict[int, ByteSource] = {}  # by number
         self._before: dict[int, tuple[ByteSource, _Identity]] = {}  # what told them when opened
 
-    def not_among(self, known: set[int]) -> Iterator[tuple[int, ByteSource]]:
-        """Give the files that the caller named and the directory does not."""
+    def not_among(self, known: set[int], beside: set[int]) -> Iterator[tuple[int, ByteSource]]:
+        """Give the files that the caller named or that stand beside, and the directory does not."""
         own = self._header.file_part
-        for number in sorted(self._finder.named_numbers() - known - {own}):
+        for number in sorted((self._finder.named_numbers() | beside) - known - {own}):
             yield number, self._part(number)
 
     def lay_out(
@@ -132,7 +135,7 @@ class JoinedSource(ByteSource):
         attachments
             Those of other files.
         """
-        self._samples: dict[int, _Sample] = {one.file_part: one for one in attachments}
+        self._samples = {one.file_part: one for one in attachments}
         found, rows = np.unique(numbers, return_index=True)
         self._samples.update((n, row) for n, row in zip(found.tolist(), rows.tolist()) if n >= 0)
         if len(self._samples) > _MOST:
@@ -215,7 +218,9 @@ class JoinedSource(ByteSource):
 
     def _holds(self, number: int, source: ByteSource) -> bool:
         """Whether a file has what is listed for a part, or the first of it."""
-        sample = self._samples[number]
+        sample = self._samples.get(number)
+        if sample is None:  # nothing is: it tells itself what it has
+            return source is not self._main
         try:
             if isinstance(sample, AttachmentEntry):
                 read_attachment_segment(source, sample)

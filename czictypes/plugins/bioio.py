@@ -89,7 +89,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
     include_subblock_metadata
         As bioio-czi has it: True to append the metadata of all sub-blocks to `metadata`.
     **options
-        As for `CziReader`: threads, cache_options, reader_options.
+        As for `CziReader`: threads, cache_options, reader_options, parts.
 
     Raises
     ------

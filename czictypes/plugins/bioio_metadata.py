@@ -34,7 +34,7 @@ AcquisitionTime = dict[str, Union[int, datetime]]
 #: The dimensions of sub-blocks, the one that changes last first.
 _ORDER = "BVHIRSTCZM"
 #: What a reader takes beside the arguments of its signature.
-_OPTIONS = ("cache_options", "reader_options", "threads")
+_OPTIONS = ("cache_options", "parts", "reader_options", "threads")
 
 
 def check_options(options: Mapping[str, Any]) -> None:

@@ -137,8 +137,10 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
 
         With `scene` the paths are ``/scale0``, ``/scale1``..., else ``/NAME/scale0``..., where
         a slash in a scene's name becomes a bar. The file is open once; to close the dataset of
-        the root ``/`` closes it for all.
+        the root ``/`` closes it for all. A `CziReader` stays the caller's to close.
         """
+        if isinstance(filename_or_obj, CziReader):
+            return _groups(filename_or_obj, scene, mosaic, _names(drop_variables))
         reader = CziReader(filename_or_obj, storage_options=storage_options, threads=threads)
         try:
             groups = _groups(reader, scene, mosaic, _names(drop_variables))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.pixels import ROWS_APART, use_rows
 from czictypes.model.errors import CorruptFileError
-from czictypes.model.pixel_types import Compression, pixel_format
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.conversion import check_convertible, paint
 from czictypes.reading.coverage import Box
@@ -48,6 +48,7 @@ _PIXELS_PER_THREAD = 64 * 1024
 _SMALL_TILE = 64 * 64
 #: Of this many pixels, small tiles are read together.
 _PIXELS_PER_BATCH = 512 * 1024
+_KNOWN = frozenset(map(int, PixelType))
 
 #: Its number in the order of painting, and its jobs.
 _Batch = tuple[int, list[Job]]
@@ -135,7 +136,10 @@ class _Painter:
         self._plan = make_plan(index, request) if plan is None else plan
         self._rows = rows = index.table.directory
         self._indices = np.array([job.sub_block for job in self._plan.jobs], np.intp)
+        may_be_blank = getattr(tiles, "may_be_blank", False)
         self._types = rows.pixel_type[self._indices].tolist()
+        if may_be_blank:  # a tile of an unknown type is blank, and so of any
+            self._types = [one if one in _KNOWN else self._target for one in self._types]
         check_convertible(set(self._types), self._target)
         h, w = rows.physical_h[self._indices], rows.physical_w[self._indices]
         self._areas = np.maximum(h, 0).astype(np.int64) * np.maximum(w, 0)
@@ -144,7 +148,7 @@ class _Painter:
         self._sizes = list(zip(h.tolist(), w.tolist()))
         self._stretches: list[deque[_Batch]] = []
         self._turns: Turns | None = None
-        if not self._plan.covers_all or getattr(tiles, "may_be_blank", False):
+        if not self._plan.covers_all or may_be_blank:
             fill(out, background_value(request.pixel_type, request.background))
 
     def _are_sparse(self, h: NDArray[Any], w: NDArray[Any]) -> NDArray[np.bool_]:

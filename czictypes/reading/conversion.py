@@ -106,12 +106,16 @@ def check_convertible(sources: Iterable[int], target: PixelType) -> None:
     """
     for source in sources:
         if source != target and (source, target) not in _CONVERSIONS:
-            known = source in list(PixelType)
-            name = PixelType(source).name if known else f"the unknown number {source}"
+            if source not in list(PixelType):
+                raise UnsupportedDataError(
+                    f"a tile has the pixel type number {source}, which is unknown, so it cannot be "
+                    f"read as {target.name}"
+                )
+            name = PixelType(source).name
             possible = sorted(PixelType(to).name for start, to in _CONVERSIONS if start == source)
             raise UnsupportedDataError(
                 f"pixels of type {name} cannot be converted to {target.name}; "
-                + (f"they can be read as {', '.join([name, *possible])}" if known else "")
+                f"they can be read as {', '.join([name, *possible])}"
             )
 
 

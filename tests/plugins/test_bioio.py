@@ -10,6 +10,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from container.czi_bytes import Tile, build_parts
 from extras import needs
 from files.recipes import Made
 
@@ -252,6 +253,15 @@ def test_arguments_of_bioio_czi(real_file: Callable[[str], Path]) -> None:
         Reader(path, stream_options={"timeout": 60})
     with pytest.raises(TypeError, match=r"no argument colour; .* it takes cache_options"):
         Reader(path, colour=3)
+
+
+def test_parts_of_a_document_elsewhere(tmp_path: Path) -> None:
+    tiles = [Tile(w=4, h=4, coordinates={"T": t}, data=bytes([t + 1]) * 16) for t in range(2)]
+    master, part = build_parts(tiles[:1], tiles[1:])
+    elsewhere = part.write(tmp_path / "elsewhere.czi")
+    reader = Reader(master.write(tmp_path / "scan.czi"), parts=[elsewhere])
+    for data in (reader.data, reader.dask_data.compute(), reader.get_image_data("TCZYX")):
+        np.testing.assert_array_equal(data[:, 0, 0, 0, 0], [1, 2])
 
 
 @pytest.mark.parametrize("where", [{}, {"T": 1, "C": 0, "Z": 2}, {"M": 3, "T": 0}])

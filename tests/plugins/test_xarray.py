@@ -16,7 +16,7 @@ from files.recipes import Made
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes import CziImage
+from czictypes import CziImage, czi
 from czictypes.model.errors import OutOfBoundsError
 
 xr = needs("xarray", "xarray")
@@ -158,6 +158,13 @@ def test_a_tree_opens_the_file_once_and_pickles(made: Callable[[str], Made]) -> 
         level = tree["Image:1/scale1/image"]
         with pickle.loads(pickle.dumps(tree)) as again:
             np.testing.assert_array_equal(again["Image:1/scale1/image"], level)
+
+
+def test_an_open_reader_gives_a_tree_too_and_stays_open(made: Callable[[str], Made]) -> None:
+    with czi.open_czi(made("multi_scene_pyramid").path) as document:
+        with xr.open_datatree(document, engine=ENGINE) as tree:  # type: ignore[arg-type]
+            assert list(tree) == list(CziImage(document).scenes)
+        assert not document.closed
 
 
 def test_a_dataset_pickles(made: Callable[[str], Made]) -> None:

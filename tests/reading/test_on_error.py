@@ -11,11 +11,17 @@ import pytest
 from files.block import Block
 from files.builder import write_czi
 from files.encode import encode
+from files.patch import name_pixel_type
 from files.patterns import noise
 from numpy.typing import NDArray
 
 from czictypes import CziImage, convert, czi, imread
-from czictypes.model.errors import CorruptFileError, DamagedTileWarning, InvalidArgumentError
+from czictypes.model.errors import (
+    CorruptFileError,
+    DamagedTileWarning,
+    InvalidArgumentError,
+    UnsupportedDataError,
+)
 from czictypes.model.options import ReaderOptions
 from czictypes.model.pixel_types import Compression, PixelType
 
@@ -91,6 +97,31 @@ def test_as_an_option_it_holds_for_every_read(
             document.read(on_error="raise")
 
 
+@pytest.mark.parametrize("compression", [Compression.Uncompressed, Compression.Zstd1])
+@pytest.mark.parametrize("kind", [PixelType.Gray16, PixelType.Bgr24])
+def test_a_tile_of_an_unknown_pixel_type_is_blank_too(
+    kind: PixelType, compression: Compression, tmp_path: Path
+) -> None:
+    pictures = [noise(kind, 40, 30, 830 + m) for m in range(3)]
+    blocks = [
+        Block(pixels, 30 * m, 0, {"C": 0}, m=m, compression=compression)
+        for m, pixels in enumerate(pictures)
+    ]
+    path = write_czi(tmp_path / "row.czi", blocks)
+    name_pixel_type(path, 1, 77)
+    with czi.open_czi(path, reader_options=BLANK) as document:
+        with pytest.raises(UnsupportedDataError, match="pixel type number 77, which is unkn"):
+            document.read(on_error="raise")
+        with pytest.warns(DamagedTileWarning, match="sub-block 1 .* has the pixel type 77"):
+            assert np.array_equal(document.read(), expected_of(blocks, 1))
+        assert document.read(zoom=0.5)[:, :14].any()
+        assert document.composite().any()
+    with pytest.warns(DamagedTileWarning):
+        found = imread(path, on_error="blank")
+    assert not found[0, 0, 0, :, 30:60].any()
+    assert found[0, 0, 0, :, 60:].any()
+
+
 def test_what_lies_below_a_damaged_tile_stays_hidden_or_shows_background(tmp_path: Path) -> None:
     below = Block(noise(G16, 20, 20, 820), plane={"C": 0}, m=0)
     bad = Block(below.pixels, 10, 0, {"C": 0}, m=1, payload=b"bad", compression=Compression.Zstd0)
@@ -135,6 +166,24 @@ def test_a_copy_leaves_it_out_and_lists_it(damage: str, tmp_path: Path) -> None:
     assert seen[-1] == (5, 5)
     with czi.open_czi(tmp_path / "copy.czi") as document:
         assert np.array_equal(document.read(), expected_of(blocks, at))
+
+
+def test_a_copy_that_leaves_blank_looks_within_the_data(tmp_path: Path) -> None:
+    path, blocks, at = row_of_tiles(tmp_path, "within zstd")
+    assert czi.copy(path, tmp_path / "as_it_is.czi").sub_blocks == 5
+    with pytest.warns(DamagedTileWarning):
+        report = czi.copy(path, tmp_path / "copy.czi", on_error="blank")
+    assert (report.sub_blocks, list(report.damaged)) == (4, [at])
+    with czi.open_czi(tmp_path / "copy.czi") as document:
+        assert np.array_equal(document.read(), expected_of(blocks, at))
+
+
+def test_a_copy_keeps_what_others_may_decode(tmp_path: Path) -> None:
+    path, _, at = row_of_tiles(tmp_path, "raw data of a camera")
+    report = czi.copy(path, tmp_path / "copy.czi", on_error="blank")
+    assert (report.sub_blocks, report.damaged) == (5, {})
+    with czi.open_czi(tmp_path / "copy.czi") as document:
+        assert document.read_subblock(at).raw_data == b"raw"
 
 
 def test_a_recompression_finds_what_is_wrong_within_the_data(tmp_path: Path) -> None:

@@ -221,17 +221,46 @@ def test_a_named_part_of_another_document_is_read_with_a_warning(master: Path) -
         document.read(plane={"T": 2})
 
 
-def test_named_parts_that_the_master_does_not_list_are_added(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["{} ({})", "{}({})", "{}-{}"])
+def test_parts_that_the_master_does_not_list_are_added(form: str, tmp_path: Path) -> None:
     tiles = [tile(0), tile(1, "Z"), tile(2, compression=6)]
     files = build_parts(*[[one] for one in tiles], number=False)
-    path = write_parts(tmp_path / "scan.czi", files)
+    path = write_parts(tmp_path / "scan.czi", files, form)
+    others = sorted(tmp_path.glob("scan?*.czi"))
+    is_seen = "(" in form  # else they are to be named
     with czi.open_czi(path) as document:
-        assert document.total_bounding_box["T"] == (0, 1)
+        assert document.total_bounding_box["T"] == (0, 3 if is_seen else 1)
+        assert list(document.parts) == ([1, 2] if is_seen else [])
+    for parts in (others, None) if is_seen else (others,):
+        with czi.open_czi(path, parts=parts) as document:
+            assert document.total_bounding_box["T"] == (0, 3)
+            np.testing.assert_array_equal(document.read(plane={"T": 2}), PLANES[2])
+            np.testing.assert_array_equal(document.read_subblock(1).pixels(), PLANES[1])
+
+
+@pytest.mark.parametrize(
+    "neighbour",
+    [
+        build_czi([tile(1)]),  # a second download of the same file
+        build_czi([tile(1)], guids=(GUID, uuid.UUID(int=1))),
+        build_czi([tile(1)], part=2, guids=(GUID, uuid.UUID(int=1))),
+        build_czi([tile(1)], part=1, guids=(uuid.UUID(int=7), uuid.UUID(int=1))),
+    ],
+)
+def test_a_neighbour_that_is_no_part_is_left_alone(neighbour: Any, tmp_path: Path) -> None:
+    neighbour.write(tmp_path / "scan (1).czi")
+    with czi.open_czi(build_czi([tile(0)]).write(tmp_path / "scan.czi")) as document:
         assert document.parts == {}
-    with czi.open_czi(path, parts=sorted(tmp_path.glob("scan (*).czi"))) as document:
-        assert document.total_bounding_box["T"] == (0, 3)
-        np.testing.assert_array_equal(document.read(plane={"T": 2}), PLANES[2])
-        np.testing.assert_array_equal(document.read_subblock(1).pixels(), PLANES[1])
+        assert document.total_bounding_box["T"] == (0, 1)
+
+
+def test_a_copy_in_the_place_of_its_source_has_the_parts_once(tmp_path: Path) -> None:
+    files = build_parts([tile(0)], [tile(1)], number=False)
+    path = write_parts(tmp_path / "scan.czi", files)
+    assert czi.copy(path, path, exist_ok=True).sub_blocks == 2
+    with czi.open_czi(path) as document:
+        assert document.parts == {}
+        assert len(document.subblocks) == 2
 
 
 def test_added_jpeg_xr(tmp_path: Path) -> None:

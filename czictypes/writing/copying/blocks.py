@@ -11,7 +11,7 @@ from czictypes.container.masks import find_mask
 from czictypes.container.subblock import check_pixels
 from czictypes.metadata.anonymize import Anonymizer
 from czictypes.metadata.subblock import has_chunk_container
-from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.damage import UNREADABLE
 from czictypes.reading.document import OpenDocument
@@ -146,6 +146,8 @@ def copy_blocks(
             if not whole[row]:
                 return _plane_alone(document, row, options)
             if options is None:
+                if skip is not None:
+                    _check_decodes(document, index)
                 return read_block(source, document.directory, index)
             return _encoded_anew(document, index, options)
         except UNREADABLE as error:
@@ -155,9 +157,10 @@ def copy_blocks(
             return None
 
     sizes = stored_sizes(source, table.directory)
-    if options is not None:
+    decodes = options is not None or skip is not None
+    if decodes:
         sizes = np.maximum(sizes, _decoded_sizes(document))
-    as_they_are = options is None and bool(plan.whole.all())
+    as_they_are = not decodes and bool(plan.whole.all())
     transfer_blocks(
         source,
         table.directory,
@@ -169,6 +172,16 @@ def copy_blocks(
         sizes=sizes,
     )
     return sorted(removed, key=str)
+
+
+def _check_decodes(document: OpenDocument, index: int) -> None:
+    """Raise a `CorruptFileError` for damage within compressed data; of some kinds none is known."""
+    segment = document.decoder.segment(index)
+    try:
+        if check_pixels(document.source, segment).compression != Compression.Uncompressed:
+            document.decoder.pixels(index)
+    except (UnsupportedDataError, MissingExtraError):  # copied as it is: others may decode it
+        pass
 
 
 def _plane_alone(document: OpenDocument, row: int, options: CompressionOptions | None) -> Block:

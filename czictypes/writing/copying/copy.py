@@ -144,8 +144,9 @@ def copy(
         Other files of a document of several, as for `CziReader`. The copy is one file.
     on_error
         ``"blank"`` leaves out sub-blocks that cannot be read, with a `DamagedTileWarning` for each;
-        the report lists them. By default nothing is copied then. What is wrong within compressed
-        data shows only where they are decoded: with `recompress`.
+        the report lists them. All are decoded to find them, but those that czictypes cannot decode
+        are copied as they are. By default an error says what is wrong and nothing is copied; damage
+        within compressed data then shows only with `recompress`, which decodes them.
 
     Returns
     -------

@@ -98,7 +98,7 @@ def test_what_cannot_be_converted_is_refused_with_both_names(source, target):
 
 
 def test_an_unknown_type_is_refused_by_its_number():
-    with pytest.raises(UnsupportedDataError, match="unknown number 77 cannot"):
+    with pytest.raises(UnsupportedDataError, match="number 77, which is unknown"):
         check_convertible([77], PixelType.Gray8)
 
 
