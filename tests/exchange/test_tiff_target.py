@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from files.recipes import Made
 
-from czictypes import CziImage, convert, imread
+from czictypes import convert, imread
+from czictypes.arrays.image import CziImage
 from czictypes.metadata.scaling import Scaling
 from czictypes.model.errors import OutOfBoundsError
 

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from czictypes import CziImage, aszarr
+from czictypes import aszarr
+from czictypes.arrays.image import CziImage
 from czictypes.model.errors import OutOfBoundsError
 
 zarr = needs("zarr", "ome-zarr")

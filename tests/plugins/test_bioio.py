@@ -14,7 +14,8 @@ from container.czi_bytes import Tile, build_parts
 from extras import needs
 from files.recipes import Made
 
-from czictypes import CziImage, czi
+from czictypes import czi
+from czictypes.arrays.image import CziImage
 
 needs("bioio_base", "bioio")
 checks = needs("bioio_base.test_utilities", "bioio")

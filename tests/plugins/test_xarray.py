@@ -16,7 +16,8 @@ from files.recipes import Made
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes import CziImage, czi
+from czictypes import czi
+from czictypes.arrays.image import CziImage
 from czictypes.model.errors import OutOfBoundsError
 
 xr = needs("xarray", "xarray")
