@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -37,6 +38,23 @@ def test_the_pure_wheel_has_the_declarations_and_no_library(root: Path, tmp_path
     assert "czictypes/py.typed" in names
     assert not [name for name in names if "_native" in name]
     assert not [name for name in names if name.split("/")[0] in ("native", "tests")]
+
+
+def test_a_folder_above_that_git_would_ignore_changes_nothing(root: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "build" / "czictypes"
+    copy.mkdir(parents=True)
+    for name in (".gitignore", "pyproject.toml", "README.md", "LICENSE", "build_native.py"):
+        shutil.copy(root / name, copy)
+    ignored = shutil.ignore_patterns("__pycache__", "_native")
+    for name in ("czictypes", "native"):
+        shutil.copytree(root / name, copy / name, ignore=ignored)
+    (copy / "czictypes" / "_native").mkdir()
+    (copy / "czictypes" / "_native" / "libCZIAPI.so").touch()
+    for kind, format in (("wheel", "zip"), ("sdist", "gztar")):
+        shutil.unpack_archive(make(copy, kind, tmp_path / kind), tmp_path / "unpacked", format)
+    names = {path.name for path in (tmp_path / "unpacked").rglob("*")}
+    assert "czictypes" in names
+    assert "_native" not in names
 
 
 def test_the_source_distribution_can_build_and_has_nothing_that_was_built(
