@@ -142,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
             on_error=args.on_error,
         )
     except FileExistsError:
-        report_error(f"{args.target}: it is there already; --overwrite replaces it")
+        report_error(f"{args.target} exists; --overwrite replaces it")
         return _EXISTS
     except IncompleteOutputError as error:
         report_error(f"{error} (--resume)")

@@ -18,6 +18,9 @@ __all__ = [
     "use_utf8_when_piped",
 ]
 
+#: Arguments that messages advise, and the options of the command line that stand for them.
+_OPTIONS = {'on_error="blank"': "--on-error blank"}
+
 
 def printable(text: object, *, keep_lines: bool = False) -> str:
     """Return text from a file on one line, without what a terminal would take as a command.
@@ -36,6 +39,8 @@ def printable(text: object, *, keep_lines: bool = False) -> str:
 
 def report_error(message: str, *, keep_lines: bool = False) -> None:
     """Print an error on stderr."""
+    for ours, words in _OPTIONS.items():
+        message = message.replace(ours, words)
     _to_stderr(f"czictypes: error: {printable(message, keep_lines=keep_lines)}")
 
 

@@ -51,12 +51,12 @@ def write_deepzoom(
         If the ``.dzi`` or its folder is there.
     """
     if picture_format not in ("jpeg", "png"):
-        raise ValueError(f'picture_format is "jpeg" or "png", not {picture_format!r}')
+        raise ValueError(f'picture_format must be "jpeg" or "png", not {picture_format!r}')
     target = Path(path)
     folder = target.with_name(f"{target.stem}_files")
     for there in (target, folder):
         if there.exists():
-            raise FileExistsError(f"{there} is there already")
+            raise FileExistsError(f"{there} exists; remove it first, or choose another name")
     options = {"quality": quality} if picture_format == "jpeg" else {}
     slide = source if isinstance(source, CziSlide) else CziSlide(source, **slide_options)
     try:

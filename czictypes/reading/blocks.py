@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.compositor import PlaneRequest, compose
-from czictypes.reading.damage import leaves_blank
+from czictypes.reading.damage import advise, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.expectation import wanted_rows
 from czictypes.reading.level_grid import LevelGrid
@@ -178,11 +179,15 @@ def read_planes(
         coordinate: Mapping[str, int], pixel_type: PixelType, out: NDArray[Any]
     ) -> None:
         request = request_of(coordinate, pixel_type)
-        if not blank and planes.paint_at_once(document, request, out):
-            return
-        tiles = document.forgiving if blank else document.decoder
-        plan, helpers = planes.plan(document, request), None if in_parallel else executor
-        compose(document.index, request, tiles, out, helpers, most, plan)
+        try:
+            if not blank and planes.paint_at_once(document, request, out):
+                return
+            tiles = document.forgiving if blank else document.decoder
+            plan, helpers = planes.plan(document, request), None if in_parallel else executor
+            compose(document.index, request, tiles, out, helpers, most, plan)
+        except (CorruptFileError, UnsupportedDataError) as error:
+            advise(error)
+            raise
 
     def read_some(some: Iterable[T]) -> None:
         together = executor if in_parallel else None

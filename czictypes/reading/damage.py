@@ -26,12 +26,14 @@ from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.plane_rows import PlaneRows
 from czictypes.reading.tile import Tile
 
-__all__ = ["UNREADABLE", "DamageList", "ForgivingTiles", "OnError", "leaves_blank"]
+__all__ = ["UNREADABLE", "DamageList", "ForgivingTiles", "OnError", "advise", "leaves_blank"]
 
 OnError = Literal["raise", "blank"]
 
 #: What is raised for a tile that cannot be read, whatever is tried.
 UNREADABLE = (CorruptFileError, UnsupportedDataError, MissingPartError)
+
+_ADVICE = '; on_error="blank" reads all other tiles'
 
 
 def leaves_blank(on_error: str) -> bool:
@@ -45,6 +47,13 @@ def leaves_blank(on_error: str) -> bool:
     if on_error not in ("raise", "blank"):
         raise InvalidArgumentError(f'on_error must be "raise" or "blank", not {on_error!r}')
     return on_error == "blank"
+
+
+def advise(error: CorruptFileError | UnsupportedDataError) -> None:
+    """Add to the message of a sub-block that cannot be read how the other ones can."""
+    message = str(error)
+    if message.startswith("sub-block") and _ADVICE not in message:
+        error.args = (message + _ADVICE,)
 
 
 class DamageList:

@@ -17,7 +17,12 @@ from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.source import open_source
 from czictypes.container.targets import check_url, describe_target
 from czictypes.model.display import ChannelDisplaySettingsDataClass
-from czictypes.model.errors import OutOfBoundsError, PixelTypeWarning, UnsupportedDataError
+from czictypes.model.errors import (
+    CorruptFileError,
+    OutOfBoundsError,
+    PixelTypeWarning,
+    UnsupportedDataError,
+)
 from czictypes.model.geometry import Color
 from czictypes.model.options import (
     CacheInfo,
@@ -29,7 +34,7 @@ from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.conversion import common_type, loses_bits
-from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.damage import OnError, advise, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.output import allocate, check_output
 from czictypes.reading.plan import make_plan
@@ -386,9 +391,13 @@ def _compose(
     target = (
         allocate(shape, dtype, document.memory) if out is None else check_output(out, shape, dtype)
     )
-    if blank or not document.small.compose(request, target):
-        pool, tiles = document.pool, document.forgiving if blank else document.decoder
-        compose(document.index, request, tiles, target, pool.executor(), pool.threads)
+    try:
+        if blank or not document.small.compose(request, target):
+            pool, tiles = document.pool, document.forgiving if blank else document.decoder
+            compose(document.index, request, tiles, target, pool.executor(), pool.threads)
+    except (CorruptFileError, UnsupportedDataError) as error:
+        advise(error)
+        raise
     return target
 
 

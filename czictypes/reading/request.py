@@ -246,7 +246,7 @@ def _check_background(background: Background | None, pixel_type: PixelType) -> B
     if not all(0 <= value <= 1 for value in values) and pixel_format(pixel_type).dtype[1] == "u":
         warnings.warn(
             f"background_pixel {tuple(background)} is clipped to the range 0 to 1; "  # type: ignore[arg-type]
-            f"write the largest {pixel_type.name} as 1.0",
+            f"1.0 is the largest value of {pixel_type.name}",
             stacklevel=5,  # the caller of `read`
         )
     return Color(*values) if len(values) == 3 else tuple(values)

@@ -42,5 +42,5 @@ def test_a_folder_of_another_name_is_a_zarr_by_what_is_in_it(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["a", "a.lif", "a.jpg", "a.svs", "a.lsm"])
 def test_what_is_not_written_is_refused_with_what_is(name: str) -> None:
-    with pytest.raises(ValueError, match=r"let it end in \.czi"):
+    with pytest.raises(ValueError, match=r"use \.czi"):
         target_format(name)

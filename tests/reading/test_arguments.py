@@ -152,7 +152,7 @@ class TestTheBackgroundOfBgra32:
 
     def test_four_numbers_are_for_it_alone(self, path: Path) -> None:
         with czi.open_czi(path) as document:
-            with pytest.raises(ValueError, match="four for a Bgra32 read"):
+            with pytest.raises(ValueError, match="a Bgra32 read four"):
                 document.read(pixel_type="Bgr24", background_pixel=(0, 0, 0, 0))
             with pytest.raises(ValueError, match="three numbers"):
                 document.read(background_pixel=3)

@@ -231,3 +231,21 @@ def test_another_word_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidArgumentError, match='on_error must be "raise" or "blank"'):
             attempt()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_an_error_says_how_the_other_tiles_are_read(
+    damage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from czictypes.cli.main import main
+
+    path, _, _ = row_of_tiles(tmp_path, damage)
+    advice = r'; on_error="blank" reads all other tiles$'
+    with czi.open_czi(path) as document, pytest.raises(ValueError, match=advice):
+        document.read()
+    with pytest.raises(ValueError, match=advice):
+        imread(path)
+    with pytest.raises(ValueError, match=advice):
+        czi.copy(path, tmp_path / "x.czi", recompress="zstd0:")
+    assert main(["plane", str(path), str(tmp_path / "x.npy")]) == 1
+    assert "; --on-error blank reads all other tiles" in capsys.readouterr().err

@@ -13,7 +13,7 @@ from czictypes.metadata.anonymize import Anonymizer
 from czictypes.metadata.subblock import has_chunk_container
 from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
-from czictypes.reading.damage import UNREADABLE
+from czictypes.reading.damage import UNREADABLE, advise
 from czictypes.reading.document import OpenDocument
 from czictypes.writing.assembly import Block
 from czictypes.writing.codecs import check_codec, encode
@@ -152,6 +152,8 @@ def copy_blocks(
             return _encoded_anew(document, index, options)
         except UNREADABLE as error:
             if skip is None:
+                if isinstance(error, (CorruptFileError, UnsupportedDataError)):
+                    advise(error)
                 raise
             document.damage.note(index, error)
             return None

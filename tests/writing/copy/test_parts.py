@@ -68,7 +68,7 @@ def test_a_copy_of_what_is_there(master: Path, tmp_path: Path) -> None:
 
 def test_a_pyramid_goes_to_another_file(master: Path, tmp_path: Path) -> None:
     before = master.read_bytes()
-    with pytest.raises(UnsupportedDataError, match="one file of several"):
+    with pytest.raises(UnsupportedDataError, match="one file of a document of several"):
         czi.add_pyramid(master)
     assert master.read_bytes() == before
     options = czi.PyramidOptions(tile=16, until=16)
