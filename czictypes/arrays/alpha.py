@@ -1,4 +1,4 @@
-"""The alpha of Bgra32 pixels, which ZEN mostly leaves 0: it means nothing then."""
+"""The alpha of Bgra32 pixels. ZEN mostly leaves it 0, and then it means nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from czictypes.reading.document import OpenDocument
 
 __all__ = ["EMPTY_ALPHA", "EmptyAlpha", "has_alpha"]
 
-#: What becomes of an alpha that is 0 everywhere.
+#: The treatment of an alpha that is 0 everywhere.
 EmptyAlpha = Literal["keep", "drop", "opaque"]
 EMPTY_ALPHA = get_args(EmptyAlpha)
 
@@ -22,7 +22,7 @@ EMPTY_ALPHA = get_args(EmptyAlpha)
 def has_alpha(document: OpenDocument, scene: int | None) -> bool:
     """Tell whether a pixel of Bgra32 has an alpha; decodes sub-blocks until one is found.
 
-    Tiles of a pyramid do not count: where they have no pixels, programs make them opaque.
+    Pyramid tiles do not count: programs make them opaque even in places without pixels.
 
     Parameters
     ----------

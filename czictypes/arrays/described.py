@@ -61,7 +61,7 @@ class ImageDescription(ABC):
     @property
     @abstractmethod
     def _empty_alpha(self) -> EmptyAlpha:
-        """What becomes of an alpha that is 0 everywhere."""
+        """The treatment of an alpha that is 0 everywhere."""
 
     # Channels
 
@@ -94,9 +94,9 @@ class ImageDescription(ABC):
 
     @property
     def annotations(self) -> list[Annotation]:
-        """What is drawn on the document (all of its scenes): regions, measurements, texts.
+        """The regions, measurements and texts drawn on the document, of all scenes.
 
-        The places are pixels from the top left corner of all scenes.
+        Their points count pixels from the top left corner of all scenes.
         """
         nothing: list[Annotation] = []
         return told(self.reader, lambda reader: reader.annotations, nothing)
@@ -119,7 +119,7 @@ class ImageDescription(ABC):
 
     @property
     def skew(self) -> Skew | None:
-        """How the planes along Z are skewed, as a lattice light-sheet microscope takes them."""
+        """The skew of the planes along Z of a lattice light-sheet stack; None for other files."""
         return told(self.reader, lambda reader: reader.skew, None)
 
     @property
@@ -134,10 +134,10 @@ class ImageDescription(ABC):
 
     @property
     def time_interval(self) -> timedelta | None:
-        """The mean time from one T to the next; None for less than two, or where unknown.
+        """The mean time from one T to the next; None for less than two, or if it is unknown.
 
-        None also where the times are not regular, that is where an interval differs from the mean
-        by more than a twentieth: `time_stamps` has them.
+        It is also None if the times are irregular, that is, if an interval differs from the mean
+        by more than a twentieth; use `time_stamps` then.
         """
         times = times_along(self.reader, self.scene_index, self._layout.planes["T"])
         return regular_interval(times)
@@ -205,7 +205,7 @@ class ImageDescription(ABC):
 
     @property
     def acquisition(self) -> Acquisition | None:
-        """The acquisition of the plate that the scene is of, where the file tells them apart."""
+        """The acquisition of the plate that the scene belongs to; None if it is unknown."""
         info, plate = self.scene_info, self.plate
         if info is None or plate is None:
             return None

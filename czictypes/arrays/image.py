@@ -40,31 +40,32 @@ class CziImage(TilePlaces, ImageDescription):
     The dimensions are T, C, Z, Y and X, and S (red, green, blue) for colour images. V, H, I, R
     and B come before them where the document has more than one value of them. Channels of
     different pixel types come in the dtype that holds them all; gray ones among colour ones have
-    the same value in all samples. Where the file has no pixels, they are 0.
+    the same value in all samples. Places without pixels are 0.
 
     Parameters
     ----------
     source
-        A path, a URL, a binary file object, or a `CziReader`, which stays the caller's to close.
+        A path, a URL, a binary file object, or a `CziReader`, which you close yourself.
     scene
-        Its index or its name; ``"all"`` for all scenes in one plane; by default the first.
+        Its index or its name, or ``"all"`` for all scenes in one plane; by default the first.
     mosaic
         False for the single tiles of a mosaic, along a dimension M before Y: all of the size of
         the largest, smaller ones filled up with 0. Only in full resolution.
     empty_alpha
-        What to do in scenes where the alpha of Bgra32 is 0 in every pixel, as ZEN mostly leaves it,
-        so that it means nothing: ``"keep"`` it as it is; ``"drop"`` that sample of S, or make it
-        ``"opaque"`` (255). These two decode pixels of the scene until one has an alpha.
+        The treatment of scenes in which the alpha of Bgra32 is 0 in every pixel, as ZEN mostly
+        leaves it, so that it means nothing: ``"keep"`` keeps it, ``"drop"`` leaves out that sample
+        of S, ``"opaque"`` makes it 255. The last two decode pixels until one has an alpha.
     storage_options
-        For a URL: what fsspec is to know.
+        The options of fsspec for a URL.
     cache_options, reader_options, threads, parts
-        As for `CziReader`; one that is open already keeps its own.
+        As for `CziReader`; an open reader keeps its own.
     stored_resolution
-        Read tiles that are stored in more pixels than they cover (PALM) in all of these, and all
-        others magnified beside them: sizes and coordinates count in pixels of the finest tile.
+        True to read every stored pixel of tiles that are stored in more pixels than they cover
+        (PALM), and all other tiles magnified to match: sizes and coordinates then count in pixels
+        of the finest tile.
     on_error
         ``"blank"`` leaves tiles that cannot be read as 0, with a `DamagedTileWarning` for each;
-        ``reader.damaged_subblocks`` lists them. By default they are an error.
+        ``reader.damaged_subblocks`` lists them. By default, such a tile raises an error.
     reconstruct_mosaic, fs_kwargs
         AICSImageIO's names of `mosaic` and `storage_options`.
 
@@ -248,7 +249,7 @@ class CziImage(TilePlaces, ImageDescription):
         out
             An array to fill and return, in the shape and dtype of the result.
         threads
-            How many threads may work at most; by default those of the reader.
+            The largest number of threads; by default those of the reader.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Dask arrays that read a small window by itself, where dask would read whole chunks and cut.
+"""Dask arrays that read a small window alone, instead of whole chunks that dask then cuts.
 
 Imported only where dask is installed.
 """
@@ -31,7 +31,7 @@ _normalized: Any = dask.array.slicing.normalize_index
 
 #: Gives the pixels of a selection, as `CziImage.read_block` takes it; must pickle.
 ReadWindow = Callable[[Mapping[str, Selection]], NDArray[Any]]
-#: What is taken along an axis of the whole array; a number drops the axis.
+#: A selection along an axis of the whole array; a number drops the axis.
 _Taken = Union[range, list[int], int]
 
 
@@ -59,10 +59,10 @@ def windowed_array(
 
 
 class WindowedArray(dask.array.Array):  # type: ignore[misc, unused-ignore]
-    """A dask array in which an index that uses less than half of the chunks it meets reads itself.
+    """A dask array in which an index that uses less than half of its chunks reads only that part.
 
-    Any other is dask's own, so that what several results need of a chunk is read once. Both give
-    the same pixels and chunks.
+    Any other index is dask's own, so that several results read a shared chunk once. Both give the
+    same pixels and chunks.
     """
 
     _window: _Window

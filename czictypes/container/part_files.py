@@ -1,4 +1,4 @@
-"""Where the other files of a document are: beside it, by their names, or where the caller says.
+"""Finds the other files of a document: beside it, by their names, or where the caller says.
 
 A document of several files has a master, ``scan.czi``, and parts that are numbered from 1 on:
 ``scan (1).czi``, or ``scan(1).czi``. Each has its number in its file header, and the GUID of the
@@ -37,7 +37,7 @@ _NOT_THERE = "is not there"
 
 
 class PartFiles:
-    """Where to look for the other files of a document, as the caller says.
+    """The places of the other files of a document, as the caller gave them.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class PartFiles:
     storage_options, renew
         As for `open_source`.
     parts
-        Other files that do not stand beside it: a list, whose numbers are told by their headers,
-        or by their place (from 1 on) where those say nothing; or a mapping of numbers to files.
+        Files that are not beside it: a list, whose numbers come from their headers, or from their
+        place in the list (from 1 on) if these have none; or a mapping of numbers to files.
     """
 
     def __init__(

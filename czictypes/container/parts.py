@@ -1,7 +1,7 @@
-"""Joins the files of a document into one address space, so that nobody else knows of them.
+"""Joins the files of a document into one address space, so that no other module knows of them.
 
-Each part has a room of its own among the addresses, and is opened when something of it is read.
-What is read of the file that was opened is not shifted.
+Each part has addresses of its own, and is opened at the first read of it. In the file that was
+opened first, addresses are positions.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def join_parts(
 ) -> tuple[ByteSource, Directory, list[AttachmentEntry]]:
     """Return source, directory and attachments of a document, its other files joined to it.
 
-    An ordinary document is returned as it is. Of another one, no file is opened yet, but those that
-    the caller named, and those beside it whose header calls it their master: what they list of
-    themselves, and the document does not, is added.
+    A document in one file is returned as it is. Of other documents, only these files are opened
+    yet: those that the caller named, and those beside it whose header names it as their master.
+    Sub-blocks that they list, and the document does not, are added.
 
     Raises
     ------

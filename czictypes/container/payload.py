@@ -1,8 +1,8 @@
-"""What the pixel data of a sub-block really are: the bytes decide, not the labels beside them.
+"""Tells the compression and the planes of pixel data by their bytes, not by their labels.
 
-Real files label plain pixels as JPEG XR, and give a sub-block a size in T or Z of which its data
-hold one plane. So the scheme is told from the first bytes of the data, and the number of planes
-from how much the data hold: `planes` bitmaps of the size that the entry says, one behind the other.
+Real files label plain pixels as JPEG XR, and give a sub-block a size in T or Z although its data
+hold one plane. The first bytes of the data tell the compression, and their length tells the number
+of planes: `planes` bitmaps of the size in the entry, one behind the other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _JPEG_ROOM = 1 << 16
 
 
 class Payload(NamedTuple):
-    """What the data of a sub-block are: their scheme, and how many planes they hold."""
+    """The compression of the data of a sub-block, and the number of planes that they hold."""
 
     compression: int
     planes: int
@@ -60,7 +60,7 @@ def examine_payload(
     height
         The rows of one plane.
     where
-        Whose data they are, for messages.
+        The owner of the data, for messages.
 
     Raises
     ------

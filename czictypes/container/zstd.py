@@ -46,7 +46,7 @@ def decode_zstd(
     layout
         The layout of its pixels.
     where
-        Whose data they are, for messages.
+        The owner of the data, for messages.
 
     Returns
     -------

@@ -40,7 +40,7 @@ def parse_zstd_head(data: bytes, compression: int, where: str) -> ZstdHead:
     compression
         `Compression.Zstd0` or `Compression.Zstd1`.
     where
-        Whose data they are, for messages.
+        The owner of the data, for messages.
 
     Raises
     ------

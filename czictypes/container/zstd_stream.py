@@ -25,7 +25,7 @@ class ZstdStream:
     frame
         The data.
     where
-        Whose data they are, for messages.
+        The owner of the data, for messages.
 
     Raises
     ------

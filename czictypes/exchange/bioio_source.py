@@ -35,7 +35,7 @@ def open_with_bioio(
     source
         A path, URL or UPath.
     options
-        What fsspec is to know of a URL.
+        The options of fsspec for a URL.
 
     Raises
     ------

@@ -48,23 +48,23 @@ class ConvertedImage:
 
 @dataclass(frozen=True)
 class Conversion:
-    """What `convert` wrote, or would write.
+    """The result of `convert`, or the plan of a dry run.
 
     Parameters
     ----------
     source, dest
         The names.
     format
-        What was written: CZI, OME-Zarr, OME-TIFF, TIFF or picture.
+        The format of the target: CZI, OME-Zarr, OME-TIFF, TIFF or picture.
     images
         The images in it.
     written
         False after a dry run.
     seconds
-        How long it took.
+        The time that it took.
     damaged
-        The sub-blocks of a CZI that ``on_error="blank"`` left out, by their numbers, and what is
-        wrong with each.
+        The sub-blocks of a CZI that ``on_error="blank"`` left out, by their numbers, and the
+        fault of each.
     """
 
     source: str

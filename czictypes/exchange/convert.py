@@ -46,9 +46,10 @@ def convert(
 ) -> Conversion:
     """Convert a CZI to another format, or another format to CZI, out of core.
 
-    The names say what: a target ends in ``.czi``, ``.ome.zarr``, ``.zarr``, ``.ozx``,
-    ``.ome.tif``, ``.tif`` or ``.png``. Read are these as well, other pictures that Pillow knows,
-    and whatever bioio has a reader for (LIF, ND2...). At least one of the two is a CZI.
+    The endings of the names choose the formats: a target ends in ``.czi``, ``.ome.zarr``,
+    ``.zarr``, ``.ozx``, ``.ome.tif``, ``.tif`` or ``.png``. A source may also be another picture
+    that Pillow knows, or a file that bioio has a reader for (LIF, ND2...). At least one of the two
+    is a CZI.
 
     Parameters
     ----------
@@ -58,44 +59,44 @@ def convert(
     scenes
         ``"all"``, or names or indices of the scenes (images) to convert.
     levels
-        How many resolutions; by default all that are stored, and coarser ones. In a CZI, 1 means
-        no pyramid.
+        The number of resolutions; by default all stored ones, and coarser ones. In a CZI, 1
+        means no pyramid.
     plane
         For a PNG: the index along each dimension that has several places.
     compression
-        How pixels are compressed, in the words of the target: see `create_czi`,
-        `write_ome_zarr`, `write_ome_tiff`.
+        The compression, named as in the target: see `create_czi`, `write_ome_zarr`,
+        `write_ome_tiff`.
     dtype
         For a CZI: ``"uint8"``, ``"uint16"`` or ``"float32"``, if the source has another type.
     version, chunks, shards, scheduler
         For OME-Zarr, see `write_ome_zarr`.
     overwrite
-        Whether what is there is replaced.
+        Whether an existing target is replaced.
     resume
         For OME-Zarr: finish what an interrupted conversion has begun.
     workers
-        How many threads work.
+        The number of threads.
     progress
         True for a bar, or ``progress(done, total)``.
     source_options, storage_options
-        What fsspec is to know of the URL of the source, and of that of the target.
+        The options of fsspec for the URL of the source, and for that of the target.
     dry_run
         Write nothing; return what would be written.
     parts
-        Other files of a CZI of several, as for `CziReader`.
+        The other files of a CZI of several files, as for `CziReader`.
     on_error
         For a CZI: ``"blank"`` leaves tiles that cannot be read as background, with a
-        `DamagedTileWarning` for each; the result lists them. By default they are an error.
+        `DamagedTileWarning` for each; the result lists them. By default, such a tile raises.
 
     Returns
     -------
     Conversion
-        What was written.
+        A summary of the written images.
 
     Raises
     ------
     FileExistsError
-        If the target is there and neither `overwrite` nor `resume` is set.
+        If the target exists and neither `overwrite` nor `resume` is set.
     ValueError
         For an argument that does not fit the target.
     UnsupportedDataError

@@ -39,7 +39,7 @@ class CziImage(image.CziImage):  # noqa: D101  (it has that of the other)
         select_scenes
             Names or indices of the scenes to write; by default all, and in a PNG the current one.
         overwrite
-            Whether what is there is replaced.
+            Whether an existing target is replaced.
         **options
             More arguments of `convert` that the format knows: ``levels``, ``plane``,
             ``compression``, ``version``, ``chunks``, ``workers``, ``progress``,

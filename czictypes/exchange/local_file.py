@@ -47,9 +47,9 @@ def check_file(
     dest
         A path, a URL that fsspec knows, or a UPath.
     overwrite
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
     storage_options
-        For a URL: what fsspec is to know.
+        The options of fsspec for a URL.
 
     Raises
     ------

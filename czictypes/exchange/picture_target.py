@@ -46,7 +46,7 @@ def write_png(
     plane
         The index along each dimension that has several places; ``{"C": 1}`` for one channel.
     overwrite
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
 
     Raises
     ------

@@ -33,7 +33,7 @@ def pixels_for_czi(
         ``uint8``, ``uint16`` or ``float32``, for pixels of other types: each value must be one
         that the type can hold. Without it bool becomes uint8, and other types are refused.
     name
-        What to call the image in errors.
+        The name of the image in errors.
     reader
         The package that decodes `pixels`, where that may not know every file of its format.
 
@@ -80,7 +80,7 @@ class PixelView:
     kept
         How many samples to give.
     name
-        What to call the image in errors.
+        The name of the image in errors.
     reader
         The package that decodes the pixels, where that may not know every file of its format.
     """

@@ -21,7 +21,7 @@ def filesystem_of(
     Parameters
     ----------
     options
-        What fsspec is to know of the URL.
+        The options of fsspec for the URL.
     doing
         What it is needed for, as `MissingExtraError` says it.
     """

@@ -61,7 +61,7 @@ class SourceImage:
     shared
         Whether several threads may read `pixels` and `levels` at once.
     annotations
-        What is drawn on it, in its pixels.
+        The annotations on it, in its pixels.
     first
         The places of the first planes along the axes, and in dimensions that `axes` does not
         have; 0 for those that are not named.

@@ -77,9 +77,9 @@ def write_ome_tiff(
         As tifffile names it: ``"zlib"``, ``"lzw"``, ``"zstd"``..., None for none; all but
         ``"zlib"`` need imagecodecs.
     overwrite
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
     threads
-        How many threads compress.
+        The number of threads that compress.
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of rows of tiles.
 

@@ -1,8 +1,8 @@
 """Acquisitions of a plate: the rounds in which its fields were taken, each scene in one of them.
 
-ZEN knows no such thing, so they stand among the custom attributes, which a CZI has for what its
-software does not know: ``PlateAcquisitions`` is a list as OME-Zarr has it, in JSON, with the
-indices of the scenes of each; ``PlateAcquisitionTimes`` has the times, by the id.
+ZEN has no field for acquisitions, so they are custom attributes: ``PlateAcquisitions`` is a JSON
+list as in OME-Zarr, with the indices of the scenes of each; ``PlateAcquisitionTimes`` has the
+times, by the id.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Acquisition:
     name, description
         Free text.
     start, end
-        When it was, as OME-Zarr has it: a whole number since 1970, in a unit that is not told.
+        The times as in OME-Zarr: whole numbers since 1970, in a unit that the file does not tell.
     """
 
     id: int

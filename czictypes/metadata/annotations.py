@@ -1,4 +1,4 @@
-"""What was drawn on an image: regions of interest, measurements, texts (ZEN's graphic layers)."""
+"""Annotations of an image: regions of interest, measurements, texts (ZEN's graphic layers)."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Annotation:
 
 
 def read_annotations(source: NodeSource) -> list[Annotation]:
-    """Return what is drawn on the image, in file order; empty without any."""
+    """Return the annotations of the image, in file order."""
     metadata = root_node(source).child("Metadata")
     nodes = metadata.child("MetadataNodes").children("MetadataNode")
     found = []
@@ -247,12 +247,12 @@ _GEOMETRIES: tuple[_Reader, ...] = (
 def add_annotations(root: ET.Element, drawn: Sequence[Annotation]) -> None:
     """Write annotations, those of a layer together.
 
-    What has a geometry of its own, as an angle, is written as the shape that it is.
+    A tool with a geometry of its own, such as an angle, is written as the shape that it drew.
 
     Raises
     ------
     ValueError
-        Text that XML cannot store, or a shape that there is not.
+        Text that XML cannot store, or an unknown shape.
     """
     layers: dict[tuple[str | None, str | None, str], ET.Element] = {}
     for one in drawn:

@@ -49,7 +49,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Skew:
-    """How the planes of a stack are shifted along Y, as a lattice light-sheet microscope has them.
+    """The shift of the planes of a lattice light-sheet stack along Y.
 
     Parameters
     ----------
@@ -58,10 +58,10 @@ class Skew:
     angle
         The angle between the light sheet and the normal of the cover glass in degrees: 60.0 for
         ``Skew60``, so the sheet is tilted by 30 degrees from the glass; 0.0 for an upright stack;
-        None for a name that tells none.
+        None for an unknown name.
     factor
-        The step of the stage over the size of a pixel, which a deskewed stack tells of what it was.
-        In a skewed one it is the size of a pixel along Z over that along Y.
+        The step of the stage over the size of a pixel, as it was before a stack was deskewed. In a
+        skewed stack it is the size of a pixel along Z over that along Y.
     handedness, z_direction
         ``LeftHanded`` or ``RightHanded``; ``FromObjectiveToSpecimen`` or the other way.
     """
@@ -79,7 +79,7 @@ class Skew:
 
 
 def skew(source: NodeSource) -> Skew | None:
-    """Return how the stack is skewed; None where the metadata do not tell."""
+    """Return the skew of the stack; None if the metadata have none."""
     node = root_node(source).child("Metadata/Information/Image/Dimensions/Z")
     shear = node.text("ZAxisShear")
     if shear is None:

@@ -85,11 +85,11 @@ class DocumentContent:
     time_axis, depth_axis
         Where the planes lie along T (in seconds) and Z (in micrometres).
     skew
-        How the planes along Z are skewed.
+        The skew of the planes along Z.
     application, application_version
-        What writes the file.
+        The program that writes the file.
     annotations
-        What is drawn on the image.
+        The regions, measurements and texts drawn on the image.
     """
 
     info: GeneralDocumentInfoDto = field(default_factory=GeneralDocumentInfoDto)

@@ -55,7 +55,7 @@ class Well:
 
 @dataclass(frozen=True)
 class SceneInfo:
-    """What the metadata tells of one scene; None for what it does not.
+    """One scene in the metadata; None for fields that are missing.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class SceneInfo:
     well
         The well the scene lies in.
     acquisition
-        The id of the acquisition of the plate that the scene is of.
+        The id of the acquisition of the plate that the scene belongs to.
     """
 
     index: int
@@ -98,7 +98,7 @@ class Plate:
     well_distance, well_size
         From centre to centre, and the extent of a well, along x and y, in micrometres.
     acquisitions
-        The rounds in which its fields were taken, where the file tells them apart.
+        The rounds in which its fields were taken; empty if the file does not tell.
     """
 
     name: str | None
@@ -158,9 +158,9 @@ def match_scenes(indices: Sequence[int], numbers: Collection[int]) -> dict[int, 
     Returns
     -------
     dict
-        The position in the list by S index. If the XML lists each S index once, these are meant.
-        Else, if there are as many scenes as S indices, their order tells, unless indices that are
-        equal speak against it: then only these match. What remains ambiguous is left out.
+        The position in the list by S index. If the XML lists each S index once, the indices
+        match. Otherwise, if there are as many scenes as S indices, the order does, unless equal
+        indices contradict it: then only these match. Ambiguous scenes are left out.
     """
     wanted, count = sorted(set(numbers)), Counter(indices)
     places = {index: at for at, index in enumerate(indices)}

@@ -66,7 +66,7 @@ class UnsupportedDataError(CziError, ValueError):
 
 
 class InvalidArgumentError(CziError, ValueError):
-    """An argument that has no meaning, such as compression options nobody knows."""
+    """An argument without meaning, such as compression options that do not exist."""
 
 
 class OutOfBoundsError(CziError, IndexError, ValueError):
@@ -78,19 +78,19 @@ class ClosedError(CziError, ValueError):
 
 
 class FileAccessError(OSError, CziError):
-    """A local file that cannot be opened, made, read or written, as the operating system says."""
+    """The operating system cannot open, make, read or write a local file."""
 
 
 class MissingFileError(FileAccessError, FileNotFoundError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 class IsFolderError(FileAccessError, IsADirectoryError):
-    """A folder stands where a file was expected."""
+    """The path is a folder, not a file."""
 
 
 class NotFolderError(FileAccessError, NotADirectoryError):
-    """A part of the path is a file and no folder."""
+    """A part of the path is a file, not a folder."""
 
 
 class FilePermissionError(FileAccessError, PermissionError):
@@ -134,7 +134,7 @@ class MissingExtraError(ImportError, CziError):
 
 
 class MissingPartError(MissingFileError):
-    """Another file of a document of several is needed, and not there; the message says which."""
+    """The document is in several files, and one that is needed is missing; the message names it."""
 
 
 class NativeCallError(CziError):
@@ -161,8 +161,8 @@ class NativeMemoryError(NativeCallError, MemoryError):
 
 
 class DamagedTileWarning(UserWarning):
-    """A tile that cannot be read is left blank, as ``on_error="blank"`` asks for."""
+    """A tile that cannot be read is left blank, because of ``on_error="blank"``."""
 
 
 class PixelTypeWarning(UserWarning):
-    """Pixels are read in a type that loses bits of them; the message says which one does not."""
+    """A read gives pixels in a type that loses bits; the message names a type that does not."""

@@ -50,7 +50,7 @@ class CacheInfo:
 
 @dataclass
 class ReaderOptions:
-    """How a document is checked and composed.
+    """The checks of a document, and the rules by which its tiles are read.
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ class ReaderOptions:
     ignore_sizem_for_pyramid_subblocks
         With strict checks: accept any size of M in pyramid sub-blocks.
     stored_resolution
-        Read tiles that are stored in more pixels than they cover (as PALM images are) in all of
-        these: coordinates, sizes and the pixel size then count in pixels of the finest tile. By
-        default such a tile is read in the size that it covers, as ZEN exports it.
+        Read every stored pixel of tiles that are stored in more pixels than they cover (PALM):
+        coordinates, sizes and the pixel size then count in pixels of the finest tile. By default
+        such a tile is read at the size that it covers, as ZEN exports it.
     on_error
-        ``"raise"``, or ``"blank"`` to leave tiles that cannot be read as background: each is warned
-        of (`DamagedTileWarning`) and listed in `CziReader.damaged_subblocks`.
+        ``"raise"``, or ``"blank"`` to leave tiles that cannot be read as background, with a
+        `DamagedTileWarning` for each; `CziReader.damaged_subblocks` lists them.
     """
 
     enable_mask_awareness: bool = False

@@ -80,7 +80,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         The chunks of lazy arrays, as for `CziImage.to_dask`; by default those that the file's
         tiles make cheap.
     fs_kwargs
-        What fsspec is to know to open it.
+        The options of fsspec for a URL.
     use_aicspylibczi
         As bioio-czi has it: False for mosaics that are stitched always, without M.
     chunk_dims

@@ -1,4 +1,4 @@
-"""What is as in bioio-czi: arguments, names of scenes, fields of the metadata."""
+"""The same as in bioio-czi: arguments, names of scenes, fields of the metadata."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AcquisitionTime = dict[str, Union[int, datetime]]
 
 #: The dimensions of sub-blocks, the one that changes last first.
 _ORDER = "BVHIRSTCZM"
-#: What a reader takes beside the arguments of its signature.
+#: The arguments of a reader besides those of its signature.
 _OPTIONS = ("cache_options", "parts", "reader_options", "threads")
 
 

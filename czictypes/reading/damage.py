@@ -1,7 +1,7 @@
-"""What becomes of tiles that cannot be read: an error, or background and a warning.
+"""Treats tiles that cannot be read: an error, or background and a warning.
 
-Damage stops a read by default. With ``on_error="blank"`` the tiles at fault are left out, so that
-background shows in their place; each is warned of once, and listed.
+Damage stops a read by default. ``on_error="blank"`` leaves out the tiles at fault, so that
+background shows in their place, warns of each once, and lists them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["UNREADABLE", "DamageList", "ForgivingTiles", "OnError", "advise", "l
 
 OnError = Literal["raise", "blank"]
 
-#: What is raised for a tile that cannot be read, whatever is tried.
+#: The exceptions for a tile that cannot be read.
 UNREADABLE = (CorruptFileError, UnsupportedDataError, MissingPartError)
 
 _ADVICE = '; on_error="blank" reads all other tiles'
@@ -83,7 +83,7 @@ class ForgivingTiles:
     Parameters
     ----------
     decoder, rows
-        What decodes the tiles of a document, and what they are.
+        The decoder of the document's tiles, and their rows.
     damage
         Is told of each sub-block that cannot be read.
     """

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 class Remains(NamedTuple):
-    """What a reader still tells of a document that was closed, as pylibCZIrw does."""
+    """The properties that a closed reader still has, as in pylibCZIrw."""
 
     total_rectangle: Rectangle
     total_rectangle_no_pyramid: Rectangle
@@ -156,7 +156,7 @@ class OpenDocument:
 
     @property
     def scenes(self) -> list[SceneInfo]:
-        """What the XML tells of each scene, by the S indices of the sub-blocks."""
+        """The scenes in the XML, by the S indices of the sub-blocks."""
         numbers = tuple(self.table.scene_rectangles)
         return self.described("scenes", lambda root: scenes(root, numbers))
 

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 __all__ = ["dark_and_bright", "eight_bit", "finite_range", "real_values", "stretch"]
 
-#: What becomes black and white, in percent of the pixels.
+#: The percentiles of the pixels that become black and white.
 _DARK, _BRIGHT = 0.2, 99.8
 #: So many samples at a time: float64 takes up to eight times their memory.
 _AT_ONCE = 1 << 18

@@ -2,13 +2,13 @@
 
 Nearly always these are the entries of the sub-block directory. There are two exceptions:
 
-- A sub-block whose entry has a size above 1 in T, Z or another dimension holds so many planes, one
-  behind the other, if its data are long enough: line scans are stored so. The dimension that the
-  entry lists first varies fastest.
+- A sub-block whose entry has a size above 1 in T, Z or another dimension holds that many planes,
+  one behind the other, if its data are long enough. Line scans are stored like this. The dimension
+  that the entry lists first varies fastest.
 - A sub-block of full resolution may be stored in fewer pixels than it covers (binned channels, Fast
-  Airyscan) or in more (PALM). It is read in the size that it covers, by taking the nearest pixel
+  Airyscan) or in more (PALM). It is read at the size that it covers, by taking the nearest pixel
   to the left and above: ``floor(i * stored / logical)``. A tile that is smaller in both axes counts
-  as full resolution where nothing finer lies in its place; otherwise it is of the pyramid.
+  as full resolution if nothing finer lies in its place; otherwise it belongs to the pyramid.
 """
 
 from __future__ import annotations

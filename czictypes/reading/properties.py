@@ -124,13 +124,12 @@ class DocumentProperties:
         Parameters
         ----------
         channel_index
-            The channel's number; by default the lowest that the document has, which is 0 where
-            it has none.
+            The channel's number; by default the lowest one, or 0 in a document without channels.
 
         Returns
         -------
         str
-            Such as ``"Gray8"``. A document without channels has one type, whatever the number.
+            Such as ``"Gray8"``. A document without channels has one type for every number.
         """
         table = self._table
         if channel_index is None:
@@ -140,9 +139,9 @@ class DocumentProperties:
 
     @property
     def pixel_types(self) -> dict[int, str]:
-        """The pixel type of every channel's first sub-block by the channel's number.
+        """The pixel type of each channel's first sub-block, by the channel's number.
 
-        `all_pixel_types` has those of its other sub-blocks, too.
+        `all_pixel_types` has the types of the other sub-blocks too.
         """
         table = self._table
         start, size = table.plane_bounds.get("C", (0, 1))
@@ -158,8 +157,8 @@ class DocumentProperties:
     def all_pixel_types(self) -> dict[int, tuple[str, ...]]:
         """All pixel types that the sub-blocks of a channel have, by the channel's number.
 
-        They are in the order of the file's directory, so the first one is that of `pixel_types`;
-        a channel without sub-blocks has none.
+        They are in the order of the file's directory, so the first one is that of `pixel_types`.
+        A channel without sub-blocks has none.
         """
         table = self._table
         return {
@@ -180,15 +179,15 @@ class DocumentProperties:
         Returns
         -------
         str or None
-            As `read` takes it: ``read(scene=1, pixel_type=common_pixel_type(scene=1))`` loses
+            A type for `read`: ``read(scene=1, pixel_type=common_pixel_type(scene=1))`` loses
             nothing, whatever types the channel has. None in a document without sub-blocks.
 
         Raises
         ------
         UnsupportedDataError
-            If no pixel type holds all that there are.
+            If no pixel type holds all types of the channel.
         OutOfBoundsError
-            If there is no such scene.
+            If the scene does not exist.
         """
         table = self._table
         try:
@@ -204,30 +203,30 @@ class DocumentProperties:
     def subblocks(self) -> NDArray[np.void]:
         """A structured array with a row for each sub-block in the order of the directory.
 
-        A sub-block that holds several planes, as line scans have them, has a row for each. The
-        fields are index (the number of the sub-block, as for `read_subblock`), the dimensions Z C T
-        R I H V B, scene, M, x, y, w, h (the logical rectangle in pixels), physical_w, physical_h
-        (the size in which it is stored), pixel_type, compression, level (0 is full resolution),
-        file_position and file_part: the position is one in the file of that number, of `parts`. A
-        coordinate the sub-block does not have is -2147483648.
+        A sub-block that holds several planes (as in line scans) has a row for each. The fields are
+        index (the number of the sub-block, as for `read_subblock`), the dimensions Z C T R I H V B,
+        scene, M, x, y, w, h (the logical rectangle in pixels), physical_w, physical_h (the stored
+        size), pixel_type, compression, level (0 is full resolution), file_part (the number of the
+        file, as in `parts`) and file_position (the position in that file). A coordinate that the
+        sub-block does not have is -2147483648.
         """
         with self._session.document() as document:
             return document.sub_blocks
 
     @property
     def damaged_subblocks(self) -> dict[int, str]:
-        """The sub-blocks that reads have left blank so far, and what is wrong with each.
+        """The sub-blocks that reads have left blank so far, and the fault of each.
 
-        See `ReaderOptions.on_error`. A file that changed begins a new list.
+        See `ReaderOptions.on_error`. The list starts again if the file changes.
         """
         with self._session.document() as document:
             return document.damage.found()
 
     @property
     def parts(self) -> dict[int, str | None]:
-        """The other files of a document of several by their numbers; None for missing ones.
+        """The other files of a document of several files, by their numbers; None for missing ones.
 
-        Empty for an ordinary document. Those that were not opened yet are looked for.
+        Empty if the document is in one file. Files that are not open yet are looked for.
         """
         with self._session.document() as document:
             return document.parts
@@ -301,22 +300,22 @@ class DocumentProperties:
 
     @property
     def scenes(self) -> list[SceneInfo]:
-        """What the metadata tell of each scene: name, centre, well.
+        """Name, centre and well of each scene, from the metadata.
 
-        The `index` of each is that of its sub-blocks, also in a part of a document whose XML
-        counts the scenes in another way. Scenes that have no sub-blocks here are listed too.
+        The `index` of a scene is that of its sub-blocks, even in a part of a split document whose
+        XML counts the scenes in another way. Scenes without sub-blocks are listed too.
         """
         with self._session.document() as document:
             return document.scenes
 
     @property
     def annotations(self) -> list[Annotation]:
-        """What is drawn on the image: regions of interest, measurements, texts, in pixels."""
+        """The regions of interest, measurements and texts drawn on the image, in pixels."""
         return self.described(read_annotations)
 
     @property
     def skew(self) -> Skew | None:
-        """How the planes of a lattice light-sheet stack are skewed, with the angle in degrees."""
+        """The skew of a lattice light-sheet stack, its angle in degrees; None for other files."""
         return self.described(skew)
 
     @property

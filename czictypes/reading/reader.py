@@ -52,39 +52,41 @@ Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
 class CziReader(SubBlockMethods):
     """A CZI document open for reading; safe to use from many threads at once.
 
-    Usable with `with` or without; `close` waits for the reads in flight. After it, the reader
-    still tells the rectangles of the whole document and `get_cache_info`, as pylibCZIrw does; all
-    else raises `ClosedError`. When the file changes on disk, the next call opens it anew. A reader
-    pickles as its source and options, and reopens where it lands.
+    Use it in a `with` block, or call `close`, which waits for the reads in flight. A closed reader
+    still tells the rectangles of the whole document and `get_cache_info`, as in pylibCZIrw; every
+    other call raises `ClosedError`. If the file changes on disk, the next call opens it again. A
+    reader pickles as its source and options, and opens the file in the process that unpickles it.
 
     Parameters
     ----------
     filepath
-        A path (any `os.PathLike`), a file object open for reading in binary, or what fsspec
-        knows: a URL of any protocol, chained ones too, a UPath, an OpenFile.
+        A path (any `os.PathLike`), a file object open for reading in binary, a URL of any
+        protocol that fsspec knows (chained ones too), a UPath or an OpenFile.
     file_input_type
-        With ``ReaderFileInputTypes.Curl``, `filepath` must be a URL; else it is seen.
+        With ``ReaderFileInputTypes.Curl``, `filepath` must be a URL; by default a URL is
+        recognised by itself.
     cache_options
-        The limits of the sub-block cache; without them nothing is cached. Only compressed
-        sub-blocks of local files are kept, and all of other sources.
+        The limits of the sub-block cache; without them nothing is cached. The cache keeps only
+        compressed sub-blocks of local files, and all sub-blocks of other sources.
     reader_options
-        Checks and mask awareness.
+        Checks, mask awareness, stored resolution, and damaged tiles.
     threads
-        How many threads decode; by default CZICTYPES_THREADS, or the CPUs this process may use.
+        The number of threads that decode; by default CZICTYPES_THREADS, or the CPUs that this
+        process may use.
     storage_options
-        What fsspec gets for a URL, such as credentials; its key "czictypes" may have
+        The options of fsspec for a URL, such as credentials; the key "czictypes" may have
         `RemoteOptions`. They travel with a pickled reader, and are never shown.
     parts
-        Other files of a document of several, where they do not stand beside it as ``name (1).czi``:
-        a list, or a mapping of part numbers to files. Of a list, the files' headers tell the
-        numbers. What they list of themselves is read too where the file does not list it.
+        The other files of a document of several files, if they are not beside it as
+        ``name (1).czi``: a list, whose numbers come from the headers of the files, or a mapping
+        of part numbers to files. Sub-blocks that only these files list are read too.
 
     Raises
     ------
     MissingFileError, IsFolderError, FilePermissionError
-        If there is no such file, or none that can be read.
+        If the file does not exist, or cannot be read.
     RemoteError
-        If a server does not give the file; it says why.
+        If a server does not deliver the file; the message tells the reason.
     MissingExtraError
         If a package for the URL's protocol is missing.
     NotCziError
@@ -92,8 +94,8 @@ class CziReader(SubBlockMethods):
     CorruptFileError
         If its segments or its sub-block directory are damaged.
     MissingPartError
-        If a file that `parts` names is not there. One that is looked for beside the file is missed
-        by the read that needs it.
+        If a file that `parts` names does not exist. If a file is missing beside the first one,
+        only reads that need it raise this.
     """
 
     BLACK_COLOR = Color(0, 0, 0)
@@ -152,7 +154,7 @@ class CziReader(SubBlockMethods):
 
     @property
     def source(self) -> Source:
-        """What was opened: the path, URL or file object, as it was given."""
+        """The path, URL or file object that you opened, as you gave it."""
         return self._arguments[0]
 
     # Planes
@@ -177,8 +179,9 @@ class CziReader(SubBlockMethods):
             The region (x, y, w, h) in pixels of the raw-sub-block coordinate system; by default
             the box of the scene, or of the whole document.
         plane
-            The position in each dimension, such as ``{"C": 0, "Z": 4}``; the minimum of a
-            dimension that is left out. S is none, but accepted where the document has no choice.
+            The position in each dimension, such as ``{"C": 0, "Z": 4}``; a dimension that you
+            leave out is at its minimum. Use `scene` for S, which is accepted here only if the
+            document leaves no choice.
         scene
             Only sub-blocks of this scene contribute; by default all do.
         zoom
@@ -186,18 +189,19 @@ class CziReader(SubBlockMethods):
             that fits. Each side of the result is ``int(float32(side) * float32(zoom))``.
         pixel_type
             The type of the result, such as ``"Gray16"``; by default that of the channel's first
-            sub-block, as in pylibCZIrw, with a `PixelTypeWarning` where it loses bits of others.
+            sub-block, as in pylibCZIrw, with a `PixelTypeWarning` if it loses bits of others.
         background_pixel
-            Where no tile is: blue, green and red from 0 to 1 (for Bgra32 also alpha, else opaque),
-            or for a gray result one number in the range of its pixel type; by default black, and
-            transparent for Bgra32. What whole-number pixels cannot hold is clipped, with a
-            warning.
+            The value of pixels without a tile: blue, green and red from 0 to 1 (for Bgra32 also
+            alpha, which is 1 by default), or for a gray result one number in the range of its
+            pixel type. The default is black, and transparent for Bgra32. For whole-number pixels,
+            numbers out of range are clipped with a warning.
         out
             An array to fill and return, in the shape and dtype of the result; its rows may be
             strided.
         on_error
             ``"blank"`` leaves tiles that cannot be read as background, with a
-            `DamagedTileWarning` for each; by default what ``ReaderOptions(on_error=)`` says.
+            `DamagedTileWarning` for each, and ``"raise"`` raises; the default is that of
+            ``ReaderOptions(on_error=)``.
 
         Returns
         -------
@@ -210,9 +214,9 @@ class CziReader(SubBlockMethods):
         ValueError
             For a wrong argument, or a zoom that leaves no pixel.
         OutOfBoundsError
-            For a plane or scene that is not there (an `IndexError` and a `ValueError`).
+            If the plane or scene does not exist (an `IndexError` and a `ValueError`).
         CorruptFileError
-            If a sub-block that is needed is damaged; the message names it.
+            If a sub-block of the region is damaged; the message names it.
         ClosedError
             After `close`.
         """
@@ -236,10 +240,10 @@ class CziReader(SubBlockMethods):
         Parameters
         ----------
         roi, plane, scene, zoom
-            As for `read`; a C in the plane is left aside.
+            As for `read`; a C in the plane is ignored.
         display_settings
-            How each channel is shown, instead of the file's own settings; channels that are
-            missing or not enabled are left out.
+            Settings for each channel instead of the file's own; channels that are missing or not
+            enabled are left out.
 
         Returns
         -------
@@ -335,9 +339,9 @@ class CziReader(SubBlockMethods):
         return Attachments(entries, self._session.document, _nested_picture)
 
     def get_cache_info(self) -> CacheInfo:
-        """Return what the sub-block cache holds now; nothing without `cache_options`.
+        """Return the size of the sub-block cache; 0 without `cache_options`.
 
-        After `close`, what it held then.
+        After `close`, it is the size that the cache had then.
         """
         remains = self._session.remains
         if remains is not None:

@@ -29,7 +29,7 @@ class SubBlock:
     index
         Its position in the sub-block directory.
     info
-        What the directory says of it.
+        Its entry in the directory.
     planes
         The coordinate of each plane that it holds.
     decoder
@@ -63,7 +63,7 @@ class SubBlock:
         CorruptFileError
             If the data cannot be decoded.
         UnsupportedDataError
-            If the compression is one that is not decoded.
+            If czictypes does not decode the compression.
         """
         with self._decoder() as decoder:
             pixels = decoder.pixels(self.index)

@@ -73,7 +73,7 @@ class Assembly:
     target
         A path, or a file object opened for writing in binary.
     exist_ok
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
     file_guid
         The file's GUID; a new one if not given.
     allow_duplicates

@@ -109,9 +109,9 @@ def imwrite(
         Whether the file has only those of Z, C and T that are axes of the array, and not all three.
         OpenSlide reads no file with Z or T.
     exist_ok
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
     threads
-        How many threads compress; by default CZICTYPES_THREADS, or the CPUs there are.
+        The number of threads that compress; by default CZICTYPES_THREADS, or the CPUs there are.
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of tiles.
 

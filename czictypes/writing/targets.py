@@ -44,7 +44,7 @@ def open_target(target: Target, *, exist_ok: bool, read_back: bool = False) -> W
     target
         The path or the file object.
     exist_ok
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
     read_back
         Whether `WriteTarget.read_at` is needed. What goes to a file object is kept in a
         temporary file then until it is complete.

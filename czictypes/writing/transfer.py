@@ -78,7 +78,7 @@ def transfer_blocks(
     consume
         Takes the blocks (what `make` gives), in the caller's thread: `Assembly.add`, mostly.
     threads
-        How many threads read.
+        The number of threads that read.
     make
         Makes the block of a row, in any thread; `read_block` by default.
     in_turn

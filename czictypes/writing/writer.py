@@ -56,14 +56,14 @@ class CziWriter(AttachmentMethods):
         default), ``"zstd0:ExplicitLevel=3"``, ``"zstd1:ExplicitLevel=3;PreProcess=HiLoByteUnpack"``
         or ``"jpgxr:"``.
     exist_ok
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
     threads
-        How many threads compress; by default CZICTYPES_THREADS, or the CPUs this process may
-        use. The file is the same for any number.
+        The number of threads that compress; by default CZICTYPES_THREADS, or the CPUs that this
+        process may use. The file is the same for any number.
     overlap
         ``"error"`` refuses pixels that overlap earlier ones in their plane and scene; ``"allow"``
-        takes them (the M-index says which lie on top), as microscopes write mosaics. By default,
-        what the environment variable CZICTYPES_OVERLAP says, or ``"error"``.
+        accepts them (the M-index says which lie on top), as microscopes write mosaics. The default
+        is the environment variable CZICTYPES_OVERLAP, or ``"error"``.
     thumbnail
         Whether a small picture of the plane written first is attached, unless one is added.
     file_guid
@@ -72,7 +72,7 @@ class CziWriter(AttachmentMethods):
         True or `PyramidOptions` for a pyramid: smaller images of each plane, scene by scene,
         with which viewers show large ones quickly. It is made by `close`.
     only_named_dimensions
-        Whether planes have only those of Z, C and T that `plane` names, and not all three.
+        Whether planes have only those of Z, C and T that `plane` names, instead of all three.
         OpenSlide reads no file with Z or T.
 
     Raises

@@ -44,7 +44,7 @@ def to_ngff_image(
     chunks
         Of the dask array, by the axes of the CZI; by default what its tiles make cheap.
     source_options
-        What fsspec is to know of a URL.
+        The options of fsspec for a URL.
 
     Returns
     -------

@@ -26,7 +26,7 @@ def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[CziIm
     source
         As for `CziImage`, or a `CziImage` or `CziReader`.
     options
-        What fsspec is to know of a URL.
+        The options of fsspec for a URL.
     """
     if isinstance(source, CziImage):
         yield CziImage(source.reader, empty_alpha="drop")

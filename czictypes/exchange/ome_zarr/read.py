@@ -73,13 +73,13 @@ def from_ome_zarr(
         ``"uint8"``, ``"uint16"`` or ``"float32"``, for pixels of another type, which must be
         values that it can hold.
     overwrite
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
     workers
-        How many threads compress.
+        The number of threads that compress.
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of tiles.
     storage_options
-        What fsspec is to know of the URL.
+        The options of fsspec for the URL.
 
     Raises
     ------

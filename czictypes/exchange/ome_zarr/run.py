@@ -29,7 +29,7 @@ def choose_runner(scheduler: Any, workers: int | None, *, only_here: str | None 
         ``"threads"``, ``"synchronous"``, a client of dask.distributed, ``"distributed"`` for the
         active one; None for the active client if there is one, else threads.
     workers
-        How many threads; by default as many as for reading.
+        The number of threads; by default as many as for reading.
     only_here
         The name of what is written, if no other process can work on it.
 

@@ -32,7 +32,7 @@ class ZarrStore:
     target
         A path, a URL that fsspec knows, a UPath, a store of zarr, or a dict.
     storage_options
-        What fsspec is to know of a URL.
+        The options of fsspec for a URL.
     doing
         What it is for, as `MissingExtraError` says it.
     writing

@@ -58,7 +58,7 @@ class OmeZarrPlan:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """What holds the pixels of all images; each has its own in `ImagePlan.dtype`."""
+        """The dtype that holds the pixels of all images; each has its own in `ImagePlan.dtype`."""
         return np.result_type(*(image.dtype for image in self.images))
 
     @property
@@ -119,25 +119,25 @@ def write_ome_zarr(
         ``"none"``, with a level if you like (``"zstd:5"``), or a codec of zarr (0.5) or numcodecs
         (0.4).
     levels
-        How many levels each image has; by default those of the file, and coarser ones until one
-        fits into a chunk.
+        The number of levels of each image; by default those of the file, and coarser ones until
+        one fits into a chunk.
     plate
         True to insist on a plate, False to have a series in its place.
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of regions.
     overwrite
-        Whether a store that is there is removed first.
+        Whether an existing store is removed first.
     resume
         Whether to finish a store that an interrupted call with the same arguments has begun;
         not for archives, in which nothing can be changed.
     scheduler
         ``"threads"``, ``"synchronous"``, ``"distributed"`` or a client of dask.distributed; by
-        default the active client if there is one, else threads. What is in memory or an archive
-        is written in threads.
+        default the active client if there is one, else threads. Threads write archives and stores
+        in memory.
     workers
-        How many threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
+        The number of threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
     storage_options, source_options
-        What fsspec is to know of the URL of `dest`, and of that of `source`.
+        The options of fsspec for the URL of `dest`, and for that of `source`.
     tensorstore
         Whether tensorstore writes the chunks, which takes less time than zarr; by default where it
         is installed and `dest` is a folder.
@@ -147,7 +147,7 @@ def write_ome_zarr(
     Returns
     -------
     OmeZarrPlan
-        What was written, or would be.
+        The written images, or the plan.
 
     Raises
     ------
@@ -156,11 +156,11 @@ def write_ome_zarr(
     ValueError
         For an argument that is none of the above.
     OutOfBoundsError
-        For a scene that there is not.
+        If a scene does not exist.
     IncompleteOutputError
         If reading or writing failed on the way. The store is marked as unfinished, and the same
-        call with ``resume=True`` goes on with it. A `ZipStore` has no group then, so it looks like
-        no image, and is written anew with ``overwrite=True``.
+        call with ``resume=True`` continues it. A `ZipStore` has no group then, so no reader takes
+        it for an image; ``overwrite=True`` writes it again.
     MissingExtraError
         If the extra ``ome-zarr`` is not installed.
 

@@ -76,7 +76,7 @@ class ImageFacts:
     planes
         Or None where they are not to be listed.
     annotations
-        What is drawn on it, in its pixels.
+        The annotations on it, in its pixels.
     along_t
         The extent of each dimension that t counts through, the last one fastest.
     """

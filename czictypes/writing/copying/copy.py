@@ -44,20 +44,20 @@ __all__ = ["CopyReport", "copy"]
 
 @dataclass(frozen=True)
 class CopyReport:
-    """What a copy has, and what it has not.
+    """The contents of a copy, and the parts that it lacks.
 
     Parameters
     ----------
     sub_blocks
-        How many sub-blocks were copied.
+        The number of copied sub-blocks.
     bytes
-        Their pixel data, metadata and attachments.
+        The size of their pixel data, metadata and attachments.
     removed
-        What was taken out without being asked for by name: attachments, pyramid levels, and
-        with `anonymize` elements and attributes of XML. As text, each says what it was.
+        The parts that were removed although you did not name them: attachments, pyramid levels,
+        and with `anonymize` elements and attributes of the XML. As text, each tells its name.
     damaged
-        The sub-blocks that ``on_error="blank"`` left out, by their numbers in the source, and what
-        is wrong with each.
+        The sub-blocks that ``on_error="blank"`` left out, by their numbers in the source, and the
+        fault of each.
     """
 
     sub_blocks: int
@@ -106,10 +106,10 @@ def copy(
     dst
         A path, or a file object opened for writing in binary. Missing folders are made.
     scenes
-        Which scenes: one, several, or a slice; all by default. A sub-block that belongs to no
-        scene (as pyramids over several may) is left out when others are.
+        One scene, several, or a slice; all by default. A sub-block that belongs to no scene (such
+        as a pyramid tile over several scenes) is left out if others are.
     planes
-        Which places, by dimension: ``{"C": 0, "T": range(5), "Z": slice(None, None, 2)}``.
+        The planes to copy, by dimension: ``{"C": 0, "T": range(5), "Z": slice(None, None, 2)}``.
     roi
         A region (x, y, w, h): every tile that meets it is copied, whole. A pyramid level (of a
         scene) whose tiles reach beyond those of layer 0 is left out whole; what the copy has
@@ -121,8 +121,8 @@ def copy(
         source's XML is copied byte by byte, unless the choice changes sizes (``SizeX``...),
         channels, scenes or the positions of planes: then these are made to fit.
     attachments
-        The names of those to copy; ``()`` for none; by default all, except a thumbnail of an
-        image of which parts are left out. Time stamps are reduced to the times that are left.
+        The names of the attachments to copy, ``()`` for none; by default all, except a thumbnail
+        if parts of the image are left out. Time stamps are reduced to the copied times.
     anonymize
         Take out label, preview, user names, dates, names of computers and paths of files, from
         the metadata of the document (after `metadata` has changed them) and of each sub-block;
@@ -130,18 +130,19 @@ def copy(
         time stamps stay, counted from the first, and the picture of a thumbnail. Pixels stay:
         what was written into them is still to be seen.
     exist_ok
-        Whether a file that is there is replaced.
+        Whether an existing file is replaced.
     threads
-        How many threads read (and encode); by default CZICTYPES_THREADS, or the CPUs there are.
+        The number of threads that read (and encode); by default CZICTYPES_THREADS, or the CPUs
+        that this process may use.
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of sub-blocks.
     renumber
         Whether the copy counts the places of each dimension, and scenes, from 0. By default they
         keep the numbers they have in the source.
     source_options
-        What fsspec gets for the URL of `src`: the `storage_options` of `CziReader`.
+        The options of fsspec for the URL of `src`, as the `storage_options` of `CziReader`.
     parts
-        Other files of a document of several, as for `CziReader`. The copy is one file.
+        The other files of a document of several files, as for `CziReader`. The copy is one file.
     on_error
         ``"blank"`` leaves out sub-blocks that cannot be read, with a `DamagedTileWarning` for each;
         the report lists them. All are decoded to find them, but those that czictypes cannot decode
@@ -151,20 +152,20 @@ def copy(
     Returns
     -------
     CopyReport
-        What was copied, and what was taken out.
+        The numbers of copied and removed parts.
 
     Raises
     ------
     FileExistsError
-        If `dst` is there and `exist_ok` is not set.
+        If `dst` exists and `exist_ok` is not set.
     OutOfBoundsError
-        For a scene, plane or attachment that the document does not have, or nothing left.
+        If the document does not have the scene, plane or attachment, or nothing is left.
     CorruptFileError
         If a sub-block (or other part) is damaged; the message names it.
     FileChangedError
         If the source changed while it was copied.
     MissingPartError
-        If another file of the document is needed, and not there.
+        If another file of the document is needed and missing.
     RemoteError
         If the source is at a URL, and cannot be read.
     ValueError, TypeError

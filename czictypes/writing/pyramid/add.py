@@ -53,7 +53,7 @@ def add_pyramid(
     exist_ok
         Whether a file at `output` may be replaced.
     threads
-        How many threads work; by default CZICTYPES_THREADS, or the CPUs this process may use.
+        The number of threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
         The file is the same for any number.
     progress
         True for a bar (extra ``cli``), or a function that is called with the work done and all

@@ -30,7 +30,7 @@ def write_pyramid(
     options
         What the pyramid is like.
     threads
-        How many threads work.
+        The number of threads.
     preferred
         How to compress where the full resolution has that method.
 
