@@ -1,4 +1,4 @@
-"""What the loaded library says of itself."""
+"""The facts that the loaded library tells about itself."""
 
 from __future__ import annotations
 

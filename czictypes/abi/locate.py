@@ -1,4 +1,4 @@
-"""Where libCZI's C API may be: the candidates, in the order they are tried."""
+"""The candidates for libCZI's C API, in the order in which they are tried."""
 
 from __future__ import annotations
 

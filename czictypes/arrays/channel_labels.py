@@ -1,4 +1,4 @@
-"""How the channels of an image are called and shown."""
+"""The names, colours and contrast of the channels of an image."""
 
 from __future__ import annotations
 

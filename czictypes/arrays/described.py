@@ -1,4 +1,4 @@
-"""What the metadata tell of an image, in the units and under the names that its users expect."""
+"""The metadata of an image, in the units and under the names that its users expect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the array of an image is laid out over the planes of its document; no pixel is read here."""
+"""The layout of an image's array over the planes of its document; no pixel is read here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gathers what a document tells of its scenes, for OME metadata."""
+"""Gathers the metadata of the scenes of a document, for OME metadata."""
 
 from __future__ import annotations
 

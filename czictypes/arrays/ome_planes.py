@@ -1,4 +1,4 @@
-"""Which planes the scenes of a document have, and what the first tile of each tells of it."""
+"""The planes of the scenes of a document, and the metadata of the first tile of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an image has open: its document, and the scene that is read from it."""
+"""The open parts of an image: its document, and the scene that is read from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metadata tell of the scenes: by their numbers, and which lie in which well."""
+"""The metadata of the scenes, by their numbers, and the wells that they lie in."""
 
 from __future__ import annotations
 

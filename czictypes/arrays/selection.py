@@ -1,4 +1,4 @@
-"""What `get_image_data` takes: an order of dimensions and a selection for each, as AICSImageIO's.
+"""The arguments of `get_image_data`: an order of dimensions and a selection for each.
 
 Dimensions that the order names are kept, also where one index is given. Of others, one index is
 taken: the one given, or else the first. A dimension of the format that the image does not have is

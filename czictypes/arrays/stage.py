@@ -1,4 +1,4 @@
-"""Where on the stage an image lies."""
+"""The place of an image on the stage."""
 
 from __future__ import annotations
 

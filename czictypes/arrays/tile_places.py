@@ -1,4 +1,4 @@
-"""Where the tiles of an image's mosaic lie."""
+"""The places of the tiles of an image's mosaic."""
 
 from __future__ import annotations
 

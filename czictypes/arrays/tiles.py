@@ -1,4 +1,4 @@
-"""The single tiles of a scene's mosaic: their places, and which sub-block each of them is."""
+"""The single tiles of a scene's mosaic: their places and their sub-blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the planes of an image were taken, along T."""
+"""The times of the planes of an image, along T."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks a document what it tells of itself, without failing where its XML is no XML at all."""
+"""Asks a document for its metadata, without failing on XML that cannot be parsed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pixels of an image's array the file has; the others are 0 in what is read."""
+"""The pixels of an image's array that the file has; all others are read as 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One array of a document: which scene, stitched or tile by tile, and how its pixels are read."""
+"""One array of a document: its scene, stitched or tile by tile, and the way to its pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all commands print through: errors, warnings, text that is safe to show."""
+"""The output of all commands: errors, warnings, text that is safe to show."""
 
 from __future__ import annotations
 

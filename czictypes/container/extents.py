@@ -1,4 +1,4 @@
-"""Where the bytes of sub-blocks reach at most, told from the directory alone.
+"""The largest extent of the bytes of sub-blocks, from the directory alone.
 
 A sub-block's head tells exactly, but to wait for it costs a remote read a round trip.
 """

@@ -1,4 +1,4 @@
-"""How far what a sub-block claims may lie from what it stores, before it counts as damaged.
+"""The largest difference of claimed and stored sizes before a sub-block counts as damaged.
 
 libCZI fills a bitmap with zeros where its data are too short, and cuts what is too long, in
 any amount: a tile of 100 bytes may claim 4 GB. Zeros look like measured values, so here:

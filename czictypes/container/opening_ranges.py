@@ -1,4 +1,4 @@
-"""What is read when a document is opened, told from its header, so that it comes at once."""
+"""The ranges that opening a document reads, from its header, so that they come at once."""
 
 from __future__ import annotations
 

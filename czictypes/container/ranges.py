@@ -1,4 +1,4 @@
-"""Which requests fetch some ranges of a file: close ones by one, long ones by several."""
+"""The requests for some ranges of a file: one for close ranges, several for a long one."""
 
 from __future__ import annotations
 

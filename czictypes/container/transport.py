@@ -1,4 +1,4 @@
-"""How bytes of a remote file are asked for: one request a range, again where one failed.
+"""Requests for the bytes of a remote file: one for each range, repeated after a failure.
 
 A subclass makes the requests: `http_transport`, `s3_transport`, `fs_transport`. It also sees to
 it that all ranges are of the same file: each answer is compared with the first one.

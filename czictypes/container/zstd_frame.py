@@ -1,4 +1,4 @@
-"""What can be told of zstd data in a CZI without decompressing: packing and content size.
+"""The packing and content size of zstd data in a CZI, without decompressing them.
 
 The frame header is that of RFC 8878; the header before it is the CZI format's own. zstd0 data
 are a bare frame, zstd1 data begin with a header of 1 byte (``01``) or 3 bytes

@@ -1,4 +1,4 @@
-"""What a conversion writes, before it does and after."""
+"""The summary of a conversion: its plan, and its result."""
 
 from __future__ import annotations
 

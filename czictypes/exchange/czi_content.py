@@ -1,4 +1,4 @@
-"""What is known of the images of another format, as the metadata of one CZI."""
+"""The metadata of the images of another format, as those of one CZI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which format a name stands for."""
+"""The format that a name stands for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OME-XML of an OME-TIFF: which pages hold which image."""
+"""The OME-XML of an OME-TIFF: the pages of each image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OME metadata tells of an image, in the terms of a CZI."""
+"""The OME metadata of an image, in the terms of a CZI."""
 
 from __future__ import annotations
 

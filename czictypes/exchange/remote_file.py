@@ -1,4 +1,4 @@
-"""Where a URL leads: the filesystem of fsspec, with the options that belong to it."""
+"""The filesystem of fsspec behind a URL, with its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an image of another format gives to a CZI: pixels that can be sliced, and what is known."""
+"""An image of another format for a CZI: pixels that can be sliced, and metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the caller of `convert` asks for, and what of it fits which format."""
+"""The options of `convert`, and the formats that each of them fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the planes lie along time and depth."""
+"""The positions of planes along time and depth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metadata tells of each channel."""
+"""The metadata of each channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into the metadata of a new document, as plain values.
+"""The metadata of a new document, as plain values.
 
 The classes that describe channels, scenes and so on are those that reading gives, so what was
 read from one document can be written to another.

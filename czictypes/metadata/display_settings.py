@@ -1,4 +1,4 @@
-"""How the channels are shown: ``Metadata/DisplaySetting/Channels``."""
+"""The display settings of channels: ``Metadata/DisplaySetting/Channels``."""
 
 from __future__ import annotations
 

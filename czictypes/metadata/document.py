@@ -1,4 +1,4 @@
-"""What the metadata tells of the document as a whole."""
+"""The metadata of the document as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that can be told of a new document, read from the metadata of another one."""
+"""The content for a new document, read from the metadata of another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names and values in metadata tell who, when and where on a computer."""
+"""The names and values in metadata that tell persons, dates and places on a computer."""
 
 from __future__ import annotations
 

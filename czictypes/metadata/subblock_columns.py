@@ -1,4 +1,4 @@
-"""What many sub-blocks tell of themselves, as columns.
+"""The metadata of many sub-blocks, as columns.
 
 A tag is looked for in the bytes of the XML; parsing each would take ten times as long. XML that
 could mislead such a search (comments, entities, odd encodings) is parsed by `subblock`.

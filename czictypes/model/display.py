@@ -1,4 +1,4 @@
-"""How a channel is shown: colour, black and white point."""
+"""The display of a channel: colour, black and white point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How files behind a network are read."""
+"""The options for reading files behind a network."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What other programs and libraries take a CZI through: one module for each of them."""
+"""Ways into other programs and libraries: one module for each of them."""

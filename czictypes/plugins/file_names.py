@@ -1,4 +1,4 @@
-"""Which names are those of CZI files."""
+"""The names of CZI files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the channels of a slide are shown, the same in every region of it."""
+"""The display of the channels of a slide, the same in every region of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a slide, under the names that OpenSlide has for it."""
+"""The properties of a slide, under OpenSlide's names."""
 
 from __future__ import annotations
 

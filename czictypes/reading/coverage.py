@@ -1,4 +1,4 @@
-"""Which parts of rectangles remain visible when they are painted over each other."""
+"""The parts of rectangles that remain visible when they are painted over each other."""
 
 from __future__ import annotations
 

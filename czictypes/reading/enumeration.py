@@ -1,4 +1,4 @@
-"""What is known of a sub-block without reading its pixels, in pylibCZIrw's terms."""
+"""The directory entry of a sub-block, in pylibCZIrw's terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rectangles lie wholly under others, found for many at once."""
+"""The rectangles that lie wholly under others, found for many at once."""
 
 from __future__ import annotations
 

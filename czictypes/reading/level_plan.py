@@ -1,4 +1,4 @@
-"""Which tiles a part of a level needs, and what each of them paints.
+"""The tiles that a part of a level needs, and the pixels that each of them paints.
 
 What a pixel of a level shows does not depend on the part that is read: it comes from the coarsest
 level down to the one asked for that has a tile there; among the tiles of one level, from the one

@@ -1,4 +1,4 @@
-"""What single tiles paint, worked out with plain numbers: `plan` does so for many at once."""
+"""The pixels that single tiles paint, computed with plain numbers; `plan` does many at once."""
 
 from __future__ import annotations
 

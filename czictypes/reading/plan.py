@@ -1,4 +1,4 @@
-"""What a read has to do: which tiles, what of each is seen, and where that lands in the result."""
+"""The plan of a read: its tiles, the visible part of each, and its place in the result."""
 
 from __future__ import annotations
 

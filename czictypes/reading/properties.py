@@ -1,4 +1,4 @@
-"""What a document tells of itself: boxes, pixel types, metadata, scaling, channels."""
+"""The properties of a document: boxes, pixel types, metadata, scaling, channels."""
 
 from __future__ import annotations
 

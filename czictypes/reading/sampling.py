@@ -1,4 +1,4 @@
-"""Which pixel of a tile goes to which pixel of the result, along one axis.
+"""Maps the pixels of a tile to the pixels of the result, along one axis.
 
 At zoom 1 stored pixels are copied as they are. At any other zoom each pixel of the result takes
 the nearest pixel of the tile, by the very arithmetic of libCZI's scaling accessor (in double, no

@@ -1,4 +1,4 @@
-"""Which tiles a read needs, and in which order they are painted: libCZI's rules.
+"""The tiles that a read needs, in the order of painting: libCZI's rules.
 
 From libCZI's scaling accessor: a pyramid layer is chosen by the zoom, tiles of higher zoom come
 above those of lower zoom, on layer 0 the highest M-index comes on top, and where a region meets

@@ -1,4 +1,4 @@
-"""What a reader tells of single sub-blocks: which there are, and each one's content."""
+"""The methods of a reader for single sub-blocks: their list, and the content of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All planes of sub-blocks as columns, and what follows from them without reading pixels.
+"""All planes of sub-blocks as columns, and the bounds and types that follow from them.
 
 The statistics are those libCZI computes when it opens a file. Everything is computed at its
 first use and kept: a document may hold a million sub-blocks, and most users ask for little.

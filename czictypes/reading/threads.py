@@ -1,4 +1,4 @@
-"""How many threads decode, and the pool in which they do."""
+"""The number of threads that decode, and their pool."""
 
 from __future__ import annotations
 

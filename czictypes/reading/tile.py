@@ -1,4 +1,4 @@
-"""What decoding a sub-block gives."""
+"""The result of decoding a sub-block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Has what threads prepare in any order done one after the other."""
+"""Finishes the work of threads one after the other, whatever order they prepare it in."""
 
 from __future__ import annotations
 

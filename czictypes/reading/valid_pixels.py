@@ -1,4 +1,4 @@
-"""Which pixels of a read come from a tile, and which are background."""
+"""Tells the pixels of a read that come from a tile from those that are background."""
 
 from __future__ import annotations
 

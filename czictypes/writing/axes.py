@@ -1,4 +1,4 @@
-"""What the axes of an array stand for."""
+"""The meaning of the axes of an array."""
 
 from __future__ import annotations
 

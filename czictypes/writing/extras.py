@@ -1,4 +1,4 @@
-"""What goes into a sub-block beside its pixels: tags, stage position, mask, attachment."""
+"""The parts of a sub-block besides its pixels: tags, stage position, mask, attachment."""
 
 from __future__ import annotations
 

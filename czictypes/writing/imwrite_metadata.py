@@ -1,4 +1,4 @@
-"""What `imwrite` is told, or finds at an xarray, to the content of the metadata."""
+"""Turns the arguments of `imwrite`, or the labels of an xarray, into content of the metadata."""
 
 from __future__ import annotations
 

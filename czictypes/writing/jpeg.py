@@ -1,4 +1,4 @@
-"""Takes out of a JPEG what is not its picture: Exif, XMP, comments, programs' own segments."""
+"""Removes everything but the picture from a JPEG: Exif, XMP, comments, other segments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds what a new rectangle would overlap of what is already written.
+"""Finds written rectangles that a new one would overlap.
 
 The rectangles of a plane never overlap one another (each was checked before it was added), and
 that makes a hash of grids fast. Rectangles are sorted into classes by the size of their sides,

@@ -1,4 +1,4 @@
-"""What was written so far: sizes and pixel types, for the metadata."""
+"""The sizes and pixel types written so far, for the metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a writer's bytes finally go to: a file by its path, or a file object of the caller."""
+"""The final place of a writer's bytes: a file by its path, or a file object of the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OME-Zarr in ZIP archives: `.ozx` (RFC-9 of OME-Zarr), `.zip`, and what else is written once."""
+"""OME-Zarr in ZIP archives, `.ozx` (RFC-9 of OME-Zarr) and `.zip`: stores written only once."""
 
 from __future__ import annotations
 

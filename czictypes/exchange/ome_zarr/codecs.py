@@ -1,4 +1,4 @@
-"""How the chunks of an OME-Zarr are compressed."""
+"""The compression of the chunks of an OME-Zarr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reads and writes the arrays of a store: zarr, or tensorstore, which takes less time."""
+"""Reads and writes the arrays of a store, with zarr or with tensorstore, which is faster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the pixels of an image lie: scale, translation and units along t, c, z, y and x."""
+"""The frame of an image: scale, translation and units along t, c, z, y and x."""
 
 from __future__ import annotations
 

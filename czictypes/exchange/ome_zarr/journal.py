@@ -1,4 +1,4 @@
-"""What of an OME-Zarr is complete, kept beside it until all is: so that it can be gone on with."""
+"""The journal of the complete parts of an OME-Zarr, kept beside it until it can be dropped."""
 
 from __future__ import annotations
 

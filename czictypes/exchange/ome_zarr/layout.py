@@ -1,4 +1,4 @@
-"""Where the images of a document stand in a store: one at the root, a series, or a plate."""
+"""The places of the images of a document in a store: the root, a series, or a plate."""
 
 from __future__ import annotations
 

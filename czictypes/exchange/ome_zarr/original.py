@@ -1,4 +1,4 @@
-"""What OME-Zarr has no place for: kept beside, for the way back to CZI."""
+"""Metadata without a place in OME-Zarr: kept beside it, for the way back to CZI."""
 
 from __future__ import annotations
 

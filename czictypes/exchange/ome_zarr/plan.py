@@ -1,4 +1,4 @@
-"""What an OME-Zarr is going to hold: images, their levels, and the chunks of these."""
+"""The plan of an OME-Zarr: images, their levels, and the chunks of these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens what an OME-Zarr is kept in: folders, URLs, ZIP archives, stores of zarr."""
+"""Opens the store of an OME-Zarr: a folder, a URL, a ZIP archive, a store of zarr."""
 
 from __future__ import annotations
 

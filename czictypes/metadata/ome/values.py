@@ -1,4 +1,4 @@
-"""What is told of a document to make OME metadata of it."""
+"""The facts of a document from which OME metadata are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which attachments of a document are copied, and what becomes of them."""
+"""The attachments of a document that are copied, and their changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the dimensions of a copy lie, compared with those of the document it is made of."""
+"""The dimensions of a copy, compared with those of its source."""
 
 from __future__ import annotations
 

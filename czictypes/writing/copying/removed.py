@@ -1,4 +1,4 @@
-"""What a copy does not have of its source, as values that programs can look into."""
+"""The parts of its source that a copy lacks, as values for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sub-blocks of a document are copied."""
+"""The sub-blocks of a document that are copied."""
 
 from __future__ import annotations
 

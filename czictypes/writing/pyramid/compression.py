@@ -1,4 +1,4 @@
-"""How the tiles of a pyramid are compressed."""
+"""The compression of the tiles of a pyramid."""
 
 from __future__ import annotations
 

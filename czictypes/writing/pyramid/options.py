@@ -1,4 +1,4 @@
-"""What a pyramid shall look like."""
+"""The options of a pyramid."""
 
 from __future__ import annotations
 

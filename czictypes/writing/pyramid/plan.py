@@ -1,4 +1,4 @@
-"""Which pyramid tiles a document gets: levels by scene, tiles by plane.
+"""The pyramid tiles that a document gets: levels by scene, tiles by plane.
 
 The tiles of a level lie in a grid that begins at the top left corner of their scene's
 full-resolution box, and so do those of the next level, which makes a tile out of whole tiles.
