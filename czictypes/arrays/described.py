@@ -171,7 +171,7 @@ class ImageDescription(ABC):
 
     @property
     def scene_info(self) -> SceneInfo | None:
-        """What the metadata tell of the scene: name, centre, contour, well."""
+        """The metadata of the scene: name, centre, contour, well."""
         return self._scenes.get(self.scene_index)
 
     @property
@@ -198,7 +198,7 @@ class ImageDescription(ABC):
 
     @property
     def field(self) -> int | None:
-        """Which of the scenes of its well this one is, from 0 on; None without a well."""
+        """The number of the scene within its well, from 0 on; None without a well."""
         with open_document_of(self.reader) as document:
             fields = document.once("fields", lambda: field_numbers(self._scenes))
         return fields.get(self.scene_index)

@@ -76,7 +76,7 @@ def read_pixels(
 
 
 class _Taken:
-    """What is taken of each plane: rows, columns and samples within the region that is read."""
+    """The selection within each plane: rows, columns and samples of the region that is read."""
 
     def __init__(self, block: Block, rows: range, columns: range, samples: int) -> None:
         self._shape = len(rows), len(columns)

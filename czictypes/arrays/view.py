@@ -24,7 +24,7 @@ __all__ = ["ArrayView"]
 
 @dataclass(frozen=True)
 class ArrayView:
-    """What of a document an array shows; needs no open file to be kept or sent.
+    """The part of a document that an array shows; needs no open file to be kept or sent.
 
     Parameters
     ----------

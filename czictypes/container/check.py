@@ -13,7 +13,7 @@ __all__ = ["CheckedDocument", "check_document"]
 
 
 class CheckedDocument(NamedTuple):
-    """What the checks have read: the file header and both directories."""
+    """The file header and both directories, as the checks read them."""
 
     header: FileHeader
     directory: Directory

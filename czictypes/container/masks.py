@@ -27,7 +27,7 @@ _MASK_HEADER = struct.Struct("<4I")
 
 
 class Mask(NamedTuple):
-    """Which pixels of a bitmap are valid: `bits` is a bool array (height, width)."""
+    """The valid pixels of a bitmap: `bits` is a bool array (height, width)."""
 
     width: int
     height: int

@@ -43,7 +43,7 @@ Which = Union[slice, NDArray[np.intp]]
 
 
 class PixelArray(Protocol):
-    """What can be indexed by rows and columns as an array (height, width, samples).
+    """Pixels that can be indexed by rows and columns, like an array (height, width, samples).
 
     It may have a method `bands`, which does the work of `in_bands`, and one named `use_rows`.
     """

@@ -33,7 +33,7 @@ _BUSY = {errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, errno.ECONNRESET, errno.EPI
 
 
 class Opening(NamedTuple):
-    """What is known of a remote file after the first request.
+    """The facts about a remote file after the first request.
 
     `identity` is what changes with the content; `data` are the first bytes, or with `whole` all.
     """

@@ -35,7 +35,7 @@ _METRES_IN_CENTIMETRE = 0.01
 
 
 class _Page(NamedTuple):
-    """What all pages of a level have in common."""
+    """The properties that all pages of a level share."""
 
     shape: tuple[int, ...]
     tile: int

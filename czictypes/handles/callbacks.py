@@ -19,7 +19,7 @@ _CHUNK = 1 << 24
 
 
 class Source(Protocol):
-    """What an input stream reads from; used by many threads at once."""
+    """The source of an input stream; used by many threads at once."""
 
     def read_at(self, offset: int, count: int, /) -> bytes | memoryview:
         """Return `count` bytes from `offset` on; fewer only at the end."""
@@ -29,7 +29,7 @@ class Source(Protocol):
 
 
 class Sink(Protocol):
-    """What an output stream writes to."""
+    """The target of an output stream."""
 
     def write_at(self, offset: int, data: memoryview, /) -> object:
         """Write all of `data`, which is gone after the call, at `offset`; or raise."""

@@ -55,7 +55,7 @@ class MetadataSegmentHandle(Handle):
 
 
 class DocumentInfoHandle(Handle):
-    """What libCZI makes of the XML."""
+    """The document information that libCZI reads from the XML."""
 
     _release = "libCZI_ReleaseCziDocumentInfo"
     _kind = "document info"

@@ -67,7 +67,7 @@ class SceneBoxes(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """What libCZI gathers from a document's directory.
+    """The statistics that libCZI gathers from a document's directory.
 
     Attributes
     ----------

@@ -24,7 +24,7 @@ __all__ = ["DocumentContent", "ImageSummary"]
 
 @dataclass(frozen=True)
 class ImageSummary:
-    """What the written sub-blocks say of the image.
+    """The facts about the image that follow from the written sub-blocks.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class ImageSummary:
 
 @dataclass
 class DocumentContent:
-    """What the user tells of a new document; what is left out is not written.
+    """The metadata of a new document; fields that you leave out are not written.
 
     Parameters
     ----------

@@ -112,7 +112,7 @@ def _objective(node: Node, settings: Node) -> Objective:
 
 @dataclass(frozen=True)
 class DocumentInfo:
-    """What a document tells of itself; None for what it does not.
+    """The metadata of a document; None for fields that are missing.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ _CHUNK_CONTAINER = "CHUNKCONTAINER"
 
 @dataclass(frozen=True)
 class SubBlockMetadata:
-    """What a sub-block tells of itself; None for what it does not.
+    """The metadata of a sub-block; None for fields that are missing.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ class CacheOptions:
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """What a cache holds now: sub-blocks, and bytes of decoded pixels."""
+    """The size of a cache: sub-blocks, and bytes of decoded pixels."""
 
     elements_count: int
     memory_usage: int

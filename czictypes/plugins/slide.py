@@ -37,24 +37,24 @@ _FAR = 4
 class CziSlide:
     """A whole slide: all scenes in one plane, with the methods of an OpenSlide object.
 
-    Where openslide-python is installed, it is an ``openslide.AbstractSlide`` for `isinstance`.
+    If openslide-python is installed, `isinstance` takes it for an ``openslide.AbstractSlide``.
 
     Positions (x, y) are pixels of full resolution from the top-left corner of the slide. Colour
     images of 8 bits are shown as they are; other channels are blended in their colours, stretched
-    as the file says, or between the extremes of the whole slide. Where the file has no pixels, a
-    picture is transparent. The levels are those that the file stores for every scene; a document
-    without a pyramid has one.
+    as the file says, or between the extremes of the whole slide. Places without pixels are
+    transparent. The levels are those that the file stores for every scene; a document without a
+    pyramid has one.
 
     Parameters
     ----------
     source
-        A path, a URL, a binary file object, or a `CziReader`, which stays the caller's to close.
+        A path, a URL, a binary file object, or a `CziReader`, which you close yourself.
     scene
         The index or the name of a scene, for a slide of that scene alone.
     plane
-        The position in Z, T and so on; the minimum of what is not given.
+        The position in Z, T and so on; a dimension that you leave out is at its minimum.
     display_settings
-        How each channel is shown, instead of what is said above; the others are left out.
+        Settings for each channel instead of the display above; other channels are left out.
     storage_options, cache_options, threads
         As for `CziImage`.
 
@@ -126,13 +126,13 @@ class CziSlide:
         return f"<CziSlide of {self.reader!r}>"
 
     def set_cache(self, cache: Any) -> None:
-        """Keep recently decoded tiles from now on; no other thread may be reading meanwhile.
+        """Keep recently decoded tiles from now on; no other thread may read meanwhile.
 
         Parameters
         ----------
         cache
-            An ``openslide.OpenSlideCache``, of whose capacity this slide makes use for itself, or
-            `CacheOptions`. A `CziReader` that the slide was made of keeps the cache that it has.
+            An ``openslide.OpenSlideCache``, whose capacity this slide uses for a cache of its own,
+            or `CacheOptions`. If you made the slide of a `CziReader`, that keeps its own cache.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class CziSlide:
         location
             The top-left corner (x, y), in pixels of full resolution.
         level
-            The level. As in OpenSlide, one that is not there is transparent.
+            The level. As in OpenSlide, a level that does not exist is transparent.
         size
             Width and height, in pixels of that level.
 
@@ -272,7 +272,7 @@ class CziSlide:
 
     @property
     def properties(self) -> Mapping[str, str]:
-        """What is known of the slide, by OpenSlide's names and as text."""
+        """The properties of the slide, by OpenSlide's names and as text."""
         if self._properties is None:
             sizes = AssociatedImages(self.reader.attachments).sizes
             self._properties = slide_properties(self._image, self._box, self._levels, sizes)

@@ -53,7 +53,7 @@ class Remains(NamedTuple):
 
 
 class OpenDocument:
-    """What a reader holds of a file as it was when it was opened.
+    """A file as it was when a reader opened it.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ class OpenDocument:
 
     @property
     def channels(self) -> list[ChannelInfo]:
-        """What the XML tells of each channel."""
+        """The metadata of each channel in the XML."""
         first = self.table.plane_bounds.get("C", (0, 1))[0]
         return self.described("channels", lambda root: channels(root, first))
 

@@ -20,7 +20,7 @@ _REMEMBERED = 64
 
 
 class Piece(NamedTuple):
-    """What is seen of a tile.
+    """The visible part of a tile.
 
     Attributes
     ----------

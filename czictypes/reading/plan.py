@@ -20,7 +20,7 @@ __all__ = ["Job", "Plan", "PlaneRequest", "make_plan", "output_shape", "sample",
 
 
 class PlaneRequest(NamedTuple):
-    """What is read.
+    """The request of a read, checked and complete.
 
     Parameters
     ----------

@@ -277,7 +277,7 @@ class DocumentProperties:
 
     @property
     def channels(self) -> list[ChannelInfo]:
-        """What the metadata tell of each channel: name, colour, wavelengths."""
+        """The metadata of each channel: name, colour, wavelengths."""
         with self._session.document() as document:
             return document.channels
 

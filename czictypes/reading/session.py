@@ -52,7 +52,7 @@ class Session:
 
     @property
     def remains(self) -> Remains | None:
-        """What is still told of the document after `close`; None before."""
+        """The properties of the document that remain after `close`; None before."""
         return self._remains
 
     def document(self) -> _Use:

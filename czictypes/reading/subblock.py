@@ -122,6 +122,6 @@ class SubBlock:
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:
-        """Which pixels are valid, (height, width), or None where no mask is stored."""
+        """The mask of valid pixels, (height, width), or None if none is stored."""
         with self._decoder() as decoder:
             return decoder.mask(self.index)

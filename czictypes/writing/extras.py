@@ -25,7 +25,7 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True)
 class TileInfo:
-    """What the microscope knew when it took a tile.
+    """The metadata that the microscope has for a tile.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _LARGEST_M = 2**31 - 2  # one more would mean "no M-index"
 
 
 class PlaneRecord:
-    """What was written to one plane of one scene."""
+    """The pixels written to one plane of one scene."""
 
     def __init__(self, coordinate: dict[str, int], *, watch_overlaps: bool) -> None:
         self.coordinate = coordinate

@@ -40,7 +40,7 @@ _UNFINISHED = "It is marked as unfinished; "
 
 @dataclass(frozen=True)
 class OmeZarrPlan:
-    """What `write_ome_zarr` would write.
+    """The plan, or the result, of `write_ome_zarr`.
 
     Parameters
     ----------

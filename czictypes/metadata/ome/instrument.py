@@ -25,7 +25,7 @@ _OBJECTIVE = "Objective:0"
 
 
 class Parts(NamedTuple):
-    """What channels refer to: identifiers of detectors by name, and of filters by their band."""
+    """The parts that channels refer to: ids of detectors by name, and of filters by band."""
 
     detectors: dict[str, str]
     filters: dict[WavelengthRange, str]

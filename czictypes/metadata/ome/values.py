@@ -19,7 +19,7 @@ __all__ = ["DocumentFacts", "ImageFacts", "PlaneFacts", "Sizes"]
 
 @dataclass(frozen=True)
 class PlaneFacts:
-    """What is known of the planes of one image, an entry of each array for each plane.
+    """The planes of one image: an entry of each array for each plane.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ _TIMES = (_TIME_STAMPS, "CZFOC")  # one number for each T
 
 
 class AttachmentPlan(NamedTuple):
-    """What is done with the attachments.
+    """The plan for the attachments.
 
     Parameters
     ----------

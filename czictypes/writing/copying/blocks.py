@@ -27,7 +27,7 @@ __all__ = ["BlockPlan", "check_recompression", "copy_blocks", "new_places", "who
 
 
 class BlockPlan(NamedTuple):
-    """What is done with the sub-blocks.
+    """The plan for the sub-blocks.
 
     Parameters
     ----------

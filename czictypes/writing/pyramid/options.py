@@ -18,7 +18,7 @@ PyramidChoice = Union[bool, "PyramidOptions", None]
 
 @dataclass(frozen=True)
 class PyramidOptions:
-    """What the levels of a pyramid are like.
+    """The levels of a pyramid.
 
     Parameters
     ----------
