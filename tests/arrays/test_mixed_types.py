@@ -148,8 +148,8 @@ class TestTheReader:
 
     def test_it_warns_where_it_loses_bits_and_says_what_to_do(self, path: Path) -> None:
         message = (
-            r"channel 0 of .*mixed.czi has sub-blocks of Gray16 there, and is read as Gray8.* "
-            r"loses bits; pass pixel_type='Gray16' to keep them"
+            r"channel 0 of .*mixed.czi has sub-blocks of Gray16 in this region, but is read as "
+            r"Gray8.* loses bits; pass pixel_type='Gray16' to keep them"
         )
         with czi.open_czi(path) as document:
             for where in ({"scene": 1}, {}, {"zoom": 0.5}, {"roi": (110, 0, 5, 5)}):

@@ -323,7 +323,7 @@ def test_another_value_of_the_environment_is_named(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CZICTYPES_OVERLAP", "yes")
-    with pytest.raises(ValueError, match=r"CZICTYPES_OVERLAP is .* not 'yes'"):
+    with pytest.raises(ValueError, match=r"CZICTYPES_OVERLAP must be .* not 'yes'"):
         create_czi(path)
 
 
