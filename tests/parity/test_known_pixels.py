@@ -81,7 +81,7 @@ def test_a_background_beyond_white_is_pylibczirws(
         if kind == "Gray32Float":  # it holds these, so nothing is lost
             ours = document.read(**arguments)
         else:
-            with pytest.warns(UserWarning, match=f"write the largest {kind} as 1.0") as told:
+            with pytest.warns(UserWarning, match=f"1.0 is the largest value of {kind}") as told:
                 ours = document.read(**arguments)
             assert [one.filename for one in told] == [__file__]
     assert_same_pixels(ours, theirs, (kind, color))
