@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +22,7 @@ from czictypes.arrays.pixel_sizes import pixel_sizes
 from czictypes.arrays.scene_infos import scene_infos
 from czictypes.arrays.scene_layout import channel_types, common_dtype, plane_ranges, scene_box
 from czictypes.arrays.scene_names import scene_names
-from czictypes.arrays.times import regular_interval, since_start, times_along
+from czictypes.arrays.times import in_utc, regular_interval, since_start, times_along
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.document import DocumentInfo
@@ -73,7 +72,7 @@ def _images(
         with_planes = 0 < sum(len(one.first) for one in planes) <= _MOST_LISTED
     if with_planes is False:
         return images
-    start = _start(info.acquisition_date)
+    start = in_utc(info.acquisition_date)
     facts = plane_facts(reader, planes, gathered.times, start)
     return [_with_planes(image, one) for image, one in zip(images, facts)]
 
@@ -152,12 +151,3 @@ def _with_planes(image: ImageFacts, planes: PlaneFacts) -> ImageFacts:
     of_channel: NDArray[np.float64] = np.array(known, np.float64)[planes.c]
     exposure = np.where(np.isnan(planes.exposure), of_channel, planes.exposure)
     return replace(image, planes=replace(planes, exposure=exposure))
-
-
-def _start(date: datetime | None) -> np.datetime64 | None:
-    if date is not None and date.tzinfo is not None:
-        try:
-            date = date.astimezone(timezone.utc).replace(tzinfo=None)
-        except OverflowError:
-            return None
-    return None if date is None else np.datetime64(date, "us")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import xml.etree.ElementTree as ET
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
-__all__ = ["regular_interval", "since_start", "times_along"]
+__all__ = ["in_utc", "regular_interval", "since_start", "times_along", "times_since"]
 
 Seconds = NDArray[np.float64]
 
@@ -72,6 +72,28 @@ def since_start(
         if times is not None:
             return times
     return known - stamps[0] if stamps is not None and np.isfinite(known).any() else None
+
+
+def times_since(
+    reader: CziReader, scene: int | None, indices: range, date: datetime | None
+) -> Seconds | None:
+    """Return what `times_along` does, but times of tiles counted from a date that is known."""
+    times = times_along(reader, scene, indices)
+    start = in_utc(date)
+    if times is None or start is None or _usable(_stamps(reader, indices)):
+        return times
+    moments = _moments(reader, scene, indices, None)
+    return times if moments is None else times + (moments[0] - start) / _SECOND
+
+
+def in_utc(date: datetime | None) -> np.datetime64 | None:
+    """Return a moment as numpy has it; None where it is unknown, or beyond all calendars."""
+    if date is not None and date.tzinfo is not None:
+        try:
+            date = date.astimezone(timezone.utc).replace(tzinfo=None)
+        except OverflowError:
+            return None
+    return None if date is None else np.datetime64(date, "us")
 
 
 def regular_interval(times: Seconds | None) -> timedelta | None:
@@ -137,7 +159,18 @@ def _stamps(reader: CziReader, indices: range) -> Seconds:
 def _of_tiles(
     reader: CziReader, scene: int | None, indices: range, rows: NDArray[np.intp] | None
 ) -> Seconds | None:
-    """Read when the first tile of each T was acquired; the first two tell whether to go on."""
+    """Return the seconds from the first tile of the first T to that of each T."""
+    moments = _moments(reader, scene, indices, rows)
+    if moments is None:
+        return None
+    seconds: Seconds = (moments - moments[0]) / _SECOND
+    return seconds if _usable(seconds) else None
+
+
+def _moments(
+    reader: CziReader, scene: int | None, indices: range, rows: NDArray[np.intp] | None
+) -> NDArray[np.datetime64] | None:
+    """Read when the first tile of each T was acquired, None where one does not tell."""
     if len(indices) < 2:
         return None
     with open_document_of(reader) as document:
@@ -151,12 +184,13 @@ def _of_tiles(
     if found.tolist() != list(indices):
         return None
     rows = table.rows.sub_blocks(rows[first])
+    moments: NDArray[np.datetime64]
     for some in (rows[:2], rows):
-        moments = reader.subblock_metadata(["acquisition_time"], indices=some.tolist())
-        if np.isnat(moments["acquisition_time"]).any():
+        told_of = reader.subblock_metadata(["acquisition_time"], indices=some.tolist())
+        moments = told_of["acquisition_time"]
+        if np.isnat(moments).any():
             return None
-    seconds: Seconds = (moments["acquisition_time"] - moments["acquisition_time"][0]) / _SECOND
-    return seconds if _usable(seconds) else None
+    return moments
 
 
 def _listed(along: Axis | None, indices: range) -> Seconds | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timezone
 
 import numpy as np
 
@@ -80,17 +80,23 @@ def joined_content(
 def common_times(images: Sequence[SourceImage], date: datetime | None = None) -> tuple[float, ...]:
     """Return when each T was; only where all images have as many as there are times.
 
-    Where the images have times of their own, there are none in common if the date of the
-    acquisition is known: then each tile tells its own. Else those of the first image count.
+    Where the images have times of their own, or began at different moments, there are none in
+    common if the date of the acquisition is known: then each tile tells its own. Else those of the
+    first image count.
     """
     counts = {image.sizes.get("T", 1) for image in images}
     times = tuple(float(time) for time in images[0].times)
     if counts != {len(times)}:
         return ()
-    since_first = [np.subtract(one.times, one.times[0]) for one in images if len(one.times)]
-    if all(np.allclose(one, since_first[0], rtol=1e-9, atol=1e-6) for one in since_first):
+    dates = [_in_utc(known) for known in (one.acquisition_date or date for one in images) if known]
+    if len(dates) == len(images):
+        begun = [(one - dates[0]).total_seconds() for one in dates]
+    else:
+        begun = [-float(one.times[0]) if len(one.times) else 0.0 for one in images]
+    clock = [np.add(one.times, start) for one, start in zip(images, begun) if len(one.times)]
+    if all(np.allclose(one, clock[0], rtol=1e-9, atol=1e-6) for one in clock):
         return times
-    if all(one.acquisition_date or date for one in images):
+    if len(dates) == len(images):
         return ()
     warnings.warn(
         "the images have different times, and no date to count them from; all scenes get the "
@@ -99,6 +105,10 @@ def common_times(images: Sequence[SourceImage], date: datetime | None = None) ->
         stacklevel=3,
     )
     return times
+
+
+def _in_utc(date: datetime) -> datetime:
+    return date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)
 
 
 def _channels(images: Sequence[SourceImage], base: DocumentContent) -> list[ChannelInfo]:

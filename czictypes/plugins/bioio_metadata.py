@@ -68,7 +68,7 @@ def element_of(image: CziImage) -> Any:
 
 def names_with_wells(image: CziImage) -> tuple[str, ...]:
     """Return the names of the scenes with their wells, as long as no two become equal."""
-    numbers = list(image.reader.scenes_bounding_rectangle)
+    numbers: list[int | None] = list(image.reader.scenes_bounding_rectangle) or [None]
     infos, names = scene_infos(image.reader), list(image.scenes)
     for place, number in enumerate(numbers):
         info = infos.get(number)

@@ -66,18 +66,28 @@ def test_a_part_that_begins_later_comes_back(tmp_path: Path, there_and_back: Any
     assert relative(there_and_back(source).time_stamps) == [0.0, 1.0, 4.0]
 
 
-def test_scenes_keep_times_of_their_own(tmp_path: Path, there_and_back: Any) -> None:
+def deltas(image: CziImage) -> list[list[float | None]]:
+    return [[plane.delta_t for plane in one.pixels.planes] for one in image.ome_metadata.images]
+
+
+@pytest.mark.parametrize(("later", "slower"), [(1, 1), (60, 0), (0, 1)])
+def test_scenes_keep_times_of_their_own(
+    later: int, slower: int, tmp_path: Path, there_and_back: Any
+) -> None:
     def tags(plane: dict[str, int]) -> bytes:
-        seconds = plane["S"] + (10 + plane["S"]) * plane["T"]
+        seconds = 5 + later * plane["S"] + (10 + slower * plane["S"]) * plane["T"]
         moment = START + timedelta(seconds=seconds)
         return subblock_xml({"AcquisitionTime": moment.isoformat().replace("+00:00", "Z")})
 
     date = f"<AcquisitionDateAndTime>{START:%Y-%m-%dT%H:%M:%SZ}</AcquisitionDateAndTime>"
     blocks = planes({"T": 3}, scenes=2, metadata=tags)
-    image = there_and_back(write_described(tmp_path, image_xml(more=date), blocks=blocks))
+    source = write_described(tmp_path, image_xml(more=date), blocks=blocks)
+    image = there_and_back(source)
     assert image.time_stamps == [0.0, 10.0, 20.0]
     image.set_scene(1)
-    assert image.time_stamps == [0.0, 11.0, 22.0]
+    assert image.time_stamps == [0.0, 10.0 + slower, 20.0 + 2 * slower]
+    with CziImage(source) as before:
+        assert deltas(before) == deltas(image)
 
 
 def test_times_of_ome_tiff_are_those_of_its_planes(tmp_path: Path, tifffile: Any) -> None:

@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from container.czi_bytes import Tile, build_parts
+from described import image_xml, write_described
 from extras import needs
 from files.recipes import Made
 
@@ -254,6 +255,16 @@ def test_arguments_of_bioio_czi(real_file: Callable[[str], Path]) -> None:
         Reader(path, stream_options={"timeout": 60})
     with pytest.raises(TypeError, match=r"no argument colour; .* it takes cache_options"):
         Reader(path, colour=3)
+
+
+def test_the_only_scene_of_a_document_without_scenes_has_its_well(tmp_path: Path) -> None:
+    xml = image_xml(
+        dimensions='<S><Scenes><Scene Index="4" Name="P1"><Shape Name="A1">'
+        "<RowIndex>1</RowIndex><ColumnIndex>1</ColumnIndex></Shape></Scene></Scenes></S>"
+    )
+    reader = Reader(write_described(tmp_path, xml))
+    assert reader.scenes == ("P1-A1",)
+    assert reader.standard_metadata.position_index == 1
 
 
 def test_parts_of_a_document_elsewhere(tmp_path: Path) -> None:

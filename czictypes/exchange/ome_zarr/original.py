@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.times import times_since
 from czictypes.arrays.tolerant import told
 from czictypes.exchange.ome_zarr.plan import ImagePlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
@@ -52,9 +53,10 @@ def original_attributes(image: CziImage, plan: ImagePlan) -> dict[str, Any]:
         "plane": plan.plane,
         "samples": plan.samples,
     }
-    times = image.time_stamps
+    along = layout.planes["T"]
+    times = times_since(image.reader, image.scene_index, along, image.acquisition_date)
     if times is not None and len(times) > 1:
-        content["times"] = times
+        content["times"] = times.tolist()
     return {ATTRIBUTE: content}
 
 
