@@ -61,7 +61,8 @@ class WriteOnceStore(WrapperStore[Store]):  # type: ignore[misc, unused-ignore]
 
     async def exists(self, key: str) -> bool:
         """Whether there is such a key."""
-        return await self._documents.exists(key) or await self._store.exists(key)
+        found: bool = await self._documents.exists(key) or await self._store.exists(key)
+        return found
 
     async def set(self, key: str, value: Buffer) -> None:
         """Store a chunk, or keep a document."""
