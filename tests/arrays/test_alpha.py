@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from container.czi_bytes import Dimension, Tile, build_czi
+from extras import needs
 from files.block import Block
 from files.builder import write_czi
 from files.patterns import noise
@@ -130,7 +131,7 @@ def test_where_there_are_no_pixels_an_array_is_transparent(tmp_path: Path) -> No
 
 
 def test_the_ome_metadata_fit_the_array(two_scenes: tuple[Path, list[NDArray[np.uint8]]]) -> None:
-    pytest.importorskip("ome_types", reason="pip install 'czictypes[ome-tiff]'")
+    needs("ome_types", "ome")
     path, _ = two_scenes
     for empty_alpha, samples in (("keep", [4, 4]), ("drop", [3, 4]), ("opaque", [4, 4])):
         with CziImage(path, empty_alpha=empty_alpha) as image:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import needs
 from files.block import Block
 from files.builder import write_czi
 from files.encode import encode
@@ -195,9 +196,9 @@ def test_a_recompression_finds_what_is_wrong_within_the_data(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["new.ome.zarr", "new.ome.tif", "new.tif", "new.png", "new.czi"])
 def test_conversions_leave_it_out_and_list_it(name: str, tmp_path: Path) -> None:
-    pytest.importorskip("ome_types", reason="writes OME metadata")
+    needs("ome_types", "ome")
     if name.endswith("zarr"):
-        pytest.importorskip("ngff_zarr", reason="writes OME-Zarr")
+        needs("ngff_zarr", "ome-zarr")
     path, _, at = row_of_tiles(tmp_path, "not zstd")
     with pytest.raises((ValueError, OSError), match=f"sub-block {at} "):
         convert(path, tmp_path / name)

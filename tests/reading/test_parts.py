@@ -23,6 +23,7 @@ from container.czi_bytes import (
     build_parts,
     write_parts,
 )
+from extras import needs
 from files.encode import zstd_frame
 from files.jpeg_xr import jpeg_xr_tile
 from files.patterns import noise
@@ -195,7 +196,7 @@ def test_files_that_are_named_wrongly(master: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["url", "cached", "OpenFile", "UPath"])
 def test_what_fsspec_opens(kind: str) -> None:
-    fsspec = pytest.importorskip("fsspec")
+    fsspec = needs("fsspec", "remote")
     url = "memory://parts/my scan.czi"
     names = ["my scan.czi", "my scan (1).czi", "my scan (2).czi"]
     memory = fsspec.filesystem("memory")
@@ -205,7 +206,7 @@ def test_what_fsspec_opens(kind: str) -> None:
         "url": lambda: url,
         "cached": lambda: f"blockcache::{url}",
         "OpenFile": lambda: fsspec.open(url),
-        "UPath": lambda: pytest.importorskip("upath").UPath(url),
+        "UPath": lambda: needs("upath").UPath(url),
     }
     with czi.open_czi(targets[kind]()) as document:
         assert_whole(document)
@@ -332,7 +333,7 @@ def test_a_changed_part_is_read_anew(master: Path) -> None:
 
 
 def test_lazy_arrays_of_other_parts_are_others(master: Path) -> None:
-    pytest.importorskip("dask")
+    needs("dask.array", "dask")
     one = master.with_name("scan (1).czi")
     names = {imread(master, dask=True, parts=parts).name for parts in (None, [one], {1: one})}
     assert len(names) == 3
@@ -400,5 +401,5 @@ def test_arrays_and_metadata_of_all_files(master: Path) -> None:
 
 
 def assert_lazy(path: Path, expected: NDArray[Any]) -> None:
-    pytest.importorskip("dask")
+    needs("dask.array", "dask")
     np.testing.assert_array_equal(imread(path, dask=True).compute(), expected)

@@ -54,7 +54,7 @@ class ZarrStore:
         doing: str = "OME-Zarr",
         writing: bool = False,
     ) -> None:
-        require("zarr", extra=_EXTRA, doing=doing)
+        require("zarr.abc.store", extra=_EXTRA, doing=doing)  # which zarr 2 has not
         self.name = location_text(target)
         self.options = storage_options
         #: The name of an archive that is to be made as a whole.

@@ -232,6 +232,7 @@ def _check(
 ) -> tuple[Chunking, Any]:
     if version not in _VERSIONS:
         raise ValueError(f"version is {' or '.join(_VERSIONS)}, not {version!r}")
+    require("zarr.abc.store", extra="ome-zarr", doing="writing OME-Zarr")  # which zarr 2 has not
     chunking = make_chunking(chunks, shards, version)
     return chunking, make_compressor(compressor, version)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from container.czi_bytes import AttachedFile, Tile, build_parts, write_parts
+from extras import needs
 from files.patterns import noise
 
 from czictypes import CziImage, convert, czi
@@ -87,21 +88,21 @@ def test_the_metadata_of_the_master_are_edited(master: Path) -> None:
 @pytest.mark.parametrize("name", ["scan.ome.tif", "scan.ome.zarr"])
 def test_other_formats_have_all_planes(master: Path, tmp_path: Path, name: str) -> None:
     if name.endswith("tif"):
-        tifffile = pytest.importorskip("tifffile")
-        pytest.importorskip("ome_types")
+        tifffile = needs("tifffile", "ome-tiff")
+        needs("ome_types", "ome")
         convert(master, tmp_path / name)
         found = tifffile.imread(tmp_path / name)
     else:
-        zarr = pytest.importorskip("zarr")
-        pytest.importorskip("ome_types")
+        needs("zarr.abc.store", "ome-zarr")
+        zarr = needs("zarr", "ome-zarr")
         convert(master, tmp_path / name)
         found = zarr.open(tmp_path / name)["0"][:, 0, 0]
     np.testing.assert_array_equal(found, np.stack(PLANES)[..., 0])
 
 
 def test_a_part_that_is_missing_stops_a_conversion(master: Path, tmp_path: Path) -> None:
-    pytest.importorskip("tifffile")
-    pytest.importorskip("ome_types")
+    needs("tifffile", "ome-tiff")
+    needs("ome_types", "ome")
     master.with_name("scan (2).czi").unlink()
     needed = pytest.raises(MissingPartError, match="part 2")
     with pytest.warns(MetadataWarning, match="part 2"), needed:
