@@ -35,6 +35,9 @@ class ScenePlanes(NamedTuple):
         Their indices, those along T counted through all dimensions before it.
     first, tiles
         The first sub-block of each, and how many there are.
+    part
+        Which of the planes of that sub-block it is: what a sub-block tells of time and focus is
+        of its first.
     """
 
     z: NDArray[np.intp]
@@ -42,6 +45,7 @@ class ScenePlanes(NamedTuple):
     t: NDArray[np.intp]
     first: NDArray[np.intp]
     tiles: NDArray[np.intp]
+    part: NDArray[np.int64]
 
 
 def rows_by_scene(table: SubBlockTable) -> dict[int | None, NDArray[np.intp]]:
@@ -90,7 +94,8 @@ def scene_planes(
     keys, first, tiles = np.unique(keys, return_index=True, return_counts=True)
     rest, z = np.divmod(keys, z_count)
     t, c = np.divmod(rest, c_count)
-    return ScenePlanes(z, c, t, table.rows.sub_blocks(rows[first]), tiles)
+    rows = rows[first]
+    return ScenePlanes(z, c, t, table.rows.sub_blocks(rows), tiles, table.rows.parts(rows))
 
 
 def first_of_each_time(planes: ScenePlanes) -> ScenePlanes:
@@ -130,6 +135,7 @@ def plane_facts(
         part = slice(begin, begin + len(one.first))
         begin = part.stop
         several = one.tiles > 1  # the place of a tile is not that of the mosaic
+        time[part][one.part > 0] = np.nan
         facts.append(
             PlaneFacts(
                 one.z,
@@ -139,7 +145,7 @@ def plane_facts(
                 found["exposure_time"][part],
                 np.where(several, np.nan, found["stage_x"][part]),
                 np.where(several, np.nan, found["stage_y"][part]),
-                found["focus_z"][part],
+                np.where(one.part > 0, np.nan, found["focus_z"][part]),
             )
         )
     return facts

@@ -183,6 +183,8 @@ def _moments(
         found, first = np.unique(column[rows], return_index=True)
     if found.tolist() != list(indices):
         return None
+    if table.rows.parts(rows[first]).any():
+        return None  # a sub-block tells when its first plane was taken
     rows = table.rows.sub_blocks(rows[first])
     moments: NDArray[np.datetime64]
     for some in (rows[:2], rows):

@@ -100,10 +100,12 @@ def _scenes(document: CziReader) -> list[Values]:
 
 
 def _sub_blocks(document: CziReader) -> Values:
-    table = document.subblocks
+    planes = document.subblocks
+    table = planes[np.unique(planes["index"], return_index=True)[1]]
     layer0 = table[table["level"] == 0]
     return {
         "count": len(table),
+        "planes": len(planes),
         "compressions": _counts(table["compression"], Compression),
         "pixel_types": _counts(table["pixel_type"], PixelType),
         "largest_tile": [int(layer0[side].max(initial=0)) for side in ("physical_w", "physical_h")],

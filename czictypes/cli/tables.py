@@ -62,13 +62,18 @@ def _fact_lines(summary: Values) -> dict[str, str]:
         "made by": " ".join(filter(None, program)),
         "microscope": ", ".join(filter(None, [document["microscope"], objective])),
         "pixel size": _pixel_size(summary["pixel_size_in_metres"]),
-        "sub-blocks": f"{blocks['count']:,}" + _tile_size(blocks["largest_tile"]),
+        "sub-blocks": _block_count(blocks) + _tile_size(blocks["largest_tile"]),
         "pixel types": _counts(blocks["pixel_types"]),
         "compression": _counts(blocks["compressions"]),
         "pyramid": _pyramid(summary["pyramid_levels"], summary["needs_pyramid"]),
         "scenes": _scene_count(summary["scenes"]),
         "attachments": _attachments(summary["attachments"]),
     }
+
+
+def _block_count(blocks: Values) -> str:
+    several = blocks["planes"] > blocks["count"]
+    return f"{blocks['count']:,}" + (f" with {blocks['planes']:,} planes" if several else "")
 
 
 def _parts(parts: dict[int, str | None]) -> str:

@@ -92,21 +92,24 @@ def has_channels(image: CziImage) -> bool:
 def _places(
     reader: CziReader, where: Mapping[str, int] | None = None, scene: int | None = None
 ) -> list[tuple[int, dict[str, int]]]:
-    """Return the index and the place of the sub-blocks in full resolution, in their order."""
+    """Return the index and the place of the sub-blocks in full resolution, in their order.
+
+    Of one that holds several planes, the place is that of the first plane that is wanted.
+    """
     wanted = dict(where or {}, **({} if scene is None else {"S": scene}))
     m = wanted.pop("M", None)
-    found = []
+    found: dict[int, dict[str, int]] = {}
     with open_document_of(reader) as document:
         table = document.table
         is_mosaic = table.m_bounds is not None and table.m_bounds[1] > 1
-        for index in matching(table, coordinate=wanted, roi=None, only_layer0=True):
+        for row in matching(table, coordinate=wanted, roi=None, only_layer0=True):
+            index, place = table.rows.sub_block_of(row), table.coordinate(row)
             info = sub_block_info(table, index)
-            place = dict(info.coordinate)
             if is_mosaic and info.is_mindex_valid():
                 place["M"] = info.mIndex
             if m is None or info.mIndex == m:
-                found.append((index, dict(sorted(place.items()))))
-    return sorted(found, key=lambda one: [one[1].get(letter, 0) for letter in _ORDER])
+                found.setdefault(index, dict(sorted(place.items())))
+    return sorted(found.items(), key=lambda one: [one[1].get(letter, 0) for letter in _ORDER])
 
 
 def _moments(reader: CziReader, indices: Iterable[int]) -> dict[int, datetime]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -28,7 +30,7 @@ from czictypes.container.subblock import (
 from czictypes.metadata.subblock import has_chunk_container
 from czictypes.model.errors import CorruptFileError, NativeCallError, UnsupportedDataError
 from czictypes.model.extras import require
-from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.expectation import Expectation
 from czictypes.reading.grid_runs import GridRuns
@@ -40,8 +42,10 @@ from czictypes.reading.tile import Tile
 __all__ = ["SubBlockDecoder"]
 
 _OWN = (Compression.Uncompressed, Compression.Zstd0, Compression.Zstd1)
-#: So many samples of a sub-block with several planes are kept decoded.
-_MOST_KEPT = 64 << 20
+#: So many bytes of sub-blocks with several planes are kept decoded, or a single larger one.
+_MOST_KEPT, _LARGEST_KEPT = 256 << 20, 1 << 30
+#: Of so many sub-blocks it is known when they were asked for.
+_MOST_ASKED = 1 << 16
 _JPEG_MODES = {int(PixelType.Gray8): "L", int(PixelType.Bgr24): "RGB"}
 #: A mask is enlarged by so much at most.
 _MASK_GROWTH = 1024
@@ -81,7 +85,7 @@ class SubBlockDecoder:
         self._mask_aware = mask_aware
         self.expectation = expectation
         self._stored = StoredTiles(source, rows.stored)
-        self._stacks = _RecentStack()
+        self._stacks = _RecentStacks()
         #: Whether to read bytes twice takes next to no time.
         self.is_local = isinstance(source, FileSource)
         #: Paints many small tiles at once; None where the cache is to keep them.
@@ -217,7 +221,9 @@ class SubBlockDecoder:
         if stack is None:
             stack = self._stack(segment, payload)
             if payload.planes > 1 and payload.compression != Compression.Uncompressed:
-                stack = self._stacks.offer(segment.index, stack)
+                layout = pixel_format(segment.pixel_type)
+                plane = segment.physical_w * height * layout.bytes_per_pixel
+                stack = self._stacks.offer(segment.index, stack, plane * payload.planes)
         return StackedPixels(stack, part * height, (height, segment.physical_w), size)
 
     def _stack(self, segment: SubBlockSegment, payload: Payload) -> PixelArray:
@@ -281,33 +287,54 @@ class SubBlockDecoder:
         return describe_subblock(self._source, segment.index, segment.position)
 
 
-class _RecentStack:
-    """Keeps the planes of one compressed sub-block that is asked for again and again.
+class _RecentStacks:
+    """Keeps the planes of compressed sub-blocks that are asked for again and again.
 
-    To decode one plane, all before it are decoded as well; so at the second request in a row all
-    are, and kept.
+    To decode one plane, all before it are decoded as well; so at the second request for a sub-block
+    all are, and kept. What was not asked for since the first of the two makes room. Safe to use
+    from many threads.
     """
 
     def __init__(self) -> None:
-        self._asked = -1
-        self._kept: tuple[int, PixelArray] | None = None
+        self._lock = threading.Lock()
+        self._clock = itertools.count(1)
+        #: When each sub-block was asked for last, and the planes that are kept; the latest last.
+        self._asked: dict[int, int] = {}
+        self._kept: dict[int, NDArray[np.generic]] = {}
 
     def get(self, index: int) -> PixelArray | None:
         """Return what is kept of a sub-block."""
-        kept = self._kept
-        return kept[1] if kept is not None and kept[0] == index else None
+        with self._lock:
+            kept = self._kept.pop(index, None)
+            if kept is not None:
+                self._kept[index] = kept
+                self._asked[index] = next(self._clock)
+            return kept
 
-    def offer(self, index: int, pixels: PixelArray) -> PixelArray:
-        """Take what is being read of a sub-block; return what to read from."""
-        height, width, samples = pixels.shape
-        if height * width * samples > _MOST_KEPT:
-            return pixels
-        again, self._asked = self._asked == index, index
-        if not again and not isinstance(pixels, np.ndarray):
-            return pixels
+    def offer(self, index: int, pixels: PixelArray, size: int) -> PixelArray:
+        """Take what is being read of a sub-block, of so many bytes; return what to read from."""
+        with self._lock:
+            before = self._asked.pop(index, None)
+            self._asked[index] = next(self._clock)
+            if len(self._asked) > _MOST_ASKED:
+                del self._asked[next(iter(self._asked))]
+            if before is None and not isinstance(pixels, np.ndarray):
+                return pixels
+            if not self._make_room(size, before or 0):
+                return pixels
         whole = np.array(pixels[:, :])
-        self._kept = index, whole
+        with self._lock:
+            self._kept[index] = whole
         return whole
+
+    def _make_room(self, size: int, since: int) -> bool:
+        """Let go of what was not asked for since then, until so many bytes fit."""
+        taken = sum(pixels.nbytes for pixels in self._kept.values())
+        for index in list(self._kept):
+            if taken + size <= _MOST_KEPT or self._asked.get(index, 0) > since:
+                break
+            taken -= self._kept.pop(index).nbytes
+        return taken + size <= _MOST_KEPT or (not self._kept and size <= _LARGEST_KEPT)
 
 
 def _decode_jpeg(

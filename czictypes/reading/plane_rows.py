@@ -19,14 +19,15 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.batch import BatchReader
+from czictypes.container.batch import BatchReader, StoredData
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
+from czictypes.container.payload import examine_payload
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
-from czictypes.model.pixel_types import Compression, PixelType, pixel_format
-from czictypes.reading.tile_grid import Boxes, covered_centres
+from czictypes.model.pixel_types import Compression, pixel_format
+from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
 __all__ = ["PlaneRows", "plane_rows"]
 
@@ -79,6 +80,10 @@ class PlaneRows:
     def sub_block_of(self, row: int) -> int:
         """Return the number of the sub-block that a row belongs to."""
         return row if self.sub_block is None else self.sub_block.item(row)
+
+    def parts(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return which of their sub-blocks' planes some rows are."""
+        return np.zeros(len(rows), np.int64) if self.part is None else self.part[rows]
 
     def part_of(self, row: int) -> int:
         """Return which of its sub-block's planes a row is."""
@@ -210,31 +215,33 @@ def _count_planes(
 ) -> NDArray[np.int64]:
     """Return how many planes the data of sub-blocks hold that claim several."""
     batches = BatchReader(source, directory)
-    sizes = {int(kind): pixel_format(kind).bytes_per_pixel for kind in PixelType}
     found = np.ones(len(several), np.int64)
     for first in range(0, len(several), _AT_ONCE):
         some = several[first : first + _AT_ONCE].tolist()
         for place, (index, data) in enumerate(zip(some, batches.read(some)), first):
-            wanted = claimed.item(place)
-            if data is not None and data.compression == Compression.Uncompressed:
-                plane = data.width * data.height * sizes[data.pixel_type]
-                if plane and plane * wanted == data.size:
-                    found[place] = wanted
-                    continue
-            found[place] = _examined(source, directory, index, wanted)
+            found[place] = _planes_held(source, directory, index, data, claimed.item(place))
     return found
 
 
-def _examined(source: ByteSource, directory: Directory, index: int, claimed: int) -> int:
+def _planes_held(
+    source: ByteSource, directory: Directory, index: int, data: StoredData | None, claimed: int
+) -> int:
     """Return the planes of one sub-block; of a damaged one those that it claims, to tell of it."""
     try:
-        segment = read_subblock_segment(source, directory, index)
-        planes = check_pixels(source, segment).planes
+        if data is None:
+            segment = read_subblock_segment(source, directory, index)
+            planes, size = check_pixels(source, segment).planes, segment.data_size
+        else:
+            plane = data.width * data.height * pixel_format(data.pixel_type).bytes_per_pixel
+            if data.compression == Compression.Uncompressed and plane * claimed == data.size:
+                return claimed
+            planes, size = examine_payload(
+                source, data.offset, data.size, data.compression, plane, claimed, data.height,
+                source.name,
+            ).planes, data.size  # fmt: skip
     except (CorruptFileError, UnsupportedDataError):
         return claimed if claimed <= _BELIEVED else 1
-    if planes > _BELIEVED + _PLANES_PER_BYTE * segment.data_size:
-        return 1
-    return planes
+    return 1 if planes > _BELIEVED + _PLANES_PER_BYTE * size else planes
 
 
 def _steps(
@@ -270,16 +277,20 @@ def _full_resolution(directory: Directory) -> Mask | None:
     other = (w != stored_w) | (h != stored_h)
     if not other.any():
         return None
-    other &= (w > 0) & (h > 0) & (stored_w > 0) & (stored_h > 0)
+    sized = (w > 0) & (h > 0) & (stored_w > 0) & (stored_h > 0)
+    other &= sized
     full = other & (((stored_w >= w) & (w > 1)) | ((stored_h >= h) & (h > 1)))
     smaller = other & ~full
     if smaller.any():
-        groups = _Groups(directory, (w == stored_w) & (h == stored_h) | full)
+        groups = _Groups(directory, sized & ~smaller)
         labelled = smaller & (directory.pyramid_type == 0)
-        full |= groups.uncovered(labelled, groups.base | labelled)
-        groups.base |= full
-        alone = smaller & ~full & ~groups.have_base()
-        full |= groups.uncovered(alone, np.ones(directory.count, bool))
+        if labelled.any():
+            full |= groups.uncovered(labelled, sized & (groups.base | labelled))
+            groups.base |= full
+        alone = smaller & ~full
+        alone &= ~groups.have_base(alone)
+        if alone.any():
+            full |= groups.uncovered(alone, sized)
     return full if full.any() else None
 
 
@@ -297,23 +308,24 @@ class _Groups:
         ]
         self._planes = _numbered(columns, directory.count)
         self._in_scene = _numbered([*columns, directory.scene], directory.count)
-        ratio = directory.w.astype(np.float64) * directory.h
-        stored = np.maximum(directory.physical_w.astype(np.float64) * directory.physical_h, 1)
-        self._scale = np.sqrt(np.maximum(ratio / stored, 1))
-        self._scale[base] = 1
 
-    def have_base(self) -> Mask:
-        """Tell of each tile whether its plane and scene have any full resolution.
+    def have_base(self, tiles: Mask) -> Mask:
+        """Tell of some tiles whether their plane and scene have any full resolution.
 
         A tile of a pyramid may leave out dimensions, and so belong to several planes.
         """
-        without, planes, base = self._directory.scene == ABSENT, self._planes, self.base
-        found = np.isin(self._in_scene, self._in_scene[base])
-        found |= np.isin(planes, planes[base & without])
-        found |= without & np.isin(planes, planes[base])
+        rows, planes, base = np.flatnonzero(tiles), self._planes, self.base
+        without = self._directory.scene == ABSENT
+        here = _are_among(self._in_scene[rows], self._in_scene[base])
+        if without.any():
+            here |= _are_among(planes[rows], planes[base & without])
+            here |= without[rows] & _are_among(planes[rows], planes[base])
+        found = np.zeros(len(tiles), bool)
+        found[rows] = here
         lacking = np.zeros(len(found), bool)
-        for column in self._columns:
-            lacking |= ~found & (column == ABSENT)
+        if not here.all():
+            for column in self._columns:
+                lacking |= tiles & ~found & (column == ABSENT)
         if lacking.any():
             places = np.column_stack(self._columns)
             full = np.unique(places[base], axis=0)
@@ -324,40 +336,72 @@ class _Groups:
         return found
 
     def uncovered(self, candidates: Mask, pool: Mask) -> Mask:
-        """Return the candidates in whose place no finer tile of the pool lies."""
+        """Return the candidates in whose place no finer tile of the pool lies.
+
+        It lies there if it holds the centre of the candidate, or has its own within it.
+        """
         found = np.zeros(len(candidates), bool)
         chosen = np.flatnonzero(candidates)
-        if not len(chosen):
-            return found
-        others = np.flatnonzero(pool & np.isin(self._planes, self._planes[chosen]))
-        others = others[np.argsort(self._planes[others], kind="stable")]
-        planes = self._planes[others]
-        octave = np.rint(np.log2(self._scale)).astype(np.int64)
-        for members in _split(chosen, self._in_scene, octave):
-            first, end = np.searchsorted(planes, self._planes[members[0]] + np.array([0, 1]))
-            finer = others[first:end]
-            finer = finer[self._scale[finer] < self._scale[members].min() * _FINER]
-            scene = self._directory.scene[members[0]]
-            if scene != ABSENT:
-                own = self._directory.scene[finer]
-                finer = finer[(own == scene) | (own == ABSENT)]
-            found[members] = ~covered_centres(self._boxes(members), self._boxes(finer))
+        scale = self._scale(pool)
+        octave = np.rint(np.log2(scale)).astype(np.int8)
+        by_octave = {at: np.flatnonzero(pool & (octave == at)) for at in set(octave[pool].tolist())}
+        for at in np.unique(octave[chosen]).tolist():
+            rest = chosen[octave[chosen] == at]
+            for finer in sorted((one for one in by_octave if one <= at), reverse=True):
+                others = by_octave[finer]
+                if len(rest) and scale[others].min() < scale[rest].max() * _FINER:
+                    rest = rest[~self._meet_finer(rest, others, scale)]
+            found[rest] = True
         return found
 
-    def _boxes(self, rows: NDArray[np.intp]) -> Boxes:
-        columns = self._directory
-        x, y = columns.x[rows].astype(np.int64), columns.y[rows].astype(np.int64)
-        return Boxes(x, y, x + columns.w[rows], y + columns.h[rows])
+    def _scale(self, pool: Mask) -> NDArray[np.float64]:
+        """Return how many pixels a stored one stands for along an axis; 1 for full resolution."""
+        columns, scale = self._directory, np.ones(len(pool))
+        rows = np.flatnonzero(pool & ~self.base)
+        stored = columns.physical_w[rows].astype(np.float64) * columns.physical_h[rows]
+        scale[rows] = np.sqrt(columns.w[rows].astype(np.float64) * columns.h[rows] / stored)
+        return np.maximum(scale, 1)
+
+    def _meet_finer(
+        self, rows: NDArray[np.intp], others: NDArray[np.intp], scale: NDArray[np.float64]
+    ) -> Mask:
+        """Tell which rows one of some others meets that is finer, in their plane and scene."""
+        scene = self._directory.scene
+        planes, numbers = np.unique(self._planes[rows], return_inverse=True)
+        at = np.searchsorted(planes, self._planes[others]).clip(max=len(planes) - 1)
+        others = others[planes[at] == self._planes[others]]
+        groups = numbers.reshape(-1)
+        own, other = _boxes(self._directory, rows), _boxes(self._directory, others)
+        other_groups = np.searchsorted(planes, self._planes[others])
+        met = np.zeros(len(rows), bool)
+
+        def note(row: NDArray[np.intp], one: NDArray[np.intp]) -> None:
+            first, second = scene[rows[row]], scene[others[one]]
+            hit = scale[others[one]] < scale[rows[row]] * _FINER
+            hit &= (first == ABSENT) | (second == ABSENT) | (first == second)
+            met[row[hit]] = True
+
+        for row, one in pairs_by_centre(own, groups, other, other_groups):
+            note(row, one)
+        rest = np.flatnonzero(~met)
+        part = own.take(rest)
+        for one, row in pairs_by_centre(other, other_groups, part, groups[rest]):
+            note(rest[row], one)
+        return met
 
 
-def _split(rows: NDArray[np.intp], *keys: NDArray[np.int64]) -> list[NDArray[np.intp]]:
-    """Split rows into groups of equal keys."""
-    order = np.lexsort([key[rows] for key in keys])
-    rows = rows[order]
-    changed = np.zeros(len(rows) - 1, bool)
-    for key in keys:
-        changed |= np.diff(key[rows]) != 0
-    return np.split(rows, np.flatnonzero(changed) + 1)
+def _boxes(columns: Directory, rows: NDArray[np.intp]) -> Boxes:
+    x, y = columns.x[rows].astype(np.int64), columns.y[rows].astype(np.int64)
+    return Boxes(x, y, x + columns.w[rows], y + columns.h[rows])
+
+
+def _are_among(values: NDArray[np.int64], others: NDArray[np.int64]) -> Mask:
+    """Tell which values are among others; fast where there are few different ones."""
+    if len(values) and values.min() == values.max():
+        return np.full(len(values), bool((others == values[0]).any()))
+    different, which = np.unique(values, return_inverse=True)
+    found: Mask = np.isin(different, others)[which.reshape(-1)]
+    return found
 
 
 def _numbered(columns: list[NDArray[np.int32]], count: int) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,15 +10,16 @@ from numpy.typing import NDArray
 
 from czictypes.model.geometry import Rectangle
 
-__all__ = ["Boxes", "TileGrid", "covered_centres"]
+__all__ = ["Boxes", "TileGrid", "pairs_by_centre"]
 
 #: So many rectangles are compared one by one in less time than a look-up in cells takes.
 SMALL = 256
 
-#: So many pairs of rectangles are compared outright.
-_PAIRS = 1 << 20
-#: The cells along each axis by which the points of many rectangles are counted.
-_BINS = 512
+#: About so many pairs of rectangles are compared at a time.
+_PAIRS = 1 << 18
+#: So many pairs that are near each other are compared for each rectangle on average; a pyramid has
+#: 25 of them.
+_MOST_NEAR, _LEAST_SEARCH = 64, 1 << 22
 
 #: The smallest cell is 64 pixels wide, so that a row of cells always fits 32 bits.
 _SMALLEST_CELL = 6
@@ -106,64 +108,104 @@ class TileGrid:
         return (start - reach) >> self._bits, (start + size - 1) >> self._bits
 
 
-def covered_centres(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
-    """Tell in which rectangles the centre of another one lies, or whose centre lies in another.
+class _Cells(NamedTuple):
+    """A grid of cells for each of some groups, numbered one by one."""
+
+    left: int
+    top: int
+    w: int
+    h: int
+    columns: int
+    rows: int
+
+    def numbers(
+        self, groups: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the cells of points; those beyond the grid count to the cells at its edge."""
+        column = ((x - self.left) // self.w).clip(0, self.columns - 1)
+        numbers: NDArray[np.int64] = (groups * self.rows + self._row(y)) * self.columns + column
+        return numbers
+
+    def height(self, boxes: Boxes) -> NDArray[np.int64]:
+        """Return how many rows of cells rectangles meet."""
+        return self._row(boxes.bottom - 1) - self._row(boxes.top) + 1
+
+    def _row(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
+        return ((y - self.top) // self.h).clip(0, self.rows - 1)
+
+
+def pairs_by_centre(
+    boxes: Boxes,
+    groups: NDArray[np.int64],
+    others: Boxes,
+    other_groups: NDArray[np.int64],
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Find the rectangles that hold the centres of other ones of the same group.
+
+    Takes time in proportion to the number of rectangles: of absurdly many that lie on top of each
+    other, some pairs are not found.
 
     Parameters
     ----------
     boxes, others
         Rectangles, none of them empty.
+    groups, other_groups
+        The group of each, from 0 on.
+
+    Yields
+    ------
+    numpy.ndarray, numpy.ndarray
+        The positions of rectangles, and of the others whose centres these hold.
     """
-    found = np.zeros(len(boxes.left), bool)
-    if not len(others.left):
-        return found
-    rest = np.arange(len(found))
-    if len(found) * len(others.left) > _PAIRS:
-        found = _surely_hit(boxes, others)
-        rest = np.flatnonzero(~found)
-    if len(rest) * len(others.left) <= _PAIRS:
-        found[rest] = _hit(boxes.take(rest), others).any(axis=1)
-        return found
-    grid = TileGrid(np.arange(len(others.left)), others)
-    for at in rest.tolist():
-        one = boxes.take(slice(at, at + 1))
-        left, top, right, bottom = (int(column[0]) for column in one)
-        near = grid.search(Rectangle(left, top, right - left, bottom - top))
-        found[at] = _hit(one, others.take(near)).any()
-    return found
-
-
-def _hit(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
-    """Return the answer of `covered_centres` for each pair."""
-    hit: NDArray[np.bool_] = _holds(boxes, others) | _holds(others, boxes).T
-    return hit
-
-
-def _holds(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
-    """Tell for each pair whether a rectangle holds the centre of the other."""
+    if not len(boxes.left) or not len(others.left):
+        return
+    most = max(_LEAST_SEARCH, _MOST_NEAR * (len(groups) + len(other_groups)))
     x, y = (others.left + others.right) // 2, (others.top + others.bottom) // 2
-    left, top, right, bottom = (column[:, None] for column in boxes)
-    holds: NDArray[np.bool_] = (left <= x) & (x < right) & (top <= y) & (y < bottom)
-    return holds
+    cells = _cells(boxes, x, y, int(other_groups.max()) + 1)
+    keys = cells.numbers(other_groups, x, y)
+    order = np.argsort(keys, kind="stable")
+    keys, x, y = keys[order], x[order], y[order]
+    for some in _batches(cells.height(boxes)):
+        first, end, which = _rows_of_cells(cells, boxes.take(some), groups[some], keys)
+        for part in _batches(end - first):
+            near = _ranges(first[part], end[part])
+            box = some[np.repeat(which[part], end[part] - first[part])]
+            hit = (boxes.left[box] <= x[near]) & (x[near] < boxes.right[box])
+            hit &= (boxes.top[box] <= y[near]) & (y[near] < boxes.bottom[box])
+            yield box[hit], order[near[hit]]
+            most -= len(near)
+            if most <= 0:
+                return
 
 
-def _surely_hit(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
-    """Tell which rectangles hold a whole cell with the centre of another; others may do so, too."""
-    x, y = (others.left + others.right) // 2, (others.top + others.bottom) // 2
+def _cells(boxes: Boxes, x: NDArray[np.int64], y: NDArray[np.int64], groups: int) -> _Cells:
+    """Return cells of about the size of rectangles, over some points."""
     left, top = int(x.min()), int(y.min())
-    step = max(int(x.max()) - left, int(y.max()) - top, 0) // _BINS + 1
-    counts = np.zeros((_BINS + 1, _BINS + 1), np.int64)
-    np.add.at(counts, ((y - top) // step + 1, (x - left) // step + 1), 1)
-    sums = counts.cumsum(axis=0).cumsum(axis=1)
+    across, down = int(x.max()) - left + 1, int(y.max()) - top + 1
+    w = max(int(np.median(boxes.right - boxes.left)), across >> 18, 1)
+    h = max(int(np.median(boxes.bottom - boxes.top)), down >> 18, 1)
+    return _Cells(left, top, w, h, -(-across // w), -(-down // h))
 
-    def cells(values: NDArray[np.int64], start: int, spare: int) -> NDArray[np.int64]:
-        return np.clip((values - start + spare) // step, 0, _BINS)
 
-    a, b = cells(boxes.left, left, step - 1), cells(boxes.right, left, 0)
-    c, d = cells(boxes.top, top, step - 1), cells(boxes.bottom, top, 0)
-    inside = sums[d, b] - sums[c, b] - sums[d, a] + sums[c, a]
-    hit: NDArray[np.bool_] = (inside > 0) & (b > a) & (d > c)
-    return hit
+def _rows_of_cells(
+    cells: _Cells, boxes: Boxes, groups: NDArray[np.int64], keys: NDArray[np.int64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return where the points near rectangles begin and end in `keys`, and near which they are."""
+    counts = cells.height(boxes)
+    which = np.repeat(np.arange(len(counts)), counts)
+    down = _ranges(np.zeros(len(counts), np.intp), counts) * cells.columns
+    first = cells.numbers(groups, boxes.left, boxes.top)[which] + down
+    last = cells.numbers(groups, boxes.right - 1, boxes.top)[which] + down
+    return np.searchsorted(keys, first), np.searchsorted(keys, last, side="right"), which
+
+
+def _batches(counts: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Split positions so that each part has about `_PAIRS` of what is counted, or is one."""
+    sums = np.cumsum(counts)
+    borders = np.searchsorted(sums, np.arange(_PAIRS, int(sums[-1]) + _PAIRS, _PAIRS))
+    for part in np.split(np.arange(len(counts)), np.unique(borders)):
+        if len(part):
+            yield part
 
 
 def _ranges(starts: NDArray[np.intp], ends: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -252,6 +252,28 @@ class TestPlanes:
             found = image.ome_metadata.images[0].pixels.planes
         assert [one.delta_t for one in found] == [5.0, 5.0, 15.0, 15.0, 45.0, 45.0]
 
+    @pytest.mark.parametrize("stamps", [None, [0.0, 1.0, 2.5, 10.0, 11.0, 12.5]])
+    def test_a_sub_block_of_several_planes_tells_of_the_first(
+        self, tmp_path: Path, stamps: list[float] | None
+    ) -> None:
+        blocks = [
+            Block(
+                np.zeros((4, 6), "u1"),
+                plane={"T": start},
+                m=0,
+                payload=bytes(3 * 4 * 6),
+                sizes={"T": 3},
+                metadata=subblock_xml({"AcquisitionTime": f"2024-05-06T07:08:{10 * at:02}Z"}),
+            )
+            for at, start in enumerate((0, 3))
+        ]
+        path = write_described(tmp_path, blocks=blocks, stamps=stamps or ())
+        with CziImage(path) as image:
+            assert image.time_stamps == stamps
+            found = image.ome_metadata.images[0].pixels.planes
+        expected = stamps or [0.0, None, None, 10.0, None, None]
+        assert [one.delta_t for one in found] == expected
+
     def test_of_many_planes_those_are_listed_that_tell_irregular_times(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -195,3 +195,15 @@ def test_the_other_files_of_a_document_are_listed(tmp_path: Path, table: Any, va
     path.with_name("scan (2).czi").unlink()
     assert values(path)["parts"] == {"1": str(path.with_name("scan (1).czi")), "2": None}
     assert any(line.startswith("other parts") and "missing (2)" in line for line in table(path))
+
+
+def test_sub_blocks_of_several_planes_are_counted_once(
+    tmp_path: Path, table: Any, values: Any
+) -> None:
+    pixels = noise(PixelType.Gray8, 4, 5, 1)
+    lines = Block(pixels, plane={"T": 0}, sizes={"T": 60}, payload=pixels.tobytes() * 60)
+    path = write_czi(tmp_path / "lines.czi", [lines])
+    assert "sub-blocks 1 with 60 planes, tiles up to 5 x 4" in table(path)
+    blocks = values(path)["sub_blocks"]
+    assert (blocks["count"], blocks["planes"]) == (1, 60)
+    assert blocks["pixel_types"] == {"Gray8": 1}

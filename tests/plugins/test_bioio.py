@@ -13,7 +13,10 @@ import pytest
 from container.czi_bytes import Tile, build_parts
 from described import image_xml, write_described
 from extras import needs
+from files.block import Block
+from files.builder import write_czi
 from files.recipes import Made
+from files.xml import subblock_xml
 
 from czictypes import czi
 from czictypes.arrays.image import CziImage
@@ -288,6 +291,26 @@ def test_metadata_of_sub_blocks(real_file: Callable[[str], Path], where: dict[st
     assert len(ours.metadata[1]) == len(theirs.metadata[1]) == 336
     with pytest.raises(ValueError, match="set_scene"):
         ours.get_subblock_metadata(S=1)
+
+
+def test_a_sub_block_of_several_planes_tells_of_the_first(tmp_path: Path) -> None:
+    blocks = [
+        Block(
+            np.zeros((4, 6), "u1"),
+            plane={"T": start},
+            payload=bytes(3 * 4 * 6),
+            sizes={"T": 3},
+            metadata=subblock_xml({"AcquisitionTime": f"2024-05-06T07:08:{at:02}Z"}),
+        )
+        for at, start in enumerate((0, 3))
+    ]
+    reader = Reader(write_czi(tmp_path / "lines.czi", blocks))
+    assert [(one["T"], one["acquisition_time"].second) for one in reader.acquisition_times] == [
+        (0, 0),
+        (3, 1),
+    ]
+    assert [one.get("T") for one in reader.get_subblock_metadata(T=4)] == ["4"]
+    assert len(reader.get_subblock_metadata()) == 2
 
 
 def test_a_part_is_read_by_itself(real_file: Callable[[str], Path]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from numpy.typing import NDArray
 
 from czictypes import CziImage, czi
 from czictypes.container.byte_source import ByteSource
+from czictypes.container.zstd_stream import ZstdStream
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.reading import decode
 
 G8, G16, B24 = PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24
 PACKINGS = [
@@ -164,6 +168,51 @@ def test_only_the_bytes_of_one_plane_are_read(
         monkeypatch.setattr(ByteSource, "read_at", counted_at)
         assert np.array_equal(document.read(plane={"T": 150}), planes[150])
     assert planes[0].nbytes <= sum(read) <= 2 * planes[0].nbytes
+
+
+@pytest.mark.parametrize("hilo", [False, True])
+def test_each_compressed_sub_block_is_decoded_about_once(
+    hilo: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stacks = [planes_of(G16, 60, seed=910 + m) for m in range(3)]
+    tiles = [
+        replace(block(planes, {"T": 0}, {"T": 60}, Compression.Zstd1, hilo), x=7 * m, m=m)
+        for m, planes in enumerate(stacks)
+    ]
+    path = write_czi(tmp_path / "mosaic.czi", tiles)
+    decoded: list[int] = []
+    read_into = ZstdStream.read_into
+
+    def counted(self: ZstdStream, target: NDArray[np.uint8]) -> None:
+        decoded.append(len(target))
+        read_into(self, target)
+
+    monkeypatch.setattr(ZstdStream, "read_into", counted)
+    with CziImage(path, threads=1) as image:
+        for place in range(60):
+            found = image.get_image_data("YX", T=place)
+            assert np.array_equal(found, np.hstack([planes[place, ..., 0] for planes in stacks]))
+    size = sum(planes.nbytes for planes in stacks)
+    assert size <= sum(decoded) <= 2 * size
+
+
+def test_what_is_kept_of_them_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stacks = [planes_of(G16, 4, seed=920 + m) for m in range(6)]
+    monkeypatch.setattr(decode, "_MOST_KEPT", 2 * stacks[0].nbytes)
+    tiles = [
+        replace(block(planes, {"T": 0}, {"T": 4}, Compression.Zstd0), x=7 * m, m=m)
+        for m, planes in enumerate(stacks)
+    ]
+    with czi.open_czi(write_czi(tmp_path / "mosaic.czi", tiles), threads=1) as document:
+        for place, _ in itertools.product(range(4), range(3)):
+            expected = np.hstack([planes[place] for planes in stacks])
+            assert np.array_equal(document.read(plane={"T": place}), expected)
+        for m, place in itertools.product(range(6), range(4)):  # and one after the other
+            found = document.read(plane={"T": place}, roi=(7 * m, 0, 7, 5))
+            assert np.array_equal(found, stacks[m][place])
+        with document._session.document() as opened:
+            kept = opened.decoder._stacks._kept
+            assert list(kept) == [4, 5]
 
 
 def test_a_copy_keeps_them_as_they_are_stored(tmp_path: Path) -> None:
