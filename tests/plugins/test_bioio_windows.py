@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +153,9 @@ def test_bioio_itself_looks_at_a_url_no_further_than_it_must(
 
 
 def test_memory_is_that_of_the_window(path: Path) -> None:
+    pytest.importorskip("_tracemalloc", reason="PyPy cannot trace memory: run it on CPython")
+    import tracemalloc
+
     list(windows(bioio.BioImage(path, reader=Reader)))  # imports what is needed
     image = bioio.BioImage(path, reader=Reader)
     tracemalloc.start()
