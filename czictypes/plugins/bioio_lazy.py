@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -137,7 +137,7 @@ class PixelsOnDemand(NDArrayOperatorsMixin):
         selection = {**self._fixed, **dict(zip(self._sizes, items))}
         if any(not len(range(*item.indices(size))) for item, size in self._slices(items)):
             return np.broadcast_to(np.empty((), self.dtype), self.shape)[index].copy()
-        return self._read(selection)
+        return _as_numpy_orders(self._read(selection), items)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Change pixels in memory, as in any array; the file stays as it is."""
@@ -200,15 +200,25 @@ def _one_for_each_axis(index: Any, count: int) -> list[Any] | None:
     lists = [item for item in items if isinstance(item, (list, np.ndarray))]
     if len(lists) > 1 or any(np.ndim(item) != 1 or _is_mask(item) for item in lists):
         return None
-    if lists and any(is_index(item) for item in items):
-        return None  # numpy may move the axis of the list
     at = [number for number, item in enumerate(items) if item is Ellipsis]
+    if at and lists and any(is_index(item) for item in items):
+        return None  # even one that stands for no axis is between others
     if at:
         items[at[0] : at[0] + 1] = [_ALL] * (count - len(items) + 1)
     items += [_ALL] * (count - len(items))
     is_known = all(isinstance(item, (slice, list, np.ndarray)) or is_index(item) for item in items)
     is_mask = any(isinstance(item, (bool, np.bool_)) for item in items)
     return items if is_known and not is_mask and len(items) == count else None
+
+
+def _as_numpy_orders(pixels: NDArray[Any], items: Sequence[Any]) -> NDArray[Any]:
+    """Put the axis of a list first where numpy does: where a slice is between it and a number."""
+    chosen = [number for number, item in enumerate(items) if not isinstance(item, slice)]
+    lists = [number for number in chosen if not is_index(items[number])]
+    if not lists or chosen[-1] - chosen[0] < len(chosen):
+        return pixels
+    axis = sum(isinstance(item, slice) for item in items[: lists[0]])
+    return np.moveaxis(pixels, axis, 0)
 
 
 def _is_all(item: Any) -> bool:

@@ -91,6 +91,9 @@ def windows(image: Any) -> Iterator[tuple[str, np.ndarray]]:
     yield "numpy", image.get_image_data("YX", C=0, **WINDOW)
     yield "turned", image.get_image_data("XY", C=0, **WINDOW).T
     yield "list", image.get_image_data("CYX", C=[0], **WINDOW)[0]
+    yield "list and number", image.get_image_data("ZYX", C=0, Z=[0], **WINDOW)[0]
+    rows = list(range(*WINDOW["Y"].indices(SIDE)))
+    yield "rows", image.get_image_data("YX", C=0, X=WINDOW["X"], Y=rows)
 
 
 def expected(path: Path, level: int = 0) -> np.ndarray:
@@ -179,7 +182,10 @@ class Part:
 
     def __call__(self, selection: dict[str, Any]) -> np.ndarray:
         self.parts.append(dict(selection))
-        return WHOLE[tuple(selection.get(name, FULL) for name in "YXS")].copy()
+        found = WHOLE
+        for axis, name in reversed(list(enumerate("YXS"))):  # each by itself, as `read_block` does
+            found = found[(FULL,) * axis + (selection.get(name, FULL),)]
+        return found.copy()
 
 
 @pytest.fixture
@@ -204,7 +210,7 @@ ITEMS = st.one_of(
 )
 
 
-@given(st.lists(ITEMS, max_size=2).map(tuple))
+@given(st.lists(ITEMS, max_size=3).map(tuple))
 def test_any_index_is_as_in_numpy(index: tuple[Any, ...]) -> None:
     try:
         wanted = WHOLE[index]
@@ -224,7 +230,11 @@ def test_a_part_is_read_by_itself(read: Part) -> None:
     assert "X=11" in repr(pixels)
     assert read.parts == []
     np.testing.assert_array_equal(pixels[2:4, [1, 5]], WHOLE[2:4, [1, 5]])
-    assert read.parts == [{"Y": slice(2, 4), "X": [1, 5], "S": FULL}]
+    np.testing.assert_array_equal(pixels[[1, 5], 2:4, 0], WHOLE[[1, 5], 2:4, 0])
+    assert read.parts == [
+        {"Y": slice(2, 4), "X": [1, 5], "S": FULL},
+        {"Y": [1, 5], "X": slice(2, 4), "S": 0},
+    ]
 
 
 def test_all_else_reads_everything_once(read: Part) -> None:
