@@ -214,8 +214,8 @@ class SubBlockDecoder:
         part, height = self._rows.part_of(row), segment.physical_h
         if part and part >= payload.planes:
             raise CorruptFileError(
-                f"{self._name(segment)} held {segment.planes} planes when the file was opened, but "
-                f"holds {payload.planes} now; open the file again"
+                f"the entry of {self._name(segment)} claims {segment.planes} planes, but its data "
+                f"hold {payload.planes}; the file is damaged, or changed since it was opened"
             )
         stack = self._stacks.get(segment.index)
         if stack is None:
@@ -224,6 +224,8 @@ class SubBlockDecoder:
                 layout = pixel_format(segment.pixel_type)
                 plane = segment.physical_w * height * layout.bytes_per_pixel
                 stack = self._stacks.offer(segment.index, stack, plane * payload.planes)
+                if stack is None:
+                    stack = self._stack(segment, payload)
         return StackedPixels(stack, part * height, (height, segment.physical_w), size)
 
     def _stack(self, segment: SubBlockSegment, payload: Payload) -> PixelArray:
@@ -311,8 +313,11 @@ class _RecentStacks:
                 self._asked[index] = next(self._clock)
             return kept
 
-    def offer(self, index: int, pixels: PixelArray, size: int) -> PixelArray:
-        """Take what is being read of a sub-block, of so many bytes; return what to read from."""
+    def offer(self, index: int, pixels: PixelArray, size: int) -> PixelArray | None:
+        """Take what is being read of a sub-block, of so many bytes; return what to read from.
+
+        None stands for data of which only the first planes can be decoded; `pixels` is used up.
+        """
         with self._lock:
             before = self._asked.pop(index, None)
             self._asked[index] = next(self._clock)
@@ -322,7 +327,10 @@ class _RecentStacks:
                 return pixels
             if not self._make_room(size, before or 0):
                 return pixels
-        whole = np.array(pixels[:, :])
+        try:
+            whole = np.array(pixels[:, :])
+        except CorruptFileError:
+            return None
         with self._lock:
             self._kept[index] = whole
         return whole

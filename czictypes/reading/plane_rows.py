@@ -13,20 +13,21 @@ Nearly always these are the entries of the sub-block directory. There are two ex
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.batch import BatchReader, StoredData
+from czictypes.container.batch import HEAD_ROOM, BatchReader, StoredData
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.payload import examine_payload
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.dimensions import ABSENT
-from czictypes.model.errors import CorruptFileError, UnsupportedDataError
-from czictypes.model.pixel_types import Compression, pixel_format
+from czictypes.model.errors import CorruptFileError, MissingPartError, UnsupportedDataError
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
 __all__ = ["PlaneRows", "plane_rows"]
@@ -37,6 +38,8 @@ Mask = NDArray[np.bool_]
 _MOST_PLANES = 10_000_000
 #: So many planes are believed of a sub-block whose data are damaged, and of each stored byte.
 _BELIEVED, _PLANES_PER_BYTE = 65_536, 64
+#: By so many sub-blocks of a remote file others are judged.
+_SAMPLES = 16
 #: So many sub-blocks are looked at together.
 _AT_ONCE = 4096
 #: A tile is finer than another one if its scale is less than this part of the other's.
@@ -213,20 +216,71 @@ def _count_planes(
     several: NDArray[np.intp],
     claimed: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Return how many planes the data of sub-blocks hold that claim several."""
+    """Return how many planes the data of sub-blocks hold that claim several.
+
+    A head takes a request or 32 KB where bytes have to travel. So if there are many, and all of
+    some hold what they claim, the others are believed as far as there is room for it in the file; a
+    read of one that holds less raises.
+    """
+    found: NDArray[np.int64] = claimed.copy()
+    unsure = np.arange(len(several))
+    if source.is_remote and len(several) > 4 * _SAMPLES and len(directory.sizes) == 1:
+        some = np.linspace(0, len(several) - 1, _SAMPLES).astype(np.intp)
+        if (_read_counts(source, directory, several[some], claimed[some]) == claimed[some]).all():
+            unsure = np.flatnonzero(~_have_room(source, directory, several, claimed))
+    found[unsure] = _read_counts(source, directory, several[unsure], claimed[unsure])
+    return found
+
+
+def _have_room(
+    source: ByteSource,
+    directory: Directory,
+    several: NDArray[np.intp],
+    claimed: NDArray[np.int64],
+) -> Mask:
+    """Tell which sub-blocks may hold all planes that they claim, by where the next ones begin."""
+    starts = np.unique(directory.file_position)
+    begins = directory.file_position[several]
+    places = np.searchsorted(starts, begins, side="right")
+    room: NDArray[np.int64] = np.append(starts, source.size())[places] - begins
+    believed: Mask = claimed <= _BELIEVED
+    plain = directory.compression[several] == Compression.Uncompressed
+    for kind in np.unique(directory.pixel_type[several]).tolist():
+        here = directory.pixel_type[several] == kind
+        known = kind in list(PixelType)
+        size = pixel_format(kind).bytes_per_pixel if known else math.inf
+        w, h = (directory.physical_w[several], directory.physical_h[several])
+        fits = w.astype(np.float64) * h * claimed * size < room
+        believed &= ~here | ~plain | fits
+    return believed
+
+
+def _read_counts(
+    source: ByteSource,
+    directory: Directory,
+    several: NDArray[np.intp],
+    claimed: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Find the same out by the heads of the sub-blocks."""
     batches = BatchReader(source, directory)
     found = np.ones(len(several), np.int64)
     for first in range(0, len(several), _AT_ONCE):
         some = several[first : first + _AT_ONCE].tolist()
-        for place, (index, data) in enumerate(zip(some, batches.read(some)), first):
-            found[place] = _planes_held(source, directory, index, data, claimed.item(place))
+        heads = [(at, HEAD_ROOM) for at in directory.file_position[some].tolist()]
+        with source.read_ahead(heads):
+            try:
+                read = batches.read(some)
+            except MissingPartError:  # not of all of them, maybe
+                read = [None] * len(some)
+            for place, (index, data) in enumerate(zip(some, read), first):
+                found[place] = _planes_held(source, directory, index, data, claimed.item(place))
     return found
 
 
 def _planes_held(
     source: ByteSource, directory: Directory, index: int, data: StoredData | None, claimed: int
 ) -> int:
-    """Return the planes of one sub-block; of a damaged one those that it claims, to tell of it."""
+    """Return the planes of one sub-block; of one that cannot be read those that it claims."""
     try:
         if data is None:
             segment = read_subblock_segment(source, directory, index)
@@ -239,7 +293,7 @@ def _planes_held(
                 source, data.offset, data.size, data.compression, plane, claimed, data.height,
                 source.name,
             ).planes, data.size  # fmt: skip
-    except (CorruptFileError, UnsupportedDataError):
+    except (CorruptFileError, UnsupportedDataError, MissingPartError):
         return claimed if claimed <= _BELIEVED else 1
     return 1 if planes > _BELIEVED + _PLANES_PER_BYTE * size else planes
 
@@ -254,7 +308,7 @@ def _steps(
         sizes, step = directory.sizes_of(index), 1
         try:
             letters = read_subblock_segment(source, directory, index).entry.letters
-        except CorruptFileError:
+        except (CorruptFileError, MissingPartError):
             letters = ""  # it cannot be read anyway
         for name in sorted(sizes, key=letters.find):
             steps[name][index] = step

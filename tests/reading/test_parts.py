@@ -372,6 +372,15 @@ def test_sub_blocks_of_several_planes_in_every_file(tmp_path: Path) -> None:
         assert_whole(document)
 
 
+def test_what_is_there_is_read_beside_a_missing_file_of_such_sub_blocks(tmp_path: Path) -> None:
+    first, _ = build_parts([line_scan(0, 2)], [line_scan(2, 3)])
+    with czi.open_czi(first.write(tmp_path / "scan.czi")) as document:
+        assert document.total_bounding_box["T"] == (0, 5)
+        assert np.array_equal(document.read(plane={"T": 1}), PLANES[1])
+        with pytest.raises(MissingPartError, match="part 1"):
+            document.read(plane={"T": 3})
+
+
 def line_scan(first: int, count: int) -> Tile:
     """Return a sub-block that holds several planes."""
     sizes = [Dimension(b"X", 0, W), Dimension(b"Y", 0, H), Dimension(b"T", first, count)]
