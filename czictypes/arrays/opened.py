@@ -94,8 +94,8 @@ class OpenReaders:
         self._sweep()
         with self._lock:
             idle = [key for key, entry in self._entries.items() if not entry.uses]
-            entries = [self._entries.pop(key) for key in idle]
-        _close(entries)
+            readers = [self._take(key) for key in idle]
+        _close(readers)
 
     def _release(self, key: str, process: int) -> None:
         """Note that a holder is gone; called by the garbage collector at any moment."""
@@ -116,27 +116,33 @@ class OpenReaders:
                 self._lock.release()
             _close(gone)
 
-    def _take_let_go(self) -> list[_Entry]:
+    def _take_let_go(self) -> list[CziReader | None]:
         gone = []
         while self._let_go:
             key = self._let_go.popleft()
-            entry = self._entries.get(key)
-            if entry is None:
-                continue
+            entry = self._entries[key]
             entry.holds -= 1
-            if entry.holds < 1 and not entry.uses:
-                gone.append(self._entries.pop(key))
+            if not entry.holds and not entry.uses:
+                gone.append(self._take(key))
         return gone
 
-    def _take_surplus(self) -> list[_Entry]:
+    def _take_surplus(self) -> list[CziReader | None]:
         idle = [key for key, entry in self._entries.items() if entry.reader and not entry.uses]
-        return [self._entries.pop(key) for key in idle[: max(len(idle) - self._most, 0)]]
+        return [self._take(key) for key in idle[: max(len(idle) - self._most, 0)]]
+
+    def _take(self, key: str) -> CziReader | None:
+        """Take a reader out, to be closed; the arrays that hold it stay counted."""
+        entry = self._entries[key]
+        reader, entry.reader = entry.reader, None
+        if not entry.holds:
+            del self._entries[key]
+        return reader
 
 
-def _close(entries: list[_Entry]) -> None:
-    for entry in entries:
-        if entry.reader is not None:
-            entry.reader.close()
+def _close(readers: list[CziReader | None]) -> None:
+    for reader in readers:
+        if reader is not None:
+            reader.close()
 
 
 def open_readers() -> OpenReaders:

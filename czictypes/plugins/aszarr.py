@@ -61,7 +61,7 @@ def aszarr(
     --------
     >>> zarr.open_group(aszarr("image.czi"), mode="r")["0"]  # doctest: +SKIP
     """
-    require("zarr", extra="ome-zarr", doing="a CZI as a zarr store")
+    require("zarr.abc.store", extra="ome-zarr", doing="a CZI as a zarr store")  # not of zarr 2
     from czictypes.plugins.zarr_store import CziStore
 
     return CziStore(source, scene, chunks, plate, storage_options, threads)

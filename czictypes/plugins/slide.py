@@ -347,7 +347,7 @@ def _slide_levels(image: CziImage, box: Rectangle) -> tuple[Level, ...]:
 def _picture(pixels: NDArray[np.uint8]) -> Image:
     module = require("PIL.Image", extra="cli", doing="pictures of slides")
     picture: Image = (
-        module.fromarray(pixels, "RGBA")
+        module.fromarray(pixels)
         if pixels.size
         else module.new("RGBA", (pixels.shape[1], pixels.shape[0]))
     )

@@ -168,7 +168,7 @@ class TestRoundTrip:
 def test_it_can_be_stored_as_zarr_and_read_back(
     made: Callable[[str], Made], tmp_path: Path
 ) -> None:
-    needs("zarr", "ome-zarr")
+    needs("zarr.abc.store", "ome-zarr")
     with CziImage(made("described").path) as image:
         array = image.to_xarray()
         array.to_dataset(name="image").to_zarr(tmp_path / "image.zarr", zarr_format=2)

@@ -193,6 +193,20 @@ def test_a_file_is_opened_once_and_closed_with_the_last_array(made: Callable[[st
     assert len(readers) == 0
 
 
+def test_closing_in_between_closes_nothing_too_early(made: Callable[[str], Made]) -> None:
+    readers = opened.open_readers()
+    lazy = imread(made("stack").path, dask=True)
+    readers.close()
+    again = imread(made("stack").path, dask=True)
+    assert len(readers) == 1
+    del lazy
+    gc.collect()
+    assert len(readers) == 1
+    del again
+    gc.collect()
+    assert len(readers) == 0
+
+
 def test_a_lazy_array_goes_on_with_the_file_that_was_opened_for_it(
     made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:

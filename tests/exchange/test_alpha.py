@@ -38,6 +38,7 @@ def tiff(path: Path) -> NDArray[np.uint8]:
 
 
 def ome_zarr(path: Path) -> NDArray[np.uint8]:
+    needs("zarr.abc.store", "ome-zarr")
     zarr = needs("zarr", "ome-zarr")
     convert(path, path.with_name("out.ome.zarr"))
     group = zarr.open_group(str(path.with_name("out.ome.zarr")), mode="r")
@@ -46,7 +47,8 @@ def ome_zarr(path: Path) -> NDArray[np.uint8]:
 
 
 def store(path: Path) -> NDArray[np.uint8]:
-    zarr = needs("zarr", "zarr")
+    needs("zarr.abc.store", "ome-zarr")
+    zarr = needs("zarr", "ome-zarr")
     with aszarr(path) as found:
         return np.moveaxis(zarr.open_group(found, mode="r")["0"][0, :, 0], 0, -1)
 

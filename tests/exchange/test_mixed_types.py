@@ -67,6 +67,7 @@ def test_to_ome_zarr(
     by_scene: bool,
     tmp_path: Path,
 ) -> None:
+    needs("zarr.abc.store", "ome-zarr")
     zarr = needs("zarr", "ome-zarr")
     path, expected = mixed
     convert(path, tmp_path / "mixed.ome.zarr")
