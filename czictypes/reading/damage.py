@@ -74,7 +74,9 @@ class DamageList:
             if sub_block in self._found:
                 return
             self._found[sub_block] = str(error)
-        warnings.warn(f"left blank: {error}", DamagedTileWarning, stacklevel=2)
+        name = f"sub-block {sub_block}"
+        which = "" if name in str(error) else f"{name}: "  # a missing file has many
+        warnings.warn(f"left blank: {which}{error}", DamagedTileWarning, stacklevel=2)
 
 
 class ForgivingTiles:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from czictypes.container.file_source import FileSource
+from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.targets import refuse_url
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
 from czictypes.reading.document import OpenDocument
@@ -32,6 +33,7 @@ def add_pyramid(
     exist_ok: bool = False,
     threads: int | None = None,
     progress: Progress = None,
+    parts: Parts | None = None,
 ) -> int:
     """Give a document a pyramid; one that it has already is replaced.
 
@@ -58,6 +60,8 @@ def add_pyramid(
     progress
         True for a bar (extra ``cli``), or a function that is called with the work done and all
         the work.
+    parts
+        Other files of a document of several, as for `CziReader`.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def add_pyramid(
     """
     options, threads = options or PyramidOptions(), thread_count(threads)
     refuse_url(path, "add the pyramid to a copy on this machine (czi.copy makes one)")
-    document = open_document(FileSource(path))
+    document = open_document(FileSource(path), PartFiles(path, parts=parts))
     try:
         if output is None:
             _require_one_file(document)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
+from czictypes.container.part_files import PartFiles
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.model.pixel_types import pixel_format
@@ -37,8 +38,13 @@ _CACHE = 160 << 20  # bytes of decoded sub-blocks
 _WORK = 256 << 20  # bytes of pixels that all threads together work on
 
 
-def open_document(source: ByteSource) -> OpenDocument:
+def open_document(source: ByteSource, parts: PartFiles | None = None) -> OpenDocument:
     """Open a document for `build_pyramid`; it closes the source with itself.
+
+    Parameters
+    ----------
+    source, parts
+        As for `OpenDocument`.
 
     Raises
     ------
@@ -46,7 +52,7 @@ def open_document(source: ByteSource) -> OpenDocument:
         If it is damaged, or none that libCZI reads.
     """
     try:
-        return OpenDocument(source, None, ReaderOptions(), 1)
+        return OpenDocument(source, None, ReaderOptions(), 1, parts)
     except BaseException:
         source.close()
         raise

@@ -10,11 +10,11 @@ from container.czi_bytes import AttachedFile, Tile, build_parts, write_parts
 from extras import needs
 from files.patterns import noise
 
-from czictypes import CziImage, convert, czi
+from czictypes import CziImage, convert, czi, imread
 from czictypes.container.file_source import FileSource
 from czictypes.container.segments import read_file_header
 from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import MissingPartError, UnsupportedDataError
+from czictypes.model.errors import DamagedTileWarning, MissingPartError, UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 
 PLANES = [noise(PixelType.Gray8, 40, 50, seed) for seed in range(3)]
@@ -75,6 +75,17 @@ def test_a_pyramid_goes_to_another_file(master: Path, tmp_path: Path) -> None:
     options = czi.PyramidOptions(tile=16, until=16)
     assert czi.add_pyramid(master, options, output=tmp_path / "pyramid.czi") > 0
     assert_one_file(tmp_path / "pyramid.czi")
+    elsewhere = master.with_name("scan (1).czi").rename(tmp_path / "elsewhere.czi")
+    with pytest.raises(MissingPartError, match="part 1"):
+        czi.add_pyramid(master, options, output=tmp_path / "other.czi")
+    czi.add_pyramid(master, options, output=tmp_path / "other.czi", parts=[elsewhere])
+    assert_one_file(tmp_path / "other.czi")
+
+
+def test_each_tile_of_a_missing_part_is_warned_of(master: Path) -> None:
+    master.with_name("scan (1).czi").unlink()
+    with pytest.warns(DamagedTileWarning, match="left blank: sub-block 1: .* part 1 is missing"):
+        assert not imread(master, on_error="blank")[1].any()
 
 
 def test_the_metadata_of_the_master_are_edited(master: Path) -> None:
