@@ -91,18 +91,20 @@ def _locate_uniform(data: memoryview, count: int) -> Located | None:
 def _locate_each(data: memoryview, count: int, name: str, strict: bool) -> Located:
     offsets: list[int] = []
     dimension_counts: list[int] = []
-    position, end = 0, len(data)
+    # PyPy copies all of a memoryview for each look into it.
+    raw = bytes(data)
+    position, end = 0, len(raw)
     unpack = _COUNT_AT_END.unpack_from
     for entry in range(count):
         if position + ENTRY_SIZE <= end:
-            schema, dimensions = unpack(data, position)
+            schema, dimensions = unpack(raw, position)
             if schema == b"DV":
                 _check_dimension_count(dimensions, name, entry)
                 offsets.append(position)
                 dimension_counts.append(dimensions)
                 position += ENTRY_SIZE + DIMENSION_SIZE * dimensions
                 continue
-        _check_schema(bytes(data[position : position + 2]), name, entry, strict)
+        _check_schema(raw[position : position + 2], name, entry, strict)
         position += 2
     if position > end:
         raise _cut_off(name, count - 1)
