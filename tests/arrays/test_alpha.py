@@ -50,6 +50,7 @@ def test_it_is_kept_by_default(two_scenes: tuple[Path, list[NDArray[np.uint8]]])
 
 
 def test_it_can_be_dropped(two_scenes: tuple[Path, list[NDArray[np.uint8]]]) -> None:
+    needs("dask.array", "dask")
     path, (empty, _, used) = two_scenes
     with CziImage(path, empty_alpha="drop") as image:
         assert image.sizes["S"] == 3
@@ -62,6 +63,7 @@ def test_it_can_be_dropped(two_scenes: tuple[Path, list[NDArray[np.uint8]]]) -> 
 
 
 def test_it_can_be_made_opaque(two_scenes: tuple[Path, list[NDArray[np.uint8]]]) -> None:
+    needs("dask.array", "dask")
     path, (empty, clear, _) = two_scenes
     with CziImage(path, empty_alpha="opaque") as image:
         assert (image.asarray()[..., 3] == 255).all()
@@ -82,6 +84,7 @@ def test_all_scenes_together_have_one_if_any_has(
 def test_lazy_arrays_of_both_kinds_have_names_of_their_own(
     two_scenes: tuple[Path, list[NDArray[np.uint8]]],
 ) -> None:
+    needs("dask.array", "dask")
     with CziImage(two_scenes[0]) as kept, CziImage(two_scenes[0], empty_alpha="opaque") as opaque:
         assert kept.to_dask().name != opaque.to_dask().name
 

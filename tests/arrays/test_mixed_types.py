@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import needs
 from files.block import Block
 from files.builder import write_czi
 from files.patterns import noise, reduced
@@ -74,6 +75,7 @@ def second_part(image: CziImage, change: str, pixels: NDArray[Any] | None = None
 def test_arrays_hold_every_value_of_what_they_show(
     tmp_path: Path, first: str, second: str, dtype: str, change: str
 ) -> None:
+    needs("dask.array", "dask")
     blocks = two(first, second, change)
     path = write_czi(tmp_path / "mixed.czi", blocks)
     with CziImage(path) as image:
