@@ -16,7 +16,6 @@ from czictypes.arrays.labelled import attributes, labels
 from czictypes.arrays.layout import Selection
 from czictypes.model.errors import CziError
 from czictypes.model.extras import require
-from czictypes.plugins.bioio_lazy import PixelsOnDemand, closing_array
 from czictypes.plugins.bioio_metadata import (
     AcquisitionTime,
     acquisition_times,
@@ -42,6 +41,8 @@ try:
     from fsspec.core import OpenFile
     from fsspec.implementations.local import LocalFileSystem
     from fsspec.spec import AbstractFileSystem
+
+    from czictypes.plugins.bioio_lazy import PixelsOnDemand, closing_array
 except ImportError:
     require("bioio_base", extra="bioio", doing="the bioio reader")
     raise
