@@ -5,10 +5,9 @@ Nearly always these are the entries of the sub-block directory. There are two ex
 - A sub-block whose entry has a size above 1 in T, Z or another dimension holds that many planes,
   one behind the other, if its data are long enough. Line scans are stored like this. The dimension
   that the entry lists first varies fastest.
-- A sub-block of full resolution may be stored in fewer pixels than it covers (binned channels, Fast
-  Airyscan) or in more (PALM). It is read at the size that it covers, by taking the nearest pixel
-  to the left and above: ``floor(i * stored / logical)``. A tile that is smaller in both axes counts
-  as full resolution if nothing finer lies in its place; otherwise it belongs to the pyramid.
+- A sub-block of full resolution (`full_resolution`) that is stored in another size is read at the
+  size that it covers, by taking the nearest pixel to the left and above:
+  ``floor(i * stored / logical)``.
 """
 
 from __future__ import annotations
@@ -25,10 +24,9 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.payload import examine_payload
 from czictypes.container.subblock import check_pixels, read_subblock_segment
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, MissingPartError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
-from czictypes.reading.tile_grid import Boxes, pairs_by_centre
+from czictypes.reading.full_resolution import full_resolution
 
 __all__ = ["PlaneRows", "plane_rows"]
 
@@ -42,8 +40,6 @@ _BELIEVED, _PLANES_PER_BYTE = 65_536, 64
 _SAMPLES = 16
 #: So many sub-blocks are looked at together.
 _AT_ONCE = 4096
-#: A tile is finer than another one if its scale is less than this part of the other's.
-_FINER = 2 / 3
 _INT32 = 2**31
 
 
@@ -127,7 +123,7 @@ def plane_rows(
         If the file cannot be read.
     """
     rows = _one_row_each(source, directory)
-    other = _full_resolution(rows.directory)
+    other = full_resolution(rows.directory)
     if other is None:
         return rows
     columns = rows.directory
@@ -314,165 +310,3 @@ def _steps(
             steps[name][index] = step
             step *= sizes[name]
     return steps
-
-
-# The size in which a tile is read
-
-
-def _full_resolution(directory: Directory) -> Mask | None:
-    """Return the rows of full resolution that are stored in another size; None if there are none.
-
-    A tile that is not smaller along an axis of several pixels is none of a pyramid, whose tiles
-    are smaller in both. One that is smaller counts where nothing finer lies: if its entry says that
-    it is none of a pyramid, or if there is no full resolution in its plane and scene at all.
-    """
-    w, h = directory.w, directory.h
-    stored_w, stored_h = directory.physical_w, directory.physical_h
-    other = (w != stored_w) | (h != stored_h)
-    if not other.any():
-        return None
-    sized = (w > 0) & (h > 0) & (stored_w > 0) & (stored_h > 0)
-    other &= sized
-    full = other & (((stored_w >= w) & (w > 1)) | ((stored_h >= h) & (h > 1)))
-    smaller = other & ~full
-    if smaller.any():
-        groups = _Groups(directory, sized & ~smaller)
-        labelled = smaller & (directory.pyramid_type == 0)
-        if labelled.any():
-            full |= groups.uncovered(labelled, sized & (groups.base | labelled))
-            groups.base |= full
-        alone = smaller & ~full
-        alone &= ~groups.have_base(alone)
-        if alone.any():
-            full |= groups.uncovered(alone, sized)
-    return full if full.any() else None
-
-
-class _Groups:
-    """The tiles by plane and scene; `base` are those of full resolution.
-
-    A tile without a scene belongs to every scene.
-    """
-
-    def __init__(self, directory: Directory, base: Mask) -> None:
-        self.base = base
-        self._directory = directory
-        self._columns = columns = [
-            column for name, column in directory.coordinates.items() if name != "S"
-        ]
-        self._planes = _numbered(columns, directory.count)
-        self._in_scene = _numbered([*columns, directory.scene], directory.count)
-
-    def have_base(self, tiles: Mask) -> Mask:
-        """Tell of some tiles whether their plane and scene have any full resolution.
-
-        A tile of a pyramid may leave out dimensions, and so belong to several planes.
-        """
-        rows, planes, base = np.flatnonzero(tiles), self._planes, self.base
-        without = self._directory.scene == ABSENT
-        here = _are_among(self._in_scene[rows], self._in_scene[base])
-        if without.any():
-            here |= _are_among(planes[rows], planes[base & without])
-            here |= without[rows] & _are_among(planes[rows], planes[base])
-        found = np.zeros(len(tiles), bool)
-        found[rows] = here
-        lacking = np.zeros(len(found), bool)
-        if not here.all():
-            for column in self._columns:
-                lacking |= tiles & ~found & (column == ABSENT)
-        if lacking.any():
-            places = np.column_stack(self._columns)
-            full = np.unique(places[base], axis=0)
-            for place in np.unique(places[lacking], axis=0):
-                given = place != ABSENT
-                if (full[:, given] == place[given]).all(axis=1).any():
-                    found |= lacking & (places == place).all(axis=1)
-        return found
-
-    def uncovered(self, candidates: Mask, pool: Mask) -> Mask:
-        """Return the candidates in whose place no finer tile of the pool lies.
-
-        It lies there if it holds the centre of the candidate, or has its own within it.
-        """
-        found = np.zeros(len(candidates), bool)
-        chosen = np.flatnonzero(candidates)
-        scale = self._scale(pool)
-        octave = np.rint(np.log2(scale)).astype(np.int8)
-        by_octave = {at: np.flatnonzero(pool & (octave == at)) for at in set(octave[pool].tolist())}
-        for at in np.unique(octave[chosen]).tolist():
-            rest = chosen[octave[chosen] == at]
-            for finer in sorted((one for one in by_octave if one <= at), reverse=True):
-                others = by_octave[finer]
-                if len(rest) and scale[others].min() < scale[rest].max() * _FINER:
-                    rest = rest[~self._meet_finer(rest, others, scale)]
-            found[rest] = True
-        return found
-
-    def _scale(self, pool: Mask) -> NDArray[np.float64]:
-        """Return how many pixels a stored one stands for along an axis; 1 for full resolution."""
-        columns, scale = self._directory, np.ones(len(pool))
-        rows = np.flatnonzero(pool & ~self.base)
-        stored = columns.physical_w[rows].astype(np.float64) * columns.physical_h[rows]
-        scale[rows] = np.sqrt(columns.w[rows].astype(np.float64) * columns.h[rows] / stored)
-        return np.maximum(scale, 1)
-
-    def _meet_finer(
-        self, rows: NDArray[np.intp], others: NDArray[np.intp], scale: NDArray[np.float64]
-    ) -> Mask:
-        """Tell which rows one of some others meets that is finer, in their plane and scene."""
-        scene = self._directory.scene
-        planes, numbers = np.unique(self._planes[rows], return_inverse=True)
-        at = np.searchsorted(planes, self._planes[others]).clip(max=len(planes) - 1)
-        others = others[planes[at] == self._planes[others]]
-        groups = numbers.reshape(-1)
-        own, other = _boxes(self._directory, rows), _boxes(self._directory, others)
-        other_groups = np.searchsorted(planes, self._planes[others])
-        met = np.zeros(len(rows), bool)
-
-        def note(row: NDArray[np.intp], one: NDArray[np.intp]) -> None:
-            first, second = scene[rows[row]], scene[others[one]]
-            hit = scale[others[one]] < scale[rows[row]] * _FINER
-            hit &= (first == ABSENT) | (second == ABSENT) | (first == second)
-            met[row[hit]] = True
-
-        for row, one in pairs_by_centre(own, groups, other, other_groups):
-            note(row, one)
-        rest = np.flatnonzero(~met)
-        part = own.take(rest)
-        for one, row in pairs_by_centre(other, other_groups, part, groups[rest]):
-            note(rest[row], one)
-        return met
-
-
-def _boxes(columns: Directory, rows: NDArray[np.intp]) -> Boxes:
-    x, y = columns.x[rows].astype(np.int64), columns.y[rows].astype(np.int64)
-    return Boxes(x, y, x + columns.w[rows], y + columns.h[rows])
-
-
-def _are_among(values: NDArray[np.int64], others: NDArray[np.int64]) -> Mask:
-    """Tell which values are among others; fast where there are few different ones."""
-    if len(values) and values.min() == values.max():
-        return np.full(len(values), bool((others == values[0]).any()))
-    different, which = np.unique(values, return_inverse=True)
-    found: Mask = np.isin(different, others)[which.reshape(-1)]
-    return found
-
-
-def _numbered(columns: list[NDArray[np.int32]], count: int) -> NDArray[np.int64]:
-    """Return a number for each row, equal for rows that are equal in all columns."""
-    number, most = np.zeros(count, np.int64), 1
-    for column in columns:
-        least, largest = int(column.min()), int(column.max())
-        if least == largest:
-            continue
-        code = column.astype(np.int64)
-        if least == ABSENT:
-            absent = column == ABSENT
-            least = int(column[~absent].min()) - 1
-            code[absent] = least
-        span = largest - least + 1
-        if most * span >= 1 << 62:
-            number = np.unique(number, return_inverse=True)[1].reshape(-1).astype(np.int64)
-            most = count
-        number, most = number * span + (code - least), most * span
-    return number

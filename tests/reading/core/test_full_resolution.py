@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reading.core.made_tables import Entry, directory_of
 
 from czictypes.container.directory import Directory
-from czictypes.reading import plane_rows as module
+from czictypes.reading import full_resolution as module
 from czictypes.reading.plane_rows import plane_rows
 from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
@@ -47,7 +47,7 @@ def holds(one: Entry, other: Entry) -> bool:
 
 
 class Rule:
-    """The rule, as the text of `plane_rows` says it."""
+    """The rule, as the text of `full_resolution` says it."""
 
     def __init__(self, tiles: Sequence[Entry], labels: Sequence[int]) -> None:
         self.tiles = tiles
