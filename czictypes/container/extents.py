@@ -27,33 +27,42 @@ _PIXEL_SIZES = {int(kind): pixel_format(kind).bytes_per_pixel for kind in PixelT
 
 
 class SubBlockExtents:
-    """The ranges of the file to fetch for pixels of sub-blocks.
+    """How far sub-blocks reach, and the ranges of the file to fetch for their pixels.
 
     Parameters
     ----------
-    directory, header
-        The sub-block directory and the file header.
+    directory
+        The sub-block directory.
     size
         The file's size in bytes.
+    header
+        The file header; what it names ends the sub-block before it as well.
     """
 
-    def __init__(self, directory: Directory, header: FileHeader, size: int) -> None:
+    def __init__(self, directory: Directory, size: int, header: FileHeader | None = None) -> None:
         self._directory = directory
-        named = [
-            header.directory_position,
-            header.metadata_position,
-            header.attachment_directory_position,
-            size,
-        ]
-        ends = np.concatenate([directory.file_position, np.array(named, np.int64)])
-        self._ends: NDArray[np.int64] = np.unique(ends[ends > 0])
+        ends = [size]
+        if header is not None:
+            ends += [
+                header.directory_position,
+                header.metadata_position,
+                header.attachment_directory_position,
+            ]
+        found = np.concatenate([directory.file_position, np.array(ends, np.int64)])
+        self._ends: NDArray[np.int64] = np.unique(found[found > 0])
+
+    def room(self, indices: NDArray[np.intp] | slice) -> NDArray[np.int64]:
+        """Return how many bytes there are for each sub-block up to where something else begins."""
+        begins = self._directory.file_position[indices]
+        places = np.searchsorted(self._ends, begins, side="right")
+        ends = self._ends[np.minimum(places, len(self._ends) - 1)]
+        room: NDArray[np.int64] = np.maximum(ends - begins, 0)
+        return room
 
     def whole(self, indices: NDArray[np.intp]) -> list[Range]:
         """Return the range of each sub-block, up to where something else begins."""
         begins = self._directory.file_position[indices]
-        places = np.searchsorted(self._ends, begins, side="right")
-        ends = self._ends[np.minimum(places, len(self._ends) - 1)]
-        return list(zip(begins.tolist(), np.maximum(ends - begins, 0).tolist()))
+        return list(zip(begins.tolist(), self.room(indices).tolist()))
 
     def pixels(self, indices: NDArray[np.intp], rows: list[tuple[int, int]]) -> list[Range]:
         """Return the ranges with head and pixels of sub-blocks, one or two for each.

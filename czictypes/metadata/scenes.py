@@ -184,13 +184,13 @@ def _scene(position: int, node: Node, rounds: Mapping[int, int]) -> SceneInfo:
     index = position if listed is None else listed
     return SceneInfo(
         index=index,
+        acquisition=rounds.get(index),
         name=node.attribute("Name"),
+        region_id=node.text("RegionId"),
+        well=_well(node),
         center=node.pair("CenterPosition"),
         size=node.pair("ContourSize"),
         contour=node.text("ContourType"),
-        region_id=node.text("RegionId"),
-        well=_well(node),
-        acquisition=rounds.get(index),
     )
 
 

@@ -45,7 +45,7 @@ class Expectation:
     ) -> None:
         self._source = source
         self._rows = rows
-        self._extents = SubBlockExtents(rows.stored, header, source.size())
+        self._extents = SubBlockExtents(rows.stored, source.size(), header)
         self._cache = cache
         self._masks = masks
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from czictypes.container.batch import HEAD_ROOM, BatchReader, StoredData
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
+from czictypes.container.extents import SubBlockExtents
 from czictypes.container.payload import examine_payload
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError, UnsupportedDataError
@@ -177,7 +178,7 @@ def _one_row_each(source: ByteSource, directory: Directory) -> PlaneRows:
     claimed = _claimed(directory)
     several = np.flatnonzero(claimed > 1)
     counts = np.ones(directory.count, np.int64)
-    counts[several] = _count_planes(source, directory, several, claimed[several])
+    counts[several] = _PlaneCounter(source, directory).count(several, claimed[several])
     total = int(counts.sum())
     if total > _MOST_PLANES + directory.count:
         raise UnsupportedDataError(
@@ -206,92 +207,79 @@ def _claimed(directory: Directory) -> NDArray[np.int64]:
     return product
 
 
-def _count_planes(
-    source: ByteSource,
-    directory: Directory,
-    several: NDArray[np.intp],
-    claimed: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Return how many planes the data of sub-blocks hold that claim several.
+class _PlaneCounter:
+    """Counts the planes in the data of sub-blocks whose entries claim several."""
 
-    A head takes a request or 32 KB where bytes have to travel. So if there are many, and all of
-    some hold what they claim, the others are believed as far as there is room for it in the file; a
-    read of one that holds less raises.
-    """
-    found: NDArray[np.int64] = claimed.copy()
-    unsure = np.arange(len(several))
-    if source.is_remote and len(several) > 4 * _SAMPLES and len(directory.sizes) == 1:
-        some = np.linspace(0, len(several) - 1, _SAMPLES).astype(np.intp)
-        if (_read_counts(source, directory, several[some], claimed[some]) == claimed[some]).all():
-            unsure = np.flatnonzero(~_have_room(source, directory, several, claimed))
-    found[unsure] = _read_counts(source, directory, several[unsure], claimed[unsure])
-    return found
+    def __init__(self, source: ByteSource, directory: Directory) -> None:
+        self._source = source
+        self._directory = directory
 
+    def count(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many planes some sub-blocks hold.
 
-def _have_room(
-    source: ByteSource,
-    directory: Directory,
-    several: NDArray[np.intp],
-    claimed: NDArray[np.int64],
-) -> Mask:
-    """Tell which sub-blocks may hold all planes that they claim, by where the next ones begin."""
-    starts = np.unique(directory.file_position)
-    begins = directory.file_position[several]
-    places = np.searchsorted(starts, begins, side="right")
-    room: NDArray[np.int64] = np.append(starts, source.size())[places] - begins
-    believed: Mask = claimed <= _BELIEVED
-    plain = directory.compression[several] == Compression.Uncompressed
-    for kind in np.unique(directory.pixel_type[several]).tolist():
-        here = directory.pixel_type[several] == kind
-        known = kind in list(PixelType)
-        size = pixel_format(kind).bytes_per_pixel if known else math.inf
-        w, h = (directory.physical_w[several], directory.physical_h[several])
-        fits = w.astype(np.float64) * h * claimed * size < room
-        believed &= ~here | ~plain | fits
-    return believed
+        A head takes a request or 32 KB where bytes have to travel. So if there are many, and all of
+        some hold what they claim, the others are believed as far as there is room for it in the
+        file; a read of one that holds less raises.
+        """
+        found: NDArray[np.int64] = claimed.copy()
+        unsure = np.arange(len(several))
+        one_dimension = len(self._directory.sizes) == 1
+        if self._source.is_remote and len(several) > 4 * _SAMPLES and one_dimension:
+            some = np.linspace(0, len(several) - 1, _SAMPLES).astype(np.intp)
+            if (self._look(several[some], claimed[some]) == claimed[some]).all():
+                unsure = np.flatnonzero(~self._have_room(several, claimed))
+        found[unsure] = self._look(several[unsure], claimed[unsure])
+        return found
 
+    def _have_room(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> Mask:
+        """Tell which sub-blocks may hold all that they claim, by where something else begins."""
+        columns = self._directory
+        room = SubBlockExtents(columns, self._source.size()).room(several)
+        believed: Mask = claimed <= _BELIEVED
+        plain = columns.compression[several] == Compression.Uncompressed
+        for kind in np.unique(columns.pixel_type[several]).tolist():
+            here = columns.pixel_type[several] == kind
+            known = kind in list(PixelType)
+            size = pixel_format(kind).bytes_per_pixel if known else math.inf
+            w, h = (columns.physical_w[several], columns.physical_h[several])
+            fits = w.astype(np.float64) * h * claimed * size < room
+            believed &= ~here | ~plain | fits
+        return believed
 
-def _read_counts(
-    source: ByteSource,
-    directory: Directory,
-    several: NDArray[np.intp],
-    claimed: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Find the same out by the heads of the sub-blocks."""
-    batches = BatchReader(source, directory)
-    found = np.ones(len(several), np.int64)
-    for first in range(0, len(several), _AT_ONCE):
-        some = several[first : first + _AT_ONCE].tolist()
-        heads = [(at, HEAD_ROOM) for at in directory.file_position[some].tolist()]
-        with source.read_ahead(heads):
-            try:
-                read = batches.read(some)
-            except MissingPartError:  # not of all of them, maybe
-                read = [None] * len(some)
-            for place, (index, data) in enumerate(zip(some, read), first):
-                found[place] = _planes_held(source, directory, index, data, claimed.item(place))
-    return found
+    def _look(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what `count` returns, by the heads of all of them."""
+        batches = BatchReader(self._source, self._directory)
+        found = np.ones(len(several), np.int64)
+        for first in range(0, len(several), _AT_ONCE):
+            some = several[first : first + _AT_ONCE].tolist()
+            heads = [(at, HEAD_ROOM) for at in self._directory.file_position[some].tolist()]
+            with self._source.read_ahead(heads):
+                try:
+                    read = batches.read(some)
+                except MissingPartError:  # not of all of them, maybe
+                    read = [None] * len(some)
+                for place, (index, data) in enumerate(zip(some, read), first):
+                    found[place] = self._planes_held(index, data, claimed.item(place))
+        return found
 
-
-def _planes_held(
-    source: ByteSource, directory: Directory, index: int, data: StoredData | None, claimed: int
-) -> int:
-    """Return the planes of one sub-block; of one that cannot be read those that it claims."""
-    try:
-        if data is None:
-            segment = read_subblock_segment(source, directory, index)
-            planes, size = check_pixels(source, segment).planes, segment.data_size
-        else:
-            plane = data.width * data.height * pixel_format(data.pixel_type).bytes_per_pixel
-            if data.compression == Compression.Uncompressed and plane * claimed == data.size:
-                return claimed
-            planes, size = examine_payload(
-                source, data.offset, data.size, data.compression, plane, claimed, data.height,
-                source.name,
-            ).planes, data.size  # fmt: skip
-    except (CorruptFileError, UnsupportedDataError, MissingPartError):
-        return claimed if claimed <= _BELIEVED else 1
-    return 1 if planes > _BELIEVED + _PLANES_PER_BYTE * size else planes
+    def _planes_held(self, index: int, data: StoredData | None, claimed: int) -> int:
+        """Return the planes of one sub-block; of one that cannot be read those that it claims."""
+        source = self._source
+        try:
+            if data is None:
+                segment = read_subblock_segment(source, self._directory, index)
+                planes, size = check_pixels(source, segment).planes, segment.data_size
+            else:
+                plane = data.width * data.height * pixel_format(data.pixel_type).bytes_per_pixel
+                if data.compression == Compression.Uncompressed and plane * claimed == data.size:
+                    return claimed
+                planes, size = examine_payload(
+                    source, data.offset, data.size, data.compression, plane, claimed, data.height,
+                    source.name,
+                ).planes, data.size  # fmt: skip
+        except (CorruptFileError, UnsupportedDataError, MissingPartError):
+            return claimed if claimed <= _BELIEVED else 1
+        return 1 if planes > _BELIEVED + _PLANES_PER_BYTE * size else planes
 
 
 def _steps(

@@ -15,6 +15,7 @@ import numpy as np
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
+from czictypes.container.extents import SubBlockExtents
 from czictypes.container.file_source import FileSource
 from czictypes.container.subblock import (
     SubBlockSegment,
@@ -114,11 +115,7 @@ def transfer_blocks(
 
 def stored_sizes(source: ByteSource, directory: Directory) -> NDArray[np.int64]:
     """Return for each row of the directory how many bytes there are up to the next sub-block."""
-    positions = directory.file_position
-    starts = np.unique(positions)
-    ends = np.append(starts[1:], max(source.size(), int(starts[-1]) if len(starts) else 0))
-    sizes: NDArray[np.int64] = (ends - starts)[np.searchsorted(starts, positions)]
-    return sizes
+    return SubBlockExtents(directory, source.size()).room(slice(None))
 
 
 def read_block(source: ByteSource, directory: Directory, index: int) -> Block:
