@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -12,6 +11,7 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.model.warn import warn_caller
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
@@ -41,11 +41,10 @@ def channel_infos(reader: CziReader, channels: range) -> list[ChannelInfo]:
 
 
 def _warn(listed: int, present: int) -> None:
-    warnings.warn(
+    warn_caller(
         f"metadata: they list {listed} channels, but there are pixels of {present}; what is "
         "listed is taken for the first ones",
         MetadataWarning,
-        stacklevel=5,
     )
 
 
@@ -97,11 +96,10 @@ def _limits(
     if shown is None or dtype.kind != "u":
         return None
     if not 0 <= shown.black_point < shown.white_point <= 1:
-        warnings.warn(
+        warn_caller(
             f"metadata: black and white point of channel {channel} are {shown.black_point} and "
             f"{shown.white_point}, not ascending from 0 to 1; they are taken as missing",
             MetadataWarning,
-            stacklevel=4,
         )
         return None
     largest = int(np.iinfo(dtype).max)  # type: ignore[type-var]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta, timezone
 
@@ -13,6 +12,7 @@ from czictypes.arrays.tolerant import told
 from czictypes.metadata.axes import Axis, axis
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.dimensions import ABSENT
+from czictypes.model.warn import warn_caller
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 
@@ -112,10 +112,9 @@ def regular_interval(times: Seconds | None) -> timedelta | None:
     try:
         return timedelta(seconds=seconds)
     except OverflowError:
-        warnings.warn(
+        warn_caller(
             f"metadata: the interval of T is {seconds} s, more than can be; it is taken as missing",
             MetadataWarning,
-            stacklevel=3,
         )
         return None
 

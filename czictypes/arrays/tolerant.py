@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.warn import warn_caller
 from czictypes.reading.reader import CziReader
 
 __all__ = ["told"]
@@ -24,9 +24,8 @@ def told(reader: CziReader, ask: Callable[[CziReader], T], otherwise: T) -> T:
     try:
         return ask(reader)
     except CorruptFileError as error:
-        warnings.warn(
+        warn_caller(
             f"metadata of {reader!r}: {error}; they are taken as missing",
             MetadataWarning,
-            stacklevel=3,
         )
         return otherwise

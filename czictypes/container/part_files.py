@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import threading
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from itertools import count, takewhile
@@ -25,6 +24,7 @@ from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.container.source import Target, open_source
 from czictypes.container.targets import URL, describe_target, is_fsspec, is_url
 from czictypes.model.errors import CorruptFileError, MissingPartError
+from czictypes.model.warn import warn_caller
 
 __all__ = ["PartFiles", "PartFinder", "Parts", "mismatch", "siblings"]
 
@@ -218,9 +218,8 @@ class PartFinder:
         why = mismatch(read_file_header(found), number, self._header)
         if why:
             name = self._main.name
-            warnings.warn(
+            warn_caller(
                 f"{found.name} {why}; it is read as part {number} of {name}, as parts= says",
-                stacklevel=2,
             )
         return found
 

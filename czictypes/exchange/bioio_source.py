@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,6 +19,7 @@ from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.errors import CziError, UnsupportedDataError
 from czictypes.model.extras import require
+from czictypes.model.warn import warn_caller
 
 __all__ = ["open_with_bioio"]
 
@@ -125,10 +125,9 @@ def _known(image: Any, number: int) -> dict[str, Any]:
     except NotImplementedError:
         return {}
     except Exception as error:
-        warnings.warn(
+        warn_caller(
             f"the metadata of scene {number} cannot be read and are left out: {error}",
             MetadataWarning,
-            stacklevel=5,
         )
         return {}
     if len(fields.get("times", ())) != image.dims.T:

@@ -8,12 +8,14 @@ from typing import Any
 
 from czictypes.arrays.image import CziImage
 from czictypes.container.part_files import Parts
+from czictypes.container.targets import describe_target
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.formats import Format, location_text, source_format, target_format
 from czictypes.exchange.from_czi import convert_from_czi
 from czictypes.exchange.to_czi import convert_to_czi
 from czictypes.exchange.wishes import Location, Wishes, check_wishes
+from czictypes.model.defence import defended
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.reader import CziReader
 from czictypes.writing.progress import Progress
@@ -21,6 +23,7 @@ from czictypes.writing.progress import Progress
 __all__ = ["convert"]
 
 
+@defended(describe_target)
 def convert(
     source: Location,
     dest: Location,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -18,6 +17,7 @@ from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.geometry import Location
+from czictypes.model.warn import warn_caller
 from czictypes.writing.imwrite_metadata import time_axis
 
 __all__ = ["common_times", "joined_content"]
@@ -98,11 +98,10 @@ def common_times(images: Sequence[SourceImage], date: datetime | None = None) ->
         return times
     if len(dates) == len(images):
         return ()
-    warnings.warn(
+    warn_caller(
         "the images have different times, and no date to count them from; all scenes get the "
         "times of the first image",
         MetadataWarning,
-        stacklevel=3,
     )
     return times
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from czictypes.arrays import image
+from czictypes.container.targets import describe_target
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.formats import Format, target_format
+from czictypes.model.defence import defended
 
 __all__ = ["CziImage"]
 
 
+@defended(lambda image: describe_target(image.reader.source))
 class CziImage(image.CziImage):  # noqa: D101  (it has that of the other)
     __doc__ = image.CziImage.__doc__
 

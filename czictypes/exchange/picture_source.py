@@ -10,15 +10,19 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.picture import decoded_picture
+from czictypes.container.targets import describe_target
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.scaling import Scaling
-from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.extras import require
 
 __all__ = ["open_picture"]
 
 # Modes of Pillow whose arrays are what they show; all others are turned into RGB.
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I", "F", "1")
+
+
+#: The formats of Pillow that are decoded within this process, and are pictures as a rule.
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "MPO", "PPM")
 
 
 @contextmanager
@@ -33,16 +37,16 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence
     Raises
     ------
     UnsupportedDataError
-        If Pillow cannot read it.
+        If it is no picture in a format that Pillow decodes itself.
+    CorruptFileError
+        If it is damaged.
     MissingExtraError
         Without Pillow.
     """
-    images = require("PIL.Image", extra="cli", doing="reading pictures")
-    try:
-        picture = images.open(source)
-    except images.UnidentifiedImageError as error:
-        raise UnsupportedDataError(f"{source} is no picture that can be read") from error
-    with picture:
+    opened = decoded_picture(
+        source, _FORMATS, describe_target(source), extra="cli", doing="reading pictures"
+    )
+    with opened as picture:
         frames = [_frame(picture, number) for number in range(getattr(picture, "n_frames", 1))]
         resolution = picture.info.get("dpi")
     pixels = frames[0] if len(frames) == 1 else np.stack(frames)

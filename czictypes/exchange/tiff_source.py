@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
@@ -18,6 +17,7 @@ from czictypes.model.dimensions import DIMENSIONS
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.units import metres_of, seconds_of
+from czictypes.model.warn import warn_caller
 
 __all__ = ["open_tiff"]
 
@@ -76,11 +76,10 @@ def _warn_of_missing_pages(file: Any, series: Any) -> None:
     """Say that planes are missing: of a set of files, each describes the planes of all."""
     missing = sum(page is None for page in series.pages)
     if missing:
-        warnings.warn(
+        warn_caller(
             f"{file.filename} describes {missing} planes of {series.name or 'an image'} that it "
             "does not have; their pixels are 0",
             MetadataWarning,
-            stacklevel=6,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 import xml.etree.ElementTree as ET
 from datetime import datetime
 from typing import Union
@@ -11,6 +10,7 @@ from typing import Union
 from czictypes.metadata.dates import parse_datetime
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.metadata.xml import XmlSource, parse
+from czictypes.model.warn import warn_caller
 
 __all__ = ["MetadataWarning", "Node", "NodeSource", "root_node"]
 
@@ -191,7 +191,7 @@ class Node:
     @staticmethod
     def warn(message: str) -> None:
         """Say what could not be understood."""
-        warnings.warn(f"metadata: {message}", MetadataWarning, stacklevel=4)
+        warn_caller(f"metadata: {message}", MetadataWarning)
 
 
 #: What reading functions take: XML in any form, or a node of a tree parsed before.

@@ -8,13 +8,13 @@ some files and only half of them in others, so the count and the attachment's ow
 from __future__ import annotations
 
 import struct
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.warn import warn_caller
 
 __all__ = [
     "Event",
@@ -131,4 +131,4 @@ def build_event_list(events: list[Event]) -> bytes:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(f"attachment: {message}", MetadataWarning, stacklevel=4)
+    warn_caller(f"attachment: {message}", MetadataWarning)

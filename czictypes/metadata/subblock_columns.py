@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple
@@ -21,6 +20,7 @@ from czictypes.metadata.subblock import SubBlockMetadata, read_subblock_metadata
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.metadata.xml import to_text
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.warn import warn_caller
 
 __all__ = ["FIELDS", "SubBlockColumns"]
 
@@ -167,11 +167,10 @@ class SubBlockColumns:
         """
         for name, (index, text, count) in self._odd.items():
             others = f" (and of {count - 1} others)" if count > 1 else ""
-            warnings.warn(
+            warn_caller(
                 f"metadata: {name} of sub-block {index}{others} cannot be understood: {text}; "
                 "it is taken as missing",
                 MetadataWarning,
-                stacklevel=3,
             )
         return {name: self._array(name, values) for name, values in self._values.items()}
 

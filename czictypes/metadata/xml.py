@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 import re
-import warnings
 import xml.etree.ElementTree as ET
 from typing import Any, Callable, TypeVar, Union
 from xml.parsers import expat
 
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.warn import warn_caller
 
 __all__ = ["XmlSource", "parse", "storable", "to_dict", "to_text"]
 
@@ -69,11 +69,10 @@ def _decode_bytes(data: bytes) -> str:
     except LookupError:
         return data.decode("utf-8", "replace")
     except UnicodeDecodeError as error:
-        warnings.warn(
+        warn_caller(
             f"the metadata XML is not valid {encoding} at byte {error.start}; "
             "what cannot be decoded is replaced by U+FFFD",
             MetadataWarning,
-            stacklevel=3,
         )
         return data.decode(encoding, "replace")
 
@@ -154,11 +153,10 @@ def _repairing(text: str, build: Callable[[str], _Result]) -> _Result:
         except expat.ExpatError as error:
             failure = error
         else:
-            warnings.warn(
+            warn_caller(
                 "the metadata XML holds characters that XML does not allow; "
                 "they are replaced by U+FFFD",
                 MetadataWarning,
-                stacklevel=4,
             )
             return result
     raise CorruptFileError(f"the metadata XML is not well-formed: {failure}") from failure

@@ -34,6 +34,7 @@ __all__ = [
     "RemoteError",
     "RemoteNotFoundError",
     "RemoteTimeoutError",
+    "UnexpectedError",
     "UnsupportedDataError",
 ]
 
@@ -55,6 +56,13 @@ class IncompatibleLibraryError(CziError):
 
 class CorruptFileError(CziError, ValueError):
     """The file contradicts the CZI format; the message names the segment or sub-block at fault."""
+
+
+class UnexpectedError(CorruptFileError):
+    """Reading failed in a way that no check foresaw; the error's ``__cause__`` tells where.
+
+    The file is damaged in a new way, or this is a bug of czictypes.
+    """
 
 
 class NotCziError(CorruptFileError):

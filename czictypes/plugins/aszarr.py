@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from czictypes.container.targets import describe_target
 from czictypes.exchange.ome_zarr.chunking import ChunkSizes
+from czictypes.model.defence import defended
 from czictypes.model.extras import require
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["aszarr"]
 
 
+@defended(describe_target)
 def aszarr(
     source: Any,
     scene: int | str | None = None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from czictypes.container.targets import describe_target
+from czictypes.model.defence import defended
 from czictypes.plugins.deepzoom import DeepZoomTiles
 from czictypes.plugins.slide import CziSlide
 from czictypes.writing.progress import Progress, show_progress
@@ -12,6 +14,7 @@ from czictypes.writing.progress import Progress, show_progress
 __all__ = ["write_deepzoom"]
 
 
+@defended(describe_target)
 def write_deepzoom(
     source: Any,
     path: Any,

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.levels import Level
+from czictypes.container.targets import describe_target
+from czictypes.model.defence import Defence, defended
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import CziError
 from czictypes.model.extras import require
@@ -34,6 +36,7 @@ __all__ = ["CziSlide"]
 _FAR = 4
 
 
+@defended(lambda slide: describe_target(slide._arguments[0]))
 class CziSlide:
     """A whole slide: all scenes in one plane, with the methods of an OpenSlide object.
 
@@ -85,10 +88,11 @@ class CziSlide:
         }
         self._image = self._opened()
         try:
-            self._box = _box(self._image)
-            self._levels = _slide_levels(self._image, self._box)
-            self._look = slide_look(self._image, self._box, plane or {}, display_settings)
-            self._pictures = SlidePictures(self._image, plane or {}, self._look)
+            with Defence(describe_target(source)):
+                self._box = _box(self._image)
+                self._levels = _slide_levels(self._image, self._box)
+                self._look = slide_look(self._image, self._box, plane or {}, display_settings)
+                self._pictures = SlidePictures(self._image, plane or {}, self._look)
         except BaseException:
             self._image.close()
             raise

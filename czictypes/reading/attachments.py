@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
+from czictypes.container.picture import MOST_PIXELS, decoded_picture
 from czictypes.metadata.records import Event, read_event_list, read_time_stamps
-from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.extras import require
+from czictypes.model.defence import defended
 
 if TYPE_CHECKING:
     from czictypes.reading.document import OpenDocument
@@ -23,11 +23,18 @@ __all__ = ["Attachment", "Attachments"]
 _Document = Callable[[], "AbstractContextManager[OpenDocument]"]
 _Nested = Callable[[bytes], NDArray[Any]]
 
+#: The formats of pictures in attachments, as Pillow calls them; some are CZIs.
+_FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF")
 
+
+@defended(lambda attachment: attachment._file)
 class Attachment:
     """One attachment of an open document; its bytes are read when asked for."""
 
-    def __init__(self, entry: AttachmentEntry, document: _Document, nested: _Nested) -> None:
+    def __init__(
+        self, entry: AttachmentEntry, document: _Document, nested: _Nested, file: str
+    ) -> None:
+        self._file = file
         self._entry = entry
         self._document = document
         self._nested = nested
@@ -65,19 +72,20 @@ class Attachment:
         """Return the picture as (height, width) or (height, width, 3) in the order R, G, B.
 
         A nested CZI (label, preview) is read whole, its first plane, in the dtype of its pixels,
-        which may be of 16 bits or more; other image formats are read through Pillow.
+        which may be of 16 bits or more. JPEG, PNG, BMP, TIFF and GIF are read through Pillow, up
+        to 32 Mi pixels; no other format is looked for in the bytes.
 
         Raises
         ------
         UnsupportedDataError
-            If the attachment is no picture.
+            If the attachment is no such picture, or has more pixels.
+        CorruptFileError
+            If the picture is damaged.
         MissingExtraError
             If Pillow, which the extra ``czictypes[cli]`` brings, is not installed.
         """
-        data = self.data
-        if data.startswith(b"ZISRAWFILE"):
-            return self._nested(data)
-        return _picture(data, repr(self))
+        data, what = self.data, f"attachment {self.name!r} of {self._file}"
+        return self._nested(data) if data.startswith(b"ZISRAWFILE") else _picture(data, what)
 
     def decoded(self) -> NDArray[Any] | list[Event] | bytes:
         """Return what the content stands for.
@@ -95,6 +103,7 @@ class Attachment:
         return self.data
 
 
+@defended(lambda attachments: attachments._file)
 class Attachments(Sequence[Attachment]):
     """The attachments in the order of their directory, also by name.
 
@@ -106,12 +115,19 @@ class Attachments(Sequence[Attachment]):
         Gives access to the file for the length of a `with` block.
     nested
         Turns the bytes of a nested CZI into a picture, (height, width) or (height, width, 3).
+    file
+        What to call the file in errors.
     """
 
     def __init__(
-        self, entries: Sequence[AttachmentEntry], document: _Document, nested: _Nested
+        self,
+        entries: Sequence[AttachmentEntry],
+        document: _Document,
+        nested: _Nested,
+        file: str,
     ) -> None:
-        self._items = [Attachment(entry, document, nested) for entry in entries]
+        self._file = file
+        self._items = [Attachment(entry, document, nested, file) for entry in entries]
 
     @overload
     def __getitem__(self, key: int | str) -> Attachment: ...
@@ -180,11 +196,14 @@ class Attachments(Sequence[Attachment]):
 
 
 def _picture(data: bytes, what: str) -> NDArray[Any]:
-    images = require("PIL.Image", extra="cli", doing="reading a picture in an attachment")
-    try:
-        with images.open(io.BytesIO(data)) as picture:
-            gray = picture.mode in {"L", "F", "1"} or picture.mode.startswith("I")
-            pixels: NDArray[Any] = np.array(picture if gray else picture.convert("RGB"))
-            return pixels
-    except images.UnidentifiedImageError as error:
-        raise UnsupportedDataError(f"{what} is not a picture; use its .data") from error
+    with decoded_picture(
+        io.BytesIO(data),
+        _FORMATS,
+        what,
+        extra="cli",
+        doing="reading a picture in an attachment",
+        most_pixels=MOST_PIXELS,
+    ) as picture:
+        gray = picture.mode in {"L", "F", "1"} or picture.mode.startswith("I")
+        pixels: NDArray[Any] = np.array(picture if gray else picture.convert("RGB"))
+        return pixels

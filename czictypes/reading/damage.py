@@ -7,7 +7,6 @@ background shows in their place, warns of each once, and lists them.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Literal
@@ -22,6 +21,7 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.model.warn import warn_caller
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.plane_rows import PlaneRows
 from czictypes.reading.tile import Tile
@@ -76,7 +76,7 @@ class DamageList:
             self._found[sub_block] = str(error)
         name = f"sub-block {sub_block}"
         which = "" if name in str(error) else f"{name}: "  # a missing file has many
-        warnings.warn(f"left blank: {which}{error}", DamagedTileWarning, stacklevel=2)
+        warn_caller(f"left blank: {which}{error}", DamagedTileWarning)
 
 
 class ForgivingTiles:

@@ -17,6 +17,7 @@ from czictypes.container.file_source import FileSource
 from czictypes.container.limits import check_growth
 from czictypes.container.masks import Mask, find_mask
 from czictypes.container.payload import Payload
+from czictypes.container.picture import decoded_picture
 from czictypes.container.pixels import PixelArray, StackedPixels
 from czictypes.container.subblock import (
     SubBlockSegment,
@@ -29,7 +30,6 @@ from czictypes.container.subblock import (
 )
 from czictypes.metadata.subblock import has_chunk_container
 from czictypes.model.errors import CorruptFileError, NativeCallError, UnsupportedDataError
-from czictypes.model.extras import require
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.expectation import Expectation
@@ -364,19 +364,17 @@ def _decode_jpeg(
         raise UnsupportedDataError(
             f"{where} holds {name} pixels as JPEG, which czictypes does not decode"
         )
-    images = require("PIL.Image", extra="jpeg", doing="reading sub-blocks stored as JPEG")
+    what, doing = f"{where}, a JPEG,", "reading sub-blocks stored as JPEG"
     try:
-        with images.open(BytesIO(packed), formats=["JPEG"]) as picture:
+        with decoded_picture(BytesIO(packed), ["JPEG"], what, extra="jpeg", doing=doing) as picture:
             if (picture.height, picture.width) != shape:
                 raise CorruptFileError(
                     f"{where} holds a JPEG of {picture.width} x {picture.height} pixels, but its "
                     f"entry says {shape[1]} x {shape[0]}; the file is damaged"
                 )
             pixels = np.array(picture.convert(_JPEG_MODES[pixel_type]))
-    except CorruptFileError:
-        raise
-    except Exception as error:  # Pillow raises many kinds for a damaged picture
-        raise CorruptFileError(f"{where} holds a damaged JPEG: {error}") from error
+    except UnsupportedDataError as error:
+        raise CorruptFileError(str(error)) from error
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels[..., ::-1]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, Union
@@ -16,6 +15,7 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.source import open_source
 from czictypes.container.targets import check_url, describe_target
+from czictypes.model.defence import defended
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import (
     CorruptFileError,
@@ -31,6 +31,7 @@ from czictypes.model.options import (
     ReaderOptions,
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.model.warn import warn_caller
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.conversion import common_type, loses_bits
@@ -49,6 +50,7 @@ __all__ = ["CziReader", "Source"]
 Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
 
 
+@defended(lambda reader: reader._session.name)
 class CziReader(SubBlockMethods):
     """A CZI document open for reading; safe to use from many threads at once.
 
@@ -336,7 +338,7 @@ class CziReader(SubBlockMethods):
         """The document's attachments, by position or name."""
         with self._session.document() as document:
             entries = document.attachment_entries
-        return Attachments(entries, self._session.document, _nested_picture)
+        return Attachments(entries, self._session.document, _nested_picture, self._session.name)
 
     def get_cache_info(self) -> CacheInfo:
         """Return the size of the sub-block cache; 0 without `cache_options`.
@@ -369,11 +371,10 @@ def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
         advice = f"pass pixel_type={common_type(read, what).name!r} to keep them"
     except UnsupportedDataError:
         advice = f"pass pixel_type={lost[0]!r} for regions of that type"
-    warnings.warn(
+    warn_caller(
         f"{what} has sub-blocks of {' and '.join(lost)} in this region, but is read as "
         f"{target.name}, the type of its first sub-block, which loses bits; {advice}",
         PixelTypeWarning,
-        stacklevel=3,
     )
 
 

@@ -7,7 +7,6 @@ checked here, where the message can say what would be right.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from operator import index as as_integer
@@ -17,6 +16,7 @@ from czictypes.model.dimensions import PLANE_DIMENSIONS
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
+from czictypes.model.warn import warn_caller
 from czictypes.reading.compositor import PlaneRequest
 from czictypes.reading.conversion import common_type
 from czictypes.reading.table import SubBlockTable
@@ -244,10 +244,9 @@ def _check_background(background: Background | None, pixel_type: PixelType) -> B
             f"alpha); not {background!r}"
         )
     if not all(0 <= value <= 1 for value in values) and pixel_format(pixel_type).dtype[1] == "u":
-        warnings.warn(
+        warn_caller(
             f"background_pixel {tuple(background)} is clipped to the range 0 to 1; "  # type: ignore[arg-type]
             f"1.0 is the largest value of {pixel_type.name}",
-            stacklevel=5,  # the caller of `read`
         )
     return Color(*values) if len(values) == 3 else tuple(values)
 

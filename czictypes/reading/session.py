@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from czictypes.container.byte_source import ByteSource
+from czictypes.model.defence import Defence
 from czictypes.model.errors import ClosedError, FileChangedError
 from czictypes.reading.document import OpenDocument, Remains
 
@@ -124,8 +125,9 @@ class Session:
     def _open(self) -> None:
         source = self._open_source()
         try:
-            identity = source.opened_identity()
-            self._current = self._open_document(source), identity
+            with Defence(self.name):
+                identity = source.opened_identity()
+                self._current = self._open_document(source), identity
         except BaseException:
             source.close()
             raise

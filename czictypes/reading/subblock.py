@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from czictypes.metadata.subblock import SubBlockMetadata, read_subblock_metadata
 from czictypes.metadata.xml import to_dict, to_text
 from czictypes.model.cached import cached_property
+from czictypes.model.defence import defended
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.enumeration import SubBlockInfo
 
@@ -21,6 +22,7 @@ __all__ = ["SubBlock"]
 _Decoder = Callable[[], "AbstractContextManager[SubBlockDecoder]"]
 
 
+@defended(lambda sub_block: sub_block._file)
 class SubBlock:
     """A sub-block of an open document; reading from it needs the reader to stay open.
 
@@ -34,10 +36,17 @@ class SubBlock:
         The coordinate of each plane that it holds.
     decoder
         Gives access to the file for the length of a `with` block.
+    file
+        What to call the file in errors.
     """
 
     def __init__(
-        self, index: int, info: SubBlockInfo, planes: list[dict[str, int]], decoder: _Decoder
+        self,
+        index: int,
+        info: SubBlockInfo,
+        planes: list[dict[str, int]],
+        decoder: _Decoder,
+        file: str,
     ) -> None:
         self.index = index
         self.info = info
@@ -45,6 +54,7 @@ class SubBlock:
         #: hold many, at consecutive places in T.
         self.planes = planes
         self._decoder = decoder
+        self._file = file
 
     def __repr__(self) -> str:
         x, y, w, h = self.info.logicalRect

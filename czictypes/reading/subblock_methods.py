@@ -74,7 +74,8 @@ class SubBlockMethods(DocumentProperties):
                 )
             table = document.table
             planes = [table.coordinate(row) for row in table.rows.rows_of(index)]
-            return SubBlock(index, sub_block_info(table, index), planes, self._decoder)
+            info = sub_block_info(table, index)
+            return SubBlock(index, info, planes, self._decoder, document.name)
 
     @contextmanager
     def _decoder(self) -> Iterator[SubBlockDecoder]:

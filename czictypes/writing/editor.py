@@ -16,6 +16,7 @@ from czictypes.metadata.document import general_document_info
 from czictypes.metadata.edit import XmlEditor
 from czictypes.metadata.scaling import ScalingInfoDto, scaling
 from czictypes.metadata.xml import to_text
+from czictypes.model.defence import defended
 from czictypes.model.display import (
     ChannelDisplaySettingsDataClassWithNameAndDescription,
     Rgb8Color,
@@ -57,6 +58,7 @@ class CziMetadataBuilder(XmlEditor):
         self._editor.write_metadata_bytes(self.to_bytes())
 
 
+@defended(lambda editor: str(editor._file.path))
 class CziEditor:
     """An existing CZI whose metadata are read and edited in place.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from files.builder import AttachmentSpec, write_czi
 from files.patterns import noise
 
 from czictypes import czi
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 
 
@@ -89,3 +90,49 @@ def test_the_thumbnails_of_real_files_are_pictures(every_real_file: Path) -> Non
             assert thumbnail.shape[0] > 10
         else:
             assert thumbnail is None
+
+
+def with_thumbnail(path: Path, data: bytes, kind: str = "JPG") -> Path:
+    attachments = [AttachmentSpec("Thumbnail", kind, data)]
+    return write_czi(path, [Block(np.zeros((2, 2), np.uint8))], attachments=attachments)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="stands in for another program by a shell script")
+@pytest.mark.parametrize("kind", ["JPG", "EPS"])
+def test_no_program_is_started_for_what_a_picture_is_not(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("PIL.Image", reason="Pillow is needed: extra 'cli'")
+    mark = tmp_path / "started"
+    program = tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    drawing = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 30 20\n%%EndComments\nshowpage\n"
+    with czi.open_czi(with_thumbnail(tmp_path / "a.czi", drawing, kind)) as document:
+        with pytest.raises(UnsupportedDataError, match=r"'Thumbnail' of .*a\.czi is no picture"):
+            _ = document.attachments.thumbnail
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("format_name", ["PNG", "JPEG", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("kept", [0.5, 0.95])
+def test_a_picture_that_is_cut_off_is_damaged(
+    format_name: str, kept: float, tmp_path: Path
+) -> None:
+    images = pytest.importorskip("PIL.Image", reason="Pillow is needed: extra 'cli'")
+    whole = io.BytesIO()
+    images.fromarray(noise(PixelType.Gray8, 40, 50, 4)[..., 0]).save(whole, format_name)
+    data = whole.getvalue()[: int(kept * len(whole.getvalue()))]
+    with czi.open_czi(with_thumbnail(tmp_path / "a.czi", data)) as document:
+        with pytest.raises((CorruptFileError, UnsupportedDataError), match=r"'Thumbnail' of .*a"):
+            _ = document.attachments.thumbnail
+
+
+def test_a_small_picture_of_very_many_pixels_is_not_decoded(tmp_path: Path) -> None:
+    images = pytest.importorskip("PIL.Image", reason="Pillow is needed: extra 'cli'")
+    large = io.BytesIO()
+    images.new("1", (8192, 4097)).save(large, "PNG")
+    with czi.open_czi(with_thumbnail(tmp_path / "a.czi", large.getvalue(), "PNG")) as document:
+        with pytest.raises(UnsupportedDataError, match="8192 x 4097 pixels; at most 33554432"):
+            _ = document.attachments.thumbnail

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from czictypes.arrays.image import CziImage
+from czictypes.container.targets import describe_target
 from czictypes.exchange.ome_zarr.chunking import make_chunking
 from czictypes.exchange.ome_zarr.description import axes, channel_look
 from czictypes.exchange.ome_zarr.frame import AXES, Frame, frame_of
 from czictypes.exchange.ome_zarr.opening import open_image
 from czictypes.exchange.ome_zarr.pixels import reduce_block
 from czictypes.exchange.ome_zarr.plan import plan_image, planes_of
+from czictypes.model.defence import defended
 from czictypes.model.extras import require
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ __all__ = ["to_multiscales", "to_ngff_image"]
 _EXTRA, _DOING = "ome-zarr", "objects of ngff-zarr"
 
 
+@defended(describe_target)
 def to_ngff_image(
     source: Any,
     scene: int | str | None = None,
@@ -70,6 +73,7 @@ def to_ngff_image(
     return made
 
 
+@defended(describe_target)
 def to_multiscales(
     source: Any,
     scene: int | str | None = None,

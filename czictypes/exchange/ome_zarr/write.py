@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from czictypes.arrays.image import CziImage
+from czictypes.container.targets import describe_target
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
 from czictypes.exchange.ome_zarr.codecs import make_compressor
@@ -26,6 +27,7 @@ from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
 from czictypes.exchange.ome_zarr.run import Runner, choose_runner
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
 from czictypes.exchange.ome_zarr.target import check_store, sweep
+from czictypes.model.defence import defended
 from czictypes.model.errors import IncompleteOutputError
 from czictypes.model.extras import require
 from czictypes.reading.blocks import open_document_of
@@ -71,6 +73,7 @@ class OmeZarrPlan:
         )
 
 
+@defended(describe_target)
 def write_ome_zarr(
     source: Any,
     dest: StoreTarget,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from enum import Enum
@@ -12,6 +11,7 @@ from typing import Any
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.metadata.xml import storable
 from czictypes.model.extras import require
+from czictypes.model.warn import warn_caller
 
 __all__ = ["choice", "load_model", "make", "within"]
 
@@ -112,9 +112,8 @@ def _refused(error: ValueError, known: dict[str, Any]) -> Sequence[str]:
 
 def _warn(what: str, name: str, value: Any) -> None:
     shown = repr(value)
-    warnings.warn(
+    warn_caller(
         f"metadata: {name} of {what} is {shown if len(shown) <= 60 else shown[:57] + '...'}, which "
         "OME does not allow; it is left out",
         MetadataWarning,
-        stacklevel=4,
     )

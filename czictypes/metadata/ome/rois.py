@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,7 @@ from czictypes.metadata.ome.make import make
 from czictypes.metadata.ome.values import ImageFacts
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.display import Rgb8Color
+from czictypes.model.warn import warn_caller
 
 __all__ = ["annotations_of", "rois"]
 
@@ -45,7 +45,7 @@ def _roi(model: ModuleType, identifier: str, one: Annotation) -> Any:
             for at, (kind, fields) in enumerate(_shapes(one))
         ]
     except ValueError as error:
-        warnings.warn(f"metadata: {what} is left out: {error}", MetadataWarning, stacklevel=5)
+        warn_caller(f"metadata: {what} is left out: {error}", MetadataWarning)
         return None
     if not shapes:
         return None

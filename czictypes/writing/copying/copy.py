@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.source import Target as Source
 from czictypes.container.source import open_source
+from czictypes.container.targets import describe_target
 from czictypes.metadata.anonymize import Anonymizer
+from czictypes.model.defence import defended
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import FileChangedError
 from czictypes.model.options import ReaderOptions
@@ -73,6 +75,7 @@ class _Plan(NamedTuple):
     removed: list[RemovedPart]
 
 
+@defended(describe_target)
 def copy(
     src: Source,
     dst: Target,

@@ -9,7 +9,8 @@ import numpy as np
 
 from czictypes.container.file_source import FileSource
 from czictypes.container.part_files import PartFiles, Parts
-from czictypes.container.targets import refuse_url
+from czictypes.container.targets import describe_target, refuse_url
+from czictypes.model.defence import defended
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
@@ -25,6 +26,7 @@ from czictypes.writing.transfer import transfer_attachments, transfer_blocks
 __all__ = ["add_pyramid"]
 
 
+@defended(describe_target)
 def add_pyramid(
     path: PathType,
     options: PyramidOptions | None = None,
