@@ -19,7 +19,7 @@ from czictypes.arrays.view import ArrayView
 from czictypes.model.errors import ClosedError
 from czictypes.model.extras import require
 from czictypes.reading.blocks import open_document_of
-from czictypes.reading.reader import CziReader
+from czictypes.reading.reader import CziReader, ReaderArguments, reopen
 
 __all__ = ["hand_over", "lazy_array", "take_lazily"]
 
@@ -49,10 +49,11 @@ def lazy_array(
         source = document.source
         identity = source.opened_identity() or uuid4().hex, source.size(), document.name
     sizes = normalized_chunks(dims, dtype, chunks, native)
-    (_, *options), _, _, parts = reader.__reduce__()[1]
-    read = _WindowRead(reader, _key(reader), view, level)
+    opened = reader.arguments
+    options = opened.file_input_type, opened.cache_options, opened.reader_options, opened.parts
+    read = _WindowRead(opened, _key(opened), view, level, reader)
     hashed = [np.array(along) for along in sizes]  # by their bytes: there may be very many
-    name = f"czi-{tokenize(identity, options, parts, astuple(view), level, hashed)}"
+    name = f"czi-{tokenize(identity, options, astuple(view), level, hashed)}"
     return windowed_array(read, dims.order, sizes, dtype, name)
 
 
@@ -64,33 +65,30 @@ class _WindowRead:
 
     def __init__(
         self,
-        reader: CziReader | None,
+        opened: ReaderArguments,
         key: str,
         view: ArrayView,
         level: int,
-        opened: tuple[Callable[..., CziReader], tuple[Any, ...]] | None = None,
+        reader: CziReader | None = None,
     ) -> None:
-        self._key, self._view, self._level = key, view, level
-        self._opened = opened
+        self._opened, self._key, self._view, self._level = opened, key, view, level
         self._reader: Callable[[], CziReader | None] = lambda: None
         if reader is None:
             return
-        self._opened = reader.__reduce__()
-        if _is_file_object(self._opened):
+        if _is_file_object(opened):
             self._reader = lambda: reader  # nobody can open it once more
         else:
             self._reader = weakref.ref(reader)
             open_readers().hold(key, self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        assert self._opened is not None
         if _is_file_object(self._opened):
             raise TypeError(
                 "a lazy array of a file object works only in the process that made it, as the "
                 "object cannot be sent to another; open the CZI by its path or URL, or compute "
                 "with threads"
             )
-        return _WindowRead, (None, self._key, self._view, self._level, self._opened)
+        return _WindowRead, (self._opened, self._key, self._view, self._level)
 
     def __call__(self, selection: Mapping[str, Selection]) -> NDArray[Any]:
         """Return pixels, read in the calling thread alone: others have tasks of their own."""
@@ -106,11 +104,9 @@ class _WindowRead:
 
     @contextmanager
     def _shared(self) -> Iterator[CziReader]:
-        assert self._opened is not None
-        reopen, arguments = self._opened
         if _is_file_object(self._opened):
             raise ClosedError("the image of this lazy array was closed, and its file object")
-        with open_readers().use(self._key, lambda: reopen(*arguments)) as reader:
+        with open_readers().use(self._key, lambda: reopen(self._opened)) as reader:
             yield reader
 
 
@@ -119,22 +115,20 @@ def hand_over(reader: CziReader) -> None:
 
     One of a file object of the caller simply stays open: nothing else can be read from.
     """
-    if not _is_file_object(reader.__reduce__()):
-        open_readers().adopt(_key(reader), reader)
+    if not _is_file_object(reader.arguments):
+        open_readers().adopt(_key(reader.arguments), reader)
 
 
-def _key(reader: CziReader) -> str:
-    """Return what stands for all readers that are opened alike."""
-    opened = reader.__reduce__()
+def _key(opened: ReaderArguments) -> str:
+    """Return a key that all readers share that are opened alike."""
     if _is_file_object(opened):
         return uuid4().hex
-    key: str = require("dask.base", extra="dask", doing=_DOING).tokenize(opened[1])
+    key: str = require("dask.base", extra="dask", doing=_DOING).tokenize(opened)
     return key
 
 
-def _is_file_object(opened: Any) -> bool:
-    target = opened[1][0][0]
-    return hasattr(target, "read") and hasattr(target, "seek")
+def _is_file_object(opened: ReaderArguments) -> bool:
+    return hasattr(opened.filepath, "read") and hasattr(opened.filepath, "seek")
 
 
 def take_lazily(array: Any, order: str, selection: Mapping[str, Selection]) -> Any:

@@ -14,6 +14,7 @@ from czictypes.exchange.picture_target import describe_png, write_png
 from czictypes.exchange.tiff_target import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
 from czictypes.exchange.wishes import Location, Wishes
 from czictypes.model.errors import MissingExtraError
+from czictypes.reading.damage import leaves_blank
 from czictypes.writing.copying.copy import copy
 
 __all__ = ["convert_from_czi"]
@@ -111,21 +112,22 @@ def _write_png(image: CziImage, path: Any, wishes: Wishes) -> None:
 
 
 def _copy(image: CziImage, path: Any, wishes: Wishes) -> dict[int, str]:
-    (source, *_, options), _, source_options, parts = image.reader.__reduce__()[1]
+    opened = image.reader.arguments
+    options = opened.reader_options
     numbers = list(image.reader.scenes_bounding_rectangle)
     chosen = choose(image.scenes, wishes.scenes, "scene")
     everything = wishes.scenes == "all" or not numbers
     report = copy(
-        source,
+        opened.filepath,
         path,
         scenes=None if everything else [numbers[at] for at in chosen],
         recompress=wishes.compression,
         exist_ok=wishes.overwrite,
         threads=wishes.workers,
         progress=wishes.progress,
-        source_options=source_options,
-        parts=parts,
-        on_error="raise" if options is None else options.on_error,
+        source_options=opened.storage_options,
+        parts=opened.parts,
+        on_error="blank" if options and leaves_blank(options.on_error) else "raise",
     )
     return report.damaged
 

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, BinaryIO, ClassVar, Union
+from typing import Any, BinaryIO, ClassVar, NamedTuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +45,24 @@ from czictypes.reading.subblock_methods import SubBlockMethods
 from czictypes.reading.threads import thread_count
 from czictypes.reading.valid_pixels import valid_in_read
 
-__all__ = ["CziReader", "Source"]
+__all__ = ["CziReader", "ReaderArguments", "Source", "reopen"]
 
 Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
+
+
+class ReaderArguments(NamedTuple):
+    """The arguments of a `CziReader`, as they were given."""
+
+    filepath: Source
+    file_input_type: ReaderFileInputTypes
+    cache_options: CacheOptions | None
+    reader_options: ReaderOptions | None
+    threads: int | None
+    storage_options: Mapping[str, Any] | None
+    parts: Parts | None
+
+    def __repr__(self) -> str:
+        return f"<ReaderArguments of {describe_target(self.filepath)!r}>"  # without credentials
 
 
 @defended(lambda reader: reader._session.name)
@@ -115,10 +130,15 @@ class CziReader(SubBlockMethods):
         storage_options: Mapping[str, Any] | None = None,
         parts: Parts | None = None,
     ) -> None:
-        self._arguments = (filepath, file_input_type, cache_options, reader_options)
-        self._threads = threads
-        self._storage_options = storage_options
-        self._parts = parts
+        self._arguments = ReaderArguments(
+            filepath,
+            file_input_type,
+            cache_options,
+            reader_options,
+            threads,
+            storage_options,
+            parts,
+        )
         self._options = reader_options or ReaderOptions()
         leaves_blank(self._options.on_error)
         if _is_curl(file_input_type):
@@ -137,7 +157,7 @@ class CziReader(SubBlockMethods):
 
     def __reduce__(self) -> tuple[Callable[..., CziReader], tuple[Any, ...]]:
         """Pickle as what was opened and how."""
-        return _reopen, (self._arguments, self._threads, self._storage_options, self._parts)
+        return reopen, (self._arguments,)
 
     def __enter__(self) -> CziReader:
         return self
@@ -157,7 +177,12 @@ class CziReader(SubBlockMethods):
     @property
     def source(self) -> Source:
         """The path, URL or file object that you opened, as you gave it."""
-        return self._arguments[0]
+        return self._arguments.filepath
+
+    @property
+    def arguments(self) -> ReaderArguments:
+        """The arguments that made this reader; czictypes opens the file once more with them."""
+        return self._arguments
 
     # Planes
 
@@ -406,13 +431,17 @@ def _compose(
     return target
 
 
-def _reopen(
-    arguments: tuple[Any, ...],
-    threads: int | None,
-    storage_options: Mapping[str, Any] | None = None,
-    parts: Parts | None = None,
-) -> CziReader:
-    return CziReader(*arguments, threads=threads, storage_options=storage_options, parts=parts)
+def reopen(arguments: ReaderArguments) -> CziReader:
+    """Return a new reader with the arguments of another one."""
+    return CziReader(
+        arguments.filepath,
+        arguments.file_input_type,
+        arguments.cache_options,
+        arguments.reader_options,
+        threads=arguments.threads,
+        storage_options=arguments.storage_options,
+        parts=arguments.parts,
+    )
 
 
 def _nested_picture(data: bytes) -> NDArray[Any]:
