@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from czictypes.model.errors import CziError
 from czictypes.model.extras import require
 from czictypes.plugins.aszarr import aszarr
 
 __all__ = ["ZarrServer"]
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})$")
+#: A connection that says nothing for so many seconds is closed.
+_IDLE = 10
+#: So many connections are served at a time; each has a thread.
+_MOST_CONNECTIONS = 128
 
 
 class ZarrServer:
     """A web server on this machine for one CZI; `url` is the root of the OME-Zarr.
 
     Usable with `with` or without; `close` ends it. It takes GET and HEAD, with byte ranges, and
-    lets pages of any origin read from it, as viewers in a browser need.
+    lets pages of any origin read from it, as viewers in a browser need. It serves at most 128
+    connections at a time, and closes those that are silent for 10 seconds. Errors are told to the
+    logger "czictypes" alone.
 
     Parameters
     ----------
@@ -33,19 +40,29 @@ class ZarrServer:
         As for `aszarr`.
     host, port
         Where it listens; by default on the loopback address, at a port that is free.
+    names
+        Host names by which clients may ask for it, such as that of this machine. ``localhost``, the
+        `host` and, where that is no loopback address, all IP addresses need not be named. All other
+        names are refused: a web page could make one of its own stand for this machine.
     """
 
     def __init__(
-        self, source: Any, *, host: str = "127.0.0.1", port: int = 0, **options: Any
+        self,
+        source: Any,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        names: Collection[str] = (),
+        **options: Any,
     ) -> None:
         self._store = aszarr(source, **options)
-        handler = type("ZarrHandler", (_Handler,), {"store": self._store})
+        known = {name.lower() for name in (host, "localhost", *names)}
+        state = {"store": self._store, "names": known, "any_address": not _is_loopback(host)}
         try:
-            self._server = ThreadingHTTPServer((host, port), handler)
+            self._server = _Server((host, port), type("ZarrHandler", (_Handler,), state))
         except BaseException:
             self._store.close()
             raise
-        self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="czictypes zarr server", daemon=True
         )
@@ -80,6 +97,31 @@ class ZarrServer:
         return f"<ZarrServer at {self.url}>"
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self._free = threading.Semaphore(_MOST_CONNECTIONS)
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log it; the default prints a traceback."""
+        _log.debug("a connection of %s failed", client_address, exc_info=True)
+
+
+_log = logging.getLogger("czictypes")
 _UNSATISFIABLE = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 _ALWAYS = {
     "Content-Length": "0",
@@ -95,7 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server_version = "czictypes"
+    timeout = _IDLE
     store: ClassVar[Any]
+    names: ClassVar[Collection[str]]
+    any_address: ClassVar[bool]
 
     def do_GET(self) -> None:
         self._answer(with_body=True)
@@ -109,37 +154,56 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Write nothing."""
 
+    def parse_request(self) -> bool:
+        """Refuse requests for other hosts, and with a body, which would count as the next one."""
+        if not super().parse_request():
+            return False
+        refusal = None
+        if not self._is_known(self.headers.get("Host")):
+            refusal = HTTPStatus.MISDIRECTED_REQUEST
+        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+            refusal = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if refusal is None:
+            return True
+        self.close_connection = True
+        self._send(refusal, {"Connection": "close"})
+        return False
+
+    def _is_known(self, host: str | None) -> bool:
+        try:
+            name = "localhost" if host is None else (urlsplit(f"//{host}").hostname or "")
+        except ValueError:
+            return False
+        return name in self.names or _is_loopback(name) or (self.any_address and _is_address(name))
+
     def _answer(self, *, with_body: bool) -> None:
-        key = unquote(urlsplit(self.path).path).strip("/")
+        try:
+            answer = self._found(unquote(urlsplit(self.path).path).strip("/"), with_body=with_body)
+        except Exception:
+            _log.warning("the zarr server cannot answer %s", self.path, exc_info=True)
+            answer = (HTTPStatus.INTERNAL_SERVER_ERROR,)
+        self._send(*answer)
+
+    def _found(self, key: str, *, with_body: bool) -> tuple[Any, ...]:
+        """Return status, headers and body of the answer for a key."""
         size = self.store.size_of(key)
         if size is None:
-            self._send(HTTPStatus.NOT_FOUND)
-            return
+            return (HTTPStatus.NOT_FOUND,)
         span = _asked(self.headers.get("Range"), size)
         if span is not None and span[0] >= span[1]:
-            self._send(_UNSATISFIABLE, {"Content-Range": f"bytes */{size}"})
-            return
+            return _UNSATISFIABLE, {"Content-Range": f"bytes */{size}"}
         first, end = (0, size) if span is None else span
         kind = "application/json" if key.endswith(".json") else "application/octet-stream"
         headers = {"Content-Length": str(end - first), "Content-Type": kind}
         if span is not None:
             headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
-        try:
-            data = self._read(key, first, end) if with_body else b""
-        except (CziError, OSError) as error:
-            self._fail(error)
-            return
-        self._send(HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT, headers, data)
+        data = self._read(key, first, end) if with_body else b""
+        return HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT, headers, data
 
     def _read(self, key: str, first: int, end: int) -> bytes:
         requests = require("zarr.abc.store", extra="ome-zarr", doing="serving OME-Zarr")
         data: bytes = self.store.read(key, requests.RangeByteRequest(first, end))
         return data
-
-    def _fail(self, error: Exception) -> None:
-        text = str(error).encode()
-        headers = {"Content-Length": str(len(text)), "Content-Type": "text/plain; charset=utf-8"}
-        self._send(HTTPStatus.INTERNAL_SERVER_ERROR, headers, text)
 
     def _send(
         self, status: HTTPStatus, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -161,3 +225,15 @@ def _asked(header: str | None, size: int) -> tuple[int, int] | None:
     if not first:
         return max(size - int(last), 0), size
     return int(first), min(int(last) + 1, size) if last else size
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(name: str) -> bool:
+    return name == "localhost" or (_is_address(name) and ip_address(name).is_loopback)

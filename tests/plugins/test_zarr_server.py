@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from extras import needs
 from files.recipes import Made
 
 from czictypes import CziImage, ZarrServer, czi
+from czictypes.plugins import zarr_server
 
 needs("zarr", "ome-zarr")
 
@@ -96,7 +100,9 @@ def test_what_is_not_there(server: ZarrServer, key: str) -> None:
     assert answer(server.url + key)[0] == 404
 
 
-def test_a_chunk_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+def test_a_chunk_that_cannot_be_read_tells_the_log_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     pixels = np.random.default_rng(0).integers(0, 99, (40, 50)).astype(np.uint8)
     czi.imwrite(tmp_path / "damaged.czi", pixels, compression="zstd0:")
     with czi.open_czi(tmp_path / "damaged.czi") as document:
@@ -106,8 +112,88 @@ def test_a_chunk_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         stream.write(bytes(200))
     with ZarrServer(tmp_path / "damaged.czi") as server:
         status, text, _ = answer(f"{server.url}0/c/0/0/0/0/0")
-    assert status == 500
-    assert b"sub-block 0" in text
+    assert (status, text) == (500, b"")
+    assert "sub-block 0" in caplog.text
+    assert "damaged.czi" in caplog.text
+
+
+def raw_answers(server: ZarrServer, request: bytes) -> list[bytes]:
+    """Send bytes, and return the status lines of all that comes back."""
+    address = urllib.parse.urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    return [line.rstrip() for line in answer.split(b"\n") if line.startswith(b"HTTP/1.1")]
+
+
+@pytest.mark.parametrize("part", ["bytes=" + "9" * 5000 + "-", "bytes=-" + "9" * 5000, "bytes=x-"])
+def test_an_absurd_range_counts_as_none(server: ZarrServer, part: str) -> None:
+    assert answer(f"{server.url}zarr.json", part=part)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 200),
+        ("LOCALHOST:8000", 200),
+        ("127.0.0.1:80", 200),
+        ("[::1]:80", 200),
+        ("attacker.example", 421),
+        ("127.0.0.1.attacker.example", 421),
+        ("10.0.0.1", 421),
+        ("[::1", 421),
+        ("", 421),
+    ],
+)
+def test_only_this_machine_s_names_are_answered(server: ZarrServer, host: str, status: int) -> None:
+    request = f"GET /zarr.json HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    (line,) = raw_answers(server, request.encode())
+    assert line.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("microscope", 200), ("10.0.0.1", 200), ("attacker.example", 421)]
+)
+def test_a_server_for_others_is_asked_by_address_or_a_name_that_you_tell(
+    path: Path, host: str, status: int
+) -> None:
+    with ZarrServer(path, host="0.0.0.0", names=["Microscope"]) as server:
+        request = f"GET /zarr.json HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        (line,) = raw_answers(server, request.encode())
+    assert line.startswith(f"HTTP/1.1 {status} ".encode())
+
+
+@pytest.mark.parametrize("header", ["Content-Length: 44", "Transfer-Encoding: chunked"])
+def test_a_body_is_no_second_request(server: ZarrServer, header: str) -> None:
+    second = b"GET /nope HTTP/1.1\r\nConnection: close\r\n\r\n"
+    found = raw_answers(server, f"GET /zarr.json HTTP/1.1\r\n{header}\r\n\r\n".encode() + second)
+    assert [line[:13] for line in found] == [b"HTTP/1.1 413 "]
+
+
+def answer_when_free(url: str) -> int:
+    """Ask until a thread of the server has come to its end; return the status."""
+    for _ in range(1000):
+        with suppress(ConnectionError, urllib.error.URLError):
+            return answer(url)[0]
+    raise AssertionError("the server serves nobody any more")
+
+
+def test_silent_connections_are_closed_and_counted(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zarr_server._Handler, "timeout", 0.05)
+    monkeypatch.setattr(zarr_server, "_MOST_CONNECTIONS", 3)
+    with ZarrServer(path) as server:
+        address = urllib.parse.urlsplit(server.url)
+        silent = [
+            socket.create_connection((address.hostname, address.port), timeout=60)
+            for _ in range(12)
+        ]
+        for connection in silent:
+            with connection:
+                assert connection.recv(1) == b""  # the server has closed it
+        assert answer_when_free(f"{server.url}zarr.json") == 200
 
 
 def test_pages_may_ask_whether_they_may_ask(server: ZarrServer) -> None:
