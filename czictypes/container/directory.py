@@ -30,7 +30,7 @@ from czictypes.container.strict import StrictChecks
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["Directory", "join_directories", "read_directory"]
+__all__ = ["Directory", "join_directories", "parse_entries", "read_directory"]
 
 _NOT_PLAIN = ("scene", "coordinates", "sizes")
 _FIXED_SIZE = 128  # the entry count and reserved bytes, before the first entry
@@ -151,6 +151,21 @@ def read_directory(
     columns = None if strict else _fill_quickly(source, entries)
     if columns is None:
         columns = _fill_with_care(source, entries, strict, ignore_sizem_for_pyramid)
+    return _as_directory(columns)
+
+
+def parse_entries(data: bytes, count: int, name: str) -> Directory:
+    """Return the table of entries that lie one behind the other in `data`.
+
+    Raises
+    ------
+    CorruptFileError
+        If an entry contradicts the format.
+    """
+    view = memoryview(data)
+    located = locate_entries(view, count, name, strict=True)
+    columns = Columns(count, name)
+    fill_columns(columns, view, located, None)
     return _as_directory(columns)
 
 

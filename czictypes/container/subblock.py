@@ -37,9 +37,11 @@ from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
 __all__ = [
+    "SUBBLOCK_HEAD_SIZE",
     "SubBlockSegment",
     "check_pixels",
     "describe_subblock",
+    "parse_subblock_head",
     "read_attachment_bytes",
     "read_data_bytes",
     "read_metadata_bytes",
@@ -49,7 +51,8 @@ __all__ = [
 _SIZES = struct.Struct("<iiq")
 _ENTRY_OFFSET = SEGMENT_HEADER_SIZE + _SIZES.size
 _MINIMAL_SIZE = SEGMENT_HEADER_SIZE + 256
-_LARGEST_SIZE = _ENTRY_OFFSET + ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
+#: No head of a sub-block is longer.
+SUBBLOCK_HEAD_SIZE = _ENTRY_OFFSET + ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
 _DATA_LIMIT = 1 << 31
 _RAW_DATA = 100  # the ZISRAW specification has numbers from here on for cameras, then systems
 
@@ -133,12 +136,12 @@ def read_subblock_segment(
     name = f"sub-block {index} (at {source.place(position)})"
     file_size = source.end_of(position)
     require_range(source, position, _MINIMAL_SIZE, name, file_size)
-    data = source.read_at(position, _LARGEST_SIZE)
+    data = source.read_at(position, SUBBLOCK_HEAD_SIZE)
     parse_segment_header(source, data, position, SUBBLOCK, name)
     where = describe_subblock(source, index, position)
-    entry = parse_entry(data[_ENTRY_OFFSET:], where)
-    _check_agreement(entry, directory, index, where)
-    segment = _lay_out(data, index, position, entry, math.prod(directory.sizes_of(index).values()))
+    planes = math.prod(directory.sizes_of(index).values())
+    segment = parse_subblock_head(data, index, position, planes, where)
+    _check_agreement(segment.entry, directory, index, where)
     _check_parts(source, segment, name, file_size)
     return segment
 
@@ -152,10 +155,26 @@ def _check_agreement(entry: SubBlockEntry, directory: Directory, index: int, whe
         )
 
 
-def _lay_out(
-    data: bytes, index: int, position: int, entry: SubBlockEntry, planes: int
+def parse_subblock_head(
+    data: bytes, index: int, position: int, planes: int, where: str
 ) -> SubBlockSegment:
-    """Tell where the parts are by the sizes that the segment claims."""
+    """Tell where the parts of a sub-block are by the sizes that its segment claims, unchecked.
+
+    Parameters
+    ----------
+    data
+        The first 880 bytes of the segment; fewer where the file ends.
+    index, position, planes
+        As in `SubBlockSegment`.
+    where
+        The name of the sub-block for messages.
+
+    Raises
+    ------
+    CorruptFileError
+        If its entry is none.
+    """
+    entry = parse_entry(data[_ENTRY_OFFSET:], where)
     metadata_size, attachment_size, data_size = _SIZES.unpack_from(data, SEGMENT_HEADER_SIZE)
     metadata_at = position + max(_MINIMAL_SIZE, _ENTRY_OFFSET + entry.size)
     data_at = metadata_at + metadata_size
