@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from czictypes.reading.opening import open_czi
     from czictypes.reading.reader import CziReader
     from czictypes.writing.copying.copy import CopyReport, copy
-    from czictypes.writing.copying.removed import RemovedPart
+    from czictypes.writing.copying.removed import KeptPart, RemovedPart
     from czictypes.writing.create import create_czi
     from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
     from czictypes.writing.extras import TileInfo
@@ -65,6 +65,7 @@ __all__ = [
     "DocumentContent",
     "Event",
     "GeneralDocumentInfoDto",
+    "KeptPart",
     "Location",
     "Objective",
     "PyramidOptions",
@@ -118,7 +119,7 @@ _NAMES = {
     "czictypes.reading.opening": ("open_czi",),
     "czictypes.reading.reader": ("CziReader",),
     "czictypes.writing.copying.copy": ("CopyReport", "copy"),
-    "czictypes.writing.copying.removed": ("RemovedPart",),
+    "czictypes.writing.copying.removed": ("KeptPart", "RemovedPart"),
     "czictypes.writing.create": ("create_czi",),
     "czictypes.writing.editor": ("CziEditor", "CziMetadataBuilder", "edit_czi"),
     "czictypes.writing.extras": ("TileInfo",),

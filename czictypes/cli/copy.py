@@ -32,6 +32,7 @@ examples:
   czictypes copy movie.czi part.czi --plane C=0,1 T=0-99/10 --renumber
   czictypes copy slide.czi shared.czi --anonymize --no-attachments"""
 
+_METADATA = ("metadata", "sub-block metadata")
 _PART = re.compile(r"(\d+)(?:-(\d+)(?:/([1-9]\d*))?)?")
 
 
@@ -65,8 +66,26 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anonymize",
         action="store_true",
-        help="take out label, preview, user names, dates, names of computers and paths of files; "
-        "what was taken out is listed",
+        help="keep only what is known to tell nothing of persons, places, dates and computers",
+    )
+    parser.add_argument(
+        "--keep-relative-times",
+        action="store_true",
+        help="with --anonymize: keep times, as differences from the first",
+    )
+    parser.add_argument(
+        "--keep-attachment",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="with --anonymize: keep these attachments although they may tell something, "
+        "such as SlidePreview",
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="with --anonymize: list all values that went and stayed; the list has the secrets "
+        "of SRC",
     )
     parser.add_argument(
         "--overwrite", "--force", action="store_true", help="replace DST if it is there"
@@ -142,6 +161,8 @@ def run(args: argparse.Namespace) -> int:
             progress=sys.stderr.isatty() and find_spec("tqdm") is not None,
             renumber=args.renumber,
             on_error=args.on_error,
+            keep_relative_times=args.keep_relative_times,
+            keep_attachments=args.keep_attachment or (),
         )
     except FileExistsError as error:
         why = "the file exists; --overwrite replaces it"
@@ -150,12 +171,24 @@ def run(args: argparse.Namespace) -> int:
         raise
     except ValueError as error:  # an argument is refused, and the message says why
         raise CziError(f"{args.source}: {error}") from error
-    _say(report, args.target)
+    _say(report, args.target, values=args.report)
     return 0
 
 
-def _say(report: CopyReport, target: str) -> None:
+def _say(report: CopyReport, target: str, *, values: bool) -> None:
     size = Path(target).stat().st_size
     print(printable(f"{target}: {report.sub_blocks} sub-blocks, {size / 1e6:.1f} MB"))
+    hidden = 0
     for removed in report.removed:
-        print(printable(f"removed: {removed}"))
+        if values or not (removed.name and removed.kind in _METADATA):
+            print(printable(f"removed: {removed}{_listed(removed.values)}"))
+        else:
+            hidden += 1
+    if hidden:
+        print(f"removed: values of the metadata in {hidden} places (--report lists them)")
+    for kept in report.kept if values else ():
+        print(printable(f"kept: {kept}{_listed(kept.values)}"))
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    return " = " + ", ".join(map(repr, values)) if values else ""

@@ -20,6 +20,7 @@ __all__ = [
     "Acquisition",
     "acquisitions",
     "add_acquisitions",
+    "anonymous_acquisitions",
     "as_acquisitions",
     "keep_acquisitions",
     "scene_acquisitions",
@@ -145,6 +146,20 @@ def keep_acquisitions(root: ET.Element, new_index: Mapping[int, int]) -> None:
         if isinstance(one, dict):
             one["scenes"] = [new_index[scene] for scene in _scenes(one) if scene in new_index]
     set_attribute(root, _LIST, json.dumps(listed, ensure_ascii=False))
+
+
+def anonymous_acquisitions(text: str) -> str | None:
+    """Return the stored list with ids and scenes alone; None if it is no such list."""
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    kept = [
+        {"id": one["id"], "scenes": _scenes(one)}
+        for one in (listed if isinstance(listed, list) else ())
+        if isinstance(one, dict) and _whole(one.get("id")) in range(1_000_000)
+    ]
+    return json.dumps(kept)
 
 
 def _stored(source: NodeSource, key: str) -> Any:

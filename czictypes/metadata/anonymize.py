@@ -1,88 +1,125 @@
-"""Take out of a document's XML what tells who took the image, when, and on which computer."""
+"""Reduce XML of a CZI to what is known to say nothing of persons, places, dates and computers."""
 
 from __future__ import annotations
 
 import re
+import uuid
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
 from typing import NamedTuple
 
-from czictypes.metadata.sensitive import (
-    HISTORY_NAMES,
-    PERSON_NAMES,
-    is_sensitive,
-    is_time_id,
-    local_name,
-    names_in,
-)
+from czictypes.metadata.acquisitions import anonymous_acquisitions
+from czictypes.metadata.dates import parse_datetime
+from czictypes.metadata.harmless import DEEPEST, ROOTS, kind_of
+from czictypes.metadata.known_values import is_guid, is_known, is_known_words, is_place_name
 from czictypes.metadata.serialize import to_bytes, to_string
 from czictypes.metadata.xml import XmlSource, parse, to_text
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["Anonymized", "Anonymizer", "anonymize_document"]
+__all__ = ["Anonymizer", "ValueReport"]
 
-_DEEPEST = 4  # levels of XML within the text of XML; ZEN has one
+#: The point in time that stands for the first one if differences are kept.
+_FIRST = datetime(2000, 1, 1, tzinfo=timezone.utc)
+_STARTS = ("Information/Image/AcquisitionDateAndTime", "Information/Image/Dimensions/T/StartTime")
+
+_DEEPEST_TEXT = 4  # levels of XML within the text of XML; ZEN has one
+_SMALL_NUMBER = re.compile(r"\d{1,6}(?:-\d{1,4})?|[XYZ]|", re.ASCII)
+_MOST_VALUES, _MOST_PATHS, _LONGEST = 100, 10_000, 200
 
 
-class Anonymized(NamedTuple):
-    """XML without what identifies, and what was taken out.
+class ValueReport:
+    """The values that an `Anonymizer` met, by the path of their element or (with ``@``) attribute.
+
+    Of each path up to 100 different values are noted, each up to 200 characters.
 
     Parameters
     ----------
-    xml
-        The XML as it is to be stored.
-    removed
-        The paths of elements and (with ``@``) attributes that were removed, emptied or
-        renumbered, each once, sorted.
+    went
+        The values that went. For an element that is not known, all values within it.
+    changed
+        What stands in place of them, by the path: ``"a neutral name"``; for some nothing does.
+    stayed
+        The values that stayed.
     """
 
-    xml: bytes
-    removed: list[str]
+    def __init__(self) -> None:
+        self.went: dict[str, dict[str, None]] = {}
+        self.changed: dict[str, str] = {}
+        self.stayed: dict[str, dict[str, None]] = {}
+
+    def note(self, path: str, value: str, kept: str | None, change: str) -> None:
+        """Note a value, what is kept of it (None for nothing), and in words how it changes."""
+        _add(self.stayed if kept == value else self.went, path, value)
+        if kept not in (value, None):
+            self.changed[path] = change
 
 
-def anonymize_document(source: XmlSource, also: Iterable[str] = ()) -> Anonymized:
-    """Return a document's XML without user names, dates, computers' names and file paths.
+def _add(noted: dict[str, dict[str, None]], path: str, value: str) -> None:
+    if path not in noted and len(noted) >= _MOST_PATHS:
+        path = "(more)"
+    values = noted.setdefault(path, {})
+    if len(values) < _MOST_VALUES and value.strip():
+        values[value.strip()[:_LONGEST]] = None
 
-    See `Anonymizer`, which also does the sub-blocks that belong to the document.
-    """
-    return Anonymizer(also).document(source)
+
+class _Place(NamedTuple):
+    """An element that stays, its copy, and where it is."""
+
+    element: ET.Element
+    copy: ET.Element
+    path: str
+    number: int  # among the elements of that name, in the one around it
+    depth: int
 
 
 class Anonymizer:
     """Anonymises the XML of one document and of its sub-blocks.
 
-    Removed are the elements that name users and computers, the history of processing steps,
-    every value that is or holds a date or the path of a file, and every value that holds a name
-    found in one of those places. Identifiers that are clock readings (ZEN numbers regions so)
-    are renumbered, equal ones alike. XML within text is treated in the same way. Positions,
-    optics and pixels' values stay.
+    What `harmless` lists stays, where the value is of its kind: numbers, colours, names of
+    microscopy. Names of channels, scenes and the like become neutral if they are not known words;
+    identifiers become new ones, equal ones alike. All else goes. Time and memory are in proportion
+    to the length of the XML.
 
     Parameters
     ----------
     also
         More words that must not stay, such as the name of a patient or a project.
+    keep_relative_times
+        Whether times stay as differences from the first, which becomes the year 2000.
+
+    Attributes
+    ----------
+    of_document, of_subblocks
+        The values that went and stayed.
     """
 
-    def __init__(self, also: Iterable[str] = ()) -> None:
-        self._words = {word.lower() for word in also if word.strip()}
-        self._names: re.Pattern[str] | None = None
-        self._numbers: dict[str, str] = {}
+    def __init__(self, also: Iterable[str] = (), *, keep_relative_times: bool = False) -> None:
+        words = sorted({word.strip() for word in also if word.strip()}, key=len, reverse=True)
+        choices = "|".join(map(re.escape, words))
+        self._words = re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE) if words else None
+        self.keep_relative_times = keep_relative_times
+        self._start: datetime | None = None
+        self._given: dict[tuple[str, str], str] = {}  # names and identifiers by kind and value
+        self._highest: dict[str, int] = {}
+        self.of_document, self.of_subblocks = ValueReport(), ValueReport()
 
-    def document(self, source: XmlSource) -> Anonymized:
-        """Return the document's XML without what identifies.
+    def document(self, source: XmlSource) -> bytes:
+        """Return what may stay of the document's XML; empty if it is not that of a CZI.
 
         Raises
         ------
         CorruptFileError
             The XML is not well-formed.
         """
-        root = _copy(source)
-        self._words |= names_in(root)
-        self._names = None
-        return self._anonymized(root)
+        root = parse(source)
+        for path in _STARTS if self.keep_relative_times else ():
+            found = root.findtext(f"Metadata/{path}")
+            self._start = self._start or (_moment(found) if found else None)
+        return self._cleaned(root, self.of_document)
 
-    def subblock(self, source: XmlSource) -> Anonymized:
-        """Return a sub-block's XML without what identifies; do the document first.
+    def subblock(self, source: XmlSource) -> bytes:
+        """Return what may stay of a sub-block's XML; do the document first.
 
         Raises
         ------
@@ -90,95 +127,160 @@ class Anonymizer:
             The XML is not well-formed.
         """
         if not isinstance(source, ET.Element) and not to_text(source).strip():
-            return Anonymized(b"", [])
-        return self._anonymized(_copy(source))
+            return b""
+        return self._cleaned(parse(source), self.of_subblocks)
 
-    def _anonymized(self, root: ET.Element) -> Anonymized:
-        if self._names is None:
-            self._names = _any_of(self._words)
-        removed: set[str] = set()
-        self._clean(root, removed, 0)
-        return Anonymized(to_bytes(root), sorted(removed))
+    def _cleaned(self, root: ET.Element, report: ValueReport) -> bytes:
+        copy = self._clean(root, report, 0)
+        return b"" if copy is None else to_bytes(copy)
 
-    def _clean(self, root: ET.Element, removed: set[str], depth: int) -> None:
-        """Clean a tree; `depth` counts how often XML lay within text around it."""
-        self._clean_text(root, root.tag, removed, depth)
-        stack = [(root, root.tag)]
-        while stack:
-            element, path = stack.pop()
-            self._clean_attributes(element, path, removed, depth)
-            kept = []
-            for child in list(element):
-                if not isinstance(child.tag, str):
-                    element.remove(child)  # a comment may say anything
-                    removed.add(f"{path}/comment()")
-                elif self._clean_child(child, f"{path}/{child.tag}", removed, depth):
-                    kept.append((child, f"{path}/{child.tag}"))
-                else:
-                    element.remove(child)
-            stack.extend(reversed(kept))
+    def _clean(self, root: ET.Element, report: ValueReport, nested: int) -> ET.Element | None:
+        """Return a tree of what may stay; `nested` counts how often XML lay within text."""
+        if root.tag not in ROOTS:
+            _note_all(root, root.tag, report)
+            return None
+        top = ET.Element(root.tag)
+        waiting = [_Place(root, top, root.tag, 0, 0)]
+        if (root.text or "").strip():
+            report.note(root.tag, root.text or "", None, "")
+        while waiting:
+            place = waiting.pop()
+            self._attributes(place, report, nested)
+            waiting += reversed(list(self._children(place, report, nested)))
+        return top
 
-    def _clean_child(self, child: ET.Element, path: str, removed: set[str], depth: int) -> bool:
-        """Clean the text of an element; whether the element stays."""
-        name = local_name(child.tag)
-        filled = len(child) > 0 or bool((child.text or "").strip())
-        if name in HISTORY_NAMES or (filled and (name in PERSON_NAMES or name == "user")):
-            removed.add(path)
-            return False
-        if not self._clean_text(child, path, removed, depth):
-            return True
-        return child.text is not None or len(child) > 0 or bool(child.attrib)
+    def _attributes(self, place: _Place, report: ValueReport, nested: int) -> None:
+        tag = place.element.tag
+        for name, value in place.element.attrib.items():
+            path = f"{place.path}/@{name[:_LONGEST]}"
+            kept = self._value(kind_of(tag, f"@{name}"), value, path, place.number, report, nested)
+            if kept is not None:
+                place.copy.set(name, kept)
 
-    def _clean_text(self, element: ET.Element, path: str, removed: set[str], depth: int) -> bool:
-        """Clean an element's text and the text behind it; whether something was changed."""
-        changed = False
-        for where in ("text", "tail"):
-            value = getattr(element, where)
-            cleaned = self._cleaned(value, depth) if value else value
-            if cleaned != value:
-                setattr(element, where, cleaned)
-                removed.add(path)
-                changed = True
-        return changed
+    def _children(self, place: _Place, report: ValueReport, nested: int) -> Iterator[_Place]:
+        """Copy the children that stay, with their text; give those that hold more."""
+        tag, numbers = place.element.tag, dict[str, int]()
+        for child in place.element:
+            if (child.tail or "").strip():
+                report.note(f"{place.path}/text()", child.tail or "", None, "")
+            if not isinstance(child.tag, str):  # a comment may say anything
+                report.note(f"{place.path}/comment()", child.text or "", None, "")
+                continue
+            path = f"{place.path}/{child.tag[:_LONGEST]}"
+            kind = kind_of(tag, child.tag) if place.depth < DEEPEST else None
+            if kind is None:
+                _note_all(child, path, report)
+                continue
+            number = numbers.get(child.tag, 0)
+            numbers[child.tag] = number + 1
+            text: str | None = None
+            if (child.text or "").strip():
+                text = self._value(kind, child.text or "", path, place.number, report, nested)
+                if text is None and not len(child):
+                    continue
+            copy = ET.SubElement(place.copy, child.tag)
+            copy.text = text
+            if len(child) or child.attrib:
+                yield _Place(child, copy, path, number, place.depth + 1)
 
-    def _clean_attributes(
-        self, element: ET.Element, path: str, removed: set[str], depth: int
-    ) -> None:
-        is_user = local_name(element.tag) == "user"
-        for name, value in list(element.attrib.items()):
-            personal = local_name(name) in PERSON_NAMES or (is_user and local_name(name) != "id")
-            text = None if personal and value.strip() else self._cleaned(value, depth)
-            if text is None:
-                del element.attrib[name]
-            else:
-                element.set(name, text)
-            if text != value:
-                removed.add(f"{path}/@{name}")
-
-    def _cleaned(self, text: str, depth: int) -> str | None:
+    def _value(
+        self, kind: str | None, value: str, path: str, number: int, report: ValueReport, nested: int
+    ) -> str | None:
         """Return a value as it may stay; None when nothing of it may."""
-        if is_time_id(text):
-            return self._numbers.setdefault(text.strip(), str(len(self._numbers) + 1))
-        named = self._names is not None and self._names.search(text) is not None
-        if not named and not is_sensitive(text):
-            return text
-        if depth >= _DEEPEST or not text.lstrip().startswith("<"):
+        kept, change = self._kept(kind, value, number, report, nested) if kind else (None, "")
+        if kept is not None and self._words is not None and self._words.search(kept):
+            kept = None
+        if kind != "xml" or kept is None:  # what is within notes itself
+            report.note(path, value, kept, change)
+        return kept
+
+    def _kept(
+        self, kind: str, value: str, number: int, report: ValueReport, nested: int
+    ) -> tuple[str | None, str]:
+        """Return what may stay of a value, and in words how it changes."""
+        if kind.startswith("name "):
+            return self._name(kind[len("name ") :], value, number), "a neutral name"
+        if kind == "identifier":
+            return self._identifier(value), "a new identifier"
+        if kind == "date":
+            return self._date(value), "the difference from the first"
+        if kind == "acquisitions":
+            return anonymous_acquisitions(value), "identifiers and scenes"
+        if kind == "xml":
+            return self._inner(value, report, nested), "what is known to be harmless"
+        if kind == "reference" and value.strip() == "TimeStamps" and not self.keep_relative_times:
+            return None, ""
+        return (value if not value.strip() or is_known(kind, value) else None), ""
+
+    def _name(self, kind: str, value: str, number: int) -> str:
+        named = self._words is not None and self._words.search(value) is not None
+        if not value.strip() or (not named and (is_known_words(value) or is_place_name(value))):
+            return value
+        return self._new(kind, f"{kind} ", value, number)
+
+    def _identifier(self, value: str) -> str:
+        text = value.strip()
+        if is_guid(text):
+            return self._given.setdefault(("GUID", text.strip("{}").lower()), str(uuid.uuid4()))
+        if text.isascii() and text.isdigit() and not _SMALL_NUMBER.fullmatch(text):
+            return self._new("identifier", "", text, 100_001)  # ZEN takes clock readings
+        prefix, colon, rest = text.partition(":")
+        known = not colon or is_known_words(prefix)
+        if known and (_SMALL_NUMBER.fullmatch(rest if colon else text) or is_known_words(text)):
+            return value
+        prefix = prefix if colon and known else "Id"
+        return self._new("identifier", f"{prefix}:", text, 10_001)
+
+    def _new(self, kind: str, prefix: str, value: str, number: int) -> str:
+        """Return a name or identifier that stands for a value; the same for equal ones."""
+        key = (kind, value.strip())
+        if key not in self._given:
+            number = max(number, self._highest.get(kind + prefix, -1) + 1)
+            self._highest[kind + prefix] = number
+            self._given[key] = f"{prefix}{number}"
+        return self._given[key]
+
+    def _date(self, value: str) -> str | None:
+        moment = _moment(value) if self.keep_relative_times else None
+        if moment is None:
+            return None
+        if self._start is None:
+            self._start = moment
+        try:
+            shifted = _FIRST + (moment - self._start)
+        except OverflowError:
+            return None
+        return shifted.replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
+
+    def _inner(self, value: str, report: ValueReport, nested: int) -> str | None:
+        if nested >= _DEEPEST_TEXT or not value.lstrip().startswith("<"):
             return None
         try:
-            inner = parse(text)
+            inner = self._clean(parse(value), report, nested + 1)
         except CorruptFileError:
             return None
-        self._clean(inner, set(), depth + 1)
-        return to_string(inner)
+        return None if inner is None else to_string(inner)
 
 
-def _copy(source: XmlSource) -> ET.Element:
-    root = parse(source)
-    return parse(to_string(root)) if isinstance(source, ET.Element) else root
-
-
-def _any_of(words: set[str]) -> re.Pattern[str] | None:
-    if not words:
+def _moment(text: str) -> datetime | None:
+    try:
+        found = parse_datetime(text)
+    except ValueError:
         return None
-    choices = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
+    if found is None or found.tzinfo is not None:
+        return found
+    return found.replace(tzinfo=timezone.utc)
+
+
+def _note_all(top: ET.Element, path: str, report: ValueReport) -> None:
+    """Note all values within an element that goes, as far as a report has room for them."""
+    values = report.went.setdefault(path, {}) if len(report.went) < _MOST_PATHS else {}
+    waiting = [top]
+    while waiting and len(values) < _MOST_VALUES:
+        element = waiting.pop()
+        for value in (element.text, *element.attrib.values()):
+            if value and value.strip():
+                _add(report.went, path, value)
+        if element is not top and element.tail and element.tail.strip():
+            _add(report.went, path, element.tail)
+        waiting += reversed(element)

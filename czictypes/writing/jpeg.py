@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import struct
+import re
 
 __all__ = ["strip_jpeg"]
 
-_START, _SCAN, _END, _COMMENT = 0xD8, 0xDA, 0xD9, 0xFE
-_APPLICATIONS = range(0xE0, 0xF0)
-_KEPT_APPLICATIONS = (0xE0, 0xEE)  # JFIF (density) and Adobe (how colours are coded)
-_JFIF_SIZE = 16  # with the thumbnail that may follow left out
+_START, _SCAN, _END = 0xD8, 0xDA, 0xD9
+_JFIF = re.compile(rb"JFIF\0.{7}\0\0", re.DOTALL)  # without the thumbnail that may follow
+_ADOBE = re.compile(rb"Adobe.{7}", re.DOTALL)
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_TABLES, _RESTART = (0xDB, 0xC4), 0xDD
+_OPTIONAL = frozenset(range(0xE0, 0xFF))  # of applications, comments, reserved ones
 
 
 def strip_jpeg(data: bytes) -> bytes | None:
-    """Return a JPEG without its metadata, the picture untouched.
+    """Return a JPEG with only the segments that its picture needs, the picture untouched.
+
+    Kept are the frame, the tables and scans, each if it has the length that its content asks for,
+    and what tells density (JFIF) and colours (Adobe).
 
     Returns
     -------
@@ -24,22 +30,54 @@ def strip_jpeg(data: bytes) -> bytes | None:
     if data[:2] != b"\xff\xd8":
         return None
     parts, position = [data[:2]], 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
+    while position + 2 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
-        (size,) = struct.unpack_from(">H", data, position + 2)
-        if marker == _SCAN:
-            end = data.rfind(b"\xff\xd9")
-            return None if end < position else b"".join([*parts, data[position : end + 2]])
-        segment = data[position : position + 2 + size]
-        if marker in (_START, _END) or size < 2 or len(segment) < 2 + size:
+        if marker == 0xFF:  # a byte of padding
+            position += 1
+            continue
+        if marker == _END:
+            return b"".join([*parts, b"\xff\xd9"]) if len(parts) > 1 else None
+        size = int.from_bytes(data[position + 2 : position + 4], "big")
+        end = position + 2 + size
+        if marker == _START or size < 2 or end > len(data):
             return None
-        if _is_picture(marker, segment):
-            parts.append(segment)
-        position += 2 + size
+        content = data[position + 4 : end]
+        if _is_in_form(marker, content):
+            parts.append(data[position:end])
+        elif marker not in _OPTIONAL:
+            return None
+        if marker == _SCAN:
+            found = _SCAN_END.search(data, end)
+            if found is None:
+                return None
+            parts.append(data[end : found.start()])
+            end = found.start()
+        position = end
     return None
 
 
-def _is_picture(marker: int, segment: bytes) -> bool:
+def _is_in_form(marker: int, content: bytes) -> bool:
+    """Whether a segment belongs to the picture and holds nothing else."""
+    size = len(content)
     if marker == 0xE0:
-        return segment[4:9] == b"JFIF\0" and len(segment) == 2 + _JFIF_SIZE
-    return marker != _COMMENT and (marker not in _APPLICATIONS or marker in _KEPT_APPLICATIONS)
+        return _JFIF.fullmatch(content) is not None
+    if marker == 0xEE:
+        return _ADOBE.fullmatch(content) is not None
+    if marker in _FRAMES:
+        return size >= 6 and size == 6 + 3 * content[5]
+    if marker == _SCAN:
+        return size >= 1 and size == 4 + 2 * content[0]
+    if marker in _TABLES:
+        return _are_tables(marker, content)
+    return marker == _RESTART and size == 2
+
+
+def _are_tables(marker: int, content: bytes) -> bool:
+    """Whether a segment is tables of quantization or of Huffman codes, from end to end."""
+    position = 0
+    while position < len(content):
+        if marker == _TABLES[0]:
+            position += 1 + (128 if content[position] >> 4 else 64)
+        else:
+            position += 17 + sum(content[position + 1 : position + 17])
+    return position == len(content)

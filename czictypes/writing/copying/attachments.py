@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
 from czictypes.container.byte_source import ByteSource
-from czictypes.metadata.records import build_time_stamps, read_time_stamps
-from czictypes.model.errors import OutOfBoundsError
+from czictypes.metadata.records import (
+    build_time_stamps,
+    read_focus_positions,
+    read_time_stamps,
+)
+from czictypes.model.errors import CziError, OutOfBoundsError
 from czictypes.writing.assembly import Assembly
 from czictypes.writing.copying.layout import Extent
-from czictypes.writing.copying.removed import RemovedPart
+from czictypes.writing.copying.removed import KeptPart, RemovedPart
 from czictypes.writing.jpeg import strip_jpeg
 from czictypes.writing.transfer import stored_name
 
-__all__ = ["AttachmentPlan", "choose_attachments", "copy_attachments"]
+__all__ = ["Anonymity", "AttachmentPlan", "choose_attachments", "copy_attachments"]
 
 _THUMBNAIL = "thumbnail"
-_TIME_STAMPS = "CZTIMS"
-_TIMES = (_TIME_STAMPS, "CZFOC")  # one number for each T
+_PICTURE = "the picture"
+_CZI_MAGIC = b"ZISRAWFILE"
+_TIME_STAMPS, _FOCUS = "CZTIMS", "CZFOC"
+_TIMES = (_TIME_STAMPS, _FOCUS)  # one number for each T
+
+
+class Anonymity(NamedTuple):
+    """What may stay of attachments that otherwise could tell who, when and where.
+
+    Parameters
+    ----------
+    times
+        Whether the time stamps stay, as differences from the first.
+    names
+        The names (in lower case) of attachments that stay although they may tell something.
+    document
+        Anonymises a CZI within an attachment; it raises `CziError` for one that is damaged.
+    """
+
+    times: bool
+    names: frozenset[str]
+    document: Callable[[bytes], bytes]
 
 
 class AttachmentPlan(NamedTuple):
@@ -36,14 +60,14 @@ class AttachmentPlan(NamedTuple):
         What is left out.
     time
         How T changes, None if it does not.
-    anonymize
-        Whether only those are copied that cannot tell who, when and where.
+    anonymity
+        What may stay of them; None for everything.
     """
 
     entries: Sequence[AttachmentEntry]
     removed: Sequence[RemovedPart]
     time: Extent | None = None
-    anonymize: bool = False
+    anonymity: Anonymity | None = None
 
 
 def choose_attachments(
@@ -82,25 +106,29 @@ def choose_attachments(
 
 def copy_attachments(
     source: ByteSource, plan: AttachmentPlan, assembly: Assembly
-) -> list[RemovedPart]:
-    """Copy attachments; return what was removed.
+) -> tuple[list[RemovedPart], list[KeptPart]]:
+    """Copy attachments; return what was removed, and what stayed if they are anonymised.
 
     Raises
     ------
     CorruptFileError
         If one is not where the directory says.
     """
-    removed = list(plan.removed)
+    removed, kept = list(plan.removed), list[KeptPart]()
     for entry in plan.entries:
-        data: bytes | None = read_attachment_data(source, entry)
-        guid = entry.guid
-        if data is not None and plan.time is not None:
+        data = read_attachment_data(source, entry)
+        if plan.time is not None:
             data = _with_fewer_times(entry, data, plan.time)
-        if data is not None and plan.anonymize:
-            data, guid = _anonymized(entry, data, removed), uuid.uuid4()
-        if data is not None:
-            assembly.add_attachment(stored_name(entry), entry.content_file_type, data, guid)
-    return removed
+        if plan.anonymity is None:
+            assembly.add_attachment(stored_name(entry), entry.content_file_type, data, entry.guid)
+            continue
+        part, change = _anonymized(entry, data, plan.anonymity)
+        if part is None or part.data != data:
+            removed.append(RemovedPart("attachment", entry.name, kept=change))
+        if part is not None:
+            kept.append(KeptPart("attachment", part.name))
+            assembly.add_attachment(part.name, part.content_file_type, part.data, uuid.uuid4())
+    return removed, kept
 
 
 def _with_fewer_times(entry: AttachmentEntry, data: bytes, time: Extent) -> bytes:
@@ -119,19 +147,54 @@ def _with_fewer_times(entry: AttachmentEntry, data: bytes, time: Extent) -> byte
     return build_time_stamps(stamps[known])
 
 
-def _anonymized(entry: AttachmentEntry, data: bytes, removed: list[RemovedPart]) -> bytes | None:
-    """Return what may stay of an attachment; None for nothing.
+class _Part(NamedTuple):
+    """What stays of an attachment; its name and type are ours, for they may tell something too."""
+
+    name: str
+    content_file_type: str
+    data: bytes
+
+
+def _anonymized(
+    entry: AttachmentEntry, data: bytes, anonymity: Anonymity
+) -> tuple[_Part | None, str]:
+    """Return what may stay of an attachment (None for nothing), and in words what that is.
 
     Pictures and documents within the document tell things in many ways, free text as well; so
-    only two kinds stay: times, counted from the first, and the picture in a thumbnail.
+    only numbers stay, the picture in a thumbnail, and what the caller named.
     """
-    kind = entry.content_file_type.upper()
+    name, kind = entry.name.lower(), entry.content_file_type.upper()
     if kind == _TIME_STAMPS:
+        if not anonymity.times:
+            return None, ""
         stamps = read_time_stamps(data)
-        return build_time_stamps(stamps - stamps[0]) if len(stamps) else data
-    stripped = strip_jpeg(data) if entry.name.lower() == _THUMBNAIL else None
-    if stripped is None:
-        removed.append(RemovedPart("attachment", entry.name))
-    elif stripped != data:
-        removed.append(RemovedPart("attachment", entry.name, kept="the picture"))
-    return stripped
+        stamps = stamps - stamps[:1]
+        return _Part("TimeStamps", kind, build_time_stamps(stamps)), "differences from the first"
+    if kind == _FOCUS:
+        return _Part(
+            "FocusPositions", kind, build_time_stamps(read_focus_positions(data))
+        ), "numbers"
+    if name == _THUMBNAIL:
+        picture = strip_jpeg(data)
+        return (None, "") if picture is None else (_Part("Thumbnail", "JPG", picture), _PICTURE)
+    if name not in anonymity.names:
+        return None, ""
+    return _named(entry, kind, data, anonymity)
+
+
+def _named(
+    entry: AttachmentEntry, kind: str, data: bytes, anonymity: Anonymity
+) -> tuple[_Part | None, str]:
+    """Return an attachment that the caller named, without metadata of its own where we know it."""
+    change = ""
+    try:
+        if data.startswith(_CZI_MAGIC):
+            data, change = anonymity.document(data), "what is known to be harmless"
+    except CziError:
+        return None, ""
+    if data.startswith(b"\xff\xd8"):
+        picture = strip_jpeg(data)
+        if picture is None:
+            return None, ""
+        data, change = picture, _PICTURE
+    return _Part(stored_name(entry), kind, data), change

@@ -241,14 +241,13 @@ def _anonymized(block: Block, anonymizer: Anonymizer, removed: set[RemovedPart])
     """Clean the XML of a sub-block, and leave nothing of its attachment but a mask."""
     try:
         mask = _mask(block)
-        cleaned = anonymizer.subblock(block.metadata)
+        metadata = anonymizer.subblock(block.metadata)
     except CorruptFileError:  # it cannot be told what it says
         removed.add(RemovedPart("sub-block metadata"))
         return block._replace(metadata=b"", attachment=b"")
-    removed.update(RemovedPart("sub-block metadata", path) for path in cleaned.removed)
     if block.attachment and mask != block.attachment:
         removed.add(RemovedPart("sub-block attachments", kept="masks"))
-    return block._replace(metadata=cleaned.xml, attachment=mask)
+    return block._replace(metadata=metadata, attachment=mask)
 
 
 def _mask(block: Block) -> bytes:

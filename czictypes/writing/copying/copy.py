@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.compression import CompressionOptions, parse_compression
 from czictypes.writing.copying.attachments import (
+    Anonymity,
     AttachmentPlan,
     choose_attachments,
     copy_attachments,
@@ -36,7 +38,7 @@ from czictypes.writing.copying.blocks import (
 )
 from czictypes.writing.copying.layout import lay_out
 from czictypes.writing.copying.metadata import MetadataChange, copied_metadata
-from czictypes.writing.copying.removed import RemovedPart
+from czictypes.writing.copying.removed import KeptPart, RemovedPart, anonymized_parts
 from czictypes.writing.copying.selection import Places, Selection, select
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.targets import Target
@@ -60,12 +62,15 @@ class CopyReport:
     damaged
         The sub-blocks that ``on_error="blank"`` left out, by their numbers in the source, and the
         fault of each.
+    kept
+        With `anonymize` what stayed of the metadata and attachments, with its values.
     """
 
     sub_blocks: int
     bytes: int
     removed: list[RemovedPart]
     damaged: dict[int, str] = field(default_factory=dict)
+    kept: list[KeptPart] = field(default_factory=list)
 
 
 class _Plan(NamedTuple):
@@ -94,6 +99,8 @@ def copy(
     source_options: Mapping[str, Any] | None = None,
     parts: Parts | None = None,
     on_error: OnError = "raise",
+    keep_relative_times: bool = False,
+    keep_attachments: Iterable[str] = (),
 ) -> CopyReport:
     """Copy a document, or a part of it.
 
@@ -127,11 +134,13 @@ def copy(
         The names of the attachments to copy, ``()`` for none; by default all, except a thumbnail
         if parts of the image are left out. Time stamps are reduced to the copied times.
     anonymize
-        Take out label, preview, user names, dates, names of computers and paths of files, from
-        the metadata of the document (after `metadata` has changed them) and of each sub-block;
-        further words that must not stay may be given instead of True. Of the attachments, the
-        time stamps stay, counted from the first, and the picture of a thumbnail. Pixels stay:
-        what was written into them is still to be seen.
+        Keep only what is known to tell nothing of persons, places, dates and computers: of the
+        metadata of the document (after `metadata` has changed them) and of each sub-block the
+        structure, sizes, scaling, optics, channels and display settings; of the attachments focus
+        positions and the picture of a thumbnail; of a sub-block's attachment the mask. Names that
+        are not of microscopy become neutral (``Channel 0``), identifiers become new ones. You may
+        give further words that must not stay instead of True. Pixels stay: what was written into
+        them is still to be seen. The report lists all values that went and stayed.
     exist_ok
         Whether an existing file is replaced.
     threads
@@ -151,6 +160,12 @@ def copy(
         the report lists them. All are decoded to find them, but those that czictypes cannot decode
         are copied as they are. By default an error says what is wrong and nothing is copied; damage
         within compressed data then shows only with `recompress`, which decodes them.
+    keep_relative_times
+        With `anonymize`, whether times stay as differences from the first: dates are counted from
+        the beginning of the year 2000, time stamps from 0.
+    keep_attachments
+        With `anonymize`, the names of attachments that stay although they may tell something, such
+        as ``["SlidePreview"]``. Metadata in pictures and in documents within them go.
 
     Returns
     -------
@@ -181,8 +196,7 @@ def copy(
         files = PartFiles(src, source_options, parts)
         with _opened(src, source_options, thread_count(threads), files) as document:
             chosen = select(document.table, scenes, planes, roi)
-            words = () if isinstance(anonymize, bool) else tuple(anonymize)
-            cleaner = Anonymizer(words) if anonymize is not False else None
+            cleaner = _anonymizer(anonymize, keep_relative_times, keep_attachments)
             plan = _plan(document, chosen, options, metadata, attachments, cleaner, renumber)
             assembly = Assembly(dst, exist_ok=exist_ok, allow_duplicates=True)
             report = _carry_out(document, plan, assembly, progress, blank=blank)
@@ -192,6 +206,30 @@ def copy(
             assembly.abort()
         raise
     return report
+
+
+class _Cleaner(NamedTuple):
+    metadata: Anonymizer
+    attachments: Anonymity
+
+
+def _anonymizer(
+    anonymize: bool | Iterable[str], times: bool, names: Iterable[str]
+) -> _Cleaner | None:
+    listed = [names] if isinstance(names, str) else list(names)
+    if anonymize is False:
+        if times or listed:
+            raise ValueError("keep_relative_times and keep_attachments need anonymize=True")
+        return None
+    words = () if isinstance(anonymize, bool) else tuple(anonymize)
+
+    def document(data: bytes) -> bytes:
+        target = io.BytesIO()
+        copy(io.BytesIO(data), target, anonymize=words, keep_relative_times=times)
+        return target.getvalue()
+
+    kept = frozenset(name.lower() for name in listed)
+    return _Cleaner(Anonymizer(words, keep_relative_times=times), Anonymity(times, kept, document))
 
 
 @contextmanager
@@ -219,7 +257,7 @@ def _plan(
     recompress: CompressionOptions | None,
     metadata: MetadataChange,
     attachments: Iterable[str] | None,
-    anonymizer: Anonymizer | None,
+    cleaner: _Cleaner | None,
     renumber: bool,
 ) -> _Plan:
     """Decide everything that may be refused, before anything is written."""
@@ -230,14 +268,14 @@ def _plan(
     removed += [_level(*level) for level in chosen.dropped_levels]
     bare = {scene for scene, _ in chosen.dropped_levels}
     xml = copied_metadata(document.xml, layout, metadata, bare)
+    anonymizer, anonymity = (None, None) if cleaner is None else cleaner
     if anonymizer is not None and xml:
-        xml, paths = anonymizer.document(xml)
-        removed += [RemovedPart("metadata", path) for path in paths]
+        xml = anonymizer.document(xml)
     rows, whole = whole_or_planes(document, chosen.rows, recompress)
     blocks = BlockPlan(rows, whole, recompress, new_places(layout), anonymizer)
     check_recompression(document, blocks)
     time = layout.changed.get("T")
-    return _Plan(blocks, AttachmentPlan(entries, [], time, anonymizer is not None), xml, removed)
+    return _Plan(blocks, AttachmentPlan(entries, [], time, anonymity), xml, removed)
 
 
 def _level(scene: int, level: int) -> RemovedPart:
@@ -267,11 +305,14 @@ def _carry_out(
 
         skip = partial(advance, 1) if blank else None
         from_blocks = copy_blocks(document, plan.blocks, take, skip)
-    removed = copy_attachments(document.source, plan.attachments, assembly)
+    removed, kept = copy_attachments(document.source, plan.attachments, assembly)
     if plan.xml:
         assembly.write_metadata(plan.xml)
     found = document.damage.found()
-    return CopyReport(count, size, [*plan.removed, *from_blocks, *removed], found)
+    if plan.blocks.anonymizer is not None:
+        metadata_removed, metadata_kept = anonymized_parts(plan.blocks.anonymizer)
+        from_blocks, kept = [*metadata_removed, *from_blocks], [*metadata_kept, *kept]
+    return CopyReport(count, size, [*plan.removed, *from_blocks, *removed], found, kept)
 
 
 def _parts(block: Block) -> tuple[Any, Any, Any]:

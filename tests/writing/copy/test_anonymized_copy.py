@@ -23,7 +23,7 @@ from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
 from czictypes.writing.copying.copy import copy
-from czictypes.writing.copying.removed import RemovedPart
+from czictypes.writing.copying.removed import KeptPart, RemovedPart
 from czictypes.writing.jpeg import strip_jpeg
 
 SECRETS = ["Ada Lovelace", "LAB-PC-7", "2024-05-06", "alovelace", "Patient 12"]
@@ -36,7 +36,11 @@ HARDWARE = (
     "<Experiment><ComputerName>LAB-PC-7</ComputerName>"
     r"<Path>C:\Users\alovelace\images</Path><Note>seen by alovelace</Note></Experiment>"
 )
-TAGS = {"AcquisitionTime": "2024-05-06T07:08:10Z", "Operator": "Ada Lovelace", "Focus": "12.5"}
+TAGS = {
+    "AcquisitionTime": "2024-05-06T07:08:10Z",
+    "Operator": "Ada Lovelace",
+    "FocusPosition": "12.5",
+}
 
 
 def jpeg(comment: bytes = b"taken by Ada Lovelace") -> bytes:
@@ -69,7 +73,7 @@ def source_at(path: Path, *, mask: Any = None, document: str = DOCUMENT) -> Path
     return write_czi(
         path,
         blocks,
-        metadata=document_xml(channels=["DAPI"], document=document, more=HARDWARE),
+        metadata=document_xml(channels=["DAPI", "Ada's channel"], document=document, more=HARDWARE),
         attachments=[
             AttachmentSpec("Label", "CZI", nested),
             AttachmentSpec("SlidePreview", "CZI", nested),
@@ -111,7 +115,10 @@ def test_the_report_says_what_was_removed(source: Path, target: Path) -> None:
         "ImageDocument/Metadata/Experiment/Note",
         "ImageDocument/Metadata/Experiment/Path",
         "ImageDocument/Metadata/Information/Document/CreationDate",
+        "ImageDocument/Metadata/Information/Document/Title",
         "ImageDocument/Metadata/Information/Document/UserName",
+        "ImageDocument/Metadata/Information/Image/Dimensions/Channels/Channel/@Name: "
+        "all but a neutral name",
         "sub-block METADATA/Tags/AcquisitionTime",
         "sub-block METADATA/Tags/Operator",
         "sub-block attachments: all but masks",
@@ -119,30 +126,96 @@ def test_the_report_says_what_was_removed(source: Path, target: Path) -> None:
         "attachment SlidePreview",
         "attachment Prescan",
         "attachment Thumbnail: all but the picture",
+        "attachment TimeStamps",
         "attachment EventList",
         "attachment Notes",
     ]
-    assert removed[5] == RemovedPart("sub-block metadata", "METADATA/Tags/AcquisitionTime")
-    assert removed[7] == RemovedPart("sub-block attachments", kept="masks")
-    assert {one.kind for one in removed[:5]} == {"metadata"}
+    assert removed[8] == RemovedPart(
+        "sub-block metadata", "METADATA/Tags/Operator", values=("Ada Lovelace",)
+    )
+    assert removed[9] == RemovedPart("sub-block attachments", kept="masks")
+    assert removed[6].values == ("Ada's channel",)
     assert [one.kept for one in removed if one.name == "Thumbnail"] == ["the picture"]
+
+
+def test_the_report_says_what_stayed(source: Path, target: Path) -> None:
+    channel = "ImageDocument/Metadata/Information/Image/Dimensions/Channels/Channel"
+    assert copy(source, target, anonymize=True).kept == [
+        KeptPart("metadata", f"{channel}/@Id", ("Channel:0", "Channel:1")),
+        KeptPart("metadata", f"{channel}/@Name", ("DAPI",)),
+        KeptPart("sub-block metadata", "METADATA/AttachmentSchema/DataFormat", ("CHUNKCONTAINER",)),
+        KeptPart("sub-block metadata", "METADATA/Tags/FocusPosition", ("12.5",)),
+        KeptPart("attachment", "Thumbnail"),
+    ]
+    assert copy(source, target, exist_ok=True).kept == []
 
 
 def test_what_tells_nothing_stays(source: Path, target: Path) -> None:
     copy(source, target, anonymize=True)
     with CziReader(source) as before, CziReader(target) as after:
         assert np.array_equal(before.read(), after.read())
-        assert after.document_info.title == "slide"
-        assert after.channel_names == ["DAPI"]
-        assert after.read_subblock(0).tags == {"Focus": "12.5"}
-        assert after.attachments.names == ["Thumbnail", "TimeStamps"]
-        assert after.attachments.time_stamps is not None
-        assert after.attachments.time_stamps.tolist() == [0, 2.5]
+        assert after.channel_names == ["DAPI", "Channel 1"]
+        assert after.read_subblock(0).tags == {"FocusPosition": "12.5"}
+        assert after.attachments.names == ["Thumbnail"]
         assert after.read_subblock(0).attachment == b""
         for index in (0, 1):
             masks = [one.read_subblock(index).mask for one in (before, after)]
             assert (masks[0] is None) == (masks[1] is None) == (index == 0)
         assert np.array_equal(*(one.read_subblock(1).mask for one in (before, after)))
+
+
+def test_times_stay_as_differences_if_asked_for(source: Path, target: Path) -> None:
+    copy(source, target, anonymize=True, keep_relative_times=True)
+    assert found_in(target, SECRETS) == []
+    with CziReader(target) as after:
+        assert after.attachments.names == ["Thumbnail", "TimeStamps"]
+        assert after.attachments.time_stamps is not None
+        assert after.attachments.time_stamps.tolist() == [0, 2.5]
+        tags = [after.read_subblock(index).tags["AcquisitionTime"] for index in (0, 1)]
+        assert tags == ["2000-01-01T00:00:00.0000000Z"] * 2
+
+
+def test_attachments_stay_if_they_are_named(source: Path, target: Path) -> None:
+    label = source.parent / "label.czi"
+    copy(source, label)
+    picture = AttachmentSpec("Label", "JPG", jpeg())
+    inner = AttachmentSpec("SlidePreview", "CZI", label.read_bytes())
+    broken = AttachmentSpec("Prescan", "CZI", b"ZISRAWFILE Patient 12")
+    block = Block(noise(PixelType.Gray8, 4, 4, 1))
+    write_czi(source, [block], attachments=[picture, inner, broken])
+    report = copy(
+        source, target, anonymize=True, keep_attachments=["label", "slidepreview", "prescan"]
+    )
+    assert found_in(target, SECRETS) == []
+    assert [str(one) for one in report.removed] == [
+        "attachment Label: all but the picture",
+        "attachment SlidePreview: all but what is known to be harmless",
+        "attachment Prescan",
+    ]
+    with CziReader(target) as after, CziReader(label) as whole:
+        preview = CziReader(io.BytesIO(after.attachments["SlidePreview"].data))
+        assert np.array_equal(preview.read(), whole.read())
+        assert preview.attachments.names == ["Thumbnail"]
+        preview.close()
+
+
+@pytest.mark.parametrize("option", [{"keep_relative_times": True}, {"keep_attachments": ["Label"]}])
+def test_options_of_anonymising_need_it(source: Path, target: Path, option: Any) -> None:
+    with pytest.raises(ValueError, match="need anonymize=True"):
+        copy(source, target, **option)
+
+
+def test_names_of_attachments_that_stay_are_ours(source: Path, target: Path) -> None:
+    block = Block(noise(PixelType.Gray8, 4, 4, 1))
+    stamps, focus = time_stamps([5.0, 6.0]) + b"alovelace", time_stamps([1.0])
+    attachments = [
+        AttachmentSpec("Ada Lovelace", "CZTIMS", stamps),
+        AttachmentSpec("alovelace", "CZFOC", focus),
+    ]
+    write_czi(source, [block], attachments=attachments)
+    copy(source, target, anonymize=True, keep_relative_times=True)
+    assert found_in(target, SECRETS) == []
+    assert [one[0] for one in stored_attachments(target)] == ["TimeStamps", "FocusPositions"]
 
 
 def test_attachments_get_new_guids(source: Path, target: Path) -> None:
@@ -162,8 +235,8 @@ def test_what_the_caller_adds_is_cleaned_as_well(source: Path, target: Path) -> 
         xml.set_general_document_info(user_name="Grace Hopper", comment="nice")
 
     copy(source, target, anonymize=True, metadata=edit)
-    assert found_in(target, ["Grace Hopper"]) == []
-    assert b"<Comment>nice</Comment>" in stored_xml(target)
+    assert found_in(target, ["Grace Hopper", "nice"]) == []
+    assert b"<Document />" in stored_xml(target)
 
 
 def test_a_label_asked_for_by_name_is_dropped_all_the_same(source: Path, target: Path) -> None:
@@ -223,6 +296,27 @@ def test_a_jpeg_keeps_its_picture_alone() -> None:
     assert b"JFIF" in stripped
     assert stripped.endswith(b" scan \xff\0 more \xff\xd9")
     assert strip_jpeg(stripped) == stripped
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [
+        b"\xff\xdb\0\x07\x00Jane",  # a table that is too short
+        b"\xff\xc4\0\x18" + bytes(17) + b"Jane",  # a table with more behind it
+        b"\xff\xc0\0\x0d\x08\0\1\0\1\0Jane!",
+        b"\xff\x02\0\x06Jane",
+    ],
+)
+def test_a_jpeg_whose_tables_hold_other_things_is_not_understood(segment: bytes) -> None:
+    whole = jpeg()
+    assert strip_jpeg(whole[:2] + segment + whole[2:]) is None
+
+
+def test_comments_between_the_scans_of_a_jpeg_go() -> None:
+    scan = b"\xff\xda\0\x08\1\1\0\0\x3f\0 scan "
+    comment = b"\xff\xfe\0\x06Jane"
+    whole = b"\xff\xd8" + scan + comment + scan + comment + b"\xff\xd9 Jane \xff\xd9"
+    assert strip_jpeg(whole) == b"\xff\xd8" + scan + scan + b"\xff\xd9"
 
 
 def test_a_real_jpeg_shows_the_same_picture(every_real_file: Path) -> None:

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
 from files.recipes import Made
+from files.xml import document_xml, subblock_xml
 from stored import stored_blocks
 
 from czictypes.cli.main import main
+from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
 
 Run = Callable[..., tuple[int, str, str]]
@@ -71,6 +76,33 @@ def test_attachments_are_chosen(run: Run, made: Callable[[str], Made], target: P
     run(source, target, "--force", "--no-attachments")
     with CziReader(target) as read:
         assert read.attachments.names == []
+
+
+def test_an_anonymized_copy_lists_values_if_asked_to(run: Run, tmp_path: Path) -> None:
+    block = Block(noise(PixelType.Gray8, 4, 4, 1), metadata=subblock_xml({"FocusPosition": "5"}))
+    xml = document_xml(document="<Title>Jane</Title><Comment />", attributes="<Who>Doe</Who>")
+    source = write_czi(tmp_path / "source.czi", [block], metadata=xml)
+    _, said, _ = run(source, tmp_path / "copy.czi", "--anonymize")
+    assert said.splitlines()[1:] == [
+        "removed: values of the metadata in 3 places (--report lists them)"
+    ]
+    _, said, _ = run(source, tmp_path / "other.czi", "--anonymize", "--report")
+    assert said.splitlines()[1:] == [
+        "removed: ImageDocument/Metadata/Information/CustomAttributes/KeyValue/Who = 'Doe'",
+        "removed: ImageDocument/Metadata/Information/Document/Comment",
+        "removed: ImageDocument/Metadata/Information/Document/Title = 'Jane'",
+        "kept: sub-block METADATA/Tags/FocusPosition = '5'",
+    ]
+
+
+def test_options_of_anonymizing(run: Run, made: Callable[[str], Made], target: Path) -> None:
+    source = made("attached").path
+    run(source, target, "--anonymize", "--keep-relative-times", "--keep-attachment", "Notes")
+    with CziReader(target) as read:
+        assert read.attachments.names == ["TimeStamps", "Notes"]
+    code, _, errors = run(source, target, "--overwrite", "--keep-relative-times")
+    assert code == 1
+    assert "need anonymize=True" in errors
 
 
 @pytest.mark.parametrize(

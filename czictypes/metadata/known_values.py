@@ -1,0 +1,225 @@
+"""Tells whether a value in metadata is of a kind that says nothing of persons, places and dates."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["is_guid", "is_known", "is_known_words", "is_place_name"]
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_FROM_TO = re.compile(r"(\d{1,5}(?:\.\d{1,9})?)?-(\d{1,5}(?:\.\d{1,9})?)?", re.ASCII)
+_NO_NUMBER = frozenset({"nan", "inf", "-inf", "infinity", "-infinity", "n/a"})
+_BETWEEN = re.compile(r"[^\s,;]+")
+_COUNT = re.compile(r"-?\d{1,7}", re.ASCII)
+_COLOR = re.compile(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")
+_VERSION = re.compile(r"\d{1,5}(?:\.\d{1,5}){0,4}", re.ASCII)
+_DYE = re.compile(
+    r"McNamara-Boswell-\d{1,5}|66071726-cbd4-4c41-b371-0a6eee4ae9c5",
+    re.ASCII,  # of ZEN's dyes
+)
+_WILDCARDS = re.compile(r"(?:\[\w\]|\s){1,40}", re.ASCII)
+_GUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_LONGEST_NUMBER, _LONGEST_TEXT = 40, 120
+
+#: The largest number that a kind allows; smaller than a date that is written without separators.
+_LARGEST = {
+    "number": 1e7,
+    "magnification": 1e4,
+    "aperture": 2.0,
+    "index": 5.0,
+    "wavelength": 1e5,
+    "bits": 64.0,
+    "duration": 1e13,  # in nanoseconds
+}
+_UNITS = frozenset({"m", "mm", "um", "\u00b5m", "\u03bcm", "nm", "pm", "s", "ms", "min", "h", "px"})
+_REFERENCES = frozenset({"TimeStamps", "FocusPositions"})
+
+# Places on a carrier and scenes as ZEN numbers them: A1, D6, AF48, P1, TR2, A1-P3, Scene 4.
+_WELL = r"(?:[A-P]|A[A-F])[1-9]\d?"
+_NUMBERED = r"(?:P|S|R|TR|PR|ROI|Pos|Position|Region|Scene|Well|Field|Tile|TileRegion) ?\d{1,4}"
+_PLACE_NAME = re.compile(rf"(?:{_WELL}|{_NUMBERED})(?:[-_ :](?:{_WELL}|{_NUMBERED}))?|\d{{1,3}}")
+
+# Words and numbers, and the words in "TransmittedLight" and "MTBCamera".
+_RUN = re.compile(r"[^\W_]+(?:(?<=\d)\.(?=\d)[^\W_]+)*")
+_PIECE = re.compile(
+    r"[A-Z]?[a-z\u00df-\u00f6\u00f8-\u00ff]+|[A-Z]+(?![a-z])|\d+(?:\.\d+)?|[^\W\d_]+"
+)
+_CODE = re.compile(r"\D?[a-z]\d{1,3}(?:\.\d+)?|.*\d[a-z]\D*", re.ASCII)
+_PART_NUMBER = re.compile(r"\b\d{4,6}-\d{3,4}(?:-\d{3})?\b", re.ASCII)  # of ZEISS's catalogue
+_DATE = re.compile(r"(?<!\d)\d{1,4}([-/._ ])\d{1,2}\1\d{1,4}(?!\d)", re.ASCII)
+_YEAR = re.compile(r"(?:19\d|20[0-4])\d", re.ASCII)
+_SIGNS = re.compile(r"[\w\s.,:;/+\-*()\[\]|%&=#\u00b0\u00b2\u00b5\u03bc]*")
+
+# Makers, parts and ways of microscopy, dyes, and the words of enumerations, in lower case.
+_WORD_LIST = """
+33258 33342 ac achromat achroplan acquisition acridine active adapter af afm agfp air airy
+airyscan alexa all alvarez aminocoumarin analog analysis andor annotation annotations annulus aom
+aotf apc apd aperture aperturediameter aplan apochromat apotome aqua aquila arc as ascending
+attenuator attenuators atto auto autocorr autofluorescence automatic automatically averaging axio
+axiocam axiocammr axioimager axioplan axioscan axioskop axiovert axiozoom axis azami azurite back
+background bcecf beam beamsplitter bessel best bf bfp bfp2 bgr bgra bi bidirectional binary
+bioluminescence black blue bodipy boolean borosilicate bottom bp brigh bright brightfield
+brightness brilliant c c11440 c13440 c4742 c9100 cal calcein calcium calibrated cam camedge camera
+cameras camlight carboxy cars cascade castor ccd ccu cell celldiscoverer cellmask center centre
+cerulean cf cfp ch chamber chambers changer changers channel channels chd cherry chl chlorophyll
+chs chunkcontainer circle circular citrine clear click clip closed clover cmos coded coherent
+colibri color colour comb combiner complex compression condenser confocal congo connect continuous
+contrast controller conventional cool core corr correction corrections coumarin counting
+coverglass coverslip cp cresyl crop csu cumulative custom cy cyan cyanine czictypes dab dapi dapi2
+dark darkfield dbs deconvolved deep deepred default defined dendra descending desk detector
+detectors device devices df diameter dic dichroic dichroics differential digital dii dimensional
+dimensions dio diode diodes dirac direction disabled disc discovery dish dishes disk dot dots
+double draq dronpa dsred dual dye dyes dylight ebfp ec ecfp edge edition egfp electron ellipse
+elyra em emccd emerald emgfp emi emission enabled eos eosin epi epifluorescence epiplan er esid
+ethidium evans evolve ex examiner exc excelitas excitation ext extended external eyfp fa false fam
+far fast fcs fib fiber fibre field filament filter filters filterwheel first fit fitc fixed fl
+flash flat fll fllamp float fluar fluo fluor fluorescein fluoresceine fluorescence fluorescent
+fluorophore fm focus frame free fret from front fs fset ft fucci full fura fusion ga gaasp gated
+gauss gaussian gcamp generic gfp gfp2 giemsa glass glycerin glycerol gold gradient graphics gray
+green h33258 h33342 h3342 haematoxylin half halfpupil halide halo halogen halotag hamamatsu handed
+handedness hbo hdcam hdcamc11440 hdr he headlight hematoxylin hes hex high histological histology
+hoechst horizontal hrc hrm hs hsm hxp hybrid icc icx id ifp illumination image imager imaging imm
+immersion imx in incubation indo infrared inner int integ integration intensity interference
+internal invalid inverted iodide ir irfp ixon janelia jc jf jpeg jpg jrgeco kaede kinetics kinetix
+korr kp kusabira kw lambda lamp lamps laser laserline lasers lattice layer layers lci lcip ld led
+left leica lens level libczi light lightsheet line linear lines linker lite lm lossless lossy low
+lower lp lsm lucifer lumar lumencor luminescence lwd lyso lysotracker lzw magenta magnification
+main manager manual mapple marina mask masson max mbs mcerulean mcherry mcitrine mclover mean
+meander measured measurement measurements membrane meos mercury metal meter mgfp mica microscope
+microscopes microtiter min minmax mip mirfp mirror mirrors mito mitotracker mixed mkate mko mm
+mneongreen module modules mono mono1 morange motorized mounting mplum mraspberry mrc mrfp mrm
+mruby ms mscarlet mscarleti mspim mstrawberry mtagbfp mtb mtbcsu mtblsm mtbrl mtbtl mturquoise mu
+multi multichamber multiimmersion multiphoton multiplier multislide multiwell musp muspim mvenus
+mw mwasabi nd ndd nearfield neo neofluar neon neurotrace nft nikon nile nir nm none nose nosepiece
+not notch ns nuclei nucleus object objective objectives oblique observation observer off oil
+olympus on opal open optical optovar orange orca oregon original other out outer output overlay
+pacific palette palm path pattern pco pcocamera pe pecy percent percp petri pgc ph ph1 ph2 ph3
+phaco phalloidin phase photo photometrics photon piece piezo pinhole pixel plan planapo plastic
+plate plates pmt pol polarisation polarization polygon popro port ports position positioned
+positions preview primary prime primo pro processed propidium prot protein proteins ps pupil
+purple pylibczi pylibczirw qdot quad quantum quartz quasar range ratio rcamp rectangle red ref
+reference refl reflected reflection reflector relative resolution reverse rfp rgb rhod rhodamin
+rhodamine rics right ring rl rlled rolera rox rpm sampling sapphire sbs scan scanner scanning
+scmos scope second secondary section sectioning sem semi sensor session set sets shear sheet shg
+shift shutter side signal silicon silicone sim sinc sine single sir skew skew45 skew60 slide
+slider slides slow smlm snake snap snaptag snarf sona source sources sp specimen spectral spectrum
+spim spinning spinningdisk splitter splitters spot square stage stand standby sted step steps
+stereo stop storm string structured sum super superresolution sybr syto sytox ta tagbfp tagfp
+taggfp tagrfp tamra tarfp tdtomato test texas texasred theoretical thg thick thin three tirf titer
+tl tllamp tlled tmre tmrm to tomato top topaz topro toptica toto tpm tpmt track tracker tracks
+trans transmission transmitted trfp trichrome triple tritc true tube tubelens tubelenses turquoise
+turret two ultraviolet um umag uncalibrated uncompressed undefined unidirectional unknown upper
+upright user uv valid venus vert vertical violet vis vivatome w wasabi water wavelength well wells
+wga wheel white wide widefield x xbo xenon xl xr xy xz yellow yfp yokogawa yoyo yz zeiss zen zoom
+zsgreen zstd zsyellow zyla
+"""
+_WORDS = frozenset(_WORD_LIST.split())
+
+
+def is_guid(text: str) -> bool:
+    """Whether a text is a GUID, in braces or not."""
+    return _GUID.fullmatch(text.strip().strip("{}")) is not None
+
+
+def is_place_name(text: str) -> bool:
+    """Whether a text is the name of a well or a number of a scene: ``D6``, ``P1``, ``Scene 4``."""
+    return _PLACE_NAME.fullmatch(text.strip()) is not None
+
+
+def is_known_words(text: str) -> bool:
+    """Whether a text is of words of microscopy and their numbers, without a date or a long number.
+
+    ``Plan-Apochromat 20x/0.8 M27``, ``Alexa Fluor 488`` and ``MTBObjectiveChanger`` are.
+    """
+    text = text.strip()
+    if not text or len(text) > _LONGEST_TEXT or not _SIGNS.fullmatch(text):
+        return False
+    rest = _PART_NUMBER.sub(" ", text.replace("\u00b0C", " "))
+    if _DATE.search(rest):
+        return False
+    runs = _RUN.findall(rest)
+    named = rest != text or not all(run[0].isdigit() for run in runs)
+    return named and all(map(_is_known_run, runs))
+
+
+def _is_known_run(run: str) -> bool:
+    """Whether letters and digits without a space between are known, as a whole or in pieces."""
+    if run.lower() in _WORDS:
+        return True
+    pieces = _PIECE.findall(run)
+    for at, piece in enumerate(pieces):
+        if piece[0].isdigit():
+            if not _is_short_number(piece):
+                return False
+        elif len(piece) == 1:  # as in 20x and M27
+            beside = "".join(pieces[max(at - 1, 0) : at + 2])
+            if not _CODE.fullmatch(beside.lower()):
+                return False
+        elif piece.lower() not in _WORDS:
+            return False
+    return True
+
+
+def _is_short_number(digits: str) -> bool:
+    whole = digits.partition(".")[0]
+    if len(whole) > 4 or len(digits) > 8 or _YEAR.fullmatch(whole):
+        return False
+    return len(whole) <= 2 or not whole.startswith("0")
+
+
+def _is_number(text: str, largest: float) -> bool:
+    if text.lower() in _NO_NUMBER:
+        return True
+    return (
+        len(text) <= _LONGEST_NUMBER
+        and _NUMBER.fullmatch(text) is not None
+        and abs(float(text)) < largest * (1 + 1e-9)
+    )
+
+
+def _are_numbers(text: str) -> bool:
+    """Whether a text is numbers between white space, commas and semicolons, or from-to ranges."""
+    if text in ("Empty", "n/a"):
+        return True
+    largest = _LARGEST["number"]
+    return all(
+        _is_number(one.group(), largest) or _FROM_TO.fullmatch(one.group())
+        for one in _BETWEEN.finditer(text)
+    )
+
+
+def is_known(kind: str, text: str) -> bool:
+    """Whether a value may stay as it is.
+
+    Parameters
+    ----------
+    kind
+        A kind of `harmless` that needs nothing but the value to decide.
+    text
+        The value; not empty.
+    """
+    text = text.strip()
+    largest = _LARGEST.get(kind)
+    if largest is not None:
+        return _is_number(text, largest)
+    if kind == "numbers":
+        return _are_numbers(text)
+    if kind == "words":
+        return is_known_words(text) or _is_number(text.rstrip("% "), 1e4)
+    if kind in _PATTERNS:
+        return _PATTERNS[kind].fullmatch(text) is not None
+    return text in _CHOICES.get(kind, ())
+
+
+_PATTERNS = {
+    "count": _COUNT,
+    "color": _COLOR,
+    "version": _VERSION,
+    "dye": _DYE,
+    "wildcards": _WILDCARDS,
+}
+_CHOICES = {
+    "true or false": frozenset({"true", "false", "True", "False", "0", "1"}),
+    "unit": _UNITS,
+    "reference": _REFERENCES,
+}
