@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from czictypes.container.batch import StoredData
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
-from czictypes.container.limits import check_growth
+from czictypes.container.limits import bitmap_size, check_growth
 from czictypes.container.masks import Mask, find_mask
 from czictypes.container.payload import Payload
 from czictypes.container.picture import decoded_picture
@@ -283,7 +283,10 @@ class SubBlockDecoder:
         if not has_chunk_container(read_metadata_bytes(self._source, segment)):
             return None
         mask = find_mask(read_attachment_bytes(self._source, segment), self._name(segment))
-        return None if mask is None else _fit(mask, segment.physical_w, segment.physical_h)
+        if mask is None:
+            return None
+        bitmap_size(segment.physical_w, segment.physical_h, 1, self._name(segment))
+        return _fit(mask, segment.physical_w, segment.physical_h)
 
     def _name(self, segment: SubBlockSegment) -> str:
         return describe_subblock(self._source, segment.index, segment.position)

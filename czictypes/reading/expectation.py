@@ -64,7 +64,7 @@ class Expectation:
         if not self._rows.is_special(row):
             return first, end
         height = self._rows.directory.physical_h.item(row)
-        stored = self._rows.stored.physical_h.item(self._rows.sub_block_of(row))
+        stored = max(self._rows.stored.physical_h.item(self._rows.sub_block_of(row)), 0)
         start = self._rows.part_of(row) * stored
         return start + first * stored // height, start + (end - 1) * stored // height + 1
 

@@ -8,6 +8,9 @@ Nearly always these are the entries of the sub-block directory. There are two ex
 - A sub-block of full resolution (`full_resolution`) that is stored in another size is read at the
   size that it covers, by taking the nearest pixel to the left and above:
   ``floor(i * stored / logical)``.
+
+A sub-block whose stored size is negative has a row like any other, so that the reads that need it
+raise.
 """
 
 from __future__ import annotations
@@ -124,10 +127,12 @@ def plane_rows(
         If the file cannot be read.
     """
     rows = _one_row_each(source, directory)
-    other = full_resolution(rows.directory)
+    columns = _with_possible_sizes(rows.directory)
+    other = full_resolution(columns)
     if other is None:
-        return rows
-    columns = rows.directory
+        if columns is rows.directory:
+            return rows
+        other = np.zeros(columns.count, bool)
     full = other | (columns.w == columns.physical_w) & (columns.h == columns.physical_h)
     scale = (1.0, 1.0)
     if stored_resolution:
@@ -139,7 +144,8 @@ def plane_rows(
     y, h = _magnified(columns.y, columns.h, scale[1], source.name)
     physical_w = np.where(full, w, columns.physical_w)
     physical_h = np.where(full, h, columns.physical_h)
-    special = (physical_w != columns.physical_w) | (physical_h != columns.physical_h)
+    stored = rows.directory
+    special = (physical_w != stored.physical_w) | (physical_h != stored.physical_h)
     if rows.special is not None:
         special |= rows.special
     for column in (x, y, w, h, physical_w, physical_h):
@@ -148,9 +154,31 @@ def plane_rows(
     return replace(rows, directory=as_read, special=special, magnification=scale)
 
 
+def _with_possible_sizes(directory: Directory) -> Directory:
+    """Return rows with a stored size that can be where the file has a negative one.
+
+    It is the share of the logical size that the other axis has, so that a damaged tile of a
+    pyramid stays in its level.
+    """
+    columns = directory
+    damaged = (columns.physical_w < 0) | (columns.physical_h < 0)
+    rows = np.flatnonzero(damaged & (columns.w > 0) & (columns.h > 0))
+    if not len(rows):
+        return directory
+    logical = np.column_stack([columns.w[rows], columns.h[rows]])
+    stored = np.column_stack([columns.physical_w[rows], columns.physical_h[rows]])
+    share = np.where(stored > 0, stored / logical, 0).max(axis=1)
+    unknown = np.where(columns.pyramid_type[rows] > 0, 0.5, 1)
+    share = np.where(share > 0, share, unknown)[:, np.newaxis]
+    possible = np.where(stored > 0, stored, np.rint(logical * share).clip(1, _INT32 - 1))
+    physical_w, physical_h = columns.physical_w.copy(), columns.physical_h.copy()
+    physical_w[rows], physical_h[rows] = possible.T
+    return replace(directory, physical_w=physical_w, physical_h=physical_h)
+
+
 def _most_pixels(stored: NDArray[np.int32], size: NDArray[np.int32], full: Mask) -> float:
     """Return how many stored pixels there are for one along an axis, where most are; 1 at least."""
-    return max(float((stored[full] / size[full].astype(np.float64)).max()), 1.0)
+    return float((stored[full] / size[full].astype(np.float64)).max(initial=1.0))
 
 
 def _magnified(

@@ -26,7 +26,7 @@ from czictypes.model.errors import (
 from czictypes.model.options import ReaderOptions
 from czictypes.model.pixel_types import Compression, PixelType
 
-G16 = PixelType.Gray16
+G16, B24 = PixelType.Gray16, PixelType.Bgr24
 BLANK = ReaderOptions(on_error="blank")
 
 
@@ -47,6 +47,10 @@ def row_of_tiles(folder: Path, damage: str, count: int = 5) -> tuple[Path, list[
         change = {"payload": b"nothing of the kind", "compression": Compression.Zstd1}
     elif damage == "within zstd":
         change = {"payload": half_frame(pixels), "compression": Compression.Zstd0}
+    elif damage == "width below 0":
+        change = {"stored": (-30, 40)}
+    elif damage == "height below 0":
+        change = {"stored": (30, -(2**31))}
     else:
         change = {"payload": b"raw", "label": 1000}
     blocks[at] = Block(pixels, 30 * at, 0, {"C": 0}, m=at, **change)
@@ -59,7 +63,10 @@ def expected_of(blocks: list[Block], at: int, value: int = 0) -> NDArray[Any]:
     return np.hstack(tiles)
 
 
-DAMAGES = ["too short", "not zstd", "within zstd", "raw data of a camera"]
+DAMAGES = [
+    "too short", "not zstd", "within zstd", "raw data of a camera", "width below 0",
+    "height below 0",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -134,9 +141,62 @@ def test_what_lies_below_a_damaged_tile_stays_hidden_or_shows_background(tmp_pat
         assert not found[:, 20:].any()
 
 
+@pytest.mark.parametrize("label", [0, 2])
+@pytest.mark.parametrize("stored", [(-15, 20), (15, -20), (-15, -20)])
+@pytest.mark.parametrize("compression", [Compression.Uncompressed, Compression.Zstd1])
+def test_a_negative_stored_size_in_the_pyramid_harms_its_level_alone(
+    stored: tuple[int, int], label: int, compression: Compression, tmp_path: Path
+) -> None:
+    full = [Block(noise(B24, 40, 30, 840 + m), 30 * m, 0, {"C": 0}, m=m) for m in range(3)]
+    half: dict[str, Any] = {
+        "logical": (30, 40), "compression": compression, "pyramid_type": label or None,
+    }  # fmt: skip
+    levels = [Block(noise(B24, 20, 15, 850 + m), 30 * m, 0, {"C": 0}, **half) for m in range(3)]
+    levels[1] = Block(levels[1].pixels, 30, 0, {"C": 0}, stored=stored, **half)
+    path = write_czi(tmp_path / "pyramid.czi", [*full, *levels])
+    with czi.open_czi(path) as document:
+        assert np.array_equal(document.read(), np.hstack([block.pixels for block in full]))
+        with pytest.raises(CorruptFileError, match=r"sub-block 4 .* claims a bitmap of .*-"):
+            document.read(zoom=0.5)
+        with pytest.warns(DamagedTileWarning, match="left blank: sub-block 4 "):
+            found = document.read(zoom=0.5, on_error="blank")
+        assert np.array_equal(found, expected_of(levels, 1))
+
+
+@pytest.mark.parametrize("stored", [(-60, 80), (60, -80), (-1, -1)])
+@pytest.mark.parametrize("planes", [1, 3])
+def test_a_negative_stored_size_stops_reads_of_every_kind(
+    stored: tuple[int, int], planes: int, tmp_path: Path
+) -> None:
+    plain = Block(noise(G16, 40, 30, 860), 30, 0, {"C": 0, "T": 0})
+    sizes = {"T": planes} if planes > 1 else {}
+    masked = Block(
+        noise(G16, 80 * planes, 60, 861), 0, 0, {"C": 0, "T": 0}, logical=(30, 40), stored=stored,
+        pyramid_type=0, sizes=sizes, mask=np.ones((80, 60), bool),
+    )  # fmt: skip
+    path = write_czi(tmp_path / "odd.czi", [masked, plain])
+    for options in (ReaderOptions(), ReaderOptions(stored_resolution=True)):
+        with czi.open_czi(path, reader_options=options) as document:
+            for roi in ((3, 4, 1, 1), (0, 0, 30, 40), None):
+                with pytest.raises(CorruptFileError, match=r"sub-block 0 .* claims a bitmap"):
+                    document.read(roi, {"T": planes - 1})
+    with czi.open_czi(path) as document:
+        assert np.array_equal(document.read((30, 0, 30, 40), {"T": 0}), plain.pixels)
+    with czi.open_czi(path, reader_options=ReaderOptions(enable_mask_awareness=True)) as document:
+        block = document.read_subblock(0)
+        for attempt in (document.read, document.valid_pixels, block.pixels, lambda: block.mask):
+            with pytest.raises(CorruptFileError, match=r"sub-block 0 .* claims a bitmap"):
+                attempt()
+    with CziImage(path) as image, pytest.raises(CorruptFileError, match="sub-block 0 "):
+        image.asarray()
+    with pytest.raises(CorruptFileError, match="sub-block 0 "):
+        czi.add_pyramid(path, output=tmp_path / "new.czi")
+
+
+@pytest.mark.parametrize("damage", ["too short", "width below 0", "height below 0"])
 @pytest.mark.parametrize("mosaic", [True, False])
-def test_arrays_have_it_too(mosaic: bool, tmp_path: Path) -> None:
-    path, blocks, at = row_of_tiles(tmp_path, "too short")
+def test_arrays_have_it_too(mosaic: bool, damage: str, tmp_path: Path) -> None:
+    path, blocks, at = row_of_tiles(tmp_path, damage)
     with CziImage(path, on_error="blank", mosaic=mosaic) as image:
         with pytest.warns(DamagedTileWarning):
             found = image.asarray()
@@ -152,7 +212,7 @@ def test_arrays_have_it_too(mosaic: bool, tmp_path: Path) -> None:
         imread(path)
 
 
-@pytest.mark.parametrize("damage", ["too short", "not zstd"])
+@pytest.mark.parametrize("damage", ["too short", "not zstd", "width below 0", "height below 0"])
 def test_a_copy_leaves_it_out_and_lists_it(damage: str, tmp_path: Path) -> None:
     path, blocks, at = row_of_tiles(tmp_path, damage)
     with pytest.raises(CorruptFileError):
