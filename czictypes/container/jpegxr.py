@@ -1,17 +1,25 @@
-"""The tags of a JPEG XR file, which tell its size and pixel format without decoding it."""
+"""The tags of a JPEG XR file, which tell its size and pixel format without decoding it.
+
+The container is that of ITU-T T.832, annex A: a directory of tags as in TIFF, and the codestream
+of the image and of its alpha.
+"""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
 
-__all__ = ["HEIGHT_TAG", "PIXEL_FORMAT_TAG", "WIDTH_TAG", "jpegxr_tags"]
+__all__ = ["HEIGHT_TAG", "PIXEL_FORMAT_TAG", "WIDTH_TAG", "bare_jpegxr", "jpegxr_tags"]
 
 PIXEL_FORMAT_TAG = 0xBC01
 WIDTH_TAG = 0xBC80
 HEIGHT_TAG = 0xBC81
 
 _MAGIC = b"II\xbc"
+#: Tags with a number that the picture needs; others may hold Exif, XMP, names.
+_PLAIN_TAGS = frozenset({0xBC02, 0xBC04, 0xBC80, 0xBC81, 0xBC82, 0xBC83, 0xBCC4, 0xBCC5})
+_STREAMS = ((0xBCC0, 0xBCC1), (0xBCC2, 0xBCC3))  # where the image and the alpha are, and how long
+_NUMBERS = (1, 3, 4, 11)  # types of tags: byte, short, long, float
 _ENTRY = struct.Struct("<HHII")
 #: The value of a tag of one of these types (byte, short) takes the lower bits alone.
 _NARROW = {1: 0xFF, 3: 0xFFFF}
@@ -41,3 +49,64 @@ def jpegxr_tags(read: Callable[[int, int], bytes]) -> dict[int, int]:
         tag: value & _NARROW.get(kind, 0xFFFFFFFF)
         for tag, kind, _, value in _ENTRY.iter_unpack(whole)
     }
+
+
+def bare_jpegxr(data: bytes) -> bytes | None:
+    """Return a JPEG XR file with only what its picture needs, the picture untouched.
+
+    Returns
+    -------
+    bytes or None
+        The data themselves if they have nothing else. None if they are no JPEG XR file, or one that
+        is not understood.
+    """
+    tags = jpegxr_tags(lambda start, count: data[start : start + count])
+    where = tags.get(PIXEL_FORMAT_TAG, 0)
+    pixel_format = data[where : where + 16]
+    streams = [_stream(data, tags, *pair) for pair in _STREAMS if pair[0] in tags]
+    if not streams or None in streams or len(pixel_format) < 16:
+        return None
+    entries = {tag: kind for tag, kind, count in _entries(data) if kind in _NUMBERS and count == 1}
+    kept = [
+        (tag, entries[tag], 1, tags[tag]) for tag in tags if entries.keys() & {tag} & _PLAIN_TAGS
+    ]
+    kept.append((PIXEL_FORMAT_TAG, 1, 16, 8))
+    at = 8 + 16 + 2 + _ENTRY.size * (len(kept) + 2 * len(streams)) + 4
+    for (offset_tag, size_tag), stream in zip(_STREAMS, streams):
+        assert stream is not None
+        kept += [(offset_tag, 4, 1, at), (size_tag, 4, 1, len(stream))]
+        at += len(stream)
+    if len(kept) == len(tags) and not _beside(data, tags, len(kept)).strip(b"\0"):
+        return data
+    directory = b"".join(_ENTRY.pack(*entry) for entry in sorted(kept))
+    head = _MAGIC + b"\x01" + (24).to_bytes(4, "little") + pixel_format
+    return b"".join(
+        [head, len(kept).to_bytes(2, "little"), directory, bytes(4), *filter(None, streams)]
+    )
+
+
+def _entries(data: bytes) -> list[tuple[int, int, int]]:
+    """Return tag, type and count of each entry of the directory."""
+    directory = int.from_bytes(data[4:8], "little")
+    count = int.from_bytes(data[directory : directory + 2], "little")
+    listed = data[directory + 2 : directory + 2 + _ENTRY.size * count]
+    whole = listed[: len(listed) // _ENTRY.size * _ENTRY.size]
+    return [(tag, kind, number) for tag, kind, number, _ in _ENTRY.iter_unpack(whole)]
+
+
+def _beside(data: bytes, tags: dict[int, int], count: int) -> bytes:
+    """Return the bytes that belong neither to the directory nor to a stream."""
+    directory = int.from_bytes(data[4:8], "little")
+    spans = [(0, 8), (tags[PIXEL_FORMAT_TAG], 16), (directory, 2 + _ENTRY.size * count)]
+    spans += [(tags[start], tags[size]) for start, size in _STREAMS if start in tags]
+    found, at = [], 0
+    for start, size in sorted(spans):
+        found.append(data[at:start])
+        at = max(at, start + size)
+    return b"".join([*found, data[at:]])
+
+
+def _stream(data: bytes, tags: dict[int, int], offset_tag: int, size_tag: int) -> bytes | None:
+    start, size = tags[offset_tag], tags.get(size_tag, 0)
+    found = data[start : start + size]
+    return found if size and len(found) == size else None

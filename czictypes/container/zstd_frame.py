@@ -12,7 +12,7 @@ from typing import NamedTuple
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression
 
-__all__ = ["HEAD_SIZE", "ZSTD_MAGIC", "ZstdHead", "parse_zstd_head"]
+__all__ = ["HEAD_SIZE", "ZSTD_MAGIC", "ZstdHead", "find_zstd_end", "parse_zstd_head"]
 
 #: So many first bytes of the data are enough for `parse_zstd_head`.
 HEAD_SIZE = 24
@@ -62,6 +62,30 @@ def _parse_packing(data: bytes, where: str) -> tuple[int, bool]:
     raise CorruptFileError(f"{where} has an invalid zstd1 header: {data[:3]!r}")
 
 
+def find_zstd_end(data: bytes | memoryview, head: ZstdHead) -> int | None:
+    """Return where the frame ends of which `parse_zstd_head` read the head; None if it is cut off.
+
+    The blocks of a frame follow each other, each with its size in front (RFC 8878, 3.1.1.2).
+    """
+    descriptor = data[head.frame_offset + 4]
+    at = head.frame_offset + _head_size(descriptor)
+    last = False
+    while not last:
+        if at + 3 > len(data):
+            return None
+        field = int.from_bytes(data[at : at + 3], "little")
+        last, repeats, size = bool(field & 1), field >> 1 & 3 == 1, field >> 3
+        at += 3 + (1 if repeats else size)
+    at += 4 if descriptor & 0x04 else 0
+    return at if at <= len(data) else None
+
+
+def _head_size(descriptor: int) -> int:
+    """Return the bytes of a frame's header."""
+    single_segment = descriptor >> 5 & 1
+    return 5 + (1 - single_segment) + (0, 1, 2, 4)[descriptor & 3] + (1 << (descriptor >> 6))
+
+
 def _content_size(frame: bytes, where: str) -> int:
     if frame[:4] != ZSTD_MAGIC or len(frame) < 5 or frame[4] & _RESERVED_BIT:
         raise CorruptFileError(f"{where} is no zstd frame: it begins with {frame[:5]!r}")
@@ -71,8 +95,8 @@ def _content_size(frame: bytes, where: str) -> int:
     if size_code == 0 and not single_segment:
         raise CorruptFileError(f"{where} does not tell the size of its content, as CZI requires")
     width = 1 << size_code
-    start = 5 + (not single_segment) + (0, 1, 2, 4)[descriptor & 3]
-    field = frame[start : start + width]
+    end = _head_size(descriptor)
+    field = frame[end - width : end]
     if len(field) < width:
         raise CorruptFileError(f"{where} is cut off inside the header of its zstd frame")
     # A field of two bytes counts from 256 on, since smaller sizes fit one byte.

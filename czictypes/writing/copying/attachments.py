@@ -115,6 +115,7 @@ def copy_attachments(
         If one is not where the directory says.
     """
     removed, kept = list(plan.removed), list[KeptPart]()
+    taken: set[tuple[str, ...]] = set()
     for entry in plan.entries:
         data = read_attachment_data(source, entry)
         if plan.time is not None:
@@ -123,9 +124,12 @@ def copy_attachments(
             assembly.add_attachment(stored_name(entry), entry.content_file_type, data, entry.guid)
             continue
         part, change = _anonymized(entry, data, plan.anonymity)
+        if part is not None and part[:2] in taken:
+            part, change = None, ""  # a file has one of a name and type
         if part is None or part.data != data:
             removed.append(RemovedPart("attachment", entry.name, kept=change))
         if part is not None:
+            taken.add(part[:2])
             kept.append(KeptPart("attachment", part.name))
             assembly.add_attachment(part.name, part.content_file_type, part.data, uuid.uuid4())
     return removed, kept
@@ -179,12 +183,10 @@ def _anonymized(
         return (None, "") if picture is None else (_Part("Thumbnail", "JPG", picture), _PICTURE)
     if name not in anonymity.names:
         return None, ""
-    return _named(entry, kind, data, anonymity)
+    return _named(entry, data, anonymity)
 
 
-def _named(
-    entry: AttachmentEntry, kind: str, data: bytes, anonymity: Anonymity
-) -> tuple[_Part | None, str]:
+def _named(entry: AttachmentEntry, data: bytes, anonymity: Anonymity) -> tuple[_Part | None, str]:
     """Return an attachment that the caller named, without metadata of its own where we know it."""
     change = ""
     try:
@@ -197,4 +199,4 @@ def _named(
         if picture is None:
             return None, ""
         data, change = picture, _PICTURE
-    return _Part(stored_name(entry), kind, data), change
+    return _Part(stored_name(entry), entry.content_file_type, data), change

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from czictypes.container.jpegxr import bare_jpegxr
 from czictypes.container.masks import find_mask
+from czictypes.container.payload import PAYLOAD_HEAD, scheme_of
 from czictypes.container.subblock import check_pixels
+from czictypes.container.zstd_frame import (
+    HEAD_SIZE,
+    ZSTD_MAGIC,
+    find_zstd_end,
+    parse_zstd_head,
+)
 from czictypes.metadata.anonymize import Anonymizer
 from czictypes.metadata.subblock import has_chunk_container
 from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
@@ -20,6 +29,7 @@ from czictypes.writing.codecs import check_codec, encode
 from czictypes.writing.compression import CompressionOptions, parse_compression
 from czictypes.writing.copying.layout import Layout
 from czictypes.writing.copying.removed import RemovedPart
+from czictypes.writing.jpeg import strip_jpeg
 from czictypes.writing.masks import encode_mask
 from czictypes.writing.transfer import make_block, read_block, stored_sizes, transfer_blocks
 
@@ -145,11 +155,13 @@ def copy_blocks(
         try:
             if not whole[row]:
                 return _plane_alone(document, row, options)
+            if options is None and skip is not None:
+                _check_decodes(document, index)
             if options is None:
-                if skip is not None:
-                    _check_decodes(document, index)
-                return read_block(source, document.directory, index)
-            return _encoded_anew(document, index, options)
+                block = read_block(source, document.directory, index)
+            else:
+                block = _encoded_anew(document, index, options)
+            return block if plan.anonymizer is None else _with_bare_data(document, index, block)
         except UNREADABLE as error:
             if skip is None:
                 if isinstance(error, (CorruptFileError, UnsupportedDataError)):
@@ -248,6 +260,55 @@ def _anonymized(block: Block, anonymizer: Anonymizer, removed: set[RemovedPart])
     if block.attachment and mask != block.attachment:
         removed.add(RemovedPart("sub-block attachments", kept="masks"))
     return block._replace(metadata=metadata, attachment=mask)
+
+
+def _with_bare_data(document: OpenDocument, index: int, block: Block) -> Block:
+    """Return a block whose data hold pixels alone: no Exif, nothing behind them.
+
+    Data of compressions that are not known here stay as they are.
+    """
+    width, height = block.size
+    claimed = width * height * pixel_format(block.pixel_type).bytes_per_pixel
+    planes = math.prod(block.sizes.values())
+    head = bytes(block.data[:PAYLOAD_HEAD])
+    scheme = scheme_of(head, block.compression, len(block.data), claimed, planes)
+    if scheme not in _BARE:
+        return block
+    data = _BARE[Compression(scheme)](block.data, claimed, planes)
+    if data is not None:
+        return block._replace(data=data)
+    return _encoded_anew(document, index, parse_compression("zstd1:"))
+
+
+def _bare_plain(data: Any, claimed: int, planes: int) -> Any:
+    return data[: claimed * planes if len(data) >= claimed * planes else claimed]
+
+
+def _bare_zstd(data: Any, claimed: int, planes: int) -> Any:
+    scheme = Compression.Zstd0 if data[:4] == ZSTD_MAGIC else Compression.Zstd1
+    head = parse_zstd_head(bytes(data[:HEAD_SIZE]), scheme, "the data of a sub-block")
+    if head.content_size not in (claimed, claimed * planes):
+        return None
+    end = find_zstd_end(data, head)
+    return None if end is None else data[:end]
+
+
+def _bare_jpegxr(data: Any, claimed: int, planes: int) -> Any:
+    return bare_jpegxr(bytes(data))
+
+
+def _bare_jpeg(data: Any, claimed: int, planes: int) -> Any:
+    return strip_jpeg(bytes(data))
+
+
+#: Gives data without what is no pixels, by compression; None if it cannot tell.
+_BARE: Mapping[Compression, Callable[[Any, int, int], Any]] = {
+    Compression.Uncompressed: _bare_plain,
+    Compression.Jpg: _bare_jpeg,
+    Compression.JpegXr: _bare_jpegxr,
+    Compression.Zstd0: _bare_zstd,
+    Compression.Zstd1: _bare_zstd,
+}
 
 
 def _mask(block: Block) -> bytes:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import re
 import struct
+import warnings
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,14 +16,17 @@ import pytest
 from files.block import Block
 from files.builder import AttachmentSpec, write_czi
 from files.documents import event_list, time_stamps
+from files.encode import encode, zstd_frame
 from files.masks import mask_chunk
 from files.patterns import noise
 from files.xml import document_xml, subblock_xml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stored import open_document, stored_attachments, stored_blocks, stored_xml
 
 from czictypes.metadata.edit import XmlEditor
 from czictypes.model.errors import CorruptFileError
-from czictypes.model.pixel_types import PixelType
+from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader
 from czictypes.writing.copying.copy import copy
 from czictypes.writing.copying.removed import KeptPart, RemovedPart
@@ -211,6 +217,7 @@ def test_names_of_attachments_that_stay_are_ours(source: Path, target: Path) -> 
     attachments = [
         AttachmentSpec("Ada Lovelace", "CZTIMS", stamps),
         AttachmentSpec("alovelace", "CZFOC", focus),
+        AttachmentSpec("TimeStamps", "CZTIMS", stamps),
     ]
     write_czi(source, [block], attachments=attachments)
     copy(source, target, anonymize=True, keep_relative_times=True)
@@ -283,6 +290,125 @@ def test_real_files_lose_their_dates_and_users(every_real_file: Path, target: Pa
     for text in texts:
         assert not date.search(text)
         assert not user or user.encode() not in text
+
+
+# What is beside the pixels in their data
+
+
+def behind(data: bytes) -> bytes:
+    return data + b"Patient 12"
+
+
+def within_jpegxr(data: bytes) -> bytes:
+    """A directory at the end, with one tag more: the artist's name."""
+    text, count = b"Patient 12\0", 8
+    entries = [struct.unpack_from("<HHII", data, 34 + 12 * number) for number in range(count)]
+    entries.insert(0, (0x013B, 2, len(text), len(data)))
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
+    start = struct.pack("<I", len(data) + len(text))
+    return data[:4] + start + data[8:] + text + struct.pack("<H", count + 1) + directory
+
+
+@pytest.mark.parametrize("change", [behind, within_jpegxr])
+@pytest.mark.parametrize(
+    ("compression", "options"),
+    [
+        (Compression.Uncompressed, {}),
+        (Compression.Zstd0, {}),
+        (Compression.Zstd1, {}),
+        (Compression.Zstd1, {"hilo": True}),
+        (Compression.JpegXr, {}),
+    ],
+)
+def test_data_hold_pixels_alone(
+    tmp_path: Path, target: Path, change: Any, compression: Compression, options: Any
+) -> None:
+    if change is within_jpegxr and compression != Compression.JpegXr:
+        change = behind
+    pixels = noise(PixelType.Gray16, 16, 20, 1)
+    block = Block(pixels, compression=compression, **options)
+    clean = encode(block)
+    planted = replace(block, payload=change(clean), x=20)
+    source = write_czi(tmp_path / "source.czi", [block, planted])
+    assert found_in(source, ["Patient 12"])
+    copy(source, target, anonymize=True)
+    assert found_in(target, ["Patient 12"]) == []
+    with CziReader(target) as after:
+        assert np.array_equal(after.read()[:, :20], after.read()[:, 20:])
+        assert np.array_equal(after.read()[:, :20], pixels)
+
+
+def test_a_jpeg_tile_loses_its_exif(tmp_path: Path, target: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="makes the tile; pip install pillow")
+    exif, stored = image.Exif(), io.BytesIO()
+    exif[0x013B] = "Ada Lovelace"
+    pixels = noise(PixelType.Gray8, 16, 24, 1)
+    image.fromarray(pixels[..., 0]).save(stored, "JPEG", exif=exif, comment=b"Patient 12")
+    block = Block(pixels, compression=Compression.Jpg, payload=stored.getvalue())
+    source = write_czi(tmp_path / "source.czi", [block])
+    copy(source, target, anonymize=True)
+    assert found_in(target, SECRETS) == []
+    with CziReader(source) as before, CziReader(target) as after:
+        assert np.array_equal(before.read(), after.read())
+
+
+def test_data_with_more_than_the_bitmap_within_are_encoded_anew(
+    tmp_path: Path, target: Path
+) -> None:
+    pixels = noise(PixelType.Gray8, 16, 24, 1)
+    payload = zstd_frame(pixels.tobytes() + b"Patient 12")
+    block = Block(pixels, compression=Compression.Zstd0, payload=payload)
+    source = write_czi(tmp_path / "source.czi", [block])
+    copy(source, target, anonymize=True)
+    with CziReader(target) as after:
+        assert np.array_equal(after.read(), pixels)
+        assert zstd_frame(pixels.tobytes() + b"Patient 12") not in target.read_bytes()
+
+
+# Anything anywhere
+
+PLACES = (
+    "<{0}>{1}</{0}>",
+    '<Scaling {0}="{1}" />',
+    '<Channels><Channel {0}="{1}"><{0}>{1}</{0}></Channel></Channels>',
+    "<Information>{1}<Image>{1}<SizeX>{1}</SizeX></Image>{1}</Information>",
+    "<Layers><Layer><Elements><Rectangle><{0}>{1}</{0}></Rectangle></Elements></Layer></Layers>",
+    "<Experiment><Track><{0}>{1}</{0}></Track></Experiment>",
+    "<!--{1}-->",
+)
+NAMES = (
+    *("Name", "Id", "SizeX", "LensNA", "Fluor", "ExposureTime", "Color", "Ranges", "Model"),
+    *("Comment", "RegionId", "Barcode", "AcquisitionTime", "Text", "ShortName", "IsSelected"),
+)
+WRITTEN = ("{}", "{} 12 May 2024", "DAPI {}", "Channel:{}", "D:/data/{}/x.czi", "{}@home.org")
+
+
+@given(st.data())
+@settings(max_examples=30)
+def test_a_name_planted_anywhere_is_gone(data: st.DataObject) -> None:
+    secret = data.draw(st.text("aeioubdfgklmnprst", min_size=8, max_size=12))
+    planted = "".join(
+        place.format(name, written.format(secret))
+        for place, name, written in data.draw(
+            st.lists(st.tuples(*map(st.sampled_from, (PLACES, NAMES, WRITTEN))), max_size=30)
+        )
+    )
+    encoding = data.draw(st.sampled_from(["utf-8", "utf-16"]))
+    xml = f"<ImageDocument><Metadata>{planted}</Metadata></ImageDocument>".encode(encoding)
+    tags = subblock_xml({data.draw(st.sampled_from(NAMES)): secret, "FocusPosition": secret})
+    block = Block(noise(PixelType.Gray8, 4, 4, 1), metadata=tags, attachment=secret.encode())
+    attachments = [
+        AttachmentSpec(secret, kind, secret.encode())
+        for kind in data.draw(st.sets(st.sampled_from(["JPG", "CZTIMS", "CZEVL", "CZI"])))
+    ]
+    with TemporaryDirectory() as folder:
+        source, target = Path(folder, "source.czi"), Path(folder, "copy.czi")
+        write_czi(source, [block], metadata=xml, attachments=attachments)
+        assert found_in(source, [secret]) == [secret]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # attachments that are no lists of numbers
+            copy(source, target, anonymize=True, keep_relative_times=data.draw(st.booleans()))
+        assert found_in(target, [secret]) == []
 
 
 # The picture of a thumbnail
