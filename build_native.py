@@ -1,7 +1,8 @@
 """Build the bundled native library: libCZI's C API as one self-contained shared library.
 
 The sources are downloaded through pip (pinned and checked in native/sources.toml) and kept in a
-cache, so that a second build needs no network. All else that is needed is a compiler for C++17,
+cache, so that a second build needs no network. native/patches/jxrlib.patch mends the decoder of
+JPEG XR, except in a folder that --source names. All else that is needed is a compiler for C++17,
 and the Python packages cmake, ninja and cffi (and tomli before Python 3.11).
 """
 
@@ -31,6 +32,7 @@ from native.errors import BuildError, missing_package
 from native.fetch import fetch
 from native.licence_texts import collect_licences
 from native.make_declarations import make as make_declarations
+from native.patching import JXRLIB_PATCH, patch_name
 from native.sources import Source, read_sources
 from native.stamp import build_key, is_up_to_date, write_stamp
 from native.toolchain import Toolchain, find_toolchain
@@ -46,16 +48,19 @@ DECLARATIONS = ROOT / "czictypes" / "abi" / "_declarations.py"
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to build: `checkout` is a folder with libCZI, which then is not downloaded."""
+    """What to build: `checkout` is a folder with libCZI, neither downloaded nor patched."""
 
     libczi: str
     checkout: Path | None
     sources: dict[str, Source]
+    sanitize: bool
 
     @property
     def key(self) -> str | None:
         """Hash of the plan; None for a checkout, which may change at any time."""
-        return None if self.checkout else build_key(self.libczi, self.sources)
+        if self.checkout:
+            return None
+        return build_key(self.libczi, self.sources, sanitize=self.sanitize)
 
 
 def build(
@@ -65,6 +70,7 @@ def build(
     libczi: str | None = None,
     jobs: int | None = None,
     work: Path | None = None,
+    sanitize: bool = False,
     report: Report = print,
 ) -> Path:
     """Build the library unless `output` has it already, and return its path.
@@ -81,6 +87,8 @@ def build(
         How many compilers run at once; by default one for each processor.
     work
         The folder for unpacked sources and object files, reused by the next build.
+    sanitize
+        Build under AddressSanitizer and UndefinedBehaviorSanitizer, for tests.
     report
         Takes the lines that tell of the progress.
 
@@ -89,7 +97,7 @@ def build(
     BuildError
         The library cannot be built; the message says why, in one sentence.
     """
-    plan = _plan(source, libczi)
+    plan = _plan(source, libczi, sanitize)
     output = output.resolve()
     library = output / LIBRARY_NAME
     if plan.key is not None and is_up_to_date(output, plan.key):
@@ -98,10 +106,10 @@ def build(
     started = time.monotonic()
     tools = find_toolchain()
     report(f"building libCZI {plan.libczi} with {tools.compiler}")
-    work = work or ROOT / "build" / "native" / plan.libczi
+    work = work or ROOT / "build" / "native" / (plan.libczi + ("-sanitize" if sanitize else ""))
     work.mkdir(parents=True, exist_ok=True)
     folders = _prepare_sources(plan, work / "sources", report)
-    fresh = _compile(folders, tools, work, jobs or _processors(), report)
+    fresh = _compile(plan, folders, tools, work, jobs or _processors(), report)
     _install(fresh, plan, folders, output)
     size = library.stat().st_size / 1e6
     report(f"wrote {library} ({size:.1f} MB) after {time.monotonic() - started:.0f} s")
@@ -117,18 +125,19 @@ def build_declarations(target: Path = DECLARATIONS) -> Path:
         raise missing_package("the Python package cffi") from None
 
 
-def _plan(source: Path | None, libczi: str | None) -> _Plan:
+def _plan(source: Path | None, libczi: str | None, sanitize: bool) -> _Plan:
     pinned = read_sources()
     if source is None:
         version = libczi or pinned.default_libczi
-        return _Plan(version, None, {"libczi": pinned.libczi_source(version), **pinned.parts})
+        sources = {"libczi": pinned.libczi_source(version), **pinned.parts}
+        return _Plan(version, None, sources, sanitize)
     if libczi is not None:
         raise BuildError("--source and --libczi exclude each other: one names a folder of libCZI, "
                          "the other a version to download.")  # fmt: skip
     if not (source / "Src" / "libCZIAPI" / "inc" / "libCZIApi.h").is_file():
         raise BuildError(f"{source} is not a folder of libCZI with the C API: it has no "
                          "Src/libCZIAPI/inc/libCZIApi.h.")  # fmt: skip
-    return _Plan("checkout", source.resolve(), dict(pinned.parts))
+    return _Plan("checkout", source.resolve(), dict(pinned.parts), sanitize)
 
 
 def _prepare_sources(plan: _Plan, folder: Path, report: Report) -> SourceFolders:
@@ -137,18 +146,20 @@ def _prepare_sources(plan: _Plan, folder: Path, report: Report) -> SourceFolders
     for name, source in plan.sources.items():
         cached = (cache / source.file).is_file()
         report(f"  {name}: {source}{' (from the cache)' if cached else ', downloading'}")
-        unpacked[name] = unpack(source, fetch(source, cache), folder / name)
+        patch = JXRLIB_PATCH if name == "libczi" else None
+        unpacked[name] = unpack(source, fetch(source, cache), folder / name, patch)
     return SourceFolders(
         libczi=plan.checkout or unpacked["libczi"],
         eigen=unpacked["eigen"],
         rapidjson=unpacked["rapidjson"] / "include",
         zstd=unpacked["zstd"],
         origin=None if plan.checkout else f"source distribution of {plan.sources['libczi']}",
+        patch=None if plan.checkout else f"czictypes patch {patch_name()}",
     )
 
 
 def _compile(
-    folders: SourceFolders, tools: Toolchain, work: Path, jobs: int, report: Report
+    plan: _Plan, folders: SourceFolders, tools: Toolchain, work: Path, jobs: int, report: Report
 ) -> Path:
     names = work / "abi_names"
     names.mkdir(exist_ok=True)
@@ -161,7 +172,7 @@ def _compile(
     log = work / "build.log"
     log.unlink(missing_ok=True)
     tree = work / "cmake"
-    configure(folders, names, tools, tree, log)
+    configure(folders, names, tools, tree, log, instrument="sanitize" if plan.sanitize else "")
     report(f"  compiling, {jobs} at once")
     return compile_library(tools, tree, jobs, log, report)
 
@@ -201,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
         "--source",
         type=Path,
         metavar="DIR",
-        help="build this checkout of libCZI instead of downloading one",
+        help="build this checkout of libCZI, as it is, instead of downloading and patching one",
     )
     parser.add_argument(
         "--output",
@@ -222,6 +233,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="VERSION",
         help=f"version of libCZI: {versions} (default: {pinned.default_libczi})",
     )
+    parser.add_argument(
+        "--sanitize",
+        action="store_true",
+        help="build under AddressSanitizer and UndefinedBehaviorSanitizer, for tests: the program "
+        "that loads it needs their libraries (see tox.ini)",
+    )
     return parser
 
 
@@ -237,7 +254,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         build_declarations()
-        build(options.output, source=options.source, libczi=options.libczi, jobs=options.jobs)
+        build(
+            options.output,
+            source=options.source,
+            libczi=options.libczi,
+            jobs=options.jobs,
+            sanitize=options.sanitize,
+        )
     except BuildError as error:
         print(f"build_native.py: {error}", file=sys.stderr)
         return 1

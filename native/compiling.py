@@ -31,16 +31,25 @@ _ERROR = re.compile(r"\berror( [A-Z]+\d+)?: |^CMake Error|undefined reference")
 
 @dataclass(frozen=True)
 class SourceFolders:
-    """Where the sources lie, and what libCZI shall tell of its own origin."""
+    """Where the sources lie, and what libCZI shall tell of its own origin and of our patch."""
 
     libczi: Path
     eigen: Path
     rapidjson: Path
     zstd: Path
     origin: str | None = None
+    patch: str | None = None
 
 
-def configure(folders: SourceFolders, names: Path, tools: Toolchain, work: Path, log: Path) -> None:
+def configure(
+    folders: SourceFolders,
+    names: Path,
+    tools: Toolchain,
+    work: Path,
+    log: Path,
+    *,
+    instrument: str = "",
+) -> None:
     """Run cmake's configuring step in the folder `work`.
 
     Parameters
@@ -55,11 +64,14 @@ def configure(folders: SourceFolders, names: Path, tools: Toolchain, work: Path,
         The build folder; cmake reuses what is there.
     log
         The text file that all output is added to.
+    instrument
+        ``sanitize`` for a library under sanitizers, ``fuzz`` for the fuzzer's program as well.
     """
     command = [tools.cmake, "-S", str(CMAKE_PROJECT), "-B", str(work)]
     if tools.ninja:
         command += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools.ninja}"]
-    for name, value in _definitions(folders, names).items():
+    definitions = {**_definitions(folders, names), "CZICTYPES_INSTRUMENT": instrument}
+    for name, value in definitions.items():
         command.append(f"-D{name}={value}")
     _run(command, log, "cmake cannot configure the build")
 
@@ -125,7 +137,8 @@ def _definitions(folders: SourceFolders, names: Path) -> dict[str, str]:
     if folders.origin is not None:
         # Otherwise libCZI asks git, which would answer for the repository around the build.
         definitions["LIBCZI_REPOSITORY_REMOTE"] = folders.origin
-        definitions["LIBCZI_REPOSITORY_BRANCH"] = "unknown"
+        # the name in libCZI's cache: the other would not replace what an earlier build has set
+        definitions["libCZI_REPOSITORYBRANCH"] = folders.patch or "unknown"
         definitions["LIBCZI_REPOSITORY_HASH"] = "unknown"
     if sys.platform == "darwin":
         definitions["CMAKE_OSX_DEPLOYMENT_TARGET"] = macos_target()

@@ -12,6 +12,7 @@ from typing import Any
 
 from native.compiling import CMAKE_PROJECT, LIBRARY_NAME
 from native.licence_texts import OWN_TEXTS
+from native.patching import JXRLIB_PATCH, patch_name
 from native.sources import Source
 
 __all__ = ["STAMP_NAME", "build_key", "is_up_to_date", "write_stamp"]
@@ -21,9 +22,10 @@ STAMP_NAME = "build.json"
 _OPTIONS = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "MACOSX_DEPLOYMENT_TARGET")
 
 
-def build_key(libczi: str, sources: dict[str, Source]) -> str:
+def build_key(libczi: str, sources: dict[str, Source], *, sanitize: bool = False) -> str:
     """Return a hash of all that decides what the library becomes."""
-    facts: list[str] = [libczi, sys.platform, platform.machine()]
+    facts: list[str] = [libczi, sys.platform, platform.machine(), patch_name()]
+    facts += ["sanitize"] if sanitize else []
     facts += [f"{name} {source.sha256}" for name, source in sorted(sources.items())]
     facts += [f"{name}={os.environ.get(name, '')}" for name in _OPTIONS]
     for path in sorted([*CMAKE_PROJECT.rglob("*"), *OWN_TEXTS.iterdir()]):
@@ -46,6 +48,7 @@ def write_stamp(output: Path, key: str | None, libczi: str, sources: dict[str, S
     stamp = {
         "key": key,
         "libczi": libczi,
+        "patch": None if key is None else JXRLIB_PATCH.name,
         "sources": {
             name: {"package": str(source), "file": source.file, "sha256": source.sha256}
             for name, source in sorted(sources.items())

@@ -11,19 +11,21 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from native.errors import BuildError
+from native.patching import apply_patch, patch_name
 from native.sources import Source
 
 __all__ = ["unpack"]
 
 
-def unpack(source: Source, archive: Path, target: Path) -> Path:
-    """Unpack the folder of `source` from `archive` to `target` and return `target`.
+def unpack(source: Source, archive: Path, target: Path, patch: Path | None = None) -> Path:
+    """Unpack the folder of `source` from `archive` to `target`, patch it, and return `target`.
 
-    A folder unpacked before from the same file is left as it is, so that a second build compiles
-    only what changed. Links and special files in the archive are not unpacked.
+    A folder unpacked before from the same file, and patched alike, is left as it is, so that a
+    second build compiles only what changed. Links and special files in the archive are left out.
     """
     stamp = target.with_name(target.name + ".sha256")
-    if target.is_dir() and stamp.is_file() and stamp.read_text("ascii") == source.sha256:
+    state = source.sha256 if patch is None else f"{source.sha256} {patch_name(patch)}"
+    if target.is_dir() and stamp.is_file() and stamp.read_text("ascii") == state:
         return target
     stamp.unlink(missing_ok=True)
     shutil.rmtree(target, ignore_errors=True)
@@ -40,7 +42,9 @@ def unpack(source: Source, archive: Path, target: Path) -> Path:
             count += 1
     if not count:
         raise BuildError(f"{archive} has no folder {source.folder}: correct native/sources.toml.")
-    stamp.write_text(source.sha256, "ascii")
+    if patch is not None:
+        apply_patch(target, patch)
+    stamp.write_text(state, "ascii")
     return target
 
 

@@ -10,6 +10,9 @@ from czictypes.abi.library import Library, get_library
 
 __all__ = ["LibraryInfo", "StreamClass", "library_info"]
 
+#: So begins the branch that build_native.py writes into a library that it has patched.
+_PATCHED = "czictypes patch "
+
 
 class StreamClass(NamedTuple):
     """A kind of input stream that the library was built with."""
@@ -32,6 +35,9 @@ class LibraryInfo:
         libCZI's version: major, minor, patch.
     compiler, repository, branch, tag
         How it was built; "" where it does not tell.
+    patch
+        The patch of czictypes that it was built with, which keeps damaged JPEG XR data from
+        crashing the process; "" for a library that is not patched.
     stream_classes
         The input streams it was built with.
     optional_functions
@@ -45,6 +51,7 @@ class LibraryInfo:
     repository: str
     branch: str
     tag: str
+    patch: str
     stream_classes: tuple[StreamClass, ...]
     optional_functions: dict[str, bool]
 
@@ -52,6 +59,11 @@ class LibraryInfo:
     def version_text(self) -> str:
         """The version as text, ``"0.67.4"``."""
         return format_version(self.version)
+
+    @property
+    def is_patched(self) -> bool:
+        """Whether its decoder of JPEG XR has the patch of czictypes."""
+        return bool(self.patch)
 
 
 def library_info() -> LibraryInfo:
@@ -65,14 +77,24 @@ def library_info() -> LibraryInfo:
     library = get_library()
     build = library.ffi.new("struct LibCZIBuildInformationInterop *")
     library.call("libCZI_GetLibCZIBuildInformation", build, what="ask how libCZI was built")
+    compiler, repository, branch, tag = (
+        library.take_text(text)
+        for text in (
+            build.compilerIdentification,
+            build.repositoryUrl,
+            build.repositoryBranch,
+            build.repositoryTag,
+        )
+    )
     return LibraryInfo(
         path=library.path,
         origin=library.origin,
         version=library.version,
-        compiler=library.take_text(build.compilerIdentification),
-        repository=library.take_text(build.repositoryUrl),
-        branch=library.take_text(build.repositoryBranch),
-        tag=library.take_text(build.repositoryTag),
+        compiler=compiler,
+        repository=repository,
+        branch=branch,
+        tag=tag,
+        patch=branch[len(_PATCHED) :] if branch.startswith(_PATCHED) else "",
         stream_classes=_stream_classes(library),
         optional_functions={
             name: library.has(name)

@@ -9,6 +9,10 @@ from czictypes.cli.output import printable
 
 __all__ = ["add_parser"]
 
+_UNPATCHED = (
+    "unpatched: damaged data may crash the process; CZICTYPES_JPEGXR=process decodes in another"
+)
+
 
 def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Declare the command."""
@@ -32,8 +36,10 @@ def run(args: argparse.Namespace) -> int:
     _line("found by", found.origin)
     _line("libCZI", found.version_text)
     _line("compiler", found.compiler)
-    built_from = (found.repository, found.branch, found.tag)
+    branch = "" if found.is_patched else found.branch
+    built_from = (found.repository, branch, found.tag)
     _line("built from", ", ".join(one for one in built_from if one not in ("", "unknown")))
+    _line("JPEG XR", f"patched ({found.patch})" if found.is_patched else _UNPATCHED)
     _list("stream classes", [f"{one.name}: {one.description}" for one in found.stream_classes])
     functions = found.optional_functions.items()
     _list("optional functions", [f"{name}: {'yes' if has else 'no'}" for name, has in functions])

@@ -34,7 +34,8 @@ from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.expectation import Expectation
 from czictypes.reading.grid_runs import GridRuns
-from czictypes.reading.native_reader import bitmap_of
+from czictypes.reading.jpegxr_process import HelperEndedError, decode_apart, decodes_apart
+from czictypes.reading.native_reader import decoded
 from czictypes.reading.plane_rows import PlaneRows
 from czictypes.reading.stored import StoredTiles
 from czictypes.reading.tile import Tile
@@ -248,17 +249,17 @@ class SubBlockDecoder:
     def _decoded_by_libczi(
         self, packed: bytes, data: StoredData, segment: SubBlockSegment
     ) -> NDArray[np.generic]:
+        decode = decode_apart if decodes_apart() else decoded
         try:
-            bitmap = bitmap_of(packed, data.width, data.height, data.pixel_type, data.compression)
+            return decode(packed, data.width, data.height, data.pixel_type, data.compression)
         except NativeCallError as error:
             if isinstance(error, MemoryError) or error.__cause__ is not None:
                 raise error.__cause__ or error from None  # no fault of the file
             kind = f"{Compression(data.compression).name}, {PixelType(data.pixel_type).name}"
+            why = f": {error}" if isinstance(error, HelperEndedError) else "; its data are damaged"
             raise CorruptFileError(
-                f"{self._name(segment)} ({kind}) cannot be decoded; its data are damaged"
+                f"{self._name(segment)} ({kind}) cannot be decoded{why}"
             ) from error
-        with bitmap, bitmap.locked() as pixels:
-            return np.array(pixels)
 
     def _cache_for(self, row: int) -> SubBlockCache | None:
         """Return the cache if it is to keep a row."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from czictypes.abi.library import Library, get_library
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
@@ -17,7 +20,7 @@ if TYPE_CHECKING:  # imported where they are needed: most documents are read wit
     from czictypes.handles.reader import ReaderHandle
     from czictypes.handles.streams import InputStream
 
-__all__ = ["NativeReader", "bitmap_of"]
+__all__ = ["NativeReader", "bitmap_of", "decoded"]
 
 
 class NativeReader:
@@ -97,6 +100,20 @@ def bitmap_of(
     stream = InputStream.from_source(single)
     with ReaderHandle.open(stream) as reader, reader.read_sub_block(0) as sub_block:
         return sub_block.create_bitmap()
+
+
+def decoded(
+    data: bytes | memoryview, width: int, height: int, pixel_type: int, compression: int
+) -> NDArray[np.generic]:
+    """Have libCZI decode the data of a sub-block, and return the pixels (height, width, samples).
+
+    Raises
+    ------
+    NativeCallError
+        If libCZI cannot decode them.
+    """
+    with bitmap_of(data, width, height, pixel_type, compression) as bitmap:
+        return bitmap.to_numpy()
 
 
 def _open(library: Library, source: ByteSource) -> ReaderHandle:

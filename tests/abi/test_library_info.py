@@ -33,6 +33,23 @@ def test_it_tells_which_optional_functions_are_there() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("branch", "patch"),
+    [("czictypes patch jxrlib-0123456789ab", "jxrlib-0123456789ab"), ("main", ""), ("", "")],
+)
+def test_it_tells_whether_the_library_is_patched(
+    branch: str, patch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = get_library()
+    take = library.take_text
+    branches = iter(["a compiler", "a repository", branch])
+    monkeypatch.setattr(
+        library, "take_text", lambda pointer: (take(pointer), next(branches, ""))[1]
+    )
+    info = library_info()
+    assert (info.branch, info.patch, info.is_patched) == (branch, patch, bool(patch))
+
+
 def test_it_gives_all_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
     library = get_library()
     freed: list[Any] = []

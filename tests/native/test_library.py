@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from czictypes import library_info, use_library
+from czictypes.abi.library import get_library
 from native.abi_names import declared_functions
+from native.patching import patch_name
 from native.sources import read_sources
 from native.wheel_tag import newest_glibc, platform_tag
 
@@ -80,6 +83,17 @@ def test_the_note_beside_it_names_the_pinned_sources(bundled_library: Path) -> N
     assert note["sources"]["libczi"]["sha256"] == source.sha256
     for name, part in pinned.parts.items():
         assert note["sources"][name]["file"] == part.file
+
+
+def test_the_libraries_say_that_they_are_patched(
+    bundled_library: Path, older_library: Path
+) -> None:
+    before = get_library().path
+    for path in (bundled_library, older_library):
+        use_library(path)
+        assert library_info().patch == patch_name()
+        assert library_info().is_patched
+    use_library(before)
 
 
 def test_the_older_library_is_the_version_that_was_asked_for(older_library: Path) -> None:

@@ -1,0 +1,286 @@
+"""Decodes JPEG XR in helper processes, for whom a crash of the decoder must stay an error.
+
+Hostile data may crash libCZI's decoder where the library is not the patched one that czictypes
+brings. With the environment variable ``CZICTYPES_JPEGXR`` set to ``process``, tiles are decoded by
+helpers: Python processes that import what decoding needs, get data through a pipe and give pixels
+back. Each serves one thread at a time and is used again; one that ended is replaced by the next
+call. They end when their pipes close, so at the latest with this process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import struct
+import sys
+import threading
+from contextlib import suppress
+from typing import IO, Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.abi.library import get_library, use_library
+from czictypes.model.errors import CziError, NativeCallError, NativeMemoryError
+from czictypes.model.pixel_types import pixel_format
+from czictypes.reading.native_reader import decoded
+
+__all__ = ["HelperEndedError", "decode_apart", "decodes_apart", "serve"]
+
+_VARIABLE = "CZICTYPES_JPEGXR"
+#: What a helper runs: isolated from the current folder, with the search path of this process.
+_START = (
+    "import sys; library = sys.argv[1]; sys.path[:] = sys.argv[2:]; "
+    "from czictypes.reading.jpegxr_process import serve; serve(library)"
+)
+#: width, height, pixel type, compression, size of the data; and: what came of it, size of the rest
+_REQUEST, _ANSWER = struct.Struct("<IIIIQ"), struct.Struct("<BQ")
+_READY, _PIXELS, _REFUSED, _NO_MEMORY = range(4)
+
+
+class HelperEndedError(NativeCallError):
+    """The helper ended while it decoded."""
+
+
+def decodes_apart() -> bool:
+    """Whether CZICTYPES_JPEGXR asks for helper processes.
+
+    Raises
+    ------
+    ValueError
+        If the variable is neither empty nor ``process``.
+    """
+    wish = os.environ.get(_VARIABLE, "")
+    if wish not in ("", "process"):
+        raise ValueError(f"{_VARIABLE} must be 'process' or not set, not {wish!r}")
+    return wish == "process"
+
+
+def decode_apart(
+    data: bytes, width: int, height: int, pixel_type: int, compression: int
+) -> NDArray[np.generic]:
+    """Decode as `native_reader.decoded` does, in a helper process.
+
+    Raises
+    ------
+    HelperEndedError
+        If the helper crashed, or was ended; the next call starts another.
+    NativeCallError, NativeMemoryError
+        As in this process.
+    CziError
+        If no helper can be started.
+    """
+    helper = _pool.take(get_library().path)
+    try:
+        pixels = helper.decode(data, width, height, pixel_type, compression)
+    except (NativeCallError, NativeMemoryError) as error:
+        if isinstance(error, HelperEndedError):
+            _pool.end(helper)
+        else:
+            _pool.give_back(helper)
+        raise
+    except BaseException:  # an interrupt: what is on the way in the pipe belongs to this call
+        _pool.end(helper)
+        raise
+    _pool.give_back(helper)
+    return pixels
+
+
+class _Helper:
+    """One helper process; of one thread at a time."""
+
+    def __init__(self, library: str) -> None:
+        import subprocess  # for those who ask for helpers alone
+
+        self.library = library
+        command = [sys.executable, "-I", "-B", "-c", _START, library, *sys.path]
+        # in a session of its own: an interrupt from the terminal is for this process alone
+        apart: dict[str, Any] = {"start_new_session": True}
+        if sys.platform == "win32":
+            apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                **apart,
+            )
+        except OSError as error:
+            raise CziError(f"cannot start a process that decodes JPEG XR: {error}") from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests: IO[bytes] = self._process.stdin
+        self._answers: IO[bytes] = self._process.stdout
+        try:
+            self._read(_ANSWER.size)
+        except BaseException as error:
+            self.end()
+            if not isinstance(error, HelperEndedError):
+                raise
+            raise CziError(
+                f"a process that decodes JPEG XR ended while it started ({sys.executable} "
+                f"cannot import czictypes, or not load {library}); unset {_VARIABLE} to decode "
+                "in this process"
+            ) from None
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def decode(
+        self, data: bytes, width: int, height: int, pixel_type: int, compression: int
+    ) -> NDArray[np.generic]:
+        layout = pixel_format(pixel_type)
+        pixels = np.empty((height, width, layout.samples), layout.dtype)
+        try:
+            self._requests.write(_REQUEST.pack(width, height, pixel_type, compression, len(data)))
+            self._requests.write(data)
+            self._requests.flush()
+        except OSError:
+            self._ended()
+        result, size = _ANSWER.unpack(self._read(_ANSWER.size))
+        if result == _PIXELS and size == pixels.nbytes:
+            self._fill(_bytes_of(pixels))
+            return pixels
+        if result not in (_REFUSED, _NO_MEMORY):
+            self._ended()
+        text = self._read(min(size, 10_000)).decode("utf-8", "replace")
+        raise NativeMemoryError(text) if result == _NO_MEMORY else NativeCallError(text)
+
+    def end(self) -> None:
+        """End the process; it holds nothing that would be lost."""
+        self._process.kill()
+        for pipe in (self._requests, self._answers):
+            with suppress(OSError):  # what was not sent
+                pipe.close()
+        self._process.wait()
+
+    def forget(self) -> None:
+        """Let go of the pipes in the child of a fork; the process is the parent's."""
+        self._process.returncode = 0
+        for pipe in (self._requests, self._answers):
+            with suppress(OSError):
+                os.close(pipe.fileno())
+
+    def _read(self, size: int) -> bytes:
+        buffer = bytearray(size)
+        self._fill(memoryview(buffer))
+        return bytes(buffer)
+
+    def _fill(self, target: memoryview) -> None:
+        done = 0
+        while done < len(target):
+            count = self._answers.readinto(target[done:])  # type: ignore[attr-defined]
+            if not count:
+                self._ended()
+            done += count
+
+    def _ended(self) -> NoReturn:
+        self._process.kill()  # where it only closed its pipes, or answers nonsense
+        code = self._process.wait()
+        how = f"with status {code}"
+        if code < 0:
+            with suppress(ValueError):
+                how = f"by {signal.Signals(-code).name}"
+        raise HelperEndedError(
+            f"the helper process ended {how}; the data are damaged, or something else ended it"
+        )
+
+
+class _Pool:
+    """The helpers of this process; safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._all: set[_Helper] = set()
+        self._idle: list[_Helper] = []
+
+    def take(self, library: str) -> _Helper:
+        """Return a helper that nobody else uses, one that waits or a new one."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            fit = [helper for helper in idle if helper.library == library and helper.is_alive()]
+            helper = fit.pop() if fit else None
+            self._idle = fit
+        for other in set(idle) - set(fit) - {helper}:
+            self.end(other)
+        if helper is None:
+            helper = _Helper(library)
+            with self._lock:
+                self._all.add(helper)
+        return helper
+
+    def give_back(self, helper: _Helper) -> None:
+        with self._lock:
+            self._idle.append(helper)
+
+    def end(self, helper: _Helper) -> None:
+        with self._lock:
+            self._all.discard(helper)
+        helper.end()
+
+    def end_all(self) -> None:
+        """End all helpers, at the exit of this process."""
+        with self._lock:
+            helpers, self._all, self._idle = self._all, set(), []
+        for helper in helpers:
+            helper.end()
+
+    def after_fork(self) -> None:
+        """Forget the parent's helpers in its child, which starts others when it needs them."""
+        for helper in self._all:
+            helper.forget()
+        self.__init__()  # type: ignore[misc]  # a lock may have been held
+
+
+_pool = _Pool()
+atexit.register(_pool.end_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.after_fork)
+
+
+def serve(library: str) -> None:
+    """Decode what comes from standard input until it ends: what a helper process does.
+
+    Parameters
+    ----------
+    library
+        The libCZI to decode with.
+    """
+    requests = sys.stdin.buffer
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # nothing that prints may come between the answers
+    use_library(library)
+    _answer(answers, _READY, b"")
+    while True:
+        head = requests.read(_REQUEST.size)
+        if len(head) < _REQUEST.size:
+            break
+        width, height, pixel_type, compression, size = _REQUEST.unpack(head)
+        _answer(answers, *_result(requests.read(size), width, height, pixel_type, compression))
+
+
+def _result(
+    data: bytes, width: int, height: int, pixel_type: int, compression: int
+) -> tuple[int, Any]:
+    try:
+        pixels = np.ascontiguousarray(decoded(data, width, height, pixel_type, compression))
+    except MemoryError as error:
+        return _NO_MEMORY, str(error).encode()
+    except CziError as error:
+        return _REFUSED, str(error).encode()
+    layout = pixel_format(pixel_type)
+    if pixels.shape != (height, width, layout.samples) or pixels.dtype != np.dtype(layout.dtype):
+        return _REFUSED, b"the picture is of another size or pixel type"
+    return _PIXELS, _bytes_of(pixels)
+
+
+def _bytes_of(pixels: NDArray[Any]) -> memoryview:
+    return pixels.reshape(-1).view(np.uint8).data
+
+
+def _answer(answers: IO[bytes], result: int, content: Any) -> None:
+    answers.write(_ANSWER.pack(result, len(content)))
+    answers.write(content)
+    answers.flush()
