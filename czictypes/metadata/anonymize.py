@@ -23,8 +23,9 @@ __all__ = ["Anonymizer", "ValueReport"]
 _FIRST = datetime(2000, 1, 1, tzinfo=timezone.utc)
 _STARTS = ("Information/Image/AcquisitionDateAndTime", "Information/Image/Dimensions/T/StartTime")
 
+_MOST_INNERS = 64
 _DEEPEST_TEXT = 4  # levels of XML within the text of XML; ZEN has one
-_SMALL_NUMBER = re.compile(r"\d{1,6}(?:-\d{1,4})?|[XYZ]|", re.ASCII)
+_SMALL_NUMBER = re.compile(r"\d{1,4}(?:-\d{1,4})?|[XYZ]|", re.ASCII)
 _MOST_VALUES, _MOST_PATHS, _LONGEST = 100, 10_000, 200
 
 
@@ -102,6 +103,7 @@ class Anonymizer:
         self._start: datetime | None = None
         self._given: dict[tuple[str, str], str] = {}  # names and identifiers by kind and value
         self._highest: dict[str, int] = {}
+        self._inners: dict[str, str | None] = {}  # tiles have the same state of the camera mostly
         self.of_document, self.of_subblocks = ValueReport(), ValueReport()
 
     def document(self, source: XmlSource) -> bytes:
@@ -223,7 +225,7 @@ class Anonymizer:
         if is_guid(text):
             return self._given.setdefault(("GUID", text.strip("{}").lower()), str(uuid.uuid4()))
         if text.isascii() and text.isdigit() and not _SMALL_NUMBER.fullmatch(text):
-            return self._new("identifier", "", text, 100_001)  # ZEN takes clock readings
+            return self._new("identifier", "", text, 10_001)  # ZEN takes clock readings
         prefix, colon, rest = text.partition(":")
         known = not colon or is_known_words(prefix)
         if known and (_SMALL_NUMBER.fullmatch(rest if colon else text) or is_known_words(text)):
@@ -255,11 +257,15 @@ class Anonymizer:
     def _inner(self, value: str, report: ValueReport, nested: int) -> str | None:
         if nested >= _DEEPEST_TEXT or not value.lstrip().startswith("<"):
             return None
-        try:
-            inner = self._clean(parse(value), report, nested + 1)
-        except CorruptFileError:
-            return None
-        return None if inner is None else to_string(inner)
+        if value not in self._inners:
+            try:
+                inner = self._clean(parse(value), report, nested + 1)
+            except CorruptFileError:
+                return None
+            if len(self._inners) >= _MOST_INNERS:
+                self._inners.clear()
+            self._inners[value] = None if inner is None else to_string(inner)
+        return self._inners[value]
 
 
 def _moment(text: str) -> datetime | None:

@@ -105,6 +105,7 @@ _KINDS = {
     "wavelength": """
         EmissionWavelength ExcitationWavelength Wavelength SinglePeak CutIn CutOut DyeMaxEmission
         DyeMaxExcitation CentralWavelength c/DetectionWavelength c/IlluminationWavelength""",
+    "intensity": "Intensity",
     "duration": "ExposureTime PixelDwellTime ReadoutTime",
     "true or false": """
         IsMinimalCoverage IsSane Tuneable Flip/@X Flip/@Y HasFocusRoi IsAutoApplyEnabled IsSelected
@@ -124,7 +125,7 @@ _KINDS = {
     # Texts, which stay if each word is one of microscopy, and go otherwise.
     "words": """
         AcquisitionMode IlluminationType ContrastMethod ContrastMethods ContrastTypes PixelType
-        Immersion Medium PupilGeometry Model @Name DyeName Fluor @Type Type Mode Reflector Intensity
+        Immersion Medium PupilGeometry Model @Name DyeName Fluor @Type Type Mode Reflector
         LaserAttenuatorState BeamType CorrectionControllerMode Correction LaserMedium
         OriginalCompressionMethod CurrentCompressionParameters MinificationMethod ContourType
         ScanMode ZAxisDirection XYZHandedness ZAxisShear CoverglassMaterial BottomMaterial

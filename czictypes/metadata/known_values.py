@@ -54,10 +54,10 @@ _SIGNS = re.compile(r"[\w\s.,:;/+\-*()\[\]|%&=#\u00b0\u00b2\u00b5\u03bc]*")
 _WORD_LIST = """
 33258 33342 ac achromat achroplan acquisition acridine active adapter af afm agfp air airy
 airyscan alexa all alvarez aminocoumarin analog analysis andor annotation annotations annulus aom
-aotf apc apd aperture aperturediameter aplan apochromat apotome aqua aquila arc as ascending
+aotf apc apd aperture aperturediameter aplan apochromat apotome aqua aquila arc ascending
 attenuator attenuators atto auto autocorr autofluorescence automatic automatically averaging axio
 axiocam axiocammr axioimager axioplan axioscan axioskop axiovert axiozoom axis azami azurite back
-background bcecf beam beamsplitter bessel best bf bfp bfp2 bgr bgra bi bidirectional binary
+background bcecf beam beamsplitter bessel best bf bfp bfp2 bgr bgra bidirectional binary
 bioluminescence black blue bodipy boolean borosilicate bottom bp brigh bright brightfield
 brightness brilliant c c11440 c13440 c4742 c9100 cal calcein calcium calibrated cam camedge camera
 cameras camlight carboxy cars cascade castor ccd ccu cell celldiscoverer cellmask center centre
@@ -68,25 +68,25 @@ contrast controller conventional cool core corr correction corrections coumarin 
 coverglass coverslip cp cresyl crop csu cumulative custom cy cyan cyanine czictypes dab dapi dapi2
 dark darkfield dbs deconvolved deep deepred default defined dendra descending desk detector
 detectors device devices df diameter dic dichroic dichroics differential digital dii dimensional
-dimensions dio diode diodes dirac direction disabled disc discovery dish dishes disk dot dots
-double draq dronpa dsred dual dye dyes dylight ebfp ec ecfp edge edition egfp electron ellipse
-elyra em emccd emerald emgfp emi emission enabled eos eosin epi epifluorescence epiplan er esid
-ethidium evans evolve ex examiner exc excelitas excitation ext extended external eyfp fa false fam
-far fast fcs fib fiber fibre field filament filter filters filterwheel first fit fitc fixed fl
-flash flat fll fllamp float fluar fluo fluor fluorescein fluoresceine fluorescence fluorescent
-fluorophore fm focus frame free fret from front fs fset ft fucci full fura fusion ga gaasp gated
-gauss gaussian gcamp generic gfp gfp2 giemsa glass glycerin glycerol gold gradient graphics gray
-green h33258 h33342 h3342 haematoxylin half halfpupil halide halo halogen halotag hamamatsu handed
-handedness hbo hdcam hdcamc11440 hdr he headlight hematoxylin hes hex high histological histology
-hoechst horizontal hrc hrm hs hsm hxp hybrid icc icx id ifp illumination image imager imaging imm
+dimensions dio diode diodes dirac direction disabled disc discovery dish dishes disk dots double
+draq dronpa dsred dual dye dyes dylight ebfp ec ecfp edge edition egfp electron ellipse elyra em
+emccd emerald emgfp emi emission enabled eos eosin epi epifluorescence epiplan er esid ethidium
+evans evolve ex examiner exc excelitas excitation ext extended external eyfp fa false fam far fast
+fcs fib fiber fibre field filament filter filters filterwheel first fit fitc fixed fl flash flat
+fll fllamp float fluar fluo fluor fluorescein fluoresceine fluorescence fluorescent fluorophore fm
+focus frame free fret from front fs fset ft fucci full fura fusion gaasp gated gauss gaussian
+gcamp generic gfp gfp2 giemsa glass glycerin glycerol gradient graphics gray green h33258 h33342
+h3342 haematoxylin half halfpupil halide halo halogen halotag hamamatsu handed handedness hbo
+hdcam hdcamc11440 hdr he headlight hematoxylin hes hex high histological histology hoechst
+horizontal hrc hrm hs hsm hxp hybrid icc icx id ifp illumination image imager imaging imm
 immersion imx in incubation indo infrared inner int integ integration intensity interference
 internal invalid inverted iodide ir irfp ixon janelia jc jf jpeg jpg jrgeco kaede kinetics kinetix
 korr kp kusabira kw lambda lamp lamps laser laserline lasers lattice layer layers lci lcip ld led
 left leica lens level libczi light lightsheet line linear lines linker lite lm lossless lossy low
 lower lp lsm lucifer lumar lumencor luminescence lwd lyso lysotracker lzw magenta magnification
-main manager manual mapple marina mask masson max mbs mcerulean mcherry mcitrine mclover mean
+main manager manual mapple marina mask masson maximum mbs mcerulean mcherry mcitrine mclover mean
 meander measured measurement measurements membrane meos mercury metal meter mgfp mica microscope
-microscopes microtiter min minmax mip mirfp mirror mirrors mito mitotracker mixed mkate mko mm
+microscopes microtiter minimum minmax mip mirfp mirror mirrors mito mitotracker mixed mkate mko mm
 mneongreen module modules mono mono1 morange motorized mounting mplum mraspberry mrc mrfp mrm
 mruby ms mscarlet mscarleti mspim mstrawberry mtagbfp mtb mtbcsu mtblsm mtbrl mtbtl mturquoise mu
 multi multichamber multiimmersion multiphoton multiplier multislide multiwell musp muspim mvenus
@@ -104,16 +104,23 @@ scmos scope second secondary section sectioning sem semi sensor session set sets
 shift shutter side signal silicon silicone sim sinc sine single sir skew skew45 skew60 slide
 slider slides slow smlm snake snap snaptag snarf sona source sources sp specimen spectral spectrum
 spim spinning spinningdisk splitter splitters spot square stage stand standby sted step steps
-stereo stop storm string structured sum super superresolution sybr syto sytox ta tagbfp tagfp
-taggfp tagrfp tamra tarfp tdtomato test texas texasred theoretical thg thick thin three tirf titer
-tl tllamp tlled tmre tmrm to tomato top topaz topro toptica toto tpm tpmt track tracker tracks
-trans transmission transmitted trfp trichrome triple tritc true tube tubelens tubelenses turquoise
+stereo stop storm string structured sum super superresolution sybr syto sytox tagbfp tagfp taggfp
+tagrfp tamra tarfp tdtomato test texas texasred theoretical thg thick thin three tirf titer tl
+tllamp tlled tmre tmrm to tomato top topaz topro toptica toto tpm tpmt track tracker tracks trans
+transmission transmitted trfp trichrome triple tritc true tube tubelens tubelenses turquoise
 turret two ultraviolet um umag uncalibrated uncompressed undefined unidirectional unknown upper
 upright user uv valid venus vert vertical violet vis vivatome w wasabi water wavelength well wells
 wga wheel white wide widefield x xbo xenon xl xr xy xz yellow yfp yokogawa yoyo yz zeiss zen zoom
 zsgreen zstd zsyellow zyla
 """
 _WORDS = frozenset(_WORD_LIST.split())
+# Parts of names of dyes that are names of people, too; alone they tell nothing of microscopy.
+_PARTS_OF_DYES = frozenset(
+    {
+        *("alexa", "brilliant", "congo", "evans", "lucifer", "marina"),
+        *("masson", "nile", "opal", "texas", "violet"),
+    }
+)
 
 
 def is_guid(text: str) -> bool:
@@ -138,8 +145,10 @@ def is_known_words(text: str) -> bool:
     if _DATE.search(rest):
         return False
     runs = _RUN.findall(rest)
-    named = rest != text or not all(run[0].isdigit() for run in runs)
-    return named and all(map(_is_known_run, runs))
+    words = {run.lower() for run in runs if not run[0].isdigit()}
+    named = rest != text or not words <= _PARTS_OF_DYES
+    numbered = bool(words) and any(run.isdigit() and len(run) == 3 for run in runs)  # Opal 520
+    return (named or numbered) and all(map(_is_known_run, runs))
 
 
 def _is_known_run(run: str) -> bool:
@@ -205,7 +214,9 @@ def is_known(kind: str, text: str) -> bool:
     if kind == "numbers":
         return _are_numbers(text)
     if kind == "words":
-        return is_known_words(text) or _is_number(text.rstrip("% "), 1e4)
+        return is_known_words(text)
+    if kind == "intensity":
+        return _is_number(text.rstrip("% "), 1e4)
     if kind in _PATTERNS:
         return _PATTERNS[kind].fullmatch(text) is not None
     return text in _CHOICES.get(kind, ())
