@@ -52,7 +52,7 @@ def keep_channels(root: ET.Element, positions: Sequence[int], count: int, *, com
     if shown is None:
         return
     channels = shown.findall("Channel")
-    stay = set(positions) if compact else set(range(max(positions) + 1))
+    stay = _quick(positions) if compact else range(max(positions) + 1)
     by_id = {channel.get("Id") for channel in gone} - {None}
     for position, channel in enumerate(channels):
         out = channel.get("Id") in by_id if by_id and compact else position not in stay
@@ -65,21 +65,39 @@ def keep_positions(root: ET.Element, letter: str, positions: Sequence[int]) -> N
     known = axis(root, letter)
     if known is None:
         return
+    step, offsets = _step(positions), known.offsets
     if known.increment is not None:
-        offsets = [(known.start or 0.0) + known.increment * at for at in positions]
-    elif known.offsets is not None and max(positions) < len(known.offsets):
-        offsets = [known.offsets[at] for at in positions]
+        start, increment = known.start or 0.0, known.increment
+        if step is not None:
+            parent = _without_positions(root, letter)
+            put(parent, "Interval/Start", start + increment * positions[0])
+            put(parent, "Interval/Increment", increment * step)
+            return
+        kept = [start + increment * at for at in positions]
+    elif offsets is not None and max(positions) < len(offsets):
+        kept = [offsets[at] for at in positions]
     else:
         return
+    parent = _without_positions(root, letter)
+    put(parent, "List/Offsets", " ".join(map(format_number, kept)))
+
+
+def _step(positions: Sequence[int]) -> int | None:
+    """Return the distance of neighbours, 1 for a single position; None where it is not always one.
+
+    A range may be longer than anything that can be looped over.
+    """
+    if isinstance(positions, range):
+        return positions.step
+    steps = {after - before for before, after in zip(positions, positions[1:])} or {1}
+    return steps.pop() if len(steps) == 1 else None
+
+
+def _without_positions(root: ET.Element, letter: str) -> ET.Element:
     parent = ensure(root, f"{_IMAGE}/Dimensions/{letter}/Positions")
-    steps = {after - before for before, after in zip(positions, positions[1:])}
     for child in list(parent):
         parent.remove(child)
-    if known.increment is not None and len(steps) <= 1:
-        put(parent, "Interval/Start", offsets[0])
-        put(parent, "Interval/Increment", known.increment * (steps or {1}).pop())
-    else:
-        put(parent, "List/Offsets", " ".join(map(format_number, offsets)))
+    return parent
 
 
 def keep_scenes(root: ET.Element, new_index: Mapping[int, int], numbers: Collection[int]) -> None:
@@ -144,7 +162,13 @@ def _keep(
     children = [] if parent is None else parent.findall(name)
     if parent is None or len(children) != count:
         return []
-    gone = [child for at, child in enumerate(children) if at not in set(positions)]
+    kept = _quick(positions)
+    gone = [child for at, child in enumerate(children) if at not in kept]
     for child in gone:
         parent.remove(child)
     return gone
+
+
+def _quick(positions: Sequence[int]) -> Collection[int]:
+    """Return positions as something that is quick to look into; a range is, and may be long."""
+    return positions if isinstance(positions, range) else set(positions)

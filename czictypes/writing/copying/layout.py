@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,11 +38,19 @@ class Extent:
     renumbered: bool = False
 
     @property
-    def positions(self) -> list[int]:
-        """Which entries of a list with one for each place of the source are still needed."""
+    def positions(self) -> Sequence[int]:
+        """Which entries of a list with one for each place of the source are still needed.
+
+        They may be many more than the sub-blocks: a range, which takes no memory.
+        """
         if self.renumbered:
             return [place - self.start for place in self.places]
-        return [place - self.start for place in range(self.places[0], self.places[-1] + 1)]
+        return range(self.places[0] - self.start, self.places[-1] + 1 - self.start)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the copy has all places of the source, under the same numbers."""
+        return len(self.positions) == self.size and self.new_start == self.start
 
     @property
     def new_start(self) -> int:
@@ -87,7 +95,7 @@ class Layout:
         return {
             letter: extent
             for letter, extent in self.extents.items()
-            if extent.positions != list(range(extent.size)) or extent.new_start != extent.start
+            if not extent.is_same
         }
 
 
