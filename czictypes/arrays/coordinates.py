@@ -13,7 +13,7 @@ from czictypes.arrays.layout import Layout
 __all__ = ["AxisCoordinates", "coordinates"]
 
 _UNKNOWN = "pixel"
-_MOST = 1 << 26  # longer planes than any microscope makes: a damaged place, not worth the memory
+_MOST = 1 << 22  # longer planes than any microscope makes: a damaged place, not worth the memory
 
 
 class AxisCoordinates(NamedTuple):

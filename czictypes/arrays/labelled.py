@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from czictypes.arrays.channel_labels import hex_colors
 from czictypes.model.errors import (
     InvalidArgumentError,
@@ -14,6 +12,7 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 from czictypes.model.extras import require
+from czictypes.reading.blocks import open_document_of
 
 if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage
@@ -77,7 +76,8 @@ def stacked(images: Sequence[CziImage], *, dask: bool) -> Any:
     if dask:
         arrays = require("dask.array", extra="dask", doing="lazy arrays")
         return arrays.stack([image.to_dask() for image in images])
-    stack = np.empty((len(images), *images[0].shape), images[0].dtype)
+    with open_document_of(images[0].reader) as document:
+        stack = document.memory.make((len(images), *images[0].shape), images[0].dtype)
     for image, pixels in zip(images, stack):
         image.read_block({}, out=pixels)
     return stack

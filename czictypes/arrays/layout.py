@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index as as_integer
@@ -12,6 +13,7 @@ import numpy as np
 
 from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.levels import Level
+from czictypes.container.limits import Bounds
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.level_grid import LevelGrid
@@ -74,6 +76,8 @@ class Layout:
         What holds the pixels of all channels.
     is_opaque
         Whether alpha is 255 in place of what is stored.
+    bounds
+        How many pixels the document may have; None for no bounds.
     """
 
     planes: Mapping[str, range]
@@ -82,6 +86,7 @@ class Layout:
     kinds: Mapping[int, PixelType]
     dtype: np.dtype[Any]
     is_opaque: bool = False
+    bounds: Bounds | None = None
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -115,6 +120,18 @@ class Layout:
         """Return a level by its index; raises what `grid` does."""
         self.grid(index)
         return self.levels[index]
+
+    def check_extent(self) -> None:
+        """Check that work on all pixels takes no longer than the size of the file lets expect.
+
+        Raises
+        ------
+        SparseDocumentError
+            If there are far more pixels than the file could fill.
+        """
+        if self.bounds is not None:
+            count, grid = math.prod(map(len, self.planes.values())), self.grids[0]
+            self.bounds.check_pixels([(count, grid.width, grid.height)])
 
     def dims(self, level: int = 0) -> Dimensions:
         """Return names and sizes of the array of a level."""

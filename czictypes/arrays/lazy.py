@@ -45,7 +45,9 @@ def lazy_array(
     from czictypes.arrays.windows import windowed_array  # needs dask
 
     with open_document_of(reader) as document:
-        dims, dtype = view.layout(document).dims(level), view.dtype(document)
+        layout = view.layout(document)
+        layout.check_extent()
+        dims, dtype = layout.dims(level), layout.dtype
         source = document.source
         identity = source.opened_identity() or uuid4().hex, source.size(), document.name
     sizes = normalized_chunks(dims, dtype, chunks, native)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
 from czictypes.model.dimensions import ABSENT
-from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.level_grid import level_grids
@@ -21,9 +21,6 @@ __all__ = ["channel_types", "common_dtype", "plane_ranges", "scene_box", "scene_
 #: The order of the dimensions; all but T, C and Z are there only where a document has a choice.
 _ORDER = "VHIRBTCZ"
 _ALWAYS = "TCZ"
-
-# A dimension may be so long however few sub-blocks there are; each channel has a name and more.
-_SPARSE, _SPARSE_CHANNELS = 10_000_000, 10_000
 
 
 def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
@@ -41,8 +38,9 @@ def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
     ValueError
         If there are no sub-blocks.
     UnsupportedDataError
-        If a channel is of an unknown pixel type, or of several that none holds; or a coordinate is
-        far beyond all others.
+        If a channel is of an unknown pixel type, or of several that none holds.
+    SparseDocumentError
+        If a coordinate is far beyond all others.
     """
     box = scene_box(table, scene)
     members = None if scene is None else table.directory.scene == scene
@@ -55,6 +53,7 @@ def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
         grids=tuple(level_grids(table, scene, box)),
         kinds=kinds,
         dtype=common_dtype(kinds),
+        bounds=table.bounds,
     )
 
 
@@ -116,8 +115,8 @@ def plane_ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str
 
     Raises
     ------
-    UnsupportedDataError
-        If a dimension is far longer than the sub-blocks could fill, as one damaged number makes it.
+    SparseDocumentError
+        If there are far more planes than the sub-blocks could fill, as one damaged number makes it.
     """
     found = {}
     for name in _ORDER:
@@ -127,12 +126,10 @@ def plane_ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str
         if members is not None and name != "C" and bounds[1] > 1:
             bounds = _bounds(table.directory.coordinates[name][members]) or bounds
         found[name] = range(*_span(bounds))
-        if len(found[name]) > max(_SPARSE_CHANNELS if name == "C" else _SPARSE, 2 * table.count):
-            raise UnsupportedDataError(
-                f"{name} goes from {found[name][0]} to {found[name][-1]}, but the document has "
-                f"{table.count} sub-blocks: a coordinate is damaged, or too far from the others "
-                "for an array; CziReader.read gives its planes"
-            )
+    if table.bounds is not None:
+        several = [f"{name} {one[0]} to {one[-1]}" for name, one in found.items() if len(one) > 1]
+        count = math.prod(map(len, found.values()))
+        table.bounds.check_planes(count, table.count, ", ".join(several))
     return found
 
 

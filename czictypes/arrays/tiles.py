@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
 from czictypes.model.dimensions import ABSENT
-from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.level_grid import LevelGrid
 from czictypes.reading.selection import NO_M
@@ -20,7 +20,6 @@ from czictypes.reading.table import SubBlockTable
 __all__ = ["MosaicTiles"]
 
 _NOWHERE, _EVERYWHERE = -2, -1  # places of tiles along a dimension that they are not in, or lack
-_SPARSE = 10_000  # there may be so many M-indices however few tiles there are
 
 
 class MosaicTiles:
@@ -52,7 +51,7 @@ class MosaicTiles:
             usable &= (place >= _EVERYWHERE) & (place < len(values))
             places.append(place)
         self.indices = np.flatnonzero(usable)
-        self._rows = rows
+        self._rows, self._bounds = rows, table.bounds
         self._planes = dict(planes)
         self.places = np.array([place[self.indices] for place in places], np.int64)
         everywhere = {tuple(one) for one in (self.places == _EVERYWHERE).T.tolist()}
@@ -99,14 +98,13 @@ class MosaicTiles:
 
         Raises
         ------
-        UnsupportedDataError
+        SparseDocumentError
             If there are far fewer tiles than M-indices, as one damaged number makes it.
         """
-        if len(self.numbers) > max(_SPARSE, 2 * len(self.indices)):
-            raise UnsupportedDataError(
-                f"M goes from {self.numbers[0]} to {self.numbers[-1]}, but the scene has "
-                f"{len(self.indices)} tiles: an M-index is damaged; the image can be read stitched"
-            )
+        if self._bounds is not None:
+            planes = math.prod(map(len, self._planes.values())) * len(self.numbers)
+            ends = f"M {self.numbers[0]} to {self.numbers[-1]}, tile by tile"
+            self._bounds.check_planes(planes, len(self.indices), ends)
         width, height = self.size
         grid = LevelGrid(
             0, 1.0, Rectangle(0, 0, width, height), width, height, stitched.grids[0].zooms

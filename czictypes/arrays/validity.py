@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.layout import Selection
+from czictypes.arrays.layout import Indices, Selection
 from czictypes.arrays.view import ArrayView
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
@@ -30,19 +31,26 @@ def valid_block(
         layout = view.layout(document)
         samples = {"S": 0} if layout.samples else {}
         block = layout.block({**selection, **samples}, level)
-        found = np.zeros(block.shape, bool)
+        found = document.memory.make(block.shape, np.dtype(bool), np.zeros)
         if not found.size:
             return found
         dropped = [place for place, name in enumerate(block.indices) if name in block.dropped]
         target = np.expand_dims(found, tuple(dropped))
-        rows, columns = (np.array(block.indices[name], np.intp) for name in "YX")
-        left, top = int(columns.min()), int(rows.min())
-        roi = Rectangle(left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top)
+        rows, columns = block.indices["Y"], block.indices["X"]
+        left, top = min(columns), min(rows)
+        roi = Rectangle(left, top, max(columns) + 1 - left, max(rows) + 1 - top)
         planes = view.planes(document, block)
         mask_of = document.decoder.mask_of_row if masks else None
         for place, plane in layout.coordinates(block):
             request = PlaneRequest(roi, plane, view.scene, 1.0, PixelType.Gray8, _BLACK, masks)
             valid = valid_pixels(planes.plan(document, request), roi.h, roi.w, mask_of)
-            valid = valid[np.ix_(rows - top, columns - left)]
+            valid = valid[_within(rows, top)][:, _within(columns, left)]
             target[place][...] = valid[..., np.newaxis] if layout.samples else valid
     return found
+
+
+def _within(indices: Indices, first: int) -> Any:
+    """Return how to take indices out of a region that begins at one of them."""
+    if isinstance(indices, range) and indices.step > 0:
+        return slice(0, None, indices.step)
+    return np.array(indices, np.intp) - first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -88,7 +87,7 @@ class ArrayView:
             layout = self.layout(document)
             block = layout.block(selection, level)
             if out is None:
-                out = _allocated(block.shape, layout.dtype)
+                out = document.memory.make(block.shape, layout.dtype)
             else:
                 _check_output(out, block.shape, layout.dtype)
             planes = self.planes(document, block)
@@ -100,17 +99,6 @@ class ArrayView:
         if "M" in block.indices:
             return TilePlanes(self.tiles(document).find)
         return LevelPlanes(block.grid, self.scene)
-
-
-def _allocated(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    try:
-        return np.empty(shape, dtype)
-    except (MemoryError, ValueError):  # the latter for more than numpy can count
-        raise MemoryError(
-            f"an array of {' x '.join(map(str, shape))} pixels of {dtype} takes "
-            f"{math.prod(shape) * dtype.itemsize / 2**30:.1f} GiB, more than there is; read it in "
-            "parts (read_block, to_dask) or at a coarser level"
-        ) from None
 
 
 def _check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -131,11 +131,18 @@ class _Window:
         """Tell whether less than half of the pixels are used of the chunks that are met."""
         used = met = 1
         for at, sizes in zip(taken, self.chunks):
-            places = np.atleast_1d(np.asarray(at))
-            number = np.searchsorted(np.cumsum(sizes), places, side="right")
-            used *= len(places)
-            met *= int(np.asarray(sizes)[np.unique(number)].sum())
+            used *= 1 if isinstance(at, int) else len(at)
+            met *= int(np.asarray(sizes)[_chunks_met(at, np.cumsum(sizes))].sum())
         return 2 * used < met
+
+
+def _chunks_met(at: _Taken, ends: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the chunks along an axis that something is taken of; a range is not looped over."""
+    if not isinstance(at, range):
+        return np.unique(np.searchsorted(ends, np.atleast_1d(np.asarray(at)), side="right"))
+    ascending = at if at.step > 0 else at[::-1]
+    before = -((ascending.start - ends) // ascending.step)  # places before each end, rounded up
+    return np.flatnonzero(np.diff(before.clip(0, len(at)), prepend=0))
 
 
 def _is_plain(item: Any) -> bool:

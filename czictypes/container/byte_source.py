@@ -69,6 +69,10 @@ class ByteSource(ABC):
         finally:
             self._leave()
 
+    def stored_bytes(self) -> int:
+        """Return how many bytes the files have; `size` where there is one file."""
+        return self.size()
+
     def read_at(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from `offset` on; fewer only where the source ends.
 

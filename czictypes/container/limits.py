@@ -10,19 +10,28 @@ any amount: a tile of 100 bytes may claim 4 GB. Zeros look like measured values,
 - beyond 1 GiB data may grow by 1024 at most, whatever the scheme: a bigger image of so little
   content would be written as tiles;
 - a row has less than 2 GiB, since libCZI counts its bytes in 32 bits.
+
+`Bounds` does the same for the planes and pixels of a whole document: one damaged coordinate makes
+billions of them, and a loop over these would never end.
 """
 
 from __future__ import annotations
 
-from czictypes.model.errors import CorruptFileError
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from czictypes.container.byte_source import ByteSource
+from czictypes.model.errors import CorruptFileError, SparseDocumentError
 
 __all__ = [
     "JPEGXR_GROWTH",
     "TOLERANCE",
     "ZSTD_GROWTH",
+    "Bounds",
     "bitmap_size",
     "check_difference",
     "check_growth",
+    "most_planes",
 ]
 
 TOLERANCE = 64 << 20
@@ -31,6 +40,92 @@ JPEGXR_GROWTH = 8192
 _LARGE = 1 << 30
 _GROWTH_OF_LARGE = 1024
 _ROW_LIMIT = 1 << 31
+#: A document may have so many planes, and more for each sub-block.
+_MOST_PLANES, _PLANES_PER_ROW = 1_000, 100
+#: Its sub-blocks may hold so many planes, and one more for so many bytes.
+_MOST_ROWS, _BYTES_PER_ROW = 250_000, 16
+#: Its planes may have so many pixels together, and more for each byte.
+_MOST_PIXELS, _PIXELS_PER_BYTE = 1 << 27, 1 << 16
+#: A side that is shorter counts as this one: there is work for each row, column and tile of it.
+_LEAST_SIDE = 256
+_ADVICE = "open it with ReaderOptions(allow_sparse=True) if that is meant"
+
+
+def most_planes(rows: int) -> int:
+    """Return how many planes there may be, if so many sub-blocks are in them."""
+    return _MOST_PLANES + _PLANES_PER_ROW * rows
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many planes and pixels a document may have, in proportion to its size.
+
+    The numbers let pass what is made on purpose: a stack whose planes are mostly missing, a slide
+    of which a few fields were scanned.
+
+    Parameters
+    ----------
+    source
+        The bytes of the document.
+    """
+
+    source: ByteSource
+
+    def check_rows(self, rows: int) -> None:
+        """Check how many planes the sub-blocks hold, each of which takes memory.
+
+        Raises
+        ------
+        SparseDocumentError
+            If they are too many.
+        """
+        if rows > _MOST_ROWS and rows > _MOST_ROWS + self.source.stored_bytes() // _BYTES_PER_ROW:
+            raise SparseDocumentError(
+                f"the sub-blocks of {self.source.name} claim {rows} planes, far more than its "
+                f"{self.source.stored_bytes()} bytes could hold; {_ADVICE}"
+            )
+
+    def check_planes(self, planes: int, rows: int, what: str) -> None:
+        """Check how many planes an array has, given its sub-blocks.
+
+        Raises
+        ------
+        SparseDocumentError
+            If they are too many.
+        """
+        if planes > most_planes(rows):
+            raise SparseDocumentError(
+                f"{self.source.name} has {planes} planes ({what}), but only {rows} sub-blocks: a "
+                f"coordinate is damaged, or far from the others; {_ADVICE}, or read single planes "
+                "with CziReader.read"
+            )
+
+    def check_pixels(self, areas: Iterable[tuple[int, int, int]]) -> None:
+        """Check how many pixels there are in all.
+
+        Parameters
+        ----------
+        areas
+            Counts of planes or sub-blocks, with their width and height.
+
+        Raises
+        ------
+        SparseDocumentError
+            If they are too many.
+        """
+        pixels = sum(
+            count * max(width, _LEAST_SIDE) * max(height, _LEAST_SIDE)
+            for count, width, height in areas
+        )
+        if pixels <= _MOST_PIXELS:
+            return
+        size = self.source.stored_bytes()
+        if pixels > _MOST_PIXELS + _PIXELS_PER_BYTE * size:
+            raise SparseDocumentError(
+                f"the image of {self.source.name} has far more pixels than its {size} bytes could "
+                f"fill: the place or size of a sub-block is damaged, or far from the others; "
+                f"{_ADVICE}, or read regions with CziReader.read"
+            )
 
 
 def bitmap_size(width: int, height: int, bytes_per_pixel: int, where: str) -> int:

@@ -7,7 +7,7 @@ opened first, addresses are positions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Union
@@ -193,6 +193,14 @@ class JoinedSource(ByteSource):
             except MissingPartError:
                 found[number] = None
         return found
+
+    def stored_bytes(self) -> int:
+        """Return how many bytes the files have that are there."""
+        sources = [self._main]
+        for number in self._numbers:
+            with suppress(MissingPartError):
+                sources.append(self._part(number))
+        return sum(source.size() for source in set(sources))
 
     def _find(self, offset: int) -> tuple[ByteSource, int]:
         """Return the file in which an address is, and the position there.

@@ -38,6 +38,7 @@ def image_series(image: CziImage, scenes: Choice = "all") -> Iterator[Series]:
     """Give the images of some scenes; the image is at each one's scene meanwhile."""
     for scene in choose(image.scenes, scenes, "scene"):
         image.set_scene(scene)
+        image._layout.check_extent()
         name = image.scenes[scene]
         others = [letter for letter in image.dims.order if letter not in _COMMON]
         for place in itertools.product(*(range(image.sizes[letter]) for letter in others)):

@@ -34,6 +34,8 @@ __all__ = [
     "RemoteError",
     "RemoteNotFoundError",
     "RemoteTimeoutError",
+    "ResultTooLargeError",
+    "SparseDocumentError",
     "UnexpectedError",
     "UnsupportedDataError",
 ]
@@ -71,6 +73,20 @@ class NotCziError(CorruptFileError):
 
 class UnsupportedDataError(CziError, ValueError):
     """The file holds valid data in a form that cannot be decoded or converted as asked."""
+
+
+class SparseDocumentError(UnsupportedDataError):
+    """The document has far more planes or pixels than its sub-blocks could fill.
+
+    ``ReaderOptions(allow_sparse=True)`` accepts it.
+    """
+
+
+class ResultTooLargeError(CziError, MemoryError):
+    """A result would take more memory than it may; the message tells how to read less.
+
+    ``ReaderOptions(max_result_bytes=)`` sets the limit.
+    """
 
 
 class InvalidArgumentError(CziError, ValueError):

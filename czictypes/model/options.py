@@ -69,6 +69,14 @@ class ReaderOptions:
     on_error
         ``"raise"``, or ``"blank"`` to leave tiles that cannot be read as background, with a
         `DamagedTileWarning` for each; `CziReader.damaged_subblocks` lists them.
+    max_result_bytes
+        The most bytes that one array may take which czictypes makes for a result; more raises
+        `ResultTooLargeError` before the memory is taken. By default half of the memory that this
+        process may use. An array that you give (``out=``) may have any size.
+    allow_sparse
+        Accept a document whose planes or pixels are far more than its sub-blocks could fill, as
+        one damaged coordinate makes it: work on the whole of it then takes as long as its numbers
+        say. By default such a document is read only plane by plane (`CziReader.read`).
     """
 
     enable_mask_awareness: bool = False
@@ -77,3 +85,5 @@ class ReaderOptions:
     ignore_sizem_for_pyramid_subblocks: bool = False
     stored_resolution: bool = False
     on_error: str = "raise"
+    max_result_bytes: int | None = None
+    allow_sparse: bool = False

@@ -63,6 +63,7 @@ def write_deepzoom(
     options = {"quality": quality} if picture_format == "jpeg" else {}
     slide = source if isinstance(source, CziSlide) else CziSlide(source, **slide_options)
     try:
+        slide._image._layout.check_extent()
         tiles = DeepZoomTiles(slide, tile_size, overlap)
         _write_tiles(tiles, folder, picture_format, options, progress)
     finally:

@@ -225,7 +225,7 @@ class CziSlide:
                 "be 0 or more"
             )
         if not 0 <= level < self.level_count:
-            return np.zeros((height, width, 4), np.uint8)
+            return self._pictures.transparent(height, width)
         downsample = self.level_downsamples[level]
         x, y = (int(at / downsample) for at in location)  # towards 0, as OpenSlide does
         return self._pictures.of_level(level, Rectangle(x, y, width, height))

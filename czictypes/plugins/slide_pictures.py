@@ -47,7 +47,7 @@ class SlidePictures:
 
     def of_level(self, level: int, box: Rectangle) -> NDArray[np.uint8]:
         """Return a part of a level; what lies beyond the level is transparent."""
-        picture = np.zeros((box.h, box.w, 4), np.uint8)
+        picture = self.transparent(box.h, box.w)
         of_level = self._image.levels[level]
         left, top = max(box.x, 0), max(box.y, 0)
         right, bottom = min(box.x + box.w, of_level.width), min(box.y + box.h, of_level.height)
@@ -70,6 +70,17 @@ class SlidePictures:
         self._fill(part, valid, fetch)
         return picture
 
+    def transparent(self, height: int, width: int) -> NDArray[np.uint8]:
+        """Return a picture without a pixel that shows anything.
+
+        Raises
+        ------
+        ResultTooLargeError
+            If it is larger than a result may be.
+        """
+        with open_document_of(self._image.reader) as document:
+            return document.memory.make((height, width, 4), np.dtype(np.uint8), np.zeros)
+
     def of_zoom(self, roi: Rectangle, zoom: float) -> NDArray[np.uint8]:
         """Return a region of full resolution at any zoom, pixels picked from it as `read` does."""
         reader, scene = self._image.reader, self._image.scene_index
@@ -84,7 +95,7 @@ class SlidePictures:
                 for channel in self._channels
             ]
         )
-        picture = np.zeros((*valid.shape, 4), np.uint8)
+        picture = self.transparent(*valid.shape)
         self._fill(picture, valid, fetch)
         return picture
 

@@ -60,7 +60,7 @@ def compose_channels(
         (y, x, 3) of uint8 in the order R, G, B.
     """
     numbers = _channel_numbers(document)
-    _check_settings(settings, numbers)
+    _check_settings(settings, document)
     planes: list[_Plane] = []
     looks: list[CompositionChannel] = []
     with _own_settings(document, settings) as own:
@@ -72,6 +72,9 @@ def compose_channels(
             if look.weight > 0:
                 planes.append(plane)
                 looks.append(look)
+                height, width = plane[0].shape[:2]
+                held = sum(pixels.nbytes for pixels, _ in planes)
+                document.memory.check((height, width, 3), held + 3 * height * width)
     if not planes:  # every channel is switched off: the picture is black, in the size of a read
         height, width = read_channel(numbers[0])[0].shape[:2]
         return np.zeros((height, width, 3), np.uint8)
@@ -79,17 +82,17 @@ def compose_channels(
 
 
 def _channel_numbers(document: OpenDocument) -> list[int | None]:
-    bounds = document.table.plane_bounds.get("C")
-    return [None] if bounds is None else list(range(bounds[0], bounds[0] + bounds[1]))
+    """Return the channels that there are sub-blocks of; others would add nothing but black."""
+    return [*sorted(document.table.channel_pixel_types)] or [None]
 
 
-def _check_settings(settings: Settings | None, numbers: list[int | None]) -> None:
-    known = [0 if number is None else number for number in numbers]
+def _check_settings(settings: Settings | None, document: OpenDocument) -> None:
+    first, size = document.table.plane_bounds.get("C", (0, 1))
     for number in settings or ():
-        if number not in known:
+        if not first <= number < first + size:
             raise OutOfBoundsError(
                 f"display_settings name channel {number}; "
-                f"the document has {known[0]} to {known[-1]}"
+                f"the document has {first} to {first + size - 1}"
             )
 
 

@@ -37,6 +37,7 @@ from czictypes.reading.grid_runs import GridRuns
 from czictypes.reading.jpegxr_process import HelperEndedError, decode_apart, decodes_apart
 from czictypes.reading.native_reader import decoded
 from czictypes.reading.plane_rows import PlaneRows
+from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.stored import StoredTiles
 from czictypes.reading.tile import Tile
 
@@ -67,6 +68,8 @@ class SubBlockDecoder:
         Whether tiles carry the valid-pixel mask of their sub-block.
     expectation
         Is told beforehand what a read needs, where that pays.
+    memory
+        Says how large what `pixels` and `mask` return may be.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class SubBlockDecoder:
         cache_uncompressed: bool = False,
         mask_aware: bool = False,
         expectation: Expectation | None = None,
+        memory: ResultMemory | None = None,
     ) -> None:
         self._source = source
         self._rows = rows
@@ -85,6 +89,7 @@ class SubBlockDecoder:
         self._cache_uncompressed = cache_uncompressed
         self._mask_aware = mask_aware
         self.expectation = expectation
+        self._memory = memory or ResultMemory()
         self._stored = StoredTiles(source, rows.stored)
         self._stacks = _RecentStacks()
         #: Whether to read bytes twice takes next to no time.
@@ -174,7 +179,11 @@ class SubBlockDecoder:
             (planes * height, width, samples): all planes that it holds, one below the other.
         """
         segment = self.segment(index)
-        return np.array(self._stack(segment, check_pixels(self._source, segment))[:, :])
+        payload = check_pixels(self._source, segment)
+        shape = segment.physical_h * payload.planes, segment.physical_w
+        pixel = pixel_format(segment.pixel_type).bytes_per_pixel
+        self._memory.check(shape, shape[0] * shape[1] * pixel)
+        return np.array(self._stack(segment, payload)[:, :])
 
     def stored_plane(self, row: int) -> NDArray[np.generic]:
         """Return the pixels of a row, (height, width, samples), in the size they are stored in."""
@@ -283,11 +292,15 @@ class SubBlockDecoder:
             return None
         if not has_chunk_container(read_metadata_bytes(self._source, segment)):
             return None
-        mask = find_mask(read_attachment_bytes(self._source, segment), self._name(segment))
+        where = self._name(segment)
+        mask = find_mask(read_attachment_bytes(self._source, segment), where)
         if mask is None:
             return None
-        bitmap_size(segment.physical_w, segment.physical_h, 1, self._name(segment))
-        return _fit(mask, segment.physical_w, segment.physical_h)
+        width, height = segment.physical_w, segment.physical_h
+        stored = mask.bits.size + segment.data_size
+        check_growth(bitmap_size(width, height, 1, where), stored, _MASK_GROWTH, where)
+        self._memory.check((height, width), height * width)
+        return _fit(mask, width, height)
 
     def _name(self, segment: SubBlockSegment) -> str:
         return describe_subblock(self._source, segment.index, segment.position)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.check import check_document
 from czictypes.container.file_source import FileSource
+from czictypes.container.limits import Bounds
 from czictypes.container.metadata_segment import read_metadata_xml
 from czictypes.container.part_files import PartFiles
 from czictypes.container.parts import JoinedSource, join_parts
@@ -85,9 +86,13 @@ class OpenDocument:
         self.name = source.name
         self.header = checked.header
         self.native = NativeReader(source)
-        self.rows = plane_rows(source, self.directory, stored_resolution=options.stored_resolution)
-        self.table = SubBlockTable(self.rows)
+        bounds = None if options.allow_sparse else Bounds(source)
+        self.rows = plane_rows(
+            source, self.directory, stored_resolution=options.stored_resolution, bounds=bounds
+        )
+        self.table = SubBlockTable(self.rows, bounds)
         self.cache = None if cache_options is None else SubBlockCache(cache_options)
+        self.memory = ResultMemory(source.name, options.max_result_bytes)
         self.decoder = SubBlockDecoder(
             source,
             self.rows,
@@ -95,12 +100,12 @@ class OpenDocument:
             cache_uncompressed=not isinstance(source, FileSource),
             mask_aware=options.enable_mask_awareness,
             expectation=self._expectation(options) if source.is_remote else None,
+            memory=self.memory,
         )
         self.damage = DamageList()
         self.forgiving = ForgivingTiles(self.decoder, self.rows, self.damage)
         self.index = PlaneIndex(self.table)
         self.small = SmallReads(self.index, self.decoder)
-        self.memory = ResultMemory()
         self.pool = ThreadPool(threads)
         self.uses = UseCount(self.name, self._release)
         self._made: dict[str, Any] = {}

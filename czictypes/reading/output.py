@@ -21,18 +21,11 @@ def allocate(shape: Shape, dtype: np.dtype[Any], memory: ResultMemory) -> NDArra
     ------
     ValueError
         If the shape has no pixel, which happens when the zoom is too small for the roi.
-    MemoryError
-        If the machine cannot hold it.
+    ResultTooLargeError
+        If it is larger than it may be, or the machine cannot hold it.
     """
     _check_shape(shape)
-    try:
-        return memory.take(shape, dtype)
-    except MemoryError:
-        size = shape[0] * shape[1] * shape[2] * dtype.itemsize
-        raise MemoryError(
-            f"a result of {shape[1]} x {shape[0]} pixels takes {size / 2**30:.1f} GiB, more than "
-            f"there is; read it in parts (roi=) or smaller (zoom=)"
-        ) from None
+    return memory.take(shape, dtype)
 
 
 def check_output(out: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -26,6 +26,7 @@ from czictypes.container.batch import HEAD_ROOM, BatchReader, StoredData
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.extents import SubBlockExtents
+from czictypes.container.limits import Bounds
 from czictypes.container.payload import examine_payload
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError, UnsupportedDataError
@@ -36,8 +37,6 @@ __all__ = ["PlaneRows", "plane_rows"]
 
 Mask = NDArray[np.bool_]
 
-#: A document may claim so many planes beyond what its sub-blocks hold for certain.
-_MOST_PLANES = 10_000_000
 #: So many planes are believed of a sub-block whose data are damaged, and of each stored byte.
 _BELIEVED, _PLANES_PER_BYTE = 65_536, 64
 #: By so many sub-blocks of a remote file others are judged.
@@ -105,7 +104,11 @@ class PlaneRows:
 
 
 def plane_rows(
-    source: ByteSource, directory: Directory, *, stored_resolution: bool = False
+    source: ByteSource,
+    directory: Directory,
+    *,
+    stored_resolution: bool = False,
+    bounds: Bounds | None = None,
 ) -> PlaneRows:
     """Return the planes of a document.
 
@@ -118,15 +121,17 @@ def plane_rows(
     stored_resolution
         Magnify the coordinates of all rows so that the tile that is stored in the most pixels for
         its size shows each of them.
+    bounds
+        How many planes the sub-blocks may hold; None for no bounds.
 
     Raises
     ------
-    UnsupportedDataError
-        If the sub-blocks hold more planes than can be listed.
+    SparseDocumentError
+        If the sub-blocks hold more.
     OSError
         If the file cannot be read.
     """
-    rows = _one_row_each(source, directory)
+    rows = _one_row_each(source, directory, bounds)
     columns = _with_possible_sizes(rows.directory)
     other = full_resolution(columns)
     if other is None:
@@ -200,7 +205,7 @@ def _magnified(
 # A row for each plane
 
 
-def _one_row_each(source: ByteSource, directory: Directory) -> PlaneRows:
+def _one_row_each(source: ByteSource, directory: Directory, bounds: Bounds | None) -> PlaneRows:
     if not directory.sizes:
         return PlaneRows(directory, directory)
     claimed = _claimed(directory)
@@ -208,11 +213,8 @@ def _one_row_each(source: ByteSource, directory: Directory) -> PlaneRows:
     counts = np.ones(directory.count, np.int64)
     counts[several] = _PlaneCounter(source, directory).count(several, claimed[several])
     total = int(counts.sum())
-    if total > _MOST_PLANES + directory.count:
-        raise UnsupportedDataError(
-            f"the sub-blocks of {source.name} hold {total} planes; czictypes lists at most "
-            f"{_MOST_PLANES}"
-        )
+    if bounds is not None:
+        bounds.check_rows(total - directory.count)
     if (counts == 1).all():
         return PlaneRows(directory, directory)
     sub_block = np.repeat(np.arange(directory.count), counts)

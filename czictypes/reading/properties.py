@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.limits import most_planes
 from czictypes.metadata.annotations import Annotation, read_annotations
 from czictypes.metadata.attributes import custom_attributes
 from czictypes.metadata.axes import Skew, skew
@@ -36,8 +37,6 @@ from czictypes.reading.subblock_columns import STANDARD_FIELDS, read_columns
 from czictypes.reading.table import SubBlockTable
 
 __all__ = ["DocumentProperties"]
-
-_MOST_EMPTY_CHANNELS = 10_000
 
 T = TypeVar("T")
 
@@ -147,7 +146,7 @@ class DocumentProperties:
         start, size = table.plane_bounds.get("C", (0, 1))
         found = {}
         # One damaged channel number makes the range huge; then only the channels there are count.
-        dense = size <= max(_MOST_EMPTY_CHANNELS, 2 * table.count)
+        dense = size <= most_planes(table.count)
         for channel in range(start, start + size) if dense else sorted(table.channel_pixel_types):
             number = table.channel_pixel_type(channel)
             found[channel] = "Invalid" if number is None else _pixel_type_name(number)

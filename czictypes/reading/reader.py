@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -46,6 +47,9 @@ from czictypes.reading.threads import thread_count
 from czictypes.reading.valid_pixels import valid_in_read
 
 __all__ = ["CziReader", "ReaderArguments", "Source", "reopen"]
+
+#: The picture of a CZI in an attachment takes so many bytes at most.
+_PICTURE_BYTES = 64 << 20
 
 Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
 
@@ -331,6 +335,8 @@ class CziReader(SubBlockMethods):
         """
         with self._session.document() as document:
             request = self._request(document, roi, plane, scene, zoom)
+            shape = output_shape(request)[:2]
+            document.memory.check(shape, shape[0] * shape[1])
             return valid_in_read(document.index, request, document.decoder.mask_of_row)
 
     def _request(
@@ -445,6 +451,12 @@ def reopen(arguments: ReaderArguments) -> CziReader:
 
 
 def _nested_picture(data: bytes) -> NDArray[Any]:
-    with CziReader(io.BytesIO(data)) as nested:
-        pixels = nested.read(pixel_type=nested.common_pixel_type())
+    """Read the first plane of a CZI in a CZI, zoomed out if it is larger than a picture may be."""
+    options = ReaderOptions(max_result_bytes=_PICTURE_BYTES)
+    with CziReader(io.BytesIO(data), reader_options=options) as nested:
+        name, box = nested.common_pixel_type(), nested.total_bounding_rectangle
+        pixel = 1 if name is None else pixel_format(PixelType[name]).bytes_per_pixel
+        zoom = math.sqrt(_PICTURE_BYTES / max(box.w * box.h * pixel, 1))
+        least = 1.01 / max(min(box.w, box.h), 1)  # leaves a pixel of the shorter side
+        pixels = nested.read(pixel_type=name, zoom=min(max(zoom, least), 1.0))
     return pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels[..., 2::-1])

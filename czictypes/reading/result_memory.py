@@ -1,4 +1,8 @@
-"""The memory of large results, of which that of one that nobody uses any more is kept.
+"""The memory of results: how much they may take, and that of a large one is kept for the next.
+
+A file says itself how large its planes are, and one damaged number is enough for an array that
+makes the machine swap, or has the system end the process. So a result may take half of the memory
+that the process may use. That is looked up for large results alone.
 
 The system clears memory that it hands out: for a plane of 128 MB that takes 12 ms of CPU time
 where reading and copying take 27, on a virtual machine whose host hands out pages anew up to 40.
@@ -8,19 +12,32 @@ What is kept stays the system's to take back as soon as it has a use for it (``M
 from __future__ import annotations
 
 import mmap
+import os
 import sys
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ResultMemory"]
+from czictypes.model.errors import ResultTooLargeError
 
-Shape = tuple[int, int, int]
+__all__ = ["ResultMemory", "usable_memory"]
+
+Shape = Sequence[int]
+_Array = NDArray[Any]
+_Allocate = Callable[[Shape, "np.dtype[Any]"], _Array]
 
 #: Smaller results (bytes) have memory that the C library keeps; larger ones give theirs back.
 _LEAST, _MOST = 16 << 20, 256 << 20
+#: Results of so many bytes may always be made, if nobody says otherwise.
+_SMALL, _HARMLESS = 1 << 20, 64 << 20
+#: Where each pixel of a row or column lies takes so many bytes more: of a line they are the most.
+_BYTES_PER_PLACE = 64
 
 
 class ResultMemory:
@@ -28,21 +45,79 @@ class ResultMemory:
 
     At most one piece of memory is kept, of 256 MiB at most, and only where the system can be told
     that it may take the pages back, and arrays go with their last reference: Linux and CPython.
+
+    Parameters
+    ----------
+    name
+        The document, for messages.
+    most
+        The bytes of the largest result; by default half of `usable_memory`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "the document", most: int | None = None) -> None:
+        self._name, self._most = name, most
+        self._unchecked = _SMALL if most is None else most
+        self._half = 0  # of the usable memory, once that was looked up
         # Needs no lock, which memory that comes back while some is taken would wait for.
         self._kept: deque[_Pages] = deque(maxlen=1 if _can_keep() else 0)
 
-    def take(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
+    def take(self, shape: Shape, dtype: np.dtype[Any]) -> _Array:
         """Return an array.
 
         Raises
         ------
-        MemoryError
-            If the machine cannot hold it.
+        ResultTooLargeError
+            If it is larger than it may be, or the machine cannot hold it.
         """
-        size = shape[0] * shape[1] * shape[2] * dtype.itemsize
+        return self.make(shape, dtype, self._reused)
+
+    def make(self, shape: Shape, dtype: np.dtype[Any], allocate: _Allocate = np.empty) -> _Array:
+        """Return an array that `allocate` makes, of memory that is not kept.
+
+        Raises
+        ------
+        ResultTooLargeError
+            As for `take`.
+        """
+        size = prod(shape) * dtype.itemsize
+        self.check(shape, size)
+        try:
+            return allocate(shape, dtype)
+        except (MemoryError, ValueError):  # the latter for more than numpy can count
+            raise self._refusal(shape, size, "there is not so much memory now") from None
+
+    def check(self, shape: Shape, size: int) -> None:
+        """Check that a result may have so many bytes.
+
+        Raises
+        ------
+        ResultTooLargeError
+            If it may not; nothing was allocated then.
+        """
+        if size <= self._unchecked:
+            return
+        taken = size
+        if self._most is None:
+            taken += _BYTES_PER_PLACE * max(shape)
+            if taken <= _HARMLESS:
+                return
+            self._half = self._half or (usable_memory() or sys.maxsize) // 2
+            most, why = self._half, "half of the memory that this process may use"
+        else:
+            most, why = self._most, "max_result_bytes"
+        if taken > most:
+            raise self._refusal(shape, size, f"a result may take {_in_words(most)} ({why})")
+
+    def _refusal(self, shape: Shape, size: int, why: str) -> ResultTooLargeError:
+        pixels = " x ".join(map(str, shape))
+        return ResultTooLargeError(
+            f"an array of {pixels} values from {self._name} takes {_in_words(size)}, but {why}; "
+            "read a region (roi=), a smaller picture (zoom= or level=), one plane at a time "
+            "(read_block) or lazily (to_dask), or set ReaderOptions(max_result_bytes=)"
+        )
+
+    def _reused(self, shape: Shape, dtype: np.dtype[Any]) -> _Array:
+        size = prod(shape) * dtype.itemsize
         if not self._kept.maxlen or not _LEAST <= size <= _MOST:
             return np.empty(shape, dtype)
         try:
@@ -101,6 +176,78 @@ class _Lease:
     def __del__(self) -> None:
         if self._pages.release():
             self._kept.append(self._pages)
+
+
+def usable_memory(
+    process: Path = Path("/proc/self"), groups: Path = Path("/sys/fs/cgroup")
+) -> int | None:
+    """Return how many bytes of memory this process may use; None where nothing tells.
+
+    That is the memory of the machine, or of its control groups (versions 1 and 2) if that is less,
+    or what the limits of the process leave (``RLIMIT_AS``, ``RLIMIT_DATA``).
+
+    Parameters
+    ----------
+    process, groups
+        Where Linux tells of this process, and of control groups.
+    """
+    found = [*_of_machine(), *_of_groups(process, groups), *_of_limits(process)]
+    return min(found, default=None)
+
+
+def _of_machine() -> Iterator[int]:
+    with suppress(AttributeError, ValueError, OSError):
+        yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if sys.platform == "win32":
+        from ctypes import byref, c_ulonglong, windll
+
+        kilobytes = c_ulonglong()
+        if windll.kernel32.GetPhysicallyInstalledSystemMemory(byref(kilobytes)):
+            yield kilobytes.value << 10
+
+
+def _of_groups(process: Path, groups: Path) -> Iterator[int]:
+    """Give the limits of the groups that the process is in, and of those around them.
+
+    In a container the outermost group that it sees has another name than the process is told.
+    """
+    for line in _lines(process / "cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top = groups / "memory" if controllers else groups
+        name = "memory.limit_in_bytes" if controllers else "memory.max"
+        own = top / path.lstrip("/")
+        for folder in (own, *own.parents):
+            for text in _lines(folder / name):
+                if text.isdigit():  # and not "max"
+                    yield int(text)
+            if folder == top:
+                break
+
+
+def _of_limits(process: Path) -> Iterator[int]:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    used = [line.split() for line in _lines(process / "statm")]  # in pages: all, ..., data
+    for name, column in (("RLIMIT_AS", 0), ("RLIMIT_DATA", 5)):
+        limit = resource.getrlimit(getattr(resource, name))[0]
+        if limit != resource.RLIM_INFINITY:
+            now = int(used[0][column]) * resource.getpagesize() if used else 0
+            yield max(limit - now, 0)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().split("\n")[:-1]
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _in_words(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
 
 
 def _can_keep() -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.directory import Directory
+from czictypes.container.limits import Bounds
 from czictypes.model.cached import cached_property
 from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
 from czictypes.model.geometry import Rectangle
@@ -33,6 +34,8 @@ class SubBlockTable:
     ----------
     rows
         What reading works with, or a directory of which each entry is a row.
+    bounds
+        What an array of the document may have; None for no bounds.
 
     Attributes
     ----------
@@ -42,10 +45,11 @@ class SubBlockTable:
         The sub-block of each row.
     """
 
-    def __init__(self, rows: PlaneRows | Directory) -> None:
+    def __init__(self, rows: PlaneRows | Directory, bounds: Bounds | None = None) -> None:
         self.rows = PlaneRows(rows, rows) if isinstance(rows, Directory) else rows
         self.directory = self.rows.directory
         self.count = int(self.directory.count)
+        self.bounds = bounds
 
     # One value per sub-block
 

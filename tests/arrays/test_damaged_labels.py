@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from czictypes import CziImage
 from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import SparseDocumentError
 
 #: A document in which every field is told that an image tells of.
 SOUND = (
@@ -246,7 +247,7 @@ def test_a_coordinate_beyond_all_others_is_named(tmp_path: Path, name: str) -> N
     ]
     with CziImage(write_described(tmp_path, blocks=blocks)) as image:
         with pytest.raises(
-            ValueError, match=f"{name} goes from 0 to 1073741824.* has 2 sub-blocks"
+            SparseDocumentError, match=f"planes .{name} 0 to 1073741824., but only 2 sub-blocks"
         ):
             image.dims  # noqa: B018
         assert image.reader.read(plane={name: 2**30}).shape == (4, 4, 1)

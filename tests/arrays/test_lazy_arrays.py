@@ -146,7 +146,8 @@ def test_an_array_is_one_layer_that_is_not_spelled_out(tmp_path: Path) -> None:
     path = write_czi(
         tmp_path / "many.czi", [*far, Block(noise(G16, 4, 4, 2), plane={"Z": 0, "C": 0})]
     )
-    with CziImage(path) as image:
+    options = czi.ReaderOptions(allow_sparse=True)
+    with CziImage(path, reader_options=options) as image:
         lazy = image.to_dask()
         assert lazy.npartitions == 100_000
         (layer,) = lazy.dask.layers.values()

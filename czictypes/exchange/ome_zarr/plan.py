@@ -104,6 +104,7 @@ def plan_image(
         How many there are to be; None for those of the file and further ones, each as many times
         smaller as in the file (or 2), until one fits into a chunk.
     """
+    image._layout.check_extent()
     sizes = image.sizes
     samples = sizes.get("S", 1)
     leading = (sizes["T"], sizes["C"] * samples, sizes["Z"])

@@ -92,11 +92,7 @@ class Layout:
     @property
     def changed(self) -> dict[str, Extent]:
         """The dimensions that are different."""
-        return {
-            letter: extent
-            for letter, extent in self.extents.items()
-            if not extent.is_same
-        }
+        return {letter: extent for letter, extent in self.extents.items() if not extent.is_same}
 
 
 def lay_out(table: SubBlockTable, kept: NDArray[np.int64], *, renumber: bool) -> Layout:

@@ -96,9 +96,18 @@ def make_grid(box: Rectangle, options: PyramidOptions) -> PyramidGrid:
 
 
 def plan_pyramid(table: SubBlockTable, options: PyramidOptions) -> list[PlanePlan]:
-    """Plan the pyramids of all planes that are large enough to get one."""
+    """Plan the pyramids of all planes that are large enough to get one.
+
+    Raises
+    ------
+    SparseDocumentError
+        If the sub-blocks claim to cover far more pixels than the file could fill.
+    """
     rows = table.directory
     usable = np.flatnonzero(table.is_layer0 & (rows.w > 0) & (rows.h > 0))
+    if table.bounds is not None:
+        sides = zip(rows.w[usable].tolist(), rows.h[usable].tolist())
+        table.bounds.check_pixels((1, *side) for side in sides)
     grids = {
         int(scene): make_grid(_box(table, usable[rows.scene[usable] == scene]), options)
         for scene in np.unique(rows.scene[usable])
