@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from czictypes.model.exports import load_export
 
 if TYPE_CHECKING:
+    from czictypes.checking.check import check
+    from czictypes.checking.findings import CheckReport, Finding
     from czictypes.metadata.annotations import Annotation
     from czictypes.metadata.axes import Axis, Skew
     from czictypes.metadata.channels import ChannelInfo, WavelengthRange
@@ -56,6 +58,7 @@ __all__ = [
     "ChannelDisplaySettingsDataClass",
     "ChannelDisplaySettingsDataClassWithNameAndDescription",
     "ChannelInfo",
+    "CheckReport",
     "Color",
     "CopyReport",
     "CziEditor",
@@ -64,6 +67,7 @@ __all__ = [
     "CziWriter",
     "DocumentContent",
     "Event",
+    "Finding",
     "GeneralDocumentInfoDto",
     "KeptPart",
     "Location",
@@ -84,6 +88,7 @@ __all__ = [
     "WavelengthRange",
     "Well",
     "add_pyramid",
+    "check",
     "copy",
     "create_czi",
     "edit_czi",
@@ -93,6 +98,8 @@ __all__ = [
 
 # module -> the public names that come from it, as above
 _NAMES = {
+    "czictypes.checking.check": ("check",),
+    "czictypes.checking.findings": ("CheckReport", "Finding"),
     "czictypes.metadata.annotations": ("Annotation",),
     "czictypes.metadata.axes": ("Axis", "Skew"),
     "czictypes.metadata.channels": ("ChannelInfo", "WavelengthRange"),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from czictypes import __version__
-from czictypes.cli import convert, copy, demo, info, library, metadata, plane, pyramid
+from czictypes.cli import check, convert, copy, demo, info, library, metadata, plane, pyramid
 from czictypes.cli.arguments import join_negative_values
 from czictypes.cli.output import (
     report_error,
@@ -23,7 +23,7 @@ from czictypes.model.errors import CziError
 
 __all__ = ["main"]
 
-_COMMANDS = (info, plane, metadata, copy, pyramid, convert, library, demo)
+_COMMANDS = (info, check, plane, metadata, copy, pyramid, convert, library, demo)
 
 _FAILED, _INTERRUPTED = 1, 130
 
@@ -39,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 when all went well, 1 when the operation failed, 2 for wrong usage.
+        The exit code: 0 when all went well, 1 when the operation failed, 2 for wrong usage. That
+        of ``check`` tells what is wrong with the files.
     """
     given = sys.argv[1:] if argv is None else list(argv)
     try:

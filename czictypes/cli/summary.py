@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from czictypes.checking.check import check_quickly
 from czictypes.container.targets import describe_target
 from czictypes.czi import CziReader, Rgb8Color
 from czictypes.model.pixel_types import Compression, PixelType
@@ -38,6 +39,7 @@ def summarize(document: CziReader, path: str) -> Values:
     """
     with open_document_of(document) as opened:
         size = opened.source.end_of(0)
+        report = check_quickly(opened)
     summary = {
         "file": describe_target(path),
         "file_size": size,
@@ -64,6 +66,11 @@ def summarize(document: CziReader, path: str) -> Values:
         ],
         "annotations": document.annotations,
         "custom_attributes": document.custom_attributes_metadata or {},
+        "check": {
+            "worst": report.worst,
+            "counts": dict(report.counts),
+            "finding": vars(report.findings[0]) if report.findings else None,
+        },
     }
     plain: Values = _plain(summary)
     return plain

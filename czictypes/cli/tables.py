@@ -68,7 +68,17 @@ def _fact_lines(summary: Values) -> dict[str, str]:
         "pyramid": _pyramid(summary["pyramid_levels"], summary["needs_pyramid"]),
         "scenes": _scene_count(summary["scenes"]),
         "attachments": _attachments(summary["attachments"]),
+        "check": _check(summary["check"]),
     }
+
+
+def _check(check: Values) -> str:
+    """Return the worst that the quick check found; empty where everything can be read right."""
+    if check["worst"] not in ("error", "warning"):
+        return ""
+    finding, more = check["finding"], sum(check["counts"].values()) - 1
+    others = f"; czictypes check tells this and {more} more" if more else ""
+    return f"{finding['severity']}: {finding['place']}: {finding['message']}{others}"
 
 
 def _block_count(blocks: Values) -> str:

@@ -167,6 +167,10 @@ class JoinedSource(ByteSource):
         found.flags.writeable = False
         return found
 
+    def own_position(self, position: int) -> int:
+        """Return where a position is in its own file; negative ones stay as they are."""
+        return position % _ROOM if position >= 0 else position
+
     def end_of(self, position: int) -> int:
         """Return where the file ends in which a position is."""
         source, inside = self._find(position)

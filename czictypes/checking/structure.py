@@ -1,0 +1,271 @@
+"""The file as a row of segments: its header, its parts, its attachments, and what lies between."""
+
+from __future__ import annotations
+
+import uuid
+from array import array
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.checking.findings import Finding, Severity, counted
+from czictypes.checking.view import REPAIR, FileView, noted
+from czictypes.container.attachments import (
+    AttachmentEntry,
+    read_attachment_data,
+    read_attachment_segment,
+)
+from czictypes.container.parts import JoinedSource
+from czictypes.container.scan import FAULTS, KINDS, FoundSegments, find_segments
+from czictypes.container.segments import SEGMENT_HEADER_SIZE, SUBBLOCK, SegmentHeader, iter_segments
+from czictypes.metadata.records import read_event_list, read_focus_positions, read_time_stamps
+from czictypes.model.errors import CorruptFileError, MissingPartError
+
+__all__ = [
+    "attachments_in_file",
+    "attachments_valid",
+    "file_guid",
+    "file_parts",
+    "opening",
+    "segments",
+    "update_pending",
+]
+
+_HEADER = "the file header"
+_CUT_OFF = FAULTS.index("the file ends within it")
+_NOBODY = uuid.UUID(int=0)
+_ATTACHMENT_HEAD = 288
+_LARGEST_RECORD = 64 << 20  # an attachment of records is looked into up to this size
+_RECORDS = {
+    "CZTIMS": read_time_stamps,
+    "CZFOC": read_focus_positions,
+    "CZEVL": read_event_list,
+}
+#: The first bytes of the pictures and documents that attachments hold.
+_MAGIC = {
+    "JPG": (b"\xff\xd8\xff",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n",),
+    "BMP": (b"BM",),
+    "TIF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "CZI": (b"ZISRAWFILE",),
+    "ZISRAW": (b"ZISRAWFILE",),
+    "ZIP": (b"PK",),
+}
+
+
+def opening(view: FileView) -> Iterator[Finding]:
+    """Tell what kept the file, or a part of it, from being opened, and what is odd in it."""
+    yield from view.failures
+    header = view.header
+    if header is None:
+        return
+    if header.major != 1:
+        yield Finding(
+            "fileheader",
+            "warning",
+            _HEADER,
+            f"it names version {header.major}.{header.minor} of the format; known is version 1",
+            "compare what you read with what ZEN shows",
+        )
+    if header.file_part < 0:
+        yield Finding(
+            "fileheader",
+            "warning",
+            _HEADER,
+            f"it names the impossible part {header.file_part}",
+            "a copy (czi.copy) has a header without fault",
+        )
+
+
+def update_pending(view: FileView) -> Iterator[Finding]:
+    """Look at the mark that programs set while they change a file."""
+    if view.header is not None and view.header.update_pending:
+        yield Finding(
+            "updatepending",
+            "warning",
+            _HEADER,
+            "the mark of an unfinished change is set: the program that wrote the file is still at "
+            "work, or was interrupted, and the directory may be older than the tiles",
+            f"wait for the program to end; if there is none, {REPAIR}",
+        )
+
+
+def file_guid(view: FileView) -> Iterator[Finding]:
+    """Look at the GUIDs of the file and of its master."""
+    header = view.header
+    if header is None:
+        return
+    remedy = "a copy (czi.copy) gets a GUID of its own"
+    if not header.file_guid.int:
+        yield Finding(
+            "fileguid",
+            "info",
+            _HEADER,
+            "the file has no GUID, by which programs know it again",
+            remedy,
+        )
+    elif header.file_part == 0 and header.primary_file_guid not in (header.file_guid, _NOBODY):
+        yield Finding(
+            "fileguid",
+            "warning",
+            _HEADER,
+            f"the file names another one as its master (GUID {header.primary_file_guid}), but has "
+            "no part number",
+            f"if it belongs to a document of several files, check their master; {remedy}",
+        )
+
+
+def file_parts(view: FileView) -> Iterator[Finding]:
+    """Look for the other files of a document of several."""
+    header = view.header
+    if header is not None and header.file_part > 0:
+        yield Finding(
+            "fileparts",
+            "info",
+            _HEADER,
+            f"the file is part {header.file_part} of a document (its GUID is "
+            f"{header.primary_file_guid})",
+            "check the master, which has no number in its name, to check the whole document",
+        )
+    if not isinstance(view.source, JoinedSource):
+        return
+    numbers = view.columns.file_part
+    for number, name in view.source.parts().items():
+        if name is None:
+            count = int(np.count_nonzero(numbers == number))
+            yield Finding(
+                "fileparts",
+                "error",
+                f"part {number} of the document",
+                f"the file is missing, and with it {counted(count, 'sub-block')}",
+                "put it beside the others, or say where it is with parts=; "
+                'on_error="blank" reads what is there',
+            )
+
+
+def segments(view: FileView) -> Iterator[Finding]:
+    """Walk over all segments of the file, and compare them with the directory.
+
+    Where a segment does not follow the one before, the others are found by a search.
+    """
+    found, last = array("q"), 0
+    try:
+        with view.main.read_ahead(_expected(view)):
+            for segment in iter_segments(view.main):
+                last = segment.position
+                if segment.id == SUBBLOCK:
+                    found.append(last)
+                yield from _sizes(segment)
+    except CorruptFileError as error:
+        place = f"the segments from byte {last} on"
+        yield Finding("segments", "error", place, str(error), REPAIR, offset=last)
+        everything = find_segments(view.main)
+        found = array("q", everything.position[everything.rows(SUBBLOCK)].tobytes())
+        yield from _cut_off(view, everything)
+    yield from _orphans(view, np.frombuffer(found, np.int64))
+
+
+def _cut_off(view: FileView, found: FoundSegments) -> Iterator[Finding]:
+    """Tell of the segments that reach beyond the end of the file."""
+    for kind in KINDS:
+        for position in found.position[found.rows(kind, _CUT_OFF)].tolist():
+            yield Finding(
+                "segments",
+                "error",
+                f"the {kind} segment at byte {position}",
+                "the file ends within it; the file is truncated",
+                REPAIR,
+                offset=position,
+            )
+
+
+def _expected(view: FileView) -> list[tuple[int, int]]:
+    """Return where sub-blocks of a remote file should begin; each costs a request."""
+    if not view.main.is_remote or view.directory is None:
+        return []
+    positions, size = np.sort(view.directory.file_position), view.main.size()
+    inside = positions[(positions >= 0) & (positions < size)]
+    return [(position, SEGMENT_HEADER_SIZE) for position in inside.tolist()]
+
+
+def _sizes(segment: SegmentHeader) -> Iterator[Finding]:
+    if segment.used_size > segment.allocated_size:
+        yield Finding(
+            "segments",
+            "warning",
+            f"the {segment.id} segment at byte {segment.position}",
+            f"it uses {segment.used_size} bytes of {segment.allocated_size} that it has",
+            "a copy (czi.copy) has segments without fault",
+            offset=segment.position,
+        )
+
+
+def _orphans(view: FileView, found: NDArray[np.int64]) -> Iterator[Finding]:
+    """Tell of sub-blocks in the file that its directory does not list."""
+    if view.directory is None:
+        if len(found):
+            message = f"{counted(len(found), 'sub-block')} can be found without the directory"
+            yield Finding("segments", "info", "the file", message, REPAIR)
+        return
+    for position in np.setdiff1d(found, view.directory.file_position).tolist():
+        yield Finding(
+            "segments",
+            "warning",
+            f"the sub-block at byte {position}",
+            "no directory lists it, so it is not read",
+            "if it was not removed on purpose, the file was changed by a program that did not "
+            "finish; compare with an older copy",
+            offset=position,
+        )
+
+
+def attachments_in_file(view: FileView) -> Iterator[Finding]:
+    """Compare the positions of attachments with the size of the file."""
+    for entry in view.attachments:
+        if not _is_inside(view, entry):
+            yield _attachment(entry, "attachmentsinfile", "error", "it is not within the file")
+        elif not entry.guid.int:
+            yield _attachment(entry, "attachmentsinfile", "info", "it has no GUID")
+
+
+def attachments_valid(view: FileView) -> Iterator[Finding]:
+    """Read each attachment as far as it can be known what it should hold."""
+    for entry in filter(lambda one: _is_inside(view, one), view.attachments):
+        try:
+            for message in _oddities(view, entry):
+                yield _attachment(entry, "attachmentsvalid", "warning", message)
+        except CorruptFileError as error:
+            yield _attachment(entry, "attachmentsvalid", "error", str(error))
+
+
+def _is_inside(view: FileView, entry: AttachmentEntry) -> bool:
+    """Whether the head of an attachment lies in its file; in a missing one nothing does."""
+    position = entry.file_position
+    try:
+        return 0 <= position <= view.source.end_of(position) - _ATTACHMENT_HEAD
+    except MissingPartError:
+        return False
+
+
+def _oddities(view: FileView, entry: AttachmentEntry) -> list[str]:
+    """Return what is odd in the content of an attachment."""
+    kind, found = entry.content_file_type.upper(), list[str]()
+    segment = read_attachment_segment(view.source, entry)
+    read = _RECORDS.get(kind)
+    if read is not None and segment.data_size <= _LARGEST_RECORD:
+        noted(partial(read, read_attachment_data(view.source, entry)), into=found)
+    expected = _MAGIC.get(kind)
+    head = bytes(view.source.read_at(segment.data_offset, min(segment.data_size, 16)))
+    if expected and not head.startswith(expected):
+        found.append(f"its kind is {kind}, but it begins with {head[:8]!r}")
+    return found
+
+
+def _attachment(entry: AttachmentEntry, check: str, severity: Severity, message: str) -> Finding:
+    place = f"attachment {entry.index} ({entry.name!r})"
+    remedy = "leave it out with czi.copy(attachments=[...]), which names those to keep"
+    return Finding(check, severity, place, message, remedy, offset=entry.file_position)

@@ -1,0 +1,128 @@
+"""What the directory says of planes, channels and M-indices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from container.czi_bytes import Dimension, Tile, build_czi
+from good_file import found, good_file, good_tiles
+
+
+def severities(tiles: list[Tile], check: str) -> list[str]:
+    return [severity for severity, _ in found(good_file(tiles), check, quick=True)]
+
+
+def test_a_directory_that_points_behind_the_end() -> None:
+    built = good_file()
+    beyond = built.patched(built.entries[1] + 6, "<q", len(built.data) + 5)
+    ((severity, message),) = found(beyond, "subblksegmentsinfile", quick=True)
+    assert severity == "error"
+    assert "the file ends before it" in message
+    assert found(built.patched(built.entries[1] + 6, "<q", -3), "subblksegmentsinfile")
+
+
+def test_pixels_that_cannot_be_in_the_file() -> None:
+    big = Tile(w=4000, h=3000, data=bytes(12))
+    ((severity, message),) = found(build_czi([big]), "subblksegmentsinfile", quick=True)
+    assert severity == "error"
+    assert "12000288 bytes" in message
+
+
+@pytest.mark.parametrize("w", [0, -4, 2**31 - 1])
+def test_sizes_that_cannot_be(w: int) -> None:
+    tiles = [*good_tiles(), Tile(x=2, w=w, coordinates={"C": 0}, m=2, data=bytes(12))]
+    assert severities(tiles, "subblkentries") == ["error"]
+
+
+def test_unknown_types() -> None:
+    tiles = [replace(one, pixel_type=77, data=bytes(12)) for one in good_tiles()]
+    assert severities(tiles, "subblkentries") == ["error"] * 4
+    tiles = [replace(one, compression=200) for one in good_tiles()]
+    assert severities(tiles, "subblkentries") == ["warning"] * 4
+
+
+def test_several_planes_in_a_sub_block_are_refused_by_pylibczirw() -> None:
+    scan = [Dimension(b"X", 0, 4), Dimension(b"Y", 0, 3), Dimension(b"T", 0, 5)]
+    tiles = [Tile(dimensions=scan, data=bytes(60))]
+    assert severities(tiles, "strictparsing") == ["info"]
+    assert severities(tiles, "consecutiveplaneindices") == []
+    assert severities(good_tiles(), "strictparsing") == []
+
+
+def test_different_dimensions() -> None:
+    tiles = [*good_tiles(), Tile(x=20, coordinates={"C": 0, "Z": 0}, m=2)]
+    assert severities(tiles, "subblkdimconsistent") == ["warning"]
+
+
+def test_a_pyramid_tile_of_several_scenes_has_none() -> None:
+    tiles = [Tile(x=4 * s, coordinates={"C": 0, "S": s}, m=0) for s in range(2)]
+    shared = Tile(w=8, h=3, physical=(4, 2), coordinates={"C": 0})
+    assert severities([*tiles, shared], "subblkdimconsistent") == []
+    assert severities([*tiles, Tile(x=9, coordinates={"C": 0}, m=0)], "subblkdimconsistent")
+
+
+@pytest.mark.parametrize("m", [0, None])
+def test_the_same_tile_twice(m: int | None) -> None:
+    tiles = [Tile(coordinates={"C": 0}, m=m), Tile(coordinates={"C": 0}, m=m)]
+    assert severities(tiles, "subblkcoordsunique") == ["error"]
+    assert severities(tiles, "overlappingtiles") == []
+
+
+def test_tiles_without_any_dimension_twice() -> None:
+    assert severities([Tile(), Tile()], "subblkcoordsunique") == ["error"]
+    assert severities([Tile(), Tile(x=4)], "subblkcoordsunique") == []
+    assert severities([Tile(), Tile(x=4)], "minallsubblks") == ["warning"]
+
+
+def test_the_same_m_at_two_places() -> None:
+    tiles = [Tile(x=4 * n, coordinates={"C": 0}, m=0) for n in range(3)]
+    assert severities(tiles, "subblkcoordsunique") == ["warning", "warning"]
+    levels = [Tile(m=0), Tile(w=8, h=6, m=0), Tile(w=8, h=6, physical=(4, 3), m=0)]
+    assert severities(levels[1:], "subblkcoordsunique") == []
+
+
+@pytest.mark.parametrize(("places", "severity"), [((0,), "info"), ((0, 1), "warning")])
+def test_dimension_b(places: tuple[int, ...], severity: str) -> None:
+    tiles = [Tile(coordinates={"C": 0, "B": b}, m=0) for b in places]
+    assert severities(tiles, "benabled") == [severity]
+    assert severities(good_tiles(), "benabled") == []
+
+
+@pytest.mark.parametrize("coordinates", [{"C": 1}, {}])
+def test_several_pixel_types_in_a_channel(coordinates: dict[str, int]) -> None:
+    tiles = [
+        Tile(x=4 * kind, coordinates=coordinates, m=kind, pixel_type=kind) for kind in range(2)
+    ]
+    ((severity, message),) = found(good_file(tiles), "samepixeltypeperchannel")
+    assert severity == "warning"
+    assert "Gray8, Gray16" in message
+    apart = [Tile(coordinates={"C": kind}, m=0, pixel_type=kind) for kind in range(2)]
+    assert severities(apart, "samepixeltypeperchannel") == []
+
+
+@pytest.mark.parametrize("letter", ["Z", "T", "S", "C", "H"])
+def test_places_that_do_not_begin_at_0_or_have_gaps(letter: str) -> None:
+    late = [Tile(coordinates={letter: at}, m=0) for at in (3, 4)]
+    assert severities(late, "planesstartindex") == ["warning"]
+    assert severities(late, "consecutiveplaneindices") == []
+    gaps = [Tile(coordinates={letter: at}, m=0) for at in (0, 2, 7)]
+    assert severities(gaps, "planesstartindex") == []
+    ((severity, message),) = found(good_file(gaps), "consecutiveplaneindices")
+    assert (severity, message) == ("warning", "no sub-block has the places 1, 3 to 6")
+
+
+def test_m_indices() -> None:
+    assert severities([replace(one, m=None) for one in good_tiles()], "minallsubblks") == [
+        "warning"
+    ]
+    single = [Tile(coordinates={"Z": z}) for z in range(3)]
+    assert severities(single, "minallsubblks") == ["info"]
+    late = [replace(one, m=(one.m or 0) + 1) for one in good_tiles()]
+    assert severities(late, "mindicesconsecutive") == ["warning"] * 2
+    gap = [Tile(x=4 * m, m=m) for m in (0, 1, 4)]
+    ((_, message),) = found(good_file(gap), "mindicesconsecutive")
+    assert "4 stands where 2 should" in message
+    assert severities(good_tiles(), "mindicesconsecutive") == []
+    none = [Tile(x=4 * at, m=2**31 - 1) for at in range(2)]
+    assert severities(none, "minallsubblks") == ["warning"]
