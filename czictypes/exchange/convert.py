@@ -84,7 +84,8 @@ def convert(
     source_options, storage_options
         The options of fsspec for the URL of the source, and for that of the target.
     dry_run
-        Write nothing; return what would be written.
+        Write nothing; return what would be written, and warn if that is far more than the source
+        has bytes for.
     parts
         The other files of a CZI of several files, as for `CziReader`.
     on_error
@@ -104,6 +105,10 @@ def convert(
         For an argument that does not fit the target.
     UnsupportedDataError
         If the source cannot be read, or the target cannot hold it.
+    SparseDocumentError
+        If a CZI has far more planes or pixels than its sub-blocks could fill, as one damaged
+        coordinate makes it. To convert it all the same, pass a
+        ``CziReader(path, reader_options=ReaderOptions(allow_sparse=True))``.
     IncompleteOutputError
         If an OME-Zarr could not be finished; ``resume=True`` goes on with it. All other formats
         are complete or not there.

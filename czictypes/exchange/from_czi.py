@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,13 @@ from czictypes.exchange.tiff_target import DEFAULT_TIFF_COMPRESSION, write_ome_t
 from czictypes.exchange.wishes import Location, Wishes
 from czictypes.model.errors import MissingExtraError
 from czictypes.reading.damage import leaves_blank
+from czictypes.reading.blocks import open_document_of
 from czictypes.writing.copying.copy import copy
 
 __all__ = ["convert_from_czi"]
+
+#: A dry run warns of images of more bytes than this, and so many times those of the file.
+_LARGE, _FAR_MORE = 1 << 30, 256
 
 
 def convert_from_czi(
@@ -45,6 +50,8 @@ def convert_from_czi(
         damaged: dict[int, str] = {}
         images = _described(image, wanted, wishes)
         overwrite, options = wishes.overwrite, wishes.dest_options
+        if wishes.dry_run and wanted is not Format.CZI:
+            _warn_of_size(image, sum(one.nbytes for one in images))
         if wanted is Format.OME_ZARR:
             try:
                 _write_zarr(image, dest, wishes)
@@ -67,6 +74,19 @@ def _described(image: CziImage, wanted: Format, wishes: Wishes) -> tuple[Convert
         return (describe_png(image, wishes.scenes, wishes.plane),)
     has_levels = wanted in (Format.OME_ZARR, Format.OME_TIFF)
     return images_of_czi(image, wishes.scenes, wishes.levels, pyramid=has_levels)
+
+
+def _warn_of_size(image: CziImage, size: int) -> None:
+    """Warn of a conversion that makes far more pixels than the file has bytes."""
+    with open_document_of(image.reader) as document:
+        name, stored = document.name, document.source.stored_bytes()
+    if size > max(_LARGE, _FAR_MORE * stored):
+        warnings.warn(
+            f"{name} has {stored} bytes, but its images have {size} bytes of pixels, "
+            f"{size // stored} times as many: most of them are empty, or a coordinate is damaged. "
+            "The conversion takes time and room for all of them",
+            stacklevel=4,  # the caller of `convert`
+        )
 
 
 def _write_zarr(image: CziImage, dest: Location, wishes: Wishes) -> None:

@@ -13,7 +13,7 @@ from files.builder import AttachmentSpec, write_czi
 from files.patterns import noise
 
 from czictypes import czi
-from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, ResultTooLargeError, UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 
 
@@ -79,6 +79,30 @@ def test_nested_documents_and_pictures(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.thumbnail, thumbnail)
         with pytest.raises(UnsupportedDataError, match="Broken"):
             found["Broken"].image()
+
+
+@pytest.mark.parametrize("apart", [(30_000, 30_000), (2**30, 2**30), (9000, 9000)])
+def test_a_nested_document_of_any_size_is_a_picture_of_a_bounded_one(
+    tmp_path: Path, apart: tuple[int, int]
+) -> None:
+    tiles = [Block(noise(PixelType.Bgr24, 4, 4, n), *(n * at for at in apart)) for n in range(2)]
+    nested = write_czi(tmp_path / "label.czi", tiles).read_bytes()
+    label = AttachmentSpec("Label", "CZI", nested)
+    path = write_czi(tmp_path / "slide.czi", [Block(np.zeros((2, 2), "u1"))], attachments=[label])
+    with czi.open_czi(path) as document:
+        picture = document.attachments.label
+    assert picture is not None
+    assert 60 << 20 < picture.nbytes <= 64 << 20
+    assert picture.shape[0] == picture.shape[1]
+
+
+def test_a_nested_document_that_is_a_line_is_refused_or_zoomed(tmp_path: Path) -> None:
+    tiles = [Block(noise(PixelType.Gray8, 4, 4, n), n * 2**30) for n in range(2)]
+    nested = write_czi(tmp_path / "label.czi", tiles).read_bytes()
+    label = AttachmentSpec("Label", "CZI", nested)
+    path = write_czi(tmp_path / "slide.czi", [Block(np.zeros((2, 2), "u1"))], attachments=[label])
+    with czi.open_czi(path) as document, pytest.raises(ResultTooLargeError):
+        document.attachments["Label"].image()
 
 
 def test_the_thumbnails_of_real_files_are_pictures(every_real_file: Path) -> None:

@@ -142,10 +142,12 @@ def _sliced(wanted: slice, present: list[int]) -> set[int]:
     """Cut as a list is cut; a document that begins at a negative place is taken from there."""
     first, end = min(present[0], 0), present[-1] + 1
     if first == 0:
-        return set(range(*wanted.indices(end))).intersection(present)
-    start = first if wanted.start is None else wanted.start
-    stop = end if wanted.stop is None else wanted.stop
-    return set(range(start, stop, wanted.step or 1)).intersection(present)
+        chosen = range(*wanted.indices(end))
+    else:
+        start = first if wanted.start is None else wanted.start
+        stop = end if wanted.stop is None else wanted.stop
+        chosen = range(start, stop, wanted.step or 1)
+    return {place for place in present if place in chosen}  # the range may be very long
 
 
 def _listing(places: list[int]) -> str:

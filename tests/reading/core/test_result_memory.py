@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from czictypes import czi
+from czictypes.model.errors import ResultTooLargeError
 from czictypes.reading import result_memory
-from czictypes.reading.result_memory import ResultMemory
+from czictypes.reading.result_memory import ResultMemory, usable_memory
 
 keeps = pytest.mark.skipif(
     not result_memory._can_keep(), reason="memory is kept on Linux with CPython alone"
@@ -112,3 +113,49 @@ def test_reads_do_not_change_results_that_are_in_use(made, rng):
                 np.testing.assert_array_equal(pixels, wanted[one])
     for one, pixels in held.items():
         np.testing.assert_array_equal(pixels, wanted[one])
+
+
+@pytest.mark.parametrize(
+    ("told", "limits", "expected"),
+    [
+        ("0::/a/b", {"a/memory.max": "3000", "a/b/memory.max": "max"}, 3000),
+        ("0::/a/b", {"memory.max": "7000", "a/b/memory.max": "4000"}, 4000),
+        ("5:cpu,memory:/a\n0::/a", {"memory/a/memory.limit_in_bytes": "5000"}, 5000),
+        # in a container: its own group is the outermost one that it sees
+        ("4:memory:/pod/1", {"memory/memory.limit_in_bytes": "6000"}, 6000),
+        ("1:cpu:/a", {"a/memory.max": "10"}, None),
+    ],
+)
+def test_the_memory_of_a_control_group_is_what_may_be_used(tmp_path, told, limits, expected):
+    process, groups = tmp_path / "self", tmp_path / "cgroup"
+    process.mkdir()
+    (process / "cgroup").write_text(told + "\n")
+    for name, limit in limits.items():
+        (groups / name).parent.mkdir(parents=True, exist_ok=True)
+        (groups / name).write_text(limit + "\n")
+    machine = usable_memory(tmp_path / "none", tmp_path / "none")
+    assert usable_memory(process, groups) == (expected or machine)
+
+
+def test_a_result_may_take_half_of_the_usable_memory(monkeypatch):
+    monkeypatch.setattr(result_memory, "usable_memory", lambda: 400 << 20)
+    memory = ResultMemory("scan.czi")
+    memory.check((100 << 10, 1900), 190 << 20)
+    with pytest.raises(ResultTooLargeError, match=r"scan.czi takes 210.0 MiB, .* take 200.0 MiB"):
+        memory.check((100 << 10, 2100), 210 << 20)
+    with pytest.raises(ResultTooLargeError):  # what belongs to each column takes more than pixels
+        memory.check((1, 10 << 20), 10 << 20)
+
+
+def test_small_results_look_nothing_up(monkeypatch):
+    monkeypatch.setattr(result_memory, "usable_memory", lambda: pytest.fail("looked up"))
+    memory = ResultMemory()
+    take(memory)
+    memory.check((8000, 8000), 64_000_000)
+
+
+@pytest.mark.parametrize("shape", [(2**40, 2**20, 1), (2**50, 2**50, 1)])
+def test_more_than_there_can_be_is_refused_if_no_limit_is_known(monkeypatch, shape):
+    monkeypatch.setattr(result_memory, "usable_memory", lambda: None)
+    with pytest.raises(ResultTooLargeError, match="read a region"):
+        ResultMemory().take(shape, np.dtype("u1"))
