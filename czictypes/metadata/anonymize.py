@@ -23,6 +23,7 @@ __all__ = ["Anonymizer", "ValueReport"]
 _FIRST = datetime(2000, 1, 1, tzinfo=timezone.utc)
 _STARTS = ("Information/Image/AcquisitionDateAndTime", "Information/Image/Dimensions/T/StartTime")
 
+_PLACES = frozenset({"Scene", "Well", "Region"})
 _MOST_INNERS = 64
 _DEEPEST_TEXT = 4  # levels of XML within the text of XML; ZEN has one
 _SMALL_NUMBER = re.compile(r"\d{1,4}(?:-\d{1,4})?|[XYZ]|", re.ASCII)
@@ -216,7 +217,8 @@ class Anonymizer:
 
     def _name(self, kind: str, value: str, number: int) -> str:
         named = self._words is not None and self._words.search(value) is not None
-        if not value.strip() or (not named and (is_known_words(value) or is_place_name(value))):
+        known = is_known_words(value) or (kind in _PLACES and is_place_name(value))
+        if not value.strip() or (known and not named):
             return value
         return self._new(kind, f"{kind} ", value, number)
 

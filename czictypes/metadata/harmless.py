@@ -106,6 +106,7 @@ _KINDS = {
         EmissionWavelength ExcitationWavelength Wavelength SinglePeak CutIn CutOut DyeMaxEmission
         DyeMaxExcitation CentralWavelength c/DetectionWavelength c/IlluminationWavelength""",
     "intensity": "Intensity",
+    "binning": "Binning",
     "duration": "ExposureTime PixelDwellTime ReadoutTime",
     "true or false": """
         IsMinimalCoverage IsSane Tuneable Flip/@X Flip/@Y HasFocusRoi IsAutoApplyEnabled IsSelected
@@ -117,7 +118,7 @@ _KINDS = {
     "color": "Color OriginalColor Stroke Fill Foreground",
     # Numbers between commas, semicolons and white space; wavelengths also from-to.
     "numbers": """
-        Binning Frame CenterPosition ContourSize Size Offsets Ranges ImagePixelSize
+        Frame CenterPosition ContourSize Size Offsets Ranges ImagePixelSize
         CameraPixelDistance CameraPixelDistances ImagePixelDistances AxisOfRotation SessionMatrix
         ViewerRotations Geometry/Points Points/Points Points3D RelativePosition RenderedSize
         TextElement/Position TileRegion/Position BoundsSize ReferencePoint AnchorPoint Center

@@ -12,7 +12,8 @@ _NO_NUMBER = frozenset({"nan", "inf", "-inf", "infinity", "-infinity", "n/a"})
 _BETWEEN = re.compile(r"[^\s,;]+")
 _COUNT = re.compile(r"-?\d{1,7}", re.ASCII)
 _COLOR = re.compile(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")
-_VERSION = re.compile(r"\d{1,5}(?:\.\d{1,5}){0,4}", re.ASCII)
+_VERSION = re.compile(r"(?!.*\b(?:19|20)\d\d\b)\d{1,5}(?:\.\d{1,5}){0,4}", re.ASCII)  # no year
+_BINNING = re.compile(r"\d{1,3}[,x]\d{1,3}", re.ASCII)
 _DYE = re.compile(
     r"McNamara-Boswell-\d{1,5}|66071726-cbd4-4c41-b371-0a6eee4ae9c5",
     re.ASCII,  # of ZEN's dyes
@@ -20,6 +21,7 @@ _DYE = re.compile(
 _WILDCARDS = re.compile(r"(?:\[\w\]|\s){1,40}", re.ASCII)
 _GUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _LONGEST_NUMBER, _LONGEST_TEXT = 40, 120
+_LARGEST_WAVELENGTH = 1700  # of the numbers in names; smaller than a year
 
 #: The largest number that a kind allows; smaller than a date that is written without separators.
 _LARGEST = {
@@ -36,7 +38,9 @@ _REFERENCES = frozenset({"TimeStamps", "FocusPositions"})
 
 # Places on a carrier and scenes as ZEN numbers them: A1, D6, AF48, P1, TR2, A1-P3, Scene 4.
 _WELL = r"(?:[A-P]|A[A-F])[1-9]\d?"
-_NUMBERED = r"(?:P|S|R|TR|PR|ROI|Pos|Position|Region|Scene|Well|Field|Tile|TileRegion) ?\d{1,4}"
+_NUMBERED = (
+    r"(?:P|S|R|TR|PR|ROI|Pos|Position|Region|Scene|Well|Field|Tile|TileRegion) ?(?:[1-9]\d{0,2}|0)"
+)
 _PLACE_NAME = re.compile(rf"(?:{_WELL}|{_NUMBERED})(?:[-_ :](?:{_WELL}|{_NUMBERED}))?|\d{{1,3}}")
 
 # Words and numbers, and the words in "TransmittedLight" and "MTBCamera".
@@ -47,7 +51,6 @@ _PIECE = re.compile(
 _CODE = re.compile(r"\D?[a-z]\d{1,3}(?:\.\d+)?|.*\d[a-z]\D*", re.ASCII)
 _PART_NUMBER = re.compile(r"\b\d{4,6}-\d{3,4}(?:-\d{3})?\b", re.ASCII)  # of ZEISS's catalogue
 _DATE = re.compile(r"(?<!\d)\d{1,4}([-/._ ])\d{1,2}\1\d{1,4}(?!\d)", re.ASCII)
-_YEAR = re.compile(r"(?:19\d|20[0-4])\d", re.ASCII)
 _SIGNS = re.compile(r"[\w\s.,:;/+\-*()\[\]|%&=#\u00b0\u00b2\u00b5\u03bc]*")
 
 # Makers, parts and ways of microscopy, dyes, and the words of enumerations, in lower case.
@@ -171,7 +174,7 @@ def _is_known_run(run: str) -> bool:
 
 def _is_short_number(digits: str) -> bool:
     whole = digits.partition(".")[0]
-    if len(whole) > 4 or len(digits) > 8 or _YEAR.fullmatch(whole):
+    if len(whole) > 4 or len(digits) > 8 or int(whole) > _LARGEST_WAVELENGTH:
         return False
     return len(whole) <= 2 or not whole.startswith("0")
 
@@ -226,6 +229,7 @@ _PATTERNS = {
     "count": _COUNT,
     "color": _COLOR,
     "version": _VERSION,
+    "binning": _BINNING,
     "dye": _DYE,
     "wildcards": _WILDCARDS,
 }

@@ -130,6 +130,7 @@ def test_a_second_time_changes_no_more_than_guids(any_real):
         "<Fluor>Alexa Fluor 488</Fluor>",
         "<Ranges>404-406,487-489</Ranges>",
         "<Binning>2,2</Binning>",
+        "<Binning>2x2</Binning>",
         "<Model>EC Plan-Neofluar 40x/1.30 Oil DIC M27</Model>",
         "<IsSelected>false</IsSelected>",
         "<DyeId>McNamara-Boswell-0038</DyeId>",
@@ -222,7 +223,15 @@ def test_names_of_microscopy_are_known(name):
     "name",
     [
         *("Jane Doe", "DOE^JANE", "J D", "JD", "P0012", "S12345", "MIC-ROOM12-PC", "+49 123 456"),
-        *("20240506", "DAPI 20240506", "DAPI 445566", "DAPI 6.5.2024", "GFP 2024", "48.1,11.5"),
+        *(
+            "20240506",
+            "DAPI 20240506",
+            "DAPI 445566",
+            "DAPI 7788",
+            "DAPI 6.5.2024",
+            "GFP 2024",
+            "48.1,11.5",
+        ),
         *(
             "Alexa",
             "Violet Evans",
@@ -248,7 +257,9 @@ def test_names_of_wells_and_numbered_places_stay(name):
     assert clean(f'<Scene Name="{name}" />') == f'<Scene Name="{name}" />'
 
 
-@pytest.mark.parametrize("name", ["Doe", "Q1", "A100", "P12345", "A1 Jane", "2024", ""])
+@pytest.mark.parametrize(
+    "name", ["Doe", "Q1", "A100", "P12345", "P0012", "S1234", "A1 Jane", "2024", ""]
+)
 def test_other_places_are_not_known(name):
     assert not is_place_name(name)
 
