@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["Redactor", "redact_url"]
+__all__ = ["Redactor", "redact_text", "redact_url"]
 
 _HIDDEN = "***"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>]*")
+_CHAIN = re.compile(r"::(?![^\[\]]*\])")
 _SECRET_WORDS = (
     r"key|secret|token|passw|pwd|auth|cred|sig|cookie|sas|account|user|login|connection|header"
 )
@@ -24,28 +25,50 @@ _SHORT = 4  # so short a secret is hidden as a word of its own alone
 
 def redact_url(url: str) -> str:
     """Return a URL, a chained one too, without user, password and the values of its query."""
-    return "::".join(_URL.sub(_redact_match, part) for part in _split(url))
+    return "::".join(_redact_link(link) for link in _links(url))
 
 
-def _split(url: str) -> list[str]:
-    """Split a chained URL; in a query, ``::`` is no chain."""
+def redact_text(text: str) -> str:
+    """Return a text without credentials in the URLs in it, nor values of names such as "token"."""
+    return _PAIR.sub(rf"\g<1>{_HIDDEN}", _URL.sub(_redact_match, text))
+
+
+def _links(url: str) -> list[str]:
+    """Split a chained URL; within brackets (IPv6) and in a query, ``::`` is no chain."""
     head, mark, query = url.partition("?")
-    parts = head.split("::")
-    parts[-1] += mark + query
-    return parts
+    links = _CHAIN.split(head)
+    links[-1] += mark + query
+    return links
 
 
 def _redact_match(match: re.Match[str]) -> str:
-    scheme, _, rest = match.group().partition("://")
-    place, mark, query = rest.partition("?")
+    return _redact_link(match.group())
+
+
+def _redact_link(link: str) -> str:
+    scheme, mark, rest = link.partition("://")
+    if not mark:  # the name of a protocol, or a path
+        return link
+    user = _user_of(rest)
+    place, mark, query = rest[len(user) :].partition("?")
     place, hash_mark, _ = place.partition("#") if scheme.startswith("http") else (place, "", "")
-    authority = place.partition("/")[0]
-    if "@" in authority:  # a password that was not quoted may have any character
-        place = f"{_HIDDEN}@{place.rpartition('@')[2]}"
-    text = f"{scheme}://{place}"
+    text = f"{scheme}://{_HIDDEN if user else ''}{place}"
     if hash_mark:
         text += f"#{_HIDDEN}"
     return text + (f"?{_redact_query(query)}" if mark else "")
+
+
+def _user_of(rest: str) -> str:
+    """Return user and password, up to their @, of what follows ``://``; empty without them.
+
+    A password that was not quoted may have any character.
+    """
+    authority, slash, path = rest.partition("/")
+    port = authority.rpartition(":")[2]
+    is_port = port == authority or port.isdigit() or port.endswith("]")
+    if "@" not in authority and is_port:
+        return ""
+    return (authority + slash + path.partition("?")[0]).rpartition("@")[0]
 
 
 def _redact_query(query: str) -> str:
@@ -78,21 +101,72 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """Return a text without the credentials of this file, nor those of other URLs in it."""
-        text = _URL.sub(_redact_match, text.replace(self._url, self.name))
+        return redact_text(self._without_secrets(text))
+
+    def _without_secrets(self, text: str) -> str:
+        text = text.replace(self._url, self.name) if self._url else text
         for secret in self._secrets:
             if len(secret) > _SHORT:
                 text = text.replace(secret, _HIDDEN)
             else:
                 text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _HIDDEN, text)
-        return _PAIR.sub(rf"\g<1>{_HIDDEN}", text)
+        return text
+
+    def clean(self, error: Exception) -> Exception:
+        """Remove the credentials from all that can be printed of an exception.
+
+        Returns
+        -------
+        Exception
+            The same one, its texts changed; without its causes if these cannot be; and if it cannot
+            be itself, another that says the same.
+        """
+        for one in _chain(error):
+            self._clean_texts(one)
+        if self._shows(error):
+            error.__cause__ = error.__context__ = None
+        if self._shows(error):
+            kind = OSError if isinstance(error, OSError) else RuntimeError
+            return kind(self(f"{type(error).__name__}: {error}")).with_traceback(
+                error.__traceback__
+            )
+        return error
+
+    def _clean_texts(self, error: BaseException) -> None:
+        error.args = tuple(self(one) if isinstance(one, str) else one for one in error.args)
+        for name, value in list(vars(error).items()):
+            if isinstance(value, str):
+                setattr(error, name, self(value))
+            elif name == "__notes__":
+                setattr(error, name, [self(str(note)) for note in value])
+        for name in ("filename", "filename2", "strerror"):
+            if isinstance(getattr(error, name, None), str):
+                setattr(error, name, self(getattr(error, name)))
+
+    def _shows(self, error: BaseException) -> bool:
+        said = "".join(f"{one}\n{one!r}\n" for one in _chain(error))
+        return self._without_secrets(said) != said
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an exception, its causes and its contexts."""
+    found: list[BaseException] = []
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is not None and not any(one is other for other in found):
+            found.append(one)
+            todo += [one.__cause__, one.__context__]
+    return found
 
 
 def _of_url(url: str) -> Iterator[str]:
     """Give the secrets in a URL: user, password, values of the query."""
-    for match in _URL.finditer(url):
-        place, _, query = match.group().partition("://")[2].partition("?")
-        if "@" in place.partition("/")[0]:
-            yield from place.rpartition("@")[0].split(":", 1)
+    for link in _links(url):
+        rest = link.partition("://")[2]
+        user = _user_of(rest)
+        yield from user.split(":", 1)
+        query = rest[len(user) :].partition("?")[2]
         yield from (part.partition("=")[2] for part in query.split("&"))
 
 
