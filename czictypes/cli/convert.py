@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import printable, report_error
+from czictypes.container.redact import redact_text
 from czictypes.model.errors import CziError
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def run(args: argparse.Namespace) -> int:
             on_error=args.on_error,
         )
     except FileExistsError:
-        report_error(f"{args.target} exists; --overwrite replaces it")
+        report_error(f"{redact_text(args.target)} exists; --overwrite replaces it")
         return _EXISTS
     except IncompleteOutputError as error:
         report_error(f"{error} (--resume)")

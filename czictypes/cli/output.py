@@ -8,6 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from czictypes.container.redact import redact_text
 from czictypes.model.errors import LibraryNotFoundError
 
 __all__ = [
@@ -57,19 +58,20 @@ def report_exception(error: BaseException, *, debug: bool, file: str = "") -> No
         The file that is being read, for messages that do not name it.
     """
     if debug:
-        traceback.print_exc()
+        _to_stderr(redact_text(traceback.format_exc().rstrip("\n")))
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         message = f"{os.fsdecode(error.filename)}: {error.strerror}"
     else:
         message = str(error) or type(error).__name__
     if Path(file).name not in message and not isinstance(error, LibraryNotFoundError):
         message = f"{file}: {message}"
+    message = redact_text(message)
     report_error(message, keep_lines=isinstance(error, LibraryNotFoundError))
 
 
 def report_warning(message: str) -> None:
     """Print a warning on stderr."""
-    _to_stderr(f"czictypes: warning: {printable(message)}")
+    _to_stderr(f"czictypes: warning: {printable(redact_text(message))}")
 
 
 def _to_stderr(line: str) -> None:

@@ -8,11 +8,13 @@ So a change is noticed without a request for that alone.
 from __future__ import annotations
 
 import re
+import time
+import weakref
 from typing import Any
 
 from czictypes.container.redact import Redactor
 from czictypes.container.transport import AsyncTransport, AttemptError, Failure, Opening
-from czictypes.model.errors import RangesNotSupportedError, RemoteError
+from czictypes.model.errors import RangesNotSupportedError, RemoteError, RemoteTimeoutError
 from czictypes.model.remote_options import RemoteOptions
 
 __all__ = ["HttpTransport"]
@@ -20,7 +22,13 @@ __all__ = ["HttpTransport"]
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+)", re.IGNORECASE)
 _QUOTED = re.compile(r"(?:[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~-]|%[0-9A-Fa-f]{2})+")
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # what may be over soon
+_REDIRECTS = {301, 302, 303, 307, 308}
+_MOST_REDIRECTS = 10
 _CHUNK = 1 << 20
+# After its time-out, a request has brought so many bytes a second, or it is given up.
+_SLOWEST = 1 << 10
+# What concerns the way to a host, not who asks; all else stays with the host of the URL.
+_NO_SECRETS = {"allow_redirects", "timeout", "ssl", "trust_env", "proxy", "read_bufsize"}
 
 
 class HttpTransport(AsyncTransport):
@@ -43,6 +51,7 @@ class HttpTransport(AsyncTransport):
         self._etag: str | None = None
         self._date: str | None = None
         self._conditional = True
+        self._other: Any = None
 
     async def first(self, count: int) -> Opening:
         """Fetch the first bytes; the answer tells the size and the version."""
@@ -82,25 +91,54 @@ class HttpTransport(AsyncTransport):
         return data
 
     async def _get(self, headers: dict[str, str]) -> Any:
+        """Send a request and follow redirects; credentials go to the host of the URL alone."""
+        options = {**self.fs.kwargs, "allow_redirects": False, **self._patience()}
+        ours = {**headers, "Accept-Encoding": "identity"}
+        more = {**options.pop("headers", {}), **ours}
+        session, address = await self.fs.set_session(), self._address(self._url)
+        first = address.origin()
+        for _ in range(_MOST_REDIRECTS + 1):
+            response = await session.get(address, headers=more, **options)
+            place = response.headers.get("Location")
+            if response.status not in _REDIRECTS or not place:
+                return response
+            response.release()
+            address = address.join(self._address(place))
+            if address.scheme not in ("http", "https"):
+                break
+            if not _is_trusted(first, address.origin()):
+                session, more = await self._strangers(), ours
+                options = {key: value for key, value in options.items() if key in _NO_SECRETS}
+        said = f"{self.name} cannot be read: the server redirects too often, or to another protocol"
+        raise AttemptError(Failure(RemoteError(said)))
+
+    def _patience(self) -> dict[str, Any]:
         import aiohttp
 
-        options = dict(self.fs.kwargs)
-        more = {**options.pop("headers", {}), **headers, "Accept-Encoding": "identity"}
-        if "timeout" not in options and "timeout" not in self.fs.client_kwargs:
-            wait = self.options.timeout
-            options["timeout"] = aiohttp.ClientTimeout(
-                total=None, sock_connect=wait, sock_read=wait
-            )
-        session = await self.fs.set_session()
-        return session.get(self._address(), headers=more, **options)
+        if "timeout" in self.fs.kwargs or "timeout" in self.fs.client_kwargs:
+            return {}
+        wait = self.options.timeout
+        return {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=wait, sock_read=wait)}
 
-    def _address(self) -> Any:
-        """Return the URL as it was given where it is one: a signature may be about each letter."""
-        if not _QUOTED.fullmatch(self._url):
-            return self.fs.encode_url(self._url)
+    async def _strangers(self) -> Any:
+        """Return a session for other hosts, which has no headers, cookies nor passwords."""
+        if self._other is None:
+            kept = {
+                key: value for key, value in self.fs.client_kwargs.items() if key in _NO_SECRETS
+            }
+            import aiohttp
+
+            self._other = aiohttp.ClientSession(loop=self.fs.loop, **kept)
+            weakref.finalize(self, self.fs.close_session, self.fs.loop, self._other)
+        return self._other
+
+    def _address(self, url: str) -> Any:
+        """Return a URL as it was given where it is one: a signature may be about each letter."""
+        if not _QUOTED.fullmatch(url):
+            return self.fs.encode_url(url)
         import yarl
 
-        return yarl.URL(self._url, encoded=True)
+        return yarl.URL(url, encoded=True)
 
     async def _take(self, response: Any, start: int, end: int) -> bytes:
         """Return the range that an answer brings, if it is one and of the same version."""
@@ -151,9 +189,11 @@ class HttpTransport(AsyncTransport):
 
     async def _body(self, response: Any, limit: int) -> bytes:
         """Read the answer, up to a number of bytes that is never surpassed by much."""
-        parts, count = [], 0
+        parts, count, begun = [], 0, time.monotonic()
         while count < limit:
             part = await response.content.read(min(_CHUNK, limit - count))
+            if time.monotonic() - begun > self.options.timeout + count / _SLOWEST:
+                raise AttemptError(self._crawls())
             if not part:
                 break
             parts.append(part)
@@ -161,6 +201,13 @@ class HttpTransport(AsyncTransport):
         else:
             await _finish(response)
         return b"".join(parts)
+
+    def _crawls(self) -> Failure:
+        return Failure(
+            RemoteTimeoutError(
+                f"{self.name}: the server sends less than {_SLOWEST} bytes a second; try later"
+            )
+        )
 
     def _remember(self, response: Any) -> None:
         self._etag = response.headers.get("ETag")
@@ -223,6 +270,12 @@ class HttpTransport(AsyncTransport):
             aiohttp.ContentTypeError,
         )
         return Failure(found.error, not isinstance(error, lasting))
+
+
+def _is_trusted(first: Any, other: Any) -> bool:
+    """Tell whether an origin may get the credentials of the first: itself, and by way of TLS."""
+    is_safer = (first.scheme, other.scheme) == ("http", "https") and first.host == other.host
+    return bool(first == other or (is_safer and first.is_default_port()))
 
 
 def _is_packed(response: Any) -> bool:

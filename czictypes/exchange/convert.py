@@ -8,11 +8,11 @@ from typing import Any
 
 from czictypes.arrays.image import CziImage
 from czictypes.container.part_files import Parts
-from czictypes.container.targets import describe_target
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.conversion import Conversion
-from czictypes.exchange.formats import Format, location_text, source_format, target_format
+from czictypes.exchange.formats import Format, location_name, source_format, target_format
 from czictypes.exchange.from_czi import convert_from_czi
+from czictypes.exchange.remote_file import without_secrets
 from czictypes.exchange.to_czi import convert_to_czi
 from czictypes.exchange.wishes import Location, Wishes, check_wishes
 from czictypes.model.defence import defended
@@ -23,7 +23,8 @@ from czictypes.writing.progress import Progress
 __all__ = ["convert"]
 
 
-@defended(describe_target)
+@without_secrets
+@defended(location_name)
 def convert(
     source: Location,
     dest: Location,
@@ -122,7 +123,7 @@ def convert(
     if isinstance(source, CziImage):
         source = source.reader
     is_open = isinstance(source, CziReader)
-    names = location_text(source.source if is_open else source), location_text(dest)
+    names = location_name(source.source if is_open else source), location_name(dest)
     if is_open and (source_options is not None or parts is not None or leaves_blank(on_error)):
         raise ValueError(
             "source_options, parts and on_error say how a CZI is opened, but "

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["Format", "is_archive", "is_store", "location_text", "source_format", "target_format"]
+from czictypes.container.redact import redact_url
+
+__all__ = [
+    "Format",
+    "is_archive",
+    "is_store",
+    "location_name",
+    "location_text",
+    "source_format",
+    "target_format",
+]
 
 
 class Format(Enum):
@@ -77,7 +87,7 @@ def target_format(dest: Any) -> Format:
     is_tiff = not location_text(dest).lower().endswith((".svs", ".lsm"))
     if found is None or (found is Format.PICTURE and not is_png) or not is_tiff:
         raise ValueError(
-            f"{location_text(dest)} has no ending that names a format; use .czi, .ome.zarr, "
+            f"{location_name(dest)} has no ending that names a format; use .czi, .ome.zarr, "
             ".ozx, .ome.tif, .tif or .png"
         )
     return found
@@ -109,6 +119,11 @@ def location_text(location: Any) -> str:
     if hasattr(type(location), "storage_options"):  # a UPath
         return str(location)
     return str(getattr(location, "path", None) or getattr(location, "name", "") or location)
+
+
+def location_name(location: Any) -> str:
+    """Return what to call a path, URL or store in messages: without credentials."""
+    return redact_url(location_text(location))
 
 
 def _by_ending(text: str) -> Format | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeVar
 
+from czictypes.container.redact import Redactor
 from czictypes.exchange.formats import location_text
 from czictypes.model.extras import require
 
-__all__ = ["filesystem_of", "options_of"]
+__all__ = ["filesystem_of", "options_of", "without_secrets"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _OURS = "czictypes"  # the key of what is not for fsspec, but for reading a CZI
 
@@ -38,3 +42,26 @@ def options_of(location: Any, options: Mapping[str, Any] | None) -> dict[str, An
     merged = {**(getattr(location, "storage_options", None) or {}), **(options or {})}
     merged.pop(_OURS, None)
     return merged
+
+
+def without_secrets(function: Function) -> Function:
+    """Decorate a function of a source and a target: its errors show no credentials of either.
+
+    The libraries that read and write URLs put these into their messages as they are. The options
+    are the arguments ``source_options`` and ``storage_options``.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            cleaned = error
+            options = {**(kwargs.get("source_options") or {}), "": kwargs.get("storage_options")}
+            for location in args[:2] or (kwargs.get("source"), kwargs.get("dest")):
+                cleaned = Redactor(location_text(location), options).clean(cleaned)
+            if cleaned is error:
+                raise
+        raise cleaned
+
+    return call  # type: ignore[return-value]

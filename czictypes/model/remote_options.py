@@ -19,7 +19,8 @@ class RemoteOptions:
     Parameters
     ----------
     timeout
-        Seconds without a single byte after which a request is given up.
+        Seconds without a single byte after which a request is given up. One to a web server is
+        given up after these, too, if it has brought less than 1 kB a second by then.
     retries
         How often a request that failed is sent again.
     backoff

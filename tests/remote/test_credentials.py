@@ -7,19 +7,22 @@ import pickle
 import re
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from extras import needs
 from files.recipe import Made
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes import czi
+from czictypes import CziImage, convert, czi
+from czictypes.cli.main import main
 from czictypes.container.redact import Redactor, redact_url
 from czictypes.container.source import open_source
 from czictypes.model.errors import RemoteError
-from remote.server import RangeServer
+from remote.server import RangeServer, serving
 
 Make = Callable[[str], Made]
 
@@ -248,3 +251,89 @@ def test_an_error_that_cannot_be_changed_is_replaced_and_no_cause_stays_that_can
     assert redact.clean(error) is error
     assert "s3cr3t-99" not in everything_of(error)
     assert str(error) == "cannot write"
+
+
+def redirecting_to(url: str) -> Callable[[Any, int], bool]:
+    def fault(handler: Any, number: int) -> bool:
+        if handler.path.startswith("/old.czi"):
+            handler.refuse(307, {"Location": url})
+            return True
+        return False
+
+    return fault
+
+
+def secret_options() -> dict[str, Any]:
+    """Return options that send secrets in all ways that fsspec and aiohttp have."""
+    return {
+        "headers": {"X-Api-Key": TOKEN, "Private-Token": TOKEN, "Cookie": f"c={TOKEN}"},
+        "cookies": {"session": TOKEN},
+        "client_kwargs": {
+            "headers": {"X-Session-Key": TOKEN, "Authorization": f"Basic {PASSWORD}"},
+            "cookies": {"all": TOKEN},
+        },
+    }
+
+
+def test_a_redirect_to_another_host_takes_no_credentials_along(
+    server: RangeServer, made: Make
+) -> None:
+    file = made("mosaic")
+    with serving() as other:
+        other.put("/image.czi", file.path.read_bytes())
+        server.fault = redirecting_to(other.url.replace("127.0.0.1", "localhost") + "/image.czi")
+        url = server.url + "/old.czi"
+        with czi.open_czi(url, storage_options=secret_options()) as document:
+            assert np.array_equal(document.read(plane={"C": 1}), file.plane({"C": 1}))
+        assert server.requests[0].headers["X-Api-Key"] == TOKEN
+        assert server.requests[0].headers["Authorization"].startswith("Basic ")
+        sent = {name.lower() for request in other.requests for name in request.headers}
+        assert sent <= {"host", "range", "accept", "accept-encoding", "user-agent", "if-match"}
+
+
+def test_a_redirect_on_the_same_host_keeps_them(server: RangeServer, made: Make) -> None:
+    file = made("mosaic")
+    server.put("/image.czi", file.path.read_bytes())
+    server.fault = redirecting_to("image.czi")
+    with czi.open_czi(server.url + "/old.czi", storage_options=secret_options()) as document:
+        assert np.array_equal(document.read(plane={"C": 1}), file.plane({"C": 1}))
+    for request in server.requests:
+        assert request.headers["X-Session-Key"] == TOKEN
+        assert request.headers["X-Api-Key"] == TOKEN
+
+
+@pytest.mark.parametrize("place", ["/old.czi", "file:///etc/passwd", "ftp://127.0.0.1/a.czi"])
+def test_a_redirect_that_leads_nowhere_is_an_error(server: RangeServer, place: str) -> None:
+    server.fault = redirecting_to(place)
+    with pytest.raises(RemoteError, match="redirects too often, or to another protocol") as caught:
+        czi.open_czi(with_secrets(server.url + "/old.czi"), storage_options=options())
+    check_clean(everything_of(caught.value))
+
+
+def test_no_error_of_a_conversion_shows_them(tmp_path: Path, made: Make) -> None:
+    needs("zarr.abc.store")
+    path = made("mosaic").path
+    for place in ("/a.czi", "/a.zip.ome.zarr", "/a.ome.tif", "/a.xyz", "/a b.ome.zarr"):
+        for chain in ("", "simplecache::", "zip://a.czi::"):
+            url = chain + with_secrets(f"http://[::1]:1{place}")
+            for source, dest in ((path, url), (url, tmp_path / "new.ome.zarr")):
+                with pytest.raises(Exception, match=r".") as caught:
+                    convert(source, dest, storage_options=options(), source_options=options())
+                check_clean(everything_of(caught.value))
+
+
+def test_no_output_of_the_command_line_shows_them(capsys: pytest.CaptureFixture[str]) -> None:
+    needs("fsspec.implementations.http")
+    url = with_secrets("http://127.0.0.1:1/a.czi")
+    for arguments in (["info", url], ["copy", url, "b.czi"], ["convert", "none.czi", url]):
+        assert main(["--debug", *arguments]) != 0
+    output = capsys.readouterr()
+    check_clean(output.out + output.err)
+
+
+def test_no_graph_of_a_lazy_array_shows_them(server: RangeServer, made: Make) -> None:
+    needs("dask.array")
+    url = with_secrets(server.put("/image.czi", made("mosaic").path.read_bytes()))
+    with CziImage(url, storage_options=options()) as image:
+        lazy = image.dask_data
+        check_clean(repr(lazy) + repr(dict(lazy.dask)) + repr(lazy.dask.layers) + lazy.name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,27 @@ def test_a_silent_server_is_given_up(server: RangeServer, url: str) -> None:
         done.set()
     assert isinstance(caught.value, TimeoutError)
     assert len(server.requests) == 2
+
+
+def test_a_server_that_trickles_is_given_up(server: RangeServer, url: str) -> None:
+    def trickle(handler: Any, number: int) -> bool:
+        handler.send_response(206)
+        handler.send_header("Content-Range", "bytes 0-32767/600000")
+        handler.send_header("Content-Length", "32768")
+        handler.end_headers()
+        with suppress(OSError):
+            for _ in range(6000):  # a client that waits for the end waits for five minutes
+                handler.wfile.write(b"Z")
+                handler.wfile.flush()
+                time.sleep(0.05)
+        handler.close_connection = True
+        return True
+
+    server.fault = trickle
+    options = {"czictypes": {"timeout": 0.5, "retries": 3}}
+    with pytest.raises(RemoteTimeoutError, match="less than 1024 bytes a second"):
+        czi.open_czi(url, storage_options=options)
+    assert len(server.requests) == 1
 
 
 def test_nobody_listens(eager: Options) -> None:

@@ -12,14 +12,17 @@ from numpy.typing import DTypeLike
 
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
+from czictypes.exchange.formats import location_name
 from czictypes.exchange.ome_source import image_fields
 from czictypes.exchange.ome_zarr.original import OME_XML, read_original
 from czictypes.exchange.ome_zarr.parse import find_images, series_paths
 from czictypes.exchange.ome_zarr.scenes import kept_of, source_images
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
+from czictypes.exchange.remote_file import without_secrets
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.defence import defended
 from czictypes.model.errors import MissingExtraError
 from czictypes.model.extras import require
 from czictypes.writing.progress import Progress
@@ -31,6 +34,8 @@ _BESIDE = ("acquisition_date", "objective", "annotations")
 __all__ = ["from_ome_zarr", "open_ome_zarr"]
 
 
+@without_secrets
+@defended(location_name)
 def from_ome_zarr(
     source: StoreTarget,
     dest: Target,

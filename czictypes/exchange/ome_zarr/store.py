@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from czictypes.exchange.formats import is_archive, location_text
+from czictypes.exchange.formats import is_archive, location_name, location_text
 from czictypes.model.extras import require
 
 __all__ = ["StoreTarget", "ZarrStore"]
@@ -55,7 +55,7 @@ class ZarrStore:
         writing: bool = False,
     ) -> None:
         require("zarr.abc.store", extra=_EXTRA, doing=doing)  # which zarr 2 has not
-        self.name = location_text(target)
+        self.name = location_name(target)
         self.options = storage_options
         #: The name of an archive that is to be made as a whole.
         self.archive: Any = target if writing and is_archive(target) else None
@@ -298,7 +298,7 @@ def _store_of(target: StoreTarget) -> tuple[Any, str]:
     if isinstance(target, (str, os.PathLike)) or hasattr(target, "storage_options"):
         return None, ""
     raise TypeError(
-        f"{location_text(target)} is not a path, URL, store of zarr, or dict of its buffers"
+        f"{location_name(target)} is not a path, URL, store of zarr, or dict of its buffers"
     )
 
 

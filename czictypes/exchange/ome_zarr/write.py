@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from czictypes.arrays.image import CziImage
-from czictypes.container.targets import describe_target
 from czictypes.exchange.choice import Choice, choose
+from czictypes.exchange.formats import location_name
 from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
 from czictypes.exchange.ome_zarr.codecs import make_compressor
 from czictypes.exchange.ome_zarr.engines import is_fast, may_be_fast
@@ -27,6 +27,7 @@ from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
 from czictypes.exchange.ome_zarr.run import Runner, choose_runner
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
 from czictypes.exchange.ome_zarr.target import check_store, sweep
+from czictypes.exchange.remote_file import without_secrets
 from czictypes.model.defence import defended
 from czictypes.model.errors import IncompleteOutputError
 from czictypes.model.extras import require
@@ -73,7 +74,8 @@ class OmeZarrPlan:
         )
 
 
-@defended(describe_target)
+@without_secrets
+@defended(location_name)
 def write_ome_zarr(
     source: Any,
     dest: StoreTarget,
@@ -210,6 +212,7 @@ def write_ome_zarr(
     return plan
 
 
+@without_secrets
 def plan_ome_zarr(
     source: Any,
     *,
