@@ -13,8 +13,6 @@ from czictypes import czi
 
 __all__ = ["GOOD_XML", "found", "good_file", "good_tiles", "xml_of"]
 
-_JPEG = b"\xff\xd8\xff\xe0" + bytes(40)
-
 
 def xml_of(image: str = "", channels: int = 2, channel: str = "", more: str = "") -> bytes:
     """Return the XML of `good_tiles`; `image` follows the sizes, where the first mention counts."""
@@ -43,7 +41,7 @@ def good_tiles(**changes: Any) -> list[Tile]:
 def good_file(tiles: Sequence[Tile] | None = None, xml: bytes = GOOD_XML, **more: Any) -> Built:
     """Return the bytes of a file, with attachments."""
     attached = (
-        AttachedFile(b"Thumbnail", b"JPG", _JPEG),
+        AttachedFile(b"Notes", b"TXT", b"nothing"),
         AttachedFile(b"TimeStamps", b"CZTIMS", time_stamps([0.0, 1.5])),
     )
     more.setdefault("attachments", attached)

@@ -63,7 +63,10 @@ _FULL = (
     _Check(("subblksegmentsvalid", "subblkmetadata"), content.heads),
 )
 #: Those that read everything.
-_PIXELS = (_Check(("subblkbitmapvalid", "bitcount"), content.bitmaps),)
+_PIXELS = (
+    _Check("attachmentpictures", structure.attachment_pictures, needs_directory=False),
+    _Check(("subblkbitmapvalid", "bitcount"), content.bitmaps),
+)
 
 
 def check(

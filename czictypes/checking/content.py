@@ -16,6 +16,7 @@ from czictypes.container.batch import HEAD_ROOM
 from czictypes.container.subblock import (
     SubBlockSegment,
     check_pixels,
+    describe_subblock,
     read_metadata_bytes,
     read_subblock_segment,
 )
@@ -89,7 +90,11 @@ def _is_of_tile(view: FileView, error: Exception) -> bool:
 def _unreadable(view: FileView, row: int, check: str, error: Exception) -> Finding:
     """Tell why a sub-block cannot be read; one that is not damaged gives a warning."""
     severity: Severity = "error"
-    remedy, message = REPAIR, str(error) or type(error).__name__
+    named = describe_subblock(view.source, row, int(view.columns.file_position[row]))
+    message = str(error) or type(error).__name__
+    remedy = REPAIR
+    if message.startswith(named):  # the place says that
+        message = "it" + message[len(named) :]
     if isinstance(error, MissingExtraError):
         severity, remedy = "info", "install the extra, and check again"
     elif isinstance(error, MemoryError):

@@ -97,10 +97,13 @@ def entries_possible(view: FileView) -> Iterator[Finding]:
     for row in np.flatnonzero(~view.sane).tolist():
         size = f"{columns.w[row]} x {columns.h[row]}"
         stored = f"{columns.physical_w[row]} x {columns.physical_h[row]}"
+        message = f"its size of {size} pixels, stored as {stored}, cannot be"
+        if ABSENT in (columns.w[row], columns.h[row]):
+            message = "its entry names no X or no Y, so that it has neither place nor size"
         yield Finding(
             "subblkentries",
             "error",
-            message=f"its size of {size} pixels, stored as {stored}, cannot be",
+            message=message,
             remedy=REPAIR,
             **view.about(row),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from array import array
 from collections.abc import Iterator
@@ -11,19 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.checking.findings import Finding, Severity, counted
-from czictypes.checking.view import REPAIR, FileView, noted
+from czictypes.checking.view import REPAIR, FileView, noted, view_of
+from czictypes.container.archive import PartSource
 from czictypes.container.attachments import (
     AttachmentEntry,
+    AttachmentSegment,
     read_attachment_data,
     read_attachment_segment,
 )
 from czictypes.container.parts import JoinedSource
+from czictypes.container.picture import MOST_PIXELS, decoded_picture
 from czictypes.container.scan import FAULTS, KINDS, FoundSegments, find_segments
 from czictypes.container.segments import SEGMENT_HEADER_SIZE, SUBBLOCK, SegmentHeader, iter_segments
 from czictypes.metadata.records import read_event_list, read_focus_positions, read_time_stamps
-from czictypes.model.errors import CorruptFileError, MissingPartError
+from czictypes.model.errors import (
+    CorruptFileError,
+    MissingExtraError,
+    MissingPartError,
+    UnsupportedDataError,
+)
 
 __all__ = [
+    "attachment_pictures",
     "attachments_in_file",
     "attachments_valid",
     "file_guid",
@@ -37,6 +47,9 @@ _HEADER = "the file header"
 _CUT_OFF = FAULTS.index("the file ends within it")
 _NOBODY = uuid.UUID(int=0)
 _ATTACHMENT_HEAD = 288
+_PICTURES = ("JPG", "JPEG", "PNG", "BMP", "TIF", "TIFF")
+_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
+_NESTED = ("CZI", "ZISRAW")
 _LARGEST_RECORD = 64 << 20  # an attachment of records is looked into up to this size
 _RECORDS = {
     "CZTIMS": read_time_stamps,
@@ -258,11 +271,44 @@ def _oddities(view: FileView, entry: AttachmentEntry) -> list[str]:
     read = _RECORDS.get(kind)
     if read is not None and segment.data_size <= _LARGEST_RECORD:
         noted(partial(read, read_attachment_data(view.source, entry)), into=found)
-    expected = _MAGIC.get(kind)
     head = bytes(view.source.read_at(segment.data_offset, min(segment.data_size, 16)))
-    if expected and not head.startswith(expected):
-        found.append(f"its kind is {kind}, but it begins with {head[:8]!r}")
-    return found
+    if not head.startswith(_MAGIC.get(kind, b"")):
+        return [*found, f"its kind is {kind}, but it begins with {head[:8]!r}"]
+    return found + (_nested(view, segment) if kind in _NESTED else [])
+
+
+def _nested(view: FileView, segment: AttachmentSegment) -> list[str]:
+    """Return why a CZI in an attachment cannot be opened."""
+    name = "the CZI in the attachment"
+    inside = view_of(PartSource(view.source, segment.data_offset, segment.data_size, name))
+    return [one.message for one in inside.failures if one.severity == "error"]
+
+
+def attachment_pictures(view: FileView) -> Iterator[Finding]:
+    """Decode the pictures in attachments."""
+    for entry in filter(lambda one: _is_inside(view, one), view.attachments):
+        if entry.content_file_type.upper() not in _PICTURES:
+            continue
+        try:
+            data = read_attachment_data(view.source, entry)
+            if data.startswith(_MAGIC[entry.content_file_type.upper()]):
+                _decode(data)
+        except MissingExtraError as error:
+            yield _attachment(entry, "attachmentpictures", "info", str(error))
+        except (CorruptFileError, UnsupportedDataError) as error:
+            yield _attachment(entry, "attachmentpictures", "warning", str(error))
+
+
+def _decode(data: bytes) -> None:
+    with decoded_picture(
+        io.BytesIO(data),
+        _FORMATS,
+        "it",
+        extra="cli",
+        doing="decoding a picture in an attachment",
+        most_pixels=MOST_PIXELS,
+    ) as picture:
+        picture.load()
 
 
 def _attachment(entry: AttachmentEntry, check: str, severity: Severity, message: str) -> Finding:

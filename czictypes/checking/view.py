@@ -30,7 +30,7 @@ from czictypes.model.errors import CziError
 from czictypes.reading.plane_rows import plane_rows
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["REPAIR", "FileView", "noted", "open_view", "read_xml"]
+__all__ = ["REPAIR", "FileView", "noted", "open_view", "read_xml", "view_of"]
 
 T = TypeVar("T")
 
@@ -133,8 +133,12 @@ class FileView:
                 place.append(f"{letter} {int(column[sub_block])}")
         where = self.source.place(position) if position >= 0 else "a place that cannot be"
         described = ", ".join(filter(None, place))
-        text = f"sub-block {sub_block} ({described}) at {where}"
-        return {"place": text, "sub_block": sub_block, "offset": self.own_position(sub_block)}
+        name = f"sub-block {sub_block} ({described})" if described else f"sub-block {sub_block}"
+        return {
+            "place": f"{name} at {where}",
+            "sub_block": sub_block,
+            "offset": self.own_position(sub_block),
+        }
 
     def own_position(self, sub_block: int) -> int | None:
         """Return where a sub-block begins in its own file."""
@@ -158,16 +162,22 @@ def open_view(
     with ExitStack() as stack:
         main = open_source(target, storage_options)
         stack.callback(main.close)
-        view = FileView(main, main)
-        view.header = _try(view, "fileheader", "the file header", lambda: read_file_header(main))
-        if view.header is not None:
-            _read_directories(view, view.header)
-            read_xml(view, view.header)
+        view = view_of(main)
         if view.header is not None and view.directory is not None:
             files = PartFiles(target, storage_options, parts)
             _join(view, CheckedDocument(view.header, view.directory, view.attachments), files)
             stack.callback(view.source.close)
         yield view
+
+
+def view_of(source: ByteSource) -> FileView:
+    """Read the header, the directories and the XML of a file as far as they can be read."""
+    view = FileView(source, source)
+    view.header = _try(view, "fileheader", "the file header", lambda: read_file_header(source))
+    if view.header is not None:
+        _read_directories(view, view.header)
+        read_xml(view, view.header)
+    return view
 
 
 def _read_directories(view: FileView, header: FileHeader) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from container.czi_bytes import AttachedFile, Tile, build_parts, segment, write_parts
+from extras import needs
 from good_file import found, good_file
 
 from czictypes import czi
@@ -168,6 +169,27 @@ def test_attachments() -> None:
     assert found(good_file(attachments=[nobody]), "attachmentsinfile") == [
         ("info", "it has no GUID")
     ]
+
+
+def test_a_czi_in_an_attachment() -> None:
+    inside = good_file()
+    label = AttachedFile(b"Label", b"CZI", inside.data)
+    assert found(good_file(attachments=[label]), "attachmentsvalid") == []
+    broken = AttachedFile(b"Label", b"CZI", inside.patched(84, "<q", 7).data)
+    ((severity, message),) = found(good_file(attachments=[broken]), "attachmentsvalid")
+    assert severity == "warning"
+    assert "the CZI in the attachment" in message
+
+
+def test_pictures_in_attachments() -> None:
+    images = needs("PIL.Image", "cli")
+    stream = io.BytesIO()
+    images.new("RGB", (40, 30), "red").save(stream, "JPEG")
+    whole = stream.getvalue()
+    for data, severities in ((whole, []), (whole[:-200], ["warning"]), (b"%!PS-Adobe", [])):
+        attached = AttachedFile(b"Thumbnail", b"JPG", data)
+        everything = found(good_file(attachments=[attached]), "attachmentpictures", pixels=True)
+        assert [severity for severity, _ in everything] == severities
 
 
 def test_an_empty_document_has_no_fault() -> None:
