@@ -166,6 +166,8 @@ def _with_possible_sizes(directory: Directory) -> Directory:
     pyramid stays in its level.
     """
     columns = directory
+    if columns.physical_w.min(initial=0) >= 0 and columns.physical_h.min(initial=0) >= 0:
+        return directory
     damaged = (columns.physical_w < 0) | (columns.physical_h < 0)
     rows = np.flatnonzero(damaged & (columns.w > 0) & (columns.h > 0))
     if not len(rows):
