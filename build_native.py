@@ -48,7 +48,7 @@ DECLARATIONS = ROOT / "czictypes" / "abi" / "_declarations.py"
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to build: `checkout` is a folder with libCZI, neither downloaded nor patched."""
+    """The order to build; `checkout` is a folder with libCZI, neither downloaded nor patched."""
 
     libczi: str
     checkout: Path | None

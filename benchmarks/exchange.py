@@ -1,4 +1,4 @@
-"""What is measured of the exchange with OME-Zarr.
+"""Measurements of the exchange with OME-Zarr.
 
 Other packages that convert CZI want versions of zarr that exclude each other, so each is run by the
 Python of an environment of its own, which a variable names: CZICTYPES_BENCHMARK_AICSIMAGEIO,

@@ -1,4 +1,4 @@
-"""What the machine can do at best: nobody who does all of the work can be faster."""
+"""The limits of the machine: nobody who does all of the work can be faster."""
 
 from __future__ import annotations
 

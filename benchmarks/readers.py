@@ -37,7 +37,7 @@ class Reader:
 
 
 class Czictypes(Reader):
-    """What is measured."""
+    """Reads with czictypes, the subject of the measurements."""
 
     package = "czictypes"
 

@@ -1,4 +1,4 @@
-"""What a scenario consists of: calls that are timed, and what they are compared with."""
+"""The parts of a scenario: calls that are timed, and what they are compared with."""
 
 from __future__ import annotations
 

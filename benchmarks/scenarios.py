@@ -1,4 +1,4 @@
-"""What is measured: for each scenario the same work done by every reader that can do it."""
+"""The scenarios: for each, the same work is done by every reader that can do it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where downloads are kept, and whether a file is the one that was pinned."""
+"""The folder that keeps downloads, and the check that a file is the one that was pinned."""
 
 from __future__ import annotations
 

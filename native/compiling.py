@@ -31,7 +31,7 @@ _ERROR = re.compile(r"\berror( [A-Z]+\d+)?: |^CMake Error|undefined reference")
 
 @dataclass(frozen=True)
 class SourceFolders:
-    """Where the sources lie, and what libCZI shall tell of its own origin and of our patch."""
+    """The folders of the sources; the origin and the patch that libCZI shall tell of itself."""
 
     libczi: Path
     eigen: Path

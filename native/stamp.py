@@ -35,7 +35,7 @@ def build_key(libczi: str, sources: dict[str, Source], *, sanitize: bool = False
 
 
 def is_up_to_date(output: Path, key: str) -> bool:
-    """Whether `output` holds a library that was built with `key`."""
+    """Tell whether `output` holds a library that was built with `key`."""
     try:
         stamp: dict[str, Any] = json.loads((output / STAMP_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -34,7 +34,7 @@ class CallbackError(NamedTuple):
 
 
 class _Pending(threading.local):
-    """What went wrong in callbacks during this thread's call; they run in the calling thread."""
+    """The errors of callbacks during this thread's call; they run in the calling thread."""
 
     failed: CallbackError | None = None
 
@@ -69,7 +69,7 @@ class Library:
         self._lock = threading.RLock()
 
     def has(self, name: str) -> bool:
-        """Whether the library has the function; always true for those that are not optional."""
+        """Tell whether the library has the function; True for all that are not optional."""
         return name in self._functions
 
     def function(self, name: str) -> Any:

@@ -17,7 +17,7 @@ _MOST = 1 << 22  # longer planes than any microscope makes: a damaged place, not
 
 
 class AxisCoordinates(NamedTuple):
-    """Where the places along a dimension lie.
+    """The positions along a dimension.
 
     Attributes
     ----------

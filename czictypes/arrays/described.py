@@ -56,7 +56,7 @@ class ImageDescription(ABC):
     @property
     @abstractmethod
     def _layout(self) -> Layout:
-        """How the array is laid out."""
+        """The layout of the array."""
 
     @property
     @abstractmethod

@@ -78,7 +78,7 @@ def _images(
 
 
 class _Gathering:
-    """What the scenes of a document have in common, and one after the other."""
+    """The OME values of a document: those that its scenes share, and those of each in turn."""
 
     def __init__(self, reader: CziReader, document: OpenDocument, empty_alpha: EmptyAlpha) -> None:
         self._reader, self._document = reader, document

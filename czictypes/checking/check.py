@@ -177,7 +177,7 @@ def _guarded(view: FileView, check: _Check, names: tuple[str, ...]) -> Iterator[
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether an error comes from code of czictypes."""
+    """Tell whether an error comes from code of czictypes."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -81,7 +81,7 @@ def _head(view: FileView, row: int, ends: NDArray[np.int64]) -> Iterator[Finding
 
 
 def _is_of_tile(view: FileView, error: Exception) -> bool:
-    """Whether an error tells of one sub-block; a server that fails, fails for all."""
+    """Tell whether an error tells of one sub-block; a server that fails, fails for all."""
     if isinstance(error, (FileChangedError, LibraryNotFoundError)):
         return False
     return not isinstance(error, OSError) or not view.source.is_remote
@@ -126,7 +126,7 @@ def _xml(view: FileView, row: int, segment: SubBlockSegment) -> Iterator[Finding
 
 
 def _is_well_formed(xml: bytes) -> bool:
-    """Whether XML is without fault, in a tenth of the time that a tree of it takes."""
+    """Tell whether XML is without fault, in a tenth of the time that a tree of it takes."""
     if b"<!" in xml:
         return False
     try:

@@ -256,7 +256,7 @@ def attachments_valid(view: FileView) -> Iterator[Finding]:
 
 
 def _is_inside(view: FileView, entry: AttachmentEntry) -> bool:
-    """Whether the head of an attachment lies in its file; in a missing one nothing does."""
+    """Tell whether the head of an attachment lies in its file; in a missing one nothing does."""
     position = entry.file_position
     try:
         return 0 <= position <= view.source.end_of(position) - _ATTACHMENT_HEAD

@@ -48,7 +48,7 @@ class AttachmentEntry:
 
 
 class AttachmentSegment(NamedTuple):
-    """Where an attachment's data are in the file, in bytes."""
+    """The place of an attachment's data in the file, in bytes."""
 
     position: int
     data_offset: int

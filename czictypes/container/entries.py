@@ -50,7 +50,7 @@ _DIMENSION = np.dtype(
 
 
 class Located(NamedTuple):
-    """Where each entry begins in the entries' bytes (int64), and how many dimensions it has."""
+    """The start of each entry in the entries' bytes (int64), and its number of dimensions."""
 
     offsets: NDArray[np.int64]
     dimension_counts: NDArray[np.int32]

@@ -34,7 +34,7 @@ _PLACES = {"X": ("x", "w", "physical_w"), "Y": ("y", "h", "physical_h")}
 
 
 class _Form(NamedTuple):
-    """What the entries of a run have in common: letters of dimensions (as bytes), bytes in all."""
+    """The form that all entries of a run share: letters of dimensions (as bytes), bytes in all."""
 
     letters: tuple[int, ...]
     size: int

@@ -27,7 +27,7 @@ _PIXEL_SIZES = {int(kind): pixel_format(kind).bytes_per_pixel for kind in PixelT
 
 
 class SubBlockExtents:
-    """How far sub-blocks reach, and the ranges of the file to fetch for their pixels.
+    """Tells how far sub-blocks reach, and which ranges of the file to fetch for their pixels.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ class FileSource(ByteSource):
         return found.st_size, found.st_mtime_ns, found.st_ino
 
     def is_current(self) -> bool:
-        """Whether the file at the path is still the one that was opened, and unchanged."""
+        """Tell whether the file at the path is still the one that was opened, and unchanged."""
         try:
             return self.identity() == self.opened_identity()
         except OSError:
@@ -185,7 +185,7 @@ def _read_stream(stream: BinaryIO | io.FileIO, offset: int, count: int) -> bytes
 
 
 def _is_plain_file(stream: object) -> bool:
-    """Whether a stream is what `open` gives for a file, and nothing that may change its bytes."""
+    """Tell whether a stream is one that `open` gives for a file, not one that changes its bytes."""
     if type(stream) is io.BufferedReader:
         stream = stream.raw
     return type(stream) is io.FileIO and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)

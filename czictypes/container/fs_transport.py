@@ -238,7 +238,7 @@ def _is_memory(fs: Any) -> bool:
 
 
 def _has_own(fs: Any, method: str) -> bool:
-    """Whether a filesystem has its own way for what the base class does by opening a file."""
+    """Tell whether a filesystem has its own way for what the base class does by opening a file."""
     from fsspec import AbstractFileSystem
 
     own, base = getattr(type(fs), method, None), getattr(AbstractFileSystem, method)

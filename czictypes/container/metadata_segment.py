@@ -26,7 +26,7 @@ _SIZES = struct.Struct("<ii")
 
 
 class MetadataSegment(NamedTuple):
-    """Where the document's XML is in the file, and how much room its segment has, in bytes."""
+    """The place of the document's XML in the file, and the room in its segment, in bytes."""
 
     position: int
     allocated_size: int

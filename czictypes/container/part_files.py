@@ -122,7 +122,7 @@ class PartFinder:
         return set(numbers) - listed
 
     def _is_beside(self, target: Target, number: int) -> bool:
-        """Whether a file beside the opened one says that it is its part of a number."""
+        """Tell whether a file beside the opened one says that it is its part of a number."""
         master = self._header.file_guid
         for one in siblings(target, number, 0):
             found, _ = self._try(one, number, lambda _: True)

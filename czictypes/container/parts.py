@@ -229,7 +229,7 @@ class JoinedSource(ByteSource):
         return found
 
     def _holds(self, number: int, source: ByteSource) -> bool:
-        """Whether a file has what is listed for a part, or the first of it."""
+        """Tell whether a file has what is listed for a part, or the first of it."""
         sample = self._samples.get(number)
         if sample is None:  # nothing is: it tells itself what it has
             return source is not self._main

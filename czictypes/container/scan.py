@@ -76,7 +76,7 @@ _NOWHERE = -1
 
 
 class FoundSegment(NamedTuple):
-    """What may be a segment.
+    """A place that may be a segment.
 
     Attributes
     ----------
@@ -261,7 +261,7 @@ def _examine_subblock(
 
 
 def is_usable(entry: SubBlockEntry) -> bool:
-    """Whether an entry tells of pixels: where they are, how many, and in which plane."""
+    """Tell whether an entry tells of pixels: where they are, how many, and in which plane."""
     placed = "X" in entry.letters and "Y" in entry.letters
     sized = min(entry.w, entry.h, entry.physical_w, entry.physical_h) > 0
     return placed and sized and ABSENT not in entry.coordinate.values()
@@ -294,7 +294,7 @@ def _examine_metadata(head: bytes, position: int, size: int) -> FoundSegment | N
 
 
 class FoundSegments:
-    """What may be a segment, as columns in the order of the file.
+    """Places that may be segments, as columns in the order of the file.
 
     Attributes
     ----------

@@ -17,12 +17,12 @@ URL = re.compile(r"(?:[A-Za-z0-9+.-]+::)*([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 def is_url(target: Any) -> bool:
-    """Whether this is a text such as ``https://host/image.czi``."""
+    """Tell whether this is a text such as ``https://host/image.czi``."""
     return isinstance(target, str) and URL.match(target) is not None
 
 
 def is_fsspec(target: Any) -> bool:
-    """Whether this is a UPath, an OpenFile, or a file that fsspec reads in blocks.
+    """Tell whether this is a UPath, an OpenFile, or a file that fsspec reads in blocks.
 
     Raises
     ------

@@ -23,7 +23,7 @@ _RESERVED_BIT = 0x08
 
 
 class ZstdHead(NamedTuple):
-    """Where the frame begins in the data, whether HiLo packing was used, its content's size."""
+    """The start of the frame in the data, whether HiLo packing was used, its content's size."""
 
     frame_offset: int
     hilo: bool

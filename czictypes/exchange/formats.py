@@ -94,7 +94,7 @@ def target_format(dest: Any) -> Format:
 
 
 def is_store(location: Any) -> bool:
-    """Whether something is a store as zarr has them: of its classes, or a mapping."""
+    """Tell whether something is a store as zarr has them: of its classes, or a mapping."""
     if isinstance(location, Mapping):
         return True
     # who has such a store has the module as well; it is not imported to find none
@@ -104,7 +104,7 @@ def is_store(location: Any) -> bool:
 
 
 def is_archive(location: Any) -> bool:
-    """Whether the name of a path or URL is that of a ZIP archive with an OME-Zarr in it."""
+    """Tell whether the name of a path or URL is that of a ZIP archive with an OME-Zarr in it."""
     return not is_store(location) and _path_of(location_text(location)).endswith(_ARCHIVES)
 
 

@@ -106,7 +106,7 @@ def _checked(image: CziImage, plane: Mapping[str, int]) -> dict[str, int]:
 
 
 def _keeps_values(image: CziImage, place: Mapping[str, int]) -> bool:
-    """Whether a PNG can hold the pixels of a plane as they are."""
+    """Tell whether a PNG can hold the pixels of a plane as they are."""
     is_gray = "S" not in image.sizes
     return "C" in place and (image.dtype == np.uint8 or (is_gray and image.dtype == np.uint16))
 

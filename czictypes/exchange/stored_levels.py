@@ -58,7 +58,7 @@ def _is_pyramid(levels: Sequence[Size], factor: int) -> bool:
 
 
 def _fits(have: int, whole: int, scale: int) -> bool:
-    """Whether a level has all whole pixels, and no more than one that is not whole."""
+    """Tell whether a level has all whole pixels, and no more than one that is not whole."""
     return whole // scale >= 1 and whole // scale <= have <= -(-whole // scale)
 
 

@@ -17,7 +17,7 @@ __all__ = ["AccessorOptions", "TileAccessorHandle"]
 
 
 class AccessorOptions(NamedTuple):
-    """How a plane is composed.
+    """The options of a composition.
 
     Attributes
     ----------

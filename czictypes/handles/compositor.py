@@ -25,7 +25,7 @@ _TABLE_SIZES = {
 
 
 class CompositionChannel(NamedTuple):
-    """How a channel goes into the picture.
+    """The settings of a channel in the picture.
 
     Attributes
     ----------

@@ -91,7 +91,7 @@ class Statistics(NamedTuple):
 
 
 class PyramidLayer(NamedTuple):
-    """How many sub-blocks a pyramid layer has.
+    """The number of sub-blocks in a pyramid layer.
 
     Layer 0 has factor and number 0; what libCZI cannot place in a layer has 255 for both.
     """

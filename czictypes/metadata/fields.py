@@ -42,7 +42,7 @@ class Node:
         self.path = path
 
     def __bool__(self) -> bool:
-        """Whether the element is there."""
+        """Return whether the element is there."""
         return self.element is not None
 
     def child(self, path: str) -> Node:

@@ -127,17 +127,17 @@ _PARTS_OF_DYES = frozenset(
 
 
 def is_guid(text: str) -> bool:
-    """Whether a text is a GUID, in braces or not."""
+    """Tell whether a text is a GUID, in braces or not."""
     return _GUID.fullmatch(text.strip().strip("{}")) is not None
 
 
 def is_place_name(text: str) -> bool:
-    """Whether a text is the name of a well or a number of a scene: ``D6``, ``P1``, ``Scene 4``."""
+    """Tell whether a text is a well's name or a scene's number: ``D6``, ``P1``, ``Scene 4``."""
     return _PLACE_NAME.fullmatch(text.strip()) is not None
 
 
 def is_known_words(text: str) -> bool:
-    """Whether a text is of words of microscopy and their numbers, without a date or a long number.
+    """Tell whether a text is words of microscopy and numbers, none of them a date or a long one.
 
     ``Plan-Apochromat 20x/0.8 M27``, ``Alexa Fluor 488`` and ``MTBObjectiveChanger`` are.
     """
@@ -155,7 +155,7 @@ def is_known_words(text: str) -> bool:
 
 
 def _is_known_run(run: str) -> bool:
-    """Whether letters and digits without a space between are known, as a whole or in pieces."""
+    """Tell whether letters and digits without a space are known, as a whole or in pieces."""
     if run.lower() in _WORDS:
         return True
     pieces = _PIECE.findall(run)
@@ -190,7 +190,7 @@ def _is_number(text: str, largest: float) -> bool:
 
 
 def _are_numbers(text: str) -> bool:
-    """Whether a text is numbers between white space, commas and semicolons, or from-to ranges."""
+    """Tell whether a text is numbers between spaces, commas and semicolons, or from-to ranges."""
     if text in ("Empty", "n/a"):
         return True
     largest = _LARGEST["number"]
@@ -201,7 +201,7 @@ def _are_numbers(text: str) -> bool:
 
 
 def is_known(kind: str, text: str) -> bool:
-    """Whether a value may stay as it is.
+    """Tell whether a value may stay as it is.
 
     Parameters
     ----------

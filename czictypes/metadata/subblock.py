@@ -48,7 +48,7 @@ class SubBlockMetadata:
 
 
 def has_chunk_container(source: XmlSource) -> bool:
-    """Whether a sub-block's XML says that its attachment is a chunk container, as masks are in.
+    """Tell whether a sub-block's XML calls its attachment a chunk container, as masks are in.
 
     XML that is not well-formed says nothing of the kind.
     """

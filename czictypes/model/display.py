@@ -14,7 +14,7 @@ __all__ = [
 
 
 class TintingMode(Enum):
-    """Whether a channel is shown in its own values (`none`) or multiplied with a colour."""
+    """The tinting of a channel: shown in its own values (`none`), or multiplied with a colour."""
 
     none = 0
     Color = 1

@@ -9,7 +9,7 @@ __all__ = ["CacheInfo", "CacheOptions", "CacheType", "ReaderFileInputTypes", "Re
 
 
 class ReaderFileInputTypes(Enum):
-    """Where the document is: a local file (or file object), or a URL."""
+    """The kind of source of a document: a local file (or file object), or a URL."""
 
     Standard = "standard"
     Curl = "curl"

@@ -39,7 +39,7 @@ class Compression(IntEnum):
 
 
 class PixelFormat(NamedTuple):
-    """How one pixel lies in memory: numpy type string of a sample, and samples per pixel."""
+    """The layout of one pixel in memory: numpy type string of a sample, samples per pixel."""
 
     dtype: str
     samples: int

@@ -11,7 +11,7 @@ __all__ = ["RemoteOptions"]
 
 @dataclass(frozen=True)
 class RemoteOptions:
-    """How a remote file is read: patience, parallel requests, and what is kept in memory.
+    """Options to read a remote file: patience, parallel requests, and memory for what was read.
 
     It is given as ``storage_options={"czictypes": RemoteOptions(...)}``, or as a dictionary of
     some of its fields.

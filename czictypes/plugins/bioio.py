@@ -53,7 +53,7 @@ _MAGIC = b"ZISRAWFILE"
 
 
 class ReaderMetadata(BaseReaderMetadata):  # type: ignore[misc, unused-ignore]
-    """What bioio asks of a plug-in."""
+    """The answers to what bioio asks of a plug-in."""
 
     @staticmethod
     def get_supported_extensions() -> list[str]:
@@ -300,7 +300,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     @property
     def dimension_properties(self) -> types.DimensionProperties:
-        """What each dimension is, and its unit where its step is known."""
+        """The kind of each dimension, and its unit where its step is known."""
         scale = self.scale
         kinds = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
         present = set(self.dims.order)

@@ -8,6 +8,6 @@ __all__ = ["is_czi_name"]
 
 
 def is_czi_name(name: str) -> bool:
-    """Whether a path or a URL ends in ``.czi``; what follows a ``?`` in a URL does not count."""
+    """Tell whether a path or URL ends in ``.czi``; what follows a ``?`` in a URL does not count."""
     path = urlsplit(name).path if "://" in name else name
     return path.lower().endswith(".czi")

@@ -165,7 +165,7 @@ def _visible(image: CziImage) -> list[bool]:
 
 
 def _takes_units() -> bool:
-    """Whether napari knows units and labels of axes, as it does from 0.5 on."""
+    """Tell whether napari knows units and labels of axes, as it does from 0.5 on."""
     try:
         major, minor = version("napari").split(".")[:2]
         return (int(major), int(minor)) >= (0, 5)

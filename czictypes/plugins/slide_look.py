@@ -39,7 +39,7 @@ _BOUNDED = (
 
 @dataclass(frozen=True)
 class SlideLook:
-    """How a slide is shown.
+    """The look of a slide.
 
     Parameters
     ----------

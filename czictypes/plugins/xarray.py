@@ -165,7 +165,7 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         return tree
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Whether this is a path or a URL that ends in ``.czi``."""
+        """Tell whether this is a path or a URL that ends in ``.czi``."""
         if isinstance(filename_or_obj, os.PathLike):
             filename_or_obj = os.fspath(filename_or_obj)
         return isinstance(filename_or_obj, str) and is_czi_name(filename_or_obj)

@@ -191,7 +191,7 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         return list(await asyncio.gather(*asked))
 
     async def exists(self, key: str) -> bool:
-        """Whether there is such a key."""
+        """Tell whether there is such a key."""
         return self.size_of(key) is not None
 
     async def getsize(self, key: str) -> int:

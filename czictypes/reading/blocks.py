@@ -102,7 +102,7 @@ class LevelPlanes(Planes):
         return document.small.compose(request._replace(roi=roi, plane=plane, scene=self.scene), out)
 
     def _is_plain(self, document: OpenDocument) -> bool:
-        """Whether a read of full resolution shows the same wherever its region ends.
+        """Tell whether a read of full resolution shows the same wherever its region ends.
 
         Not so if there are several scenes and tiles of none: these count in regions of one scene.
         """

@@ -39,7 +39,7 @@ class SubBlockCache:
             return tile
 
     def __contains__(self, index: int) -> bool:
-        """Whether the tile of that sub-block is kept now."""
+        """Return whether the tile of that sub-block is kept now."""
         return index in self._tiles
 
     def put(self, index: int, tile: Tile) -> None:

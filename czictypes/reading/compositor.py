@@ -55,7 +55,7 @@ _Batch = tuple[int, list[Job]]
 
 
 class TileProvider(Protocol):
-    """Where decoded tiles come from; called from many threads at once.
+    """A source of decoded tiles; called from many threads at once.
 
     It may also have a method `tiles`, which takes a list of sub-blocks and yields the tile of
     each in turn, valid until the next is asked for: then it is asked for batches of them. With an

@@ -120,7 +120,7 @@ class _Cells:
 
 
 def _are_apart(boxes: NDArray[Any]) -> bool:
-    """Whether the rectangles form rows in which none overlaps another; True is always right."""
+    """Tell whether rectangles form rows in which none overlaps another; True is always right."""
     if len(boxes) < 2:
         return True
     left, top, right, bottom = boxes[np.lexsort((boxes[:, 0], boxes[:, 1]))].T

@@ -152,7 +152,7 @@ class SubBlockDecoder:
                     yield tile
 
     def are_at_hand(self, rows: Sequence[int]) -> bool:
-        """Whether tiles need no decoding: those in the cache, and those stored as they are."""
+        """Tell whether tiles need no decoding: those in the cache, and those stored as they are."""
         compression = self._rows.directory.compression
         return all(
             (self._cache is not None and row in self._cache)

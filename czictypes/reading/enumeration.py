@@ -62,7 +62,7 @@ class SubBlockInfo(NamedTuple):
         return physical.h / logical.h
 
     def is_mindex_valid(self) -> bool:
-        """Whether the sub-block has an M-index."""
+        """Tell whether the sub-block has an M-index."""
         return self.mIndex != ABSENT
 
 

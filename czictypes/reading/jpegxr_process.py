@@ -44,7 +44,7 @@ class HelperEndedError(NativeCallError):
 
 
 def decodes_apart() -> bool:
-    """Whether CZICTYPES_JPEGXR asks for helper processes.
+    """Tell whether CZICTYPES_JPEGXR asks for helper processes.
 
     Raises
     ------

@@ -66,7 +66,7 @@ class Lattice(NamedTuple):
         return max(first, 0), min(end, self.cells.shape[1])
 
     def covers(self, roi: Rectangle) -> bool:
-        """Whether tiles cover a region, if there is one in each cell; needs `last_width`."""
+        """Tell whether tiles cover a region, if there is one in each cell; needs `last_width`."""
         rows, columns = self.cells.shape
         right = self.x + (columns - 1) * self.width + self.last_width
         bottom = self.y + (rows - 1) * self.height + self.last_height

@@ -62,7 +62,7 @@ class LevelGrid(NamedTuple):
 
 
 class GridAxis:
-    """How tiles map to a part of a level along one axis; an `Axis` for the compositor.
+    """Maps tiles to a part of a level along one axis; an `Axis` for the compositor.
 
     Parameters
     ----------

@@ -215,7 +215,7 @@ def _combinations_lacked(
 
 
 def _may_have(rows: _Sorted, plane: Mapping[str, int]) -> bool:
-    """Whether any sub-block lies where a plane does in the dimensions that have one value."""
+    """Tell whether any sub-block lies where a plane does in the dimensions that have one value."""
     return all(
         name in rows.columns or rows.constants.get(name, ABSENT) == value
         for name, value in plane.items()

@@ -92,7 +92,7 @@ class PlaneRows:
         return 0 if self.part is None else self.part.item(row)
 
     def is_special(self, row: int) -> bool:
-        """Whether a row's pixels are not simply those of its sub-block."""
+        """Tell whether a row's pixels are not simply those of its sub-block."""
         return self.special is not None and self.special.item(row)
 
     def rows_of(self, sub_block: int) -> range:

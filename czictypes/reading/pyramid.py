@@ -43,6 +43,6 @@ def pyramid_levels(table: SubBlockTable, scene: int | None = None) -> list[Pyram
 
 
 def needs_pyramid(table: SubBlockTable) -> bool:
-    """Whether the image is larger than 4096 x 4096 pixels and stores no pyramid."""
+    """Tell whether the image is larger than 4096 x 4096 pixels and stores no pyramid."""
     box = table.total_rectangle_no_pyramid
     return max(box.w, box.h) > NEEDS_PYRAMID_ABOVE and not table.has_pyramid

@@ -160,7 +160,7 @@ class _Pages:
 
 
 class _Lease:
-    """What an array and all views of it hold; when they are gone the pages are kept."""
+    """The memory that an array and all views of it hold; when they are gone the pages are kept."""
 
     def __init__(
         self, pages: _Pages, kept: deque[_Pages], shape: Shape, dtype: np.dtype[Any]

@@ -27,7 +27,7 @@ Source = Union[slice, NDArray[np.intp]]
 
 
 class Axis(Protocol):
-    """How the tiles of a read map to the result along one axis."""
+    """Maps the tiles of a read to the result along one axis."""
 
     @property
     def first(self) -> NDArray[np.int64]:

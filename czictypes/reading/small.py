@@ -94,7 +94,7 @@ class SmallReads:
         )
 
     def _is_grid(self, lattice: Lattice) -> bool:
-        """Whether tiles can be painted together: small ones, uncompressed and of even sizes."""
+        """Tell whether tiles can be painted together: small, uncompressed and of even sizes."""
         if lattice.kind is None or not lattice.last_width or self._decoder.grids is None:
             return False
         pixel = pixel_format(lattice.kind).bytes_per_pixel
@@ -138,13 +138,13 @@ class SmallReads:
         return True
 
     def _is_little(self, tiles: Sequence[int], out: NDArray[Any]) -> bool:
-        """Whether one thread is enough: for one tile, and for what needs no decoding."""
+        """Tell whether one thread is enough: for one tile, and for what needs no decoding."""
         if len(tiles) < 2 and self._decoder.is_local:
             return out.nbytes <= _ONE_TILE_BYTES
         return out.nbytes <= _FEW_BYTES and self._decoder.are_at_hand(tiles)
 
     def _has_size(self, index: int, tile: Tile) -> bool:
-        """Whether a tile is as large as the directory says; otherwise `compose` tells."""
+        """Tell whether a tile is as large as the directory says; otherwise `compose` tells."""
         height, width = tile.pixels.shape[:2]
         rows = self._rows
         return height >= rows.physical_h.item(index) and width >= rows.physical_w.item(index)

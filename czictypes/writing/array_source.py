@@ -31,7 +31,7 @@ _Spans = list[tuple[int, int]]
 
 
 class _Region(NamedTuple):
-    """What is fetched at once: first and end of the planes, the rows and the columns."""
+    """A part that is fetched at once: first and end of the planes, the rows and the columns."""
 
     block: Sequence[tuple[int, int]]
     rows: tuple[int, int]
@@ -101,7 +101,7 @@ class ArraySource:
         )
 
     def __len__(self) -> int:
-        """How many tiles there are."""
+        """Return how many tiles there are."""
         tiles = sum(len(_equal(end - start, self._tile)) for start, end in self._rows)
         tiles *= sum(len(_equal(end - start, self._tile)) for start, end in self._columns)
         shape = self._array.shape

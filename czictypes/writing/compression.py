@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 class CompressionOptions(NamedTuple):
-    """How the pixels of a sub-block are compressed.
+    """The compression of the pixels of a sub-block.
 
     Parameters
     ----------

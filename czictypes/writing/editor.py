@@ -40,7 +40,7 @@ class CziMetadataBuilder(XmlEditor):
         self._editor = editor
 
     def can_commit(self) -> bool:
-        """Whether the changes can be written: the editor is still open."""
+        """Tell whether the changes can be written: the editor is still open."""
         return self._editor.is_open
 
     def commit(self) -> None:

@@ -156,7 +156,7 @@ def imwrite(
 
 
 class _Places:
-    """Where the tiles of an array lie: scenes side by side, each with an identifier by plane.
+    """The places of an array's tiles: scenes side by side, each with an identifier by plane.
 
     Raises
     ------

@@ -35,7 +35,7 @@ PixelSize = Union[float, Sequence[Union[float, None]], Mapping[str, Union[float,
 
 
 class ArrayNotes(NamedTuple):
-    """What is known of an array beside its pixels.
+    """The facts that are known of an array beside its pixels.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def strip_jpeg(data: bytes) -> bytes | None:
 
 
 def _is_in_form(marker: int, content: bytes) -> bool:
-    """Whether a segment belongs to the picture and holds nothing else."""
+    """Tell whether a segment belongs to the picture and holds nothing else."""
     size = len(content)
     if marker == 0xE0:
         return _JFIF.fullmatch(content) is not None
@@ -73,7 +73,7 @@ def _is_in_form(marker: int, content: bytes) -> bool:
 
 
 def _are_tables(marker: int, content: bytes) -> bool:
-    """Whether a segment is tables of quantization or of Huffman codes, from end to end."""
+    """Tell whether a segment is tables of quantization or of Huffman codes, from end to end."""
     position = 0
     while position < len(content):
         if marker == _TABLES[0]:

@@ -19,7 +19,7 @@ _IN_MEMORY = 64 << 20
 
 
 class WriteTarget(Protocol):
-    """Where bytes go by position; nothing counts until `commit`."""
+    """A target that takes bytes by position; nothing counts until `commit`."""
 
     name: str
 

@@ -24,7 +24,7 @@ _WORTH_A_THREAD = 1 << 16  # bytes of pixels
 
 
 class TileSource(NamedTuple):
-    """What the tiles of one array have in common.
+    """The properties that all tiles of one array share.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class WriteOnceStore(WrapperStore[Store]):  # type: ignore[misc, unused-ignore]
         return await self._store.get(key, prototype, byte_range) if found is None else found
 
     async def exists(self, key: str) -> bool:
-        """Whether there is such a key."""
+        """Tell whether there is such a key."""
         found: bool = await self._documents.exists(key) or await self._store.exists(key)
         return found
 
@@ -92,7 +92,7 @@ class WriteOnceStore(WrapperStore[Store]):  # type: ignore[misc, unused-ignore]
 
 
 def _is_document(key: str) -> bool:
-    """Whether a key is no chunk: those have names of numbers, with or without a c before them."""
+    """Tell whether a key is no chunk, whose name is numbers, with or without a c before them."""
     return not key.rpartition("/")[2].replace(".", "").isdigit()
 
 

@@ -19,7 +19,7 @@ _DEFAULT = {"t": 1, "c": 1, "z": 1, "y": 1024, "x": 1024}
 
 @dataclass(frozen=True)
 class Chunking:
-    """How arrays are cut.
+    """The way in which arrays are cut.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Chunking:
 
     @property
     def unit(self) -> tuple[int, ...]:
-        """What is written at once at least: one object of the store."""
+        """The least that is written at once: one object of the store."""
         return self.shard or self.chunk
 
     def fitted(self, shape: Sequence[int]) -> Chunking:

@@ -17,7 +17,7 @@ AXIS_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "spa
 
 @dataclass(frozen=True)
 class Frame:
-    """How places in an array become places in the world.
+    """The scale and the translation from places in an array to places in the world.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ _SECONDS = 2.0
 
 
 class Journal:
-    """Which tasks are done. One process keeps it; others only do tasks.
+    """The list of tasks that are done. One process keeps it; others only do tasks.
 
     A task that was done and is not noted is done again, which changes nothing: tasks write whole
     objects, each of them the same at any time.

@@ -48,7 +48,7 @@ class Pass:
         return tuple(-(-size // step) for size, step in zip(self.shape, self.step))
 
     def __len__(self) -> int:
-        """How many regions there are."""
+        """Return how many regions there are."""
         return math.prod(self.grid)
 
     def region(self, number: int) -> Region:

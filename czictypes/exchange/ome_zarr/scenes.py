@@ -135,7 +135,7 @@ def _times(image: FoundImage, kept: Mapping[str, Any]) -> list[float]:
 
 
 def _same_step(times: Sequence[float], step: float | None) -> bool:
-    """Whether the scale is still what it was: the mean interval, or none of irregular times."""
+    """Tell whether the scale is still as before: the mean interval, or none of irregular times."""
     mean = (times[-1] - times[0]) / max(len(times) - 1, 1)
     return step is None or bool(np.isclose(step, mean, rtol=1e-6))
 

@@ -207,13 +207,13 @@ class ZarrStore:
         self._sync(self.zarr.delete(self.at(key)))
 
     def is_empty(self) -> bool:
-        """Whether nothing at all is there."""
+        """Tell whether nothing at all is there."""
         if self.folder is not None:
             return not self.folder.exists() or not any(self.folder.iterdir())
         return bool(self._sync(self.zarr.is_empty(self.prefix)))
 
     def is_zarr(self) -> bool:
-        """Whether it begins as a group or an array of Zarr does.
+        """Tell whether it begins as a group or an array of Zarr does.
 
         Where nothing can be changed, an unfinished one has chunks alone.
         """
@@ -256,7 +256,7 @@ class ZarrStore:
 
     @property
     def folder(self) -> Path | None:
-        """Where it is among the local files; None elsewhere."""
+        """Its folder among the local files; None elsewhere."""
         root = getattr(self.zarr, "root", None)
         return root / self.prefix if isinstance(root, Path) else None
 

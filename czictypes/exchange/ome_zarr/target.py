@@ -14,7 +14,7 @@ __all__ = ["FoundStore", "check_store", "sweep"]
 
 
 class FoundStore(NamedTuple):
-    """What is at a target.
+    """The state of a target: empty, in the way, or begun before.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ _TIMES = (_TIME_STAMPS, _FOCUS)  # one number for each T
 
 
 class Anonymity(NamedTuple):
-    """What may stay of attachments that otherwise could tell who, when and where.
+    """Decides what may stay of attachments that otherwise could tell who, when and where.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def _with_fewer_times(entry: AttachmentEntry, data: bytes, time: Extent) -> byte
 
 
 class _Part(NamedTuple):
-    """What stays of an attachment; its name and type are ours, for they may tell something too."""
+    """The rest of an attachment; its name and type are ours, for they may tell something too."""
 
     name: str
     content_file_type: str

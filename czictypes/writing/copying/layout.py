@@ -85,7 +85,7 @@ class Layout:
     moved: tuple[int, int] = (0, 0)
 
     def is_same(self) -> bool:
-        """Whether nothing is different."""
+        """Tell whether nothing is different."""
         same_box = self.size_before == self.size_after and self.moved == (0, 0)
         return same_box and not self.changed
 

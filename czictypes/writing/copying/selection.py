@@ -190,7 +190,7 @@ def _layer0_of(table: SubBlockTable, met: NDArray[np.bool_], scene: int) -> NDAr
 def _reaches_beyond(
     table: SubBlockTable, members: NDArray[np.int64], layer0: NDArray[np.int64]
 ) -> bool:
-    """Whether pyramid tiles cover more than the box of layer 0, but for a rounded last pixel."""
+    """Tell whether pyramid tiles reach beyond the box of layer 0 by more than a rounded pixel."""
     if not len(layer0):
         return True
     spare = float(table.minification[members].max())
