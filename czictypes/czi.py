@@ -14,6 +14,7 @@ from czictypes.model.exports import load_export
 if TYPE_CHECKING:
     from czictypes.checking.check import check
     from czictypes.checking.findings import CheckReport, Finding
+    from czictypes.container.lost import LostPart, LostTile
     from czictypes.metadata.annotations import Annotation
     from czictypes.metadata.axes import Axis, Skew
     from czictypes.metadata.channels import ChannelInfo, WavelengthRange
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from czictypes.writing.imwrite import imwrite
     from czictypes.writing.pyramid.add import add_pyramid
     from czictypes.writing.pyramid.options import PyramidOptions
+    from czictypes.writing.repair import RepairReport, repair
     from czictypes.writing.writer import CziWriter
 
 __all__ = [
@@ -71,6 +73,8 @@ __all__ = [
     "GeneralDocumentInfoDto",
     "KeptPart",
     "Location",
+    "LostPart",
+    "LostTile",
     "Objective",
     "PyramidOptions",
     "ReaderFileInputTypes",
@@ -78,6 +82,7 @@ __all__ = [
     "Rectangle",
     "RemoteOptions",
     "RemovedPart",
+    "RepairReport",
     "Rgb8Color",
     "Scaling",
     "ScalingInfoDto",
@@ -94,12 +99,14 @@ __all__ = [
     "edit_czi",
     "imwrite",
     "open_czi",
+    "repair",
 ]
 
 # module -> the public names that come from it, as above
 _NAMES = {
     "czictypes.checking.check": ("check",),
     "czictypes.checking.findings": ("CheckReport", "Finding"),
+    "czictypes.container.lost": ("LostPart", "LostTile"),
     "czictypes.metadata.annotations": ("Annotation",),
     "czictypes.metadata.axes": ("Axis", "Skew"),
     "czictypes.metadata.channels": ("ChannelInfo", "WavelengthRange"),
@@ -133,6 +140,7 @@ _NAMES = {
     "czictypes.writing.imwrite": ("imwrite",),
     "czictypes.writing.pyramid.add": ("add_pyramid",),
     "czictypes.writing.pyramid.options": ("PyramidOptions",),
+    "czictypes.writing.repair": ("RepairReport", "repair"),
     "czictypes.writing.writer": ("CziWriter",),
 }
 _EXPORTS = {name: (module, name) for module, names in _NAMES.items() for name in names}

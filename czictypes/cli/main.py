@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from czictypes import __version__
-from czictypes.cli import check, convert, copy, demo, info, library, metadata, plane, pyramid
+from czictypes.cli import (
+    check,
+    convert,
+    copy,
+    demo,
+    info,
+    library,
+    metadata,
+    plane,
+    pyramid,
+    repair,
+)
 from czictypes.cli.arguments import join_negative_values
 from czictypes.cli.output import (
     report_error,
@@ -23,7 +34,7 @@ from czictypes.model.errors import CziError
 
 __all__ = ["main"]
 
-_COMMANDS = (info, check, plane, metadata, copy, pyramid, convert, library, demo)
+_COMMANDS = (info, check, repair, plane, metadata, copy, pyramid, convert, library, demo)
 
 _FAILED, _INTERRUPTED = 1, 130
 

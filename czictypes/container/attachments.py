@@ -23,8 +23,10 @@ from czictypes.container.segments import (
 from czictypes.model.errors import CorruptFileError
 
 __all__ = [
+    "ATTACHMENT_ENTRY_SIZE",
     "AttachmentEntry",
     "AttachmentSegment",
+    "parse_attachment_entries",
     "read_attachment_data",
     "read_attachment_directory",
     "read_attachment_segment",
@@ -32,6 +34,7 @@ __all__ = [
 
 _FIXED_SIZE = 256
 _ENTRY = struct.Struct("<2s10xqi16s8s80s")
+ATTACHMENT_ENTRY_SIZE = _ENTRY.size
 _FIRST_READ = 1 << 13
 
 
@@ -78,14 +81,15 @@ def read_attachment_directory(source: ByteSource, header: FileHeader) -> list[At
         raise CorruptFileError(
             f"{where} of {source.name} claims {count} entries; the file is damaged"
         )
-    size = count * _ENTRY.size
+    size = count * ATTACHMENT_ENTRY_SIZE
     require_range(source, position + start, size, where)
     whole = start + size <= len(data)
     entries = data[start : start + size] if whole else source.read_at(position + start, size)
-    return _parse_entries(entries)
+    return parse_attachment_entries(entries)
 
 
-def _parse_entries(data: bytes) -> list[AttachmentEntry]:
+def parse_attachment_entries(data: bytes) -> list[AttachmentEntry]:
+    """Return the entries that lie one behind the other, but for those of unknown schemas."""
     entries: list[AttachmentEntry] = []
     for schema, position, part, guid, file_type, name in _ENTRY.iter_unpack(data):
         if schema == b"A1":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,6 +112,12 @@ class Directory:
         columns = {name: getattr(self, name)[rows] for name in names}
         absent = np.full(len(rows), ABSENT, np.int32)
         return _read_only(columns, {**coordinates}, {}, absent)
+
+    def select(self, rows: NDArray[np.intp]) -> Directory:
+        """Return some rows as they are."""
+        coordinates = {name: column[rows] for name, column in self.coordinates.items()}
+        sizes = {name: column[rows] for name, column in self.sizes.items()}
+        return replace(self.take(rows, coordinates), sizes=sizes)
 
     def sizes_of(self, index: int) -> dict[str, int]:
         """Return the sizes above 1 that one sub-block has in dimensions other than X, Y and M."""

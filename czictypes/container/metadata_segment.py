@@ -19,7 +19,13 @@ from czictypes.container.segments import (
 )
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["MetadataSegment", "read_metadata_segment", "read_metadata_xml"]
+__all__ = [
+    "MetadataSegment",
+    "read_metadata_segment",
+    "read_metadata_segment_at",
+    "read_metadata_xml",
+    "read_xml",
+]
 
 _XML_OFFSET = SEGMENT_HEADER_SIZE + 256
 _SIZES = struct.Struct("<ii")
@@ -45,9 +51,13 @@ def read_metadata_segment(source: ByteSource, header: FileHeader) -> MetadataSeg
     CorruptFileError
         If the header points at none, or it goes beyond the end of the file.
     """
-    position = header.metadata_position
-    if position == 0:
+    if header.metadata_position == 0:
         return None
+    return read_metadata_segment_at(source, header.metadata_position)
+
+
+def read_metadata_segment_at(source: ByteSource, position: int) -> MetadataSegment:
+    """Read the head of the metadata segment at a position; errors as `read_metadata_segment`."""
     where = "the metadata segment"
     require_range(source, position, _XML_OFFSET, where)
     data = source.read_at(position, _XML_OFFSET)
@@ -68,8 +78,17 @@ def read_metadata_xml(source: ByteSource, header: FileHeader) -> bytes:
         As `read_metadata_segment`, and if the file was cut off meanwhile.
     """
     segment = read_metadata_segment(source, header)
-    if segment is None:
-        return b""
+    return b"" if segment is None else read_xml(source, segment)
+
+
+def read_xml(source: ByteSource, segment: MetadataSegment) -> bytes:
+    """Return the XML of a segment.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file was cut off meanwhile.
+    """
     xml = source.read_at(segment.xml_offset, segment.xml_size)
     if len(xml) < segment.xml_size:
         raise CorruptFileError(

@@ -24,12 +24,13 @@ from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.container.subblock import read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError
 
-__all__ = ["JoinedSource", "join_parts"]
+__all__ = ["ITSELF", "JoinedSource", "join_parts", "part_numbers"]
 
 #: The addresses of a part begin at a multiple of this; 64 TiB.
 _ROOM = 1 << 46
 _MOST = (1 << 63) // _ROOM - 3
-_ITSELF = -1  # in place of a part's number
+#: In place of a part's number.
+ITSELF = -1
 
 #: Something that a part has: a row of the directory, or an attachment.
 _Sample = Union[int, AttachmentEntry]
@@ -53,19 +54,19 @@ def join_parts(
         If a file that is to be added is not there.
     """
     header, directory, attachments = checked
-    numbers = _numbers(directory, header)
+    numbers = part_numbers(directory, header.file_part)
     others = [one for one in attachments if 0 < one.file_part != header.file_part]
     known = {*np.unique(numbers).tolist(), *(one.file_part for one in others)}
     finder = PartFinder(source, header, files)
     beside = finder.unlisted_numbers(known)
-    if known <= {_ITSELF} and not files.named and not beside:
+    if known <= {ITSELF} and not files.named and not beside:
         return source, directory, attachments
     joined = JoinedSource(source, header, finder, is_remote=files.are_remote)
     try:
         for number, part in joined.not_among(known, beside):
             found_header = read_file_header(part)
             found = read_directory(part, found_header)
-            own = np.flatnonzero(_numbers(found, found_header) == _ITSELF)
+            own = np.flatnonzero(part_numbers(found, found_header.file_part) == ITSELF)
             directory = join_directories(directory, found, own)
             numbers = np.append(numbers, np.full(len(own), number, np.int32))
         moved = joined.lay_out(directory, numbers, others)
@@ -81,13 +82,16 @@ def join_parts(
     return joined, moved, attachments
 
 
-def _numbers(directory: Directory, header: FileHeader) -> NDArray[np.int32]:
-    """Return for each sub-block the number of the file in which it is, or `_ITSELF`."""
-    parts, own = directory.file_part, header.file_part
+def part_numbers(directory: Directory, own: int) -> NDArray[np.int32]:
+    """Return for each sub-block the number of the file in which it is, or `ITSELF`.
+
+    `own` is the number of the file whose directory it is.
+    """
+    parts = directory.file_part
     elsewhere = (parts > 0) & (parts != own)
     if own > 0 and (parts == own).any():  # else numbers are just not filled in
         elsewhere |= parts == 0
-    return np.where(elsewhere, parts, np.int32(_ITSELF))
+    return np.where(elsewhere, parts, np.int32(ITSELF))
 
 
 class JoinedSource(ByteSource):
@@ -146,7 +150,7 @@ class JoinedSource(ByteSource):
         self._slots = {number: slot for slot, number in enumerate(sorted(self._samples), 1)}
         self._numbers = sorted(self._samples)
         positions = directory.file_position
-        slots = np.where(numbers == _ITSELF, 0, np.searchsorted(self._numbers, numbers) + 1)
+        slots = np.where(numbers == ITSELF, 0, np.searchsorted(self._numbers, numbers) + 1)
         inside = (positions >= 0) & (positions < _ROOM)
         addresses = np.where(inside, positions + slots * _ROOM, -1)
         addresses.setflags(write=False)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.attachments import ATTACHMENT_ENTRY_SIZE
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE
 from czictypes.container.segments import (
@@ -35,10 +36,11 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
 
 __all__ = [
-    "ENTRY_OFFSET",
+    "CUT_OFF",
     "FAULTS",
     "KINDS",
     "WHOLE",
+    "WITHIN",
     "FoundSegment",
     "FoundSegments",
     "find_segments",
@@ -58,17 +60,16 @@ FAULTS = (
     "another segment begins within it",
     "it is part of another segment",
 )
-WHOLE, _CUT_OFF, _CONTRADICTS, _OVERLAPPED, _WITHIN = range(len(FAULTS))
+WHOLE, CUT_OFF, CONTRADICTS, OVERLAPPED, WITHIN = range(len(FAULTS))
 
-#: Where a sub-block or attachment has the copy of its directory entry, from its beginning.
-ENTRY_OFFSET = SEGMENT_HEADER_SIZE + 16
+# Where a sub-block or attachment has the copy of its directory entry, from its beginning.
+_ENTRY_OFFSET = SEGMENT_HEADER_SIZE + 16
 
 _NUMBERS = {kind.encode().ljust(16, b"\0"): number for number, kind in enumerate(KINDS)}
 _FIXED = {SUBBLOCK_DIRECTORY: 128, ATTACHMENT_DIRECTORY: 256, FILE_HEADER: 512}
 _IDS = (b"ZISRAW", DELETED.encode())
 _SIZES = struct.Struct("<qq")
 _ATTACHMENT_POSITION = 12  # within an entry
-_ATTACHMENT_ENTRY_SIZE = 128
 _ATTACHMENT_DATA = SEGMENT_HEADER_SIZE + 256
 _ALIGNMENT = 32
 _AT_ONCE = 4 << 20  # bytes that are searched at a time
@@ -84,6 +85,8 @@ class FoundSegment(NamedTuple):
         Its id, one of `KINDS`.
     position, end
         Where it begins, and where its content ends, by the sizes that it claims.
+    room
+        Where the room ends that it claims; its content need not fill it.
     fault
         What is wrong with it: an index of `FAULTS`.
     entry
@@ -97,6 +100,7 @@ class FoundSegment(NamedTuple):
     kind: str
     position: int
     end: int
+    room: int
     fault: int = WHOLE
     entry: bytes = b""
     own_position: int = _NOWHERE
@@ -137,7 +141,7 @@ def scan_segments(
             after = None
             if segment is not None:
                 yield segment
-                after = None if segment.fault else window.follower(segment, head)
+                after = None if segment.fault else window.follower(segment)
         position += len(_IDS[0])
 
 
@@ -182,15 +186,13 @@ class _Window:
             self.pass_to(position)
         return None
 
-    def follower(self, segment: FoundSegment, head: bytes) -> int | None:
+    def follower(self, segment: FoundSegment) -> int | None:
         """Return where the segment behind a whole one begins, or the file ends; None for neither.
 
         Its content may be followed by room that is not used.
         """
         content = -(-segment.end // _ALIGNMENT) * _ALIGNMENT
-        allocated, used = _SIZES.unpack_from(head, 16)
-        room = segment.position + SEGMENT_HEADER_SIZE + max(allocated, used)
-        for end in (content, room):
+        for end in (content, segment.room):
             if segment.position < end and self.size - _ALIGNMENT < end <= max(self.size, content):
                 return self.size
             if end < self.size and _begins_segment(self._source.read_at(end, 16)):
@@ -211,6 +213,11 @@ class _Window:
         return known
 
 
+def _room(position: int, head: bytes) -> int:
+    allocated, used = _SIZES.unpack_from(head, 16)
+    return position + SEGMENT_HEADER_SIZE + max(int(allocated), int(used))
+
+
 def _begins_segment(data: bytes) -> bool:
     return data[:16] in _NUMBERS
 
@@ -226,20 +233,21 @@ def _examine(head: bytes, position: int, size: int) -> FoundSegment | None:
         return _examine_subblock(head, position, size, allocated, used)
     if min(allocated, used) < 0:
         return None
+    room = _room(position, head)
     if kind == ATTACHMENT:
-        return _examine_attachment(head, position, size, used or allocated)
+        return _examine_attachment(head, position, size, room, used or allocated)
     if kind == METADATA:
-        return _examine_metadata(head, position, size)
+        return _examine_metadata(head, position, size, room)
     end = position + SEGMENT_HEADER_SIZE + (used or allocated)
     if kind in _FIXED and end < position + SEGMENT_HEADER_SIZE + _FIXED[kind]:
         return None
-    return FoundSegment(kind, position, end, _CUT_OFF if end > size else WHOLE)
+    return FoundSegment(kind, position, end, room, CUT_OFF if end > size else WHOLE)
 
 
 def _examine_subblock(
     head: bytes, position: int, size: int, allocated: int, used: int
 ) -> FoundSegment | None:
-    if len(head) < ENTRY_OFFSET + ENTRY_SIZE or head[ENTRY_OFFSET : ENTRY_OFFSET + 2] != b"DV":
+    if len(head) < _ENTRY_OFFSET + ENTRY_SIZE or head[_ENTRY_OFFSET : _ENTRY_OFFSET + 2] != b"DV":
         return None
     try:
         segment = parse_subblock_head(head, 0, position, 1, "a sub-block")
@@ -247,17 +255,17 @@ def _examine_subblock(
         return None
     if not is_usable(segment.entry):
         return None
-    entry = head[ENTRY_OFFSET : ENTRY_OFFSET + segment.entry.size]
+    entry = head[_ENTRY_OFFSET : _ENTRY_OFFSET + segment.entry.size]
     end = segment.attachment_offset + segment.attachment_size
-    room = end - position - SEGMENT_HEADER_SIZE
+    parts = end - position - SEGMENT_HEADER_SIZE
     sizes = (segment.metadata_size, segment.data_size, segment.attachment_size)
     fault = WHOLE
-    if min(sizes) < 0 or (used > 0 and used < room) or min(allocated, used) < 0:
-        fault = _CONTRADICTS
+    if min(sizes) < 0 or (used > 0 and used < parts) or min(allocated, used) < 0:
+        fault = CONTRADICTS
     elif end > size:
-        fault = _CUT_OFF
-    own = segment.entry.file_position
-    return FoundSegment(SUBBLOCK, position, end, fault, entry, own, used in (0, room))
+        fault = CUT_OFF
+    own, room = segment.entry.file_position, _room(position, head)
+    return FoundSegment(SUBBLOCK, position, end, room, fault, entry, own, used in (0, parts))
 
 
 def is_usable(entry: SubBlockEntry) -> bool:
@@ -267,30 +275,32 @@ def is_usable(entry: SubBlockEntry) -> bool:
     return placed and sized and ABSENT not in entry.coordinate.values()
 
 
-def _examine_attachment(head: bytes, position: int, size: int, content: int) -> FoundSegment | None:
-    if len(head) < ENTRY_OFFSET + _ATTACHMENT_ENTRY_SIZE:
+def _examine_attachment(
+    head: bytes, position: int, size: int, room: int, content: int
+) -> FoundSegment | None:
+    entry = head[_ENTRY_OFFSET : _ENTRY_OFFSET + ATTACHMENT_ENTRY_SIZE]
+    if len(entry) < ATTACHMENT_ENTRY_SIZE or entry[:2] != b"A1":
         return None
-    entry = head[ENTRY_OFFSET : ENTRY_OFFSET + _ATTACHMENT_ENTRY_SIZE]
     (data_size,) = struct.unpack_from("<q", head, SEGMENT_HEADER_SIZE)
     (own,) = struct.unpack_from("<q", entry, _ATTACHMENT_POSITION)
     end = position + _ATTACHMENT_DATA + data_size
-    room = end - position - SEGMENT_HEADER_SIZE
+    parts = end - position - SEGMENT_HEADER_SIZE
     fault = WHOLE
-    if data_size < 0 or content < room:
-        fault = _CONTRADICTS
+    if data_size < 0 or content < parts:
+        fault = CONTRADICTS
     elif end > size:
-        fault = _CUT_OFF
-    return FoundSegment(ATTACHMENT, position, end, fault, entry, own, content == room)
+        fault = CUT_OFF
+    return FoundSegment(ATTACHMENT, position, end, room, fault, entry, own, content == parts)
 
 
-def _examine_metadata(head: bytes, position: int, size: int) -> FoundSegment | None:
+def _examine_metadata(head: bytes, position: int, size: int, room: int) -> FoundSegment | None:
     if len(head) < SEGMENT_HEADER_SIZE + 8:
         return None
     xml_size, attachment_size = struct.unpack_from("<ii", head, SEGMENT_HEADER_SIZE)
     if min(xml_size, attachment_size) < 0:
         return None
     end = position + SEGMENT_HEADER_SIZE + 256 + xml_size + attachment_size
-    return FoundSegment(METADATA, position, end, _CUT_OFF if end > size else WHOLE)
+    return FoundSegment(METADATA, position, end, room, CUT_OFF if end > size else WHOLE)
 
 
 class FoundSegments:
@@ -300,8 +310,8 @@ class FoundSegments:
     ----------
     kind, fault : ndarray of int8
         Indices of `KINDS` and `FAULTS`.
-    position, end, own_position : ndarray of int64
-        As in `FoundSegment`; the end is at most a little behind that of the file.
+    position, end, room, own_position : ndarray of int64
+        As in `FoundSegment`; the ends are at most a little behind that of the file.
     is_exact : ndarray of bool
         As in `FoundSegment`.
     size : int
@@ -311,7 +321,9 @@ class FoundSegments:
     def __init__(self, size: int) -> None:
         self.size = size
         self._small = {name: array("b") for name in ("kind", "fault", "is_exact")}
-        self._large = {name: array("q") for name in ("position", "end", "own_position", "entry")}
+        self._large = {
+            name: array("q") for name in ("position", "end", "room", "own_position", "entry")
+        }
         self._entries = bytearray()
 
     def add(self, segment: FoundSegment) -> None:
@@ -325,6 +337,7 @@ class FoundSegments:
         for name, large in (
             ("position", segment.position),
             ("end", min(max(segment.end, 0), self.size + 1)),
+            ("room", min(max(segment.room, 0), self.size + 1)),
             ("own_position", segment.own_position),
             ("entry", len(self._entries)),
         ):
@@ -337,7 +350,7 @@ class FoundSegments:
             np.frombuffer(column, np.int8).copy() for column in self._small.values()
         )
         self.is_exact: NDArray[np.bool_] = exact.astype(bool)
-        self.position, self.end, self.own_position, self._starts = (
+        self.position, self.end, self.room, self.own_position, self._starts = (
             np.frombuffer(column, np.int64) for column in self._large.values()
         )
         self._refuse_inexact()
@@ -347,7 +360,7 @@ class FoundSegments:
         """Return the copy of its directory entry that a sub-block or attachment has."""
         start = int(self._starts[row])
         if KINDS[self.kind[row]] == ATTACHMENT:
-            return bytes(self._entries[start : start + _ATTACHMENT_ENTRY_SIZE])
+            return bytes(self._entries[start : start + ATTACHMENT_ENTRY_SIZE])
         (dimensions,) = struct.unpack_from("<i", self._entries, start + ENTRY_SIZE - 4)
         return bytes(self._entries[start : start + ENTRY_SIZE + DIMENSION_SIZE * dimensions])
 
@@ -363,6 +376,13 @@ class FoundSegments:
         located: NDArray[np.bool_] = self.own_position == self.position
         return located
 
+    @property
+    def is_reliable(self) -> NDArray[np.bool_]:
+        """Which are segments for sure: they are where they say, and as long as they say."""
+        reliable: NDArray[np.bool_] = self.is_located & self.is_exact
+        reliable &= self.fault != CONTRADICTS
+        return reliable
+
     def _refuse_inexact(self) -> None:
         """Refuse sub-blocks whose sizes do not add up, unless the file has no others.
 
@@ -372,23 +392,27 @@ class FoundSegments:
         for kind in (SUBBLOCK, ATTACHMENT):
             ours = (self.kind == KINDS.index(kind)) & (self.fault == WHOLE)
             if (ours & self.is_exact & self.is_located).any():
-                self.fault[ours & ~self.is_exact] = _CONTRADICTS
+                self.fault[ours & ~self.is_exact] = CONTRADICTS
 
     def _settle(self) -> None:
-        """Find the segments that others overlap, and what is only the content of others."""
-        count = len(self.position)
-        reliable = self.is_located & self.is_exact & (self.fault != _CONTRADICTS)
-        starts = np.where(reliable, self.position, self.size + 1)
-        following = np.append(np.minimum.accumulate(starts[::-1])[::-1], self.size + 1)[1:]
-        self.fault[(self.fault == WHOLE) & (following < self.end)] = _OVERLAPPED
-        reached = 0
-        for row in range(count):
-            if self.fault[row]:
-                continue
-            if self.position[row] < reached and not reliable[row]:
-                self.fault[row] = _WITHIN
-            else:
-                reached = max(reached, int(self.end[row]))
+        """Find the segments that others overlap, and what is only the content of others.
+
+        What seems to lie within another one is a segment of its own if it is where it says, or if
+        bytes are missing: then it says that it was behind the other one.
+        """
+        own = np.where(self.own_position < 0, self.position, self.own_position)
+        behind = own + (self.end - self.position)
+        reliable = self.is_exact & (self.own_position >= 0) & (self.fault != CONTRADICTS)
+        outer = -1
+        for row in range(len(self.position)):
+            if outer >= 0 and self.position[row] < self.end[outer]:
+                located = own[row] == self.position[row]
+                if reliable[row] and (located or own[row] >= behind[outer]):
+                    self.fault[outer] = OVERLAPPED
+                elif not self.fault[row]:
+                    self.fault[row] = WITHIN
+            if not self.fault[row]:
+                outer = row
 
 
 def find_segments(

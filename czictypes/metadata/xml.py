@@ -12,7 +12,7 @@ from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.warn import warn_caller
 
-__all__ = ["XmlSource", "parse", "storable", "to_dict", "to_text"]
+__all__ = ["XmlSource", "parse", "recovered_xml", "storable", "to_dict", "to_text"]
 
 #: What the functions of this floor take as XML; None and empty text count as "no metadata".
 XmlSource = Union[bytes, bytearray, memoryview, str, ET.Element, None]
@@ -165,6 +165,45 @@ def _repairing(text: str, build: Callable[[str], _Result]) -> _Result:
 def storable(text: str) -> str:
     """Return the text with U+FFFD for every character that XML cannot store."""
     return _ILLEGAL.sub("\ufffd", text)
+
+
+def recovered_xml(data: bytes) -> bytes | None:
+    """Return XML of a damaged file as it can be used.
+
+    Returns
+    -------
+    bytes or None
+        The XML as it is if it is well-formed; with U+FFFD for what cannot be text, if it is then;
+        otherwise None.
+    """
+    whole = data
+    if not _is_utf8(data) and not data.startswith(tuple(mark for mark, _ in _BOMS)):
+        whole = data.decode("utf-8", "replace").encode()
+    try:
+        text = _root_text(whole)
+    except CorruptFileError:
+        return None
+    cleaned = _CHARACTER_REFERENCE.sub(_legal_reference, storable(text))
+    if text and _is_well_formed(text):
+        return whole
+    return cleaned.encode() if cleaned != text and _is_well_formed(cleaned) else None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return bool(_DECLARED_ENCODING.match(data[:200]))
+    return True
+
+
+def _is_well_formed(text: str) -> bool:
+    """Parse a text without a tree of it, whose size would be a multiple."""
+    try:
+        expat.ParserCreate("utf-8").Parse(text.encode("utf-8"), True)
+    except expat.ExpatError:
+        return False
+    return True
 
 
 def _legal_reference(match: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Union
 
 from czictypes.writing.atomic import AtomicFile, PathType, read_all, write_all
 
-__all__ = ["FileObject", "Target", "WriteTarget", "open_target"]
+__all__ = ["FileObject", "Target", "WriteTarget", "is_path", "open_target"]
 
 #: What a caller may name as target: a path, or a file object opened for writing in binary.
 Target = Union[PathType, Any]
@@ -58,9 +58,14 @@ def open_target(target: Target, *, exist_ok: bool, read_back: bool = False) -> W
     TypeError, ValueError
         If `target` is neither a path nor a binary file object that can be written.
     """
-    if isinstance(target, (str, bytes, os.PathLike)):
+    if is_path(target):
         return AtomicFile(target, exist_ok=exist_ok)
     return FileObject(target, read_back=read_back)
+
+
+def is_path(target: Target) -> bool:
+    """Whether a target is a path, not a file object."""
+    return isinstance(target, (str, bytes, os.PathLike))
 
 
 class FileObject:

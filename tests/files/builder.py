@@ -36,13 +36,22 @@ def write_czi(
     *,
     metadata: bytes = b"",
     attachments: Sequence[AttachmentSpec] = (),
+    reserved: int | None = None,
 ) -> Path:
     """Write a CZI with exactly these sub-blocks, in this order, and return its path.
 
-    A file that is there is replaced.
+    A file that is there is replaced. With room `reserved` for so many sub-blocks, attachments and
+    a KB of metadata for each, directories and XML come first, as in files by ZEN.
     """
     stream = OutputStream.from_path(path, overwrite=True)
-    with WriterHandle.create(stream, allow_duplicates=True, file_guid=_FILE_GUID) as writer:
+    with WriterHandle.create(
+        stream,
+        allow_duplicates=True,
+        file_guid=_FILE_GUID,
+        reserved_sub_blocks=reserved,
+        reserved_attachments=reserved,
+        reserved_metadata=None if reserved is None else reserved << 10,
+    ) as writer:
         for block in blocks:
             writer.add_sub_block(_specification(block))
         for one in attachments:

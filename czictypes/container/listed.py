@@ -1,0 +1,150 @@
+"""Reads of damaged directories what can be read of them."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+from czictypes.container.attachments import (
+    ATTACHMENT_ENTRY_SIZE,
+    AttachmentEntry,
+    parse_attachment_entries,
+)
+from czictypes.container.byte_source import ByteSource
+from czictypes.container.directory import Directory, parse_entries
+from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
+from czictypes.container.scan import is_usable
+from czictypes.container.segments import (
+    ATTACHMENT_DIRECTORY,
+    SEGMENT_HEADER_SIZE,
+    SUBBLOCK_DIRECTORY,
+)
+from czictypes.container.subblock_entry import parse_entry
+from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+
+__all__ = ["ListedAttachments", "ListedTiles", "read_attachment_list", "read_tile_list"]
+
+_LARGEST_ENTRY = ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
+_TILES_BEGIN = SEGMENT_HEADER_SIZE + 128
+_ATTACHMENTS_BEGIN = SEGMENT_HEADER_SIZE + 256
+_DIMENSION_COUNT = struct.Struct("<28xi")
+
+
+class ListedTiles(NamedTuple):
+    """The entries of a sub-block directory that can be read, and whether these are all."""
+
+    tiles: Directory
+    is_complete: bool
+
+
+class ListedAttachments(NamedTuple):
+    """The entries of an attachment directory that can be read, and whether these are all."""
+
+    entries: list[AttachmentEntry]
+    is_complete: bool
+
+
+def read_tile_list(source: ByteSource, position: int, limit: int) -> ListedTiles:
+    """Read the sub-block directory whose segment began at a position, whatever is there now.
+
+    Parameters
+    ----------
+    source, position
+        The file and the place.
+    limit
+        Where something else begins.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    head = source.read_at(position, _TILES_BEGIN)
+    count, room = _claims(head, SUBBLOCK_DIRECTORY, 128)
+    start = position + _TILES_BEGIN
+    size = max(limit - start, 0)
+    fits = count is not None and 0 <= room <= size
+    data = source.read_at(start, room if fits else size)
+    found = _parse_all(data, count, source.name) if fits and count is not None else None
+    if found is not None:
+        return ListedTiles(found, is_complete=True)
+    entries, number = _readable_entries(data)
+    return ListedTiles(parse_entries(entries, number, source.name), is_complete=False)
+
+
+def _claims(head: bytes, identifier: str, fixed: int) -> tuple[int | None, int]:
+    """Return how many entries a segment claims, and how many bytes for them; None for no such."""
+    name = identifier.encode().ljust(16, b"\0")
+    if len(head) < SEGMENT_HEADER_SIZE + 4 or head[:16] != name:
+        return None, 0
+    allocated, used, count = struct.unpack_from("<qqi", head, 16)
+    return (count if count >= 0 else None), (used or allocated) - fixed
+
+
+def _parse_all(data: bytes, count: int, name: str) -> Directory | None:
+    """Return the entries where they fill their segment and all can be used; None where not."""
+    if count * ENTRY_SIZE > len(data):
+        return None
+    try:
+        tiles = parse_entries(data, count, name)
+    except (CorruptFileError, UnsupportedDataError):
+        return None
+    if _size_of(data, count) != len(data):
+        return None
+    sizes = (tiles.w, tiles.h, tiles.physical_w, tiles.physical_h)
+    usable = all((size > 0).all() for size in sizes)
+    usable &= bool((tiles.x != ABSENT).all() and (tiles.y != ABSENT).all())
+    return tiles if usable else None
+
+
+def _size_of(data: bytes, count: int) -> int:
+    """Return how many bytes so many entries have that lie one behind the other."""
+    position = 0
+    for _ in range(count):
+        (dimensions,) = _DIMENSION_COUNT.unpack_from(data, position)
+        position += ENTRY_SIZE + DIMENSION_SIZE * dimensions
+    return position
+
+
+def _readable_entries(data: bytes) -> tuple[bytes, int]:
+    """Return the entries that can be read, one behind the other, and their number."""
+    found, number, position = bytearray(), 0, 0
+    while position + ENTRY_SIZE <= len(data):
+        size = _entry_size(data, position)
+        if size:
+            found += data[position : position + size]
+            number += 1
+            position += size
+            continue
+        position = data.find(b"DV", position + 1)
+        if position < 0:
+            break
+    return bytes(found), number
+
+
+def _entry_size(data: bytes, position: int) -> int:
+    """Return how long the entry at a position is; 0 where there is none."""
+    (dimensions,) = _DIMENSION_COUNT.unpack_from(data, position)
+    if data[position : position + 2] != b"DV" or not 0 < dimensions <= MAX_DIMENSIONS:
+        return 0
+    try:
+        entry = parse_entry(data[position : position + _LARGEST_ENTRY], "an entry")
+    except CorruptFileError:
+        return 0
+    return entry.size if is_usable(entry) else 0
+
+
+def read_attachment_list(source: ByteSource, position: int, limit: int) -> ListedAttachments:
+    """Read the attachment directory whose segment began at a position, whatever is there now.
+
+    Parameters and errors are those of `read_tile_list`.
+    """
+    head = source.read_at(position, _ATTACHMENTS_BEGIN)
+    count, _ = _claims(head, ATTACHMENT_DIRECTORY, 256)
+    start = position + _ATTACHMENTS_BEGIN
+    most = max(limit - start, 0) // ATTACHMENT_ENTRY_SIZE
+    number = most if count is None else min(count, most)
+    data = source.read_at(start, number * ATTACHMENT_ENTRY_SIZE)
+    entries = parse_attachment_entries(data[: len(data) - len(data) % ATTACHMENT_ENTRY_SIZE])
+    return ListedAttachments(entries, is_complete=count == len(entries))

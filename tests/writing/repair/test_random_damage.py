@@ -1,0 +1,92 @@
+"""Files cut and overwritten at random: each sub-block whose segment is whole is recovered.
+
+Set CZICTYPES_TEST_REPAIRS for more than 60, CZICTYPES_TEST_SEED to repeat a run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import seeds
+from writing.repair.damage import Damaged, Stored, damage, segments_of, write_source
+
+from czictypes.model.errors import CorruptFileError
+from czictypes.reading.reader import CziReader
+from czictypes.writing.repair import RepairReport, repair
+
+COUNT = int(os.environ.get("CZICTYPES_TEST_REPAIRS", "60"))
+
+
+def run(folder: Path, number: int) -> tuple[str, Counter[str]]:
+    """Damage a file and repair it; return what is wrong with the result, and counts."""
+    rng = seeds.generator_for(f"repair {number}")
+    source = write_source(folder / "source.czi", rng)
+    before = segments_of(source.read_bytes())
+    damaged = damage(source.read_bytes(), rng)
+    source.write_bytes(damaged.data)
+    whole = [one for one in before if damaged.is_whole(one.start, one.end)]
+    counts = Counter(files=1, segments=len(before), whole=len(whole))
+    target = folder / "target.czi"
+    target.unlink(missing_ok=True)
+    try:
+        report = repair(source, target)
+    except CorruptFileError as error:
+        counts["nothing"] += 1
+        problem = f"{len(whole)} are whole: {error}" if whole else ""
+        return problem or ("a file is left" if target.exists() else ""), counts
+    after = [one.content for one in segments_of(target.read_bytes())]
+    counts["recovered"] += len(after)
+    if source.read_bytes() != damaged.data:
+        return "the source was changed", counts
+    return problem_with(before, whole, after, report, damaged) or unreadable(target), counts
+
+
+def problem_with(
+    before: list[Stored],
+    whole: list[Stored],
+    after: list[tuple[bytes, ...]],
+    report: RepairReport,
+    damaged: Damaged,
+) -> str:
+    missing = [one.start for one in whole if one.content not in after]
+    if missing:
+        return f"the sub-blocks at {missing} are whole, but not recovered: {report}"
+    if len(after) != report.sub_blocks:
+        return f"{len(after)} sub-blocks are there, {report.sub_blocks} reported"
+    if len(set(after)) < len(after):
+        return "a sub-block is there twice"
+    if len(whole) == len(before) and report.lost:
+        return f"all are whole, but {list(map(str, report.lost))}"
+    if len(whole) < len(before) and report.directory == "kept":
+        known = {tile.position for tile in report.lost}
+        entries = [one[0] for one in after]
+        unknown = [
+            one.start for one in before if one.entry not in entries and one.start not in known
+        ]
+        if len(unknown) > len(report.doubtful):  # which are listed where they were found
+            return f"nothing is said of the sub-blocks at {unknown}"
+    return ""
+
+
+def unreadable(target: Path) -> str:
+    with CziReader(target) as document:
+        for index in range(len(document.subblocks)):
+            document.read_subblock(index).pixels()
+        if "<ImageDocument>" not in document.raw_metadata:
+            return "there is no XML"
+    return ""
+
+
+def test_what_is_whole_is_recovered_bit_for_bit(tmp_path: Path) -> None:
+    counts: Counter[str] = Counter()
+    problems = []
+    for number in range(COUNT):
+        problem, more = run(tmp_path, number)
+        counts += more
+        if problem:
+            problems.append(f"repair {number}: {problem}")
+    print(f"seed {seeds.run_seed()}: {dict(counts)}")
+    assert not problems, f"{seeds.VARIABLE}={seeds.run_seed()}\n" + "\n".join(problems[:20])
+    assert counts["whole"] > COUNT
