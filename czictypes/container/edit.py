@@ -88,7 +88,8 @@ class EditableFile(ByteSource):
 
     def truncate(self, size: int) -> None:
         """Cut the file off."""
-        self._file.truncate(size)
+        with file_errors(self.name):
+            self._file.truncate(size)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

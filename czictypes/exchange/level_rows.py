@@ -6,6 +6,8 @@ What is made is kept in a temporary file, a quarter of the pixels of its plane, 
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.model.os_errors import file_errors
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
 if TYPE_CHECKING:
@@ -94,5 +97,9 @@ class LevelRows:
 
     def _coarser(self, level: int) -> NDArray[Any]:
         samples = self._image.sizes.get("S", 1)
-        with tempfile.TemporaryFile() as file:  # has no name; the map keeps it
-            return np.memmap(file, self._image.dtype, "w+", shape=(*self._sizes[level], samples))
+        shape = (*self._sizes[level], samples)
+        # has no name; the map keeps it. A full disk is to be told here, not by a crash at the map.
+        with file_errors(tempfile.gettempdir()), tempfile.TemporaryFile() as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, math.prod(shape) * self._image.dtype.itemsize)
+            return np.memmap(file, self._image.dtype, "w+", shape=shape)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from czictypes.model.os_errors import file_errors
 from czictypes.writing.atomic import AtomicFile, PathType
 
 __all__ = ["new_file"]
@@ -21,10 +22,12 @@ def new_file(path: PathType, *, overwrite: bool) -> Iterator[BinaryIO]:
     ------
     FileExistsError
         If the file is there and `overwrite` is not set.
+    FileAccessError
+        If it cannot be written; the error has its name.
     """
     file = AtomicFile(path, exist_ok=overwrite)
     try:
-        with file.stream() as stream:
+        with file_errors(file.name), file.stream() as stream:
             yield stream
         file.commit()
     except BaseException:

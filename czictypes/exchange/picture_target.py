@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.conversion import ConvertedImage
 from czictypes.exchange.new_file import new_file
+from czictypes.model.dimensions import checked_plane
 from czictypes.model.extras import require
 from czictypes.writing.atomic import PathType
 
@@ -57,7 +58,7 @@ def write_png(
     """
     pictures = require("PIL.Image", extra="cli", doing="writing PNG")
     _choose(image, scenes)
-    pixels = _pixels(image, _checked(image, plane or {}))
+    pixels = _pixels(image, _checked(image, checked_plane(plane)))
     with new_file(dest, overwrite=overwrite) as stream:
         pictures.fromarray(pixels).save(stream, format="PNG")
 
@@ -67,7 +68,7 @@ def describe_png(
 ) -> ConvertedImage:
     """Return what `write_png` makes of the same; the errors are the same, too."""
     _choose(image, scenes)
-    place = _checked(image, plane or {})
+    place = _checked(image, checked_plane(plane))
     keeps = _keeps_values(image, place)
     sizes = {"Y": image.sizes["Y"], "X": image.sizes["X"]}
     if "S" in image.sizes or not keeps:

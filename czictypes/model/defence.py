@@ -118,8 +118,9 @@ def _defended_function(function: Any, name_of: Callable[[Any], str]) -> Any:
 
 def _unexpected(error: Exception, name: str) -> UnexpectedError:
     return UnexpectedError(
-        f"{name}: reading failed unexpectedly ({type(error).__name__}: {error}); probably the file "
-        "is damaged, which `czictypes check` can tell; if it is not, please report this as a bug"
+        f"{name}: reading failed unexpectedly ({type(error).__name__}: {error}); the file may be "
+        "damaged, which `czictypes check` can tell, or an argument wrong; if neither is, please "
+        "report this as a bug"
     )
 
 

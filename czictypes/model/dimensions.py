@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from operator import index as as_integer
+from typing import TypeVar
 
 from czictypes.model.errors import InvalidArgumentError
 
@@ -18,6 +19,7 @@ __all__ = [
     "DIMENSION_INDEX",
     "PLANE_DIMENSIONS",
     "Coordinate",
+    "checked_plane",
     "format_coordinate",
     "parse_coordinate",
 ]
@@ -38,7 +40,27 @@ ABSENT = -(2**31)
 
 Coordinate = Mapping[str, int]
 
+T = TypeVar("T")
+
 _PART = re.compile(r"\s*([A-Za-z])\s*(-?\d+)\s*")
+
+
+def checked_plane(plane: Mapping[str, T] | None, name: str = "plane") -> Mapping[str, T]:
+    """Return a plane that a caller gave, None being no dimension at all.
+
+    Raises
+    ------
+    TypeError
+        If it is no mapping.
+    """
+    if plane is None:
+        return {}
+    if not isinstance(plane, Mapping):
+        raise TypeError(
+            f"{name} must be a mapping of dimensions to numbers, such as {{'C': 0, 'Z': 4}}; not "
+            f"{plane!r}"
+        )
+    return plane
 
 
 def parse_coordinate(text: str | Coordinate) -> dict[str, int]:

@@ -16,6 +16,7 @@ from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.levels import Level
 from czictypes.container.targets import describe_target
 from czictypes.model.defence import Defence, defended
+from czictypes.model.dimensions import checked_plane
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import CziError
 from czictypes.model.extras import require
@@ -88,11 +89,12 @@ class CziSlide:
         }
         self._image = self._opened()
         try:
+            place = checked_plane(plane)
             with Defence(describe_target(source)):
                 self._box = _box(self._image)
                 self._levels = _slide_levels(self._image, self._box)
-                self._look = slide_look(self._image, self._box, plane or {}, display_settings)
-                self._pictures = SlidePictures(self._image, plane or {}, self._look)
+                self._look = slide_look(self._image, self._box, place, display_settings)
+                self._pictures = SlidePictures(self._image, place, self._look)
         except BaseException:
             self._image.close()
             raise

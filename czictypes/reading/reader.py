@@ -17,6 +17,7 @@ from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.source import open_source
 from czictypes.container.targets import check_url, describe_target
 from czictypes.model.defence import defended
+from czictypes.model.dimensions import checked_plane
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import (
     CorruptFileError,
@@ -294,7 +295,7 @@ class CziReader(SubBlockMethods):
         from czictypes.reading.composite import compose_channels  # needs what `read` does not
 
         with self._session.document() as document:
-            position = {name: value for name, value in (plane or {}).items() if name != "C"}
+            position = {name: value for name, value in checked_plane(plane).items() if name != "C"}
             blank = leaves_blank(self._options.on_error)
 
             def read_channel(channel: int | None) -> tuple[NDArray[Any], PixelType]:

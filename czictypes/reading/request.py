@@ -12,7 +12,7 @@ from numbers import Real
 from operator import index as as_integer
 from typing import Union
 
-from czictypes.model.dimensions import PLANE_DIMENSIONS
+from czictypes.model.dimensions import PLANE_DIMENSIONS, checked_plane
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
@@ -106,7 +106,7 @@ def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int
     """
     ranges = table.plane_bounds
     coordinate = {name: bounds[0] for name, bounds in ranges.items()}
-    for name, given in (plane or {}).items():
+    for name, given in checked_plane(plane).items():
         if name == "S" and len(table.scene_rectangles) > 1:
             raise ValueError("scenes are not part of a plane; name one with scene=")
         if name != "S" and name not in PLANE_DIMENSIONS:

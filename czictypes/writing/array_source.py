@@ -161,7 +161,9 @@ class ArraySource:
         for at, span in zip(axes.planes.values(), block):
             key[at] = slice(*span)
         key[axes.y], key[axes.x] = slice(*rows), slice(*columns)
-        found: NDArray[Any] = np.asarray(self._array[tuple(key)])
+        part = self._array[tuple(key)]
+        # dask's own conversion to numpy drops the mask of a masked array
+        found: NDArray[Any] = np.asanyarray(part.compute() if hasattr(part, "compute") else part)
         order = [*axes.planes.values(), axes.y, axes.x]
         if axes.samples is None:
             found = found[..., np.newaxis]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
@@ -16,7 +15,7 @@ from typing import Any, Union
 from czictypes.container.targets import refuse_url
 from czictypes.model.errors import FileAccessError, IsFolderError
 from czictypes.model.os_errors import file_errors
-from czictypes.writing.temporary import create_temporary, sync_folder
+from czictypes.writing.temporary import create_temporary, keep_access, sync_folder
 
 __all__ = ["AtomicFile", "PathType", "check_new_file", "read_all", "write_all"]
 
@@ -95,7 +94,7 @@ class AtomicFile:
             os.fsync(self._file.fileno())
         else:
             os.close(os.dup(self._file.fileno()))  # a network file system tells failed writes then
-        self._keep_mode()
+        keep_access(self._path, self._file.fileno())
         if sys.platform == "win32":
             self._file.close()  # an open file cannot be renamed there
         self._publish()
@@ -107,15 +106,6 @@ class AtomicFile:
     def abort(self) -> None:
         """Remove what was written."""
         self._abort()
-
-    def _keep_mode(self) -> None:
-        try:
-            mode = stat.S_IMODE(self._path.stat().st_mode)
-        except OSError:
-            return
-        if hasattr(os, "fchmod"):
-            with contextlib.suppress(OSError):  # a file system without modes
-                os.fchmod(self._file.fileno(), mode)
 
     def _publish(self) -> None:
         if self._exist_ok:

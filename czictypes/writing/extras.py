@@ -68,10 +68,16 @@ def make_extras(
 
     Raises
     ------
+    TypeError
+        If the info is no `TileInfo`, or the attachment no bytes.
     ValueError
         For a tag that XML cannot hold, a mask of another shape, both a mask and an attachment,
         or an attachment of an array that is cut into several tiles.
     """
+    if info is not None and not isinstance(info, TileInfo):
+        raise TypeError(f"info must be a TileInfo, not {info!r}")
+    if attachment is not None and not isinstance(attachment, (bytes, bytearray, memoryview)):
+        raise TypeError(f"an attachment must be bytes, not {type(attachment).__name__}")
     if mask is not None and attachment:
         raise ValueError("a mask stands in the attachment: give one of the two, not both")
     if attachment and tiles > 1:

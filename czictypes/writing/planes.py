@@ -6,7 +6,13 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, DIMENSIONS, format_coordinate
+from czictypes.model.dimensions import (
+    ABSENT,
+    DIMENSION_INDEX,
+    DIMENSIONS,
+    checked_plane,
+    format_coordinate,
+)
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.writing.overlap import OccupiedArea
@@ -120,15 +126,18 @@ class PlaneRecords:
 
         Raises
         ------
+        TypeError
+            If the plane is no mapping.
         ValueError
             For an unknown dimension, a number that no CZI can hold, or other dimensions than
             those of the writes before: a reader would never find such a plane.
         """
+        plane = checked_plane(plane)
         asked = _key(plane, scene)
         found = self._found.get(asked)
         if found is not None:
             return found
-        coordinate = _complete(self._given, plane or {}, scene)
+        coordinate = _complete(self._given, plane, scene)
         letters = tuple(coordinate)
         if self._letters not in (None, letters):
             assert self._letters is not None
@@ -149,9 +158,9 @@ class PlaneRecords:
         self._records[tuple(record.coordinate.values())] = record
 
 
-def _key(plane: Mapping[str, int] | None, scene: int | None) -> Any:
+def _key(plane: Mapping[str, int], scene: int | None) -> Any:
     """Return what a plane may be remembered by: how it was asked for, if in plain numbers."""
-    items = () if plane is None else tuple(plane.items())
+    items = tuple(plane.items())
     plain = scene is None or type(scene) is int
     if plain and items:
         plain = all(type(value) is int for _, value in items)

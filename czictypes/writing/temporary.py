@@ -12,10 +12,12 @@ import errno
 import hashlib
 import os
 import platform
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["create_temporary", "sync_folder"]
+__all__ = ["create_temporary", "keep_access", "sync_folder"]
 
 _LONGEST_NAME = 200  # of 255 bytes; the rest is for what the temporary name adds
 _ALWAYS_LOOKED_AT = 8
@@ -24,6 +26,8 @@ _MOST_WRITERS = 1000
 
 def create_temporary(path: Path) -> tuple[Path, int]:
     """Create a temporary file beside `path`, and remove those that dead processes left.
+
+    If there is a file at `path`, nobody else may read the temporary one: it may be a secret.
 
     Returns
     -------
@@ -36,11 +40,12 @@ def create_temporary(path: Path) -> tuple[Path, int]:
         If no file can be made there.
     """
     created: tuple[Path, int] | None = None
+    mode = 0o600 if path.exists() else 0o666
     for slot in range(_MOST_WRITERS):
         candidate = path.with_name(_temporary_name(path.name, slot))
         _remove_if_abandoned(candidate)
         if created is None:
-            descriptor = _create_locked(candidate)
+            descriptor = _create_locked(candidate, mode)
             created = None if descriptor is None else (candidate, descriptor)
         if created is not None and slot >= _ALWAYS_LOOKED_AT:
             break
@@ -56,11 +61,11 @@ def _temporary_name(name: str, slot: int) -> str:
     return f".{name}.{host}-{slot}.writing"
 
 
-def _create_locked(path: Path) -> int | None:
+def _create_locked(path: Path, mode: int) -> int | None:
     """Create and lock a file; None if it is there, or was taken away at this moment."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags, 0o666)
+        descriptor = os.open(path, flags, mode)
     except FileExistsError:
         return None
     if _lock(descriptor) is not False and _is_at(descriptor, path):
@@ -107,6 +112,36 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:
         return False
+
+
+def keep_access(path: Path, descriptor: int) -> None:
+    """Give an open file the owner, mode and extended attributes of the one that it replaces.
+
+    Where there is none, nothing is changed. What this process may not give is left out: a file
+    whose group cannot be kept allows its own no more than all others.
+    """
+    try:
+        before, now = path.stat(), os.fstat(descriptor)
+    except OSError:
+        return
+    mode = stat.S_IMODE(before.st_mode)
+    if hasattr(os, "fchown"):
+        if before.st_uid != now.st_uid:
+            with suppress(OSError):
+                os.fchown(descriptor, before.st_uid, -1)
+        if before.st_gid != now.st_gid:
+            try:
+                os.fchown(descriptor, -1, before.st_gid)
+            except OSError:
+                mode &= ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
+    if hasattr(os, "listxattr"):  # access control lists are among them
+        with suppress(OSError):
+            for name in os.listxattr(path):
+                with suppress(OSError):
+                    os.setxattr(descriptor, name, os.getxattr(path, name))
+    if hasattr(os, "fchmod"):
+        with suppress(OSError):  # a file system without modes
+            os.fchmod(descriptor, mode)
 
 
 def sync_folder(folder: Path) -> None:

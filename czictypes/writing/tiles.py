@@ -17,7 +17,7 @@ from czictypes.model.pixel_types import PixelType
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Tile", "check_location", "cut", "pixel_type_of", "to_pixels"]
+__all__ = ["Tile", "check_location", "cut", "mask_of", "pixel_type_of", "to_pixels"]
 
 #: By numpy's kind of number, bytes of a sample, and samples.
 _PIXEL_TYPES = {
@@ -67,6 +67,25 @@ def to_pixels(data: Any) -> NDArray[Any]:
     elif array.shape[2] not in (1, 3):
         array = np.moveaxis(array, 0, 2)
     return array
+
+
+def mask_of(data: Any) -> NDArray[np.bool_] | None:
+    """Return which pixels (h, w) of a numpy masked array are valid; None if all are.
+
+    Raises
+    ------
+    ValueError
+        If the samples of a pixel are not masked alike: the mask of a CZI is one of pixels.
+    """
+    if not isinstance(data, np.ma.MaskedArray) or not np.ma.is_masked(data):
+        return None
+    masked = to_pixels(np.ma.getmaskarray(data))
+    if (masked != masked[..., :1]).any():
+        raise ValueError(
+            "the colours of some pixels are masked apart, but a CZI has one mask for all; mask "
+            "whole pixels, or fill the array: data.filled(0)"
+        )
+    return ~masked[..., 0]
 
 
 def pixel_type_of(pixels: NDArray[Any]) -> PixelType:

@@ -31,7 +31,7 @@ from czictypes.writing.summary import WrittenSummary
 from czictypes.writing.targets import Target
 from czictypes.writing.thumbnail import FirstPlane
 from czictypes.writing.tile_writer import TileSource
-from czictypes.writing.tiles import check_location, cut, pixel_type_of, to_pixels
+from czictypes.writing.tiles import check_location, cut, mask_of, pixel_type_of, to_pixels
 
 __all__ = ["CziWriter"]
 
@@ -141,7 +141,8 @@ class CziWriter(AttachmentMethods):
         ----------
         data
             (y, x), (y, x, 1) or (y, x, 3) in the order blue, green, red; or (1, y, x), (3, y, x).
-            uint8, uint16 or float32, in any memory layout. More than 10 MB are cut into tiles.
+            uint8, uint16 or float32, in any memory layout. More than 10 MB are cut into tiles. The
+            mask of a numpy masked array becomes the `mask`.
         location
             The position (x, y) of the top-left pixel.
         plane
@@ -165,6 +166,8 @@ class CziWriter(AttachmentMethods):
 
         Raises
         ------
+        TypeError
+            If the plane is no mapping.
         ValueError
             If something is not as above, or contradicts what was written to this plane and
             scene: pixels overlap (see `CziWriter`), or have another pixel type.
@@ -186,7 +189,7 @@ class CziWriter(AttachmentMethods):
             tiles = list(cut(pixels))
             record = self._planes.find(plane, scene)
             record.check(rectangle, pixel_type, len(tiles))
-            extras = make_extras(pixels, len(tiles), info, mask, attachment)
+            extras = make_extras(pixels, len(tiles), info, _one_mask(data, mask), attachment)
             with self._draft.all_or_nothing():
                 first_m = self._note(record, rectangle, pixel_type, len(tiles))
                 source = TileSource(
@@ -391,3 +394,11 @@ def _refuses_overlaps(overlap: str | None) -> bool:
     if overlap not in ("error", "allow"):
         raise ValueError(f'{where} must be "error" or "allow", not {overlap!r}')
     return overlap == "error"
+
+
+def _one_mask(data: Any, mask: Any) -> Any:
+    """Return the mask of valid pixels, which the data may have themselves."""
+    own = mask_of(data)
+    if own is not None and mask is not None:
+        raise ValueError("the data are a masked array and have a mask; give no other as mask=")
+    return mask if own is None else own

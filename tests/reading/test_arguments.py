@@ -22,6 +22,8 @@ def document(made):
 
 
 WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"plane": "C1"}, TypeError, "plane must be a mapping"),
+    ({"plane": 5}, TypeError, "plane must be a mapping"),
     ({"plane": {"C": 2}}, IndexError, "C goes from 0 to 1"),
     ({"plane": {"C": -1}}, ValueError, "C goes from 0 to 1"),
     ({"plane": {"Z": 1}}, IndexError, "Z goes from 0 to 0"),

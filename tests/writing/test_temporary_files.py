@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from czictypes.writing.atomic import AtomicFile
+from czictypes.writing.temporary import keep_access
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX file systems")
 
@@ -130,6 +131,58 @@ def test_the_mode_follows_the_file_before_or_the_umask(tmp_path: Path) -> None:
     plain.write_bytes(b"")
     write(tmp_path / "new.czi", b"x")
     assert (tmp_path / "new.czi").stat().st_mode == plain.stat().st_mode
+
+
+@posix_only
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_nobody_else_reads_the_new_content_of_a_file_before_it_is_there(
+    tmp_path: Path, mode: int
+) -> None:
+    path = tmp_path / "private.czi"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    file = AtomicFile(path, exist_ok=True)
+    assert stat.S_IMODE(file.temporary.stat().st_mode) == 0o600
+    file.commit()
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="a system without extended attributes")
+def test_extended_attributes_stay(tmp_path: Path) -> None:
+    path = tmp_path / "marked.czi"
+    path.write_bytes(b"old")
+    try:
+        os.setxattr(path, "user.project", b"cells")
+    except OSError:
+        pytest.skip("a file system without extended attributes")
+    write(path, b"new", exist_ok=True)
+    assert path.read_bytes() == b"new"
+    assert os.getxattr(path, "user.project") == b"cells"
+
+
+@pytest.mark.skipif(not hasattr(os, "fchown"), reason="a system without owners of files")
+@pytest.mark.parametrize(("allowed", "mode"), [(True, 0o664), (False, 0o644)])
+def test_a_group_that_cannot_be_kept_gives_no_rights_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: bool, mode: int
+) -> None:
+    path = tmp_path / "shared.czi"
+    path.write_bytes(b"old")
+    path.chmod(0o664)
+    found = path.stat()
+    owned = os.stat_result((*found[:4], 4711, 4712, *found[6:]))
+    monkeypatch.setattr(Path, "stat", lambda self, **_: owned)
+    asked = []
+
+    def fchown(descriptor: int, user: int, group: int) -> None:
+        asked.append((user, group))
+        if not allowed:
+            raise PermissionError(1, "not yours")
+
+    monkeypatch.setattr(os, "fchown", fchown)
+    with (tmp_path / "new").open("wb") as file:
+        keep_access(path, file.fileno())
+        assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == mode
+    assert asked == [(4711, -1), (-1, 4712)]
 
 
 @pytest.mark.parametrize("name", ["x" * 250 + ".czi", "名前" * 40 + ".czi", "a b'[1].czi"])

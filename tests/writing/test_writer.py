@@ -12,6 +12,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from extras import needs
 
 from czictypes import czi
 from czictypes.metadata.content import DocumentContent
@@ -510,3 +511,76 @@ def test_wrong_arguments_are_refused(path: Path) -> None:
         create_czi(path, overlap="maybe")
     with pytest.raises(ValueError, match="at least 1"):
         create_czi(path, threads=0)
+
+
+@pytest.mark.parametrize("plane", ["C1", 5, ["C"], ("C", 1)])
+def test_a_plane_that_is_no_mapping_is_a_type_error(plane: object) -> None:
+    with czi.create_czi(io.BytesIO()) as document:
+        document.write(np.zeros((4, 4), np.uint8))
+        with pytest.raises(TypeError, match="plane must be a mapping of dimensions to numbers"):
+            document.write(np.zeros((4, 4), np.uint8), plane=plane)
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [({"attachment": "text"}, "an attachment must be bytes, not str"), ({"info": 5}, "TileInfo")],
+)
+def test_an_extra_of_a_wrong_type_is_a_type_error(extra: dict[str, object], said: str) -> None:
+    with czi.create_czi(io.BytesIO()) as document:
+        document.write(np.zeros((4, 4), np.uint8))
+        with pytest.raises(TypeError, match=said):
+            document.write(np.zeros((4, 4), np.uint8), location=(4, 0), **extra)
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1), (20, 30, 3), (3, 20, 30)])
+def test_the_mask_of_a_masked_array_is_written(
+    shape: tuple[int, ...], tmp_path: Path, rng: np.random.Generator
+) -> None:
+    invalid = rng.random((20, 30)) < 0.3
+    broadcast = invalid if shape[0] == 3 or len(shape) == 2 else invalid[..., np.newaxis]
+    pixels = rng.integers(1, 255, shape).astype(np.uint8)
+    masked = np.ma.MaskedArray(pixels, np.broadcast_to(broadcast, shape))
+    with czi.create_czi(tmp_path / "masked.czi") as document:
+        document.write(masked)
+    options = czi.ReaderOptions(enable_mask_awareness=True)
+    with czi.open_czi(tmp_path / "masked.czi", reader_options=options) as reader:
+        np.testing.assert_array_equal(reader.valid_pixels(), ~invalid)
+        found = reader.read()
+        assert not found[invalid].any()
+        assert found[~invalid].all()
+
+
+def test_a_masked_array_without_masked_pixels_needs_no_mask(tmp_path: Path) -> None:
+    with czi.create_czi(tmp_path / "plain.czi") as document:
+        document.write(np.ma.MaskedArray(np.ones((4, 5), np.uint8), False))
+    with czi.open_czi(tmp_path / "plain.czi") as reader:
+        assert reader.read_subblock(0).mask is None
+
+
+def test_masks_that_a_czi_cannot_hold_are_refused() -> None:
+    colours = np.ma.MaskedArray(np.ones((4, 5, 3), np.uint8), False)
+    colours[1, 2, 0] = np.ma.masked
+    with czi.create_czi(io.BytesIO()) as document:
+        document.write(np.zeros((4, 4), np.uint8))
+        with pytest.raises(ValueError, match="colours of some pixels are masked apart"):
+            document.write(colours, plane={"Z": 1})
+        one = np.ma.MaskedArray(np.ones((4, 5), np.uint8), np.eye(4, 5, dtype=bool))
+        with pytest.raises(ValueError, match="give no other as mask="):
+            document.write(one, plane={"Z": 1}, mask=np.ones((4, 5), bool))
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_imwrite_writes_the_masks_of_all_planes(
+    lazy: bool, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    stack = np.ma.masked_greater(rng.integers(0, 4000, (3, 40, 50)).astype(np.uint16), 2000)
+    array = stack
+    if lazy:
+        array = needs("dask.array", "dask").ma.masked_greater(
+            needs("dask.array", "dask").from_array(stack.data, chunks=(1, 20, 30)), 2000
+        )
+    czi.imwrite(tmp_path / "stack.czi", array, axes="ZYX")
+    options = czi.ReaderOptions(enable_mask_awareness=True)
+    with czi.open_czi(tmp_path / "stack.czi", reader_options=options) as reader:
+        for z in range(3):
+            np.testing.assert_array_equal(reader.valid_pixels(plane={"Z": z}), ~stack.mask[z])

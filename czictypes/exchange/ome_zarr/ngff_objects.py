@@ -14,6 +14,7 @@ from czictypes.exchange.ome_zarr.opening import open_image
 from czictypes.exchange.ome_zarr.pixels import reduce_block
 from czictypes.exchange.ome_zarr.plan import plan_image, planes_of
 from czictypes.model.defence import defended
+from czictypes.model.dimensions import checked_plane
 from czictypes.model.extras import require
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def _set_scene(image: CziImage, source: Any, scene: int | str | None) -> None:
 def _place(image: CziImage, plane: Mapping[str, int] | None) -> dict[str, int]:
     """Return the place in the dimensions that ngff-zarr does not know."""
     names = list(next(planes_of(image)))
-    given = dict(plane or {})
+    given = dict(checked_plane(plane))
     if set(given) != set(names):
         wanted = ", ".join(f'"{name}": ...' for name in names)
         raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -224,11 +225,18 @@ class ZarrStore:
         return any(name in names or name.isdigit() for name in last)
 
     def _clear(self) -> None:
-        """Remove all that is there."""
+        """Remove all that is there; a folder is no more open to others afterwards than before."""
+        folder = None
+        if isinstance(self.zarr, _storage().LocalStore):
+            folder = Path(self.zarr.root, self.prefix)
+            mode = stat.S_IMODE(folder.stat().st_mode)
         if self.can_change:
             self._sync(self.zarr.delete_dir(self.prefix))
         else:
             self._sync(self.zarr.clear())
+        if folder is not None:
+            folder.mkdir(exist_ok=True)
+            folder.chmod(mode)
 
     # What it is
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
-from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
+from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS, checked_plane
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.enumeration import matching
@@ -72,7 +72,7 @@ def select(
         For a letter that is no dimension, or a region that is none.
     """
     keep = np.ones(table.count, dtype=bool)
-    wanted = dict(planes or {})
+    wanted = dict(checked_plane(planes, "planes"))
     if "S" in wanted:
         raise ValueError("scenes are not part of a plane; give scenes=")
     for letter in wanted:

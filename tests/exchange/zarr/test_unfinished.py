@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,3 +227,14 @@ def test_what_a_killed_process_left_half_written_goes(
     (dest / "0" / "c.0123.partial").write_bytes(b"half")
     write_ome_zarr(mosaic_czi, dest, resume=True, **OPTIONS)
     assert stored(dest) == complete
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are those of POSIX")
+def test_a_folder_that_is_overwritten_is_as_private_as_before(
+    mosaic_czi: Path, tmp_path: Path
+) -> None:
+    dest = tmp_path / "private.ome.zarr"
+    write_ome_zarr(mosaic_czi, dest, **OPTIONS)
+    dest.chmod(0o700)
+    write_ome_zarr(mosaic_czi, dest, overwrite=True, **OPTIONS)
+    assert stat.S_IMODE(dest.stat().st_mode) == 0o700
