@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 _FIELDS = ("stage_x", "stage_y", "focus_z", "acquisition_time", "exposure_time")
+_MOST_PLACES = 1_000_000
 _SECOND = np.timedelta64(1, "s")
 
 
@@ -72,30 +73,45 @@ def scene_planes(
 ) -> ScenePlanes:
     """Return the planes of a scene, given its sub-blocks and the coordinates along each dimension.
 
-    A tile that lacks a dimension counts for its first coordinate.
+    A tile that lacks a dimension counts for each place in it, behind those that are there.
     """
     rows = rows[table.is_layer0[rows]]
-    inside = np.ones(len(rows), bool)
-    places = {"Z": np.zeros(len(rows), np.int64), "C": np.zeros(len(rows), np.int64)}
-    along_t = np.zeros(len(rows), np.int64)
+    places, lacks = np.zeros((0, len(rows)), np.int64), np.zeros(len(rows), np.int64)
     for name, values in ranges.items():
         column = table.directory.coordinates.get(name)
-        at = along_t * 0 if column is None else column[rows].astype(np.int64) - values.start
+        at = np.zeros(len(rows), np.int64)
         if column is not None:
-            at[column[rows] == ABSENT] = 0
-        inside &= (at >= 0) & (at < len(values))
-        if name in places:
-            places[name] = at
-        else:
-            along_t = along_t * len(values) + at
+            there = column[rows] != ABSENT
+            which, steps = _repeated(there, len(values))
+            at = np.where(there, column[rows].astype(np.int64) - values.start, 0)[which] + steps
+            rows, places = rows[which], places[:, which]
+            lacks = lacks[which] + ~there[which]
+        places = np.vstack([places, at])
+    sizes = np.array([len(values) for values in ranges.values()])
+    inside = ((places >= 0) & (places < sizes[:, np.newaxis])).all(axis=0)
+    rows, places, lacks = rows[inside], places[:, inside], lacks[inside]
+    by_name = dict(zip(ranges, places))
+    along_t = np.zeros(len(rows), np.int64)
+    for name in (name for name in ranges if name not in "ZC"):
+        along_t = along_t * len(ranges[name]) + by_name[name]
     z_count, c_count, _ = sizes_along(ranges)
-    keys = (along_t * c_count + places["C"]) * z_count + places["Z"]
-    rows, keys = rows[inside], keys[inside]
+    keys = (along_t * c_count + by_name["C"]) * z_count + by_name["Z"]
+    order = np.lexsort((lacks, keys))
+    rows, keys = rows[order], keys[order]
     keys, first, tiles = np.unique(keys, return_index=True, return_counts=True)
     rest, z = np.divmod(keys, z_count)
     t, c = np.divmod(rest, c_count)
     rows = rows[first]
     return ScenePlanes(z, c, t, table.rows.sub_blocks(rows), tiles, table.rows.parts(rows))
+
+
+def _repeated(there: NDArray[np.bool_], size: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return tiles again for each of `size` places where they are not there, and these places."""
+    counts = np.where(there, 1, size)
+    if counts.sum() > _MOST_PLACES + len(there):  # as one damaged number makes it
+        counts = np.ones(len(there), np.int64)
+    which = np.repeat(np.arange(len(there)), counts)
+    return which, np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def first_of_each_time(planes: ScenePlanes) -> ScenePlanes:

@@ -6,13 +6,28 @@ import argparse
 import math
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from czictypes.model.dimensions import PLANE_DIMENSIONS
+from czictypes.model.errors import CziError
 from czictypes.model.geometry import Rectangle
 
-__all__ = ["add_on_error", "count", "join_negative_values", "plane", "roi", "zoom"]
+if TYPE_CHECKING:
+    from czictypes.container.part_files import Parts
+
+__all__ = [
+    "add_on_error",
+    "add_parts",
+    "count",
+    "join_negative_values",
+    "parts",
+    "plane",
+    "roi",
+    "zoom",
+]
 
 _COORDINATE = re.compile(r"([A-Za-z])\s*=\s*(-?\d+)")
+_NUMBERED = re.compile(r"(\d+)=(.+)", re.DOTALL)
 _NEGATIVE = re.compile(r"-\d")
 
 
@@ -35,6 +50,49 @@ def add_on_error(parser: argparse.ArgumentParser) -> None:
         default="raise",
         help="blank: leave out tiles that cannot be read, and warn of each; default: stop",
     )
+
+
+def add_parts(parser: argparse.ArgumentParser) -> None:
+    """Declare where the other files of a document of several are."""
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        action="extend",
+        type=_part,
+        metavar="FILE",
+        help="the other files of a CZI in several files, if they are not beside it as "
+        "'NAME (1).czi': FILE or, with their numbers (needed for URLs), 1=FILE 2=FILE",
+    )
+
+
+def parts(
+    given: Sequence[tuple[int | None, str]] | None, files: Sequence[str] = ()
+) -> Parts | None:
+    """Return what was given as ``--parts``, as `open_czi` takes it.
+
+    Raises
+    ------
+    CziError
+        If some have a number and others have none, or two have the same; or if there is more than
+        one document that they could belong to.
+    """
+    if given is None:
+        return None
+    if len(files) > 1:
+        raise CziError("--parts names the other files of one document, so give one FILE")
+    numbered = {number: file for number, file in given if number is not None}
+    if not numbered:
+        return [file for _, file in given]
+    if len(numbered) < len(given):
+        raise CziError(
+            "--parts: number all files, each with its own number (1=b.czi 2=c.czi), or none"
+        )
+    return numbered
+
+
+def _part(text: str) -> tuple[int | None, str]:
+    match = _NUMBERED.fullmatch(text)
+    return (None, text) if match is None else (int(match.group(1)), match.group(2))
 
 
 def count(text: str) -> int:

@@ -8,11 +8,13 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from czictypes.cli import arguments
 from czictypes.cli.output import printable, report_exception
 from czictypes.model.errors import CziError, LibraryNotFoundError
 
 if TYPE_CHECKING:
     from czictypes.checking.findings import CheckReport, Finding
+    from czictypes.container.part_files import Parts
 
 __all__ = ["add_parser"]
 
@@ -51,14 +53,16 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print a JSON list with one object for each file",
     )
+    arguments.add_parts(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Check each file; one that cannot be opened does not keep the others from being checked."""
+    parts = arguments.parts(args.parts, args.files)
     reports: list[CheckReport] = []
     for path in args.files:
-        report = _check(path, args)
+        report = _check(path, parts, args)
         if report is None:
             continue
         reports.append(report)
@@ -71,14 +75,14 @@ def run(args: argparse.Namespace) -> int:
     return max([_WORST[report.worst] for report in reports] + ([] if opened else [_NOT_OPENED]))
 
 
-def _check(path: str, args: argparse.Namespace) -> CheckReport | None:
+def _check(path: str, parts: Parts | None, args: argparse.Namespace) -> CheckReport | None:
     """Return what is wrong with a file; None where it cannot be opened, which is reported."""
     from czictypes.container.targets import describe_target
     from czictypes.czi import check
 
     bar = sys.stderr.isatty() and not args.quick and find_spec("tqdm") is not None
     try:
-        return check(path, quick=args.quick, pixels=args.pixels, progress=bar)
+        return check(path, quick=args.quick, pixels=args.pixels, progress=bar, parts=parts)
     except (CziError, OSError) as error:
         file = "" if isinstance(error, LibraryNotFoundError) else describe_target(path)
         report_exception(error, debug=args.debug, file=file)

@@ -62,6 +62,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="write nothing; print what would be written"
     )
+    arguments.add_parts(parser)
     arguments.add_on_error(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
@@ -140,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
             workers=args.workers,
             progress=bar and find_spec("tqdm") is not None,
             dry_run=args.dry_run,
+            parts=arguments.parts(args.parts),
             on_error=args.on_error,
         )
     except FileExistsError:

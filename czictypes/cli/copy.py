@@ -90,6 +90,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", "--force", action="store_true", help="replace DST if it is there"
     )
+    arguments.add_parts(parser)
     arguments.add_on_error(parser)
     parser.set_defaults(run=run)
 
@@ -160,6 +161,7 @@ def run(args: argparse.Namespace) -> int:
             exist_ok=args.overwrite,
             progress=sys.stderr.isatty() and find_spec("tqdm") is not None,
             renumber=args.renumber,
+            parts=arguments.parts(args.parts),
             on_error=args.on_error,
             keep_relative_times=args.keep_relative_times,
             keep_attachments=args.keep_attachment or (),

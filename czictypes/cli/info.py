@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from czictypes.cli import arguments
 from czictypes.cli.output import report_exception
 from czictypes.model.errors import CziError, LibraryNotFoundError
 from czictypes.model.extras import require
+
+if TYPE_CHECKING:
+    from czictypes.container.part_files import Parts
 
 __all__ = ["add_parser"]
 
@@ -28,6 +32,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         action="store_true",
         help="all there is to know, as a JSON list with one object for each file",
     )
+    arguments.add_parts(parser)
     parser.set_defaults(run=run)
 
 
@@ -35,9 +40,10 @@ def run(args: argparse.Namespace) -> int:
     """Describe each file; one that cannot be read does not keep the others from being shown."""
     if not args.json:
         require("rich", extra="cli", doing="a table (--json does without)")
+    parts = arguments.parts(args.parts, args.files)
     described: list[dict[str, Any]] = []
     for path in args.files:
-        summary = _describe(path, debug=args.debug)
+        summary = _describe(path, parts, debug=args.debug)
         if summary is None:
             continue
         if not args.json:
@@ -48,14 +54,14 @@ def run(args: argparse.Namespace) -> int:
     return 0 if len(described) == len(args.files) else 1
 
 
-def _describe(path: str, *, debug: bool) -> dict[str, Any] | None:
+def _describe(path: str, parts: Parts | None, *, debug: bool) -> dict[str, Any] | None:
     """Return what is known of a file; None where it cannot be read, which is reported."""
     from czictypes.cli.summary import summarize
     from czictypes.container.targets import describe_target
     from czictypes.czi import open_czi
 
     try:
-        with open_czi(path) as document:
+        with open_czi(path, parts=parts) as document:
             return summarize(document, path)
     except LibraryNotFoundError:
         raise  # the other files would fail as well

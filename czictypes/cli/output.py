@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -20,7 +21,11 @@ __all__ = [
 ]
 
 #: Arguments that messages advise, and the options of the command line that stand for them.
-_OPTIONS = {'on_error="blank"': "--on-error blank"}
+_OPTIONS = {
+    re.compile('on_error="blank"'): "--on-error blank",
+    re.compile(r"\bparts=\{(\d+): path\}"): r"--parts \1=path",
+    re.compile(r"\bparts="): "--parts",
+}
 
 
 def printable(text: object, *, keep_lines: bool = False) -> str:
@@ -40,9 +45,7 @@ def printable(text: object, *, keep_lines: bool = False) -> str:
 
 def report_error(message: str, *, keep_lines: bool = False) -> None:
     """Print an error on stderr."""
-    for ours, words in _OPTIONS.items():
-        message = message.replace(ours, words)
-    _to_stderr(f"czictypes: error: {printable(message, keep_lines=keep_lines)}")
+    _to_stderr(f"czictypes: error: {printable(_advice(message), keep_lines=keep_lines)}")
 
 
 def report_exception(error: BaseException, *, debug: bool, file: str = "") -> None:
@@ -71,7 +74,14 @@ def report_exception(error: BaseException, *, debug: bool, file: str = "") -> No
 
 def report_warning(message: str) -> None:
     """Print a warning on stderr."""
-    _to_stderr(f"czictypes: warning: {printable(redact_text(message))}")
+    _to_stderr(f"czictypes: warning: {printable(redact_text(_advice(message)))}")
+
+
+def _advice(message: str) -> str:
+    """Return a message in which options of the command line stand for arguments."""
+    for ours, words in _OPTIONS.items():
+        message = ours.sub(words, message)
+    return message
 
 
 def _to_stderr(line: str) -> None:

@@ -62,6 +62,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="blend all channels, coloured as the file says; a C in --plane is not used",
     )
     look.add_argument("--raw", action="store_true", help="do not stretch the values in a PNG")
+    arguments.add_parts(parser)
     arguments.add_on_error(parser)
     parser.set_defaults(run=run)
 
@@ -77,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.output.absolute().parent.is_dir():
         raise FileNotFoundError(f"{args.output.parent} is no folder; make it first")
     options = ReaderOptions(on_error=args.on_error)
-    with open_czi(args.file, reader_options=options) as document:
+    parts = arguments.parts(args.parts)
+    with open_czi(args.file, reader_options=options, parts=parts) as document:
         try:
             said = _write(document, args)
         except ValueError as error:  # an argument is refused, or the file is damaged

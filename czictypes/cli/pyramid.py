@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
+from czictypes.cli import arguments
 from czictypes.cli.output import printable
 
 __all__ = ["add_parser"]
@@ -68,6 +69,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="such as zstd1:ExplicitLevel=3; default: as the full resolution is compressed",
     )
+    arguments.add_parts(parser)
     parser.set_defaults(run=run)
 
 
@@ -79,7 +81,12 @@ def run(args: argparse.Namespace) -> int:
     bar = sys.stderr.isatty() and find_spec("tqdm") is not None
     try:
         count = add_pyramid(
-            args.file, options, output=args.output, exist_ok=args.force, progress=bar
+            args.file,
+            options,
+            output=args.output,
+            exist_ok=args.force,
+            progress=bar,
+            parts=arguments.parts(args.parts),
         )
     except FileExistsError as error:
         why = "the file exists; --force replaces it"

@@ -88,6 +88,13 @@ class Annotation:
         """Return it moved by a vector."""
         return replace(self, points=tuple((a + x, b + y) for a, b in self.points))
 
+    def magnified(self, x: float, y: float) -> Annotation:
+        """Return it in an image of `x` times as many columns and `y` times as many rows."""
+        if self.unit != "px":
+            return self
+        radii = self.radii and (self.radii[0] * x, self.radii[1] * y)
+        return replace(self, points=tuple((a * x, b * y) for a, b in self.points), radii=radii)
+
     def in_pixels(self, width: float | None, height: float | None) -> Annotation | None:
         """Return it in pixels of that size in metres; None where it would need to be known."""
         if self.unit == "px":

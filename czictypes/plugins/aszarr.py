@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from czictypes.container.part_files import Parts
 from czictypes.container.targets import describe_target
 from czictypes.exchange.ome_zarr.chunking import ChunkSizes
 from czictypes.model.defence import defended
 from czictypes.model.extras import require
+from czictypes.reading.damage import OnError
 
 if TYPE_CHECKING:
     from czictypes.plugins.zarr_store import CziStore
@@ -25,6 +27,9 @@ def aszarr(
     plate: bool | None = None,
     storage_options: Mapping[str, Any] | None = None,
     threads: int | None = None,
+    parts: Parts | None = None,
+    stored_resolution: bool = False,
+    on_error: OnError = "raise",
 ) -> CziStore:
     """Return a zarr store (Zarr 3, OME-Zarr 0.5) over a CZI; each chunk is read when asked for.
 
@@ -45,7 +50,7 @@ def aszarr(
         file's tiles make cheap.
     plate
         Whether to show a plate; None shows one where all scenes are shown and tell their wells.
-    storage_options, threads
+    storage_options, threads, parts, stored_resolution, on_error
         As for `CziImage`.
 
     Returns
@@ -67,4 +72,5 @@ def aszarr(
     require("zarr.abc.store", extra="ome-zarr", doing="a CZI as a zarr store")  # not of zarr 2
     from czictypes.plugins.zarr_store import CziStore
 
-    return CziStore(source, scene, chunks, plate, storage_options, threads)
+    opening = (storage_options, threads, parts, stored_resolution, on_error)
+    return CziStore(source, scene, chunks, plate, *opening)

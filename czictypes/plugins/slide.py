@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.levels import Level
+from czictypes.container.part_files import Parts
 from czictypes.container.targets import describe_target
 from czictypes.model.defence import Defence, defended
 from czictypes.model.dimensions import checked_plane
@@ -26,6 +27,7 @@ from czictypes.plugins.associated_images import AssociatedImages
 from czictypes.plugins.slide_look import slide_look
 from czictypes.plugins.slide_pictures import SlidePictures
 from czictypes.plugins.slide_properties import SlideProperties, slide_properties
+from czictypes.reading.damage import OnError
 from czictypes.reading.reader import CziReader
 
 if TYPE_CHECKING:
@@ -59,8 +61,8 @@ class CziSlide:
         The position in Z, T and so on; a dimension that you leave out is at its minimum.
     display_settings
         Settings for each channel instead of the display above; other channels are left out.
-    storage_options, cache_options, threads
-        As for `CziImage`.
+    storage_options, cache_options, threads, parts, stored_resolution, on_error
+        As for `CziImage`; an open reader keeps its own.
 
     Raises
     ------
@@ -78,6 +80,9 @@ class CziSlide:
         storage_options: Mapping[str, Any] | None = None,
         cache_options: CacheOptions | None = None,
         threads: int | None = None,
+        parts: Parts | None = None,
+        stored_resolution: bool = False,
+        on_error: OnError = "raise",
     ) -> None:
         self._arguments = (source, scene)
         self._options: dict[str, Any] = {
@@ -86,6 +91,9 @@ class CziSlide:
             "storage_options": storage_options,
             "cache_options": cache_options,
             "threads": threads,
+            "parts": parts,
+            "stored_resolution": stored_resolution,
+            "on_error": on_error,
         }
         self._image = self._opened()
         try:
@@ -102,8 +110,8 @@ class CziSlide:
 
     def _opened(self) -> CziImage:
         source, scene = self._arguments
-        names = ("storage_options", "cache_options", "threads")
-        options = {name: self._options[name] for name in names}
+        others = ("plane", "display_settings")
+        options = {name: one for name, one in self._options.items() if name not in others}
         wanted = ALL_SCENES if scene is None else scene
         return CziImage(source, wanted, empty_alpha="drop", **options)
 

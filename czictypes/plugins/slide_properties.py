@@ -89,7 +89,7 @@ def slide_properties(
         **told,
         "openslide.vendor": "zeiss",
         "openslide.quickhash-1": _quick_hash(image.reader),
-        **_scale(told),
+        **_scale(told, image.reader.magnification),
         **_levels(levels),
     }
     for number, scene in enumerate(_regions(image, box)):
@@ -105,7 +105,7 @@ def _quick_hash(reader: CziReader) -> str:
         return hashlib.sha256(guids + document.xml.partition(b"\0")[0] + b"\0").hexdigest()
 
 
-def _scale(told: Mapping[str, str]) -> dict[str, str]:
+def _scale(told: Mapping[str, str], magnification: tuple[float, float]) -> dict[str, str]:
     reference = told.get("zeiss.Information.Image.ObjectiveSettings.ObjectiveRef.Id")
     start, end = "zeiss.Information.Instrument.Objectives.", ".NominalMagnification"
     powers = {name: at for name, at in told.items() if name.startswith(start) and end in name}
@@ -113,9 +113,9 @@ def _scale(told: Mapping[str, str]) -> dict[str, str]:
     if reference is None and len(powers) == 1:  # OpenSlide wants the reference even so
         (power,) = powers.values()
     found = {"objective-power": _number(power)}
-    for axis in "xy":
+    for axis, times in zip("xy", magnification):
         metres = _number(told.get(f"zeiss.Scaling.Items.{axis.upper()}.Value"))
-        found[f"mpp-{axis}"] = None if metres is None else metres * 1e6
+        found[f"mpp-{axis}"] = None if metres is None else metres * 1e6 / times
     return {f"openslide.{name}": f"{at:.17g}" for name, at in found.items() if at is not None}
 
 

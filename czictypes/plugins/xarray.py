@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
+from czictypes.container.part_files import Parts
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.extras import require
 from czictypes.plugins.file_names import is_czi_name
+from czictypes.reading.damage import OnError
 from czictypes.reading.reader import CziReader
 
 try:
@@ -78,6 +80,9 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         "mosaic",
         "storage_options",
         "threads",
+        "parts",
+        "stored_resolution",
+        "on_error",
     )
     supports_groups = True
 
@@ -91,12 +96,15 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         mosaic: bool = True,
         storage_options: Mapping[str, Any] | None = None,
         threads: int | None = None,
+        parts: Parts | None = None,
+        stored_resolution: bool = False,
+        on_error: OnError = "raise",
     ) -> xr.Dataset:
         """Return a scene as a dataset with the variable ``image``.
 
         Parameters
         ----------
-        filename_or_obj, scene, mosaic, storage_options, threads
+        filename_or_obj, scene, mosaic, storage_options, threads, parts, stored_resolution, on_error
             As for `CziImage`.
         drop_variables
             Variables or coordinates to leave out.
@@ -114,6 +122,9 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
             mosaic=mosaic,
             storage_options=storage_options,
             threads=threads,
+            parts=parts,
+            stored_resolution=stored_resolution,
+            on_error=on_error,
         )
         try:
             dataset = _dataset(image, _checked_level(image, level), _names(drop_variables))
@@ -132,6 +143,9 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         mosaic: bool = True,
         storage_options: Mapping[str, Any] | None = None,
         threads: int | None = None,
+        parts: Parts | None = None,
+        stored_resolution: bool = False,
+        on_error: OnError = "raise",
     ) -> dict[str, xr.Dataset]:
         """Return every level of every scene as a dataset, by the path of its group.
 
@@ -139,15 +153,20 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         a slash in a scene's name becomes a bar. The file is open once; to close the dataset of
         the root ``/`` closes it for all. A `CziReader` stays the caller's to close.
         """
-        if isinstance(filename_or_obj, CziReader):
-            return _groups(filename_or_obj, scene, mosaic, _names(drop_variables))
-        reader = CziReader(filename_or_obj, storage_options=storage_options, threads=threads)
+        image = CziImage(
+            filename_or_obj,
+            storage_options=storage_options,
+            threads=threads,
+            parts=parts,
+            stored_resolution=stored_resolution,
+            on_error=on_error,
+        )
         try:
-            groups = _groups(reader, scene, mosaic, _names(drop_variables))
+            groups = _groups(image.reader, scene, mosaic, _names(drop_variables))
         except BaseException:
-            reader.close()
+            image.close()
             raise
-        groups["/"].set_close(reader.close)
+        groups["/"].set_close(image.close)
         return groups
 
     def open_datatree(

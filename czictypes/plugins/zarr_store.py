@@ -17,6 +17,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.buffer.core import default_buffer_prototype
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
+from czictypes.container.part_files import Parts
 from czictypes.exchange.ome_zarr.chunking import ChunkSizes
 from czictypes.exchange.ome_zarr.pixels import FiveAxes
 from czictypes.exchange.ome_zarr.plan import ImagePlan
@@ -29,6 +30,7 @@ from czictypes.plugins.zarr_documents import (
 from czictypes.plugins.zarr_levels import ZarrLevel
 from czictypes.plugins.zarr_mapping import ZarrMapping
 from czictypes.reading.blocks import open_document_of
+from czictypes.reading.damage import OnError
 
 __all__ = ["CziStore"]
 
@@ -52,15 +54,25 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         plate: bool | None = None,
         storage_options: Mapping[str, Any] | None = None,
         threads: int | None = None,
+        parts: Parts | None = None,
+        stored_resolution: bool = False,
+        on_error: OnError = "raise",
         *,
         read_only: bool = True,
     ) -> None:
         super().__init__(read_only=True)
         if not read_only:
             self._check_writable()
-        self._arguments = (source, scene, chunks, plate, storage_options, threads)
+        opening = (storage_options, threads, parts, stored_resolution, on_error)
+        self._arguments = (source, scene, chunks, plate, *opening)
         self._image = CziImage(
-            source, empty_alpha="drop", storage_options=storage_options, threads=threads
+            source,
+            empty_alpha="drop",
+            storage_options=storage_options,
+            threads=threads,
+            parts=parts,
+            stored_resolution=stored_resolution,
+            on_error=on_error,
         )
         try:
             scenes = _scenes(self._image, scene)

@@ -67,8 +67,9 @@ class SubBlockInfo(NamedTuple):
 
 
 def sub_block_info(table: SubBlockTable, index: int) -> SubBlockInfo:
-    """Return what the file's directory says of one sub-block."""
-    rows = table.rows.stored
+    """Return what the file's directory says of one sub-block; its place as reads have it."""
+    rows, place = table.rows.stored, table.directory
+    row = table.rows.rows_of(index).start
     coordinate = SubBlockCoordinate(
         (name, int(rows.coordinates[name][index]))
         for name in DIMENSION_INDEX
@@ -80,7 +81,7 @@ def sub_block_info(table: SubBlockTable, index: int) -> SubBlockInfo:
         pixelType=PixelType(number) if number in list(PixelType) else number,
         coordinate=coordinate,
         logicalRect=Rectangle(
-            int(rows.x[index]), int(rows.y[index]), int(rows.w[index]), int(rows.h[index])
+            int(place.x[row]), int(place.y[row]), int(place.w[row]), int(place.h[row])
         ),
         physicalSize=Size(int(rows.physical_w[index]), int(rows.physical_h[index])),
         mIndex=int(rows.m[index]),
@@ -96,19 +97,26 @@ def matching(
 ) -> NDArray[np.intp]:
     """Return the rows that lie in a plane and meet a rectangle.
 
-    A coordinate names some of the dimensions; a row that lacks one of them, or lies elsewhere in
-    it, is left out.
+    A coordinate names some of the dimensions; a row that lies elsewhere in one of them is left
+    out. A row that lacks a dimension in which others lie is at each place in it, as for a read, but
+    is in no scene.
     """
     wanted: NDArray[np.bool_] = np.ones(table.count, dtype=bool)
     rows = table.directory
     for name, value in (coordinate or {}).items():
+        start, size = table.plane_bounds.get(name, (0, 0))
         positions = rows.coordinates.get(name)
-        wanted &= False if positions is None else positions == value
+        wanted &= False if positions is None else _at(positions, value, start, size)
     if only_layer0:
         wanted &= table.is_layer0
     if roi is not None:
         wanted &= _meets(table, roi)
     return np.flatnonzero(wanted)
+
+
+def _at(positions: NDArray[np.int32], value: int, start: int, size: int) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = positions == value
+    return found | (positions == ABSENT) if start <= value < start + size else found
 
 
 def _meets(table: SubBlockTable, roi: Rectangle) -> NDArray[np.bool_]:

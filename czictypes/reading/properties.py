@@ -115,6 +115,16 @@ class DocumentProperties:
         origin = self.total_bounding_rectangle_no_pyramid
         return Location(x + origin.x, y + origin.y)
 
+    @property
+    def magnification(self) -> tuple[float, float]:
+        """How many pixels of this reader one pixel of the file is, along x and y.
+
+        (1.0, 1.0), except for ``ReaderOptions(stored_resolution=True)``: there rectangles, regions
+        and annotations count so many times as many pixels as in other readers and in `czi.copy`.
+        """
+        with self._session.document() as document:
+            return document.rows.magnification
+
     # Pixels
 
     def get_channel_pixel_type(self, channel_index: int | None = None) -> str:
@@ -270,8 +280,7 @@ class DocumentProperties:
     def scaling(self) -> Scaling:
         """The extent of a pixel along X, Y and Z in metres, None where unknown."""
         found = self.described(scaling)
-        with self._session.document() as document:
-            x, y = document.rows.magnification
+        x, y = self.magnification
         return found._replace(x=found.x and found.x / x, y=found.y and found.y / y)
 
     @property
@@ -310,7 +319,9 @@ class DocumentProperties:
     @property
     def annotations(self) -> list[Annotation]:
         """The regions of interest, measurements and texts drawn on the image, in pixels."""
-        return self.described(read_annotations)
+        drawn = self.described(read_annotations)
+        x, y = self.magnification
+        return drawn if x == y == 1 else [one.magnified(x, y) for one in drawn]
 
     @property
     def skew(self) -> Skew | None:

@@ -29,16 +29,17 @@ class PyramidLevel(NamedTuple):
 
 def pyramid_levels(table: SubBlockTable, scene: int | None = None) -> list[PyramidLevel]:
     """Return the levels of a scene (of all by default), the full resolution first."""
-    rows = table.directory
+    rows, sub_block = table.directory, table.rows.sub_blocks(np.arange(table.count))
     usable = np.isfinite(table.minification) & (table.minification > 0)  # else a damaged entry
     chosen = usable if scene is None else usable & (rows.scene == scene)
     levels = table.levels[chosen]
-    minifications = table.minification[chosen]
+    minifications, sub_block = table.minification[chosen], sub_block[chosen]
     found = []
     for level in np.unique(levels):
-        members = minifications[levels == level]
-        minification = float(np.median(members))
-        found.append(PyramidLevel(int(level), minification, 1 / minification, len(members)))
+        members = levels == level
+        minification = float(np.median(minifications[members]))
+        count = len(np.unique(sub_block[members]))
+        found.append(PyramidLevel(int(level), minification, 1 / minification, count))
     return found
 
 

@@ -6,8 +6,10 @@ a mask. Stored plainly it is one sub-block for each plane, with each pixel that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,7 +43,7 @@ class OddTile:
         The coordinate of the first plane, and the M-index.
     sizes
         The size along each dimension in which there are several planes, the fastest first.
-    compression, hilo, label, mask
+    compression, hilo, label, mask, metadata
         As for `Block`; the mask has the stored size.
     """
 
@@ -57,6 +59,7 @@ class OddTile:
     hilo: bool = False
     label: int | None = None
     mask: NDArray[np.bool_] | None = None
+    metadata: bytes = b""
 
     def block(self) -> Block:
         """Return it as the sub-block that it is."""
@@ -65,18 +68,37 @@ class OddTile:
         return Block(
             self.planes[0], self.x, self.y, self.plane, self.m, logical=(self.w, self.h),
             payload=encode(Block(stack, **packing)), sizes=self.sizes, mask=self.mask,
-            label=self.label, pyramid_type=0, **packing,
+            metadata=self.metadata, label=self.label, pyramid_type=0, **packing,
         )  # fmt: skip
 
-    def plain(self) -> list[Block]:
-        """Return it as plain sub-blocks, one for each plane."""
-        mask = None if self.mask is None else at_size(self.mask, self.w, self.h)
+    def plain(
+        self,
+        magnified: tuple[float, float] = (1.0, 1.0),
+        everywhere: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    ) -> list[Block]:
+        """Return it as plain sub-blocks, one for each plane.
+
+        Parameters
+        ----------
+        magnified
+            How many pixels one of the file's coordinate system is to be, in x and in y.
+        everywhere
+            The places in dimensions that it lacks, at each of which it is to be.
+        """
+        (x, w), (y, h) = (
+            (round(start * scale), round((start + size) * scale) - round(start * scale))
+            for start, size, scale in zip((self.x, self.y), (self.w, self.h), magnified)
+        )
+        mask = None if self.mask is None else at_size(self.mask, w, h)
+        lacking = {name: at for name, at in everywhere.items() if name not in self.plane}
         found = []
         for number, pixels in enumerate(self.planes):
             place, rest = dict(self.plane), number
             for letter, size in self.sizes.items():
                 place[letter] += rest % size
                 rest //= size
-            shown = at_size(pixels, self.w, self.h)
-            found.append(Block(shown, self.x, self.y, place, self.m, mask=mask))
+            shown = at_size(pixels, w, h)
+            for where in itertools.product(*lacking.values()):
+                plane = {**place, **dict(zip(lacking, where))}
+                found.append(Block(shown, x, y, plane, self.m, metadata=self.metadata, mask=mask))
         return found

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from extras import needs
 from files.block import Block
 from files.builder import write_czi
 from files.patterns import noise
+from files.xml import subblock_xml
 
 from czictypes import CziImage, czi
 from czictypes.model.pixel_types import PixelType
 
 G16 = PixelType.Gray16
+SCENES = [{"C": 0}, {"C": 0, "S": 0}, {"C": 0, "S": 1}]
 
 
 def beside_a_stack(folder: Path, letter: str) -> tuple[Path, Block, list[Block]]:
@@ -97,3 +100,64 @@ def test_a_copy_of_one_place_has_it(tmp_path: Path) -> None:
     with czi.open_czi(tmp_path / "one.czi") as document:
         assert np.array_equal(document.read(plane={"C": 0}), alone.pixels)
         assert np.array_equal(document.read(plane={"C": 1, "Z": 1}), stack[1].pixels)
+
+
+@pytest.mark.parametrize("letter", "TZHV")
+def test_lists_of_sub_blocks_have_it_at_every_place(letter: str, tmp_path: Path) -> None:
+    path, _, _ = beside_a_stack(tmp_path, letter)
+    with czi.open_czi(path) as document:
+        for place in range(3):
+            assert listed(document, {"C": 0, letter: place}) == [0]
+            assert listed(document, {"C": 1, letter: place}) == [1 + place]
+            assert listed(document, {letter: place}) == [0, 1 + place]
+            columns = document.subblock_metadata(["xml"], plane={"C": 0, letter: place})
+            assert columns["index"].tolist() == [0]
+        assert listed(document, {"C": 0, letter: 3}) == []
+
+
+def test_a_sub_block_of_no_scene_is_listed_in_none(tmp_path: Path) -> None:
+    blocks = [Block(noise(G16, 8, 9, 995 + at), plane=plane) for at, plane in enumerate(SCENES)]
+    with czi.open_czi(write_czi(tmp_path / "scenes.czi", blocks)) as document:
+        assert [listed(document, {"S": scene}) for scene in (0, 1)] == [[1], [2]]
+
+
+def listed(document: czi.CziReader, plane: dict[str, int]) -> list[int]:
+    found: list[int] = []
+    document.enumerate_subblocks_subset(lambda index, _: found.append(index) or True, plane)  # type: ignore[func-returns-value]
+    return found
+
+
+@pytest.mark.parametrize("letter", "TZHV")
+@pytest.mark.parametrize("kind", [PixelType.Gray8, PixelType.Gray32Float, PixelType.Bgr24])
+def test_a_pyramid_has_what_shows_below(letter: str, kind: PixelType, tmp_path: Path) -> None:
+    wide = [Block(noise(kind, 32, 32, 40 + m), 32 * m, 0, {"C": 0}, m=m) for m in range(3)]
+    there = {0: (0, 2), 1: (), 2: (1,)}
+    above = [
+        Block(noise(kind, 32, 32, 50 + 3 * at + m), 32 * m, 0, {"C": 0, letter: at}, m=m)
+        for at, numbers in there.items()
+        for m in numbers
+    ]
+    options = czi.PyramidOptions(tile=16, until=16, filter="nearest")
+    path = write_czi(tmp_path / "mixed.czi", [*wide, *above])
+    assert czi.add_pyramid(path, options) > 0
+    with czi.open_czi(path) as document:
+        for at in there:
+            tiles = {tile.m: tile.pixels for tile in wide}
+            tiles.update((tile.m, tile.pixels) for tile in above if tile.plane[letter] == at)
+            whole = np.hstack([tiles[m] for m in range(3)])
+            plane = {"C": 0, letter: at}
+            assert np.array_equal(document.read(plane=plane), whole)
+            for step in (2, 4):
+                small = document.read(plane=plane, zoom=1 / step)
+                assert np.array_equal(small, whole[::step, ::step])
+
+
+def test_ome_lists_it_at_every_place(tmp_path: Path) -> None:
+    needs("ome_types", "ome")
+    place = subblock_xml({"StageXPosition": "12.5", "StageYPosition": "3", "FocusPosition": "4"})
+    blocks = [Block(noise(G16, 8, 9, 998), plane={"C": 0}, metadata=place)]
+    blocks += [Block(noise(G16, 8, 9, 999), plane={"C": 1, "Z": z}) for z in range(3)]
+    with CziImage(write_czi(tmp_path / "ome.czi", blocks)) as image:
+        planes = image.ome_metadata.images[0].pixels.planes
+    found = {(one.the_c, one.the_z): one.position_x for one in planes}
+    assert found == {(c, z): None if c else 12.5 for c, z in itertools.product(range(2), range(3))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -53,6 +54,7 @@ def documents(draw: st.DrawFn) -> tuple[list[OddTile], list[Block]]:
     several = draw(st.lists(st.sampled_from("CZTHV"), max_size=2, unique=True))
     sizes = {letter: draw(st.integers(2, 3)) for letter in sorted(several, key="ZCTHV".index)}
     alone = {"C", "T", *draw(st.sets(st.sampled_from("ZR")))} - set(sizes)
+    lacking = draw(st.sampled_from([None, None, *sizes]))
     start = {letter: draw(st.sampled_from([0, 0, 3])) for letter in {*sizes, *alone} - {"C"}}
     start["C"] = 0
     scenes = draw(st.sampled_from([(None,), (0,), (0, 1, 2)]))
@@ -64,11 +66,14 @@ def documents(draw: st.DrawFn) -> tuple[list[OddTile], list[Block]]:
         plane = {**start, **({} if scene is None else {"S": scene})}
         plane[max(alone - {"C"}, default="C")] += at
         x, side = 70 * (scene or 0) - 5, step + overlap
+        own = dict(sizes)
+        if lacking is not None and at:  # these planes are there at each place in a dimension
+            del plane[lacking], own[lacking]
         for m in range(draw(st.integers(1, 3))):
-            tiles.append(draw(odd_tiles(kind, x + m * step, side, plane, m, sizes, next(seeds))))
+            tiles.append(draw(odd_tiles(kind, x + m * step, side, plane, m, own, next(seeds))))
         if pyramid:
             width = tiles[-1].x + side - x
-            for place in places(plane, sizes):
+            for place in places(plane, own):
                 small = noise(kind, side // 4 + 1, width // 4 + 1, next(seeds))
                 reduced.append(Block(small, x, 7, place, logical=(width, side)))
     return tiles, reduced
@@ -104,12 +109,27 @@ def places(plane: Mapping[str, int], sizes: Mapping[str, int]) -> Iterator[dict[
 
 
 @contextmanager
-def written(document: tuple[list[OddTile], list[Block]]) -> Iterator[tuple[Path, Path]]:
+def written(
+    document: tuple[list[OddTile], list[Block]], magnified: tuple[float, float] = (1.0, 1.0)
+) -> Iterator[tuple[Path, Path]]:
     tiles, reduced = document
-    plain = [block for tile in tiles for block in tile.plain()]
+    odd = [*(tile.block() for tile in tiles), *reduced]
+    plain = [block for tile in tiles for block in tile.plain(magnified, ranges(tiles))]
+    for block in reduced:
+        lacking = {name: at for name, at in ranges(tiles).items() if name not in block.plane}
+        for at in itertools.product(*lacking.values()):
+            plain.append(replace(block, plane={**block.plane, **dict(zip(lacking, at))}))
     with TemporaryDirectory() as folder:
-        odd = write_czi(Path(folder, "odd.czi"), [*(tile.block() for tile in tiles), *reduced])
-        yield odd, write_czi(Path(folder, "plain.czi"), [*plain, *reduced])
+        yield write_czi(Path(folder, "odd.czi"), odd), write_czi(Path(folder, "plain.czi"), plain)
+
+
+def ranges(tiles: list[OddTile]) -> dict[str, range]:
+    """Return the places along each dimension of a plane."""
+    there: dict[str, set[int]] = {}
+    for plane in (block.plane for tile in tiles for block in tile.plain()):
+        for name, at in plane.items():
+            there.setdefault(name, set()).add(at)
+    return {name: range(min(at), max(at) + 1) for name, at in there.items() if name != "S"}
 
 
 @settings(max_examples=25)
@@ -120,7 +140,7 @@ def test_every_read_is_the_same(document: Any, options: dict[str, Any], seed: in
         with czi.open_czi(odd, **options) as ours, czi.open_czi(plain, **options) as expected:
             assert ours.total_bounding_box == expected.total_bounding_box
             assert ours.scenes_bounding_rectangle == expected.scenes_bounding_rectangle
-            assert ours.pyramid_levels() == expected.pyramid_levels()
+            assert factors(ours) == factors(expected)
             facts = facts_of(expected)
             for read in (random_read(rng, facts) for _ in range(12)):
                 pixels = ours.read(**read.arguments)
@@ -134,12 +154,28 @@ def test_every_array_is_the_same(document: Any, options: dict[str, Any], mosaic:
         assert_equal_arrays(odd, plain, mosaic=mosaic, **options)
 
 
+@settings(max_examples=25)
+@given(documents(), st.booleans())
+def test_every_array_of_the_stored_resolution_is_the_same(document: Any, mosaic: bool) -> None:
+    tiles, _ = document
+    magnified = (
+        max(1.0, *(tile.planes.shape[2] / tile.w for tile in tiles)),
+        max(1.0, *(tile.planes.shape[1] / tile.h for tile in tiles)),
+    )
+    with written((tiles, []), magnified) as (odd, plain):
+        with CziImage(odd, mosaic=mosaic, stored_resolution=True) as ours:
+            assert ours.reader.magnification == magnified
+            with CziImage(plain, mosaic=mosaic) as expected:
+                assert_equal_images(ours, expected)
+
+
 @settings(max_examples=15)
 @given(documents(), st.data())
 def test_every_copy_is_the_same(document: Any, data: st.DataObject) -> None:
     tiles, _ = document
     letter = data.draw(st.sampled_from(sorted({*tiles[0].plane} - {"S"})))
-    wanted = data.draw(st.sampled_from(sorted({b.plane[letter] for t in tiles for b in t.plain()})))
+    whole = [one for one in tiles if one.plane.keys() == tiles[0].plane.keys()]
+    wanted = data.draw(st.sampled_from(sorted({b.plane[letter] for t in whole for b in t.plain()})))
     choices: list[dict[str, Any]] = [
         {},
         {"anonymize": True},
@@ -170,14 +206,22 @@ def test_every_pyramid_is_the_same(document: Any, kind: str, in_place: bool) -> 
 
 def assert_equal_arrays(odd: Path, plain: Path, **options: Any) -> None:
     with CziImage(odd, **options) as ours, CziImage(plain, **options) as expected:
-        assert ours.scenes == expected.scenes
-        for scene in range(len(expected.scenes)):
-            ours.set_scene(scene)
-            expected.set_scene(scene)
-            assert ours.sizes == expected.sizes
-            assert ours.dtype == expected.dtype
-            assert ours.levels == expected.levels
-            for level in range(len(expected.levels)):
-                assert np.array_equal(ours.asarray(level), expected.asarray(level))
-                valid = ours.valid_pixels(level=level)
-                assert np.array_equal(valid, expected.valid_pixels(level=level))
+        assert_equal_images(ours, expected)
+
+
+def assert_equal_images(ours: CziImage, expected: CziImage) -> None:
+    assert ours.scenes == expected.scenes
+    for scene in range(len(expected.scenes)):
+        ours.set_scene(scene)
+        expected.set_scene(scene)
+        assert ours.sizes == expected.sizes
+        assert ours.dtype == expected.dtype
+        assert ours.levels == expected.levels
+        for level in range(len(expected.levels)):
+            assert np.array_equal(ours.asarray(level), expected.asarray(level))
+            valid = ours.valid_pixels(level=level)
+            assert np.array_equal(valid, expected.valid_pixels(level=level))
+
+
+def factors(document: Any) -> list[tuple[int, float]]:
+    return [(level.level, level.minification) for level in document.pyramid_levels()]

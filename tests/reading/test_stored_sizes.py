@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from extras import needs
 from files.block import Block
 from files.builder import write_czi
+from files.odd import OddTile
 from files.patterns import noise
+from files.xml import document_xml
 from numpy.typing import NDArray
 
 from czictypes import CziImage, convert, czi, imread
+from czictypes.arrays.opened import open_readers
 from czictypes.model.options import ReaderOptions
 from czictypes.model.pixel_types import Compression, PixelType
 
@@ -169,6 +174,86 @@ def test_the_stored_resolution_can_be_had(tmp_path: Path) -> None:
         assert np.array_equal(document.read(plane={"C": 1}), fine)
 
 
+def palm(folder: Path, across: int, down: int, kind: PixelType = G16) -> Path:
+    """Write a plain channel and one that is stored in more pixels, with all that counts in them."""
+    fine = noise(kind, 20 * down, 30 * across, 931)
+    blocks = [
+        Block(noise(kind, 20, 30, 930), 10, 20, {"C": 0}),
+        Block(fine, 10, 20, {"C": 1}, logical=(30, 20)),
+    ]
+    return write_czi(folder / "palm.czi", blocks, metadata=described(1, 1))
+
+
+def palm_in_plain(folder: Path, across: int, down: int, kind: PixelType = G16) -> Path:
+    """Write what that shows at the stored resolution, in a plain document."""
+    coarse = np.kron(noise(kind, 20, 30, 930), np.ones((down, across, 1), "u1"))
+    shown = [coarse.astype(noise(kind, 1, 1, 0).dtype), noise(kind, 20 * down, 30 * across, 931)]
+    blocks = [
+        Block(pixels, 10 * across, 20 * down, {"C": channel})
+        for channel, pixels in enumerate(shown)
+    ]
+    return write_czi(folder / "plain.czi", blocks, metadata=described(across, down))
+
+
+def described(across: int, down: int) -> bytes:
+    ellipse = "<CenterX>{}</CenterX><CenterY>{}</CenterY><RadiusX>{}</RadiusX><RadiusY>{}</RadiusY>"
+    ellipse = ellipse.format(4 * across, 5 * down, 3 * across, 2 * down)
+    drawn = f"<Ellipse><Geometry>{ellipse}</Geometry></Ellipse>"
+    return document_xml(
+        channels=["plain", "fine"],
+        scaling={"X": 1e-6 / across, "Y": 2e-6 / down},
+        more=f"<Layers><Layer><Elements>{drawn}</Elements></Layer></Layers>",
+    )
+
+
+MAGNIFIED = [(10, 10), (4, 1), (1, 3), (2, 5)]
+
+
+@pytest.fixture(params=MAGNIFIED, ids=lambda factors: "x".join(map(str, factors)))
+def both(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
+    """Give a document with a channel stored larger, and its stored resolution stored plainly."""
+    return palm(tmp_path, *request.param), palm_in_plain(tmp_path, *request.param)
+
+
+def test_sub_blocks_lie_where_reads_of_the_stored_resolution_are(both: tuple[Path, Path]) -> None:
+    found = []
+    for path, options in zip(both, (ReaderOptions(stored_resolution=True), ReaderOptions())):
+        with czi.open_czi(path, reader_options=options) as document:
+            box = document.total_bounding_rectangle
+            corner = (box.x + box.w - 1, box.y + box.h - 1, 1, 1)
+            listed: list[Any] = []
+            document.enumerate_subblocks_subset(
+                lambda index, info, listed=listed: listed.append((index, info.logicalRect)) or True,
+                roi=corner,
+            )
+            places = [document.read_subblock(index).info.logicalRect for index, _ in listed]
+            assert places == [rectangle for _, rectangle in listed]
+            found.append((listed, document.subblocks[["x", "y", "w", "h"]].tolist()))
+            found[-1] += (tuple(document.scaling), document.annotations, document.needs_pyramid)
+    assert found[0] == found[1]
+
+
+def test_arrays_and_labels_of_the_stored_resolution(both: tuple[Path, Path]) -> None:
+    odd, plain = both
+    with CziImage(odd, stored_resolution=True) as ours, CziImage(plain) as expected:
+        assert np.array_equal(ours.data, expected.data)
+        assert ours.physical_pixel_sizes == expected.physical_pixel_sizes
+        assert ours.annotations == expected.annotations
+        again = pickle.loads(pickle.dumps(ours))
+        with again:
+            assert np.array_equal(again.data, expected.data)
+
+
+def test_a_lazy_array_elsewhere_has_the_stored_resolution(both: tuple[Path, Path]) -> None:
+    needs("dask.array", "dask")
+    odd, plain = both
+    with CziImage(odd, stored_resolution=True) as image:
+        sent = pickle.dumps(image.to_dask())
+    with CziImage(plain) as expected:
+        assert np.array_equal(pickle.loads(sent).compute(scheduler="sync"), expected.data)
+    open_readers().close()
+
+
 def test_copies_and_conversions_keep_the_tile(tmp_path: Path) -> None:
     fine = noise(G8, 100, 150, 922)
     block = Block(fine, 0, 0, {"C": 0}, m=0, logical=(30, 20))
@@ -181,3 +266,38 @@ def test_copies_and_conversions_keep_the_tile(tmp_path: Path) -> None:
     convert(path, tmp_path / "plane.png")
     with pytest.importorskip("PIL.Image").open(tmp_path / "plane.png") as picture:
         assert picture.size == (30, 20)
+
+
+def test_the_stored_resolution_goes_through_ome_zarr_and_back(
+    both: tuple[Path, Path], tmp_path: Path
+) -> None:
+    needs("zarr.abc.store", "ome-zarr")
+    odd, plain = both
+    with CziImage(odd, stored_resolution=True) as image:
+        convert(image, tmp_path / "palm.ome.zarr")
+    convert(tmp_path / "palm.ome.zarr", tmp_path / "back.czi")
+    with CziImage(tmp_path / "back.czi") as back, CziImage(plain) as expected:
+        assert np.array_equal(back.data, expected.data)
+        assert back.physical_pixel_sizes[1:] == pytest.approx(expected.physical_pixel_sizes[1:])
+        drawn = [(one.points, one.radii) for one in back.annotations]
+        assert drawn == [(one.points, one.radii) for one in expected.annotations]
+
+
+def test_the_stored_resolution_in_ome_tiff(both: tuple[Path, Path], tmp_path: Path) -> None:
+    tifffile = needs("tifffile", "ome-tiff")
+    odd, plain = both
+    with CziImage(odd, stored_resolution=True) as image:
+        convert(image, tmp_path / "palm.ome.tif")
+    with CziImage(plain) as expected:
+        assert np.array_equal(tifffile.imread(tmp_path / "palm.ome.tif"), expected.data[0, :, 0])
+
+
+def test_levels_count_sub_blocks_and_not_their_planes(tmp_path: Path) -> None:
+    planes = noise(G8, 3 * 16, 20, 940).reshape(3, 16, 20, 1)
+    line_scan = OddTile(planes, 0, 0, 20, 16, {"C": 0, "T": 0}, m=0, sizes={"T": 3}).block()
+    beside = Block(planes[0], 20, 0, {"C": 0, "T": 0}, m=1)
+    half = Block(planes[0][::2, ::2], 0, 0, {"C": 0, "T": 0}, logical=(20, 16))
+    path = write_czi(tmp_path / "scan.czi", [line_scan, beside, half])
+    with czi.open_czi(path) as document:
+        assert len(document.subblocks) == 5
+        assert [level.sub_block_count for level in document.pyramid_levels()] == [2, 1]

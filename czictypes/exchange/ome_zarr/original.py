@@ -49,6 +49,7 @@ def original_attributes(image: CziImage, plan: ImagePlan) -> dict[str, Any]:
         "listed": _place_in_xml(image),
         "location": [box.x, box.y],
         "origin": [bounds["X"][0], bounds["Y"][0]],
+        "magnification": list(image.reader.magnification),
         "start": start,
         "plane": plan.plane,
         "samples": plan.samples,
@@ -124,4 +125,6 @@ def _placed(drawn: Sequence[Annotation], kept: Sequence[Mapping[str, Any]]) -> l
         min(int(one["origin"][at]) for one in kept) - min(int(one["location"][at]) for one in kept)
         for at in (0, 1)
     )
+    scale = next((one["magnification"] for one in kept if "magnification" in one), (1.0, 1.0))
+    drawn = [one.magnified(*map(float, scale)) for one in drawn]
     return [one.moved(x, y) if one.unit == "px" else one for one in drawn]

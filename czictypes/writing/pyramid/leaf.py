@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,9 @@ class FullResolution:
         self.plan = plan
         self.pixel_type = plane_pixel_type(directory, plan)
         self._kind = kind
-        self._index = PlaneIndex(SubBlockTable(directory.take(plan.sub_blocks, {})))
+        rows = directory.take(plan.sub_blocks, {})  # in the order of painting, which M stands for
+        rows = replace(rows, m=np.arange(rows.count, dtype=np.int32))
+        self._index = PlaneIndex(SubBlockTable(rows))
         self._tiles = _Chosen(tiles, plan.sub_blocks)
 
     def reduced(self, column: int, row: int) -> NDArray[Any]:

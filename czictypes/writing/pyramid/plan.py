@@ -18,7 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.model.dimensions import ABSENT
 from czictypes.model.geometry import Rectangle, Size
+from czictypes.reading.selection import painting_rank
 from czictypes.reading.table import SubBlockTable
 from czictypes.writing.pyramid.options import PyramidOptions
 
@@ -69,7 +71,8 @@ class PlanePlan(NamedTuple):
     coordinate
         The plane, with its scene if there is one.
     sub_blocks
-        Its sub-blocks in full resolution.
+        The sub-blocks that show in it in full resolution, those on top last: its own, and below
+        them those that lack a dimension.
     grid
         Its levels.
     cells
@@ -113,13 +116,15 @@ def plan_pyramid(table: SubBlockTable, options: PyramidOptions) -> list[PlanePla
         for scene in np.unique(rows.scene[usable])
     }
     plans = []
-    for members in _by_plane(table, usable):
-        grid = grids[int(rows.scene[members[0]])]
+    planes = _by_plane(table, usable)
+    for own, below in zip(planes, _below(table, planes)):
+        grid = grids[int(rows.scene[own[0]])]
         if not grid.levels:
             continue
+        members = np.concatenate([*below, own])
         cells = _cells(table, members, grid)
         if len(cells):
-            plans.append(PlanePlan(rows.coordinate(int(members[0])), members, grid, cells))
+            plans.append(PlanePlan(rows.coordinate(int(own[0])), members, grid, cells))
     return plans
 
 
@@ -132,17 +137,50 @@ def _box(table: SubBlockTable, members: NDArray[np.intp]) -> Rectangle:
 
 
 def _by_plane(table: SubBlockTable, members: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Split sub-blocks by their coordinate, each group in the order of the directory."""
-    columns = [column[members] for column in table.directory.coordinates.values()]
+    """Split sub-blocks by their plane and scene, each group in the order of painting."""
+    columns = [column[members] for column in _choices(table).values()]
     if not len(members):
         return []
-    if not columns:
-        return [members]
-    order = np.lexsort(columns[::-1])
+    rank = painting_rank(table, members)
+    order = np.lexsort([rank, *columns[::-1]])
     differs = np.zeros(len(members) - 1, bool)
     for column in columns:
         differs |= np.diff(column[order].astype(np.int64)) != 0
     return np.split(members[order], np.flatnonzero(differs) + 1)
+
+
+def _choices(table: SubBlockTable) -> dict[str, NDArray[np.int32]]:
+    """Return the scene, and the coordinates along dimensions of several places.
+
+    A sub-block that lacks a dimension of one place lies in the same plane as the others.
+    """
+    bounds = table.plane_bounds
+    return {
+        name: column
+        for name, column in table.directory.coordinates.items()
+        if name == "S" or bounds.get(name, (0, 1))[1] > 1
+    }
+
+
+def _below(table: SubBlockTable, planes: list[NDArray[np.intp]]) -> list[list[NDArray[np.intp]]]:
+    """Return for each plane those that show below it, as they lack dimensions; the lowest first."""
+    columns = _choices(table)
+    if not any(name != "S" and column.min() == ABSENT for name, column in columns.items()):
+        return [[] for _ in planes]
+    places = [tuple(column.item(plane[0]) for column in columns.values()) for plane in planes]
+    by_place = dict(zip(places, planes))
+    patterns = {
+        tuple(at == ABSENT and name != "S" for at, name in zip(place, columns)) for place in places
+    }
+    found = []
+    for place in places:
+        lower = [
+            tuple(ABSENT if lacks else at for at, lacks in zip(place, pattern))
+            for pattern in sorted(patterns, key=sum, reverse=True)
+        ]
+        there = [one for one in dict.fromkeys(lower) if one != place and one in by_place]
+        found.append([by_place[one] for one in there])
+    return found
 
 
 def _cells(table: SubBlockTable, members: NDArray[np.intp], grid: PyramidGrid) -> NDArray[np.int64]:
