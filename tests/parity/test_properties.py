@@ -166,7 +166,8 @@ def test_enumeration_of_a_subset(both: tuple[Any, Any], rng: np.random.Generator
         # Reduced tiles that are all there is of a plane count as full resolution here.
         has_all = "only_pyramid" not in str(both[0])
         arguments: dict[str, Any] = {"only_layer0": has_all and bool(rng.random() < 0.5)}
-        if rng.random() < 0.7:
+        # Sub-blocks that lack a dimension are listed at each place in it here.
+        if rng.random() < 0.7 and "partial_coordinates" not in str(both[0]):
             arguments["plane"] = dict(read.plane)
         if rng.random() < 0.7:
             arguments["roi"] = facts.roi_of(read)
