@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from czictypes.cli import arguments
 from czictypes.cli.output import printable
 from czictypes.model.errors import CziError
 
@@ -47,13 +48,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("source", metavar="SRC", help="a damaged CZI file")
     parser.add_argument("target", metavar="DST", help="the new file; not SRC, nor a link to it")
-    parser.add_argument(
-        "--part",
-        nargs="+",
-        action="extend",
-        metavar="FILE",
-        help="the other files of a document of several files, if they are not beside SRC",
-    )
+    arguments.add_parts(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument(
         "--overwrite", "--force", action="store_true", help="replace DST if it is there"
@@ -71,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             args.target,
             exist_ok=args.overwrite,
             progress=sys.stderr.isatty() and find_spec("tqdm") is not None,
-            parts=args.part,
+            parts=arguments.parts(args.parts),
         )
     except FileExistsError as error:
         why = "the file exists; --overwrite replaces it"
