@@ -25,7 +25,7 @@ from native.compiling import (
     LIBRARY_NAME,
     Report,
     SourceFolders,
-    compile_library,
+    compile_target,
     configure,
 )
 from native.errors import BuildError, missing_package
@@ -38,7 +38,7 @@ from native.stamp import build_key, is_up_to_date, write_stamp
 from native.toolchain import Toolchain, find_toolchain
 from native.unpack import unpack
 
-__all__ = ["build", "build_declarations", "main"]
+__all__ = ["build", "build_declarations", "build_fuzzer", "main"]
 
 ROOT = Path(__file__).resolve().parent
 HEADER = CMAKE_PROJECT / "libczi_c_api.h"
@@ -109,11 +109,27 @@ def build(
     work = work or ROOT / "build" / "native" / (plan.libczi + ("-sanitize" if sanitize else ""))
     work.mkdir(parents=True, exist_ok=True)
     folders = _prepare_sources(plan, work / "sources", report)
-    fresh = _compile(plan, folders, tools, work, jobs or _processors(), report)
+    instrument = "sanitize" if sanitize else ""
+    fresh = _compile(folders, tools, work, jobs or _processors(), report, instrument)
     _install(fresh, plan, folders, output)
     size = library.stat().st_size / 1e6
     report(f"wrote {library} ({size:.1f} MB) after {time.monotonic() - started:.0f} s")
     return library
+
+
+def build_fuzzer(*, report: Report = print) -> Path:
+    """Build the program that fuzzes the decoder of JPEG XR (`native.fuzz`), and return its path.
+
+    Raises
+    ------
+    BuildError
+        It cannot be built: only clang has what it needs.
+    """
+    plan = _plan(None, None, sanitize=False)
+    work = ROOT / "build" / "native" / "fuzz"
+    work.mkdir(parents=True, exist_ok=True)
+    folders = _prepare_sources(plan, work / "sources", report)
+    return _compile(folders, find_toolchain(), work, _processors(), report, "fuzz")
 
 
 def build_declarations(target: Path = DECLARATIONS) -> Path:
@@ -159,7 +175,12 @@ def _prepare_sources(plan: _Plan, folder: Path, report: Report) -> SourceFolders
 
 
 def _compile(
-    plan: _Plan, folders: SourceFolders, tools: Toolchain, work: Path, jobs: int, report: Report
+    folders: SourceFolders,
+    tools: Toolchain,
+    work: Path,
+    jobs: int,
+    report: Report,
+    instrument: str,
 ) -> Path:
     names = work / "abi_names"
     names.mkdir(exist_ok=True)
@@ -172,9 +193,10 @@ def _compile(
     log = work / "build.log"
     log.unlink(missing_ok=True)
     tree = work / "cmake"
-    configure(folders, names, tools, tree, log, instrument="sanitize" if plan.sanitize else "")
+    configure(folders, names, tools, tree, log, instrument=instrument)
     report(f"  compiling, {jobs} at once")
-    return compile_library(tools, tree, jobs, log, report)
+    fuzzer = "fuzz_jpegxr" if instrument == "fuzz" else None
+    return compile_target(tools, tree, jobs, log, report, program=fuzzer)
 
 
 def _install(fresh: Path, plan: _Plan, folders: SourceFolders, output: Path) -> None:

@@ -15,7 +15,7 @@ from native.errors import BuildError
 from native.toolchain import Toolchain
 from native.wheel_tag import macos_target
 
-__all__ = ["LIBRARY_NAME", "Report", "SourceFolders", "compile_library", "configure"]
+__all__ = ["LIBRARY_NAME", "Report", "SourceFolders", "compile_target", "configure"]
 
 Report = Callable[[str], None]
 
@@ -76,8 +76,10 @@ def configure(
     _run(command, log, "cmake cannot configure the build")
 
 
-def compile_library(tools: Toolchain, work: Path, jobs: int, log: Path, report: Report) -> Path:
-    """Compile in the configured folder `work` and return the path of the library."""
+def compile_target(
+    tools: Toolchain, work: Path, jobs: int, log: Path, report: Report, program: str | None = None
+) -> Path:
+    """Compile the library, or a program, in the configured folder `work`; return its path."""
     quarter = 0
 
     def progress(line: str) -> None:
@@ -87,13 +89,13 @@ def compile_library(tools: Toolchain, work: Path, jobs: int, log: Path, report: 
             quarter = int(step[1]) * 4 // int(step[2])
             report(f"  compiled {step[1]} of {step[2]}")
 
-    command = [tools.cmake, "--build", str(work), "--target", "libCZIAPI",
+    command = [tools.cmake, "--build", str(work), "--target", program or "libCZIAPI",
                "--config", "Release", "--parallel", str(jobs)]  # fmt: skip
     _run(command, log, "libCZI cannot be compiled", progress)
-    library = work / "out" / LIBRARY_NAME
-    if not library.is_file():
-        raise BuildError(f"The build ended well but made no {library}; the full log is {log}.")
-    return library
+    made = work / program if program else work / "out" / LIBRARY_NAME
+    if not made.is_file():
+        raise BuildError(f"The build ended well but made no {made}; the full log is {log}.")
+    return made
 
 
 def _run(
