@@ -4,7 +4,7 @@
 
 Needs clang with libFuzzer (on Debian: apt-get install clang), or another that CC and CXX name. Data
 that lead to new code are kept in build/native/fuzz/corpus, where the next run takes them up. What
-crashes, leaks or takes too long lies in build/native/fuzz/findings; give its path to decode it again.
+crashes, leaks or takes too long lies in build/native/fuzz/findings: give its path to try it again.
 """
 
 from __future__ import annotations

@@ -85,6 +85,7 @@ def in_bitstream(data: bytes, offset: int, value: int) -> bytes:
         pytest.param(11, 0x79, id="RGB of 10 bits"),
         pytest.param(16, 0x80, id="CMYK inside"),
         pytest.param(16, 0xC0, id="many components inside"),
+        pytest.param(16, 0xA0, id="a kind that is none"),
         pytest.param(16, 0x04, id="subbands by themselves"),
         pytest.param(16, 0x0F, id="subbands that are none"),
     ],

@@ -1,0 +1,55 @@
+"""Run a command with a libCZI under AddressSanitizer and UndefinedBehaviorSanitizer (gcc, Linux).
+
+    python native/sanitized.py python -m pytest tests/reading
+
+The library is built first, in build/native. What sanitizers find ends the command. Leaks are not
+looked for, as Python gives much back to no one; the fuzzer of the decoder looks for them.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+__all__ = ["main"]
+
+_ROOT = Path(__file__).resolve().parents[1]
+#: Loaded before Python, which was built without them; and that of C++, whose exceptions they see.
+_PRELOADED = ("libasan.so", "libubsan.so", "libstdc++.so.6")
+
+
+def main(command: list[str]) -> int:
+    """Build the library, run the command, and return its status."""
+    sys.path.append(str(_ROOT))  # at the end: what is installed goes first
+    import build_native
+    from native.errors import BuildError
+
+    try:
+        build_native.build_declarations()
+        library = build_native.build(_ROOT / "build" / "native" / "sanitized", sanitize=True)
+    except BuildError as error:
+        print(f"native/sanitized.py: {error}", file=sys.stderr)
+        return 1
+    environment = {
+        **os.environ,
+        "CZICTYPES_LIBRARY": str(library),
+        "LD_PRELOAD": " ".join(map(_library_of_compiler, _PRELOADED)),
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def _library_of_compiler(name: str) -> str:
+    compiler = shlex.split(os.environ.get("CXX", "g++"))
+    found = subprocess.run(
+        [*compiler, f"-print-file-name={name}"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+    return str(Path(found).resolve())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
