@@ -15,8 +15,9 @@ from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
 __all__ = ["hidden_tiles", "overlapping_scenes", "pyramid"]
 
-#: So many comparisons of tiles of two scenes are made, in pieces of so many.
-_MOST_PAIRS, _PIECE = 1 << 26, 1 << 20
+#: So many comparisons of tiles of two scenes are made, in pieces of so many; to begin with two
+#: scenes takes as long as so many comparisons.
+_MOST_PAIRS, _PIECE, _BEGIN = 1 << 27, 1 << 20, 1 << 14
 _ADD_PYRAMID = "czi.add_pyramid makes a new one"
 
 Rows = NDArray[np.intp]
@@ -122,7 +123,7 @@ def _overlap(
     near &= (boxes.right > others.left.min()) & (boxes.top < others.bottom.max())
     near &= boxes.bottom > others.top.min()
     first, boxes = first[near], boxes.take(np.flatnonzero(near))
-    compared, step = 1, max(_PIECE // max(len(second), 1), 1)
+    compared, step = _BEGIN, max(_PIECE // max(len(second), 1), 1)
     for start in range(0, len(first), step):
         if compared > most:
             break

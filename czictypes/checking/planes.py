@@ -238,23 +238,21 @@ def same_pixel_type(view: FileView) -> Iterator[Finding]:
     """Compare the pixel types of the tiles of each channel."""
     tiles = view.columns
     channel = tiles.coordinates.get("C", np.full(tiles.count, ABSENT, np.int32))
-    for number in np.unique(channel).tolist():
-        rows = np.flatnonzero(channel == number)
-        kinds, first = np.unique(tiles.pixel_type[rows], return_index=True)
-        if len(kinds) < 2:
-            continue
-        usual = int(tiles.pixel_type[rows[0]])
-        other = next(rows[at] for kind, at in zip(kinds.tolist(), first.tolist()) if kind != usual)
-        names = ", ".join(map(_type_name, kinds.tolist()))
+    numbers, firsts, groups = np.unique(channel, return_index=True, return_inverse=True)
+    usual = tiles.pixel_type[firsts]
+    odd = np.flatnonzero(tiles.pixel_type != usual[groups.reshape(-1)])
+    found, at = np.unique(groups.reshape(-1)[odd], return_index=True)
+    for group, row in zip(found.tolist(), odd[at].tolist()):
+        number = int(numbers[group])
         which = "the document" if number == ABSENT else f"channel {number}"
+        first, other = (_type_name(int(one)) for one in (usual[group], tiles.pixel_type[row]))
         yield Finding(
             "samepixeltypeperchannel",
             "warning",
-            message=f"{which} has tiles of several pixel types ({names}); this is the first that "
-            f"is not {_type_name(usual)}",
+            message=f"it is {other}, but the first sub-block of {which} is {first}",
             remedy="read it as CziImage, or with pixel_type=reader.common_pixel_type(channel), to "
             "keep all bits",
-            **view.about(int(other)),
+            **view.about(row),
         )
 
 
