@@ -72,7 +72,7 @@ class Attachment:
         """Return the picture as (height, width) or (height, width, 3) in the order R, G, B.
 
         A nested CZI (label, preview) is read whole, its first plane, in the dtype of its pixels,
-        which may be of 16 bits or more. If that would take more than 64 MiB, it is zoomed out to
+        which may be of 16 bits or more. If that would take more than 32 MiB, it is zoomed out to
         so many bytes. JPEG, PNG, BMP, TIFF and GIF are read through Pillow, up to 32 Mi pixels; no
         other format is looked for in the bytes.
 

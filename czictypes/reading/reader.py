@@ -50,7 +50,7 @@ from czictypes.reading.valid_pixels import valid_in_read
 __all__ = ["CziReader", "ReaderArguments", "Source", "reopen"]
 
 #: The picture of a CZI in an attachment takes so many bytes at most.
-_PICTURE_BYTES = 64 << 20
+_PICTURE_BYTES = 32 << 20
 
 Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
 

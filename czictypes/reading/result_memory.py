@@ -56,12 +56,13 @@ class ResultMemory:
 
     def __init__(self, name: str = "the document", most: int | None = None) -> None:
         self._name, self._most = name, most
-        self._unchecked = _SMALL if most is None else most
+        # Results of so many bytes are numpy's own, without a further look: most reads are small.
+        self._plain = min(_SMALL if most is None else most, _SMALL, _LEAST - 1)
         self._half = 0  # of the usable memory, once that was looked up
         # Needs no lock, which memory that comes back while some is taken would wait for.
         self._kept: deque[_Pages] = deque(maxlen=1 if _can_keep() else 0)
 
-    def take(self, shape: Shape, dtype: np.dtype[Any]) -> _Array:
+    def take(self, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> _Array:
         """Return an array.
 
         Raises
@@ -69,6 +70,9 @@ class ResultMemory:
         ResultTooLargeError
             If it is larger than it may be, or the machine cannot hold it.
         """
+        height, width, samples = shape
+        if height * width * samples * dtype.itemsize <= self._plain:
+            return np.empty(shape, dtype)
         return self.make(shape, dtype, self._reused)
 
     def make(self, shape: Shape, dtype: np.dtype[Any], allocate: _Allocate = np.empty) -> _Array:
@@ -94,7 +98,7 @@ class ResultMemory:
         ResultTooLargeError
             If it may not; nothing was allocated then.
         """
-        if size <= self._unchecked:
+        if self._most is None and size <= _SMALL:
             return
         taken = size
         if self._most is None:

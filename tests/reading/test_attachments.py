@@ -92,7 +92,7 @@ def test_a_nested_document_of_any_size_is_a_picture_of_a_bounded_one(
     with czi.open_czi(path) as document:
         picture = document.attachments.label
     assert picture is not None
-    assert 60 << 20 < picture.nbytes <= 64 << 20
+    assert 30 << 20 < picture.nbytes <= 32 << 20
     assert picture.shape[0] == picture.shape[1]
 
 
