@@ -35,7 +35,7 @@ __all__ = ["REPAIR", "FileView", "noted", "open_view", "read_xml", "view_of"]
 T = TypeVar("T")
 
 #: The remedy for damage that has lost a part of the file.
-REPAIR = 'read all that is whole with on_error="blank", or copy it with czi.copy(on_error="blank")'
+REPAIR = 'czi.repair writes a new file of all that is whole; on_error="blank" reads it as it is'
 _NO_M = 2**31 - 1
 _MOST_PIXELS = 1 << 31
 _noting = threading.Lock()
@@ -199,7 +199,7 @@ def _read_directories(view: FileView, header: FileHeader) -> None:
 def read_xml(view: FileView, header: FileHeader) -> None:
     """Read the document's XML, and note what is wrong with it as XML."""
     place, messages = "the metadata XML", list[str]()
-    remedy = "replace it with czi.edit_czi; all pixels can be read without it"
+    remedy = "czi.repair makes it anew from what is whole; all pixels can be read without it"
     xml = _try(view, "xml", place, lambda: read_metadata_xml(view.main, header), remedy)
     if xml is None:
         return

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
-from czictypes.cli.output import printable, report_exception
+from czictypes.cli.output import advised, printable, report_exception
 from czictypes.model.errors import CziError, LibraryNotFoundError
 
 if TYPE_CHECKING:
@@ -100,4 +100,4 @@ def _show(report: CheckReport) -> None:
 def _show_finding(finding: Finding) -> None:
     print(printable(f"  {finding.severity}: {finding.place} [{finding.check}]"))
     print("      " + printable(finding.message))
-    print("      " + printable(f"what to do: {finding.remedy}"))
+    print("      " + printable(advised(f"what to do: {finding.remedy}")))

@@ -13,6 +13,7 @@ from czictypes.container.redact import redact_text
 from czictypes.model.errors import LibraryNotFoundError
 
 __all__ = [
+    "advised",
     "printable",
     "report_error",
     "report_exception",
@@ -20,11 +21,15 @@ __all__ = [
     "use_utf8_when_piped",
 ]
 
-#: Arguments that messages advise, and the options of the command line that stand for them.
+#: What messages advise, and the commands and options that stand for it.
 _OPTIONS = {
     re.compile('on_error="blank"'): "--on-error blank",
     re.compile(r"\bparts=\{(\d+): path\}"): r"--parts \1=path",
     re.compile(r"\bparts="): "--parts",
+    re.compile(r"\bczi\.copy\(renumber=True\)"): "czictypes copy --renumber",
+    re.compile(r"\bczi\.copy\(attachments=\[\.\.\.\]\)"): "czictypes copy --attachment",
+    re.compile(r"\bczi\.(copy|repair)\b(?!\()"): r"czictypes \1",
+    re.compile(r"\bczi\.add_pyramid\b(?!\()"): "czictypes pyramid",
 }
 
 
@@ -45,7 +50,7 @@ def printable(text: object, *, keep_lines: bool = False) -> str:
 
 def report_error(message: str, *, keep_lines: bool = False) -> None:
     """Print an error on stderr."""
-    _to_stderr(f"czictypes: error: {printable(_advice(message), keep_lines=keep_lines)}")
+    _to_stderr(f"czictypes: error: {printable(advised(message), keep_lines=keep_lines)}")
 
 
 def report_exception(error: BaseException, *, debug: bool, file: str = "") -> None:
@@ -74,11 +79,11 @@ def report_exception(error: BaseException, *, debug: bool, file: str = "") -> No
 
 def report_warning(message: str) -> None:
     """Print a warning on stderr."""
-    _to_stderr(f"czictypes: warning: {printable(redact_text(_advice(message)))}")
+    _to_stderr(f"czictypes: warning: {printable(redact_text(advised(message)))}")
 
 
-def _advice(message: str) -> str:
-    """Return a message in which options of the command line stand for arguments."""
+def advised(message: str) -> str:
+    """Return a message in which the command line stands for functions and arguments."""
     for ours, words in _OPTIONS.items():
         message = ours.sub(words, message)
     return message

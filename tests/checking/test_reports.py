@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from container.czi_bytes import Tile
 from container.mutations import mutate, seed_files
 from extras import needs
 from good_file import good_file, good_tiles, xml_of
+from pages import ROOT
 from remote.server import serving
 
 from czictypes import czi
@@ -129,6 +131,30 @@ def test_a_check_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_quick_and_pixels_exclude_each_other() -> None:
     with pytest.raises(ValueError, match="pixels=True"):
         czi.check(io.BytesIO(), quick=True, pixels=True)
+
+
+def test_the_page_names_every_check() -> None:
+    page = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.endswith(("| q |", "| p |"))]
+    rows += [line.split("|")[1] for line in page.splitlines() if line.endswith("| |")]
+    named = {name for row in rows for name in re.findall(r"`([a-z]+)`", row)}
+    assert named == set(czi.check(io.BytesIO(good_file().data), pixels=True).checks)
+
+
+def test_a_repaired_file_has_no_error(tmp_path: Path) -> None:
+    built = good_file()
+    for number, broken in enumerate(
+        (
+            built.cut(built.subblocks[3] + 290),
+            built.patched(84, "<q", 0),
+            built.patched(built.subblocks[2], "<4s", b"NONE"),
+        )
+    ):
+        damaged = broken.write(tmp_path / f"damaged{number}.czi")
+        repaired = tmp_path / f"repaired{number}.czi"
+        assert not czi.check(damaged)
+        czi.repair(damaged, repaired)
+        assert czi.check(repaired, pixels=True)
 
 
 def test_what_is_not_there_raises(tmp_path: Path) -> None:

@@ -54,6 +54,12 @@ def test_each_finding_has_place_message_and_remedy(files: dict[str, Path], run: 
     assert sum("what to do:" in line for line in lines) == 2
 
 
+def test_the_advice_names_commands(files: dict[str, Path], run: Run) -> None:
+    out = run("check", files["bad"]).out
+    assert "czictypes repair" in out
+    assert "czi.repair" not in out
+
+
 def test_json(files: dict[str, Path], run: Run) -> None:
     result = run("check", "--json", "--pixels", files["good"], files["bad"])
     good, bad = result.json
