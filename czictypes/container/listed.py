@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.container.attachments import (
     ATTACHMENT_ENTRY_SIZE,
@@ -13,9 +17,10 @@ from czictypes.container.attachments import (
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory, parse_entries
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
-from czictypes.container.scan import is_usable
+from czictypes.container.scan import KINDS, WITHIN, FoundSegments, is_usable
 from czictypes.container.segments import (
     ATTACHMENT_DIRECTORY,
+    FILE_HEADER,
     SEGMENT_HEADER_SIZE,
     SUBBLOCK_DIRECTORY,
 )
@@ -23,7 +28,21 @@ from czictypes.container.subblock_entry import parse_entry
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
-__all__ = ["ListedAttachments", "ListedTiles", "read_attachment_list", "read_tile_list"]
+__all__ = [
+    "HEADER_END",
+    "ListedAttachments",
+    "ListedTiles",
+    "are_nested",
+    "directory_places",
+    "nested_headers",
+    "read_attachment_list",
+    "read_tile_list",
+]
+
+#: Where the first segment behind the file header begins.
+HEADER_END = 544
+#: So many directories are looked at besides the one that the header names.
+_MOST_LISTS = 16
 
 _LARGEST_ENTRY = ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
 _TILES_BEGIN = SEGMENT_HEADER_SIZE + 128
@@ -148,3 +167,49 @@ def read_attachment_list(source: ByteSource, position: int, limit: int) -> Liste
     data = source.read_at(start, number * ATTACHMENT_ENTRY_SIZE)
     entries = parse_attachment_entries(data[: len(data) - len(data) % ATTACHMENT_ENTRY_SIZE])
     return ListedAttachments(entries, is_complete=count == len(entries))
+
+
+def directory_places(
+    found: FoundSegments, kind: str, named: int | None
+) -> Iterator[tuple[int, int]]:
+    """Give where directories of a kind begin, the one that the header names first, and their ends.
+
+    No two of them share bytes.
+    """
+    outer = found.fault != WITHIN
+    positions = found.position[(found.kind == KINDS.index(kind)) & outer]
+    positions = positions[~are_nested(found, positions) | (positions == named)]
+    stops = np.append(found.position[outer], found.size)
+    if named is not None and HEADER_END <= named < found.size and named not in positions:
+        whole = np.flatnonzero(found.fault == 0)
+        before = np.searchsorted(found.position[whole], named, side="right") - 1
+        if before < 0 or found.end[whole[before]] <= named:  # its id may be overwritten
+            yield named, int(stops[np.searchsorted(stops, named, side="right")])
+    latest = positions[-_MOST_LISTS:].tolist()
+    first = [named] if named in positions else []
+    for position in first + [one for one in latest if one != named]:
+        yield position, int(stops[np.searchsorted(stops, position, side="right")])
+
+
+def are_nested(
+    found: FoundSegments, positions: NDArray[np.int64], implied: NDArray[np.int64] | None = None
+) -> NDArray[np.bool_]:
+    """Tell which places are in documents in attachments that are lost.
+
+    Such a document begins with a file header, or where its sub-blocks imply that it did. It reaches
+    up to the next segment that is certain.
+    """
+    nested, known = nested_headers(found), found.position[found.is_reliable]
+    if implied is not None:
+        nested = np.union1d(nested, implied)
+    ends = np.append(known, found.size)[np.searchsorted(known, nested)]
+    last = np.searchsorted(nested, positions, side="right") - 1
+    within: NDArray[np.bool_] = (last >= 0) & (positions < np.append(ends, 0)[last])
+    return within
+
+
+def nested_headers(found: FoundSegments) -> NDArray[np.int64]:
+    """Return where documents in attachments begin that are lost."""
+    headers = found.position[found.kind == KINDS.index(FILE_HEADER)]
+    nested: NDArray[np.int64] = headers[(headers > 0) & (headers != found.position[:1])]
+    return nested

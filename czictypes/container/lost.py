@@ -11,7 +11,11 @@ from czictypes.container.directory import Directory
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.geometry import Rectangle
 
-__all__ = ["LostPart", "LostTile", "LostTiles"]
+__all__ = ["BEHIND_END", "DESTROYED", "LostPart", "LostTile", "LostTiles"]
+
+#: Reasons for parts of which no segment was found.
+DESTROYED = "its segment is destroyed"
+BEHIND_END = "the file ends before it"
 
 _NO_M = (ABSENT, 2**31 - 1)
 

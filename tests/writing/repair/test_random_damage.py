@@ -57,16 +57,15 @@ def problem_with(
         return f"{len(after)} sub-blocks are there, {report.sub_blocks} reported"
     if len(set(after)) < len(after):
         return "a sub-block is there twice"
-    if len(whole) == len(before) and report.lost:
+    if len(whole) == len(before) and report.lost and report.directory == "kept":
         return f"all are whole, but {list(map(str, report.lost))}"
     if len(whole) < len(before) and report.directory == "kept":
-        known = {tile.position for tile in report.lost}
+        told = [tile.position for tile in (*report.lost, *report.doubtful)]
         entries = [one[0] for one in after]
-        unknown = [
-            one.start for one in before if one.entry not in entries and one.start not in known
-        ]
-        if len(unknown) > len(report.doubtful):  # which are listed where they were found
-            return f"nothing is said of the sub-blocks at {unknown}"
+        silent = [one.start for one in before if one.entry not in entries and one.start not in told]
+        moved = set(told) - {one.start for one in before}  # told of where they were found
+        if len(silent) > len(moved):
+            return f"nothing is said of the sub-blocks at {silent}"
     return ""
 
 

@@ -206,6 +206,7 @@ def test_a_damaged_entry_does_not_hide_its_tile(target: Path) -> None:
         target.unlink(missing_ok=True)
         report = repaired(FILE.patched(position, "<q", wrong).data, target)
         assert (report.sub_blocks, report.directory) == (5, "rebuilt"), wrong
+        assert not report.lost
 
 
 def test_the_segment_is_believed_where_the_directory_differs(target: Path) -> None:

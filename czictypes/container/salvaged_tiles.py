@@ -1,0 +1,281 @@
+"""Decides which sub-blocks of a damaged file belong to its document, and which are lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.byte_source import ByteSource
+from czictypes.container.directory import Directory, join_directories, parse_entries
+from czictypes.container.listed import (
+    HEADER_END,
+    ListedTiles,
+    directory_places,
+    nested_headers,
+    read_tile_list,
+)
+from czictypes.container.lost import BEHIND_END, DESTROYED, LostTiles
+from czictypes.container.parts import ITSELF, part_numbers
+from czictypes.container.scan import FAULTS, WITHIN, FoundSegments
+from czictypes.container.segments import SUBBLOCK, SUBBLOCK_DIRECTORY, FileHeader
+from czictypes.model.dimensions import ABSENT
+
+__all__ = ["SalvagedTiles"]
+
+Mask = NDArray[np.bool_]
+Rows = NDArray[np.intp]
+Positions = NDArray[np.int64]
+
+_ALIGNMENT = 32
+_PLACE = ("x", "y", "w", "h", "physical_w", "physical_h", "m")
+_CONTENT = (*_PLACE, "pixel_type", "compression")
+_DOUBTFUL = "its entry in the directory says otherwise"
+
+
+class SalvagedTiles:
+    """The sub-blocks that are whole, and those that the directory lists.
+
+    Parameters
+    ----------
+    source, found, header
+        The file, what may be its segments, and its header if that is whole.
+    number
+        The number of the file among those of the document.
+    listed
+        What the master of the document lists for this file.
+
+    Attributes
+    ----------
+    taken : ndarray of int
+        The whole sub-blocks that belong to the document; to be given to `found`.
+    directory_is_whole : bool
+        Whether the directory decided that.
+    elsewhere : Directory
+        The entries for other files of the document.
+    unlisted, superseded : int
+        How many whole sub-blocks are left out, as in `Salvage`.
+    nested : ndarray of int64
+        Where documents begin to which whole sub-blocks belong that are no part of this one.
+    """
+
+    def __init__(
+        self,
+        source: ByteSource,
+        found: FoundSegments,
+        header: FileHeader | None,
+        number: int,
+        listed: Directory | None,
+    ) -> None:
+        self._found, self._source, self._number = found, source, number
+        self._rows = found.rows(SUBBLOCK)
+        self._heads = self._parsed(self._rows)
+        self._positions = found.position[self._rows]
+        self._own = found.own_position[self._rows]
+        chosen = self._choose(None if header is None else header.directory_position)
+        self._listed, self.elsewhere = self._split(chosen.tiles)
+        complete = chosen.is_complete and not (header is not None and header.update_pending)
+        if listed is not None and listed.count:
+            new = ~np.isin(listed.file_position, self._listed.file_position)
+            self._listed = join_directories(self._listed, listed, np.flatnonzero(new))
+            complete |= self._listed.count == listed.count
+        self._matches = self._match(self._listed)
+        self.directory_is_whole = complete and not self._contradicts_file()
+        self._decide()
+
+    def found(self, rows: Rows) -> Directory:
+        """Return some of the whole sub-blocks, with where they were found as their positions."""
+        heads = self._heads.select(rows)
+        nothing = np.zeros(len(rows), np.int32)
+        return replace(heads, file_position=self._positions[rows], file_part=nothing)
+
+    def lost(self) -> LostTiles:
+        """Return the sub-blocks that are known, and not whole."""
+        found = self._found
+        broken = found.rows(SUBBLOCK, *range(1, WITHIN))
+        faults = dict(zip(found.position[broken].tolist(), found.fault[broken].tolist()))
+        missing = np.flatnonzero(self._matches < 0)
+        if not self.directory_is_whole:  # an entry may only be wrong about the position
+            taken = self.found(self.taken)
+            missing = missing[~_replaced(self._listed.select(missing), taken)]
+        tiles = self._listed.select(missing)
+        reasons = []
+        for position in tiles.file_position.tolist():
+            gone = BEHIND_END if position >= found.size else DESTROYED
+            reasons.append(FAULTS[faults[position]] if position in faults else gone)
+        if not self.directory_is_whole:
+            known = np.isin(found.position[broken], tiles.file_position)
+            broken = broken[found.is_located[broken] & ~known]
+            reasons += [FAULTS[fault] for fault in found.fault[broken].tolist()]
+            more = self._parsed(broken)
+            tiles = join_directories(tiles, more, np.arange(more.count))
+        return LostTiles((tiles, reasons))
+
+    def doubtful(self) -> LostTiles:
+        """Return the sub-blocks whose entries in the directory say something else."""
+        listed = np.flatnonzero(self._matches >= 0)
+        rows = self._matches[listed]
+        rows = rows[~_agree(self._heads, rows, self._listed, listed)]
+        tiles = self.found(np.intersect1d(rows, self.taken))
+        return LostTiles((tiles, [_DOUBTFUL] * tiles.count))
+
+    def _parsed(self, rows: Rows) -> Directory:
+        entries = b"".join(map(self._found.entry, rows.tolist()))
+        return parse_entries(entries, len(rows), self._source.name)
+
+    # The directory
+
+    def _choose(self, named: int | None) -> ListedTiles:
+        """Return the directory that fits the file best; of several, that of the header."""
+        best, best_score = ListedTiles(parse_entries(b"", 0, ""), is_complete=False), 0
+        for position, limit in directory_places(self._found, SUBBLOCK_DIRECTORY, named):
+            read = read_tile_list(self._source, position, limit)
+            score = self._score(read.tiles)
+            if position == named:
+                best, best_score = read, score
+                if read.is_complete and score:
+                    break
+            elif score and score >= best_score:
+                most = 2 * score > int((self._own == self._positions).sum())
+                best, best_score = read._replace(is_complete=read.is_complete and most), score
+        return best
+
+    def _score(self, listed: Directory) -> int:
+        """Return how many entries say the same as the sub-blocks that they mean."""
+        rows = self._match(listed)
+        matched = np.flatnonzero(rows >= 0)
+        return int(_agree(self._heads, rows[matched], listed, matched).sum())
+
+    def _split(self, listed: Directory) -> tuple[Directory, Directory]:
+        """Split entries into those of this file and those of others of the document."""
+        if not listed.count:
+            return listed, listed
+        ours = part_numbers(listed, self._number) == ITSELF
+        rows = self._match(listed)
+        matched = np.flatnonzero(rows >= 0)
+        ours[matched] |= _agree(self._heads, rows[matched], listed, matched)
+        own, others = np.flatnonzero(ours), np.flatnonzero(~ours)
+        return listed.select(own), listed.select(others)
+
+    def _match(self, listed: Directory) -> Rows:
+        """Return for each entry the whole sub-block that it means; -1 where there is none."""
+        wanted = listed.file_position
+        moved = self._own != self._positions
+        order = np.lexsort((moved, self._own))
+        rows = _look_up(self._own[order], wanted)
+        rows[rows >= 0] = order[rows[rows >= 0]]
+        doubtful = np.flatnonzero(rows >= 0)
+        doubtful = doubtful[moved[rows[doubtful]]]
+        rows[doubtful[~_agree(self._heads, rows[doubtful], listed, doubtful)]] = -1
+        rest = np.flatnonzero(rows < 0)  # maybe a program that writes no positions into heads
+        here = _look_up(self._positions, wanted[rest])
+        rest, here = rest[here >= 0], here[here >= 0]
+        same = _agree(self._heads, here, listed, rest)
+        rows[rest[same]] = here[same]
+        return rows
+
+    def _contradicts_file(self) -> bool:
+        """Whether entries of the directory cannot be right, so that it is damaged."""
+        matched = self._matches[self._matches >= 0]
+        if len(np.unique(matched)) < len(matched) or not self._listed.count:
+            return True
+        missing = self._listed.file_position[self._matches < 0]
+        whole = np.flatnonzero(self._found.fault == 0)
+        starts, ends = self._found.position[whole], self._found.end[whole]
+        end = int(ends.max()) if len(ends) else 0
+        is_cut = -(-end // _ALIGNMENT) * _ALIGNMENT < self._found.size
+        before = np.searchsorted(starts, missing, side="right") - 1
+        inside = (before >= 0) & (missing < ends[before]) if len(ends) else missing < 0
+        wrong = inside | (missing < HEADER_END) | (missing >= self._found.size) & (not is_cut)
+        return bool(wrong.any())
+
+    # What is taken
+
+    def _decide(self) -> None:
+        listed = np.zeros(len(self._rows), bool)
+        listed[self._matches[self._matches >= 0]] = True
+        located = self._own == self._positions
+        shift = self._positions - self._own
+        self.nested = shift[(shift > 0) & ~listed & (self._own >= HEADER_END)]
+        if self.directory_is_whole:
+            self.taken = np.flatnonzero(listed)
+            self.unlisted, self.superseded = int((located & ~listed).sum()), 0
+            return
+        moved = self._moved_by_cuts(located)
+        self.nested = np.setdiff1d(self.nested, shift[moved])
+        candidates = np.flatnonzero(listed | located | moved)
+        rank = np.where(listed, 2, located)[candidates]
+        kept = _latest(self._heads.select(candidates), rank)
+        self.taken = candidates[kept]
+        self.unlisted, self.superseded = 0, int((~kept).sum())
+
+    def _moved_by_cuts(self, located: Mask) -> Mask:
+        """Tell which sub-blocks are not where their entries say, but belong to the document.
+
+        Those of a document in an attachment do not: their positions count from its beginning.
+        Bytes that were added move all that follows, which stays in its order.
+        """
+        shift = self._positions - self._own
+        nested = nested_headers(self._found)
+        before = np.maximum.accumulate(np.where(located, self._own, -1))
+        in_order = (self._own > before) & ((before >= 0) | (not located.any()))
+        moved: Mask = (self._own >= 0) & ((shift < 0) | in_order & ~np.isin(shift, nested))
+        return moved & ~located
+
+
+def _look_up(known: Positions, wanted: Positions) -> Rows:
+    """Return the first place of each wanted number among sorted ones; -1 where it is not."""
+    if not len(known):
+        return np.full(len(wanted), -1, np.intp)
+    places = np.searchsorted(known, wanted)
+    inside = places.clip(max=len(known) - 1)
+    return np.where(known[inside] == wanted, inside, -1)
+
+
+def _agree(first: Directory, rows: Rows, second: Directory, others: Rows) -> Mask:
+    """Tell which rows of two directories say the same of a sub-block."""
+    same = np.ones(len(rows), bool)
+    for name in _CONTENT:
+        same &= getattr(first, name)[rows] == getattr(second, name)[others]
+    for one, other, lacking in (
+        (first.coordinates, second.coordinates, ABSENT),
+        (first.sizes, second.sizes, 1),
+    ):
+        for letter in {*one, *other}:
+            left = one[letter][rows] if letter in one else lacking
+            right = other[letter][others] if letter in other else lacking
+            same &= left == right
+    return same
+
+
+def _place_numbers(tiles: Directory) -> NDArray[np.int64]:
+    """Return a number for each sub-block, equal for those at the same place."""
+    columns = [getattr(tiles, name) for name in _PLACE]
+    columns += [*tiles.coordinates.values(), *tiles.sizes.values()]
+    numbers = np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1]
+    return numbers.reshape(-1).astype(np.int64)
+
+
+def _latest(tiles: Directory, rank: NDArray[np.int64]) -> Mask:
+    """Tell which rows stay if one sub-block is to be at each place: of the highest rank, the last.
+
+    All of rank 2 stay.
+    """
+    if not tiles.count:
+        return np.zeros(0, bool)
+    numbers = _place_numbers(tiles)
+    order = np.lexsort((np.arange(tiles.count), rank, numbers))
+    is_last = np.append(numbers[order][1:] != numbers[order][:-1], [True])
+    kept: Mask = rank == 2
+    kept[order[is_last]] = True
+    return kept
+
+
+def _replaced(tiles: Directory, others: Directory) -> Mask:
+    """Tell which sub-blocks are at places where others are."""
+    if not tiles.count:
+        return np.zeros(0, bool)
+    numbers = _place_numbers(join_directories(others, tiles, np.arange(tiles.count)))
+    found: Mask = np.isin(numbers[others.count :], numbers[: others.count])
+    return found
