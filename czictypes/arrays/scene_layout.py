@@ -16,7 +16,14 @@ from czictypes.reading.level_grid import level_grids
 from czictypes.reading.request import type_of_all
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["channel_types", "common_dtype", "plane_ranges", "scene_box", "scene_layout"]
+__all__ = [
+    "channel_types",
+    "claimed_array",
+    "common_dtype",
+    "plane_ranges",
+    "scene_box",
+    "scene_layout",
+]
 
 #: The order of the dimensions; all but T, C and Z are there only where a document has a choice.
 _ORDER = "VHIRBTCZ"
@@ -118,6 +125,31 @@ def plane_ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str
     SparseDocumentError
         If there are far more planes than the sub-blocks could fill, as one damaged number makes it.
     """
+    found = _ranges(table, members)
+    if table.bounds is not None:
+        several = [f"{name} {one[0]} to {one[-1]}" for name, one in found.items() if len(one) > 1]
+        count = math.prod(map(len, found.values()))
+        table.bounds.check_planes(count, table.count, ", ".join(several))
+    return found
+
+
+def claimed_array(
+    table: SubBlockTable, scene: int | None
+) -> tuple[str, tuple[int, ...], np.dtype[Any]]:
+    """Return the dimensions, shape and dtype that the array of a scene would have.
+
+    No layout is made for it, which would take long for a document that is far from full.
+    """
+    box = scene_box(table, scene)
+    ranges = _ranges(table, None if scene is None else table.directory.scene == scene)
+    kinds = [pixel_format(kind) for kind in table.pixel_types_of(None, scene)]
+    samples = max(kind.samples for kind in kinds)
+    order = "".join(ranges) + ("YXS" if samples > 1 else "YX")
+    shape = *map(len, ranges.values()), box.h, box.w, *([samples] if samples > 1 else [])
+    return order, shape, np.result_type(*(np.dtype(kind.dtype) for kind in kinds))
+
+
+def _ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str, range]:
     found = {}
     for name in _ORDER:
         bounds = table.plane_bounds.get(name, (0, 1))
@@ -126,10 +158,6 @@ def plane_ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str
         if members is not None and name != "C" and bounds[1] > 1:
             bounds = _bounds(table.directory.coordinates[name][members]) or bounds
         found[name] = range(*_span(bounds))
-    if table.bounds is not None:
-        several = [f"{name} {one[0]} to {one[-1]}" for name, one in found.items() if len(one) > 1]
-        count = math.prod(map(len, found.values()))
-        table.bounds.check_planes(count, table.count, ", ".join(several))
     return found
 
 

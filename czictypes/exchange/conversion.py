@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from czictypes.exchange.choice import Choice
+from czictypes.arrays.scene_layout import claimed_array
+from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.level_rows import level_sizes
 from czictypes.exchange.series import image_series
 from czictypes.exchange.source_image import SourceImage
+from czictypes.reading.blocks import open_document_of
 
 if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage
 
-__all__ = ["Conversion", "ConvertedImage", "images_of_czi", "images_of_sources"]
+__all__ = [
+    "Conversion",
+    "ConvertedImage",
+    "images_of_czi",
+    "images_of_sources",
+    "images_of_sparse_czi",
+]
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,17 @@ def images_of_czi(
         count = len(level_sizes(image, levels)) if pyramid else 1
         shape = tuple(sizes.values())
         found.append(ConvertedImage(one.name, "".join(sizes), shape, image.dtype.name, count))
+    return tuple(found)
+
+
+def images_of_sparse_czi(image: CziImage, scenes: Choice) -> tuple[ConvertedImage, ...]:
+    """Return what scenes of a CZI claim to hold that is far from full; no levels are planned."""
+    found = []
+    with open_document_of(image.reader) as document:
+        numbers: list[int | None] = [*document.table.scene_rectangles] or [None]
+        for at in choose(image.scenes, scenes, "scene"):
+            axes, shape, dtype = claimed_array(document.table, numbers[at])
+            found.append(ConvertedImage(image.scenes[at], axes, shape, dtype.name, None))
     return tuple(found)
 
 

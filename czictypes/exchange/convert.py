@@ -86,7 +86,7 @@ def convert(
         The options of fsspec for the URL of the source, and for that of the target.
     dry_run
         Write nothing; return what would be written, and warn if that is far more than the source
-        has bytes for.
+        has bytes for, even where the conversion would refuse it.
     parts
         The other files of a CZI of several files, as for `CziReader`.
     on_error

@@ -8,13 +8,13 @@ from typing import Any
 
 from czictypes.arrays.image import CziImage
 from czictypes.exchange.choice import choose
-from czictypes.exchange.conversion import ConvertedImage, images_of_czi
+from czictypes.exchange.conversion import ConvertedImage, images_of_czi, images_of_sparse_czi
 from czictypes.exchange.formats import Format
 from czictypes.exchange.local_file import check_file, local_file
 from czictypes.exchange.picture_target import describe_png, write_png
 from czictypes.exchange.tiff_target import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
 from czictypes.exchange.wishes import Location, Wishes
-from czictypes.model.errors import MissingExtraError
+from czictypes.model.errors import MissingExtraError, SparseDocumentError
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import leaves_blank
 from czictypes.writing.copying.copy import copy
@@ -23,6 +23,8 @@ __all__ = ["convert_from_czi"]
 
 #: A dry run warns of images of more bytes than this, and so many times those of the file.
 _LARGE, _FAR_MORE = 1 << 30, 256
+#: How far the caller of `convert` is from `convert_from_czi`.
+_CALLER = 4
 
 
 def convert_from_czi(
@@ -48,8 +50,16 @@ def convert_from_czi(
         on_error=wishes.on_error,
     ) as image:
         damaged: dict[int, str] = {}
-        images = _described(image, wanted, wishes)
         overwrite, options = wishes.overwrite, wishes.dest_options
+        try:
+            images = _described(image, wanted, wishes)
+        except SparseDocumentError as error:
+            if not wishes.dry_run:
+                raise
+            if wanted is not Format.OME_ZARR:
+                check_file(dest, overwrite=overwrite, storage_options=options)
+            warnings.warn(f"the conversion would be refused: {error}", stacklevel=_CALLER)
+            return images_of_sparse_czi(image, wishes.scenes), {}
         if wishes.dry_run and wanted is not Format.CZI:
             _warn_of_size(image, sum(one.nbytes for one in images))
         if wanted is Format.OME_ZARR:
@@ -85,7 +95,7 @@ def _warn_of_size(image: CziImage, size: int) -> None:
             f"{name} has {stored} bytes, but its images have {size} bytes of pixels, "
             f"{size // stored} times as many: most of them are empty, or a coordinate is damaged. "
             "The conversion takes time and room for all of them",
-            stacklevel=4,  # the caller of `convert`
+            stacklevel=_CALLER + 1,
         )
 
 

@@ -96,17 +96,29 @@ def test_a_copy_takes_no_longer_than_its_sub_blocks(
     assert found == ([place for place, _ in enumerate(chosen)] if renumber else chosen)
 
 
-def test_tiles_far_apart_are_no_image_to_convert(tmp_path: Path) -> None:
-    path = two_tiles(tmp_path / "far.czi", {}, {}, apart=2**30)
-    for ending in ("ome.tif", "tif"):
-        needs("tifffile", "ome-tiff")
-        target = tmp_path / f"out.{ending}"
-        for dry_run in (True, False):
-            with pytest.raises(SparseDocumentError, match=r"far more pixels than its \d+ bytes"):
-                convert(path, target, dry_run=dry_run)
-        assert not target.exists()
-    with CziImage(path) as image:
-        assert image.read_block({"X": slice(-4, None)}).shape[-1] == 4
+@pytest.mark.parametrize("ending", ["ome.tif", "tif", "ome.zarr"])
+@pytest.mark.parametrize(
+    ("where", "apart", "shape", "reason"),
+    [
+        (({}, {}), 2**30, (1, 1, 1, 4, 2**30 + 4), r"far more pixels than its \d+ bytes"),
+        (({"C": 0}, {"C": FAR}), 0, (1, FAR + 1, 1, 4, 4), f"C 0 to {FAR}"),
+        (({"T": 0, "Z": 0}, {"T": 2000, "Z": 2000}), 0, (2001, 1, 2001, 4, 4), "4004001 planes"),
+    ],
+    ids=["tiles", "channels", "stack"],
+)
+def test_what_is_mostly_empty_is_not_converted_and_a_dry_run_says_so(
+    tmp_path: Path, where: Any, apart: int, shape: tuple[int, ...], reason: str, ending: str
+) -> None:
+    needs("tifffile", "ome-tiff")
+    needs("zarr.abc.store", "ome-zarr")
+    path = two_tiles(tmp_path / "far.czi", *where, apart=apart)
+    target = tmp_path / f"out.{ending}"
+    with pytest.warns(UserWarning, match=f"would be refused: .*{reason}"):
+        plan = convert(path, target, dry_run=True)
+    assert [image.shape for image in plan.images] == [shape]
+    with pytest.raises(SparseDocumentError, match=reason):
+        convert(path, target)
+    assert not target.exists()
 
 
 def test_a_dry_run_warns_of_what_is_mostly_empty(tmp_path: Path) -> None:
