@@ -123,7 +123,8 @@ class EditableFile(ByteSource):
         return b"".join(parts)
 
     def _release(self) -> None:
-        self._file.close()
+        with file_errors(self.name):
+            self._file.close()
 
 
 class _Room(NamedTuple):
