@@ -93,7 +93,7 @@ def _unreadable(view: FileView, row: int, check: str, error: Exception) -> Findi
     named = describe_subblock(view.source, row, int(view.columns.file_position[row]))
     message = str(error) or type(error).__name__
     remedy = REPAIR
-    if message.startswith(named):  # the place says that
+    if message.startswith(named) and not message.startswith(f"{named} ("):  # the place says that
         message = "it" + message[len(named) :]
     if isinstance(error, MissingExtraError):
         severity, remedy = "info", "install the extra, and check again"
