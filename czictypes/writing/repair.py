@@ -234,7 +234,8 @@ def _search(searched: list[SearchedFile], advance: Callable[[int], Any]) -> list
     anything = False
     listed: Directory | None = None
     for file in searched:
-        segments = find_segments(file.source, advance)
+        with file.source.read_ahead(file.expected_heads()):
+            segments = find_segments(file.source, advance)
         anything |= len(segments.position) > 0
         own = None if listed is None else listed.select(_numbered(listed, file.number))
         if not file.is_certain and not (own is not None and own.count):
@@ -332,16 +333,19 @@ class _Writing:
             self._advance(position - done)
             done = position
 
-        transfer_blocks(
-            source,
-            tiles,
-            np.arange(tiles.count),
-            lambda pair: take(*pair),
-            threads=self._threads,
-            make=reader.read,
-            in_turn=bool((tiles.compression == Compression.Uncompressed).all()),
-            sizes=np.maximum(stored_sizes(source, tiles), reader.decoded_sizes()),
-        )
+        sizes = stored_sizes(source, tiles)
+        ranges = sorted(zip(tiles.file_position.tolist(), sizes.tolist()))
+        with source.read_ahead(ranges if source.is_remote else ()):
+            transfer_blocks(
+                source,
+                tiles,
+                np.arange(tiles.count),
+                lambda pair: take(*pair),
+                threads=self._threads,
+                make=reader.read,
+                in_turn=bool((tiles.compression == Compression.Uncompressed).all()),
+                sizes=np.maximum(sizes, reader.decoded_sizes()),
+            )
         self._advance(source.size() - done)
         rows = np.array([one.row for one in unreadable], np.intp)
         self._lost.append(LostTiles((tiles.select(rows), [one.reason for one in unreadable])))

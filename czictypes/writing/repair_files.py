@@ -10,15 +10,20 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from czictypes.container.byte_source import ByteSource
+import numpy as np
+
+from czictypes.container.byte_source import ByteSource, Range
+from czictypes.container.directory import read_directory
 from czictypes.container.part_files import PartFiles, mismatch, siblings
 from czictypes.container.segments import FileHeader, read_file_header
+from czictypes.container.subblock import SUBBLOCK_HEAD_SIZE
 from czictypes.container.targets import describe_target, is_fsspec, is_url, url_of
 from czictypes.model.errors import (
     CorruptFileError,
     FileChangedError,
     InvalidArgumentError,
     MissingPartError,
+    UnsupportedDataError,
 )
 
 __all__ = ["SearchedFile", "open_parts", "refuse_same_file"]
@@ -47,6 +52,20 @@ class SearchedFile:
         self.number = number or (0 if self.header is None else max(self.header.file_part, 0))
         self.is_certain = is_certain
         self._before = source.opened_identity()
+
+    def expected_heads(self) -> list[Range]:
+        """Return where a remote file has its sub-blocks, if its directory is whole.
+
+        The search reads one head after the other, and would wait for each of them.
+        """
+        if not self.source.is_remote or self.header is None:
+            return []
+        try:
+            positions = read_directory(self.source, self.header).file_position
+        except (CorruptFileError, UnsupportedDataError):
+            return []
+        inside = positions[(positions >= 0) & (positions < self.source.size())]
+        return [(position, SUBBLOCK_HEAD_SIZE) for position in np.unique(inside).tolist()]
 
     def check_unchanged(self) -> None:
         """Raise a `FileChangedError` if the file changed since it was opened."""

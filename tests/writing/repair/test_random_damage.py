@@ -5,14 +5,16 @@ Set CZICTYPES_TEST_REPAIRS for more than 60, CZICTYPES_TEST_SEED to repeat a run
 
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter
 from pathlib import Path
 
 import seeds
+from container.mutations import mutate, seed_files
 from writing.repair.damage import Damaged, Stored, damage, segments_of, write_source
 
-from czictypes.model.errors import CorruptFileError
+from czictypes.model.errors import CorruptFileError, CziError
 from czictypes.reading.reader import CziReader
 from czictypes.writing.repair import RepairReport, repair
 
@@ -89,3 +91,25 @@ def test_what_is_whole_is_recovered_bit_for_bit(tmp_path: Path) -> None:
     print(f"seed {seeds.run_seed()}: {dict(counts)}")
     assert not problems, f"{seeds.VARIABLE}={seeds.run_seed()}\n" + "\n".join(problems[:20])
     assert counts["whole"] > COUNT
+
+
+def test_absurd_fields_are_repaired_or_refused() -> None:
+    """Fields of files of every kind are set to anything, consistently or not."""
+    files = seed_files()
+    outcomes: Counter[str] = Counter()
+    for number in range(COUNT):
+        name = sorted(files)[number % len(files)]
+        data = mutate(files[name], seeds.generator_for(f"absurd {number}"))
+        target = io.BytesIO()
+        try:
+            report = repair(io.BytesIO(data), target)
+        except CziError:
+            outcomes["refused"] += 1
+            assert target.getvalue() == b""
+            continue
+        outcomes["repaired"] += 1
+        report.to_dict()
+        with CziReader(io.BytesIO(target.getvalue())) as document:
+            assert len(document.subblocks) >= report.sub_blocks
+    print(f"seed {seeds.run_seed()}: {dict(outcomes)}")
+    assert outcomes["repaired"] > COUNT // 4
