@@ -22,7 +22,7 @@ def open_document(path: Path) -> Iterator[OpenDocument]:
     try:
         yield document
     finally:
-        document.uses.retire(wait=True)
+        document.close()
 
 
 def stored_blocks(path: Path) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, TypeVar
 
@@ -111,11 +112,23 @@ class Library:
             The exception of such Python code itself, where it asked for that.
         """
         function = self._functions.get(name) or self.function(name)
+        self._run(partial(function, *args), name, what, file)
+
+    def call_once(self, name: str, handles: dict[str, int], *, what: str) -> None:
+        """Take the handle "raw" out and call a function on it; if it is not there, do nothing.
+
+        Both in a single step: an interrupt comes before, and the handle is still there, or after.
+        """
+        function = self._functions.get(name) or self.function(name)
+        taken = iter(partial(handles.pop, "raw", None), None)
+        self._run(partial(next, map(function, taken), 0), name, what, "")
+
+    def _run(self, act: Callable[[], int], name: str, what: str, file: str) -> None:
         pending = self._pending
         # a callback may call libCZI again in this thread, so calls nest
         outer, pending.failed = pending.failed, None
         try:
-            status = function(*args)
+            status = act()
             failed = pending.failed
         finally:
             pending.failed = outer
@@ -128,9 +141,10 @@ class Library:
 
     def callback_failed(self, error: BaseException, *, as_itself: bool) -> None:
         """Keep an exception of a callback for the call that this thread is in."""
-        if self._pending.failed is None:  # the first is the cause of the others
-            itself = as_itself or not isinstance(error, Exception)
-            self._pending.failed = CallbackError(error, itself)
+        interrupts = not isinstance(error, Exception)
+        # the first is the cause of the others; but an interrupt must never be lost
+        if self._pending.failed is None or interrupts:
+            self._pending.failed = CallbackError(error, as_itself or interrupts)
 
     def companion(self, make: Callable[[Library], T]) -> T:
         """Return ``make(library)``, made once and kept as long as the library."""

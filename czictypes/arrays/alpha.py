@@ -36,7 +36,7 @@ def has_alpha(document: OpenDocument, scene: int | None) -> bool:
 
 def _find_alpha(document: OpenDocument, scene: int | None) -> bool:
     rows = document.table.directory
-    chosen = rows.pixel_type == PixelType.Bgra32
+    chosen = rows.pixel_type == PixelType.Bgra32.value
     if scene is not None:
         chosen &= (rows.scene == scene) | (rows.scene == ABSENT)
     full = chosen & document.table.is_layer0

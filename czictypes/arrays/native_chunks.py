@@ -32,7 +32,7 @@ def native_chunks(
     if grid.height * grid.width * pixel > _MOST and "M" not in layout.planes:
         members = _tiles(table, grid, scene)
         step = _step(table, grid, members)
-        stored = table.directory.compression[members] == Compression.Uncompressed
+        stored = table.directory.compression[members] == Compression.Uncompressed.value
         extent = extent_of_chunks(extent, step, pixel, can_cut=bool(stored.all()))
     sizes = {"Y": extent[0], "X": extent[1], "S": layout.samples}
     return {name: sizes.get(name, 1) for name in dims}

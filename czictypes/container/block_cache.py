@@ -7,35 +7,39 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Union
 
 from czictypes.container.ranges import runs_of
+from czictypes.container.workers import Outcome
 
 __all__ = ["BlockCache", "Flight"]
 
 
-class Flight:
-    """Consecutive blocks that one request fetches.
+class Flight(Outcome[bytes]):
+    """Consecutive blocks that one request fetches: what it brings, or how it failed.
 
     Attributes
     ----------
     run : range
         The numbers of the blocks.
-    data : Future of bytes
-        What the request brings, or how it failed.
+    sent : bool
+        Whether the request is made; an interrupt may have come before.
     """
 
-    def __init__(self, run: range, block: int) -> None:
+    __slots__ = ("_block", "run", "sent")
+
+    def __init__(self, run: range, block: int, help: Callable[[Flight], None]) -> None:
+        super().__init__(partial(help, self))
         self.run = run
-        self.data: Future[bytes] = Future()
+        self.sent = False
         self._block = block
 
     def part(self, number: int) -> bytes:
         """Wait for a block and return it; the last of a file may be short."""
         at = (number - self.run.start) * self._block
-        return self.data.result()[at : at + self._block]
+        return self.result()[at : at + self._block]
 
 
 Entry = Union[bytes, Flight]
@@ -54,9 +58,19 @@ class BlockCache:
         Bytes of a block.
     gap, most
         How missing blocks are joined to requests, in blocks; see `runs_of`.
+    help
+        Called with a flight by those who wait for it long.
     """
 
-    def __init__(self, limit: int, block: int, gap: int, most: int) -> None:
+    def __init__(
+        self,
+        limit: int,
+        block: int,
+        gap: int,
+        most: int,
+        help: Callable[[Flight], None],
+    ) -> None:
+        self._help = help
         self._limit, self._block, self._gap, self._most = limit // block, block, gap, max(most, 1)
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, bytes] = OrderedDict()
@@ -84,7 +98,8 @@ class BlockCache:
                     found[number] = self._flights[number]
                 else:
                     missing.append(number)
-            begun = [Flight(run, self._block) for run in runs_of(missing, self._gap, self._most)]
+            runs = runs_of(missing, self._gap, self._most)
+            begun = [Flight(run, self._block, self._help) for run in runs]
             for flight in begun:
                 for number in flight.run:
                     self._flights.setdefault(number, flight)  # one in a gap may be on its way
@@ -101,13 +116,13 @@ class BlockCache:
                 self._kept.move_to_end(number)
             while len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
-        flight.data.set_result(data)
+        flight.succeed(data)
 
     def failed(self, flight: Flight, error: BaseException) -> None:
         """Tell those who wait that a flight failed; who asks next starts another."""
         with self._lock:
             self._forget(flight)
-        flight.data.set_exception(error)
+        flight.fail(error)
 
     def clear(self) -> None:
         """Forget what is kept."""

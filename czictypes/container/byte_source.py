@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any
 
-from czictypes.model.errors import ClosedError
+from czictypes.container.uses import Use, Uses
 
 __all__ = ["ByteSource", "Range"]
 
@@ -43,8 +43,9 @@ class ByteSource(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self._guard = threading.Lock()
-        self._uses = 0
-        self._closed = False
+        self._uses = Uses()
+        self._closing = threading.RLock()
+        self._released = False
 
     @abstractmethod
     def _size(self) -> int: ...
@@ -63,11 +64,12 @@ class ByteSource(ABC):
         ClosedError
             After `close`.
         """
-        self._enter()
         try:
-            return self._size()
+            with self._use():
+                return self._size()
         finally:
-            self._leave()
+            if self._uses.ended:
+                self._finish()
 
     def stored_bytes(self) -> int:
         """Return how many bytes the files have; `size` where there is one file."""
@@ -85,13 +87,14 @@ class ByteSource(ABC):
         """
         if offset < 0 or count < 0:
             raise ValueError(f"cannot read {count} bytes at {offset} of {self.name}")
-        self._enter()
         try:
-            if count > _TRUSTED_COUNT:
-                count = min(count, max(self._size() - offset, 0))
-            return self._read(offset, count)
+            with self._use():
+                if count > _TRUSTED_COUNT:
+                    count = min(count, max(self._size() - offset, 0))
+                return self._read(offset, count)
         finally:
-            self._leave()
+            if self._uses.ended:
+                self._finish()
 
     def read_into(self, offset: int, buffer: memoryview) -> int:
         """Fill a buffer of bytes from `offset` on; return how many, fewer only at the end.
@@ -101,11 +104,12 @@ class ByteSource(ABC):
         ClosedError, OSError
             As `read_at`.
         """
-        self._enter()
         try:
-            return self._read_into(offset, buffer)
+            with self._use():
+                return self._read_into(offset, buffer)
         finally:
-            self._leave()
+            if self._uses.ended:
+                self._finish()
 
     def read_pieces(self, offsets: Sequence[int], size: int, buffer: memoryview) -> int:
         """Fill a buffer with `size` bytes from each offset on, one piece behind the other.
@@ -117,11 +121,12 @@ class ByteSource(ABC):
         ClosedError, OSError
             As `read_at`.
         """
-        self._enter()
         try:
-            return self._read_pieces(offsets, size, buffer)
+            with self._use():
+                return self._read_pieces(offsets, size, buffer)
         finally:
-            self._leave()
+            if self._uses.ended:
+                self._finish()
 
     def _read_pieces(self, offsets: Sequence[int], size: int, buffer: memoryview) -> int:
         places = range(0, len(offsets) * size, size)
@@ -178,28 +183,24 @@ class ByteSource(ABC):
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._closed
+        return self._uses.ended
 
     def close(self) -> None:
         """Close the source, after the reads in flight; a second call does nothing."""
-        with self._guard:
-            release = not self._closed and not self._uses
-            self._closed = True
-        if release:
-            self._release()
+        self._uses.end()
+        self._finish()
 
-    def _enter(self) -> None:
-        with self._guard:
-            if self._closed:
-                raise ClosedError(f"{self.name} is closed; open it again to read from it")
-            self._uses += 1
+    def _finish(self) -> None:
+        """Release what is closed when nobody reads any more; called by the last read, too."""
+        if self._uses.idle():
+            with self._closing:
+                if not self._released:
+                    self._release()
+                    self._released = True
 
-    def _leave(self) -> None:
-        with self._guard:
-            self._uses -= 1
-            release = self._closed and not self._uses
-        if release:
-            self._release()
+    def _use(self) -> Use:
+        """Keep the source open for the length of a `with` block; ClosedError after `close`."""
+        return Use(self._uses, self.name)
 
     def __enter__(self) -> ByteSource:
         """Return the source itself."""
@@ -216,5 +217,5 @@ class ByteSource(ABC):
 
     def __repr__(self) -> str:
         """Tell the name, and whether the source is closed."""
-        state = " (closed)" if self._closed else ""
+        state = " (closed)" if self.closed else ""
         return f"<{type(self).__name__} {self.name!r}{state}>"

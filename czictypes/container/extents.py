@@ -76,7 +76,7 @@ class SubBlockExtents:
         """
         found: list[Range] = []
         columns = self._directory
-        packed = (columns.compression[indices] != Compression.Uncompressed).tolist()
+        packed = (columns.compression[indices] != Compression.Uncompressed.value).tolist()
         kinds = columns.pixel_type[indices].tolist()
         sizes = zip(columns.physical_w[indices].tolist(), columns.physical_h[indices].tolist())
         for (begin, room), kind, (width, height), is_packed, (first, end) in zip(

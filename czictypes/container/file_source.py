@@ -54,11 +54,12 @@ class FileSource(ByteSource):
 
     def opened_identity(self) -> tuple[int, ...]:
         """Return the same of the file that was opened, which may have been replaced since."""
-        self._enter()
         try:
-            found = os.fstat(self._file.fileno())
+            with self._use():
+                found = os.fstat(self._file.fileno())
         finally:
-            self._leave()
+            if self._uses.ended:
+                self._finish()
         return found.st_size, found.st_mtime_ns, found.st_ino
 
     def is_current(self) -> bool:

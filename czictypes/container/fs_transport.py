@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, BinaryIO, Optional, TypeVar
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.redact import Redactor
 from czictypes.container.transport import AsyncTransport, AttemptError, Failure, Opening, Transport
+from czictypes.container.workers import Task, Workers
 from czictypes.model.errors import RemoteError
 from czictypes.model.remote_options import RemoteOptions
 
@@ -142,21 +142,44 @@ class SyncFsTransport(Transport):
         super().__init__(redact, options)
         self._fs, self._path, self._owned = fs, path, owned
         self._stream: BinaryIO | None = None
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="czictypes-remote")
+        self._worker = Workers(1, "czictypes-remote")
+        self._closed = False
         self._opened: tuple[Any, ...] = ()
         self._direct = _has_own(fs, "cat_file")
 
     def open(self, count: int) -> Opening:
         """Ask for the size, and for the first bytes."""
+        opening = Task(lambda: self._attempts(lambda: self._first(count)))
         try:
-            return self._worker.submit(self._attempts, lambda: self._first(count)).result()
+            self._worker.submit(opening)
+            return opening.result()
         except BaseException:
+            opening.stop()
             self.close()
             raise
 
-    def submit(self, start: int, end: int) -> Future[bytes]:
+    def submit(
+        self,
+        start: int,
+        end: int,
+        landed: Callable[[bytes], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
         """Fetch a range."""
-        return self._worker.submit(self._attempts, lambda: self._fetch(start, end))
+
+        def fetch() -> None:
+            try:
+                data = self._attempts(lambda: self._fetch(start, end))
+            except BaseException as error:
+                failed(error)
+            else:
+                landed(data)
+
+        self._worker.submit(Task(fetch))
+
+    def nudge(self) -> None:
+        """Have the thread look for requests."""
+        self._worker.look()
 
     def identity(self) -> tuple[Any, ...] | None:
         """Return it where the filesystem is the memory of this process."""
@@ -164,8 +187,9 @@ class SyncFsTransport(Transport):
 
     def close(self) -> None:
         """Close the file and end the thread."""
-        self._worker.submit(self._close_stream)
-        self._worker.shutdown(wait=True)
+        self._closed = True
+        self._worker.submit(Task(self._close_stream))
+        self._worker.close()
         if self._owned is not None:
             self._owned.close()
 
@@ -215,6 +239,8 @@ class SyncFsTransport(Transport):
     def _attempts(self, act: Callable[[], T]) -> T:
         pause = self.options.backoff
         for left in range(int(self.options.retries), -1, -1):
+            if self._closed:  # nobody waits for it any more
+                raise ConnectionError("the file was closed while it was read")
             result, failure = self._once(act)
             if failure is None:
                 return result  # type: ignore[return-value]

@@ -43,6 +43,7 @@ class RemoteSource(ByteSource):
             block,
             options.gap_bytes // block,
             options.request_bytes // block,
+            self._help,
         )
         self._window = max(options.cache_bytes // 4 // block, 1)
         self._aheads: tuple[ReadAhead, ...] = ()
@@ -65,17 +66,20 @@ class RemoteSource(ByteSource):
 
     def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
         """Return the bytes of many ranges; all that is missing is fetched at the same time."""
-        self._enter()
         try:
-            bounded = [(offset, self._reach(offset, count) - offset) for offset, count in ranges]
-            at_once = self._window * self._block
-            if self._whole is None and sum(count for _, count in bounded) <= at_once:
-                blocks = self._blocks(bounded)
-                return [self._cut(blocks, *wanted) for wanted in bounded]
-            with self._ahead(bounded):
-                return [self._read(*wanted) for wanted in bounded]
+            with self._use():
+                bounded = [
+                    (offset, self._reach(offset, count) - offset) for offset, count in ranges
+                ]
+                at_once = self._window * self._block
+                if self._whole is None and sum(count for _, count in bounded) <= at_once:
+                    blocks = self._blocks(bounded)
+                    return [self._cut(blocks, *wanted) for wanted in bounded]
+                with self._ahead(bounded):
+                    return [self._read(*wanted) for wanted in bounded]
         finally:
-            self._leave()
+            if self._uses.ended:
+                self._finish()
 
     def read_ahead(self, ranges: Sequence[Range]) -> AbstractContextManager[None]:
         """Fetch ranges in the background for the length of a `with` block that reads them."""
@@ -176,15 +180,25 @@ class RemoteSource(ByteSource):
 
     def _start(self, flights: Sequence[Flight]) -> None:
         for number, flight in enumerate(flights):
-            start = flight.run.start * self._block
-            end = min(flight.run.stop * self._block, self._length)
             try:
-                data = self._transport.submit(start, end)
-            except BaseException as error:
+                self._send(flight)
+            except Exception as error:  # an interrupt concerns this thread alone
                 for other in flights[number:]:
                     self._cache.failed(other, error)
                 raise
-            data.add_done_callback(partial(_land, self._cache, flight))
+
+    def _send(self, flight: Flight) -> None:
+        start = flight.run.start * self._block
+        end = min(flight.run.stop * self._block, self._length)
+        landed, failed = partial(self._cache.landed, flight), partial(self._cache.failed, flight)
+        self._transport.submit(start, end, landed, failed)
+        flight.sent = True
+
+    def _help(self, flight: Flight) -> None:
+        """See to it that a flight is on its way, whoever was interrupted before it was."""
+        if not flight.sent:
+            self._start([flight])
+        self._transport.nudge()
 
     def _keep_beginning(self, data: bytes) -> None:
         count = len(data) if len(data) == self._length else len(data) // self._block * self._block
@@ -199,15 +213,3 @@ class RemoteSource(ByteSource):
 
 def _arrived(entry: Entry, number: int) -> bytes:
     return entry.part(number) if isinstance(entry, Flight) else entry
-
-
-def _land(cache: BlockCache, flight: Flight, data: Any) -> None:
-    """Pass on what a request brought."""
-    if data.cancelled():
-        cache.failed(flight, ConnectionError("the file was closed while it was read"))
-        return
-    error = data.exception()
-    if error is not None:
-        cache.failed(flight, error)
-    else:
-        cache.landed(flight, data.result())

@@ -10,10 +10,12 @@ import asyncio
 import errno
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from czictypes.container.redact import Redactor
+from czictypes.container.workers import Outcome
 from czictypes.model.errors import (
     CziError,
     FileChangedError,
@@ -87,8 +89,21 @@ class Transport(ABC):
         """
 
     @abstractmethod
-    def submit(self, start: int, end: int) -> Future[bytes]:
-        """Fetch the bytes from `start` to `end`; the result is never short."""
+    def submit(
+        self,
+        start: int,
+        end: int,
+        landed: Callable[[bytes], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        """Fetch the bytes from `start` to `end`, never fewer, and call one of the functions.
+
+        It is called in another thread, where no interrupt comes.
+        """
+
+    def nudge(self) -> None:
+        """Wake who makes the requests: an interrupt may have come before that."""
+        return
 
     def identity(self) -> tuple[Any, ...] | None:
         """Return what identifies the content now, if that takes no request; else None."""
@@ -178,7 +193,8 @@ class AsyncTransport(Transport):
         self.fs = fs
         self._loop: asyncio.AbstractEventLoop = fs.loop
         self._places: asyncio.Semaphore | None = None
-        self._pending: set[Future[Any]] = set()
+        self._pending: set[asyncio.Task[Any]] = set()
+        self._closed = False
 
     @abstractmethod
     async def first(self, count: int) -> Opening:
@@ -190,29 +206,73 @@ class AsyncTransport(Transport):
 
     def open(self, count: int) -> Opening:
         """Fetch the first bytes."""
-        future = self._submit(lambda: self.first(count))
+        opening: Outcome[Opening] = Outcome(self.nudge)
         try:
-            return future.result()
+            self._submit(lambda: self.first(count), opening.succeed, opening.fail)
+            return opening.result()
         except BaseException:
-            future.cancel()
+            self.close()
             raise
 
-    def submit(self, start: int, end: int) -> Future[bytes]:
+    def submit(
+        self,
+        start: int,
+        end: int,
+        landed: Callable[[bytes], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
         """Fetch a range."""
-        return self._submit(lambda: self._whole(start, end))
+        self._submit(lambda: self._whole(start, end), landed, failed)
+
+    def nudge(self) -> None:
+        """Wake the event loop."""
+        self._loop.call_soon_threadsafe(_nothing)
 
     def close(self) -> None:
         """Cancel the requests that nobody waits for any more."""
-        for future in list(self._pending):
-            future.cancel()
+        self._closed = True
+        with suppress(RuntimeError):  # a loop that has ended
+            self._loop.call_soon_threadsafe(self._cancel)
 
-    def _submit(self, act: Callable[[], Awaitable[T]]) -> Future[T]:
+    def _cancel(self) -> None:
+        for task in self._pending.copy():
+            task.cancel()
+
+    def _submit(
+        self,
+        act: Callable[[], Awaitable[T]],
+        landed: Callable[[T], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        """Begin in the loop's own thread: a Future that this one has a part in is not safe."""
         if _running_loop() is self._loop:
             raise RuntimeError(f"{self.name} cannot be read by the thread that fetches its bytes")
-        future = asyncio.run_coroutine_threadsafe(self._attempts(act), self._loop)
-        self._pending.add(future)
-        future.add_done_callback(self._pending.discard)
-        return future
+        self._loop.call_soon_threadsafe(self._begin, act, landed, failed)
+
+    def _begin(
+        self,
+        act: Callable[[], Awaitable[T]],
+        landed: Callable[[T], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        task = self._loop.create_task(self._attempts(act))
+        self._pending.add(task)
+        task.add_done_callback(partial(self._ended, landed, failed))
+        if self._closed:
+            task.cancel()
+
+    def _ended(
+        self,
+        landed: Callable[[T], object],
+        failed: Callable[[BaseException], object],
+        task: asyncio.Task[T],
+    ) -> None:
+        self._pending.discard(task)
+        error = _closed() if task.cancelled() else task.exception()
+        if error is None:
+            landed(task.result())
+        else:
+            failed(error)
 
     async def _whole(self, start: int, end: int) -> bytes:
         data = await self.fetch(start, end)
@@ -245,6 +305,14 @@ class AsyncTransport(Transport):
             raise
         except Exception as error:
             return None, self.failure(error)
+
+
+def _closed() -> BaseException:
+    return ConnectionError("the file was closed while it was read")
+
+
+def _nothing() -> None:
+    pass
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from czictypes.handles.bitmap import BitmapHandle
@@ -108,8 +107,11 @@ def compose_channels(
     for info, channel in zip(infos, channels):
         _fill(ffi, info, channel, keep)
     out = ffi.new("BitmapObjectHandle *")
-    with ExitStack() as stack:
-        raws = [stack.enter_context(bitmap.borrow()) for bitmap in bitmaps]
+
+    def compose(raws: list[int]) -> None:
+        if len(raws) < len(bitmaps):
+            with bitmaps[len(raws)].borrow() as raw:
+                return compose([*raws, raw])
         sources = ffi.new("BitmapObjectHandle[]", raws)
         library.call(
             "libCZI_CompositorDoMultiChannelComposition",
@@ -120,6 +122,9 @@ def compose_channels(
             what="compose the channels",
             file=bitmaps[0].name,
         )
+        return None
+
+    compose([])
     return BitmapHandle(library, int(out[0]), bitmaps[0].name)
 
 

@@ -10,10 +10,12 @@ import itertools
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 from czictypes.abi.library import Library, loaded_libraries
+from czictypes.container.uses import Uses
 from czictypes.model.errors import ClosedError, CziError
 
 __all__ = ["Borrow", "Handle", "live_handles"]
@@ -36,57 +38,52 @@ class _Ownership:
         self.release = release
         self.label = label
         self.process = os.getpid()
-        self.lock = threading.Lock()
-        self.users: list[int] = []  # the threads whose calls are in flight
-        self.idle: threading.Event | None = None  # set when the last of them leaves
+        self.uses = Uses()
+        # What is to be released; taken out by the very step that releases it.
+        self._to_release = {"raw": raw}
         self.serial = next(_serial)
         library.live[self.serial] = self
 
-    def enter(self) -> int:
-        """Return the native handle, which stays valid until `leave`."""
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self.uses.ended
+
+    @property
+    def released(self) -> bool:
+        """Whether nothing is left to be done."""
+        return not self._to_release or self.process != os.getpid()
+
+    def enter(self, lock: Any) -> int:
+        """Return the native handle, which stays valid until the lock is released."""
         if self.process != os.getpid():
             raise ClosedError(
                 f"{self.label} was opened before this process was forked; open the file again here"
             )
-        with self.lock:
-            if not self.raw or self.idle is not None:
-                raise ClosedError(f"{self.label} is closed")
-            self.users.append(threading.get_ident())
-            return self.raw
-
-    def leave(self, thread: int) -> None:
-        """End the use that `thread` began."""
-        with self.lock:
-            self.users.remove(thread)
-            if self.idle is not None and not self.users:
-                self.idle.set()
+        if not self.uses.add(lock):
+            raise ClosedError(f"{self.label} is closed")
+        return self.raw
 
     def close(self) -> None:
         """Wait for the calls in flight, then release; calls after the first do nothing."""
         if self.process != os.getpid():
-            self.idle = threading.Event()
+            self.uses.end()
             self.forget()
             return
-        with self.lock:
-            if threading.get_ident() in self.users:
-                raise CziError(f"{self.label} cannot be closed by the call that is using it")
-            raw, idle = 0, None
-            if self.users:
-                idle = self.idle = self.idle or threading.Event()  # from now on nobody enters
-            else:
-                raw, self.raw = self.raw, 0
-        if idle is not None:
-            idle.wait()
-            with self.lock:
-                raw, self.raw = self.raw, 0
-        if raw:
-            self.forget()
-            self.library.call(self.release, raw, what=f"release {self.label}")
+        if self.uses.here():
+            raise CziError(f"{self.label} cannot be closed by the call that is using it")
+        self.uses.end()
+        self.uses.wait()
+        try:
+            self.library.call_once(self.release, self._to_release, what=f"release {self.label}")
+        finally:
+            if not self._to_release:
+                self.forget()
 
     def abandon(self) -> None:
         """Release at garbage collection or interpreter exit."""
         # at exit a daemon thread may still be in a call: better to leak than to pull it away
-        if not self.users:
+        if self.uses.idle():
             self.close()
 
     def forget(self) -> None:
@@ -95,21 +92,25 @@ class _Ownership:
 
 
 class Borrow:
-    """A use of a handle, as a context manager that gives the native handle."""
+    """A use of a handle, as a context manager that gives the native handle (see `Use`)."""
 
-    __slots__ = ("_handle", "_ownership", "_thread")
+    __slots__ = ("__exit__", "_handle", "_lock", "_ownership")
+
+    __exit__: Callable[..., None]
 
     def __init__(self, handle: Handle, ownership: _Ownership) -> None:
         self._handle = handle  # not collected, hence not released, meanwhile
         self._ownership = ownership
-        self._thread = 0
+        self._lock = lock = threading.Lock()
+        lock.acquire()
+        self.__exit__ = lock.__exit__
 
     def __enter__(self) -> int:
-        self._thread = threading.get_ident()
-        return self._ownership.enter()
-
-    def __exit__(self, *_: object) -> None:
-        self._ownership.leave(self._thread)
+        try:
+            return self._ownership.enter(self._lock)
+        except BaseException:
+            self._lock.release()
+            raise
 
 
 class Handle:
@@ -164,7 +165,7 @@ class Handle:
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._ownership.idle is not None or not self._ownership.raw
+        return self._ownership.closed
 
     def borrow(self) -> Borrow:
         """Use the native handle: ``with handle.borrow() as raw`` keeps `close` waiting.
@@ -189,20 +190,15 @@ class Handle:
         try:
             self._ownership.close()
         finally:
-            if self.closed:
+            if self._ownership.released:
                 self._finalizer.detach()
                 for handle in self._owns:
                     handle.close()
 
     def _call(self, function: str, *args: Any, what: str) -> None:
         """Call a C function on this object, guarded."""
-        ownership = self._ownership
-        thread = threading.get_ident()
-        raw = ownership.enter()
-        try:
+        with Borrow(self, self._ownership) as raw:
             self.library.call(function, raw, *args, what=what, file=self.name)
-        finally:
-            ownership.leave(thread)
 
     def _create(self, function: str, *args: Any, what: str) -> int:
         """Call a C function on this object that makes another; return that one's handle."""

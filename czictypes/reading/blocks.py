@@ -167,7 +167,7 @@ def read_planes(
     """
     pool = document.pool
     most = pool.threads if threads is None else min(threads, pool.threads)
-    executor = pool.executor() if most > 1 else None
+    workers = pool.workers if most > 1 else None
     masks = reader._options.enable_mask_awareness
     blank = leaves_blank(reader._options.on_error)
     in_parallel = count >= most > 1 and roi.w * roi.h >= SMALL
@@ -183,15 +183,15 @@ def read_planes(
             if not blank and planes.paint_at_once(document, request, out):
                 return
             tiles = document.forgiving if blank else document.decoder
-            plan, helpers = planes.plan(document, request), None if in_parallel else executor
+            plan, helpers = planes.plan(document, request), None if in_parallel else workers
             compose(document.index, request, tiles, out, helpers, most, plan)
         except (CorruptFileError, UnsupportedDataError) as error:
             advise(error)
             raise
 
     def read_some(some: Iterable[T]) -> None:
-        together = executor if in_parallel else None
-        each(some, lambda one: read(one, compose_plane), most, together)
+        helpers = workers if in_parallel else None
+        each(some, lambda one: read(one, compose_plane), most, helpers)
 
     expectation = document.decoder.expectation
     if expectation is None:

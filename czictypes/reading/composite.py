@@ -201,7 +201,7 @@ def _blend_in_bands(
                 picture[band, :, component] = view[..., 2 - component]
 
     tops = range(0, height, rows)
-    each(tops, blend_band, min(pool.threads, len(tops)), pool.executor())
+    each(tops, blend_band, min(pool.threads, len(tops)), pool.workers)
     return picture
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Executor
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from typing import Any, Protocol
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.pixels import ROWS_APART, use_rows
+from czictypes.container.workers import Workers, check_stopped
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.background import background_value, fill
@@ -73,7 +73,7 @@ def compose(
     request: PlaneRequest,
     tiles: TileProvider,
     out: NDArray[Any],
-    executor: Executor | None = None,
+    workers: Workers | None = None,
     threads: int | None = None,
     plan: Plan | None = None,
 ) -> None:
@@ -90,7 +90,7 @@ def compose(
     out
         The array to fill, of shape `output_shape` and the request's pixel type; any view that
         can be written to will do. Every pixel is set.
-    executor
+    workers
         Threads that may help the calling one; they may serve other reads at the same time.
     threads
         How many threads shall work at most, the calling one among them; by default as many as
@@ -113,9 +113,9 @@ def compose(
     if 0 in out.shape:
         return
     painter = _Painter(index, request, tiles, out, plan)
-    most = 1 if executor is None else thread_count(threads)
+    most = 1 if workers is None else thread_count(threads)
     with painter.expected():
-        together(painter.work, painter.distribute(most), executor)  # then nobody touches `out`
+        together(painter.work, painter.distribute(most), workers)  # then nobody touches `out`
 
 
 class _Painter:
@@ -159,7 +159,7 @@ class _Painter:
         rows = np.array(
             [bottom - top for _, top, _, bottom in (job.parts[0] for job in self._plan.jobs)]
         )
-        stored = self._rows.compression[self._indices] == Compression.Uncompressed
+        stored = self._rows.compression[self._indices] == Compression.Uncompressed.value
         sizes = np.array([pixel_format(kind).bytes_per_pixel for kind in self._types])
         found: NDArray[np.bool_] = stored & (h // rows * w * sizes > ROWS_APART)
         return found
@@ -179,7 +179,7 @@ class _Painter:
         if len(jobs) < 2:
             self._stretches = [deque([(0, jobs)])]
             return 1
-        packed = self._rows.compression[self._indices] != Compression.Uncompressed
+        packed = self._rows.compression[self._indices] != Compression.Uncompressed.value
         total = int(pixels.sum())
         threads = min(most, len(jobs), total // _PIXELS_PER_THREAD)
         if total < len(jobs) * _SMALL_TILE:
@@ -208,6 +208,7 @@ class _Painter:
         """Paint batch after batch until none is left; run by every thread that takes part."""
         try:
             while (batch := self._next(number)) is not None:
+                check_stopped()
                 if self._turns is None:
                     self._paint(batch[1])
                 else:

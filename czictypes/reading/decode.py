@@ -272,7 +272,7 @@ class SubBlockDecoder:
 
     def _cache_for(self, row: int) -> SubBlockCache | None:
         """Return the cache if it is to keep a row."""
-        compressed = self._rows.directory.compression[row] != Compression.Uncompressed
+        compressed = self._rows.directory.compression.item(row) != Compression.Uncompressed
         return self._cache if compressed or self._cache_uncompressed else None
 
     def _mask_of(self, row: int, segment: SubBlockSegment) -> NDArray[np.bool_] | None:

@@ -19,6 +19,7 @@ from czictypes.container.limits import Bounds
 from czictypes.container.metadata_segment import read_metadata_xml
 from czictypes.container.part_files import PartFiles
 from czictypes.container.parts import JoinedSource, join_parts
+from czictypes.container.uses import Uses
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import parse, to_dict, to_text
@@ -28,7 +29,6 @@ from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.damage import DamageList, ForgivingTiles
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.expectation import Expectation
-from czictypes.reading.lifetime import UseCount
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.plane_rows import plane_rows
@@ -107,9 +107,10 @@ class OpenDocument:
         self.index = PlaneIndex(self.table)
         self.small = SmallReads(self.index, self.decoder)
         self.pool = ThreadPool(threads)
-        self.uses = UseCount(self.name, self._release)
+        self.uses = Uses()
         self._made: dict[str, Any] = {}
         self._making = threading.RLock()
+        self._closing = threading.Lock()
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """Return what `make` gives, made at the first call of that name and kept."""
@@ -190,8 +191,15 @@ class OpenDocument:
     def _read_xml(self) -> bytes:
         return read_metadata_xml(self.source, self.header)
 
-    def _release(self) -> None:
-        self.memory.clear()
-        self.pool.close()
-        self.native.close()
-        self.source.close()
+    def close(self) -> None:
+        """Refuse further uses, and let go of everything after those in flight.
+
+        It may be interrupted, and called again.
+        """
+        self.uses.end()
+        self.uses.wait()
+        with self._closing:
+            self.memory.clear()
+            self.pool.close()
+            self.native.close()
+            self.source.close()

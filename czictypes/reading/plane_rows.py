@@ -268,7 +268,7 @@ class _PlaneCounter:
         columns = self._directory
         room = SubBlockExtents(columns, self._source.size()).room(several)
         believed: Mask = claimed <= _BELIEVED
-        plain = columns.compression[several] == Compression.Uncompressed
+        plain = columns.compression[several] == Compression.Uncompressed.value
         for kind in np.unique(columns.pixel_type[several]).tolist():
             here = columns.pixel_type[several] == kind
             known = kind in list(PixelType)

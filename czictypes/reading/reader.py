@@ -431,7 +431,7 @@ def _compose(
     try:
         if blank or not document.small.compose(request, target):
             pool, tiles = document.pool, document.forgiving if blank else document.decoder
-            compose(document.index, request, tiles, target, pool.executor(), pool.threads)
+            compose(document.index, request, tiles, target, pool.workers, pool.threads)
     except (CorruptFileError, UnsupportedDataError) as error:
         advise(error)
         raise

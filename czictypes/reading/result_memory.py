@@ -12,8 +12,10 @@ What is kept stays the system's to take back as soon as it has a use for it (``M
 from __future__ import annotations
 
 import mmap
+import operator
 import os
 import sys
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -60,7 +62,7 @@ class ResultMemory:
         self._plain = min(_SMALL if most is None else most, _SMALL, _LEAST - 1)
         self._half = 0  # of the usable memory, once that was looked up
         # Needs no lock, which memory that comes back while some is taken would wait for.
-        self._kept: deque[_Pages] = deque(maxlen=1 if _can_keep() else 0)
+        self._kept: deque[_Return] = deque(maxlen=1 if _can_keep() else 0)
 
     def take(self, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> _Array:
         """Return an array.
@@ -125,7 +127,7 @@ class ResultMemory:
         if not self._kept.maxlen or not _LEAST <= size <= _MOST:
             return np.empty(shape, dtype)
         try:
-            pages = self._kept.pop()
+            pages: _Pages | None = self._kept.pop().pages
         except IndexError:
             pages = None
         if pages is None or not size <= pages.size <= size + size // 4:
@@ -149,11 +151,10 @@ class _Pages:
         except OSError as error:
             raise MemoryError(str(error)) from None
         self._advise(mmap.MADV_HUGEPAGE)
+        #: Whether the system can be told that it may take pages until they are written to again.
+        self.may_be_kept = self._advise(mmap.MADV_FREE)
+        self.madvise = self._map.madvise
         self.address = int(np.frombuffer(self._map, np.uint8).ctypes.data)
-
-    def release(self) -> bool:
-        """Let the system take the pages until they are written to again; False if it cannot."""
-        return self._advise(mmap.MADV_FREE)
 
     def _advise(self, advice: int) -> bool:
         try:
@@ -166,10 +167,14 @@ class _Pages:
 class _Lease:
     """The memory that an array and all views of it hold; when they are gone the pages are kept."""
 
-    def __init__(
-        self, pages: _Pages, kept: deque[_Pages], shape: Shape, dtype: np.dtype[Any]
-    ) -> None:
-        self._pages, self._kept = pages, kept
+    def __init__(self, pages: _Pages, kept: deque[_Return], shape: Shape, dtype: Any) -> None:
+        self._pages = pages
+        if pages.may_be_kept:
+            keep = _Return(self, kept.append)
+            keep.pages = pages
+            free = _Return(self, operator.methodcaller("madvise", mmap.MADV_FREE))
+            free.madvise = pages.madvise
+            self._returns = keep, free  # the last one made is called first
         self.__array_interface__ = {
             "version": 3,
             "shape": shape,
@@ -177,9 +182,17 @@ class _Lease:
             "data": (pages.address, False),
         }
 
-    def __del__(self) -> None:
-        if self._pages.release():
-            self._kept.append(self._pages)
+
+class _Return(weakref.ref):  # type: ignore[type-arg]
+    """Notices the end of a `_Lease`, by callbacks that are no Python code.
+
+    An interrupt that comes while an array goes would be printed and lost in such code.
+    """
+
+    __slots__ = ("madvise", "pages")
+
+    madvise: Callable[[int], None]
+    pages: _Pages
 
 
 def usable_memory(
@@ -256,4 +269,14 @@ def _in_words(size: int) -> str:
 
 def _can_keep() -> bool:
     named = all(hasattr(mmap, name) for name in ("MADV_FREE", "MADV_HUGEPAGE", "MAP_PRIVATE"))
-    return named and sys.platform == "linux" and sys.implementation.name == "cpython"
+    cpython = sys.platform == "linux" and sys.implementation.name == "cpython"
+    return named and cpython and _last_is_called_first()
+
+
+def _last_is_called_first() -> bool:
+    """Tell in which order Python calls the callbacks of two weak references."""
+    called: list[Any] = []
+    thing = _Lease.__new__(_Lease)
+    refs = _Return(thing, called.append), _Return(thing, called.append)
+    del thing
+    return called == [refs[1], refs[0]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 from czictypes.container.byte_source import ByteSource
@@ -41,6 +40,7 @@ class Session:
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._closed = False
+        self._replaced: list[OpenDocument] = []  # of earlier content, and perhaps in use
         self._remains: Remains | None = None
         # The document, and what its source's `identity` was then; None when there is none.
         self._current: tuple[OpenDocument, tuple[Any, ...] | None] | None = None
@@ -74,32 +74,37 @@ class Session:
         """Close the document after the reads in flight; further reads raise `ClosedError`."""
         self._renew_after_fork()
         with self._lock:
+            current = self._current
+            if current is not None:
+                current[0].uses.end()
             self._closed = True
-            current, self._current = self._current, None
-        if current is not None:
-            current[0].uses.retire(wait=True)
+        if current is not None:  # only forgotten when it is closed: an interrupt may come before
+            current[0].close()
             self._remains = current[0].remains()
+        for document in self._replaced.copy():
+            document.close()
+        self._current, self._replaced = None, []
 
-    def enter(self) -> OpenDocument:
-        """Begin to use the document; `leave` of its `uses` ends that. Raises as `document`."""
+    def enter(self, lock: Any) -> OpenDocument:
+        """Begin to use the document, until the lock is released. Raises as `document`."""
         current = self._current
         # Without a lock where nothing changed: callers would wait here for each other's `stat`.
         if current is not None and self._process == os.getpid() and not self._has_changed(current):
             document = current[0]
-            if document.uses.try_enter():
+            if document.uses.add(lock):
                 return document
         self._renew_after_fork()
         with self._lock:
-            return self._enter_locked()
+            return self._enter_locked(lock)
 
-    def _enter_locked(self) -> OpenDocument:
+    def _enter_locked(self, lock: Any) -> OpenDocument:
         if self._closed:
             raise ClosedError(f"{self.name} is closed; open it again to read from it")
         if self._current is None or self._has_changed(self._current):
             self._reopen()
         assert self._current is not None
         document = self._current[0]
-        document.uses.enter()
+        document.uses.add(lock)  # only `close` ends them, which needs our lock
         return document
 
     def _has_changed(self, current: tuple[OpenDocument, tuple[Any, ...] | None]) -> bool:
@@ -112,15 +117,25 @@ class Session:
             ) from error
 
     def _reopen(self) -> None:
-        before, self._current = self._current, None
+        before = self._current
         if before is not None:
-            before[0].uses.retire(wait=False)
+            before[0].uses.end()
+            self._replaced.append(before[0])
+            self._current = None
+        self._close_replaced()
         try:
             self._open()
         except Exception as error:
             raise FileChangedError(
                 f"{self.name} changed on disk while it was open and cannot be opened again: {error}"
             ) from error
+
+    def _close_replaced(self) -> None:
+        """Close the documents of earlier content that nobody uses any more."""
+        for document in self._replaced.copy():
+            if document.uses.idle():
+                document.close()
+                self._replaced.remove(document)
 
     def _open(self) -> None:
         source = self._open_source()
@@ -139,29 +154,29 @@ class Session:
         with _after_fork:
             if self._process != os.getpid():
                 self._lock = threading.Lock()
-                self._current = None
+                self._current, self._replaced = None, []
                 self._process = os.getpid()
 
 
 class _Use:
-    """Holds a document; a class, since a generator takes 1 us more for each read."""
+    """Holds a document, as a `Use` does."""
 
-    __slots__ = ("_document", "_session")
+    __slots__ = ("__exit__", "_lock", "_session")
+
+    __exit__: Callable[..., None]
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._lock = lock = threading.Lock()
+        lock.acquire()
+        self.__exit__ = lock.__exit__
 
     def __enter__(self) -> OpenDocument:
-        self._document = self._session.enter()
-        return self._document
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._document.uses.leave()
+        try:
+            return self._session.enter(self._lock)
+        except BaseException:
+            self._lock.release()
+            raise
 
 
 _after_fork = threading.Lock()

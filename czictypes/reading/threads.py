@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeVar
+
+from czictypes.container.workers import Task, Workers, check_stopped, settle
 
 __all__ = ["ThreadPool", "each", "thread_count", "together"]
 
@@ -57,30 +59,19 @@ class ThreadPool:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._executor: ThreadPoolExecutor | None = None
-        self._lock = threading.Lock()
-
-    def executor(self) -> ThreadPoolExecutor | None:
-        """Return the running pool, or None where one thread is all there is."""
-        if self.threads == 1:
-            return None
-        with self._lock:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(self.threads - 1, "czictypes-decode")
-            return self._executor
+        #: None where one thread is all there is.
+        self.workers = Workers(threads - 1, "czictypes-decode") if threads > 1 else None
 
     def close(self) -> None:
         """Stop the threads after the work they have begun."""
-        with self._lock:
-            if self._executor is not None:
-                self._executor.shutdown()
-                self._executor = None
+        if self.workers is not None:
+            self.workers.close()
 
 
-def together(work: Callable[[int], None], threads: int, executor: Executor | None) -> None:
+def together(work: Callable[[int], None], threads: int, workers: Workers | None) -> None:
     """Call a function in this thread, with 0, and in others, with 1, 2 ...; return after all.
 
-    Those whom no thread of the executor has taken up by then are not called any more.
+    Those whom no thread of the workers has taken up by then are not called any more.
 
     Parameters
     ----------
@@ -88,25 +79,27 @@ def together(work: Callable[[int], None], threads: int, executor: Executor | Non
         Shares the work out by itself, and is done when nothing is left of it.
     threads
         How many shall work at most, this one among them.
-    executor
-        Where the others come from; without it there are none.
+    workers
+        Where the others come from; without them there are none.
     """
-    helpers: list[Future[None]] = []
-    try:
-        if executor is not None:
-            for number in range(1, threads):
-                helpers.append(executor.submit(work, number))
+    if workers is None or threads < 2:
         work(0)
-    finally:
-        started = [helper for helper in helpers if not helper.cancel()]
-        if started:
-            wait(started)
-    for helper in started:
-        helper.result()
+        return
+    helpers = [Task(partial(work, number)) for number in range(1, threads)]
+    try:
+        workers.submit(*helpers)
+        work(0)
+        settle(helpers)
+    except BaseException:
+        settle(helpers, stop=True)
+        raise
+    for helper in helpers:
+        if helper.error is not None:
+            raise helper.error
 
 
 def each(
-    items: Iterable[T], work: Callable[[T], None], threads: int, executor: Executor | None
+    items: Iterable[T], work: Callable[[T], None], threads: int, workers: Workers | None
 ) -> None:
     """Call a function with each item, as `together` does; the first error ends it."""
     lock, waiting = threading.Lock(), iter(items)
@@ -115,6 +108,7 @@ def each(
     def loop(_: int) -> None:
         try:
             while not end:
+                check_stopped()
                 with lock:
                     try:
                         item = next(waiting)
@@ -125,4 +119,4 @@ def each(
             end.append(True)
             raise
 
-    together(loop, threads, executor)
+    together(loop, threads, workers)

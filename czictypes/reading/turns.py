@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from czictypes.container.workers import Bell, check_stopped
+
 __all__ = ["Turns"]
 
 
@@ -26,7 +28,8 @@ class Turns:
         self._next = 0
         self._waiting: dict[int, Callable[[], None]] = {}
         self._running = self._stopped = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._bells: list[Bell] = []
 
     def run(self, number: int, action: Callable[[], None]) -> None:
         """Have an action run when it is its turn: now, or later by another thread.
@@ -34,26 +37,40 @@ class Turns:
         It is dropped when the work has been stopped. Raises what the actions raise that this
         thread runs.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or number - self._next < self._ahead)
+        if not self._may_wait(number):
+            self._wait(number)
+        with self._lock:
             self._waiting[number] = action
             if self._running:
                 return
             self._running = True
         while (due := self._due()) is not None:
             due()
-            with self._changed:
-                self._next += 1
-                self._changed.notify_all()
+            self._next += 1
+            self._wake()
 
     def stop(self) -> None:
         """Wake all who wait; no action begins any more."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
+        self._stopped = True
+        self._wake()
+
+    def _may_wait(self, number: int) -> bool:
+        return self._stopped or number - self._next < self._ahead
+
+    def _wait(self, number: int) -> None:
+        bell = Bell()
+        self._bells.append(bell)
+        while not self._may_wait(number):
+            check_stopped()
+            bell.wait()
+        self._bells.remove(bell)
+
+    def _wake(self) -> None:
+        for bell in self._bells.copy():
+            bell.ring()
 
     def _due(self) -> Callable[[], None] | None:
-        with self._changed:
+        with self._lock:
             due = None if self._stopped else self._waiting.pop(self._next, None)
             self._running = due is not None
             return due

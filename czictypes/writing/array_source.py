@@ -10,12 +10,13 @@ import itertools
 import math
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from czictypes.container.workers import Task, Workers, settle
 from czictypes.writing.axes import Axes
 
 if TYPE_CHECKING:
@@ -129,20 +130,22 @@ class ArraySource:
             for region in self._regions():
                 yield region, self._fetch(*region)
             return
-        coming: deque[tuple[_Region, Future[NDArray[Any]]]] = deque()
-        with ThreadPoolExecutor(self._readers, "czictypes-fetch") as pool:
-            try:
-                for region in self._regions():
-                    coming.append((region, pool.submit(self._fetch, *region)))
-                    if len(coming) > self._readers:
-                        first, pixels = coming.popleft()
-                        yield first, pixels.result()
-                while coming:
+        coming: deque[tuple[_Region, Task[NDArray[Any]]]] = deque()
+        workers = Workers(self._readers, "czictypes-fetch")
+        try:
+            for region in self._regions():
+                task = Task(partial(self._fetch, *region))
+                coming.append((region, task))
+                workers.submit(task)
+                if len(coming) > self._readers:
                     first, pixels = coming.popleft()
                     yield first, pixels.result()
-            finally:
-                for _, pixels in coming:
-                    pixels.cancel()
+            while coming:
+                first, pixels = coming.popleft()
+                yield first, pixels.result()
+        finally:
+            settle([task for _, task in coming], stop=True)
+            workers.close()
 
     def _largest(self) -> int:
         """Return how many bytes a region has at most."""

@@ -52,10 +52,14 @@ class AtomicFile:
             except OSError as error:
                 error.filename = self.name
                 raise
-        self._file = os.fdopen(descriptor, "r+b", buffering=0)
-        self._position_guard = threading.Lock()
-        # also when the writer is forgotten, or the interpreter ends
-        self._abort = weakref.finalize(self, _remove, self._file, self.temporary, os.getpid())
+        try:
+            self._file = os.fdopen(descriptor, "r+b", buffering=0)
+            self._position_guard = threading.Lock()
+            # also when the writer is forgotten, or the interpreter ends
+            self._abort = weakref.finalize(self, _remove, self._file, self.temporary, os.getpid())
+        except BaseException:  # an interrupt
+            self.temporary.unlink(missing_ok=True)
+            raise
 
     def write_at(self, offset: int, data: memoryview | bytearray) -> None:
         """Write all of `data` at `offset`."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from czictypes.container.workers import Task, Workers, settle
 
 __all__ = ["OrderedPipeline"]
 
 R = TypeVar("R")
 
 
-class _Task(NamedTuple):
+class _Waiting(NamedTuple):
     """Work that a thread may have begun."""
 
-    future: Future[Any]
+    task: Task[Any]
     work: Callable[[], Any]
 
 
@@ -37,8 +38,8 @@ class OrderedPipeline(Generic[R]):
     def __init__(self, threads: int, consume: Callable[[R], None]) -> None:
         self.threads = threads
         self._consume = consume
-        self._executor: ThreadPoolExecutor | None = None
-        self._pending: deque[_Task | R] = deque()
+        self._workers = Workers(threads - 1, "czictypes-encode")
+        self._pending: deque[_Waiting | R] = deque()
 
     def submit(self, work: Callable[[], R], *, at_once: bool = False) -> None:
         """Take on work; may consume results of earlier work, and raise its errors.
@@ -57,9 +58,9 @@ class OrderedPipeline(Generic[R]):
             else:
                 self._consume(result)
         else:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(self.threads - 1, "czictypes-encode")
-            self._pending.append(_Task(self._executor.submit(work), work))
+            task = Task(work)
+            self._pending.append(_Waiting(task, work))
+            self._workers.submit(task)
         while self._pending and (len(self._pending) > 2 * self.threads or self._first_is_done()):
             self._advance()
 
@@ -70,29 +71,25 @@ class OrderedPipeline(Generic[R]):
 
     def close(self) -> None:
         """Drop what is not consumed yet, and end the threads."""
-        for item in self._pending:
-            if isinstance(item, _Task):
-                item.future.cancel()
+        settle([item.task for item in self._pending if isinstance(item, _Waiting)], stop=True)
         self._pending.clear()
-        if self._executor is not None:
-            self._executor.shutdown()
-            self._executor = None
+        self._workers.close()
 
     def _first_is_done(self) -> bool:
         first = self._pending[0]
-        return not isinstance(first, _Task) or first.future.done()
+        return not isinstance(first, _Waiting) or first.task.done
 
     def _advance(self) -> None:
         """Consume the first result; as long as there is none, do work that no thread has begun."""
         if not self._first_is_done() and self._do_waiting():
             return
         first = self._pending.popleft()
-        self._consume(first.future.result() if isinstance(first, _Task) else first)
+        self._consume(first.task.result() if isinstance(first, _Waiting) else first)
 
     def _do_waiting(self) -> bool:
         """Do the first work that no thread has begun; tell whether there was any."""
         for place, item in enumerate(self._pending):
-            if isinstance(item, _Task) and item.future.cancel():
+            if isinstance(item, _Waiting) and item.task.claim():
                 self._pending[place] = item.work()
                 return True
         return False

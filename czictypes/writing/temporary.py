@@ -41,14 +41,20 @@ def create_temporary(path: Path) -> tuple[Path, int]:
     """
     created: tuple[Path, int] | None = None
     mode = 0o600 if path.exists() else 0o666
-    for slot in range(_MOST_WRITERS):
-        candidate = path.with_name(_temporary_name(path.name, slot))
-        _remove_if_abandoned(candidate)
-        if created is None:
-            descriptor = _create_locked(candidate, mode)
-            created = None if descriptor is None else (candidate, descriptor)
-        if created is not None and slot >= _ALWAYS_LOOKED_AT:
-            break
+    try:
+        for slot in range(_MOST_WRITERS):
+            candidate = path.with_name(_temporary_name(path.name, slot))
+            _remove_if_abandoned(candidate)
+            if created is None:
+                descriptor = _create_locked(candidate, mode)
+                created = None if descriptor is None else (candidate, descriptor)
+            if created is not None and slot >= _ALWAYS_LOOKED_AT:
+                break
+    except BaseException:  # an interrupt
+        if created is not None:
+            os.close(created[1])
+            _remove_if_abandoned(created[0])
+        raise
     if created is None:
         raise OSError(errno.EBUSY, "too many processes are writing this file", str(path))
     return created
@@ -64,12 +70,18 @@ def _temporary_name(name: str, slot: int) -> str:
 def _create_locked(path: Path, mode: int) -> int | None:
     """Create and lock a file; None if it is there, or was taken away at this moment."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = -1
     try:
         descriptor = os.open(path, flags, mode)
+        if _lock(descriptor) is not False and _is_at(descriptor, path):
+            return descriptor
     except FileExistsError:
         return None
-    if _lock(descriptor) is not False and _is_at(descriptor, path):
-        return descriptor
+    except BaseException:  # an interrupt; the file may be there
+        if descriptor >= 0:
+            os.close(descriptor)
+        _remove_if_abandoned(path)
+        raise
     os.close(descriptor)
     return None
 

@@ -34,13 +34,18 @@ def without(library: Library, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 def calls(library: Library, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the C functions that are called during a test."""
     names: list[str] = []
-    call = library.call
+    call, call_once = library.call, library.call_once
 
     def recorded(name: str, *args: Any, **about: str) -> None:
         names.append(name)
         call(name, *args, **about)
 
+    def recorded_once(name: str, handles: dict[str, int], *, what: str) -> None:
+        names.extend([name] * len(handles))
+        call_once(name, handles, what=what)
+
     monkeypatch.setattr(library, "call", recorded)
+    monkeypatch.setattr(library, "call_once", recorded_once)
     return names
 
 

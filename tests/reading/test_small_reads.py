@@ -39,7 +39,7 @@ def opened(blocks: list[Block], *, cache: bool = False) -> Iterator[OpenDocument
         try:
             yield document
         finally:
-            document.uses.retire(wait=True)
+            document.close()
 
 
 def picture(rng: np.random.Generator, w: int, h: int, kind: PixelType) -> NDArray[Any]:

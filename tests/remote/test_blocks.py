@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,16 +38,17 @@ class Recorder(Transport):
     def open(self, count: int) -> Opening:
         return Opening(len(CONTENT), ("first",), CONTENT[:count])
 
-    def submit(self, start: int, end: int) -> Future[bytes]:
+    def submit(self, start: int, end: int, landed: Any, failed: Any) -> None:
         self.asked.append((start, end))
-        return self.pool.submit(self._give, start, end)
+        self.pool.submit(self._give, start, end, landed, failed)
 
-    def _give(self, start: int, end: int) -> bytes:
+    def _give(self, start: int, end: int, landed: Any, failed: Any) -> None:
         self.go_on.wait()
         if self.fails:
             self.fails -= 1
-            raise RemoteError("test://content cannot be read")
-        return CONTENT[start:end]
+            failed(RemoteError("test://content cannot be read"))
+        else:
+            landed(CONTENT[start:end])
 
     def close(self) -> None:
         self.pool.shutdown()
@@ -228,7 +230,7 @@ def test_stopped_reading_ahead_asks_for_nothing() -> None:
 
 
 def test_a_cache_without_room_keeps_nothing() -> None:
-    cache = BlockCache(0, 10, 0, 4)
+    cache = BlockCache(0, 10, 0, 4, lambda flight: None)
     _, (flight,) = cache.take([1, 2])
     cache.landed(flight, b"x" * 20)
     assert len(cache) == 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
+from czictypes.container.workers import Bell, Task, Workers, settle
 from czictypes.exchange.ome_zarr.job import Job
 from czictypes.model.extras import require
 from czictypes.reading.threads import thread_count
@@ -46,7 +47,7 @@ def choose_runner(scheduler: Any, workers: int | None, *, only_here: str | None 
         if scheduler is None:
             raise ValueError('scheduler="distributed" needs a client: distributed.Client(...)')
     if scheduler in ("threads", "synchronous"):
-        count = 1 if scheduler == "synchronous" else thread_count(workers)
+        count = 0 if scheduler == "synchronous" else thread_count(workers)
         return lambda job, tasks, done: _run_in_threads(job, tasks, done, count)
     if callable(getattr(scheduler, "submit", None)) and hasattr(scheduler, "scheduler_info"):
         if only_here is not None:
@@ -79,41 +80,47 @@ def _run_in_threads(
     done: Callable[[int, int], None],
     workers: int,
 ) -> None:
-    if workers == 1:
-        for number, task in tasks:
-            job.run(number, task)
-            done(number, task)
+    if not workers:
+        for number, task_number in tasks:
+            job.run(number, task_number)
+            done(number, task_number)
         return
-    running: dict[Future[None], tuple[int, int]] = {}
-    with ThreadPoolExecutor(workers, "czictypes-exchange") as pool:
-        try:
-            for one in tasks:
-                running[pool.submit(job.run, *one)] = one
-                while len(running) >= workers * _WAITING:
-                    _collect(running, done)
-            while running:
-                _collect(running, done)
-        finally:
-            for future in running:
-                future.cancel()
-            wait(running)
-            for future, one in running.items():  # what came to its end meanwhile counts
-                if not future.cancelled() and future.exception() is None:
-                    done(*one)
+    # One is a thread of its own, too: what writes the arrays takes locks that an interrupt breaks.
+    bell = Bell()
+    running: dict[Task[None], tuple[int, int]] = {}
+    pool = Workers(workers, "czictypes-exchange")
+    try:
+        for one in tasks:
+            task = Task(partial(job.run, *one), bell.ring)
+            running[task] = one
+            pool.submit(task)
+            while len(running) >= workers * _WAITING:
+                _collect(running, bell, done)
+        while running:
+            _collect(running, bell, done)
+    finally:
+        settle([*running], stop=True)
+        pool.close()
+        for task, one in running.items():  # what came to its end meanwhile counts
+            if task.done and task.error is None:
+                done(*one)
 
 
 def _collect(
-    running: dict[Future[None], tuple[int, int]], done: Callable[[int, int], None]
+    running: dict[Task[None], tuple[int, int]], bell: Bell, done: Callable[[int, int], None]
 ) -> None:
     """Wait for tasks; one that failed raises its error."""
-    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+    while not any(task.done for task in running):
+        bell.wait()
+        for task in running:
+            if task.help is not None:
+                task.help()
     failure = None
-    for future in finished:
-        one = running.pop(future)
-        error = future.exception()
-        if error is None:
+    for task in [task for task in running if task.done]:
+        one = running.pop(task)
+        if task.error is None:
             done(*one)
-        failure = failure or error
+        failure = failure or task.error
     if failure is not None:
         raise failure
 

@@ -218,7 +218,7 @@ def _same_compression(scheme: int) -> CompressionOptions:
 
 def _encoded_anew(document: OpenDocument, index: int, options: CompressionOptions) -> Block:
     source, directory = document.source, document.directory
-    if directory.compression[index] == options.method == Compression.Uncompressed:
+    if directory.compression.item(index) == options.method == Compression.Uncompressed:
         return read_block(source, directory, index)
     segment = document.decoder.segment(index)
     if segment.pixel_type not in list(PixelType):

@@ -248,7 +248,7 @@ def _opened(
         if document.source.opened_identity() != before:
             raise FileChangedError(f"{source.name} changed while it was copied; copy it again")
     finally:
-        document.uses.retire(wait=True)
+        document.close()
 
 
 def _plan(

@@ -102,7 +102,7 @@ def add_pyramid(
             assembly.abort()
             raise
     finally:
-        document.uses.retire(wait=True)
+        document.close()
     _commit(assembly, path, identity if output is None else None)
     return count
 

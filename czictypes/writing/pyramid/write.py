@@ -44,4 +44,4 @@ def write_pyramid(
         plans = plan_pyramid(document.table, options)
         build_pyramid(document, plans, options, assembly.add, threads=threads, preferred=preferred)
     finally:
-        document.uses.retire(wait=True)
+        document.close()

@@ -127,7 +127,7 @@ def read(
     pixel_type: PixelType = PixelType.Gray8,
     background: Any = Color(0, 0, 0),  # noqa: B008
     mask_aware: bool = False,
-    executor: Any = None,
+    workers: Any = None,
     threads: int | None = None,
 ) -> NDArray[Any]:
     """Read a plane of a document in memory into a new array."""
@@ -141,5 +141,5 @@ def read(
         mask_aware,
     )
     out = np.full(output_shape(request), 99, pixel_format(pixel_type).dtype)
-    compose(index_of(*entries), request, tiles, out, executor, threads)
+    compose(index_of(*entries), request, tiles, out, workers, threads)
     return out

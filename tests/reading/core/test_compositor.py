@@ -1,5 +1,5 @@
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading.core.made_tables import Entry, MemoryTiles, index_of, pixels_of, read
 
+from czictypes.container.workers import Workers
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
@@ -18,8 +19,9 @@ GRAY = Color(0.2, 0.2, 0.2)  # 51 in 8 bits
 
 @pytest.fixture(scope="module")
 def pool():
-    with ThreadPoolExecutor(4) as executor:
-        yield executor
+    workers = Workers(4, "helpers")
+    yield workers
+    workers.close()
 
 
 def numbered(*numbers, size=10):
@@ -84,8 +86,8 @@ def rank(m):
 )
 def test_every_pixel_is_that_of_the_topmost_tile(pool, entries, roi, threads):
     tiles = MemoryTiles.random(entries)
-    executor = pool if threads else None
-    result = read(entries, tiles, roi, background=GRAY, executor=executor, threads=threads)
+    workers = pool if threads else None
+    result = read(entries, tiles, roi, background=GRAY, workers=workers, threads=threads)
     np.testing.assert_array_equal(result, painted_pixel_by_pixel(entries, tiles.pixels, roi))
 
 
@@ -100,9 +102,9 @@ def test_pixels_that_a_mask_calls_invalid_let_the_tile_below_show(pool, some, ro
     rng = np.random.default_rng(len(some))
     masks = [rng.random((entry.h, entry.w)) < 0.6 if masked else None for entry, masked in some]
     tiles.masks = {k: mask for k, mask in enumerate(masks) if mask is not None}
-    executor = pool if threads else None
+    workers = pool if threads else None
     result = read(
-        entries, tiles, roi, background=GRAY, mask_aware=True, executor=executor, threads=threads
+        entries, tiles, roi, background=GRAY, mask_aware=True, workers=workers, threads=threads
     )
     expected = painted_pixel_by_pixel(entries, tiles.pixels, roi, masks)
     np.testing.assert_array_equal(result, expected)
@@ -151,7 +153,7 @@ def test_a_scaled_read_is_the_same_for_any_number_of_threads(pool, zoom, rng):
     tiles = MemoryTiles.random(entries)
     alone = read(entries, tiles, (0, 0, 400, 400), zoom=zoom)
     for threads in (2, 3, 4):
-        other = read(entries, tiles, (0, 0, 400, 400), zoom=zoom, executor=pool, threads=threads)
+        other = read(entries, tiles, (0, 0, 400, 400), zoom=zoom, workers=pool, threads=threads)
         np.testing.assert_array_equal(alone, other)
 
 
@@ -265,7 +267,7 @@ def test_hidden_tiles_are_not_decoded():
 def test_each_tile_is_decoded_once(pool, zoom):
     entries = [Entry(8 * k, 8 * row, m=10 * k + row) for k in range(10) for row in range(10)]
     tiles = MemoryTiles.random(entries)
-    read(entries, tiles, (0, 0, 90, 90), zoom=zoom, executor=pool)
+    read(entries, tiles, (0, 0, 90, 90), zoom=zoom, workers=pool)
     assert sorted(tiles.asked_for) == list(range(100))
 
 
@@ -274,7 +276,7 @@ def test_each_tile_is_decoded_once(pool, zoom):
 def test_no_more_tiles_are_in_memory_than_threads_work(pool, zoom, mask_aware):
     entries = [Entry(90 * k, 90 * row, 100, 100, m=row) for k in range(8) for row in range(8)]
     tiles = MemoryTiles.random(entries)
-    options = {"zoom": zoom, "mask_aware": mask_aware, "executor": pool}
+    options = {"zoom": zoom, "mask_aware": mask_aware, "workers": pool}
     read(entries, tiles, (0, 0, 720, 720), threads=3, **options)
     assert tiles.most_in_use <= 3
     assert tiles.in_use == 0
@@ -285,7 +287,7 @@ def test_one_small_tile_does_not_wake_another_thread():
         def submit(self, *_):
             raise AssertionError("no thread is needed")
 
-    result = read([Entry()], numbered(3), (0, 0, 10, 10), executor=NoPool(), threads=8)
+    result = read([Entry()], numbered(3), (0, 0, 10, 10), workers=NoPool(), threads=8)
     assert (result == 3).all()
 
 
@@ -294,14 +296,13 @@ def test_threads_do_not_share_tiles_of_which_single_rows_are_read(monkeypatch, a
     class Pool:
         submitted = 0
 
-        def submit(self, *_):
-            self.submitted += 1
-            return Future()
+        def submit(self, *tasks):
+            self.submitted += len(tasks)
 
     monkeypatch.setattr("czictypes.reading.compositor.ROWS_APART", apart)
     entries = [Entry(200 * k, 200 * row, 200, 200) for k in range(4) for row in range(4)]
     tiles, pool = MemoryTiles.random(entries), Pool()
-    read(entries, tiles, (0, 0, 800, 800), zoom=0.25, executor=pool, threads=4)
+    read(entries, tiles, (0, 0, 800, 800), zoom=0.25, workers=pool, threads=4)
     assert pool.submitted == helpers
 
 
@@ -330,16 +331,16 @@ def test_the_error_of_a_tile_is_raised_and_nothing_goes_on(pool, zoom, bad, thre
     entries = [Entry(90 * k, 90 * row, 100, 100) for k in range(8) for row in range(8)]
     tiles = FailingTiles([pixels_of(entry, 0) for entry in entries], bad)
     with pytest.raises(CorruptFileError, match=f"sub-block {bad} is damaged"):
-        read(entries, tiles, (0, 0, 720, 720), zoom=zoom, executor=pool, threads=threads)
+        read(entries, tiles, (0, 0, 720, 720), zoom=zoom, workers=pool, threads=threads)
     assert tiles.in_use == 0
 
 
-class RecordingPool(ThreadPoolExecutor):
-    """Remembers what it was asked to do."""
+class RecordingWorkers(Workers):
+    """Remember what they were asked to do."""
 
-    def submit(self, *arguments):
-        self.future = super().submit(*arguments)
-        return self.future
+    def submit(self, *tasks):
+        (self.task,) = tasks
+        super().submit(*tasks)
 
 
 def test_an_error_in_a_helping_thread_ends_the_work_of_the_caller():
@@ -350,14 +351,16 @@ def test_an_error_in_a_helping_thread_ends_the_work_of_the_caller():
         def tile(self, index):
             if threading.current_thread() is not caller:
                 raise CorruptFileError("damaged, says the helper")
-            wait([executor.future])
+            workers.task.wait()
             with super().tile(index) as tile:
                 yield tile
 
     entries = [Entry(300 * k, 0, 300, 300) for k in range(8)]
     tiles = FailsElsewhere([pixels_of(entry, 0) for entry in entries])
-    with RecordingPool(1) as executor, pytest.raises(CorruptFileError, match="says the helper"):
-        read(entries, tiles, (0, 0, 2400, 300), executor=executor, threads=2)
+    workers = RecordingWorkers(1, "helpers")
+    with pytest.raises(CorruptFileError, match="says the helper"):
+        read(entries, tiles, (0, 0, 2400, 300), workers=workers, threads=2)
+    workers.close()
     assert len(tiles.asked_for) <= 1
 
 
@@ -377,7 +380,7 @@ def test_a_thread_that_waits_for_its_turn_is_woken_by_an_error(pool):
     entries = [Entry(0, 0, 500, 500), Entry(10, 0, 500, 500)]
     tiles = FirstFailsLate([pixels_of(entry, 0) for entry in entries])
     with pytest.raises(CorruptFileError, match="the first is damaged"):
-        read(entries, tiles, (0, 0, 600, 600), zoom=0.5, executor=pool, threads=2)
+        read(entries, tiles, (0, 0, 600, 600), zoom=0.5, workers=pool, threads=2)
 
 
 def test_a_tile_smaller_than_the_directory_says_is_refused():
@@ -399,10 +402,12 @@ def test_many_callers_share_a_small_pool(rng):
     wrong = []
 
     def caller(zoom):
-        result = read(entries, tiles, (0, 0, 540, 540), zoom=zoom, executor=shared, threads=4)
+        result = read(entries, tiles, (0, 0, 540, 540), zoom=zoom, workers=shared, threads=4)
         if not np.array_equal(result, expected[zoom]):
             wrong.append(zoom)
 
-    with ThreadPoolExecutor(2) as shared, ThreadPoolExecutor(8) as callers:
+    shared = Workers(2, "helpers")
+    with ThreadPoolExecutor(8) as callers:
         list(callers.map(caller, [1, 0.4] * 20))
+    shared.close()
     assert wrong == []

@@ -85,7 +85,7 @@ def test_one_piece_of_memory_is_kept_and_none_after_all_is_given_back():
 
 @keeps
 def test_memory_that_the_system_cannot_take_back_is_not_kept(monkeypatch):
-    monkeypatch.setattr(result_memory._Pages, "release", lambda pages: False)
+    monkeypatch.setattr(result_memory._Pages, "_advise", lambda pages, advice: False)
     memory = ResultMemory()
     take(memory)
     assert not memory._kept

@@ -1,0 +1,103 @@
+"""The uses of a resource by many threads: closing it waits for those in flight.
+
+No interrupt can leave a use counted that is over. Python raises KeyboardInterrupt between any two
+steps of Python code, also at the first step of an `__exit__`. So a use is a lock of its own, held
+as long as it lasts, and the `__exit__` that ends it is the lock's, which is no Python code.
+(Before Python 3.10, and on PyPy, an interrupt may come even before that; so a thread that closes
+does not wait for itself.)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock, get_ident
+from typing import Any
+
+from czictypes.model.errors import ClosedError
+
+__all__ = ["Use", "Uses"]
+
+_LEAST = 16  # uses to remember before looking which of them are over
+_LONGEST_PAUSE = 0.02  # seconds
+
+
+class Uses:
+    """Who uses a resource now. Safe to use from many threads, without a lock that they share."""
+
+    __slots__ = ("_held", "_most", "ended")
+
+    def __init__(self) -> None:
+        #: Whether new uses are refused.
+        self.ended = False
+        self._held: dict[Any, int] = {}  # the lock of each use, and its thread
+        self._most = _LEAST
+
+    def add(self, lock: Any) -> bool:
+        """Count a lock, held by the caller, as a use until it is released; False after `end`."""
+        held = self._held
+        if len(held) >= self._most:
+            for one in held.copy():
+                if not one.locked():
+                    held.pop(one, None)
+            self._most = max(2 * len(held), _LEAST)
+        held[lock] = get_ident()
+        if not self.ended:
+            return True
+        held.pop(lock, None)
+        return False
+
+    def here(self) -> bool:
+        """Whether this thread is in a use."""
+        me = get_ident()
+        return any(owner == me and lock.locked() for lock, owner in self._held.copy().items())
+
+    def idle(self) -> bool:
+        """Whether no thread is in a use."""
+        return not any(lock.locked() for lock in self._held.copy())
+
+    def elsewhere(self) -> bool:
+        """Whether another thread is in a use."""
+        me = get_ident()
+        return any(owner != me and lock.locked() for lock, owner in self._held.copy().items())
+
+    def end(self) -> None:
+        """Refuse new uses."""
+        self.ended = True
+
+    def wait(self) -> None:
+        """Return when no other thread is in a use; to be called after `end`."""
+        pause = 1e-4
+        while self.elsewhere():
+            time.sleep(pause)  # taking the locks instead would have to let go of them again
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+class Use:
+    """A use of a resource, for the length of a `with` block.
+
+    Parameters
+    ----------
+    uses
+        Of what.
+    name
+        What to call it in the `ClosedError` that entering the block raises after `end`.
+    """
+
+    __slots__ = ("__exit__", "_lock", "_name", "_uses")
+
+    __exit__: Callable[..., None]
+
+    def __init__(self, uses: Uses, name: str) -> None:
+        self._uses, self._name = uses, name
+        self._lock = lock = Lock()
+        lock.acquire()
+        self.__exit__ = lock.__exit__  # looked up before `__enter__` is called
+
+    def __enter__(self) -> None:
+        try:
+            if not self._uses.add(self._lock):
+                raise ClosedError(f"{self._name} is closed; open it again to read from it")
+        except BaseException:
+            self._lock.release()
+            raise

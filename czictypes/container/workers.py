@@ -1,0 +1,340 @@
+"""Threads that work for others, and ways to wait for them that no interrupt can break.
+
+Python raises KeyboardInterrupt in the main thread between any two steps of Python code. The
+Future, Condition and Event of the standard library are Python code: an interrupt between two of
+their steps leaves a lock locked for which a thread then waits for ever. Here no thread keeps a
+lock that another one needs: what is shared changes in single steps of C code (of lists, of
+dictionaries, of plain locks), and who waits looks again every quarter of a second, so that not
+even a wake-up is missed for good.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from _thread import start_new_thread
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Bell", "Outcome", "Stopped", "Task", "Workers", "aside", "check_stopped", "settle"]
+
+T = TypeVar("T")
+
+_LOOK_AGAIN = 0.25  # seconds
+
+
+class Stopped(BaseException):
+    """Ends the work of a thread whose results nobody wants any more."""
+
+
+class Bell:
+    """Wakes one thread that waits for it, or the next that will."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def ring(self, _: object = None) -> None:
+        """Wake a thread; a bell that rings already goes on."""
+        try:  # noqa: SIM105 - called often
+            self._lock.release()
+        except RuntimeError:  # it rings already
+            pass
+
+    def wait(self, seconds: float = _LOOK_AGAIN) -> None:
+        """Return when it rings, or after some time: the caller looks for himself."""
+        self._lock.acquire(timeout=seconds)
+
+
+class _QueueBell:
+    """A `Bell` whose `ring` is no Python code, and so safe to be called by the collector.
+
+    Python prints an interrupt that comes in such a callback, and goes on.
+    """
+
+    def __init__(self) -> None:
+        queue: SimpleQueue[object] = SimpleQueue()
+        self.ring, self.wait = queue.put, queue.get
+
+
+class Outcome(Generic[T]):
+    """A result that is not there yet, or an error.
+
+    Parameters
+    ----------
+    help
+        Called by those who wait long, since an interrupt may have come between work and wake-up.
+    """
+
+    __slots__ = ("_bell", "_error", "_result", "done", "help")
+
+    def __init__(self, help: Callable[[], object] | None = None) -> None:
+        #: Whether there is a result or an error.
+        self.done = False
+        self.help = help
+        self._bell = Bell()
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    def succeed(self, result: T) -> None:
+        """Set the result."""
+        self._result = result
+        self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        """Set an error instead."""
+        self._error = error
+        self._finish()
+
+    def _finish(self) -> None:
+        self.done = True
+        self._bell.ring()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What went wrong, if it is known by now."""
+        return self._error
+
+    def wait(self, *, obey: bool = True) -> None:
+        """Return when it is done.
+
+        Parameters
+        ----------
+        obey
+            Whether a worker whose own task was stopped raises `Stopped`.
+        """
+        if self.done:
+            return
+        while not self.done:
+            if obey:
+                check_stopped()
+            self._bell.wait()
+            if not self.done and self.help is not None:
+                self.help()
+        self._bell.ring()  # for the next one who waits
+
+    def result(self) -> T:
+        """Wait, and return the result or raise the error."""
+        self.wait()
+        if self._error is not None:
+            raise self._error
+        result: T = self._result
+        return result
+
+
+class Task(Outcome[T]):
+    """Work that is done once, by a thread of `Workers` or by the caller, or not at all.
+
+    Parameters
+    ----------
+    work
+        Gives the result.
+    then
+        Called in the worker when it is done.
+    """
+
+    __slots__ = ("_owner", "_then", "_work", "stopped")
+
+    def __init__(self, work: Callable[[], T], then: Callable[[], None] | None = None) -> None:
+        super().__init__()
+        self._work: Callable[[], T] | None = work
+        self._then = then
+        self._owner: dict[str, int] = {}
+        #: Whether `stop` was called.
+        self.stopped = False
+
+    def claim(self) -> bool:
+        """Tell whether the task is this thread's: nobody else's then. Says the same each time."""
+        me = threading.get_ident()
+        return self._owner.setdefault("thread", me) == me
+
+    def stop(self) -> None:
+        """Have its thread give up at the next `check_stopped`, or when it waits."""
+        self.stopped = True
+
+    def run(self) -> None:
+        """Do the work, unless another thread has claimed it."""
+        if not self.claim():
+            return
+        work, self._work = self._work, None
+        assert work is not None
+        _local.task = self
+        try:
+            self.succeed(work())
+        except BaseException as error:
+            self.fail(error)
+        finally:
+            _local.task = None
+            if self._then is not None:
+                self._then()
+
+
+class _Local(threading.local):
+    task: Task[Any] | None = None
+
+
+_local = _Local()
+
+
+def check_stopped() -> None:
+    """Raise `Stopped` in a worker whose task was stopped."""
+    task = _local.task
+    if task is not None and task.stopped:
+        raise Stopped
+
+
+def settle(tasks: Sequence[Task[Any]], *, stop: bool = False) -> None:
+    """Return when none of the tasks runs, nor will run any more.
+
+    An interrupt stops them; it is raised when they have ended.
+
+    Parameters
+    ----------
+    stop
+        Whether to stop those that run.
+    """
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            if stop:
+                for task in tasks:
+                    task.stop()
+            for task in tasks:
+                if not task.claim():
+                    task.wait(obey=not stop)
+            break
+        except BaseException as error:
+            interrupt, stop = interrupt or error, True
+    if interrupt is not None:
+        raise interrupt
+
+
+class _Crew:
+    """What the threads of `Workers` share; they hold nothing else."""
+
+    def __init__(self, count: int, name: str, workers: Workers) -> None:
+        self.count, self.name = count, name
+        self.tasks: deque[Task[Any]] = deque()
+        self.bell: Any = _QueueBell() if sys.implementation.name == "cpython" else Bell()
+        self.workers = weakref.ref(workers, self.bell.ring)
+        self.ended = self.started = False
+        self.process = os.getpid()
+        self.ends: list[Outcome[None]] = []  # of the threads, which are not kept: see `_start`
+        self._starting = threading.Lock()
+
+    def look(self) -> None:
+        """Have a thread look for tasks; start them all if there are none yet."""
+        if not self.started:
+            # In a thread of its own, as an interrupt must not come while a thread is started.
+            start_new_thread(self._start, ())
+        self.bell.ring(None)
+
+    def end(self) -> None:
+        """Have the threads end when no task is left."""
+        self.ended = True
+        self.bell.ring(None)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self.started or self.ended:
+                return
+            _crews[id(self)] = self
+            try:
+                for number in range(self.count):
+                    end: Outcome[None] = Outcome()
+                    name = f"{self.name}_{number}"
+                    # Python code is run when the object goes, so the main thread must not have it.
+                    threading.Thread(target=self._work, args=(end,), name=name).start()
+                    self.ends.append(end)
+            except RuntimeError:  # the interpreter is ending, or there can be no more threads
+                pass
+            self.started = True
+
+    def _work(self, end: Outcome[None]) -> None:
+        try:
+            while True:
+                try:
+                    task = self.tasks.popleft()
+                except IndexError:
+                    if self.ended or self.workers() is None:
+                        return
+                    self.bell.wait()
+                    continue
+                if self.tasks:
+                    self.bell.ring(None)  # for the others: several rings may be one
+                task.run()
+                del task
+        finally:
+            self.bell.ring(None)
+            _crews.pop(id(self), None)
+            end.succeed(None)
+
+
+class Workers:
+    """Threads that do tasks, started when there is one, ended by `close` or with this object.
+
+    Parameters
+    ----------
+    count
+        How many.
+    name
+        What their names begin with.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self._crew = _Crew(count, name, self)
+
+    def submit(self, *tasks: Task[Any]) -> None:
+        """Have tasks done by the threads, in this order, unless somebody else claims them."""
+        crew = self._crew
+        for task in tasks:
+            task.help = crew.look
+        crew.tasks.extend(tasks)
+        crew.look()
+
+    def look(self) -> None:
+        """See to it that the threads look for tasks."""
+        self._crew.look()
+
+    def close(self) -> None:
+        """End the threads, after the tasks that were submitted; return when they have ended."""
+        crew = self._crew
+        crew.end()
+        if crew.process != os.getpid():  # after a fork they are not here
+            return
+        with crew._starting:
+            ends = crew.ends
+        for end in ends:
+            end.wait(obey=False)
+
+
+def aside(act: Callable[[], T]) -> T:
+    """Return what `act` returns, called in a thread of its own, where no interrupt comes.
+
+    For code of others that takes locks. An interrupt leaves the thread to itself.
+    """
+    task = Task(act)
+    try:
+        start_new_thread(task.run, ())
+        return task.result()
+    except BaseException:
+        task.stop()
+        raise
+
+
+def _end_all() -> None:
+    for crew in _crews.copy().values():
+        crew.end()
+
+
+#: The crews whose threads run, which the interpreter waits for at its end.
+_crews: dict[int, _Crew] = {}
+_at_end: Callable[[Callable[[], None]], Any] | None = getattr(threading, "_register_atexit", None)
+if _at_end is not None:
+    _at_end(_end_all)

@@ -1,0 +1,402 @@
+"""Interrupts work at random moments, again and again, in a process of its own.
+
+``python -m threads.interrupted FOLDER COUNT SEED JOB...`` (in the folder of the tests) prints
+nothing when all is well. Whatever does not end is killed, and tells where it stood.
+"""
+
+from __future__ import annotations
+
+import enum
+import faulthandler
+import gc
+import io
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from czictypes import czi
+from czictypes.arrays.image import CziImage
+from czictypes.exchange.convert import convert
+
+__all__ = ["JOBS"]
+
+_STUCK = 60.0  # seconds; only what hangs takes so long
+_PIXELS = np.random.default_rng(0).integers(0, 4000, (700, 900)).astype("<u2")
+_XML = "<METADATA/>"
+
+
+class Interrupts:
+    """Sends interrupts, and looks whether each arrives once, as what it is."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._raised_at: list[str] = []
+        signal.signal(signal.SIGALRM, self._raise)
+
+    def _raise(self, _: int, frame: FrameType | None) -> None:
+        self._raised_at = traceback.format_stack(frame)
+        raise KeyboardInterrupt
+
+    def send(self, work: Callable[[], object], longest: float) -> None:
+        """Do some work until an interrupt comes, at a moment from now to the longest."""
+        self._raised_at = []
+        faulthandler.dump_traceback_later(_STUCK, exit=True)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, self._random.uniform(1e-5, longest))
+            while not self._raised_at:
+                work()
+        except KeyboardInterrupt:
+            return
+        sys.exit("an interrupt was lost that came here:\n" + "".join(self._raised_at))
+
+
+class Job:
+    """Work on a file: what is interrupted, and how it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def work(self) -> object:
+        """Do what is interrupted; may be called again after that."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End it."""
+
+
+def source_file(folder: Path) -> Path:
+    """Return a document of a few planes, packed in each way, with a pyramid and attachments."""
+    path = folder / "source.czi"
+    if path.exists():
+        return path
+    with czi.create_czi(path) as document:
+        for channel, scheme in enumerate(["uncompressed:", "zstd1:", "zstd0:", "jpgxr:"]):
+            document.write(
+                _PIXELS, plane={"C": channel}, compression_options=scheme, location=(5, 7)
+            )
+        document.add_attachment("notes", "TXT", b"some notes")
+    return path
+
+
+class Reads(Job):
+    """Reads of all kinds of one reader."""
+
+    threads = 1
+    schemes = range(4)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.reader = self.open()
+        self.expected = self._digests()
+        self._turn = 0
+
+    def open(self) -> czi.CziReader:
+        """Open the document."""
+        return czi.open_czi(source_file(self.folder), threads=self.threads)
+
+    def _calls(self) -> list[Callable[[], Any]]:
+        reader = self.reader
+        planes = [{"C": channel} for channel in self.schemes]
+        return [
+            *(lambda plane=plane: reader.read(plane=plane) for plane in planes),
+            *(lambda plane=plane: reader.read(plane=plane, zoom=0.3) for plane in planes),
+            *(
+                lambda plane=plane: reader.read(plane=plane, roi=(50, 70, 90, 9))
+                for plane in planes
+            ),
+            lambda: np.frombuffer(reader.attachments[0].data, "u1"),
+            lambda: reader.subblocks["x"],
+        ]
+
+    def _digests(self) -> list[int]:
+        return [int(call().sum()) for call in self._calls()]
+
+    def work(self) -> object:
+        """Read one after the other."""
+        calls = self._calls()
+        self._turn += 1
+        return calls[self._turn % len(calls)]()
+
+    def close(self) -> None:
+        """See that the reader still reads, and close it."""
+        assert self._digests() == self.expected
+        self.reader.close()
+        assert self.reader.closed
+
+
+class ReadsOfThreads(Reads):
+    """The same with several threads."""
+
+    threads = 3
+
+
+class ReadsOfAnObject(ReadsOfThreads):
+    """The same of a file object, which libCZI reads through callbacks."""
+
+    def open(self) -> czi.CziReader:
+        """Open what is in memory."""
+        return czi.open_czi(io.BytesIO(source_file(self.folder).read_bytes()), threads=3)
+
+
+class Remote(Reads):
+    """The same of a filesystem of fsspec that does one thing after the other."""
+
+    threads = 2
+    schemes = range(2)
+    url = "memory://interrupted.czi"
+
+    def open(self) -> czi.CziReader:
+        """Open it, with a cache that holds only a part."""
+        import fsspec
+
+        with fsspec.open(self.url, "wb") as file:
+            file.write(source_file(self.folder).read_bytes())
+        return self.again()
+
+    def again(self) -> czi.CziReader:
+        """Open it once more."""
+        few = {"cache_bytes": 1 << 20, "block_bytes": 1 << 16}
+        return czi.open_czi(self.url, threads=self.threads, storage_options={"czictypes": few})
+
+
+class Web(Remote):
+    """The same of a web server; its address is in the environment."""
+
+    url = os.environ.get("CZICTYPES_TEST_URL", "")
+
+    def open(self) -> czi.CziReader:
+        """Open it."""
+        return self.again()
+
+
+class Opens(Job):
+    """Opens, reads and closes again and again."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.path = source_file(folder)
+
+    def work(self) -> object:
+        """Open, read and close."""
+        with czi.open_czi(self.path, threads=2) as document:
+            return document.metadata, document.read(plane={"C": 1})
+
+
+class RemoteOpens(Job):
+    """Opens and closes remote files."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        Remote(folder).close()
+
+    def work(self) -> object:
+        """Open, read and close."""
+        with czi.open_czi(Remote.url, threads=2) as document:
+            return document.read(plane={"C": 1}, roi=(50, 70, 90, 9))
+
+
+class Makes(Job):
+    """Makes a file, which is there as a whole or not at all."""
+
+    name = "made.czi"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.source = source_file(folder)
+        self.made = folder / type(self).__name__
+        self.made.mkdir(exist_ok=True)
+        self.path = self.made / self.name
+
+    def make(self) -> None:
+        """Make it."""
+        with czi.create_czi(self.path, exist_ok=True, threads=3) as document:
+            for channel in range(3):
+                document.write(_PIXELS, plane={"C": channel}, compression_options="zstd1:")
+            document.add_attachment("notes", "TXT", b"some notes")
+
+    def work(self) -> object:
+        """Make it; after an interrupt nothing else may be there."""
+        try:
+            return self.make()
+        except KeyboardInterrupt as error:
+            traceback.clear_frames(error.__traceback__)
+            gc.collect()
+            self._check_folder("".join(traceback.format_tb(error.__traceback__)))
+            raise
+
+    def _check_folder(self, where: str = "") -> None:
+        left = {path.name for path in self.made.iterdir()} - {self.name}
+        if left:
+            sys.exit(f"{type(self).__name__} left {left} behind\n{where}")
+
+    def close(self) -> None:
+        """See that it can still be made."""
+        self.make()
+        self._check_folder()
+
+
+class Writes(Makes):
+    """Writes a CZI."""
+
+
+class Pyramids(Makes):
+    """Writes a CZI with a pyramid."""
+
+    def make(self) -> None:
+        """Make it."""
+        czi.imwrite(
+            self.path, _PIXELS, axes="YX", pyramid=True, compression="zstd1:", exist_ok=True
+        )
+
+
+class AddsPyramids(Makes):
+    """Adds a pyramid to a copy."""
+
+    def make(self) -> None:
+        """Make it."""
+        czi.add_pyramid(self.source, output=self.path, exist_ok=True)
+
+
+class Copies(Makes):
+    """Copies a part, and compresses it anew."""
+
+    def make(self) -> None:
+        """Make it."""
+        czi.copy(self.source, self.path, roi=(5, 7, 600, 500), recompress="zstd1:", exist_ok=True)
+
+
+class Edits(Makes):
+    """Edits a file in place."""
+
+    def make(self) -> None:
+        """Make it."""
+        if not self.path.exists():
+            czi.copy(self.source, self.path)
+        with czi.edit_czi(self.path) as document:
+            document.write_metadata_bytes(document.read_metadata_bytes())
+
+
+class Converts(Makes):
+    """Converts."""
+
+    target = "made.ome.tiff"
+    options: dict[str, Any] = {}
+
+    def __init__(self, folder: Path) -> None:
+        self.name = self.target
+        super().__init__(folder)
+
+    def make(self) -> None:
+        """Make it."""
+        convert(self.source, self.path, overwrite=True, **self.options)
+
+
+class ToOmeTiff(Converts):
+    """Converts to OME-TIFF."""
+
+
+class ToOmeZarr(Converts):
+    """Converts to OME-Zarr."""
+
+    target = "made.ome.zarr"
+
+
+class ToPng(Converts):
+    """Converts a plane to PNG."""
+
+    target = "made.png"
+    options = {"plane": {"C": 0}}
+
+
+class FromTiff(Converts):
+    """Converts an OME-TIFF to CZI."""
+
+    target = "made.czi"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.source = folder / "source.ome.tiff"
+        if not self.source.exists():
+            convert(source_file(folder), self.source)
+
+
+class Images(Job):
+    """Reads arrays."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.image = CziImage(source_file(folder), threads=3)
+        self.expected = self.image.asarray()
+
+    def work(self) -> object:
+        """Read it all."""
+        return self.image.asarray()
+
+    def close(self) -> None:
+        """Read once more, and close."""
+        assert np.array_equal(self.image.asarray(), self.expected)
+        self.image.close()
+
+
+JOBS: dict[str, type[Job]] = {
+    job.__name__: job
+    for job in (
+        *(Reads, ReadsOfThreads, ReadsOfAnObject, Images, Opens, Remote, RemoteOpens, Web),
+        *(Writes, Pyramids, AddsPyramids, Copies, Edits, ToOmeTiff, ToOmeZarr, ToPng, FromTiff),
+    )
+}
+
+
+def _watch_enums() -> None:
+    """Find where numpy asks an enum for attributes: it drops an interrupt that comes meanwhile."""
+    kind = type(enum.Enum)
+    asked = getattr(kind, "__getattr__", None)
+    if asked is None:
+        return
+
+    def watched(cls: Any, name: str) -> Any:
+        if name.startswith("__array"):
+            traceback.print_stack()
+            os._exit(3)
+        return asked(cls, name)
+
+    kind.__getattr__ = watched  # type: ignore[attr-defined]
+
+
+def main(folder: str, count: str, seed: str, *names: str) -> None:
+    """Interrupt each of the jobs so many times."""
+    sys.unraisablehook = lambda lost: (traceback.print_exception(lost.exc_value), os._exit(4))
+    _watch_enums()
+    interrupts = Interrupts(int(seed))
+    for name in names:
+        job = JOBS[name](Path(folder))
+        begun = time.perf_counter()
+        job.work()
+        longest = 1.2 * (time.perf_counter() - begun) + 1e-3
+        begun = time.perf_counter()
+        for _ in range(int(count)):
+            interrupts.send(job.work, longest)
+        job.close()
+        del job
+        gc.collect()
+        if "-v" in sys.argv:
+            print(f"{name}: {count} interrupts, {time.perf_counter() - begun:.1f} s", flush=True)
+    end = time.monotonic() + _STUCK
+    while left := [one.name for one in threading.enumerate() if one.name.startswith("czictypes")]:
+        if time.monotonic() > end:
+            sys.exit(f"threads are left: {left}")
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    main(*[word for word in sys.argv[1:] if word != "-v"])
