@@ -191,7 +191,7 @@ def _decode_all(
 ) -> None:
     positions = view.columns.file_position[list(rows)].tolist()
     with view.source.read_ahead([(at, HEAD_ROOM) for at in positions if at >= 0]):
-        each(rows, decode, view.threads, pool.executor())
+        each(rows, decode, view.threads, pool.workers)
 
 
 class _TooWide:

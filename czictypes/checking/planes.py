@@ -83,7 +83,7 @@ def _plain_size(columns: Directory) -> NDArray[np.int64]:
     """Return how many bytes the pixels of a sub-block have at least; 0 where that is not known."""
     sizes = np.zeros(columns.count, np.int64)
     width, height = columns.physical_w.astype(np.int64), columns.physical_h.astype(np.int64)
-    known = (columns.compression == Compression.Uncompressed) & (width > 0) & (height > 0)
+    known = (columns.compression == Compression.Uncompressed.value) & (width > 0) & (height > 0)
     for kind in np.unique(columns.pixel_type[known]).tolist():
         if kind in set(PixelType):
             rows = known & (columns.pixel_type == kind) & (width < 1 << 24) & (height < 1 << 24)

@@ -171,7 +171,7 @@ class SyncFsTransport(Transport):
             try:
                 data = self._attempts(lambda: self._fetch(start, end))
             except BaseException as error:
-                failed(error)
+                failed(error.with_traceback(None))  # it says all that it should
             else:
                 landed(data)
 

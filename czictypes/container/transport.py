@@ -272,7 +272,7 @@ class AsyncTransport(Transport):
         if error is None:
             landed(task.result())
         else:
-            failed(error)
+            failed(error.with_traceback(None))  # it says all that it should
 
     async def _whole(self, start: int, end: int) -> bytes:
         data = await self.fetch(start, end)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import weakref
 from _thread import start_new_thread
 from collections import deque
@@ -25,6 +26,7 @@ __all__ = ["Bell", "Outcome", "Stopped", "Task", "Workers", "aside", "check_stop
 T = TypeVar("T")
 
 _LOOK_AGAIN = 0.25  # seconds
+_PATIENCE = 1.0  # seconds
 
 
 class Stopped(BaseException):
@@ -167,6 +169,8 @@ class Task(Outcome[T]):
         _local.task = self
         try:
             self.succeed(work())
+        except Stopped:  # without a traceback, which would hold the thread's object: see `_start`
+            self.fail(Stopped())
         except BaseException as error:
             self.fail(error)
         finally:
@@ -317,14 +321,18 @@ class Workers:
 def aside(act: Callable[[], T]) -> T:
     """Return what `act` returns, called in a thread of its own, where no interrupt comes.
 
-    For code of others that takes locks. An interrupt leaves the thread to itself.
+    For code of others that takes locks. An interrupt waits for it, but not long.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return act()
     task = Task(act)
     try:
         start_new_thread(task.run, ())
         return task.result()
-    except BaseException:
-        task.stop()
+    except KeyboardInterrupt:
+        end = time.monotonic() + _PATIENCE
+        while not task.done and time.monotonic() < end:
+            time.sleep(0.01)
         raise
 
 

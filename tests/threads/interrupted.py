@@ -32,7 +32,7 @@ __all__ = ["JOBS"]
 
 _STUCK = 60.0  # seconds; only what hangs takes so long
 _PIXELS = np.random.default_rng(0).integers(0, 4000, (700, 900)).astype("<u2")
-_XML = "<METADATA/>"
+_SMALL = 50, 70, 90, 9
 
 
 class Interrupts:
@@ -57,7 +57,14 @@ class Interrupts:
                 work()
         except KeyboardInterrupt:
             return
-        sys.exit("an interrupt was lost that came here:\n" + "".join(self._raised_at))
+        self.lost("nobody was told")
+
+    def lost(self, how: str) -> None:
+        """Tell where the last interrupt came, and end the process."""
+        sys.stderr.write(f"an interrupt was lost: {how}; it came here:\n")
+        sys.stderr.write("".join(self._raised_at))
+        sys.stderr.flush()
+        os._exit(4)
 
 
 class Job:
@@ -110,10 +117,7 @@ class Reads(Job):
         return [
             *(lambda plane=plane: reader.read(plane=plane) for plane in planes),
             *(lambda plane=plane: reader.read(plane=plane, zoom=0.3) for plane in planes),
-            *(
-                lambda plane=plane: reader.read(plane=plane, roi=(50, 70, 90, 9))
-                for plane in planes
-            ),
+            *(lambda plane=plane: reader.read(plane=plane, roi=_SMALL) for plane in planes),
             lambda: np.frombuffer(reader.attachments[0].data, "u1"),
             lambda: reader.subblocks["x"],
         ]
@@ -202,7 +206,7 @@ class RemoteOpens(Job):
     def work(self) -> object:
         """Open, read and close."""
         with czi.open_czi(Remote.url, threads=2) as document:
-            return document.read(plane={"C": 1}, roi=(50, 70, 90, 9))
+            return document.read(plane={"C": 1}, roi=_SMALL)
 
 
 class Makes(Job):
@@ -290,7 +294,6 @@ class Converts(Makes):
     """Converts."""
 
     target = "made.ome.tiff"
-    options: dict[str, Any] = {}
 
     def __init__(self, folder: Path) -> None:
         self.name = self.target
@@ -298,7 +301,8 @@ class Converts(Makes):
 
     def make(self) -> None:
         """Make it."""
-        convert(self.source, self.path, overwrite=True, **self.options)
+        plane = {"C": 0} if self.target.endswith(".png") else None
+        convert(self.source, self.path, overwrite=True, plane=plane)
 
 
 class ToOmeTiff(Converts):
@@ -315,7 +319,6 @@ class ToPng(Converts):
     """Converts a plane to PNG."""
 
     target = "made.png"
-    options = {"plane": {"C": 0}}
 
 
 class FromTiff(Converts):
@@ -375,9 +378,9 @@ def _watch_enums() -> None:
 
 def main(folder: str, count: str, seed: str, *names: str) -> None:
     """Interrupt each of the jobs so many times."""
-    sys.unraisablehook = lambda lost: (traceback.print_exception(lost.exc_value), os._exit(4))
-    _watch_enums()
     interrupts = Interrupts(int(seed))
+    sys.unraisablehook = lambda lost: interrupts.lost(f"{lost.err_msg} {lost.object!r}")
+    _watch_enums()
     for name in names:
         job = JOBS[name](Path(folder))
         begun = time.perf_counter()

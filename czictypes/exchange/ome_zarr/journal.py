@@ -12,12 +12,14 @@ import numpy as np
 
 from czictypes.exchange.ome_zarr.store import ZarrStore
 
-__all__ = ["JOURNAL", "Journal", "read_journal"]
+__all__ = ["EMPTY_JOURNAL", "JOURNAL", "Journal", "read_journal"]
 
 #: The key that marks a store as unfinished.
 JOURNAL = "czictypes-unfinished.json"
 
 _FORMAT = 1
+#: The journal of what nobody can go on with.
+EMPTY_JOURNAL = json.dumps({"format": _FORMAT, "plan": {}, "done": []}).encode()
 _SECONDS = 2.0
 
 

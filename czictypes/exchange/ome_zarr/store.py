@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
+import shutil
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from czictypes.container.workers import aside
 from czictypes.exchange.formats import is_archive, location_name, location_text
 from czictypes.model.extras import require
 
@@ -225,18 +226,26 @@ class ZarrStore:
         return any(name in names or name.isdigit() for name in last)
 
     def _clear(self) -> None:
-        """Remove all that is there; a folder is no more open to others afterwards than before."""
-        folder = None
-        if isinstance(self.zarr, _storage().LocalStore):
-            folder = Path(self.zarr.root, self.prefix)
-            mode = stat.S_IMODE(folder.stat().st_mode)
-        if self.can_change:
+        """Remove all that is there; one that is interrupted leaves a store that is unfinished.
+
+        A folder stays, no more open to others than before.
+        """
+        if self.folder is not None:
+            from czictypes.exchange.ome_zarr.journal import EMPTY_JOURNAL, JOURNAL
+
+            self.write(JOURNAL, EMPTY_JOURNAL)
+            for path in self.folder.iterdir():
+                if path.name == JOURNAL:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+            self.delete(JOURNAL)
+        elif self.can_change:
             self._sync(self.zarr.delete_dir(self.prefix))
         else:
             self._sync(self.zarr.clear())
-        if folder is not None:
-            folder.mkdir(exist_ok=True)
-            folder.chmod(mode)
 
     # What it is
 
@@ -275,7 +284,8 @@ class ZarrStore:
 
     @staticmethod
     def _sync(coroutine: Any) -> Any:
-        return require("zarr.core.sync", extra=_EXTRA, doing="OME-Zarr").sync(coroutine)
+        sync = require("zarr.core.sync", extra=_EXTRA, doing="OME-Zarr").sync
+        return aside(lambda: sync(coroutine))  # it takes locks that an interrupt would break
 
     @staticmethod
     def _prototype() -> Any:
