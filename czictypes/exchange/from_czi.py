@@ -82,6 +82,11 @@ def convert_from_czi(
 def _described(image: CziImage, wanted: Format, wishes: Wishes) -> tuple[ConvertedImage, ...]:
     if wanted is Format.PICTURE:
         return (describe_png(image, wishes.scenes, wishes.plane),)
+    if wanted is Format.CZI and image.reader.magnification != (1.0, 1.0):
+        opened = image.reader.arguments  # a copy keeps the tiles, and so the logical size
+        options: dict[str, Any] = {"parts": opened.parts, "storage_options": opened.storage_options}
+        with CziImage(opened.filepath, empty_alpha="drop", **options) as logical:
+            return images_of_czi(logical, wishes.scenes, wishes.levels, pyramid=False)
     has_levels = wanted in (Format.OME_ZARR, Format.OME_TIFF)
     return images_of_czi(image, wishes.scenes, wishes.levels, pyramid=has_levels)
 

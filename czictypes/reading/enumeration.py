@@ -68,8 +68,7 @@ class SubBlockInfo(NamedTuple):
 
 def sub_block_info(table: SubBlockTable, index: int) -> SubBlockInfo:
     """Return what the file's directory says of one sub-block; its place as reads have it."""
-    rows, place = table.rows.stored, table.directory
-    row = table.rows.rows_of(index).start
+    rows = table.rows.stored
     coordinate = SubBlockCoordinate(
         (name, int(rows.coordinates[name][index]))
         for name in DIMENSION_INDEX
@@ -80,9 +79,7 @@ def sub_block_info(table: SubBlockTable, index: int) -> SubBlockInfo:
         compressionModeRaw=int(rows.compression[index]),
         pixelType=PixelType(number) if number in list(PixelType) else number,
         coordinate=coordinate,
-        logicalRect=Rectangle(
-            int(place.x[row]), int(place.y[row]), int(place.w[row]), int(place.h[row])
-        ),
+        logicalRect=table.rectangle(table.rows.rows_of(index).start),
         physicalSize=Size(int(rows.physical_w[index]), int(rows.physical_h[index])),
         mIndex=int(rows.m[index]),
     )

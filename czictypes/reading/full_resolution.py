@@ -14,7 +14,7 @@ from czictypes.container.directory import Directory
 from czictypes.model.dimensions import ABSENT
 from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
-__all__ = ["full_resolution"]
+__all__ = ["full_resolution", "is_larger"]
 
 Mask = NDArray[np.bool_]
 
@@ -28,6 +28,8 @@ def full_resolution(directory: Directory) -> Mask | None:
     A tile that is not smaller along an axis of several pixels is none of a pyramid, whose tiles
     are smaller in both. One that is smaller counts where nothing finer lies: if its entry says that
     it is none of a pyramid, or if there is no full resolution in its plane and scene at all.
+    The pyramid of a tile that is stored in more pixels may have such tiles, too: one whose entry
+    says so does not count where a finer one of them lies.
     """
     w, h = directory.w, directory.h
     stored_w, stored_h = directory.physical_w, directory.physical_h
@@ -36,7 +38,12 @@ def full_resolution(directory: Directory) -> Mask | None:
         return None
     sized = (w > 0) & (h > 0) & (stored_w > 0) & (stored_h > 0)
     other &= sized
-    full = other & (((stored_w >= w) & (w > 1)) | ((stored_h >= h) & (h > 1)))
+    full = other & is_larger(w, h, stored_w, stored_h)
+    marked = full & (directory.pyramid_type != 0)
+    if marked.any():
+        groups = _Groups(directory, np.zeros(len(full), bool))
+        fine = sized & ((stored_w > w) | (stored_h > h))
+        full &= ~marked | groups.uncovered(marked, fine | marked, least=0)
     smaller = other & ~full
     if smaller.any():
         groups = _Groups(directory, sized & ~smaller)
@@ -49,6 +56,17 @@ def full_resolution(directory: Directory) -> Mask | None:
         if alone.any():
             full |= groups.uncovered(alone, sized)
     return full if full.any() else None
+
+
+def is_larger(
+    w: NDArray[np.int32],
+    h: NDArray[np.int32],
+    stored_w: NDArray[np.int32],
+    stored_h: NDArray[np.int32],
+) -> Mask:
+    """Tell which tiles are stored in no less pixels than they cover, along an axis of several."""
+    larger: Mask = ((stored_w >= w) & (w > 1)) | ((stored_h >= h) & (h > 1))
+    return larger & (w > 0) & (h > 0)
 
 
 class _Groups:
@@ -92,14 +110,15 @@ class _Groups:
                     found |= lacking & (places == place).all(axis=1)
         return found
 
-    def uncovered(self, candidates: Mask, pool: Mask) -> Mask:
+    def uncovered(self, candidates: Mask, pool: Mask, least: float = 1) -> Mask:
         """Return the candidates in whose place no finer tile of the pool lies.
 
-        It lies there if it holds the centre of the candidate, or has its own within it.
+        It lies there if it holds the centre of the candidate, or has its own within it. A stored
+        pixel counts as `least` pixels, at least.
         """
         found = np.zeros(len(candidates), bool)
         chosen = np.flatnonzero(candidates)
-        scale = self._scale(pool)
+        scale = np.maximum(self._scale(pool), least)
         octave = np.rint(np.log2(scale)).astype(np.int8)
         by_octave = {at: np.flatnonzero(pool & (octave == at)) for at in set(octave[pool].tolist())}
         for at in np.unique(octave[chosen]).tolist():
@@ -117,7 +136,7 @@ class _Groups:
         rows = np.flatnonzero(pool & ~self.base)
         stored = columns.physical_w[rows].astype(np.float64) * columns.physical_h[rows]
         scale[rows] = np.sqrt(columns.w[rows].astype(np.float64) * columns.h[rows] / stored)
-        return np.maximum(scale, 1)
+        return scale
 
     def _meet_finer(
         self, rows: NDArray[np.intp], others: NDArray[np.intp], scale: NDArray[np.float64]

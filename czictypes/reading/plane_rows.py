@@ -7,7 +7,8 @@ Nearly always these are the entries of the sub-block directory. There are two ex
   that the entry lists first varies fastest.
 - A sub-block of full resolution (`full_resolution`) that is stored in another size is read at the
   size that it covers, by taking the nearest pixel to the left and above:
-  ``floor(i * stored / logical)``.
+  ``floor(i * stored / logical)``. A tile of its pyramid that is finer than these pixels has a row
+  without width and height, which no read meets.
 
 A sub-block whose stored size is negative has a row like any other, so that the reads that need it
 raise.
@@ -31,7 +32,7 @@ from czictypes.container.payload import examine_payload
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
-from czictypes.reading.full_resolution import full_resolution
+from czictypes.reading.full_resolution import full_resolution, is_larger
 
 __all__ = ["PlaneRows", "plane_rows"]
 
@@ -147,6 +148,8 @@ def plane_rows(
         )
     x, w = _magnified(columns.x, columns.w, scale[0], source.name)
     y, h = _magnified(columns.y, columns.h, scale[1], source.name)
+    unused = ~full & is_larger(w, h, columns.physical_w, columns.physical_h)
+    w, h = np.where(unused, np.int32(0), w), np.where(unused, np.int32(0), h)
     physical_w = np.where(full, w, columns.physical_w)
     physical_h = np.where(full, h, columns.physical_h)
     stored = rows.directory

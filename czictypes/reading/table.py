@@ -226,6 +226,15 @@ class SubBlockTable:
             found.setdefault(at, []).append((scene, kind))
         return found
 
+    def rectangle(self, row: int) -> Rectangle:
+        """Return the logical rectangle of a row, as stored if no read meets it."""
+        rows = self.directory
+        w, h = rows.w.item(row), rows.h.item(row)
+        if not (w or h):
+            index = self.rows.sub_block_of(row)
+            w, h = self.rows.stored.w.item(index), self.rows.stored.h.item(index)
+        return Rectangle(rows.x.item(row), rows.y.item(row), w, h)
+
     def coordinate(self, row: int) -> dict[str, int]:
         """Return the dimensions that a row has, S included, and its place in them."""
         return self.directory.coordinate(row)
@@ -248,7 +257,12 @@ class SubBlockTable:
         for name in PLANE_DIMENSIONS:
             columns.append((name, rows.coordinates.get(name)))
         columns += [("scene", rows.scene), ("M", rows.m)]
-        columns += [(name, getattr(rows, name)) for name in ("x", "y", "w", "h")]
+        unmet = (rows.w == 0) & (rows.h == 0)
+        columns += [("x", rows.x), ("y", rows.y)]
+        columns += [
+            (name, np.where(unmet, getattr(stored, name)[index], getattr(rows, name)))
+            for name in "wh"
+        ]
         columns += [(name, getattr(stored, name)[index]) for name in ("physical_w", "physical_h")]
         columns += [(name, getattr(rows, name)) for name in ("pixel_type", "compression")]
         columns += [("level", self.levels), ("file_position", rows.file_position)]

@@ -283,6 +283,19 @@ def test_the_stored_resolution_goes_through_ome_zarr_and_back(
         assert drawn == [(one.points, one.radii) for one in expected.annotations]
 
 
+def test_a_czi_of_the_stored_resolution_has_the_tiles_as_they_are(
+    both: tuple[Path, Path], tmp_path: Path
+) -> None:
+    odd, plain = both
+    with CziImage(odd, stored_resolution=True) as image:
+        (written,) = convert(image, tmp_path / "copy.czi").images
+    with CziImage(tmp_path / "copy.czi") as copied:
+        assert copied.shape == written.shape == (1, 2, 1, 20, 30)
+    with CziImage(plain) as expected:
+        found = imread(tmp_path / "copy.czi", stored_resolution=True)
+        assert np.array_equal(found, expected.data)
+
+
 def test_the_stored_resolution_in_ome_tiff(both: tuple[Path, Path], tmp_path: Path) -> None:
     tifffile = needs("tifffile", "ome-tiff")
     odd, plain = both
@@ -301,3 +314,40 @@ def test_levels_count_sub_blocks_and_not_their_planes(tmp_path: Path) -> None:
     with czi.open_czi(path) as document:
         assert len(document.subblocks) == 5
         assert [level.sub_block_count for level in document.pyramid_levels()] == [2, 1]
+
+
+@pytest.mark.parametrize("factors", [(10, 10), (4, 2), (6, 3)])
+@pytest.mark.parametrize("coarse_last", [True, False])
+def test_the_pyramid_of_a_larger_tile_is_none_of_full_resolution(
+    factors: tuple[int, int], coarse_last: bool, tmp_path: Path
+) -> None:
+    across, down = factors
+    fine = noise(G16, 32 * down, 48 * across, 950)
+    pyramid = [fine[::step, ::step] for step in (2, 4, 16)]
+    blocks = [
+        Block(pixels, 5, 6, {"C": 0}, logical=(48, 32), pyramid_type=2 if step else 0)
+        for step, pixels in enumerate([fine, *pyramid])
+    ]
+    path = write_czi(tmp_path / "deep.czi", blocks if coarse_last else blocks[::-1])
+    with CziImage(path) as image:
+        assert np.array_equal(image.data[0, 0, 0], fine[::down, ::across, 0])
+        assert all(level.factor >= 1 for level in image.levels)
+    with CziImage(path, stored_resolution=True) as image:
+        assert [level.factor for level in image.levels] == [1.0, 2.0, 4.0, 16.0]
+        for level, pixels in enumerate([fine, *pyramid]):
+            assert np.array_equal(image.asarray(level)[0, 0, 0], pixels[..., 0])
+    with czi.open_czi(path) as document:
+        assert {tuple(one) for one in document.subblocks[["w", "h"]].tolist()} == {(48, 32)}
+        assert {document.read_subblock(index).info.logicalRect for index in range(4)} == {
+            (5, 6, 48, 32)
+        }
+    for number, options in enumerate(({}, {"recompress": "zstd1:"}, {"on_error": "blank"})):
+        copied = tmp_path / f"{number}.czi"
+        assert czi.copy(path, copied, **options).sub_blocks == 4
+        with CziImage(copied, stored_resolution=True) as image:
+            for level, pixels in enumerate([fine, *pyramid]):
+                assert np.array_equal(image.asarray(level)[0, 0, 0], pixels[..., 0])
+    czi.add_pyramid(path, czi.PyramidOptions(tile=16, until=16, filter="nearest"))
+    with CziImage(path) as image:
+        assert np.array_equal(image.data[0, 0, 0], fine[::down, ::across, 0])
+        assert np.array_equal(image.asarray(1)[0, 0, 0], fine[:: 2 * down, :: 2 * across, 0])

@@ -54,6 +54,13 @@ class Rule:
         numbers = range(len(tiles))
         smaller = [k for k in numbers if self._is_smaller(tiles[k])]
         self.base = {*numbers} - {*smaller}
+        marked = [k for k in self.base if tiles[k].stored_size != (tiles[k].w, tiles[k].h)]
+        marked = [k for k in marked if labels[k] != 0]
+        fine = [k for k in numbers if self._is_finer_than_logical(tiles[k])]
+        full, self.base = self.base, set()
+        covered = {*marked} - self._uncovered(marked, fine)
+        self.base = full - covered
+        smaller += covered
         alike = [k for k in smaller if labels[k] == 0]
         self.base |= self._uncovered(alike, [*self.base, *alike])
         alone = [k for k in smaller if k not in self.base and not self._has_base(k)]
@@ -66,6 +73,11 @@ class Rule:
             tile.w,
             tile.h,
         )
+
+    @staticmethod
+    def _is_finer_than_logical(tile: Entry) -> bool:
+        w, h = tile.stored_size
+        return w > tile.w or h > tile.h
 
     def _scale(self, k: int) -> float:
         tile = self.tiles[k]
