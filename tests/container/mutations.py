@@ -8,6 +8,7 @@ from typing import Callable
 
 import numpy as np
 from files.encode import zstd_frame
+from files.jpeg_xr import jpeg_xr_tile
 from files.masks import CHUNK_CONTAINER_XML
 
 from container.czi_bytes import AttachedFile, Built, Dimension, Tile, build_czi, mask_chunk
@@ -71,6 +72,14 @@ def _masked(chunks_before: bytes) -> Tile:
     return Tile(w=12, h=6, metadata=CHUNK_CONTAINER_XML, attachment=attachment)
 
 
+def _jpegxr(pixel_type: PixelType, x: int) -> Tile:
+    _, data = jpeg_xr_tile(pixel_type)
+    return Tile(
+        x=x, w=12, h=10, coordinates={"C": int(pixel_type)}, pixel_type=pixel_type,
+        compression=Compression.JpegXr, data=data,
+    )  # fmt: skip
+
+
 def seed_files() -> dict[str, Built]:
     """Return the files to damage: every way to store pixels that is decoded, and every segment."""
     gray16, bgr48, bgr24 = PixelType.Gray16, PixelType.Bgr48, PixelType.Bgr24
@@ -89,6 +98,10 @@ def seed_files() -> dict[str, Built]:
             _compressed(bgr48, zstd0, hilo=False, x=6),
             Tile(w=12, h=6, pixel_type=bgr24, coordinates={"C": 1}),
             Tile(w=12, h=6, pixel_type=PixelType.Bgra32, coordinates={"C": 2}),
+        ],
+        "jpegxr": [
+            _jpegxr(kind, 12 * place)
+            for place, kind in enumerate((PixelType.Gray8, gray16, bgr24, bgr48))
         ],
         "masks": [_masked(b""), _masked(bytes(16) + struct.pack("<I", 3) + b"abc")],
         "pyramid": [_plain(0, 0, 0, 0), _plain(0, 0, 0, 1), pyramid],
