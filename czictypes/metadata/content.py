@@ -21,6 +21,9 @@ from czictypes.model.display import ChannelDisplaySettingsDataClass
 
 __all__ = ["DocumentContent", "ImageSummary"]
 
+#: Each channel up to the last one gets an element, unless there are more.
+_MOST_CHANNELS = 10_000
+
 
 @dataclass(frozen=True)
 class ImageSummary:
@@ -51,9 +54,14 @@ class ImageSummary:
     pixel_type: int | None = None
 
     @property
-    def channels(self) -> range:
-        """The C indices of the image; empty when its sub-blocks have no C."""
-        return range(self.channel_start, self.channel_start + self.sizes.get("C", 0))
+    def channels(self) -> Sequence[int]:
+        """The C indices of the image; empty when its sub-blocks have no C.
+
+        All from the first to the last one, unless that are so many that only those count that
+        sub-blocks have.
+        """
+        every = range(self.channel_start, self.channel_start + self.sizes.get("C", 0))
+        return every if len(every) <= _MOST_CHANNELS else sorted(self.pixel_types)
 
 
 @dataclass

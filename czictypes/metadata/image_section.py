@@ -51,7 +51,8 @@ def _present_pixel_types(image: ImageSummary) -> filter[int]:
 
 def _add_channels(element: ET.Element, image: ImageSummary, known: dict[int, ChannelInfo]) -> None:
     # An image without C is one channel; it is listed when there is something to say of it.
-    indices = image.channels or [index for index in known if index == 0]
+    channels = image.channels
+    indices = channels or [index for index in known if index == 0]
     for index in indices:
         info = known.get(index, ChannelInfo(index))
         channel = ET.SubElement(
@@ -59,7 +60,7 @@ def _add_channels(element: ET.Element, image: ImageSummary, known: dict[int, Cha
         )
         if info.name:
             channel.set("Name", check_text(info.name, f"the name of channel {index}"))
-        number = image.pixel_types.get(index, None if image.channels else image.pixel_type)
+        number = image.pixel_types.get(index, None if channels else image.pixel_type)
         _fill_channel(channel, info, number)
 
 

@@ -247,6 +247,14 @@ def test_the_bit_count_follows_from_the_pixel_type(pixel_type, bits):
     assert leaves(xml)["/Metadata/Information/Image/PixelType"] == pixel_type.name
 
 
+def test_billions_of_channels_that_no_tile_has_take_no_time() -> None:
+    types = {0: PixelType.Gray8, 2_000_000_000: PixelType.Gray16}
+    image = ImageSummary(1, 1, {"C": 2_000_000_001}, pixel_types=types)
+    xml = build_document(image, DocumentContent()).decode()
+    assert xml.count("<Channel ") == 2
+    assert 'Id="Channel:2000000000"' in xml
+
+
 def test_channels_begin_where_the_image_begins():
     image = ImageSummary(1, 1, {"C": 2}, channel_start=3, pixel_types={4: PixelType.Gray8})
     content = DocumentContent(channels=[ChannelInfo(4, name="four"), ChannelInfo(9, name="none")])
