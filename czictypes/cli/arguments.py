@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_on_error",
     "add_parts",
+    "add_stored_resolution",
     "count",
     "join_negative_values",
     "parts",
@@ -93,6 +94,16 @@ def parts(
 def _part(text: str) -> tuple[int | None, str]:
     match = _NUMBERED.fullmatch(text)
     return (None, text) if match is None else (int(match.group(1)), match.group(2))
+
+
+def add_stored_resolution(parser: argparse.ArgumentParser) -> None:
+    """Declare whether all pixels of tiles are read that are stored larger than they are."""
+    parser.add_argument(
+        "--stored-resolution",
+        action="store_true",
+        help="read every stored pixel of tiles that have more of them than they cover (PALM), and "
+        "magnify all others to match",
+    )
 
 
 def count(text: str) -> int:

@@ -63,6 +63,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="write nothing; print what would be written"
     )
     arguments.add_parts(parser)
+    arguments.add_stored_resolution(parser)
     arguments.add_on_error(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
@@ -143,6 +144,7 @@ def run(args: argparse.Namespace) -> int:
             dry_run=args.dry_run,
             parts=arguments.parts(args.parts),
             on_error=args.on_error,
+            stored_resolution=args.stored_resolution,
         )
     except FileExistsError:
         report_error(f"{redact_text(args.target)} exists; --overwrite replaces it")

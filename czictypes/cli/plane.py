@@ -63,6 +63,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     )
     look.add_argument("--raw", action="store_true", help="do not stretch the values in a PNG")
     arguments.add_parts(parser)
+    arguments.add_stored_resolution(parser)
     arguments.add_on_error(parser)
     parser.set_defaults(run=run)
 
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         require_pillow()  # before what may take long
     if not args.output.absolute().parent.is_dir():
         raise FileNotFoundError(f"{args.output.parent} is no folder; make it first")
-    options = ReaderOptions(on_error=args.on_error)
+    options = ReaderOptions(on_error=args.on_error, stored_resolution=args.stored_resolution)
     parts = arguments.parts(args.parts)
     with open_czi(args.file, reader_options=options, parts=parts) as document:
         try:

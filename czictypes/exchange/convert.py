@@ -47,6 +47,7 @@ def convert(
     dry_run: bool = False,
     parts: Parts | None = None,
     on_error: OnError = "raise",
+    stored_resolution: bool = False,
 ) -> Conversion:
     """Convert a CZI to another format, or another format to CZI, out of core.
 
@@ -92,6 +93,8 @@ def convert(
     on_error
         For a CZI: ``"blank"`` leaves tiles that cannot be read as background, with a
         `DamagedTileWarning` for each; the result lists them. By default, such a tile raises.
+    stored_resolution
+        For a CZI to another format: True to write every stored pixel, as for `CziImage`.
 
     Returns
     -------
@@ -124,9 +127,10 @@ def convert(
         source = source.reader
     is_open = isinstance(source, CziReader)
     names = location_name(source.source if is_open else source), location_name(dest)
-    if is_open and (source_options is not None or parts is not None or leaves_blank(on_error)):
+    how = source_options is not None, parts is not None, leaves_blank(on_error), stored_resolution
+    if is_open and any(how):
         raise ValueError(
-            "source_options, parts and on_error say how a CZI is opened, but "
+            "source_options, parts, on_error and stored_resolution say how a CZI is opened, but "
             f"{names[0]} is open; give them when you open it"
         )
     wanted, given = target_format(dest), Format.CZI if is_open else source_format(source)
@@ -147,6 +151,7 @@ def convert(
         dry_run,
         parts,
         on_error,
+        stored_resolution,
     )
     check_wishes(given, wanted, wishes)
     begun = time.perf_counter()

@@ -48,6 +48,7 @@ def convert_from_czi(
         threads=wishes.workers,
         parts=wishes.parts,
         on_error=wishes.on_error,
+        stored_resolution=wishes.stored_resolution,
     ) as image:
         damaged: dict[int, str] = {}
         overwrite, options = wishes.overwrite, wishes.dest_options

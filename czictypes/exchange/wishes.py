@@ -37,6 +37,7 @@ class Wishes:
     dry_run: bool
     parts: Parts | None
     on_error: OnError
+    stored_resolution: bool
 
 
 def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
@@ -52,6 +53,10 @@ def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
         "levels is": (
             wishes.levels is not None,
             wanted in (Format.OME_ZARR, Format.OME_TIFF) or is_new_czi,
+        ),
+        "stored_resolution is": (
+            wishes.stored_resolution,
+            given is Format.CZI is not wanted,
         ),
         "on_error is": (leaves_blank(wishes.on_error), given is Format.CZI),
         "parts is": (wishes.parts is not None, given is Format.CZI),

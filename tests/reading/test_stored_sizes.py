@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from czictypes import CziImage, convert, czi, imread
 from czictypes.arrays.opened import open_readers
+from czictypes.cli.main import main
 from czictypes.model.options import ReaderOptions
 from czictypes.model.pixel_types import Compression, PixelType
 
@@ -294,6 +295,27 @@ def test_a_czi_of_the_stored_resolution_has_the_tiles_as_they_are(
     with CziImage(plain) as expected:
         found = imread(tmp_path / "copy.czi", stored_resolution=True)
         assert np.array_equal(found, expected.data)
+
+
+def test_the_stored_resolution_on_the_command_line(both: tuple[Path, Path], tmp_path: Path) -> None:
+    odd, plain = both
+    plane = ["--plane", "C=1", "--stored-resolution"]
+    assert main(["plane", str(odd), str(tmp_path / "fine.npy"), *plane]) == 0
+    with czi.open_czi(plain) as expected:
+        assert np.array_equal(np.load(tmp_path / "fine.npy"), expected.read(plane={"C": 1}))
+    tifffile = needs("tifffile", "ome-tiff")
+    target = tmp_path / "fine.ome.tif"
+    assert main(["convert", str(odd), str(target), "--stored-resolution"]) == 0
+    with CziImage(plain) as image:
+        assert np.array_equal(tifffile.imread(target), image.data[0, :, 0])
+
+
+def test_a_wish_for_the_stored_resolution_that_means_nothing_is_refused(tmp_path: Path) -> None:
+    path = palm(tmp_path, 2, 2)
+    with pytest.raises(ValueError, match="stored_resolution is not for CZI to CZI"):
+        convert(path, tmp_path / "copy.czi", stored_resolution=True)
+    with CziImage(path) as image, pytest.raises(ValueError, match="is open"):
+        convert(image, tmp_path / "fine.ome.tif", stored_resolution=True)
 
 
 def test_the_stored_resolution_in_ome_tiff(both: tuple[Path, Path], tmp_path: Path) -> None:
