@@ -1,202 +1,158 @@
-"""Opens a file, perhaps a damaged one, and reads everything in it; run in a process of its own.
+"""Does with files, perhaps damaged ones, what users do; run in a process of its own.
 
-    python tests/fuzz_target.py FILE...     says for each file what came of it
+    python tests/fuzz_target.py FILE...     tells for each file and part what came of it
 
-Without arguments it takes paths line by line and answers each with a line of JSON. JPEG XR data
-are not decoded by a libCZI that is not patched: hostile ones crash it, whatever is checked before.
+Without arguments it takes a line of JSON for each case, and answers with one: see `answer`.
+Where the library lacks our patch, hostile JPEG XR data would crash it: helpers decode them then.
 """
 
 from __future__ import annotations
 
 import faulthandler
-import functools
+import gc
 import json
 import os
+import shutil
+import signal
 import sys
+import tempfile
+import threading
+import time
 import traceback
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from files.recipes import build
+from fuzz_parts import PARTS, Trials, available_parts
+from leaks import left_since, snapshot
 
-from czictypes import czi, library_info
-from czictypes.container.attachments import read_attachment_directory, read_attachment_segment
-from czictypes.container.check import CheckedDocument, check_document
-from czictypes.container.file_source import FileSource
-from czictypes.container.masks import find_mask
-from czictypes.container.metadata_segment import read_metadata_segment
-from czictypes.container.segments import iter_segments
-from czictypes.container.subblock import (
-    check_pixels,
-    read_attachment_bytes,
-    read_data_bytes,
-    read_subblock_segment,
-)
-from czictypes.container.zstd import decode_zstd
-from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
-from czictypes.model.errors import CziError, NativeMemoryError
-from czictypes.model.pixel_types import Compression, pixel_format
+from czictypes import library_info
 
-__all__ = ["ADDRESS_SPACE", "exercise"]
+__all__ = ["ADDRESS_SPACE", "CPU_SECONDS", "MEMORY", "answer"]
 
-#: Bytes that the process may use in all: a file of a few kilobytes must never need more.
-ADDRESS_SPACE = 1 << 30
-
-_MOST = 40  # sub-blocks looked at in one file
-_ROI = 256  # pixels of a side
+_IS_CPYTHON = sys.implementation.name == "cpython"
+_IS_SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")  # it reserves far more than it uses
+#: CPU time that one part may take with one file (s); PyPy has to warm up.
+CPU_SECONDS = 5 if _IS_CPYTHON else 60
+#: Bytes that it may need beside what the process has, and four times the size of the file.
+MEMORY = 256 << 20
+#: Bytes that the process may use in all, where its peak cannot be told.
+ADDRESS_SPACE = 4 << 30
 
 
-class Trials:
-    """Runs the parts of an exercise one by one, and counts what was refused."""
+class _Peak:
+    """The most memory of the process since `reset`; 0 where the system does not tell it."""
+
+    _status, _reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+    def reset(self) -> None:
+        try:
+            self._reset.write_text("5")
+            self._before = self._read("VmRSS:")
+        except (OSError, StopIteration):
+            self._before = 0
+
+    def grown(self) -> int:
+        """Return the bytes above what it was at the reset."""
+        return self._read("VmHWM:") - self._before if self._before else 0
+
+    def _read(self, name: str) -> int:
+        lines = self._status.read_text().splitlines()
+        return int(next(line for line in lines if line.startswith(name)).split()[1]) << 10
+
+
+@contextmanager
+def _cpu_limit() -> Iterator[None]:
+    """End the process, with the tracebacks of its threads, where it takes too much CPU time."""
+    if not hasattr(signal, "setitimer"):  # Windows
+        yield
+        return
+    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+class _OtherThreads:
+    """Collects what is raised where nobody can catch it."""
 
     def __init__(self) -> None:
-        self.refused: list[str] = []
+        self.raised: list[BaseException] = []
+        threading.excepthook = lambda told: self._keep(told.exc_value)
+        sys.unraisablehook = lambda told: self._keep(told.exc_value)
 
-    def attempt(self, act: Callable[[], Any]) -> Any:
-        """Return what `act` returns, or None where it is refused as a damaged file is."""
-        try:
-            return act()
-        except NativeMemoryError:  # a small file that wants much memory got past the checks
-            raise
-        except CziError as error:
-            self.refused.append(f"{type(error).__name__}: {error}")
-            return None
+    def _keep(self, error: BaseException | None) -> None:
+        if error is not None:
+            self.raised.append(error)
+
+    def take(self) -> list[BaseException]:
+        taken, self.raised = self.raised, []
+        return taken
 
 
-def exercise(path: Path) -> list[str]:
-    """Open a file and read everything, through libCZI as is and through the reader.
+_elsewhere = _OtherThreads()
+_peak = _Peak()
+
+
+def answer(path: Path, parts: Sequence[str]) -> dict[str, Any]:
+    """Do the parts of an exercise with a file, each in an empty folder.
 
     Returns
     -------
-    list of str
-        What was refused. Any exception but a `CziError` is a bug and is raised.
+    dict
+        ``"refused"``: a line for each call that was refused with a `CziError`. ``"problems"``:
+        kind, part and text of all that must not be. ``"cpu"``, ``"memory"``: seconds and bytes of
+        the part that took most.
     """
-    trials = Trials()
-    trials.attempt(lambda: _exercise_libczi(path, trials))
-    trials.attempt(lambda: _exercise_reader(path, trials))
-    return trials.refused
+    found: dict[str, Any] = {"refused": [], "problems": [], "cpu": 0.0, "memory": 0}
+    for part in parts:
+        _try_part(part, path, found)
+    return found
 
 
-def _exercise_libczi(path: Path, trials: Trials) -> None:
-    """Do what the floors below the reader do: check, then call libCZI."""
-    with FileSource(path) as source:
-        trials.attempt(lambda: list(iter_segments(source)))
-        document = check_document(source)
-        trials.attempt(lambda: check_document(source, strict=True))
-        with ReaderHandle.open(InputStream.from_path(path)) as reader:
-            reader.statistics_ex()
-            reader.pyramid_statistics()
-            trials.attempt(lambda: _metadata(source, document, reader, trials))
-            for index in range(min(document.directory.count, _MOST)):
-                reader.try_get_sub_block_info(index)
-                trials.attempt(lambda index=index: _sub_block(source, document, reader, index))
-            for entry in read_attachment_directory(source, document.header):
-                trials.attempt(lambda entry=entry: _attachment(source, entry, reader))
-
-
-def _metadata(
-    source: FileSource, document: CheckedDocument, reader: ReaderHandle, trials: Trials
-) -> None:
-    if read_metadata_segment(source, document.header) is None:
-        return
-    with reader.metadata_segment() as segment:
-        segment.xml()
-        with segment.document_info() as info:
-            for act in (info.general, info.scaling, info.available_dimensions):
-                trials.attempt(act)
-            trials.attempt(lambda: info.dimension_info("C"))
-            settings = info.display_settings()
-            if settings is not None:
-                settings.close()
-
-
-def _sub_block(
-    source: FileSource, document: CheckedDocument, reader: ReaderHandle, index: int
-) -> None:
-    segment = read_subblock_segment(source, document.directory, index)
-    attachment = read_attachment_bytes(source, segment)
-    with reader.read_sub_block(index) as sub_block:
-        data = sub_block.raw_data("data")
-        assert data == read_data_bytes(source, segment)
-        sub_block.raw_data("metadata")
-        check_pixels(source, segment)
-        if segment.compression not in _trusted():
-            with sub_block.create_bitmap() as bitmap:
-                bitmap.to_numpy()
-    if segment.compression in (Compression.Zstd0, Compression.Zstd1):
-        layout = pixel_format(segment.pixel_type)
-        size = segment.physical_w, segment.physical_h
-        decode_zstd(data, segment.compression, *size, layout)
-    if attachment:
-        find_mask(attachment)
-
-
-def _attachment(source: FileSource, entry: Any, reader: ReaderHandle) -> None:
-    segment = read_attachment_segment(source, entry)
-    reader.attachment_info(entry.index)
-    with reader.read_attachment(entry.index) as attachment:
-        assert len(attachment.raw_data()) == segment.data_size
-
-
-def _exercise_reader(path: Path, trials: Trials) -> None:
-    """Do what a user does."""
-    options = czi.ReaderOptions(enable_mask_awareness=True)
-    with czi.open_czi(path, reader_options=options, threads=1) as document:
-        for name in ("total_bounding_box", "scenes_bounding_rectangle", "pixel_types", "metadata"):
-            trials.attempt(lambda name=name: getattr(document, name))
-        trials.attempt(document.pyramid_levels)
-        table = document.subblocks
-        for row in table[:_MOST]:
-            if row["compression"] in _trusted():
-                continue
-            index = int(row["index"])
-            trials.attempt(lambda index=index: _read_sub_block(document, index))
-        if not np.isin(table["compression"], _trusted()).any():
-            for row in table[:_MOST]:
-                trials.attempt(lambda row=row: _read_around(document, row))
-        for attachment in document.attachments:
-            trials.attempt(lambda attachment=attachment: attachment.data)
-
-
-def _read_sub_block(document: Any, index: int) -> None:
-    sub_block = document.read_subblock(index)
-    for name in ("raw_data", "raw_metadata", "attachment", "mask", "stage_position", "tags"):
-        getattr(sub_block, name)
-    sub_block.pixels()
-
-
-def _read_around(document: Any, row: Any) -> None:
-    """Read the part of a plane where a sub-block is."""
-    ranges = document.total_bounding_box
-    absent = -(2**31)
-    plane = {
-        name: int(row[name])
-        for name in ranges
-        if name in row.dtype.names and name not in "XYS" and row[name] != absent
-    }
-    x, y = (min(max(int(row[name]) - 5, absent), -absent - _ROI - 1) for name in ("x", "y"))
-    roi = (x, y, _ROI, _ROI)
-    document.read(roi=roi, plane=plane)
-    document.read(roi=roi, plane=plane, zoom=0.3)
-
-
-def _answer(path: Path) -> dict[str, Any]:
+def _try_part(part: str, path: Path, found: dict[str, Any]) -> None:
+    trials, problems = Trials(), found["problems"]
+    print(f"part {part} of {path}", file=sys.stderr, flush=True)  # for the parent, should we die
+    folder = Path(tempfile.mkdtemp(prefix="czictypes-fuzz-"))
+    open_before = snapshot()
+    _peak.reset()
+    begun = time.process_time()
     try:
-        return {"refused": exercise(path)}
-    except Exception:  # the parent tells it as a failure; the next file is to be tried all the same
-        return {"failed": traceback.format_exc()}
+        with _cpu_limit():
+            trials.attempt(lambda: PARTS[part].act(path, folder, trials))
+    except Exception as error:  # the parent tells it; the next part is tried all the same
+        problems.append(("exception", part, _told(error)))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    seconds, grown = time.process_time() - begun, _peak.grown()
+    problems += [("unexpected", part, _told(error)) for error in trials.unexpected]
+    problems += [("thread", part, _told(error)) for error in _elsewhere.take()]
+    allowed = MEMORY + 4 * path.stat().st_size
+    if grown > allowed and not _IS_SANITIZED:
+        problems.append(("memory", part, f"{grown >> 20} MiB, of {allowed >> 20} MiB allowed"))
+    if _IS_CPYTHON:
+        left = left_since(open_before) if snapshot() - open_before else []
+        if left:
+            problems.append(("left open", part, ", ".join(left)))
+    found["refused"] += [f"{part}: {text}" for text in trials.refused]
+    found["cpu"], found["memory"] = max(found["cpu"], seconds), max(found["memory"], grown)
 
 
-@functools.cache
-def _trusted() -> tuple[int, ...]:
-    """Return the schemes whose decoder takes its data as they come, if libCZI is not patched."""
-    return () if library_info().is_patched else (int(Compression.JpegXr),)
+def _told(error: BaseException) -> str:
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return "".join(lines)[-4000:]
 
 
-def _limit_memory() -> None:
-    if "libasan" in os.environ.get("LD_PRELOAD", ""):  # it reserves far more than it uses
+def _limit() -> None:
+    """Prepare the limits of memory and CPU time."""
+    faulthandler.enable()
+    if hasattr(faulthandler, "register") and hasattr(signal, "SIGPROF"):
+        faulthandler.register(signal.SIGPROF, all_threads=True, chain=True)
+    if _IS_SANITIZED:
         return
     try:
         import resource
@@ -205,20 +161,42 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
 
 
+def _warm_up(parts: Sequence[str]) -> None:
+    """Do everything once with a good file: no other is to blame for what imports take."""
+    with tempfile.TemporaryDirectory(prefix="czictypes-fuzz-") as folder:
+        path = build("single", Path(folder)).path
+        for part in parts:
+            target = Path(tempfile.mkdtemp(dir=folder))
+            with suppress(Exception):  # what fails with a good file will be told of the others
+                PARTS[part].act(path, target, Trials())
+    gc.collect()
+
+
 def _serve(lines: Iterable[str]) -> None:
+    warm: set[str] = set()
     for line in lines:
-        print(json.dumps(_answer(Path(json.loads(line)))), flush=True)
+        asked = json.loads(line)
+        _warm_up([part for part in asked["parts"] if part not in warm])
+        warm |= set(asked["parts"])
+        os.ftruncate(2, 0)  # the parent's file, for what is said at the end
+        os.lseek(2, 0, os.SEEK_SET)
+        print(json.dumps(answer(Path(asked["path"]), asked["parts"])), flush=True)
 
 
 def main(arguments: list[str]) -> None:
     """Try the files named, or those named line by line on standard input."""
-    faulthandler.enable()
-    _limit_memory()
+    warnings.simplefilter("ignore")  # what a file is worth a warning for is tested elsewhere
+    if not library_info().is_patched:
+        os.environ.setdefault("CZICTYPES_JPEGXR", "process")
+    _limit()
     if not arguments:
         _serve(sys.stdin)
+        return
+    _warm_up(available_parts())
     for argument in arguments:
-        answer = _answer(Path(argument))
-        print(argument, answer.get("failed") or answer["refused"] or "fine", sep="\n  ")
+        found = answer(Path(argument), available_parts())
+        problems = [f"{kind} in {part}: {text}" for kind, part, text in found["problems"]]
+        print(argument, *(problems or found["refused"] or ["fine"]), sep="\n  ")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-__all__ = ["VARIABLE", "generator_for", "run_seed"]
+__all__ = ["VARIABLE", "generator_for", "run_seed", "set_run_seed"]
 
 VARIABLE = "CZICTYPES_TEST_SEED"
 
@@ -19,6 +19,11 @@ def run_seed() -> int:
     It is kept in the environment, where worker processes find it.
     """
     return int(os.environ.setdefault(VARIABLE, str(secrets.randbelow(10**9))))
+
+
+def set_run_seed(seed: int) -> None:
+    """Repeat an earlier run."""
+    os.environ[VARIABLE] = str(seed)
 
 
 def generator_for(test: str) -> np.random.Generator:

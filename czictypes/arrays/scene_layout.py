@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
 from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.level_grid import level_grids
@@ -87,7 +88,7 @@ def channel_types(
     for channel in channels:
         kind = type_of_all(table, channel, scene)
         if kind is None:
-            raise ValueError("the document has no sub-blocks, so there is nothing to read")
+            raise OutOfBoundsError("the document has no sub-blocks, so there is nothing to read")
         found[channel] = kind
     return found
 
@@ -106,7 +107,7 @@ def scene_box(table: SubBlockTable, scene: int | None) -> Rectangle:
         any_level = table.scene_rectangles[scene]
     box = any_level if full.is_empty else full
     if box.is_empty:
-        raise ValueError("the document has no sub-blocks, so there is nothing to read")
+        raise OutOfBoundsError("the document has no sub-blocks, so there is nothing to read")
     return box
 
 

@@ -243,6 +243,9 @@ class FilePixels:
         numbers: Sequence[int] = (
             range(*rows.indices(self.shape[0])) if isinstance(rows, slice) else rows.tolist()
         )
+        if not numbers:
+            yield np.empty((0, *self.shape[1:]), self._dtype)[:, columns]
+            return
         apart = self._row * max((numbers[-1] - numbers[0]) // max(len(numbers) - 1, 1), 1)
         far = apart > ROWS_APART
         at_once = max(_BAND_BYTES // (self._row if far else apart), 1)

@@ -12,6 +12,7 @@ from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.conversion import ConvertedImage
 from czictypes.exchange.new_file import new_file
 from czictypes.model.dimensions import checked_plane
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.writing.atomic import PathType
 
@@ -98,7 +99,7 @@ def _checked(image: CziImage, plane: Mapping[str, int]) -> dict[str, int]:
     if beyond:
         raise ValueError(f"{beyond[0]}={plane[beyond[0]]} is not from 0 to {sizes[beyond[0]] - 1}")
     if image.sizes["Y"] * image.sizes["X"] > _MOST_PIXELS:
-        raise ValueError(
+        raise UnsupportedDataError(
             f"{image.sizes['X']} x {image.sizes['Y']} pixels are too many for a PNG; write a part "
             "or an overview of it with czictypes plane --zoom"
         )

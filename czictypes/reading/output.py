@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.model.errors import InvalidArgumentError
 from czictypes.reading.result_memory import ResultMemory
 
 __all__ = ["allocate", "check_output"]
@@ -53,7 +54,7 @@ def check_output(out: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> NDArr
 
 def _check_shape(shape: Shape) -> None:
     if 0 in shape:
-        raise ValueError(
+        raise InvalidArgumentError(
             f"the zoom is so small that the result would have {shape[1]} x {shape[0]} pixels; "
             f"use a larger zoom or roi"
         )

@@ -192,7 +192,7 @@ def type_of_all(
 def _default_roi(table: SubBlockTable, scene: int | None) -> Rectangle:
     box = table.total_rectangle if scene is None else table.scene_rectangles[scene]
     if box.is_empty:
-        raise ValueError("the document has no sub-blocks, so there is nothing to read")
+        raise OutOfBoundsError("the document has no sub-blocks, so there is nothing to read")
     return box
 
 
@@ -213,7 +213,7 @@ def _pixel_type(table: SubBlockTable, coordinate: Mapping[str, int], name: str |
     if number is None:  # a channel within the bounds without any sub-block: all background
         number = table.channel_pixel_type(None)
     if number is None:
-        raise ValueError("the document has no sub-blocks, so there is nothing to read")
+        raise OutOfBoundsError("the document has no sub-blocks, so there is nothing to read")
     wanted = _PIXEL_TYPES.get(number)
     if wanted is None:
         raise UnsupportedDataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from itertools import product
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 from files.encode import zstd_frame
@@ -14,9 +14,9 @@ from files.masks import CHUNK_CONTAINER_XML
 from container.czi_bytes import AttachedFile, Built, Dimension, Tile, build_czi, mask_chunk
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
-__all__ = ["mutate", "seed_files"]
+__all__ = ["SEEDS", "XML", "mutate", "seed_files"]
 
-_XML = (
+XML = (
     b"<ImageDocument><Metadata><Information><Image><SizeX>24</SizeX><SizeY>6</SizeY>"
     b"<SizeC>2</SizeC><Dimensions><Channels><Channel Id='Channel:0' Name='A'>"
     b"<PixelType>Gray16</PixelType></Channel></Channels></Dimensions></Image><Document>"
@@ -80,13 +80,12 @@ def _jpegxr(pixel_type: PixelType, x: int) -> Tile:
     )  # fmt: skip
 
 
-def seed_files() -> dict[str, Built]:
-    """Return the files to damage: every way to store pixels that is decoded, and every segment."""
+def _seed_tiles() -> dict[str, list[Tile]]:
     gray16, bgr48, bgr24 = PixelType.Gray16, PixelType.Bgr48, PixelType.Bgr24
     zstd0, zstd1 = Compression.Zstd0, Compression.Zstd1
     many = [Dimension(letter.encode(), 0) for letter in "ZCTRIHVBS"]
     pyramid = Tile(w=24, h=6, physical=(12, 3), coordinates={"Z": 0, "C": 0, "S": 0}, pixel_type=1)
-    files = {
+    return {
         "plain": [_plain(*place) for place in product((0, 1), repeat=4)],
         "zstd": [
             _compressed(gray16, zstd0, hilo=False),
@@ -114,9 +113,17 @@ def seed_files() -> dict[str, Built]:
             Tile(dimensions=[*Tile().all_dimensions(), *many, Dimension(b"M", 0)]),
         ],
     }
+
+
+#: The tiles of the files to damage: every way to store pixels.
+SEEDS = _seed_tiles()
+
+
+def seed_files() -> dict[str, Built]:
+    """Return the files to damage: every way to store pixels that is decoded, and every segment."""
     return {
-        name: build_czi(tiles, metadata=_XML, attachments=_ATTACHMENTS)
-        for name, tiles in files.items()
+        name: build_czi(tiles, metadata=XML, attachments=_ATTACHMENTS)
+        for name, tiles in SEEDS.items()
     }
 
 
@@ -133,18 +140,54 @@ def mutate(built: Built, rng: np.random.Generator) -> bytes:
 
 def _change_field(data: bytearray, built: Built, rng: np.random.Generator) -> None:
     """Set a number in a header or an entry, where a wrong one does most harm."""
-    offset, layout = _choose(rng, _fields(built))
+    _set_oddly(data, [_choose(rng, _fields(built))], rng)
+
+
+def _change_pair(data: bytearray, built: Built, rng: np.random.Generator) -> None:
+    """Set the same number in an entry and in the head of its sub-block, which must agree."""
+    if not built.subblocks:
+        return
+    at = int(rng.integers(len(built.subblocks)))
+    entry, head = built.entries[at], built.subblocks[at] + 48
+    offset, layout = _choose(rng, _entry_fields(built, entry))
+    _set_oddly(data, [(offset, layout), (offset - entry + head, layout)], rng)
+
+
+def _rename(data: bytearray, built: Built, rng: np.random.Generator) -> None:
+    """Give a segment another kind, or mark it as deleted."""
+    starts = [built.directory, built.metadata, *built.subblocks, *built.attachments]
+    at = int(_choose(rng, starts))
+    names = [b"DELETED", b"ZISRAWSUBBLOCK", b"ZISRAWATTACH", b"ZISRAWDIRECTORY", b"ZISRAWMETADATA"]
+    if at + 16 <= len(data):
+        data[at : at + 16] = _choose(rng, names).ljust(16, b"\0")
+
+
+def _swap_entries(data: bytearray, built: Built, rng: np.random.Generator) -> None:
+    """Have an entry of the directory lead to the sub-block of another."""
+    if len(built.entries) > 1:
+        one, other = (int(at) + 6 for at in rng.choice(built.entries, 2, replace=False))
+        if max(one, other) + 8 <= len(data):
+            data[one : one + 8], data[other : other + 8] = (
+                data[other : other + 8], data[one : one + 8],
+            )  # fmt: skip
+
+
+def _set_oddly(data: bytearray, places: list[tuple[int, str]], rng: np.random.Generator) -> None:
+    """Set the number at all places (offset, layout) to one that is far off, or slightly wrong."""
+    offset, layout = places[0]
     size = struct.calcsize(layout)
-    if offset + size <= len(data):
-        low, high = -(2 ** (8 * size - 1)), 2 ** (8 * size - 1) - 1
-        (before,) = struct.unpack_from(layout, data, offset)
-        value = _choose(
-            rng,
-            [0, 1, -1, 2, 40, 41, 255, 65535, 65536, 2**20, low, low + 1, high, high - 1, len(data),
-             before + 1, before - 1, before * 2, -before, before ^ 1 << int(rng.integers(8 * size)),
-             int(rng.integers(low, high))],
-        )  # fmt: skip
-        struct.pack_into(layout, data, offset, min(max(value, low), high))
+    if max(place for place, _ in places) + size > len(data):
+        return
+    low, high = -(2 ** (8 * size - 1)), 2 ** (8 * size - 1) - 1
+    (before,) = struct.unpack_from(layout, data, offset)
+    value = _choose(
+        rng,
+        [0, 1, -1, 2, 40, 41, 255, 65535, 65536, 2**20, low, low + 1, high, high - 1, len(data),
+         before + 1, before - 1, before * 2, -before, before ^ 1 << int(rng.integers(8 * size)),
+         int(rng.integers(low, high))],
+    )  # fmt: skip
+    for place, _ in places:
+        struct.pack_into(layout, data, place, min(max(value, low), high))
 
 
 def _change_bytes(data: bytearray, built: Built, rng: np.random.Generator) -> None:
@@ -187,12 +230,13 @@ def _range(data: bytearray, rng: np.random.Generator) -> tuple[int, int]:
 
 
 _CHANGES: tuple[Callable[[bytearray, Built, np.random.Generator], None], ...] = (
-    _change_field, _change_bytes, _flip_bit, _cut, _zero, _remove, _insert, _copy,
+    _change_field, _change_pair, _change_bytes, _flip_bit, _cut, _zero, _remove, _insert, _copy,
+    _rename, _swap_entries,
 )  # fmt: skip
-_WEIGHTS = (0.55, 0.12, 0.1, 0.05, 0.05, 0.03, 0.03, 0.07)
+_WEIGHTS = (0.4, 0.17, 0.1, 0.09, 0.05, 0.05, 0.03, 0.03, 0.05, 0.02, 0.01)
 
 
-def _choose(rng: np.random.Generator, values: list) -> object:  # type: ignore[type-arg]
+def _choose(rng: np.random.Generator, values: list) -> Any:  # type: ignore[type-arg]
     return values[int(rng.integers(len(values)))]
 
 
@@ -207,12 +251,17 @@ def _fields(built: Built) -> list[tuple[int, str]]:
     for number in range(len(built.attachments)):
         fields.append((built.attachment_directory + 288 + 128 * number + 12, "<q"))
     for entry in (*built.entries, *(start + 48 for start in built.subblocks)):
-        (count,) = struct.unpack_from("<i", built.data, entry + 28)
-        fields += [(entry + 2, "<i"), (entry + 6, "<q")]
-        fields += [(entry + at, "<i") for at in (14, 18, 28)]
-        for dimension in range(entry + 32, entry + 32 + 20 * count, 20):
-            fields += [(dimension + at, "<i") for at in (0, 4, 8, 16)]
+        fields += _entry_fields(built, entry)
     for start in built.subblocks:  # the first bytes of the data: zstd headers, mask sizes
         sizes = struct.unpack_from("<i", built.data, start + 32)
         fields += [(start + 288 + sizes[0] + at, "<i") for at in range(0, 24, 2)]
+    return fields
+
+
+def _entry_fields(built: Built, entry: int) -> list[tuple[int, str]]:
+    (count,) = struct.unpack_from("<i", built.data, entry + 28)
+    fields = [(entry + 2, "<i"), (entry + 6, "<q")]
+    fields += [(entry + at, "<i") for at in (14, 18, 28)]
+    for dimension in range(entry + 32, entry + 32 + 20 * count, 20):
+        fields += [(dimension + at, "<i") for at in (0, 4, 8, 16)]
     return fields
