@@ -95,6 +95,12 @@ def test_packed_words_are_put_together_for_the_pixels_asked_for(at_once, rows, c
             np.testing.assert_array_equal(banded(pixels, rows, columns), words[rows][:, columns])
 
 
+def test_no_rows_are_an_empty_array(file):
+    with FileSource(file) as source:
+        assert pixels_in(source)[:0, :].shape == (0, WIDTH, 2)
+        assert pixels_in(source)[5:5, 2:6].shape == (0, 4, 2)
+
+
 def test_no_more_than_a_band_is_read_at_a_time(file, monkeypatch):
     monkeypatch.setattr(module, "_BAND_BYTES", 8 * WIDTH * 4)
     with FileSource(file) as source:

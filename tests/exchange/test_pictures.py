@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from container.czi_bytes import Tile, build_czi
 from extras import needs
 from files.recipes import Made
 
@@ -77,6 +78,14 @@ def test_several_planes_are_refused_with_their_dimensions(
     with pytest.raises(ValueError, match="Z=9"):
         convert(made("stack").path, tmp_path / "out.png", plane={"T": 0, "Z": 9})
     assert not list(tmp_path.iterdir())
+
+
+def test_an_image_of_too_many_pixels_is_refused(pillow: Any, tmp_path: Path) -> None:
+    wide = [Tile(), Tile(x=2**30)]
+    source = build_czi(wide).write(tmp_path / "wide.czi")
+    with pytest.raises(UnsupportedDataError, match="too many for a PNG"):
+        convert(source, tmp_path / "out.png")
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_what_is_no_picture_is_said_to_be_none(pillow: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from files.block import Block
 from files.builder import write_czi
 
 from czictypes import czi
-from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 from czictypes.reading.threads import thread_count
 
 
@@ -100,8 +100,13 @@ def test_a_document_without_scenes_says_so(made) -> None:
 
 def test_an_empty_document_has_nothing_to_read(made) -> None:
     with czi.open_czi(made("empty").path) as document:
-        with pytest.raises(ValueError, match="no sub-blocks"):
+        with pytest.raises(OutOfBoundsError, match="no sub-blocks"):
             document.read()
+
+
+def test_a_zoom_that_leaves_no_pixel_is_refused(document: czi.CziReader) -> None:
+    with pytest.raises(InvalidArgumentError, match="the zoom is so small"):
+        document.read(zoom=1e-6)
 
 
 def test_numpy_numbers_are_taken_as_numbers(document: czi.CziReader) -> None:
