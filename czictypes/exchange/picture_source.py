@@ -21,8 +21,9 @@ __all__ = ["open_picture"]
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I", "F", "1")
 
 
-#: The formats of Pillow that are decoded within this process, and are pictures as a rule.
-_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "MPO", "PPM")
+#: The formats of Pillow that are decoded within this process, and are pictures as a rule. (What
+#: opens JPEG opens MPO.)
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "PPM")
 
 
 @contextmanager
