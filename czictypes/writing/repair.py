@@ -200,6 +200,7 @@ def repair(
         with ExitStack() as stack:
             main = SearchedFile(stack.enter_context(open_source(src, source_options)))
             searched = [main, *open_parts(files, main, stack)]
+            refuse_same_file([getattr(one.source, "path", None) for one in searched], dst)
             total = 2 * sum(one.source.size() for one in searched)
             with show_progress(progress, total, f"repairing {main.source.name}") as advance:
                 found = _search(searched, advance)
@@ -413,7 +414,7 @@ class _Reader:
             return
         try:
             with self._decoder.tile(index) as tile:
-                tile.pixels[:0, :]  # decodes them, and copies none
+                tile.pixels[:1, :]  # decodes all of them, and copies a row
         except (UnsupportedDataError, MissingExtraError):
             pass  # others may decode it
 

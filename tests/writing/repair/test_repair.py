@@ -275,6 +275,28 @@ def test_masks_and_metadata_of_tiles_stay(made: Callable[[str], Made], target: P
     assert stored_blocks(target) == stored_blocks(path)
 
 
+@pytest.mark.parametrize("label", [Compression.JpegXr, Compression.Zstd0, 2, 1000])
+def test_tiles_with_a_wrong_label_are_whole(label: int, tmp_path: Path, target: Path) -> None:
+    block = Block(noise(PixelType.Gray8, 30, 40, 1), label=label)
+    path = write_czi(tmp_path / "source.czi", [block])
+    data = bytearray(path.read_bytes())
+    data[84:92] = bytes(8)
+    assert repaired(bytes(data), target).sub_blocks == 1
+    assert stored_blocks(target) == stored_blocks(path)
+
+
+def test_sub_blocks_of_several_planes_stay_so(tmp_path: Path, target: Path) -> None:
+    pixels = noise(PixelType.Gray8, 90, 40, 1)
+    block = Block(pixels[:30], plane={"C": 0, "T": 0}, sizes={"T": 3}, payload=pixels.tobytes())
+    path = write_czi(tmp_path / "source.czi", [block])
+    data = bytearray(path.read_bytes())
+    data[84:92] = bytes(8)
+    repaired(bytes(data), target)
+    with CziReader(target) as document:
+        assert np.array_equal(document.read(plane={"T": 2}), pixels[60:])
+    assert "<SizeT>3</SizeT>" in stored_xml(target).decode()
+
+
 # Documents of several files
 
 
@@ -333,6 +355,14 @@ def test_the_source_is_never_the_target(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="only reads"):
         repair(memory, memory)
     assert source.read_bytes() == FILE.data
+
+
+def test_another_file_of_the_document_is_never_the_target(tmp_path: Path) -> None:
+    path = write_parts(tmp_path / "scan.czi", build_parts([tile(0)], [tile(1)]))
+    before = (tmp_path / "scan (1).czi").read_bytes()
+    with pytest.raises(InvalidArgumentError, match="only reads its source"):
+        repair(path, tmp_path / "scan (1).czi", exist_ok=True)
+    assert (tmp_path / "scan (1).czi").read_bytes() == before
 
 
 def test_a_local_url_is_the_same_file(tmp_path: Path) -> None:
