@@ -120,7 +120,7 @@ class SubBlockDecoder:
             tile = tile._replace(mask=self._mask_of(row, segment))
         cache = self._cache_for(row)
         if cache is not None:
-            tile = tile._replace(pixels=np.array(tile.pixels[:, :]))
+            tile = tile._replace(pixels=_own(tile.pixels))
             cache.put(row, tile)
         yield tile
 
@@ -183,13 +183,13 @@ class SubBlockDecoder:
         shape = segment.physical_h * payload.planes, segment.physical_w
         pixel = pixel_format(segment.pixel_type).bytes_per_pixel
         self._memory.check(shape, shape[0] * shape[1] * pixel)
-        return np.array(self._stack(segment, payload)[:, :])
+        return _own(self._stack(segment, payload))
 
     def stored_plane(self, row: int) -> NDArray[np.generic]:
         """Return the pixels of a row, (height, width, samples), in the size they are stored in."""
         segment = self.segment(self._rows.sub_block_of(row))
         size = segment.physical_h, segment.physical_w
-        return np.array(self._plane(row, segment, size)[:, :])
+        return _own(self._plane(row, segment, size))
 
     def data(self, index: int) -> bytes:
         """Return the pixel data as they stand in the file."""
@@ -393,6 +393,12 @@ def _decode_jpeg(
     except UnsupportedDataError as error:
         raise CorruptFileError(str(error)) from error
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels[..., ::-1]
+
+
+def _own(pixels: PixelArray) -> NDArray[np.generic]:
+    """Return all pixels as an array that shares its memory with nothing."""
+    found = pixels[:, :]
+    return found if found.base is None else found.copy()
 
 
 def _fit(mask: Mask, width: int, height: int) -> NDArray[np.bool_]:
