@@ -43,7 +43,7 @@ _ROW_LIMIT = 1 << 31
 #: A document may have so many planes, and more for each sub-block.
 _MOST_PLANES, _PLANES_PER_ROW = 1_000, 100
 #: Its sub-blocks may hold so many planes, and one more for so many bytes.
-_MOST_ROWS, _BYTES_PER_ROW = 250_000, 16
+_MOST_ROWS, _BYTES_PER_ROW = 16_000, 16
 #: Its planes may have so many pixels together, and more for each byte.
 _MOST_PIXELS, _PIXELS_PER_BYTE = 1 << 27, 1 << 16
 #: A side that is shorter counts as this one: there is work for each row, column and tile of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Union
@@ -131,10 +132,18 @@ def _look(
         return _chosen_look(settings[number or 0])
     if own is not None:
         try:
-            return composition_channel(own, number or 0, sixteen_bit=plane[1] in _SIXTEEN_BIT)
+            look = composition_channel(own, number or 0, sixteen_bit=plane[1] in _SIXTEEN_BIT)
         except IndexError:  # the file has settings for other channels only
             pass
+        else:
+            if _is_possible(look):
+                return look
     return _default_look(document, number, plane)
+
+
+def _is_possible(look: CompositionChannel) -> bool:
+    """Tell whether the settings of a file can be meant; a damaged file may have any numbers."""
+    return 0 <= look.black_point <= 1 and 0 <= look.white_point <= 1 and 0 <= look.weight < math.inf
 
 
 def _chosen_look(chosen: ChannelDisplaySettingsDataClass) -> CompositionChannel:

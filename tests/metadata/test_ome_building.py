@@ -19,6 +19,7 @@ from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, PlaneFacts,
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.display import Rgb8Color
+from czictypes.model.errors import UnsupportedDataError
 
 model = needs("ome_types.model", "ome")
 needs("lxml")
@@ -104,6 +105,13 @@ def test_what_the_schema_does_not_allow_is_left_out_with_a_warning(
     assert pixels.channels[0].name == "A"
     assert pixels.channels[0].excitation_wavelength is None
     assert pixels.significant_bits is None
+
+
+def test_an_image_that_is_too_large_for_ome_is_refused_in_words() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MetadataWarning)
+        with pytest.raises(UnsupportedDataError, match="cannot describe the pixels of 'scene'"):
+            build_ome(DocumentFacts(images=[image(sizes=Sizes(2**31, 4, 1, 1, 1))]))
 
 
 def test_dates_are_in_utc() -> None:

@@ -72,6 +72,19 @@ def test_without_settings_every_channel_is_stretched(two_channels: Path) -> None
     assert picture.min() == 0
 
 
+@pytest.mark.parametrize(
+    "points", ["<Low>-1</Low><High>0.9</High>", "<Low>0</Low><High>1.5</High>"]
+)
+def test_settings_of_the_file_that_cannot_be_meant_do_not_count(
+    tmp_path: Path, points: str
+) -> None:
+    blocks = [Block(noise(PixelType.Gray8, 4, 9, 1), plane={"C": 0})]
+    plain = write_czi(tmp_path / "plain.czi", blocks)
+    odd = write_czi(tmp_path / "odd.czi", blocks, metadata=document_xml(display=[points]))
+    with czi.open_czi(odd) as document, czi.open_czi(plain) as other:
+        np.testing.assert_array_equal(document.composite(), other.composite())
+
+
 def test_settings_for_a_channel_that_is_not_there(two_channels: Path) -> None:
     with czi.open_czi(two_channels) as document:
         with pytest.raises(OutOfBoundsError, match="channel 5"):

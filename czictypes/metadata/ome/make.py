@@ -10,6 +10,7 @@ from typing import Any
 
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.metadata.xml import storable
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.warn import warn_caller
 
@@ -46,7 +47,7 @@ def make(kind: type[Any], what: str, **fields: Any) -> Any:
 
     Raises
     ------
-    ValueError
+    UnsupportedDataError
         If a field is not allowed that must be there.
     """
     known = {}
@@ -60,11 +61,13 @@ def make(kind: type[Any], what: str, **fields: Any) -> Any:
         return kind(**known)
     except ValueError as error:
         refused = _refused(error, known)
-        if not refused:
-            raise
     for name in refused:
         _warn(what, name, known.pop(name))
-    return kind(**known)
+    try:
+        return kind(**known)
+    except ValueError as error:
+        reason = "; ".join(str(error).splitlines()[:3])
+        raise UnsupportedDataError(f"OME metadata cannot describe {what}: {reason}") from error
 
 
 def choice(kind: type[Enum], value: str | None) -> Any:
