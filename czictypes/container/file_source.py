@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -108,7 +109,8 @@ class FileSource(ByteSource):
         return done
 
     def _release(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # nothing was written that could be lost
+            self._file.close()
 
 
 class StreamSource(ByteSource):
