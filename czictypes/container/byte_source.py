@@ -172,6 +172,10 @@ class ByteSource(ABC):
         """Return the same of what was opened, which may have been replaced since."""
         return None
 
+    def is_still(self, identity: tuple[Any, ...] | None) -> bool:
+        """Tell whether what was opened has that identity, as `opened_identity` told it before."""
+        return self.opened_identity() == identity
+
     def end_of(self, position: int) -> int:
         """Return where the file ends in which a position is; there may be several in a source."""
         return self.size()

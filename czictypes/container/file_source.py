@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import FileAccessError, IsFolderError
@@ -45,12 +45,13 @@ class FileSource(ByteSource):
             if not stat.S_ISREG(mode):
                 raise FileAccessError(errno.EINVAL, "not a regular file", self.name)
             self._file = io.FileIO(self.path, "rb")
+        self._place = os.fspath(self.path)
         self._seek_guard = threading.Lock()
         self._pread = hasattr(os, "pread")
 
     def identity(self) -> tuple[int, ...]:
         """Return size, modification time (ns) and inode of the file at the path *now*."""
-        found = self.path.stat()
+        found = os.stat(self._place)  # noqa: PTH116 (Path.stat takes twice as long)
         return found.st_size, found.st_mtime_ns, found.st_ino
 
     def opened_identity(self) -> tuple[int, ...]:
@@ -62,6 +63,11 @@ class FileSource(ByteSource):
             if self._uses.ended:
                 self._finish()
         return found.st_size, found.st_mtime_ns, found.st_ino
+
+    def is_still(self, identity: tuple[Any, ...] | None) -> bool:
+        """Tell whether the opened file has that identity; for callers that keep it open."""
+        found = os.fstat(self._file.fileno())
+        return (found.st_size, found.st_mtime_ns, found.st_ino) == identity
 
     def is_current(self) -> bool:
         """Tell whether the file at the path is still the one that was opened, and unchanged."""

@@ -186,6 +186,7 @@ def read_planes(
             plan, helpers = planes.plan(document, request), None if in_parallel else workers
             compose(document.index, request, tiles, out, helpers, most, plan)
         except (CorruptFileError, UnsupportedDataError) as error:
+            document.require_unchanged()
             advise(error)
             raise
 
@@ -196,6 +197,7 @@ def read_planes(
     expectation = document.decoder.expectation
     if expectation is None:
         read_some(places)
+        document.require_unchanged()
         return
     for group in _groups(places):
         plans = (
@@ -205,6 +207,7 @@ def read_planes(
             [wanted for plan in plans for wanted in wanted_rows(plan, document.table.directory)]
         ):
             read_some(group)
+    document.require_unchanged()
 
 
 def _choice(document: OpenDocument, request: PlaneRequest) -> dict[str, int]:

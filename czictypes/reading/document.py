@@ -23,6 +23,7 @@ from czictypes.container.uses import Uses
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import parse, to_dict, to_text
+from czictypes.model.errors import FileChangedError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import CacheInfo, CacheOptions, ReaderOptions
 from czictypes.reading.cache import SubBlockCache
@@ -74,6 +75,7 @@ class OpenDocument:
         threads: int,
         parts: PartFiles | None = None,
     ) -> None:
+        self._opened_as = source.opened_identity()
         checked = check_document(
             source,
             strict=not options.lax_subblock_coordinate_checks,
@@ -111,6 +113,23 @@ class OpenDocument:
         self._made: dict[str, Any] = {}
         self._making = threading.RLock()
         self._closing = threading.Lock()
+
+    def require_unchanged(self) -> None:
+        """Refuse what was read if the file was changed in place meanwhile: it may be of both.
+
+        A file that took the place of this one does not matter, nor does a change of one that is
+        marked as being written: it grows while the microscope works.
+
+        Raises
+        ------
+        FileChangedError
+            If the file has another size or date than when it was opened.
+        """
+        if not (self.source.is_still(self._opened_as) or self.header.update_pending):
+            raise FileChangedError(
+                f"{self.name} was changed while it was read, so what was read may be partly old "
+                "and partly new; read again"
+            )
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """Return what `make` gives, made at the first call of that name and kept."""

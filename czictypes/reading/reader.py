@@ -433,8 +433,10 @@ def _compose(
             pool, tiles = document.pool, document.forgiving if blank else document.decoder
             compose(document.index, request, tiles, target, pool.workers, pool.threads)
     except (CorruptFileError, UnsupportedDataError) as error:
+        document.require_unchanged()
         advise(error)
         raise
+    document.require_unchanged()
     return target
 
 

@@ -81,4 +81,7 @@ class SubBlockMethods(DocumentProperties):
     def _decoder(self) -> Iterator[SubBlockDecoder]:
         """Hold the document open while one of its sub-blocks is read."""
         with self._session.document() as document:
-            yield document.decoder
+            try:
+                yield document.decoder
+            finally:  # damage too may be that of a file in between
+                document.require_unchanged()

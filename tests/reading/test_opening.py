@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from files.recipe import build
 from peers import pylibczirw
 
-from czictypes import czi
+from czictypes import CziImage, czi
+from czictypes.container.file_source import FileSource
 from czictypes.model.errors import ClosedError, CorruptFileError, FileChangedError, NotCziError
 
 
@@ -200,3 +202,77 @@ class TestChangedOnDisk:
                 document.read()
             path.write_bytes(content)
             np.testing.assert_array_equal(document.read(), expected)
+
+
+def changed_at(number: int, change: Callable[[], object]) -> Callable[..., int]:
+    """Return `FileSource._read_into`, with a change of the file before one of its calls."""
+    read, calls = FileSource._read_into, [0]
+
+    def read_into(source: FileSource, offset: int, buffer: memoryview) -> int:
+        calls[0] += 1
+        if calls[0] == number:
+            change()
+        return read(source, offset, buffer)
+
+    return read_into
+
+
+class TestChangedInPlaceWhileItIsRead:
+    """A read gives pixels of one version of the file, or an error."""
+
+    @pytest.fixture
+    def versions(self, tmp_path: Path) -> list[bytes]:
+        found = []
+        for value in (1, 2, 3):
+            path = tmp_path / f"{value}.czi"
+            with czi.create_czi(path, thumbnail=False) as document:
+                for column in range(8 + (value == 3)):
+                    pixels = np.full((512, 512), value, np.uint16)
+                    document.write(pixels, location=(512 * column, 0))
+            found.append(path.read_bytes())
+        return found
+
+    @pytest.mark.parametrize("number", [1, 4, 8])
+    @pytest.mark.parametrize("kind", ["same size", "longer", "cut"])
+    @pytest.mark.parametrize("way", ["read", "array", "sub-block"])
+    def test_it_is_noticed(
+        self,
+        versions: list[bytes],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        number: int,
+        kind: str,
+        way: str,
+    ) -> None:
+        path = tmp_path / "live.czi"
+        path.write_bytes(versions[0])
+        os.utime(path, ns=(1, 1))
+        content = {"same size": versions[1], "longer": versions[2], "cut": versions[0][:9000]}[kind]
+
+        def change() -> None:
+            with path.open("r+b") as file:
+                file.write(content)
+                file.truncate()
+
+        with CziImage(path, threads=1) as image:
+            ways = {
+                "read": image.reader.read,
+                "array": lambda: image.data,
+                "sub-block": lambda: [image.reader.read_subblock(at).pixels() for at in range(8)],
+            }
+            with monkeypatch.context() as patch:
+                patch.setattr(FileSource, "_read_into", changed_at(number, change))
+                with pytest.raises(FileChangedError, match=r"live\.czi"):
+                    ways[way]()
+
+    def test_a_file_that_takes_its_place_does_not_matter(
+        self, versions: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "live.czi"
+        path.write_bytes(versions[0])
+        with czi.open_czi(path, threads=1) as document:
+            with monkeypatch.context() as patch:
+                change = (tmp_path / "2.czi").replace
+                patch.setattr(FileSource, "_read_into", changed_at(4, lambda: change(path)))
+                assert (document.read() == 1).all()
+            assert (document.read() == 2).all()
