@@ -198,17 +198,32 @@ class SalvagedTiles:
         located = self._own == self._positions
         shift = self._positions - self._own
         self.nested = shift[(shift > 0) & ~listed & (self._own >= HEADER_END)]
+        self.unlisted = 0
         if self.directory_is_whole:
-            self.taken = np.flatnonzero(listed)
-            self.unlisted, self.superseded = int((located & ~listed).sum()), 0
-            return
-        moved = self._moved_by_cuts(located)
-        self.nested = np.setdiff1d(self.nested, shift[moved])
-        candidates = np.flatnonzero(listed | located | moved)
-        rank = np.where(listed, 2, located)[candidates]
-        kept = _latest(self._heads.select(candidates), rank)
+            others = np.flatnonzero(located & ~listed)
+            meant = others[self._are_meant(others)]
+            self.directory_is_whole = not len(meant)
+            self.unlisted = len(others) - len(meant)
+            candidates = np.union1d(np.flatnonzero(listed), meant)
+        else:
+            moved = self._moved_by_cuts(located)
+            self.nested = np.setdiff1d(self.nested, shift[moved])
+            candidates = np.flatnonzero(listed | located | moved)
+        kept = _latest(self._heads.select(candidates), np.where(listed, 2, located)[candidates])
         self.taken = candidates[kept]
-        self.unlisted, self.superseded = 0, int((~kept).sum())
+        self.superseded = int((~kept).sum())
+        if self.elsewhere.count and not self.directory_is_whole:
+            found = _replaced(self.elsewhere, self.found(self.taken))
+            self.elsewhere = self.elsewhere.select(np.flatnonzero(~found))
+
+    def _are_meant(self, rows: Rows) -> Mask:
+        """Tell which sub-blocks are at places that entries name which mean no sub-block here.
+
+        Then these entries tell a wrong position, or file; or a later sub-block is destroyed.
+        """
+        missing = self._listed.select(np.flatnonzero(self._matches < 0))
+        missing = join_directories(missing, self.elsewhere, np.arange(self.elsewhere.count))
+        return _replaced(self._heads.select(rows), missing)
 
     def _moved_by_cuts(self, located: Mask) -> Mask:
         """Tell which sub-blocks are not where their entries say, but belong to the document.

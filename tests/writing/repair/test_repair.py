@@ -207,6 +207,9 @@ def test_a_damaged_entry_does_not_hide_its_tile(target: Path) -> None:
         report = repaired(FILE.patched(position, "<q", wrong).data, target)
         assert (report.sub_blocks, report.directory) == (5, "rebuilt"), wrong
         assert not report.lost
+    target.unlink()
+    report = repaired(FILE.patched(position, "<qi", 700, 99).data, target)  # in another file
+    assert (report.sub_blocks, report.directory, len(report.lost)) == (5, "rebuilt", 0)
 
 
 def test_the_segment_is_believed_where_the_directory_differs(target: Path) -> None:
