@@ -281,6 +281,8 @@ class ImageDescription(ABC):
         ------
         MissingExtraError
             If ome-types is not installed.
+        UnsupportedDataError
+            If an image has more pixels than OME metadata can say.
         """
         from czictypes.arrays.ome import ome_of
 

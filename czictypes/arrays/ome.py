@@ -28,6 +28,7 @@ from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.ome.document import build_ome
 from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, PlaneFacts, Sizes
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.blocks import open_document_of
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ome_of"]
 
+_LARGEST = 2**31 - 1
 _MOST_LISTED = 10_000  # ome-types takes 0.2 ms to write one, so that is two seconds
 
 
@@ -103,6 +105,12 @@ class _Gathering:
         ranges = plane_ranges(self._table, None if scene is None else rows)
         self.planes.append(scene_planes(self._table, rows, ranges))
         box, (z, c, t) = scene_box(self._table, scene), sizes_along(ranges)
+        if max(box.w, box.h) > _LARGEST:
+            raise UnsupportedDataError(
+                f"{self._document.name}: OME metadata hold up to {_LARGEST} pixels a side, but "
+                f"scene {name!r} has {box.w} x {box.h}: a sub-block is damaged, or far from "
+                "the others"
+            )
         self.times.append(since_start(self._reader, scene, ranges["T"], rows))
         interval = regular_interval(times_along(self._reader, scene, ranges["T"], rows))
         kinds = channel_types(self._table, self._channels, scene)
