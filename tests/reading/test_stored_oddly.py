@@ -54,6 +54,7 @@ def documents(draw: st.DrawFn) -> tuple[list[OddTile], list[Block]]:
     several = draw(st.lists(st.sampled_from("CZTHV"), max_size=2, unique=True))
     sizes = {letter: draw(st.integers(2, 3)) for letter in sorted(several, key="ZCTHV".index)}
     alone = {"C", "T", *draw(st.sets(st.sampled_from("ZR")))} - set(sizes)
+    alone |= {"R"} if alone <= {"C"} else set()  # else planes would lie over each other
     lacking = draw(st.sampled_from([None, None, *sizes]))
     start = {letter: draw(st.sampled_from([0, 0, 3])) for letter in {*sizes, *alone} - {"C"}}
     start["C"] = 0
