@@ -9,6 +9,7 @@ file, the damage and the parts that are tried follow from these.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -118,11 +119,12 @@ def main(given: list[str]) -> int:
     several = len(parts) if arguments.parts else _PARTS
     end = arguments.start + arguments.cases
     print(f"seed {seeds.run_seed()}, parts: {', '.join(parts)}", flush=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     done, tally = arguments.start, Tally()
     try:
         for tally in run_cases(range(done, end), parts, folder, several):
             done += 1
-            if done % 500 == 0:
+            if done % 100 == 0:
                 print(f"case {done}: {dict(tally.outcomes)}", flush=True)
     except KeyboardInterrupt:
         print("interrupted")

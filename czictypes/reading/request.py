@@ -85,7 +85,9 @@ def parse_roi(roi: Roi) -> Rectangle:
     Raises
     ------
     ValueError
-        If it has another form, is empty, or leaves the range of coordinates (32 bits).
+        If it has another form, or is empty.
+    OutOfBoundsError
+        If it leaves the range of coordinates (32 bits).
     """
     try:
         x, y, w, h = map(as_integer, roi)
@@ -94,7 +96,7 @@ def parse_roi(roi: Roi) -> Rectangle:
     if w < 1 or h < 1:
         raise ValueError(f"roi {x, y, w, h} is empty; width and height must be at least 1")
     if x < -_INT32 or y < -_INT32 or x + w >= _INT32 or y + h >= _INT32:
-        raise ValueError(f"roi {x, y, w, h} leaves the range of 32-bit coordinates")
+        raise OutOfBoundsError(f"roi {x, y, w, h} leaves the range of 32-bit coordinates")
     return Rectangle(x, y, w, h)
 
 

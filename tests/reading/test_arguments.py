@@ -109,6 +109,12 @@ def test_a_zoom_that_leaves_no_pixel_is_refused(document: czi.CziReader) -> None
         document.read(zoom=1e-6)
 
 
+@pytest.mark.parametrize("roi", [(2**31 - 5, 0, 10, 3), (0, -(2**31) - 1, 10, 3)])
+def test_a_region_beyond_all_coordinates_is_out_of_bounds(document: czi.CziReader, roi) -> None:
+    with pytest.raises(OutOfBoundsError, match="32-bit"):
+        document.read(roi=roi)
+
+
 def test_numpy_numbers_are_taken_as_numbers(document: czi.CziReader) -> None:
     roi = tuple(np.array([3, 4, 20, 10], dtype=np.int64))
     pixels = document.read(
