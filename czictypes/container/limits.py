@@ -32,6 +32,7 @@ __all__ = [
     "check_difference",
     "check_growth",
     "most_planes",
+    "planes_believed",
 ]
 
 TOLERANCE = 64 << 20
@@ -40,6 +41,8 @@ JPEGXR_GROWTH = 8192
 _LARGE = 1 << 30
 _GROWTH_OF_LARGE = 1024
 _ROW_LIMIT = 1 << 31
+#: A sub-block may hold so many planes, and more for each byte.
+_BELIEVED, _PLANES_PER_BYTE = 65_536, 64
 #: A document may have so many planes, and more for each sub-block.
 _MOST_PLANES, _PLANES_PER_ROW = 1_000, 100
 #: Its sub-blocks may hold so many planes, and one more for so many bytes.
@@ -49,6 +52,11 @@ _MOST_PIXELS, _PIXELS_PER_BYTE = 1 << 27, 1 << 16
 #: A side that is shorter counts as this one: there is work for each row, column and tile of it.
 _LEAST_SIDE = 256
 _ADVICE = "open it with ReaderOptions(allow_sparse=True) if that is meant"
+
+
+def planes_believed(size: int = 0) -> int:
+    """Return how many planes a sub-block may claim; `size` are its bytes, where they are known."""
+    return _BELIEVED + _PLANES_PER_BYTE * size
 
 
 def most_planes(rows: int) -> int:

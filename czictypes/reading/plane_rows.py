@@ -27,7 +27,7 @@ from czictypes.container.batch import HEAD_ROOM, BatchReader, StoredData
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.extents import SubBlockExtents
-from czictypes.container.limits import Bounds
+from czictypes.container.limits import Bounds, planes_believed
 from czictypes.container.payload import examine_payload
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError, UnsupportedDataError
@@ -38,8 +38,6 @@ __all__ = ["PlaneRows", "plane_rows"]
 
 Mask = NDArray[np.bool_]
 
-#: So many planes are believed of a sub-block whose data are damaged, and of each stored byte.
-_BELIEVED, _PLANES_PER_BYTE = 65_536, 64
 #: By so many sub-blocks of a remote file others are judged.
 _SAMPLES = 16
 #: So many sub-blocks are looked at together.
@@ -270,7 +268,7 @@ class _PlaneCounter:
         """Tell which sub-blocks may hold all that they claim, by where something else begins."""
         columns = self._directory
         room = SubBlockExtents(columns, self._source.size()).room(several)
-        believed: Mask = claimed <= _BELIEVED
+        believed: Mask = claimed <= planes_believed()
         plain = columns.compression[several] == Compression.Uncompressed.value
         for kind in np.unique(columns.pixel_type[several]).tolist():
             here = columns.pixel_type[several] == kind
@@ -313,8 +311,8 @@ class _PlaneCounter:
                     source.name,
                 ).planes, data.size  # fmt: skip
         except (CorruptFileError, UnsupportedDataError, MissingPartError):
-            return claimed if claimed <= _BELIEVED else 1
-        return 1 if planes > _BELIEVED + _PLANES_PER_BYTE * size else planes
+            return claimed if claimed <= planes_believed() else 1
+        return 1 if planes > planes_believed(size) else planes
 
 
 def _steps(
