@@ -158,7 +158,7 @@ def pyramid(view: FileView) -> Iterator[Finding]:
 def _stretched(view: FileView) -> Iterator[Finding]:
     """Look for reduced tiles whose factors differ along the axes by more than rounding does."""
     tiles = view.table.directory
-    rows = np.flatnonzero(~view.table.is_layer0)
+    rows = _reduced(view)
     stored_w, stored_h = (one[rows].astype(float) for one in (tiles.physical_w, tiles.physical_h))
     across, down = tiles.w[rows] / stored_w, tiles.h[rows] / stored_h
     odd = np.abs(tiles.w[rows] / down - stored_w) > 1.5
@@ -173,6 +173,12 @@ def _stretched(view: FileView) -> Iterator[Finding]:
         )
 
 
+def _reduced(view: FileView) -> Rows:
+    """Return the tiles of levels; those of the stored resolution alone have no extent here."""
+    tiles = view.table.directory
+    return np.flatnonzero(~view.table.is_layer0 & (tiles.w > 0) & (tiles.h > 0))
+
+
 def _levels(view: FileView) -> Iterator[Finding]:
     """Look for tiles of full resolution that a level does not show, and levels beside the image.
 
@@ -182,7 +188,7 @@ def _levels(view: FileView) -> Iterator[Finding]:
     planes = _groups(view.planes(scenes=False), everything)
     scenes = _groups(view.planes(), everything)
     base = np.flatnonzero(view.table.is_layer0)
-    reduced = np.flatnonzero(~view.table.is_layer0)
+    reduced = _reduced(view)
     full = _boxes(view, base)
     yield from _missed(view, base[~np.isin(planes[base], planes[reduced])], planes, "the pyramid")
     for level in np.unique(view.table.levels[reduced]).tolist():
