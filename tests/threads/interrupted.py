@@ -398,6 +398,7 @@ def main(folder: str, count: str, seed: str, *names: str) -> None:
     while left := [one.name for one in threading.enumerate() if one.name.startswith("czictypes")]:
         if time.monotonic() > end:
             sys.exit(f"threads are left: {left}")
+        gc.collect()
         time.sleep(0.01)
 
 
