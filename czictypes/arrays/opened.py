@@ -81,6 +81,7 @@ class OpenReaders:
             spare = entry.reader is not reader
         if spare:
             reader.close()
+        self._sweep()  # the collector may have come while the lock was held
 
     def hold(self, key: str, holder: object) -> None:
         """Close the reader of a key when the last of its holders is gone."""
@@ -96,6 +97,7 @@ class OpenReaders:
             idle = [key for key, entry in self._entries.items() if not entry.uses]
             readers = [self._take(key) for key in idle]
         _close(readers)
+        self._sweep()
 
     def _release(self, key: str, process: int) -> None:
         """Note that a holder is gone; called by the garbage collector at any moment."""
