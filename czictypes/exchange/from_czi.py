@@ -24,7 +24,7 @@ __all__ = ["convert_from_czi"]
 #: A dry run warns of images of more bytes than this, and so many times those of the file.
 _LARGE, _FAR_MORE = 1 << 30, 256
 #: How far the caller of `convert` is from `convert_from_czi`.
-_CALLER = 4
+_CALLER = 5
 
 
 def convert_from_czi(

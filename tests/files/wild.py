@@ -105,7 +105,7 @@ def _register() -> None:
     WILD_FILES["tile_at_high_end"] = partial(_tiles, high)
     for name, (w, h) in {
         "X": (2**30, 3), "Y": (4, 2**30), "XY": (2**30, 2**30), "XY_a_little": (40000, 40000),
-"XY_less": (8000, 8000),
+"XY_less": (5000, 5000),
     }.items():  # fmt: skip
         wide = Tile(w=w, h=h, physical=(4, 3), coordinates={"C": 0}, data=_CONTENT)
         WILD_FILES[f"tile_covers_much_{name}"] = partial(_tiles, wide)
