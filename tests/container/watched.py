@@ -130,6 +130,7 @@ class WatchedTarget:
                 text=True,
                 encoding="utf-8",
                 env=environment,
+                start_new_session=True,  # an interrupt from the terminal is for this process alone
             )
             arguments = (self._process, self._answers)
             threading.Thread(target=_collect, args=arguments, daemon=True).start()
