@@ -187,15 +187,15 @@ class _Window:
         return None
 
     def follower(self, segment: FoundSegment) -> int | None:
-        """Return where the segment behind a whole one begins, or the file ends; None for neither.
+        """Return where the segment behind a whole one begins; None where there is none.
 
-        Its content may be followed by room that is not used.
+        Its content may be followed by room that is not used. The last one is searched as well: if
+        bytes are missing in it, it only seems to reach up to the end.
         """
-        content = -(-segment.end // _ALIGNMENT) * _ALIGNMENT
+        content = segment.end + (segment.position - segment.end) % _ALIGNMENT
         for end in (content, segment.room):
-            if segment.position < end and self.size - _ALIGNMENT < end <= max(self.size, content):
-                return self.size
-            if end < self.size and _begins_segment(self._source.read_at(end, 16)):
+            inside = segment.position < end < self.size
+            if inside and _begins_segment(self._source.read_at(end, 16)):
                 return end
         return None
 

@@ -110,6 +110,16 @@ def test_segments_are_found_wherever_missing_bytes_move_them() -> None:
     ]
 
 
+def test_a_segment_that_lost_bytes_does_not_end_with_the_file() -> None:
+    """Its end, as it claims it, lies a few bytes before that of the file."""
+    built = build_czi([Tile(w=30, h=20, data=b"x" * 600), Tile(w=1, h=1)], metadata=None)
+    first, second = built.subblocks
+    for left in (0, 1, 8, 31, 40):
+        size = (built.directory - left) - (first + 288 + 600)
+        cut = built.data[: first + 400] + built.data[first + 400 + size : built.directory]
+        assert positions(cut) == [second - size], left
+
+
 def test_what_was_deleted_stays_so() -> None:
     deleted = FILE.patched(FILE.subblocks[1], "16s", b"DELETED".ljust(16, b"\0"))
     assert positions(deleted.data) == [FILE.subblocks[0], FILE.subblocks[2]]
