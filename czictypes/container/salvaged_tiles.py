@@ -183,7 +183,8 @@ class SalvagedTiles:
         missing = self._listed.file_position[self._matches < 0]
         whole = np.flatnonzero(self._found.fault == 0)
         starts, ends = self._found.position[whole], self._found.end[whole]
-        end = int(ends.max()) if len(ends) else 0
+        rooms = self._found.room[whole]
+        end = int(np.maximum(ends, np.where(rooms <= self._found.size, rooms, 0)).max(initial=0))
         is_cut = -(-end // _ALIGNMENT) * _ALIGNMENT < self._found.size
         before = np.searchsorted(starts, missing, side="right") - 1
         inside = (before >= 0) & (missing < ends[before]) if len(ends) else missing < 0
