@@ -4,7 +4,8 @@
 
 For each call that changes something in the folder, and each way to fail, a forked child writes
 and looks at what is there then. Lines of JSON tell what is wrong, the last one what was tried.
-With EVERY, only every so manieth call fails.
+With EVERY, only every so manieth call fails. With 0 none does, but the power goes off after each:
+what was not synced is there up to that call, or not at all.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import errno
 import json
 import os
 import shutil
+import struct
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -100,7 +102,7 @@ def pixel_of(path: Path, operation: str) -> int:
                 )
             if operation == "pyramid":
                 assert (document.read() == 1).all()
-                return 1 + bool(document.pyramid_levels())
+                return min(len(document.pyramid_levels()), 2)
             pixels = document.read()
     elif path.suffix == ".png":
         from PIL import Image
@@ -196,11 +198,107 @@ def _import_all(operation: str) -> None:
         import_module(name)
 
 
+class Record(NamedTuple):
+    """A change in the folder: created, truncated, written, synced, renamed, linked, unlinked."""
+
+    kind: str
+    path: str
+    other: str
+    offset: int
+    data: bytes
+
+
+def _records(log: bytes) -> Iterator[Record]:
+    at, head = 0, struct.Struct("<5q")
+    while at < len(log):
+        kind, path, other, offset, size = head.unpack_from(log, at)
+        at += head.size
+        texts = log[at : at + path], log[at + path : at + path + other]
+        at += path + other
+        yield Record(chr(kind), *map(os.fsdecode, texts), offset, log[at : at + size])
+        at += size
+
+
+class Disk:
+    """The files of a folder as they are after a number of changes.
+
+    Parameters
+    ----------
+    folder
+        How it was before.
+    keeps
+        Whether what was not synced is kept.
+    """
+
+    def __init__(self, folder: Path, *, keeps: bool) -> None:
+        self._keeps = keeps
+        # by path: what is in the file now, and what is on the disk
+        self._files = {
+            str(path): [bytearray(path.read_bytes()), bytearray(path.read_bytes())]
+            for path in folder.iterdir()
+        }
+
+    def apply(self, one: Record) -> None:
+        files = self._files
+        if one.kind == "c":
+            files.setdefault(one.path, [bytearray(), bytearray()])
+        elif one.kind == "r":
+            files[one.other] = files.pop(one.path)
+        elif one.kind == "l":
+            files[one.other] = files[one.path]
+        elif one.kind == "u":
+            files.pop(one.path, None)
+        elif one.path in files:  # not one that is open and has no name any more
+            now, _ = files[one.path]
+            if one.kind == "s":
+                files[one.path][1] = bytearray(now)
+            elif one.kind == "t":
+                now[:] = now[: one.offset].ljust(one.offset, b"\0")
+            else:
+                now[len(now) :] = bytes(max(one.offset - len(now), 0))
+                now[one.offset : one.offset + len(one.data)] = one.data
+
+    def put(self, folder: Path) -> None:
+        """Write the files to a folder."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for name, (now, synced) in self._files.items():
+            (folder / Path(name).name).write_bytes(now if self._keeps else synced)
+
+
+def power_loss(shim: Any, base: Path, operation: str) -> None:
+    """Carry out an operation once, and look at the folder after each of its changes."""
+    folder, (name, act) = _made(base, operation), OPERATIONS[operation]
+    disks = [Disk(folder, keeps=keeps) for keeps in (True, False)]
+    log = os.open(base / "log", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    shim.fault_log(log)
+    shim.fault_arm(os.fsencode(folder) + b"/", -1, 0, 0)
+    act(folder)
+    shim.fault_disarm()
+    shim.fault_log(-1)
+    records = list(_records((base / "log").read_bytes()))
+    states = set()
+    for number, record in enumerate(records):
+        for disk in disks:
+            disk.apply(record)
+            disk.put(base / "after")
+            try:
+                states.add(pixel_of(base / "after" / name, operation))
+            except Exception:
+                wrong = f"after {record._replace(data=record.data[:20])}: {traceback.format_exc()}"
+                print(json.dumps({"call": number, "way": "power", "wrong": wrong}), flush=True)
+    whole = {"wrong": "", "calls": len(records), "states": sorted(states)}
+    print(json.dumps(whole), flush=True)
+
+
 def main(base: Path, operation: str, every: int = 1) -> None:
     """Let every call of an operation fail in every way."""
     shim = ctypes.CDLL(None)
     shim.fault_disarm.restype = ctypes.c_long
     shim.fault_arm.argtypes = [ctypes.c_char_p, ctypes.c_long, ctypes.c_int, ctypes.c_int]
+    if not every:
+        power_loss(shim, base, operation)
+        return
     _import_all(operation)
     whole = _in_child(lambda: _trial(shim, base, operation, -1, "EIO"))
     tried = failures = 0

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from extras import needs
@@ -40,23 +41,38 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_failing_call_leaves_the_old_file_or_the_new_and_names_it(
-    operation: str, shim: Path, tmp_path: Path
-) -> None:
+def tried(operation: str, every: int, shim: Path, folder: Path) -> dict[str, Any]:
+    """Run the target; return its last line, after those that tell what is wrong."""
     if operation in ("tiff", "png", "to czi"):
         needs("PIL.Image", "cli")
         needs("tifffile", "ome-tiff")
-    every = 1 if os.environ.get("CZICTYPES_TEST_EVERY_FAULT") else 3
     environment = {**os.environ, "LD_PRELOAD": str(shim)}
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(Path(czictypes.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     )
-    command = [sys.executable, str(_HERE / "fault_target.py"), str(tmp_path), operation, str(every)]
+    command = [sys.executable, str(_HERE / "fault_target.py"), str(folder), operation, str(every)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     *wrong, whole = map(json.loads, done.stdout.splitlines())
     assert not wrong, "\n".join(f"call {one['call']} {one['way']}: {one['wrong']}" for one in wrong)
     assert not whole["wrong"], whole["wrong"]
+    return dict(whole)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_failing_call_leaves_the_old_file_or_the_new_and_names_it(
+    operation: str, shim: Path, tmp_path: Path
+) -> None:
+    every = 1 if os.environ.get("CZICTYPES_TEST_EVERY_FAULT") else 3
+    whole = tried(operation, every, shim, tmp_path)
     assert whole["calls"] >= 5
     assert whole["failures"] >= 2
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_loss_of_power_leaves_the_old_file_or_the_new(
+    operation: str, shim: Path, tmp_path: Path
+) -> None:
+    whole = tried(operation, 0, shim, tmp_path)
+    assert whole["calls"] >= 4
+    assert whole["states"] == [1, 2]
