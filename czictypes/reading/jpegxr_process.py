@@ -10,6 +10,7 @@ call. They end when their pipes close, so at the latest with this process.
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import signal
 import struct
@@ -132,7 +133,7 @@ class _Helper:
         self, data: bytes, width: int, height: int, pixel_type: int, compression: int
     ) -> NDArray[np.generic]:
         layout = pixel_format(pixel_type)
-        pixels = np.empty((height, width, layout.samples), layout.dtype)
+        shape, dtype = (height, width, layout.samples), np.dtype(layout.dtype)
         try:
             self._requests.write(_REQUEST.pack(width, height, pixel_type, compression, len(data)))
             self._requests.write(data)
@@ -140,9 +141,9 @@ class _Helper:
         except OSError:
             self._ended()
         result, size = _ANSWER.unpack(self._read(_ANSWER.size))
-        if result == _PIXELS and size == pixels.nbytes:
-            self._fill(_bytes_of(pixels))
-            return pixels
+        if result == _PIXELS and size == math.prod(shape) * dtype.itemsize:
+            found: NDArray[np.generic] = np.frombuffer(self._read(size), dtype)
+            return found.reshape(shape).copy()
         if result not in (_REFUSED, _NO_MEMORY):
             self._ended()
         text = self._read(min(size, 10_000)).decode("utf-8", "replace")
@@ -164,17 +165,10 @@ class _Helper:
                 os.close(pipe.fileno())
 
     def _read(self, size: int) -> bytes:
-        buffer = bytearray(size)
-        self._fill(memoryview(buffer))
-        return bytes(buffer)
-
-    def _fill(self, target: memoryview) -> None:
-        done = 0
-        while done < len(target):
-            count = self._answers.readinto(target[done:])  # type: ignore[attr-defined]
-            if not count:
-                self._ended()
-            done += count
+        data = self._answers.read(size)
+        if len(data) < size:
+            self._ended()
+        return data
 
     def _ended(self) -> NoReturn:
         self._process.kill()  # where it only closed its pipes, or answers nonsense

@@ -196,7 +196,7 @@ def test_an_interrupt_discards_the_helper(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(jpegxr_process._Helper, "_fill", interrupted)
+        patched.setattr(jpegxr_process._Helper, "_read", interrupted)
         with pytest.raises(KeyboardInterrupt), czi.open_czi(tiles, threads=1) as document:
             document.read()
     assert not helpers._all
