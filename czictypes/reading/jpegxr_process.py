@@ -142,8 +142,8 @@ class _Helper:
             self._ended()
         result, size = _ANSWER.unpack(self._read(_ANSWER.size))
         if result == _PIXELS and size == math.prod(shape) * dtype.itemsize:
-            found: NDArray[np.generic] = np.frombuffer(self._read(size), dtype)
-            return found.reshape(shape).copy()
+            pixels: NDArray[Any] = np.frombuffer(self._read(size), dtype).reshape(shape).copy()
+            return pixels
         if result not in (_REFUSED, _NO_MEMORY):
             self._ended()
         text = self._read(min(size, 10_000)).decode("utf-8", "replace")
