@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from czictypes.model.errors import UnsupportedDataError
+
 __all__ = ["Compression", "PixelFormat", "PixelType", "pixel_format", "pixel_type_from_name"]
 
 
@@ -73,12 +75,12 @@ def pixel_format(pixel_type: int) -> PixelFormat:
 
     Raises
     ------
-    ValueError
+    UnsupportedDataError
         For a number that is no pixel type of the CZI format.
     """
     layout = _BY_NUMBER.get(int(pixel_type))
     if layout is None:
-        raise ValueError(f"{pixel_type} is not the number of a CZI pixel type")
+        raise UnsupportedDataError(f"{pixel_type} is not the number of a CZI pixel type")
     return layout
 
 
