@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,5 +50,8 @@ def test_no_thread_outlives_a_failing_write(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk"):
         write_images([image], tmp_path / "out.czi", threads=2, progress=fail)
     assert seen
+    deadline = time.monotonic() + 5  # a thread that has done its work needs a moment to be gone
+    while fetching() and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert not fetching()
     assert not list(tmp_path.iterdir())

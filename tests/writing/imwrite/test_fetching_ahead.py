@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from leaks import left_since, snapshot
 
 from czictypes.writing.array_source import ArraySource
 from czictypes.writing.axes import parse_axes
@@ -69,8 +70,8 @@ def test_an_error_comes_when_its_tile_would_have(at: int) -> None:
 
 
 def test_who_stops_early_leaves_no_thread_behind() -> None:
-    before = threading.active_count()
+    before = snapshot()
     parts = iter(tiles(Watched(), 3))
     next(parts)
     parts.close()
-    assert threading.active_count() == before
+    assert left_since(before) == []
