@@ -58,8 +58,9 @@ def without_secrets(function: Function) -> Function:
         except Exception as error:
             cleaned = error
             options = {**(kwargs.get("source_options") or {}), "": kwargs.get("storage_options")}
-            for location in args[:2] or (kwargs.get("source"), kwargs.get("dest")):
-                cleaned = Redactor(location_text(location), options).clean(cleaned)
+            for location in (*args[:2], kwargs.get("source"), kwargs.get("dest")):
+                if location is not None:
+                    cleaned = Redactor(location_text(location), options).clean(cleaned)
             if cleaned is error:
                 raise
         raise cleaned

@@ -48,8 +48,8 @@ class Defence:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, Exception) and _is_unforeseen(error):
-            raise _unexpected(error, self._name) from error
+        if isinstance(error, Exception):
+            _raise_if_unforeseen(error, lambda: self._name)
 
 
 def defended(name_of: Callable[[Any], str]) -> Callable[[T], T]:
@@ -87,17 +87,17 @@ def _is_ours(cls: type, name: str) -> bool:
 
 
 def _defended_function(function: Any, name_of: Callable[[Any], str]) -> Any:
+    def tell(error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        _raise_if_unforeseen(error, lambda: name_of(next(iter((*args, *kwargs.values())))))
+
     if inspect.isgeneratorfunction(function):
 
         @wraps(function)
-        def generate(first: Any, /, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        def generate(*args: Any, **kwargs: Any) -> Iterator[Any]:
             try:
-                yield from function(first, *args, **kwargs)
-            except _TOLD_AS_THEY_ARE:
-                raise
+                yield from function(*args, **kwargs)
             except Exception as error:
-                if _is_unforeseen(error):
-                    raise _unexpected(error, name_of(first)) from error
+                tell(error, args, kwargs)
                 raise
 
         return generate
@@ -106,22 +106,20 @@ def _defended_function(function: Any, name_of: Callable[[Any], str]) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except _TOLD_AS_THEY_ARE:
-            raise
         except Exception as error:
-            if args and _is_unforeseen(error):
-                raise _unexpected(error, name_of(args[0])) from error
+            tell(error, args, kwargs)
             raise
 
     return call
 
 
-def _unexpected(error: Exception, name: str) -> UnexpectedError:
-    return UnexpectedError(
-        f"{name}: reading failed unexpectedly ({type(error).__name__}: {error}); the file may be "
-        "damaged, which `czictypes check` can tell, or an argument wrong; if neither is, please "
-        "report this as a bug"
-    )
+def _raise_if_unforeseen(error: Exception, name: Callable[[], str]) -> None:
+    if _is_unforeseen(error):
+        raise UnexpectedError(
+            f"{name()}: reading failed unexpectedly ({type(error).__name__}: {error}); the file "
+            "may be damaged, which `czictypes check` can tell, or an argument wrong; if neither is, "
+            "please report this as a bug"
+        ) from error
 
 
 def _is_unforeseen(error: Exception) -> bool:

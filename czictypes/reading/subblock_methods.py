@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from czictypes.model.dimensions import parse_coordinate
-from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.errors import CorruptFileError, OutOfBoundsError
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.enumeration import SubBlockInfo, matching, sub_block_info
 from czictypes.reading.properties import DocumentProperties
@@ -83,5 +83,7 @@ class SubBlockMethods(DocumentProperties):
         with self._session.document() as document:
             try:
                 yield document.decoder
-            finally:  # damage too may be that of a file in between
+            except CorruptFileError:  # it may be the damage of a file in between
                 document.require_unchanged()
+                raise
+            document.require_unchanged()

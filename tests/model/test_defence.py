@@ -71,6 +71,11 @@ def test_a_wrong_call_is_a_type_error() -> None:
         defended(str)(at_work["divide"])()
 
 
+def test_a_call_by_keyword_is_defended_too() -> None:
+    with pytest.raises(UnexpectedError, match=r"^cells: "):
+        defended(str)(at_work["divide"])(source="cells")
+
+
 def test_a_generator_is_defended_to_its_end() -> None:
     found: Iterator[int] = defended(str)(at_work["count"])("cells")
     assert next(found) == 1

@@ -317,9 +317,13 @@ def test_no_error_of_a_conversion_shows_them(tmp_path: Path, made: Make) -> None
         for chain in ("", "simplecache::", "zip://a.czi::"):
             url = chain + with_secrets(f"http://[::1]:1{place}")
             for source, dest in ((path, url), (url, tmp_path / "new.ome.zarr")):
+                secret = {"storage_options": options(), "source_options": options()}
                 with pytest.raises(Exception, match=r".") as caught:
-                    convert(source, dest, storage_options=options(), source_options=options())
+                    convert(source, dest, **secret)
                 check_clean(everything_of(caught.value))
+                with pytest.raises(Exception, match=r".") as by_keyword:
+                    convert(source, dest=dest, **secret)
+                check_clean(everything_of(by_keyword.value))
 
 
 def test_no_output_of_the_command_line_shows_them(capsys: pytest.CaptureFixture[str]) -> None:
