@@ -1,4 +1,4 @@
-"""What sub-blocks hold: their heads, their XML, their pixels and masks."""
+"""Checks of the sub-blocks: heads, XML, pixels and masks."""
 
 from __future__ import annotations
 

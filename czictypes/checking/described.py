@@ -1,4 +1,4 @@
-"""What the XML says, compared with what the sub-blocks are."""
+"""Checks of the XML against the sub-blocks."""
 
 from __future__ import annotations
 

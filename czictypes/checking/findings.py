@@ -1,4 +1,4 @@
-"""What a check of a file finds: one thing that is wrong, and the report of all."""
+"""The findings of a check: one fault each, and the report of all."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Finding:
     place
         Where it is, in words: a sub-block with its plane, an attachment, an element of the XML.
     message
-        What is wrong.
+        The fault.
     remedy
-        What you can do about it.
+        A way to mend it.
     sub_block
         The number of the sub-block in the directory, if it is one.
     offset
@@ -62,7 +62,7 @@ class CheckReport:
     file
         The path or URL, without credentials.
     findings
-        What is wrong, the worst first. At most 100 of each check and severity are listed.
+        The faults, the worst first. At most 100 of each check and severity are listed.
     checks
         The names of the checks that were made.
     counts

@@ -52,11 +52,11 @@ class FileView:
     source
         These, joined with the other files of a document of several.
     header, directory, attachments
-        What could be read; None, or nothing, where it is damaged.
+        The parts that could be read; None, or nothing, where they are damaged.
     root
         The root of the XML; None where there is none, or it cannot be read.
     failures
-        What could not be read.
+        The parts that could not be read.
     step
         Is told how many sub-blocks were looked at.
     threads

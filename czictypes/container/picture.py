@@ -36,7 +36,7 @@ def decoded_picture(
         Pillow's names of the formats that it may have. No other is looked for: Pillow knows some
         that start other programs.
     what
-        What the picture is called in messages.
+        The picture's name in messages.
     extra, doing
         As for `require`.
     most_pixels

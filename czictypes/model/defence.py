@@ -117,8 +117,8 @@ def _raise_if_unforeseen(error: Exception, name: Callable[[], str]) -> None:
     if _is_unforeseen(error):
         raise UnexpectedError(
             f"{name()}: reading failed unexpectedly ({type(error).__name__}: {error}); the file "
-            "may be damaged, which `czictypes check` can tell, or an argument wrong; if neither is, "
-            "please report this as a bug"
+            "may be damaged, which `czictypes check` can tell, or an argument wrong; if neither "
+            "is, please report this as a bug"
         ) from error
 
 
