@@ -176,8 +176,9 @@ def _serve(lines: Iterable[str]) -> None:
     warm: set[str] = set()
     for line in lines:
         asked = json.loads(line)
-        _warm_up([part for part in asked["parts"] if part not in warm])
-        warm |= set(asked["parts"])
+        if new := set(asked["parts"]) - warm:
+            _warm_up(sorted(new))
+            warm |= new
         os.ftruncate(2, 0)  # the parent's file, for what is said at the end
         os.lseek(2, 0, os.SEEK_SET)
         print(json.dumps(answer(Path(asked["path"]), asked["parts"])), flush=True)
