@@ -78,6 +78,8 @@ class Layout:
         Whether alpha is 255 in place of what is stored.
     bounds
         How many pixels the document may have; None for no bounds.
+    rows
+        The number of sub-blocks of the document, by which some of the bounds go.
     """
 
     planes: Mapping[str, range]
@@ -87,6 +89,7 @@ class Layout:
     dtype: np.dtype[Any]
     is_opaque: bool = False
     bounds: Bounds | None = None
+    rows: int = 0
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -131,7 +134,27 @@ class Layout:
         """
         if self.bounds is not None:
             count, grid = math.prod(map(len, self.planes.values())), self.grids[0]
-            self.bounds.check_pixels([(count, grid.width, grid.height)])
+            each = count * max(self.samples, 1) * self.dtype.itemsize
+            self.bounds.check_bytes([(each, grid.width, grid.height)])
+
+    def places(self, common: str) -> Iterator[dict[str, int]]:
+        """Give each place along the dimensions that others than these make: one without any.
+
+        Parameters
+        ----------
+        common
+            The letters of the dimensions that an image of another format has.
+
+        Raises
+        ------
+        SparseDocumentError
+            If there are far more than sub-blocks.
+        """
+        beyond = {name: len(values) for name, values in self.planes.items() if name not in common}
+        if self.bounds is not None:
+            self.bounds.check_images(math.prod(beyond.values()), self.rows)
+        for place in itertools.product(*map(range, beyond.values())):
+            yield dict(zip(beyond, place))
 
     def dims(self, level: int = 0) -> Dimensions:
         """Return names and sizes of the array of a level."""

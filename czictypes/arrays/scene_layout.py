@@ -62,6 +62,7 @@ def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
         kinds=kinds,
         dtype=common_dtype(kinds),
         bounds=table.bounds,
+        rows=table.count,
     )
 
 

@@ -13,7 +13,7 @@ from czictypes.checking.view import REPAIR, FileView
 from czictypes.container.directory import Directory
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import MissingPartError
-from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+from czictypes.model.pixel_types import Compression, PixelType
 
 __all__ = [
     "b_dimension",
@@ -81,14 +81,10 @@ def _ends(view: FileView) -> NDArray[np.int64]:
 
 def _plain_size(columns: Directory) -> NDArray[np.int64]:
     """Return how many bytes the pixels of a sub-block have at least; 0 where that is not known."""
-    sizes = np.zeros(columns.count, np.int64)
     width, height = columns.physical_w.astype(np.int64), columns.physical_h.astype(np.int64)
     known = (columns.compression == Compression.Uncompressed.value) & (width > 0) & (height > 0)
-    for kind in np.unique(columns.pixel_type[known]).tolist():
-        if kind in set(PixelType):
-            rows = known & (columns.pixel_type == kind) & (width < 1 << 24) & (height < 1 << 24)
-            sizes[rows] = width[rows] * height[rows] * pixel_format(kind).bytes_per_pixel
-    return sizes
+    known &= np.isin(columns.pixel_type, list(PixelType)) & (np.maximum(width, height) < 1 << 24)
+    return np.where(known, width * height * columns.bytes_per_pixel(), 0)
 
 
 def entries_possible(view: FileView) -> Iterator[Finding]:

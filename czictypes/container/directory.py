@@ -29,6 +29,7 @@ from czictypes.container.segments import (
 from czictypes.container.strict import StrictChecks
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.pixel_types import PixelType, pixel_format
 
 __all__ = ["Directory", "join_directories", "parse_entries", "read_directory"]
 
@@ -118,6 +119,12 @@ class Directory:
         coordinates = {name: column[rows] for name, column in self.coordinates.items()}
         sizes = {name: column[rows] for name, column in self.sizes.items()}
         return replace(self.take(rows, coordinates), sizes=sizes)
+
+    def bytes_per_pixel(self) -> NDArray[np.int64]:
+        """Return the size of a pixel of each sub-block; 1 for pixel types that are not known."""
+        known = {int(kind): pixel_format(kind).bytes_per_pixel for kind in PixelType}
+        kinds, which = np.unique(self.pixel_type, return_inverse=True)
+        return np.array([known.get(kind, 1) for kind in kinds.tolist()], np.int64)[which.ravel()]
 
     def sizes_of(self, index: int) -> dict[str, int]:
         """Return the sizes above 1 that one sub-block has in dimensions other than X, Y and M."""

@@ -8,14 +8,28 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
-__all__ = ["HEIGHT_TAG", "PIXEL_FORMAT_TAG", "WIDTH_TAG", "bare_jpegxr", "jpegxr_tags"]
+from czictypes.model.pixel_types import PixelType
+
+__all__ = ["PIXEL_FORMAT_TAG", "JpegXrPicture", "bare_jpegxr", "jpegxr_picture", "jpegxr_tags"]
 
 PIXEL_FORMAT_TAG = 0xBC01
-WIDTH_TAG = 0xBC80
-HEIGHT_TAG = 0xBC81
 
+_WIDTH_TAG, _HEIGHT_TAG = 0xBC80, 0xBC81
 _MAGIC = b"II\xbc"
+#: The pixel formats that libCZI decodes, as GUIDs (ITU-T T.832, table A.6). It swaps the colours of
+#: 48-bit RGB, and takes no 24-bit RGB.
+_PIXEL_TYPES = {
+    bytes.fromhex("24c3dd6f034efe4bb1853d77768dc9") + bytes([last]): pixel_type
+    for last, pixel_type in (
+        (0x08, PixelType.Gray8),
+        (0x0B, PixelType.Gray16),
+        (0x0C, PixelType.Bgr24),
+        (0x11, PixelType.Gray32Float),
+        (0x15, PixelType.Bgr48),
+    )
+}
 #: Tags with a number that the picture needs; others may hold Exif, XMP, names.
 _PLAIN_TAGS = frozenset({0xBC02, 0xBC04, 0xBC80, 0xBC81, 0xBC82, 0xBC83, 0xBCC4, 0xBCC5})
 _STREAMS = ((0xBCC0, 0xBCC1), (0xBCC2, 0xBCC3))  # where the image and the alpha are, and how long
@@ -46,9 +60,43 @@ def jpegxr_tags(read: Callable[[int, int], bytes]) -> dict[int, int]:
     entries = read(directory + 2, _ENTRY.size * count)
     whole = entries[: len(entries) // _ENTRY.size * _ENTRY.size]
     return {
-        tag: value & _NARROW.get(kind, 0xFFFFFFFF)
-        for tag, kind, _, value in _ENTRY.iter_unpack(whole)
+        tag: value & _NARROW.get(kind if number == 1 else 0, 0xFFFFFFFF)
+        for tag, kind, number, value in _ENTRY.iter_unpack(whole)
     }
+
+
+class JpegXrPicture(NamedTuple):
+    """The size of a picture, and its pixel type, each None if it is missing.
+
+    The pixel type is also None if libCZI does not decode it.
+    """
+
+    width: int | None
+    height: int | None
+    pixel_type: PixelType | None
+
+    def converts_to(self, pixel_type: int) -> bool:
+        """Tell whether libCZI makes pixels of some type of it.
+
+        Where it cannot, it ends the process (0.67.4 and before).
+        """
+        if self.pixel_type == pixel_type:
+            return True
+        return self.pixel_type != PixelType.Gray32Float and pixel_type in _PIXEL_TYPES.values()
+
+
+def jpegxr_picture(read: Callable[[int, int], bytes]) -> JpegXrPicture:
+    """Return what the tags of a JPEG XR file say about its picture.
+
+    Parameters
+    ----------
+    read
+        As for `jpegxr_tags`.
+    """
+    tags = jpegxr_tags(read)
+    pixel_format = read(tags.get(PIXEL_FORMAT_TAG, 0), 16)
+    size = tags.get(_WIDTH_TAG), tags.get(_HEIGHT_TAG)
+    return JpegXrPicture(*size, _PIXEL_TYPES.get(pixel_format))
 
 
 def bare_jpegxr(data: bytes) -> bytes | None:

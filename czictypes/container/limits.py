@@ -45,12 +45,14 @@ _ROW_LIMIT = 1 << 31
 _BELIEVED, _PLANES_PER_BYTE = 65_536, 64
 #: A document may have so many planes, and more for each sub-block.
 _MOST_PLANES, _PLANES_PER_ROW = 1_000, 100
+#: It may become so many images of another format beside one for each sub-block.
+_MOST_IMAGES = 100
 #: Its sub-blocks may hold so many planes, and one more for so many bytes.
-_MOST_ROWS, _BYTES_PER_ROW = 16_000, 16
-#: Its planes may have so many pixels together, and more for each byte.
-_MOST_PIXELS, _PIXELS_PER_BYTE = 1 << 27, 1 << 16
+_MOST_ROWS, _BYTES_PER_ROW = 100, 128
+#: Its pixels may take so many bytes, and more for each byte of the file.
+_MOST_BYTES, _BYTES_PER_BYTE = 1 << 27, 1 << 13
 #: A side that is shorter counts as this one: there is work for each row, column and tile of it.
-_LEAST_SIDE = 256
+_LEAST_SIDE = 512
 _ADVICE = "open it with ReaderOptions(allow_sparse=True) if that is meant"
 
 
@@ -108,27 +110,41 @@ class Bounds:
                 "with CziReader.read"
             )
 
-    def check_pixels(self, areas: Iterable[tuple[int, int, int]]) -> None:
-        """Check how many pixels there are in all.
+    def check_images(self, images: int, rows: int) -> None:
+        """Check how many images it becomes in a format that lacks some of its dimensions.
+
+        Raises
+        ------
+        SparseDocumentError
+            If they are too many for its sub-blocks.
+        """
+        if images > _MOST_IMAGES + rows:
+            raise SparseDocumentError(
+                f"{self.source.name} would become {images} images, but has only {rows} "
+                f"sub-blocks: a coordinate is damaged, or far from the others; {_ADVICE}"
+            )
+
+    def check_bytes(self, areas: Iterable[tuple[int, int, int]]) -> None:
+        """Check how many bytes all pixels take.
 
         Parameters
         ----------
         areas
-            Counts of planes or sub-blocks, with their width and height.
+            The bytes of a pixel, in all planes of an area, with its width and height.
 
         Raises
         ------
         SparseDocumentError
             If they are too many.
         """
-        pixels = sum(
-            count * max(width, _LEAST_SIDE) * max(height, _LEAST_SIDE)
-            for count, width, height in areas
+        claimed = sum(
+            each * max(width, _LEAST_SIDE) * max(height, _LEAST_SIDE)
+            for each, width, height in areas
         )
-        if pixels <= _MOST_PIXELS:
+        if claimed <= _MOST_BYTES:
             return
         size = self.source.stored_bytes()
-        if pixels > _MOST_PIXELS + _PIXELS_PER_BYTE * size:
+        if claimed > _MOST_BYTES + _BYTES_PER_BYTE * size:
             raise SparseDocumentError(
                 f"the image of {self.source.name} has far more pixels than its {size} bytes could "
                 f"fill: the place or size of a sub-block is damaged, or far from the others; "

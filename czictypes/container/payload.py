@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.jpegxr import HEIGHT_TAG, jpegxr_tags
+from czictypes.container.jpegxr import JpegXrPicture, jpegxr_picture
 from czictypes.container.zstd_frame import HEAD_SIZE, ZSTD_MAGIC, parse_zstd_head
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression
 
-__all__ = ["PAYLOAD_HEAD", "Payload", "examine_payload", "read_jpegxr_tags", "scheme_of"]
+__all__ = ["PAYLOAD_HEAD", "Payload", "examine_payload", "read_jpegxr_picture", "scheme_of"]
 
 #: So many first bytes of the data are enough for `scheme_of`.
 PAYLOAD_HEAD = HEAD_SIZE
@@ -74,8 +74,8 @@ def examine_payload(
     if planes == 1:
         return Payload(scheme, 1)
     if scheme == Compression.JpegXr:
-        tags = read_jpegxr_tags(source, offset, size)
-        held, unit, each = tags.get(HEIGHT_TAG, 0), "rows", height
+        picture = read_jpegxr_picture(source, offset, size)
+        held, unit, each = picture.height or 0, "rows", height
     elif scheme == Compression.Jpg:
         held, unit, each = _jpeg_height(source, offset, size), "rows", height
     elif scheme in (Compression.Zstd0, Compression.Zstd1):
@@ -130,9 +130,9 @@ def _marked_scheme(head: bytes) -> int | None:
     return None
 
 
-def read_jpegxr_tags(source: ByteSource, offset: int, size: int) -> dict[int, int]:
-    """Return the tags of a JPEG XR file that is so many bytes of a source."""
-    return jpegxr_tags(
+def read_jpegxr_picture(source: ByteSource, offset: int, size: int) -> JpegXrPicture:
+    """Return what a JPEG XR file holds that is so many bytes of a source."""
+    return jpegxr_picture(
         lambda start, count: source.read_at(offset + start, max(min(count, size - start), 0))
     )
 

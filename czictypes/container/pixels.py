@@ -26,6 +26,7 @@ __all__ = [
     "StackedPixels",
     "Which",
     "in_bands",
+    "loaded",
     "use_rows",
 ]
 
@@ -187,6 +188,16 @@ class StackedPixels:
 
     def _row(self, row: int) -> int:
         return self._first + row * self._stored[0] // self.shape[0]
+
+    def loaded(self) -> StackedPixels:
+        """Return the same plane with its stored pixels in memory; its size may be far larger."""
+        stored = self._pixels[self._first : self._first + self._stored[0], :]
+        return StackedPixels(np.array(stored), 0, self._stored, self.shape[:2])
+
+
+def loaded(pixels: PixelArray) -> PixelArray:
+    """Return the same pixels, decoded now and in memory of their own."""
+    return pixels.loaded() if isinstance(pixels, StackedPixels) else np.array(pixels[:, :])
 
 
 def _nearest(which: Which, size: int, stored: int, first: int) -> Which:

@@ -16,7 +16,6 @@ from typing import SupportsIndex
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
-from czictypes.container.jpegxr import HEIGHT_TAG, WIDTH_TAG
 from czictypes.container.limits import (
     JPEGXR_GROWTH,
     ZSTD_GROWTH,
@@ -24,7 +23,7 @@ from czictypes.container.limits import (
     check_difference,
     check_growth,
 )
-from czictypes.container.payload import Payload, examine_payload, read_jpegxr_tags
+from czictypes.container.payload import Payload, examine_payload, read_jpegxr_picture
 from czictypes.container.segments import (
     SEGMENT_HEADER_SIZE,
     SUBBLOCK,
@@ -267,15 +266,29 @@ def _check_zstd(
 
 
 def _check_jpegxr(source: ByteSource, segment: SubBlockSegment, planes: int, where: str) -> None:
-    """Check that the picture is not smaller than the bitmap; libCZI adds black to one that is."""
-    tags = read_jpegxr_tags(source, segment.data_offset, segment.data_size)
+    """Check the size and the pixel type of the picture, which libCZI makes those of the bitmap.
+
+    It adds black to a smaller one, and cuts a larger one after it has taken memory for all of it.
+    """
+    picture = read_jpegxr_picture(source, segment.data_offset, segment.data_size)
     claimed = segment.physical_w, segment.physical_h * planes
-    width, height = tags.get(WIDTH_TAG, claimed[0]), tags.get(HEIGHT_TAG, claimed[1])
+    width = claimed[0] if picture.width is None else picture.width
+    height = claimed[1] if picture.height is None else picture.height
     if width < claimed[0] or height < claimed[1]:
         raise CorruptFileError(
             f"{where} claims a bitmap of {claimed[0]} x {claimed[1]} pixels, but its JPEG XR "
             f"picture has {width} x {height}; the file is damaged"
         )
+    held = picture.pixel_type
+    if held is None:  # libCZI refuses it
+        return
+    if not picture.converts_to(segment.pixel_type):
+        raise CorruptFileError(
+            f"{where} claims {PixelType(segment.pixel_type).name} pixels, but its JPEG XR picture "
+            f"has {held.name} pixels; the file is damaged"
+        )
+    size = width * height * pixel_format(held).bytes_per_pixel
+    check_growth(size, segment.data_size, JPEGXR_GROWTH, where)
 
 
 def _compression_name(number: int) -> str:

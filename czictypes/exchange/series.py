@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,7 +39,6 @@ def image_series(image: CziImage, scenes: Choice = "all") -> Iterator[Series]:
         image.set_scene(scene)
         image._layout.check_extent()
         name = image.scenes[scene]
-        others = [letter for letter in image.dims.order if letter not in _COMMON]
-        for place in itertools.product(*(range(image.sizes[letter]) for letter in others)):
-            marks = [f" {one}{at}" for one, at in zip(others, place) if image.sizes[one] > 1]
-            yield Series(scene, name + "".join(marks), dict(zip(others, place)))
+        for place in image._layout.places(_COMMON):
+            marks = [f" {one}{at}" for one, at in place.items() if image.sizes[one] > 1]
+            yield Series(scene, name + "".join(marks), place)

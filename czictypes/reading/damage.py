@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from czictypes.container.pixels import loaded
 from czictypes.model.errors import (
     CorruptFileError,
     DamagedTileWarning,
@@ -111,8 +112,7 @@ class ForgivingTiles:
                 try:
                     for tile in found:
                         # Here and now, for pixels may be decoded when they are used.
-                        pixels = np.array(tile.pixels[:, :])
-                        yield tile._replace(pixels=pixels)
+                        yield tile._replace(pixels=loaded(tile.pixels))
                         done += 1
                 except UNREADABLE as error:
                     self._damage.note(self._rows.sub_block_of(rows[done]), error)

@@ -42,12 +42,11 @@ from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.repair_files import SearchedFile, open_parts, refuse_same_file
 from czictypes.writing.summary import WrittenSummary
 from czictypes.writing.targets import Target, is_path
-from czictypes.writing.transfer import read_block, stored_name, stored_sizes, transfer_blocks
+from czictypes.writing.transfer import read_block, stored_names, stored_sizes, transfer_blocks
 
 __all__ = ["RepairReport", "repair"]
 
 _LARGEST = 2**31 - 1
-_LONGEST_TYPE = 8
 #: Compressed pixels are decoded to see whether they are whole, if they grow by less than this.
 _DECODED, _GROWTH = 64 << 20, 16
 
@@ -371,8 +370,7 @@ class _Writing:
             except CorruptFileError as error:
                 self._lost_attachments.append(LostPart(entry.name, str(error)))
                 continue
-            kind = entry.content_file_type.encode()[:_LONGEST_TYPE].decode(errors="ignore")
-            self._assembly.add_attachment(stored_name(entry), kind, data, entry.guid)
+            self._assembly.add_attachment(*stored_names(entry), data, entry.guid)
             self._attachments.append(entry.name)
 
 

@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_movable",
+    "check_writable",
     "make_block",
     "read_block",
-    "stored_name",
+    "stored_names",
     "stored_sizes",
     "transfer_attachments",
     "transfer_blocks",
@@ -47,7 +48,7 @@ __all__ = [
 
 _IN_MEMORY = 256 << 20  # bytes of sub-blocks that are read ahead, at most
 _WORTH_A_THREAD = 1 << 16  # bytes
-_LONGEST_NAME = 79
+_LONGEST_NAME, _LONGEST_TYPE = 79, 8
 _NO_M = (ABSENT, 2**31 - 1)  # what marks a missing M-index when read
 _KNOWN_TYPES = frozenset(map(int, PixelType))
 _DECODABLE = frozenset(
@@ -139,9 +140,9 @@ def _read_parts(source: ByteSource, segment: SubBlockSegment) -> tuple[bytes, me
     size = segment.metadata_size + segment.data_size + segment.attachment_size
     whole = memoryview(source.read_at(segment.metadata_offset, size))
     if len(whole) < size:
-        where = describe_subblock(source, segment.index, segment.position)
         raise CorruptFileError(
-            f"{where} was cut off while it was read: {size} bytes asked for, {len(whole)} found"
+            f"{_where(source, segment)} was cut off while it was read: {size} bytes asked for, "
+            f"{len(whole)} found"
         )
     first = segment.metadata_size
     last = first + segment.data_size
@@ -156,16 +157,35 @@ def check_movable(source: ByteSource, segment: SubBlockSegment) -> None:
     CorruptFileError, UnsupportedDataError
         As for `read_block`.
     """
-    where = describe_subblock(source, segment.index, segment.position)
+    check_writable(source, segment)
+    if not segment.data_size:
+        raise CorruptFileError(f"{_where(source, segment)} has no pixels; the file is damaged")
+    if segment.compression in _DECODABLE:
+        check_pixels(source, segment)
+
+
+def check_writable(source: ByteSource, segment: SubBlockSegment) -> None:
+    """Check that libCZI writes sub-blocks of such a size and pixel type.
+
+    Raises
+    ------
+    CorruptFileError
+        If it has no pixels.
+    UnsupportedDataError
+        If libCZI does not know its pixel type.
+    """
     entry = segment.entry
     if entry.pixel_type not in _KNOWN_TYPES:
         raise UnsupportedDataError(
-            f"{where} has the pixel type {entry.pixel_type}, which libCZI does not know"
+            f"{_where(source, segment)} has the pixel type {entry.pixel_type}, which libCZI does "
+            "not know"
         )
-    if min(entry.w, entry.h, entry.physical_w, entry.physical_h) <= 0 or not segment.data_size:
-        raise CorruptFileError(f"{where} has no pixels; the file is damaged")
-    if segment.compression in _DECODABLE:
-        check_pixels(source, segment)
+    if min(entry.w, entry.h, entry.physical_w, entry.physical_h) <= 0:
+        raise CorruptFileError(f"{_where(source, segment)} has no pixels; the file is damaged")
+
+
+def _where(source: ByteSource, segment: SubBlockSegment) -> str:
+    return describe_subblock(source, segment.index, segment.position)
 
 
 def make_block(
@@ -218,9 +238,14 @@ def transfer_attachments(
     """
     for entry in entries:
         data = read_attachment_data(source, entry)
-        assembly.add_attachment(stored_name(entry), entry.content_file_type, data, entry.guid)
+        assembly.add_attachment(*stored_names(entry), data, entry.guid)
 
 
-def stored_name(entry: AttachmentEntry) -> str:
-    """Return an attachment's name, cut where characters put for wrong bytes made it too long."""
-    return entry.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+def stored_names(entry: AttachmentEntry) -> tuple[str, str]:
+    """Return the name and the type of an attachment, as long as libCZI writes them.
+
+    Characters that stand for wrong bytes may have made them longer.
+    """
+    fields = (entry.name, _LONGEST_NAME), (entry.content_file_type, _LONGEST_TYPE)
+    name, kind = (text.encode()[:room].decode(errors="ignore") for text, room in fields)
+    return name, kind

@@ -268,12 +268,17 @@ def _change_tiles(seed: Seed, rng: Rng) -> Seed:
             lambda: [*tiles, *seeds_by_name()[_pick(rng, sorted(SEEDS))].tiles],
             lambda: [*tiles[:at], replace(tiles[at], listed=_odd_tile(tiles[at], rng)),
                      *tiles[at + 1 :]],
-            lambda: [replace(tile, physical=tile.physical or (tile.w, tile.h), x=2 * tile.x,
-                             w=2 * tile.w, h=2 * tile.h) for tile in tiles],
+            lambda: [_doubled(tile) for tile in tiles],
             list,
         ],
     )  # fmt: skip
     return replace(seed, tiles=changed())
+
+
+def _doubled(tile: Tile) -> Tile:
+    """Return the tile at twice its size and place, as far as an entry can tell it."""
+    x, w, h = (max(-(2**31), min(2 * value, 2**31 - 1)) for value in (tile.x, tile.w, tile.h))
+    return replace(tile, physical=tile.physical or (tile.w, tile.h), x=x, w=w, h=h)
 
 
 _VALUES = (

@@ -130,6 +130,20 @@ def test_a_dry_run_warns_of_what_is_mostly_empty(tmp_path: Path) -> None:
     assert plan.nbytes == 4 * (2**30 + 4)
 
 
+@pytest.mark.parametrize("letter", "HIVBR")
+@pytest.mark.parametrize("ending", ["ome.tif", "tif", "ome.zarr"])
+def test_not_far_more_images_are_written_than_there_are_sub_blocks(
+    tmp_path: Path, letter: str, ending: str
+) -> None:
+    needs("tifffile", "ome-tiff")
+    needs("zarr.abc.store", "ome-zarr")
+    path = two_tiles(tmp_path / "far.czi", {letter: 0}, {letter: 102})
+    with pytest.raises(SparseDocumentError, match="103 images, but has only 2 sub-blocks"):
+        convert(path, tmp_path / f"out.{ending}")
+    path = two_tiles(tmp_path / "near.czi", {letter: 0}, {letter: 101})
+    assert len(convert(path, tmp_path / f"out.{ending}", dry_run=True).images) == 102
+
+
 def test_a_pyramid_is_not_made_of_what_cannot_be_there(tmp_path: Path) -> None:
     wide = Block(noise(PixelType.Gray8, 4, 4, 1), logical=(2**30, 2**30), pyramid_type=0)
     path = write_czi(tmp_path / "wide.czi", [wide])

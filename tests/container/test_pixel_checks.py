@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from files.encode import zstd_frame
-from files.jpeg_xr import jpeg_xr_tile
+from files.jpeg_xr import JPEG_XR_TYPES, jpeg_xr_tile
 
 from container.czi_bytes import Built, Tile, build_czi
 from czictypes.container.byte_source import ByteSource
@@ -62,6 +62,27 @@ def test_a_jpeg_xr_picture_must_not_be_too_small(width: int, height: int) -> Non
     check(Tile(w=12, h=10, compression=Compression.JpegXr, data=data))
     tile = Tile(w=width, h=height, compression=Compression.JpegXr, data=data)
     refused(tile, f"{width} x {height} pixels, but its JPEG XR picture has 12 x 10")
+
+
+@pytest.mark.parametrize("stored", JPEG_XR_TYPES)
+@pytest.mark.parametrize("claimed", list(PixelType))
+def test_a_jpeg_xr_picture_has_a_pixel_type_that_libczi_converts(
+    stored: PixelType, claimed: PixelType
+) -> None:
+    _, data = jpeg_xr_tile(stored)
+    tile = Tile(w=12, h=10, pixel_type=claimed, compression=Compression.JpegXr, data=data)
+    if claimed == stored or (claimed in JPEG_XR_TYPES and stored != PixelType.Gray32Float):
+        check(tile)
+    else:  # libCZI would end the process
+        refused(tile, f"claims {claimed.name} pixels, but .* has {stored.name} pixels")
+
+
+def test_a_jpeg_xr_picture_must_not_be_far_larger_than_its_data_may_hold() -> None:
+    _, data = jpeg_xr_tile(PixelType.Gray8)
+    width = data.index(b"\x80\xbc\x04\x00\x01\x00\x00\x00") + 8
+    data = data[:width] + (2**30).to_bytes(4, "little") + data[width + 4 :]
+    tile = Tile(w=12, h=10, compression=Compression.JpegXr, data=data)
+    refused(tile, "claims 10737418240 bytes")
 
 
 @pytest.mark.parametrize("size", [0, 3, 7, 9, 31, 33, 60, 100])

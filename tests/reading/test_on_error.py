@@ -310,3 +310,11 @@ def test_an_error_says_how_the_other_tiles_are_read(
         czi.copy(path, tmp_path / "x.czi", recompress="zstd0:")
     assert main(["plane", str(path), str(tmp_path / "x.npy")]) == 1
     assert "; --on-error blank reads all other tiles" in capsys.readouterr().err
+
+
+def test_a_tile_that_covers_far_more_than_it_stores_takes_no_more_memory(tmp_path: Path) -> None:
+    pixels = noise(G16, 8, 8, 1)
+    path = write_czi(tmp_path / "wide.czi", [Block(pixels, logical=(2**31 - 9, 8), pyramid_type=0)])
+    with czi.open_czi(path, reader_options=BLANK) as document:
+        np.testing.assert_array_equal(document.read(roi=(0, 0, 5, 8)), pixels[:, [0] * 5])
+        assert not document.damaged_subblocks

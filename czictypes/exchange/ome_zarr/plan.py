@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -84,9 +83,7 @@ class ImagePlan:
 
 def planes_of(image: CziImage) -> Iterator[dict[str, int]]:
     """Give each place of the dimensions beyond t, c, z, y and x; one, empty, without any."""
-    more = {name: size for name, size in image.sizes.items() if name not in _FIVE}
-    for place in itertools.product(*(range(size) for size in more.values())):
-        yield dict(zip(more, place))
+    return image._layout.places(_FIVE)
 
 
 def plan_image(

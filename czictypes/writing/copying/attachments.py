@@ -20,7 +20,7 @@ from czictypes.writing.assembly import Assembly
 from czictypes.writing.copying.layout import Extent
 from czictypes.writing.copying.removed import KeptPart, RemovedPart
 from czictypes.writing.jpeg import strip_jpeg
-from czictypes.writing.transfer import stored_name
+from czictypes.writing.transfer import stored_names
 
 __all__ = ["Anonymity", "AttachmentPlan", "choose_attachments", "copy_attachments"]
 
@@ -121,7 +121,7 @@ def copy_attachments(
         if plan.time is not None:
             data = _with_fewer_times(entry, data, plan.time)
         if plan.anonymity is None:
-            assembly.add_attachment(stored_name(entry), entry.content_file_type, data, entry.guid)
+            assembly.add_attachment(*stored_names(entry), data, entry.guid)
             continue
         part, change = _anonymized(entry, data, plan.anonymity)
         if part is not None and part[:2] in taken:
@@ -199,4 +199,4 @@ def _named(entry: AttachmentEntry, data: bytes, anonymity: Anonymity) -> tuple[_
         if picture is None:
             return None, ""
         data, change = picture, _PICTURE
-    return _Part(stored_name(entry), entry.content_file_type, data), change
+    return _Part(*stored_names(entry), data), change

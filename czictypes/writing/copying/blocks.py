@@ -31,7 +31,13 @@ from czictypes.writing.copying.layout import Layout
 from czictypes.writing.copying.removed import RemovedPart
 from czictypes.writing.jpeg import strip_jpeg
 from czictypes.writing.masks import encode_mask
-from czictypes.writing.transfer import make_block, read_block, stored_sizes, transfer_blocks
+from czictypes.writing.transfer import (
+    check_writable,
+    make_block,
+    read_block,
+    stored_sizes,
+    transfer_blocks,
+)
 
 __all__ = ["BlockPlan", "check_recompression", "copy_blocks", "new_places", "whole_or_planes"]
 
@@ -202,6 +208,7 @@ def _plane_alone(document: OpenDocument, row: int, options: CompressionOptions |
     """Return one plane of a sub-block that holds several as a sub-block of its own."""
     source, directory = document.source, document.directory
     segment = document.decoder.segment(document.rows.sub_block_of(row))
+    check_writable(source, segment)
     if options is None:
         options = _same_compression(check_pixels(source, segment).compression)
     pixels = document.decoder.stored_plane(row)
@@ -221,11 +228,7 @@ def _encoded_anew(document: OpenDocument, index: int, options: CompressionOption
     if directory.compression.item(index) == options.method == Compression.Uncompressed:
         return read_block(source, directory, index)
     segment = document.decoder.segment(index)
-    if segment.pixel_type not in list(PixelType):
-        raise UnsupportedDataError(
-            f"sub-block {index} of {document.name} has the pixel type {segment.pixel_type}, which "
-            "libCZI does not know"
-        )
+    check_writable(source, segment)
     data = encode(document.decoder.pixels(index), options, PixelType(segment.pixel_type))
     return make_block(source, directory, segment, data, options.method)
 
@@ -233,10 +236,7 @@ def _encoded_anew(document: OpenDocument, index: int, options: CompressionOption
 def _decoded_sizes(document: OpenDocument) -> np.ndarray:
     """Return about how many bytes the pixels of the sub-block of each row take."""
     stored = document.directory
-    sizes = stored.physical_w.astype(np.int64) * stored.physical_h
-    for number in np.unique(stored.pixel_type).tolist():
-        if number in list(PixelType):
-            sizes[stored.pixel_type == number] *= pixel_format(number).bytes_per_pixel
+    sizes = stored.physical_w.astype(np.int64) * stored.physical_h * stored.bytes_per_pixel()
     numbers = document.rows.sub_blocks(np.arange(document.table.count))
     return sizes[numbers] * np.bincount(numbers, minlength=stored.count)[numbers]
 

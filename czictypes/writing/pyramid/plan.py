@@ -109,8 +109,8 @@ def plan_pyramid(table: SubBlockTable, options: PyramidOptions) -> list[PlanePla
     rows = table.directory
     usable = np.flatnonzero(table.is_layer0 & (rows.w > 0) & (rows.h > 0))
     if table.bounds is not None:
-        sides = zip(rows.w[usable].tolist(), rows.h[usable].tolist())
-        table.bounds.check_pixels((1, *side) for side in sides)
+        areas = (rows.bytes_per_pixel()[usable], rows.w[usable], rows.h[usable])
+        table.bounds.check_bytes(zip(*(column.tolist() for column in areas)))
     grids = {
         int(scene): make_grid(_box(table, usable[rows.scene[usable] == scene]), options)
         for scene in np.unique(rows.scene[usable])

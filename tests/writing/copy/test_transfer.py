@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from container.czi_bytes import AttachedFile, Tile, build_czi
 from files.block import Block as MadeBlock
 from files.builder import AttachmentSpec, write_czi
 from files.recipes import Made
 from stored import open_document, stored_attachments, stored_blocks, stored_xml
 
-from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes import czi
+from czictypes.model.errors import CorruptFileError, DamagedTileWarning, UnsupportedDataError
 from czictypes.model.pixel_types import Compression
 from czictypes.reading.reader import CziReader
 from czictypes.writing.assembly import Assembly, Block
@@ -139,3 +141,30 @@ def test_blocks_come_in_the_order_of_the_file_and_large_ones_alone(
         transfer_blocks(document.source, rows, backwards, take, threads=4, sizes=huge)
     assert seen == sorted(seen)
     assert len(seen) == len(backwards)
+
+
+def test_a_type_and_name_of_wrong_bytes_are_cut_to_what_can_be_written(tmp_path: Path) -> None:
+    source = tmp_path / "odd.czi"
+    attached = AttachedFile(b"\xff" * 79, b"\xfe" * 8, b"data")
+    source.write_bytes(build_czi([Tile()], attachments=[attached]).data)
+    for number, act in enumerate((czi.copy, czi.repair, czi.add_pyramid)):
+        target = tmp_path / f"{number}.czi"
+        act(source, target) if act is not czi.add_pyramid else act(source, output=target)
+        with CziReader(target) as document:
+            (found,) = document.attachments
+            assert (found.data, len(found.name), len(found.content_file_type)) == (b"data", 26, 2)
+
+
+@pytest.mark.parametrize("change", [{"w": 0}, {"h": 0}, {"w": -1}, {"physical": (-4, 3)}])
+@pytest.mark.parametrize("recompress", [None, "zstd1:"])
+def test_a_tile_without_pixels_is_damaged_or_left_out(
+    tmp_path: Path, change: dict[str, Any], recompress: str | None
+) -> None:
+    source = tmp_path / "empty.czi"
+    tiles = [Tile(), Tile(x=9, **{"physical": (4, 3), "data": bytes(12), **change})]
+    source.write_bytes(build_czi(tiles).data)
+    with pytest.raises(CorruptFileError, match=r"sub-block 1 .*empty\.czi.*damaged"):
+        czi.copy(source, tmp_path / "out.czi", recompress=recompress)
+    with pytest.warns(DamagedTileWarning):
+        report = czi.copy(source, tmp_path / "out.czi", recompress=recompress, on_error="blank")
+    assert report.sub_blocks == 1
