@@ -5,24 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from czictypes import __version__
-from czictypes.cli import (
-    check,
-    convert,
-    copy,
-    demo,
-    info,
-    library,
-    metadata,
-    plane,
-    pyramid,
-    repair,
-)
 from czictypes.cli.arguments import join_negative_values
 from czictypes.cli.output import (
     report_error,
@@ -32,11 +22,27 @@ from czictypes.cli.output import (
 )
 from czictypes.model.errors import CziError
 
-__all__ = ["main"]
+__all__ = ["main", "program"]
 
-_COMMANDS = (info, check, repair, plane, metadata, copy, pyramid, convert, library, demo)
+_COMMANDS = (
+    *("info", "check", "repair", "plane", "metadata", "copy", "pyramid", "convert"),
+    *("library", "demo"),
+)
 
 _FAILED, _INTERRUPTED = 1, 130
+
+
+def program() -> int:
+    """Be the process ``czictypes``, which an interrupt ends at any moment without a traceback."""
+    try:
+        code = main()
+        # All is done; an interrupt of the interpreter's end just ends it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        report_error("interrupted")
+        code = _INTERRUPTED
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 when all went well, 1 when the operation failed, 2 for wrong usage. That
-        of ``check`` tells what is wrong with the files.
+        The exit code: 0 when all went well, 1 when the operation failed, 2 for wrong usage, 130
+        when it was interrupted. That of ``check`` tells what is wrong with the files.
     """
     given = sys.argv[1:] if argv is None else list(argv)
     try:
@@ -66,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="czictypes",
         description="Look into ZEISS CZI microscopy images.",
-        epilog="exit codes: 0 all went well, 1 the operation failed, 2 wrong usage",
+        epilog="exit codes: 0 all went well, 1 the operation failed, 2 wrong usage, "
+        "130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"czictypes {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
@@ -76,8 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_parser(commands, shared)
+    for name in _COMMANDS:  # imported here, where an interrupt ends in a message
+        import_module(f"czictypes.cli.{name}").add_parser(commands, shared)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The columns of a sub-block directory while they are filled."""
+"""The columns of a sub-block directory while they are filled, and rows of several columns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from czictypes.model.dimensions import ABSENT, DIMENSIONS
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "unique_rows"]
 
 
 class Columns:
@@ -71,3 +71,18 @@ class Columns:
 
 def _ordered(columns: dict[str, NDArray[np.int32]]) -> dict[str, NDArray[np.int32]]:
     return {letter: columns[letter] for letter in DIMENSIONS if letter in columns}
+
+
+def unique_rows(table: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the different rows of a table in their order, and which of them each row is.
+
+    ``numpy.unique`` with an axis compares structured arrays, for which numpy calls Python code; it
+    makes a TypeError of an interrupt that comes there.
+    """
+    order = np.lexsort(table.T[::-1])
+    ordered = table[order]
+    is_new = np.ones(len(table), np.bool_)
+    is_new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    which = np.empty(len(table), np.int64)
+    which[order] = np.cumsum(is_new) - 1
+    return ordered[is_new], which

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
+from czictypes.container.columns import unique_rows
 from czictypes.container.directory import Directory, join_directories, parse_entries
 from czictypes.container.listed import (
     HEADER_END,
@@ -269,8 +270,7 @@ def _place_numbers(tiles: Directory) -> NDArray[np.int64]:
     """Return a number for each sub-block, equal for those at the same place."""
     columns = [getattr(tiles, name) for name in _PLACE]
     columns += [*tiles.coordinates.values(), *tiles.sizes.values()]
-    numbers = np.unique(np.column_stack(columns), axis=0, return_inverse=True)[1]
-    return numbers.reshape(-1).astype(np.int64)
+    return unique_rows(np.column_stack(columns))[1]
 
 
 def _latest(tiles: Directory, rank: NDArray[np.int64]) -> Mask:

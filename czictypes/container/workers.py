@@ -17,16 +17,21 @@ import time
 import weakref
 from _thread import start_new_thread
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Bell", "Outcome", "Stopped", "Task", "Workers", "aside", "check_stopped", "settle"]
+__all__ = [
+    *("Bell", "Outcome", "Stopped", "Task", "Workers"),
+    *("aside", "check_stopped", "feed", "settle"),
+]
 
 T = TypeVar("T")
 
 _LOOK_AGAIN = 0.25  # seconds
 _PATIENCE = 1.0  # seconds
+_AHEAD = 2  # items that wait to be taken
 
 
 class Stopped(BaseException):
@@ -321,19 +326,84 @@ class Workers:
 def aside(act: Callable[[], T]) -> T:
     """Return what `act` returns, called in a thread of its own, where no interrupt comes.
 
-    For code of others that takes locks. An interrupt waits for it, but not long.
+    For code of others that takes locks, or that drops an exception. An interrupt stops what `act`
+    does by `check_stopped`, and waits for the rest, but not long.
     """
     if threading.current_thread() is not threading.main_thread():
         return act()
     task = Task(act)
     try:
-        start_new_thread(task.run, ())
+        _start_aside(task)
         return task.result()
     except KeyboardInterrupt:
+        task.stop()
         end = time.monotonic() + _PATIENCE
-        while not task.done and time.monotonic() < end:
+        while not task.claim() and not task.done and time.monotonic() < end:
             time.sleep(0.01)
         raise
+
+
+def feed(items: Iterable[T], consume: Callable[[Iterator[T]], object]) -> None:
+    """Have `consume` take items as `aside` does, while they are made in this thread.
+
+    The items that are left when it returns are dropped. An interrupt, or an error of the items,
+    ends it at the next item that it asks for; it is raised when `consume` has ended.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        consume(iter(items))
+        return
+    line: _Line[T] = _Line()
+    task = Task(lambda: consume(line))
+    try:
+        _start_aside(task)
+        for item in items:
+            if not line.put(item, task):
+                break
+        line.end()
+        task.result()
+    except BaseException:
+        settle([task], stop=True)
+        raise
+
+
+def _start_aside(task: Task[Any]) -> None:
+    start_new_thread(copy_context().run, (task.run,))
+
+
+class _Line(Iterator[T]):
+    """Items on their way from one thread to another."""
+
+    def __init__(self) -> None:
+        self._items: deque[T] = deque()
+        self._come, self._gone = Bell(), Bell()
+        self._ended = False
+
+    def put(self, item: T, task: Task[Any]) -> bool:
+        """Add an item when there is room; False if the task that takes them has ended."""
+        self._items.append(item)
+        self._come.ring()
+        while len(self._items) >= _AHEAD and not task.done:
+            self._gone.wait()
+        return not task.done
+
+    def end(self) -> None:
+        """Say that no more come."""
+        self._ended = True
+        self._come.ring()
+
+    def __next__(self) -> T:
+        while True:
+            check_stopped()
+            ended = self._ended
+            try:
+                item = self._items.popleft()
+            except IndexError:
+                if ended:
+                    raise StopIteration from None
+                self._come.wait()
+                continue
+            self._gone.ring()
+            return item
 
 
 def _end_all() -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from czictypes.container.workers import aside
 from czictypes.exchange.remote_file import filesystem_of
 from czictypes.writing.atomic import PathType, check_new_file
 
@@ -30,11 +31,14 @@ def local_file(
         yield dest
         return
     system, path = found
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / (path.rstrip("/").rpartition("/")[2] or "file")
+    folder = tempfile.TemporaryDirectory()
+    try:
+        local = Path(folder.name) / (path.rstrip("/").rpartition("/")[2] or "file")
         yield local
-        system.makedirs(system._parent(path), exist_ok=True)
-        system.put_file(str(local), path)
+        aside(lambda: system.makedirs(system._parent(path), exist_ok=True))
+        aside(lambda: system.put_file(str(local), path))
+    finally:
+        aside(folder.cleanup)  # an interrupt in it may become an OSError
 
 
 def check_file(
@@ -68,7 +72,7 @@ def _checked(
     found = filesystem_of(dest, options, doing="writing to a URL")
     if found is not None:
         system, name = found
-        exists = system.exists(name)
+        exists = aside(lambda: system.exists(name))
     else:
         name = os.fsdecode(dest)
         check_new_file(name, exist_ok=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from czictypes.container.workers import aside
 from czictypes.exchange.ome_source import image_fields
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
@@ -67,7 +68,8 @@ def _image(file: Any, number: int, series: Any) -> SourceImage:
         series.keyframe.decode(None, 0)  # nothing is decoded, but what cannot be is refused
     except ValueError as error:
         raise UnsupportedDataError(f"tifffile cannot decode {file.filename}: {error}") from error
-    levels = [zarr.open(series.aszarr(level=at), mode="r") for at in range(len(series.levels))]
+    stores = [series.aszarr(level=at) for at in range(len(series.levels))]
+    levels = aside(lambda: [zarr.open(store, mode="r") for store in stores])
     axes = _axes(series.axes)
     return SourceImage(levels[0], axes, levels=levels[1:], **_fields(file, number, series, axes))
 

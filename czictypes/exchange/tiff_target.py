@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.workers import feed
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.level_rows import LevelRows, level_sizes
 from czictypes.exchange.new_file import new_file
@@ -107,7 +108,7 @@ def write_ome_tiff(
                     page = _page(image, sizes, level, tile, compression, threads)
                     first = {"subifds": len(sizes) - 1} if level == 0 else {"subfiletype": 1}
                     bands = _counted(rows.bands(level), advance)
-                    _write(writer, page, _tiles(bands, tile), description=text, **first)
+                    _write(writer, page, bands, description=text, **first)
                     text = None
 
 
@@ -144,7 +145,7 @@ def write_tiff(
             # M is no letter of tifffile's in this place; R (tile) is
             letters = "".join(axes).replace("M", "R") + ("YXS" if "S" in image.sizes else "YX")
             described = {"metadata": {"axes": letters, "Name": one.name}}
-            _write(writer, page, _tiles(_counted(bands, advance), tile), **described)
+            _write(writer, page, _counted(bands, advance), **described)
 
 
 def _opened(
@@ -216,9 +217,10 @@ def _resolution(
     )
 
 
-def _write(writer: Any, page: _Page, tiles: Iterator[NDArray[Any]], **more: Any) -> None:
-    options = {**page.options, **more}
-    writer.write(tiles, shape=page.shape, tile=(page.tile, page.tile), **options)
+def _write(writer: Any, page: _Page, bands: Iterable[NDArray[Any]], **more: Any) -> None:
+    """Write pages; tifffile has threads of its own, which an interrupt would break."""
+    options = {**page.options, **more, "shape": page.shape, "tile": (page.tile, page.tile)}
+    feed(bands, lambda taken: writer.write(_tiles(taken, page.tile), **options))
 
 
 def _counted(bands: Iterable[NDArray[Any]], advance: Any) -> Iterator[NDArray[Any]]:

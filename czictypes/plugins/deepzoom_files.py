@@ -10,6 +10,7 @@ from czictypes.model.defence import defended
 from czictypes.plugins.deepzoom import DeepZoomTiles
 from czictypes.plugins.slide import CziSlide
 from czictypes.writing.progress import Progress, show_progress
+from czictypes.writing.temporary import remove_folder
 
 __all__ = ["write_deepzoom"]
 
@@ -27,6 +28,8 @@ def write_deepzoom(
     **slide_options: Any,
 ) -> Path:
     """Write a slide as DeepZoom: ``NAME.dzi``, and the tiles in the folder ``NAME_files``.
+
+    If it fails or is interrupted, nothing of it stays behind.
 
     Parameters
     ----------
@@ -66,10 +69,15 @@ def write_deepzoom(
         slide._image._layout.check_extent()
         tiles = DeepZoomTiles(slide, tile_size, overlap)
         _write_tiles(tiles, folder, picture_format, options, progress)
+        target.write_text(tiles.get_dzi(picture_format), encoding="utf-8")
+    except BaseException:
+        target.unlink(missing_ok=True)
+        if folder.exists():
+            remove_folder(folder)
+        raise
     finally:
         if slide is not source:
             slide.close()
-    target.write_text(tiles.get_dzi(picture_format), encoding="utf-8")
     return target
 
 

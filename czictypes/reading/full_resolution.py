@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.columns import unique_rows
 from czictypes.container.directory import Directory
 from czictypes.model.dimensions import ABSENT
 from czictypes.reading.tile_grid import Boxes, pairs_by_centre
@@ -103,8 +104,8 @@ class _Groups:
                 lacking |= tiles & ~found & (column == ABSENT)
         if lacking.any():
             places = np.column_stack(self._columns)
-            full = np.unique(places[base], axis=0)
-            for place in np.unique(places[lacking], axis=0):
+            full = unique_rows(places[base])[0]
+            for place in unique_rows(places[lacking])[0]:
                 given = place != ABSENT
                 if (full[:, given] == place[given]).all(axis=1).any():
                     found |= lacking & (places == place).all(axis=1)

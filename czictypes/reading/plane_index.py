@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.columns import unique_rows
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.table import SubBlockTable
@@ -209,7 +210,7 @@ def _combinations_lacked(
     if not absent:
         return []
     names = np.array(list(absent))
-    patterns = np.unique(np.column_stack(list(absent.values())), axis=0)
+    patterns = unique_rows(np.column_stack(list(absent.values())))[0]
     found = [frozenset(names[pattern].tolist()) for pattern in patterns if pattern.any()]
     return sorted(found, key=lambda one: (-len(one), sorted(one)))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from czictypes.container.workers import Task, Workers, settle
+from czictypes.container.workers import Task, Workers, aside, settle
 from czictypes.writing.axes import Axes
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ __all__ = ["ArraySource", "Part", "as_array"]
 _AT_ONCE = 256 << 20  # bytes to fetch at once, unless one chunk is larger
 _SMALLEST_SIDE = 256
 _AHEAD = 32 << 20  # bytes of a region, of which several may be in memory at once
+
+#: Packages whose arrays are read in threads of their own, with locks that an interrupt would break.
+_WITH_THREADS = frozenset({"czictypes", "dask", "xarray", "zarr"})
 
 _Spans = list[tuple[int, int]]
 
@@ -164,9 +167,9 @@ class ArraySource:
         for at, span in zip(axes.planes.values(), block):
             key[at] = slice(*span)
         key[axes.y], key[axes.x] = slice(*rows), slice(*columns)
-        part = self._array[tuple(key)]
-        # dask's own conversion to numpy drops the mask of a masked array
-        found: NDArray[Any] = np.asanyarray(part.compute() if hasattr(part, "compute") else part)
+        read = partial(_read, self._array, tuple(key))
+        package = type(self._array).__module__.partition(".")[0]
+        found = aside(read) if package in _WITH_THREADS else read()
         order = [*axes.planes.values(), axes.y, axes.x]
         if axes.samples is None:
             found = found[..., np.newaxis]
@@ -186,6 +189,13 @@ class ArraySource:
         while side > _SMALLEST_SIDE and size * side * side > _AT_ONCE:
             side //= 2
         return side
+
+
+def _read(array: Any, key: tuple[slice, ...]) -> NDArray[Any]:
+    part = array[key]
+    # dask's own conversion to numpy drops the mask of a masked array
+    found: NDArray[Any] = np.asanyarray(part.compute() if hasattr(part, "compute") else part)
+    return found
 
 
 def _chunks(array: Any) -> list[Sequence[int]] | None:

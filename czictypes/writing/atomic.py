@@ -45,20 +45,22 @@ class AtomicFile:
         self._path = Path(os.path.realpath(self.name))
         self._exist_ok = exist_ok
         check_new_file(path, exist_ok=exist_ok)
-        with file_errors():
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self.temporary, descriptor = create_temporary(self._path)
-            except OSError as error:
-                error.filename = self.name
-                raise
+        descriptor = -1
         try:
+            with file_errors():
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    self.temporary, descriptor = create_temporary(self._path)
+                except OSError as error:
+                    error.filename = self.name
+                    raise
             self._file = os.fdopen(descriptor, "r+b", buffering=0)
             self._position_guard = threading.Lock()
             # also when the writer is forgotten, or the interpreter ends
             self._abort = weakref.finalize(self, _remove, self._file, self.temporary, os.getpid())
         except BaseException:  # an interrupt
-            self.temporary.unlink(missing_ok=True)
+            if descriptor >= 0:
+                self.temporary.unlink(missing_ok=True)
             raise
 
     def write_at(self, offset: int, data: memoryview | bytearray) -> None:

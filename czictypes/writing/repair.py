@@ -343,7 +343,7 @@ class _Writing:
                 lambda pair: take(*pair),
                 threads=self._threads,
                 make=reader.read,
-                in_turn=bool((tiles.compression == Compression.Uncompressed).all()),
+                in_turn=bool((tiles.compression == Compression.Uncompressed.value).all()),
                 sizes=np.maximum(sizes, reader.decoded_sizes()),
             )
         self._advance(source.size() - done)

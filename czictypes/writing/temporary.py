@@ -12,12 +12,13 @@ import errno
 import hashlib
 import os
 import platform
+import shutil
 import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["create_temporary", "keep_access", "sync_folder"]
+__all__ = ["create_temporary", "keep_access", "remove_folder", "sync_folder"]
 
 _LONGEST_NAME = 200  # of 255 bytes; the rest is for what the temporary name adds
 _ALWAYS_LOOKED_AT = 8
@@ -168,3 +169,23 @@ def sync_folder(folder: Path) -> None:
         pass  # some file systems cannot; the file itself is synced
     finally:
         os.close(descriptor)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, and never follow a link that somebody puts there meanwhile.
+
+    Where folders are held open for that, `shutil.rmtree` makes an OSError of some interrupts: it
+    closes a folder that is closed.
+    """
+    if not hasattr(os, "fwalk"):
+        shutil.rmtree(folder)
+        return
+    for _, folders, files, opened in os.fwalk(folder, topdown=False):
+        for name in files:
+            os.unlink(name, dir_fd=opened)
+        for name in folders:
+            if stat.S_ISLNK(os.stat(name, dir_fd=opened, follow_symlinks=False).st_mode):
+                os.unlink(name, dir_fd=opened)
+            else:
+                os.rmdir(name, dir_fd=opened)
+    folder.rmdir()

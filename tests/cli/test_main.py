@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,6 +140,25 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, run: Callable[...,
     result = run("info", "--json", "any.czi")
     assert result.code == 130
     assert only_line(result.err) == "czictypes: error: interrupted"
+
+
+def test_an_interrupt_anywhere_ends_the_process_in_a_line(process: Callable[..., Any]) -> None:
+    program = (
+        "import signal, sys; from czictypes.cli import main; "
+        "main.main = lambda: signal.raise_signal(signal.SIGINT); sys.exit(main.program())"
+    )
+    done = process("-c", program)
+    assert (done.returncode, done.stderr) == (130, "czictypes: error: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes end by signals on POSIX")
+def test_an_interrupt_of_the_end_of_the_process_is_silent(process: Callable[..., Any]) -> None:
+    program = (
+        "import signal; from czictypes.cli import main; "
+        "main.main = lambda: 0; main.program(); signal.raise_signal(signal.SIGINT)"
+    )
+    done = process("-c", program)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 def test_too_little_memory_is_one_line(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from czictypes.container.uses import Use, Uses
-from czictypes.container.workers import Task, Workers, settle
+from czictypes.container.workers import Stopped, Task, Workers, aside, feed, settle
 from czictypes.model.errors import ClosedError
 
 
@@ -61,3 +62,58 @@ def test_an_error_of_a_task_reaches_who_asks() -> None:
     with pytest.raises(ZeroDivisionError):
         task.result()
     workers.close()
+
+
+def test_items_are_made_here_and_taken_elsewhere_in_their_order() -> None:
+    made, taken = set(), []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            made.add(threading.get_ident())
+            yield number
+
+    def take(line: Iterator[int]) -> None:
+        taken.append(threading.get_ident())
+        taken.extend(line)
+
+    feed(items(), take)
+    assert made == {threading.get_ident()}
+    assert taken[0] not in made
+    assert taken[1:] == list(range(100))
+
+
+def test_items_that_nobody_takes_are_dropped() -> None:
+    taken: list[int] = []
+    feed(iter(range(1000)), lambda line: taken.append(next(line)))
+    assert taken == [0]
+
+
+def test_who_takes_items_has_ended_when_an_interrupt_of_the_maker_arrives() -> None:
+    begun, ended = threading.Event(), []
+
+    def items() -> Iterator[int]:
+        yield 1
+        begun.wait(60)
+        raise KeyboardInterrupt
+
+    def take(line: Iterator[int]) -> None:
+        begun.set()
+        try:
+            for _ in line:
+                pass
+        except Stopped:
+            ended.append("stopped")
+            raise
+
+    with pytest.raises(KeyboardInterrupt):
+        feed(items(), take)
+    assert ended == ["stopped"]
+
+
+def test_an_error_of_who_takes_items_reaches_the_maker() -> None:
+    with pytest.raises(ZeroDivisionError):
+        feed(iter(range(1000)), lambda line: 1 // next(line))
+
+
+def test_what_is_done_aside_is_done_by_another_thread() -> None:
+    assert aside(threading.get_ident) != threading.get_ident()

@@ -110,3 +110,17 @@ def test_a_folder_of_tiles(path: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "slide_files").rglob("*.png"))) == tiles.tile_count
     with pytest.raises(FileExistsError, match=r"slide\.dzi"):
         write_deepzoom(path, target)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_nothing_stays_of_a_folder_that_is_not_complete(
+    path: Path, tmp_path: Path, error: type[BaseException]
+) -> None:
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise error
+
+    before = set(tmp_path.iterdir())
+    with pytest.raises(error):
+        write_deepzoom(path, tmp_path / "slide.dzi", progress=stop)
+    assert set(tmp_path.iterdir()) == before

@@ -6,13 +6,14 @@ nothing when all is well. Whatever does not end is killed, and tells where it st
 
 from __future__ import annotations
 
-import enum
 import faulthandler
 import gc
 import io
 import os
 import random
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -23,14 +24,17 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import swallowed
 
 from czictypes import czi
 from czictypes.arrays.image import CziImage
 from czictypes.exchange.convert import convert
+from czictypes.plugins.deepzoom_files import write_deepzoom
 
 __all__ = ["JOBS"]
 
 _STUCK = 60.0  # seconds; only what hangs takes so long
+_LATE = 2.0  # seconds; to be told
 _PIXELS = np.random.default_rng(0).integers(0, 4000, (700, 900)).astype("<u2")
 _SMALL = 50, 70, 90, 9
 
@@ -39,7 +43,9 @@ class Interrupts:
     """Sends interrupts, and looks whether each arrives once, as what it is."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+        self.random = random.Random(seed)
+        #: The longest time that an interrupt took, in seconds, and where it came.
+        self.longest = 0.0, ""
         self._raised_at: list[str] = []
         signal.signal(signal.SIGALRM, self._raise)
 
@@ -51,11 +57,15 @@ class Interrupts:
         """Do some work until an interrupt comes, at a moment from now to the longest."""
         self._raised_at = []
         faulthandler.dump_traceback_later(_STUCK, exit=True)
+        pause = self.random.uniform(1e-5, longest)
+        begun = time.perf_counter()
         try:
-            signal.setitimer(signal.ITIMER_REAL, self._random.uniform(1e-5, longest))
+            signal.setitimer(signal.ITIMER_REAL, pause)
             while not self._raised_at:
                 work()
         except KeyboardInterrupt:
+            took = time.perf_counter() - begun - pause
+            self.longest = max(self.longest, (took, "".join(self._raised_at)))
             return
         self.lost("nobody was told")
 
@@ -76,6 +86,10 @@ class Job:
     def work(self) -> object:
         """Do what is interrupted; may be called again after that."""
         raise NotImplementedError
+
+    def interrupt(self, interrupts: Interrupts, longest: float) -> None:
+        """Do it until an interrupt comes."""
+        interrupts.send(self.work, longest)
 
     def close(self) -> None:
         """End it."""
@@ -217,6 +231,7 @@ class Makes(Job):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.source = source_file(folder)
+        self.names = {self.name}
         self.made = folder / type(self).__name__
         self.made.mkdir(exist_ok=True)
         self.path = self.made / self.name
@@ -239,7 +254,7 @@ class Makes(Job):
             raise
 
     def _check_folder(self, where: str = "") -> None:
-        left = {path.name for path in self.made.iterdir()} - {self.name}
+        left = {path.name for path in self.made.iterdir()} - self.names
         if left:
             sys.exit(f"{type(self).__name__} left {left} behind\n{where}")
 
@@ -315,6 +330,22 @@ class ToOmeZarr(Converts):
     target = "made.ome.zarr"
 
 
+class ToOmeZarrByZarr(ToOmeZarr):
+    """The same by zarr alone, where tensorstore is installed."""
+
+    def make(self) -> None:
+        """Make it."""
+        from czictypes.exchange.ome_zarr.write import write_ome_zarr
+
+        write_ome_zarr(self.source, self.path, overwrite=True, tensorstore=False)
+
+
+class ToArchive(Converts):
+    """Converts to an OME-Zarr in an archive."""
+
+    target = "made.ozx"
+
+
 class ToPng(Converts):
     """Converts a plane to PNG."""
 
@@ -324,13 +355,132 @@ class ToPng(Converts):
 class FromTiff(Converts):
     """Converts an OME-TIFF to CZI."""
 
-    target = "made.czi"
+    target, original = "made.czi", "source.ome.tiff"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.source = folder / "source.ome.tiff"
+        self.source = folder / self.original
         if not self.source.exists():
-            convert(source_file(folder), self.source)
+            plane = {"C": 0} if self.original.endswith(".png") else None
+            convert(source_file(folder), self.source, plane=plane)
+
+
+class FromOmeZarr(FromTiff):
+    """Converts an OME-Zarr to CZI."""
+
+    original = "source.ome.zarr"
+
+
+class FromPng(FromTiff):
+    """Converts a PNG to CZI."""
+
+    original = "source.png"
+
+
+class FromDask(Makes):
+    """Writes what dask computes."""
+
+    def make(self) -> None:
+        """Make it."""
+        import dask.array
+
+        pixels = dask.array.from_array(_PIXELS, chunks=(300, 400))
+        czi.imwrite(self.path, (pixels + 1).astype("<u2"), axes="YX", exist_ok=True)
+
+
+class Repairs(Makes):
+    """Repairs a file that has lost its end."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        whole = self.source.read_bytes()
+        self.source = folder / "damaged.czi"
+        self.source.write_bytes(whole[: len(whole) * 3 // 4])
+
+    def make(self) -> None:
+        """Make it."""
+        czi.repair(self.source, self.path, exist_ok=True)
+
+
+class DeepZooms(Makes):
+    """Writes the tiles of a slide; a new one each time."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        shutil.rmtree(self.made)
+        self._turn = 0
+
+    def make(self) -> None:
+        """Make it."""
+        self._turn += 1
+        write_deepzoom(self.source, self.made / f"{self._turn}.dzi")
+
+    def _check_folder(self, where: str = "") -> None:
+        whole = {path.stem for path in self.made.glob("*.dzi")}
+        left = {path.name for path in self.made.iterdir() if path.is_dir()}
+        if left - {f"{name}_files" for name in whole}:
+            sys.exit(f"tiles are left of a DeepZoom\n{where}")
+
+
+class Checks(Job):
+    """Checks a file with all its pixels."""
+
+    def work(self) -> object:
+        """Check it."""
+        report = czi.check(source_file(self.folder), pixels=True, threads=2)
+        assert not report.findings, report.findings
+        return report
+
+
+class Commands(Makes):
+    """Runs commands as processes that get a SIGINT, one after the other."""
+
+    program = (
+        "import os, sys; from czictypes.cli.main import program; os.write(1, b'.'); "
+        "sys.exit(program())"
+    )
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        to = {name: self.made / f"made.{name}" for name in ("ome.tiff", "ome.zarr", "png", "czi")}
+        convert, again = ["convert", self.source], "--overwrite"
+        self.commands: list[list[Any]] = [
+            [*convert, to["ome.tiff"], again],
+            [*convert, to["ome.zarr"], again],
+            [*convert, to["png"], "--plane", "C=0", again],
+            ["copy", self.source, to["czi"], "--overwrite"],
+            ["check", self.source, "--pixels"],
+            ["info", self.source],
+        ]
+        self.names = {path.name for path in to.values()}
+        self._turn = 0
+
+    def make(self) -> None:
+        """Run each to its end."""
+        for command in self.commands:
+            self._run(command)
+
+    def interrupt(self, interrupts: Interrupts, longest: float) -> None:
+        """Begin the next, and send the signal at some time."""
+        self._turn += 1
+        command = self.commands[self._turn % len(self.commands)]
+        self._run(command, interrupts.random.uniform(0, 2 * longest / len(self.commands)))
+        self._check_folder()
+
+    def _run(self, command: list[Any], pause: float | None = None) -> None:
+        call, pipe = [sys.executable, "-c", self.program, *command], subprocess.PIPE
+        with subprocess.Popen(call, stdout=pipe, stderr=pipe, start_new_session=True) as process:
+            assert process.stdout is not None
+            process.stdout.read(1)  # the interpreter has begun with our code
+            if pause is not None:
+                time.sleep(pause)
+                process.send_signal(signal.SIGINT)
+            errors = process.communicate(timeout=_STUCK)[1].decode()
+        ended = process.returncode, errors
+        interrupted = (130, "czictypes: error: interrupted\n"), (-signal.SIGINT, "")
+        before = "<string>" in errors and "main.py" not in errors  # between two words of `program`
+        if ended != (0, "") and (pause is None or not (ended in interrupted or before)):
+            sys.exit(f"{command} ended with {ended}")
 
 
 class Images(Job):
@@ -355,45 +505,42 @@ JOBS: dict[str, type[Job]] = {
     job.__name__: job
     for job in (
         *(Reads, ReadsOfThreads, ReadsOfAnObject, Images, Opens, Remote, RemoteOpens, Web),
-        *(Writes, Pyramids, AddsPyramids, Copies, Edits, ToOmeTiff, ToOmeZarr, ToPng, FromTiff),
+        *(Writes, Pyramids, AddsPyramids, Copies, Edits, Repairs, Checks, Commands),
+        *(ToOmeTiff, ToOmeZarr, ToOmeZarrByZarr, ToArchive, ToPng, DeepZooms),
+        *(FromTiff, FromOmeZarr, FromPng, FromDask),
     )
 }
 
 
-def _watch_enums() -> None:
-    """Find where numpy asks an enum for attributes: it drops an interrupt that comes meanwhile."""
-    kind = type(enum.Enum)
-    asked = getattr(kind, "__getattr__", None)
-    if asked is None:
-        return
-
-    def watched(cls: Any, name: str) -> Any:
-        if name.startswith("__array"):
-            traceback.print_stack()
-            os._exit(3)
-        return asked(cls, name)
-
-    kind.__getattr__ = watched  # type: ignore[attr-defined]
+def _end(place: str) -> None:
+    sys.stderr.write(f"an interrupt would be lost in {place}, where numpy runs Python code\n")
+    sys.stderr.flush()
+    os._exit(3)
 
 
 def main(folder: str, count: str, seed: str, *names: str) -> None:
     """Interrupt each of the jobs so many times."""
     interrupts = Interrupts(int(seed))
     sys.unraisablehook = lambda lost: interrupts.lost(f"{lost.err_msg} {lost.object!r}")
-    _watch_enums()
+    swallowed.watch(_end)
     for name in names:
         job = JOBS[name](Path(folder))
+        job.work()  # which imports what it needs
         begun = time.perf_counter()
         job.work()
         longest = 1.2 * (time.perf_counter() - begun) + 1e-3
         begun = time.perf_counter()
         for _ in range(int(count)):
-            interrupts.send(job.work, longest)
+            job.interrupt(interrupts, longest)
         job.close()
         del job
         gc.collect()
         if "-v" in sys.argv:
-            print(f"{name}: {count} interrupts, {time.perf_counter() - begun:.1f} s", flush=True)
+            took, where = interrupts.longest
+            print(f"{name}: {count} interrupts, {time.perf_counter() - begun:.1f} s", end=", ")
+            print(f"{took:.2f} s the longest", flush=True)
+            if took > _LATE:
+                print(where, flush=True)
     end = time.monotonic() + _STUCK
     while left := [one.name for one in threading.enumerate() if one.name.startswith("czictypes")]:
         if time.monotonic() > end:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from czictypes.writing.atomic import AtomicFile
-from czictypes.writing.temporary import keep_access
+from czictypes.writing.temporary import keep_access, remove_folder
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX file systems")
 
@@ -257,3 +257,15 @@ def test_a_forked_child_takes_nothing_away(tmp_path: Path) -> None:
     file.write_at(0, memoryview(b"parent"))
     file.commit()
     assert (tmp_path / "forked.czi").read_bytes() == b"parent"
+
+
+def test_a_folder_is_removed_and_what_its_links_point_to_is_not(tmp_path: Path) -> None:
+    kept, folder = tmp_path / "kept", tmp_path / "folder"
+    for place in (kept, folder / "a" / "b", folder / "c"):
+        place.mkdir(parents=True)
+        (place / "file").write_bytes(b"content")
+    (folder / "a" / "link").symlink_to(kept)
+    (folder / "link").symlink_to(kept / "file")
+    remove_folder(folder)
+    assert names(tmp_path) == ["kept"]
+    assert names(kept) == ["file"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,6 +14,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore, MemoryStore, WrapperStore, ZipStore
 
+from czictypes.container.workers import aside
 from czictypes.exchange.local_file import local_file
 from czictypes.exchange.ome_zarr.journal import JOURNAL
 from czictypes.model.errors import UnsupportedDataError
@@ -119,10 +120,10 @@ def open_archive(path: Path, inner: str = "") -> tuple[Store, str]:
         If it is no ZIP archive.
     """
     try:
-        store = sync(ZipStore.open(path, mode="r"))
+        store = _wait(ZipStore.open, path, mode="r")
     except zipfile.BadZipFile as error:
         raise UnsupportedDataError(f"{path} is not a readable ZIP archive: {error}") from None
-    return store, inner or sync(_only_folder(store))
+    return store, inner or _wait(_only_folder, store)
 
 
 def open_remote_archive(url: str, options: Mapping[str, Any]) -> tuple[Store, str]:
@@ -131,7 +132,12 @@ def open_remote_archive(url: str, options: Mapping[str, Any]) -> tuple[Store, st
     store = FsspecStore.from_url(
         f"zip://::{url}", storage_options={protocol: dict(options)}, read_only=True
     )
-    return store, sync(_only_folder(store))
+    return store, _wait(_only_folder, store)
+
+
+def _wait(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return what an asynchronous function gives."""
+    return aside(lambda: sync(function(*args, **kwargs)))
 
 
 async def _only_folder(store: Store) -> str:
@@ -161,7 +167,7 @@ def new_archive(
     with local_file(dest, overwrite=overwrite, storage_options=storage_options) as path:
         file = AtomicFile(path, exist_ok=overwrite)
         try:
-            store = sync(ZipStore.open(file.temporary, mode="w"))
+            store = _wait(ZipStore.open, file.temporary, mode="w")
             try:
                 yield WriteOnceStore(store)
             finally:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.workers import aside
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.model.extras import require
 
@@ -31,7 +32,15 @@ class ArrayAccess:
         read: Callable[[Slices], NDArray[Any]],
         write: Callable[[Slices, NDArray[Any]], Any],
     ) -> None:
-        self.read, self.write = read, write
+        self._read, self._write = read, write
+
+    def read(self, slices: Slices) -> NDArray[Any]:
+        """Return a region."""
+        return aside(lambda: self._read(slices))
+
+    def write(self, slices: Slices, pixels: NDArray[Any]) -> None:
+        """Write a region of whole chunks."""
+        aside(lambda: self._write(slices, pixels))
 
 
 def may_be_fast(wanted: bool | None, store: ZarrStore) -> bool:
@@ -78,13 +87,12 @@ def open_array(store: ZarrStore, version: str, path: str, *, fast: bool) -> Arra
     """Open an array for reading and writing; `fast` with tensorstore."""
     if fast:
         tensorstore = require("tensorstore", extra="tensorstore", doing="writing with tensorstore")
-        opened = _open_tensorstore(tensorstore, store, version, path)
+        opened = aside(lambda: _open_tensorstore(tensorstore, store, version, path))
         return ArrayAccess(
             lambda slices: np.asarray(opened[slices].read().result()),
             lambda slices, pixels: opened[slices].write(pixels).result(),
         )
-    zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
-    array = zarr.open_array(store.zarr, path=store.at(path), mode="r+")
+    array = store.open_array(path, "r+")
     return ArrayAccess(array.__getitem__, array.__setitem__)
 
 

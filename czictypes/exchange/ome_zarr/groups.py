@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from czictypes.arrays.image import CziImage
+from czictypes.container.workers import aside
 from czictypes.exchange.ome_zarr.description import image_attributes, omero
 from czictypes.exchange.ome_zarr.frame import AXES
 from czictypes.exchange.ome_zarr.original import original_attributes, write_original
@@ -28,23 +30,21 @@ def create_arrays(
     compressor: Any,
 ) -> None:
     """Make what is not there yet. No group says what it is before `describe`."""
-    zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
     kind = _zarr_format(version)
     for path in sorted({"", "OME", *groups, *(image.path for image in images)}):
-        zarr.open_group(store.zarr, path=store.at(path), mode="a", zarr_format=kind)
+        store.open_group(path, "a", zarr_format=kind)
     for image in images:
         for number, level in enumerate(image.levels):
             path = image.array_path(number)
             document = "zarr.json" if kind == 3 else ".zarray"
             if store.read(f"{path}/{document}") is None:
-                _create(zarr, store, path, level, image.dtype, version, compressor)
+                _create(store, path, level, image.dtype, version, compressor)
 
 
 def describe(
     store: ZarrStore, image: CziImage, images: Sequence[ImagePlan], groups: Groups, version: str
 ) -> None:
     """Write the attributes of all groups, the root's at last, and the original metadata."""
-    zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
     attributes: dict[str, dict[str, Any]] = {path: dict(one) for path, one in groups.items()}
     looks: dict[int, Any] = {}
     for plan in images:
@@ -57,13 +57,11 @@ def describe(
         }
     write_original(store, image)
     for path in sorted(attributes, reverse=True):
-        kind, place = _zarr_format(version), store.at(path)
-        group = zarr.open_group(store.zarr, path=place, mode="r+", zarr_format=kind)
-        group.attrs.put(attributes[path])
+        group = store.open_group(path, "r+", zarr_format=_zarr_format(version))
+        aside(partial(group.attrs.put, attributes[path]))
 
 
 def _create(
-    zarr: Any,
     store: ZarrStore,
     path: str,
     level: LevelPlan,
@@ -71,12 +69,14 @@ def _create(
     version: str,
     compressor: Any,
 ) -> None:
+    zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
     more: dict[str, Any] = {}
     if version == "0.4":
         more = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
     else:
         more = {"dimension_names": tuple(AXES), "shards": level.chunking.shard}
-    zarr.create_array(
+    create = partial(
+        zarr.create_array,
         store.zarr,
         name=store.at(path),
         shape=level.shape,
@@ -87,6 +87,7 @@ def _create(
         zarr_format=_zarr_format(version),
         **more,
     )
+    aside(create)
 
 
 def _zarr_format(version: str) -> int:

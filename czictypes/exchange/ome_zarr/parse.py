@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from czictypes.container.workers import aside
 from czictypes.exchange.ome_zarr.journal import JOURNAL
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.metadata.acquisitions import Acquisition, as_acquisitions
 from czictypes.metadata.scenes import Plate, Well, parse_well_name
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.extras import require
 from czictypes.model.units import metres_of, seconds_of
 
 __all__ = ["FoundImage", "find_images", "series_paths"]
@@ -143,20 +143,19 @@ def _known(number: int | None, plate: Plate | None) -> int | None:
 
 def series_paths(store: ZarrStore) -> list[str]:
     """Return the paths of a series of images in their order; none where there is no series."""
-    zarr = require("zarr", extra="ome-zarr", doing="reading OME-Zarr")
     listed = _ome(_attributes(store, "OME", missing={})).get("series")
     if listed:
         return [str(path) for path in listed]
-    root = zarr.open_group(store.zarr, path=store.at(""), mode=store.mode)
-    return sorted((name for name in root.group_keys() if name.isdigit()), key=int)
+    root = store.open_group("")
+    names = aside(lambda: list(root.group_keys()))
+    return sorted((name for name in names if name.isdigit()), key=int)
 
 
 def _attributes(
     store: ZarrStore, path: str, missing: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    zarr = require("zarr", extra="ome-zarr", doing="reading OME-Zarr")
     try:
-        return dict(zarr.open_group(store.zarr, path=store.at(path), mode=store.mode).attrs)
+        return dict(store.open_group(path).attrs)
     except FileNotFoundError:
         if missing is not None:
             return missing
@@ -171,7 +170,6 @@ def _ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _image(store: ZarrStore, path: str) -> FoundImage:
-    zarr = require("zarr", extra="ome-zarr", doing="reading OME-Zarr")
     attributes = _attributes(store, path)
     ome = _ome(attributes)
     name = f"image {path!r} of {store.name}" if path else store.name
@@ -179,10 +177,7 @@ def _image(store: ZarrStore, path: str) -> FoundImage:
         entry = ome["multiscales"][0]
         datasets = entry["datasets"]
         first = datasets[0]
-        levels = [
-            zarr.open_array(store.zarr, path=store.at(f"{path}/{one['path']}"), mode=store.mode)
-            for one in datasets
-        ]
+        levels = [store.open_array(f"{path}/{one['path']}") for one in datasets]
     except (KeyError, IndexError, TypeError) as error:
         raise UnsupportedDataError(
             f"{name} has no multiscales that can be read: {error!r}"

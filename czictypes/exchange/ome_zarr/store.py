@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from czictypes.container.workers import aside
 from czictypes.exchange.formats import is_archive, location_name, location_text
 from czictypes.model.extras import require
+from czictypes.writing.temporary import remove_folder
 
 __all__ = ["StoreTarget", "ZarrStore"]
 
@@ -101,7 +101,7 @@ class ZarrStore:
             with suppress(NotImplementedError):
                 found = found.with_read_only(True)
         if not isinstance(found, storage.LocalStore):  # that makes the folder that is missing
-            self._sync(found._ensure_open())
+            self._sync(found._ensure_open)
         return found
 
     def _opened(self, target: StoreTarget) -> Any:
@@ -141,7 +141,7 @@ class ZarrStore:
         if isinstance(found, storage.ZipStore) and not found._is_open:
             self._unopened = found
             if found._zmode == "a" and found.path.exists():
-                self._closed_later = seen = self._sync(storage.ZipStore.open(found.path, mode="r"))
+                self._closed_later = seen = self._sync(storage.ZipStore.open, found.path, mode="r")
                 return seen
             return storage.MemoryStore()  # opened, it would be empty
         return found
@@ -169,7 +169,7 @@ class ZarrStore:
             return
         if self._unopened is not None:
             self.zarr = self._closed_later = self._unopened
-            self._sync(self.zarr._ensure_open())
+            self._sync(self.zarr._ensure_open)
         if clear:
             self._clear()
         if not self.zarr.supports_deletes:
@@ -186,7 +186,7 @@ class ZarrStore:
         """Write what is kept back until then, where each key can be written only once."""
         put = getattr(self.zarr, "put_documents", None)
         if put is not None:
-            self._sync(put(root_first=self.archive is not None))
+            self._sync(put, root_first=self.archive is not None)
 
     # Keys
 
@@ -196,23 +196,39 @@ class ZarrStore:
 
     def read(self, key: str) -> bytes | None:
         """Return what is stored under a key, or None."""
-        found = self._sync(self.zarr.get(self.at(key), self._prototype()))
+        found = self._sync(self.zarr.get, self.at(key), self._prototype())
         return None if found is None else bytes(found.to_bytes())
 
     def write(self, key: str, data: bytes) -> None:
         """Store bytes under a key, in place of what is there."""
         buffer = self._prototype().buffer.from_bytes(data)
-        self._sync(self.zarr.set(self.at(key), buffer))
+        self._sync(self.zarr.set, self.at(key), buffer)
 
     def delete(self, key: str) -> None:
         """Remove a key; does nothing where there is none."""
-        self._sync(self.zarr.delete(self.at(key)))
+        self._sync(self.zarr.delete, self.at(key))
+
+    # Groups and arrays
+
+    def open_group(self, path: str, mode: str | None = None, **options: Any) -> Any:
+        """Open a group with zarr, in its own mode by default."""
+        group = require("zarr", extra=_EXTRA, doing="OME-Zarr").open_group
+        return self._call(group, path, mode, options)
+
+    def open_array(self, path: str, mode: str | None = None) -> Any:
+        """Open an array with zarr, in its own mode by default."""
+        array = require("zarr", extra=_EXTRA, doing="OME-Zarr").open_array
+        return self._call(array, path, mode, {})
+
+    def _call(self, function: Any, path: str, mode: str | None, options: Mapping[str, Any]) -> Any:
+        more = {**options, "path": self.at(path), "mode": mode or self.mode}
+        return aside(lambda: function(self.zarr, **more))
 
     def is_empty(self) -> bool:
         """Tell whether nothing at all is there."""
         if self.folder is not None:
             return not self.folder.exists() or not any(self.folder.iterdir())
-        return bool(self._sync(self.zarr.is_empty(self.prefix)))
+        return bool(self._sync(self.zarr.is_empty, self.prefix))
 
     def is_zarr(self) -> bool:
         """Tell whether it begins as a group or an array of Zarr does.
@@ -222,7 +238,7 @@ class ZarrStore:
         names = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
         if self.can_change:
             return any(self.read(name) is not None for name in names)
-        last = [key.rpartition("/")[2] for key in self._sync(_listed(self.zarr))]
+        last = [key.rpartition("/")[2] for key in self._sync(_listed, self.zarr)]
         return any(name in names or name.isdigit() for name in last)
 
     def _clear(self) -> None:
@@ -238,14 +254,14 @@ class ZarrStore:
                 if path.name == JOURNAL:
                     continue
                 if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
+                    remove_folder(path)
                 else:
                     path.unlink()
             self.delete(JOURNAL)
         elif self.can_change:
-            self._sync(self.zarr.delete_dir(self.prefix))
+            self._sync(self.zarr.delete_dir, self.prefix)
         else:
-            self._sync(self.zarr.clear())
+            self._sync(self.zarr.clear)
 
     # What it is
 
@@ -283,9 +299,10 @@ class ZarrStore:
         return type(self.zarr) is _storage().LocalStore
 
     @staticmethod
-    def _sync(coroutine: Any) -> Any:
+    def _sync(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Return what an asynchronous function gives."""
         sync = require("zarr.core.sync", extra=_EXTRA, doing="OME-Zarr").sync
-        return aside(lambda: sync(coroutine))  # it takes locks that an interrupt would break
+        return aside(lambda: sync(function(*args, **kwargs)))
 
     @staticmethod
     def _prototype() -> Any:

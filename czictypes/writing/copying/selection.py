@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
+from czictypes.container.columns import unique_rows
 from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS, checked_plane
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import Rectangle
@@ -172,7 +173,7 @@ def _in_region(
         return met, ()
     groups = np.column_stack([table.directory.scene[pyramid].astype(np.int64), levels[pyramid]])
     dropped = []
-    for scene, level in np.unique(groups, axis=0).tolist():
+    for scene, level in unique_rows(groups)[0].tolist():
         members = pyramid[(groups[:, 0] == scene) & (groups[:, 1] == level)]
         if _reaches_beyond(table, members, _layer0_of(table, met, scene)):
             met[members] = False
