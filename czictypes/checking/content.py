@@ -207,7 +207,7 @@ class _TooWide:
         column = columns.coordinates.get("C")
         channel = 0 if column is None or column[row] == ABSENT else int(column[row])
         count = self._counts.get(channel)
-        if count is None or columns.pixel_type[row] not in _SIXTEEN_BIT or not pixels.size:
+        if count is None or columns.pixel_type.item(row) not in _SIXTEEN_BIT or not pixels.size:
             return
         largest = int(pixels.max())
         if largest >> count and largest > self._found.get(channel, (0, 0))[0]:

@@ -103,7 +103,7 @@ def entries_possible(view: FileView) -> Iterator[Finding]:
             remedy=REPAIR,
             **view.about(row),
         )
-    unknown = ~np.isin(columns.pixel_type, list(PixelType))
+    unknown = ~np.isin(columns.pixel_type, [kind.value for kind in PixelType])
     for row in np.flatnonzero(unknown).tolist():
         yield Finding(
             "subblkentries",
@@ -112,7 +112,7 @@ def entries_possible(view: FileView) -> Iterator[Finding]:
             remedy=REPAIR,
             **view.about(row),
         )
-    decoded = [one for one in Compression if one != Compression.Lzw]
+    decoded = [one.value for one in Compression if one != Compression.Lzw]
     for row in np.flatnonzero(~np.isin(columns.compression, decoded)).tolist():
         yield Finding(
             "subblkentries",

@@ -1,7 +1,7 @@
 """An interrupt at any moment is heard once, locks nothing and leaves nothing behind.
 
-Here are a few hundred; many more, and those of conversions, whose libraries have threads of their
-own, by ``python -m threads.interrupted FOLDER COUNT SEED JOB... -v``.
+Here are a few hundred; many more, and those of work that takes long, by
+``python -m threads.interrupted FOLDER COUNT SEED JOB... -v``.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ from threads import interrupted
 TESTS = Path(__file__).parents[1]
 COUNT = 12
 #: Left to the command.
-LONG = {"ToOmeTiff", "FromTiff", "ToOmeZarr", "ToPng", "Web"}
-
-#: The packages that a job needs, and the extras that have them.
-NEEDS = {
-    "Remote": [("fsspec", "remote")],
-    "RemoteOpens": [("fsspec", "remote")],
-    "Web": [("fsspec", "remote"), ("aiohttp", "remote")],
+LONG = {
+    *("ToOmeZarr", "ToArchive", "FromTiff", "FromOmeZarr", "FromDask", "DeepZooms"),
+    *("Commands", "Web"),
 }
+#: Jobs that need a package, and the extras that have it. A process does all that need the same.
+NEEDS = {
+    ("fsspec", "remote"): ["Remote", "RemoteOpens"],
+    ("PIL", "cli"): ["ToPng", "FromPng"],
+    ("tifffile", "ome-tiff"): ["ToOmeTiff"],
+    ("zarr.abc.store", "ome-zarr"): ["ToOmeZarrByZarr"],
+}
+PLAIN = sorted(set(interrupted.JOBS) - LONG - {job for jobs in NEEDS.values() for job in jobs})
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no such timers"),
@@ -52,16 +56,19 @@ def run(folder: Path, *jobs: str, **variables: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("job", sorted(set(interrupted.JOBS) - LONG))
-def test_interrupts_are_heard_and_harm_nothing(job: str, tmp_path: Path) -> None:
-    for package, extra in NEEDS.get(job, []):
-        needs(package, extra)
-    run(tmp_path, job)
+def test_interrupts_are_heard_and_harm_nothing(tmp_path: Path) -> None:
+    run(tmp_path, *PLAIN)
+
+
+@pytest.mark.parametrize(("package", "extra"), NEEDS)
+def test_interrupts_of_what_other_packages_do(package: str, extra: str, tmp_path: Path) -> None:
+    needs(package, extra)
+    run(tmp_path, *NEEDS[package, extra])
 
 
 def test_interrupts_of_reads_from_a_web_server(tmp_path: Path) -> None:
-    for package, extra in NEEDS["Web"]:
-        needs(package, extra)
+    needs("fsspec", "remote")
+    needs("aiohttp", "remote")
     data = interrupted.source_file(tmp_path).read_bytes()
     with serving() as server:
         run(tmp_path, "Web", CZICTYPES_TEST_URL=server.put("/source.czi", data))
