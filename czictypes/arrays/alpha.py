@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from czictypes.container.pixels import stored_pixels
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
@@ -43,7 +44,7 @@ def _find_alpha(document: OpenDocument, scene: int | None) -> bool:
     for index in np.flatnonzero(full if full.any() else chosen).tolist():
         try:
             with closing(document.decoder.tiles([index])) as tiles:
-                if any(tile.pixels[:, :][..., 3].any() for tile in tiles):
+                if any(stored_pixels(tile.pixels)[..., 3].any() for tile in tiles):
                     return True
         except (CorruptFileError, UnsupportedDataError):  # told of when its pixels are needed
             continue

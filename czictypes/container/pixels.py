@@ -27,6 +27,7 @@ __all__ = [
     "Which",
     "in_bands",
     "loaded",
+    "stored_pixels",
     "use_rows",
 ]
 
@@ -189,15 +190,23 @@ class StackedPixels:
     def _row(self, row: int) -> int:
         return self._first + row * self._stored[0] // self.shape[0]
 
+    def stored(self) -> NDArray[Any]:
+        """Return the plane as it is stored, which may be far smaller than it is read."""
+        return self._pixels[self._first : self._first + self._stored[0], :]
+
     def loaded(self) -> StackedPixels:
-        """Return the same plane with its stored pixels in memory; its size may be far larger."""
-        stored = self._pixels[self._first : self._first + self._stored[0], :]
-        return StackedPixels(np.array(stored), 0, self._stored, self.shape[:2])
+        """Return the same plane with its stored pixels in memory."""
+        return StackedPixels(np.array(self.stored()), 0, self._stored, self.shape[:2])
 
 
 def loaded(pixels: PixelArray) -> PixelArray:
     """Return the same pixels, decoded now and in memory of their own."""
     return pixels.loaded() if isinstance(pixels, StackedPixels) else np.array(pixels[:, :])
+
+
+def stored_pixels(pixels: PixelArray) -> NDArray[Any]:
+    """Return all pixels of a tile as they are stored."""
+    return pixels.stored() if isinstance(pixels, StackedPixels) else pixels[:, :]
 
 
 def _nearest(which: Which, size: int, stored: int, first: int) -> Which:

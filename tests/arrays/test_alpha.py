@@ -157,3 +157,12 @@ def test_every_plane_of_a_sub_block_counts(tmp_path: Path, alpha: int) -> None:
 def test_another_word_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one of 'keep', 'drop', 'opaque', not 'no'"):
         CziImage(tmp_path / "any.czi", empty_alpha="no")  # type: ignore[arg-type]
+
+
+def test_a_tile_that_covers_far_more_than_it_stores_is_looked_at_as_it_is_stored(
+    tmp_path: Path,
+) -> None:
+    wide = Block(colours(4), plane={"C": 0}, logical=(30, 2**31 - 21), pyramid_type=0)
+    path = write_czi(tmp_path / "tall.czi", [wide])
+    with CziImage(path, empty_alpha="drop") as image:
+        assert (image.sizes["S"], image.sizes["Y"]) == (3, 2**31 - 21)
