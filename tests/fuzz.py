@@ -64,18 +64,20 @@ class Tally:
             known = self.problems.setdefault((problem.kind, problem.place), [])
             known.append((case, problem, path))
 
+    def describe(self, kind: str, place: str) -> str:
+        """Return how often a problem was met, and the traceback of the first time."""
+        found = self.problems[kind, place]
+        case, problem, path = found[0]
+        return (
+            f"\n{len(found)} x {kind} in {problem.part}: {place}\n"
+            f"case {case.number} ({case.seed_file}), kept as {path}\n{problem.text}"
+        )
+
     def __str__(self) -> str:
         """What was found, and a traceback for each problem."""
-        lines = [
-            f"{dict(self.outcomes)}; at most {self.cpu:.1f} s of CPU and {self.memory >> 20} MiB"
-        ]
-        for (kind, place), found in self.problems.items():
-            case, problem, path = found[0]
-            lines.append(
-                f"\n{len(found)} x {kind} in {problem.part}: {place}\n"
-                f"case {case.number} ({case.seed_file}), kept as {path}\n{problem.text}"
-            )
-        return "\n".join(lines)
+        counts = f"{dict(self.outcomes)}; at most {self.cpu:.1f} s of CPU"
+        found = [self.describe(*key) for key in self.problems]
+        return "\n".join([f"{counts} and {self.memory >> 20} MiB", *found])
 
 
 def run_cases(
@@ -107,7 +109,7 @@ def _arguments(given: list[str]) -> argparse.Namespace:
 
 
 def main(given: list[str]) -> int:
-    """Run cases; print where to go on, and all problems at the end."""
+    """Run cases; print each new problem at once, and at the end all of them and where to go on."""
     from fuzz_target import available_parts
 
     arguments = _arguments(given)
@@ -120,10 +122,13 @@ def main(given: list[str]) -> int:
     end = arguments.start + arguments.cases
     print(f"seed {seeds.run_seed()}, parts: {', '.join(parts)}", flush=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    done, tally = arguments.start, Tally()
+    done, tally, printed = arguments.start, Tally(), 0
     try:
         for tally in run_cases(range(done, end), parts, folder, several):
             done += 1
+            for key in list(tally.problems)[printed:]:
+                print(tally.describe(*key), flush=True)
+            printed = len(tally.problems)
             if done % 100 == 0:
                 print(f"case {done}: {dict(tally.outcomes)}", flush=True)
     except KeyboardInterrupt:
