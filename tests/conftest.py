@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import reads
 import seeds
+import swallowed
 from files.recipes import RECIPES, Made, build
 from hypothesis import HealthCheck, settings
 from real_files import find_real_file, real_file_names
@@ -78,6 +79,19 @@ def nothing_left_open() -> Iterator[None]:
     left = leaks.left_since(before)
     if left:
         pytest.fail("left open by this test:\n  " + "\n  ".join(left))
+
+
+_swallowing: set[str] = set()
+swallowed.watch(_swallowing.add)
+
+
+@pytest.fixture(autouse=True)
+def no_interrupt_is_lost_in_numpy() -> Iterator[None]:
+    """Fail a test in which czictypes has numpy run code that an interrupt would be lost in."""
+    _swallowing.clear()
+    yield
+    if _swallowing:
+        pytest.fail("numpy runs Python code, and drops its errors:\n  " + "\n  ".join(_swallowing))
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ __all__ = [
     "strict_parsing",
 ]
 
+_KINDS = [kind.value for kind in PixelType]
+
 _HEAD = 288  # the least size of a sub-block's segment before its data
 _COPY = "if another program refuses the file, give it a copy: czi.copy(renumber=True)"
 _DIRECTORY = "the sub-block directory"
@@ -83,7 +85,7 @@ def _plain_size(columns: Directory) -> NDArray[np.int64]:
     """Return how many bytes the pixels of a sub-block have at least; 0 where that is not known."""
     width, height = columns.physical_w.astype(np.int64), columns.physical_h.astype(np.int64)
     known = (columns.compression == Compression.Uncompressed.value) & (width > 0) & (height > 0)
-    known &= np.isin(columns.pixel_type, list(PixelType)) & (np.maximum(width, height) < 1 << 24)
+    known &= np.isin(columns.pixel_type, _KINDS) & (np.maximum(width, height) < 1 << 24)
     return np.where(known, width * height * columns.bytes_per_pixel(), 0)
 
 
@@ -103,7 +105,7 @@ def entries_possible(view: FileView) -> Iterator[Finding]:
             remedy=REPAIR,
             **view.about(row),
         )
-    unknown = ~np.isin(columns.pixel_type, [kind.value for kind in PixelType])
+    unknown = ~np.isin(columns.pixel_type, _KINDS)
     for row in np.flatnonzero(unknown).tolist():
         yield Finding(
             "subblkentries",

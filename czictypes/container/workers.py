@@ -266,6 +266,7 @@ class _Crew:
             self.started = True
 
     def _work(self, end: Outcome[None]) -> None:
+        _forget_this_thread()
         try:
             while True:
                 try:
@@ -404,6 +405,17 @@ class _Line(Iterator[T]):
                 continue
             self._gone.ring()
             return item
+
+
+def _forget_this_thread() -> None:
+    """Let this thread's object go without Python code, wherever it goes.
+
+    An error that was raised here holds it, and may go in the main thread. An interrupt of the
+    callback of the set in which `threading` keeps all threads would be lost.
+    """
+    known = getattr(threading, "_dangling", None)
+    if known is not None:
+        known.discard(threading.current_thread())
 
 
 def _end_all() -> None:

@@ -117,3 +117,12 @@ def test_an_error_of_who_takes_items_reaches_the_maker() -> None:
 
 def test_what_is_done_aside_is_done_by_another_thread() -> None:
     assert aside(threading.get_ident) != threading.get_ident()
+
+
+def test_no_python_code_is_run_when_the_object_of_a_worker_goes() -> None:
+    """Its end may come in the main thread, where an interrupt of that code would be lost."""
+    workers = Workers(1, "helpers")
+    task = Task(lambda: threading.current_thread() in threading._dangling)  # type: ignore[attr-defined]
+    workers.submit(task)
+    assert not task.result()
+    workers.close()
