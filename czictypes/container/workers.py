@@ -305,8 +305,13 @@ class Workers:
         crew = self._crew
         for task in tasks:
             task.help = crew.look
-        crew.tasks.extend(tasks)
-        crew.look()
+        try:
+            crew.tasks.extend(tasks)
+            crew.look()
+        except BaseException:
+            # A task that no thread is told of may hold the only reference to what ends them all.
+            crew.look()
+            raise
 
     def look(self) -> None:
         """See to it that the threads look for tasks."""
