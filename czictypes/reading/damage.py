@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from czictypes.container.pixels import loaded
+from czictypes.container.pixels import StackedPixels, loaded
 from czictypes.model.errors import (
     CorruptFileError,
     DamagedTileWarning,
@@ -126,5 +126,6 @@ class ForgivingTiles:
         width = max(columns.physical_w.item(row), 0)
         number = columns.pixel_type.item(row)
         layout = pixel_format(number if number in list(PixelType) else PixelType.Gray8)
-        pixels = np.broadcast_to(np.zeros(1, layout.dtype), (height, width, layout.samples))
+        pixel = np.zeros((1, 1, layout.samples), layout.dtype)
+        pixels = StackedPixels(pixel, 0, (1, 1), (height, width))
         return Tile(pixels, np.broadcast_to(np.False_, (height, width)))

@@ -147,8 +147,11 @@ def window(plan: Plan, position: int, box: Box) -> tuple[Source, Source]:
 def sample(plan: Plan, pixels: NDArray[Any], position: int, box: Box) -> NDArray[Any]:
     """Return the pixels of a tile, at a position in the plan, that go to a box of the result."""
     rows, columns = window(plan, position, box)
-    sampled: NDArray[Any] = pixels[rows][:, columns]
-    return sampled
+    if isinstance(columns, slice):
+        return pixels[:, columns][rows]
+    if isinstance(rows, slice):
+        return pixels[rows][:, columns]
+    return pixels[rows[:, np.newaxis], columns]  # never whole rows, which may be very long
 
 
 def _axes(

@@ -318,3 +318,16 @@ def test_a_tile_that_covers_far_more_than_it_stores_takes_no_more_memory(tmp_pat
     with czi.open_czi(path, reader_options=BLANK) as document:
         np.testing.assert_array_equal(document.read(roi=(0, 0, 5, 8)), pixels[:, [0] * 5])
         assert not document.damaged_subblocks
+
+
+def test_a_blank_tile_of_absurd_size_takes_no_memory(tmp_path: Path) -> None:
+    pixels = noise(G16, 8, 8, 1)
+    whole = Block(pixels, 0, 0, {"C": 0}, m=0)
+    huge = Block(pixels, 20, 0, {"C": 0}, m=1, stored=(2**27, 2**27), logical=(2**27, 2**27))
+    path = write_czi(tmp_path / "huge.czi", [whole, huge])
+    options = ReaderOptions(on_error="blank", enable_mask_awareness=True)
+    with czi.open_czi(path, reader_options=options) as document:
+        with pytest.warns(DamagedTileWarning):
+            found = document.read(roi=(0, 0, 300, 90), zoom=0.3)
+        assert found[:2, :2].all()
+        assert not found[:, 7:].any()
