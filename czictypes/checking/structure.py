@@ -20,9 +20,10 @@ from czictypes.container.attachments import (
     read_attachment_data,
     read_attachment_segment,
 )
+from czictypes.container.found import FAULTS, KINDS, FoundSegments
 from czictypes.container.parts import JoinedSource
 from czictypes.container.picture import MOST_PIXELS, decoded_picture
-from czictypes.container.scan import FAULTS, KINDS, FoundSegments, find_segments
+from czictypes.container.scan import find_segments
 from czictypes.container.segments import SEGMENT_HEADER_SIZE, SUBBLOCK, SegmentHeader, iter_segments
 from czictypes.metadata.records import read_event_list, read_focus_positions, read_time_stamps
 from czictypes.model.errors import (

@@ -17,10 +17,10 @@ from czictypes.container.attachments import (
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory, parse_entries
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
-from czictypes.container.scan import KINDS, WITHIN, FoundSegments, is_usable
+from czictypes.container.found import HEADER_END, WITHIN, FoundSegments
+from czictypes.container.scan import is_usable
 from czictypes.container.segments import (
     ATTACHMENT_DIRECTORY,
-    FILE_HEADER,
     SEGMENT_HEADER_SIZE,
     SUBBLOCK_DIRECTORY,
 )
@@ -29,18 +29,14 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
 __all__ = [
-    "HEADER_END",
     "ListedAttachments",
     "ListedTiles",
-    "are_nested",
     "directory_places",
-    "nested_headers",
+    "outer_places",
     "read_attachment_list",
     "read_tile_list",
 ]
 
-#: Where the first segment behind the file header begins.
-HEADER_END = 544
 #: So many directories are looked at besides the one that the header names.
 _MOST_LISTS = 16
 
@@ -177,8 +173,7 @@ def directory_places(
     No two of them share bytes.
     """
     outer = found.fault != WITHIN
-    positions = found.position[(found.kind == KINDS.index(kind)) & outer]
-    positions = positions[~are_nested(found, positions) | (positions == named)]
+    positions = outer_places(found, found.position[found.is_kind(kind) & outer], named)
     stops = np.append(found.position[outer], found.size)
     if named is not None and HEADER_END <= named < found.size and named not in positions:
         whole = np.flatnonzero(found.fault == 0)
@@ -191,25 +186,19 @@ def directory_places(
         yield position, int(stops[np.searchsorted(stops, position, side="right")])
 
 
-def are_nested(
-    found: FoundSegments, positions: NDArray[np.int64], implied: NDArray[np.int64] | None = None
-) -> NDArray[np.bool_]:
-    """Tell which places are in documents in attachments that are lost.
+def outer_places(
+    found: FoundSegments, positions: NDArray[np.int64], named: int | None
+) -> NDArray[np.int64]:
+    """Return those places of segments of one kind that are not in documents in attachments.
 
-    Such a document begins with a file header, or where its sub-blocks imply that it did. It reaches
-    up to the next segment that is certain.
+    Such a document reaches up to the next segment that tells another place, and has one segment
+    of a kind. The one that the header names is none of it.
     """
-    nested, known = nested_headers(found), found.position[found.is_reliable]
-    if implied is not None:
-        nested = np.union1d(nested, implied)
-    ends = np.append(known, found.size)[np.searchsorted(known, nested)]
-    last = np.searchsorted(nested, positions, side="right") - 1
-    within: NDArray[np.bool_] = (last >= 0) & (positions < np.append(ends, 0)[last])
-    return within
-
-
-def nested_headers(found: FoundSegments) -> NDArray[np.int64]:
-    """Return where documents in attachments begin that are lost."""
-    headers = found.position[found.kind == KINDS.index(FILE_HEADER)]
-    nested: NDArray[np.int64] = headers[(headers > 0) & (headers != found.position[:1])]
-    return nested
+    certain = found.is_placed & (found.fault != WITHIN) & ~np.isin(found.shift, found.nested)
+    known = found.position[certain]
+    ends = np.append(known, found.size)[np.searchsorted(known, found.nested)]
+    last = np.searchsorted(found.nested, positions, side="right") - 1
+    is_first = np.append(-2, last)[:-1] != last
+    nested = (last >= 0) & (positions < np.append(ends, 0)[last]) & is_first
+    outer: NDArray[np.int64] = positions[~nested | (positions == named)]
+    return outer

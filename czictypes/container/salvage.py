@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from czictypes.container.attachments import AttachmentEntry, parse_attachment_entries
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
+from czictypes.container.found import CUT_OFF, FAULTS, HEADER_END, FoundSegments, trust
 from czictypes.container.listed import (
-    HEADER_END,
     ListedAttachments,
-    are_nested,
     directory_places,
+    outer_places,
     read_attachment_list,
 )
 from czictypes.container.lost import BEHIND_END, DESTROYED, LostPart, LostTiles
 from czictypes.container.salvaged_tiles import SalvagedTiles
-from czictypes.container.scan import CUT_OFF, FAULTS, FoundSegments
 from czictypes.container.segments import (
     ATTACHMENT,
     ATTACHMENT_DIRECTORY,
@@ -36,8 +35,6 @@ from czictypes.container.segments import (
 from czictypes.model.errors import CorruptFileError
 
 __all__ = ["Salvage", "salvage"]
-
-Positions = NDArray[np.int64]
 
 _ALIGNMENT = 32
 _LIST_DESTROYED = "it is destroyed; attachments that were not found are not known"
@@ -116,7 +113,7 @@ def salvage(
         superseded=tiles.superseded,
         elsewhere=tiles.elsewhere,
         doubtful=tiles.doubtful(),
-        metadata=_metadata(found, header, tiles.nested),
+        metadata=_metadata(found, header),
         had_metadata=header is None or header.metadata_position != 0,
         attachments=attachments.taken,
         lost_attachments=attachments.lost,
@@ -138,22 +135,24 @@ class _Attachments:
         self, source: ByteSource, found: FoundSegments, header: FileHeader | None, number: int
     ) -> None:
         self._found, self._source = found, source
-        self._whole = {
-            int(found.position[row]): row
-            for row in found.rows(ATTACHMENT).tolist()
-            if found.is_located[row]
-        }
-        self._broken = {
-            int(found.position[row]): row
-            for row in found.rows(ATTACHMENT, CUT_OFF).tolist()
-            if found.is_located[row]
-        }
+        self._whole = self._by_place(found.rows(ATTACHMENT))
+        self._broken = self._by_place(found.rows(ATTACHMENT, CUT_OFF))
         self.taken: list[AttachmentEntry] = []
         self.lost: list[LostPart] = []
         listed = self._choose(None if header is None else header.attachment_directory_position)
         self._decide(listed, number)
         if not listed.is_complete and header is not None and header.attachment_directory_position:
             self.lost.append(LostPart("the list of attachments", _LIST_DESTROYED))
+
+    def _by_place(self, rows: NDArray[np.intp]) -> dict[int, int]:
+        """Return rows by where they say that they are; of several, the one that is most credible.
+
+        Those of documents in attachments are left out.
+        """
+        found = self._found
+        rows = rows[found.is_placed[rows] & ~np.isin(found.shift[rows], found.nested)]
+        rows = rows[trust(found, rows)]
+        return dict(zip(found.own_position[rows].tolist(), rows.tolist()))
 
     def _choose(self, named: int | None) -> ListedAttachments:
         best, best_score = ListedAttachments([], is_complete=False), 0
@@ -191,8 +190,9 @@ class _Attachments:
         return entries[0]
 
     def _take(self, position: int) -> None:
-        entry = self._entry(self._whole[position])
-        self.taken.append(replace(entry, file_position=position, file_part=0))
+        row = self._whole[position]
+        place = int(self._found.position[row])
+        self.taken.append(replace(self._entry(row), file_position=place, file_part=0))
 
     def _lose(self, name: str, position: int) -> None:
         row = self._broken.get(position)
@@ -201,13 +201,11 @@ class _Attachments:
         self.lost.append(LostPart(name, reason))
 
 
-def _metadata(found: FoundSegments, header: FileHeader | None, nested: Positions) -> list[int]:
+def _metadata(found: FoundSegments, header: FileHeader | None) -> list[int]:
     """Return where XML is, the best first; that of documents in attachments is left out."""
-    positions = found.position[found.rows(METADATA)][::-1]
-    named = -1 if header is None else header.metadata_position
-    kept = positions[~are_nested(found, positions, nested)].tolist()
-    others = [position for position in kept if position != named]
-    return [named, *others] if named in positions else others
+    named = None if header is None else header.metadata_position
+    places = outer_places(found, found.position[found.rows(METADATA)], named)[::-1].tolist()
+    return sorted(places, key=lambda place: place != named)
 
 
 def _unknown_bytes(found: FoundSegments) -> int:

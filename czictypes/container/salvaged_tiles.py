@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.columns import unique_rows
 from czictypes.container.directory import Directory, join_directories, parse_entries
+from czictypes.container.found import FAULTS, HEADER_END, WITHIN, FoundSegments, trust
 from czictypes.container.listed import (
-    HEADER_END,
     ListedTiles,
     directory_places,
-    nested_headers,
     read_tile_list,
 )
 from czictypes.container.lost import BEHIND_END, DESTROYED, LostTiles
 from czictypes.container.parts import ITSELF, part_numbers
-from czictypes.container.scan import FAULTS, WITHIN, FoundSegments
 from czictypes.container.segments import SUBBLOCK, SUBBLOCK_DIRECTORY, FileHeader
 from czictypes.model.dimensions import ABSENT
 
@@ -57,8 +55,6 @@ class SalvagedTiles:
         The entries for other files of the document.
     unlisted, superseded : int
         How many whole sub-blocks are left out, as in `Salvage`.
-    nested : ndarray of int64
-        Where documents begin to which whole sub-blocks belong that are no part of this one.
     """
 
     def __init__(
@@ -70,7 +66,10 @@ class SalvagedTiles:
         listed: Directory | None,
     ) -> None:
         self._found, self._source, self._number = found, source, number
-        self._rows = found.rows(SUBBLOCK)
+        rows = found.rows(SUBBLOCK)
+        rows = rows[~(np.isin(found.shift[rows], found.nested) & found.is_placed[rows])]
+        self._rows = np.setdiff1d(rows, self._copies(rows))
+        self.superseded = len(rows) - len(self._rows)
         self._heads = self._parsed(self._rows)
         self._positions = found.position[self._rows]
         self._own = found.own_position[self._rows]
@@ -121,6 +120,17 @@ class SalvagedTiles:
         tiles = self.found(np.intersect1d(rows, self.taken))
         return LostTiles((tiles, [_DOUBTFUL] * tiles.count))
 
+    def _copies(self, rows: Rows) -> Rows:
+        """Return the sub-blocks of which a more credible copy tells the same place and content."""
+        own = self._found.own_position[rows]
+        number, counts = np.unique(own, return_inverse=True, return_counts=True)[1:]
+        rows = rows[(counts[number.reshape(-1)] > 1) & (own >= HEADER_END)]
+        if not len(rows):
+            return rows
+        order = trust(self._found, rows)
+        keys = (self._found.own_position[rows], _place_numbers(self._parsed(rows)))
+        return rows[~_last_of_each(order, *keys)]
+
     def _parsed(self, rows: Rows) -> Directory:
         entries = b"".join(map(self._found.entry, rows.tolist()))
         return parse_entries(entries, len(rows), self._source.name)
@@ -135,10 +145,10 @@ class SalvagedTiles:
             score = self._score(read.tiles)
             if position == named:
                 best, best_score = read, score
-                if read.is_complete and score:
+                if read.is_complete and read.tiles.count:
                     break
             elif score and score >= best_score:
-                most = 2 * score > int((self._own == self._positions).sum())
+                most = 2 * score > len(self._rows) and not (self._positions > self._own).any()
                 best, best_score = read._replace(is_complete=read.is_complete and most), score
         return best
 
@@ -198,8 +208,6 @@ class SalvagedTiles:
         listed = np.zeros(len(self._rows), bool)
         listed[self._matches[self._matches >= 0]] = True
         located = self._own == self._positions
-        shift = self._positions - self._own
-        self.nested = shift[(shift > 0) & ~listed & (self._own >= HEADER_END)]
         self.unlisted = 0
         if self.directory_is_whole:
             others = np.flatnonzero(located & ~listed)
@@ -208,12 +216,11 @@ class SalvagedTiles:
             self.unlisted = len(others) - len(meant)
             candidates = np.union1d(np.flatnonzero(listed), meant)
         else:
-            moved = self._moved_by_cuts(located)
-            self.nested = np.setdiff1d(self.nested, shift[moved])
+            moved = self._own >= (HEADER_END if located.any() else 0)
             candidates = np.flatnonzero(listed | located | moved)
         kept = _latest(self._heads.select(candidates), np.where(listed, 2, located)[candidates])
         self.taken = candidates[kept]
-        self.superseded = int((~kept).sum())
+        self.superseded += int((~kept).sum())
         if self.elsewhere.count and not self.directory_is_whole:
             found = _replaced(self.elsewhere, self.found(self.taken))
             self.elsewhere = self.elsewhere.select(np.flatnonzero(~found))
@@ -226,19 +233,6 @@ class SalvagedTiles:
         missing = self._listed.select(np.flatnonzero(self._matches < 0))
         missing = join_directories(missing, self.elsewhere, np.arange(self.elsewhere.count))
         return _replaced(self._heads.select(rows), missing)
-
-    def _moved_by_cuts(self, located: Mask) -> Mask:
-        """Tell which sub-blocks are not where their entries say, but belong to the document.
-
-        Those of a document in an attachment do not: their positions count from its beginning.
-        Bytes that were added move all that follows, which stays in its order.
-        """
-        shift = self._positions - self._own
-        nested = nested_headers(self._found)
-        before = np.maximum.accumulate(np.where(located, self._own, -1))
-        in_order = (self._own > before) & ((before >= 0) | (not located.any()))
-        moved: Mask = (self._own >= 0) & ((shift < 0) | in_order & ~np.isin(shift, nested))
-        return moved & ~located
 
 
 def _look_up(known: Positions, wanted: Positions) -> Rows:
@@ -280,11 +274,17 @@ def _latest(tiles: Directory, rank: NDArray[np.int64]) -> Mask:
     """
     if not tiles.count:
         return np.zeros(0, bool)
-    numbers = _place_numbers(tiles)
-    order = np.lexsort((np.arange(tiles.count), rank, numbers))
-    is_last = np.append(numbers[order][1:] != numbers[order][:-1], [True])
-    kept: Mask = rank == 2
-    kept[order[is_last]] = True
+    order = np.lexsort((np.arange(tiles.count), rank))
+    kept: Mask = (rank == 2) | _last_of_each(order, _place_numbers(tiles))
+    return kept
+
+
+def _last_of_each(order: Rows, *keys: NDArray[np.int64]) -> Mask:
+    """Tell which rows are the last in an order of those that have the same keys."""
+    order = order[np.lexsort([key[order] for key in keys])]
+    kept = np.zeros(len(order), bool)
+    differs = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+    kept[order[np.append(differs, True)]] = True
     return kept
 
 

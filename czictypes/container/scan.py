@@ -1,25 +1,27 @@
 """Finds the segments of a damaged file by their ids, whatever its directories say.
 
-From a whole segment that another one follows, the search goes on there: what lies within it, such
-as a document in an attachment, is its content. Everywhere else each byte is searched for ids, once.
-What is found may be no segment: pixels can hold the bytes of an id, a size may be wrong. Sub-blocks
-and attachments carry a copy of their directory entry, which tells where they are; such a one is
-believed where another segment claims the same bytes.
+From a segment behind which the one begins that belongs there, the search goes on with that: what
+lies between, such as a document in an attachment, is content. Everywhere else each byte is searched
+for ids, once. What is found may be no segment; `found.py` decides.
 """
 
 from __future__ import annotations
 
 import struct
-from array import array
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
 
 from czictypes.container.attachments import ATTACHMENT_ENTRY_SIZE
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE
+from czictypes.container.entries import ENTRY_SIZE
+from czictypes.container.found import (
+    ATTACHMENT_DATA,
+    CONTRADICTS,
+    CUT_OFF,
+    KINDS,
+    WHOLE,
+    FoundSegment,
+    FoundSegments,
+)
 from czictypes.container.segments import (
     ATTACHMENT,
     ATTACHMENT_DIRECTORY,
@@ -29,38 +31,14 @@ from czictypes.container.segments import (
     SEGMENT_HEADER_SIZE,
     SUBBLOCK,
     SUBBLOCK_DIRECTORY,
+    read_file_header,
 )
 from czictypes.container.subblock import SUBBLOCK_HEAD_SIZE, parse_subblock_head
 from czictypes.container.subblock_entry import SubBlockEntry
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
 
-__all__ = [
-    "CUT_OFF",
-    "FAULTS",
-    "KINDS",
-    "WHOLE",
-    "WITHIN",
-    "FoundSegment",
-    "FoundSegments",
-    "find_segments",
-    "is_usable",
-    "scan_segments",
-]
-
-#: The kinds of segment that are looked for; a column of `FoundSegments` has their places in here.
-KINDS = (
-    FILE_HEADER, SUBBLOCK_DIRECTORY, SUBBLOCK, METADATA, ATTACHMENT_DIRECTORY, ATTACHMENT, DELETED,
-)  # fmt: skip
-#: The faults of a segment; a column of `FoundSegments` has their places in here, 0 for none.
-FAULTS = (
-    "",
-    "the file ends within it",
-    "its sizes contradict each other",
-    "another segment begins within it",
-    "it is part of another segment",
-)
-WHOLE, CUT_OFF, CONTRADICTS, OVERLAPPED, WITHIN = range(len(FAULTS))
+__all__ = ["find_segments", "is_usable"]
 
 # Where a sub-block or attachment has the copy of its directory entry, from its beginning.
 _ENTRY_OFFSET = SEGMENT_HEADER_SIZE + 16
@@ -70,47 +48,15 @@ _FIXED = {SUBBLOCK_DIRECTORY: 128, ATTACHMENT_DIRECTORY: 256, FILE_HEADER: 512}
 _IDS = (b"ZISRAW", DELETED.encode())
 _SIZES = struct.Struct("<qq")
 _ATTACHMENT_POSITION = 12  # within an entry
-_ATTACHMENT_DATA = SEGMENT_HEADER_SIZE + 256
 _ALIGNMENT = 32
 _AT_ONCE = 4 << 20  # bytes that are searched at a time
-_NOWHERE = -1
+_NONE, _SILENT, _EXPECTED = range(3)  # links
 
 
-class FoundSegment(NamedTuple):
-    """A place that may be a segment.
-
-    Attributes
-    ----------
-    kind
-        Its id, one of `KINDS`.
-    position, end
-        Where it begins, and where its content ends, by the sizes that it claims.
-    room
-        Where the room ends that it claims; its content need not fill it.
-    fault
-        What is wrong with it: an index of `FAULTS`.
-    entry
-        The copy of its directory entry; empty for other kinds than sub-blocks and attachments.
-    own_position
-        Where that entry says it is; -1 where there is none.
-    is_exact
-        Whether the sizes of its parts add up to that of the segment, as programs write them.
-    """
-
-    kind: str
-    position: int
-    end: int
-    room: int
-    fault: int = WHOLE
-    entry: bytes = b""
-    own_position: int = _NOWHERE
-    is_exact: bool = True
-
-
-def scan_segments(
+def find_segments(
     source: ByteSource, advance: Callable[[int], object] = lambda _: None
-) -> Iterator[FoundSegment]:
-    """Give what may be a segment, in the order of the file.
+) -> FoundSegments:
+    """Return all that may be segments of a file.
 
     Takes time in proportion to the size of the file, and reads little of whole segments.
 
@@ -126,23 +72,20 @@ def scan_segments(
     OSError
         If the file cannot be read.
     """
-    window, position = _Window(source, advance), 0
-    while True:
-        found_at = window.find(position)
-        if found_at is None:
-            window.pass_to(window.size)
-            return
-        after: int | None = found_at
-        while after is not None:  # from one segment to the next
-            position = after
-            window.pass_to(position)
-            head = window.head(position)
-            segment = _examine(head, position, window.size)
-            after = None
-            if segment is not None:
-                yield segment
-                after = None if segment.fault else window.follower(segment)
-        position += len(_IDS[0])
+    window, found = _Window(source, advance), FoundSegments(source.size())
+    place = window.find(0)
+    while place is not None:
+        segment = window.segment(place)
+        while segment is not None:  # from one to the next
+            place = segment.position
+            window.pass_to(place)
+            after, link = window.follower(segment)
+            found.add(segment._replace(link=link))
+            segment = after if link == _EXPECTED else None
+        place = window.find(place + len(_IDS[0]))
+    window.pass_to(window.size)
+    found.finish()
+    return found
 
 
 class _Window:
@@ -152,6 +95,7 @@ class _Window:
         self.size = source.size()
         self._source, self._advance, self._passed = source, advance, 0
         self._start, self._bytes = 0, b""
+        self._places: set[int] = set()  # of the directories and the XML, as the file header says
         self._next: dict[bytes, int] = {}  # where each id is met next in the bytes, or their end
 
     def pass_to(self, position: int) -> None:
@@ -186,18 +130,42 @@ class _Window:
             self.pass_to(position)
         return None
 
-    def follower(self, segment: FoundSegment) -> int | None:
-        """Return where the segment behind a whole one begins; None where there is none.
+    def segment(self, position: int) -> FoundSegment | None:
+        """Return what may begin at a position; None where nothing does."""
+        found = _examine(self.head(position), position, self.size)
+        if found is not None and found.kind == FILE_HEADER:
+            if not position:
+                self._read_places()
+            return found._replace(own_position=0)
+        named = found is not None and position in self._places and found.own_position < 0
+        return found._replace(own_position=position) if found is not None and named else found
+
+    def follower(self, segment: FoundSegment) -> tuple[FoundSegment | None, int]:
+        """Return what begins behind a whole segment, and whether it belongs there.
 
         Its content may be followed by room that is not used. The last one is searched as well: if
-        bytes are missing in it, it only seems to reach up to the end.
+        bytes are missing in it, it only seems to reach up to the end. So is one behind which
+        another is found by accident, which tells another place, or none.
         """
         content = segment.end + (segment.position - segment.end) % _ALIGNMENT
-        for end in (content, segment.room):
-            inside = segment.position < end < self.size
-            if inside and _begins_segment(self._source.read_at(end, 16)):
-                return end
-        return None
+        for end in (content, segment.room) if segment.fault == WHOLE else ():
+            if segment.position < end < self.size and _begins_segment(self.head(end)):
+                after = self.segment(end)
+                link = _link(segment, after)
+                if link:
+                    return after, link
+        return None, _NONE
+
+    def _read_places(self) -> None:
+        try:
+            header = read_file_header(self._source)
+        except CorruptFileError:
+            return
+        self._places = {
+            header.directory_position,
+            header.metadata_position,
+            header.attachment_directory_position,
+        }
 
     def _load(self, position: int) -> None:
         self._bytes = self._source.read_at(position, _AT_ONCE)
@@ -220,6 +188,20 @@ def _room(position: int, head: bytes) -> int:
 
 def _begins_segment(data: bytes) -> bool:
     return data[:16] in _NUMBERS
+
+
+def _link(first: FoundSegment, second: FoundSegment | None) -> int:
+    """Return what a segment tells of the one that ends where it begins."""
+    if second is None:
+        return _SILENT
+    if second.kind == FILE_HEADER:
+        return _NONE
+    if DELETED in (first.kind, second.kind):
+        return _EXPECTED
+    if min(first.own_position, second.own_position) < 0:
+        return _SILENT
+    distance = second.own_position - first.own_position
+    return _EXPECTED if distance == second.position - first.position else _NONE
 
 
 def _examine(head: bytes, position: int, size: int) -> FoundSegment | None:
@@ -283,7 +265,7 @@ def _examine_attachment(
         return None
     (data_size,) = struct.unpack_from("<q", head, SEGMENT_HEADER_SIZE)
     (own,) = struct.unpack_from("<q", entry, _ATTACHMENT_POSITION)
-    end = position + _ATTACHMENT_DATA + data_size
+    end = position + ATTACHMENT_DATA + data_size
     parts = end - position - SEGMENT_HEADER_SIZE
     fault = WHOLE
     if data_size < 0 or content < parts:
@@ -301,132 +283,3 @@ def _examine_metadata(head: bytes, position: int, size: int, room: int) -> Found
         return None
     end = position + SEGMENT_HEADER_SIZE + 256 + xml_size + attachment_size
     return FoundSegment(METADATA, position, end, room, CUT_OFF if end > size else WHOLE)
-
-
-class FoundSegments:
-    """Places that may be segments, as columns in the order of the file.
-
-    Attributes
-    ----------
-    kind, fault : ndarray of int8
-        Indices of `KINDS` and `FAULTS`.
-    position, end, room, own_position : ndarray of int64
-        As in `FoundSegment`; the ends are at most a little behind that of the file.
-    is_exact : ndarray of bool
-        As in `FoundSegment`.
-    size : int
-        The size of the file.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._small = {name: array("b") for name in ("kind", "fault", "is_exact")}
-        self._large = {
-            name: array("q") for name in ("position", "end", "room", "own_position", "entry")
-        }
-        self._entries = bytearray()
-
-    def add(self, segment: FoundSegment) -> None:
-        """Take one more, which lies behind all others."""
-        for name, small in (
-            ("kind", KINDS.index(segment.kind)),
-            ("fault", segment.fault),
-            ("is_exact", segment.is_exact),
-        ):
-            self._small[name].append(small)
-        for name, large in (
-            ("position", segment.position),
-            ("end", min(max(segment.end, 0), self.size + 1)),
-            ("room", min(max(segment.room, 0), self.size + 1)),
-            ("own_position", segment.own_position),
-            ("entry", len(self._entries)),
-        ):
-            self._large[name].append(large)
-        self._entries += segment.entry
-
-    def finish(self) -> None:
-        """Make the columns, and settle who owns bytes that several claim."""
-        self.kind, self.fault, exact = (
-            np.frombuffer(column, np.int8).copy() for column in self._small.values()
-        )
-        self.is_exact: NDArray[np.bool_] = exact.astype(bool)
-        self.position, self.end, self.room, self.own_position, self._starts = (
-            np.frombuffer(column, np.int64) for column in self._large.values()
-        )
-        self._refuse_inexact()
-        self._settle()
-
-    def entry(self, row: int) -> bytes:
-        """Return the copy of its directory entry that a sub-block or attachment has."""
-        start = int(self._starts[row])
-        if KINDS[self.kind[row]] == ATTACHMENT:
-            return bytes(self._entries[start : start + ATTACHMENT_ENTRY_SIZE])
-        (dimensions,) = struct.unpack_from("<i", self._entries, start + ENTRY_SIZE - 4)
-        return bytes(self._entries[start : start + ENTRY_SIZE + DIMENSION_SIZE * dimensions])
-
-    def rows(self, kind: str, *faults: int) -> NDArray[np.intp]:
-        """Return the whole ones of a kind, or those with some faults."""
-        return np.flatnonzero(
-            (self.kind == KINDS.index(kind)) & np.isin(self.fault, faults or (WHOLE,))
-        )
-
-    @property
-    def is_located(self) -> NDArray[np.bool_]:
-        """Which are where their own entries say."""
-        located: NDArray[np.bool_] = self.own_position == self.position
-        return located
-
-    @property
-    def is_reliable(self) -> NDArray[np.bool_]:
-        """Which are segments for sure: they are where they say, and as long as they say."""
-        reliable: NDArray[np.bool_] = self.is_located & self.is_exact
-        reliable &= self.fault != CONTRADICTS
-        return reliable
-
-    def _refuse_inexact(self) -> None:
-        """Refuse sub-blocks whose sizes do not add up, unless the file has no others.
-
-        Every known program writes sizes that do; where metadata seem longer than they are, pixels
-        would be taken from a wrong place.
-        """
-        for kind in (SUBBLOCK, ATTACHMENT):
-            ours = (self.kind == KINDS.index(kind)) & (self.fault == WHOLE)
-            if (ours & self.is_exact & self.is_located).any():
-                self.fault[ours & ~self.is_exact] = CONTRADICTS
-
-    def _settle(self) -> None:
-        """Find the segments that others overlap, and what is only the content of others.
-
-        What seems to lie within another one is a segment of its own if it is where it says, or if
-        bytes are missing: then it says that it was behind the other one.
-        """
-        own = np.where(self.own_position < 0, self.position, self.own_position)
-        behind = own + (self.end - self.position)
-        reliable = self.is_exact & (self.own_position >= 0) & (self.fault != CONTRADICTS)
-        outer = -1
-        for row in range(len(self.position)):
-            if outer >= 0 and self.position[row] < self.end[outer]:
-                located = own[row] == self.position[row]
-                if reliable[row] and (located or own[row] >= behind[outer]):
-                    self.fault[outer] = OVERLAPPED
-                elif not self.fault[row]:
-                    self.fault[row] = WITHIN
-            if not self.fault[row]:
-                outer = row
-
-
-def find_segments(
-    source: ByteSource, advance: Callable[[int], object] = lambda _: None
-) -> FoundSegments:
-    """Return all that may be segments of a file, as `scan_segments` finds them.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    """
-    found = FoundSegments(source.size())
-    for segment in scan_segments(source, advance):
-        found.add(segment)
-    found.finish()
-    return found
