@@ -254,7 +254,7 @@ def _nested_documents(found: FoundSegments) -> Positions:
     everything behind them has moved as far at least, and they follow on what is in front of them,
     which is not moved: something is, unless nothing of the file is.
     """
-    headers = found.position[found.is_kind(FILE_HEADER)]
+    headers = found.position[found.is_kind(FILE_HEADER) & (found.fault != WITHIN)]
     headers = headers[(headers > 0) & (headers != found.position[:1])]
     damaged = (found.fault != WHOLE) & (found.fault != WITHIN) & found.is_placed
     torn = found.position[damaged & found.is_kind(ATTACHMENT)] + ATTACHMENT_DATA

@@ -94,7 +94,8 @@ def _claims(head: bytes, identifier: str, fixed: int) -> tuple[int | None, int]:
     if len(head) < SEGMENT_HEADER_SIZE + 4 or head[:16] != name:
         return None, 0
     allocated, used, count = struct.unpack_from("<qqi", head, 16)
-    return (count if count >= 0 else None), (used or allocated) - fixed
+    room = (used or allocated) - fixed
+    return (count if min(count, room) >= 0 else None), room
 
 
 def _parse_all(data: bytes, count: int, name: str) -> Directory | None:
@@ -156,11 +157,12 @@ def read_attachment_list(source: ByteSource, position: int, limit: int) -> Liste
     Parameters and errors are those of `read_tile_list`.
     """
     head = source.read_at(position, _ATTACHMENTS_BEGIN)
-    count, _ = _claims(head, ATTACHMENT_DIRECTORY, 256)
+    count, room = _claims(head, ATTACHMENT_DIRECTORY, 256)
     start = position + _ATTACHMENTS_BEGIN
-    most = max(limit - start, 0) // ATTACHMENT_ENTRY_SIZE
-    number = most if count is None else min(count, most)
-    data = source.read_at(start, number * ATTACHMENT_ENTRY_SIZE)
+    size = max(limit - start, 0)
+    if count is not None:  # there may be more than a damaged number of entries tells
+        size = min(size, max(room, count * ATTACHMENT_ENTRY_SIZE))
+    data = source.read_at(start, size)
     entries = parse_attachment_entries(data[: len(data) - len(data) % ATTACHMENT_ENTRY_SIZE])
     return ListedAttachments(entries, is_complete=count == len(entries))
 
@@ -173,7 +175,7 @@ def directory_places(
     No two of them share bytes.
     """
     outer = found.fault != WITHIN
-    positions = outer_places(found, found.position[found.is_kind(kind) & outer], named)
+    positions = outer_places(found, kind, named)
     stops = np.append(found.position[outer], found.size)
     if named is not None and HEADER_END <= named < found.size and named not in positions:
         whole = np.flatnonzero(found.fault == 0)
@@ -186,14 +188,13 @@ def directory_places(
         yield position, int(stops[np.searchsorted(stops, position, side="right")])
 
 
-def outer_places(
-    found: FoundSegments, positions: NDArray[np.int64], named: int | None
-) -> NDArray[np.int64]:
-    """Return those places of segments of one kind that are not in documents in attachments.
+def outer_places(found: FoundSegments, kind: str, named: int | None) -> NDArray[np.int64]:
+    """Return where segments of a kind begin, except those of documents in attachments.
 
     Such a document reaches up to the next segment that tells another place, and has one segment
     of a kind. The one that the header names is none of it.
     """
+    positions = found.position[found.is_kind(kind) & (found.fault != WITHIN)]
     certain = found.is_placed & (found.fault != WITHIN) & ~np.isin(found.shift, found.nested)
     known = found.position[certain]
     ends = np.append(known, found.size)[np.searchsorted(known, found.nested)]

@@ -168,22 +168,26 @@ class _Attachments:
         return best
 
     def _decide(self, listed: ListedAttachments, number: int) -> None:
-        positions = set()
+        missing: list[AttachmentEntry] = []
         for entry in listed.entries:
-            position = entry.file_position
-            positions.add(position)
-            if position in self._whole:
+            if entry.file_position in self._whole:
+                self._take(entry.file_position)
+            else:
+                missing.append(entry)
+        positions = {entry.file_position for entry in listed.entries}
+        others: set[tuple[str, object]] = set()
+        if missing or not listed.is_complete:  # an entry may only be wrong about the position
+            for position in sorted({*self._whole} - positions):
                 self._take(position)
-            elif entry.file_part in (0, number):
-                self._lose(entry.name, position)
-        if listed.is_complete:
-            return
-        for position in {*self._whole} - positions:
-            self._take(position)
-        self.taken.sort(key=lambda entry: entry.file_position)
-        for position, row in self._broken.items():
-            if position not in positions:
-                self._lose(self._entry(row).name, position)
+            others = {(entry.name, entry.guid) for entry in self.taken}
+            self.taken.sort(key=lambda entry: entry.file_position)
+        for entry in missing:
+            if entry.file_part in (0, number) and (entry.name, entry.guid) not in others:
+                self._lose(entry.name, entry.file_position)
+        if not listed.is_complete:
+            for position, row in self._broken.items():
+                if position not in positions:
+                    self._lose(self._entry(row).name, position)
 
     def _entry(self, row: int) -> AttachmentEntry:
         entries = parse_attachment_entries(self._found.entry(row))
@@ -204,7 +208,8 @@ class _Attachments:
 def _metadata(found: FoundSegments, header: FileHeader | None) -> list[int]:
     """Return where XML is, the best first; that of documents in attachments is left out."""
     named = None if header is None else header.metadata_position
-    places = outer_places(found, found.position[found.rows(METADATA)], named)[::-1].tolist()
+    outer = outer_places(found, METADATA, named)
+    places = np.intersect1d(outer, found.position[found.rows(METADATA)])[::-1].tolist()
     return sorted(places, key=lambda place: place != named)
 
 

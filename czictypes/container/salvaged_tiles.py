@@ -116,7 +116,9 @@ class SalvagedTiles:
         """Return the sub-blocks whose entries in the directory say something else."""
         listed = np.flatnonzero(self._matches >= 0)
         rows = self._matches[listed]
-        rows = rows[~_agree(self._heads, rows, self._listed, listed)]
+        same = _agree(self._heads, rows, self._listed, listed)
+        same &= self._heads.pyramid_type[rows] == self._listed.pyramid_type[listed]
+        rows = rows[~same]
         tiles = self.found(np.intersect1d(rows, self.taken))
         return LostTiles((tiles, [_DOUBTFUL] * tiles.count))
 

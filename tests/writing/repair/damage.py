@@ -7,7 +7,7 @@ overwritten. A segment is whole if its bytes still come from where they were, in
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,16 @@ from numpy.typing import NDArray
 
 from czictypes.model.pixel_types import Compression, PixelType
 
-__all__ = ["Damaged", "Stored", "damage", "segments_of", "write_source"]
+__all__ = [
+    "Content", "Damaged", "Stored", "contents_of", "damage", "segments_of", "write_source",
+]  # fmt: skip
 
 _NESTED = PixelType.Bgr24
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A sub-block as it stands in the file: entry without positions, then its parts."""
+    """A sub-block as it stands in the file: the entry without its place, then its parts."""
 
     start: int
     end: int
@@ -43,22 +45,49 @@ class Stored:
         return self.entry, self.metadata, self.data, self.attachment
 
 
+@dataclass(frozen=True)
+class Content:
+    """The XML or the data of an attachment as they stand in the file."""
+
+    start: int
+    end: int
+    data: bytes
+
+
 def segments_of(data: bytes) -> list[Stored]:
-    """Return the sub-blocks of a whole file, walking from segment to segment."""
-    found, position = [], 0
+    """Return the sub-blocks of a whole file."""
+    found = []
+    for position, used in _walk(data, b"ZISRAWSUBBLOCK"):
+        metadata, attachment, size = struct.unpack_from("<iiq", data, position + 32)
+        (dimensions,) = struct.unpack_from("<i", data, position + 48 + 28)
+        entry = bytearray(data[position + 48 : position + 80 + 20 * dimensions])
+        entry[6:18] = bytes(12)  # file position and part
+        entry[23:28] = bytes(5)  # reserved: they mean nothing
+        at = position + max(288, 48 + len(entry))
+        ends = np.cumsum([at, metadata, size, attachment]).tolist()
+        parts = [data[first:last] for first, last in zip(ends, ends[1:])]
+        found.append(Stored(position, position + 32 + used, bytes(entry), *parts))
+    return found
+
+
+def contents_of(data: bytes) -> list[Content]:
+    """Return the XML and the attachments of a whole file."""
+    found = []
+    for identifier, size in ((b"ZISRAWMETADATA", "<i"), (b"ZISRAWATTACH", "<q")):
+        for position, _ in _walk(data, identifier):
+            end = position + 288 + struct.unpack_from(size, data, position + 32)[0]
+            found.append(Content(position, end, data[position + 288 : end]))
+    return found
+
+
+def _walk(data: bytes, identifier: bytes) -> Iterator[tuple[int, int]]:
+    """Give where the segments of a kind begin, and their used sizes."""
+    position = 0
     while position + 32 <= len(data):
         allocated, used = struct.unpack_from("<qq", data, position + 16)
-        if data[position : position + 16] == b"ZISRAWSUBBLOCK\0\0":
-            metadata, attachment, size = struct.unpack_from("<iiq", data, position + 32)
-            (dimensions,) = struct.unpack_from("<i", data, position + 48 + 28)
-            entry = bytearray(data[position + 48 : position + 80 + 20 * dimensions])
-            entry[6:18] = bytes(12)  # file position and part
-            at = position + max(288, 48 + len(entry))
-            ends = np.cumsum([at, metadata, size, attachment]).tolist()
-            parts = [data[first:last] for first, last in zip(ends, ends[1:])]
-            found.append(Stored(position, position + 32 + used, bytes(entry), *parts))
+        if data[position : position + 16] == identifier.ljust(16, b"\0"):
+            yield position, used
         position += 32 + max(allocated, used)
-    return found
 
 
 def write_source(path: Path, rng: np.random.Generator) -> Path:
