@@ -229,7 +229,8 @@ class FoundSegments:
         reach = np.append(0, np.maximum.accumulate(self.end[rows]))[:-1]
         group = np.cumsum(self.position[rows] >= reach)
         rows = rows[np.bincount(group, minlength=1)[group] > 1]
-        order = np.lexsort((self.position[rows], self.is_placed[rows], self.link[rows]))
+        placed = self.is_placed & ~self.is_kind(FILE_HEADER)  # which has much room for nothing
+        order = np.lexsort((self.position[rows], placed[rows], self.link[rows]))
         starts: list[int] = []
         ends: list[int] = []
         for row in rows[order[::-1]].tolist():

@@ -160,11 +160,11 @@ def read_attachment_list(source: ByteSource, position: int, limit: int) -> Liste
     count, room = _claims(head, ATTACHMENT_DIRECTORY, 256)
     start = position + _ATTACHMENTS_BEGIN
     size = max(limit - start, 0)
-    if count is not None:  # there may be more than a damaged number of entries tells
-        size = min(size, max(room, count * ATTACHMENT_ENTRY_SIZE))
-    data = source.read_at(start, size)
+    # There may be more than a damaged number of entries tells.
+    wanted = size if count is None else max(room, count * ATTACHMENT_ENTRY_SIZE)
+    data = source.read_at(start, min(size, wanted))
     entries = parse_attachment_entries(data[: len(data) - len(data) % ATTACHMENT_ENTRY_SIZE])
-    return ListedAttachments(entries, is_complete=count == len(entries))
+    return ListedAttachments(entries, is_complete=count == len(entries) and wanted <= size)
 
 
 def directory_places(

@@ -113,7 +113,7 @@ def salvage(
         superseded=tiles.superseded,
         elsewhere=tiles.elsewhere,
         doubtful=tiles.doubtful(),
-        metadata=_metadata(found, header),
+        metadata=_metadata(found, header, tiles.directory_position),
         had_metadata=header is None or header.metadata_position != 0,
         attachments=attachments.taken,
         lost_attachments=attachments.lost,
@@ -205,12 +205,17 @@ class _Attachments:
         self.lost.append(LostPart(name, reason))
 
 
-def _metadata(found: FoundSegments, header: FileHeader | None) -> list[int]:
-    """Return where XML is, the best first; that of documents in attachments is left out."""
+def _metadata(found: FoundSegments, header: FileHeader | None, directory: int) -> list[int]:
+    """Return where XML is, that of documents in attachments left out.
+
+    First comes that which the header names, then what is in front of the directory, then the last.
+    """
     named = None if header is None else header.metadata_position
-    outer = outer_places(found, METADATA, named)
-    places = np.intersect1d(outer, found.position[found.rows(METADATA)])[::-1].tolist()
-    return sorted(places, key=lambda place: place != named)
+    rows = found.rows(METADATA)
+    rows = rows[np.isin(found.position[rows], outer_places(found, METADATA, named))]
+    keys = (found.position[rows], found.room[rows] == directory, found.position[rows] == named)
+    places: list[int] = found.position[rows][np.lexsort(keys)][::-1].tolist()
+    return places
 
 
 def _unknown_bytes(found: FoundSegments) -> int:

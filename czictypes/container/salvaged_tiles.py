@@ -51,6 +51,8 @@ class SalvagedTiles:
         The whole sub-blocks that belong to the document; to be given to `found`.
     directory_is_whole : bool
         Whether the directory decided that.
+    directory_position : int
+        Where the directory is that fits best; -1 if there is none.
     elsewhere : Directory
         The entries for other files of the document.
     unlisted, superseded : int
@@ -142,16 +144,18 @@ class SalvagedTiles:
     def _choose(self, named: int | None) -> ListedTiles:
         """Return the directory that fits the file best; of several, that of the header."""
         best, best_score = ListedTiles(parse_entries(b"", 0, ""), is_complete=False), 0
+        self.directory_position = -1
         for position, limit in directory_places(self._found, SUBBLOCK_DIRECTORY, named):
             read = read_tile_list(self._source, position, limit)
             score = self._score(read.tiles)
             if position == named:
-                best, best_score = read, score
+                best, best_score, self.directory_position = read, score, position
                 if read.is_complete and read.tiles.count:
                     break
             elif score and score >= best_score:
                 most = 2 * score > len(self._rows) and not (self._positions > self._own).any()
                 best, best_score = read._replace(is_complete=read.is_complete and most), score
+                self.directory_position = position
         return best
 
     def _score(self, listed: Directory) -> int:
