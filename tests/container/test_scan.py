@@ -14,10 +14,8 @@ from czictypes.container.scan import find_segments
 from czictypes.container.segments import ATTACHMENT, METADATA, SUBBLOCK
 
 NESTED = build_czi([Tile(w=9, h=7)])
-FILE = build_czi(
-    [Tile(), Tile(x=4, w=20, h=30), Tile(x=24)],
-    attachments=[AttachedFile(b"Label", b"CZI", NESTED.data)],
-)
+FILE_LABEL = AttachedFile(b"Label", b"CZI", NESTED.data)
+FILE = build_czi([Tile(), Tile(x=4, w=20, h=30), Tile(x=24)], attachments=[FILE_LABEL])
 
 
 def find(data: bytes) -> FoundSegments:
@@ -100,6 +98,28 @@ def test_an_id_in_pixels_is_not_a_segment() -> None:
         built = build_czi([Tile(w=100, h=10, data=pixels), Tile()])
         assert positions(overwritten(built, built.subblocks[1], 16)) == built.subblocks[:1]
         assert positions(built.data) == built.subblocks
+
+
+@pytest.mark.parametrize("missing", [0, 13, 600], ids=lambda count: f"{count} bytes missing")
+def test_a_copy_of_a_head_hides_no_segment(missing: int) -> None:
+    """It claims the bytes in which a whole segment begins, even the one that it is a copy of."""
+    built = build_czi([Tile(w=40, h=30) for _ in range(5)])
+    third = built.subblocks[2]
+    for copied in built.subblocks[1:]:
+        data = bytearray(built.data)
+        data[third - 600 : third - 300] = data[copied : copied + 300]
+        del data[: built.subblocks[0] + missing]
+        left = [at - built.subblocks[0] - missing for at in built.subblocks[2:]]
+        assert set(left) <= set(positions(bytes(data))), copied
+
+
+def test_a_header_of_an_inner_document_is_no_end_of_a_segment() -> None:
+    """Bytes are missing, so that the label begins where the last sub-block seems to end."""
+    built = build_czi([Tile(), Tile(w=40, h=30), Tile()], attachments=[FILE_LABEL])
+    second, third = built.subblocks[1:]
+    missing = built.attachments[0] + 288 - third
+    data = built.data[: second + 400] + built.data[second + 400 + missing :]
+    assert third - missing in positions(data)
 
 
 def test_segments_are_found_wherever_missing_bytes_move_them() -> None:

@@ -241,7 +241,70 @@ def test_a_label_is_not_taken_for_the_image(target: Path) -> None:
         assert b"label" not in stored_xml(target)
 
 
+LABEL = build_czi([Tile(w=9, h=7)], metadata=document_xml(channels=["label"]))
+LABELLED = build_czi(
+    [tile(t, data=noise(PixelType.Gray8, 30, 40, t).tobytes(), w=40, h=30) for t in range(3)],
+    metadata=XML,
+    attachments=[AttachedFile(b"Label", b"CZI", LABEL.data), AttachedFile(b"Notes", b"TXT", b"1")],
+)
+
+
+@pytest.mark.parametrize("header", [0, 544], ids=["header", "no header"])
+@pytest.mark.parametrize("front", [0, 700], ids=["all", "cut in front"])
+def test_a_label_does_not_stand_in_for_a_lost_image(front: int, header: int, target: Path) -> None:
+    """No tile of the image is left, and neither the attachment nor the label has its head."""
+    first, head = LABELLED.subblocks[0], LABELLED.attachments[0]
+    data = spoiled(LABELLED, (first, head + 288 + 544 - first), (0, header))[front:]
+    with pytest.raises(CorruptFileError, match="nothing can be recovered"):
+        repaired(data, target)
+
+
+def test_a_label_does_not_speak_for_the_image(target: Path) -> None:
+    """Its directory is whole, that of the image is not, and the front of the file is lost."""
+    head = LABELLED.attachments[0]
+    pieces = (head, 288 + 544), (LABELLED.directory, 200)
+    data = spoiled(LABELLED, *pieces)[LABELLED.subblocks[1] - 40 :]
+    report = repaired(data, target)
+    assert (times(target), report.directory) == ([1, 2], "rebuilt")
+    assert report.attachments == ["Notes"]
+    assert stored_xml(target) == XML
+
+
+def test_of_two_copies_of_a_tile_the_whole_one_is_taken(target: Path) -> None:
+    """A piece of the file was written over what is in front of it, and bytes are missing there."""
+    second, third = LABELLED.subblocks[1:]
+    for size in (400, 1000):  # of the copy: less than the tile has
+        data = bytearray(LABELLED.data)
+        at = second + 300 - 64
+        data[at : at + size] = data[third : third + size]
+        del data[600:613]
+        target.unlink(missing_ok=True)
+        repaired(bytes(data), target)
+        with CziReader(target) as document:
+            pixels = document.read(plane={"T": 2}, roi=(0, 0, 40, 30))
+            assert np.array_equal(pixels, noise(PixelType.Gray8, 30, 40, 2)), size
+
+
 # Metadata and attachments
+
+
+def test_attachments_that_moved_are_kept(target: Path) -> None:
+    report = repaired(FILE.data[:700] + FILE.data[707:], target)
+    assert report.attachments == ["Notes", "More"]
+    assert [data for _, _, _, data in stored_attachments(target)] == [b"free", b"more"]
+    assert stored_xml(target) == XML
+
+
+@pytest.mark.parametrize(
+    ("offset", "layout", "value"),
+    [(32, "<i", 0), (32, "<i", 1), (288 + 12, "<q", -1), (288, "2s", b"??"), (24, "<q", 5)],
+    ids=["none", "one", "position", "schema", "size"],
+)
+def test_a_damaged_list_of_attachments_hides_none(
+    offset: int, layout: str, value: int | bytes, target: Path
+) -> None:
+    damaged = FILE.patched(FILE.attachment_directory + offset, layout, value)
+    assert sorted(repaired(damaged.data, target).attachments) == ["More", "Notes"]
 
 
 def test_lost_xml_is_made_from_the_pixels(tmp_path: Path, target: Path) -> None:
