@@ -268,11 +268,26 @@ def _nested_documents(found: FoundSegments) -> Positions:
     behind = np.minimum.accumulate(shift[::-1])[::-1]
     added = (own >= before) & (shift <= behind) & ((before >= 0) | (not kept.any()))
     implied = shift[~kept & ~added]
+    implied = implied[~_are_copies(found, rows[~kept & ~added], rows[kept])]
     if not kept.any():  # a document has one directory and one text of XML: the others are behind
         several = [found.position[found.rows(kind)] for kind in (METADATA, SUBBLOCK_DIRECTORY)]
         limit = max(int(positions[:-1].max(initial=-1)) for positions in several)
         implied = np.append(implied, shift[shift < limit])
     return np.unique(np.concatenate([headers, torn, implied])).astype(np.int64)
+
+
+def _are_copies(found: FoundSegments, rows: Rows, others: Rows) -> Mask:
+    """Tell which segments tell the same of themselves as some others."""
+    others = others[np.argsort(found.own_position[others])]
+    known = found.own_position[others]
+    at = np.searchsorted(known, found.own_position[rows])
+    copies = np.isin(found.own_position[rows], known)
+    for number in np.flatnonzero(copies).tolist():
+        one, other = int(rows[number]), int(others[at[number]])
+        copies[number] = found.kind[one] == found.kind[other] and found.entry(one) == found.entry(
+            other
+        )
+    return copies
 
 
 def trust(found: FoundSegments, rows: Rows) -> Rows:
