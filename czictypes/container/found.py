@@ -84,7 +84,8 @@ class FoundSegment(NamedTuple):
     entry
         The copy of its directory entry; empty for other kinds than sub-blocks and attachments.
     own_position
-        Where that entry, or the file header, says that it is; -1 where nothing tells.
+        Where that entry, or the file header, says that it is; -1 where nothing tells. The file
+        header may mean another segment of the kind.
     is_exact
         Whether the sizes of its parts add up to that of the segment, as programs write them.
     link
@@ -163,7 +164,10 @@ class FoundSegments:
         self.shift: Positions = self.position - self.own_position
         self._refuse_inexact()
         self.is_placed: Mask = self.is_exact & (self.fault != CONTRADICTS)
-        self.is_placed &= self.is_located | (self.own_position >= HEADER_END)
+        agree = self.link == 2
+        agree[1:] |= agree[:-1].copy()
+        agree |= self.is_kind(SUBBLOCK, ATTACHMENT)
+        self.is_placed &= self.is_located | (agree & (self.own_position >= HEADER_END))
         self._hide_content()
         self._settle()
         self.nested = _nested_documents(self)

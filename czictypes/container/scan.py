@@ -95,7 +95,7 @@ class _Window:
         self.size = source.size()
         self._source, self._advance, self._passed = source, advance, 0
         self._start, self._bytes = 0, b""
-        self._places: set[int] = set()  # of the directories and the XML, as the file header says
+        self._places: dict[str, int] = {}  # what the file header says of directories and XML
         self._next: dict[bytes, int] = {}  # where each id is met next in the bytes, or their end
 
     def pass_to(self, position: int) -> None:
@@ -137,8 +137,9 @@ class _Window:
             if not position:
                 self._read_places()
             return found._replace(own_position=0)
-        named = found is not None and position in self._places and found.own_position < 0
-        return found._replace(own_position=position) if found is not None and named else found
+        if found is None or found.kind not in self._places:
+            return found
+        return found._replace(own_position=self._places[found.kind])
 
     def follower(self, segment: FoundSegment) -> tuple[FoundSegment | None, int]:
         """Return what begins behind a whole segment, and whether it belongs there.
@@ -162,9 +163,9 @@ class _Window:
         except CorruptFileError:
             return
         self._places = {
-            header.directory_position,
-            header.metadata_position,
-            header.attachment_directory_position,
+            SUBBLOCK_DIRECTORY: header.directory_position,
+            METADATA: header.metadata_position,
+            ATTACHMENT_DIRECTORY: header.attachment_directory_position,
         }
 
     def _load(self, position: int) -> None:
@@ -198,10 +199,12 @@ def _link(first: FoundSegment, second: FoundSegment | None) -> int:
         return _NONE
     if DELETED in (first.kind, second.kind):
         return _EXPECTED
-    if min(first.own_position, second.own_position) < 0:
-        return _SILENT
     distance = second.own_position - first.own_position
-    return _EXPECTED if distance == second.position - first.position else _NONE
+    tells = min(first.own_position, second.own_position) >= 0
+    if tells and distance == second.position - first.position:
+        return _EXPECTED
+    carry = (SUBBLOCK, ATTACHMENT)  # their places
+    return _NONE if first.kind in carry and second.kind in carry else _SILENT
 
 
 def _examine(head: bytes, position: int, size: int) -> FoundSegment | None:
