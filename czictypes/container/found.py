@@ -264,9 +264,14 @@ def _nested_documents(found: FoundSegments) -> Positions:
     damaged = (found.fault != WHOLE) & (found.fault != WITHIN) & found.is_placed
     torn = found.position[damaged & found.is_kind(ATTACHMENT)] + ATTACHMENT_DATA
 
-    rows = np.flatnonzero(found.is_placed & (found.fault != WITHIN))
+    rows = np.flatnonzero(found.fault != WITHIN)
+    joined = (found.link[rows[:-1]] > 0) & (found.position[rows[1:]] <= found.room[rows[:-1]])
+    run = np.cumsum(np.append(True, ~joined))[: len(rows)][found.is_placed[rows]]
+    rows = rows[found.is_placed[rows]]
     shift, own = found.shift[rows], found.own_position[rows]
-    kept = shift <= 0
+    # One document ends where segments without a gap between them have moved differently.
+    inner = np.append((run[1:] == run[:-1]) & (shift[1:] < shift[:-1]), False)[: len(rows)]
+    kept = (shift <= 0) & ~np.isin(shift, shift[inner & (shift != 0)])
     ends = np.where(kept & (own > 0), own + found.end[rows] - found.position[rows], -1)
     before = np.append(-1, np.maximum.accumulate(ends))[:-1]
     behind = np.minimum.accumulate(shift[::-1])[::-1]
