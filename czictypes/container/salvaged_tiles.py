@@ -214,15 +214,15 @@ class SalvagedTiles:
         listed = np.zeros(len(self._rows), bool)
         listed[self._matches[self._matches >= 0]] = True
         located = self._own == self._positions
+        moved = self._own >= (HEADER_END if located.any() else 0)
         self.unlisted = 0
         if self.directory_is_whole:
-            others = np.flatnonzero(located & ~listed)
+            others = np.flatnonzero((located | moved) & ~listed)
             meant = others[self._are_meant(others)]
             self.directory_is_whole = not len(meant)
             self.unlisted = len(others) - len(meant)
             candidates = np.union1d(np.flatnonzero(listed), meant)
         else:
-            moved = self._own >= (HEADER_END if located.any() else 0)
             candidates = np.flatnonzero(listed | located | moved)
         kept = _latest(self._heads.select(candidates), np.where(listed, 2, located)[candidates])
         self.taken = candidates[kept]
