@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,14 +12,48 @@ from czictypes.metadata.document import Objective
 from czictypes.metadata.ome.rois import annotations_of
 from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Well, well_name
+from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.display import Rgb8Color
+from czictypes.model.extras import require
 from czictypes.model.units import metres_of, seconds_of
+from czictypes.model.warn import warn_caller
 
-__all__ = ["FIRST_PIXEL", "image_fields"]
+__all__ = ["FIRST_PIXEL", "image_fields", "parse_ome"]
 
 #: The name of a stage label that says where the centre of the first pixel lies.
 FIRST_PIXEL = "centre of the first pixel"
 _MICROMETRES = 1e6
+_PLAIN_UNIT = re.compile(r"""(Unit\s*=\s*["'])um(["'])""")
+
+
+def parse_ome(xml: str | bytes, name: str, extra: str) -> Any:
+    """Return OME-XML as an ``ome_types.OME``; None, with a warning, where its schema is broken.
+
+    A micrometre written as ``um``, which the schema does not have, is understood.
+
+    Parameters
+    ----------
+    xml, name
+        The metadata, and the file that they are of.
+    extra
+        The extra that is asked for where ome-types is missing.
+
+    Raises
+    ------
+    MissingExtraError
+        Without ome-types.
+    """
+    ome_types = require("ome_types", extra=extra, doing="reading OME metadata")
+    text = xml if isinstance(xml, str) else xml.decode("utf-8", "replace")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of each odd value; those that matter are raised
+            return ome_types.from_xml(_PLAIN_UNIT.sub("\\1\u00b5m\\2", text))
+    except Exception as error:  # of lxml, xsdata or pydantic
+        warn_caller(
+            f"the OME metadata of {name} cannot be read and are left out: {error}", MetadataWarning
+        )
+        return None
 
 
 def image_fields(ome: Any, index: int) -> dict[str, Any]:

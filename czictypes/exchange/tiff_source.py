@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from czictypes.container.workers import aside
-from czictypes.exchange.ome_source import image_fields
+from czictypes.exchange.ome_source import image_fields, parse_ome
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scaling import Scaling
@@ -51,7 +51,9 @@ def open_tiff(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[So
     except tifffile.TiffFileError as error:
         raise UnsupportedDataError(f"{source} is no TIFF that can be read: {error}") from error
     with file:
-        yield [_image(file, number, one) for number, one in enumerate(_series(file))]
+        text = file.ome_metadata
+        ome = None if text is None else parse_ome(text, file.filename, _EXTRA)
+        yield [_image(file, number, one, ome) for number, one in enumerate(_series(file))]
 
 
 def _series(file: Any) -> list[Any]:
@@ -60,7 +62,7 @@ def _series(file: Any) -> list[Any]:
     return slides or list(file.series)
 
 
-def _image(file: Any, number: int, series: Any) -> SourceImage:
+def _image(file: Any, number: int, series: Any, ome: Any) -> SourceImage:
     import zarr
 
     _warn_of_missing_pages(file, series)
@@ -71,7 +73,9 @@ def _image(file: Any, number: int, series: Any) -> SourceImage:
     stores = [series.aszarr(level=at) for at in range(len(series.levels))]
     levels = aside(lambda: [zarr.open(store, mode="r") for store in stores])
     axes = _axes(series.axes)
-    return SourceImage(levels[0], axes, levels=levels[1:], **_fields(file, number, series, axes))
+    return SourceImage(
+        levels[0], axes, levels=levels[1:], **_fields(file, number, series, axes, ome)
+    )
 
 
 def _warn_of_missing_pages(file: Any, series: Any) -> None:
@@ -102,10 +106,9 @@ def _axes(letters: str) -> str:
     return "".join(found)
 
 
-def _fields(file: Any, number: int, series: Any, axes: str) -> dict[str, Any]:
-    if series.kind == "ome" and file.ome_metadata:
-        ome_types = require("ome_types", extra=_EXTRA, doing="reading OME metadata")
-        return image_fields(ome_types.from_xml(file.ome_metadata), number)
+def _fields(file: Any, number: int, series: Any, axes: str, ome: Any) -> dict[str, Any]:
+    if series.kind == "ome" and ome is not None:
+        return image_fields(ome, number)
     fields: dict[str, Any] = {}
     if series.kind == "imagej":
         fields = _imagej_fields(file.imagej_metadata or {}, dict(zip(axes, series.shape)))

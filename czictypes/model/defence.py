@@ -15,7 +15,8 @@ __all__ = ["Defence", "defended"]
 T = TypeVar("T")
 
 # The caller's mistakes, the system's errors and the end of the memory are what they say they are.
-_TOLD_AS_THEY_ARE = (CziError, OSError, ImportError, TypeError, MemoryError, StopIteration)
+# A warning is raised where the caller has made it an error.
+_TOLD_AS_THEY_ARE = (CziError, OSError, ImportError, TypeError, MemoryError, StopIteration, Warning)
 
 # Code that works on the bytes of a file for us. All other code is the caller's, such as a
 # `progress` function or a file object, and so are its errors.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,33 @@ def test_an_ome_tiff_keeps_axes_names_sizes_and_times(
         assert image.time_interval is not None
         assert image.time_interval.total_seconds() == pytest.approx(2.0)
         assert image.reader.channels[2].emission_wavelength == pytest.approx(600)
+
+
+def test_a_micrometre_of_an_ome_tiff_may_be_written_plainly(
+    tifffile: Any, tmp_path: Path, converted: Callable[..., Path]
+) -> None:
+    described = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "um"}
+    tifffile.imwrite(tmp_path / "in.ome.tif", np.zeros((9, 9), np.uint8), metadata=described)
+    with CziImage(converted(tmp_path / "in.ome.tif")) as image:
+        assert pytest.approx(0.5) == image.physical_pixel_sizes.X
+
+
+@pytest.mark.parametrize("xml", ["<OME/>", "<OME", '<OME xmlns="no.ome"><Image/></OME>', "OME"])
+def test_ome_metadata_that_break_their_schema_take_no_pixels_down(
+    tifffile: Any, tmp_path: Path, converted: Callable[..., Path], xml: str
+) -> None:
+    pixels = np.arange(99, dtype=np.uint8).reshape(9, 11)
+    described = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "elephants"}
+    tifffile.imwrite(tmp_path / "in.ome.tif", pixels, metadata=described)
+    with pytest.warns(MetadataWarning, match="OME metadata of .*in.ome.tif .*left out"):
+        path = converted(tmp_path / "in.ome.tif")
+    np.testing.assert_array_equal(imread(path).squeeze(), pixels)
+    with tifffile.TiffWriter(tmp_path / "other.ome.tif") as writer:
+        writer.write(pixels, description=xml, metadata=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tifffile does not take all of these for OME-XML
+        path = converted(tmp_path / "other.ome.tif", overwrite=True)
+    np.testing.assert_array_equal(imread(path).squeeze(), pixels)
 
 
 def test_images_of_an_ome_tiff_become_scenes(

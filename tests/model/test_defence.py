@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ def miss(source): return source.nothing
 def look_up(source): return {}["a"]
 def reshape(source): return np.zeros(5).reshape(2, 3)
 def refuse(source): raise ValueError("zoom must be above 0")
+def warn(source): np.float32(1e39)
 def call(source, function): return function()
 def count(source):
     yield 1
@@ -52,6 +54,13 @@ def test_an_error_that_is_raised_on_purpose_stays_as_it_is() -> None:
     with pytest.raises(ValueError, match=r"^zoom must be above 0$") as caught:
         defended(str)(at_work["refuse"])("cells")
     assert type(caught.value) is ValueError
+
+
+def test_a_warning_that_the_caller_made_an_error_stays_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning, match="overflow"):
+            defended(str)(at_work["warn"])("cells")
 
 
 def test_the_errors_of_a_caller_s_own_functions_stay_as_they_are() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
 from czictypes.exchange.formats import location_name
-from czictypes.exchange.ome_source import image_fields
+from czictypes.exchange.ome_source import image_fields, parse_ome
 from czictypes.exchange.ome_zarr.original import OME_XML, read_original
 from czictypes.exchange.ome_zarr.parse import find_images, series_paths
 from czictypes.exchange.ome_zarr.scenes import kept_of, source_images
@@ -24,7 +24,6 @@ from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.defence import defended
 from czictypes.model.errors import MissingExtraError
-from czictypes.model.extras import require
 from czictypes.writing.progress import Progress
 from czictypes.writing.pyramid.options import PyramidChoice
 from czictypes.writing.targets import Target
@@ -146,9 +145,11 @@ def _described(store: ZarrStore, paths: Sequence[str]) -> dict[str, dict[str, An
     if xml is None:
         return {}
     try:
-        ome = require("ome_types", extra="ome-zarr", doing="OME metadata").from_xml(xml)
-    except (MissingExtraError, ValueError) as error:
+        ome = parse_ome(xml, store.name, "ome-zarr")
+    except MissingExtraError as error:
         warnings.warn(f"the OME-XML of {store.name} is not read: {error}", MetadataWarning, 4)
+        return {}
+    if ome is None:
         return {}
     series = series_paths(store)
     listed = series if sorted(series) == sorted(paths) else paths
