@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -12,12 +13,15 @@ __all__ = ["Redactor", "redact_text", "redact_url"]
 _HIDDEN = "***"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>]*")
 _CHAIN = re.compile(r"::(?![^\[\]]*\])")
+_OF_PATH = re.compile(r"([;#][^/;=#]*=)[^/;#]*")  # such as ;jsessionid=1, #token=1
 _SECRET_WORDS = (
-    r"key|secret|token|passw|pwd|auth|cred|sig|cookie|sas|account|user|login|connection|header"
+    r"key|secret|token|pass|pwd|auth|cred|sig|cookie|sas|account|user|login|connection|header"
+    r"|session|bearer|jwt"
 )
 _SECRET_NAME = re.compile(_SECRET_WORDS, re.IGNORECASE)
 _PAIR = re.compile(
-    r"(?i)\b([\w.-]*(?:secret|token|passw|signature|\bsig|credential|accesskey|authorization)"
+    r"(?i)\b([\w.-]*(?:secret|token|passw|passphrase|signature|\bsig|credential|cookie"
+    r"|(?:access|api)[_-]?key|authorization)"
     r"[\w.-]*['\"]?\s*[=:]\s*['\"]?(?:(?:basic|bearer)\s+)?)[^\s&'\",;<>)]+"
 )
 _SHORT = 4  # so short a secret is hidden as a word of its own alone
@@ -51,7 +55,9 @@ def _redact_link(link: str) -> str:
         return link
     user = _user_of(rest)
     place, mark, query = rest[len(user) :].partition("?")
-    place, hash_mark, _ = place.partition("#") if scheme.startswith("http") else (place, "", "")
+    is_http = scheme.lower().startswith("http")
+    place, hash_mark, _ = place.partition("#") if is_http else (place, "", "")
+    place = _OF_PATH.sub(rf"\g<1>{_HIDDEN}", place)
     text = f"{scheme}://{_HIDDEN if user else ''}{place}"
     if hash_mark:
         text += f"#{_HIDDEN}"
@@ -144,8 +150,8 @@ class Redactor:
                 setattr(error, name, self(getattr(error, name)))
 
     def _shows(self, error: BaseException) -> bool:
-        said = "".join(f"{one}\n{one!r}\n" for one in _chain(error))
-        return self._without_secrets(said) != said
+        said = [text for one in _chain(error) for text in (str(one), repr(one))]
+        return any(self(text) != text for text in said)
 
 
 def _chain(error: BaseException) -> list[BaseException]:
@@ -161,27 +167,40 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _of_url(url: str) -> Iterator[str]:
-    """Give the secrets in a URL: user, password, values of the query."""
+    """Give the secrets in a URL: user, password, values of the query and of the path."""
     for link in _links(url):
         rest = link.partition("://")[2]
         user = _user_of(rest)
         yield from user.split(":", 1)
-        query = rest[len(user) :].partition("?")[2]
+        yield from _in_header(unquote(user))
+        place, _, query = rest[len(user) :].partition("?")
         yield from (part.partition("=")[2] for part in query.split("&"))
+        yield from (found.group().partition("=")[2] for found in _OF_PATH.finditer(place))
+
+
+def _in_header(user: str) -> Iterator[str]:
+    """Give user and password as an Authorization header has them; the latter may be empty."""
+    name, _, password = user.partition(":")
+    if user:
+        yield b64encode(f"{name}:{password}".encode()).decode()
 
 
 def _of_options(value: Any, *, hidden: bool) -> Iterator[str]:
     """Give the texts in storage options that stand below a name such as "secret"."""
     if hasattr(value, "_asdict"):  # such as aiohttp.BasicAuth
         value = value._asdict()
+        yield from _in_header(f"{value.get('login', '')}:{value.get('password', '')}")
     if isinstance(value, Mapping):
         for name, part in value.items():
             secret = hidden or bool(_SECRET_NAME.search(str(name)))
             yield from _of_options(part, hidden=secret)
     elif isinstance(value, (list, tuple, set, frozenset)):
+        if hidden and len(value) == 2 and all(isinstance(part, str) for part in value):
+            yield from _in_header(":".join(value))
         for part in value:
             yield from _of_options(part, hidden=hidden)
-    elif isinstance(value, str):
+    elif isinstance(value, (str, bytes)):
+        value = value if isinstance(value, str) else value.decode("latin-1")
         if hidden:
             yield value
         yield from _of_url(value)

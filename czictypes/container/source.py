@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Union
 
 from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.file_source import FileSource, StreamSource
-from czictypes.container.targets import is_fsspec, is_url
+from czictypes.container.targets import is_fsspec, is_url, refuse_lost_url
 
 __all__ = ["ByteSource", "FileSource", "Range", "StreamSource", "Target", "open_source"]
 
@@ -49,6 +49,7 @@ def open_source(
 
         return open_remote(target, storage_options, renew=renew)
     if isinstance(target, (str, bytes, os.PathLike)):
+        refuse_lost_url(target)
         return FileSource(target)
     if hasattr(target, "read") and hasattr(target, "seek"):
         return StreamSource(target)

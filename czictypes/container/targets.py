@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import sys
 from typing import Any
@@ -10,10 +11,22 @@ from typing import Any
 from czictypes.container.redact import redact_url
 from czictypes.model.errors import FileAccessError, MissingFileError
 
-__all__ = ["URL", "check_url", "describe_target", "is_fsspec", "is_url", "refuse_url", "url_of"]
+__all__ = [
+    "URL",
+    "check_url",
+    "describe_target",
+    "is_fsspec",
+    "is_url",
+    "refuse_lost_url",
+    "refuse_url",
+    "url_of",
+]
 
 #: A URL, or a chain of them, with the protocol as group 1. Two letters at least: C:// is a drive.
 URL = re.compile(r"(?:[A-Za-z0-9+.-]+::)*([A-Za-z][A-Za-z0-9+.-]+)://")
+
+#: What a Path makes of a URL, and a URL as bytes or after a space.
+_LOST = re.compile(r"\s*((?:https?|s3a?|gs|gcs|s?ftp|az|abfss?|webdavs?):)/+(?=[^/])", re.IGNORECASE)
 
 
 def is_url(target: Any) -> bool:
@@ -56,6 +69,8 @@ def describe_target(target: Any) -> str:
     """Return what to call a document in messages: without credentials."""
     if is_url(target) or is_fsspec(target):
         return redact_url(url_of(target))
+    if lost := _lost_url(target):
+        return lost
     return str(getattr(target, "name", target))
 
 
@@ -67,9 +82,32 @@ def refuse_url(target: Any, advice: str) -> None:
     FileAccessError
         If it is a URL, with what to do instead.
     """
-    if is_url(target):
+    name = redact_url(target) if is_url(target) else _lost_url(target)
+    if name:
         why = f"is a URL, but only local files can be written here; {advice}"
-        raise FileAccessError(errno.EINVAL, why, redact_url(target))
+        raise FileAccessError(errno.EINVAL, why, name)
+
+
+def refuse_lost_url(target: Any) -> None:
+    """Refuse a path that was a URL, which no file can have.
+
+    Raises
+    ------
+    MissingFileError
+        If it is one, with what to do instead.
+    """
+    name = _lost_url(target)
+    if name:
+        why = "is a URL, but came as a path or bytes; give it as a str that begins with it"
+        raise MissingFileError(errno.ENOENT, why, name)
+
+
+def _lost_url(target: Any) -> str:
+    """Return how the URL is shown that a path was made of; empty for other paths."""
+    if not isinstance(target, (str, bytes, os.PathLike)):
+        return ""
+    text = os.fsdecode(target)
+    return redact_url(_LOST.sub(r"\1//", text, count=1)) if _LOST.match(text) else ""
 
 
 def check_url(target: Any) -> None:

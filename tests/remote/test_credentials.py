@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import pickle
 import re
@@ -177,6 +178,8 @@ def test_no_error_of_s3_shows_them(
         ("zip://a::http://u:p@[::1]/b?t=1::2", "zip://a::http://***@[::1]/b?t=***"),
         ("http://u:p@host/a b.czi?t=1 2", "http://***@host/a b.czi?t=***"),
         ("http://u:p?q@host/a.czi", "http://***@host/a.czi"),
+        ("HTTP://host/a.czi#token", "HTTP://host/a.czi#***"),
+        ("https://host/a;sid=1/b.czi;id=2?t=1", "https://host/a;sid=***/b.czi;id=***?t=***"),
         ("http://u:p/q@host/a.czi?t=1@2", "http://***@host/a.czi?t=***"),
     ],
 )
@@ -251,6 +254,27 @@ def test_an_error_that_cannot_be_changed_is_replaced_and_no_cause_stays_that_can
     assert redact.clean(error) is error
     assert "s3cr3t-99" not in everything_of(error)
     assert str(error) == "cannot write"
+
+
+def test_what_a_library_puts_into_its_headers_and_fragments_is_hidden_too() -> None:
+    redact = Redactor(
+        "https://u:s%2Fcr3t@host/a;id=path-99#f", {"headers": {"X": b"raw-99"}, "auth": ("me", "pw")}
+    )
+    for said in (base64.b64encode(b"u:s/cr3t"), base64.b64encode(b"me:pw"), b"path-99", b"raw-99"):
+        assert redact(said.decode()) == "***"
+    other = OSError("at", ["https://host/b#s3cr3t-99"])  # in what cannot be changed
+    assert "s3cr3t-99" not in everything_of(redact.clean(other))
+
+
+@pytest.mark.parametrize("made_of", [Path, str.encode, " {}".format])
+def test_a_path_that_was_a_url_is_refused_without_its_credentials(
+    made_of: Callable[[str], Any],
+) -> None:
+    lost = made_of("https://u:s3cr3t-99@host/a.czi?sig=s3cr3t-99")
+    for act in (czi.open_czi, czi.check, czi.create_czi, czi.edit_czi, CziImage):
+        with pytest.raises(OSError, match=r"is a URL.*https://\*\*\*@host/a.czi") as caught:
+            act(lost)
+        assert "s3cr3t-99" not in everything_of(caught.value)
 
 
 def redirecting_to(url: str) -> Callable[[Any, int], bool]:
