@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.model.errors import CorruptFileError, SparseDocumentError
+from czictypes.model.errors import CorruptFileError, SparseDocumentError, UnsupportedDataError
 
 __all__ = [
     "JPEGXR_GROWTH",
@@ -29,6 +29,7 @@ __all__ = [
     "ZSTD_GROWTH",
     "Bounds",
     "bitmap_size",
+    "check_claim",
     "check_difference",
     "check_growth",
     "most_planes",
@@ -150,6 +151,21 @@ class Bounds:
                 f"fill: the place or size of a sub-block is damaged, or far from the others; "
                 f"{_ADVICE}, or read regions with CziReader.read"
             )
+
+
+def check_claim(claimed: int, stored: int, name: str) -> None:
+    """Check that a file of another format can hold so many bytes of pixels.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If they are far too many for its `stored` bytes.
+    """
+    if claimed > _MOST_BYTES + _BYTES_PER_BYTE * stored:
+        raise UnsupportedDataError(
+            f"{name} claims {claimed} bytes of pixels, far more than its {stored} bytes could "
+            "hold; it is damaged"
+        )
 
 
 def bitmap_size(width: int, height: int, bytes_per_pixel: int, where: str) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 __all__ = ["Redactor", "redact_text", "redact_url"]
+
+T = TypeVar("T")
 
 _HIDDEN = "***"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>]*")
@@ -117,6 +119,16 @@ class Redactor:
             else:
                 text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _HIDDEN, text)
         return text
+
+    def run(self, act: Callable[[], T]) -> T:
+        """Return what `act` returns; what it raises shows no credentials."""
+        try:
+            return act()
+        except Exception as error:
+            cleaned = self.clean(error)
+            if cleaned is error:
+                raise
+        raise cleaned
 
     def clean(self, error: Exception) -> Exception:
         """Remove the credentials from all that can be printed of an exception.

@@ -26,7 +26,9 @@ __all__ = [
 URL = re.compile(r"(?:[A-Za-z0-9+.-]+::)*([A-Za-z][A-Za-z0-9+.-]+)://")
 
 #: What a Path makes of a URL, and a URL as bytes or after a space.
-_LOST = re.compile(r"\s*((?:https?|s3a?|gs|gcs|s?ftp|az|abfss?|webdavs?):)/+(?=[^/])", re.IGNORECASE)
+_LOST = re.compile(
+    r"\s*((?:https?|s3a?|gs|gcs|s?ftp|az|abfss?|webdavs?):)/+(?=[^/])", re.IGNORECASE
+)
 
 
 def is_url(target: Any) -> bool:

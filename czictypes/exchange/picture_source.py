@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.limits import check_claim
 from czictypes.container.picture import decoded_picture
 from czictypes.container.targets import describe_target
 from czictypes.exchange.source_image import SourceImage
@@ -19,7 +20,7 @@ __all__ = ["open_picture"]
 
 # Modes of Pillow whose arrays are what they show; all others are turned into RGB.
 _PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I", "F", "1")
-
+_MOST_BYTES_OF_PIXEL = 4
 
 #: The formats of Pillow that are decoded within this process, and are pictures as a rule. (What
 #: opens JPEG opens MPO.)
@@ -38,21 +39,31 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence
     Raises
     ------
     UnsupportedDataError
-        If it is no picture in a format that Pillow decodes itself.
+        If it is no picture in a format that Pillow decodes itself, or claims far more pixels than
+        the file can hold.
     CorruptFileError
         If it is damaged.
     MissingExtraError
         Without Pillow.
     """
-    opened = decoded_picture(
-        source, _FORMATS, describe_target(source), extra="cli", doing="reading pictures"
-    )
+    name = describe_target(source)
+    opened = decoded_picture(source, _FORMATS, name, extra="cli", doing="reading pictures")
     with opened as picture:
-        frames = [_frame(picture, number) for number in range(getattr(picture, "n_frames", 1))]
+        count = getattr(picture, "n_frames", 1)
+        claimed = count * picture.width * picture.height * _MOST_BYTES_OF_PIXEL
+        check_claim(claimed, _stored(picture.fp), name)
+        frames = [_frame(picture, number) for number in range(count)]
         resolution = picture.info.get("dpi")
-    pixels = frames[0] if len(frames) == 1 else np.stack(frames)
+        pixels = frames[0] if len(frames) == 1 else np.stack(frames)
     axes = "T" * (len(frames) > 1) + ("YX" if frames[0].ndim == 2 else "YXS")
     yield [SourceImage(pixels, axes, scaling=_scaling(resolution))]
+
+
+def _stored(file: BinaryIO) -> int:
+    place = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(place)
+    return size
 
 
 def _frame(picture: Any, number: int) -> NDArray[Any]:

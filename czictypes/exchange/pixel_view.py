@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from czictypes.model.errors import CorruptFileError, CziError, UnsupportedDataError
+from czictypes.model.errors import (
+    CorruptFileError,
+    CziError,
+    ResultTooLargeError,
+    UnsupportedDataError,
+)
 
 __all__ = ["PixelView", "pixels_for_czi", "reason"]
 
@@ -129,8 +134,13 @@ class PixelView:
         """Read from the array; what a package of another format raises becomes an error of ours."""
         try:
             return np.asarray(self._pixels[tuple(keys)])
-        except (CziError, OSError, MemoryError):
+        except (CziError, OSError):
             raise
+        except MemoryError as error:
+            raise ResultTooLargeError(
+                f"a chunk or strip of {self._name} does not fit into the memory that there is: "
+                f"{reason(error)}"
+            ) from error
         except Exception as error:
             if self._reader is not None:
                 raise UnsupportedDataError(

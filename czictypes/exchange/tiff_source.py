@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from czictypes.container.limits import check_claim
 from czictypes.container.workers import aside
 from czictypes.exchange.ome_source import image_fields, parse_ome
 from czictypes.exchange.source_image import SourceImage
@@ -40,7 +41,8 @@ def open_tiff(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[So
     Raises
     ------
     UnsupportedDataError
-        If it is no TIFF, or one that cannot be decoded.
+        If it is no TIFF, or one that cannot be decoded, or claims far more pixels than its files
+        can hold.
     MissingExtraError
         Without the extra ``ome-tiff``.
     """
@@ -51,15 +53,26 @@ def open_tiff(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[So
     except tifffile.TiffFileError as error:
         raise UnsupportedDataError(f"{source} is no TIFF that can be read: {error}") from error
     with file:
+        series = _series(file)
+        _check_sizes(file, series)
         text = file.ome_metadata
         ome = None if text is None else parse_ome(text, file.filename, _EXTRA)
-        yield [_image(file, number, one, ome) for number, one in enumerate(_series(file))]
+        yield [_image(file, number, one, ome) for number, one in enumerate(series)]
 
 
 def _series(file: Any) -> list[Any]:
     """Return the series that are images; of a slide's, the slide alone."""
     slides = [one for one in file.series if one.name == "Baseline"]
     return slides or list(file.series)
+
+
+def _check_sizes(file: Any, series: Sequence[Any]) -> None:
+    """Refuse pixels that the files can hold by no means: each takes time and memory."""
+    parents = {
+        id(page.parent): page.parent for one in series for page in one.pages if page is not None
+    }
+    stored = sum(parent.filehandle.size for parent in {id(file): file, **parents}.values())
+    check_claim(sum(one.nbytes for one in series), stored, file.filename)
 
 
 def _image(file: Any, number: int, series: Any, ome: Any) -> SourceImage:

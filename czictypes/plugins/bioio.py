@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
 from czictypes.arrays.layout import Selection
+from czictypes.container.redact import Redactor
 from czictypes.model.errors import CziError
 from czictypes.model.extras import require
 from czictypes.plugins.bioio_metadata import (
@@ -115,8 +116,12 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         """
         if not isinstance(image, (str, Path)):
             return bool(super().is_supported_image(image, fs_kwargs or {}, **kwargs))
-        fs, path = pathlike_to_fs(image, fs_kwargs=dict(fs_kwargs or {}))
-        return cls._is_supported_image(fs, path, **kwargs)
+
+        def is_supported() -> bool:
+            fs, path = pathlike_to_fs(image, fs_kwargs=dict(fs_kwargs or {}))
+            return cls._is_supported_image(fs, path, **kwargs)
+
+        return Redactor(str(image), fs_kwargs).run(is_supported)
 
     @staticmethod
     def _is_supported_image(fs: AbstractFileSystem, path: str, **kwargs: Any) -> bool:
@@ -148,12 +153,15 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
             raise TypeError(
                 "give chunks or chunk_dims, not both: each sets the chunks of lazy arrays"
             )
-        self._fs, self._path = pathlike_to_fs(image, fs_kwargs=dict(fs_kwargs or {}))
         self._chunks, self._options = chunks, options
         self._chunk_dims = None if chunk_dims is None else {*"YXS", *map(str.upper, chunk_dims)}
         self._has_tiles = use_aicspylibczi
         self._has_subblock_metadata = include_subblock_metadata
         self._kept: CziReader | None = None
+        Redactor(str(image), fs_kwargs).run(lambda: self._find(image, fs_kwargs))
+
+    def _find(self, image: types.PathLike, fs_kwargs: Mapping[str, Any] | None) -> None:
+        self._fs, self._path = pathlike_to_fs(image, fs_kwargs=dict(fs_kwargs or {}))
         self._is_supported_image(self._fs, self._path)
         try:
             with self._opened() as opened:

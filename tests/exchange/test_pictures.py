@@ -13,7 +13,7 @@ from extras import needs
 from files.recipes import Made
 
 from czictypes import CziImage, convert, czi, imread
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
 
 @pytest.fixture
@@ -91,4 +91,21 @@ def test_an_image_of_too_many_pixels_is_refused(pillow: Any, tmp_path: Path) -> 
 def test_what_is_no_picture_is_said_to_be_none(pillow: Any, tmp_path: Path) -> None:
     (tmp_path / "in.png").write_bytes(b"nothing")
     with pytest.raises(UnsupportedDataError, match="no picture"):
+        convert(tmp_path / "in.png", tmp_path / "out.czi")
+
+
+def test_frames_that_a_small_file_cannot_hold_are_refused(pillow: Any, tmp_path: Path) -> None:
+    frames = [pillow.fromarray(np.full((8, 8), at * 6, np.uint8)) for at in range(40)]
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
+    content = bytearray((tmp_path / "in.gif").read_bytes())
+    content[6:10] = (9000).to_bytes(2, "little") * 2  # the canvas, which each frame fills
+    (tmp_path / "in.gif").write_bytes(content)
+    with pytest.raises(UnsupportedDataError, match=r"in\.gif claims 12960000000 bytes of pixels"):
+        convert(tmp_path / "in.gif", tmp_path / "out.czi")
+
+
+def test_frames_of_several_sizes_are_damage(pillow: Any, tmp_path: Path) -> None:
+    first, second = (pillow.fromarray(np.zeros((side, 8), np.uint8)) for side in (8, 9))
+    first.save(tmp_path / "in.png", "TIFF", save_all=True, append_images=[second])
+    with pytest.raises(CorruptFileError, match=r"in\.png is a damaged picture"):
         convert(tmp_path / "in.png", tmp_path / "out.czi")

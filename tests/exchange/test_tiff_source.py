@@ -220,3 +220,16 @@ def test_what_is_no_tiff_is_said_to_be_none(
     with pytest.raises(UnsupportedDataError, match=r"in\.tif is no TIFF"):
         converted(tmp_path / "in.tif")
     assert not (tmp_path / "out.czi").exists()
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_size_that_the_file_cannot_hold_is_refused(
+    tifffile: Any, tmp_path: Path, compression: str | None
+) -> None:
+    path = tmp_path / "in.tif"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint8), compression=compression)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags["ImageWidth"].overwrite(200_000)
+        file.pages[0].tags["ImageLength"].overwrite(200_000)
+    with pytest.raises(UnsupportedDataError, match=r"in\.tif claims 40000000000 bytes of pixels"):
+        convert(path, tmp_path / "out.czi")

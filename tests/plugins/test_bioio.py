@@ -395,3 +395,13 @@ def test_bioio_is_told_the_extension_and_the_reader() -> None:
     metadata: Any = plugin.ReaderMetadata
     assert metadata.get_supported_extensions() == ["czi"]
     assert metadata.get_reader() is Reader
+
+
+def test_no_error_shows_the_credentials_of_a_url() -> None:
+    needs("fsspec.implementations.http", "remote")
+    url = "http://user:s3cr3t-99@127.0.0.1:1/image.czi?sig=s3cr3t-99"
+    for open_it in (Reader, Reader.is_supported_image):
+        with pytest.raises(OSError, match="127") as caught:
+            open_it(url)
+        shown = f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+        assert "s3cr3t-99" not in shown

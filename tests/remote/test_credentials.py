@@ -258,7 +258,8 @@ def test_an_error_that_cannot_be_changed_is_replaced_and_no_cause_stays_that_can
 
 def test_what_a_library_puts_into_its_headers_and_fragments_is_hidden_too() -> None:
     redact = Redactor(
-        "https://u:s%2Fcr3t@host/a;id=path-99#f", {"headers": {"X": b"raw-99"}, "auth": ("me", "pw")}
+        "https://u:s%2Fcr3t@host/a;id=path-99#f",
+        {"headers": {"X": b"raw-99"}, "auth": ("me", "pw")},
     )
     for said in (base64.b64encode(b"u:s/cr3t"), base64.b64encode(b"me:pw"), b"path-99", b"raw-99"):
         assert redact(said.decode()) == "***"
