@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
+import socket
 import threading
+import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -19,9 +22,11 @@ from czictypes.plugins.aszarr import aszarr
 
 __all__ = ["ZarrServer"]
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+$")  # the name of a header
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})$")
-#: A connection that says nothing for so many seconds is closed.
-_IDLE = 10
+#: A connection that has not asked for anything in so many seconds is closed, and one that has not
+#: taken so many bytes of an answer.
+_IDLE, _PIECE = 10, 1 << 18
 #: So many connections are served at a time; each has a thread.
 _MOST_CONNECTIONS = 128
 
@@ -31,8 +36,8 @@ class ZarrServer:
 
     Usable with `with` or without; `close` ends it. It takes GET and HEAD, with byte ranges, and
     lets pages of any origin read from it, as viewers in a browser need. It serves at most 128
-    connections at a time, and closes those that are silent for 10 seconds. Errors are told to the
-    logger "czictypes" alone.
+    connections at a time, and closes those that ask for nothing in 10 seconds. Errors are told to
+    the logger "czictypes" alone.
 
     Parameters
     ----------
@@ -72,7 +77,7 @@ class ZarrServer:
     def url(self) -> str:
         """The URL of the root group, which ends in a slash."""
         host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}/"
+        return f"http://[{host!s}]:{port}/" if ":" in str(host) else f"http://{host!s}:{port}/"
 
     def close(self) -> None:
         """Stop serving and close the file; closing twice is no error."""
@@ -100,9 +105,11 @@ class ZarrServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, *arguments: Any) -> None:
+    def __init__(self, address: tuple[str, int], handler: Any) -> None:
         self._free = threading.Semaphore(_MOST_CONNECTIONS)
-        super().__init__(*arguments)
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._free.acquire(blocking=False):
@@ -132,15 +139,56 @@ _ALWAYS = {
 }
 
 
+class _Requests(io.RawIOBase):
+    """What a client sends: each request has to be complete in time, however slowly it comes."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection, self._end = connection, 0.0
+
+    def begin(self) -> None:
+        """Let the time of the next request begin."""
+        self._end = time.monotonic() + _IDLE
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Receive what there is."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request takes too long")
+        self._connection.settimeout(left)
+        try:
+            count: int = self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(_IDLE)  # for the answer
+        return count
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Answers requests for the keys of a store, which a subclass for each server has."""
 
     protocol_version = "HTTP/1.1"
-    server_version = "czictypes"
     timeout = _IDLE
     store: ClassVar[Any]
     names: ClassVar[Collection[str]]
     any_address: ClassVar[bool]
+
+    def version_string(self) -> str:
+        """Return what answers tell of the server: no version."""
+        return "czictypes"
+
+    def setup(self) -> None:
+        """Read requests with a time limit for each."""
+        super().setup()
+        self._requests = _Requests(self.connection)
+        self.rfile = io.BufferedReader(self._requests)
+
+    def handle_one_request(self) -> None:
+        """Answer the next request."""
+        self._requests.begin()
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         self._answer(with_body=True)
@@ -158,29 +206,45 @@ class _Handler(BaseHTTPRequestHandler):
         """Refuse requests for other hosts, and with a body, which would count as the next one."""
         if not super().parse_request():
             return False
+        if self.request_version == "HTTP/0.9":  # which has no headers, and an answer without status
+            self.close_connection = True
+            return False
         refusal = None
-        if not self._is_known(self.headers.get("Host")):
+        hosts = self.headers.get_all("Host", ["localhost"])
+        lengths = self.headers.get_all("Content-Length", [])
+        if not self._is_known(hosts[0]):
             refusal = HTTPStatus.MISDIRECTED_REQUEST
-        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+        if set(lengths) - {"0"} or "Transfer-Encoding" in self.headers:
             refusal = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if (
+            len(hosts) > 1
+            or self.headers.defects
+            or any(not _TOKEN.match(one) for one in self.headers)
+        ):
+            refusal = HTTPStatus.BAD_REQUEST
         if refusal is None:
             return True
         self.close_connection = True
         self._send(refusal, {"Connection": "close"})
         return False
 
-    def _is_known(self, host: str | None) -> bool:
+    def _is_known(self, host: str) -> bool:
         try:
-            name = "localhost" if host is None else (urlsplit(f"//{host}").hostname or "")
+            name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return False
         return name in self.names or _is_loopback(name) or (self.any_address and _is_address(name))
 
     def _answer(self, *, with_body: bool) -> None:
         try:
-            answer = self._found(unquote(urlsplit(self.path).path).strip("/"), with_body=with_body)
+            key = unquote(urlsplit(self.path).path).strip("/")
+        except ValueError:  # a host in brackets that is none
+            self._send(HTTPStatus.BAD_REQUEST)
+            return
+        try:
+            answer = self._found(key, with_body=with_body)
         except Exception:
-            _log.warning("the zarr server cannot answer %s", self.path, exc_info=True)
+            _log.warning("the zarr server cannot answer %r", self.path, exc_info=True)
             answer = (HTTPStatus.INTERNAL_SERVER_ERROR,)
         self._send(*answer)
 
@@ -213,7 +277,8 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in {**_ALWAYS, **(headers or {})}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            for start in range(0, len(body), _PIECE):  # each has a time limit of its own
+                self.wfile.write(body[start : start + _PIECE])
 
 
 def _asked(header: str | None, size: int) -> tuple[int, int] | None:

@@ -164,11 +164,56 @@ def test_a_server_for_others_is_asked_by_address_or_a_name_that_you_tell(
     assert line.startswith(f"HTTP/1.1 {status} ".encode())
 
 
-@pytest.mark.parametrize("header", ["Content-Length: 44", "Transfer-Encoding: chunked"])
-def test_a_body_is_no_second_request(server: ZarrServer, header: str) -> None:
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Content-Length: 44", 413),
+        ("Content-Length: 0\r\nContent-Length: 44", 413),
+        ("Content-Length : 44", 400),
+        ("Transfer-Encoding: chunked", 413),
+        ("Host: localhost\r\nHost: attacker.example", 400),
+    ],
+)
+def test_a_body_is_no_second_request(server: ZarrServer, header: str, status: int) -> None:
     second = b"GET /nope HTTP/1.1\r\nConnection: close\r\n\r\n"
     found = raw_answers(server, f"GET /zarr.json HTTP/1.1\r\n{header}\r\n\r\n".encode() + second)
-    assert [line[:13] for line in found] == [b"HTTP/1.1 413 "]
+    assert [line[:13] for line in found] == [f"HTTP/1.1 {status} ".encode()]
+
+
+def test_an_address_that_is_none_is_a_bad_request(server: ZarrServer) -> None:
+    (line,) = raw_answers(server, b"GET http://[/zarr.json HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert line.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_request_that_comes_slowly_is_not_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zarr_server, "_IDLE", 0.2)
+    with ZarrServer(path) as server:
+        address = urllib.parse.urlsplit(server.url)
+        with socket.create_connection((address.hostname, address.port), timeout=0.02) as connection:
+            closed = False
+            for _ in range(10_000):  # which nobody ends
+                try:
+                    connection.sendall(b"G")
+                    closed = connection.recv(1) == b""
+                except TimeoutError:
+                    continue
+                except ConnectionError:
+                    closed = True
+                if closed:
+                    break
+            assert closed
+
+
+def test_a_server_at_an_ipv6_address(path: Path) -> None:
+    try:
+        server = ZarrServer(path, host="::1")
+    except OSError:
+        return  # this machine has none
+    with server:
+        assert server.url.startswith("http://[::1]:")
+        assert answer(f"{server.url}zarr.json")[0] == 200
 
 
 def answer_when_free(url: str) -> int:
@@ -182,7 +227,7 @@ def answer_when_free(url: str) -> int:
 def test_silent_connections_are_closed_and_counted(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zarr_server._Handler, "timeout", 0.05)
+    monkeypatch.setattr(zarr_server, "_IDLE", 0.05)
     monkeypatch.setattr(zarr_server, "_MOST_CONNECTIONS", 3)
     with ZarrServer(path) as server:
         address = urllib.parse.urlsplit(server.url)
