@@ -28,6 +28,7 @@ __all__ = [
 
 _LIST, _TIMES = "PlateAcquisitions", "PlateAcquisitionTimes"
 _PATH = "Metadata/Information/CustomAttributes/KeyValue"
+_SMALL = range(1_000_000)  # larger numbers may be dates
 
 
 @dataclass(frozen=True)
@@ -155,9 +156,9 @@ def anonymous_acquisitions(text: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     kept = [
-        {"id": one["id"], "scenes": _scenes(one)}
+        {"id": one["id"], "scenes": [scene for scene in _scenes(one) if scene in _SMALL]}
         for one in (listed if isinstance(listed, list) else ())
-        if isinstance(one, dict) and _whole(one.get("id")) in range(1_000_000)
+        if isinstance(one, dict) and _whole(one.get("id")) in _SMALL
     ]
     return json.dumps(kept)
 

@@ -6,7 +6,7 @@ import re
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from czictypes.metadata.acquisitions import anonymous_acquisitions
@@ -21,12 +21,16 @@ __all__ = ["Anonymizer", "ValueReport"]
 
 #: The point in time that stands for the first one if differences are kept.
 _FIRST = datetime(2000, 1, 1, tzinfo=timezone.utc)
+#: Software writes earlier years for "unknown"; the difference from these would be a date.
+_FIRST_YEAR = 1980
+#: Nothing that is longer ago belongs to the same experiment, nor is it a mere difference.
+_LONGEST_TIME = timedelta(days=366)
 _STARTS = ("Information/Image/AcquisitionDateAndTime", "Information/Image/Dimensions/T/StartTime")
 
 _PLACES = frozenset({"Scene", "Well", "Region"})
 _MOST_INNERS = 64
 _DEEPEST_TEXT = 4  # levels of XML within the text of XML; ZEN has one
-_SMALL_NUMBER = re.compile(r"\d{1,4}(?:-\d{1,4})?|[XYZ]|", re.ASCII)
+_SMALL_NUMBER = re.compile(r"(?!.*(?:19|20)\d\d)\d{1,4}(?:-\d{1,4})?|[XYZ]|", re.ASCII)  # no year
 _MOST_VALUES, _MOST_PATHS, _LONGEST = 100, 10_000, 200
 
 
@@ -117,8 +121,7 @@ class Anonymizer:
         """
         root = parse(source)
         for path in _STARTS if self.keep_relative_times else ():
-            found = root.findtext(f"Metadata/{path}")
-            self._start = self._start or (_moment(found) if found else None)
+            self._start = self._start or _moment(root.findtext(f"Metadata/{path}") or "")
         return self._cleaned(root, self.of_document)
 
     def subblock(self, source: XmlSource) -> bytes:
@@ -250,10 +253,9 @@ class Anonymizer:
             return None
         if self._start is None:
             self._start = moment
-        try:
-            shifted = _FIRST + (moment - self._start)
-        except OverflowError:
+        if abs(moment - self._start) > _LONGEST_TIME:
             return None
+        shifted = _FIRST + (moment - self._start)
         return shifted.replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
 
     def _inner(self, value: str, report: ValueReport, nested: int) -> str | None:
@@ -271,13 +273,14 @@ class Anonymizer:
 
 
 def _moment(text: str) -> datetime | None:
+    """Return the point in time that a text tells; None for none, or one before all experiments."""
     try:
         found = parse_datetime(text)
     except ValueError:
         return None
-    if found is None or found.tzinfo is not None:
-        return found
-    return found.replace(tzinfo=timezone.utc)
+    if found is None or found.year < _FIRST_YEAR:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
 
 
 def _note_all(top: ET.Element, path: str, report: ValueReport) -> None:

@@ -6,13 +6,20 @@ import re
 
 __all__ = ["is_guid", "is_known", "is_known_words", "is_place_name"]
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
-_FROM_TO = re.compile(r"(\d{1,5}(?:\.\d{1,9})?)?-(\d{1,5}(?:\.\d{1,9})?)?", re.ASCII)
+_NUMBER = re.compile(r"(?![+-]?0\d+$)[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_WAVELENGTH = r"(?:1[0-6]\d\d|[1-9]\d\d)(?:\.\d{1,9})?"  # smaller than a year
+_FROM_TO = re.compile(rf"(?:{_WAVELENGTH})?-(?:{_WAVELENGTH})?", re.ASCII)
 _NO_NUMBER = frozenset({"nan", "inf", "-inf", "infinity", "-infinity", "n/a"})
 _BETWEEN = re.compile(r"[^\s,;]+")
-_COUNT = re.compile(r"-?\d{1,7}", re.ASCII)
+_COUNT = re.compile(r"-?(?!0\d)\d{1,7}", re.ASCII)
 _COLOR = re.compile(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")
-_VERSION = re.compile(r"(?!.*\b(?:19|20)\d\d\b)\d{1,5}(?:\.\d{1,5}){0,4}", re.ASCII)  # no year
+# No year, no day (24.05.06), no address of a computer (four bytes, of which few begin below 20).
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_VERSION = re.compile(
+    r"(?!.*\b(?:19|20)\d\d\b)(?!\d\d\.\d\d\.\d\d$)"
+    rf"(?!(?:10|[2-9]\d|[12]\d\d)(?:\.{_BYTE}){{3}}$)\d{{1,5}}(?:\.\d{{1,5}}){{0,4}}",
+    re.ASCII,
+)
 _BINNING = re.compile(r"\d{1,3}[,x]\d{1,3}", re.ASCII)
 _DYE = re.compile(
     r"McNamara-Boswell-\d{1,5}|66071726-cbd4-4c41-b371-0a6eee4ae9c5",
@@ -49,8 +56,16 @@ _PIECE = re.compile(
     r"[A-Z]?[a-z\u00df-\u00f6\u00f8-\u00ff]+|[A-Z]+(?![a-z])|\d+(?:\.\d+)?|[^\W\d_]+"
 )
 _CODE = re.compile(r"\D?[a-z]\d{1,3}(?:\.\d+)?|.*\d[a-z]\D*", re.ASCII)
-_PART_NUMBER = re.compile(r"\b\d{4,6}-\d{3,4}(?:-\d{3})?\b", re.ASCII)  # of ZEISS's catalogue
-_DATE = re.compile(r"(?<!\d)\d{1,4}([-/._ ])\d{1,2}\1\d{1,4}(?!\d)", re.ASCII)
+# Of ZEISS's catalogue (420650-9901-000); numbers of people and telephones look much the same.
+_PART_NUMBER = re.compile(
+    r"(?<![\w-])(?:(?:4\d{5}|000000)-\d{4}-\d{3}|4\d{5}-99\d\d|(?<=[a-z]\.)\d{4}-\d{3})(?![\w-])",
+    re.ASCII,
+)
+_DATE = re.compile(
+    r"(?<!\d)(?:\d{1,4}\s*([-/._ ,:;|+=])\s*\d{1,2}\s*\1\s*\d{1,4}"
+    r"|\d{1,2}[-/]\d{1,2}[-/]\d{1,4}|\d{1,2}:[0-5]\d)(?!\d)",  # or a time of day
+    re.ASCII,
+)
 _SIGNS = re.compile(r"[\w\s.,:;/+\-*()\[\]|%&=#\u00b0\u00b2\u00b5\u03bc]*")
 
 # Makers, parts and ways of microscopy, dyes, and the words of enumerations, in lower case.
@@ -117,11 +132,11 @@ wga wheel white wide widefield x xbo xenon xl xr xy xz yellow yfp yokogawa yoyo 
 zsgreen zstd zsyellow zyla
 """
 _WORDS = frozenset(_WORD_LIST.split())
-# Parts of names of dyes that are names of people, too; alone they tell nothing of microscopy.
-_PARTS_OF_DYES = frozenset(
+# Words of microscopy that are names of people and places, too; alone they tell nothing of it.
+_NAMES_ELSEWHERE = frozenset(
     {
-        *("alexa", "brilliant", "congo", "evans", "lucifer", "marina"),
-        *("masson", "nile", "opal", "texas", "violet"),
+        *("alexa", "alvarez", "brilliant", "congo", "evans", "janelia", "lucifer"),
+        *("marina", "masson", "nile", "opal", "texas", "violet"),
     }
 )
 
@@ -149,7 +164,7 @@ def is_known_words(text: str) -> bool:
         return False
     runs = _RUN.findall(rest)
     words = {run.lower() for run in runs if not run[0].isdigit()}
-    named = rest != text or not words <= _PARTS_OF_DYES
+    named = rest != text or not words <= _NAMES_ELSEWHERE
     numbered = bool(words) and any(run.isdigit() and len(run) == 3 for run in runs)  # Opal 520
     return (named or numbered) and all(map(_is_known_run, runs))
 
@@ -173,8 +188,10 @@ def _is_known_run(run: str) -> bool:
 
 
 def _is_short_number(digits: str) -> bool:
-    whole = digits.partition(".")[0]
+    whole, _, decimals = digits.partition(".")
     if len(whole) > 4 or len(digits) > 8 or int(whole) > _LARGEST_WAVELENGTH:
+        return False
+    if len(whole) > 1 and len(decimals) > 2:  # N48.137 is a place on earth
         return False
     return len(whole) <= 2 or not whole.startswith("0")
 

@@ -134,6 +134,7 @@ def test_a_second_time_changes_no_more_than_guids(any_real):
         "<Model>EC Plan-Neofluar 40x/1.30 Oil DIC M27</Model>",
         "<IsSelected>false</IsSelected>",
         "<DyeId>McNamara-Boswell-0038</DyeId>",
+        "<Width>+000000016977.1530</Width>",
     ],
 )
 def test_values_that_stay(element):
@@ -174,6 +175,30 @@ def test_a_value_that_is_not_of_its_kind_goes(name, before, value):
 def test_what_is_not_listed_goes(element):
     kept = clean(f"<Information>{element}</Information>")
     assert re.sub("CustomAttributes|KeyValue|Information|[</> ]", "", kept) == ""
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        "<Application><Version>10.1.2.3</Version></Application>",
+        "<Application><Version>24.05.06</Version></Application>",
+        "<Detector><Frame>2024-05</Frame></Detector>",
+        "<Layers><SizeX>0506</SizeX></Layers>",
+        '<PlateAcquisitions>[{"id": 1, "scenes": [20240506]}]</PlateAcquisitions>',
+    ],
+)
+def test_numbers_that_are_dates_or_addresses_go(element):
+    assert re.findall("2024|0506|05.06|10.1", clean(element)) == []
+
+
+@pytest.mark.parametrize("version", ["3.5.093.00002", "2.3.69.1000", "14.0.27.201", "2.6"])
+def test_versions_stay(version):
+    assert version in clean(f"<Application><Version>{version}</Version></Application>")
+
+
+@pytest.mark.parametrize("name", ["Channel:2024", "2024-0506", "0506-2024"])
+def test_identifiers_with_a_year_become_new_ones(name):
+    assert name not in clean(f'<Layer Id="{name}" />')
 
 
 def test_attributes_that_are_not_listed_go_alone():
@@ -229,6 +254,15 @@ def test_names_of_microscopy_are_known(name):
             "DAPI 445566",
             "DAPI 7788",
             "DAPI 6.5.2024",
+            "Slide 6,5,24",
+            "Slide 6 : 5 : 24",
+            "Slide 6/5-24",
+            "Scan 12:05",
+            "N48.137 E11.575",
+            "445566-1234",
+            "Slide 120524-1234",
+            "450506-1234",
+            "Janelia",
             "GFP 2024",
             "48.1,11.5",
         ),
@@ -326,6 +360,14 @@ def test_times_stay_as_differences_if_asked_for(text, difference):
     kept = clean(IMAGE.format(text), keep_relative_times=True)
     times = re.findall(r">([^<>]+)<", kept)
     assert times == ["2000-01-01T00:00:00.0000000Z", difference]
+
+
+@pytest.mark.parametrize(
+    "start", ["1601-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2014-02-12T00:00:00"]
+)
+def test_a_difference_from_a_time_long_ago_is_a_date(start):
+    text = IMAGE.replace("2016-02-12T09:41:02.5Z", start).format("2024-05-06T07:08:09Z")
+    assert "-05-0" not in clean(text, keep_relative_times=True)
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00", "12 May 2024", "9999-12-31T23:59:59Z 1"])

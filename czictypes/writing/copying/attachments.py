@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -10,16 +12,22 @@ import numpy as np
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
 from czictypes.container.byte_source import ByteSource
+from czictypes.container.picture import MOST_PIXELS, decoded_picture
 from czictypes.metadata.records import (
     build_time_stamps,
     read_focus_positions,
     read_time_stamps,
 )
-from czictypes.model.errors import CziError, OutOfBoundsError
+from czictypes.model.errors import (
+    CorruptFileError,
+    CziError,
+    OutOfBoundsError,
+    UnsupportedDataError,
+)
 from czictypes.writing.assembly import Assembly
+from czictypes.writing.bare_picture import PNG_MAGIC, strip_jpeg, strip_png
 from czictypes.writing.copying.layout import Extent
 from czictypes.writing.copying.removed import KeptPart, RemovedPart
-from czictypes.writing.jpeg import strip_jpeg
 from czictypes.writing.transfer import stored_names
 
 __all__ = ["Anonymity", "AttachmentPlan", "choose_attachments", "copy_attachments"]
@@ -27,8 +35,12 @@ __all__ = ["Anonymity", "AttachmentPlan", "choose_attachments", "copy_attachment
 _THUMBNAIL = "thumbnail"
 _PICTURE = "the picture"
 _CZI_MAGIC = b"ZISRAWFILE"
+_JPEG_MAGIC = b"\xff\xd8"
+_OTHER_PICTURE = re.compile(rb"BM.{4}\0{4}|GIF8|II[*+]\0|MM\0[*+]", re.DOTALL)
 _TIME_STAMPS, _FOCUS = "CZTIMS", "CZFOC"
 _TIMES = (_TIME_STAMPS, _FOCUS)  # one number for each T
+#: Seconds in a year, and micrometres: larger numbers may be dates.
+_LONGEST_TIME, _FARTHEST_FOCUS = 366 * 86_400, 1e7
 
 
 class Anonymity(NamedTuple):
@@ -172,18 +184,34 @@ def _anonymized(
         if not anonymity.times:
             return None, ""
         stamps = read_time_stamps(data)
-        stamps = stamps - stamps[:1]
-        return _Part("TimeStamps", kind, build_time_stamps(stamps)), "differences from the first"
+        with np.errstate(invalid="ignore"):  # infinities are no numbers that stay
+            stamps = stamps - stamps[:1]
+        if not _are_within(stamps, _LONGEST_TIME):
+            return None, ""
+        return _Part("TimeStamps", kind, _stored(stamps)), "differences from the first"
     if kind == _FOCUS:
-        return _Part(
-            "FocusPositions", kind, build_time_stamps(read_focus_positions(data))
-        ), "numbers"
+        positions = read_focus_positions(data)
+        if not _are_within(positions, _FARTHEST_FOCUS):
+            return None, ""
+        return _Part("FocusPositions", kind, _stored(positions)), "numbers"
     if name == _THUMBNAIL:
-        picture = strip_jpeg(data)
-        return (None, "") if picture is None else (_Part("Thumbnail", "JPG", picture), _PICTURE)
+        picture, kind = _bare_picture(data)
+        return (None, "") if picture is None else (_Part("Thumbnail", kind, picture), _PICTURE)
     if name not in anonymity.names:
         return None, ""
     return _named(entry, data, anonymity)
+
+
+def _stored(numbers: np.ndarray) -> bytes:
+    """Return numbers as an attachment; NaN is one of many, which can hold 6 bytes of text."""
+    return build_time_stamps(np.where(np.isnan(numbers), np.nan, numbers))
+
+
+def _are_within(numbers: np.ndarray, largest: float) -> bool:
+    """Tell whether all numbers are up to a size, and none so close to 0 that it must be text."""
+    sizes = np.abs(numbers)
+    unknown = np.isnan(sizes) | (sizes == 0)
+    return bool(np.all(unknown | (sizes > 1e-30) & (sizes <= largest)))
 
 
 def _named(entry: AttachmentEntry, data: bytes, anonymity: Anonymity) -> tuple[_Part | None, str]:
@@ -194,9 +222,37 @@ def _named(entry: AttachmentEntry, data: bytes, anonymity: Anonymity) -> tuple[_
             data, change = anonymity.document(data), "what is known to be harmless"
     except CziError:
         return None, ""
-    if data.startswith(b"\xff\xd8"):
-        picture = strip_jpeg(data)
+    name, kind = stored_names(entry)
+    other = _OTHER_PICTURE.match(data) is not None
+    if other or data.startswith((_JPEG_MAGIC, PNG_MAGIC)):
+        picture, kind = _bare_picture(_as_png(data) if other else data)
         if picture is None:
             return None, ""
         data, change = picture, _PICTURE
-    return _Part(*stored_names(entry), data), change
+    return _Part(name, kind, data), change
+
+
+def _bare_picture(data: bytes) -> tuple[bytes | None, str]:
+    """Return nothing but the picture of a JPEG or PNG, and its type."""
+    if data.startswith(_JPEG_MAGIC):
+        return strip_jpeg(data), "JPG"
+    return strip_png(data), "PNG"
+
+
+def _as_png(data: bytes) -> bytes:
+    """Return a picture as a PNG; nothing where it cannot be decoded."""
+    target = io.BytesIO()
+    try:
+        with decoded_picture(
+            io.BytesIO(data),
+            ("BMP", "GIF", "TIFF"),
+            "an attachment",
+            extra="cli",
+            doing="anonymising a picture",
+            most_pixels=MOST_PIXELS,
+        ) as picture:
+            shown = picture if picture.mode in ("L", "I;16", "RGB") else picture.convert("RGBA")
+            shown.save(target, "PNG")
+    except (CorruptFileError, UnsupportedDataError):
+        return b""
+    return target.getvalue()

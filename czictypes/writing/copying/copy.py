@@ -165,7 +165,8 @@ def copy(
         the beginning of the year 2000, time stamps from 0.
     keep_attachments
         With `anonymize`, the names of attachments that stay although they may tell something, such
-        as ``["SlidePreview"]``. Metadata in pictures and in documents within them go.
+        as ``["SlidePreview"]``. Metadata in pictures and in documents within them go; pictures
+        that are neither JPEG nor PNG become PNG. Data of other kinds stay as they are.
 
     Returns
     -------

@@ -28,9 +28,9 @@ from czictypes.metadata.edit import XmlEditor
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader
+from czictypes.writing.bare_picture import strip_jpeg
 from czictypes.writing.copying.copy import copy
 from czictypes.writing.copying.removed import KeptPart, RemovedPart
-from czictypes.writing.jpeg import strip_jpeg
 
 SECRETS = ["Ada Lovelace", "LAB-PC-7", "2024-05-06", "alovelace", "Patient 12"]
 
@@ -203,6 +203,57 @@ def test_attachments_stay_if_they_are_named(source: Path, target: Path) -> None:
         assert np.array_equal(preview.read(), whole.read())
         assert preview.attachments.names == ["Thumbnail"]
         preview.close()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "GIF"])
+def test_pictures_that_stay_are_pixels_alone(source: Path, target: Path, kind: str) -> None:
+    image = pytest.importorskip("PIL.Image", reason="makes the picture; pip install pillow")
+    options: dict[str, Any] = {
+        "PNG": {"exif": b"Exif\0\0 alovelace", "icc_profile": b"LAB-PC-7"},
+        "TIFF": {"tiffinfo": {0x013B: "Ada Lovelace", 0x0132: "2024-05-06"}},
+        "GIF": {"comment": b"Ada Lovelace"},
+    }.get(kind, {})
+    stored = io.BytesIO()
+    pixels = noise(PixelType.Bgr24, 12, 16, 1) // 128 * 255
+    image.fromarray(pixels).save(stored, kind, **options)
+    label = AttachmentSpec("Label", kind, stored.getvalue() + b"Patient 12")
+    write_czi(source, [Block(pixels)], attachments=[label])
+    copy(source, target, anonymize=True, keep_attachments=["Label"])
+    assert found_in(target, SECRETS) == []
+    with CziReader(target) as after:
+        assert np.array_equal(after.attachments["Label"].image(), pixels)
+
+
+def test_a_thumbnail_may_be_a_png(source: Path, target: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="makes the picture; pip install pillow")
+    stored = io.BytesIO()
+    pixels = noise(PixelType.Gray8, 12, 16, 1)
+    image.fromarray(pixels[..., 0]).save(stored, "PNG", icc_profile=b"LAB-PC-7")
+    thumbnail = AttachmentSpec("Thumbnail", "JPG", stored.getvalue())
+    write_czi(source, [Block(pixels)], attachments=[thumbnail])
+    copy(source, target, anonymize=True)
+    assert found_in(target, SECRETS) == []
+    assert stored_attachments(target)[0][:2] == ("Thumbnail", "PNG")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("CZFOC", b"Patient 12 xxxxx"),
+        ("CZFOC", struct.pack("<dd", 1.0, 1.7e9)),
+        ("CZTIMS", struct.pack("<dd", 0.0, 1.7e9)),
+        ("CZTIMS", struct.pack("<d6sH", 0.0, b"Jo Doe", 0x7FF8)),
+    ],
+)
+def test_numbers_that_are_text_or_dates_go(
+    source: Path, target: Path, kind: str, content: bytes
+) -> None:
+    data = struct.pack("<ii", 8 + len(content), 2) + content
+    block = Block(noise(PixelType.Gray8, 4, 4, 1))
+    write_czi(source, [block], attachments=[AttachmentSpec("Numbers", kind, data)])
+    copy(source, target, anonymize=True, keep_relative_times=True)
+    assert found_in(target, ["Patient 1", "Jo Doe"]) == []
+    assert struct.pack("<d", 1.7e9) not in target.read_bytes()
 
 
 @pytest.mark.parametrize("option", [{"keep_relative_times": True}, {"keep_attachments": ["Label"]}])

@@ -1,14 +1,21 @@
-"""Removes everything but the picture from a JPEG: Exif, XMP, comments, other segments."""
+"""Removes everything but the picture from a JPEG or PNG: Exif, XMP, comments, profiles."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["strip_jpeg"]
+__all__ = ["PNG_MAGIC", "strip_jpeg", "strip_png"]
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+#: The chunks without which the picture cannot be shown.
+_PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 _START, _SCAN, _END = 0xD8, 0xDA, 0xD9
-_JFIF = re.compile(rb"JFIF\0.{7}\0\0", re.DOTALL)  # without the thumbnail that may follow
-_ADOBE = re.compile(rb"Adobe.{7}", re.DOTALL)
+# Without the thumbnail that may follow, and with a density that is no text.
+_JFIF = re.compile(rb"JFIF\x00[\x00-\x01][\x00-\x02]{2}(?:[\x00-\x1f].){2}\x00\x00", re.DOTALL)
+_ADOBE = re.compile(
+    rb"Adobe\x00[\x64\x65][\x00-\x1f\x40\x80\xc0]\x00\x00\x00[\x00-\x02]", re.DOTALL
+)
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TABLES, _RESTART = (0xDB, 0xC4), 0xDD
@@ -81,3 +88,21 @@ def _are_tables(marker: int, content: bytes) -> bool:
         else:
             position += 17 + sum(content[position + 1 : position + 17])
     return position == len(content)
+
+
+def strip_png(data: bytes) -> bytes | None:
+    """Return a PNG with only the chunks of its picture; None where the data are no whole PNG."""
+    parts, position = [PNG_MAGIC], len(PNG_MAGIC)
+    if not data.startswith(PNG_MAGIC):
+        return None
+    while position + 12 <= len(data):
+        end = position + 12 + int.from_bytes(data[position : position + 4], "big")
+        kind = data[position + 4 : position + 8]
+        if end > len(data):
+            return None
+        if kind in _PNG_CHUNKS:
+            parts.append(data[position:end])
+        if kind == b"IEND":
+            return b"".join(parts)
+        position = end
+    return None
