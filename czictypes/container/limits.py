@@ -29,6 +29,7 @@ __all__ = [
     "ZSTD_GROWTH",
     "Bounds",
     "bitmap_size",
+    "bytes_for",
     "check_claim",
     "check_difference",
     "check_growth",
@@ -153,6 +154,11 @@ class Bounds:
             )
 
 
+def bytes_for(claimed: int) -> int:
+    """Return how many bytes a file needs that `check_claim` lets have so many bytes of pixels."""
+    return max(0, -(-(claimed - _MOST_BYTES) // _BYTES_PER_BYTE))
+
+
 def check_claim(claimed: int, stored: int, name: str) -> None:
     """Check that a file of another format can hold so many bytes of pixels.
 
@@ -161,7 +167,7 @@ def check_claim(claimed: int, stored: int, name: str) -> None:
     UnsupportedDataError
         If they are far too many for its `stored` bytes.
     """
-    if claimed > _MOST_BYTES + _BYTES_PER_BYTE * stored:
+    if stored < bytes_for(claimed):
         raise UnsupportedDataError(
             f"{name} claims {claimed} bytes of pixels, far more than its {stored} bytes could "
             "hold; it is damaged"

@@ -24,6 +24,8 @@ __all__ = ["WriteOnceStore", "new_archive", "open_archive", "open_remote_archive
 
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _MADE_BY_FINDERS = "__MACOSX"
+#: A file in an archive may have so many bytes, and more if it was packed to no less than a 100th.
+_MOST_OF_PACKED, _MOST_TIMES = 64 << 20, 100
 
 
 class WriteOnceStore(WrapperStore[Store]):  # type: ignore[misc, unused-ignore]
@@ -117,13 +119,25 @@ def open_archive(path: Path, inner: str = "") -> tuple[Store, str]:
     Raises
     ------
     UnsupportedDataError
-        If it is no ZIP archive.
+        If it is no ZIP archive, or has a file that takes far more memory than room in it.
     """
     try:
+        with zipfile.ZipFile(path) as file:
+            _check_growth(path, file)
         store = _wait(ZipStore.open, path, mode="r")
     except zipfile.BadZipFile as error:
         raise UnsupportedDataError(f"{path} is not a readable ZIP archive: {error}") from None
     return store, inner or _wait(_only_folder, store)
+
+
+def _check_growth(path: Path, file: zipfile.ZipFile) -> None:
+    """Refuse files that take far more memory than room in the archive: each is read as a whole."""
+    for one in file.infolist():
+        if one.file_size > max(_MOST_OF_PACKED, _MOST_TIMES * one.compress_size):
+            raise UnsupportedDataError(
+                f"{path} has a file {one.filename} of {one.file_size} bytes in "
+                f"{one.compress_size}; so much is not unpacked"
+            )
 
 
 def open_remote_archive(url: str, options: Mapping[str, Any]) -> tuple[Store, str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import DTypeLike
 
+from czictypes.container.limits import bytes_for, check_claim
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
 from czictypes.exchange.formats import location_name
@@ -90,7 +93,8 @@ def from_ome_zarr(
     FileNotFoundError, FileExistsError
         If there is no store, or a file already.
     UnsupportedDataError
-        If the store is no OME-Zarr, or has what a CZI cannot hold.
+        If the store is no OME-Zarr, or has what a CZI cannot hold, or claims far more pixels than
+        its files can hold.
     MissingExtraError
         If the extra ``ome-zarr`` is not installed.
 
@@ -121,7 +125,16 @@ def open_ome_zarr(
 ) -> Iterator[tuple[list[SourceImage], DocumentContent | None]]:
     """Open images for `write_images`, with what was kept of the CZI that they come from, if any."""
     with ZarrStore(source, storage_options, doing="reading OME-Zarr") as store:
-        yield _images(store, images)
+        found, content = _images(store, images)
+        claimed = sum(_bytes_of(one.pixels) for one in found)
+        stored = store.stored_bytes(bytes_for(claimed))
+        if stored is not None:
+            check_claim(claimed, stored, store.name)
+        yield found, content
+
+
+def _bytes_of(pixels: Any) -> int:
+    return int(math.prod(map(int, pixels.shape)) * np.dtype(pixels.dtype).itemsize)
 
 
 def _images(store: ZarrStore, images: Choice) -> tuple[list[SourceImage], DocumentContent | None]:

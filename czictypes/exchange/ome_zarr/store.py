@@ -293,6 +293,21 @@ class ZarrStore:
         root = getattr(self.zarr, "root", None)
         return root / self.prefix if isinstance(root, Path) else None
 
+    def stored_bytes(self, enough: int) -> int | None:
+        """Return the bytes of its files, or at least `enough`; None if they are not local."""
+        archive = getattr(self.zarr, "path", None)
+        if isinstance(archive, Path) and archive.is_file():
+            return archive.stat().st_size
+        if self.folder is None:
+            return None
+        size = 0
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                if size >= enough:
+                    return size
+                size += Path(folder, name).stat().st_size
+        return size
+
     @property
     def is_plain_folder(self) -> bool:
         """Whether it is a folder whose files anybody may write."""

@@ -465,3 +465,30 @@ def test_several_scenes_in_an_archive(
     convert(path, tmp_path / "scenes.zip")
     convert(tmp_path / "scenes.zip", tmp_path / "back.czi")
     same_pixels(path, tmp_path / "back.czi")
+
+
+@pytest.mark.parametrize("name", ["in.ome.zarr", "in.ozx"])
+def test_pixels_that_the_files_cannot_hold_are_refused(tmp_path: Path, name: str) -> None:
+    SOURCES["plane"](tmp_path / "a.czi")
+    convert(tmp_path / "a.czi", tmp_path / name)
+    if name == "in.ozx":
+        with zipfile.ZipFile(tmp_path / name) as file:
+            file.extractall(tmp_path / "in.ome.zarr")
+    document = tmp_path / "in.ome.zarr/0/zarr.json"
+    if not document.exists():
+        document = next((tmp_path / "in.ome.zarr").rglob("0/zarr.json"))
+    content = json.loads(document.read_text())
+    content["shape"][-2:] = [200_000, 200_000]
+    document.write_text(json.dumps(content))
+    if name == "in.ozx":
+        shutil.make_archive(str(tmp_path / "in"), "zip", tmp_path / "in.ome.zarr")
+        (tmp_path / "in.zip").replace(tmp_path / name)
+    with pytest.raises(UnsupportedDataError, match=r"claims \d+ bytes of pixels, far more than"):
+        convert(tmp_path / name, tmp_path / "out.czi")
+
+
+def test_a_file_in_an_archive_that_takes_far_more_memory_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "in.ozx", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("zarr.json", b" " * (65 << 20))
+    with pytest.raises(UnsupportedDataError, match=r"a file zarr\.json of 68157440 bytes in"):
+        convert(tmp_path / "in.ozx", tmp_path / "out.czi")
