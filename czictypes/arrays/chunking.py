@@ -53,5 +53,10 @@ def normalized_chunks(
             )
         chunks = tuple(chunks.get(name, native[name]) for name in dims)
     plain = core.normalize_chunks(tuple(native.values()), dims.shape, dtype=dtype)
-    sizes: Chunks = core.normalize_chunks(chunks, dims.shape, dtype=dtype, previous_chunks=plain)
+    try:
+        sizes: Chunks = core.normalize_chunks(
+            chunks, dims.shape, dtype=dtype, previous_chunks=plain
+        )
+    except (ValueError, ZeroDivisionError) as error:  # dask's words for what it cannot cut
+        raise ValueError(f"chunks={chunks!r} do not fit {dict(dims.items())}: {error}") from error
     return sizes

@@ -32,7 +32,7 @@ from czictypes.model.errors import (
     MissingPartError,
     UnsupportedDataError,
 )
-from czictypes.model.pixel_types import PixelType
+from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.plane_rows import PlaneRows
 from czictypes.reading.threads import ThreadPool, each
@@ -70,7 +70,9 @@ def _head(view: FileView, row: int, ends: NDArray[np.int64]) -> Iterator[Finding
         if segment.attachment_size:
             view.masked.add(row)
         yield from _xml(view, row, segment)
-        check_pixels(view.source, segment)
+        stored = check_pixels(view.source, segment).compression
+        if stored != segment.compression:
+            yield _mislabelled(view, row, stored, segment.compression)
     except MissingPartError:  # `file_parts` tells
         view.unreadable.add(row)
     except (CziError, OSError) as error:
@@ -78,6 +80,22 @@ def _head(view: FileView, row: int, ends: NDArray[np.int64]) -> Iterator[Finding
             raise
         view.unreadable.add(row)
         yield _unreadable(view, row, "subblksegmentsvalid", error)
+
+
+def _mislabelled(view: FileView, row: int, stored: int, label: int) -> Finding:
+    """Tell that data are not of the compression that the directory names."""
+    return Finding(
+        "subblksegmentsvalid",
+        "warning",
+        message=f"it is labelled {_scheme(label)}, but its data are {_scheme(stored)}; czictypes "
+        "reads it by its data, and other programs may not",
+        remedy='czi.copy(..., recompress="zstd1:") writes data and label anew',
+        **view.about(row),
+    )
+
+
+def _scheme(number: int) -> str:
+    return Compression(number).name if number in list(Compression) else f"as {number}"
 
 
 def _is_of_tile(view: FileView, error: Exception) -> bool:

@@ -166,21 +166,47 @@ def segments(view: FileView) -> Iterator[Finding]:
 
     Where a segment does not follow the one before, the others are found by a search.
     """
-    found, last = array("q"), 0
+    found, last, end = array("q"), 0, 0
     try:
         with view.main.read_ahead(_expected(view)):
             for segment in iter_segments(view.main):
-                last = segment.position
+                last, end = segment.position, segment.end
                 if segment.id == SUBBLOCK:
                     found.append(last)
                 yield from _sizes(segment)
     except CorruptFileError as error:
-        place = f"the segments from byte {last} on"
-        yield Finding("segments", "error", place, str(error), REPAIR, offset=last)
         everything = find_segments(view.main)
+        if not _is_behind(view, everything, end):
+            place = f"the segments from byte {last} on"
+            yield Finding("segments", "error", place, str(error), REPAIR, offset=last)
+            end = view.main.size()
         found = array("q", everything.position[everything.rows(SUBBLOCK)].tobytes())
         yield from _cut_off(view, everything)
+    yield from _behind(view, end)
     yield from _orphans(view, np.frombuffer(found, np.int64))
+
+
+def _is_behind(view: FileView, found: FoundSegments, end: int) -> bool:
+    """Tell whether nothing that follows a place is, or was, a segment that anything names."""
+    begins = view.main.read_at(end, 16) if 0 < end < view.main.size() else b"ZISRAW"
+    if begins.startswith((b"ZISRAW", b"DELETED")) or view.directory is None:
+        return False
+    return not (found.position >= end).any() and not (view.directory.file_position >= end).any()
+
+
+def _behind(view: FileView, end: int) -> Iterator[Finding]:
+    """Tell of bytes behind the last segment, which nothing needs."""
+    size = view.main.size()
+    if end + SEGMENT_HEADER_SIZE <= size:
+        yield Finding(
+            "segments",
+            "warning",
+            f"the end of the file, from byte {end} on",
+            f"{counted(size - end, 'byte')} after the last segment belong to nothing; everything "
+            "is read without them",
+            "a copy (czi.copy) leaves them out",
+            offset=end,
+        )
 
 
 def _cut_off(view: FileView, found: FoundSegments) -> Iterator[Finding]:

@@ -38,7 +38,14 @@ def check_display_settings(settings: Mapping[int, ChannelDisplaySettingsDataClas
         A channel index that is none, a colour component beyond 0..255, a black or white point
         that is no finite number, or text with a character that XML cannot store.
     """
+    if not isinstance(settings, Mapping):
+        raise TypeError(f"display settings are a dict by channel, not {settings!r}")
     for index, setting in settings.items():
+        if not hasattr(setting, "tinting_color"):
+            raise TypeError(
+                f"the display settings of channel {index} are a ChannelDisplaySettingsDataClass, "
+                f"not {setting!r}"
+            )
         check_index(index)
         format_color(setting.tinting_color)
         for what in ("black_point", "white_point"):

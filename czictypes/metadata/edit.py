@@ -56,6 +56,8 @@ class XmlEditor:
         ------
         CorruptFileError
             If the text is no XML, or its root element is not ``ImageDocument``.
+        TypeError
+            If it is neither text nor bytes.
         """
         self._root = _document(xml_string)
 
@@ -115,7 +117,9 @@ class XmlEditor:
         ValueError
             A size that is not above 0, or infinite.
         """
-        base = scaling or ScalingInfoDto()
+        base = ScalingInfoDto() if scaling is None else scaling
+        if not hasattr(base, "scale_x"):
+            raise TypeError(f"scaling is a ScalingInfoDto, not {base!r}")
         wanted = Scaling(
             base.scale_x if scale_x is None else scale_x,
             base.scale_y if scale_y is None else scale_y,

@@ -48,8 +48,10 @@ def to_text(data: bytes | bytearray | memoryview | str | None) -> str:
     """
     if isinstance(data, str):
         text = _SURROGATE.sub("\ufffd", data[1:] if data.startswith("\ufeff") else data)
-    else:
+    elif data is None or isinstance(data, (bytes, bytearray, memoryview)):
         text = _decode_bytes(bytes(data or b""))
+    else:  # bytes(2**31) would be as many bytes
+        raise TypeError(f"XML is text or bytes, not {type(data).__name__}")
     return text.partition("\0")[0]
 
 

@@ -49,6 +49,10 @@ class DeepZoomTiles:
             raise ValueError(
                 f"tile_size must be at least 1 and overlap at least 0, not {tile_size}, {overlap}"
             )
+        if not hasattr(slide, "read_resized"):
+            raise TypeError(
+                f"tiles are made of a CziSlide (CziSlide(path) opens one), not {slide!r}"
+            )
         self._slide, self._background = slide, background
         self.tile_size, self.overlap = tile_size, overlap
         self._size = slide.dimensions

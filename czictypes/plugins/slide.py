@@ -246,6 +246,8 @@ class CziSlide:
 
     def get_thumbnail(self, size: tuple[int, int]) -> Image:
         """Return the whole slide as a Pillow picture (RGB, on white) that fits into a size."""
+        if not all(length > 0 for length in size):
+            raise ValueError(f"the size of a thumbnail must be above 0, not {size}")
         width, height = self.dimensions
         downsample = max(1.0, width / size[0], height / size[1])
         goal = max(1, round(width / downsample)), max(1, round(height / downsample))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -28,8 +29,8 @@ def thread_count(requested: int | None = None) -> int:
 
     Raises
     ------
-    ValueError
-        For a number below 1, or a variable that is no whole number.
+    ValueError, TypeError
+        For a number below 1, or what is no whole number.
     """
     if requested is None:
         text = os.environ.get(_VARIABLE, "")
@@ -39,6 +40,12 @@ def thread_count(requested: int | None = None) -> int:
             requested = int(text)
         except ValueError:
             raise ValueError(f"{_VARIABLE} must be a whole number, not {text!r}") from None
+    try:
+        requested = operator.index(requested)
+    except TypeError:
+        raise TypeError(
+            f"the number of threads must be a whole number, not {requested!r}"
+        ) from None
     if requested < 1:
         raise ValueError(f"the number of threads must be at least 1, not {requested}")
     return requested

@@ -58,7 +58,7 @@ class CziMetadataBuilder(XmlEditor):
         self._editor.write_metadata_bytes(self.to_bytes())
 
 
-@defended(lambda editor: str(editor._file.path))
+@defended(lambda editor: editor._file.name)
 class CziEditor:
     """An existing CZI whose metadata are read and edited in place.
 

@@ -66,6 +66,18 @@ def test_any_chunks_give_the_same_pixels(made: Callable[[str], Made], chunks: An
         assert (lazy.compute() == image.data).all()
 
 
+@pytest.mark.parametrize("chunks", [(0, 0), (1, 2), 0.5])
+def test_chunks_that_do_not_fit_are_the_callers_mistake(
+    made: Callable[[str], Made], chunks: Any
+) -> None:
+    with (
+        CziImage(made("stack").path) as image,
+        pytest.raises(ValueError, match="do not fit") as told,
+    ):
+        image.to_dask(chunks=chunks)
+    assert not isinstance(told.value, errors.CziError)
+
+
 @pytest.mark.parametrize("chunks", [{"X": 23, "Y": 17}, {"X": 16, "Y": 31}])
 def test_levels_and_scenes_are_read_in_blocks(made: Callable[[str], Made], chunks: Any) -> None:
     with CziImage(made("multi_scene_pyramid").path) as image:

@@ -68,6 +68,13 @@ def test_an_unknown_compression_is_no_damage() -> None:
     assert [one for one, _ in found(good_file(tiles), "subblksegmentsvalid")] == ["warning"]
 
 
+def test_a_label_that_is_not_that_of_the_data() -> None:
+    tiles = changed(1, compression=Compression.JpegXr)
+    ((severity, message),) = found(good_file(tiles), "subblksegmentsvalid")
+    assert severity == "warning"
+    assert "labelled JpegXr, but its data are Uncompressed" in message
+
+
 def test_the_xml_of_a_sub_block() -> None:
     assert found(good_file(changed(0, metadata=b"<METADATA><Tags>")), "subblkmetadata")
     assert found(good_file(changed(0, metadata=b"<METADATA/>")), "subblkmetadata") == []

@@ -117,6 +117,15 @@ def test_bytes_between_segments() -> None:
     assert "no segment" in message
 
 
+@pytest.mark.parametrize("behind", [bytes(4096), b"junk" * 100])
+def test_bytes_behind_the_last_segment(behind: bytes) -> None:
+    built = good_file()
+    (finding,) = czi.check(io.BytesIO(built.data + behind)).findings
+    assert (finding.check, finding.severity) == ("segments", "warning")
+    assert finding.offset == len(built.data)
+    assert f"{len(behind)} bytes after the last segment" in finding.message
+
+
 def test_a_segment_that_uses_more_than_it_has() -> None:
     built = good_file()
     (used,) = struct.unpack_from("<q", built.data, built.subblocks[3] + 24)

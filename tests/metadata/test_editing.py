@@ -247,3 +247,17 @@ def test_any_title_is_stored_or_refused(title):
     else:
         editor.set_general_document_info(title=title)
         assert general_document_info(editor.to_bytes()).title == title
+
+
+@pytest.mark.parametrize(
+    ("method", "argument"),
+    [
+        ("set_xml", 2**31),
+        ("set_scaling_info", "1e-7"),
+        ("set_display_settings", ()),
+        ("set_display_settings", {1: 2}),
+    ],
+)
+def test_arguments_of_a_wrong_type_are_refused_in_words(method, argument):
+    with pytest.raises(TypeError, match=" not "):
+        getattr(XmlEditor(b""), method)(argument)

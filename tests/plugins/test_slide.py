@@ -268,6 +268,8 @@ def test_a_slide_without_a_pyramid_has_one_level(made: Callable[[str], Made]) ->
         assert slide.level_count == 1
         assert slide.get_best_level_for_downsample(8) == 0
         assert slide.get_thumbnail((10, 10)).size == (10, 8)
+        with pytest.raises(ValueError, match="must be above 0"):
+            slide.get_thumbnail((0, 10))
 
 
 @pytest.mark.parametrize("stored_look", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,7 @@ from czictypes.model.display import (
     Rgb8Color,
     TintingMode,
 )
-from czictypes.model.errors import ClosedError, NotCziError
+from czictypes.model.errors import ClosedError, NotCziError, UnexpectedError
 from czictypes.reading.reader import CziReader
 from czictypes.writing.create import create_czi
 from czictypes.writing.editor import CziEditor, edit_czi
@@ -203,3 +204,8 @@ def test_real_files_are_edited_like_by_pylibczirw(
     with czi.edit_czi(str(tmp_path / "ours.czi")) as editor:
         assert editor.read_general_document_info()["title"] == "a title"
         assert editor.read_custom_key_value("f") == 0.5
+
+
+def test_an_unforeseen_error_of_an_editor_names_the_file(path: Path) -> None:
+    with CziEditor(path) as editor, pytest.raises(UnexpectedError, match=re.escape(str(path))):
+        editor.read_custom_key_value([])  # type: ignore[arg-type]
