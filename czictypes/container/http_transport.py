@@ -7,6 +7,7 @@ So a change is noticed without a request for that alone.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import weakref
@@ -92,13 +93,17 @@ class HttpTransport(AsyncTransport):
 
     async def _get(self, headers: dict[str, str]) -> Any:
         """Send a request and follow redirects; credentials go to the host of the URL alone."""
-        options = {**self.fs.kwargs, "allow_redirects": False, **self._patience()}
+        patience = self._patience()
+        options = {**self.fs.kwargs, "allow_redirects": False, **patience}
+        # to connect, and for the head of an answer as a whole, which may come byte by byte
+        patience_for_head = 2 * self.options.timeout if patience else None
         ours = {**headers, "Accept-Encoding": "identity"}
         more = {**options.pop("headers", {}), **ours}
         session, address = await self.fs.set_session(), self._address(self._url)
         first = address.origin()
         for _ in range(_MOST_REDIRECTS + 1):
-            response = await session.get(address, headers=more, **options)
+            head = session.get(address, headers=more, **options)
+            response = await asyncio.wait_for(head, patience_for_head)
             place = response.headers.get("Location")
             if response.status not in _REDIRECTS or not place:
                 return response

@@ -179,6 +179,23 @@ def test_a_server_that_trickles_is_given_up(server: RangeServer, url: str) -> No
     assert len(server.requests) == 1
 
 
+def test_the_head_of_an_answer_that_never_ends(server: RangeServer, url: str) -> None:
+    def trickle(handler: Any, number: int) -> bool:
+        handler.wfile.write(b"HTTP/1.1 206 Partial Content\r\n")
+        with suppress(OSError):  # until the client has gone
+            for _ in range(6000):
+                handler.wfile.write(b"X: y\r\n")
+                handler.wfile.flush()
+                time.sleep(0.01)
+        handler.close_connection = True
+        return True
+
+    server.fault = trickle
+    options = {"czictypes": {"timeout": 0.2, "retries": 0}}
+    with pytest.raises(RemoteTimeoutError, match=r"no answer in 0\.2 s"):
+        czi.open_czi(url, storage_options=options)
+
+
 def test_nobody_listens(eager: Options) -> None:
     needs("fsspec.implementations.http")
     with pytest.raises(RemoteError, match=r"http://127\.0\.0\.1:1/a\.czi cannot be read"):
