@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from datetime import datetime, timedelta
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.arrays import channel_labels
 from czictypes.arrays.alpha import EmptyAlpha
-from czictypes.arrays.coordinates import AxisCoordinates, coordinates
-from czictypes.arrays.layout import Layout
-from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, Scale, pixel_sizes
+from czictypes.arrays.image_base import Image
+from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, pixel_sizes
 from czictypes.arrays.scene_infos import field_numbers, scene_infos
 from czictypes.arrays.stage import stage_origin
-from czictypes.arrays.times import regular_interval, times_along
+from czictypes.arrays.times import times_along
 from czictypes.arrays.tolerant import told
-from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.axes import Skew
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document import DocumentInfo, Objective
-from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.metadata.document import DocumentInfo
+from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageDescription"]
 
 
-class ImageDescription(ABC):
+class ImageDescription(Image):
     """The described side of a `CziImage`.
 
     A field of the metadata that is missing or makes no sense is None, the latter with a
@@ -50,16 +50,6 @@ class ImageDescription(ABC):
 
     @property
     @abstractmethod
-    def current_resolution_level(self) -> int:
-        """The resolution level that is read where none is named."""
-
-    @property
-    @abstractmethod
-    def _layout(self) -> Layout:
-        """The layout of the array."""
-
-    @property
-    @abstractmethod
     def _empty_alpha(self) -> EmptyAlpha:
         """The treatment of an alpha that is 0 everywhere."""
 
@@ -69,20 +59,6 @@ class ImageDescription(ABC):
     def channels(self) -> list[ChannelInfo]:
         """All that the metadata tell of each channel: wavelengths, exposure, description..."""
         return channel_labels.channel_infos(self.reader, self._layout.planes["C"])
-
-    @property
-    def channel_names(self) -> list[str]:
-        """A name for each channel; no two are equal.
-
-        It is the name in the metadata, else the Id there, else ``"Channel:0"``; the second
-        channel called DAPI is ``"DAPI (2)"``.
-        """
-        return channel_labels.channel_names(self.channels)
-
-    @property
-    def channel_colors(self) -> list[tuple[int, int, int] | None]:
-        """The colour of each channel: red, green, blue from 0 to 255, or None."""
-        return channel_labels.channel_colors(self.channels)
 
     @property
     def contrast_limits(self) -> list[tuple[float, float] | None]:
@@ -103,19 +79,11 @@ class ImageDescription(ABC):
 
     # Sizes and times
 
-    @property
-    def physical_pixel_sizes(self) -> PhysicalPixelSizes:
-        """The size of a pixel in micrometres: Z, Y, X; None where unknown.
+    def _pixel_sizes(self, factor: float = 1.0) -> PhysicalPixelSizes:
+        return pixel_sizes(self.reader, factor)
 
-        It is that of a pixel of the current resolution level.
-        """
-        level = self.current_resolution_level
-        return pixel_sizes(self.reader, self._layout.level(level).factor if level else 1.0)
-
-    @property
-    def physical_pixel_size(self) -> PhysicalPixelSizes:
-        """The same; AICSImageIO has both names."""
-        return self.physical_pixel_sizes
+    def _times(self) -> NDArray[np.float64] | None:
+        return times_along(self.reader, self.scene_index, self._layout.planes["T"])
 
     @property
     def skew(self) -> Skew | None:
@@ -129,43 +97,7 @@ class ImageDescription(ABC):
         The time stamps attached to the document count, on its own clock; else when the tiles of
         this scene were acquired, since the first T; else the positions along T in the XML.
         """
-        times = times_along(self.reader, self.scene_index, self._layout.planes["T"])
-        return None if times is None else [float(time) for time in times]
-
-    @property
-    def time_interval(self) -> timedelta | None:
-        """The mean time from one T to the next; None for less than two, or if it is unknown.
-
-        It is also None if the times are irregular, that is, if an interval differs from the mean
-        by more than a twentieth; use `time_stamps` then.
-        """
-        times = times_along(self.reader, self.scene_index, self._layout.planes["T"])
-        return regular_interval(times)
-
-    @property
-    def scale(self) -> Scale:
-        """The distance of neighbours along T (seconds), Z, Y and X (micrometres), or None."""
-        interval, sizes = self.time_interval, self.physical_pixel_sizes
-        return Scale(None if interval is None else interval.total_seconds(), None, *sizes)
-
-    def coords(self, level: int | None = None) -> dict[str, AxisCoordinates]:
-        """Return the coordinates along each dimension of a level, with their units.
-
-        X and Y are micrometres, 0 at the centre of the first pixel of the full resolution (add
-        `origin` for places on the stage); Z micrometres from the first Z; T the `time_stamps`; C
-        the `channel_names`. Without a scale they count pixels; T is left out where unknown. They
-        are those of the current level where none is given.
-
-        Raises
-        ------
-        OutOfBoundsError
-            If there is no such level.
-        """
-        level = self.current_resolution_level if level is None else level
-        layout = self._layout
-        sizes = pixel_sizes(self.reader)
-        times = times_along(self.reader, self.scene_index, layout.planes["T"])
-        return coordinates(layout, level, self.channel_names, times, sizes)
+        return super().time_stamps
 
     # The scene
 
@@ -192,24 +124,11 @@ class ImageDescription(ABC):
             )
 
     @property
-    def well(self) -> Well | None:
-        """The well of the scene (its row and column are counted from 1), or None."""
-        return None if self.scene_info is None else self.scene_info.well
-
-    @property
     def field(self) -> int | None:
         """The number of the scene within its well, from 0 on; None without a well."""
         with open_document_of(self.reader) as document:
             fields = document.once("fields", lambda: field_numbers(self._scenes))
         return fields.get(self.scene_index)
-
-    @property
-    def acquisition(self) -> Acquisition | None:
-        """The acquisition of the plate that the scene belongs to; None if it is unknown."""
-        info, plate = self.scene_info, self.plate
-        if info is None or plate is None:
-            return None
-        return next((one for one in plate.acquisitions if one.id == info.acquisition), None)
 
     @property
     def plate(self) -> Plate | None:
@@ -229,16 +148,6 @@ class ImageDescription(ABC):
         return told(self.reader, lambda reader: reader.document_info, DocumentInfo())
 
     @property
-    def acquisition_date(self) -> datetime | None:
-        """When the first pixel was taken."""
-        return self.document_info.acquisition_date
-
-    @property
-    def objective(self) -> Objective | None:
-        """The objective."""
-        return self.document_info.objective
-
-    @property
     def attachments(self) -> Attachments:
         """The document's attachments: label, preview, thumbnail, time stamps and others."""
         return self.reader.attachments
@@ -253,14 +162,6 @@ class ImageDescription(ABC):
             If it is not well-formed.
         """
         return self.reader.metadata
-
-    @property
-    def ome_metadata(self) -> OME:
-        """The metadata of all scenes as OME objects (ome-types), one image for each scene.
-
-        See `to_ome`.
-        """
-        return self.to_ome()
 
     def to_ome(self, *, planes: bool | None = None) -> OME:
         """Return the metadata of all scenes as OME objects, valid against the OME schema.

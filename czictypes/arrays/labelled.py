@@ -12,10 +12,9 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 from czictypes.model.extras import require
-from czictypes.reading.blocks import open_document_of
 
 if TYPE_CHECKING:
-    from czictypes.arrays.image import CziImage
+    from czictypes.arrays.image_base import Image
 
 __all__ = [
     "alike",
@@ -28,7 +27,7 @@ __all__ = [
 ]
 
 
-def to_xarray(image: CziImage, *, level: int = 0, dask: bool = False, chunks: Any = None) -> Any:
+def to_xarray(image: Image, *, level: int = 0, dask: bool = False, chunks: Any = None) -> Any:
     """Return a level of an image as a `xarray.DataArray`; see `labels` and `attributes`."""
     xarray = require("xarray", extra="xarray", doing="labelled arrays")
     lazy = dask or chunks is not None
@@ -42,7 +41,7 @@ def to_xarray(image: CziImage, *, level: int = 0, dask: bool = False, chunks: An
     )
 
 
-def alike(images: Sequence[CziImage], *, drop: bool) -> list[CziImage]:
+def alike(images: Sequence[Image], *, drop: bool) -> list[Image]:
     """Return the images that have the shape and dtype of the first, at their current levels.
 
     Raises
@@ -65,25 +64,24 @@ def alike(images: Sequence[CziImage], *, drop: bool) -> list[CziImage]:
     return [image for image, form in zip(images, forms) if form == forms[0]]
 
 
-def _form(image: CziImage) -> str:
+def _form(image: Image) -> str:
     if image.current_resolution_level not in image.resolution_levels:
         return f"without level {image.current_resolution_level}"
     return f"{dict(image.sizes)} of {image.dtype}"
 
 
-def stacked(images: Sequence[CziImage], *, dask: bool) -> Any:
+def stacked(images: Sequence[Image], *, dask: bool) -> Any:
     """Return the arrays of images that are alike in one, along a new first axis."""
     if dask:
         arrays = require("dask.array", extra="dask", doing="lazy arrays")
         return arrays.stack([image.to_dask() for image in images])
-    with open_document_of(images[0].reader) as document:
-        stack = document.memory.make((len(images), *images[0].shape), images[0].dtype)
+    stack = images[0]._new_array((len(images), *images[0].shape))
     for image, pixels in zip(images, stack):
         image.read_block({}, out=pixels)
     return stack
 
 
-def to_xarray_stack(images: Sequence[CziImage], name: str, values: str, *, dask: bool) -> Any:
+def to_xarray_stack(images: Sequence[Image], name: str, values: str, *, dask: bool) -> Any:
     """Return scenes that are alike as a `xarray.DataArray`, with the coordinates of the first.
 
     Parameters
@@ -116,7 +114,7 @@ def to_xarray_stack(images: Sequence[CziImage], name: str, values: str, *, dask:
     return xarray.DataArray(stacked(images, dask=dask), coords=coords, dims=(name, *first.dims))
 
 
-def to_datatree(image: CziImage) -> Any:
+def to_datatree(image: Image) -> Any:
     """Return all levels of an image as a `xarray.DataTree`, lazily.
 
     The group of each level is ``scale0``, ``scale1``..., and the array in it ``image``.
@@ -143,7 +141,7 @@ def to_datatree(image: CziImage) -> Any:
     return tree
 
 
-def labels(image: CziImage, level: int = 0) -> dict[str, Any]:
+def labels(image: Image, level: int = 0) -> dict[str, Any]:
     """Return the coordinates of a level as `xarray.DataArray` takes them, with ``units``."""
     return {
         name: (name, axis.values, {} if axis.unit is None else {"units": axis.unit})
@@ -151,10 +149,10 @@ def labels(image: CziImage, level: int = 0) -> dict[str, Any]:
     }
 
 
-def attributes(image: CziImage) -> dict[str, Any]:
+def attributes(image: Image) -> dict[str, Any]:
     """Return what is known of an image as a few texts and numbers, fit for netCDF and zarr.
 
-    ``channel_colors`` is what `imwrite` reads back. All else is at the `CziImage`.
+    ``channel_colors`` is what `imwrite` reads back. All else is at the `Image`.
     """
     info, objective, well, origin = image.document_info, image.objective, image.well, image.origin
     date = info.acquisition_date

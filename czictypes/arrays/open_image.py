@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from czictypes.arrays.alpha import EMPTY_ALPHA, EmptyAlpha
+from czictypes.arrays.image_base import Image
 from czictypes.arrays.layout import Layout
 from czictypes.arrays.scene_names import find_scene, scene_names
 from czictypes.arrays.view import ArrayView
@@ -23,10 +23,8 @@ __all__ = ["ALL_SCENES", "OpenImage"]
 #: Names the image of all scenes in one plane.
 ALL_SCENES = "all"
 
-Self = TypeVar("Self", bound="OpenImage")
 
-
-class OpenImage:
+class OpenImage(Image):
     """An open document and its current scene; the parameters are those of `CziImage`."""
 
     def __init__(
@@ -78,24 +76,12 @@ class OpenImage:
                 parts=parts,
             )
         self._is_all = False
-        self._level = 0
         self._view = ArrayView(None, mosaic, empty_alpha)
         try:
             self.set_scene(0 if scene is None else scene)
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self: Self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def reader(self) -> CziReader:
@@ -111,6 +97,10 @@ class OpenImage:
         """Close the document, unless it is the caller's own `CziReader`."""
         if self._owns:
             self._reader.close()
+
+    @property
+    def _origin_name(self) -> str:
+        return repr(self._reader)
 
     @property
     def _layout(self) -> Layout:
@@ -178,40 +168,6 @@ class OpenImage:
         if not isinstance(scene, str) and -count <= scene < count:
             return int(scene) % count
         return find_scene(self.scenes, scene)
-
-    # Resolution levels
-
-    @property
-    def resolution_levels(self) -> tuple[int, ...]:
-        """The numbers of the resolution levels of the scene, 0 being full resolution."""
-        return tuple(range(len(self._layout.grids)))
-
-    @property
-    def current_resolution_level(self) -> int:
-        """The resolution level that is read where no `level` is given; 0 at first."""
-        return self._level
-
-    def set_resolution_level(self, resolution_level: int) -> None:
-        """Choose the resolution level that everything of this image is about.
-
-        `dims`, `shape`, `data` and its siblings, `physical_pixel_sizes`, and methods called
-        without `level` follow it. Like the scene, it belongs to this object: threads that read
-        different levels each need a `CziImage` of their own, or name the `level`.
-
-        Parameters
-        ----------
-        resolution_level
-            One of `resolution_levels`; negative ones count from the coarsest.
-
-        Raises
-        ------
-        OutOfBoundsError
-            If the scene has no such level.
-        """
-        self._level = self._layout.level(resolution_level).index
-
-    def _chosen(self, level: int | None) -> int:
-        return self._level if level is None else level
 
 
 def _mosaic_of(mosaic: bool, reconstruct_mosaic: bool | None) -> bool:

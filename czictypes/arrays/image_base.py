@@ -1,0 +1,646 @@
+"""The face of an image: its scenes as N-d arrays in real units, whatever its format is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from czictypes.arrays import labelled
+from czictypes.arrays.channel_labels import channel_colors, channel_names
+from czictypes.arrays.coordinates import AxisCoordinates, coordinates
+from czictypes.arrays.dimensions import Dimensions
+from czictypes.arrays.layout import Layout, Selection
+from czictypes.arrays.lazy import take_lazily
+from czictypes.arrays.levels import Level
+from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, Scale
+from czictypes.arrays.scene_names import find_scene
+from czictypes.arrays.selection import ordered_selection
+from czictypes.arrays.times import regular_interval
+from czictypes.metadata.acquisitions import Acquisition
+from czictypes.metadata.annotations import Annotation
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document import DocumentInfo, Objective
+from czictypes.metadata.scenes import Plate, SceneInfo, Well
+
+if TYPE_CHECKING:
+    import dask.array
+    import xarray
+    from ome_types import OME
+
+__all__ = ["Image"]
+
+#: Names or indices of scenes, or one of these; None for all.
+Scenes = Union[str, int, Iterable[Union[str, int]], None]
+
+Self = TypeVar("Self", bound="Image")
+
+
+class Image(ABC):
+    """An image file as an N-d array, one scene at a time: what `open_image` gives.
+
+    The dimensions are T, C, Z, Y and X, and S (red, green, blue) for colour images. V, H, I, R
+    and B come before them where a file has more than one value of them. Pixels are read when they
+    are asked for.
+    """
+
+    _level = 0
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return f"<closed {type(self).__name__} of {self._origin_name}>"
+        return f"<{type(self).__name__} {self.current_scene!r} {dict(self.sizes)} {self.dtype}>"
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file, unless you opened it yourself."""
+
+    @property
+    @abstractmethod
+    def closed(self) -> bool:
+        """Whether the file was closed."""
+
+    @property
+    @abstractmethod
+    def _origin_name(self) -> str:
+        """What to call the file in messages."""
+
+    @property
+    @abstractmethod
+    def _layout(self) -> Layout:
+        """The layout of the array."""
+
+    @abstractmethod
+    def _at(self: Self, scene: int) -> Self:
+        """Return another image of the open file: of that scene, at the same level."""
+
+    @abstractmethod
+    def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return an array for pixels, if there may be one so large."""
+
+    # Scenes
+
+    @property
+    @abstractmethod
+    def scenes(self) -> tuple[str, ...]:
+        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none."""
+
+    @property
+    def current_scene(self) -> str:
+        """The name of the scene that is read."""
+        index = self.current_scene_index
+        return self.scenes[0 if index is None else index]
+
+    @property
+    @abstractmethod
+    def current_scene_index(self) -> int | None:
+        """The position of the scene in `scenes`."""
+
+    @abstractmethod
+    def set_scene(self, scene: int | str) -> None:
+        """Choose the scene by its index in `scenes` or its name.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene.
+        """
+
+    # Resolution levels
+
+    @property
+    def resolution_levels(self) -> tuple[int, ...]:
+        """The numbers of the resolution levels of the scene, 0 being full resolution."""
+        return tuple(range(len(self._layout.grids)))
+
+    @property
+    def current_resolution_level(self) -> int:
+        """The resolution level that is read where no `level` is given; 0 at first."""
+        return self._level
+
+    def set_resolution_level(self, resolution_level: int) -> None:
+        """Choose the resolution level that everything of this image is about.
+
+        `dims`, `shape`, `data` and its siblings, `physical_pixel_sizes`, and methods called
+        without `level` follow it. Like the scene, it belongs to this object: threads that read
+        different levels each need a `CziImage` of their own, or name the `level`.
+
+        Parameters
+        ----------
+        resolution_level
+            One of `resolution_levels`; negative ones count from the coarsest.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If the scene has no such level.
+        """
+        self._level = self._layout.level(resolution_level).index
+
+    def _chosen(self, level: int | None) -> int:
+        return self._level if level is None else level
+
+    # The array
+
+    @property
+    def dims(self) -> Dimensions:
+        """Names and sizes: ``dims.order``, ``dims.X``, ``dims["Y", "X"]``."""
+        return self._layout.dims(self._level)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size of each dimension by its name."""
+        return dict(self.dims.items())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array, at the current resolution level."""
+        return self.dims.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return len(self.dims)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that holds the pixels of all channels."""
+        return self._layout.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the array in bytes, at the current resolution level."""
+        size = self.dtype.itemsize
+        for extent in self.shape:
+            size *= extent
+        return size
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The resolution levels that the file stores, the full resolution first."""
+        return self._layout.levels
+
+    @property
+    def resolution_level_dims(self) -> dict[int, tuple[int, ...]]:
+        """The shape of the array at each resolution level."""
+        return {level: self._layout.dims(level).shape for level in self.resolution_levels}
+
+    def asarray(self, level: int | None = None) -> NDArray[Any]:
+        """Return all pixels of a level, by default the current one, as a numpy array."""
+        return self.read_block({}, level=level)
+
+    @abstractmethod
+    def to_dask(self, level: int | None = None, chunks: Any = None) -> dask.array.Array:
+        """Return a level as a lazy dask array.
+
+        Parameters
+        ----------
+        level
+            The resolution level; by default the current one.
+        chunks
+            As dask has it, or a mapping from names of dimensions; by default what is cheap to read.
+
+        Returns
+        -------
+        dask.array.Array
+            In the order of `dims`.
+
+        Raises
+        ------
+        MissingExtraError
+            Without dask.
+        """
+
+    @abstractmethod
+    def read_block(
+        self,
+        selection: Mapping[str, Selection],
+        *,
+        level: int | None = None,
+        out: NDArray[Any] | None = None,
+        threads: int | None = None,
+    ) -> NDArray[Any]:
+        """Return a box of the array of a level: the one way in which pixels come out.
+
+        Parameters
+        ----------
+        selection
+            For each dimension an index, which drops it, or a slice or several indices; all of a
+            dimension that is not named. ``read_block({"C": 1, "X": slice(0, 512)})``.
+        level
+            The resolution level, see `levels`; by default the current one.
+        out
+            An array to fill and return, in the shape and dtype of the result.
+        threads
+            The largest number of threads, where the file is read in several.
+
+        Returns
+        -------
+        numpy.ndarray
+            The dimensions in the order of `dims`, without those given by an index. Always equal to
+            the same part of `asarray(level)`.
+
+        Raises
+        ------
+        ValueError
+            For a dimension that the image does not have, or an `out` of another form.
+        OutOfBoundsError
+            For an index or a level beyond the image.
+        """
+
+    def to_xarray(
+        self, level: int | None = None, dask: bool = False, chunks: Any = None
+    ) -> xarray.DataArray:
+        """Return a level as a labelled array with coordinates in real units.
+
+        Parameters
+        ----------
+        level
+            The resolution level; by default the current one.
+        dask, chunks
+            Whether it is to be lazy, and its chunks as for `to_dask` (which make it lazy too).
+
+        Raises
+        ------
+        MissingExtraError
+            Without xarray, or dask where it is needed.
+        """
+        level = self._chosen(level)
+        array: xarray.DataArray = labelled.to_xarray(self, level=level, dask=dask, chunks=chunks)
+        return array
+
+    def to_datatree(self) -> xarray.DataTree:
+        """Return all levels as a `xarray.DataTree`, lazily; the arrays are those of `to_xarray`."""
+        tree: xarray.DataTree = labelled.to_datatree(self)
+        return tree
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """All pixels at the current resolution level, read anew each time."""
+        return self.asarray()
+
+    @property
+    def dask_data(self) -> dask.array.Array:
+        """The same as a lazy dask array."""
+        return self.to_dask()
+
+    @property
+    def xarray_data(self) -> xarray.DataArray:
+        """The same as a labelled array."""
+        return self.to_xarray()
+
+    @property
+    def xarray_dask_data(self) -> xarray.DataArray:
+        """The same as a lazy labelled array."""
+        return self.to_xarray(dask=True)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return all pixels, for `numpy.asarray`."""
+        if copy is False:
+            raise ValueError("the pixels are in a file, so an array of them is always a copy")
+        return self.asarray().astype(dtype or self.dtype, copy=False)
+
+    def get_image_data(
+        self,
+        dimension_order_out: str | None = None,
+        *,
+        level: int | None = None,
+        **selections: Selection,
+    ) -> NDArray[Any]:
+        """Return some of the pixels, the dimensions in the order asked for.
+
+        Parameters
+        ----------
+        dimension_order_out
+            The dimensions of the result, such as ``"CZYX"``; by default those of the image. One
+            that the image does not have is of the size 1.
+        level
+            The resolution level; by default the current one.
+        **selections
+            For a dimension of the result an index, a slice, a range or several indices; for
+            another one index, else the first is taken: ``get_image_data("ZYX", T=2, C=1)``.
+
+        Returns
+        -------
+        numpy.ndarray
+            No more is read than what is selected.
+
+        Raises
+        ------
+        ValueError
+            For what is no dimension of a CZI, and for several indices of one that the result does
+            not have.
+        OutOfBoundsError
+            For an index beyond the image.
+        """
+        level = self._chosen(level)
+        wanted = ordered_selection(self._layout.dims(level), dimension_order_out, selections)
+        data: NDArray[Any] = wanted.arranged(self.read_block(wanted.selection, level=level))
+        return data
+
+    def get_image_dask_data(
+        self,
+        dimension_order_out: str | None = None,
+        *,
+        level: int | None = None,
+        chunks: Any = None,
+        **selections: Selection,
+    ) -> dask.array.Array:
+        """Return the same as a lazy dask array; `chunks` as for `to_dask`."""
+        level = self._chosen(level)
+        wanted = ordered_selection(self._layout.dims(level), dimension_order_out, selections)
+        array = self.to_dask(level, chunks)
+        part = take_lazily(array, self.dims.order, wanted.selection)
+        arranged: dask.array.Array = wanted.arranged(part)
+        return arranged
+
+    # AICSImageIO has these names as well: a mosaic is stitched, unless one asks for its tiles
+
+    @property
+    def mosaic_data(self) -> NDArray[Any]:
+        """All pixels with the mosaic stitched: `data`, unless the image has single tiles."""
+        return self.data
+
+    @property
+    def mosaic_dask_data(self) -> dask.array.Array:
+        """The same as a lazy dask array."""
+        return self.dask_data
+
+    @property
+    def mosaic_xarray_data(self) -> xarray.DataArray:
+        """The same as a labelled array."""
+        return self.xarray_data
+
+    @property
+    def mosaic_xarray_dask_data(self) -> xarray.DataArray:
+        """The same as a lazy labelled array."""
+        return self.xarray_dask_data
+
+    # Stacks of scenes
+
+    def get_stack(
+        self, *, select_scenes: Scenes = None, drop_non_matching_scenes: bool = False
+    ) -> NDArray[Any]:
+        """Return the pixels of several scenes in one array, the scenes along its first axis.
+
+        Parameters
+        ----------
+        select_scenes
+            The names or indices of the scenes, in the order of the stack; by default all.
+        drop_non_matching_scenes
+            Whether scenes that differ from the first one in shape or dtype are left out.
+
+        Returns
+        -------
+        numpy.ndarray
+            At the current resolution level; the current scene stays what it is.
+
+        Raises
+        ------
+        UnsupportedDataError
+            If a scene has another shape or dtype than the first, or lacks the resolution level,
+            and is not to be left out.
+        ValueError
+            If no scene is selected.
+        OutOfBoundsError
+            If there is no such scene.
+        """
+        images = self._alike(select_scenes, drop=drop_non_matching_scenes)
+        stack: NDArray[Any] = labelled.stacked(images, dask=False)
+        return stack
+
+    def get_dask_stack(
+        self, *, select_scenes: Scenes = None, drop_non_matching_scenes: bool = False
+    ) -> dask.array.Array:
+        """Return the same as a lazy dask array."""
+        images = self._alike(select_scenes, drop=drop_non_matching_scenes)
+        stack: dask.array.Array = labelled.stacked(images, dask=True)
+        return stack
+
+    def get_xarray_stack(
+        self,
+        *,
+        select_scenes: Scenes = None,
+        drop_non_matching_scenes: bool = False,
+        scene_character: str = "I",
+        scene_coord_values: Literal["index", "names"] = "index",
+        dask: bool = False,
+    ) -> xarray.DataArray:
+        """Return the same as a labelled array, with the coordinates of its first scene.
+
+        Parameters
+        ----------
+        select_scenes, drop_non_matching_scenes
+            As for `get_stack`.
+        scene_character
+            The name of the dimension of the scenes; one that the image does not have.
+        scene_coord_values
+            ``"names"`` to have the names of the scenes as coordinates; by default there are none.
+        dask
+            Whether it is to be lazy.
+        """
+        images = self._alike(select_scenes, drop=drop_non_matching_scenes)
+        stack: xarray.DataArray = labelled.to_xarray_stack(
+            images, scene_character, scene_coord_values, dask=dask
+        )
+        return stack
+
+    def get_xarray_dask_stack(self, **options: Any) -> xarray.DataArray:
+        """Return the same as `get_xarray_stack`, which has the same arguments, lazily."""
+        return self.get_xarray_stack(**options, dask=True)
+
+    def _alike(self, scenes: Scenes, *, drop: bool) -> list[Image]:
+        """Return an image of each scene, all of one shape and dtype, at the current level."""
+        scenes = [scenes] if isinstance(scenes, (str, int)) else scenes
+        chosen: Iterable[str | int] = range(len(self.scenes)) if scenes is None else scenes
+        found = [self._at(find_scene(self.scenes, one)) for one in chosen]
+        return labelled.alike(found, drop=drop)
+
+    # Channels
+
+    @property
+    @abstractmethod
+    def channels(self) -> list[ChannelInfo]:
+        """All that the metadata tell of each channel: wavelengths, exposure, description..."""
+
+    @property
+    def channel_names(self) -> list[str]:
+        """A name for each channel; no two are equal.
+
+        It is the name in the metadata, else the Id there, else ``"Channel:0"``; the second
+        channel called DAPI is ``"DAPI (2)"``.
+        """
+        return channel_names(self.channels)
+
+    @property
+    def channel_colors(self) -> list[tuple[int, int, int] | None]:
+        """The colour of each channel: red, green, blue from 0 to 255, or None."""
+        return channel_colors(self.channels)
+
+    @property
+    @abstractmethod
+    def contrast_limits(self) -> list[tuple[float, float] | None]:
+        """The pixel values shown as black and as white, by channel; None where not known."""
+
+    @property
+    @abstractmethod
+    def annotations(self) -> list[Annotation]:
+        """The regions, measurements and texts drawn on the image, in pixels."""
+
+    # Sizes and times
+
+    @abstractmethod
+    def _pixel_sizes(self, factor: float = 1.0) -> PhysicalPixelSizes:
+        """Return the size of a pixel that is so many pixels of the full resolution wide."""
+
+    @abstractmethod
+    def _times(self) -> NDArray[np.float64] | None:
+        """Return when each T was, in seconds; None where that is not known."""
+
+    @property
+    def physical_pixel_sizes(self) -> PhysicalPixelSizes:
+        """The size of a pixel in micrometres: Z, Y, X; None where unknown.
+
+        It is that of a pixel of the current resolution level.
+        """
+        level = self._level
+        return self._pixel_sizes(self._layout.level(level).factor if level else 1.0)
+
+    @property
+    def physical_pixel_size(self) -> PhysicalPixelSizes:
+        """The same; AICSImageIO has both names."""
+        return self.physical_pixel_sizes
+
+    @property
+    def time_stamps(self) -> list[float] | None:
+        """When each T was, in seconds; None where the file does not tell."""
+        times = self._times()
+        return None if times is None else [float(time) for time in times]
+
+    @property
+    def time_interval(self) -> timedelta | None:
+        """The mean time from one T to the next; None for less than two, or if it is unknown.
+
+        It is also None if the times are irregular, that is, if an interval differs from the mean
+        by more than a twentieth; use `time_stamps` then.
+        """
+        return regular_interval(self._times())
+
+    @property
+    def scale(self) -> Scale:
+        """The distance of neighbours along T (seconds), Z, Y and X (micrometres), or None."""
+        interval, sizes = self.time_interval, self.physical_pixel_sizes
+        return Scale(None if interval is None else interval.total_seconds(), None, *sizes)
+
+    def coords(self, level: int | None = None) -> dict[str, AxisCoordinates]:
+        """Return the coordinates along each dimension of a level, with their units.
+
+        X and Y are micrometres, 0 at the centre of the first pixel of the full resolution (add
+        `origin` for places on the stage); Z micrometres from the first Z; T the `time_stamps`; C
+        the `channel_names`. Without a scale they count pixels; T is left out where unknown. They
+        are those of the current level where none is given.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such level.
+        """
+        level = self.current_resolution_level if level is None else level
+        layout = self._layout
+        return coordinates(layout, level, self.channel_names, self._times(), self._pixel_sizes())
+
+    # The scene
+
+    @property
+    @abstractmethod
+    def scene_info(self) -> SceneInfo | None:
+        """The metadata of the scene: name, centre, contour, well."""
+
+    @property
+    @abstractmethod
+    def origin(self) -> tuple[float, float] | None:
+        """Where on the stage the centre of the first pixel lies (x, y), in micrometres, or None."""
+
+    @property
+    @abstractmethod
+    def field(self) -> int | None:
+        """The number of the scene within its well, from 0 on; None without a well."""
+
+    @property
+    @abstractmethod
+    def plate(self) -> Plate | None:
+        """The plate with its numbers of rows and columns, or None."""
+
+    @property
+    def well(self) -> Well | None:
+        """The well of the scene (its row and column are counted from 1), or None."""
+        return None if self.scene_info is None else self.scene_info.well
+
+    @property
+    def acquisition(self) -> Acquisition | None:
+        """The acquisition of the plate that the scene belongs to; None if it is unknown."""
+        info, plate = self.scene_info, self.plate
+        if info is None or plate is None:
+            return None
+        return next((one for one in plate.acquisitions if one.id == info.acquisition), None)
+
+    # The file
+
+    @property
+    @abstractmethod
+    def document_info(self) -> DocumentInfo:
+        """Title, author, dates, application, microscope and objective."""
+
+    @property
+    def acquisition_date(self) -> datetime | None:
+        """When the first pixel was taken."""
+        return self.document_info.acquisition_date
+
+    @property
+    def objective(self) -> Objective | None:
+        """The objective."""
+        return self.document_info.objective
+
+    @property
+    @abstractmethod
+    def metadata(self) -> Any:
+        """The metadata as the file has them: nested dictionaries, objects, text, by its format."""
+
+    @property
+    def ome_metadata(self) -> OME:
+        """The metadata of all scenes as OME objects (ome-types), one image for each scene.
+
+        See `to_ome`.
+        """
+        return self.to_ome()
+
+    @abstractmethod
+    def to_ome(self) -> OME:
+        """Return the metadata of all scenes as OME objects, valid against the OME schema.
+
+        Returns
+        -------
+        ome_types.OME
+            An image for each scene, in the order of `scenes`.
+
+        Raises
+        ------
+        MissingExtraError
+            If ome-types is not installed.
+        """
