@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from czictypes.abi.info import LibraryInfo as LibraryInfo
     from czictypes.abi.info import library_info as library_info
     from czictypes.abi.library import use_library as use_library
+    from czictypes.arrays.image_base import Image as Image
     from czictypes.arrays.imread import imread as imread
     from czictypes.exchange.convert import convert as convert
     from czictypes.exchange.image import CziImage as CziImage
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from czictypes.exchange.ome_zarr.ngff_objects import to_ngff_image as to_ngff_image
     from czictypes.exchange.ome_zarr.read import from_ome_zarr as from_ome_zarr
     from czictypes.exchange.ome_zarr.write import write_ome_zarr as write_ome_zarr
+    from czictypes.exchange.open import open_image as open_image
     from czictypes.model import errors as errors
     from czictypes.plugins.aszarr import aszarr as aszarr
     from czictypes.plugins.deepzoom import DeepZoomTiles as DeepZoomTiles
@@ -33,6 +35,7 @@ __all__ = [
     "CziImage",
     "CziSlide",
     "DeepZoomTiles",
+    "Image",
     "LibraryInfo",
     "ZarrServer",
     "__version__",
@@ -43,6 +46,7 @@ __all__ = [
     "from_ome_zarr",
     "imread",
     "library_info",
+    "open_image",
     "to_multiscales",
     "to_ngff_image",
     "use_library",
@@ -55,6 +59,7 @@ _EXPORTS = {
     "CziImage": ("czictypes.exchange.image", "CziImage"),
     "CziSlide": ("czictypes.plugins.slide", "CziSlide"),
     "DeepZoomTiles": ("czictypes.plugins.deepzoom", "DeepZoomTiles"),
+    "Image": ("czictypes.arrays.image_base", "Image"),
     "LibraryInfo": ("czictypes.abi.info", "LibraryInfo"),
     "ZarrServer": ("czictypes.plugins.zarr_server", "ZarrServer"),
     "aszarr": ("czictypes.plugins.aszarr", "aszarr"),
@@ -64,6 +69,7 @@ _EXPORTS = {
     "from_ome_zarr": ("czictypes.exchange.ome_zarr.read", "from_ome_zarr"),
     "imread": ("czictypes.arrays.imread", "imread"),
     "library_info": ("czictypes.abi.info", "library_info"),
+    "open_image": ("czictypes.exchange.open", "open_image"),
     "to_multiscales": ("czictypes.exchange.ome_zarr.ngff_objects", "to_multiscales"),
     "to_ngff_image": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_image"),
     "use_library": ("czictypes.abi.library", "use_library"),

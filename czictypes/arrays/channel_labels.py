@@ -21,6 +21,7 @@ __all__ = [
     "channel_names",
     "contrast_limits",
     "hex_colors",
+    "limits_of",
 ]
 
 RgbTuple = tuple[int, int, int]
@@ -84,6 +85,14 @@ def contrast_limits(
         reader, lambda reader: reader.display_settings, {}
     )
     dtypes = {channel: np.dtype(pixel_format(kind).dtype) for channel, kind in kinds.items()}
+    return limits_of(settings, dtypes)
+
+
+def limits_of(
+    settings: Mapping[int, ChannelDisplaySettingsDataClass],
+    dtypes: Mapping[int, np.dtype[np.generic]],
+) -> list[tuple[float, float] | None]:
+    """Return the same from display settings and the dtype of each channel."""
     return [_limits(settings, channel, dtype) for channel, dtype in dtypes.items()]
 
 

@@ -10,6 +10,7 @@ from operator import index as as_integer
 from typing import Any, NamedTuple, Union
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.levels import Level
@@ -18,7 +19,7 @@ from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.level_grid import LevelGrid
 
-__all__ = ["Block", "Indices", "Layout", "Selection", "indices_of", "is_index"]
+__all__ = ["Block", "Indices", "Layout", "Selection", "check_output", "indices_of", "is_index"]
 
 #: What is taken of one dimension: an index (which drops it), a slice, or several indices.
 Selection = Union[int, slice, range, Sequence[int]]
@@ -226,3 +227,21 @@ def _as_range(indices: list[int]) -> Indices:
     """Return adjacent ascending indices as a range."""
     adjacent = indices and indices == list(range(indices[0], indices[0] + len(indices)))
     return range(indices[0], indices[0] + len(indices)) if adjacent else indices
+
+
+def check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Check an array that a caller gave for a result.
+
+    Raises
+    ------
+    ValueError
+        If it has another form, or cannot be written to.
+    """
+    if not isinstance(out, np.ndarray):
+        raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out must have shape {shape} and dtype {dtype}, not {out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out is read-only; give an array that can be written to")

@@ -9,7 +9,7 @@ from czictypes.arrays.tolerant import told
 from czictypes.metadata.scaling import Scaling
 from czictypes.reading.reader import CziReader
 
-__all__ = ["PhysicalPixelSizes", "Scale", "pixel_sizes"]
+__all__ = ["PhysicalPixelSizes", "Scale", "in_micrometres", "pixel_sizes"]
 
 
 class PhysicalPixelSizes(NamedTuple):
@@ -32,7 +32,11 @@ class Scale(NamedTuple):
 
 def pixel_sizes(reader: CziReader, factor: float = 1.0) -> PhysicalPixelSizes:
     """Return the size of a pixel in micrometres; of a level, `factor` times as large in Y and X."""
-    scaling = told(reader, lambda reader: reader.scaling, Scaling())
+    return in_micrometres(told(reader, lambda reader: reader.scaling, Scaling()), factor)
+
+
+def in_micrometres(scaling: Scaling, factor: float = 1.0) -> PhysicalPixelSizes:
+    """Return the size of a pixel in micrometres, `factor` times as large in Y and X."""
     z, y, x = map(_micrometres, (scaling.z, scaling.y, scaling.x))
     return PhysicalPixelSizes(z, *(None if size is None else size * factor for size in (y, x)))
 

@@ -21,6 +21,7 @@ __all__ = [
     "channel_types",
     "claimed_array",
     "common_dtype",
+    "plane_order",
     "plane_ranges",
     "scene_box",
     "scene_layout",
@@ -64,6 +65,11 @@ def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:
         bounds=table.bounds,
         rows=table.count,
     )
+
+
+def plane_order() -> str:
+    """Return the dimensions of planes in the order of an array."""
+    return _ORDER
 
 
 def channel_types(

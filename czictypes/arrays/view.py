@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.alpha import EmptyAlpha, has_alpha
-from czictypes.arrays.layout import Block, Layout, Selection
+from czictypes.arrays.layout import Block, Layout, Selection, check_output
 from czictypes.arrays.pixels import read_pixels
 from czictypes.arrays.scene_layout import scene_layout
 from czictypes.arrays.tiles import MosaicTiles
@@ -89,7 +89,7 @@ class ArrayView:
             if out is None:
                 out = document.memory.make(block.shape, layout.dtype)
             else:
-                _check_output(out, block.shape, layout.dtype)
+                check_output(out, block.shape, layout.dtype)
             planes = self.planes(document, block)
             read_pixels(reader, document, planes, layout, block, out, threads)
         return out
@@ -99,14 +99,3 @@ class ArrayView:
         if "M" in block.indices:
             return TilePlanes(self.tiles(document).find)
         return LevelPlanes(block.grid, self.scene)
-
-
-def _check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    if not isinstance(out, np.ndarray):
-        raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
-    if out.shape != shape or out.dtype != dtype:
-        raise ValueError(
-            f"out must have shape {shape} and dtype {dtype}, not {out.shape} and {out.dtype}"
-        )
-    if not out.flags.writeable:
-        raise ValueError("out is read-only; give an array that can be written to")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -113,9 +114,15 @@ def _scene(image: Any, number: int, reader: str) -> SourceImage:
         channels=_channels(image),
         scaling=_scaling(image),
         times=_times(image),
+        metadata=partial(_metadata, image, number),
         reader=reader,
     )
     return replace(found, **_known(image, number))
+
+
+def _metadata(image: Any, number: int) -> Any:
+    image.set_scene(number)
+    return image.metadata
 
 
 def _known(image: Any, number: int) -> dict[str, Any]:

@@ -53,10 +53,10 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence
         claimed = count * picture.width * picture.height * _MOST_BYTES_OF_PIXEL
         check_claim(claimed, _stored(picture.fp), name)
         frames = [_frame(picture, number) for number in range(count)]
-        resolution = picture.info.get("dpi")
+        info = dict(picture.info)
         pixels = frames[0] if len(frames) == 1 else np.stack(frames)
     axes = "T" * (len(frames) > 1) + ("YX" if frames[0].ndim == 2 else "YXS")
-    yield [SourceImage(pixels, axes, scaling=_scaling(resolution))]
+    yield [SourceImage(pixels, axes, scaling=_scaling(info.get("dpi")), metadata=info.copy)]
 
 
 def _stored(file: BinaryIO) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -65,6 +65,10 @@ class SourceImage:
     first
         The places of the first planes along the axes, and in dimensions that `axes` does not
         have; 0 for those that are not named.
+    metadata
+        Returns the metadata of the file in its own form.
+    ome
+        Returns its own OME metadata (``ome_types.OME``); None for a file that has none.
     reader
         The package that decodes the pixels, where it may not know every file of its format.
     """
@@ -89,6 +93,8 @@ class SourceImage:
     shared: bool = False
     annotations: Sequence[Annotation] = ()
     first: Mapping[str, int] = field(default_factory=dict)
+    metadata: Callable[[], Any] = dict
+    ome: Callable[[], Any] | None = None
     reader: str | None = None
 
     @property

@@ -26,6 +26,7 @@ __all__ = ["open_tiff"]
 _EXTRA = "ome-tiff"
 # what tifffile's other letters may become, in this order
 _FREE = "TZRIHVB"
+_MOST_VALUES = 1000  # of a tag; those of more are places of tiles
 _MICROMETRES_PER_PIXEL = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
 
 
@@ -121,11 +122,15 @@ def _axes(letters: str) -> str:
 
 def _fields(file: Any, number: int, series: Any, axes: str, ome: Any) -> dict[str, Any]:
     if series.kind == "ome" and ome is not None:
-        return image_fields(ome, number)
+        text = file.ome_metadata
+        return {**image_fields(ome, number), "metadata": lambda: text, "ome": lambda: ome}
     fields: dict[str, Any] = {}
-    if series.kind == "imagej":
-        fields = _imagej_fields(file.imagej_metadata or {}, dict(zip(axes, series.shape)))
     page = series.keyframe
+    tags = {tag.name: tag.value for tag in page.tags.values() if tag.count <= _MOST_VALUES}
+    if series.kind == "imagej":
+        tags = file.imagej_metadata or {}
+        fields = _imagej_fields(tags, dict(zip(axes, series.shape)))
+    fields["metadata"] = lambda: tags
     x, y = _resolution(page, str((file.imagej_metadata or {}).get("unit", "")))
     slide = _MICROMETRES_PER_PIXEL.search(page.description)
     if slide:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from collections.abc import Sequence
 
-from czictypes.exchange.bioio_source import open_with_bioio
-from czictypes.exchange.choice import choose
 from czictypes.exchange.conversion import ConvertedImage, images_of_sources
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
 from czictypes.exchange.formats import Format
 from czictypes.exchange.local_file import check_file, local_file
-from czictypes.exchange.picture_source import open_picture
-from czictypes.exchange.remote_file import filesystem_of
+from czictypes.exchange.open import open_sources
 from czictypes.exchange.source_image import SourceImage
-from czictypes.exchange.tiff_source import open_tiff
 from czictypes.exchange.wishes import Location, Wishes
-from czictypes.metadata.content import DocumentContent
 
 __all__ = ["convert_to_czi"]
 
@@ -28,7 +21,7 @@ def convert_to_czi(
     source: Location, dest: Location, given: Format, wishes: Wishes
 ) -> tuple[ConvertedImage, ...]:
     """Write the images of another format as the scenes of a CZI; return what was written."""
-    with _opened(source, given, wishes) as (images, content):
+    with open_sources(source, given, wishes.scenes, wishes.source_options) as (images, content):
         levels = None if wishes.levels is None else min(wishes.levels, 2)
         described = images_of_sources(images, wishes.dtype, levels)
         overwrite, options = wishes.overwrite, wishes.dest_options
@@ -48,36 +41,6 @@ def convert_to_czi(
                 progress=wishes.progress,
             )
     return described
-
-
-@contextmanager
-def _opened(
-    source: Location, given: Format, wishes: Wishes
-) -> Iterator[tuple[Sequence[SourceImage], DocumentContent | None]]:
-    """Open the chosen images of another format, with what it knows of a CZI as a whole."""
-    with ExitStack() as stack:
-        if given is Format.OME_ZARR:
-            from czictypes.exchange.ome_zarr.read import open_ome_zarr
-
-            options = wishes.source_options
-            yield stack.enter_context(open_ome_zarr(source, wishes.scenes, options))
-            return
-        if given is Format.OTHER:
-            images = stack.enter_context(open_with_bioio(source, wishes.source_options))
-        else:
-            opener = open_picture if given is Format.PICTURE else open_tiff
-            images = stack.enter_context(opener(_local(stack, source, wishes.source_options)))
-        names = [image.name or str(number) for number, image in enumerate(images)]
-        yield [images[at] for at in choose(names, wishes.scenes, "image")], None
-
-
-def _local(stack: ExitStack, source: Location, options: Mapping[str, Any] | None) -> Any:
-    """Return a file object for a URL, which the packages that read files know nothing of."""
-    found = filesystem_of(source, options, doing="reading from a URL")
-    if found is None:
-        return source
-    system, path = found
-    return stack.enter_context(system.open(path, "rb"))
 
 
 def _pyramid(images: Sequence[SourceImage], levels: int | None) -> bool | None:

@@ -100,6 +100,7 @@ def _source(
         acquisition=image.acquisition,
         levels=levels[1:],
         shared=True,
+        metadata=lambda: dict(image.attributes),
         **place,
     )
 

@@ -1,0 +1,138 @@
+"""Opens image files of every format that is known, as images that have the same face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+from czictypes.arrays.image_base import Image
+from czictypes.exchange.bioio_source import open_with_bioio
+from czictypes.exchange.choice import Choice, choose
+from czictypes.exchange.file_image import FileImage
+from czictypes.exchange.formats import Format, is_store, location_name, source_format
+from czictypes.exchange.image import CziImage
+from czictypes.exchange.picture_source import open_picture
+from czictypes.exchange.remote_file import filesystem_of, without_secrets
+from czictypes.exchange.source_image import SourceImage
+from czictypes.exchange.tiff_source import open_tiff
+from czictypes.metadata.content import DocumentContent
+from czictypes.model.defence import defended
+from czictypes.reading.reader import CziReader
+
+__all__ = ["open_image", "open_sources"]
+
+
+@without_secrets
+@defended(location_name)
+def open_image(
+    source: Any,
+    scene: int | str | None = None,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Image:
+    """Open an image file of any format: CZI, OME-Zarr, OME-TIFF, TIFF, LIF, PNG...
+
+    The ending of the name tells the format; of a file object, its first bytes. TIFFs of ImageJ and
+    of slide scanners are known; what has no reader here goes to that of bioio which is installed
+    for it.
+
+    Parameters
+    ----------
+    source
+        A path, a URL that fsspec knows, a binary file object (CZI, TIFF, PNG, JPEG, GIF...), a
+        store of zarr; or a `CziReader`, which you close yourself.
+    scene
+        Its index or its name; by default the first.
+    storage_options
+        The options of fsspec for a URL.
+    **options
+        For a CZI, more arguments of `CziImage`.
+
+    Returns
+    -------
+    Image
+        A `CziImage` for a CZI. Close it, or use it in a ``with`` block.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    UnsupportedDataError
+        If no reader knows it.
+    CorruptFileError
+        If it is damaged.
+    OutOfBoundsError
+        If there is no such scene.
+    MissingExtraError
+        Without the extra that the format needs.
+
+    Examples
+    --------
+    >>> with open_image("cells.ome.tiff") as image:  # doctest: +SKIP
+    ...     plane = image.get_image_data("YX", T=0, C=1, Z=3)
+    """
+    given = Format.CZI if isinstance(source, CziReader) else source_format(source)
+    if given is Format.CZI:
+        return CziImage(source, scene, storage_options=storage_options, **options)
+    if options:
+        raise TypeError(
+            f"{next(iter(options))}= is for CZI alone, but {location_name(source)} is {given.value}"
+        )
+    image = _file_image(source, given, storage_options)
+    if scene is not None:
+        try:
+            image.set_scene(scene)
+        except BaseException:
+            image.close()
+            raise
+    return image
+
+
+def _file_image(source: Any, given: Format, options: Mapping[str, Any] | None) -> FileImage:
+    with ExitStack() as stack:
+        images, _ = stack.enter_context(open_sources(source, given, "all", options))
+        again = hasattr(source, "read") or is_store(source)
+        reopen = None if again else partial(_file_image, source, given, options)
+        return FileImage(images, location_name(source), stack.pop_all().close, reopen=reopen)
+
+
+@contextmanager
+def open_sources(
+    source: Any, given: Format, scenes: Choice, options: Mapping[str, Any] | None
+) -> Iterator[tuple[Sequence[SourceImage], DocumentContent | None]]:
+    """Open images of another format than CZI, with what the file knows of a CZI as a whole.
+
+    Parameters
+    ----------
+    source, given
+        The file and its format.
+    scenes
+        ``"all"``, or the names or numbers of those that are wanted.
+    options
+        The options of fsspec for a URL.
+    """
+    with ExitStack() as stack:
+        if given is Format.OME_ZARR:
+            from czictypes.exchange.ome_zarr.read import open_ome_zarr
+
+            yield stack.enter_context(open_ome_zarr(source, scenes, options))
+            return
+        if given is Format.OTHER:
+            images = stack.enter_context(open_with_bioio(source, options))
+        else:
+            opener = open_picture if given is Format.PICTURE else open_tiff
+            images = stack.enter_context(opener(_local(stack, source, options)))
+        names = [image.name or str(number) for number, image in enumerate(images)]
+        yield [images[at] for at in choose(names, scenes, "image")], None
+
+
+def _local(stack: ExitStack, source: Any, options: Mapping[str, Any] | None) -> Any:
+    """Return a file object for a URL, which the packages that read files know nothing of."""
+    found = filesystem_of(source, options, doing="reading from a URL")
+    if found is None:
+        return source
+    system, path = found
+    return stack.enter_context(system.open(path, "rb"))
