@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from czictypes.abi.info import LibraryInfo as LibraryInfo
     from czictypes.abi.info import library_info as library_info
     from czictypes.abi.library import use_library as use_library
-    from czictypes.arrays.image_base import Image as Image
     from czictypes.arrays.imread import imread as imread
     from czictypes.exchange.convert import convert as convert
     from czictypes.exchange.image import CziImage as CziImage
+    from czictypes.exchange.image import Image as Image
     from czictypes.exchange.ome_zarr.ngff_objects import to_multiscales as to_multiscales
     from czictypes.exchange.ome_zarr.ngff_objects import to_ngff_image as to_ngff_image
     from czictypes.exchange.ome_zarr.read import from_ome_zarr as from_ome_zarr
@@ -59,7 +59,7 @@ _EXPORTS = {
     "CziImage": ("czictypes.exchange.image", "CziImage"),
     "CziSlide": ("czictypes.plugins.slide", "CziSlide"),
     "DeepZoomTiles": ("czictypes.plugins.deepzoom", "DeepZoomTiles"),
-    "Image": ("czictypes.arrays.image_base", "Image"),
+    "Image": ("czictypes.exchange.image", "Image"),
     "LibraryInfo": ("czictypes.abi.info", "LibraryInfo"),
     "ZarrServer": ("czictypes.plugins.zarr_server", "ZarrServer"),
     "aszarr": ("czictypes.plugins.aszarr", "aszarr"),

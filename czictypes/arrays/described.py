@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from czictypes.metadata.axes import Skew
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.scenes import Plate, SceneInfo
+from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
@@ -98,6 +100,15 @@ class ImageDescription(Image):
         this scene were acquired, since the first T; else the positions along T in the XML.
         """
         return super().time_stamps
+
+    @property
+    def _display_settings(self) -> Mapping[int, ChannelDisplaySettingsDataClass]:
+        return self.reader.display_settings
+
+    @property
+    def _identity(self) -> str:
+        with open_document_of(self.reader) as document:
+            return str(document.header.file_guid)
 
     # The scene
 

@@ -207,6 +207,11 @@ class CziImage(TilePlaces, ImageDescription):
         image._level = self._level
         return image
 
+    def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
+        box = self._reader.total_bounding_box
+        plane = {name: box[name][0] + at for name, at in place.items() if name in box}
+        return self._reader.composite(plane=plane, scene=self.scene_index)
+
     def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
         with open_document_of(self._reader) as document:
             return document.memory.make(shape, self.dtype)

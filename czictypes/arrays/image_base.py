@@ -27,6 +27,7 @@ from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.model.display import ChannelDisplaySettingsDataClass
 
 if TYPE_CHECKING:
     import dask.array
@@ -87,12 +88,26 @@ class Image(ABC):
         """The layout of the array."""
 
     @abstractmethod
-    def _at(self: Self, scene: int) -> Self:
+    def _at(self: Self, scene: int | str) -> Self:
         """Return another image of the open file: of that scene, at the same level."""
 
     @abstractmethod
     def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return an array for pixels, if there may be one so large."""
+
+    @property
+    @abstractmethod
+    def _display_settings(self) -> Mapping[int, ChannelDisplaySettingsDataClass]:
+        """How the channels are shown, as far as the file tells."""
+
+    @property
+    @abstractmethod
+    def _identity(self) -> str:
+        """What is the same for the same file, and another for any other."""
+
+    @abstractmethod
+    def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
+        """Return the channels of a plane, or the one that is named, as a picture (y, x, R G B)."""
 
     # Scenes
 

@@ -18,11 +18,12 @@ from czictypes.reading.blocks import open_document_of
 
 if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage
+    from czictypes.arrays.image_base import Image
 
 __all__ = [
     "Conversion",
     "ConvertedImage",
-    "images_of_czi",
+    "images_of",
     "images_of_sources",
     "images_of_sparse_czi",
 ]
@@ -97,15 +98,15 @@ class Conversion:
         return {**vars(self), "images": images, "nbytes": self.nbytes}
 
 
-def images_of_czi(
-    image: CziImage, scenes: Choice, levels: int | None, *, pyramid: bool
+def images_of(
+    image: Image, scenes: Choice, levels: int | None, *, pyramid: bool
 ) -> tuple[ConvertedImage, ...]:
-    """Return the images that scenes of a CZI give.
+    """Return the images that scenes give in another format.
 
     Parameters
     ----------
     image
-        The CZI; it is at another scene afterwards.
+        The file; it is at another scene afterwards.
     scenes, levels
         As in `convert`.
     pyramid

@@ -10,10 +10,12 @@ from czictypes.arrays.image import CziImage
 from czictypes.container.part_files import Parts
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.conversion import Conversion
+from czictypes.exchange.file_image import FileImage
 from czictypes.exchange.formats import Format, location_name, source_format, target_format
-from czictypes.exchange.from_czi import convert_from_czi
+from czictypes.exchange.from_czi import convert_from_czi, convert_image
+from czictypes.exchange.open import open_image
 from czictypes.exchange.remote_file import without_secrets
-from czictypes.exchange.to_czi import convert_to_czi
+from czictypes.exchange.to_czi import convert_to_czi, write_as_czi
 from czictypes.exchange.wishes import Location, Wishes, check_wishes
 from czictypes.model.defence import defended
 from czictypes.reading.damage import OnError, leaves_blank
@@ -49,18 +51,17 @@ def convert(
     on_error: OnError = "raise",
     stored_resolution: bool = False,
 ) -> Conversion:
-    """Convert a CZI to another format, or another format to CZI, out of core.
+    """Convert an image file to another format, out of core.
 
     The endings of the names choose the formats: a target ends in ``.czi``, ``.ome.zarr``,
     ``.zarr``, ``.ozx``, ``.ome.tif``, ``.tif`` or ``.png``. A source may also be another picture
-    that Pillow knows, or a file that bioio has a reader for (LIF, ND2...). At least one of the two
-    is a CZI.
+    that Pillow knows, or a file that bioio has a reader for (LIF, ND2...).
 
     Parameters
     ----------
     source, dest
         Paths, or URLs that fsspec knows; in place of an OME-Zarr, also a store of zarr. A source
-        may be an open `CziImage` or `CziReader`, which stays open and as it is.
+        may be what `open_image` gave, or a `CziReader`, which stays open and as it is.
     scenes
         ``"all"``, or names or indices of the scenes (images) to convert.
     levels
@@ -125,15 +126,15 @@ def convert(
     """
     if isinstance(source, CziImage):
         source = source.reader
-    is_open = isinstance(source, CziReader)
-    names = location_name(source.source if is_open else source), location_name(dest)
+    is_open = isinstance(source, (CziReader, FileImage))
+    names = _name(source), location_name(dest)
     how = source_options is not None, parts is not None, leaves_blank(on_error), stored_resolution
     if is_open and any(how):
         raise ValueError(
-            "source_options, parts, on_error and stored_resolution say how a CZI is opened, but "
+            "source_options, parts, on_error and stored_resolution say how a file is opened, but "
             f"{names[0]} is open; give them when you open it"
         )
-    wanted, given = target_format(dest), Format.CZI if is_open else source_format(source)
+    wanted, given = target_format(dest), _format(source)
     zarr = {"version": version, "chunks": chunks, "shards": shards, "scheduler": scheduler}
     wishes = Wishes(
         scenes,
@@ -156,9 +157,28 @@ def convert(
     check_wishes(given, wanted, wishes)
     begun = time.perf_counter()
     damaged: dict[int, str] = {}
-    if given is Format.CZI:
+    if isinstance(source, FileImage) and wanted is Format.CZI:
+        images = write_as_czi(source, dest, wishes)
+    elif isinstance(source, FileImage):
+        images = convert_image(source, dest, wanted, wishes)
+    elif given is Format.CZI:
         images, damaged = convert_from_czi(source, dest, wanted, wishes)
+    elif wanted is not Format.CZI:
+        with open_image(source, storage_options=source_options) as image:
+            images = convert_image(image, dest, wanted, wishes)
     else:
         images = convert_to_czi(source, dest, given, wishes)
     seconds = time.perf_counter() - begun
     return Conversion(*names, wanted.value, images, not dry_run, round(seconds, 3), damaged)
+
+
+def _format(source: Any) -> Format:
+    if isinstance(source, CziReader):
+        return Format.CZI
+    return Format.OTHER if isinstance(source, FileImage) else source_format(source)
+
+
+def _name(source: Any) -> str:
+    if isinstance(source, FileImage):
+        return source.name
+    return location_name(source.source if isinstance(source, CziReader) else source)

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.channel_labels import limits_of
 from czictypes.arrays.chunking import normalized_chunks
-from czictypes.arrays.image_base import Image
 from czictypes.arrays.layout import Layout, Selection, check_output
 from czictypes.arrays.native_chunks import extent_of_chunks
 from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, in_micrometres
 from czictypes.arrays.scene_infos import field_numbers
 from czictypes.arrays.scene_layout import plane_order
 from czictypes.arrays.scene_names import find_scene
+from czictypes.exchange.image import Image
 from czictypes.exchange.pixel_view import PixelView
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.annotations import Annotation
@@ -28,6 +28,8 @@ from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.ome.document import build_ome
 from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, Sizes
 from czictypes.metadata.scenes import Plate, SceneInfo
+from czictypes.model.defence import defended
+from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import ClosedError
 from czictypes.model.extras import require
 from czictypes.model.geometry import Rectangle
@@ -43,6 +45,7 @@ __all__ = ["FileImage"]
 _ALL_ZOOMS = (0.0, float("inf"))
 
 
+@defended(lambda image: image._name)
 class FileImage(Image):
     """An image file of another format than CZI: what `open_image` gives for one.
 
@@ -82,6 +85,11 @@ class FileImage(Image):
         return _opened_again, (self._reopen, self._index, self._level)
 
     @property
+    def name(self) -> str:
+        """The path or URL of the file, without credentials."""
+        return self._name
+
+    @property
     def sources(self) -> list[SourceImage]:
         """The scenes, as they are written to other formats."""
         return self._images
@@ -105,10 +113,30 @@ class FileImage(Image):
     def _source(self) -> SourceImage:
         return self._images[self._index]
 
-    def _at(self, scene: int) -> FileImage:
+    def _at(self, scene: int | str) -> FileImage:
         image = FileImage(self._images, self._name, self._close, reopen=self._reopen)
-        image._index, image._level, image._owns = scene, self._level, False
+        image._index = find_scene(self.scenes, scene)
+        image._level, image._owns = self._level, False
         return image
+
+    @property
+    def _display_settings(self) -> Mapping[int, ChannelDisplaySettingsDataClass]:
+        return self._source.display_settings
+
+    @property
+    def _identity(self) -> str:
+        return self._name
+
+    def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
+        channels = [place["C"]] if "C" in place else range(self.sizes["C"])
+        shown = self._source.display_settings
+        picture: NDArray[np.float32] = np.zeros((self.sizes["Y"], self.sizes["X"], 3), np.float32)
+        for at in channels:
+            if at not in shown or shown[at].is_enabled:
+                pixels = self.read_block({**place, "C": at})
+                color = self.channel_colors[at] or (255, 255, 255)
+                picture += _shown(pixels, self.contrast_limits[at], color)
+        return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
     def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
         return self._memory.make(shape, self.dtype)
@@ -313,6 +341,30 @@ class FileImage(Image):
             annotations=self.annotations,
             along_t=along,
         )
+
+
+def _shown(
+    pixels: NDArray[Any], limits: tuple[float, float] | None, color: tuple[int, int, int]
+) -> NDArray[np.float32]:
+    """Return pixels in a colour, between black and white: 0 to 255.
+
+    Without limits, colours of 8 bits are as they are, and all else is stretched between its least
+    and its greatest finite value.
+    """
+    values = pixels.real.astype(np.float32)
+    if values.ndim == 3:
+        values = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
+    else:
+        values = values[..., np.newaxis]
+    if limits is None and pixels.ndim == 3 and pixels.dtype == np.uint8:
+        limits = 0.0, 255.0
+    if limits is None:
+        finite = values[np.isfinite(values)]
+        limits = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = limits
+    part = (np.nan_to_num(values) - low) / ((high - low) or 1.0)
+    shown: NDArray[np.float32] = np.clip(part, 0, 1) * np.array(color, np.float32)
+    return shown
 
 
 def layout_of(source: SourceImage) -> Layout:

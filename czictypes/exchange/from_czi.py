@@ -1,4 +1,4 @@
-"""From a CZI to other formats."""
+"""From a CZI, or another image, to other formats."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.exchange.choice import choose
-from czictypes.exchange.conversion import ConvertedImage, images_of_czi, images_of_sparse_czi
+from czictypes.exchange.conversion import ConvertedImage, images_of, images_of_sparse_czi
 from czictypes.exchange.formats import Format
 from czictypes.exchange.local_file import check_file, local_file
 from czictypes.exchange.picture_target import describe_png, write_png
@@ -19,7 +20,7 @@ from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import leaves_blank
 from czictypes.writing.copying.copy import copy
 
-__all__ = ["convert_from_czi"]
+__all__ = ["convert_from_czi", "convert_image"]
 
 #: A dry run warns of images of more bytes than this, and so many times those of the file.
 _LARGE, _FAR_MORE = 1 << 30, 256
@@ -63,33 +64,54 @@ def convert_from_czi(
             return images_of_sparse_czi(image, wishes.scenes), {}
         if wishes.dry_run and wanted is not Format.CZI:
             _warn_of_size(image, sum(one.nbytes for one in images))
-        if wanted is Format.OME_ZARR:
-            try:
-                _write_zarr(image, dest, wishes)
-            except MissingExtraError:
-                if not wishes.dry_run:  # a plan needs no zarr; only it can look into a store
-                    raise
+        if wanted is not Format.CZI:
+            _write(image, dest, wanted, wishes)
         elif wishes.dry_run:
             check_file(dest, overwrite=overwrite, storage_options=options)
         else:
             with local_file(dest, overwrite=overwrite, storage_options=options) as path:
-                if wanted is Format.CZI:
-                    damaged = _copy(image, path, wishes)
-                else:
-                    _WRITERS[wanted](image, path, wishes)
+                damaged = _copy(image, path, wishes)
         return images, {**damaged, **image.reader.damaged_subblocks}
 
 
-def _described(image: CziImage, wanted: Format, wishes: Wishes) -> tuple[ConvertedImage, ...]:
+def convert_image(
+    image: Image, dest: Location, wanted: Format, wishes: Wishes
+) -> tuple[ConvertedImage, ...]:
+    """Write scenes of an image in another format than CZI; return what was written."""
+    images = _described(image, wanted, wishes)
+    _write(image, dest, wanted, wishes)
+    return images
+
+
+def _write(image: Image, dest: Location, wanted: Format, wishes: Wishes) -> None:
+    overwrite, options = wishes.overwrite, wishes.dest_options
+    if wanted is Format.OME_ZARR:
+        try:
+            _write_zarr(image, dest, wishes)
+        except MissingExtraError:
+            if not wishes.dry_run:  # a plan needs no zarr; only it can look into a store
+                raise
+    elif wishes.dry_run:
+        check_file(dest, overwrite=overwrite, storage_options=options)
+    else:
+        with local_file(dest, overwrite=overwrite, storage_options=options) as path:
+            _WRITERS[wanted](image, path, wishes)
+
+
+def _described(image: Image, wanted: Format, wishes: Wishes) -> tuple[ConvertedImage, ...]:
     if wanted is Format.PICTURE:
         return (describe_png(image, wishes.scenes, wishes.plane),)
-    if wanted is Format.CZI and image.reader.magnification != (1.0, 1.0):
+    if (
+        isinstance(image, CziImage)
+        and wanted is Format.CZI
+        and image.reader.magnification != (1.0, 1.0)
+    ):
         opened = image.reader.arguments  # a copy keeps the tiles, and so the logical size
         options: dict[str, Any] = {"parts": opened.parts, "storage_options": opened.storage_options}
         with CziImage(opened.filepath, empty_alpha="drop", **options) as logical:
-            return images_of_czi(logical, wishes.scenes, wishes.levels, pyramid=False)
+            return images_of(logical, wishes.scenes, wishes.levels, pyramid=False)
     has_levels = wanted in (Format.OME_ZARR, Format.OME_TIFF)
-    return images_of_czi(image, wishes.scenes, wishes.levels, pyramid=has_levels)
+    return images_of(image, wishes.scenes, wishes.levels, pyramid=has_levels)
 
 
 def _warn_of_size(image: CziImage, size: int) -> None:
@@ -105,7 +127,7 @@ def _warn_of_size(image: CziImage, size: int) -> None:
         )
 
 
-def _write_zarr(image: CziImage, dest: Location, wishes: Wishes) -> None:
+def _write_zarr(image: Image, dest: Location, wishes: Wishes) -> None:
     from czictypes.exchange.ome_zarr.write import write_ome_zarr
 
     write_ome_zarr(
@@ -124,11 +146,11 @@ def _write_zarr(image: CziImage, dest: Location, wishes: Wishes) -> None:
     )
 
 
-def _write_ome_tiff(image: CziImage, path: Any, wishes: Wishes) -> None:
+def _write_ome_tiff(image: Image, path: Any, wishes: Wishes) -> None:
     write_ome_tiff(image, path, levels=wishes.levels, **_tiff_options(wishes))
 
 
-def _write_tiff(image: CziImage, path: Any, wishes: Wishes) -> None:
+def _write_tiff(image: Image, path: Any, wishes: Wishes) -> None:
     write_tiff(image, path, **_tiff_options(wishes))
 
 
@@ -143,7 +165,7 @@ def _tiff_options(wishes: Wishes) -> dict[str, Any]:
     }
 
 
-def _write_png(image: CziImage, path: Any, wishes: Wishes) -> None:
+def _write_png(image: Image, path: Any, wishes: Wishes) -> None:
     write_png(image, path, scenes=wishes.scenes, plane=wishes.plane, overwrite=wishes.overwrite)
 
 
@@ -168,7 +190,7 @@ def _copy(image: CziImage, path: Any, wishes: Wishes) -> dict[int, str]:
     return report.damaged
 
 
-_WRITERS: dict[Format, Callable[[CziImage, Any, Wishes], None]] = {
+_WRITERS: dict[Format, Callable[[Image, Any, Wishes], None]] = {
     Format.OME_TIFF: _write_ome_tiff,
     Format.TIFF: _write_tiff,
     Format.PICTURE: _write_png,

@@ -1,4 +1,4 @@
-"""The public CziImage: that of the arrays, and `save`.
+"""The public images: those of the arrays, and `save`.
 
 The floor of the arrays knows nothing of other formats, so what writes them is added on this one.
 """
@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from czictypes.arrays import image
+from czictypes.arrays import image, image_base
 from czictypes.container.targets import describe_target
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.formats import Format, target_format
 from czictypes.model.defence import defended
 
-__all__ = ["CziImage"]
+__all__ = ["CziImage", "Image"]
 
 
-@defended(lambda image: describe_target(image.reader.source))
-class CziImage(image.CziImage):  # noqa: D101  (it has that of the other)
-    __doc__ = image.CziImage.__doc__
+class Image(image_base.Image):  # noqa: D101  (it has that of the other)
+    __doc__ = image_base.Image.__doc__
 
     def save(
         self,
@@ -29,7 +28,7 @@ class CziImage(image.CziImage):  # noqa: D101  (it has that of the other)
         overwrite: bool = False,
         **options: Any,
     ) -> Conversion:
-        """Write the document in another format, or as a CZI, out of core: see `convert`.
+        """Write the image in another format, or as a CZI, out of core: see `convert`.
 
         The name says which format: it ends in ``.ome.tiff``, ``.tif``, ``.ome.zarr``, ``.zarr``,
         ``.ozx``, ``.czi`` or ``.png``. Full resolution is written whatever the current resolution
@@ -73,3 +72,8 @@ class CziImage(image.CziImage):  # noqa: D101  (it has that of the other)
             select_scenes = current
         scenes = "all" if select_scenes is None else select_scenes
         return convert(self, uri, scenes=scenes, overwrite=overwrite, **options)
+
+
+@defended(lambda image: describe_target(image.reader.source))
+class CziImage(image.CziImage, Image):  # noqa: D101  (it has that of the other)
+    __doc__ = image.CziImage.__doc__

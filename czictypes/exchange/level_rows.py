@@ -19,7 +19,7 @@ from czictypes.model.os_errors import file_errors
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
 if TYPE_CHECKING:
-    from czictypes.arrays.image import CziImage
+    from czictypes.arrays.image_base import Image
 
 __all__ = ["LevelRows", "level_sizes"]
 
@@ -27,7 +27,7 @@ _FACTOR = 2
 _ENOUGH = 1024
 
 
-def level_sizes(image: CziImage, count: int | None = None) -> list[tuple[int, int]]:
+def level_sizes(image: Image, count: int | None = None) -> list[tuple[int, int]]:
     """Return (height, width) of the levels to write, full resolution first.
 
     Parameters
@@ -63,7 +63,7 @@ class LevelRows:
     """
 
     def __init__(
-        self, image: CziImage, plane: Mapping[str, int], sizes: list[tuple[int, int]], rows: int
+        self, image: Image, plane: Mapping[str, int], sizes: list[tuple[int, int]], rows: int
     ) -> None:
         self._image = image
         self._plane = plane

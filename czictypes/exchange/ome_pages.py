@@ -11,12 +11,12 @@ from czictypes.exchange.series import Series
 from czictypes.model.extras import require
 
 if TYPE_CHECKING:
-    from czictypes.arrays.image import CziImage
+    from czictypes.arrays.image_base import Image
 
 __all__ = ["ome_text"]
 
 
-def ome_text(image: CziImage, series: Sequence[Series]) -> bytes:
+def ome_text(image: Image, series: Sequence[Series]) -> bytes:
     """Return the OME-XML for images that are written one after the other.
 
     Parameters
@@ -87,7 +87,7 @@ def _stage_label(model: Any, origin: tuple[float, float] | None) -> Any:
     return model.StageLabel(name=FIRST_PIXEL, x=origin[0], y=origin[1], x_unit=unit, y_unit=unit)
 
 
-def _origin(image: CziImage, scene: int) -> tuple[float, float] | None:
+def _origin(image: Image, scene: int) -> tuple[float, float] | None:
     image.set_scene(scene)
     return image.origin
 

@@ -7,12 +7,11 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-from czictypes.arrays.image_base import Image
 from czictypes.exchange.bioio_source import open_with_bioio
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.file_image import FileImage
 from czictypes.exchange.formats import Format, is_store, location_name, source_format
-from czictypes.exchange.image import CziImage
+from czictypes.exchange.image import CziImage, Image
 from czictypes.exchange.picture_source import open_picture
 from czictypes.exchange.remote_file import filesystem_of, without_secrets
 from czictypes.exchange.source_image import SourceImage

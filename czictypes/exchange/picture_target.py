@@ -17,7 +17,7 @@ from czictypes.model.extras import require
 from czictypes.writing.atomic import PathType
 
 if TYPE_CHECKING:
-    from czictypes.arrays.image import CziImage
+    from czictypes.arrays.image_base import Image
 
 __all__ = ["describe_png", "write_png"]
 
@@ -25,7 +25,7 @@ _MOST_PIXELS = 1 << 29
 
 
 def write_png(
-    image: CziImage,
+    image: Image,
     dest: PathType,
     *,
     scenes: Choice = "all",
@@ -65,7 +65,7 @@ def write_png(
 
 
 def describe_png(
-    image: CziImage, scenes: Choice = "all", plane: Mapping[str, int] | None = None
+    image: Image, scenes: Choice = "all", plane: Mapping[str, int] | None = None
 ) -> ConvertedImage:
     """Return what `write_png` makes of the same; the errors are the same, too."""
     _choose(image, scenes)
@@ -78,14 +78,14 @@ def describe_png(
     return ConvertedImage(image.current_scene, "".join(sizes), tuple(sizes.values()), dtype, 1)
 
 
-def _choose(image: CziImage, scenes: Choice) -> None:
+def _choose(image: Image, scenes: Choice) -> None:
     chosen = choose(image.scenes, scenes, "scene")
     if len(chosen) > 1:
         raise ValueError(f"a PNG holds one scene; name one of {', '.join(image.scenes)}")
     image.set_scene(chosen[0])
 
 
-def _checked(image: CziImage, plane: Mapping[str, int]) -> dict[str, int]:
+def _checked(image: Image, plane: Mapping[str, int]) -> dict[str, int]:
     """Return the index in each dimension of a picture; without C for all channels."""
     sizes = {name: size for name, size in image.sizes.items() if name not in "YXS"}
     unknown = set(plane) - set(sizes)
@@ -107,15 +107,11 @@ def _checked(image: CziImage, plane: Mapping[str, int]) -> dict[str, int]:
     return {**wanted, "C": plane.get("C", 0)} if "C" in plane or sizes["C"] == 1 else wanted
 
 
-def _keeps_values(image: CziImage, place: Mapping[str, int]) -> bool:
+def _keeps_values(image: Image, place: Mapping[str, int]) -> bool:
     """Tell whether a PNG can hold the pixels of a plane as they are."""
     is_gray = "S" not in image.sizes
     return "C" in place and (image.dtype == np.uint8 or (is_gray and image.dtype == np.uint16))
 
 
-def _pixels(image: CziImage, place: Mapping[str, int]) -> NDArray[Any]:
-    if _keeps_values(image, place):
-        return image.read_block(place)
-    box = image.reader.total_bounding_box
-    plane = {name: box[name][0] + at for name, at in place.items() if name in box}
-    return image.reader.composite(plane=plane, scene=image.scene_index)
+def _pixels(image: Image, place: Mapping[str, int]) -> NDArray[Any]:
+    return image.read_block(place) if _keeps_values(image, place) else image._composite(place)

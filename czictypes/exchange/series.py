@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from czictypes.exchange.choice import Choice, choose
 
 if TYPE_CHECKING:
-    from czictypes.arrays.image import CziImage
+    from czictypes.arrays.image_base import Image
 
 __all__ = ["Series", "image_series"]
 
@@ -33,7 +33,7 @@ class Series(NamedTuple):
     place: dict[str, int]
 
 
-def image_series(image: CziImage, scenes: Choice = "all") -> Iterator[Series]:
+def image_series(image: Image, scenes: Choice = "all") -> Iterator[Series]:
     """Give the images of some scenes; the image is at each one's scene meanwhile."""
     for scene in choose(image.scenes, scenes, "scene"):
         image.set_scene(scene)

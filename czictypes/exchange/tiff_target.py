@@ -22,7 +22,7 @@ from czictypes.writing.atomic import PathType
 from czictypes.writing.progress import Progress, show_progress
 
 if TYPE_CHECKING:
-    from czictypes.arrays.image import CziImage
+    from czictypes.arrays.image_base import Image
 
 __all__ = ["DEFAULT_TIFF_COMPRESSION", "write_ome_tiff", "write_tiff"]
 
@@ -32,7 +32,7 @@ _EXTRA = "ome-tiff"
 # the order of the planes in the file: the last runs fastest
 _PLANE_ORDER = "TCZM"
 _CLASSIC_LIMIT = 1 << 31
-_METRES_IN_CENTIMETRE = 0.01
+_MICROMETRES_IN_CENTIMETRE = 1e4
 
 
 class _Page(NamedTuple):
@@ -44,7 +44,7 @@ class _Page(NamedTuple):
 
 
 def write_ome_tiff(
-    image: CziImage,
+    image: Image,
     dest: PathType,
     *,
     scenes: Choice = "all",
@@ -113,7 +113,7 @@ def write_ome_tiff(
 
 
 def write_tiff(
-    image: CziImage,
+    image: Image,
     dest: PathType,
     *,
     scenes: Choice = "all",
@@ -149,7 +149,7 @@ def write_tiff(
 
 
 def _opened(
-    stack: ExitStack, image: CziImage, series: list[Series], dest: PathType, overwrite: bool
+    stack: ExitStack, image: Image, series: list[Series], dest: PathType, overwrite: bool
 ) -> Any:
     tifffile = require("tifffile", extra=_EXTRA, doing="writing TIFF")
     stream = stack.enter_context(new_file(dest, overwrite=overwrite))
@@ -161,13 +161,13 @@ def _opened(
     return stack.enter_context(tifffile.TiffWriter(stream, bigtiff=size > _CLASSIC_LIMIT))
 
 
-def _planes(image: CziImage, series: Series) -> Iterator[dict[str, int]]:
+def _planes(image: Image, series: Series) -> Iterator[dict[str, int]]:
     letters = [letter for letter in _PLANE_ORDER if letter in image.sizes]
     for place in itertools.product(*(range(image.sizes[letter]) for letter in letters)):
         yield {**series.place, **dict(zip(letters, place))}
 
 
-def _bands(image: CziImage, series: Series, levels: int | None, tile: int) -> int:
+def _bands(image: Image, series: Series, levels: int | None, tile: int) -> int:
     if tile < 16 or tile % 16:
         raise ValueError(f"the sides of a TIFF's tiles are multiples of 16, not {tile}")
     image.set_scene(series.scene)
@@ -176,7 +176,7 @@ def _bands(image: CziImage, series: Series, levels: int | None, tile: int) -> in
 
 
 def _page(
-    image: CziImage,
+    image: Image,
     sizes: list[tuple[int, int]],
     level: int,
     tile: int,
@@ -204,16 +204,16 @@ def _page(
 
 
 def _resolution(
-    image: CziImage, sizes: list[tuple[int, int]], level: int
+    image: Image, sizes: list[tuple[int, int]], level: int
 ) -> tuple[float, float] | None:
     """Return pixels in a centimetre along x and y."""
-    scaling = image.reader.scaling
-    if not scaling.x or not scaling.y:
+    pixel = image._pixel_sizes()
+    if not pixel.X or not pixel.Y:
         return None
     (full_height, full_width), (height, width) = sizes[0], sizes[level]
     return (
-        _METRES_IN_CENTIMETRE / (scaling.x * full_width / width),
-        _METRES_IN_CENTIMETRE / (scaling.y * full_height / height),
+        _MICROMETRES_IN_CENTIMETRE / (pixel.X * full_width / width),
+        _MICROMETRES_IN_CENTIMETRE / (pixel.Y * full_height / height),
     )
 
 

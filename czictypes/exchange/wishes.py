@@ -42,8 +42,6 @@ class Wishes:
 
 def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
     """Refuse what the target knows nothing of, so that no wish is passed over in silence."""
-    if Format.CZI not in (given, wanted):
-        raise ValueError("one end of a conversion is a CZI; convert to a CZI first, then from it")
     is_zarr, is_new_czi = wanted is Format.OME_ZARR, wanted is Format.CZI is not given
     fits = {
         "version, chunks, shards and scheduler are": (bool(wishes.zarr), is_zarr),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import czictypes
-from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.exchange.ome_zarr.frame import AXES, AXIS_TYPES, Frame
 from czictypes.exchange.ome_zarr.plan import ImagePlan
 
@@ -70,7 +70,7 @@ def transformations(frame: Frame) -> list[dict[str, Any]]:
     ]
 
 
-def omero(image: CziImage, version: str) -> dict[str, Any]:
+def omero(image: Image, version: str) -> dict[str, Any]:
     """Return how channels are shown: names, colours, windows of pixel values."""
     looks = channel_look(image)
     found: dict[str, Any] = {"channels": looks}
@@ -79,10 +79,10 @@ def omero(image: CziImage, version: str) -> dict[str, Any]:
     return found
 
 
-def channel_look(image: CziImage) -> list[dict[str, Any]]:
+def channel_look(image: Image) -> list[dict[str, Any]]:
     """Return label, colour and window of every channel; a colour image has one for each sample."""
     samples = image.sizes.get("S", 1)
-    shown = image.reader.display_settings
+    shown = image._display_settings
     listed = []
     for at, (name, color, limits) in enumerate(
         zip(image.channel_names, image.channel_colors, image.contrast_limits)

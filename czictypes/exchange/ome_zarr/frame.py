@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 
 __all__ = ["AXES", "AXIS_TYPES", "Frame", "frame_of"]
 
@@ -53,7 +53,7 @@ class Frame:
         return replace(self, scale=scale, translation=translation)
 
 
-def frame_of(image: CziImage) -> Frame:
+def frame_of(image: Image) -> Frame:
     """Return the frame of an image in full resolution, in micrometres and seconds.
 
     Times that are not regular have no step: they are kept beside (`original_attributes`). The

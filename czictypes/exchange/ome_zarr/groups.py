@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.container.workers import aside
 from czictypes.exchange.ome_zarr.description import image_attributes, omero
 from czictypes.exchange.ome_zarr.frame import AXES
@@ -42,7 +42,7 @@ def create_arrays(
 
 
 def describe(
-    store: ZarrStore, image: CziImage, images: Sequence[ImagePlan], groups: Groups, version: str
+    store: ZarrStore, image: Image, images: Sequence[ImagePlan], groups: Groups, version: str
 ) -> None:
     """Write the attributes of all groups, the root's at last, and the original metadata."""
     attributes: dict[str, dict[str, Any]] = {path: dict(one) for path, one in groups.items()}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.exchange.ome_zarr.engines import ArrayAccess, open_array
 from czictypes.exchange.ome_zarr.passes import Pass
 from czictypes.exchange.ome_zarr.pixels import FiveAxes, Region, reduce_block, reduced_region
@@ -39,7 +39,7 @@ class Job:
 
     def __init__(
         self,
-        image: CziImage,
+        image: Image,
         store: ZarrStore,
         images: Sequence[ImagePlan],
         passes: Sequence[Pass],
@@ -47,7 +47,7 @@ class Job:
         *,
         fast: bool = False,
     ) -> None:
-        self._image: CziImage | None = image
+        self._image: Image | None = image
         self._reopen = b""
         self._store = store
         self._images, self._passes = tuple(images), tuple(passes)
@@ -116,7 +116,7 @@ class Job:
                 assert self._image is not None
                 plan = self._images[image]
                 number = "all" if plan.scene < 0 else plan.scene
-                scene = CziImage(self._image.reader, number, empty_alpha="drop")
+                scene = self._image._at(number)
                 self._sources[image, level] = FiveAxes(scene, plan.plane, level)
             return self._sources[image, level]
 

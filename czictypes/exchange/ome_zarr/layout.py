@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.exchange.ome_zarr.description import namespaced
 from czictypes.exchange.ome_zarr.plan import planes_of
 from czictypes.metadata.acquisitions import Acquisition
@@ -62,7 +62,7 @@ class _Field:
 
 
 def lay_out(
-    image: CziImage, scenes: Sequence[int] | None, version: str, *, plate: bool | None = None
+    image: Image, scenes: Sequence[int] | None, version: str, *, plate: bool | None = None
 ) -> StoreLayout:
     """Lay out scenes.
 
@@ -92,7 +92,7 @@ def lay_out(
     return StoreLayout(places, {"": namespaced(root, version), **_series(places, version)})
 
 
-def _fields(image: CziImage, scenes: Sequence[int] | None) -> list[_Field]:
+def _fields(image: Image, scenes: Sequence[int] | None) -> list[_Field]:
     found = []
     for scene in [None] if scenes is None else scenes:
         image.set_scene("all" if scene is None else scene)
@@ -103,14 +103,14 @@ def _fields(image: CziImage, scenes: Sequence[int] | None) -> list[_Field]:
     return found
 
 
-def _well(image: CziImage) -> tuple[int, int] | None:
+def _well(image: Image) -> tuple[int, int] | None:
     well = image.well
     if well is None or not well.row or not well.column:
         return None
     return well.row, well.column
 
 
-def _plate(image: CziImage, fields: Sequence[_Field], version: str) -> StoreLayout:
+def _plate(image: Image, fields: Sequence[_Field], version: str) -> StoreLayout:
     wells: dict[tuple[int, int], list[_Field]] = {}
     for field in fields:
         assert field.well is not None
@@ -170,7 +170,7 @@ def _described(
 
 
 def _extent(
-    image: CziImage, wells: Mapping[tuple[int, int], Any]
+    image: Image, wells: Mapping[tuple[int, int], Any]
 ) -> tuple[Sequence[int], Sequence[int]]:
     """Return rows and columns: all of the plate where the file tells, else those that are used."""
     rows, columns = {row for row, _ in wells}, {column for _, column in wells}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.container.targets import describe_target
 from czictypes.exchange.ome_zarr.chunking import make_chunking
 from czictypes.exchange.ome_zarr.description import axes, channel_look
@@ -123,12 +123,12 @@ def to_multiscales(
     return made  # type: ignore[no-any-return, unused-ignore]
 
 
-def _axes(image: CziImage) -> list[str]:
+def _axes(image: Image) -> list[str]:
     """Return the axes of the objects: z only where there are several planes."""
     return [axis for axis in AXES if axis != "z" or image.sizes["Z"] > 1]
 
 
-def _stored(image: CziImage, place: dict[str, int], chunks: Any) -> Any:
+def _stored(image: Image, place: dict[str, int], chunks: Any) -> Any:
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
     models = require("ngff_zarr.v05.zarr_metadata", extra=_EXTRA, doing=_DOING)
     plan = plan_image(image, "", place, make_chunking(None, None, "0.5"), None)
@@ -162,7 +162,7 @@ def _stored(image: CziImage, place: dict[str, int], chunks: Any) -> Any:
     return ngff.NgffMultiscales(images=images, metadata=metadata)
 
 
-def _image(image: CziImage, pixels: Any, frame: Frame) -> Any:
+def _image(image: Image, pixels: Any, frame: Frame) -> Any:
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
     looks, dims = channel_look(image), _axes(image)
     scales, translations = zip(AXES, frame.scales()), zip(AXES, frame.translations())
@@ -178,7 +178,7 @@ def _image(image: CziImage, pixels: Any, frame: Frame) -> Any:
     )
 
 
-def _omero(image: CziImage) -> Any:
+def _omero(image: Image) -> Any:
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
     return ngff.Omero(
         [
@@ -188,7 +188,7 @@ def _omero(image: CziImage) -> Any:
     )
 
 
-def _pixels(image: CziImage, level: int, place: dict[str, int], chunks: Any) -> Any:
+def _pixels(image: Image, level: int, place: dict[str, int], chunks: Any) -> Any:
     """Return a level with five axes, as a dask array."""
     found = image.to_dask(level, chunks)
     order = image.dims.order
@@ -214,15 +214,15 @@ def _even(size: int, factor: int) -> int:
     return max(size // factor, 1) * factor
 
 
-def _set_scene(image: CziImage, source: Any, scene: int | str | None) -> None:
+def _set_scene(image: Image, source: Any, scene: int | str | None) -> None:
     if scene is not None:
         image.set_scene(scene)
-    elif isinstance(source, CziImage):
+    elif isinstance(source, Image):
         index = source.current_scene_index
         image.set_scene("all" if index is None else index)
 
 
-def _place(image: CziImage, plane: Mapping[str, int] | None) -> dict[str, int]:
+def _place(image: Image, plane: Mapping[str, int] | None) -> dict[str, int]:
     """Return the place in the dimensions that ngff-zarr does not know."""
     names = list(next(planes_of(image)))
     given = dict(checked_plane(plane))

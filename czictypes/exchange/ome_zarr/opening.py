@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
+from czictypes.exchange.file_image import FileImage
+from czictypes.exchange.formats import Format, source_format
+from czictypes.exchange.open import open_image as open_file
 from czictypes.model.options import CacheOptions
 from czictypes.reading.reader import CziReader
 
@@ -16,7 +20,7 @@ _CACHE = 256 << 20  # bytes of decoded tiles; neighbouring regions need the same
 
 
 @contextmanager
-def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[CziImage]:
+def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[Image]:
     """Give an image of one's own of what a caller gave; only what is opened here is closed.
 
     It leaves out an alpha that is 0 everywhere.
@@ -24,7 +28,7 @@ def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[CziIm
     Parameters
     ----------
     source
-        As for `CziImage`, or a `CziImage` or `CziReader`.
+        As for `open_image`, or what it gives, or a `CziReader`.
     options
         The options of fsspec for a URL.
     """
@@ -32,6 +36,11 @@ def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[CziIm
         yield CziImage(source.reader, empty_alpha="drop")
     elif isinstance(source, CziReader):
         yield CziImage(source, empty_alpha="drop")
+    elif isinstance(source, FileImage):
+        yield source._at(source.current_scene_index)
+    elif source_format(source) is not Format.CZI:
+        with open_file(source, storage_options=options) as opened:
+            yield opened
     else:
         cache = CacheOptions(max_memory_usage=_CACHE)
         with CziImage(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.arrays.times import times_since
 from czictypes.arrays.tolerant import told
 from czictypes.exchange.ome_zarr.plan import ImagePlan
@@ -36,14 +37,22 @@ ATTRIBUTE = "czictypes"
 OME_XML, CZI_XML = "OME/METADATA.ome.xml", "OME/METADATA.czi.xml"
 
 
-def original_attributes(image: CziImage, plan: ImagePlan) -> dict[str, Any]:
+def original_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
     """Return the attribute for the scene that an image is set to."""
+    if not isinstance(image, CziImage):
+        content: dict[str, Any] = {
+            "name": image.current_scene,
+            "plane": plan.plane,
+            "samples": plan.samples,
+        }
+        stamps = image.time_stamps or []
+        return {ATTRIBUTE: {**content, "times": stamps} if len(stamps) > 1 else content}
     layout = image._layout
     box = layout.grids[0].box
     bounds = image.reader.total_bounding_box_no_pyramid
     start = {name: first for name, (first, _) in bounds.items() if name not in "XYMS"}
     start.update((name, values.start) for name, values in layout.planes.items() if name != "M")
-    content: dict[str, Any] = {
+    content = {
         "name": image.current_scene if image.scene_index is not None else None,
         "number": image.scene_index or 0,
         "listed": _place_in_xml(image),
@@ -71,16 +80,16 @@ def _place_in_xml(image: CziImage) -> int | None:
     return match_scenes([scene.index for scene in listed], numbers).get(image.scene_index)
 
 
-def write_original(store: ZarrStore, image: CziImage) -> None:
+def write_original(store: ZarrStore, image: Image) -> None:
     """Write the metadata as OME-XML and as the CZI has them.
 
     Metadata of which no OME-XML can be made take no pixels down: there is a warning.
     """
     try:
-        store.write(OME_XML, image.ome_metadata.to_xml().encode())
+        store.write(OME_XML, image.to_ome().to_xml().encode())
     except (CziError, ValueError) as error:
         warnings.warn(f"there is no OME-XML of {store.name}: {error}", MetadataWarning, 2)
-    xml = image.reader.raw_metadata
+    xml = image.reader.raw_metadata if isinstance(image, CziImage) else ""
     if xml:
         store.write(CZI_XML, xml.encode())
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
 __all__ = ["FiveAxes", "Region", "reduce_block", "reduced_region"]
@@ -32,7 +32,7 @@ class FiveAxes:
         The index of the level.
     """
 
-    def __init__(self, image: CziImage, plane: Mapping[str, int], level: int = 0) -> None:
+    def __init__(self, image: Image, plane: Mapping[str, int], level: int = 0) -> None:
         self._image = image
         self._plane = dict(plane)
         self._level = level

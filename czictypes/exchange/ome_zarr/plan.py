@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.exchange.ome_zarr.chunking import Chunking
 from czictypes.exchange.ome_zarr.frame import Frame, frame_of
 
@@ -57,7 +57,7 @@ class ImagePlan:
     name
         That of the scene, and the place.
     scene
-        The position of the scene in `CziImage.scenes`.
+        The position of the scene in `Image.scenes`.
     plane
         The index in V, H, I, R and B, where the file has them.
     samples
@@ -81,13 +81,13 @@ class ImagePlan:
         return f"{self.path}/{self.levels[level].path}".lstrip("/")
 
 
-def planes_of(image: CziImage) -> Iterator[dict[str, int]]:
+def planes_of(image: Image) -> Iterator[dict[str, int]]:
     """Give each place of the dimensions beyond t, c, z, y and x; one, empty, without any."""
     return image._layout.places(_FIVE)
 
 
 def plan_image(
-    image: CziImage,
+    image: Image,
     path: str,
     plane: dict[str, int],
     chunking: Chunking,

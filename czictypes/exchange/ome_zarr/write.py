@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import Image
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.formats import location_name
 from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
@@ -31,7 +31,6 @@ from czictypes.exchange.remote_file import without_secrets
 from czictypes.model.defence import defended
 from czictypes.model.errors import IncompleteOutputError
 from czictypes.model.extras import require
-from czictypes.reading.blocks import open_document_of
 from czictypes.writing.progress import Progress, show_progress
 
 __all__ = ["OmeZarrPlan", "plan_ome_zarr", "write_ome_zarr"]
@@ -107,7 +106,7 @@ def write_ome_zarr(
     Parameters
     ----------
     source
-        As for `CziImage`, or a `CziImage` or `CziReader`, which stays open.
+        As for `open_image`, or what it gives, or a `CziReader`, which stay open.
     dest
         A path, a URL that fsspec knows, a UPath, a store of zarr, or a dict. A name that ends in
         ``.ozx`` or ``.zip`` makes a ZIP archive, which is there when it is complete. A store that
@@ -244,7 +243,7 @@ def _check(
 
 
 def _plan(
-    image: CziImage,
+    image: Image,
     scenes: Choice,
     version: str,
     chunking: Chunking,
@@ -261,7 +260,7 @@ def _plan(
     return OmeZarrPlan(version, tuple(images), layout)
 
 
-def _summary(image: CziImage, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]:
+def _summary(image: Image, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]:
     """Return what must be the same for one call to go on where another one ended."""
     levels = [
         [image.path, level.path, *level.shape, level.stored, level.factor]
@@ -270,18 +269,13 @@ def _summary(image: CziImage, plan: OmeZarrPlan, compressor: Any) -> dict[str, A
     ]
     chunking = [list(image.levels[0].chunking.unit) for image in plan.images]
     return {
-        "source": _guid(image),
+        "source": image._identity,
         "version": plan.version,
         "levels": levels,
         "chunks": chunking,
         "dtypes": [image.dtype.str for image in plan.images],
         "compressor": str(compressor),
     }
-
-
-def _guid(image: CziImage) -> str:
-    with open_document_of(image.reader) as document:
-        return str(document.header.file_guid)
 
 
 def _run(
