@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from czictypes.abi.info import LibraryInfo as LibraryInfo
     from czictypes.abi.info import library_info as library_info
     from czictypes.abi.library import use_library as use_library
-    from czictypes.arrays.imread import imread as imread
     from czictypes.exchange.convert import convert as convert
     from czictypes.exchange.image import CziImage as CziImage
     from czictypes.exchange.image import Image as Image
+    from czictypes.exchange.imread import imread as imread
     from czictypes.exchange.ome_zarr.ngff_objects import to_multiscales as to_multiscales
     from czictypes.exchange.ome_zarr.ngff_objects import to_ngff_image as to_ngff_image
     from czictypes.exchange.ome_zarr.read import from_ome_zarr as from_ome_zarr
     from czictypes.exchange.ome_zarr.write import write_ome_zarr as write_ome_zarr
     from czictypes.exchange.open import open_image as open_image
+    from czictypes.exchange.save import save as save
     from czictypes.model import errors as errors
     from czictypes.plugins.aszarr import aszarr as aszarr
     from czictypes.plugins.deepzoom import DeepZoomTiles as DeepZoomTiles
@@ -47,6 +48,7 @@ __all__ = [
     "imread",
     "library_info",
     "open_image",
+    "save",
     "to_multiscales",
     "to_ngff_image",
     "use_library",
@@ -67,9 +69,10 @@ _EXPORTS = {
     "czi": ("czictypes.czi", None),
     "errors": ("czictypes.model.errors", None),
     "from_ome_zarr": ("czictypes.exchange.ome_zarr.read", "from_ome_zarr"),
-    "imread": ("czictypes.arrays.imread", "imread"),
+    "imread": ("czictypes.exchange.imread", "imread"),
     "library_info": ("czictypes.abi.info", "library_info"),
     "open_image": ("czictypes.exchange.open", "open_image"),
+    "save": ("czictypes.exchange.save", "save"),
     "to_multiscales": ("czictypes.exchange.ome_zarr.ngff_objects", "to_multiscales"),
     "to_ngff_image": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_image"),
     "use_library": ("czictypes.abi.library", "use_library"),

@@ -31,7 +31,7 @@ from czictypes.writing.targets import Target
 from czictypes.writing.tiles import check_location, pixel_type_of
 from czictypes.writing.writer import CziWriter
 
-__all__ = ["imwrite"]
+__all__ = ["imwrite", "own_axes"]
 
 _TILE, _COLOUR_TILE = 2048, 1024
 
@@ -128,7 +128,7 @@ def imwrite(
     >>> imwrite("stack.czi", stack, "ZYX", pixel_size=(1e-7, 1e-7, 5e-7))  # doctest: +SKIP
     """
     array = as_array(array)
-    parsed = parse_axes(axes or _own_axes(array), array.shape)
+    parsed = parse_axes(axes or own_axes(array), array.shape)
     order = _check_order(rgb_order)
     source = ArraySource(array, parsed, _check_pixels(array, parsed, compression, tile))
     places = _Places(array.shape, parsed, location, scene)
@@ -189,7 +189,8 @@ def _write(document: CziWriter, part: Part, places: _Places, order: int) -> None
     document.write(part.pixels[..., ::order], location, plane, scene=scene, info=info)
 
 
-def _own_axes(array: Any) -> str:
+def own_axes(array: Any) -> str:
+    """Return the axes that an array tells by itself: the names of an xarray's, or the default."""
     names = getattr(array, "dims", None)
     return default_axes(array.shape) if names is None else axes_from_names(names)
 

@@ -86,7 +86,7 @@ def write_original(store: ZarrStore, image: Image) -> None:
     Metadata of which no OME-XML can be made take no pixels down: there is a warning.
     """
     try:
-        store.write(OME_XML, image.to_ome().to_xml().encode())
+        store.write(OME_XML, image.ome_metadata.to_xml().encode())
     except (CziError, ValueError) as error:
         warnings.warn(f"there is no OME-XML of {store.name}: {error}", MetadataWarning, 2)
     xml = image.reader.raw_metadata if isinstance(image, CziImage) else ""

@@ -1,4 +1,4 @@
-"""imread: the pixels of a CZI in one call."""
+"""imread: the pixels of an image file in one call."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from numpy.typing import NDArray
 
-from czictypes.arrays.image import CziImage
 from czictypes.arrays.lazy import hand_over
 from czictypes.container.part_files import Parts
-from czictypes.reading.damage import OnError
-from czictypes.reading.reader import CziReader, Source
+from czictypes.exchange.image import CziImage, Image
+from czictypes.exchange.open import open_image
+from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.reader import CziReader
 
 if TYPE_CHECKING:
     import dask.array
@@ -22,7 +23,7 @@ __all__ = ["imread"]
 
 @overload
 def imread(
-    source: Source | CziReader,
+    source: Any,
     *,
     scene: int | str | None = ...,
     dask: Literal[False] = ...,
@@ -37,7 +38,7 @@ def imread(
 
 @overload
 def imread(
-    source: Source | CziReader,
+    source: Any,
     *,
     scene: int | str | None = ...,
     dask: Literal[True],
@@ -52,7 +53,7 @@ def imread(
 
 @overload
 def imread(
-    source: Source | CziReader,
+    source: Any,
     *,
     scene: int | str | None = ...,
     dask: bool = ...,
@@ -66,7 +67,7 @@ def imread(
 
 
 def imread(
-    source: Source | CziReader,
+    source: Any,
     *,
     scene: int | str | None = None,
     dask: bool = False,
@@ -77,12 +78,14 @@ def imread(
     stored_resolution: bool = False,
     on_error: OnError = "raise",
 ) -> Any:
-    """Return the pixels of a scene.
+    """Return the pixels of a scene of an image file of any format.
 
     Parameters
     ----------
-    source, scene, storage_options, parts, stored_resolution, on_error
-        As for `CziImage`.
+    source, scene, storage_options
+        As for `open_image`.
+    parts, stored_resolution, on_error
+        For a CZI, as for `CziImage`.
     dask
         Whether the array is to be lazy: a dask array, or a labelled one backed by it. It opens
         the file when it is computed.
@@ -94,34 +97,31 @@ def imread(
     Returns
     -------
     numpy.ndarray, dask.array.Array or xarray.DataArray
-        In the order of `CziImage.dims`.
+        In the order of `Image.dims`.
 
     Raises
     ------
-    FileNotFoundError, CorruptFileError, OutOfBoundsError
-        As `CziImage`.
+    FileNotFoundError, CorruptFileError, UnsupportedDataError, OutOfBoundsError
+        As `open_image`.
     MissingExtraError
         If dask or xarray is asked for and not installed.
     """
-    image = CziImage(
-        source,
-        scene,
-        storage_options=storage_options,
-        parts=parts,
-        stored_resolution=stored_resolution,
-        on_error=on_error,
-    )
+    chosen = {"parts": parts, "stored_resolution": stored_resolution}
+    options: dict[str, Any] = {name: value for name, value in chosen.items() if value}
+    if leaves_blank(on_error):
+        options["on_error"] = on_error
+    image = open_image(source, scene, storage_options=storage_options, **options)
     try:
         found = image.to_xarray(level, dask) if xarray else _array(image, level, dask)
     except BaseException:
         image.close()
         raise
-    if dask and not isinstance(source, CziReader):
-        hand_over(image.reader)
-    else:
+    if not dask or isinstance(source, CziReader):
         image.close()
-    return found
+    elif isinstance(image, CziImage):
+        hand_over(image.reader)
+    return found  # a lazy array keeps a file of another format open, as long as it is there
 
 
-def _array(image: CziImage, level: int, dask: bool) -> Any:
+def _array(image: Image, level: int, dask: bool) -> Any:
     return image.to_dask(level) if dask else image.asarray(level)
