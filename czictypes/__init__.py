@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from czictypes.exchange.image import CziImage as CziImage
     from czictypes.exchange.image import Image as Image
     from czictypes.exchange.imread import imread as imread
+    from czictypes.exchange.ome_zarr.ngff_objects import from_hcs_zarr as from_hcs_zarr
+    from czictypes.exchange.ome_zarr.ngff_objects import from_ngff_zarr as from_ngff_zarr
     from czictypes.exchange.ome_zarr.ngff_objects import to_multiscales as to_multiscales
     from czictypes.exchange.ome_zarr.ngff_objects import to_ngff_image as to_ngff_image
+    from czictypes.exchange.ome_zarr.ngff_objects import to_ngff_zarr as to_ngff_zarr
     from czictypes.exchange.ome_zarr.read import from_ome_zarr as from_ome_zarr
     from czictypes.exchange.ome_zarr.write import write_ome_zarr as write_ome_zarr
     from czictypes.exchange.open import open_image as open_image
@@ -44,6 +47,8 @@ __all__ = [
     "convert",
     "czi",
     "errors",
+    "from_hcs_zarr",
+    "from_ngff_zarr",
     "from_ome_zarr",
     "imread",
     "library_info",
@@ -51,6 +56,7 @@ __all__ = [
     "save",
     "to_multiscales",
     "to_ngff_image",
+    "to_ngff_zarr",
     "use_library",
     "write_deepzoom",
     "write_ome_zarr",
@@ -73,6 +79,9 @@ _EXPORTS = {
     "library_info": ("czictypes.abi.info", "library_info"),
     "open_image": ("czictypes.exchange.open", "open_image"),
     "save": ("czictypes.exchange.save", "save"),
+    "from_hcs_zarr": ("czictypes.exchange.ome_zarr.ngff_objects", "from_hcs_zarr"),
+    "from_ngff_zarr": ("czictypes.exchange.ome_zarr.ngff_objects", "from_ngff_zarr"),
+    "to_ngff_zarr": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_zarr"),
     "to_multiscales": ("czictypes.exchange.ome_zarr.ngff_objects", "to_multiscales"),
     "to_ngff_image": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_image"),
     "use_library": ("czictypes.abi.library", "use_library"),

@@ -1,9 +1,11 @@
-"""A CZI as the objects of ngff-zarr: images and multiscales, lazily."""
+"""Images as the objects of ngff-zarr, lazily; and ngff-zarr's own functions for these."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from czictypes.arrays.image_base import Image
 from czictypes.container.targets import describe_target
@@ -13,6 +15,7 @@ from czictypes.exchange.ome_zarr.frame import AXES, Frame, frame_of
 from czictypes.exchange.ome_zarr.opening import open_image
 from czictypes.exchange.ome_zarr.pixels import reduce_block
 from czictypes.exchange.ome_zarr.plan import plan_image, planes_of
+from czictypes.exchange.remote_file import without_secrets
 from czictypes.model.defence import defended
 from czictypes.model.dimensions import checked_plane
 from czictypes.model.extras import require
@@ -20,7 +23,7 @@ from czictypes.model.extras import require
 if TYPE_CHECKING:
     from ngff_zarr import NgffImage, NgffMultiscales
 
-__all__ = ["to_multiscales", "to_ngff_image"]
+__all__ = ["from_hcs_zarr", "from_ngff_zarr", "to_multiscales", "to_ngff_image", "to_ngff_zarr"]
 
 _EXTRA, _DOING = "ome-zarr", "objects of ngff-zarr"
 
@@ -34,13 +37,15 @@ def to_ngff_image(
     plane: Mapping[str, int] | None = None,
     chunks: Any = None,
     source_options: Mapping[str, Any] | None = None,
+    **described: Any,
 ) -> NgffImage:
-    """Return a level of a scene as an image of ngff-zarr, whose pixels are read when needed.
+    """Return a level of a scene, or an array, as an image of ngff-zarr, lazily.
 
     Parameters
     ----------
     source, scene
-        As for `CziImage`; or a `CziImage`, whose scene is the default then.
+        As for `open_image`; or what it gives, whose scene is the default then. Or an array: numpy,
+        dask, zarr, or another one that follows Python's array API standard.
     level
         The index of the level.
     plane
@@ -49,6 +54,10 @@ def to_ngff_image(
         Of the dask array, by the axes of the CZI; by default what its tiles make cheap.
     source_options
         The options of fsspec for a URL.
+    **described
+        For an array, the arguments of `ngff_zarr.to_ngff_image`: ``dims``, the names of its axes
+        out of t, c, z, y and x; ``scale`` and ``translation``, a number for each; ``name``,
+        ``axes_units``, ``channel_names``.
 
     Returns
     -------
@@ -67,6 +76,12 @@ def to_ngff_image(
     MissingExtraError
         If the extra ``ome-zarr`` is not installed.
     """
+    if _is_array(source):
+        ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
+        own: NgffImage = ngff.to_ngff_image(_plain(source), **described)
+        return own
+    if described:
+        raise TypeError(f"{next(iter(described))}= describes an array; a file describes itself")
     with open_image(source, source_options) as image:
         _set_scene(image, source, scene)
         frame = frame_of(image).reduced(image.levels[level].factor)
@@ -85,12 +100,12 @@ def to_multiscales(
     method: Any = None,
     source_options: Mapping[str, Any] | None = None,
 ) -> NgffMultiscales:
-    """Return a scene as multiscales of ngff-zarr, whose pixels are read or computed when needed.
+    """Return a scene or an array as multiscales of ngff-zarr; pixels are computed when needed.
 
     Parameters
     ----------
     source, scene, plane, source_options
-        As for `to_ngff_image`.
+        As for `to_ngff_image`, whose result may be given, too.
     scale_factors, method
         As in ngff-zarr: which levels it is to compute of the full resolution, and how. Without
         both, the levels are those that the file stores, and coarser ones until one has at most
@@ -110,6 +125,11 @@ def to_multiscales(
         As for `to_ngff_image`.
     """
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
+    if isinstance(source, ngff.NgffImage) or _is_array(source):
+        given = {"scale_factors": scale_factors, "method": method, "chunks": chunks}
+        options = {name: value for name, value in given.items() if value is not None}
+        own: NgffMultiscales = ngff.to_multiscales(_plain(source), **options)
+        return own
     with open_image(source, source_options) as image:
         _set_scene(image, source, scene)
         omero = _omero(image)
@@ -235,3 +255,88 @@ def _place(image: Image, plane: Mapping[str, int] | None) -> dict[str, int]:
             else f"this scene has no dimension {', '.join(map(str, given))}"
         )
     return given
+
+
+def _is_array(source: Any) -> bool:
+    """Tell whether something is an array and no image, path, file or store."""
+    return hasattr(source, "shape") and hasattr(source, "dtype") and not isinstance(source, Image)
+
+
+def _plain(source: Any) -> Any:
+    """Return an array that dask knows: others are taken over by what the standard says."""
+    if isinstance(source, np.ndarray) or not hasattr(source, "__dlpack__"):
+        return source
+    return np.from_dlpack(source)
+
+
+@without_secrets
+def from_ngff_zarr(store: Any, validate: bool = False, **options: Any) -> NgffMultiscales:
+    """Read an OME-Zarr as multiscales, by ngff-zarr.
+
+    Parameters
+    ----------
+    store
+        A path, a URL or a store of zarr; versions 0.1 to 0.5.
+    validate
+        Whether metadata that break their specification are an error.
+    **options
+        More arguments of `ngff_zarr.from_ngff_zarr`: ``version``, ``storage_options``...
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``ome-zarr`` is not installed.
+    """
+    ngff = require("ngff_zarr", extra=_EXTRA, doing="reading OME-Zarr")
+    found: NgffMultiscales = ngff.from_ngff_zarr(store, validate=validate, **options)
+    return found
+
+
+@without_secrets
+def to_ngff_zarr(store: Any, multiscales: NgffMultiscales, **options: Any) -> None:
+    """Write multiscales as an OME-Zarr, out of core, by ngff-zarr.
+
+    Parameters
+    ----------
+    store
+        A path, a URL or a store of zarr.
+    multiscales
+        As `to_multiscales` or `from_ngff_zarr` gives them.
+    **options
+        More arguments of `ngff_zarr.to_ngff_zarr`: ``version``, ``overwrite``,
+        ``chunks_per_shard`` (a number, one for each axis, or by axis), ``use_tensorstore``...
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``ome-zarr`` is not installed.
+    """
+    ngff = require("ngff_zarr", extra=_EXTRA, doing="writing OME-Zarr")
+    ngff.to_ngff_zarr(store, multiscales, **options)
+
+
+@without_secrets
+def from_hcs_zarr(store: Any, validate: bool = False, **options: Any) -> Any:
+    """Read the plate of an OME-Zarr, by ngff-zarr.
+
+    Parameters
+    ----------
+    store
+        A path, a URL or a store of zarr.
+    validate
+        Whether metadata that break their specification are an error.
+    **options
+        More arguments of `ngff_zarr.from_hcs_zarr`.
+
+    Returns
+    -------
+    ngff_zarr.HCSPlate
+        ``get_well("A", "1")`` gives a well, its ``get_image(0)`` a field as multiscales.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra ``ome-zarr`` is not installed.
+    """
+    ngff = require("ngff_zarr", extra=_EXTRA, doing="reading OME-Zarr")
+    return ngff.from_hcs_zarr(store, validate=validate, **options)
