@@ -8,7 +8,7 @@ from typing import Any
 
 from czictypes.arrays.image import CziImage
 from czictypes.container.part_files import Parts
-from czictypes.exchange.choice import Choice
+from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.file_image import FileImage
 from czictypes.exchange.formats import Format, location_name, source_format, target_format
@@ -126,6 +126,10 @@ def convert(
     """
     if isinstance(source, CziImage):
         source = source.reader
+    place = source.place if isinstance(source, FileImage) and source_options is None else None
+    if place is not None and target_format(dest) is Format.CZI:
+        scenes = scenes if scenes == "all" else choose(source.scenes, scenes, "scene")
+        source, source_options = place  # which has more for a CZI than the image tells
     is_open = isinstance(source, (CziReader, FileImage))
     names = _name(source), location_name(dest)
     how = source_options is not None, parts is not None, leaves_blank(on_error), stored_resolution

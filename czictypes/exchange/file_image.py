@@ -62,6 +62,8 @@ class FileImage(Image):
         Closes the file.
     reopen
         Opens the file once more, in any process; None where nobody can.
+    place
+        The path or URL of the file, and its options of fsspec; None where it has none.
     """
 
     def __init__(
@@ -71,9 +73,10 @@ class FileImage(Image):
         close: Callable[[], None],
         *,
         reopen: Callable[[], FileImage] | None = None,
+        place: tuple[Any, Mapping[str, Any] | None] | None = None,
     ) -> None:
         self._images, self._name, self._close = list(images), name, close
-        self._reopen = reopen
+        self._reopen, self.place = reopen, place
         self._memory = ResultMemory(name)
         self._index, self._is_closed = 0, False
         self._owns = True
@@ -114,7 +117,9 @@ class FileImage(Image):
         return self._images[self._index]
 
     def _at(self, scene: int | str) -> FileImage:
-        image = FileImage(self._images, self._name, self._close, reopen=self._reopen)
+        image = FileImage(
+            self._images, self._name, self._close, reopen=self._reopen, place=self.place
+        )
         image._index = find_scene(self.scenes, scene)
         image._level, image._owns = self._level, False
         return image

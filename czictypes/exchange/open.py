@@ -92,15 +92,23 @@ def open_image(
 
 def _file_image(source: Any, given: Format, options: Mapping[str, Any] | None) -> FileImage:
     with ExitStack() as stack:
-        images, _ = stack.enter_context(open_sources(source, given, "all", options))
-        again = hasattr(source, "read") or is_store(source)
-        reopen = None if again else partial(_file_image, source, given, options)
-        return FileImage(images, location_name(source), stack.pop_all().close, reopen=reopen)
+        opened = open_sources(source, given, "all", options, with_content=False)
+        images, _ = stack.enter_context(opened)
+        is_path = not hasattr(source, "read") and not is_store(source)
+        reopen = partial(_file_image, source, given, options) if is_path else None
+        place = (source, options) if is_path else None
+        name, close = location_name(source), stack.pop_all().close
+        return FileImage(images, name, close, reopen=reopen, place=place)
 
 
 @contextmanager
 def open_sources(
-    source: Any, given: Format, scenes: Choice, options: Mapping[str, Any] | None
+    source: Any,
+    given: Format,
+    scenes: Choice,
+    options: Mapping[str, Any] | None,
+    *,
+    with_content: bool = True,
 ) -> Iterator[tuple[Sequence[SourceImage], DocumentContent | None]]:
     """Open images of another format than CZI, with what the file knows of a CZI as a whole.
 
@@ -112,12 +120,15 @@ def open_sources(
         ``"all"``, or the names or numbers of those that are wanted.
     options
         The options of fsspec for a URL.
+    with_content
+        Whether what is known of a CZI as a whole is left out of the images.
     """
     with ExitStack() as stack:
         if given is Format.OME_ZARR:
             from czictypes.exchange.ome_zarr.read import open_ome_zarr
 
-            yield stack.enter_context(open_ome_zarr(source, scenes, options))
+            opened = open_ome_zarr(source, scenes, options, with_content=with_content)
+            yield stack.enter_context(opened)
             return
         if given is Format.OTHER:
             images = stack.enter_context(open_with_bioio(source, options))

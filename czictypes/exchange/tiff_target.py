@@ -33,6 +33,8 @@ _EXTRA = "ome-tiff"
 _PLANE_ORDER = "TCZM"
 _CLASSIC_LIMIT = 1 << 31
 _MICROMETRES_IN_CENTIMETRE = 1e4
+#: Micrometres: a tag holds fractions of two numbers of 32 bits.
+_SMALLEST, _LARGEST = 1e-5, 1e12
 
 
 class _Page(NamedTuple):
@@ -206,15 +208,15 @@ def _page(
 def _resolution(
     image: Image, sizes: list[tuple[int, int]], level: int
 ) -> tuple[float, float] | None:
-    """Return pixels in a centimetre along x and y."""
+    """Return pixels in a centimetre along x and y, None for sizes that no tag can hold."""
     pixel = image._pixel_sizes()
     if not pixel.X or not pixel.Y:
         return None
     (full_height, full_width), (height, width) = sizes[0], sizes[level]
-    return (
-        _MICROMETRES_IN_CENTIMETRE / (pixel.X * full_width / width),
-        _MICROMETRES_IN_CENTIMETRE / (pixel.Y * full_height / height),
-    )
+    across, down = pixel.X * full_width / width, pixel.Y * full_height / height
+    if not all(_SMALLEST < size < _LARGEST for size in (across, down)):
+        return None
+    return _MICROMETRES_IN_CENTIMETRE / across, _MICROMETRES_IN_CENTIMETRE / down
 
 
 def _write(writer: Any, page: _Page, bands: Iterable[NDArray[Any]], **more: Any) -> None:

@@ -15,11 +15,6 @@ from czictypes import CziImage, convert, imread
 from czictypes.model.errors import MissingExtraError, UnsupportedDataError
 
 
-def test_one_end_is_a_czi(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="one end of a conversion is a CZI"):
-        convert(tmp_path / "a.tif", tmp_path / "a.zarr")
-
-
 @pytest.mark.parametrize(
     ("name", "options"),
     [

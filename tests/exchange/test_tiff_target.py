@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from files.recipes import Made
 
-from czictypes import convert, imread
+from czictypes import convert, czi, imread
 from czictypes.arrays.image import CziImage
 from czictypes.metadata.scaling import Scaling
 from czictypes.model.errors import OutOfBoundsError
@@ -172,3 +172,13 @@ def test_a_round_trip_keeps_pixels_names_and_sizes(
         one, other = first.reader.scaling, second.reader.scaling
         expected = [size if size is None else pytest.approx(size) for size in one]
         assert list(other) == list(Scaling(*expected))
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-13, 1e8])
+def test_absurd_pixel_sizes_have_no_tag(tifffile: Any, tmp_path: Path, size: float) -> None:
+    pixels = np.ones((20, 30), np.uint8)
+    czi.imwrite(tmp_path / "in.czi", pixels, pixel_size=size)
+    convert(tmp_path / "in.czi", tmp_path / "out.tif")
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.pages[0].tags["XResolution"].value == (1, 1)
+        np.testing.assert_array_equal(file.asarray().squeeze(), pixels)

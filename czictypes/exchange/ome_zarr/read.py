@@ -122,12 +122,18 @@ def open_ome_zarr(
     source: StoreTarget,
     images: Choice = "all",
     storage_options: Mapping[str, Any] | None = None,
+    *,
+    with_content: bool = True,
 ) -> Iterator[tuple[list[SourceImage], DocumentContent | None]]:
-    """Open images for `write_images`, with what was kept of the CZI that they come from, if any."""
+    """Open images for `write_images`, with what was kept of the CZI that they come from, if any.
+
+    Without the content, for who does not take all pixels, the images tell by themselves what they
+    have in common with it, and nobody looks whether they can have so many pixels.
+    """
     with ZarrStore(source, storage_options, doing="reading OME-Zarr") as store:
-        found, content = _images(store, images)
+        found, content = _images(store, images, with_content=with_content)
         claimed = sum(_bytes_of(one.pixels) for one in found)
-        stored = store.stored_bytes(bytes_for(claimed))
+        stored = store.stored_bytes(bytes_for(claimed)) if with_content else None
         if stored is not None:
             check_claim(claimed, stored, store.name)
         yield found, content
@@ -137,12 +143,15 @@ def _bytes_of(pixels: Any) -> int:
     return int(math.prod(map(int, pixels.shape)) * np.dtype(pixels.dtype).itemsize)
 
 
-def _images(store: ZarrStore, images: Choice) -> tuple[list[SourceImage], DocumentContent | None]:
+def _images(
+    store: ZarrStore, images: Choice, *, with_content: bool
+) -> tuple[list[SourceImage], DocumentContent | None]:
     found = find_images(store)
     wanted = images.strip("/") if isinstance(images, str) else images
     chosen = [found[at] for at in choose([one.path for one in found], wanted, "image")]
     kept = [kept_of(one) for one in chosen]
-    content = read_original(store, kept) if all(one.get("start") for one in kept) else None
+    is_kept = with_content and all(one.get("start") for one in kept)
+    content = read_original(store, kept) if is_kept else None
     sources = source_images(chosen, content)
     if content is None:
         described = _described(store, [one.path for one in found])
