@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
+from czictypes.container.attachments import AttachmentEntry
 from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.source import Target as Source
 from czictypes.container.source import open_source
@@ -18,6 +19,7 @@ from czictypes.model.defence import defended
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import FileChangedError
 from czictypes.model.options import ReaderOptions
+from czictypes.model.warn import warn_caller
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
@@ -165,8 +167,9 @@ def copy(
         the beginning of the year 2000, time stamps from 0.
     keep_attachments
         With `anonymize`, the names of attachments that stay although they may tell something, such
-        as ``["SlidePreview"]``. Metadata in pictures and in documents within them go; pictures
-        that are neither JPEG nor PNG become PNG. Data of other kinds stay as they are.
+        as ``["SlidePreview"]``; one that is missing gets a warning. Metadata in pictures and in
+        documents within them go; pictures that are neither JPEG nor PNG become PNG. Data of other
+        kinds stay as they are.
 
     Returns
     -------
@@ -252,6 +255,19 @@ def _opened(
         document.close()
 
 
+def _warn_of_missing(
+    names: Iterable[str], entries: Sequence[AttachmentEntry], document: str
+) -> None:
+    """Warn of attachments that are to stay and are not there: a misspelt one would be lost."""
+    there = {entry.name.lower() for entry in entries}
+    if missing := sorted(name for name in names if name not in there):
+        listed = ", ".join(entry.name for entry in entries) or "none"
+        warn_caller(
+            f"keep_attachments names {', '.join(missing)}, which {document} does not have; its "
+            f"attachments are {listed}"
+        )
+
+
 def _plan(
     document: OpenDocument,
     chosen: Selection,
@@ -270,6 +286,8 @@ def _plan(
     bare = {scene for scene, _ in chosen.dropped_levels}
     xml = copied_metadata(document.xml, layout, metadata, bare)
     anonymizer, anonymity = (None, None) if cleaner is None else cleaner
+    if anonymity is not None:
+        _warn_of_missing(anonymity.names, entries, document.name)
     if anonymizer is not None and xml:
         xml = anonymizer.document(xml)
     rows, whole = whole_or_planes(document, chosen.rows, recompress)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.reading.selection import painting_rank
 from czictypes.reading.table import SubBlockTable
@@ -26,6 +27,7 @@ from czictypes.writing.pyramid.options import PyramidOptions
 
 __all__ = ["PlanePlan", "PyramidGrid", "make_grid", "plan_pyramid"]
 
+_LONGEST = 2**31 - 1  # pixels that a tile may cover along an axis
 _ROW = 32  # bits of a column in the number of a cell
 
 
@@ -105,6 +107,8 @@ def plan_pyramid(table: SubBlockTable, options: PyramidOptions) -> list[PlanePla
     ------
     SparseDocumentError
         If the sub-blocks claim to cover far more pixels than the file could fill.
+    UnsupportedDataError
+        If a scene spans more pixels than a sub-block of a CZI can.
     """
     rows = table.directory
     usable = np.flatnonzero(table.is_layer0 & (rows.w > 0) & (rows.h > 0))
@@ -133,6 +137,12 @@ def _box(table: SubBlockTable, members: NDArray[np.intp]) -> Rectangle:
     x, y = rows.x[members].astype(np.int64), rows.y[members].astype(np.int64)
     left, top = int(x.min()), int(y.min())
     right, bottom = int((x + rows.w[members]).max()), int((y + rows.h[members]).max())
+    if max(right - left, bottom - top) > _LONGEST:
+        name = "the document" if table.bounds is None else table.bounds.source.name
+        raise UnsupportedDataError(
+            f"a scene of {name} spans {right - left} x {bottom - top} pixels, more than a tile of "
+            "a pyramid can cover: a sub-block is damaged, or far from the others"
+        )
     return Rectangle(left, top, right - left, bottom - top)
 
 

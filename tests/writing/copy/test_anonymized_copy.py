@@ -525,3 +525,10 @@ def test_a_real_jpeg_shows_the_same_picture(every_real_file: Path) -> None:
 )
 def test_what_is_no_whole_jpeg_is_not_understood(data: bytes) -> None:
     assert strip_jpeg(data) is None
+
+
+def test_a_misspelt_name_of_an_attachment_that_is_to_stay_is_told(tmp_path: Path) -> None:
+    note = AttachmentSpec("Note", "TXT", b"text")
+    source = write_czi(tmp_path / "in.czi", [Block(np.zeros((4, 4), np.uint8))], attachments=[note])
+    with pytest.warns(UserWarning, match=r"keep_attachments names notes, .* attachments are Note"):
+        copy(source, tmp_path / "out.czi", anonymize=True, keep_attachments=["Notes"])

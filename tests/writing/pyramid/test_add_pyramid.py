@@ -406,3 +406,16 @@ def test_float_pixels_keep_their_mean(tmp_path: Path) -> None:
     reduced = [one for one in stored_tiles(path) if one.is_reduced]
     assert all(one.pixels.dtype == np.float64 for one in reduced)
     assert_right_pyramid(path, blocks, **SMALL)
+
+
+@pytest.mark.parametrize("axis", "xy")
+def test_a_scene_that_spans_more_than_a_tile_can_cover_gets_no_pyramid(
+    tmp_path: Path, axis: str
+) -> None:
+    ends = [{axis: -(2**31)}, {axis: 2**31 - 9}]
+    pixels = np.ones((4, 4, 1), np.uint8)
+    blocks = [Block(pixels, m=m, **end) for m, end in enumerate(ends)]
+    source = write_czi(tmp_path / "far.czi", blocks)
+    with pytest.raises(UnsupportedDataError, match=r"far\.czi spans .*more than a tile"):
+        add_pyramid(source, output=tmp_path / "out.czi")
+    assert not (tmp_path / "out.czi").exists()
