@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import seeds
 from container.mutations import mutate, seed_files
 from writing.repair.damage import (
@@ -110,6 +111,7 @@ def test_what_is_whole_is_recovered_bit_for_bit(tmp_path: Path) -> None:
     assert counts["limits"] <= 1 + COUNT // 500
 
 
+@pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")
 def test_absurd_fields_are_repaired_or_refused() -> None:
     """Fields of files of every kind are set to anything, consistently or not."""
     files = seed_files()
