@@ -15,7 +15,6 @@ from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.dimensions import DIMENSIONS
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.units import metres_of, seconds_of
@@ -24,8 +23,8 @@ from czictypes.model.warn import warn_caller
 __all__ = ["open_tiff"]
 
 _EXTRA = "ome-tiff"
-# what tifffile's other letters may become, in this order
-_FREE = "TZRIHVB"
+#: The letters that axes may take whose meaning is not known, the last ones first.
+_FREE = "BVHIRTCZ"
 _MOST_VALUES = 1000  # of a tag; those of more are places of tiles
 _MICROMETRES_PER_PIXEL = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
 
@@ -106,18 +105,16 @@ def _warn_of_missing_pages(file: Any, series: Any) -> None:
 def _axes(letters: str) -> str:
     """Return the letters of a CZI for those of tifffile.
 
-    Dimensions that a CZI does not have take the first letter that is free.
+    T, C and Z mean the same in both. Other axes take the last letters that are free, as those of an
+    array do that is written without ``axes=``: a stack is Z, and two unknown axes are C and Z.
     """
-    kept = {letter for letter in letters if letter in {*DIMENSIONS, "Y", "X"} and letter != "S"}
+    kept = set(letters) & set("TCZ")
+    unknown = [letter for letter in letters if letter not in kept | set("YXS")]
     free = [letter for letter in _FREE if letter not in kept]
-    found = []
-    for letter in letters:
-        if letter not in kept and letter != "S":
-            if not free:
-                raise UnsupportedDataError(f"axes {letters!r} are more than a CZI has")
-            letter = free.pop(0)
-        found.append(letter)
-    return "".join(found)
+    if len(unknown) > len(free):
+        raise UnsupportedDataError(f"axes {letters!r} are more than a CZI has")
+    new = iter(free[len(free) - len(unknown) :])
+    return "".join(letter if letter in kept | set("YXS") else next(new) for letter in letters)
 
 
 def _fields(file: Any, number: int, series: Any, axes: str, ome: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from czictypes import CziImage, convert, czi, imread
+from czictypes import CziImage, convert, czi, imread, open_image
 from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
@@ -147,13 +147,28 @@ def test_tiled_pixels_in_any_order_of_bytes(
     np.testing.assert_array_equal(imread(converted(tmp_path / "in.tif")).squeeze(), pixels)
 
 
-def test_axes_that_a_czi_lacks_take_free_letters(
-    tifffile: Any, tmp_path: Path, rng: np.random.Generator, converted: Callable[..., Path]
+@pytest.mark.parametrize(
+    ("named", "meant"), [("QYX", "ZYX"), ("QZYX", "CZYX"), ("TQYX", "TZYX"), (None, "CZYX")]
+)
+def test_axes_that_nobody_names_are_those_of_imwrite(
+    tifffile: Any,
+    tmp_path: Path,
+    rng: np.random.Generator,
+    converted: Callable[..., Path],
+    named: str | None,
+    meant: str,
 ) -> None:
-    pixels = rng.integers(0, 255, (2, 3, 10, 20), np.uint8)
-    tifffile.imwrite(tmp_path / "in.tif", pixels, metadata={"axes": "QZYX"}, photometric=1)
+    pixels = rng.integers(0, 255, (2, 5, 10, 20)[-len(meant) :], np.uint8)
+    metadata = {} if named is None else {"metadata": {"axes": named}}
+    tifffile.imwrite(tmp_path / "in.tif", pixels, photometric="minisblack", **metadata)
     with CziImage(converted(tmp_path / "in.tif")) as image:
-        np.testing.assert_array_equal(image.get_image_data("TZYX"), pixels)
+        np.testing.assert_array_equal(image.get_image_data(meant), pixels)
+    with open_image(tmp_path / "in.tif") as image:
+        np.testing.assert_array_equal(image.get_image_data(meant), pixels)
+    if named in (None, "QYX"):
+        czi.imwrite(tmp_path / "written.czi", pixels)
+        with CziImage(tmp_path / "written.czi") as image:
+            np.testing.assert_array_equal(image.get_image_data(meant), pixels)
 
 
 def test_other_pixel_types_need_to_be_told_what_to_become(
