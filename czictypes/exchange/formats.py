@@ -56,16 +56,29 @@ _ENDINGS = {
     ".gif": Format.PICTURE,
     ".webp": Format.PICTURE,
 }
+#: The first bytes of files.
+_MARKS = {
+    Format.CZI: (b"ZISRAWFILE",),
+    Format.TIFF: (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    Format.PICTURE: (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF"),
+}
+_HEAD = 16
 _ARCHIVES = (".ozx", ".zip")
 _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
 def source_format(source: Any) -> Format:
-    """Return the format of what is to be read: by its name, or what lies in the folder."""
+    """Return the format of what is to be read.
+
+    It goes by the name; without a known ending, by what lies in the folder, or by the first bytes
+    of a file object.
+    """
     if is_store(source):
         return Format.OME_ZARR
     text = location_text(source)
     found = _by_ending(text)
+    if found is None and hasattr(source, "read") and hasattr(source, "seek"):
+        return _by_content(source)
     if found is None and "://" not in text:
         is_zarr = any((Path(text) / name).exists() for name in _ZARR_DOCUMENTS)
         return Format.OME_ZARR if is_zarr else Format.OTHER
@@ -131,6 +144,14 @@ def _by_ending(text: str) -> Format | None:
     path = _path_of(text)
     endings = [ending for ending in _ENDINGS if path.endswith(ending)]
     return _ENDINGS[max(endings, key=len)] if endings else None
+
+
+def _by_content(stream: Any) -> Format:
+    place = stream.tell()
+    head = bytes(stream.read(_HEAD))
+    stream.seek(place)
+    found = (form for form, marks in _MARKS.items() if head.startswith(marks))
+    return next(found, Format.OTHER)
 
 
 def _path_of(text: str) -> str:

@@ -83,7 +83,9 @@ def _image(file: Any, number: int, series: Any, ome: Any) -> SourceImage:
         series.keyframe.decode(None, 0)  # nothing is decoded, but what cannot be is refused
     except ValueError as error:
         raise UnsupportedDataError(f"tifffile cannot decode {file.filename}: {error}") from error
-    stores = [series.aszarr(level=at) for at in range(len(series.levels))]
+    # an object in memory could be written to, which zarr refuses to open for reading alone
+    more = {"read_only": True} if file.filehandle.writable() else {}
+    stores = [series.aszarr(level=at, **more) for at in range(len(series.levels))]
     levels = aside(lambda: [zarr.open(store, mode="r") for store in stores])
     axes = _axes(series.axes)
     return SourceImage(

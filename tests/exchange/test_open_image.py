@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -198,6 +199,17 @@ def test_a_file_object_is_known_by_its_name(tmp_path: Path) -> None:
         np.testing.assert_array_equal(image.data, STACK)
         with pytest.raises(TypeError, match="file object"):
             pickle.dumps(image)
+
+
+@pytest.mark.parametrize("name", ["in.ome.tif", "in.png", "in.gif", "in.czi"])
+def test_a_file_object_without_a_name_is_known_by_its_first_bytes(
+    tmp_path: Path, name: str
+) -> None:
+    pixels = KINDS[name](tmp_path / name)
+    stream = io.BytesIO((tmp_path / name).read_bytes())
+    with open_image(stream) as image:
+        np.testing.assert_array_equal(image.data, pixels)
+    assert not stream.closed
 
 
 def test_options_of_a_czi_are_for_a_czi_alone(tmp_path: Path) -> None:
