@@ -30,6 +30,7 @@ class Format(Enum):
     OME_ZARR = "OME-Zarr"
     OME_TIFF = "OME-TIFF"
     TIFF = "TIFF"
+    LIF = "LIF"
     PICTURE = "picture"
     OTHER = "other"
 
@@ -49,6 +50,7 @@ _ENDINGS = {
     ".btf": Format.TIFF,
     ".svs": Format.TIFF,
     ".lsm": Format.TIFF,
+    ".lif": Format.LIF,
     ".png": Format.PICTURE,
     ".jpg": Format.PICTURE,
     ".jpeg": Format.PICTURE,
@@ -97,8 +99,8 @@ def target_format(dest: Any) -> Format:
         return Format.OME_ZARR
     found = _by_ending(location_text(dest))
     is_png = location_text(dest).lower().endswith(".png")
-    is_tiff = not location_text(dest).lower().endswith((".svs", ".lsm"))
-    if found is None or (found is Format.PICTURE and not is_png) or not is_tiff:
+    is_read_only = location_text(dest).lower().endswith((".svs", ".lsm", ".lif"))
+    if found is None or (found is Format.PICTURE and not is_png) or is_read_only:
         raise ValueError(
             f"{location_name(dest)} has no ending that names a format; use .czi, .ome.zarr, "
             ".ozx, .ome.tif, .tif or .png"

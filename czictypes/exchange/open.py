@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 from czictypes.exchange.bioio_source import open_with_bioio
@@ -12,6 +13,7 @@ from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.file_image import FileImage
 from czictypes.exchange.formats import Format, is_store, location_name, source_format
 from czictypes.exchange.image import CziImage, Image
+from czictypes.exchange.lif_source import open_lif
 from czictypes.exchange.picture_source import open_picture
 from czictypes.exchange.remote_file import filesystem_of, without_secrets
 from czictypes.exchange.source_image import SourceImage
@@ -130,13 +132,21 @@ def open_sources(
             opened = open_ome_zarr(source, scenes, options, with_content=with_content)
             yield stack.enter_context(opened)
             return
-        if given is Format.OTHER:
+        opener = _OPENERS.get(given)
+        if opener is None or (given is Format.LIF and find_spec("liffile") is None):
             images = stack.enter_context(open_with_bioio(source, options))
         else:
-            opener = open_picture if given is Format.PICTURE else open_tiff
             images = stack.enter_context(opener(_local(stack, source, options)))
         names = [image.name or str(number) for number, image in enumerate(images)]
         yield [images[at] for at in choose(names, scenes, "image")], None
+
+
+_OPENERS: dict[Format, Callable[[Any], AbstractContextManager[Sequence[SourceImage]]]] = {
+    Format.OME_TIFF: open_tiff,
+    Format.TIFF: open_tiff,
+    Format.LIF: open_lif,
+    Format.PICTURE: open_picture,
+}
 
 
 def _local(stack: ExitStack, source: Any, options: Mapping[str, Any] | None) -> Any:

@@ -11,9 +11,16 @@ from extras import needs
 from lif_file import write_lif
 
 from czictypes import CziImage, convert
+from czictypes.exchange import open as opening
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
 needs("bioio", "convert")
+
+
+@pytest.fixture(autouse=True)
+def _without_liffile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have bioio read LIF, which czictypes reads by itself where liffile is installed."""
+    monkeypatch.setattr(opening, "find_spec", lambda name: None)
 
 
 def test_the_scenes_of_a_lif(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -27,7 +27,8 @@ from czictypes.exchange.formats import Format, source_format, target_format
         ("a.ome.tif", Format.OME_TIFF),
         ("a.tif", Format.TIFF),
         ("a.png", Format.PICTURE),
-        (Path("a.lif"), Format.OTHER),
+        (Path("a.lif"), Format.LIF),
+        (Path("a.nd2"), Format.OTHER),
     ],
 )
 def test_the_longest_ending_decides(name: Any, found: Format) -> None:

@@ -183,13 +183,52 @@ def test_levels_are_those_of_the_file(tmp_path: Path) -> None:
 
 
 def test_a_lif_has_the_same_face(tmp_path: Path) -> None:
-    needs("bioio_lif", "convert")
+    needs("liffile", "convert")
     write_lif(tmp_path / "in.lif", {"one": STACK, "two": STACK + 1}, ["Red", "Green"], 0.25)
     with open_image(tmp_path / "in.lif", 1) as image:
         assert image.scenes == ("one", "two")
         np.testing.assert_array_equal(image.data, STACK + 1)
-        assert pytest.approx(0.25) == image.physical_pixel_sizes.X
-        assert image.metadata is not None
+        np.testing.assert_array_equal(
+            image.get_image_data("YX", T=2, Z=1, C=1), image.data[2, 1, 1]
+        )
+        assert image.channel_names == ["Red", "Green"]
+        assert image.physical_pixel_sizes == pytest.approx((0.25, 0.25, 0.25))
+        assert image.time_stamps == [0.0, 1.0, 2.0]
+        assert "LMSDataContainerHeader" in str(image.metadata)
+
+
+@pytest.mark.parametrize(
+    ("axes", "found"),
+    [
+        ("LYX", "CYX"), ("TLYX", "TCYX"), ("CLYX", "CHYX"), ("ZX", "ZX"), ("TX", "TX"),
+        ("TZX", "TZX"), ("CZX", "CZX"), ("ZYX", "ZYX"),
+    ],
+)  # fmt: skip
+def test_scans_of_a_lif_along_wavelengths_and_without_y_are_read(
+    tmp_path: Path, axes: str, found: str
+) -> None:
+    needs("liffile", "convert")
+    sizes = {"T": 2, "C": 2, "L": 5, "Z": 3, "Y": 6, "X": 30}
+    pixels = np.arange(np.prod([sizes[axis] for axis in axes]), dtype=np.uint16)
+    pixels = pixels.reshape([sizes[axis] for axis in axes])
+    names = ["Gray", "Red"][: 2 if "C" in axes else 1]
+    write_lif(tmp_path / "in.lif", {"scan": pixels}, names, 0.5, axes)
+    with open_image(tmp_path / "in.lif") as image:
+        np.testing.assert_array_equal(image.get_image_data(found), pixels)
+        part = image.get_image_data(found, X=slice(4, 9, 2))
+        np.testing.assert_array_equal(part, pixels[..., 4:9:2])
+        if "L" in axes and "C" not in axes:
+            assert image.channel_names[1] == "500 nm"
+    convert(tmp_path / "in.lif", tmp_path / "out.czi")
+    with CziImage(tmp_path / "out.czi") as image:
+        np.testing.assert_array_equal(image.get_image_data(found), pixels)
+
+
+def test_what_is_no_lif_is_refused(tmp_path: Path) -> None:
+    needs("liffile", "convert")
+    (tmp_path / "in.lif").write_bytes(b"this is no LIF")
+    with pytest.raises(UnsupportedDataError, match=r"in\.lif is no LIF that can be read"):
+        open_image(tmp_path / "in.lif")
 
 
 def test_a_file_object_is_known_by_its_name(tmp_path: Path) -> None:
