@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +77,8 @@ class FileImage(Image):
         reopen: Callable[[], FileImage] | None = None,
         place: tuple[Any, Mapping[str, Any] | None] | None = None,
     ) -> None:
-        self._images, self._name, self._close = list(images), name, close
+        self._images = [_with_flat_levels(image) for image in images]
+        self._name, self._close = name, close
         self._reopen, self.place = reopen, place
         self._memory = ResultMemory(name)
         self._index, self._is_closed = 0, False
@@ -370,6 +373,16 @@ def _shown(
     part = (np.nan_to_num(values) - low) / ((high - low) or 1.0)
     shown: NDArray[np.float32] = np.clip(part, 0, 1) * np.array(color, np.float32)
     return shown
+
+
+def _with_flat_levels(source: SourceImage) -> SourceImage:
+    """Leave out levels that are smaller along Z or another axis than X and Y, and coarser ones."""
+    others = [at for at, letter in enumerate(source.axes) if letter not in "YX"]
+
+    def is_flat(pixels: Any) -> bool:
+        return all(pixels.shape[at] == source.pixels.shape[at] for at in others)
+
+    return replace(source, levels=list(itertools.takewhile(is_flat, source.levels)))
 
 
 def layout_of(source: SourceImage) -> Layout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from czictypes.exchange.conversion import Conversion
@@ -10,12 +10,15 @@ from czictypes.exchange.file_image import FileImage
 from czictypes.exchange.image import Image
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.colors import parse_color
+from czictypes.metadata.scaling import Scaling
+from czictypes.model.units import metres_of, seconds_of
 from czictypes.writing.array_source import as_array
 from czictypes.writing.axes import parse_axes
 from czictypes.writing.imwrite import own_axes
 from czictypes.writing.imwrite_metadata import ChannelValues, PixelSize, found_notes
 
-__all__ = ["save"]
+__all__ = ["image_of", "is_described", "save"]
 
 
 def save(
@@ -36,8 +39,8 @@ def save(
     Parameters
     ----------
     image
-        numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py). An
-        `Image` is written by its own `save`.
+        numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py). Images
+        and multiscales of ngff-zarr, and an `Image`, describe themselves.
     dest
         A path or URL that ends in ``.ome.tiff``, ``.tif``, ``.ome.zarr``, ``.ozx``, ``.czi`` or
         ``.png``.
@@ -71,17 +74,52 @@ def save(
     --------
     >>> save(stack, "stack.ome.tiff", "ZYX", pixel_size=(1e-7, 1e-7, 5e-7))  # doctest: +SKIP
     """
-    if isinstance(image, Image):
+    if isinstance(image, Image) or _levels_of(image) is not None:
         given = (axes, channel_names, channel_colors, pixel_size, times, name)
         if any(one is not None for one in given):
             raise ValueError(
                 "axes, channel_names, channel_colors, pixel_size, times and name describe an "
                 "array; an image describes itself"
             )
+    if isinstance(image, Image):
         return image.save(dest, overwrite=overwrite, **options)
-    if name is None and hasattr(image, "coords"):  # that of a dask array is a mere token
-        name = image.name
-    array = as_array(image)
+    described = image_of(
+        image,
+        axes,
+        channel_names=channel_names,
+        channel_colors=channel_colors,
+        pixel_size=pixel_size,
+        times=times,
+        name=name,
+    )
+    return described.save(dest, overwrite=overwrite, **options)
+
+
+def is_described(source: Any) -> bool:
+    """Tell whether something is an array, or an image or multiscales of ngff-zarr."""
+    if isinstance(source, Image):
+        return False
+    is_array = hasattr(source, "shape") and hasattr(source, "dtype")
+    return is_array or _levels_of(source) is not None
+
+
+def image_of(
+    array: Any,
+    axes: str | None = None,
+    *,
+    channel_names: ChannelValues = None,
+    channel_colors: ChannelValues = None,
+    pixel_size: PixelSize = None,
+    times: float | Sequence[float] | None = None,
+    name: str | None = None,
+) -> FileImage:
+    """Return an image of an array, or of an image or multiscales of ngff-zarr; see `save`."""
+    levels = _levels_of(array)
+    if levels is not None:
+        return _of_ngff(levels, getattr(array, "metadata", None))
+    if name is None and hasattr(array, "coords"):  # that of a dask array is a mere token
+        name = array.name
+    array = as_array(array)
     letters = (axes or own_axes(array)).upper()
     parsed = parse_axes(letters, array.shape)
     notes = found_notes(array, parsed, channel_names, channel_colors, pixel_size, times)
@@ -102,8 +140,58 @@ def save(
         )
         for at, part in enumerate(parts)
     ]  # fmt: skip
-    with FileImage(images, name or "the array", lambda: None) as described:
-        return described.save(dest, overwrite=overwrite, **options)
+    return FileImage(images, name or "the array", lambda: None)
+
+
+def _levels_of(source: Any) -> list[Any] | None:
+    """Return the images of multiscales of ngff-zarr, or one of its images alone."""
+    images = getattr(source, "images", [source])
+    if not isinstance(images, (list, tuple)) or not images:
+        return None
+    described = all(hasattr(images[0], one) for one in ("data", "dims", "scale", "translation"))
+    return list(images) if described else None
+
+
+def _of_ngff(levels: Sequence[Any], metadata: Any) -> FileImage:
+    first = levels[0]
+    step = {axis: _known(first, axis, first.scale, metres_of) for axis in "xyz"}
+    start = {axis: _known(first, axis, first.translation, metres_of) or 0.0 for axis in "xy"}
+    corner = None
+    if step["x"] and step["y"] and any(start.values()):
+        corner = (start["x"] - step["x"] / 2) * 1e6, (start["y"] - step["y"] / 2) * 1e6
+    seconds = _known(first, "t", first.scale, seconds_of)
+    count = first.data.shape[first.dims.index("t")] if "t" in first.dims else 1
+    source = SourceImage(
+        first.data,
+        "".join(first.dims).upper(),
+        first.name,
+        channels=_looks(first, metadata),
+        scaling=Scaling(step["x"], step["y"], step["z"]),
+        times=tuple(seconds * at for at in range(count)) if seconds and count > 1 else (),
+        origin=corner,
+        levels=[one.data for one in levels[1:]],
+        shared=True,
+    )
+    return FileImage([source], first.name or "the image", lambda: None)
+
+
+def _known(
+    image: Any, axis: str, values: Mapping[str, float], size_of: Callable[[str], float | None]
+) -> float | None:
+    """Return a step or a place along an axis in metres or seconds; None without a unit."""
+    unit = size_of((image.axes_units or {}).get(axis) or "")
+    return None if unit is None or axis not in image.dims else unit * float(values.get(axis, 0.0))
+
+
+def _looks(image: Any, metadata: Any) -> list[ChannelInfo]:
+    omero = getattr(getattr(metadata, "omero", None), "channels", None)
+    if omero:
+        return [
+            ChannelInfo(at, name=one.label, color=parse_color(f"#{one.color}"))
+            for at, one in enumerate(omero)
+        ]
+    names = getattr(image, "channel_names", None) or ()
+    return [ChannelInfo(at, name=name) for at, name in enumerate(names)]
 
 
 def _named(name: str | None, at: int, count: int) -> str | None:

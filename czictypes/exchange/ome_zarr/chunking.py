@@ -47,8 +47,13 @@ class Chunking:
         return Chunking(tuple(chunk), tuple(shard))
 
 
-def make_chunking(chunks: ChunkSizes, shards: ChunkSizes, version: str) -> Chunking:
+def make_chunking(
+    chunks: ChunkSizes, shards: ChunkSizes, version: str, per_shard: ChunkSizes = None
+) -> Chunking:
     """Return the chunking that a caller asks for.
+
+    `per_shard` are numbers of chunks, in place of `shards`: one for all axes, one for each of the
+    last axes, or by axis.
 
     Raises
     ------
@@ -57,6 +62,11 @@ def make_chunking(chunks: ChunkSizes, shards: ChunkSizes, version: str) -> Chunk
         OME-Zarr 0.4, whose Zarr format has none.
     """
     chunk = _lengths("chunks", chunks, _DEFAULT)
+    if per_shard is not None:
+        if shards is not None:
+            raise ValueError("shards and chunks_per_shard say the same; give one of them")
+        counts = _counts(per_shard)
+        shards = tuple(length * count for length, count in zip(chunk, counts))
     if shards is None:
         return Chunking(chunk, None)
     if version == "0.4":
@@ -86,6 +96,14 @@ def _lengths(name: str, given: ChunkSizes, default: Mapping[str, int]) -> tuple[
     else:
         found = {**default, "y": given, "x": given}
     return tuple(_length(name, axis, found[axis]) for axis in AXES)
+
+
+def _counts(given: ChunkSizes) -> tuple[int, ...]:
+    if isinstance(given, int):
+        given = [given] * len(AXES)
+    elif isinstance(given, Sequence) and len(given) < len(AXES):
+        given = [*[1] * (len(AXES) - len(given)), *given]
+    return _lengths("chunks_per_shard", given, dict.fromkeys(AXES, 1))
 
 
 def _length(name: str, axis: str, value: object) -> int:

@@ -11,6 +11,7 @@ from czictypes.arrays.image_base import Image
 from czictypes.exchange.file_image import FileImage
 from czictypes.exchange.formats import Format, source_format
 from czictypes.exchange.open import open_image as open_file
+from czictypes.exchange.save import image_of, is_described
 from czictypes.model.options import CacheOptions
 from czictypes.reading.reader import CziReader
 
@@ -28,7 +29,7 @@ def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[Image
     Parameters
     ----------
     source
-        As for `open_image`, or what it gives, or a `CziReader`.
+        As for `open_image`, or what it gives, or a `CziReader`, or what `image_of` takes.
     options
         The options of fsspec for a URL.
     """
@@ -38,6 +39,8 @@ def open_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[Image
         yield CziImage(source, empty_alpha="drop")
     elif isinstance(source, FileImage):
         yield source._at(source.current_scene_index)
+    elif is_described(source):
+        yield image_of(source)
     elif source_format(source) is not Format.CZI:
         with open_file(source, storage_options=options) as opened:
             yield opened

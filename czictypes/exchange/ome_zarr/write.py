@@ -21,6 +21,7 @@ from czictypes.exchange.ome_zarr.groups import create_arrays, describe
 from czictypes.exchange.ome_zarr.job import Job
 from czictypes.exchange.ome_zarr.journal import Journal
 from czictypes.exchange.ome_zarr.layout import StoreLayout, lay_out
+from czictypes.exchange.ome_zarr.ngff_objects import from_ngff_zarr
 from czictypes.exchange.ome_zarr.opening import open_image
 from czictypes.exchange.ome_zarr.passes import Pass, plan_passes
 from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
@@ -83,6 +84,7 @@ def write_ome_zarr(
     version: str = "0.5",
     chunks: ChunkSizes = None,
     shards: ChunkSizes = None,
+    chunks_per_shard: ChunkSizes = None,
     compressor: Any = None,
     levels: int | None = None,
     plate: bool | None = None,
@@ -94,9 +96,11 @@ def write_ome_zarr(
     storage_options: Mapping[str, Any] | None = None,
     source_options: Mapping[str, Any] | None = None,
     tensorstore: bool | None = None,
+    use_tensorstore: bool | None = None,
+    validate: bool = False,
     dry_run: bool = False,
 ) -> OmeZarrPlan:
-    """Write a CZI as OME-Zarr, out of core and in parallel.
+    """Write an image as OME-Zarr, out of core and in parallel.
 
     The pixels are the same, bit for bit. One scene becomes an image, several become a series of
     images (bioformats2raw.layout), and scenes that lie in wells a plate. Each image has the axes
@@ -106,7 +110,8 @@ def write_ome_zarr(
     Parameters
     ----------
     source
-        As for `open_image`, or what it gives, or a `CziReader`, which stay open.
+        As for `open_image`, or what it gives, or a `CziReader`, which stay open; an array, as for
+        `save`; or an image or multiscales of ngff-zarr.
     dest
         A path, a URL that fsspec knows, a UPath, a store of zarr, or a dict. A name that ends in
         ``.ozx`` or ``.zip`` makes a ZIP archive, which is there when it is complete. A store that
@@ -118,6 +123,9 @@ def write_ome_zarr(
     chunks, shards
         A length for y and x, a mapping of axes to lengths, or five lengths (t, c, z, y, x); by
         default chunks of 1024 x 1024 pixels, and no shards.
+    chunks_per_shard
+        In place of `shards`, how many chunks a shard has: one number for all axes, one for each of
+        the last axes, or by axis.
     compressor
         ``"lz4"`` (in Blosc; the default), ``"zstd"``, ``"blosc"`` (with zstd), ``"gzip"`` or
         ``"none"``, with a level if you like (``"zstd:5"``), or a codec of zarr (0.5) or numcodecs
@@ -144,7 +152,9 @@ def write_ome_zarr(
         The options of fsspec for the URL of `dest`, and for that of `source`.
     tensorstore
         Whether tensorstore writes the chunks, which takes less time than zarr; by default where it
-        is installed and `dest` is a folder.
+        is installed and `dest` is a folder. `use_tensorstore` is ngff-zarr's name of it.
+    validate
+        Whether ngff-zarr is to check the metadata that were written.
     dry_run
         Write nothing; refuse what would be refused.
 
@@ -172,7 +182,8 @@ def write_ome_zarr(
     --------
     >>> write_ome_zarr("slide.czi", "slide.ome.zarr")  # doctest: +SKIP
     """
-    chunking, codec = _check(version, chunks, shards, compressor)
+    chunking, codec = _check(version, chunks, shards, compressor, chunks_per_shard)
+    tensorstore = use_tensorstore if tensorstore is None else tensorstore
     require("ome_types", extra="ome-zarr", doing="writing OME-Zarr")  # before the work begins
     store = ZarrStore(dest, storage_options, doing="writing OME-Zarr", writing=True)
     runner = choose_runner(scheduler, workers, only_here=None if store.is_shared else store.name)
@@ -208,6 +219,8 @@ def write_ome_zarr(
             finally:
                 if job is not None:
                     job.close()
+    if validate:
+        from_ngff_zarr(dest, validate=True, storage_options=storage_options)
     return plan
 
 
@@ -234,11 +247,12 @@ def _check(
     chunks: ChunkSizes,
     shards: ChunkSizes,
     compressor: Any,
+    per_shard: ChunkSizes = None,
 ) -> tuple[Chunking, Any]:
     if version not in _VERSIONS:
         raise ValueError(f"version is {' or '.join(_VERSIONS)}, not {version!r}")
     require("zarr.abc.store", extra="ome-zarr", doing="writing OME-Zarr")  # which zarr 2 has not
-    chunking = make_chunking(chunks, shards, version)
+    chunking = make_chunking(chunks, shards, version, per_shard)
     return chunking, make_compressor(compressor, version)
 
 
