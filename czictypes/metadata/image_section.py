@@ -127,7 +127,8 @@ def _add_skew(element: ET.Element, skew: Skew) -> None:
 
 def pixel_type_name(number: int | None) -> str | None:
     """Return the name of a pixel type in the XML; None for a number that has none."""
-    return PixelType(number).name if number is not None and number in list(PixelType) else None
+    known = {kind.value: kind.name for kind in PixelType}
+    return None if number is None else known.get(int(number))
 
 
 def bit_count(info: ChannelInfo | None, pixel_type: int | None) -> int | None:

@@ -145,6 +145,8 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, run: Callable[...,
 def test_an_interrupt_anywhere_ends_the_process_in_a_line(process: Callable[..., Any]) -> None:
     program = (
         "import signal, sys; from czictypes.cli import main; "
+        # a process in the background may have been told to ignore it
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "
         "main.main = lambda: signal.raise_signal(signal.SIGINT); sys.exit(main.program())"
     )
     done = process("-c", program)
