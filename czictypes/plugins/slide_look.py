@@ -25,6 +25,8 @@ Settings = Mapping[int, ChannelDisplaySettingsDataClass]
 
 #: The longer side, in pixels, of the picture that the contrast of a whole slide is taken from.
 _OVERVIEW = 512
+#: Of a slide that is but a line, with a pixel across, so many along it are looked at.
+_LONGEST = 1 << 16
 #: What channels without a colour are shown in, one after the other.
 _COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0), (0, 0, 255))
 #: Pixel types with a range of their own; what is of another needs one to be shown.
@@ -94,7 +96,9 @@ def _overview(
 ) -> NDArray[Any]:
     zoom = max(min(1.0, _OVERVIEW / max(box.w, box.h)), 1 / min(box.w, box.h))
     zoom = min(1.0, 1.001 * zoom)
-    return image.reader.read(box, plane, image.scene_index, zoom, kind.name)
+    most = int(_LONGEST / zoom)
+    part = Rectangle(box.x, box.y, min(box.w, most), min(box.h, most))
+    return image.reader.read(part, plane, image.scene_index, zoom, kind.name)
 
 
 def _made_settings(

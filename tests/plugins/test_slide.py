@@ -24,6 +24,7 @@ from slides import SCENES, slide_blocks, write_slide
 from czictypes import CziSlide, czi
 from czictypes.model.options import CacheOptions
 from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.reading.reader import CziReader
 
 needs("PIL.Image", "cli")
 
@@ -395,3 +396,23 @@ def test_an_alpha_is_shown_unless_it_is_zero_everywhere(tmp_path: Path, alpha: i
     assert np.array_equal(region[:, :60, :3], pixels[..., 2::-1])
     assert (region[:, :60, 3] == (alpha or 255)).all()
     assert (region[:, 60:80] == 0).all()
+
+
+def test_the_contrast_of_a_line_takes_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = noise(PixelType.Gray8, 6, 24, 1)
+    line = Block(pixels, plane={"C": 0}, logical=(2**27, 6), pyramid_type=0)
+    sizes = []
+    read = CziReader.read
+
+    def noted(self: CziReader, *args: Any, **options: Any) -> Any:
+        found = read(self, *args, **options)
+        sizes.append(found.size)
+        return found
+
+    monkeypatch.setattr(CziReader, "read", noted)
+    with CziSlide(write_czi(tmp_path / "line.czi", [line])) as slide:
+        assert slide.dimensions == (2**27, 6)
+    assert sizes
+    assert max(sizes) <= 2**17
