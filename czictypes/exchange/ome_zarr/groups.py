@@ -31,7 +31,7 @@ def create_arrays(
 ) -> None:
     """Make what is not there yet. No group says what it is before `describe`."""
     kind = _zarr_format(version)
-    for path in sorted({"", "OME", *groups, *(image.path for image in images)}):
+    for path in sorted({"", *groups, *(image.path for image in images)}):
         store.open_group(path, "a", zarr_format=kind)
     for image in images:
         for number, level in enumerate(image.levels):
@@ -55,7 +55,7 @@ def describe(
             **image_attributes(plan, looks[plan.scene], version),
             **original_attributes(image, plan),
         }
-    write_original(store, image)
+    write_original(store, image, is_single=not groups)
     for path in sorted(attributes, reverse=True):
         group = store.open_group(path, "r+", zarr_format=_zarr_format(version))
         aside(partial(group.attrs.put, attributes[path]))

@@ -23,9 +23,9 @@ from czictypes.model.errors import CorruptFileError, CziError
 
 __all__ = [
     "ATTRIBUTE",
-    "CZI_XML",
     "OME_XML",
     "original_attributes",
+    "read_beside",
     "read_original",
     "write_original",
 ]
@@ -34,7 +34,11 @@ __all__ = [
 ATTRIBUTE = "czictypes"
 
 #: The metadata as OME-XML, where bioformats2raw has them, and as the CZI has them.
-OME_XML, CZI_XML = "OME/METADATA.ome.xml", "OME/METADATA.czi.xml"
+OME_XML, CZI_XML = "METADATA.ome.xml", "METADATA.czi.xml"
+
+#: The folders that have them: that of a series or plate, and the first array of a single image, in
+#: which nobody looks. (napari takes any group beside its arrays for the image.)
+_OF_SERIES, _OF_IMAGE = "OME", "0"
 
 
 def original_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
@@ -80,18 +84,25 @@ def _place_in_xml(image: CziImage) -> int | None:
     return match_scenes([scene.index for scene in listed], numbers).get(image.scene_index)
 
 
-def write_original(store: ZarrStore, image: Image) -> None:
-    """Write the metadata as OME-XML and as the CZI has them.
+def write_original(store: ZarrStore, image: Image, *, is_single: bool) -> None:
+    """Write the metadata as OME-XML and as the CZI has them; `is_single` for an image in the root.
 
     Metadata of which no OME-XML can be made take no pixels down: there is a warning.
     """
+    folder = _OF_IMAGE if is_single else _OF_SERIES
     try:
-        store.write(OME_XML, image.ome_metadata.to_xml().encode())
+        store.write(f"{folder}/{OME_XML}", image.ome_metadata.to_xml().encode())
     except (CziError, ValueError) as error:
         warnings.warn(f"there is no OME-XML of {store.name}: {error}", MetadataWarning, 2)
     xml = image.reader.raw_metadata if isinstance(image, CziImage) else ""
     if xml:
-        store.write(CZI_XML, xml.encode())
+        store.write(f"{folder}/{CZI_XML}", xml.encode())
+
+
+def read_beside(store: ZarrStore, name: str) -> bytes | None:
+    """Return metadata that are kept beside the images: `OME_XML` or `CZI_XML`; None without any."""
+    found = store.read(f"{_OF_SERIES}/{name}")
+    return store.read(f"{_OF_IMAGE}/{name}") if found is None else found
 
 
 def read_original(
@@ -104,7 +115,7 @@ def read_original(
     kept
         What `original_attributes` has for each image.
     """
-    xml = store.read(CZI_XML)
+    xml = read_beside(store, CZI_XML)
     if xml is None:
         return None
     try:

@@ -17,7 +17,7 @@ from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
 from czictypes.exchange.formats import location_name
 from czictypes.exchange.ome_source import image_fields, parse_ome
-from czictypes.exchange.ome_zarr.original import OME_XML, read_original
+from czictypes.exchange.ome_zarr.original import OME_XML, read_beside, read_original
 from czictypes.exchange.ome_zarr.parse import find_images, series_paths
 from czictypes.exchange.ome_zarr.scenes import kept_of, source_images
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
@@ -163,7 +163,7 @@ def _images(
 
 def _described(store: ZarrStore, paths: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return what the OME-XML that bioformats2raw writes tells of the images, by their paths."""
-    xml = store.read(OME_XML)
+    xml = read_beside(store, OME_XML)
     if xml is None:
         return {}
     try:

@@ -161,11 +161,24 @@ def test_the_progress_counts_up_to_all(mosaic_czi: Path, dest: Path) -> None:
 def test_metadata_are_kept_beside(
     made: Callable[[str], Made], dest: Path, open_czi: Callable[..., CziImage]
 ) -> None:
+    ome_types = needs("ome_types", "ome-zarr")
     image = open_czi(made("described").path)
     write_ome_zarr(image, dest)
-    assert (dest / "OME" / "METADATA.czi.xml").read_text() == image.reader.raw_metadata
-    ome_types = needs("ome_types", "ome-zarr")
-    assert ome_types.from_xml((dest / "OME" / "METADATA.ome.xml").read_text()) == image.ome_metadata
+    # Of a series in a group of its own; of a single image where no reader looks for images.
+    folder = dest / ("OME" if len(image.scenes) > 1 else "0")
+    assert (folder / "METADATA.czi.xml").read_text() == image.reader.raw_metadata
+    assert ome_types.from_xml((folder / "METADATA.ome.xml").read_text()) == image.ome_metadata
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_single_image_is_a_group_of_arrays_alone(
+    mosaic_czi: Path, dest: Path, version: str
+) -> None:
+    zarr = needs("zarr", "ome-zarr")
+    with CziImage(mosaic_czi) as image:
+        write_ome_zarr(image, dest, scenes=0, version=version)
+    members = dict(zarr.open_group(dest, mode="r").members())
+    assert all(isinstance(one, zarr.Array) for one in members.values())
 
 
 def test_metadata_without_ome_xml_take_no_pixels_down(
