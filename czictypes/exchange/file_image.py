@@ -82,7 +82,7 @@ class FileImage(Image):
         self._reopen, self.place = reopen, place
         self._memory = ResultMemory(name)
         self._index, self._is_closed = 0, False
-        self._owns = True
+        self._parent: FileImage | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what was opened, the scene and the level."""
@@ -103,13 +103,13 @@ class FileImage(Image):
     def close(self) -> None:
         """Close the file."""
         self._is_closed = True
-        if self._owns:
+        if self._parent is None:
             self._close()
 
     @property
     def closed(self) -> bool:
         """Whether the file was closed."""
-        return self._is_closed
+        return self._is_closed or (self._parent is not None and self._parent.closed)
 
     @property
     def _origin_name(self) -> str:
@@ -124,7 +124,7 @@ class FileImage(Image):
             self._images, self._name, self._close, reopen=self._reopen, place=self.place
         )
         image._index = find_scene(self.scenes, scene)
-        image._level, image._owns = self._level, False
+        image._level, image._parent = self._level, self
         return image
 
     @property
@@ -191,7 +191,7 @@ class FileImage(Image):
         out: NDArray[Any] | None = None,
         threads: int | None = None,
     ) -> NDArray[Any]:
-        if self._is_closed:
+        if self.closed:
             raise ClosedError(f"{self._name} is closed; open it again to read")
         layout, level = self._layout, self._chosen(level)
         block = layout.block(selection, level)

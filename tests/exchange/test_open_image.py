@@ -251,6 +251,17 @@ def test_a_file_object_without_a_name_is_known_by_its_first_bytes(
     assert not stream.closed
 
 
+def test_a_lazy_array_of_a_file_object_ends_with_its_image(tmp_path: Path) -> None:
+    needs("dask.array", "dask")
+    needs("tifffile", "ome-tiff")
+    ome_tiff(tmp_path / "in.ome.tif")
+    with open_image(io.BytesIO((tmp_path / "in.ome.tif").read_bytes())) as image:
+        lazy = image.dask_data
+        np.testing.assert_array_equal(lazy[0, 0, 0].compute(), STACK[0, 0, 0])
+    with pytest.raises(ClosedError, match="closed"):
+        lazy[0, 0, 0].compute(scheduler="synchronous")
+
+
 def test_options_of_a_czi_are_for_a_czi_alone(tmp_path: Path) -> None:
     needs("PIL.Image", "cli")
     png(tmp_path / "in.png")
