@@ -51,8 +51,8 @@ _ALL_ZOOMS = (0.0, float("inf"))
 class FileImage(Image):
     """An image file of another format than CZI: what `open_image` gives for one.
 
-    The dimensions are those of a `CziImage`. Red, green and blue are S; what the file calls by
-    another letter takes the first that is free of T, Z, R, I, H, V and B.
+    The dimensions are those of a `CziImage`. Red, green and blue are S. An axis without a known
+    meaning is Z, and two are C and Z.
 
     Parameters
     ----------
@@ -120,11 +120,9 @@ class FileImage(Image):
         return self._images[self._index]
 
     def _at(self, scene: int | str) -> FileImage:
-        image = FileImage(
-            self._images, self._name, self._close, reopen=self._reopen, place=self.place
-        )
-        image._index = find_scene(self.scenes, scene)
-        image._level, image._parent = self._level, self
+        image = FileImage.__new__(FileImage)
+        image.__dict__.update(self.__dict__)  # `copy` would open the file once more
+        image._index, image._parent = find_scene(self.scenes, scene), self
         return image
 
     @property
@@ -307,8 +305,8 @@ class FileImage(Image):
         """The metadata as the file has them.
 
         The OME-XML of an OME-TIFF (text), the tags and the description of another TIFF, the
-        attributes of the groups of an OME-Zarr, what Pillow tells of a picture, or what the reader
-        of bioio gives.
+        attributes of the groups of an OME-Zarr, the XML of a LIF, what Pillow tells of a picture,
+        or what the reader of bioio gives.
         """
         return self._source.metadata()
 
@@ -454,7 +452,7 @@ class _Window:
     """Reads a part of a lazy array; pickles as what is to be opened, and how."""
 
     def __init__(self, image: FileImage, scene: int, level: int) -> None:
-        self._image: FileImage | None = image
+        self._image = image._at(scene)
         self._reopen = image._reopen
         self._scene, self._level = scene, level
         self._lock = threading.Lock()
@@ -470,20 +468,15 @@ class _Window:
     def __call__(self, selection: Mapping[str, Selection]) -> NDArray[Any]:
         """Return pixels; threads that share a reader which can serve only one wait in line."""
         image = self._open()
-        source = image.sources[self._scene]
-        at = image._at(self._scene)
-        if source.shared:
-            return at.read_block(selection, level=self._level)
+        if image._source.shared:
+            return image.read_block(selection, level=self._level)
         with self._lock:
-            return at.read_block(selection, level=self._level)
+            return image.read_block(selection, level=self._level)
 
     def _open(self) -> FileImage:
         with self._lock:
-            image = self._image
-            if image is not None and (not image.closed or self._reopen is None):
-                return image
-            assert self._reopen is not None
-            self._image = self._reopen()
+            if self._image.closed and self._reopen is not None:
+                self._image = self._reopen()._at(self._scene)
             return self._image
 
 
