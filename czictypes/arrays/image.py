@@ -21,7 +21,6 @@ from czictypes.reading.reader import CziReader
 
 if TYPE_CHECKING:
     import dask.array
-    import xarray
 
 __all__ = ["ALL_SCENES", "CziImage"]
 
@@ -175,26 +174,6 @@ class CziImage(TilePlaces, ImageDescription):
             If a mask that is needed is damaged.
         """
         return valid_block(self._reader, self._view, selection or {}, self._chosen(level))
-
-    @property
-    def mosaic_data(self) -> NDArray[Any]:
-        """All pixels with the mosaic stitched: `data`, unless the image has single tiles."""
-        return self._stitched().data
-
-    @property
-    def mosaic_dask_data(self) -> dask.array.Array:
-        """The same as a lazy dask array."""
-        return self._stitched().dask_data
-
-    @property
-    def mosaic_xarray_data(self) -> xarray.DataArray:
-        """The same as a labelled array."""
-        return self._stitched().xarray_data
-
-    @property
-    def mosaic_xarray_dask_data(self) -> xarray.DataArray:
-        """The same as a lazy labelled array."""
-        return self._stitched().xarray_dask_data
 
     def _stitched(self) -> CziImage:
         return self if self._view.mosaic else self._at(self._scene, mosaic=True)

@@ -390,22 +390,26 @@ class Image(ABC):
     @property
     def mosaic_data(self) -> NDArray[Any]:
         """All pixels with the mosaic stitched: `data`, unless the image has single tiles."""
-        return self.data
+        return self._stitched().data
 
     @property
     def mosaic_dask_data(self) -> dask.array.Array:
         """The same as a lazy dask array."""
-        return self.dask_data
+        return self._stitched().dask_data
 
     @property
     def mosaic_xarray_data(self) -> xarray.DataArray:
         """The same as a labelled array."""
-        return self.xarray_data
+        return self._stitched().xarray_data
 
     @property
     def mosaic_xarray_dask_data(self) -> xarray.DataArray:
         """The same as a lazy labelled array."""
-        return self.xarray_dask_data
+        return self._stitched().xarray_dask_data
+
+    def _stitched(self) -> Image:
+        """Return this image, with its mosaic stitched if it is one."""
+        return self
 
     # Stacks of scenes
 

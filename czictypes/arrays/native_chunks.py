@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,10 @@ from czictypes.model.pixel_types import Compression
 from czictypes.reading.level_grid import LevelGrid
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["extent_of_chunks", "native_chunks"]
+__all__ = ["chunks_of_planes", "extent_of_chunks", "native_chunks"]
+
+#: From one tile to the next, down and to the right; and whether tiles may be cut.
+Steps = tuple[tuple[int, int], bool]
 
 #: A plane of at most so many bytes is one chunk; otherwise chunks have about half as many.
 _MOST = 64 << 20
@@ -26,16 +31,34 @@ def native_chunks(
     chunks of 16 to 64 MB along the borders of tiles, so that no tile is read for two of them. One
     tile larger than that is a chunk, or is cut into bands of rows where it is not compressed.
     """
-    dims, grid = layout.dims(level), layout.grid(level)
-    pixel = layout.dtype.itemsize * max(layout.samples, 1)
-    extent = grid.height, grid.width
-    if grid.height * grid.width * pixel > _MOST and "M" not in layout.planes:
+
+    def tiles() -> Steps:
+        grid = layout.grid(level)
         members = _tiles(table, grid, scene)
-        step = _step(table, grid, members)
         stored = table.directory.compression[members] == Compression.Uncompressed.value
-        extent = extent_of_chunks(extent, step, pixel, can_cut=bool(stored.all()))
+        return _step(table, grid, members), bool(stored.all())
+
+    return chunks_of_planes(layout, level, None if "M" in layout.planes else tiles)
+
+
+def chunks_of_planes(
+    layout: Layout, level: int, tiles: Callable[[], Steps] | None
+) -> dict[str, int]:
+    """Return the chunk size along each dimension: a plane, or a part of one that is large.
+
+    Parameters
+    ----------
+    tiles
+        Tells of a large plane how far it is from one tile to the next, down and to the right, and
+        whether tiles may be cut. None where all planes stay whole.
+    """
+    grid, pixel = layout.grid(level), layout.dtype.itemsize * max(layout.samples, 1)
+    extent = grid.height, grid.width
+    if tiles is not None and grid.height * grid.width * pixel > _MOST:
+        step, can_cut = tiles()
+        extent = extent_of_chunks(extent, step, pixel, can_cut=can_cut)
     sizes = {"Y": extent[0], "X": extent[1], "S": layout.samples}
-    return {name: sizes.get(name, 1) for name in dims}
+    return {name: sizes.get(name, 1) for name in layout.dims(level)}
 
 
 def extent_of_chunks(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.channel_labels import limits_of
 from czictypes.arrays.chunking import normalized_chunks
 from czictypes.arrays.layout import Layout, Selection, check_output
-from czictypes.arrays.native_chunks import extent_of_chunks
+from czictypes.arrays.native_chunks import chunks_of_planes
 from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, in_micrometres
 from czictypes.arrays.scene_infos import field_numbers
 from czictypes.arrays.scene_layout import plane_order
@@ -36,6 +36,7 @@ from czictypes.model.errors import ClosedError
 from czictypes.model.extras import require
 from czictypes.model.geometry import Rectangle
 from czictypes.reading.level_grid import LevelGrid
+from czictypes.reading.pictures import finite_range
 from czictypes.reading.result_memory import ResultMemory
 
 if TYPE_CHECKING:
@@ -226,14 +227,9 @@ class FileImage(Image):
         """Return one plane, or as many whole chunks of the file in it as make 16 to 64 MB."""
         layout, source = self._layout, self._source
         grid, pixels = layout.grid(level), [source.pixels, *source.levels][level]
-        pixel = layout.dtype.itemsize * max(layout.samples, 1)
         stored = _chunk_sizes(pixels, source.axes)
         step = stored.get("Y", grid.height), stored.get("X", grid.width)
-        y, x = grid.height, grid.width
-        if y * x * pixel > 64 << 20:
-            y, x = extent_of_chunks((y, x), step, pixel, can_cut=False)
-        sizes = {"Y": y, "X": x, "S": layout.samples}
-        return {name: sizes.get(name, 1) for name in layout.dims(level)}
+        return chunks_of_planes(layout, level, lambda: (step, False))
 
     # Metadata
 
@@ -365,8 +361,7 @@ def _shown(
     if limits is None and pixels.ndim == 3 and pixels.dtype == np.uint8:
         limits = 0.0, 255.0
     if limits is None:
-        finite = values[np.isfinite(values)]
-        limits = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        limits = finite_range(values)
     low, high = limits
     part = (np.nan_to_num(values) - low) / ((high - low) or 1.0)
     shown: NDArray[np.float32] = np.clip(part, 0, 1) * np.array(color, np.float32)
