@@ -80,7 +80,7 @@ class Image(ABC):
     @property
     @abstractmethod
     def _origin_name(self) -> str:
-        """What to call the file in messages."""
+        """The name of the file in messages."""
 
     @property
     @abstractmethod
@@ -103,7 +103,7 @@ class Image(ABC):
     @property
     @abstractmethod
     def _identity(self) -> str:
-        """What is the same for the same file, and another for any other."""
+        """A text that tells this file from all others."""
 
     @abstractmethod
     def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
@@ -154,7 +154,7 @@ class Image(ABC):
 
         `dims`, `shape`, `data` and its siblings, `physical_pixel_sizes`, and methods called
         without `level` follow it. Like the scene, it belongs to this object: threads that read
-        different levels each need a `CziImage` of their own, or name the `level`.
+        different levels each need an image of their own, or name the `level`.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What the search of a damaged file found, and which of it is believed.
+"""The segments that the search of a damaged file found, and those of them that are believed.
 
 A segment may be none: pixels can hold the bytes of an id, a copy of a head may have been written
 over other data, a size may be wrong. Sub-blocks and attachments carry a copy of their directory
@@ -80,7 +80,7 @@ class FoundSegment(NamedTuple):
     room
         Where the room ends that it claims; its content need not fill it.
     fault
-        What is wrong with it: an index of `FAULTS`.
+        Its fault: an index of `FAULTS`.
     entry
         The copy of its directory entry; empty for other kinds than sub-blocks and attachments.
     own_position
@@ -118,7 +118,7 @@ class FoundSegments:
     is_exact : ndarray of bool
         As in `FoundSegment`.
     is_placed : ndarray of bool
-        Which tell their places credibly.
+        Whether a segment tells its place credibly.
     nested : ndarray of int64
         Where documents in attachments begin that are lost themselves.
     size : int
@@ -190,7 +190,7 @@ class FoundSegments:
 
     @property
     def is_located(self) -> Mask:
-        """Which are where they say."""
+        """The segments that are where they say."""
         located: Mask = self.own_position == self.position
         return located
 

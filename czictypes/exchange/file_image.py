@@ -60,7 +60,7 @@ class FileImage(Image):
     images
         The scenes.
     name
-        What to call the file in messages.
+        The name of the file in messages.
     close
         Closes the file.
     reopen
