@@ -140,7 +140,7 @@ _ALWAYS = {
 
 
 class _Requests(io.RawIOBase):
-    """The bytes that a client sends: a request must be complete in time, however slowly it comes."""
+    """The bytes that a client sends; a request must be complete in time, however slow it is."""
 
     def __init__(self, connection: Any) -> None:
         self._connection, self._end = connection, 0.0
