@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from czictypes.arrays import labelled
+from czictypes.arrays import labelled, standard
 from czictypes.arrays.channel_labels import channel_colors, channel_names
 from czictypes.arrays.coordinates import AxisCoordinates, coordinates
 from czictypes.arrays.dimensions import Dimensions
@@ -28,13 +28,16 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 
 if TYPE_CHECKING:
     import dask.array
     import xarray
+    from bioio_base.standard_metadata import StandardMetadata
+    from bioio_base.types import DimensionProperties
     from ome_types import OME
 
-__all__ = ["Image"]
+__all__ = ["Image", "no_mosaic"]
 
 #: Names or indices of scenes, or one of these; None for all.
 Scenes = Union[str, int, Iterable[Union[str, int]], None]
@@ -167,6 +170,15 @@ class Image(ABC):
             If the scene has no such level.
         """
         self._level = self._layout.level(resolution_level).index
+
+    def _check_level(self, layout: Layout, scene: int | str) -> None:
+        """Refuse a scene that does not have the current level."""
+        count = len(layout.grids)
+        if self._level >= count:
+            raise OutOfBoundsError(
+                f"scene {scene!r} has no resolution level {self._level}, its levels go from 0 to "
+                f"{count - 1}; choose one of them by set_resolution_level before set_scene"
+            )
 
     def _chosen(self, level: int | None) -> int:
         return self._level if level is None else level
@@ -407,6 +419,39 @@ class Image(ABC):
         """The same as a lazy labelled array."""
         return self._stitched().xarray_dask_data
 
+    @property
+    def mosaic_tile_dims(self) -> Dimensions | None:
+        """The size of the tiles, ``dims.Y`` and ``dims.X``; None if the image is no mosaic."""
+        return None
+
+    def get_mosaic_tile_positions(self, **where: int) -> list[tuple[int, int]]:
+        """Return (y, x) of the top left pixel of each tile of a mosaic, in the order of M.
+
+        Parameters
+        ----------
+        **where
+            Indices in other dimensions, ``get_mosaic_tile_positions(T=1, C=0)``; the first tile of
+            each M counts where they leave a choice.
+
+        Raises
+        ------
+        ValueError
+            If the image is no mosaic.
+        """
+        raise no_mosaic()
+
+    def get_mosaic_tile_position(self, mosaic_tile_index: int, **where: int) -> tuple[int, int]:
+        """Return (y, x) of the top left pixel of one tile of a mosaic.
+
+        Raises
+        ------
+        ValueError
+            If the image is no mosaic.
+        OutOfBoundsError
+            If there is no such tile.
+        """
+        raise no_mosaic()
+
     def _stitched(self) -> Image:
         """Return this image, with its mosaic stitched if it is one."""
         return self
@@ -567,6 +612,18 @@ class Image(ABC):
         interval, sizes = self.time_interval, self.physical_pixel_sizes
         return Scale(None if interval is None else interval.total_seconds(), None, *sizes)
 
+    @property
+    def dimension_properties(self) -> DimensionProperties:
+        """The kind and the unit of each dimension, as bioio has them: ``dimension_properties.T``.
+
+        Raises
+        ------
+        MissingExtraError
+            Without bioio-base.
+        """
+        found: DimensionProperties = standard.dimension_properties(self.dims.order, self.scale)
+        return found
+
     def coords(self, level: int | None = None) -> dict[str, AxisCoordinates]:
         """Return the coordinates along each dimension of a level, with their units.
 
@@ -622,6 +679,15 @@ class Image(ABC):
     # The file
 
     @property
+    def reader(self) -> Any:
+        """The open `CziReader` of a CZI; for another format, this image.
+
+        It has the names that the readers of AICSImageIO and bioio have, such as
+        ``reader.mosaic_data``.
+        """
+        return self
+
+    @property
     @abstractmethod
     def document_info(self) -> DocumentInfo:
         """Title, author, dates, application, microscope and objective."""
@@ -640,6 +706,18 @@ class Image(ABC):
     @abstractmethod
     def metadata(self) -> Any:
         """The metadata as the file has them: nested dictionaries, objects, text, by its format."""
+
+    @property
+    def standard_metadata(self) -> StandardMetadata:
+        """The fields that bioio has for all formats: sizes, objective, date, well...
+
+        Raises
+        ------
+        MissingExtraError
+            Without bioio-base.
+        """
+        found: StandardMetadata = standard.standard_metadata(self)
+        return found
 
     @property
     def ome_metadata(self) -> OME:
@@ -663,3 +741,8 @@ class Image(ABC):
         MissingExtraError
             If ome-types is not installed.
         """
+
+
+def no_mosaic() -> InvalidArgumentError:
+    """Return the error for the places of tiles that an image does not have."""
+    return InvalidArgumentError("the image is no mosaic: there is no dimension M")

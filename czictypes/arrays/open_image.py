@@ -12,13 +12,12 @@ from czictypes.arrays.layout import Layout
 from czictypes.arrays.scene_names import find_scene, scene_names
 from czictypes.arrays.view import ArrayView
 from czictypes.container.part_files import Parts
-from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.reader import CziReader, Source
 
-__all__ = ["ALL_SCENES", "OpenImage"]
+__all__ = ["ALL_SCENES", "OpenImage", "fsspec_options", "stitches"]
 
 #: Names the image of all scenes in one plane.
 ALL_SCENES = "all"
@@ -44,11 +43,8 @@ class OpenImage(Image):
         reconstruct_mosaic: bool | None = None,
         fs_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        mosaic = _mosaic_of(mosaic, reconstruct_mosaic)
-        if fs_kwargs is not None:
-            if storage_options is not None:
-                raise ValueError("fs_kwargs is another name of storage_options; give one of them")
-            storage_options = fs_kwargs
+        mosaic = stitches(mosaic, reconstruct_mosaic)
+        storage_options = fsspec_options(storage_options, fs_kwargs)
         if empty_alpha not in EMPTY_ALPHA:
             known = ", ".join(map(repr, EMPTY_ALPHA))
             raise ValueError(f"empty_alpha must be one of {known}, not {empty_alpha!r}")
@@ -151,17 +147,9 @@ class OpenImage(Image):
         number = numbers[index] if numbers and not is_all else None
         view = replace(self._view, scene=number)
         if self._level:
-            self._check_level(view, scene)
+            with open_document_of(self._reader) as document:
+                self._check_level(view.layout(document), scene)
         self._view, self._is_all = view, is_all
-
-    def _check_level(self, view: ArrayView, scene: int | str) -> None:
-        with open_document_of(self._reader) as document:
-            count = len(view.layout(document).grids)
-        if self._level >= count:
-            raise OutOfBoundsError(
-                f"scene {scene!r} has no resolution level {self._level}, its levels go from 0 to "
-                f"{count - 1}; choose one of them by set_resolution_level before set_scene"
-            )
 
     def _position(self, scene: int | str, count: int) -> int:
         """Return the position of a scene; its name is looked for only where one is given."""
@@ -170,8 +158,17 @@ class OpenImage(Image):
         return find_scene(self.scenes, scene)
 
 
-def _mosaic_of(mosaic: bool, reconstruct_mosaic: bool | None) -> bool:
+def stitches(mosaic: bool, reconstruct_mosaic: bool | None) -> bool:
     """Return whether mosaics are stitched, by either of the two names that this has."""
     if reconstruct_mosaic and not mosaic:
         raise ValueError("reconstruct_mosaic is another name of mosaic; give one of them")
     return mosaic if reconstruct_mosaic is None else reconstruct_mosaic
+
+
+def fsspec_options(
+    storage_options: Mapping[str, Any] | None, fs_kwargs: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    """Return the options of fsspec, by either of the two names that they have."""
+    if storage_options is not None and fs_kwargs is not None:
+        raise ValueError("fs_kwargs is another name of storage_options; give one of them")
+    return storage_options if fs_kwargs is None else fs_kwargs

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.dimensions import Dimensions
+from czictypes.arrays.image_base import no_mosaic
 from czictypes.arrays.open_image import OpenImage
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.model.errors import OutOfBoundsError
@@ -75,11 +76,12 @@ class TilePlaces(OpenImage):
         with open_document_of(self._reader) as document:
             tiles = self._tiles_in(document)
             if not self._view.has_tiles(document):
-                raise ValueError("the image is no mosaic: there is no dimension M")
+                raise no_mosaic()
         found = tiles.positions()
         for name, at in where.items():
             if name not in (found.dtype.names or ()):
-                raise ValueError(f"there is no dimension {name}; they are")
+                known = ", ".join(one for one in found.dtype.names or () if one.isupper())
+                raise ValueError(f"tiles have no dimension {name}; they have {known}")
             found = found[found[name] == at]
         m, first = np.unique(found["M"], return_index=True)
         found = found[first]

@@ -27,9 +27,9 @@ __all__ = ["open_with_bioio"]
 
 @contextmanager
 def open_with_bioio(
-    source: Any, options: Mapping[str, Any] | None = None
+    source: Any, options: Mapping[str, Any] | None = None, reader: type[Any] | None = None
 ) -> Iterator[Sequence[SourceImage]]:
-    """Open the scenes of a file with the bioio reader that is installed for it.
+    """Open the scenes of a file with a reader of bioio.
 
     Parameters
     ----------
@@ -37,33 +37,44 @@ def open_with_bioio(
         A path, URL or UPath.
     options
         The options of fsspec for a URL.
+    reader
+        The class of the reader; by default the one that is installed for such files.
 
     Raises
     ------
     UnsupportedDataError
-        If none of the installed readers can read it; the message has their own words.
+        If the reader, or none that is installed, can read it; the message has their own words.
     MissingExtraError
         Without bioio.
     """
     name = location_text(source)
     bioio = require("bioio", extra="convert", doing=f"reading {name}")
     fs_kwargs = options_of(source, options) if "://" in name else {}
-    image = _opened(bioio, name, fs_kwargs)
-    reader = _package(image.reader)
+    image = _opened(bioio, name, fs_kwargs, reader)
+    package = _package(type(image.reader))
     try:
-        scenes = [_scene(image, number, reader) for number in range(len(image.scenes))]
+        scenes = [_scene(image, number, package) for number in range(len(image.scenes))]
     except (CziError, OSError, MemoryError):
         raise
     except Exception as error:
         raise UnsupportedDataError(
-            f"{reader} cannot list the images in {name}: {reason(error)}"
+            f"{package} cannot list the images in {name}: {reason(error)}"
         ) from error
     yield scenes
 
 
-def _opened(bioio: Any, name: str, fs_kwargs: dict[str, Any]) -> Any:
+def _opened(bioio: Any, name: str, fs_kwargs: dict[str, Any], reader: type[Any] | None) -> Any:
     from bioio_base.exceptions import UnsupportedFileFormatError
 
+    if reader is not None:
+        try:
+            return bioio.BioImage(name, reader=reader, fs_kwargs=fs_kwargs)
+        except (CziError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            raise UnsupportedDataError(
+                f"{_package(reader)} cannot read {name}: {reason(error)}"
+            ) from error
     try:
         return bioio.BioImage(name, fs_kwargs=fs_kwargs)
     except UnsupportedFileFormatError as error:
@@ -96,9 +107,9 @@ def _refusals(bioio: Any, name: str, fs_kwargs: dict[str, Any]) -> Iterator[str]
                 yield f"{package} says: {reason(error)}"
 
 
-def _package(reader: Any) -> str:
+def _package(reader: type[Any]) -> str:
     """Return the package of a reader with its version: ``bioio-lif 2.0.1``."""
-    package = type(reader).__module__.partition(".")[0].replace("_", "-")
+    package = reader.__module__.partition(".")[0].replace("_", "-")
     with suppress(PackageNotFoundError):
         return f"{package} {version(package)}"
     return package

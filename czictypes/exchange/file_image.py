@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import uuid
 from collections import Counter
@@ -173,7 +174,7 @@ class FileImage(Image):
             If there is no such scene, or it does not have the current resolution level.
         """
         index = find_scene(self.scenes, scene)
-        layout_of(self._images[index]).grid(self._level)
+        self._check_level(layout_of(self._images[index]), scene)
         self._index = index
 
     # The array
@@ -402,11 +403,19 @@ def layout_of(source: SourceImage) -> Layout:
 
 
 def _factor(full: tuple[int, int], reduced: tuple[int, int]) -> float:
-    """Return how many times smaller a level is; a whole number where its size allows one."""
-    exact = max(whole / part for whole, part in zip(full, reduced))
-    near = round(exact)
-    fits = all(abs(whole / near - part) < 1 for whole, part in zip(full, reduced))
-    return float(near) if fits else exact
+    """Return how many times smaller a level is; a whole number where its size allows one.
+
+    Of several, a power of two is likely: 90 x 70 pixels shrunk to 11 x 8 are 8 times smaller.
+    """
+    ratios = [whole / part for whole, part in zip(full, reduced)]
+    whole_ones = [
+        near
+        for near in range(max(math.floor(min(ratios)), 1), math.ceil(max(ratios)) + 1)
+        if all(abs(whole / near - part) < 1 for whole, part in zip(full, reduced))
+    ]
+    powers = [near for near in whole_ones if near & (near - 1) == 0]
+    nearest = sorted(powers or whole_ones, key=lambda near: abs(near - max(ratios)))
+    return float(nearest[0]) if nearest else max(ratios)
 
 
 def _chunk_sizes(pixels: Any, axes: str) -> dict[str, int]:

@@ -8,6 +8,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from czictypes.arrays.open_image import fsspec_options, stitches
 from czictypes.exchange.bioio_source import open_with_bioio
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.file_image import FileImage
@@ -31,7 +32,11 @@ def open_image(
     source: Any,
     scene: int | str | None = None,
     *,
+    mosaic: bool = True,
+    reader: type[Any] | None = None,
     storage_options: Mapping[str, Any] | None = None,
+    reconstruct_mosaic: bool | None = None,
+    fs_kwargs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Image:
     """Open an image file of any format: CZI, OME-Zarr, OME-TIFF, TIFF, LIF, PNG...
@@ -47,8 +52,15 @@ def open_image(
         store of zarr; or a `CziReader`, which you close yourself.
     scene
         Its index or its name; by default the first.
+    mosaic
+        False for the single tiles of a mosaic, as for `CziImage`. Other files have no tiles to
+        tell apart, and are read as they are.
+    reader
+        A reader class of bioio, such as ``bioio_tifffile.Reader``, that reads the file instead.
     storage_options
         The options of fsspec for a URL.
+    reconstruct_mosaic, fs_kwargs
+        AICSImageIO's names of `mosaic` and `storage_options`.
     **options
         For a CZI, more arguments of `CziImage`.
 
@@ -75,14 +87,16 @@ def open_image(
     >>> with open_image("cells.ome.tiff") as image:  # doctest: +SKIP
     ...     plane = image.get_image_data("YX", T=0, C=1, Z=3)
     """
+    mosaic = stitches(mosaic, reconstruct_mosaic)
+    storage_options = fsspec_options(storage_options, fs_kwargs)
     given = Format.CZI if isinstance(source, CziReader) else source_format(source)
-    if given is Format.CZI:
-        return CziImage(source, scene, storage_options=storage_options, **options)
+    if given is Format.CZI and reader is None:
+        return CziImage(source, scene, mosaic=mosaic, storage_options=storage_options, **options)
     if options:
-        raise TypeError(
-            f"{next(iter(options))}= is for CZI alone, but {location_name(source)} is {given.value}"
-        )
-    image = _file_image(source, given, storage_options)
+        name, file = next(iter(options)), location_name(source)
+        known = "a file read by a reader of bioio" if reader else given.value
+        raise TypeError(f"{name}= is for CZI alone, but {file} is {known}")
+    image = _file_image(source, given, storage_options, reader)
     if scene is not None:
         try:
             image.set_scene(scene)
@@ -92,13 +106,21 @@ def open_image(
     return image
 
 
-def _file_image(source: Any, given: Format, options: Mapping[str, Any] | None) -> FileImage:
+def _file_image(
+    source: Any,
+    given: Format,
+    options: Mapping[str, Any] | None,
+    reader: type[Any] | None = None,
+) -> FileImage:
     with ExitStack() as stack:
-        opened = open_sources(source, given, "all", options, with_content=False)
-        images, _ = stack.enter_context(opened)
+        if reader is None:
+            opened = open_sources(source, given, "all", options, with_content=False)
+            images, _ = stack.enter_context(opened)
+        else:
+            images = stack.enter_context(open_with_bioio(source, options, reader))
         is_path = not hasattr(source, "read") and not is_store(source)
-        reopen = partial(_file_image, source, given, options) if is_path else None
-        place = (source, options) if is_path else None
+        reopen = partial(_file_image, source, given, options, reader) if is_path else None
+        place = (source, options) if is_path and reader is None else None
         name, close = location_name(source), stack.pop_all().close
         return FileImage(images, name, close, reopen=reopen, place=place)
 

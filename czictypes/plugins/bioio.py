@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
 from czictypes.arrays.layout import Selection
+from czictypes.arrays.standard import complete, dimension_properties, position_of
 from czictypes.container.redact import Redactor
 from czictypes.model.errors import CziError
 from czictypes.model.extras import require
@@ -26,7 +27,6 @@ from czictypes.plugins.bioio_metadata import (
     element_of,
     has_channels,
     names_with_wells,
-    position_of,
     sub_blocks,
 )
 from czictypes.reading.reader import CziReader
@@ -309,37 +309,18 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
     @property
     def dimension_properties(self) -> types.DimensionProperties:
         """The kind of each dimension, and its unit where its step is known."""
-        scale = self.scale
-        kinds = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
-        present = set(self.dims.order)
-        return types.DimensionProperties(
-            **{
-                name: types.DimensionProperty(
-                    type=kind if name in present else None,
-                    unit=None if getattr(scale, name) is None else _unit(kind),
-                )
-                for name, kind in kinds.items()
-            }
-        )
+        properties: types.DimensionProperties = dimension_properties(self.dims.order, self.scale)
+        return properties
 
     @property
     def standard_metadata(self) -> StandardMetadata:
         """The fields that all readers of bioio have, with well, position and date of the scene."""
         found = super().standard_metadata
         with self._opened() as image:
-            info, scene, well = image.document_info, image.scene_info, image.well
-            if found.objective is None and image.objective is not None:
-                found.objective = image.objective.name
-            found.imaged_by = info.user_name or found.imaged_by
-            found.imaging_datetime = info.acquisition_date or found.imaging_datetime
+            complete(found, image)
             found.timelapse_interval = self.time_interval
             found.total_time_duration = duration_of(image)
         found.position_index = position_of(self.current_scene)
-        if well is not None:
-            found.row = None if well.row is None else str(well.row)
-            found.column = None if well.column is None else str(well.column)
-        if scene is not None and scene.center is not None:
-            found.stage_position_x, found.stage_position_y = scene.center
         return found
 
     # Sub-blocks
@@ -404,8 +385,3 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
     def _require_tiles(self) -> None:
         if DimensionNames.MosaicTile not in self.dims.order:
             raise exceptions.UnexpectedShapeError("This image has no dimension M: it is one tile.")
-
-
-def _unit(kind: str) -> Any:
-    names = {"time": "second", "space": "micrometer"}
-    return types.ureg.Unit(names[kind])

@@ -24,7 +24,6 @@ __all__ = [
     "element_of",
     "has_channels",
     "names_with_wells",
-    "position_of",
     "sub_blocks",
 ]
 
@@ -75,12 +74,6 @@ def names_with_wells(image: CziImage) -> tuple[str, ...]:
         if info is not None and info.well is not None and info.well.name:
             names[place] = f"{info.name or names[place]}-{info.well.name}"
     return tuple(names) if len(set(names)) == len(names) else image.scenes
-
-
-def position_of(scene: str) -> int | None:
-    """Return the number in the name of a scene: 2 of ``P2-D4``."""
-    number = scene.split("-")[0][1:]
-    return int(number) if number.isdecimal() else None
 
 
 def has_channels(image: CziImage) -> bool:

@@ -265,8 +265,8 @@ def test_a_lazy_array_of_a_file_object_ends_with_its_image(tmp_path: Path) -> No
 def test_options_of_a_czi_are_for_a_czi_alone(tmp_path: Path) -> None:
     needs("PIL.Image", "cli")
     png(tmp_path / "in.png")
-    with pytest.raises(TypeError, match=r"mosaic= is for CZI alone, but .*in\.png is picture"):
-        open_image(tmp_path / "in.png", mosaic=False)
+    with pytest.raises(TypeError, match=r"threads= is for CZI alone, but .*in\.png is picture"):
+        open_image(tmp_path / "in.png", threads=2)
 
 
 def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
