@@ -1,4 +1,4 @@
-"""The OME-XML of an OME-TIFF: the pages of each image."""
+"""OME metadata of the images that are written, and their pages in an OME-TIFF."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from czictypes.exchange.series import Series
 from czictypes.model.extras import require
 
 if TYPE_CHECKING:
+    from ome_types import OME
+
     from czictypes.arrays.image_base import Image
 
-__all__ = ["ome_text"]
+__all__ = ["ome_of_images", "ome_text"]
 
 
 def ome_text(image: Image, series: Sequence[Series]) -> bytes:
@@ -28,23 +30,42 @@ def ome_text(image: Image, series: Sequence[Series]) -> bytes:
     """
     ome_types = require("ome_types", extra="ome-tiff", doing="writing OME-TIFF")
     model = require("ome_types.model", extra="ome-tiff", doing="writing OME-TIFF")
+    ome = ome_of_images(image, [(one.scene, one.name) for one in series])
+    origins = {scene: _origin(image, scene) for scene in {one.scene for one in series}}
+    page = 0
+    for one, described in zip(series, ome.images):
+        described.stage_label = _stage_label(model, origins[one.scene]) or described.stage_label
+        page += _say_pages(model, described.pixels, page)
+    ome.creator = "czictypes"
+    text: str = ome_types.to_xml(ome, validate=False)
+    return text.encode("utf-8")
+
+
+def ome_of_images(image: Image, written: Sequence[tuple[int, str]]) -> OME:
+    """Return the OME metadata of images in the order in which they are written, and of no others.
+
+    Parameters
+    ----------
+    image
+        The one that they are taken from.
+    written
+        The scene of each, and its name. Where OME metadata count T through more dimensions, those
+        of one scene are its places in these, one after the other.
+    """
     ome = image.ome_metadata
-    scenes = [one.scene for one in series]
+    scenes = [scene for scene, _ in written]
     parts, seen = Counter(scenes), Counter[int]()
-    origins = {scene: _origin(image, scene) for scene in parts}
-    page, images = 0, []
-    for number, one in enumerate(series):
-        described = ome.images[one.scene].model_copy(deep=True)
-        _keep_part(described.pixels, seen[one.scene], parts[one.scene])
-        seen[one.scene] += 1
-        described.name = one.name
-        if parts[one.scene] > 1:  # T is nothing but time then
+    images = []
+    for number, (scene, name) in enumerate(written):
+        described = ome.images[scene].model_copy(deep=True)
+        _keep_part(described.pixels, seen[scene], parts[scene])
+        seen[scene] += 1
+        described.name = name
+        if parts[scene] > 1:  # T is nothing but time then
             described.annotation_refs = [
                 each for each in described.annotation_refs if ":ModuloT:" not in each.id
             ]
-        described.stage_label = _stage_label(model, origins[one.scene]) or described.stage_label
         _number(described, number)
-        page += _say_pages(model, described.pixels, page)
         images.append(described)
     _keep_references(ome, scenes, images)
     ome.images = images
@@ -55,9 +76,7 @@ def ome_text(image: Image, series: Sequence[Series]) -> bytes:
         ome.structured_annotations.xml_annotations = kept
     referred = {one.id for image in images for one in image.roi_refs}
     ome.rois = [roi for roi in ome.rois if roi.id in referred]
-    ome.creator = "czictypes"
-    text: str = ome_types.to_xml(ome, validate=False)
-    return text.encode("utf-8")
+    return ome
 
 
 def _number(described: Any, number: int) -> None:

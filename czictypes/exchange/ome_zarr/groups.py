@@ -55,7 +55,7 @@ def describe(
             **image_attributes(plan, looks[plan.scene], version),
             **original_attributes(image, plan),
         }
-    write_original(store, image, is_single=not groups)
+    write_original(store, image, images, is_single=not groups)
     for path in sorted(attributes, reverse=True):
         group = store.open_group(path, "r+", zarr_format=_zarr_format(version))
         aside(partial(group.attrs.put, attributes[path]))

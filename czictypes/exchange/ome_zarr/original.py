@@ -11,6 +11,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.arrays.image_base import Image
 from czictypes.arrays.times import times_since
 from czictypes.arrays.tolerant import told
+from czictypes.exchange.ome_pages import ome_of_images
 from czictypes.exchange.ome_zarr.plan import ImagePlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.metadata.annotations import Annotation
@@ -84,14 +85,20 @@ def _place_in_xml(image: CziImage) -> int | None:
     return match_scenes([scene.index for scene in listed], numbers).get(image.scene_index)
 
 
-def write_original(store: ZarrStore, image: Image, *, is_single: bool) -> None:
+def write_original(
+    store: ZarrStore, image: Image, images: Sequence[ImagePlan], *, is_single: bool
+) -> None:
     """Write the metadata as OME-XML and as the CZI has them; `is_single` for an image in the root.
 
-    Metadata of which no OME-XML can be made take no pixels down: there is a warning.
+    The OME-XML has the images that are in the store, in their order: readers of a series find them
+    by it (bioformats2raw.layout). Metadata of which no OME-XML can be made take no pixels down: there is a warning.
     """
     folder = _OF_IMAGE if is_single else _OF_SERIES
+    written = [(one.scene, one.name) for one in images]
     try:
-        store.write(f"{folder}/{OME_XML}", image.ome_metadata.to_xml().encode())
+        is_whole = any(scene < 0 for scene, _ in written)  # all scenes in one image
+        ome = image.ome_metadata if is_whole else ome_of_images(image, written)
+        store.write(f"{folder}/{OME_XML}", ome.to_xml().encode())
     except (CziError, ValueError) as error:
         warnings.warn(f"there is no OME-XML of {store.name}: {error}", MetadataWarning, 2)
     xml = image.reader.raw_metadata if isinstance(image, CziImage) else ""
