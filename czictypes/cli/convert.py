@@ -105,7 +105,10 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
 
 def _add_zarr(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--version", choices=("0.5", "0.4"), help="of OME-Zarr; default: 0.5", dest="zarr_version"
+        "--version",
+        choices=("0.5", "0.4", "0.6"),
+        help="of OME-Zarr; default: 0.5",
+        dest="zarr_version",
     )
     parser.add_argument(
         "--chunks", type=arguments.count, metavar="N", help="for OME-Zarr: sides of a chunk"

@@ -1,11 +1,13 @@
 """The metadata of OME-Zarr as JSON has them: multiscales, channels, plates, wells, series.
 
-As in the specifications of OME-Zarr 0.4 and 0.5, and bioformats2raw.layout 3.
+As in the specifications of OME-Zarr 0.4 and 0.5, and bioformats2raw.layout 3; ngff-zarr makes of
+them what later versions have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,16 @@ import czictypes
 from czictypes.arrays.image_base import Image
 from czictypes.exchange.ome_zarr.frame import AXES, AXIS_TYPES, Frame
 from czictypes.exchange.ome_zarr.plan import ImagePlan
+from czictypes.model.extras import require
 
-__all__ = ["channel_look", "image_attributes", "namespaced", "omero", "window_range"]
+__all__ = [
+    "channel_look",
+    "image_attributes",
+    "namespaced",
+    "ngff_metadata",
+    "omero",
+    "window_range",
+]
 
 _SAMPLES = {3: ("red", "green", "blue"), 4: ("red", "green", "blue", "alpha")}
 _SAMPLE_COLORS = ("FF0000", "00FF00", "0000FF", "FFFFFF")
@@ -48,7 +58,38 @@ def image_attributes(plan: ImagePlan, channels: Any, version: str) -> dict[str, 
     entry["metadata"] = {"method": "czictypes.write_ome_zarr", "version": czictypes.__version__}
     if version == "0.4":
         entry["version"] = version
+    if version not in ("0.4", "0.5"):
+        entry = _later(entry, version)
     return namespaced({"multiscales": [entry], "omero": channels}, version)
+
+
+def ngff_metadata(entry: Mapping[str, Any]) -> Any:
+    """Return multiscales of 0.5 as the object that ngff-zarr has for them."""
+    ngff = require("ngff_zarr", extra="ome-zarr", doing="OME-Zarr")
+    models = require("ngff_zarr.v05.zarr_metadata", extra="ome-zarr", doing="OME-Zarr")
+    datasets = [
+        ngff.Dataset(
+            one["path"],
+            [
+                ngff.Scale(one["coordinateTransformations"][0]["scale"]),
+                ngff.Translation(one["coordinateTransformations"][1]["translation"]),
+            ],
+        )
+        for one in entry["datasets"]
+    ]
+    listed = [ngff.Axis(**axis) for axis in entry["axes"]]
+    return models.Metadata(listed, datasets, None, name=entry["name"])
+
+
+def _later(entry: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return multiscales as a later version has them."""
+    made = asdict(ngff_metadata(entry).to_version(version), dict_factory=_told)
+    return {**made, "type": entry["type"], "metadata": entry["metadata"]}
+
+
+def _told(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of an object that it has values for."""
+    return {name: value for name, value in fields if value is not None and value != {}}
 
 
 def axes(frame: Frame) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from czictypes.arrays.image_base import Image
 from czictypes.container.targets import describe_target
 from czictypes.exchange.ome_zarr.chunking import make_chunking
-from czictypes.exchange.ome_zarr.description import axes, channel_look
+from czictypes.exchange.ome_zarr.description import axes, channel_look, ngff_metadata
 from czictypes.exchange.ome_zarr.frame import AXES, Frame, frame_of
 from czictypes.exchange.ome_zarr.opening import open_image
 from czictypes.exchange.ome_zarr.pixels import reduce_block
@@ -150,7 +150,6 @@ def _axes(image: Image) -> list[str]:
 
 def _stored(image: Image, place: dict[str, int], chunks: Any) -> Any:
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
-    models = require("ngff_zarr.v05.zarr_metadata", extra=_EXTRA, doing=_DOING)
     plan = plan_image(image, "", place, make_chunking(None, None, "0.5"), None)
     images: list[Any] = []
     pixels: Any = None
@@ -166,20 +165,21 @@ def _stored(image: Image, place: dict[str, int], chunks: Any) -> Any:
             if isinstance(chunks, Mapping)
             else chunks
         )
-    datasets = [
-        models.Dataset(
-            level.path,
-            [
-                ngff.Scale(list(one.scale.values())),
-                ngff.Translation(list(one.translation.values())),
-            ],
-        )
-        for level, one in zip(plan.levels, images)
-    ]
-    dims = images[0].dims
-    listed = [models.Axis(**axis) for axis in axes(plan.levels[0].frame) if axis["name"] in dims]
-    metadata = models.Metadata(listed, datasets, None, name=image.current_scene)
-    return ngff.NgffMultiscales(images=images, metadata=metadata)
+    entry = {
+        "name": image.current_scene,
+        "axes": [axis for axis in axes(plan.levels[0].frame) if axis["name"] in images[0].dims],
+        "datasets": [
+            {
+                "path": level.path,
+                "coordinateTransformations": [
+                    {"scale": list(one.scale.values())},
+                    {"translation": list(one.translation.values())},
+                ],
+            }
+            for level, one in zip(plan.levels, images)
+        ],
+    }
+    return ngff.NgffMultiscales(images=images, metadata=ngff_metadata(entry))
 
 
 def _image(image: Image, pixels: Any, frame: Frame) -> Any:
@@ -269,74 +269,114 @@ def _plain(source: Any) -> Any:
     return np.from_dlpack(source)
 
 
+def _stores() -> Any:
+    require("ngff_zarr", extra=_EXTRA, doing=_DOING)
+    return require("czictypes.exchange.ome_zarr.ngff_stores", extra=_EXTRA, doing=_DOING)
+
+
 @without_secrets
-def from_ngff_zarr(store: Any, validate: bool = False, **options: Any) -> NgffMultiscales:
+def from_ngff_zarr(
+    store: Any,
+    validate: bool = False,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> NgffMultiscales:
     """Read an OME-Zarr as multiscales, by ngff-zarr.
 
     Parameters
     ----------
     store
-        A path, a URL or a store of zarr; versions 0.1 to 0.5.
+        A path, a URL, an archive, a store of zarr, or a dict; versions 0.1 to 0.6.
     validate
         Whether metadata that break their specification are an error.
+    storage_options
+        The options of fsspec for the URL.
     **options
-        More arguments of `ngff_zarr.from_ngff_zarr`: ``version``, ``storage_options``...
+        More arguments of `ngff_zarr.from_ngff_zarr`: ``version``...
 
     Raises
     ------
+    ValueError
+        If it is no OME-Zarr, has several images, or is not valid; the class is ngff-zarr's or
+        jsonschema's own.
     MissingExtraError
         If the extra ``ome-zarr`` is not installed.
     """
-    ngff = require("ngff_zarr", extra=_EXTRA, doing="reading OME-Zarr")
-    found: NgffMultiscales = ngff.from_ngff_zarr(store, validate=validate, **options)
+    stores = _stores()
+    source = stores.readable(store, storage_options)
+    found: NgffMultiscales = stores.read_multiscales(source, validate=validate, **options)
     return found
 
 
 @without_secrets
-def to_ngff_zarr(store: Any, multiscales: NgffMultiscales, **options: Any) -> None:
+def to_ngff_zarr(
+    store: Any,
+    multiscales: NgffMultiscales,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> None:
     """Write multiscales as an OME-Zarr, out of core, by ngff-zarr.
 
     Parameters
     ----------
     store
-        A path, a URL or a store of zarr.
+        A path, a URL, an archive, a store of zarr, or a dict. What is no folder gets the files of
+        a temporary one.
     multiscales
         As `to_multiscales` or `from_ngff_zarr` gives them.
+    storage_options
+        The options of fsspec for the URL.
     **options
-        More arguments of `ngff_zarr.to_ngff_zarr`: ``version``, ``overwrite``,
-        ``chunks_per_shard`` (a number, one for each axis, or by axis), ``use_tensorstore``...
+        More arguments of `ngff_zarr.to_ngff_zarr`: ``version`` (``"0.4"``, ``"0.5"``, ``"0.6"``),
+        ``overwrite`` (by default true), ``chunks_per_shard`` (a number, one for each axis, or by
+        axis), ``use_tensorstore``...
 
     Raises
     ------
     MissingExtraError
         If the extra ``ome-zarr`` is not installed.
     """
-    ngff = require("ngff_zarr", extra=_EXTRA, doing="writing OME-Zarr")
-    ngff.to_ngff_zarr(store, multiscales, **options)
+    with _stores().new_folder(store, storage_options, **options) as folder:
+        require("ngff_zarr", extra=_EXTRA, doing=_DOING).to_ngff_zarr(
+            folder, multiscales, **options
+        )
 
 
 @without_secrets
-def from_hcs_zarr(store: Any, validate: bool = False, **options: Any) -> Any:
+def from_hcs_zarr(
+    store: Any,
+    validate: bool = False,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Any:
     """Read the plate of an OME-Zarr, by ngff-zarr.
 
     Parameters
     ----------
     store
-        A path, a URL or a store of zarr.
+        A path, a URL, an archive, a store of zarr, or a dict.
     validate
         Whether metadata that break their specification are an error.
+    storage_options
+        The options of fsspec for the URL.
     **options
         More arguments of `ngff_zarr.from_hcs_zarr`.
 
     Returns
     -------
     ngff_zarr.HCSPlate
-        ``get_well("A", "1")`` gives a well, its ``get_image(0)`` a field as multiscales.
+        ``get_well("A", "1")`` gives a well, its ``get_image(0)`` and ``get_image_by_acquisition``
+        a field as multiscales. `save` writes the plate.
 
     Raises
     ------
+    ValueError
+        If there is no plate, or it is not valid; the class is ngff-zarr's or jsonschema's own.
     MissingExtraError
         If the extra ``ome-zarr`` is not installed.
     """
-    ngff = require("ngff_zarr", extra=_EXTRA, doing="reading OME-Zarr")
-    return ngff.from_hcs_zarr(store, validate=validate, **options)
+    stores = _stores()
+    return stores.read_plate(stores.readable(store, storage_options), validate=validate, **options)

@@ -91,7 +91,8 @@ def write_original(
     """Write the metadata as OME-XML and as the CZI has them; `is_single` for an image in the root.
 
     The OME-XML has the images that are in the store, in their order: readers of a series find them
-    by it (bioformats2raw.layout). Metadata of which no OME-XML can be made take no pixels down: there is a warning.
+    by it (bioformats2raw.layout). Metadata of which no OME-XML can be made take no pixels down:
+    there is a warning.
     """
     folder = _OF_IMAGE if is_single else _OF_SERIES
     written = [(one.scene, one.name) for one in images]

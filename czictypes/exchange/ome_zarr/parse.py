@@ -1,4 +1,4 @@
-"""The images in an OME-Zarr of any version from 0.1 to 0.5: one, a series, or a plate."""
+"""The images in an OME-Zarr of any version from 0.1 to 0.6: one, a series, or a plate."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.metadata.acquisitions import Acquisition, as_acquisitions
 from czictypes.metadata.scenes import Plate, Well, parse_well_name
 from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.extras import require
 from czictypes.model.units import metres_of, seconds_of
 
-__all__ = ["FoundImage", "find_images", "series_paths"]
+__all__ = ["FoundImage", "find_images", "image_path", "series_paths"]
 
 _OLD_AXES = "tczyx"  # of the versions before 0.3, which do not name them
 
@@ -91,7 +92,9 @@ def _paths(
     """Give the path of each image, its well, and the acquisition that it is said to be of."""
     ome = _ome(root)
     if "plate" in ome:
-        yield from _plate_paths(store, ome["plate"])
+        listed = list(_plate_paths(store, ome["plate"]))
+        order = {path: at for at, path in enumerate(series_paths(store))}
+        yield from sorted(listed, key=lambda one: order.get(one[0], len(order)))
     elif "multiscales" in ome:
         yield "", None, None
     elif "bioformats2raw.layout" in ome:
@@ -151,6 +154,12 @@ def series_paths(store: ZarrStore) -> list[str]:
     return sorted((name for name in names if name.isdigit()), key=int)
 
 
+def image_path(store: ZarrStore, path: str) -> str:
+    """Return where the image of a group is: there, or as the first of a series."""
+    ome = _ome(_attributes(store, path))
+    return "" if "multiscales" in ome else next(iter(series_paths(store)), "")
+
+
 def _attributes(
     store: ZarrStore, path: str, missing: dict[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -174,7 +183,7 @@ def _image(store: ZarrStore, path: str) -> FoundImage:
     ome = _ome(attributes)
     name = f"image {path!r} of {store.name}" if path else store.name
     try:
-        entry = ome["multiscales"][0]
+        entry = _plainly(store, path, name, ome["multiscales"][0])
         datasets = entry["datasets"]
         first = datasets[0]
         levels = [store.open_array(f"{path}/{one['path']}") for one in datasets]
@@ -197,6 +206,20 @@ def _image(store: ZarrStore, path: str) -> FoundImage:
         ome.get("omero", {}).get("channels", ()),
         attributes=attributes,
     )
+
+
+def _plainly(store: ZarrStore, path: str, name: str, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return multiscales as 0.5 has them; ngff-zarr understands those of later versions."""
+    if "coordinateSystems" not in entry:
+        return entry
+    stores = require(
+        "czictypes.exchange.ome_zarr.ngff_stores", extra="ome-zarr", doing="reading OME-Zarr 0.6"
+    )
+    try:
+        found: Mapping[str, Any] = stores.as_version_05(stores.Documents(store, path))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnsupportedDataError(f"ngff-zarr cannot read {name}: {error}") from None
+    return found
 
 
 def _axes(entry: Mapping[str, Any], name: str) -> tuple[str, dict[str, float]]:

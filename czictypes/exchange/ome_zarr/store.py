@@ -208,6 +208,11 @@ class ZarrStore:
         """Remove a key; does nothing where there is none."""
         self._sync(self.zarr.delete, self.at(key))
 
+    def keys(self, path: str) -> list[str]:
+        """Return all keys below a path, from there on."""
+        prefix = f"{self.at(path)}/".lstrip("/")
+        return [key[len(prefix) :] for key in self._sync(_listed, self.zarr, prefix)]
+
     # Groups and arrays
 
     def open_group(self, path: str, mode: str | None = None, **options: Any) -> Any:
@@ -238,7 +243,7 @@ class ZarrStore:
         names = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
         if self.can_change:
             return any(self.read(name) is not None for name in names)
-        last = [key.rpartition("/")[2] for key in self._sync(_listed, self.zarr)]
+        last = [key.rpartition("/")[2] for key in self._sync(_listed, self.zarr, "")]
         return any(name in names or name.isdigit() for name in last)
 
     def _clear(self) -> None:
@@ -329,8 +334,8 @@ def _storage() -> Any:
     return require("zarr.storage", extra=_EXTRA, doing="OME-Zarr")
 
 
-async def _listed(store: Any) -> list[str]:
-    return [key async for key in store.list()]
+async def _listed(store: Any, prefix: str) -> list[str]:
+    return [key async for key in store.list_prefix(prefix)]
 
 
 def _store_of(target: StoreTarget) -> tuple[Any, str]:

@@ -10,7 +10,7 @@ from czictypes.exchange.local_file import check_file
 from czictypes.exchange.ome_zarr.journal import JOURNAL, read_journal
 from czictypes.exchange.ome_zarr.store import ZarrStore
 
-__all__ = ["FoundStore", "check_store", "sweep"]
+__all__ = ["FoundStore", "check_store", "check_version", "sweep"]
 
 
 class FoundStore(NamedTuple):
@@ -61,7 +61,7 @@ def check_store(
             "resume=True, and replace an existing archive with overwrite=True"
         )
     if store.archive is not None:
-        _check_version(store, plan)
+        check_version(store, plan["version"])
         check_file(store.archive, overwrite=overwrite, storage_options=store.options)
         return FoundStore(is_empty=True)
     if store.folder is not None and store.folder.is_file():
@@ -79,8 +79,9 @@ def check_store(
     return FoundStore(is_empty=False)
 
 
-def _check_version(store: ZarrStore, plan: Mapping[str, Any]) -> None:
-    if store.name.lower().endswith(".ozx") and plan["version"] == "0.4":
+def check_version(store: ZarrStore, version: str) -> None:
+    """Refuse an archive that cannot hold a version of OME-Zarr."""
+    if store.name.lower().endswith(".ozx") and version == "0.4":
         raise ValueError(
             f"{store.name} cannot hold OME-Zarr 0.4, which has no .ozx; write version 0.5, or .zip"
         )

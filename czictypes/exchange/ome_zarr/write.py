@@ -37,7 +37,7 @@ from czictypes.writing.progress import Progress, show_progress
 __all__ = ["OmeZarrPlan", "plan_ome_zarr", "write_ome_zarr"]
 
 
-_VERSIONS = ("0.5", "0.4")
+_VERSIONS = ("0.5", "0.4", "0.6", "0.9.dev1")
 _UNFINISHED = "It is marked as unfinished; "
 
 
@@ -119,7 +119,8 @@ def write_ome_zarr(
     scenes
         ``"all"``, an index or a name, or several of them.
     version
-        ``"0.5"`` (Zarr format 3) or ``"0.4"`` (Zarr format 2).
+        ``"0.5"`` or ``"0.6"`` (Zarr format 3), or ``"0.4"`` (Zarr format 2); ``"0.9.dev1"`` is a
+        draft, as the installed ngff-zarr has it.
     chunks, shards
         A length for y and x, a mapping of axes to lengths, or five lengths (t, c, z, y, x); by
         default chunks of 1024 x 1024 pixels, and no shards.
@@ -250,7 +251,7 @@ def _check(
     per_shard: ChunkSizes = None,
 ) -> tuple[Chunking, Any]:
     if version not in _VERSIONS:
-        raise ValueError(f"version is {' or '.join(_VERSIONS)}, not {version!r}")
+        raise ValueError(f"version is one of {', '.join(_VERSIONS)}, not {version!r}")
     require("zarr.abc.store", extra="ome-zarr", doing="writing OME-Zarr")  # which zarr 2 has not
     chunking = make_chunking(chunks, shards, version, per_shard)
     return chunking, make_compressor(compressor, version)

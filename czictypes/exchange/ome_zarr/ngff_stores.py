@@ -1,0 +1,172 @@
+"""Stores of every kind for ngff-zarr, which itself knows folders and bytes by their keys."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import dask.array
+import ngff_zarr
+
+from czictypes.exchange.ome_zarr.parse import image_path
+from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
+from czictypes.exchange.ome_zarr.target import check_version
+
+__all__ = [
+    "Documents",
+    "as_version_05",
+    "new_folder",
+    "read_multiscales",
+    "read_plate",
+    "readable",
+]
+
+#: What ngff-zarr decodes of a mapping.
+_KNOWN_CODECS = {"bytes", "gzip", "zstd", "blosc"}
+
+
+class Documents(Mapping[str, bytes]):
+    """A store as a mapping of bytes; its metadata are for ngff-zarr, and zarr reads the pixels.
+
+    Parameters
+    ----------
+    store
+        A store that is open for reading.
+    path
+        The group in it that is the root here.
+    """
+
+    def __init__(self, store: ZarrStore, path: str = "") -> None:
+        self.store, self.path = store, path
+
+    def __getitem__(self, key: str) -> bytes:
+        found = self.store.read(self._at(key))
+        if found is None:
+            raise KeyError(key)
+        return _plain(found) if key.rpartition("/")[2] == "zarr.json" else found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.store.keys(self.path))
+
+    def __len__(self) -> int:
+        return len(self.store.keys(self.path))
+
+    def __str__(self) -> str:
+        return self.store.name
+
+    def at(self, path: str) -> Documents:
+        """Return the same store from one of its groups on."""
+        return Documents(self.store, self._at(path))
+
+    def pixels(self, path: str) -> Any:
+        """Return an array as zarr reads it, lazily."""
+        found: Any = self.store.open_array(self._at(path))
+        from_array: Any = dask.array.from_array
+        return from_array(found, chunks=found.shards or found.chunks)
+
+    def _at(self, path: str) -> str:
+        return f"{self.path}/{path}".strip("/")
+
+
+def _plain(document: bytes) -> bytes:
+    """Return the document of an array as one that ngff-zarr takes: it decodes no shards."""
+    content = json.loads(document)
+    codecs = {one.get("name") for one in content.get("codecs", ())}
+    if content.get("node_type") != "array" or codecs <= _KNOWN_CODECS:
+        return document
+    return json.dumps({**content, "codecs": [{"name": "bytes"}]}).encode()
+
+
+def readable(target: StoreTarget, options: Mapping[str, Any] | None) -> str | Documents:
+    """Return what ngff-zarr reads: the path of a folder, or a mapping of any other store."""
+    store = ZarrStore(target, options, doing="reading OME-Zarr")
+    return Documents(store) if store.folder is None else str(store.folder)
+
+
+def read_multiscales(source: str | Documents, **options: Any) -> Any:
+    """Return what ngff-zarr reads, with pixels that zarr reads where it is no folder."""
+    found: Any = ngff_zarr.from_ngff_zarr(cast(Any, source), **options)
+    if isinstance(source, Documents) and isinstance(found, ngff_zarr.NgffMultiscales):
+        group = source.at(image_path(source.store, source.path))
+        datasets: Any = found.metadata.datasets
+        for image, dataset in zip(found.images, datasets):
+            image.data = group.pixels(dataset.path)
+    return found
+
+
+def as_version_05(source: Documents) -> dict[str, Any]:
+    """Return the multiscales of an image of any version as 0.5 has them."""
+    found: Any = ngff_zarr.from_ngff_zarr(cast(Any, source))
+    return asdict(found.metadata.to_version("0.5"))
+
+
+@contextmanager
+def new_folder(
+    target: StoreTarget, options: Mapping[str, Any] | None, **wishes: Any
+) -> Iterator[Path]:
+    """Give the folder that ngff-zarr is to write; its files go to what is none.
+
+    Parameters
+    ----------
+    target, options
+        Any store, and the options of fsspec.
+    **wishes
+        Those of `ngff_zarr.to_ngff_zarr`.
+    """
+    store = ZarrStore(target, options, doing="writing OME-Zarr", writing=True)
+    if store.folder is not None:
+        yield store.folder
+        return
+    overwrite, version = wishes.get("overwrite", True), wishes.get("version") or "0.5"
+    check_version(store, version)
+    with tempfile.TemporaryDirectory() as name, store:
+        folder = Path(name, "new.ome.zarr")
+        yield folder
+        clear = overwrite and not store.is_empty()
+        with store.writable(version, overwrite=overwrite, clear=clear):
+            for file in sorted(folder.rglob("*")):
+                if file.is_file():
+                    store.write(file.relative_to(folder).as_posix(), file.read_bytes())
+                    file.unlink()
+            store.put_documents()
+
+
+def read_plate(source: str | Documents, **options: Any) -> Any:
+    """Return what ngff-zarr reads, with wells whose images are read from any store."""
+    found = ngff_zarr.from_hcs_zarr(source, **options)
+    return (
+        StoredPlate(source, found.metadata, **options) if isinstance(source, Documents) else found
+    )
+
+
+class StoredPlate(ngff_zarr.HCSPlate):  # type: ignore[misc, unused-ignore]
+    """A plate in any store: ngff-zarr's own reads the images of folders and archives alone."""
+
+    def __init__(self, store: Documents, metadata: Any, **options: Any) -> None:
+        super().__init__(store, metadata, **options)
+        self._known: dict[str, StoredWell] = {}
+
+    def get_well(self, row_name: str, column_name: str) -> Any:
+        """Return a well by the names of its row and column; None if there is none."""
+        path = f"{row_name}/{column_name}"
+        if path not in self._known:
+            well = super().get_well(row_name, column_name)
+            if well is None:
+                return None
+            self._known[path] = StoredWell(self.store, path, well.plate_metadata, well.metadata)
+        return self._known[path]
+
+
+class StoredWell(ngff_zarr.HCSWell):  # type: ignore[misc, unused-ignore]
+    """A well of a plate in any store."""
+
+    def get_image(self, field_index: int = 0) -> Any:
+        """Return a field as multiscales; None if there is none."""
+        if not 0 <= field_index < len(self.images):
+            return None
+        return read_multiscales(self.store.at(f"{self.path}/{self.images[field_index].path}"))
