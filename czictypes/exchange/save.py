@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.file_image import FileImage
 from czictypes.exchange.image import Image
+from czictypes.exchange.ome_zarr.parse import acquisition_of, plate_of, well_of
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.colors import parse_color
 from czictypes.metadata.scaling import Scaling
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.units import metres_of, seconds_of
 from czictypes.writing.array_source import as_array
 from czictypes.writing.axes import parse_axes
@@ -39,8 +42,8 @@ def save(
     Parameters
     ----------
     image
-        numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py). Images
-        and multiscales of ngff-zarr, and an `Image`, describe themselves.
+        numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py). Images,
+        multiscales and plates of ngff-zarr, and an `Image`, describe themselves.
     dest
         A path or URL that ends in ``.ome.tiff``, ``.tif``, ``.ome.zarr``, ``.ozx``, ``.czi`` or
         ``.png``.
@@ -74,7 +77,7 @@ def save(
     --------
     >>> save(stack, "stack.ome.tiff", "ZYX", pixel_size=(1e-7, 1e-7, 5e-7))  # doctest: +SKIP
     """
-    if isinstance(image, Image) or _levels_of(image) is not None:
+    if isinstance(image, Image) or _is_of_ngff(image):
         given = (axes, channel_names, channel_colors, pixel_size, times, name)
         if any(one is not None for one in given):
             raise ValueError(
@@ -96,11 +99,11 @@ def save(
 
 
 def is_described(source: Any) -> bool:
-    """Tell whether something is an array, or an image or multiscales of ngff-zarr."""
+    """Tell whether something is an array, or an image, multiscales or a plate of ngff-zarr."""
     if isinstance(source, Image):
         return False
     is_array = hasattr(source, "shape") and hasattr(source, "dtype")
-    return is_array or _levels_of(source) is not None
+    return is_array or _is_of_ngff(source)
 
 
 def image_of(
@@ -113,10 +116,13 @@ def image_of(
     times: float | Sequence[float] | None = None,
     name: str | None = None,
 ) -> FileImage:
-    """Return an image of an array, or of an image or multiscales of ngff-zarr; see `save`."""
+    """Return an image of an array, or of what ngff-zarr has; see `save`."""
+    if _is_plate(array):
+        return _of_plate(array)
     levels = _levels_of(array)
     if levels is not None:
-        return _of_ngff(levels, getattr(array, "metadata", None))
+        source = _of_ngff(levels, getattr(array, "metadata", None))
+        return FileImage([source], source.name or "the image", lambda: None)
     if name is None and hasattr(array, "coords"):  # that of a dask array is a mere token
         name = array.name
     array = as_array(array)
@@ -152,7 +158,39 @@ def _levels_of(source: Any) -> list[Any] | None:
     return list(images) if described else None
 
 
-def _of_ngff(levels: Sequence[Any], metadata: Any) -> FileImage:
+def _is_of_ngff(source: Any) -> bool:
+    return _is_plate(source) or _levels_of(source) is not None
+
+
+def _is_plate(source: Any) -> bool:
+    """Tell whether something is a plate of ngff-zarr."""
+    return hasattr(source, "get_well") and hasattr(getattr(source, "metadata", None), "wells")
+
+
+def _of_plate(plate: Any) -> FileImage:
+    """Return the fields of a plate of ngff-zarr as scenes."""
+    known = plate_of(asdict(plate.metadata))
+    sources = []
+    for listed in plate.metadata.wells:
+        place = well_of(listed.path, asdict(listed))
+        well = plate.get_well(*listed.path.strip("/").split("/"))
+        for number, field in enumerate(well.images):
+            found = well.get_image(number)
+            sources.append(
+                replace(
+                    _of_ngff(found.images, found.metadata),
+                    well=place,
+                    plate=known,
+                    acquisition=acquisition_of(field.acquisition, known),
+                )
+            )
+    name = plate.metadata.name or "the plate"
+    if not sources:
+        raise UnsupportedDataError(f"{name} has no images")
+    return FileImage(sources, name, lambda: None)
+
+
+def _of_ngff(levels: Sequence[Any], metadata: Any) -> SourceImage:
     first = levels[0]
     step = {axis: _known(first, axis, first.scale, metres_of) for axis in "xyz"}
     start = {axis: _known(first, axis, first.translation, metres_of) or 0.0 for axis in "xy"}
@@ -161,7 +199,7 @@ def _of_ngff(levels: Sequence[Any], metadata: Any) -> FileImage:
         corner = (start["x"] - step["x"] / 2) * 1e6, (start["y"] - step["y"] / 2) * 1e6
     seconds = _known(first, "t", first.scale, seconds_of)
     count = first.data.shape[first.dims.index("t")] if "t" in first.dims else 1
-    source = SourceImage(
+    return SourceImage(
         first.data,
         "".join(first.dims).upper(),
         first.name,
@@ -172,7 +210,6 @@ def _of_ngff(levels: Sequence[Any], metadata: Any) -> FileImage:
         levels=[one.data for one in levels[1:]],
         shared=True,
     )
-    return FileImage([source], first.name or "the image", lambda: None)
 
 
 def _known(

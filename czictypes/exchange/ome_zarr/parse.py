@@ -17,7 +17,15 @@ from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.units import metres_of, seconds_of
 
-__all__ = ["FoundImage", "find_images", "image_path", "series_paths"]
+__all__ = [
+    "FoundImage",
+    "acquisition_of",
+    "find_images",
+    "image_path",
+    "plate_of",
+    "series_paths",
+    "well_of",
+]
 
 _OLD_AXES = "tczyx"  # of the versions before 0.3, which do not name them
 
@@ -76,9 +84,11 @@ def find_images(store: ZarrStore) -> list[FoundImage]:
             f"{store.name} is unfinished; call write_ome_zarr again with resume=True"
         )
     root = _attributes(store, "")
-    plate = _plate(_ome(root).get("plate"))
+    plate = plate_of(_ome(root).get("plate"))
     found = [
-        replace(_image(store, path), well=well, plate=plate, acquisition=_known(number, plate))
+        replace(
+            _image(store, path), well=well, plate=plate, acquisition=acquisition_of(number, plate)
+        )
         for path, well, number in _paths(store, root)
     ]
     if not found:
@@ -112,13 +122,14 @@ def _plate_paths(
 ) -> Iterator[tuple[str, Well, int | None]]:
     for listed in plate.get("wells", ()):
         path = str(listed["path"]).strip("/")
-        well = _well(path, listed)
+        well = well_of(path, listed)
         content = _ome(_attributes(store, path)).get("well", {})
         for image in content.get("images", ()):
             yield f"{path}/{image['path']}", well, image.get("acquisition")
 
 
-def _well(path: str, listed: Mapping[str, Any]) -> Well:
+def well_of(path: str, listed: Mapping[str, Any]) -> Well:
+    """Return the well that a plate lists, by the path of its group."""
     name = path.replace("/", "")
     place = parse_well_name(name)
     if place is None and "rowIndex" in listed and "columnIndex" in listed:
@@ -126,7 +137,8 @@ def _well(path: str, listed: Mapping[str, Any]) -> Well:
     return Well(name, *(place or (None, None)))
 
 
-def _plate(content: Any) -> Plate | None:
+def plate_of(content: Any) -> Plate | None:
+    """Return what a group says of the plate in it; None if it tells no rows and columns."""
     if not isinstance(content, Mapping):
         return None
     rows, columns = len(content.get("rows", ())), len(content.get("columns", ()))
@@ -138,7 +150,7 @@ def _plate(content: Any) -> Plate | None:
     return Plate(content.get("name"), rows, columns, acquisitions=rounds)
 
 
-def _known(number: int | None, plate: Plate | None) -> int | None:
+def acquisition_of(number: int | None, plate: Plate | None) -> int | None:
     """Return the acquisition of an image, if the plate lists it."""
     listed = () if plate is None else plate.acquisitions
     return next((one.id for one in listed if one.id == number), None)
