@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from czictypes.model.errors import CorruptFileError, CziError, UnsupportedDataError
 from czictypes.model.extras import require
 
-__all__ = ["MOST_PIXELS", "decoded_picture"]
+__all__ = ["MOST_PIXELS", "decoded_picture", "picture_errors"]
 
 #: A picture within a CZI (label, preview, thumbnail) has so many pixels at most.
 MOST_PIXELS = 1 << 25
@@ -52,18 +52,41 @@ def decoded_picture(
         If Pillow is not installed.
     """
     images = require("PIL.Image", extra=extra, doing=doing)
+    with picture_errors(what, formats), images.open(source, formats=list(formats)) as picture:
+        if most_pixels is not None and picture.width * picture.height > most_pixels:
+            raise UnsupportedDataError(
+                f"{what} is a picture of {picture.width} x {picture.height} pixels; at most "
+                f"{most_pixels} pixels are decoded"
+            )
+        yield picture
+
+
+@contextmanager
+def picture_errors(what: str, formats: Sequence[str] = ()) -> Iterator[None]:
+    """Turn what Pillow raises in a `with` block into errors of ours.
+
+    Parameters
+    ----------
+    what, formats
+        As for `decoded_picture`.
+
+    Raises
+    ------
+    UnsupportedDataError, CorruptFileError
+        As `decoded_picture`.
+    """
+    images = require("PIL.Image", extra="cli", doing="reading pictures")
     try:
-        with images.open(source, formats=list(formats)) as picture:
-            if most_pixels is not None and picture.width * picture.height > most_pixels:
-                raise UnsupportedDataError(
-                    f"{what} is a picture of {picture.width} x {picture.height} pixels; at most "
-                    f"{most_pixels} pixels are decoded"
-                )
-            yield picture
+        yield
     except images.UnidentifiedImageError as error:
         known = ", ".join(formats)
         raise UnsupportedDataError(f"{what} is no picture that can be read ({known})") from error
-    except (CziError, MemoryError):
+    except images.DecompressionBombError as error:
+        raise UnsupportedDataError(
+            f"{what} has more pixels than Pillow decodes: {error}. If you trust the file, raise "
+            "PIL.Image.MAX_IMAGE_PIXELS"
+        ) from error
+    except (CziError, MemoryError, Warning):
         raise
     except Exception as error:  # Pillow raises many kinds for damaged pictures
         if isinstance(error, OSError) and error.errno is not None:

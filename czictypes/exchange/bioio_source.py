@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from czictypes.exchange.formats import location_text
@@ -34,7 +35,7 @@ def open_with_bioio(
     Parameters
     ----------
     source
-        A path, URL or UPath.
+        A path, URL or UPath, or a file object that knows its path or URL.
     options
         The options of fsspec for a URL.
     reader
@@ -43,11 +44,17 @@ def open_with_bioio(
     Raises
     ------
     UnsupportedDataError
-        If the reader, or none that is installed, can read it; the message has their own words.
+        If the reader, or none that is installed, can read it; the message has their own words. For
+        a file object that has no path or URL.
     MissingExtraError
         Without bioio.
     """
     name = location_text(source)
+    if hasattr(source, "read") and "://" not in name and not Path(name).is_file():
+        raise UnsupportedDataError(
+            f"{name} is a file object, and bioio's readers take paths and URLs alone; write it to "
+            "a file and open that"
+        )
     bioio = require("bioio", extra="convert", doing=f"reading {name}")
     fs_kwargs = options_of(source, options) if "://" in name else {}
     image = _opened(bioio, name, fs_kwargs, reader)

@@ -15,8 +15,10 @@ from czictypes.container.redact import redact_url
 __all__ = [
     "Format",
     "is_archive",
+    "is_local",
     "is_store",
     "location_name",
+    "location_path",
     "location_text",
     "source_format",
     "target_format",
@@ -48,22 +50,35 @@ _ENDINGS = {
     ".tif": Format.TIFF,
     ".tiff": Format.TIFF,
     ".btf": Format.TIFF,
-    ".svs": Format.TIFF,
-    ".lsm": Format.TIFF,
-    ".lif": Format.LIF,
+    ".tf2": Format.TIFF,
+    ".tf8": Format.TIFF,
     ".png": Format.PICTURE,
-    ".jpg": Format.PICTURE,
-    ".jpeg": Format.PICTURE,
-    ".bmp": Format.PICTURE,
-    ".gif": Format.PICTURE,
-    ".webp": Format.PICTURE,
 }
-#: The first bytes of files.
-_MARKS = {
-    Format.CZI: (b"ZISRAWFILE",),
-    Format.TIFF: (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    Format.PICTURE: (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF"),
-}
+#: Those of files that are read, but not written under these names.
+_READ_ONLY = {
+    **dict.fromkeys(
+        (".svs", ".lsm", ".ndpi", ".scn", ".qptiff", ".stk", ".ptif", ".ptiff", ".bif"),
+        Format.TIFF,
+    ),
+    ".lif": Format.LIF,
+    **dict.fromkeys(
+        (
+            ".apng", ".avif", ".bmp", ".dds", ".dib", ".flc", ".fli", ".gif", ".ico", ".j2k",
+            ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pgm",
+            ".pnm", ".ppm", ".qoi", ".sgi", ".tga", ".webp",
+        ),
+        Format.PICTURE,
+    ),
+}  # fmt: skip
+#: The first bytes of files, after so many others.
+_MARKS = (
+    (0, b"ZISRAWFILE", Format.CZI),
+    *((0, mark, Format.TIFF) for mark in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    *((0, mark, Format.PICTURE) for mark in (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")),
+    *((4, mark, Format.PICTURE) for mark in (b"ftypavif", b"ftypavis")),
+    (8, b"WEBP", Format.PICTURE),
+    (0, b"\x70\0\0\0", Format.LIF),
+)
 _HEAD = 16
 _ARCHIVES = (".ozx", ".zip")
 _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
@@ -78,7 +93,7 @@ def source_format(source: Any) -> Format:
     if is_store(source):
         return Format.OME_ZARR
     text = location_text(source)
-    found = _by_ending(text)
+    found = _by_ending(text, {**_ENDINGS, **_READ_ONLY})
     if found is None and hasattr(source, "read") and hasattr(source, "seek"):
         return _by_content(source)
     if found is None and "://" not in text:
@@ -97,10 +112,8 @@ def target_format(dest: Any) -> Format:
     """
     if is_store(dest):
         return Format.OME_ZARR
-    found = _by_ending(location_text(dest))
-    is_png = location_text(dest).lower().endswith(".png")
-    is_read_only = location_text(dest).lower().endswith((".svs", ".lsm", ".lif"))
-    if found is None or (found is Format.PICTURE and not is_png) or is_read_only:
+    found = _by_ending(location_text(dest), _ENDINGS)
+    if found is None:
         raise ValueError(
             f"{location_name(dest)} has no ending that names a format; use .czi, .ome.zarr, "
             ".ozx, .ome.tif, .tif or .png"
@@ -118,9 +131,15 @@ def is_store(location: Any) -> bool:
     return isinstance(location, tuple(kind for kind in kinds if kind is not None))
 
 
+def is_local(location: Any) -> bool:
+    """Tell whether something is the path of a local file or folder."""
+    is_path = isinstance(location, (str, os.PathLike)) and not is_store(location)
+    return is_path and "://" not in location_text(location)
+
+
 def is_archive(location: Any) -> bool:
     """Tell whether the name of a path or URL is that of a ZIP archive with an OME-Zarr in it."""
-    return not is_store(location) and _path_of(location_text(location)).endswith(_ARCHIVES)
+    return not is_store(location) and location_path(location_text(location)).endswith(_ARCHIVES)
 
 
 def location_text(location: Any) -> str:
@@ -141,22 +160,22 @@ def location_name(location: Any) -> str:
     return redact_url(location_text(location))
 
 
-def _by_ending(text: str) -> Format | None:
+def location_path(text: str) -> str:
+    """Return what an ending is looked for in, in lower case; a URL's query does not count."""
+    text = text.partition("::")[0]  # of chained URLs, the innermost comes first
+    return (urlsplit(text).path or text if "://" in text else text).rstrip("/\\").lower()
+
+
+def _by_ending(text: str, known: Mapping[str, Format]) -> Format | None:
     """Return the format of the longest ending that is known."""
-    path = _path_of(text)
-    endings = [ending for ending in _ENDINGS if path.endswith(ending)]
-    return _ENDINGS[max(endings, key=len)] if endings else None
+    path = location_path(text)
+    endings = [ending for ending in known if path.endswith(ending)]
+    return known[max(endings, key=len)] if endings else None
 
 
 def _by_content(stream: Any) -> Format:
     place = stream.tell()
     head = bytes(stream.read(_HEAD))
     stream.seek(place)
-    found = (form for form, marks in _MARKS.items() if head.startswith(marks))
+    found = (form for at, mark, form in _MARKS if head[at:].startswith(mark))
     return next(found, Format.OTHER)
-
-
-def _path_of(text: str) -> str:
-    """Return what an ending is looked for in, in lower case; a URL's query does not count."""
-    text = text.partition("::")[0]  # of chained URLs, the innermost comes first
-    return (urlsplit(text).path or text if "://" in text else text).rstrip("/\\").lower()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.targets import describe_target
-from czictypes.exchange.source_image import SourceImage
+from czictypes.exchange.source_image import SourceImage, axis_letters
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scaling import Scaling
 from czictypes.model.errors import UnsupportedDataError
@@ -20,8 +20,6 @@ from czictypes.model.extras import require
 
 __all__ = ["open_lif"]
 
-#: What wavelengths become beside channels, and other dimensions that a CZI does not have.
-_FREE = "HIRVBTZ"
 _WAVELENGTHS = "\u03bb\u039b"
 
 
@@ -56,7 +54,9 @@ def open_lif(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[Sou
 
 def _image(image: Any, header: Any) -> SourceImage:
     pixels = _Frames(image)
-    axes = _letters(image.dims, pixels.added)
+    # angles, loops, tiles and the bins of a histogram are no planes of a stack
+    meanings = {one: "CHIRVB" if one in _WAVELENGTHS else "HIRVB" for one in image.dims}
+    axes = pixels.added + axis_letters(image.dims, meanings)
     return SourceImage(
         pixels,
         axes,
@@ -67,23 +67,6 @@ def _image(image: Any, header: Any) -> SourceImage:
         metadata=lambda: header() if callable(header) else header,
         reader="liffile",
     )
-
-
-def _letters(dims: Sequence[str], added: str) -> str:
-    """Return the letters of a CZI for the dimensions of liffile, and for those that are added."""
-    known = {letter for letter in dims if letter in "TCZYXS"}
-    free = [letter for letter in _FREE if letter not in known]
-    found = []
-    for letter in dims:
-        if letter in known:
-            found.append(letter)
-        elif letter in _WAVELENGTHS and "C" not in {*known, *found}:
-            found.append("C")
-        elif free:
-            found.append(free.pop(0))
-        else:
-            raise UnsupportedDataError(f"dimensions {', '.join(dims)} are more than a CZI has")
-    return added + "".join(found)
 
 
 def _channels(image: Any, axes: str) -> list[ChannelInfo]:

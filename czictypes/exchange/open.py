@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from czictypes.arrays.open_image import fsspec_options, stitches
 from czictypes.exchange.bioio_source import open_with_bioio
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.file_image import FileImage
-from czictypes.exchange.formats import Format, is_store, location_name, source_format
+from czictypes.exchange.formats import Format, is_local, is_store, location_name, source_format
 from czictypes.exchange.image import CziImage, Image
+from czictypes.exchange.imageio_source import NoPluginError, open_with_imageio
 from czictypes.exchange.lif_source import open_lif
 from czictypes.exchange.picture_source import open_picture
 from czictypes.exchange.remote_file import filesystem_of, without_secrets
@@ -21,6 +25,7 @@ from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.tiff_source import open_tiff
 from czictypes.metadata.content import DocumentContent
 from czictypes.model.defence import defended
+from czictypes.model.errors import MissingExtraError, UnsupportedDataError
 from czictypes.reading.reader import CziReader
 
 __all__ = ["open_image", "open_sources"]
@@ -39,11 +44,12 @@ def open_image(
     fs_kwargs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Image:
-    """Open an image file of any format: CZI, OME-Zarr, OME-TIFF, TIFF, LIF, PNG...
+    """Open an image file of any format: CZI, OME-Zarr, OME-TIFF, TIFF, LIF, PNG, MP4...
 
     The ending of the name tells the format; of a file object, its first bytes. TIFFs of ImageJ and
-    of slide scanners are known; what has no reader here goes to that of bioio which is installed
-    for it.
+    of slide scanners are known. What has no reader here goes to the plug-in of imageio for its
+    ending (videos, FITS, DICOM, SPE, NRRD...), and else to the reader of bioio, as far as they are
+    installed. No plug-in of imageio is asked that starts a program or downloads something.
 
     Parameters
     ----------
@@ -155,7 +161,9 @@ def open_sources(
             yield stack.enter_context(opened)
             return
         opener = _OPENERS.get(given)
-        if opener is None or (given is Format.LIF and find_spec("liffile") is None):
+        if opener is None:
+            images = _open_other(stack, source, options)
+        elif given is Format.LIF and find_spec("liffile") is None:
             images = stack.enter_context(open_with_bioio(source, options))
         else:
             images = stack.enter_context(opener(_local(stack, source, options)))
@@ -169,6 +177,25 @@ _OPENERS: dict[Format, Callable[[Any], AbstractContextManager[Sequence[SourceIma
     Format.LIF: open_lif,
     Format.PICTURE: open_picture,
 }
+
+
+def _open_other(
+    stack: ExitStack, source: Any, options: Mapping[str, Any] | None
+) -> Sequence[SourceImage]:
+    """Open what has no reader here: with imageio, within this process, else with bioio."""
+    name = location_name(source)
+    if is_local(source) and not Path(source).exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    try:
+        return stack.enter_context(open_with_imageio(_local(stack, source, options)))
+    except (UnsupportedDataError, MissingExtraError) as error:
+        first = error
+    try:
+        return stack.enter_context(open_with_bioio(source, options))
+    except (UnsupportedDataError, MissingExtraError) as error:
+        if isinstance(first, NoPluginError) or find_spec("imageio") is None:
+            raise type(error)(f"{error}; {first}") from error
+        raise type(first)(f"{first}; {error}") from first
 
 
 def _local(stack: ExitStack, source: Any, options: Mapping[str, Any] | None) -> Any:

@@ -1,35 +1,67 @@
-"""Opens pictures: PNG, JPEG, BMP, GIF and what else Pillow knows."""
+"""Opens pictures: PNG, JPEG, BMP, GIF and what else Pillow decodes."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.limits import check_claim
-from czictypes.container.picture import decoded_picture
+from czictypes.container.picture import picture_errors
 from czictypes.container.targets import describe_target
+from czictypes.exchange.formats import location_path, location_text
+from czictypes.exchange.frames import Frames
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.scaling import Scaling
+from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.extras import require
 
 __all__ = ["open_picture"]
 
-# Modes of Pillow whose arrays are what they show; all others are turned into RGB.
-_PLAIN_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I", "F", "1")
-_MOST_BYTES_OF_PIXEL = 4
-
 #: The formats of Pillow that are decoded within this process, and are pictures as a rule. (What
 #: opens JPEG opens MPO.)
-_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "PPM")
+_FORMATS = (
+    "PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "PPM", "AVIF", "SGI", "QOI",
+    "DDS",
+)  # fmt: skip
+#: Those whose first bytes say too little: they are looked for behind these endings alone.
+_BY_ENDING = {".tga": "TGA", ".pcx": "PCX", ".ico": "ICO", ".fli": "FLI", ".flc": "FLI"}
+#: Formats whose frames may differ in size and mode: each is a picture of its own.
+_ALBUMS = ("MPO", "TIFF")
+
+_SAMPLES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
+_DTYPES = {"1": "bool", "F": "float32", "I": "int32"}
+_ALPHA = {"PA": "RGBA", "RGBa": "RGBA", "La": "LA"}
+_MOST_BYTES_OF_PIXEL = 4
+
+
+class _Kind(NamedTuple):
+    """What the frames of an image have in common; `mode` is that of Pillow they are read in."""
+
+    width: int
+    height: int
+    mode: str
+    dtype: np.dtype[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a frame."""
+        samples = _SAMPLES.get(self.mode, 1)
+        return (self.height, self.width, *(() if samples == 1 else (samples,)))
 
 
 @contextmanager
 def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[SourceImage]]:
     """Open a picture; one of several frames becomes a time series.
+
+    Frames of different sizes or types, such as the views in a JPEG of a phone, become images of
+    their own. A frame is decoded when it is read.
 
     Parameters
     ----------
@@ -47,33 +79,140 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence
         Without Pillow.
     """
     name = describe_target(source)
-    opened = decoded_picture(source, _FORMATS, name, extra="cli", doing="reading pictures")
-    with opened as picture:
-        count = getattr(picture, "n_frames", 1)
-        claimed = count * picture.width * picture.height * _MOST_BYTES_OF_PIXEL
-        check_claim(claimed, _stored(picture.fp), name)
-        frames = [_frame(picture, number) for number in range(count)]
-        info = dict(picture.info)
-        pixels = frames[0] if len(frames) == 1 else np.stack(frames)
-    axes = "T" * (len(frames) > 1) + ("YX" if frames[0].ndim == 2 else "YXS")
-    yield [SourceImage(pixels, axes, scaling=_scaling(info.get("dpi")), metadata=info.copy)]
+    images = require("PIL.Image", extra="cli", doing="reading pictures")
+    formats = _formats(images, location_path(location_text(source)))
+    with ExitStack() as stack:
+        with picture_errors(name, formats):
+            picture = stack.enter_context(images.open(source, formats=formats))
+            kinds = _kinds(picture, name)
+            info = dict(picture.info)
+        common = _common(kinds)
+        groups = [(at, one, 1) for at, one in enumerate(kinds)]
+        if common is not None:
+            groups = [(0, common, len(kinds))]
+        lock = threading.Lock()
+        yield [
+            SourceImage(
+                _frames(picture, name, lock, *group),
+                "T" * (group[2] > 1) + "YXS"[: len(group[1].shape)],
+                scaling=_scaling(info.get("dpi")),
+                metadata=info.copy,
+                shared=True,
+            )
+            for group in groups
+        ]
 
 
-def _stored(file: BinaryIO) -> int:
+def _formats(images: Any, name: str) -> list[str]:
+    """Return the formats that a file of that name may have, as far as this Pillow has them."""
+    images.init()
+    wanted = [*_FORMATS, _BY_ENDING.get(Path(name).suffix)]
+    return [one for one in wanted if one is not None and one in images.OPEN]
+
+
+def _kinds(picture: Any, name: str) -> list[_Kind]:
+    """Return the kind of each frame; nothing is decoded."""
+    count = getattr(picture, "n_frames", 1)
+    stored = _stored(picture)
+    claimed = count * picture.width * picture.height * _MOST_BYTES_OF_PIXEL
+    check_claim(claimed, stored, name)
+    if count > max(stored, 1):
+        raise UnsupportedDataError(
+            f"{name} claims {count} frames, more than its {stored} bytes could hold; it is damaged"
+        )
+    if picture.format not in _ALBUMS:
+        return [_kind(picture)] * count
+    kinds = []
+    for number in range(count):
+        picture.seek(number)
+        kinds.append(_kind(picture))
+    picture.seek(0)
+    sizes = (one.width * one.height * _MOST_BYTES_OF_PIXEL for one in kinds)
+    check_claim(sum(sizes), stored, name)
+    return kinds
+
+
+def _kind(picture: Any) -> _Kind:
+    mode = _mode(picture)
+    dtype = "uint16" if mode.startswith("I;16") else _DTYPES.get(mode, "uint8")
+    if mode == "I" and picture.format in ("PNG", "PPM"):
+        dtype = "uint16"  # older Pillows hold 16 bits in 32
+    return _Kind(picture.width, picture.height, mode, np.dtype(dtype))
+
+
+def _mode(picture: Any) -> str:
+    """Return the mode in which a frame is read: gray or colours, transparent where it is that."""
+    mode = str(picture.mode)
+    if mode in _SAMPLES or mode in _DTYPES or mode.startswith("I;16"):
+        return mode
+    if mode == "P":
+        clear = "transparency" in picture.info or _palette_mode(picture) == "RGBA"
+        return "RGBA" if clear else "RGB"
+    return _ALPHA.get(mode, "RGB")
+
+
+def _palette_mode(picture: Any) -> str:
+    return str(getattr(picture.palette, "mode", "RGB"))
+
+
+def _common(kinds: Sequence[_Kind]) -> _Kind | None:
+    """Return the kind that all frames can be read as; None if they are no series."""
+    first = kinds[0]
+    if all(one == first for one in kinds):
+        return first
+    if {one[:2] for one in kinds} != {first[:2]} or not {one.mode for one in kinds} <= {*_SAMPLES}:
+        return None
+    needed = {letter for one in kinds for letter in one.mode}
+    mode = ("RGB" if "R" in needed else "L") + "A" * ("A" in needed)
+    return first._replace(mode=mode)
+
+
+def _frames(
+    picture: Any, name: str, lock: threading.Lock, first: int, kind: _Kind, count: int
+) -> Frames:
+    def read(number: int, part: tuple[slice, ...]) -> NDArray[Any]:
+        with picture_errors(name):
+            return _decoded(picture, first + number, kind, part)
+
+    return Frames(
+        kind.shape,
+        kind.dtype,
+        read,
+        lock,
+        count=count if count > 1 else None,
+        ordered=picture.format not in _ALBUMS,
+        in_parts=True,
+    )
+
+
+def _decoded(picture: Any, number: int, kind: _Kind, part: tuple[slice, ...]) -> NDArray[Any]:
+    """Return a part of a frame; it alone is turned into another mode."""
+    picture.seek(number)
+    picture.load()
+    rows, columns = range(kind.height)[part[0]], range(kind.width)[part[1]]
+    needed = set(_mode(picture))
+    if picture.size != (kind.width, kind.height) or (
+        kind.mode in _SAMPLES and not needed <= {*kind.mode, "L"}
+    ):
+        raise UnsupportedDataError(
+            f"frame {number} is {picture.width} x {picture.height} pixels of {_mode(picture)}, but "
+            f"the first ones are {kind.width} x {kind.height} of {kind.mode}"
+        )
+    low = min(columns, default=0), min(rows, default=0)
+    high = max(columns, default=-1) + 1, max(rows, default=-1) + 1
+    found = picture.crop((*low, *high))
+    found = found if found.mode == kind.mode else found.convert(kind.mode)
+    steps = slice(None, None, rows.step), slice(None, None, columns.step)
+    pixels: NDArray[Any] = np.asarray(found)[steps].astype(kind.dtype, copy=False)
+    return pixels[(..., part[2])] if len(part) > 2 else pixels
+
+
+def _stored(picture: Any) -> int:
+    file = picture.fp
     place = file.tell()
-    size = file.seek(0, os.SEEK_END)
+    size: int = file.seek(0, os.SEEK_END)
     file.seek(place)
     return size
-
-
-def _frame(picture: Any, number: int) -> NDArray[Any]:
-    picture.seek(number)
-    shown = picture if picture.mode in _PLAIN_MODES else picture.convert("RGB")
-    pixels = np.asarray(shown)
-    # Pillow holds 16 bits in 32 where a file has more than it can name
-    if shown.mode == "I" and pixels.size and 0 <= pixels.min() <= pixels.max() < 2**16:
-        pixels = pixels.astype(np.uint16)
-    return pixels
 
 
 def _scaling(dots_per_inch: Any) -> Scaling:

@@ -13,9 +13,13 @@ from czictypes.metadata.document import Objective
 from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Plate, Well
 from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location
 
-__all__ = ["SourceImage"]
+__all__ = ["SourceImage", "axis_letters"]
+
+#: The letters that axes may take whose meaning is not known, the last ones first.
+_FREE = "BVHIRTCZ"
 
 
 @dataclass(frozen=True)
@@ -101,3 +105,35 @@ class SourceImage:
     def sizes(self) -> dict[str, int]:
         """The extent along each axis by its letter."""
         return {letter: int(size) for letter, size in zip(self.axes, self.pixels.shape)}
+
+
+def axis_letters(dims: Sequence[str], meanings: Mapping[str, str] | None = None) -> str:
+    """Return the letters of a CZI for the axes of another format.
+
+    T, C, Z, Y, X and S mean the same everywhere. An axis with another known meaning takes the
+    first of its letters that is free. All others take the last letters that are free, in their
+    order, as those of an array do that is written without ``axes=``: a stack is Z, and two unknown
+    axes are C and Z.
+
+    Parameters
+    ----------
+    dims
+        The name of each axis.
+    meanings
+        The letters that an axis may take, by its name.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If there are more axes than letters.
+    """
+    found = [name if name in tuple("TCZYXS") else "" for name in dims]
+    for at, name in enumerate(dims):
+        wanted = (meanings or {}).get(name, "")
+        found[at] = found[at] or next((one for one in wanted if one not in found), "")
+    free = [letter for letter in _FREE if letter not in found]
+    unknown = found.count("")
+    if unknown > len(free):
+        raise UnsupportedDataError(f"axes {', '.join(dims)} are more than a CZI has")
+    rest = iter(free[len(free) - unknown :])
+    return "".join(letter or next(rest) for letter in found)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from czictypes.container.limits import check_claim
 from czictypes.container.workers import aside
 from czictypes.exchange.ome_source import image_fields, parse_ome
-from czictypes.exchange.source_image import SourceImage
+from czictypes.exchange.source_image import SourceImage, axis_letters
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.warning import MetadataWarning
@@ -23,8 +23,6 @@ from czictypes.model.warn import warn_caller
 __all__ = ["open_tiff"]
 
 _EXTRA = "ome-tiff"
-#: The letters that axes may take whose meaning is not known, the last ones first.
-_FREE = "BVHIRTCZ"
 _MOST_VALUES = 1000  # of a tag; those of more are places of tiles
 _MICROMETRES_PER_PIXEL = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
 
@@ -87,7 +85,7 @@ def _image(file: Any, number: int, series: Any, ome: Any) -> SourceImage:
     more = {"read_only": True} if file.filehandle.writable() else {}
     stores = [series.aszarr(level=at, **more) for at in range(len(series.levels))]
     levels = aside(lambda: [zarr.open(store, mode="r") for store in stores])
-    axes = _axes(series.axes)
+    axes = axis_letters(series.axes)
     return SourceImage(
         levels[0], axes, levels=levels[1:], **_fields(file, number, series, axes, ome)
     )
@@ -102,21 +100,6 @@ def _warn_of_missing_pages(file: Any, series: Any) -> None:
             "does not have; their pixels are 0",
             MetadataWarning,
         )
-
-
-def _axes(letters: str) -> str:
-    """Return the letters of a CZI for those of tifffile.
-
-    T, C and Z mean the same in both. Other axes take the last letters that are free, as those of an
-    array do that is written without ``axes=``: a stack is Z, and two unknown axes are C and Z.
-    """
-    kept = set(letters) & set("TCZ")
-    unknown = [letter for letter in letters if letter not in kept | set("YXS")]
-    free = [letter for letter in _FREE if letter not in kept]
-    if len(unknown) > len(free):
-        raise UnsupportedDataError(f"axes {letters!r} are more than a CZI has")
-    new = iter(free[len(free) - len(unknown) :])
-    return "".join(letter if letter in kept | set("YXS") else next(new) for letter in letters)
 
 
 def _fields(file: Any, number: int, series: Any, axes: str, ome: Any) -> dict[str, Any]:

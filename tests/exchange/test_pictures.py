@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from container.czi_bytes import Tile, build_czi
 from extras import needs
 from files.recipes import Made
 
-from czictypes import CziImage, convert, czi, imread
+from czictypes import CziImage, convert, czi, imread, open_image
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
 
@@ -104,8 +105,108 @@ def test_frames_that_a_small_file_cannot_hold_are_refused(pillow: Any, tmp_path:
         convert(tmp_path / "in.gif", tmp_path / "out.czi")
 
 
-def test_frames_of_several_sizes_are_damage(pillow: Any, tmp_path: Path) -> None:
-    first, second = (pillow.fromarray(np.zeros((side, 8), np.uint8)) for side in (8, 9))
-    first.save(tmp_path / "in.png", "TIFF", save_all=True, append_images=[second])
-    with pytest.raises(CorruptFileError, match=r"in\.png is a damaged picture"):
-        convert(tmp_path / "in.png", tmp_path / "out.czi")
+def test_pictures_of_several_sizes_in_a_file_are_images_of_their_own(
+    pillow: Any, tmp_path: Path
+) -> None:
+    """Phones write JPEGs that have a smaller view beside the picture."""
+    first, second = (pillow.fromarray(np.full((side, 8), side, np.uint8)) for side in (16, 9))
+    first.save(tmp_path / "in.jpg", "MPO", save_all=True, append_images=[second])
+    with open_image(tmp_path / "in.jpg") as image:
+        assert [image.scenes[at] for at in (0, 1)] == ["Image:0", "Image:1"]
+        np.testing.assert_array_equal(image.data[0, 0, 0], np.full((16, 8), 16))
+        image.set_scene(1)
+        np.testing.assert_array_equal(image.data[0, 0, 0], np.full((9, 8), 9))
+
+
+MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "CMYK", "YCbCr", "F", "I"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_is_read_as_pillow_reads_it(
+    pillow: Any, tmp_path: Path, rng: np.random.Generator, mode: str
+) -> None:
+    noise = pillow.fromarray(rng.integers(0, 256, (20, 30, 4), np.uint8))
+    if mode == "I;16":
+        noise = pillow.fromarray(rng.integers(0, 65536, (20, 30), np.uint16))
+    elif mode in ("F", "I", "P", "PA"):
+        noise = noise.convert("RGB")
+    path = tmp_path / ("in.jpg" if mode in ("CMYK", "YCbCr") else "in.png")
+    shown = noise if mode == "I;16" else noise.convert("P" if mode == "PA" else mode)
+    more = {"transparency": 3} if mode == "PA" else {}
+    # PNG has no such pixels, but what is called so may be a TIFF
+    shown.save(path, "TIFF" if mode in ("F", "I") else None, **more)
+    seen_as = {"P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB"}.get(mode)
+    with pillow.open(path) as picture:
+        expected = np.asarray(picture.convert(seen_as) if seen_as else picture)
+    with open_image(path) as image:
+        np.testing.assert_array_equal(image.data[0, 0, 0], expected)
+        assert image.dtype == expected.dtype.newbyteorder("=")
+        part = image.read_block({"Y": slice(3, 17, 2), "X": slice(5, 6)})
+        np.testing.assert_array_equal(part[0, 0, 0], expected[3:17:2, 5:6])
+
+
+def moving(pillow: Any, clear: str, count: int = 5) -> list[Any]:
+    """Give frames with a moving box and, in `clear` frames ("no", "all", "later"), clear pixels."""
+    frames = []
+    for at in range(count):
+        pixels = np.zeros((30, 40, 4), np.uint8)
+        pixels[..., 3] = 255
+        pixels[5 + at : 15 + at, 5:20] = 200, 10 * at, 30, 255
+        if clear == "all" or (clear == "later" and at):
+            pixels[20:25, :, 3] = pixels[:, 30 + at :, 3] = 0
+        frames.append(pillow.fromarray(pixels))
+    return frames
+
+
+@pytest.mark.parametrize("clear", ["no", "all", "later"])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((f"in{at}.gif", {"disposal": at}) for at in range(4)),
+        *((f"in{at}.png", {"disposal": at, "blend": blend}) for at in range(3) for blend in (0, 1)),
+        ("in.webp", {"lossless": True}),
+    ],
+)
+def test_frames_that_are_made_of_others_are_read_in_any_order(
+    pillow: Any, tmp_path: Path, name: str, options: dict[str, Any], clear: str
+) -> None:
+    first, *others = moving(pillow, clear)
+    first.save(tmp_path / name, save_all=True, append_images=others, **options)
+    with open_image(tmp_path / name) as image, pillow.open(tmp_path / name) as picture:
+        assert image.sizes["T"] == picture.n_frames
+        mode = "RGBA" if image.sizes["S"] == 4 else "RGB"
+        frames = []
+        for at in range(picture.n_frames):
+            picture.seek(at)
+            frames.append(np.asarray(picture.convert(mode)))
+        for at in (4, 2, 0, 3, 1):
+            np.testing.assert_array_equal(image.read_block({"T": at, "C": 0, "Z": 0}), frames[at])
+        np.testing.assert_array_equal(image.data[:, 0, 0], frames)
+
+
+def test_a_picture_is_decoded_when_it_is_read(pillow: Any, tmp_path: Path) -> None:
+    frames = [pillow.fromarray(np.full((50, 70), at * 30, np.uint8)) for at in range(5)]
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "in.png")
+    for name in ("in.gif", "in.png"):
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[:-20])
+        with open_image(tmp_path / name) as image:
+            assert (image.sizes["Y"], image.sizes["X"]) == (50, 70)
+            with pytest.raises(CorruptFileError, match=rf"in\.{name[3:]} is a damaged picture"):
+                image.read_block({"T": -1})
+
+
+@pytest.mark.parametrize("claim", [b"\0\0\0\x05", b"\x7f\0\0\0"])
+def test_a_number_of_frames_is_not_believed(pillow: Any, tmp_path: Path, claim: bytes) -> None:
+    first, *others = moving(pillow, "no", 2)
+    first.resize((1, 1)).save(
+        tmp_path / "in.png", save_all=True, append_images=[one.resize((1, 1)) for one in others]
+    )
+    content = (tmp_path / "in.png").read_bytes()
+    at = content.index(b"acTL")
+    chunk = b"acTL" + claim + content[at + 8 : at + 12]
+    changed = chunk + zlib.crc32(chunk).to_bytes(4, "big") + content[at + 16 :]
+    (tmp_path / "in.png").write_bytes(content[:at] + changed)
+    with pytest.raises((UnsupportedDataError, CorruptFileError), match=r"in\.png"):
+        imread(tmp_path / "in.png")

@@ -1,0 +1,277 @@
+"""Opens what plug-ins of imageio read: videos, FITS, DICOM, SPE and the formats of ITK."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.limits import check_claim
+from czictypes.exchange.formats import is_local, location_name, location_path, location_text
+from czictypes.exchange.frames import Frames
+from czictypes.exchange.pixel_view import reason
+from czictypes.exchange.source_image import SourceImage, axis_letters
+from czictypes.model.errors import CziError, MissingExtraError, UnsupportedDataError
+from czictypes.model.extras import require
+
+__all__ = ["NoPluginError", "open_with_imageio"]
+
+#: The plug-ins that decode within this process. Others start programs (FFMPEG, DICOM), fetch
+#: libraries from the net (FreeImage), open other files (GDAL), look at the screen, or read what has
+#: a module of its own here.
+_PLUGINS = ("pyav", "SPE", "pydicom", "rawpy", "opencv", "FITS", "ITK")
+#: Those whose frames are made of those before them.
+_ORDERED = ("pyav",)
+#: Those whose frames are moments.
+_TIMED = ("pyav", "SPE")
+#: What tells the format of a file object without a name: a place, and the bytes there.
+_MARKS = (
+    (4, b"ftyp", ".mp4"), (8, b"AVI ", ".avi"), (0, b"\x1aE\xdf\xa3", ".mkv"),
+    (0, b"SIMPLE  =", ".fits"), (128, b"DICM", ".dcm"), (0, b"NRRD", ".nrrd"),
+)  # fmt: skip
+#: Those that read paths alone. (imageio itself copies file objects for ITK.)
+_OF_PATHS = ("SPE",)
+#: What installs a plug-in that has another name.
+_PACKAGES = {"pyav": "av", "FITS": "astropy", "ITK": "SimpleITK", "opencv": "opencv-python"}
+#: A video may name other files and addresses to go on with; it may open none.
+_OPTIONS: dict[str, dict[str, Any]] = {"pyav": {"options": {"protocol_whitelist": "none"}}}
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "pyav": {"constant_framerate": False}
+}  # otherwise frames are told by their time
+
+
+class NoPluginError(UnsupportedDataError):
+    """imageio has no plug-in for the ending of a file."""
+
+
+@contextmanager
+def open_with_imageio(
+    source: str | os.PathLike[str] | BinaryIO,
+) -> Iterator[Sequence[SourceImage]]:
+    """Open a file with the plug-in of imageio that is installed for its ending.
+
+    A frame is decoded when it is read; a file of FITS or ITK, an image at a time.
+
+    Parameters
+    ----------
+    source
+        A path, or a file object.
+
+    Raises
+    ------
+    NoPluginError
+        If imageio has no plug-in for the ending.
+    UnsupportedDataError
+        If none can read the file, or it claims far more pixels than it can hold.
+    MissingExtraError
+        Without imageio, or without the package of the only plug-in.
+    """
+    name = location_name(source)
+    require("imageio.v3", extra="imageio", doing=f"reading {name}")
+    if is_local(source) and not Path(source).is_file():  # type: ignore[arg-type]
+        raise UnsupportedDataError(f"{name} is no file, and imageio reads no folders")
+    with ExitStack() as stack:
+        yield _opened(stack, source, name)
+
+
+def _ending(source: Any) -> str:
+    """Return the ending that imageio knows a file by; for a nameless file object, by its bytes."""
+    from imageio.config import known_extensions
+
+    text = location_text(source)
+    path = Path("" if text == str(source) and hasattr(source, "read") else location_path(text))
+    found = "".join(path.suffixes[-2:])  # .nii.gz
+    if found not in known_extensions:
+        found = path.suffix
+    if found in known_extensions or not hasattr(source, "read"):
+        return found
+    place = source.tell()
+    head = source.read(max(at + len(mark) for at, mark, _ in _MARKS))
+    source.seek(place)
+    marked = (ending for at, mark, ending in _MARKS if head[at:].startswith(mark))
+    return next(marked, found)
+
+
+def _opened(stack: ExitStack, source: Any, name: str) -> list[SourceImage]:
+    """Return the images as the first plug-in gives them that can read the file."""
+    from imageio.config import known_extensions, known_plugins
+
+    ending = _ending(source)
+    wanted = [one for kind in known_extensions.get(ending, ()) for one in kind.priority]
+    wanted = [one for one in dict.fromkeys(wanted) if one in _PLUGINS and one in known_plugins]
+    if not wanted:
+        raise NoPluginError(f"imageio has no plug-in for {ending or 'a name without an ending'}")
+    said: list[Exception] = []
+    for kind in wanted:
+        package = _PACKAGES.get(kind, kind)
+        with ExitStack() as own:
+            try:
+                images = _images(own, kind, source, ending)
+            except ImportError:
+                why = f"imageio reads {ending} with the package {package}: pip install {package}"
+                said.append(MissingExtraError(why))
+            except (CziError, FileNotFoundError, PermissionError, MemoryError, Warning):
+                raise
+            except Exception as error:
+                cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+                why = f"{_called(kind)} cannot read {name}: {reason(cause)}"
+                said.append(UnsupportedDataError(why))
+            else:
+                stack.push(own.pop_all())
+                return images
+    told = next((one for one in said if isinstance(one, UnsupportedDataError)), said[0])
+    raise type(told)("; ".join(map(str, said)))
+
+
+def _copied(stack: ExitStack, source: Any, ending: str) -> str:
+    """Return the path of a copy of what a file object holds, which is removed in the end."""
+    folder = tempfile.TemporaryDirectory()
+    stack.callback(folder.cleanup)
+    path = Path(folder.name) / f"copy{ending}"
+    place = source.tell()
+    source.seek(0)
+    with path.open("wb") as copy:
+        shutil.copyfileobj(source, copy)
+    source.seek(place)
+    return str(path)
+
+
+class _LentFile:
+    """A file object that its readers do not close."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def close(self) -> None:
+        """Do nothing: who opened it closes it."""
+
+
+def _called(plugin: str) -> str:
+    return f"imageio's plug-in {plugin}"
+
+
+def _images(stack: ExitStack, kind: str, source: Any, ending: str) -> list[SourceImage]:
+    imopen = require("imageio.v3", extra="imageio", doing="reading").imopen
+    name, stored, lock = location_name(source), _stored(source), threading.Lock()
+    given = os.fspath(source) if not hasattr(source, "read") else _LentFile(source)
+    if hasattr(source, "read") and kind in _OF_PATHS:
+        given = _copied(stack, source, ending)
+    plugin = imopen(given, "r", plugin=kind, extension=ending, **_OPTIONS.get(kind, {}))
+    stack.callback(plugin.close)
+    if hasattr(plugin, "legacy_get_reader"):
+        check_claim(_CLAIMS[kind](plugin), stored, name)
+        reader = plugin.legacy_get_reader()
+        stack.callback(reader.close)
+        return _separate(reader, kind, name, lock)
+    found = plugin.properties(index=...)
+    count, shape = int(found.shape[0]), tuple(map(int, found.shape[1:]))
+    dtype = np.dtype(found.dtype).newbyteorder("=")
+    check_claim(int(np.prod(shape, dtype=object)) * dtype.itemsize, stored, name)
+    if not count and kind == "pyav":  # some containers do not tell it
+        count = sum(1 for _ in plugin.iter(format="gray"))
+    if not 0 < count <= stored:
+        raise UnsupportedDataError(f"{name} claims {count} frames in {stored} bytes; it is damaged")
+    several = count > 1
+
+    def read(number: int, part: tuple[slice, ...]) -> NDArray[Any]:
+        pixels = np.asarray(plugin.read(index=number, **_ARGUMENTS.get(kind, {})))
+        return pixels[part].astype(dtype, copy=False)
+
+    ordered = kind in _ORDERED
+    pixels = Frames(shape, dtype, read, lock, count=count if several else None, ordered=ordered)
+    metadata = partial(_metadata, plugin, lock)
+    image = SourceImage(
+        pixels,
+        _axes(pixels.shape, "T" if several and kind in _TIMED else ""),
+        times=_times(metadata() if kind == "pyav" else {}, count),
+        metadata=metadata,
+        shared=True,
+        reader=_called(kind),
+    )
+    return [image]
+
+
+def _separate(reader: Any, kind: str, name: str, lock: threading.Lock) -> list[SourceImage]:
+    """Return the images of a plug-in of imageio's older kind: each may have a shape of its own."""
+    images = []
+    for number in range(reader.get_length()):
+        probe = np.asarray(reader.get_data(number))
+        if probe.ndim < 2:
+            continue
+        dtype = probe.dtype.newbyteorder("=")
+
+        def read(_: int, part: tuple[slice, ...], at: int = number, as_type: Any = dtype) -> Any:
+            return np.asarray(reader.get_data(at))[part].astype(as_type, copy=False)
+
+        pixels = Frames(probe.shape, dtype, read, lock)
+        images.append(SourceImage(pixels, _axes(probe.shape), shared=True, reader=_called(kind)))
+    if not images:
+        raise UnsupportedDataError(f"{name} has no image of two dimensions")
+    return images
+
+
+def _axes(shape: Sequence[int], first: str = "") -> str:
+    """Return the letters of the axes: colours last where there are 3 or 4, as of an array."""
+    colours = "S" * (len(shape) > 2 + len(first) and shape[-1] in (3, 4))
+    unknown = len(shape) - len(first) - len(colours) - 2
+    return axis_letters([*first, *(f"axis {at}" for at in range(unknown)), *f"YX{colours}"])
+
+
+def _times(known: Any, count: int) -> tuple[float, ...]:
+    rate = known.get("fps")
+    return tuple(number / rate for number in range(count)) if rate and count > 1 else ()
+
+
+def _metadata(plugin: Any, lock: threading.Lock) -> Any:
+    with lock, suppress(Exception):  # not all plug-ins have some
+        return plugin.metadata()
+    return {}
+
+
+def _stored(source: Any) -> int:
+    if not hasattr(source, "read"):
+        return os.stat(source).st_size  # noqa: PTH116
+    place = source.tell()
+    size: int = source.seek(0, os.SEEK_END)
+    source.seek(place)
+    return size
+
+
+def _claim_of_fits(plugin: Any) -> int:
+    """Return the bytes that the images of a FITS file claim, by their heads."""
+    fits = require("astropy.io.fits", extra="imageio", doing="reading FITS")
+    file = plugin.request.get_file()
+    file.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is wrong is warned of when it is read
+        units = fits.open(file)  # not closed: that would close the file, which is read on
+        shapes = [unit.shape for unit in units if unit.is_image]
+    file.seek(0)
+    return sum(int(np.prod(shape, dtype=object)) * _MOST_BYTES_OF_PIXEL for shape in shapes)
+
+
+def _claim_of_itk(plugin: Any) -> int:
+    """Return the bytes that an image claims by its head, of a format of ITK."""
+    itk = require("SimpleITK", extra="imageio", doing="reading formats of ITK")
+    reader = itk.ImageFileReader()
+    reader.SetFileName(plugin.request.get_local_filename())
+    reader.ReadImageInformation()
+    values = (*reader.GetSize(), reader.GetNumberOfComponents())
+    return int(np.prod(values, dtype=object)) * _MOST_BYTES_OF_PIXEL
+
+
+_MOST_BYTES_OF_PIXEL = 8
+_CLAIMS = {"FITS": _claim_of_fits, "ITK": _claim_of_itk}
