@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 __all__ = ["write_lif"]
 
 #: L stands for the wavelength of a lambda scan.
-_DIMENSIONS = {"X": 1, "Y": 2, "Z": 3, "T": 4, "L": 5}
+_DIMENSIONS = {"X": 1, "Y": 2, "Z": 3, "T": 4, "L": 5, "M": 10}
 
 
 def write_lif(
@@ -26,24 +26,32 @@ def write_lif(
     names: list[str],
     micrometres: float,
     axes: str = "TCZYX",
+    more: str = "",
 ) -> None:
     """Write images; `names` are those of the channels' colours.
 
-    `axes` are some of T, C, L, Z, Y, X, as the pixels have them; with C among them, there is a
-    name for each channel.
+    `axes` are some of T, C, L, M, Z, Y, X, as the pixels have them; with C among them, there is a
+    name for each channel. A name such as ``plate/A/1/R1`` puts the image into folders. `more` is
+    XML that each image has beside its description.
     """
     elements, blocks = [], []
     for number, (name, pixels) in enumerate(images.items()):
         # in the file, the channels of a row lie one plane after the other
-        order = sorted(axes, key="TLZCYX".index)
+        order = sorted(axes, key="TLMZCYX".index)
         stored = np.ascontiguousarray(pixels.transpose([axes.index(axis) for axis in order]))
         steps = {
             axis: (size, step) for axis, size, step in zip(order, stored.shape, stored.strides)
         }
         channels = _channels(names, steps.pop("C", (1, 0))[1], pixels.itemsize)
-        elements.append(
-            _element(name, f"MemBlock_{number}", stored.nbytes, channels, steps, micrometres)
-        )
+        *folders, last = name.split("/")
+        memory = f"MemBlock_{number}"
+        element = _element(last, memory, stored.nbytes, channels, steps, micrometres, more)
+        for folder in reversed(folders):
+            element = (
+                f'<Element Name="{folder}" Visibility="1"><Data/><Children>{element}</Children>'
+                "</Element>"
+            )
+        elements.append(element)
         blocks.append(_memory(f"MemBlock_{number}", stored.tobytes()))
     xml = (
         '<LMSDataContainerHeader Version="2"><Element Name="project" Visibility="1">'
@@ -71,6 +79,7 @@ def _element(
     channels: str,
     steps: Mapping[str, tuple[int, int]],
     micrometres: float,
+    more: str,
 ) -> str:
     dimensions = "".join(
         f'<DimensionDescription DimID="{_DIMENSIONS[axis]}" NumberOfElements="{size}" Origin="0" '
@@ -80,7 +89,7 @@ def _element(
     )
     return (
         f'<Element Name="{name}" Visibility="1"><Data><Image TextDescription=""><ImageDescription>'
-        f"<Channels>{channels}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription>"
+        f"<Channels>{channels}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription>{more}"
         f'</Image></Data><Memory Size="{nbytes}" MemoryBlockID="{memory}"/></Element>'
     )
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,13 +18,16 @@ from numpy.typing import NDArray
 from czictypes.container.targets import describe_target
 from czictypes.exchange.source_image import SourceImage, axis_letters
 from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document import Objective
 from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
 
 __all__ = ["open_lif"]
 
 _WAVELENGTHS = "\u03bb\u039b"
+_FOLDERS_OF_WELLS = re.compile(r"(?:^|/)([A-Z])/([1-9]\d?)/[^/]+$")
 
 
 @contextmanager
@@ -49,22 +56,36 @@ def open_lif(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[Sou
     except (liffile.LifFileError, ValueError) as error:
         raise UnsupportedDataError(f"{name} is no LIF that can be read: {error}") from error
     with file:
-        yield [_image(image, file.xml_header) for image in file.images]
+        images, lock = list(file.images), threading.Lock()
+        names = Counter(image.name for image in images)
+        yield [
+            _image(image, file, image.name if names[image.name] == 1 else image.path, lock)
+            for image in images
+        ]
 
 
-def _image(image: Any, header: Any) -> SourceImage:
-    pixels = _Frames(image)
+def _image(image: Any, file: Any, name: str, lock: threading.Lock) -> SourceImage:
+    pixels = _Frames(image, lock)
     # angles, loops, tiles and the bins of a histogram are no planes of a stack
     meanings = {one: "CHIRVB" if one in _WAVELENGTHS else "HIRVB" for one in image.dims}
     axes = pixels.added + axis_letters(image.dims, meanings)
+    header = file.xml_header
+    steps = {letter: _step(image, letter) for letter in "XYZ"}
+    stamps = image.timestamps
+    start = file.datetime if stamps is None or not len(stamps) else _moment(stamps[0])
     return SourceImage(
         pixels,
         axes,
-        name=str(image.name),
+        name=str(name),
         channels=_channels(image, axes),
-        scaling=Scaling(*(_step(image, letter) for letter in "XYZ")),
+        scaling=Scaling(steps["X"], steps["Y"], steps["Z"]),
         times=_times(image),
+        origin=_origin(image, steps),
+        well=_well(image.path),
+        acquisition_date=start,
+        objective=_objective(image),
         metadata=lambda: header() if callable(header) else header,
+        shared=True,
         reader="liffile",
     )
 
@@ -90,8 +111,79 @@ def _step(image: Any, letter: str) -> float | None:
 
 
 def _times(image: Any) -> tuple[float, ...]:
+    """Return the seconds of each T: by the stamps of its frames, else evenly spread."""
+    count = int(image.sizes.get("T", 1))
+    stamps = image.timestamps
+    if stamps is not None and count > 1 and len(stamps) and len(stamps) % count == 0:
+        outer = next(iter(image.dims)) == "T"  # the frames of one T follow each other
+        first = stamps[:: len(stamps) // count] if outer else stamps[:0]
+        seconds = (first - stamps[0]) / np.timedelta64(1, "s")
+        if len(seconds) == count and (np.diff(seconds) > 0).all():
+            return tuple(seconds.tolist())
     places = np.asarray(image.coords.get("T", ()), float)
     return tuple((places - places[0]).tolist()) if len(places) > 1 else ()
+
+
+def _moment(stamp: Any) -> datetime:
+    milliseconds = int(stamp.astype("datetime64[ms]").astype(np.int64))
+    return datetime.fromtimestamp(milliseconds / 1000, timezone.utc)
+
+
+def _settings(image: Any) -> dict[str, str]:
+    """Return what the microscope was set to, of confocal and camera images."""
+    names = ("ATLConfocalSettingDefinition", "ATLCameraSettingDefinition")
+    found = (image.xml_element.find(f"./Data/Image/Attachment//{name}") for name in names)
+    return next((dict(one.attrib) for one in found if one is not None), {})
+
+
+def _number(values: Mapping[str, str], name: str) -> float | None:
+    with suppress(ValueError):
+        value = float(values.get(name, ""))
+        return value if np.isfinite(value) else None
+    return None
+
+
+def _origin(image: Any, steps: Mapping[str, float | None]) -> tuple[float, float] | None:
+    """Return where the corner of an image of one field lies, in micrometres.
+
+    The place of a field is that of its centre. The tiles of a scan are planes of their own, of
+    which none has the place of all.
+    """
+    tiles = image.tilescan
+    if tiles is not None and len(tiles) == 1:
+        centre: list[Any] = [float(tiles[0][f"pos_{axis}"]) for axis in "xy"]
+    elif tiles is None:
+        settings = _settings(image)
+        centre = [_number(settings, f"StagePos{axis}") for axis in "XY"]
+    else:
+        return None
+    sizes = [image.sizes.get(axis, 1) * (steps[axis] or 0.0) for axis in "XY"]
+    if None in centre or not all(sizes):
+        return None
+    x, y = ((place - size / 2) * 1e6 for place, size in zip(centre, sizes))
+    return x, y
+
+
+def _well(path: str) -> Well | None:
+    """Return the well by the folders that LAS X makes for a plate: ``TileScan 1/D/6/R1``."""
+    found = _FOLDERS_OF_WELLS.search(path)
+    if found is None:
+        return None
+    row, column = ord(found.group(1)) - ord("A") + 1, int(found.group(2))
+    return Well(well_name(row, column), row, column)
+
+
+def _objective(image: Any) -> Objective | None:
+    settings = _settings(image)
+    if not settings.get("ObjectiveName"):
+        return None
+    return Objective(
+        name=settings["ObjectiveName"].strip(),
+        magnification=_number(settings, "Magnification"),
+        numerical_aperture=_number(settings, "NumericalAperture"),
+        immersion=(settings.get("Immersion") or "").strip().capitalize() or None,
+        refractive_index=_number(settings, "RefractionIndex"),
+    )
 
 
 class _Frames:
@@ -100,8 +192,8 @@ class _Frames:
     Each frame that is needed is read whole: the two innermost dimensions, and samples.
     """
 
-    def __init__(self, image: Any) -> None:
-        self._image = image
+    def __init__(self, image: Any, lock: threading.Lock) -> None:
+        self._image, self._lock = image, lock
         self.added = "".join(letter for letter in "YX" if letter not in image.dims)
         self.dtype = np.dtype(image.dtype)
         self.shape = (*(1 for _ in self.added), *image.shape)
@@ -112,10 +204,10 @@ class _Frames:
         wanted = dict(zip(dims, key[len(self.added) :]))
         places = [range(*wanted[name].indices(self._image.sizes[name])) for name in self._outer]
         inner = tuple(wanted[name] for name in dims if name not in self._outer)
-        frames = [
-            self._image.frame(**dict(zip(self._outer, place)))[inner]
-            for place in itertools.product(*places)
-        ]
+        frames = []
+        for place in itertools.product(*places):
+            with self._lock:
+                frames.append(self._image.frame(**dict(zip(self._outer, place)))[inner])
         shape = (*map(len, places), *frames[0].shape)
         found = np.stack(frames).reshape(shape)
         order = [*self._outer, *(name for name in dims if name not in self._outer)]

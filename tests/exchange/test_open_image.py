@@ -197,10 +197,66 @@ def test_a_lif_has_the_same_face(tmp_path: Path) -> None:
         assert "LMSDataContainerHeader" in str(image.metadata)
 
 
+SETTINGS = (
+    '<Attachment Name="HardwareSetting"><ATLConfocalSettingDefinition '
+    'ObjectiveName="HC PL APO CS2 40x/1.30 OIL" Magnification="40" NumericalAperture="1.3" '
+    'Immersion="OIL" RefractionIndex="1.51" StagePosX="0.05" StagePosY="0.03"/></Attachment>'
+)
+FIELD = (
+    '<Attachment Name="TileScanInfo" FlipX="0" FlipY="0" SwapXY="0">'
+    '<Tile FieldX="3" FieldY="1" PosX="0.06" PosY="0.04" PosZ="0"/></Attachment>'
+)
+STAMPS = "<TimeStampList>{}</TimeStampList>".format(
+    " ".join(f"{0x1D8A1B2C3D4E500 + at // 8 * 15_000_000 + at:x}" for at in range(24))
+)
+
+
+def test_a_lif_tells_of_stage_wells_times_and_objective(tmp_path: Path) -> None:
+    liffile = needs("liffile", "convert")
+    names = ["plate/A/1/R1", "plate/D/12/R1"]
+    more = STAMPS + SETTINGS + FIELD
+    write_lif(tmp_path / "in.lif", dict.fromkeys(names, STACK), ["Red", "Green"], 0.5, more=more)
+    with liffile.LifFile(tmp_path / "in.lif") as file:
+        told = file.images[1]
+        tile, stamps = told.tilescan[0], told.timestamps
+    convert(tmp_path / "in.lif", tmp_path / "out.czi")
+    for name in ("in.lif", "out.czi"):
+        with open_image(tmp_path / name, 1) as image:
+            assert image.scenes == tuple(names)
+            corner = image.origin
+            assert corner is not None
+            middle = corner[0] + 39 / 2 * 0.5, corner[1] + 29 / 2 * 0.5  # of the first pixel to all
+            assert middle == pytest.approx((tile["pos_x"] * 1e6, tile["pos_y"] * 1e6))
+            well, lens = image.scene_info.well, image.document_info.objective
+            assert well is not None
+            assert (well.name, well.row, well.column, image.field) == ("D12", 4, 12, 0)
+            times = (stamps[::8] - stamps[0]) / np.timedelta64(1, "s")
+            assert image.time_stamps == pytest.approx(times.tolist())
+            taken = image.document_info.acquisition_date
+            assert taken is not None
+            assert taken.timestamp() == pytest.approx(stamps[0].astype("i8") / 1000)
+            assert lens is not None
+            assert (lens.magnification, lens.numerical_aperture) == (40.0, 1.3)
+            assert (lens.immersion, lens.refractive_index) == ("Oil", 1.51)
+
+
+def test_the_place_of_a_lif_is_that_of_its_only_field_or_of_the_stage(tmp_path: Path) -> None:
+    needs("liffile", "convert")
+    tiles = FIELD.replace("<Tile ", '<Tile FieldX="0" PosX="0" PosY="0"/><Tile ')
+    for more, found in ((SETTINGS, 0.05), (FIELD, 0.06), (tiles, None), ("", None)):
+        write_lif(tmp_path / "in.lif", {"one": STACK}, ["Red", "Green"], 0.5, more=more)
+        with open_image(tmp_path / "in.lif") as image:
+            at = image.origin
+            assert (at is None) == (found is None)
+            if at is not None and found is not None:
+                assert at[0] + 39 / 2 * 0.5 == pytest.approx(found * 1e6)
+
+
 @pytest.mark.parametrize(
     ("axes", "found"),
     [
         ("LYX", "CYX"), ("TLYX", "TCYX"), ("CLYX", "CHYX"), ("ZX", "ZX"), ("TX", "TX"),
+        ("MYX", "HYX"), ("TMZYX", "THZYX"), ("LMYX", "CHYX"),
         ("TZX", "TZX"), ("CZX", "CZX"), ("ZYX", "ZYX"),
     ],
 )  # fmt: skip
@@ -208,7 +264,7 @@ def test_scans_of_a_lif_along_wavelengths_and_without_y_are_read(
     tmp_path: Path, axes: str, found: str
 ) -> None:
     needs("liffile", "convert")
-    sizes = {"T": 2, "C": 2, "L": 5, "Z": 3, "Y": 6, "X": 30}
+    sizes = {"T": 2, "C": 2, "L": 5, "M": 4, "Z": 3, "Y": 6, "X": 30}
     pixels = np.arange(np.prod([sizes[axis] for axis in axes]), dtype=np.uint16)
     pixels = pixels.reshape([sizes[axis] for axis in axes])
     names = ["Gray", "Red"][: 2 if "C" in axes else 1]
