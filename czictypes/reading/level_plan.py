@@ -64,8 +64,9 @@ def make_level_plan(
     finer = _shown(table, _finer(index, grid, region, plane), scenes)
     below, painting, _ = _boxes(table, grid, roi, finer)
     above, _, _ = _boxes(table, grid, roi, own)
-    # A tile that lacks a dimension lies below finer ones: it hides none.
-    hidden = np.zeros(len(painting), bool) if index.is_mixed else hidden_below(below, above)
+    # A tile that lacks a dimension lies below finer ones, and one with a mask shows them.
+    hides = not (index.is_mixed or mask_aware)
+    hidden = hidden_below(below, above) if hides else np.zeros(len(painting), bool)
     finer = finer[painting[~hidden]]
     if not len(finer):
         return plan

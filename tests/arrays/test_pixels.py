@@ -174,6 +174,17 @@ def test_masks_count_where_they_are_asked_for(made: Callable[[str], Made]) -> No
         assert (image.asarray()[0, 0, 0] == file.plane(masks=True)[..., 0]).all()
 
 
+def test_a_mask_of_a_pyramid_shows_the_finer_tiles_below(tmp_path: Path) -> None:
+    fine, coarse = np.full((8, 8), 1, np.uint8), np.full((4, 4), 2, np.uint8)
+    valid = np.zeros((4, 4), np.bool_)
+    valid[:, :2] = True
+    tiles = [Block(fine), Block(coarse, logical=(8, 8), mask=valid)]
+    path = write_czi(tmp_path / "masked.czi", tiles)
+    with CziImage(path, reader_options=czi.ReaderOptions(enable_mask_awareness=True)) as image:
+        reduced = image.read_block({"T": 0, "C": 0, "Z": 0}, level=1)
+    assert (reduced == np.where(valid, 2, 1)).all()
+
+
 def test_an_image_is_an_array_to_numpy(made: Callable[[str], Made]) -> None:
     with CziImage(made("stack").path) as image:
         assert (np.asarray(image) == image.data).all()
