@@ -81,8 +81,9 @@ def _image(file: Any, number: int, series: Any, ome: Any) -> SourceImage:
         series.keyframe.decode(None, 0)  # nothing is decoded, but what cannot be is refused
     except ValueError as error:
         raise UnsupportedDataError(f"tifffile cannot decode {file.filename}: {error}") from error
-    # an object in memory could be written to, which zarr refuses to open for reading alone
-    more = {"read_only": True} if file.filehandle.writable() else {}
+    # an object in memory could be written to, which zarr 3 refuses to open for reading alone
+    refuses = file.filehandle.writable() and not zarr.__version__.startswith("2.")
+    more = {"read_only": True} if refuses else {}
     stores = [series.aszarr(level=at, **more) for at in range(len(series.levels))]
     levels = aside(lambda: [zarr.open(store, mode="r") for store in stores])
     axes = axis_letters(series.axes)

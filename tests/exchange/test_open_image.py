@@ -124,7 +124,8 @@ def test_lazy_and_labelled_arrays_are_that_too(told: tuple[Path, list[Scene]]) -
             np.testing.assert_array_equal(part, plane[..., 0] if plane.ndim == 3 else plane)
         sent = pickle.loads(pickle.dumps(lazy))
         for array in (lazy, labelled.data, sent):
-            np.testing.assert_array_equal(array.compute(), scene.pixels)
+            found = array.compute(scheduler="synchronous")
+            np.testing.assert_array_equal(found, scene.pixels)
         for name, values in labelled.coords.items():
             assert len(values) == labelled.sizes[name]
         np.testing.assert_array_equal(imread(path, scene=number), scene.pixels)
