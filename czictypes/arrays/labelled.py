@@ -111,7 +111,9 @@ def to_xarray_stack(images: Sequence[Image], name: str, values: str, *, dask: bo
     coords = labels(first, first.current_resolution_level)
     if values == "names":
         coords[name] = (name, [image.current_scene for image in images])
-    return xarray.DataArray(stacked(images, dask=dask), coords=coords, dims=(name, *first.dims))
+    of_all = {key: one for key, one in attributes(first).items() if key.startswith("channel_")}
+    dims = (name, *first.dims)
+    return xarray.DataArray(stacked(images, dask=dask), coords=coords, dims=dims, attrs=of_all)
 
 
 def to_datatree(image: Image) -> Any:
@@ -152,8 +154,10 @@ def labels(image: Image, level: int = 0) -> dict[str, Any]:
 def attributes(image: Image) -> dict[str, Any]:
     """Return what is known of an image as a few texts and numbers, fit for netCDF and zarr.
 
-    ``channel_colors`` is what `imwrite` reads back. All else is at the `Image`.
+    `imwrite` and `save` read back ``channel_colors``, those of the channels in ``channel_names``.
+    All else is at the `Image`.
     """
+    colors = hex_colors(image.channel_colors) or None
     info, objective, well, origin = image.document_info, image.objective, image.well, image.origin
     date = info.acquisition_date
     found = {
@@ -167,6 +171,7 @@ def attributes(image: Image) -> dict[str, Any]:
         "well": None if well is None else well.name,
         "field": image.field,
         "stage_origin_um": None if origin is None else list(origin),
-        "channel_colors": hex_colors(image.channel_colors) or None,
+        "channel_names": image.channel_names if colors else None,
+        "channel_colors": colors,
     }
     return {name: value for name, value in found.items() if value is not None}

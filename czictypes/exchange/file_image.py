@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.ome.document import build_ome
-from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, Sizes
+from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.defence import defended
 from czictypes.model.display import ChannelDisplaySettingsDataClass
@@ -83,6 +84,7 @@ class FileImage(Image):
         self._name, self._close = name, close
         self._reopen, self.place = reopen, place
         self._memory = ResultMemory(name)
+        self._turn = threading.Lock()  # for readers that serve one thread at a time
         self._index, self._is_closed = 0, False
         self._parent: FileImage | None = None
 
@@ -203,7 +205,8 @@ class FileImage(Image):
         source = self._source
         pixels = [source.pixels, *source.levels][layout.level(level).index]
         view = PixelView(pixels, layout.dtype, None, 0, self._name, source.reader)
-        found = _selected(view, source.axes, layout.order, block.indices)
+        with nullcontext() if source.shared else self._turn:
+            found = _selected(view, source.axes, layout.order, block.indices)
         found = found.reshape(block.shape)
         if out is None:
             return np.ascontiguousarray(found)
@@ -331,6 +334,7 @@ class FileImage(Image):
         along = {name: len(one) for name, one in layout.planes.items() if name not in "ZC"}
         grid = layout.grids[0]
         z, c = len(layout.planes["Z"]), len(layout.planes["C"])
+        times = self._times() if interval is None else None
         return ImageFacts(
             name=self.current_scene,
             sizes=Sizes(grid.width, grid.height, z, c, int(np.prod([*along.values()]))),
@@ -341,9 +345,18 @@ class FileImage(Image):
             pixel=(size.X, size.Y, size.Z),
             interval=None if interval is None else interval.total_seconds(),
             scene=self.scene_info,
+            planes=None if times is None else _first_planes(times, along),
             annotations=self.annotations,
             along_t=along,
         )
+
+
+def _first_planes(times: NDArray[np.float64], along: Mapping[str, int]) -> PlaneFacts:
+    """Return the first plane of each T with its time: irregular times are told nowhere else."""
+    t = np.arange(int(np.prod([*along.values()])))
+    places = dict(zip(along, np.unravel_index(t, tuple(along.values()))))
+    zero, nothing = np.zeros_like(t), np.full(len(t), np.nan)
+    return PlaneFacts(zero, zero, t, times[places["T"]], nothing, nothing, nothing, nothing)
 
 
 def _shown(
@@ -470,12 +483,7 @@ class _Window:
         return _window, (self._reopen, self._scene, self._level)
 
     def __call__(self, selection: Mapping[str, Selection]) -> NDArray[Any]:
-        """Return pixels; threads that share a reader which can serve only one wait in line."""
-        image = self._open()
-        if image._source.shared:
-            return image.read_block(selection, level=self._level)
-        with self._lock:
-            return image.read_block(selection, level=self._level)
+        return self._open().read_block(selection, level=self._level)
 
     def _open(self) -> FileImage:
         with self._lock:

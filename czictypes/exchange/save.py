@@ -135,17 +135,16 @@ def image_of(
         for at in range(count)
     ]
     scenes = parsed.planes.get("S")
-    parts = [array]
+    parts, names = [array], [name]
     if scenes is not None:
         parts = [_OneScene(array, scenes, at) for at in range(array.shape[scenes])]
+        numbered = [_named(name, at, len(parts)) for at in range(len(parts))]
+        names = list(notes.scene_names) or numbered
         letters = letters[:scenes] + letters[scenes + 1 :]
     images = [
-        SourceImage(
-            part, letters, _named(name, at, len(parts)),
-            channels=channels, scaling=notes.scaling, times=notes.times,
-        )
-        for at, part in enumerate(parts)
-    ]  # fmt: skip
+        SourceImage(part, letters, one, channels=channels, scaling=notes.scaling, times=notes.times)
+        for part, one in zip(parts, names)
+    ]
     return FileImage(images, name or "the array", lambda: None)
 
 

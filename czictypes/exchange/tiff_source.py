@@ -87,9 +87,8 @@ def _image(file: Any, number: int, series: Any, ome: Any) -> SourceImage:
     stores = [series.aszarr(level=at, **more) for at in range(len(series.levels))]
     levels = aside(lambda: [zarr.open(store, mode="r") for store in stores])
     axes = axis_letters(series.axes)
-    return SourceImage(
-        levels[0], axes, levels=levels[1:], **_fields(file, number, series, axes, ome)
-    )
+    fields = _fields(file, number, series, axes, ome)
+    return SourceImage(levels[0], axes, levels=levels[1:], shared=True, **fields)
 
 
 def _warn_of_missing_pages(file: Any, series: Any) -> None:

@@ -16,6 +16,7 @@ from czictypes.exchange.level_rows import LevelRows, level_sizes
 from czictypes.exchange.new_file import new_file
 from czictypes.exchange.ome_pages import ome_text
 from czictypes.exchange.series import Series, image_series
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.reading.threads import thread_count
 from czictypes.writing.atomic import PathType
@@ -186,6 +187,11 @@ def _page(
     threads: int | None,
 ) -> _Page:
     samples = image.sizes.get("S", 0)
+    if samples and image.dtype == np.bool_:  # tifffile packs the bits of a row, not of a sample
+        raise UnsupportedDataError(
+            "the image has colours with pixels of type bool, which a TIFF cannot have; save it as "
+            "uint8"
+        )
     options: dict[str, Any] = {
         "dtype": image.dtype,
         "compression": compression,

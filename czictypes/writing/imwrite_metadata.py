@@ -45,12 +45,15 @@ class ArrayNotes(NamedTuple):
         The size of a pixel in metres.
     times
         When each T was, in seconds; empty for unknown.
+    scene_names
+        The names of the scenes; empty for unknown.
     """
 
     channel_names: Mapping[int, str]
     channel_colors: Mapping[int, Rgb8Color]
     scaling: Scaling
     times: tuple[float, ...]
+    scene_names: tuple[str, ...] = ()
 
 
 def make_array_content(
@@ -100,7 +103,7 @@ def found_notes(
     found = _Coordinates(array, axes)
     count = axes.extent(shape, "C")
     names = found.names() if channel_names is None else channel_names
-    colors = found.attribute("channel_colors") if channel_colors is None else channel_colors
+    colors = found.colors(count) if channel_colors is None else channel_colors
     given = _sizes(pixel_size)
     scaling = (
         own if letter in given else found.step(letter)
@@ -111,6 +114,7 @@ def found_notes(
         {index: as_color(one) for index, one in _by_index(colors, count, "channel_colors").items()},
         Scaling(*scaling),
         _times(times, axes.extent(shape, "T")) if times is not None else found.times(),
+        tuple(found.names("S") or ()) if "S" in axes.planes else (),
     )
 
 
@@ -121,13 +125,31 @@ class _Coordinates:
         self._array = array if hasattr(array, "coords") and hasattr(array, "dims") else None
         self._axes = axes
 
-    def names(self) -> list[str] | None:
-        values, _ = self._values("C")
+    def names(self, letter: str = "C") -> list[str] | None:
+        """Return the coordinates along a dimension, or the chosen one, if they are text."""
+        values, _ = self._values(letter)
+        if values is None and self._array is not None and letter not in self._axes.planes:
+            one = self._array.coords.get(letter)  # as ``sel(C="DAPI")`` leaves it
+            values = None if one is None or one.ndim else one.values.reshape(1)
         names = [] if values is None else values.tolist()
         return names if names and all(isinstance(name, str) for name in names) else None
 
-    def attribute(self, name: str) -> Any:
-        return None if self._array is None else self._array.attrs.get(name)
+    def colors(self, count: int) -> ChannelValues:
+        """Return the colours in the attributes, by the names of channels where these are there."""
+        attributes = {} if self._array is None else self._array.attrs
+        listed, named, names = (
+            [values] if isinstance(values, str) else values
+            for values in (
+                attributes.get("channel_colors"), attributes.get("channel_names"), self.names()
+            )
+        )  # fmt: skip
+        if listed is None:
+            return None
+        if named is not None and names is not None and len(named) == len(listed):
+            known = dict(zip(named, listed))
+            return {at: known[name] for at, name in enumerate(names) if name in known}
+        is_part = named is not None and len(listed) != count
+        return None if is_part else list(listed)
 
     def step(self, letter: str) -> float | None:
         """Return the distance of neighbours, if they are numbers in a known unit and even."""

@@ -38,6 +38,7 @@ def test_attributes_are_few_and_plain(made: Callable[[str], Made]) -> None:
         "scene": "Image:0",
         "title": "A title",
         "stage_origin_um": [1250.5 - 9.5 * 0.15, -10.25 - 7.5 * 0.2],
+        "channel_names": ["DAPI", "Gr\u00fcn"],
         "channel_colors": ["#0000FF", "#FFFFFF"],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from extras import needs
 from files.recipes import Made
+from lif_file import write_lif
 
 from czictypes import CziImage, Image, convert, czi, open_image, save
 from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
@@ -166,6 +168,29 @@ def test_scenes_that_differ_are_refused_or_left_out(tmp_path: Path, kind: str) -
         with pytest.raises(OutOfBoundsError, match="scene 2 has no resolution level"):
             image.set_scene(2)
         assert image.current_scene_index == 0
+
+
+@pytest.mark.parametrize("name", ["in.lif", "in.tif", "in.ome.tiff", "in.ome.zarr", "in.czi"])
+def test_many_threads_read_scenes_of_one_file(tmp_path: Path, name: str) -> None:
+    if name == "in.lif":
+        needs("liffile", "convert")
+        write_lif(tmp_path / name, {"A": NOISE[0], "B": NOISE[1]}, ["DAPI", "GFP"], 0.5)
+    else:
+        needs("tifffile", "ome-tiff")
+        needs(*NEEDED["ome.zarr"])
+        save(NOISE[:2], tmp_path / name, "STCZYX")
+    planes = [*np.ndindex(2, *NOISE.shape[1:4])] * 6
+    with open_image(tmp_path / name) as image, open_image(tmp_path / name, 1) as other:
+        labelled = needs("dask.array", "dask").stack([image.to_dask(), other.to_dask()])
+
+        def is_right(place: tuple[int, ...]) -> bool:
+            s, t, c, z = place
+            found = image._at(s).read_block({"T": t, "C": c, "Z": z})
+            return np.array_equal(found, NOISE[place])
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(is_right, planes))
+        np.testing.assert_array_equal(labelled, NOISE[:2])
 
 
 # Keywords

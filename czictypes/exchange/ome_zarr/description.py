@@ -27,7 +27,11 @@ __all__ = [
     "window_range",
 ]
 
-_SAMPLES = {3: ("red", "green", "blue"), 4: ("red", "green", "blue", "alpha")}
+_SAMPLES = {
+    2: ("gray", "alpha"),
+    3: ("red", "green", "blue"),
+    4: ("red", "green", "blue", "alpha"),
+}
 _SAMPLE_COLORS = ("FF0000", "00FF00", "0000FF", "FFFFFF")
 
 
@@ -136,7 +140,7 @@ def channel_look(image: Image) -> list[dict[str, Any]]:
                 look["label"], look["color"] = name, _hexadecimal(color)
             else:
                 look["label"] = f"{name} {_SAMPLES[samples][sample]}"
-                look["color"] = _SAMPLE_COLORS[sample]
+                look["color"] = "FFFFFF" if samples == 2 else _SAMPLE_COLORS[sample]
             listed.append(look)
     return listed
 

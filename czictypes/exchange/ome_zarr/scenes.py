@@ -114,7 +114,7 @@ def _name(image: FoundImage, kept: Mapping[str, Any]) -> str | None:
 
 def _samples(image: FoundImage, kept: Mapping[str, Any]) -> int:
     samples = kept.get("samples", 1)
-    if samples not in (3, 4) or "C" not in image.axes:
+    if samples not in (2, 3, 4) or "C" not in image.axes:
         return 1
     count = image.levels[0].shape[image.axes.index("C")]
     return 1 if count % samples else int(samples)

@@ -17,10 +17,15 @@ from czictypes.metadata.ome.instrument import (
 from czictypes.metadata.ome.make import choice, make, within
 from czictypes.metadata.ome.planes import planes
 from czictypes.metadata.ome.values import ImageFacts
+from czictypes.model.errors import UnsupportedDataError
 
 __all__ = ["image", "image_id", "middle_of_band"]
 
 _TYPES = {
+    "b1": "bit",
+    "i1": "int8",
+    "i2": "int16",
+    "i4": "int32",
     "u1": "uint8",
     "u2": "uint16",
     "u4": "uint32",
@@ -97,7 +102,7 @@ def _pixels(model: ModuleType, number: int, facts: ImageFacts, parts: Parts) -> 
         f"the pixels of {facts.name!r}",
         id=f"Pixels:{number}",
         dimension_order=model.Pixels_DimensionOrder("XYZCT"),
-        type=model.PixelType(_TYPES[facts.dtype.str[1:]]),
+        type=model.PixelType(_type_of(facts)),
         big_endian=False,
         interleaved=True if facts.samples > 1 else None,
         significant_bits=_significant_bits(facts),
@@ -161,3 +166,15 @@ def middle_of_band(info: ChannelInfo) -> float | None:
     if len(bands) != 1 or bands[0].low is None or bands[0].high is None:
         return None
     return (bands[0].low + bands[0].high) / 2
+
+
+def _type_of(facts: ImageFacts) -> str:
+    """Return OME's name of the type of the pixels."""
+    try:
+        return _TYPES[facts.dtype.str[1:]]
+    except KeyError:
+        raise UnsupportedDataError(
+            f"{facts.name} has pixels of type {facts.dtype}, which OME metadata, and an OME-TIFF, "
+            "cannot have; they know bool, int8, int16, int32, uint8, uint16, uint32, float32, "
+            "float64, complex64 and complex128. A plain TIFF (.tif) and an OME-Zarr have every type"
+        ) from None
