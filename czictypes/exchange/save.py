@@ -42,8 +42,9 @@ def save(
     Parameters
     ----------
     image
-        numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py). Images,
-        multiscales and plates of ngff-zarr, and an `Image`, describe themselves.
+        numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py), or
+        follows the array API standard (torch). Images, multiscales and plates of ngff-zarr, and an
+        `Image`, describe themselves.
     dest
         A path or URL that ends in ``.ome.tiff``, ``.tif``, ``.ome.zarr``, ``.ozx``, ``.czi`` or
         ``.png``.

@@ -1,4 +1,4 @@
-"""Pixels of any array, a region at a time: numpy, memory-mapped, dask, xarray, zarr, h5py.
+"""Pixels of any array, a region at a time: numpy, memory-mapped, dask, xarray, zarr, h5py, torch.
 
 None of these packages is imported. What is asked of an array is a shape, a dtype, slicing that
 gives something numpy can read, and where it has them its chunks.
@@ -52,7 +52,10 @@ class Part(NamedTuple):
 
 
 def as_array(array: Any) -> Any:
-    """Return what has a shape, a dtype and slices: the array itself, else numpy's view of it.
+    """Return what has a shape, a dtype of numpy and slices: the array itself, else numpy's view.
+
+    Arrays of other packages (torch, whatever follows Python's array API standard) are taken over
+    by DLPack, without a copy where they are in main memory.
 
     Raises
     ------
@@ -61,6 +64,9 @@ def as_array(array: Any) -> Any:
     """
     if not (hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__")):
         array = np.asarray(array)
+    elif not isinstance(array.dtype, np.dtype):
+        take = getattr(np, "from_dlpack", None) if hasattr(array, "__dlpack__") else None
+        array = np.asarray(array) if take is None else take(array)
     if any(size != size for size in array.shape):
         raise ValueError(
             f"the shape {array.shape} of the array is not known; call its compute_chunk_sizes()"

@@ -70,8 +70,8 @@ def imwrite(
     path
         A path, or a file object opened for writing in binary. Missing folders are made.
     array
-        numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py);
-        uint8, uint16 or float32.
+        numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py), or
+        follows the array API standard (torch); uint8, uint16 or float32.
     axes
         A letter for each axis: Y and X, and any of Z C T R I H V B and S. S at the end stands
         for the samples red, green and blue (``"YXS"``), anywhere else for scenes, which are laid
@@ -190,9 +190,9 @@ def _write(document: CziWriter, part: Part, places: _Places, order: int) -> None
 
 
 def own_axes(array: Any) -> str:
-    """Return the axes that an array tells by itself: the names of an xarray's, or the default."""
-    names = getattr(array, "dims", None)
-    return default_axes(array.shape) if names is None else axes_from_names(names)
+    """Return the axes that an array names, as those of xarray and h5py do; else the default."""
+    names = [getattr(one, "label", one) for one in getattr(array, "dims", ())]
+    return axes_from_names(names) if names and all(names) else default_axes(array.shape)
 
 
 def _check_order(order: str) -> int:

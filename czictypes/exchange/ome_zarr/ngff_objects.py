@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from czictypes.arrays.image_base import Image
 from czictypes.container.targets import describe_target
@@ -19,6 +18,7 @@ from czictypes.exchange.remote_file import without_secrets
 from czictypes.model.defence import defended
 from czictypes.model.dimensions import checked_plane
 from czictypes.model.extras import require
+from czictypes.writing.array_source import as_array
 
 if TYPE_CHECKING:
     from ngff_zarr import NgffImage, NgffMultiscales
@@ -44,8 +44,9 @@ def to_ngff_image(
     Parameters
     ----------
     source, scene
-        As for `open_image`; or what it gives, whose scene is the default then. Or an array: numpy,
-        dask, zarr, or another one that follows Python's array API standard.
+        As for `open_image`; or what it gives, whose scene is the default then; or an array of
+        xarray, whose coordinates tell the rest. Or another array: numpy, dask, zarr, h5py, torch,
+        or what else follows Python's array API standard.
     level
         The index of the level.
     plane
@@ -76,6 +77,8 @@ def to_ngff_image(
     MissingExtraError
         If the extra ``ome-zarr`` is not installed.
     """
+    if described and hasattr(source, "coords"):
+        source = source.data
     if _is_array(source):
         ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
         own: NgffImage = ngff.to_ngff_image(_plain(source), **described)
@@ -111,7 +114,8 @@ def to_multiscales(
         both, the levels are those that the file stores, and coarser ones until one has at most
         1024 pixels along y and x, each of them the mean of the one before.
     chunks
-        As in ngff-zarr.
+        Of each level: one length for all axes, one for each of the last axes, or by axis, where the
+        other axes are cut as they are.
 
     Returns
     -------
@@ -126,21 +130,44 @@ def to_multiscales(
     """
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
     if isinstance(source, ngff.NgffImage) or _is_array(source):
-        given = {"scale_factors": scale_factors, "method": method, "chunks": chunks}
-        options = {name: value for name, value in given.items() if value is not None}
-        own: NgffMultiscales = ngff.to_multiscales(_plain(source), **options)
+        full = to_ngff_image(source) if _is_array(source) else source
+        own: NgffMultiscales = _computed(full, scale_factors, chunks, method)
         return own
     with open_image(source, source_options) as image:
         _set_scene(image, source, scene)
         omero = _omero(image)
         if scale_factors is not None or method is not None:
             full = to_ngff_image(image, plane=plane)
-            more = {} if scale_factors is None else {"scale_factors": scale_factors}
-            made = ngff.to_multiscales(full, method=method, chunks=chunks, **more)
+            made = _computed(full, scale_factors, chunks, method)
         else:
             made = _stored(image, _place(image, plane), chunks)
     made.metadata.omero = omero
     return made  # type: ignore[no-any-return, unused-ignore]
+
+
+def _computed(full: Any, scale_factors: Any, chunks: Any, method: Any) -> Any:
+    """Return multiscales whose levels ngff-zarr computes."""
+    ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
+    given = {"scale_factors": scale_factors, "method": method}
+    if chunks is not None:
+        given["chunks"] = _by_axis(chunks, full)
+    return ngff.to_multiscales(full, **{key: one for key, one in given.items() if one is not None})
+
+
+def _by_axis(chunks: Any, image: Any) -> dict[str, Any]:
+    """Return a length for each axis of an image of ngff-zarr, as it wants them."""
+    dims = list(image.dims)
+    if isinstance(chunks, Integral):
+        return dict.fromkeys(dims, int(chunks))
+    if isinstance(chunks, Mapping):
+        unknown = [axis for axis in chunks if axis not in AXES]
+        if unknown:
+            raise ValueError(f"chunks has the axis {unknown[0]!r}; the axes are {', '.join(AXES)}")
+        own = dict(zip(dims, image.data.chunksize))
+        return {axis: chunks.get(axis, length) for axis, length in own.items()}
+    if len(chunks) > len(dims):
+        raise ValueError(f"chunks has {len(chunks)} lengths for the axes {', '.join(dims)}")
+    return dict(zip(dims, (*[1] * (len(dims) - len(chunks)), *chunks)))
 
 
 def _axes(image: Image) -> list[str]:
@@ -160,11 +187,8 @@ def _stored(image: Image, place: dict[str, int], chunks: Any) -> Any:
             pixels = _reduced(pixels, level.factor)
         images.append(_image(image, pixels, level.frame))
     for one in images if chunks is not None else ():
-        one.data = one.data.rechunk(
-            tuple(chunks.get(axis, "auto") for axis in one.dims)
-            if isinstance(chunks, Mapping)
-            else chunks
-        )
+        lengths = _by_axis(chunks, one)
+        one.data = one.data.rechunk(tuple(lengths[axis] for axis in one.dims))
     entry = {
         "name": image.current_scene,
         "axes": [axis for axis in axes(plan.levels[0].frame) if axis["name"] in images[0].dims],
@@ -258,15 +282,20 @@ def _place(image: Image, plane: Mapping[str, int] | None) -> dict[str, int]:
 
 
 def _is_array(source: Any) -> bool:
-    """Tell whether something is an array and no image, path, file or store."""
-    return hasattr(source, "shape") and hasattr(source, "dtype") and not isinstance(source, Image)
+    """Tell whether something is an array that does not describe itself, as those of xarray do."""
+    is_array = hasattr(source, "shape") and hasattr(source, "dtype")
+    return is_array and not isinstance(source, Image) and not hasattr(source, "coords")
 
 
 def _plain(source: Any) -> Any:
-    """Return an array that dask knows: others are taken over by what the standard says."""
-    if isinstance(source, np.ndarray) or not hasattr(source, "__dlpack__"):
+    """Return an array as ngff-zarr knows it: of numpy or sliced as such, in the machine's order."""
+    if not _is_array(source):
         return source
-    return np.from_dlpack(source)
+    array = as_array(source)
+    if array.dtype.isnative:
+        return array
+    dask_array = require("dask.array", extra=_EXTRA, doing=_DOING)
+    return dask_array.asarray(array).astype(array.dtype.newbyteorder("="))
 
 
 def _stores() -> Any:

@@ -109,7 +109,7 @@ def as_version_05(source: Documents) -> dict[str, Any]:
 def new_folder(
     target: StoreTarget, options: Mapping[str, Any] | None, **wishes: Any
 ) -> Iterator[Path]:
-    """Give the folder that ngff-zarr is to write; its files go to what is none.
+    """Give the folder that ngff-zarr is to write: a new one, whose files go to what is none.
 
     Parameters
     ----------
@@ -119,16 +119,24 @@ def new_folder(
         Those of `ngff_zarr.to_ngff_zarr`.
     """
     store = ZarrStore(target, options, doing="writing OME-Zarr", writing=True)
-    if store.folder is not None:
-        yield store.folder
-        return
+    own = store.folder
     overwrite, version = wishes.get("overwrite", True), wishes.get("version") or "0.5"
+    if own is not None and (not overwrite or store.is_empty()):
+        yield own
+        return
     check_version(store, version)
-    with tempfile.TemporaryDirectory() as name, store:
+    if own is not None and not store.is_zarr():
+        raise ValueError(f"{store.name} is no Zarr store, so it is not overwritten")
+    # beside a folder, which may be the one that the multiscales are read from
+    with tempfile.TemporaryDirectory(dir=None if own is None else own.parent) as name, store:
         folder = Path(name, "new.ome.zarr")
         yield folder
         clear = overwrite and not store.is_empty()
         with store.writable(version, overwrite=overwrite, clear=clear):
+            if own is not None:
+                for file in folder.iterdir():
+                    file.rename(own / file.name)
+                return
             for file in sorted(folder.rglob("*")):
                 if file.is_file():
                     store.write(file.relative_to(folder).as_posix(), file.read_bytes())

@@ -11,7 +11,14 @@ import pytest
 from extras import needs
 from numpy.typing import NDArray
 
-from czictypes import from_ome_zarr
+from czictypes import (
+    convert,
+    from_ngff_zarr,
+    from_ome_zarr,
+    imread,
+    open_image,
+    to_ngff_zarr,
+)
 from czictypes.arrays.image import CziImage
 from czictypes.model.errors import UnsupportedDataError
 
@@ -99,6 +106,38 @@ def test_every_version_is_read(dest: Path, czi_of: Callable[..., CziImage], vers
     assert np.array_equal(image.asarray(), full)
     assert [level.factor for level in image.levels] == [1.0, 2.0]
     assert np.array_equal(image.asarray(1), full[..., ::2, ::2])
+
+
+@pytest.mark.parametrize(
+    ("version", "axes"),
+    [("0.1", "tczyx"), ("0.2", "tczyx"), ("0.3", "zyx"), ("0.3", "tcyx"), ("0.4", "cyx")],
+)
+def test_every_version_is_opened_and_becomes_a_later_one(
+    dest: Path, tmp_path: Path, version: str, axes: str
+) -> None:
+    sizes = {"t": 2, "c": 3, "z": 4, "y": 40, "x": 50}
+    full = pixels(tuple(sizes[axis] for axis in axes))
+    window = {"min": 0, "max": 255, "start": 0, "end": 99}
+    looks = [{"label": name, "color": "FF0000", "window": window} for name in ("A", "B", "C")]
+    omero = {"channels": looks[: 3 if "c" in axes else 1]}
+    make_image(dest, [full, full[..., ::2, ::2]], axes, version, omero=omero)
+    in_memory = {
+        file.relative_to(dest).as_posix(): file.read_bytes()
+        for file in dest.rglob("*")
+        if file.is_file()
+    }
+    for source in (dest, in_memory):
+        with open_image(source) as image:
+            assert np.array_equal(image.get_image_data(axes.upper()), full)
+            assert image.channel_names == [look["label"] for look in omero["channels"]]
+            assert len(image.levels) == 2
+        found = from_ngff_zarr(source)
+        assert found.images[0].dims == tuple(axes)
+        assert np.array_equal(found.images[0].data.compute(), full)
+    to_ngff_zarr(tmp_path / "ngff.ome.zarr", found, version="0.5")
+    convert(dest, tmp_path / "ours.ome.zarr", version="0.5")
+    for name in ("ngff.ome.zarr", "ours.ome.zarr"):
+        assert np.array_equal(imread(tmp_path / name).reshape(full.shape), full)
 
 
 def test_units_are_understood(dest: Path, czi_of: Callable[..., CziImage]) -> None:

@@ -366,6 +366,36 @@ def test_memory_maps_are_written_in_bounded_memory(path: Path, tmp_path: Path) -
     del mapped
 
 
+class Foreign:
+    """An array of another package, of which only the array API standard is known."""
+
+    dtype = "foreign.uint16"
+
+    def __init__(self, pixels: Any) -> None:
+        self._pixels = pixels
+        self.shape = pixels.shape
+
+    def __getitem__(self, key: Any) -> Foreign:
+        return Foreign(self._pixels[key])
+
+    def __array__(self, *args: Any, **options: Any) -> Any:
+        return self._pixels
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._pixels.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._pixels.__dlpack_device__()
+
+
+def test_an_array_that_follows_the_array_api_is_taken() -> None:
+    target = io.BytesIO()
+    imwrite(target, Foreign(numbers((3, 20, 23))), "ZYX")
+    target.seek(0)
+    with CziReader(target) as document:
+        assert np.array_equal(document.read(plane={"Z": 2})[..., 0], numbers((3, 20, 23))[2])
+
+
 class Chunked:
     """An array in chunks of equal size, as zarr and h5py give them, that counts its reads."""
 
