@@ -48,7 +48,7 @@ def without_secrets(function: Function) -> Function:
     """Decorate a function of a source and a target: its errors show no credentials of either.
 
     The libraries that read and write URLs put these into their messages as they are. The options
-    are the arguments ``source_options`` and ``storage_options``.
+    are the arguments ``source_options``, ``storage_options`` and ``fs_kwargs``.
     """
 
     @wraps(function)
@@ -57,7 +57,8 @@ def without_secrets(function: Function) -> Function:
             return function(*args, **kwargs)
         except Exception as error:
             cleaned = error
-            options = {**(kwargs.get("source_options") or {}), "": kwargs.get("storage_options")}
+            given = kwargs.get("storage_options") or kwargs.get("fs_kwargs")
+            options = {**(kwargs.get("source_options") or {}), "": given}
             for location in (*args[:2], kwargs.get("source"), kwargs.get("dest")):
                 if location is not None:
                     cleaned = Redactor(location_text(location), options).clean(cleaned)

@@ -25,6 +25,8 @@ import xmltodict
 from extras import needs
 from pages import ROOT, code_blocks
 
+from czictypes import Image
+
 PAGE = ROOT / "docs" / "migrating.md"
 #: What the lines of a section need.
 NEEDED: dict[str, dict[str, str]] = {
@@ -102,6 +104,9 @@ class Side:
                 value.close()
         self.names.clear()
         gc.collect()
+        for one in gc.get_objects():  # lines that keep no image leave its file open
+            if issubclass(type(one), Image):
+                one.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from extras import needs
 from files.recipes import Made
 from lif_file import write_lif
 
-from czictypes import convert, imread
+from czictypes import convert, imread, open_image
 
 fsspec = needs("fsspec", "remote")
 
@@ -96,3 +96,17 @@ def test_a_upath_is_a_url_with_options(
     assert convert(source, there).dest == str(there)
     convert(there, tmp_path / "back.czi")
     np.testing.assert_array_equal(imread(tmp_path / "back.czi"), imread(source))
+
+
+@pytest.mark.parametrize("name", ["storage_options", "fs_kwargs"])
+def test_errors_show_no_option_of_a_url(name: str) -> None:
+    memory = type(fsspec.filesystem("memory"))
+
+    class Talkative(memory):  # type: ignore[misc, valid-type]
+        def __init__(self, password: str) -> None:
+            raise PermissionError(f"{password} is not right")
+
+    fsspec.register_implementation("talkative", Talkative, clobber=True)
+    with pytest.raises(PermissionError) as caught:
+        open_image("talkative://a/b.tif", **{name: {"password": "s3cr3t-Pa55"}})
+    assert "s3cr3t" not in str(caught.value)
