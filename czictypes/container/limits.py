@@ -32,6 +32,7 @@ __all__ = [
     "bytes_for",
     "check_claim",
     "check_difference",
+    "check_frames",
     "check_growth",
     "most_planes",
     "planes_believed",
@@ -171,6 +172,20 @@ def check_claim(claimed: int, stored: int, name: str) -> None:
         raise UnsupportedDataError(
             f"{name} claims {claimed} bytes of pixels, far more than its {stored} bytes could "
             "hold; it is damaged"
+        )
+
+
+def check_frames(count: int, stored: int, name: str) -> None:
+    """Check that a file of another format can have so many frames: each takes a byte at least.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If there are none, or more than its `stored` bytes.
+    """
+    if not 0 < count <= max(stored, 1):
+        raise UnsupportedDataError(
+            f"{name} claims {count} frames, which its {stored} bytes cannot hold; it is damaged"
         )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["Frames"]
 
 #: So many frames are kept of a file that is decoded in its order, and more if they are small.
-_FEWEST, _MOST_BYTES = 8, 1 << 26
+_FEWEST, _MOST_BYTES = 8, 3 << 25
 
 
 class Frames:
@@ -35,7 +35,8 @@ class Frames:
         How many frames there are; None for one frame without an axis of its own.
     ordered
         Whether a frame is made of those before it, so that only reading in order is fast. The
-        last frames are then kept, for threads that come out of order.
+        last frames are then kept, for threads that come out of order, and those before a frame
+        when frames are read backwards, as dask does.
     in_parts
         Whether reading parts of an only frame is cheap, so that it need not be kept here.
     """
@@ -56,14 +57,17 @@ class Frames:
         self._frame, self._read, self._count = tuple(map(int, shape)), read, count
         size = int(np.prod(self._frame, dtype=object)) * self.dtype.itemsize
         self._room = max(_FEWEST, _MOST_BYTES // max(size, 1)) if ordered else 1
-        self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
-        self._next, self._lock, self._in_parts = 0, lock, in_parts
+        self._room = min(self._room, count or 1)
+        self._buffer: NDArray[Any] | None = None
+        self._kept: OrderedDict[int, int] = OrderedDict()  # the places of frames in the buffer
+        self._next, self._last = 0, 0
+        self._lock, self._in_parts = lock, in_parts
 
     def __getitem__(self, key: tuple[slice, ...]) -> NDArray[Any]:
         """Return a part, which has a slice for each axis."""
         if self._count is None:
             with self._lock:
-                return self._read(0, key) if self._in_parts else self._whole(0)[key]
+                return self._read(0, key) if self._in_parts else self._whole(0)[key].copy()
         numbers = range(self._count)[key[0]]
         kept = [range(size)[part] for size, part in zip(self._frame, key[1:])]
         found = np.empty((len(numbers), *map(len, kept)), self.dtype)
@@ -73,15 +77,32 @@ class Frames:
         return found
 
     def _whole(self, number: int) -> NDArray[Any]:
-        """Return a frame; those between it and the last one are kept too, if they are few."""
+        """Return a frame; of a file in order, others that will be asked for are kept too."""
+        last, self._last = self._last, number
         if number in self._kept:
-            return self._kept[number]
-        start = self._next if 0 < number - self._next < self._room else number
+            return self._at(self._kept[number])
+        start = number
+        if 0 < number - self._next < self._room:
+            start = self._next
+        elif 0 < last - number < self._room:
+            start = max(0, number + 1 - self._room)
         for at in range(start, number + 1):
             self._next = 0  # where nothing is known, if decoding fails
-            frame = self._read(at, tuple(slice(0, size) for size in self._frame))
+            self._keep(at, self._read(at, tuple(slice(0, size) for size in self._frame)))
             self._next = at + 1
-            self._kept[at] = frame
-            while len(self._kept) > self._room:
-                self._kept.popitem(last=False)
-        return frame
+        return self._at(self._kept[number])
+
+    def _keep(self, number: int, frame: NDArray[Any]) -> None:
+        """Put a frame into the buffer, in the place of the one that is there for longest."""
+        place = self._kept.pop(number, None)
+        if place is None:
+            is_full = len(self._kept) == self._room
+            place = self._kept.popitem(last=False)[1] if is_full else len(self._kept)
+        self._at(place)[...] = frame
+        self._kept[number] = place
+
+    def _at(self, place: int) -> NDArray[Any]:
+        if self._buffer is None:
+            self._buffer = np.empty((self._room, *self._frame), self.dtype)
+        found: NDArray[Any] = self._buffer[place]
+        return found

@@ -16,11 +16,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.limits import check_claim
+from czictypes.container.limits import check_claim, check_frames
 from czictypes.exchange.formats import is_local, location_name, location_path, location_text
 from czictypes.exchange.frames import Frames
 from czictypes.exchange.pixel_view import reason
 from czictypes.exchange.source_image import SourceImage, axis_letters
+from czictypes.exchange.video_source import open_video
 from czictypes.model.errors import CziError, MissingExtraError, UnsupportedDataError
 from czictypes.model.extras import require
 
@@ -30,10 +31,8 @@ __all__ = ["NoPluginError", "open_with_imageio"]
 #: libraries from the net (FreeImage), open other files (GDAL), look at the screen, or read what has
 #: a module of its own here.
 _PLUGINS = ("pyav", "SPE", "pydicom", "rawpy", "opencv", "FITS", "ITK")
-#: Those whose frames are made of those before them.
-_ORDERED = ("pyav",)
 #: Those whose frames are moments.
-_TIMED = ("pyav", "SPE")
+_TIMED = ("SPE",)
 #: What tells the format of a file object without a name: a place, and the bytes there.
 _MARKS = (
     (4, b"ftyp", ".mp4"), (8, b"AVI ", ".avi"), (0, b"\x1aE\xdf\xa3", ".mkv"),
@@ -43,11 +42,6 @@ _MARKS = (
 _OF_PATHS = ("SPE",)
 #: What installs a plug-in that has another name.
 _PACKAGES = {"pyav": "av", "FITS": "astropy", "ITK": "SimpleITK", "opencv": "opencv-python"}
-#: A video may name other files and addresses to go on with; it may open none.
-_OPTIONS: dict[str, dict[str, Any]] = {"pyav": {"options": {"protocol_whitelist": "none"}}}
-_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "pyav": {"constant_framerate": False}
-}  # otherwise frames are told by their time
 
 
 class NoPluginError(UnsupportedDataError):
@@ -166,10 +160,12 @@ def _called(plugin: str) -> str:
 def _images(stack: ExitStack, kind: str, source: Any, ending: str) -> list[SourceImage]:
     imopen = require("imageio.v3", extra="imageio", doing="reading").imopen
     name, stored, lock = location_name(source), _stored(source), threading.Lock()
+    if kind == "pyav":
+        return [open_video(stack, source, name, stored, lock)]
     given = os.fspath(source) if not hasattr(source, "read") else _LentFile(source)
     if hasattr(source, "read") and kind in _OF_PATHS:
         given = _copied(stack, source, ending)
-    plugin = imopen(given, "r", plugin=kind, extension=ending, **_OPTIONS.get(kind, {}))
+    plugin = imopen(given, "r", plugin=kind, extension=ending)
     stack.callback(plugin.close)
     if hasattr(plugin, "legacy_get_reader"):
         check_claim(_CLAIMS[kind](plugin), stored, name)
@@ -180,24 +176,18 @@ def _images(stack: ExitStack, kind: str, source: Any, ending: str) -> list[Sourc
     count, shape = int(found.shape[0]), tuple(map(int, found.shape[1:]))
     dtype = np.dtype(found.dtype).newbyteorder("=")
     check_claim(int(np.prod(shape, dtype=object)) * dtype.itemsize, stored, name)
-    if not count and kind == "pyav":  # some containers do not tell it
-        count = sum(1 for _ in plugin.iter(format="gray"))
-    if not 0 < count <= stored:
-        raise UnsupportedDataError(f"{name} claims {count} frames in {stored} bytes; it is damaged")
+    check_frames(count, stored, name)
     several = count > 1
 
     def read(number: int, part: tuple[slice, ...]) -> NDArray[Any]:
-        pixels = np.asarray(plugin.read(index=number, **_ARGUMENTS.get(kind, {})))
+        pixels = np.asarray(plugin.read(index=number))
         return pixels[part].astype(dtype, copy=False)
 
-    ordered = kind in _ORDERED
-    pixels = Frames(shape, dtype, read, lock, count=count if several else None, ordered=ordered)
-    metadata = partial(_metadata, plugin, lock)
+    pixels = Frames(shape, dtype, read, lock, count=count if several else None)
     image = SourceImage(
         pixels,
         _axes(pixels.shape, "T" if several and kind in _TIMED else ""),
-        times=_times(metadata() if kind == "pyav" else {}, count),
-        metadata=metadata,
+        metadata=partial(_metadata, plugin, lock),
         shared=True,
         reader=_called(kind),
     )
@@ -228,11 +218,6 @@ def _axes(shape: Sequence[int], first: str = "") -> str:
     colours = "S" * (len(shape) > 2 + len(first) and shape[-1] in (3, 4))
     unknown = len(shape) - len(first) - len(colours) - 2
     return axis_letters([*first, *(f"axis {at}" for at in range(unknown)), *f"YX{colours}"])
-
-
-def _times(known: Any, count: int) -> tuple[float, ...]:
-    rate = known.get("fps")
-    return tuple(number / rate for number in range(count)) if rate and count > 1 else ()
 
 
 def _metadata(plugin: Any, lock: threading.Lock) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.limits import check_claim
+from czictypes.container.limits import check_claim, check_frames
 from czictypes.container.picture import picture_errors
 from czictypes.container.targets import describe_target
 from czictypes.exchange.formats import location_path, location_text
@@ -116,10 +116,7 @@ def _kinds(picture: Any, name: str) -> list[_Kind]:
     stored = _stored(picture)
     claimed = count * picture.width * picture.height * _MOST_BYTES_OF_PIXEL
     check_claim(claimed, stored, name)
-    if count > max(stored, 1):
-        raise UnsupportedDataError(
-            f"{name} claims {count} frames, more than its {stored} bytes could hold; it is damaged"
-        )
+    check_frames(count, stored, name)
     if picture.format not in _ALBUMS:
         return [_kind(picture)] * count
     kinds = []

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,43 @@ def test_lazy_arrays_are_read_in_threads_and_elsewhere(
     np.testing.assert_array_equal(sent.compute(), pixels)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "is_regular"),
+    [
+        ("in.mp4", "libx264", True), ("in.mp4", "libx264", False), ("in.mkv", "libx264", False),
+        ("in.ts", "mpeg2video", True), ("in.webm", "libvpx", False), ("in.mov", "mpeg4", True),
+    ],
+)  # fmt: skip
+def test_frames_of_a_video_are_found_in_any_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, codec: str, is_regular: bool
+) -> None:
+    """With frames that refer to later ones, at times that need not be even; none is kept."""
+    av, rng = needs("av"), np.random.default_rng(3)
+    monkeypatch.setattr("czictypes.exchange.frames._MOST_BYTES", 1)
+    monkeypatch.setattr("czictypes.exchange.frames._FEWEST", 1)
+    times = np.cumsum(np.full(40, 40) if is_regular else rng.integers(10, 90, 40)).tolist()
+    with av.open(str(tmp_path / name), "w") as file:
+        stream = file.add_stream(codec, rate=25, width=64, height=48, pix_fmt="yuv420p")
+        stream.codec_context.gop_size = 8
+        stream.codec_context.time_base = Fraction(1, 1000) if not is_regular else Fraction(1, 25)
+        if codec != "libvpx":
+            stream.codec_context.max_b_frames = 2
+        for time in times:
+            pixels = rng.integers(0, 256, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 1000)
+            if is_regular:
+                frame.pts, frame.time_base = time // 40, Fraction(1, 25)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    pixels = iio.imread(tmp_path / name, plugin="pyav")
+    with open_image(tmp_path / name) as image:
+        assert image.sizes["T"] == 40
+        for at in [*range(39, -1, -1), *rng.permutation(40).tolist(), 7, 8, 7]:
+            found = image.get_image_data("YXS", T=at)
+            np.testing.assert_array_equal(found, pixels[at])
+
+
 def test_a_video_becomes_a_czi(tmp_path: Path) -> None:
     video("mpeg4")(tmp_path / "in.avi")
     convert(tmp_path / "in.avi", tmp_path / "out.czi")
@@ -150,7 +188,7 @@ def test_no_program_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         raise AssertionError(f"{arguments} is started")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    monkeypatch.setitem(sys.modules, "imageio.plugins.pyav", None)
+    monkeypatch.setitem(sys.modules, "av", None)
     page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 30 30\n"
     others = {
         "in.eps": page,
@@ -179,7 +217,7 @@ def test_a_video_opens_no_other_file(tmp_path: Path) -> None:
 def test_the_package_that_would_read_it_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "imageio.plugins.pyav", None)
+    monkeypatch.setitem(sys.modules, "av", None)
     (tmp_path / "in.mp4").write_bytes(b"anything")
     with pytest.raises(MissingExtraError, match=r"imageio reads \.mp4 .*: pip install av"):
         open_image(tmp_path / "in.mp4")
