@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from czictypes.model.errors import MissingExtraError, UnsupportedDataError
 from czictypes.reading.reader import CziReader
 
 __all__ = ["open_image", "open_sources"]
+
+#: The arguments of AICSImageIO's readers that say how lazy arrays are cut.
+_CHUNKS_THERE = ("chunk_dims", "dask_tiles", "tile_size")
 
 
 @without_secrets
@@ -96,6 +100,8 @@ def open_image(
     mosaic = stitches(mosaic, reconstruct_mosaic)
     storage_options = fsspec_options(storage_options, fs_kwargs)
     given = Format.CZI if isinstance(source, CziReader) else source_format(source)
+    if options:
+        _check(options)
     if given is Format.CZI and reader is None:
         return CziImage(source, scene, mosaic=mosaic, storage_options=storage_options, **options)
     if options:
@@ -110,6 +116,13 @@ def open_image(
             image.close()
             raise
     return image
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Refuse arguments that nothing here has; some are AICSImageIO's and have another name."""
+    for name in options.keys() - signature(CziImage).parameters.keys():
+        hint = "; its chunks are those of to_dask(chunks=)" if name in _CHUNKS_THERE else ""
+        raise TypeError(f"open_image has no argument {name}{hint}")
 
 
 def _file_image(

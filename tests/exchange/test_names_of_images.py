@@ -217,6 +217,10 @@ def test_keywords_of_aicsimageio_are_taken_for_every_format(tmp_path: Path, name
     if name != "in.czi":
         with pytest.raises(TypeError, match="parts= is for CZI alone"):
             open_image(url, parts=["b.czi"])
+    with pytest.raises(TypeError, match=r"no argument chunk_dims; .*to_dask\(chunks=\)"):
+        open_image(url, chunk_dims=["Z", "Y", "X"])
+    with pytest.raises(TypeError, match="open_image has no argument colour"):
+        open_image(url, colour=1)
 
 
 def test_the_tiles_of_a_mosaic_have_places(made: Callable[[str], Made]) -> None:
@@ -257,3 +261,25 @@ def test_a_reader_of_bioio_may_read_the_file(tmp_path: Path) -> None:
     (tmp_path / "b.ome.tiff").write_bytes(b"no TIFF at all")
     with pytest.raises(UnsupportedDataError, match=r"bioio-ome-tiff .* cannot read .*b\.ome\.tiff"):
         open_image(tmp_path / "b.ome.tiff", reader=reader)
+
+
+@pytest.mark.parametrize("name", ["in.tif", "in.ozx", "in.lif", "in.png", "in.gif", "in.czi"])
+def test_every_name_of_bioio_is_there(tmp_path: Path, name: str) -> None:
+    bioio = needs("bioio", "convert")
+    needs("liffile", "convert")
+    needs("dask.array", "dask")
+    path = tmp_path / name
+    if name == "in.lif":
+        write_lif(path, {"A": NOISE[0], "B": NOISE[1]}, ["DAPI", "GFP"], 0.5)
+    elif name in ("in.png", "in.gif"):
+        colours = NOISE[0, 0, 0].transpose(1, 2, 0).astype(np.uint8)
+        needs("PIL.Image", "cli").fromarray(colours).save(path)
+    else:
+        save(NOISE, path, "STCZYX")
+    elsewhere = {"determine_plugin", "save"}
+    to_call = {"get_mosaic_tile_position", "get_mosaic_tile_positions", "set_scene"}
+    with open_image(path) as image:
+        for one in set(dir(bioio.BioImage)) - elsewhere - to_call - {"set_resolution_level"}:
+            found = None if one.startswith("_") else getattr(image, one)
+            if callable(found):
+                found()
