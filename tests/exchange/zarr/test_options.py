@@ -117,7 +117,7 @@ def test_an_open_reader_stays_open(
 @pytest.mark.parametrize(
     ("options", "error", "what"),
     [
-        ({"version": "0.6"}, ValueError, "0.5 or 0.4"),
+        ({"version": "0.3"}, ValueError, "one of 0.5, 0.4, 0.6"),
         ({"levels": 0}, ValueError, "at least one"),
         ({"compressor": "zip"}, ValueError, "no compressor"),
         ({"compressor": "zstd:x"}, ValueError, "no compressor"),
