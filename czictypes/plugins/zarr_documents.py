@@ -82,9 +82,10 @@ def encoded(documents: Mapping[str, Document]) -> dict[str, bytes]:
     """Return the documents by their keys in the store, as they stand there.
 
     That of the root has all others in it ("consolidated metadata", as zarr-python writes them),
-    so that a reader need not ask for each.
+    so that a reader need not ask for each. They are sorted: zarr-python does not find those of a
+    group if others stand between them.
     """
-    inner = {path: _with(one, {}) for path, one in documents.items() if path}
+    inner = {path: _with(one, {}) for path, one in sorted(documents.items()) if path}
     return {
         f"{path}/zarr.json".lstrip("/"): json.dumps(one if path else _with(one, inner)).encode()
         for path, one in documents.items()

@@ -18,9 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from czictypes import aszarr
+from czictypes import aszarr, from_hcs_zarr, from_ngff_zarr, open_image
 from czictypes.arrays.image import CziImage
+from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.writing.create import create_czi
 
 zarr = needs("zarr", "ome-zarr")
 abc = needs("zarr.abc.store", "ome-zarr")
@@ -110,6 +113,14 @@ def test_without_a_choice_chunks_are_those_of_the_tiles(made: Callable[[str], Ma
         assert array.chunks == (1, 3, 1, native["Y"], native["X"])
 
 
+def test_it_is_read_by_the_functions_of_ngff_zarr(made: Callable[[str], Made]) -> None:
+    needs("jsonschema")
+    with aszarr(made("stack").path) as store, CziImage(made("stack").path) as image:
+        for source in (store, store.mapping):
+            found = from_ngff_zarr(source, validate=True)
+            np.testing.assert_array_equal(found.images[0].data.compute(), image.data)
+
+
 # Several scenes
 
 
@@ -137,6 +148,25 @@ def test_wells_are_a_plate(real_file: Callable[[str], Path]) -> None:
         assert [well.path for well in plate.ome_attributes.plate.wells] == ["D/6"]
     with aszarr(real_file("WellD6_S1.czi"), plate=False) as store:
         assert "multiscales" in zarr.open_group(store, mode="r").attrs["ome"]
+
+
+def test_the_fields_of_wells_may_come_in_any_order(tmp_path: Path) -> None:
+    wells = [Well("B2", 2, 2), Well("A1", 1, 1), Well("B2", 2, 2), Well("A1", 1, 1)]
+    scenes = [SceneInfo(at, f"P{at}", well=well) for at, well in enumerate(wells)]
+    with create_czi(tmp_path / "plate.czi") as document:
+        for at in range(4):
+            document.write(np.full((30, 40), at, np.uint8), (at * 100, 0), scene=at)
+        content = DocumentContent(scenes=scenes, plate=Plate("of 6", 2, 3))
+        document.write_metadata("plate", content=content)
+    with aszarr(tmp_path / "plate.czi") as store:
+        group = zarr.open_group(store, mode="r")
+        for at, path in enumerate(("B/2/0", "A/1/0", "B/2/1", "A/1/1")):
+            assert (group[f"{path}/0"][...] == at).all()
+        plate = from_hcs_zarr(store, validate=True)
+        found = plate.get_well("A", "1").get_image(1)
+        assert (found.images[0].data.compute() == 3).all()
+        with open_image(store) as image:
+            assert image.scenes == ("P0", "P1", "P2", "P3")
 
 
 def test_the_root_tells_of_everything(real_file: Callable[[str], Path]) -> None:

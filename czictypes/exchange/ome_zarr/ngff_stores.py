@@ -67,7 +67,8 @@ class Documents(Mapping[str, bytes]):
         """Return an array as zarr reads it, lazily."""
         found: Any = self.store.open_array(self._at(path))
         from_array: Any = dask.array.from_array
-        return from_array(found, chunks=found.shards or found.chunks)
+        # without a name, dask would open some stores again to find one
+        return from_array(found, chunks=found.shards or found.chunks, name=False)
 
     def _at(self, path: str) -> str:
         return f"{self.path}/{path}".strip("/")
@@ -82,8 +83,10 @@ def _plain(document: bytes) -> bytes:
     return json.dumps({**content, "codecs": [{"name": "bytes"}]}).encode()
 
 
-def readable(target: StoreTarget, options: Mapping[str, Any] | None) -> str | Documents:
+def readable(target: StoreTarget, options: Mapping[str, Any] | None) -> Any:
     """Return what ngff-zarr reads: the path of a folder, or a mapping of any other store."""
+    if isinstance(target, Mapping) and not isinstance(target, dict) and not hasattr(target, "fs"):
+        return target  # bytes by their keys, as `Documents` are
     store = ZarrStore(target, options, doing="reading OME-Zarr")
     return Documents(store) if store.folder is None else str(store.folder)
 
