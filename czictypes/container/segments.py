@@ -187,7 +187,8 @@ def read_file_header(source: ByteSource) -> FileHeader:
     if data[:16] != FILE_HEADER.encode().ljust(16, b"\0"):
         raise NotCziError(
             f"{source.name} is not a CZI file: it begins with {data[:16]!r}, not with "
-            f"{FILE_HEADER.encode()!r}"
+            f"{FILE_HEADER.encode()!r}; czictypes.open_image opens images of other formats, which "
+            "the ending of the name tells"
         )
     if len(data) < _FILE_HEADER_SIZE:
         raise CorruptFileError(
