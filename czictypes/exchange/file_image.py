@@ -306,7 +306,7 @@ class FileImage(Image):
 
         The OME-XML of an OME-TIFF (text), the tags and the description of another TIFF, the
         attributes of the groups of an OME-Zarr, the XML of a LIF, what Pillow tells of a picture,
-        or what the reader of bioio gives.
+        PyAV of a video, or a plug-in of imageio, or what the reader of bioio gives.
         """
         return self._source.metadata()
 
@@ -442,7 +442,20 @@ def _chunk_sizes(pixels: Any, axes: str) -> dict[str, int]:
 def _selected(
     view: PixelView, axes: str, order: str, indices: Mapping[str, Sequence[int]]
 ) -> NDArray[Any]:
-    """Return some indices along each dimension, in an order; what is read is one box."""
+    """Return some indices along each dimension, in an order.
+
+    What is read is one box; of planes that lie far apart, a box each.
+    """
+    for letter in axes:
+        planes, places = np.unique(
+            np.asarray(indices.get(letter, [0]), np.intp), return_inverse=True
+        )
+        if letter not in "YXS" and len(planes) > 1 and np.ptp(planes) > 2 * len(planes):
+            ones = [
+                _selected(view, axes, order, {**indices, letter: [at]}) for at in planes.tolist()
+            ]
+            whole = np.concatenate(ones, order.index(letter))
+            return np.take(whole, places, order.index(letter))
     keys, picks = [], []
     for letter, size in zip(axes, view.shape):
         wanted = np.asarray(indices.get(letter, range(size)), np.intp)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.limits import check_claim, check_frames
+from czictypes.container.workers import aside
 from czictypes.exchange.formats import is_local, location_name, location_path, location_text
 from czictypes.exchange.frames import Frames
 from czictypes.exchange.pixel_view import reason
@@ -130,7 +131,7 @@ def _opened(stack: ExitStack, source: Any, name: str) -> list[SourceImage]:
 def _copied(stack: ExitStack, source: Any, ending: str) -> str:
     """Return the path of a copy of what a file object holds, which is removed in the end."""
     folder = tempfile.TemporaryDirectory()
-    stack.callback(folder.cleanup)
+    stack.callback(aside, folder.cleanup)
     path = Path(folder.name) / f"copy{ending}"
     place = source.tell()
     source.seek(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from extras import needs
 from lif_file import write_lif
 from remote.server import serving
 
-from czictypes import CziImage, Image, convert, imread, open_image, save
+from czictypes import CziImage, Image, convert, czi, imread, open_image, save
+from czictypes.exchange.pixel_view import PixelView
 from czictypes.model.errors import ClosedError, OutOfBoundsError, UnsupportedDataError
 
 #: How a file is named to `open_image`. There is no file object of a folder.
@@ -160,6 +162,67 @@ def test_ome_metadata_are_made_of_each(told: tuple[Path, list[Scene]]) -> None:
             assert made.pixels.size_t == len(scene.pixels)
             assert made.pixels.channels[0].name == image.channel_names[0]
         assert image.metadata is not None
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (9, 11),
+        (5, 9, 11),
+        (3, 5, 9, 11),
+        (2, 3, 5, 9, 11),
+        (9, 11, 3),
+        (4, 9, 11, 3),
+        (2, 4, 9, 11, 3),
+    ],
+)
+def test_all_functions_agree_on_the_axes_of_a_plain_stack(
+    tmp_path: Path, shape: tuple[int, ...], dtype: str
+) -> None:
+    tifffile = needs("tifffile", "ome-tiff")
+    pixels = np.arange(np.prod(shape)).astype(dtype).reshape(shape)
+    is_colour = shape[-1] == 3
+    kind = {"photometric": "rgb" if is_colour else "minisblack"}
+    tifffile.imwrite(tmp_path / "in.tif", pixels, **kind)
+    fits = needs("astropy.io.fits") if not is_colour else None
+    if fits is not None:
+        fits.PrimaryHDU(pixels).writeto(tmp_path / "in.fits")
+    czi.imwrite(tmp_path / "1.czi", pixels)
+    convert(tmp_path / "in.tif", tmp_path / "2.czi")
+    save(pixels, tmp_path / "3.czi")
+    save(pixels, tmp_path / "4.ome.tif")
+    names = ["in.tif", "2.czi", "3.czi", "4.ome.tif", *(["in.fits"] if fits is not None else [])]
+    with CziImage(tmp_path / "1.czi") as image:
+        order, expected = image.dims.order, image.data
+    assert expected.squeeze().shape == shape
+    for name in names:
+        with open_image(tmp_path / name) as image:
+            assert image.dims.order == order, name
+            np.testing.assert_array_equal(image.data, expected)
+
+
+@pytest.mark.parametrize("far", [[0, -1], [59, 0, 59, 1], range(0, 60, 20)])
+def test_planes_far_apart_are_read_without_those_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, far: Sequence[int]
+) -> None:
+    needs("tifffile", "ome-tiff")
+    pixels = np.arange(60 * 2 * 5 * 7, dtype=np.uint16).reshape(60, 2, 5, 7)
+    save(pixels, tmp_path / "in.tif", "TZYX")
+    asked: list[int] = []
+    read = PixelView.__getitem__
+
+    def counted(view: PixelView, key: Any) -> Any:
+        found = read(view, key)
+        asked.append(found.size)
+        return found
+
+    monkeypatch.setattr(PixelView, "__getitem__", counted)
+    with open_image(tmp_path / "in.tif") as image:
+        found = image.read_block({"T": far, "Z": [1, 0], "X": slice(1, 6, 2)})
+        expected = pixels[list(far)][:, [1, 0], :, 1:6:2]
+        np.testing.assert_array_equal(found[:, 0], expected)
+    assert sum(asked) <= 4 * pixels[0].size
 
 
 def test_scenes_are_chosen_by_name_and_by_number(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,20 @@ def test_frames_that_are_made_of_others_are_read_in_any_order(
         for at in (4, 2, 0, 3, 1):
             np.testing.assert_array_equal(image.read_block({"T": at, "C": 0, "Z": 0}), frames[at])
         np.testing.assert_array_equal(image.data[:, 0, 0], frames)
+
+
+def test_threads_read_frames_of_one_picture_at_once(pillow: Any, tmp_path: Path) -> None:
+    first, *others = moving(pillow, "all", 12)
+    first.save(tmp_path / "in.gif", save_all=True, append_images=others)
+    views = [pillow.fromarray(np.full((side, 9), side, np.uint8)) for side in range(8, 20)]
+    views[0].save(tmp_path / "in.jpg", "MPO", save_all=True, append_images=views[1:])
+    with open_image(tmp_path / "in.gif") as image, ThreadPoolExecutor(6) as pool:
+        frames = image.data
+        for at, found in enumerate(pool.map(lambda at: image.read_block({"T": at}), range(12))):
+            np.testing.assert_array_equal(found[0], frames[at])
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda at: imread(tmp_path / "in.jpg", scene=at), range(12)))
+    assert [pixels.shape[3] for pixels in found] == list(range(8, 20))
 
 
 def test_a_picture_is_decoded_when_it_is_read(pillow: Any, tmp_path: Path) -> None:
