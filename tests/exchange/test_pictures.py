@@ -193,7 +193,7 @@ def test_threads_read_frames_of_one_picture_at_once(pillow: Any, tmp_path: Path)
     with open_image(tmp_path / "in.gif") as image, ThreadPoolExecutor(6) as pool:
         frames = image.data
         for at, found in enumerate(pool.map(lambda at: image.read_block({"T": at}), range(12))):
-            np.testing.assert_array_equal(found[0], frames[at])
+            np.testing.assert_array_equal(found, frames[at])
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda at: imread(tmp_path / "in.jpg", scene=at), range(12)))
     assert [pixels.shape[3] for pixels in found] == list(range(8, 20))
