@@ -19,8 +19,10 @@ from czictypes.exchange.formats import location_path, location_text
 from czictypes.exchange.frames import Frames
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
+from czictypes.model.warn import warn_caller
 
 __all__ = ["open_picture"]
 
@@ -121,7 +123,17 @@ def _kinds(picture: Any, name: str) -> list[_Kind]:
         return [_kind(picture)] * count
     kinds = []
     for number in range(count):
-        picture.seek(number)
+        try:
+            picture.seek(number)
+        except Exception as error:  # Pillow raises many kinds
+            if number == 0 or picture.format != "MPO":
+                raise
+            warn_caller(
+                f"{name} says that it has {count} pictures, but the one with the number {number} "
+                f"cannot be found ({error}); it and those behind it are left out",
+                MetadataWarning,
+            )
+            break
         kinds.append(_kind(picture))
     picture.seek(0)
     sizes = (one.width * one.height * _MOST_BYTES_OF_PIXEL for one in kinds)
