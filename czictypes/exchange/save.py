@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.file_image import FileImage
+from czictypes.exchange.formats import location_name
 from czictypes.exchange.image import Image
 from czictypes.exchange.ome_zarr.parse import acquisition_of, plate_of, well_of
 from czictypes.exchange.source_image import SourceImage
@@ -124,6 +126,12 @@ def image_of(
     if levels is not None:
         source = _of_ngff(levels, getattr(array, "metadata", None))
         return FileImage([source], source.name or "the image", lambda: None)
+    if isinstance(array, (str, bytes, os.PathLike)):
+        text = location_name(array)
+        raise TypeError(f"save writes arrays and images; convert({text!r}, ...) writes a file")
+    if hasattr(array, "data_vars"):
+        known = ", ".join(map(repr, array.data_vars))
+        raise TypeError(f"save writes one array; name that of the dataset: one of {known}")
     if name is None and hasattr(array, "coords"):  # that of a dask array is a mere token
         name = array.name
     array = as_array(array)

@@ -289,3 +289,24 @@ def test_transparency_is_kept_but_in_a_czi(tmp_path: Path, target: str, mode: st
 def test_an_array_with_transparency_is_refused(tmp_path: Path, samples: int) -> None:
     with pytest.raises(ValueError, match="leave out what is transparency"):
         save(np.zeros((5, 6, samples), np.uint8), tmp_path / "a.tif", "YXS")
+
+
+def test_what_is_no_array_is_refused(tmp_path: Path) -> None:
+    dataset = needs("xarray", "xarray").Dataset({"image": (("Y", "X"), PHOTO[..., 0])})
+    with pytest.raises(TypeError, match=r"name that of the dataset: one of 'image'"):
+        save(dataset, tmp_path / "a.tif")
+    with pytest.raises(TypeError, match=r"convert\('a.czi', ...\) writes a file"):
+        save("a.czi", tmp_path / "a.tif")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("order", ["CZTYX", "TCZXY", "XYZCT"])
+def test_an_xarray_may_have_its_dimensions_in_any_order(tmp_path: Path, order: str) -> None:
+    needs("tifffile", "ome-tiff")
+    saved, _ = SOURCES["xarray"](tmp_path)
+    save(saved.transpose(*order), tmp_path / "out.ome.tiff")
+    with open_image(tmp_path / "out.ome.tiff") as image:
+        [found] = facts_of(image)
+    [expected] = facts_of_array(saved, {})
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    assert_kept(found, expected, KEPT["ome.tiff"])
