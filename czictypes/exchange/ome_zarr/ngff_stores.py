@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -13,13 +13,14 @@ from typing import Any, cast
 import dask.array
 import ngff_zarr
 
-from czictypes.exchange.ome_zarr.parse import image_path
+from czictypes.exchange.ome_zarr.parse import image_path, is_plate
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
 from czictypes.exchange.ome_zarr.target import check_version
 
 __all__ = [
     "Documents",
     "as_version_05",
+    "check_metadata",
     "new_folder",
     "read_multiscales",
     "read_plate",
@@ -106,6 +107,20 @@ def as_version_05(source: Documents) -> dict[str, Any]:
     """Return the multiscales of an image of any version as 0.5 has them."""
     found: Any = ngff_zarr.from_ngff_zarr(cast(Any, source))
     return asdict(found.metadata.to_version("0.5"))
+
+
+def check_metadata(
+    target: StoreTarget, options: Mapping[str, Any] | None, paths: Iterable[str]
+) -> None:
+    """Have ngff-zarr check the images at some paths, and the plate that they are in, if any."""
+    with ZarrStore(target, options, doing="reading OME-Zarr") as store:
+        documents = Documents(store)
+        for path in paths:
+            ngff_zarr.from_ngff_zarr(cast(Any, documents.at(path)), validate=True)
+        if is_plate(store):
+            plate = ngff_zarr.from_hcs_zarr(documents, validate=True)
+            for well in plate.wells:
+                plate.get_well(*well.path.split("/"))
 
 
 @contextmanager

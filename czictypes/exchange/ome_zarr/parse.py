@@ -22,6 +22,7 @@ __all__ = [
     "acquisition_of",
     "find_images",
     "image_path",
+    "is_plate",
     "plate_of",
     "series_paths",
     "well_of",
@@ -164,6 +165,11 @@ def series_paths(store: ZarrStore) -> list[str]:
     root = store.open_group("")
     names = aside(lambda: list(root.group_keys()))
     return sorted((name for name in names if name.isdigit()), key=int)
+
+
+def is_plate(store: ZarrStore) -> bool:
+    """Tell whether a store is a plate."""
+    return "plate" in _ome(_attributes(store, ""))
 
 
 def image_path(store: ZarrStore, path: str) -> str:

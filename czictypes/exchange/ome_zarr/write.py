@@ -21,7 +21,6 @@ from czictypes.exchange.ome_zarr.groups import create_arrays, describe
 from czictypes.exchange.ome_zarr.job import Job
 from czictypes.exchange.ome_zarr.journal import Journal
 from czictypes.exchange.ome_zarr.layout import StoreLayout, lay_out
-from czictypes.exchange.ome_zarr.ngff_objects import from_ngff_zarr
 from czictypes.exchange.ome_zarr.opening import open_image
 from czictypes.exchange.ome_zarr.passes import Pass, plan_passes
 from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
@@ -155,7 +154,8 @@ def write_ome_zarr(
         Whether tensorstore writes the chunks, which takes less time than zarr; by default where it
         is installed and `dest` is a folder. `use_tensorstore` is ngff-zarr's name of it.
     validate
-        Whether ngff-zarr is to check the metadata that were written.
+        Whether ngff-zarr is to check the metadata of the images, and of the plate, that were
+        written.
     dry_run
         Write nothing; refuse what would be refused.
 
@@ -221,7 +221,10 @@ def write_ome_zarr(
                 if job is not None:
                     job.close()
     if validate:
-        from_ngff_zarr(dest, validate=True, storage_options=storage_options)
+        stores = require(
+            "czictypes.exchange.ome_zarr.ngff_stores", extra="ome-zarr", doing="validating"
+        )
+        stores.check_metadata(dest, storage_options, [image.path for image in plan.images])
     return plan
 
 

@@ -37,9 +37,9 @@ def plate_czi(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("version", ["0.5", "0.4"])
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
 def test_scenes_in_wells_become_a_plate(plate_czi: Path, dest: Path, version: str) -> None:
-    plan = write_ome_zarr(plate_czi, dest, version=version)
+    plan = write_ome_zarr(plate_czi, dest, version=version, validate=True)
     assert [one.path for one in plan.images] == ["B/2/0", "A/1/0", "B/2/1"]
     plate = ome(dest)["plate"]
     assert [row["name"] for row in plate["rows"]] == ["A", "B"]
@@ -76,7 +76,7 @@ def test_a_part_of_a_plate_is_a_plate(plate_czi: Path, dest: Path) -> None:
 
 
 def test_a_plate_can_be_a_series(plate_czi: Path, dest: Path) -> None:
-    plan = write_ome_zarr(plate_czi, dest, plate=False)
+    plan = write_ome_zarr(plate_czi, dest, plate=False, validate=True)
     assert [one.path for one in plan.images] == ["0", "1", "2"]
     assert ome(dest)["bioformats2raw.layout"] == 3
     assert ome(dest, "OME")["series"] == ["0", "1", "2"]
@@ -118,7 +118,7 @@ def rounds_czi(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("version", ["0.5", "0.4"])
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
 def test_the_acquisitions_of_a_plate_there_and_back(
     rounds_czi: Path,
     dest: Path,
@@ -153,7 +153,7 @@ def test_the_acquisitions_of_a_plate_there_and_back(
         assert np.array_equal(after.asarray(), before.asarray())
 
 
-@pytest.mark.parametrize("version", ["0.5", "0.4"])
+@pytest.mark.parametrize("version", ["0.4", "0.5", "0.6"])
 def test_the_acquisitions_of_a_plate_of_ngff_zarr(
     dest: Path, tmp_path: Path, version: str, open_czi: Callable[..., CziImage]
 ) -> None:
