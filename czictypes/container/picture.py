@@ -83,8 +83,8 @@ def picture_errors(what: str, formats: Sequence[str] = ()) -> Iterator[None]:
         raise UnsupportedDataError(f"{what} is no picture that can be read ({known})") from error
     except images.DecompressionBombError as error:
         raise UnsupportedDataError(
-            f"{what} has more pixels than Pillow decodes: {error}. If you trust the file, raise "
-            "PIL.Image.MAX_IMAGE_PIXELS"
+            f"{what} has more pixels than Pillow decodes; raise PIL.Image.MAX_IMAGE_PIXELS if you "
+            f"trust the file ({error})"
         ) from error
     except (CziError, MemoryError, Warning):
         raise

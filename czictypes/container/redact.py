@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -159,7 +160,8 @@ class Redactor:
                 setattr(error, name, [self(str(note)) for note in value])
         for name in ("filename", "filename2", "strerror"):
             if isinstance(getattr(error, name, None), str):
-                setattr(error, name, self(getattr(error, name)))
+                with suppress(AttributeError):  # PyAV's are made of the arguments
+                    setattr(error, name, self(getattr(error, name)))
 
     def _shows(self, error: BaseException) -> bool:
         said = [text for one in _chain(error) for text in (str(one), repr(one))]

@@ -34,7 +34,7 @@ class Format(Enum):
     TIFF = "TIFF"
     LIF = "LIF"
     PICTURE = "picture"
-    OTHER = "other"
+    OTHER = "another format"
 
 
 _ENDINGS = {

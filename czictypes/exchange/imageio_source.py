@@ -23,7 +23,12 @@ from czictypes.exchange.frames import Frames
 from czictypes.exchange.pixel_view import reason
 from czictypes.exchange.source_image import SourceImage, axis_letters
 from czictypes.exchange.video_source import open_video
-from czictypes.model.errors import CziError, MissingExtraError, UnsupportedDataError
+from czictypes.model.errors import (
+    CorruptFileError,
+    CziError,
+    MissingExtraError,
+    UnsupportedDataError,
+)
 from czictypes.model.extras import require
 
 __all__ = ["NoPluginError", "open_with_imageio"]
@@ -66,6 +71,8 @@ def open_with_imageio(
     ------
     NoPluginError
         If imageio has no plug-in for the ending.
+    CorruptFileError
+        If it is damaged.
     UnsupportedDataError
         If none can read the file, or it claims far more pixels than it can hold.
     MissingExtraError
@@ -115,6 +122,8 @@ def _opened(stack: ExitStack, source: Any, name: str) -> list[SourceImage]:
             except ImportError:
                 why = f"imageio reads {ending} with the package {package}: pip install {package}"
                 said.append(MissingExtraError(why))
+            except CorruptFileError as error:
+                said.append(error)
             except (CziError, FileNotFoundError, PermissionError, MemoryError, Warning):
                 raise
             except Exception as error:
@@ -124,7 +133,7 @@ def _opened(stack: ExitStack, source: Any, name: str) -> list[SourceImage]:
             else:
                 stack.push(own.pop_all())
                 return images
-    told = next((one for one in said if isinstance(one, UnsupportedDataError)), said[0])
+    told = next((one for one in said if not isinstance(one, MissingExtraError)), said[0])
     raise type(told)("; ".join(map(str, said)))
 
 

@@ -26,7 +26,7 @@ from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.tiff_source import open_tiff
 from czictypes.metadata.content import DocumentContent
 from czictypes.model.defence import defended
-from czictypes.model.errors import MissingExtraError, UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
 from czictypes.reading.reader import CziReader
 
 __all__ = ["open_image", "open_sources"]
@@ -201,7 +201,7 @@ def _open_other(
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
     try:
         return stack.enter_context(open_with_imageio(_local(stack, source, options)))
-    except (UnsupportedDataError, MissingExtraError) as error:
+    except (CorruptFileError, UnsupportedDataError, MissingExtraError) as error:
         first = error
     try:
         return stack.enter_context(open_with_bioio(source, options))

@@ -18,7 +18,7 @@ from extras import needs
 from numpy.typing import NDArray
 
 from czictypes import convert, imread, open_image
-from czictypes.model.errors import MissingExtraError, UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
 
 STACK = np.arange(7 * 20 * 30, dtype=np.uint16).reshape(7, 20, 30)
 iio = needs("imageio.v3", "imageio")
@@ -232,6 +232,14 @@ def test_what_cannot_be_read_is_told_in_the_words_of_the_plug_in(tmp_path: Path,
         UnsupportedDataError, match=rf"plug-in {KINDS[name][1]} cannot read .*{name}"
     ):
         open_image(tmp_path / name)
+
+
+def test_a_damaged_video_is_told_without_credentials(tmp_path: Path) -> None:
+    """What PyAV raises has a filename that cannot be changed."""
+    needs("av")
+    (tmp_path / "in.exr").write_bytes(b"anything")
+    with pytest.raises(CorruptFileError, match=r"frame 0 of .*in\.exr is damaged"):
+        open_image(tmp_path / "in.exr")
 
 
 def test_a_file_object_of_an_unknown_format_is_refused() -> None:
