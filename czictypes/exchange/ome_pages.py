@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from czictypes.exchange.ome_source import FIRST_PIXEL
@@ -54,14 +54,13 @@ def ome_of_images(image: Image, written: Sequence[tuple[int, str]]) -> OME:
     """
     ome = image.ome_metadata
     scenes = [scene for scene, _ in written]
-    parts, seen = Counter(scenes), Counter[int]()
+    counts = Counter(scenes)
+    parts = {scene: _parts(ome.images[scene], count) for scene, count in counts.items()}
     images = []
     for number, (scene, name) in enumerate(written):
-        described = ome.images[scene].model_copy(deep=True)
-        _keep_part(described.pixels, seen[scene], parts[scene])
-        seen[scene] += 1
+        described = next(parts[scene])
         described.name = name
-        if parts[scene] > 1:  # T is nothing but time then
+        if counts[scene] > 1:  # T is nothing but time then
             described.annotation_refs = [
                 each for each in described.annotation_refs if ":ModuloT:" not in each.id
             ]
@@ -111,13 +110,19 @@ def _origin(image: Image, scene: int) -> tuple[float, float] | None:
     return image.origin
 
 
-def _keep_part(pixels: Any, part: int, count: int) -> None:
-    """Keep the T of one image where OME metadata count T through several dimensions."""
+def _parts(described: Any, count: int) -> Iterator[Any]:
+    """Give an image for each of the places that T counts through, where these are several."""
+    pixels = described.pixels
     times = pixels.size_t // count
-    pixels.size_t = times
-    pixels.planes = [plane for plane in pixels.planes if plane.the_t // times == part]
+    planes: list[list[Any]] = [[] for _ in range(count)]
     for plane in pixels.planes:
-        plane.the_t -= part * times
+        planes[plane.the_t // times].append(plane)
+        plane.the_t %= times
+    without = described.model_copy(update={"pixels": pixels.model_copy(update={"planes": []})})
+    for part in planes:
+        made = without.model_copy(deep=True)
+        made.pixels.size_t, made.pixels.planes = times, part
+        yield made
 
 
 def _keep_references(ome: Any, scenes: Sequence[int], images: Sequence[Any]) -> None:
