@@ -178,10 +178,16 @@ def _is_plate(source: Any) -> bool:
 def _of_plate(plate: Any) -> FileImage:
     """Return the fields of a plate of ngff-zarr as scenes."""
     known = plate_of(asdict(plate.metadata))
+    name = plate.metadata.name or "the plate"
     sources = []
     for listed in plate.metadata.wells:
         place = well_of(listed.path, asdict(listed))
-        well = plate.get_well(*listed.path.strip("/").split("/"))
+        try:
+            well = plate.get_well(*listed.path.strip("/").split("/"))
+        except KeyError:
+            raise UnsupportedDataError(
+                f"{name} lists the well {listed.path}, which is not there"
+            ) from None
         for number, field in enumerate(well.images):
             found = well.get_image(number)
             sources.append(
@@ -192,7 +198,6 @@ def _of_plate(plate: Any) -> FileImage:
                     acquisition=acquisition_of(field.acquisition, known),
                 )
             )
-    name = plate.metadata.name or "the plate"
     if not sources:
         raise UnsupportedDataError(f"{name} has no images")
     return FileImage(sources, name, lambda: None)

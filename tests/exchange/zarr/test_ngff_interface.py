@@ -121,14 +121,15 @@ def test_arrays_of_every_kind_become_images_and_are_written(kind: str, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("scale_factors", "sizes"),
-    [([2, 4], [100, 50, 25]), ([{"z": 1, "y": 2, "x": 2}], [100, 50]), (50, [100, 50])],
+    ("scale_factors", "sizes", "chunks", "cut"),
+    [
+        ([2, 4], [100, 50, 25], 32, (16, 32, 32)),
+        ([{"z": 1, "y": 2, "x": 2}], [100, 50], (4, 16, 32), (4, 16, 32)),
+        ([2], [100, 50], (50, 64), (1, 50, 64)),
+        (50, [100, 50], {"z": 2, "y": 25, "x": 16}, (2, 25, 16)),
+        ([{"z": 2, "y": 2, "x": 1}], [100, 50], {"x": 16}, (16, 100, 16)),
+    ],
 )
-@pytest.mark.parametrize(
-    ("chunks", "cut"),
-    [(32, (16, 32, 32)), ((4, 16, 32), (4, 16, 32)), ((16, 8), (1, 16, 8)),
-     ({"z": 2, "y": 25, "x": 16}, (2, 25, 16)), ({"y": 20, "x": 16}, (16, 20, 16))],
-)  # fmt: skip
 def test_levels_and_chunks_are_those_that_are_asked_for(
     scale_factors: Any, sizes: list[int], chunks: Any, cut: tuple[int, ...]
 ) -> None:
@@ -244,9 +245,7 @@ def storage() -> Any:
     return needs("zarr.storage", "ome-zarr")
 
 
-@pytest.mark.parametrize(
-    "options", [{"version": "0.4"}, {"version": "0.6"}, {"chunks_per_shard": 2}]
-)
+@pytest.mark.parametrize("options", [{"version": "0.4"}, {"chunks_per_shard": 2}])
 @pytest.mark.parametrize("kind", STORES)
 def test_any_store_is_written_and_read(
     multiscales: Any, tmp_path: Path, kind: str, options: dict[str, Any]
@@ -411,6 +410,13 @@ def test_a_plate_without_images_is_told(tmp_path: Path) -> None:
     empty = ngff.HCSPlate(str(tmp_path), ngff.Plate([], [], [], name="nothing"))
     with pytest.raises(UnsupportedDataError, match="nothing has no images"):
         save(empty, tmp_path / "a.czi")
+    rows, columns = [ngff.PlateRow("A")], [ngff.PlateColumn("1")]
+    begun = ngff.Plate(columns, rows, [ngff.PlateWell("A/1", 0, 0)], name="begun", version="0.5")
+    ngff.to_hcs_zarr(ngff.HCSPlate(str(tmp_path / "b"), begun), str(tmp_path / "b.ome.zarr"))
+    with pytest.raises(UnsupportedDataError, match="begun lists the well A/1, which is not there"):
+        save(nz.from_hcs_zarr(tmp_path / "b.ome.zarr"), tmp_path / "a.czi")
+    with pytest.raises(FileNotFoundError, match="A/1"):
+        open_image(tmp_path / "b.ome.zarr")
 
 
 # The page

@@ -17,6 +17,8 @@ from czictypes import (
     from_ome_zarr,
     imread,
     open_image,
+    to_multiscales,
+    to_ngff_image,
     to_ngff_zarr,
 )
 from czictypes.arrays.image import CziImage
@@ -138,6 +140,53 @@ def test_every_version_is_opened_and_becomes_a_later_one(
     convert(dest, tmp_path / "ours.ome.zarr", version="0.5")
     for name in ("ngff.ome.zarr", "ours.ome.zarr"):
         assert np.array_equal(imread(tmp_path / name).reshape(full.shape), full)
+
+
+def later_image(path: Path) -> dict[str, Any]:
+    """Write an image of 0.6 by ngff-zarr; return its multiscales, which `change` puts back."""
+    made = to_ngff_image(
+        pixels((4, 40, 50)),
+        dims=("z", "y", "x"),
+        scale={"z": 2.0, "y": 0.5, "x": 0.5},
+        translation={"z": 0.0, "y": 10.0, "x": 20.0},
+        axes_units=dict.fromkeys("zyx", "micrometer"),
+    )
+    to_ngff_zarr(path, to_multiscales(made, scale_factors=[]), version="0.6")
+    found: dict[str, Any] = zarr.open_group(path, mode="r").attrs["ome"]["multiscales"][0]
+    return found
+
+
+def change(path: Path, multiscales: dict[str, Any]) -> None:
+    zarr.open_group(path, mode="r+").attrs["ome"] = {"version": "0.6", "multiscales": [multiscales]}
+
+
+def test_pixels_lie_in_the_system_of_the_image(dest: Path) -> None:
+    content = later_image(dest)
+    axes = [{"name": axis, "type": "space", "unit": "millimeter"} for axis in "zyx"]
+    turned = [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]]
+    content["coordinateSystems"].append({"name": "stage", "axes": axes})
+    content["coordinateTransformations"] = [
+        {"type": "rotation", "rotation": turned, "input": {"name": "intrinsic"},
+         "output": {"name": "stage"}},
+    ]  # fmt: skip
+    change(dest, content)
+    with open_image(dest) as image:
+        assert image.physical_pixel_sizes == pytest.approx((2.0, 0.5, 0.5))
+        assert image.origin == pytest.approx((20.0, 10.0))
+        assert np.array_equal(image.data[0, 0], pixels((4, 40, 50)))
+
+
+def test_pixels_that_are_no_grid_along_the_axes_are_refused(dest: Path) -> None:
+    content = later_image(dest)
+    (level,) = content["datasets"]
+    slanted = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.3, 0.0], [0.0, 0.0, 1.0, 0.0]]
+    level["coordinateTransformations"] = [
+        {"type": "affine", "affine": slanted, "input": {"path": level["path"]},
+         "output": {"name": "intrinsic"}},
+    ]  # fmt: skip
+    change(dest, content)
+    with pytest.raises(UnsupportedDataError, match="affine"):
+        open_image(dest)
 
 
 def test_units_are_understood(dest: Path, czi_of: Callable[..., CziImage]) -> None:
