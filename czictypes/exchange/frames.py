@@ -94,10 +94,11 @@ class Frames:
 
     def _keep(self, number: int, frame: NDArray[Any]) -> None:
         """Put a frame into the buffer, in the place of the one that is there for longest."""
-        place = self._kept.pop(number, None)
-        if place is None:
-            is_full = len(self._kept) == self._room
-            place = self._kept.popitem(last=False)[1] if is_full else len(self._kept)
+        self._kept.pop(number, None)
+        if len(self._kept) == self._room:
+            self._kept.popitem(last=False)
+        # an interrupt may have come between any two of these lines
+        place = min(set(range(self._room)).difference(self._kept.values()))
         self._at(place)[...] = frame
         self._kept[number] = place
 

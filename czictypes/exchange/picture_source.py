@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from czictypes.model.extras import require
 from czictypes.model.warn import warn_caller
 
 __all__ = ["open_picture"]
+
+T = TypeVar("T")
 
 #: The formats of Pillow that are decoded within this process, and are pictures as a rule. (What
 #: opens JPEG opens MPO.)
@@ -58,6 +61,42 @@ class _Kind(NamedTuple):
         return (self.height, self.width, *(() if samples == 1 else (samples,)))
 
 
+class _File:
+    """A picture, which is opened anew to go back, and after a read that did not end well.
+
+    Pillow does not find back to the first frames of an APNG whose frames have several chunks, and
+    holds half of a frame after an error or an interrupt.
+
+    Parameters
+    ----------
+    opener
+        Opens it.
+    name
+        What it is called in messages.
+    """
+
+    def __init__(self, opener: Callable[[], Any], name: str) -> None:
+        self._opener, self.name = opener, name
+        self._picture, self._is_whole = opener(), True
+        self.lock = threading.Lock()
+        self.format = self._picture.format
+
+    def read(self, function: Callable[[Any], T], frame: int = 0) -> T:
+        """Call a function of the picture, which goes to a frame."""
+        is_there = self._is_whole and (self.format in _ALBUMS or self._picture.tell() <= frame)
+        self._is_whole = False
+        if not is_there:
+            self.close()
+            self._picture = self._opener()
+        found = function(self._picture)
+        self._is_whole = True
+        return found
+
+    def close(self) -> None:
+        """Close the file, unless the caller opened it."""
+        self._picture.__exit__(None, None, None)
+
+
 @contextmanager
 def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[SourceImage]]:
     """Open a picture; one of several frames becomes a time series.
@@ -85,17 +124,17 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence
     formats = _formats(images, location_path(location_text(source)))
     with ExitStack() as stack:
         with picture_errors(name, formats):
-            picture = stack.enter_context(images.open(source, formats=formats))
-            kinds = _kinds(picture, name)
-            info = dict(picture.info)
+            file = _File(partial(images.open, source, formats=formats), name)
+            stack.callback(file.close)
+            kinds = file.read(partial(_kinds, name=name))
+            info = file.read(lambda picture: dict(picture.info))
         common = _common(kinds)
         groups = [(at, one, 1) for at, one in enumerate(kinds)]
         if common is not None:
             groups = [(0, common, len(kinds))]
-        lock = threading.Lock()
         yield [
             SourceImage(
-                _frames(picture, name, lock, *group),
+                _frames(file, *group),
                 "T" * (group[2] > 1) + "YXS"[: len(group[1].shape)],
                 scaling=_scaling(info.get("dpi")),
                 metadata=info.copy,
@@ -176,20 +215,19 @@ def _common(kinds: Sequence[_Kind]) -> _Kind | None:
     return first._replace(mode=mode)
 
 
-def _frames(
-    picture: Any, name: str, lock: threading.Lock, first: int, kind: _Kind, count: int
-) -> Frames:
+def _frames(file: _File, first: int, kind: _Kind, count: int) -> Frames:
     def read(number: int, part: tuple[slice, ...]) -> NDArray[Any]:
-        with picture_errors(name):
-            return _decoded(picture, first + number, kind, part)
+        with picture_errors(file.name):
+            at = first + number
+            return file.read(partial(_decoded, number=at, kind=kind, part=part), at)
 
     return Frames(
         kind.shape,
         kind.dtype,
         read,
-        lock,
+        file.lock,
         count=count if count > 1 else None,
-        ordered=picture.format not in _ALBUMS,
+        ordered=file.format not in _ALBUMS,
         in_parts=True,
     )
 

@@ -103,6 +103,7 @@ class _Video:
         self._times: list[int | None] = []
         self._decoded: Iterator[Any] = container.decode(self._stream)
         self._next, self._can_seek = 0, True
+        self._is_whole = True  # and not left in the middle of a frame, by an error or interrupt
         size = self._stream.codec_context
         self.width, self.height = int(size.width), int(size.height)
         self.claimed = int(self._stream.frames)
@@ -124,8 +125,12 @@ class _Video:
 
     def part(self, number: int, part: tuple[slice, ...]) -> NDArray[Any]:
         """Return a part of a frame."""
+        if not self._is_whole:
+            self._begin()
+        self._is_whole = False
         self._go_to(number)
         frame = self._advance()
+        self._is_whole = True
         if frame is None:
             raise CorruptFileError(
                 f"{self._name} has no frame {number}; it is damaged, or claims more than it has"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +198,63 @@ def test_frames_that_are_made_of_others_are_read_in_any_order(
         for at in (4, 2, 0, 3, 1):
             np.testing.assert_array_equal(image.read_block({"T": at, "C": 0, "Z": 0}), frames[at])
         np.testing.assert_array_equal(image.data[:, 0, 0], frames)
+
+
+@pytest.mark.parametrize("name", ["in.png", "in.gif", "in.webp"])
+def test_frames_are_found_again_that_are_not_kept(
+    pillow: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rng: np.random.Generator,
+    name: str,
+) -> None:
+    """With frames of several chunks of data, behind which Pillow loses its way in a PNG."""
+    monkeypatch.setattr("czictypes.exchange.frames._MOST_BYTES", 1)
+    monkeypatch.setattr("czictypes.exchange.frames._FEWEST", 1)
+    pixels = rng.integers(0, 256, (6, 200, 300, 3), np.uint8)
+    first, *others = (pillow.fromarray(frame) for frame in pixels)
+    first.save(tmp_path / name, save_all=True, append_images=others, lossless=True)
+    frames = imread(tmp_path / name)
+    if name != "in.gif":
+        np.testing.assert_array_equal(frames[:, 0, 0, ..., :3], pixels)
+    with open_image(tmp_path / name) as image:
+        for at in (5, 4, 3, 0, 2, 5, 1, 1, 0):
+            np.testing.assert_array_equal(image.read_block({"T": at}), frames[at])
+
+
+def stopped(after: int) -> Callable[..., None]:
+    """Give a function for `sys.settrace` that interrupts after so many lines of Pillow."""
+    lines = 0
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        nonlocal lines
+        lines += "PIL" in frame.f_code.co_filename
+        if lines >= after:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+@pytest.mark.parametrize("name", ["in.png", "in.gif", "in.webp"])
+def test_an_interrupted_read_leaves_no_half_of_a_frame(
+    pillow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("czictypes.exchange.frames._FEWEST", 1)
+    monkeypatch.setattr("czictypes.exchange.frames._MOST_BYTES", 1)
+    first, *others = moving(pillow, "all")
+    first.save(tmp_path / name, save_all=True, append_images=others, disposal=1)
+    frames = imread(tmp_path / name)
+    with open_image(tmp_path / name) as image:
+        for after in range(1, 400, 13):
+            before = sys.gettrace()
+            with suppress(KeyboardInterrupt):
+                sys.settrace(stopped(after))
+                image.read_block({"T": 4})
+            sys.settrace(before)
+            for at in (3, 4):
+                np.testing.assert_array_equal(image.read_block({"T": at}), frames[at])
 
 
 def test_threads_read_frames_of_one_picture_at_once(pillow: Any, tmp_path: Path) -> None:
