@@ -260,15 +260,15 @@ def test_an_interrupted_read_leaves_no_half_of_a_frame(
 def test_threads_read_frames_of_one_picture_at_once(pillow: Any, tmp_path: Path) -> None:
     first, *others = moving(pillow, "all", 12)
     first.save(tmp_path / "in.gif", save_all=True, append_images=others)
-    views = [pillow.fromarray(np.full((side, 9), side, np.uint8)) for side in (8, 9, 10)]
+    views = [pillow.fromarray(np.full((side, 9), side, np.uint8)) for side in (8, 9)]
     views[0].save(tmp_path / "in.jpg", "MPO", save_all=True, append_images=views[1:])
     with open_image(tmp_path / "in.gif") as image, ThreadPoolExecutor(6) as pool:
         frames = image.data
         for at, found in enumerate(pool.map(lambda at: image.read_block({"T": at}), range(12))):
             np.testing.assert_array_equal(found, frames[at])
     with ThreadPoolExecutor(6) as pool:
-        found = list(pool.map(lambda at: imread(tmp_path / "in.jpg", scene=at), [0, 1, 2] * 4))
-    assert [pixels.shape[3] for pixels in found] == [8, 9, 10] * 4
+        found = list(pool.map(lambda at: imread(tmp_path / "in.jpg", scene=at), [0, 1] * 6))
+    assert [pixels.shape[3] for pixels in found] == [8, 9] * 6
 
 
 def test_a_picture_is_decoded_when_it_is_read(pillow: Any, tmp_path: Path) -> None:
