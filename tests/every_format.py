@@ -252,6 +252,19 @@ def wavelengths(path: Path) -> None:
     write_lif(path, {"scan": STACK[:, 0]}, NAMES[:1], 0.25, "TLYX")
 
 
+def by_both(path: Path) -> list[Scene]:
+    """Return what liffile tells, after comparing it with bioio-lif, which reads plain stacks."""
+    scenes = by_liffile(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reader = needs("bioio_lif").Reader(path)
+        for name, scene in zip(reader.scenes, scenes):
+            reader.set_scene(name)
+            np.testing.assert_array_equal(np.asarray(reader.data), scene.pixels)
+            np.testing.assert_allclose(reader.physical_pixel_sizes[1:], scene.sizes[1:])
+    return scenes
+
+
 def by_liffile(path: Path) -> list[Scene]:
     scenes = []
     with needs("liffile", "convert").LifFile(path) as file:
@@ -343,7 +356,7 @@ FORMATS: dict[str, tuple[Callable[[Path], None], Callable[[Path], list[Scene]]]]
     "colours.tif": (tiff(COLOURS, photometric="rgb"), by_tifffile),
     "big.btf": (tiff(STACK[0, 0], photometric="minisblack", bigtiff=True), by_tifffile),
     "slide.svs": (slide, by_tifffile),
-    "in.lif": (lif, by_liffile),
+    "in.lif": (lif, by_both),
     "xz.lif": (xz_scan, by_liffile),
     "waves.lif": (wavelengths, by_liffile),
     "gray.png": (picture(COLOURS[..., 0]), by_pillow),

@@ -80,7 +80,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     ("name", "how"),
     [
         ("in.tif", "plane"), ("in.tif", "dask"), ("packed.tif", "dask"), ("in.gif", "dask"),
-        ("in.avi", "plane"), ("in.avi", "dask"),
+        ("in.avi", "dask"),
     ],
 )  # fmt: skip
 def test_all_planes_are_read_in_the_memory_of_few(tmp_path: Path, name: str, how: str) -> None:
