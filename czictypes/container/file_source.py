@@ -144,7 +144,7 @@ class StreamSource(ByteSource):
 
     def __init__(self, stream: BinaryIO, *, owns: bool = False, name: str | None = None) -> None:
         super().__init__(name or _stream_name(stream))
-        _check_stream(stream, self.name)
+        check_stream(stream, self.name)
         self._stream = stream
         self._owns = owns
         self._position_guard = threading.Lock()
@@ -207,7 +207,8 @@ def _stream_name(stream: object) -> str:
     return f"<{type(stream).__name__}>"
 
 
-def _check_stream(stream: BinaryIO, name: str) -> None:
+def check_stream(stream: BinaryIO, name: str) -> None:
+    """Refuse a file object that is closed, gives text, or cannot be read and searched."""
     if getattr(stream, "closed", False):
         raise ValueError(f"the file object {name} is closed")
     for ability in ("readable", "seekable"):

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from czictypes.container.file_source import check_stream
 from czictypes.container.redact import redact_url
+from czictypes.container.targets import is_fsspec
 
 __all__ = [
     "Format",
@@ -78,6 +80,7 @@ _MARKS = (
     *((4, mark, Format.PICTURE) for mark in (b"ftypavif", b"ftypavis")),
     (8, b"WEBP", Format.PICTURE),
     (0, b"\x70\0\0\0", Format.LIF),
+    (0, b"PK\3\4", Format.OME_ZARR),
 )
 _HEAD = 16
 _ARCHIVES = (".ozx", ".zip")
@@ -88,13 +91,30 @@ def source_format(source: Any) -> Format:
     """Return the format of what is to be read.
 
     It goes by the name; without a known ending, by what lies in the folder, or by the first bytes
-    of a file object.
+    of a file object, which is put to its beginning.
+
+    Raises
+    ------
+    TypeError
+        If it is nothing that names a file.
+    ValueError
+        If it is a file object that is closed or cannot be searched.
     """
     if is_store(source):
         return Format.OME_ZARR
+    is_stream = hasattr(source, "read") and hasattr(source, "seek")
+    if not is_stream and not isinstance(source, (str, os.PathLike)) and not is_fsspec(source):
+        raise TypeError(
+            f"an object of type {type(source).__name__} cannot be opened: give a path, a URL, a "
+            "file object open for reading in binary, or a store of zarr; czictypes.save writes "
+            "arrays"
+        )
     text = location_text(source)
+    if is_stream:
+        check_stream(source, text)
+        source.seek(0)
     found = _by_ending(text, {**_ENDINGS, **_READ_ONLY})
-    if found is None and hasattr(source, "read") and hasattr(source, "seek"):
+    if found is None and is_stream:
         return _by_content(source)
     if found is None and "://" not in text:
         is_zarr = any((Path(text) / name).exists() for name in _ZARR_DOCUMENTS)
@@ -174,8 +194,7 @@ def _by_ending(text: str, known: Mapping[str, Format]) -> Format | None:
 
 
 def _by_content(stream: Any) -> Format:
-    place = stream.tell()
     head = bytes(stream.read(_HEAD))
-    stream.seek(place)
+    stream.seek(0)
     found = (form for at, mark, form in _MARKS if head[at:].startswith(mark))
     return next(found, Format.OTHER)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
@@ -43,6 +44,8 @@ _ALBUMS = ("MPO", "TIFF")
 _SAMPLES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _DTYPES = {"1": "bool", "F": "float32", "I": "int32"}
 _ALPHA = {"PA": "RGBA", "RGBa": "RGBA", "La": "LA"}
+#: What Pillow calls the pixels of PNGs with 16 bits for each sample, of which it reads 8.
+_DEEP = {"LA;16B": "LA", "RGB;16B": "RGB", "RGBA;16B": "RGBA"}
 _MOST_BYTES_OF_PIXEL = 4
 
 
@@ -127,14 +130,16 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence
             file = _File(partial(images.open, source, formats=formats), name)
             stack.callback(file.close)
             kinds = file.read(partial(_kinds, name=name))
+            deep = file.read(partial(_deep, name=name))
             info = file.read(lambda picture: dict(picture.info))
         common = _common(kinds)
         groups = [(at, one, 1) for at, one in enumerate(kinds)]
+        common = deep or common
         if common is not None:
             groups = [(0, common, len(kinds))]
         yield [
             SourceImage(
-                _frames(file, *group),
+                _frames(file, *group) if deep is None else _deep_frame(file, deep),
                 "T" * (group[2] > 1) + "YXS"[: len(group[1].shape)],
                 scaling=_scaling(info.get("dpi")),
                 metadata=info.copy,
@@ -186,6 +191,39 @@ def _kind(picture: Any) -> _Kind:
     if mode == "I" and picture.format in ("PNG", "PPM"):
         dtype = "uint16"  # older Pillows hold 16 bits in 32
     return _Kind(picture.width, picture.height, mode, np.dtype(dtype))
+
+
+def _deep(picture: Any, name: str) -> _Kind | None:
+    """Return the kind of a PNG of which Pillow would read half of the bits; None of others."""
+    mode = None
+    if picture.format == "PNG" and picture.tile and getattr(picture, "n_frames", 1) == 1:
+        mode = _DEEP.get(picture.tile[0][3])
+    if mode is None:
+        return None
+    if find_spec("imagecodecs") is None:
+        warn_caller(
+            f"{name} has 16 bits for each sample, of which Pillow reads 8; install imagecodecs to "
+            "read all",
+            MetadataWarning,
+        )
+        return None
+    return _Kind(picture.width, picture.height, mode, np.dtype(np.uint16))
+
+
+def _deep_frame(file: _File, kind: _Kind) -> Frames:
+    import imagecodecs
+
+    def read(number: int, part: tuple[slice, ...]) -> NDArray[Any]:
+        with picture_errors(file.name):
+            pixels: NDArray[Any] = imagecodecs.png_decode(file.read(_encoded))
+        return pixels[..., : kind.shape[-1]][part]
+
+    return Frames(kind.shape, kind.dtype, read, file.lock)
+
+
+def _encoded(picture: Any) -> bytes:
+    picture.fp.seek(0)
+    return bytes(picture.fp.read())
 
 
 def _mode(picture: Any) -> str:

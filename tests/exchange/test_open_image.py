@@ -364,6 +364,14 @@ def written(folder: Path, name: str) -> Path:
     return folder / name
 
 
+class Pipe(io.RawIOBase):
+    """A stream that can only be read on."""
+
+    def readable(self) -> bool:
+        """It can."""
+        return True
+
+
 def test_a_file_object_does_not_pickle(tmp_path: Path) -> None:
     with written(tmp_path, "in.ome.tif").open("rb") as stream, open_image(stream) as image:
         np.testing.assert_array_equal(image.data, STACK)
@@ -382,6 +390,27 @@ def test_a_file_object_without_a_name_is_known_by_its_first_bytes(
     with open_image(stream) as image:
         np.testing.assert_array_equal(image.data, scenes[0].pixels)
     assert not stream.closed
+
+
+def test_a_file_object_is_read_from_its_beginning(tmp_path: Path) -> None:
+    stream = io.BytesIO(written(tmp_path, "in.ome.tif").read_bytes())
+    stream.seek(0, io.SEEK_END)  # as after it was written
+    np.testing.assert_array_equal(imread(stream), STACK)
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        (5, TypeError, "type int cannot be opened: give a path"),
+        (np.zeros((3, 4)), TypeError, "type ndarray .* czictypes.save writes arrays"),
+        (io.StringIO("text"), TypeError, "gives text; open it in mode 'rb'"),
+        (Pipe(), ValueError, "is not seekable"),
+    ],
+)
+def test_what_names_no_file_is_told(source: Any, error: type[Exception], message: str) -> None:
+    for function in (open_image, imread, lambda one: convert(one, "never.czi")):
+        with pytest.raises(error, match=message):
+            function(source)
 
 
 def test_a_lazy_array_of_a_file_object_ends_with_its_image(tmp_path: Path) -> None:

@@ -297,3 +297,20 @@ def test_a_number_of_frames_is_not_believed(pillow: Any, tmp_path: Path, claim: 
     (tmp_path / "in.png").write_bytes(content[:at] + changed)
     with pytest.raises((UnsupportedDataError, CorruptFileError), match=r"in\.png"):
         imread(tmp_path / "in.png")
+
+
+@pytest.mark.parametrize("samples", [2, 3, 4])
+def test_a_png_has_all_of_its_16_bits(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch, samples: int
+) -> None:
+    codecs = needs("imagecodecs", "jpegxr")
+    needs("PIL.Image", "cli")
+    pixels = rng.integers(0, 1 << 16, (9, 12, samples), np.uint16)
+    (tmp_path / "deep.png").write_bytes(codecs.png_encode(pixels))
+    with open_image(tmp_path / "deep.png") as image:
+        assert image.dtype == np.uint16
+        np.testing.assert_array_equal(image.get_image_data("YXS", Y=slice(2, 7)), pixels[2:7])
+
+    monkeypatch.setattr("czictypes.exchange.picture_source.find_spec", lambda name: None)
+    with pytest.warns(MetadataWarning, match=r"deep\.png has 16 bits .* install imagecodecs"):
+        assert imread(tmp_path / "deep.png").dtype == np.uint8

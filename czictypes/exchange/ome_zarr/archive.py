@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
@@ -20,7 +20,13 @@ from czictypes.exchange.ome_zarr.journal import JOURNAL
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.writing.atomic import AtomicFile
 
-__all__ = ["WriteOnceStore", "new_archive", "open_archive", "open_remote_archive"]
+__all__ = [
+    "WriteOnceStore",
+    "new_archive",
+    "open_archive",
+    "open_archive_object",
+    "open_remote_archive",
+]
 
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _MADE_BY_FINDERS = "__MACOSX"
@@ -121,23 +127,34 @@ def open_archive(path: Path, inner: str = "") -> tuple[Store, str]:
     UnsupportedDataError
         If it is no ZIP archive, or has a file that takes far more memory than room in it.
     """
-    try:
-        with zipfile.ZipFile(path) as file:
-            _check_growth(path, file)
-        store = _wait(ZipStore.open, path, mode="r")
-    except zipfile.BadZipFile as error:
-        raise UnsupportedDataError(f"{path} is not a readable ZIP archive: {error}") from None
+    _check_archive(path, str(path))
+    store = _wait(ZipStore.open, path, mode="r")
     return store, inner or _wait(_only_folder, store)
 
 
-def _check_growth(path: Path, file: zipfile.ZipFile) -> None:
-    """Refuse files that take far more memory than room in the archive: each is read as a whole."""
-    for one in file.infolist():
+def _check_archive(file: Path | BinaryIO, path: str) -> None:
+    """Refuse what is no archive, and files that take far more memory than room in it.
+
+    Each file is read as a whole.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            listed = archive.infolist()
+    except zipfile.BadZipFile as error:
+        raise UnsupportedDataError(f"{path} is not a readable ZIP archive: {error}") from None
+    for one in listed:
         if one.file_size > max(_MOST_OF_PACKED, _MOST_TIMES * one.compress_size):
             raise UnsupportedDataError(
                 f"{path} has a file {one.filename} of {one.file_size} bytes in "
                 f"{one.compress_size}; so much is not unpacked"
             )
+
+
+def open_archive_object(stream: BinaryIO, name: str) -> tuple[Store, str]:
+    """Open an archive in a file object, which stays open, as `open_archive` does."""
+    _check_archive(stream, name)
+    store = FsspecStore.from_url("zip://", storage_options={"fo": stream}, read_only=True)
+    return store, _wait(_only_folder, store)
 
 
 def open_remote_archive(url: str, options: Mapping[str, Any]) -> tuple[Store, str]:

@@ -145,16 +145,15 @@ def new_folder(
     check_version(store, version)
     if own is not None and not store.is_zarr():
         raise ValueError(f"{store.name} is no Zarr store, so it is not overwritten")
-    # beside a folder, which may be the one that the multiscales are read from
-    with tempfile.TemporaryDirectory(dir=None if own is None else own.parent) as name, store:
+    if own is not None:
+        with store.beside(version) as new:
+            yield Path(new.zarr.root)
+        return
+    with tempfile.TemporaryDirectory() as name, store:
         folder = Path(name, "new.ome.zarr")
         yield folder
         clear = overwrite and not store.is_empty()
         with store.writable(version, overwrite=overwrite, clear=clear):
-            if own is not None:
-                for file in folder.iterdir():
-                    file.rename(own / file.name)
-                return
             for file in sorted(folder.rglob("*")):
                 if file.is_file():
                     store.write(file.relative_to(folder).as_posix(), file.read_bytes())

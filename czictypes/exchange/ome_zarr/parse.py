@@ -181,6 +181,7 @@ def image_path(store: ZarrStore, path: str) -> str:
 def _attributes(
     store: ZarrStore, path: str, missing: dict[str, Any] | None = None
 ) -> dict[str, Any]:
+    errors = require("zarr.errors", extra="ome-zarr", doing="reading OME-Zarr")
     try:
         return dict(store.open_group(path).attrs)
     except FileNotFoundError:
@@ -188,6 +189,11 @@ def _attributes(
             return missing
         where = f"group {path!r} of {store.name}" if path else store.name
         raise FileNotFoundError(f"there is no Zarr {where}") from None
+    except errors.ContainsArrayError:
+        raise UnsupportedDataError(
+            f"{store.name} is an array of Zarr, not an OME-Zarr; open the group that it is in, or "
+            "write the array itself with czictypes.save(zarr.open_array(...), ...)"
+        ) from None
 
 
 def _ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:

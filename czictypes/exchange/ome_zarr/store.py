@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -61,6 +62,8 @@ class ZarrStore:
         self.options = storage_options
         #: The name of an archive that is to be made as a whole.
         self.archive: Any = target if writing and is_archive(target) else None
+        #: Whether it takes the place of a folder when it is complete.
+        self.is_beside = False
         self.prefix = ""
         self._closed_later: Any = None
         self._unopened: Any = None
@@ -91,7 +94,8 @@ class ZarrStore:
                 key: buffer.from_bytes(value) if isinstance(value, bytes) else value
                 for key, value in target.items()
             }
-        found, self.prefix = _store_of(target)
+        is_stream = hasattr(target, "read") and hasattr(target, "seek")
+        found, self.prefix = (None, "") if is_stream else _store_of(target)
         if found is None:
             return self._opened(target)
         if isinstance(found, storage.ZipStore) and not found._is_open:
@@ -107,7 +111,10 @@ class ZarrStore:
     def _opened(self, target: StoreTarget) -> Any:
         """Open a path or URL for reading."""
         storage = _storage()
-        if _is_url(target):
+        if hasattr(target, "seek"):
+            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            opened, self.prefix = archives.open_archive_object(target, self.name)
+        elif _is_url(target):
             if not is_archive(target):
                 return _open_url(target, self.options, read_only=True)
             archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
@@ -181,6 +188,28 @@ class ZarrStore:
             self.close()
             if self._unopened is not None:
                 self._unopened._zmode = "a"  # opened again, it would be emptied
+
+    @contextmanager
+    def beside(self, version: str) -> Iterator[ZarrStore]:
+        """Give a new store beside a folder, from which what is to be written may be read.
+
+        It takes the place of what is in the folder when the block is left well.
+
+        Parameters
+        ----------
+        version
+            Of OME-Zarr.
+        """
+        folder = self.folder
+        if folder is None:
+            raise ValueError(f"{self.name} is no folder")
+        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+            new = ZarrStore(Path(name, "new.ome.zarr"), writing=True)
+            new.name, new.is_beside = self.name, True
+            yield new
+            with self.writable(version, overwrite=True, clear=True):
+                for file in Path(name, "new.ome.zarr").iterdir():
+                    file.rename(folder / file.name)
 
     def put_documents(self) -> None:
         """Write what is kept back until then, where each key can be written only once."""

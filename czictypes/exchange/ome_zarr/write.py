@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from czictypes.arrays.image_base import Image
 from czictypes.exchange.choice import Choice, choose
+from czictypes.exchange.file_image import FileImage
 from czictypes.exchange.formats import location_name
 from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
 from czictypes.exchange.ome_zarr.codecs import make_compressor
@@ -26,7 +27,7 @@ from czictypes.exchange.ome_zarr.passes import Pass, plan_passes
 from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
 from czictypes.exchange.ome_zarr.run import Runner, choose_runner
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
-from czictypes.exchange.ome_zarr.target import check_store, sweep
+from czictypes.exchange.ome_zarr.target import FoundStore, check_store, sweep
 from czictypes.exchange.remote_file import without_secrets
 from czictypes.model.defence import defended
 from czictypes.model.errors import IncompleteOutputError
@@ -138,7 +139,8 @@ def write_ome_zarr(
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of regions.
     overwrite
-        Whether an existing store is removed first.
+        Whether an existing store is replaced. It is removed first if the source is a CZI; all else
+        may be read from that store, so the new one is written beside it and takes its place.
     resume
         Whether to finish a store that an interrupted call with the same arguments has begun;
         not for archives, in which nothing can be changed.
@@ -189,7 +191,7 @@ def write_ome_zarr(
     store = ZarrStore(dest, storage_options, doing="writing OME-Zarr", writing=True)
     runner = choose_runner(scheduler, workers, only_here=None if store.is_shared else store.name)
     fast = may_be_fast(tensorstore, store)
-    with store, open_image(source, source_options) as image:
+    with store, open_image(source, source_options) as image, ExitStack() as beside:
         plan = _plan(image, scenes, version, chunking, levels, plate)
         stages = plan_passes(plan.images, plan.dtype.itemsize)
         passes = [one for stage in stages for one in stage]
@@ -197,6 +199,15 @@ def write_ome_zarr(
         found = check_store(store, summary, overwrite=overwrite, resume=resume)
         if dry_run:
             return plan
+        if found.is_in_the_way and isinstance(image, FileImage):
+            if store.folder is not None:
+                store = beside.enter_context(store.beside(version))
+                found = FoundStore(is_empty=True)
+            elif image.name == store.name and not isinstance(dest, Mapping):
+                raise ValueError(
+                    f"{store.name} cannot replace itself, because it is read while it is written; "
+                    "write it elsewhere"
+                )
         with store.writable(version, overwrite=overwrite, clear=found.is_in_the_way):
             if found.done is not None:
                 sweep(store)
@@ -329,8 +340,8 @@ def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
         yield
     except BaseException as error:
         saved = _save(journal)
-        if not isinstance(error, Exception) or store.archive is not None:
-            raise  # nothing is left of an archive that is made as a whole
+        if not isinstance(error, Exception) or store.archive is not None or store.is_beside:
+            raise  # nothing is left of what is made as a whole
         if not store.can_change:
             advice = (
                 "It is unfinished and cannot be resumed, because nothing in an archive can be "

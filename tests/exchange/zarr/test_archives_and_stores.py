@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import shutil
 import zipfile
@@ -16,7 +17,17 @@ from extras import needs
 from files.recipes import Made
 from ome_zarrs import stored
 
-from czictypes import aszarr, convert, czi, from_ome_zarr, write_ome_zarr
+from czictypes import (
+    Image,
+    aszarr,
+    convert,
+    czi,
+    from_ome_zarr,
+    imread,
+    open_image,
+    save,
+    write_ome_zarr,
+)
 from czictypes.arrays.image import CziImage
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
@@ -492,3 +503,63 @@ def test_a_file_in_an_archive_that_takes_far_more_memory_is_refused(tmp_path: Pa
         file.writestr("zarr.json", b" " * (65 << 20))
     with pytest.raises(UnsupportedDataError, match=r"a file zarr\.json of 68157440 bytes in"):
         convert(tmp_path / "in.ozx", tmp_path / "out.czi")
+
+
+@pytest.mark.parametrize("name", ["slide.ozx", "slide.zip"])
+def test_an_archive_in_a_file_object_is_read(name: str, tmp_path: Path) -> None:
+    pixels = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    save(pixels, tmp_path / name, levels=2)
+    stream = io.BytesIO((tmp_path / name).read_bytes())
+    with open_image(stream) as image:
+        assert len(image.levels) == 2
+        np.testing.assert_array_equal(image.data.squeeze(), pixels)
+    assert not stream.closed
+    with pytest.raises(UnsupportedDataError, match="not a readable ZIP archive"):
+        open_image(io.BytesIO(stream.getvalue()[:50]))
+
+
+def test_the_array_of_a_level_is_told_from_an_image(tmp_path: Path) -> None:
+    save(np.zeros((20, 30), np.uint8), tmp_path / "a.ome.zarr")
+    with pytest.raises(UnsupportedDataError, match=r"is an array of Zarr, .* open the group"):
+        open_image(tmp_path / "a.ome.zarr/0")
+
+
+def as_dask(image: Image) -> Any:
+    needs("dask.array", "dask")
+    return image.dask_data
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: open_image(path),
+        lambda path: as_dask(open_image(path)),
+        lambda path: zarr.open_array(path / "0"),
+    ],
+)
+def test_an_ome_zarr_may_replace_itself(read: Callable[[Path], Any], tmp_path: Path) -> None:
+    path, pixels = tmp_path / "a.ome.zarr", np.arange(600, dtype=np.uint16).reshape(20, 30)
+    save(pixels, path)
+    save(read(path), path, overwrite=True, chunks=16)
+    np.testing.assert_array_equal(imread(path).squeeze(), pixels)
+    assert zarr.open_array(path / "0").chunks[-1] == 16
+    assert [one.name for one in tmp_path.iterdir()] == ["a.ome.zarr"]
+
+
+def test_what_is_to_be_replaced_stays_if_writing_fails(tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        raise OSError("stop")
+
+    path, pixels = tmp_path / "a.ome.zarr", np.arange(600, dtype=np.uint16).reshape(20, 30)
+    save(pixels, path)
+    with pytest.raises(OSError, match="stop"):
+        convert(path, path, overwrite=True, progress=stop)
+    np.testing.assert_array_equal(imread(path).squeeze(), pixels)
+
+
+def test_a_store_that_is_no_folder_does_not_replace_itself() -> None:
+    store = storage.MemoryStore()
+    save(np.ones((20, 30), np.uint8), store)
+    with pytest.raises(ValueError, match="cannot replace itself"):
+        convert(store, store, overwrite=True)
+    assert imread(store).all()
