@@ -202,6 +202,8 @@ class FileImage(Image):
         else:
             size = int(np.prod(block.shape, dtype=object)) * layout.dtype.itemsize
             self._memory.check(block.shape, size)
+        if 0 in block.shape:
+            return np.empty(block.shape, layout.dtype) if out is None else out
         source = self._source
         pixels = [source.pixels, *source.levels][layout.level(level).index]
         view = PixelView(pixels, layout.dtype, None, 0, self._name, source.reader)

@@ -98,6 +98,10 @@ def _checked(image: Image, plane: Mapping[str, int]) -> dict[str, int]:
     beyond = [name for name, at in plane.items() if not 0 <= at < sizes[name]]
     if beyond:
         raise ValueError(f"{beyond[0]}={plane[beyond[0]]} is not from 0 to {sizes[beyond[0]] - 1}")
+    if image.sizes.get("S", 1) > 4:
+        raise UnsupportedDataError(
+            f"the image has {image.sizes['S']} samples in a pixel, but a PNG at most 4"
+        )
     if image.sizes["Y"] * image.sizes["X"] > _MOST_PIXELS:
         raise UnsupportedDataError(
             f"{image.sizes['X']} x {image.sizes['Y']} pixels are too many for a PNG; write a part "

@@ -86,9 +86,16 @@ def _image(file: Any, number: int, series: Any, ome: Any) -> SourceImage:
     more = {"read_only": True} if refuses else {}
     stores = [series.aszarr(level=at, **more) for at in range(len(series.levels))]
     levels = aside(lambda: [zarr.open(store, mode="r") for store in stores])
-    axes = axis_letters(series.axes)
+    axes = axis_letters(_dims(series), {"samples": "CS"})
     fields = _fields(file, number, series, axes, ome)
     return SourceImage(levels[0], axes, levels=levels[1:], shared=True, **fields)
+
+
+def _dims(series: Any) -> list[str]:
+    """Return the names of the axes; samples without colours or transparency are channels."""
+    page = series.keyframe
+    is_gray = series.kind != "ome" and page.photometric in (0, 1) and not any(page.extrasamples)
+    return ["samples" if name == "S" and is_gray else name for name in series.axes]
 
 
 def _warn_of_missing_pages(file: Any, series: Any) -> None:

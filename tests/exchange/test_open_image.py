@@ -225,6 +225,14 @@ def test_planes_far_apart_are_read_without_those_between(
     assert sum(asked) <= 4 * pixels[0].size
 
 
+@pytest.mark.parametrize("nothing", [{"X": slice(100, 200)}, {"T": slice(0, 0)}, {"C": []}])
+def test_an_empty_part_is_an_empty_array(tmp_path: Path, nothing: dict[str, Any]) -> None:
+    for name in ("one.czi", "in.ome.tif"):
+        with open_image(written(tmp_path, name)) as image:
+            assert image.get_image_data("TCYX", **nothing).size == 0
+            assert image.get_image_data("TCYX", **nothing).ndim == 4
+
+
 def test_scenes_are_chosen_by_name_and_by_number(tmp_path: Path) -> None:
     needs("tifffile", "ome-tiff")
     save(np.stack([STACK, STACK + 1]), tmp_path / "two.ome.tif", "STCZYX", name="cell")

@@ -171,6 +171,29 @@ def test_axes_that_nobody_names_are_those_of_imwrite(
             np.testing.assert_array_equal(image.get_image_data(meant), pixels)
 
 
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_samples_that_are_no_colours_are_channels(
+    tifffile: Any,
+    tmp_path: Path,
+    rng: np.random.Generator,
+    converted: Callable[..., Path],
+    count: int,
+    planar: str,
+) -> None:
+    pixels = rng.integers(0, 255, (count, 10, 20), np.uint8)
+    stored = pixels if planar == "separate" else np.moveaxis(pixels, 0, -1)
+    kind = {"photometric": "minisblack", "planarconfig": planar}
+    tifffile.imwrite(tmp_path / "in.tif", stored, **kind)
+    for path in (tmp_path / "in.tif", converted(tmp_path / "in.tif")):
+        np.testing.assert_array_equal(imread(path)[0, :, 0], pixels)
+
+    extra = ["unassalpha", *["unspecified"] * (count - 2)]
+    tifffile.imwrite(tmp_path / "clear.tif", stored, extrasamples=extra, **kind)
+    with open_image(tmp_path / "clear.tif") as image:
+        assert image.sizes["S"] == count
+
+
 def test_other_pixel_types_need_to_be_told_what_to_become(
     tifffile: Any, tmp_path: Path, converted: Callable[..., Path]
 ) -> None:

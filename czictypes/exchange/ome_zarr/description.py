@@ -139,8 +139,9 @@ def channel_look(image: Image) -> list[dict[str, Any]]:
             if samples == 1:
                 look["label"], look["color"] = name, _hexadecimal(color)
             else:
-                look["label"] = f"{name} {_SAMPLES[samples][sample]}"
-                look["color"] = "FFFFFF" if samples == 2 else _SAMPLE_COLORS[sample]
+                known = _SAMPLES.get(samples, range(samples))
+                look["label"] = f"{name} {known[sample]}"
+                look["color"] = _SAMPLE_COLORS[sample] if samples in (3, 4) else "FFFFFF"
             listed.append(look)
     return listed
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from czictypes.container.workers import aside
 from czictypes.exchange.formats import is_archive, location_name, location_text
@@ -395,6 +396,9 @@ def _is_url(target: StoreTarget) -> bool:
 
 def _open_url(target: StoreTarget, options: Mapping[str, Any] | None, *, read_only: bool) -> Any:
     url, given = location_text(target), _options_of(target, options)
+    if url.startswith(("http://", "https://")) and "?" in url:  # its query is for each key
+        url, _, query = url.partition("?")
+        given = {"params": dict(parse_qsl(query)), **given}
     return _storage().FsspecStore.from_url(url, storage_options=given, read_only=read_only)
 
 

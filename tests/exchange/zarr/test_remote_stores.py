@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from extras import needs
 from ome_zarrs import stored
+from remote.server import serving
 
-from czictypes import from_ome_zarr, write_ome_zarr
+from czictypes import from_ome_zarr, imread, save, write_ome_zarr
 from czictypes.arrays.image import CziImage
 from czictypes.exchange.ome_zarr.journal import JOURNAL
 from czictypes.model.errors import IncompleteOutputError
@@ -149,3 +150,18 @@ def test_a_upath_is_a_url(mosaic_czi: Path, memory: str, expected: dict[str, byt
     write_ome_zarr(mosaic_czi, upath.UPath(f"{memory}/u.ome.zarr"), **OPTIONS)
     assert contents(f"{memory}/u.ome.zarr") == expected
     write_ome_zarr(mosaic_czi, upath.UPath(f"{memory}/u.ome.zarr"), overwrite=True, **OPTIONS)
+
+
+def test_the_query_of_a_url_goes_with_each_key(tmp_path: Path) -> None:
+    needs("aiohttp", "remote")
+    pixels = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    save(pixels, tmp_path / "a.ome.zarr")
+    with serving() as server:
+        for key, data in stored(tmp_path / "a.ome.zarr").items():
+            server.put(f"/a.ome.zarr/{key}", data)
+        found = imread(f"{server.url}/a.ome.zarr?sig=a%2Fb")
+        assert {one.path.partition("?")[2] for one in server.requests} == {"sig=a/b"}
+        np.testing.assert_array_equal(found.squeeze(), pixels)
+        with pytest.raises(FileNotFoundError) as caught:
+            imread(f"{server.url}/nothing.ome.zarr?sig=hidden")
+    assert "hidden" not in str(caught.value)
