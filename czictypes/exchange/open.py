@@ -106,8 +106,8 @@ def open_image(
         return CziImage(source, scene, mosaic=mosaic, storage_options=storage_options, **options)
     if options:
         name, file = next(iter(options)), location_name(source)
-        known = "a file read by a reader of bioio" if reader else given.value
-        raise TypeError(f"{name}= is for CZI alone, but {file} is {known}")
+        known = ", which a reader of bioio reads" if reader else ""
+        raise TypeError(f"{name}= is for CZI files alone, not for {file}{known}")
     image = _file_image(source, given, storage_options, reader)
     if scene is not None:
         try:

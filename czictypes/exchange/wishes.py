@@ -44,24 +44,30 @@ def check_wishes(given: Format, wanted: Format, wishes: Wishes) -> None:
     """Refuse what the target knows nothing of, so that no wish is passed over in silence."""
     is_zarr, is_new_czi = wanted is Format.OME_ZARR, wanted is Format.CZI is not given
     fits = {
-        "version, chunks, shards and scheduler are": (bool(wishes.zarr), is_zarr),
-        "resume is": (wishes.resume, is_zarr),
-        "plane is": (wishes.plane is not None, wanted is Format.PICTURE),
-        "dtype is": (wishes.dtype is not None, is_new_czi),
-        "levels is": (
+        "= and ".join(wishes.zarr): (bool(wishes.zarr), is_zarr),
+        "resume": (wishes.resume, is_zarr),
+        "plane": (wishes.plane is not None, wanted is Format.PICTURE),
+        "dtype": (wishes.dtype is not None, is_new_czi),
+        "levels": (
             wishes.levels is not None,
             wanted in (Format.OME_ZARR, Format.OME_TIFF) or is_new_czi,
         ),
-        "stored_resolution is": (
+        "stored_resolution": (
             wishes.stored_resolution,
             given is Format.CZI is not wanted,
         ),
-        "on_error is": (leaves_blank(wishes.on_error), given is Format.CZI),
-        "parts is": (wishes.parts is not None, given is Format.CZI),
-        "compression is": (wishes.compression is not None, wanted is not Format.PICTURE),
+        "on_error": (leaves_blank(wishes.on_error), given is Format.CZI),
+        "parts": (wishes.parts is not None, given is Format.CZI),
+        "compression": (wishes.compression is not None, wanted is not Format.PICTURE),
     }
     for what, (is_given, is_known) in fits.items():
         if is_given and not is_known:
-            raise ValueError(f"{what} not for {given.value} to {wanted.value}")
+            raise ValueError(
+                f"{what}= cannot be used to convert {_named(given)} to {_named(wanted)}"
+            )
     if wishes.levels is not None and wishes.levels < 1:
         raise ValueError(f"levels is {wishes.levels}, but an image has at least one")
+
+
+def _named(form: Format) -> str:
+    return "a picture" if form is Format.PICTURE else form.value

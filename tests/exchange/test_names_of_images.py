@@ -215,7 +215,7 @@ def test_keywords_of_aicsimageio_are_taken_for_every_format(tmp_path: Path, name
     with pytest.raises(ValueError, match="another name of mosaic"):
         open_image(url, mosaic=False, reconstruct_mosaic=True)
     if name != "in.czi":
-        with pytest.raises(TypeError, match="parts= is for CZI alone"):
+        with pytest.raises(TypeError, match="parts= is for CZI files alone"):
             open_image(url, parts=["b.czi"])
     with pytest.raises(TypeError, match=r"no argument chunk_dims; .*to_dask\(chunks=\)"):
         open_image(url, chunk_dims=["Z", "Y", "X"])

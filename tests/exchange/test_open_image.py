@@ -433,7 +433,7 @@ def test_a_lazy_array_of_a_file_object_ends_with_its_image(tmp_path: Path) -> No
 
 def test_options_of_a_czi_are_for_a_czi_alone(tmp_path: Path) -> None:
     path = written(tmp_path, "gray.png")
-    with pytest.raises(TypeError, match=r"parts= is for CZI alone, but .*gray\.png is picture"):
+    with pytest.raises(TypeError, match=r"parts= is for CZI files alone, not for .*gray\.png"):
         open_image(path, parts=[])
 
 

@@ -312,7 +312,7 @@ def test_the_stored_resolution_on_the_command_line(both: tuple[Path, Path], tmp_
 
 def test_a_wish_for_the_stored_resolution_that_means_nothing_is_refused(tmp_path: Path) -> None:
     path = palm(tmp_path, 2, 2)
-    with pytest.raises(ValueError, match="stored_resolution is not for CZI to CZI"):
+    with pytest.raises(ValueError, match="stored_resolution= cannot be used to convert CZI to CZI"):
         convert(path, tmp_path / "copy.czi", stored_resolution=True)
     with CziImage(path) as image, pytest.raises(ValueError, match="is open"):
         convert(image, tmp_path / "fine.ome.tif", stored_resolution=True)
