@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -147,8 +148,9 @@ def write_tiff(
             page = page._replace(shape=(*(image.sizes[axis] for axis in axes), *page.shape))
             # M is no letter of tifffile's in this place; R (tile) is
             letters = "".join(axes).replace("M", "R") + ("YXS" if "S" in image.sizes else "YX")
-            described = {"metadata": {"axes": letters, "Name": one.name}}
-            _write(writer, page, _counted(bands, advance), **described)
+            # tifffile's own description would take an X of one pixel for samples
+            told = {"shape": page.shape, "axes": letters, "Name": one.name}
+            _write(writer, page, _counted(bands, advance), description=json.dumps(told))
 
 
 def _opened(
@@ -161,7 +163,9 @@ def _opened(
         image.set_scene(scene)
         size += image.nbytes
     # uncompressed pixels and a pyramid of a third more may come near the limit of classic TIFF
-    return stack.enter_context(tifffile.TiffWriter(stream, bigtiff=size > _CLASSIC_LIMIT))
+    return stack.enter_context(
+        tifffile.TiffWriter(stream, bigtiff=size > _CLASSIC_LIMIT, shaped=False)
+    )
 
 
 def _planes(image: Image, series: Series) -> Iterator[dict[str, int]]:

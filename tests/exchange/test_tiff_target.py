@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from files.recipes import Made
 
-from czictypes import convert, czi, imread
+from czictypes import convert, czi, imread, save
 from czictypes.arrays.image import CziImage
 from czictypes.metadata.scaling import Scaling
 from czictypes.model.errors import OutOfBoundsError
@@ -182,3 +182,14 @@ def test_absurd_pixel_sizes_have_no_tag(tifffile: Any, tmp_path: Path, size: flo
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert file.pages[0].tags["XResolution"].value == (1, 1)
         np.testing.assert_array_equal(file.asarray().squeeze(), pixels)
+
+
+@pytest.mark.parametrize("shape", [(50, 1), (1, 50), (2, 3, 50, 1), (2, 3, 1, 1), (50, 1, 3)])
+def test_a_plain_tiff_may_be_one_pixel_wide(
+    tifffile: Any, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    pixels = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    save(pixels, tmp_path / "thin.tif")
+    np.testing.assert_array_equal(imread(tmp_path / "thin.tif").squeeze(), pixels.squeeze())
+    stored = tifffile.imread(tmp_path / "thin.tif")
+    np.testing.assert_array_equal(stored.squeeze(), pixels.squeeze())
