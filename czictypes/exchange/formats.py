@@ -91,7 +91,7 @@ def source_format(source: Any) -> Format:
     """Return the format of what is to be read.
 
     It goes by the name; without a known ending, by what lies in the folder, or by the first bytes
-    of a file object, which is put to its beginning.
+    of a file object, which is put to its beginning, or of a local file whose name has no ending.
 
     Raises
     ------
@@ -117,8 +117,14 @@ def source_format(source: Any) -> Format:
     if found is None and is_stream:
         return _by_content(source)
     if found is None and "://" not in text:
-        is_zarr = any((Path(text) / name).exists() for name in _ZARR_DOCUMENTS)
-        return Format.OME_ZARR if is_zarr else Format.OTHER
+        path = Path(text)
+        if any((path / name).exists() for name in _ZARR_DOCUMENTS):
+            return Format.OME_ZARR
+        if path.suffix or not path.is_file():
+            return Format.OTHER
+        with path.open("rb") as stream:
+            content = _by_content(stream)
+        return Format.OTHER if content is Format.OME_ZARR else content  # archives need a name
     return found or Format.OTHER
 
 

@@ -400,6 +400,13 @@ def test_a_file_object_without_a_name_is_known_by_its_first_bytes(
     assert not stream.closed
 
 
+@pytest.mark.parametrize("name", ["one.czi", "in.ome.tif", "gray.png"])
+def test_a_file_without_an_ending_is_known_by_its_first_bytes(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, name)
+    expected = imread(path)
+    np.testing.assert_array_equal(imread(path.rename(tmp_path / "image")), expected)
+
+
 def test_a_file_object_is_read_from_its_beginning(tmp_path: Path) -> None:
     stream = io.BytesIO(written(tmp_path, "in.ome.tif").read_bytes())
     stream.seek(0, io.SEEK_END)  # as after it was written
