@@ -54,7 +54,7 @@ def from_ome_zarr(
 ) -> None:
     """Write an OME-Zarr as a CZI, out of core.
 
-    Versions 0.1 to 0.5 are read. Each image of a series or a plate becomes a scene. Pixels, axes,
+    Versions 0.1 to 0.6 are read. Each image of a series or a plate becomes a scene. Pixels, axes,
     pixel sizes, times, place on the stage, wells, and names, colours and windows of
     channels are taken over, and what `write_ome_zarr` kept of a CZI comes back. The CZI appears
     when it is complete, all or nothing.
