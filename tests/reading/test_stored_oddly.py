@@ -75,8 +75,10 @@ def documents(draw: st.DrawFn) -> tuple[list[OddTile], list[Block]]:
         if pyramid:
             width = tiles[-1].x + side - x
             for place in places(plane, own):
-                small = noise(kind, side // 4 + 1, width // 4 + 1, next(seeds))
-                reduced.append(Block(small, x, 7, place, logical=(width, side)))
+                h, w = side // 4 + 1, width // 4 + 1
+                small = noise(kind, h, w, next(seeds))
+                # Four times as large to the pixel: else how many there are decides their level.
+                reduced.append(Block(small, x, 7, place, logical=(4 * w, 4 * h)))
     return tiles, reduced
 
 
