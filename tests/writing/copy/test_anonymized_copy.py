@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from stored import open_document, stored_attachments, stored_blocks, stored_xml
 
 from czictypes.metadata.edit import XmlEditor
+from czictypes.metadata.known_values import is_known_words
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader
@@ -437,7 +438,9 @@ WRITTEN = ("{}", "{} 12 May 2024", "DAPI {}", "Channel:{}", "D:/data/{}/x.czi", 
 @given(st.data())
 @settings(max_examples=30)
 def test_a_name_planted_anywhere_is_gone(data: st.DataObject) -> None:
-    secret = data.draw(st.text("aeioubdfgklmnprst", min_size=8, max_size=12))
+    # hypothesis tries "undefined", a word of the format, which is kept
+    names = st.text("aeioubdfgklmnprst", min_size=8, max_size=12)
+    secret = data.draw(names.filter(lambda name: not is_known_words(name)))
     planted = "".join(
         place.format(name, written.format(secret))
         for place, name, written in data.draw(
