@@ -446,13 +446,13 @@ def _selected(
 ) -> NDArray[Any]:
     """Return some indices along each dimension, in an order.
 
-    What is read is one box; of planes that lie far apart, a box each.
+    One box is read; of planes that lie far apart, a box each.
     """
     for letter in axes:
-        planes, places = np.unique(
-            np.asarray(indices.get(letter, [0]), np.intp), return_inverse=True
-        )
-        if letter not in "YXS" and len(planes) > 1 and np.ptp(planes) > 2 * len(planes):
+        if letter in "YXS" or letter not in indices:
+            continue
+        planes, places = np.unique(np.asarray(indices[letter], np.intp), return_inverse=True)
+        if len(planes) > 1 and np.ptp(planes) > 2 * len(planes):
             ones = [
                 _selected(view, axes, order, {**indices, letter: [at]}) for at in planes.tolist()
             ]
