@@ -33,40 +33,21 @@ class TilePlaces(OpenImage):
             return self._tiles_in(document).positions()
 
     @property
-    def mosaic_tile_dims(self) -> Dimensions | None:
-        """The size of the tiles, ``dims.Y`` and ``dims.X``; None if the image is no mosaic."""
+    def mosaic_tile_dims(self) -> Dimensions | None:  # noqa: D102 (it has that of the base class)
         with open_document_of(self._reader) as document:
             if not self._view.has_tiles(document):
                 return None
             width, height = self._tiles_in(document).size
         return Dimensions("YX", (height, width))
 
-    def get_mosaic_tile_positions(self, **where: int) -> list[tuple[int, int]]:
-        """Return (y, x) of the top left pixel of each tile, in the order of M.
-
-        Parameters
-        ----------
-        **where
-            Indices in other dimensions, ``get_mosaic_tile_positions(T=1, C=0)``; the first tile of
-            each M counts where they leave a choice.
-
-        Raises
-        ------
-        ValueError
-            If the image is no mosaic.
-        """
+    def get_mosaic_tile_positions(  # noqa: D102 (it has that of the base class)
+        self, **where: int
+    ) -> list[tuple[int, int]]:
         return list(self._tile_places(where).values())
 
-    def get_mosaic_tile_position(self, mosaic_tile_index: int, **where: int) -> tuple[int, int]:
-        """Return (y, x) of the top left pixel of one tile.
-
-        Raises
-        ------
-        ValueError
-            If the image is no mosaic.
-        OutOfBoundsError
-            If there is no such tile.
-        """
+    def get_mosaic_tile_position(  # noqa: D102 (it has that of the base class)
+        self, mosaic_tile_index: int, **where: int
+    ) -> tuple[int, int]:
         places = self._tile_places(where)
         if mosaic_tile_index not in places:
             raise OutOfBoundsError(f"there is no tile M={mosaic_tile_index} at {where}")
