@@ -23,6 +23,7 @@ __all__ = [
     "location_path",
     "location_text",
     "source_format",
+    "stored_bytes",
     "target_format",
 ]
 
@@ -56,7 +57,7 @@ _ENDINGS = {
     ".tf8": Format.TIFF,
     ".png": Format.PICTURE,
 }
-#: Those of files that are read, but not written under these names.
+#: The endings of files that are read, but not written under these names.
 _READ_ONLY = {
     **dict.fromkeys(
         (".svs", ".lsm", ".ndpi", ".scn", ".qptiff", ".stk", ".ptif", ".ptiff", ".bif"),
@@ -179,6 +180,16 @@ def location_text(location: Any) -> str:
     if hasattr(type(location), "storage_options"):  # a UPath
         return str(location)
     return str(getattr(location, "path", None) or getattr(location, "name", "") or location)
+
+
+def stored_bytes(source: Any) -> int:
+    """Return the size of a local file, or of what a file object holds, in bytes."""
+    if not hasattr(source, "read"):
+        return os.stat(source).st_size  # noqa: PTH116
+    place = source.tell()
+    size: int = source.seek(0, os.SEEK_END)
+    source.seek(place)
+    return size
 
 
 def location_name(location: Any) -> str:

@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 
 from czictypes.container.limits import check_claim, check_frames
 from czictypes.container.workers import aside
-from czictypes.exchange.formats import is_local, location_name, location_path, location_text
+from czictypes.exchange.formats import (
+    is_local,
+    location_name,
+    location_path,
+    location_text,
+    stored_bytes,
+)
 from czictypes.exchange.frames import Frames
 from czictypes.exchange.pixel_view import reason
 from czictypes.exchange.source_image import SourceImage, axis_letters
@@ -37,16 +43,16 @@ __all__ = ["NoPluginError", "open_with_imageio"]
 #: libraries from the net (FreeImage), open other files (GDAL), look at the screen, or read what has
 #: a module of its own here.
 _PLUGINS = ("pyav", "SPE", "pydicom", "rawpy", "opencv", "FITS", "ITK")
-#: Those whose frames are moments.
+#: Plug-ins whose frames are moments.
 _TIMED = ("SPE",)
-#: What tells the format of a file object without a name: a place, and the bytes there.
+#: A place and the bytes there tell the format of a file object without a name.
 _MARKS = (
     (4, b"ftyp", ".mp4"), (8, b"AVI ", ".avi"), (0, b"\x1aE\xdf\xa3", ".mkv"),
     (0, b"SIMPLE  =", ".fits"), (128, b"DICM", ".dcm"), (0, b"NRRD", ".nrrd"),
 )  # fmt: skip
-#: Those that read paths alone. (imageio itself copies file objects for ITK.)
+#: Plug-ins that read paths alone. (imageio itself copies file objects for ITK.)
 _OF_PATHS = ("SPE",)
-#: What installs a plug-in that has another name.
+#: The packages that have other names than their plug-ins.
 _PACKAGES = {"pyav": "av", "FITS": "astropy", "ITK": "SimpleITK", "opencv": "opencv-python"}
 
 
@@ -169,7 +175,7 @@ def _called(plugin: str) -> str:
 
 def _images(stack: ExitStack, kind: str, source: Any, ending: str) -> list[SourceImage]:
     imopen = require("imageio.v3", extra="imageio", doing="reading").imopen
-    name, stored, lock = location_name(source), _stored(source), threading.Lock()
+    name, stored, lock = location_name(source), stored_bytes(source), threading.Lock()
     if kind == "pyav":
         return [open_video(stack, source, name, stored, lock)]
     given = os.fspath(source) if not hasattr(source, "read") else _LentFile(source)
@@ -234,15 +240,6 @@ def _metadata(plugin: Any, lock: threading.Lock) -> Any:
     with lock, suppress(Exception):  # not all plug-ins have some
         return plugin.metadata()
     return {}
-
-
-def _stored(source: Any) -> int:
-    if not hasattr(source, "read"):
-        return os.stat(source).st_size  # noqa: PTH116
-    place = source.tell()
-    size: int = source.seek(0, os.SEEK_END)
-    source.seek(place)
-    return size
 
 
 def _claim_of_fits(plugin: Any) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from czictypes.container.limits import check_claim, check_frames
 from czictypes.container.picture import picture_errors
 from czictypes.container.targets import describe_target
-from czictypes.exchange.formats import location_path, location_text
+from czictypes.exchange.formats import location_path, location_text, stored_bytes
 from czictypes.exchange.frames import Frames
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.scaling import Scaling
@@ -36,7 +36,7 @@ _FORMATS = (
     "PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "JPEG2000", "PPM", "AVIF", "SGI", "QOI",
     "DDS",
 )  # fmt: skip
-#: Those whose first bytes say too little: they are looked for behind these endings alone.
+#: Formats whose first bytes say too little: they are looked for behind these endings alone.
 _BY_ENDING = {".tga": "TGA", ".pcx": "PCX", ".ico": "ICO", ".fli": "FLI", ".flc": "FLI"}
 #: Formats whose frames may differ in size and mode: each is a picture of its own.
 _ALBUMS = ("MPO", "TIFF")
@@ -44,13 +44,13 @@ _ALBUMS = ("MPO", "TIFF")
 _SAMPLES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 _DTYPES = {"1": "bool", "F": "float32", "I": "int32"}
 _ALPHA = {"PA": "RGBA", "RGBa": "RGBA", "La": "LA"}
-#: What Pillow calls the pixels of PNGs with 16 bits for each sample, of which it reads 8.
+#: Pillow's names for the pixels of PNGs with 16 bits for each sample, of which it reads 8.
 _DEEP = {"LA;16B": "LA", "RGB;16B": "RGB", "RGBA;16B": "RGBA"}
 _MOST_BYTES_OF_PIXEL = 4
 
 
 class _Kind(NamedTuple):
-    """What the frames of an image have in common; `mode` is that of Pillow they are read in."""
+    """The properties that all frames share; `mode` is that of Pillow they are read in."""
 
     width: int
     height: int
@@ -75,7 +75,7 @@ class _File:
     opener
         Opens it.
     name
-        What it is called in messages.
+        The name of the file in messages.
     """
 
     def __init__(self, opener: Callable[[], Any], name: str) -> None:
@@ -159,7 +159,7 @@ def _formats(images: Any, name: str) -> list[str]:
 def _kinds(picture: Any, name: str) -> list[_Kind]:
     """Return the kind of each frame; nothing is decoded."""
     count = getattr(picture, "n_frames", 1)
-    stored = _stored(picture)
+    stored = stored_bytes(picture.fp)
     claimed = count * picture.width * picture.height * _MOST_BYTES_OF_PIXEL
     check_claim(claimed, stored, name)
     check_frames(count, stored, name)
@@ -290,14 +290,6 @@ def _decoded(picture: Any, number: int, kind: _Kind, part: tuple[slice, ...]) ->
     steps = slice(None, None, rows.step), slice(None, None, columns.step)
     pixels: NDArray[Any] = np.asarray(found)[steps].astype(kind.dtype, copy=False)
     return pixels[(..., part[2])] if len(part) > 2 else pixels
-
-
-def _stored(picture: Any) -> int:
-    file = picture.fp
-    place = file.tell()
-    size: int = file.seek(0, os.SEEK_END)
-    file.seek(place)
-    return size
 
 
 def _scaling(dots_per_inch: Any) -> Scaling:
