@@ -28,7 +28,7 @@ UM = 1e-6
 
 
 class Scene(NamedTuple):
-    """What a reader tells of an image; None where it tells nothing.
+    """The facts that a reader tells of an image; None where it tells nothing.
 
     Parameters
     ----------

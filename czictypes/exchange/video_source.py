@@ -38,7 +38,7 @@ def open_video(
     source
         A path, or a file object.
     name, stored
-        What it is called in messages, and its bytes.
+        The name of the file in messages, and its size in bytes.
     lock
         Is held while a frame is decoded.
 
@@ -93,7 +93,7 @@ class _Video:
     container
         The file, as PyAV opened it.
     name
-        What it is called in messages.
+        The name of the file in messages.
     """
 
     def __init__(self, container: Any, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What docs/images.md says is true: its code runs and prints what it claims."""
+"""docs/images.md is true: its code runs and prints what it claims."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from pages import ROOT, code_blocks
 from czictypes import Image
 
 PAGE = ROOT / "docs" / "migrating.md"
-#: What the lines of a section need.
+#: The packages that the lines of a section need.
 NEEDED: dict[str, dict[str, str]] = {
     "pylibCZIrw": {},
     "aicspylibczi": {},

@@ -1,4 +1,4 @@
-"""What imageio reads to CZI, within this process."""
+"""Files that imageio reads become CZI files, within this process."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_what_cannot_be_read_is_told_in_the_words_of_the_plug_in(tmp_path: Path,
 
 
 def test_a_damaged_video_is_told_without_credentials(tmp_path: Path) -> None:
-    """What PyAV raises has a filename that cannot be changed."""
+    """The errors of PyAV have a filename that cannot be changed."""
     needs("av")
     (tmp_path / "in.exr").write_bytes(b"anything")
     with pytest.raises(CorruptFileError, match=r"frame 0 of .*in\.exr is damaged"):

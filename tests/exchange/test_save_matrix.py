@@ -87,7 +87,7 @@ SOURCES: dict[str, Callable[[Path], Saved]] = {
         )
     },
 }  # fmt: skip
-#: What each format has a place for; the pixels are in all.
+#: The facts that each format has a place for; the pixels are in all.
 KEPT = {
     "czi": ["names", "colors", "sizes", "times", "scenes"],
     "ome.tiff": ["names", "colors", "sizes", "times", "scenes"],
@@ -99,7 +99,7 @@ KEPT = {
 
 @dataclass
 class Facts:
-    """What is known of a scene."""
+    """The facts that are known of a scene."""
 
     pixels: NDArray[Any]
     names: list[str]

@@ -351,8 +351,8 @@ def to_ngff_zarr(
     Parameters
     ----------
     store
-        A path, a URL, an archive, a store of zarr, or a dict. What is no folder gets the files of
-        a temporary one.
+        A path, a URL, an archive, a store of zarr, or a dict. A temporary folder is written for
+        what is no folder, and its files are copied.
     multiscales
         As `to_multiscales` or `from_ngff_zarr` gives them.
     storage_options

@@ -27,7 +27,7 @@ __all__ = [
     "readable",
 ]
 
-#: What ngff-zarr decodes of a mapping.
+#: The codecs that ngff-zarr decodes in a mapping.
 _KNOWN_CODECS = {"bytes", "gzip", "zstd", "blosc"}
 
 
@@ -134,7 +134,7 @@ def new_folder(
     target, options
         Any store, and the options of fsspec.
     **wishes
-        Those of `ngff_zarr.to_ngff_zarr`.
+        The arguments of `ngff_zarr.to_ngff_zarr`.
     """
     store = ZarrStore(target, options, doing="writing OME-Zarr", writing=True)
     own = store.folder

@@ -69,7 +69,7 @@ class Foreign:
 
 
 class Dataset:
-    """What h5py has: a shape, a type, slices, and dimensions that nobody has named."""
+    """An array as h5py has it: a shape, a type, slices, and dimensions without names."""
 
     def __init__(self, pixels: Any) -> None:
         self._pixels = pixels
