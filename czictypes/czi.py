@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from czictypes.checking.findings import CheckReport, Finding
     from czictypes.container.lost import LostPart, LostTile
     from czictypes.metadata.annotations import Annotation
-    from czictypes.metadata.axes import Axis, Skew
+    from czictypes.metadata.axes import Axis, Scaling, ScalingInfoDto, Skew
     from czictypes.metadata.channels import ChannelInfo, WavelengthRange
     from czictypes.metadata.content import DocumentContent
     from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
     from czictypes.metadata.records import Event
-    from czictypes.metadata.scaling import Scaling, ScalingInfoDto
     from czictypes.metadata.scenes import SceneInfo, Well
     from czictypes.model.display import (
         ChannelDisplaySettingsDataClass,
@@ -108,12 +107,11 @@ _NAMES = {
     "czictypes.checking.findings": ("CheckReport", "Finding"),
     "czictypes.container.lost": ("LostPart", "LostTile"),
     "czictypes.metadata.annotations": ("Annotation",),
-    "czictypes.metadata.axes": ("Axis", "Skew"),
+    "czictypes.metadata.axes": ("Axis", "Scaling", "ScalingInfoDto", "Skew"),
     "czictypes.metadata.channels": ("ChannelInfo", "WavelengthRange"),
     "czictypes.metadata.content": ("DocumentContent",),
     "czictypes.metadata.document": ("GeneralDocumentInfoDto", "Objective"),
     "czictypes.metadata.records": ("Event",),
-    "czictypes.metadata.scaling": ("Scaling", "ScalingInfoDto"),
     "czictypes.metadata.scenes": ("SceneInfo", "Well"),
     "czictypes.model.display": (
         "ChannelDisplaySettingsDataClass",

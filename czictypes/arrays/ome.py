@@ -26,8 +26,8 @@ from czictypes.arrays.times import in_utc, regular_interval, since_start, times_
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.document import DocumentInfo
-from czictypes.metadata.ome.document import build_ome
-from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, PlaneFacts, Sizes
+from czictypes.metadata.ome_document import build_ome
+from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import pixel_format

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.metadata.ome.values import PlaneFacts
+from czictypes.metadata.ome_facts import PlaneFacts
 from czictypes.model.dimensions import ABSENT
 from czictypes.reading.reader import CziReader
 from czictypes.reading.table import SubBlockTable

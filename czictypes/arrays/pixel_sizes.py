@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from czictypes.arrays.tolerant import told
-from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.axes import Scaling
 from czictypes.reading.reader import CziReader
 
 __all__ = ["PhysicalPixelSizes", "Scale", "in_micrometres", "pixel_sizes"]

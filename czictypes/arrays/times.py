@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.axes import Axis, axis
-from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.dimensions import ABSENT
+from czictypes.model.errors import MetadataWarning
 from czictypes.model.warn import warn_caller
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import CorruptFileError
+from czictypes.model.errors import CorruptFileError, MetadataWarning
 from czictypes.model.warn import warn_caller
 from czictypes.reading.reader import CziReader
 

@@ -11,13 +11,10 @@ from czictypes.checking.findings import Finding, Severity, counted
 from czictypes.checking.planes import places_along
 from czictypes.checking.view import FileView, noted
 from czictypes.metadata.annotations import read_annotations
-from czictypes.metadata.attributes import custom_attributes
-from czictypes.metadata.axes import axis, skew
-from czictypes.metadata.channels import channels
-from czictypes.metadata.display_settings import display_settings
-from czictypes.metadata.document import document_info
+from czictypes.metadata.axes import axis, scaling, skew
+from czictypes.metadata.channels import channels, display_settings
+from czictypes.metadata.document import custom_attributes, document_info
 from czictypes.metadata.fields import Node
-from czictypes.metadata.scaling import scaling
 from czictypes.metadata.scenes import plate, scenes
 from czictypes.model.dimensions import DIMENSIONS
 from czictypes.model.pixel_types import PixelType, pixel_type_from_name

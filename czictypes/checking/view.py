@@ -23,10 +23,10 @@ from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.parts import JoinedSource, join_parts
 from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.container.source import open_source
-from czictypes.metadata.fields import MetadataWarning, Node
+from czictypes.metadata.fields import Node
 from czictypes.metadata.xml import parse
 from czictypes.model.dimensions import ABSENT, format_coordinate
-from czictypes.model.errors import CziError
+from czictypes.model.errors import CziError, MetadataWarning
 from czictypes.reading.plane_rows import plane_rows
 from czictypes.reading.table import SubBlockTable
 

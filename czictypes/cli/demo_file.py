@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from czictypes import __version__
 from czictypes.cli.specimen import STAINS, Stain, grow_cells, photograph
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.document import GeneralDocumentInfoDto
-from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import SceneInfo, Well, well_name
-from czictypes.metadata.subblock_builder import build_subblock_metadata
+from czictypes.metadata.subblock import build_subblock_metadata
 from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.model.extras import require
 from czictypes.model.geometry import Rectangle, Size

@@ -95,7 +95,7 @@ def _as_json(result: Any) -> Any:
 
 def _as_text(result: Any) -> str:
     """Return an element as XML on as many lines as it takes, anything else on one line."""
-    from czictypes.metadata.serialize import to_string
+    from czictypes.metadata.xml import to_string
 
     if isinstance(result, ET.Element):
         return to_string(result, indent=True)

@@ -16,10 +16,9 @@ from czictypes.exchange.ome_source import image_fields
 from czictypes.exchange.pixel_view import reason
 from czictypes.exchange.remote_file import options_of
 from czictypes.exchange.source_image import SourceImage
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.scaling import Scaling
-from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import CziError, UnsupportedDataError
+from czictypes.model.errors import CziError, MetadataWarning, UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.warn import warn_caller
 

@@ -10,12 +10,11 @@ import numpy as np
 
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.annotations import Annotation
-from czictypes.metadata.axes import Axis
+from czictypes.metadata.axes import Axis, Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Plate, SceneInfo
-from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import Location
 from czictypes.model.warn import warn_caller
 from czictypes.writing.imwrite_metadata import time_axis

@@ -29,8 +29,8 @@ from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo
-from czictypes.metadata.ome.document import build_ome
-from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, PlaneFacts, Sizes
+from czictypes.metadata.ome_document import build_ome
+from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.defence import defended
 from czictypes.model.display import ChannelDisplaySettingsDataClass

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from czictypes.container.targets import describe_target
 from czictypes.exchange.source_image import SourceImage, axis_letters
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import Objective
-from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require

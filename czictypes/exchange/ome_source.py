@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document import Objective
-from czictypes.metadata.ome.rois import annotations_of
-from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.ome_document import annotations_of
 from czictypes.metadata.scenes import Well, well_name
-from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.display import Rgb8Color
+from czictypes.model.errors import MetadataWarning
 from czictypes.model.extras import require
 from czictypes.model.units import metres_of, seconds_of
 from czictypes.model.warn import warn_caller

@@ -20,9 +20,8 @@ from czictypes.container.targets import describe_target
 from czictypes.exchange.formats import location_path, location_text, stored_bytes
 from czictypes.exchange.frames import Frames
 from czictypes.exchange.source_image import SourceImage
-from czictypes.metadata.scaling import Scaling
-from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.metadata.axes import Scaling
+from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.warn import warn_caller
 

@@ -13,9 +13,9 @@ from czictypes.exchange.formats import location_name
 from czictypes.exchange.image import Image
 from czictypes.exchange.ome_zarr.parse import acquisition_of, plate_of, well_of
 from czictypes.exchange.source_image import SourceImage
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.colors import parse_color
-from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.fields import parse_color
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.units import metres_of, seconds_of
 from czictypes.writing.array_source import as_array

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from czictypes.metadata.annotations import Annotation
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import Objective
-from czictypes.metadata.scaling import Scaling
 from czictypes.metadata.scenes import Plate, Well
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import UnsupportedDataError

@@ -12,10 +12,9 @@ from czictypes.container.limits import check_claim
 from czictypes.container.workers import aside
 from czictypes.exchange.ome_source import image_fields, parse_ome
 from czictypes.exchange.source_image import SourceImage, axis_letters
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.scaling import Scaling
-from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.units import metres_of, seconds_of
 from czictypes.model.warn import warn_caller

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from czictypes.metadata.attributes_section import set_attribute
 from czictypes.metadata.fields import Node, NodeSource, root_node
+from czictypes.metadata.sections import set_attribute
 
 __all__ = [
     "Acquisition",

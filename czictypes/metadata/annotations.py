@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from czictypes.metadata.colors import format_color, read_color
 from czictypes.metadata.elements import ensure, format_number, put, put_all
-from czictypes.metadata.fields import Node, NodeSource, root_node
-from czictypes.metadata.serialize import check_text
+from czictypes.metadata.fields import Node, NodeSource, format_color, read_color, root_node
+from czictypes.metadata.xml import check_text
 from czictypes.model.display import Rgb8Color
 
 __all__ = ["Annotation", "add_annotations", "move_annotations", "read_annotations"]

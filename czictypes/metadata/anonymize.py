@@ -10,11 +10,10 @@ from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from czictypes.metadata.acquisitions import anonymous_acquisitions
-from czictypes.metadata.dates import parse_datetime
+from czictypes.metadata.fields import parse_datetime
 from czictypes.metadata.harmless import DEEPEST, ROOTS, kind_of
 from czictypes.metadata.known_values import is_guid, is_known, is_known_words, is_place_name
-from czictypes.metadata.serialize import to_bytes, to_string
-from czictypes.metadata.xml import XmlSource, parse, to_text
+from czictypes.metadata.xml import XmlSource, parse, to_bytes, to_string, to_text
 from czictypes.model.errors import CorruptFileError
 
 __all__ = ["Anonymizer", "ValueReport"]

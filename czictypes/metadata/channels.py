@@ -1,17 +1,26 @@
-"""The metadata of each channel."""
+"""The metadata and the display settings of each channel."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from czictypes.metadata.colors import read_color
-from czictypes.metadata.display_settings import display_channel_nodes
-from czictypes.metadata.fields import Node, NodeSource, root_node
-from czictypes.model.display import Rgb8Color
+from czictypes.metadata.fields import Node, NodeSource, read_color, root_node
+from czictypes.model.display import (
+    ChannelDisplaySettingsDataClassWithNameAndDescription,
+    Rgb8Color,
+    TintingMode,
+)
 from czictypes.model.pixel_types import PixelType, pixel_type_from_name
 
-__all__ = ["ChannelInfo", "WavelengthRange", "channels"]
+__all__ = [
+    "ChannelInfo",
+    "WavelengthRange",
+    "channel_display_settings",
+    "channels",
+    "display_channel_nodes",
+    "display_settings",
+]
 
 
 class WavelengthRange(NamedTuple):
@@ -180,3 +189,39 @@ def _detector_names(root: Node) -> dict[str, str]:
     nodes = root.child("Metadata/Information/Instrument/Detectors").children("Detector")
     pairs = [(node.attribute("Id"), node.attribute("Name")) for node in nodes]
     return {id_: name for id_, name in pairs if id_ and name}
+
+
+def display_settings(
+    source: NodeSource,
+) -> dict[int, ChannelDisplaySettingsDataClassWithNameAndDescription]:
+    """Return the display settings by the position of the channel in the list.
+
+    As in libCZI the position counts, not the ``Id`` attribute: a subset that ZEN makes of a
+    file keeps the channels' old Ids. A channel is tinted unless its ColorMode is ``None``;
+    what an element leaves out is the default: enabled, white, the full range (0 to 1).
+    """
+    return {
+        position: channel_display_settings(node)
+        for position, node in enumerate(display_channel_nodes(root_node(source)))
+    }
+
+
+def display_channel_nodes(root: Node) -> list[Node]:
+    """Return the elements of the channels' display settings in file order."""
+    return root.child("Metadata/DisplaySetting/Channels").children("Channel")
+
+
+def channel_display_settings(node: Node) -> ChannelDisplaySettingsDataClassWithNameAndDescription:
+    """Return the display settings in a ``Channel`` element; defaults for what it leaves out."""
+    untinted = (node.text("ColorMode") or "").lower() == "none"
+    selected = node.boolean("IsSelected")
+    low, high = node.number("Low"), node.number("High")
+    return ChannelDisplaySettingsDataClassWithNameAndDescription(
+        is_enabled=True if selected is None else selected,
+        tinting_mode=TintingMode.none if untinted else TintingMode.Color,
+        tinting_color=read_color(node) or Rgb8Color(255, 255, 255),
+        black_point=0.0 if low is None else low,
+        white_point=1.0 if high is None else high,
+        name=node.attribute("Name"),
+        description=node.text("Description"),
+    )

@@ -7,19 +7,30 @@ read from one document can be written to another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from czictypes.metadata.annotations import Annotation
-from czictypes.metadata.attributes import CustomValue
-from czictypes.metadata.axes import Axis, Skew
-from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
-from czictypes.metadata.scaling import Scaling
-from czictypes.metadata.scenes import Plate, SceneInfo
+from czictypes.metadata.annotations import Annotation, read_annotations
+from czictypes.metadata.axes import Axis, Scaling, Skew, axis, scaling, skew
+from czictypes.metadata.channels import ChannelInfo, channels, display_settings
+from czictypes.metadata.document import (
+    CustomValue,
+    GeneralDocumentInfoDto,
+    Objective,
+    custom_attributes,
+    document_info,
+    general_document_info,
+)
+from czictypes.metadata.fields import NodeSource, root_node
+from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 
-__all__ = ["DocumentContent", "ImageSummary"]
+__all__ = [
+    "DocumentContent",
+    "ImageSummary",
+    "read_content",
+]
+
 
 #: Each channel up to the last one gets an element, unless there are more.
 _MOST_CHANNELS = 10_000
@@ -117,3 +128,38 @@ class DocumentContent:
     application: str | None = None
     application_version: str | None = None
     annotations: Sequence[Annotation] = ()
+
+
+def read_content(source: NodeSource, channel_start: int = 0) -> DocumentContent:
+    """Return the content of a document's metadata, as `build_document` takes it.
+
+    Parameters
+    ----------
+    source
+        The document's XML.
+    channel_start
+        The C index of the first channel; the XML does not tell it.
+    """
+    root = root_node(source)
+    info = document_info(root)
+    return DocumentContent(
+        info=general_document_info(root),
+        channels=[replace(one, id=None) for one in channels(root, channel_start)],
+        scaling=scaling(root),
+        custom_attributes=custom_attributes(root) or {},
+        display_settings={
+            channel_start + position: one for position, one in display_settings(root).items()
+        },
+        scenes=scenes(root),
+        plate=plate(root),
+        objective=info.objective,
+        microscope=info.microscope,
+        microscope_type=info.microscope_type,
+        acquisition_date=info.acquisition_date,
+        time_axis=axis(root, "T"),
+        depth_axis=axis(root, "Z"),
+        skew=skew(root),
+        application=info.application,
+        application_version=info.application_version,
+        annotations=read_annotations(root),
+    )

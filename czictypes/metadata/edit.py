@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from czictypes.metadata.attributes import CustomValue
-from czictypes.metadata.attributes_section import set_attribute
-from czictypes.metadata.display_section import set_display_settings
-from czictypes.metadata.document import GeneralDocumentInfoDto
-from czictypes.metadata.document_section import set_general_document_info
-from czictypes.metadata.scaling import Scaling, ScalingInfoDto
-from czictypes.metadata.scaling_section import set_scaling
-from czictypes.metadata.serialize import to_bytes, to_string
-from czictypes.metadata.xml import XmlSource, parse
+from czictypes.metadata.axes import Scaling, ScalingInfoDto
+from czictypes.metadata.document import CustomValue, GeneralDocumentInfoDto
+from czictypes.metadata.sections import (
+    set_attribute,
+    set_display_settings,
+    set_general_document_info,
+    set_scaling,
+)
+from czictypes.metadata.xml import XmlSource, parse, to_bytes, to_string
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import CorruptFileError
 

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 from datetime import datetime
 from typing import Union
 
-from czictypes.metadata.dates import format_datetime
-from czictypes.metadata.serialize import check_text
+from czictypes.metadata.fields import format_datetime
+from czictypes.metadata.xml import check_text
 
 __all__ = ["FieldValue", "ensure", "find_by_id", "format_number", "put", "put_all", "set_text"]
 

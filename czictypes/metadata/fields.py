@@ -1,18 +1,115 @@
-"""Read single fields of an element tree without ever failing on them."""
+"""Single fields of an element tree: numbers, dates, colours; a malformed one is a warning."""
 
 from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Union
 
-from czictypes.metadata.dates import parse_datetime
-from czictypes.metadata.warning import MetadataWarning
 from czictypes.metadata.xml import XmlSource, parse
+from czictypes.model.display import Rgb8Color
+from czictypes.model.errors import MetadataWarning
 from czictypes.model.warn import warn_caller
 
-__all__ = ["MetadataWarning", "Node", "NodeSource", "root_node"]
+__all__ = [
+    "Node",
+    "NodeSource",
+    "format_color",
+    "format_datetime",
+    "parse_color",
+    "parse_datetime",
+    "read_color",
+    "root_node",
+]
+
+
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?\s*(Z|[+-]\d\d:?\d\d)?",
+    re.ASCII,
+)
+
+
+def parse_datetime(text: str) -> datetime | None:
+    """Return the point in time, or None where the file says that it is unknown (year 1).
+
+    With an offset or a ``Z`` the result knows its time zone, else it is naive. Digits beyond
+    the microsecond are cut off.
+
+    Raises
+    ------
+    ValueError
+        The text is no such date.
+    """
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a date such as 2016-02-12T09:47:10.07Z")
+    year, month, day, hour, minute, second = (int(match.group(n)) for n in range(1, 7))
+    if year <= 1:
+        return None
+    microsecond = int((match.group(7) or "").ljust(6, "0")[:6])
+    zone = _zone(match.group(8))
+    return datetime(year, month, day, hour, minute, second, microsecond, zone)
+
+
+def _zone(text: str | None) -> timezone | None:
+    if text is None:
+        return None
+    if text == "Z":
+        return timezone.utc
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def format_datetime(moment: datetime) -> str:
+    """Return the text for a file, ``Z`` for UTC; a naive time is written without a zone."""
+    text = moment.isoformat()
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+_COLOR = re.compile(r"#(?:[0-9A-Fa-f]{2})?([0-9A-Fa-f]{2})([0-9A-Fa-f]{2})([0-9A-Fa-f]{2})")
+
+
+def parse_color(text: str) -> Rgb8Color:
+    """Return the colour in ``#AARRGGBB`` (alpha is ignored, as ZEN does) or ``#RRGGBB``.
+
+    Raises
+    ------
+    ValueError
+        The text is no such colour.
+    """
+    match = _COLOR.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a colour such as #FF00FF33")
+    red, green, blue = (int(part, 16) for part in match.groups())
+    return Rgb8Color(red, green, blue)
+
+
+def format_color(color: Rgb8Color) -> str:
+    """Return ``#FFRRGGBB``.
+
+    Raises
+    ------
+    ValueError
+        A component is not within 0..255.
+    """
+    parts = [int(color.r), int(color.g), int(color.b)]
+    if any(not 0 <= part <= 255 for part in parts):
+        raise ValueError(f"{color} is not a colour: its components go from 0 to 255")
+    return "#FF" + "".join(f"{part:02X}" for part in parts)
+
+
+def read_color(node: Node, path: str = "Color") -> Rgb8Color | None:
+    """Return the colour in a child element; None, with a warning, where it is malformed."""
+    text = node.text(path)
+    if text is None:
+        return None
+    try:
+        return parse_color(text)
+    except ValueError as error:
+        node.warn(f"{node.path}/{path}: {error}; it is taken as missing")
+        return None
+
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _UNKNOWN_NUMBER = re.compile(r"[+-]?(?:nan|inf(?:inity)?|n/a)|", re.IGNORECASE)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import MetadataWarning
 from czictypes.model.warn import warn_caller
 
 __all__ = [

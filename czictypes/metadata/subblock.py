@@ -1,15 +1,27 @@
-"""The metadata of one sub-block: ``METADATA/Tags`` and what its attachment is."""
+"""The metadata of one sub-block, ``METADATA/Tags``: read and built."""
 
 from __future__ import annotations
 
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from czictypes.metadata.document import CustomValue
+from czictypes.metadata.elements import ensure, format_number, put
 from czictypes.metadata.fields import Node, root_node
-from czictypes.metadata.xml import XmlSource, parse
+from czictypes.metadata.xml import XmlSource, parse, to_bytes
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["SubBlockMetadata", "has_chunk_container", "read_subblock_metadata"]
+__all__ = [
+    "SubBlockMetadata",
+    "build_subblock_metadata",
+    "has_chunk_container",
+    "read_subblock_metadata",
+]
+
 
 _CHUNK_CONTAINER = "CHUNKCONTAINER"
 
@@ -115,3 +127,58 @@ def _camera_state(tags: Node) -> Node:
         tags.warn(f"{tags.path}/DetectorState: {error}; it is taken as missing")
         return Node(None, path)
     return Node(element if element.tag == "CameraState" else None, path)
+
+
+_TAG = re.compile(r"[^\W\d][\w.-]*")
+
+
+def build_subblock_metadata(
+    tags: Mapping[str, CustomValue | datetime] | None = None,
+    *,
+    stage_x: float | None = None,
+    stage_y: float | None = None,
+    focus_z: float | None = None,
+    acquisition_time: datetime | None = None,
+    has_mask: bool = False,
+) -> bytes:
+    """Return the XML of a sub-block; empty when there is nothing to say.
+
+    Parameters
+    ----------
+    tags
+        Any tags by name, such as ``{"RetilingId": "..."}``.
+    stage_x, stage_y, focus_z
+        Where the stage and the focus stood, in micrometres.
+    acquisition_time
+        When the tile was taken.
+    has_mask
+        The sub-block's attachment is a chunk container, as a mask needs it.
+
+    Raises
+    ------
+    ValueError
+        A tag's name is no XML name, its text has a character that XML cannot store, or a
+        position is not finite.
+    """
+    root = ET.Element("METADATA")
+    put(root, "Tags/AcquisitionTime", acquisition_time)
+    put(root, "Tags/StageXPosition", _position(stage_x))
+    put(root, "Tags/StageYPosition", _position(stage_y))
+    put(root, "Tags/FocusPosition", _position(focus_z))
+    for name, value in (tags or {}).items():
+        if not _TAG.fullmatch(name) or name.lower().startswith("xml"):
+            raise ValueError(f"{name!r} cannot be the name of a tag: it must be an XML name")
+        put(ensure(root, "Tags"), name, value)
+    if has_mask:
+        put(root, "AttachmentSchema/DataFormat", "CHUNKCONTAINER")
+    return to_bytes(root) if len(root) else b""
+
+
+def _position(micrometres: float | None) -> str | None:
+    """Return a position as ZEN writes it, with all digits where its four would round."""
+    if micrometres is None:
+        return None
+    if not math.isfinite(micrometres):
+        raise ValueError(f"a stage or focus position must be a finite number, not {micrometres}")
+    text = f"{micrometres:+018.4f}"
+    return text if float(text) == micrometres else format_number(micrometres)

@@ -15,11 +15,10 @@ from typing import Any, Callable, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.metadata.dates import parse_datetime
+from czictypes.metadata.fields import parse_datetime
 from czictypes.metadata.subblock import SubBlockMetadata, read_subblock_metadata
-from czictypes.metadata.warning import MetadataWarning
 from czictypes.metadata.xml import to_text
-from czictypes.model.errors import CorruptFileError
+from czictypes.model.errors import CorruptFileError, MetadataWarning
 from czictypes.model.warn import warn_caller
 
 __all__ = ["FIELDS", "SubBlockColumns"]

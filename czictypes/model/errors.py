@@ -20,6 +20,7 @@ __all__ = [
     "InvalidArgumentError",
     "IsFolderError",
     "LibraryNotFoundError",
+    "MetadataWarning",
     "MissingExtraError",
     "MissingFileError",
     "MissingPartError",
@@ -190,3 +191,7 @@ class DamagedTileWarning(UserWarning):
 
 class PixelTypeWarning(UserWarning):
     """A read gives pixels in a type that loses bits; the message names a type that does not."""
+
+
+class MetadataWarning(UserWarning):
+    """A part of the metadata could not be understood and is taken as missing."""

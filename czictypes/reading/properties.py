@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 
 from czictypes.container.limits import most_planes
 from czictypes.metadata.annotations import Annotation, read_annotations
-from czictypes.metadata.attributes import custom_attributes
-from czictypes.metadata.axes import Skew, skew
-from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.display_settings import display_settings
-from czictypes.metadata.document import DocumentInfo, document_info
-from czictypes.metadata.scaling import Scaling, scaling
+from czictypes.metadata.axes import Scaling, Skew, scaling, skew
+from czictypes.metadata.channels import ChannelInfo, display_settings
+from czictypes.metadata.document import DocumentInfo, custom_attributes, document_info
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
 from czictypes.model.dimensions import (
     DIMENSION_INDEX,

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from czictypes.metadata.attributes import CustomValue
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.builder import check_content
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.document import CustomValue
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 
 __all__ = ["DEFAULT_TITLE", "make_content"]

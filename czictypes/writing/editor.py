@@ -10,11 +10,10 @@ from types import TracebackType
 from typing import Any, Union
 
 from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
-from czictypes.metadata.attributes import CustomValue, custom_attribute
-from czictypes.metadata.display_settings import display_settings
-from czictypes.metadata.document import general_document_info
+from czictypes.metadata.axes import ScalingInfoDto, scaling
+from czictypes.metadata.channels import display_settings
+from czictypes.metadata.document import CustomValue, custom_attribute, general_document_info
 from czictypes.metadata.edit import XmlEditor
-from czictypes.metadata.scaling import ScalingInfoDto, scaling
 from czictypes.metadata.xml import to_text
 from czictypes.model.defence import defended
 from czictypes.model.display import (

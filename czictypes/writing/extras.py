@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from czictypes.metadata.attributes import CustomValue
-from czictypes.metadata.subblock_builder import build_subblock_metadata
+from czictypes.metadata.document import CustomValue
+from czictypes.metadata.subblock import build_subblock_metadata
 from czictypes.writing.masks import check_mask, encode_mask
 from czictypes.writing.tiles import Tile
 

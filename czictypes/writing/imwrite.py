@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from czictypes.metadata.attributes import CustomValue
 from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document import CustomValue
 from czictypes.model.geometry import Location
 from czictypes.writing.array_source import ArraySource, Part, as_array
 from czictypes.writing.axes import Axes, axes_from_names, default_axes, parse_axes

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple, Union
 
 import numpy as np
 
-from czictypes.metadata.axes import Axis
+from czictypes.metadata.axes import Axis, Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.colors import parse_color
 from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.scaling import Scaling
+from czictypes.metadata.fields import parse_color
 from czictypes.model.display import Rgb8Color
 from czictypes.model.units import metres_of, seconds_of
 from czictypes.writing.axes import Axes

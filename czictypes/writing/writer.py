@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from czictypes.metadata.attributes import CustomValue
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document import CustomValue
 from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType

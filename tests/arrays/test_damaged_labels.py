@@ -22,8 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from czictypes import CziImage
-from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import SparseDocumentError
+from czictypes.model.errors import MetadataWarning, SparseDocumentError
 
 #: A document in which every field is told that an image tells of.
 SOUND = (

@@ -23,7 +23,7 @@ from files.recipes import Made
 from files.xml import subblock_xml
 
 from czictypes import CziImage
-from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import MetadataWarning
 
 
 class TestChannels:

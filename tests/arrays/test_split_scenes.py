@@ -15,7 +15,7 @@ from extras import needs
 from czictypes import CziImage, czi, from_ome_zarr, write_ome_zarr
 from czictypes.cli.main import main
 from czictypes.metadata.scenes import match_scenes
-from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import MetadataWarning
 
 
 def split(

@@ -70,7 +70,7 @@ class TestOme:
         assert [roi.union[0].x for roi in ome.rois] == [2, 3]
         assert [roi.union[0].y for roi in ome.rois] == [1, 1]
 
-    @pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")
+    @pytest.mark.filterwarnings("ignore::czictypes.model.errors.MetadataWarning")
     def test_what_is_beyond_all_bounds_is_left_out(self, tmp_path: Path) -> None:
         needs("ome_types", "ome")
         with CziImage(drawn(tmp_path, 1e300, 2)) as image:

@@ -17,8 +17,7 @@ from extras import needs
 from files.recipes import Made
 
 from czictypes import CziImage, convert, czi, imread, open_image
-from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, MetadataWarning, UnsupportedDataError
 
 
 @pytest.fixture

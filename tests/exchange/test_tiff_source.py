@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from czictypes import CziImage, convert, czi, imread, open_image
-from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, MetadataWarning, UnsupportedDataError
 
 
 @pytest.fixture

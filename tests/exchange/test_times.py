@@ -16,7 +16,7 @@ from files.xml import subblock_xml
 from czictypes import CziImage, convert, czi
 from czictypes.exchange.czi_target import write_images
 from czictypes.exchange.source_image import SourceImage
-from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import MetadataWarning
 
 IRREGULAR = [1951.0, 2011.0, 2081.0, 2131.0]
 START = datetime(2024, 5, 6, 7, 8, tzinfo=timezone.utc)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from real_files import find_real_file
 
-from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import MetadataWarning
 
 
 class RealFile(NamedTuple):

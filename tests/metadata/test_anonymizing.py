@@ -13,12 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes.metadata.anonymize import Anonymizer
-from czictypes.metadata.axes import axis
-from czictypes.metadata.channels import channels
-from czictypes.metadata.display_settings import display_settings
+from czictypes.metadata.axes import axis, scaling
+from czictypes.metadata.channels import channels, display_settings
 from czictypes.metadata.document import document_info
 from czictypes.metadata.known_values import is_known, is_known_words, is_place_name
-from czictypes.metadata.scaling import scaling
 from czictypes.metadata.scenes import plate, scenes
 from czictypes.metadata.subblock import read_subblock_metadata
 from czictypes.metadata.xml import parse

@@ -10,19 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.attributes import custom_attributes
-from czictypes.metadata.axes import Axis, axis
+from czictypes.metadata.axes import Axis, Scaling, axis, scaling
 from czictypes.metadata.builder import build_document, check_content
-from czictypes.metadata.channels import ChannelInfo, channels
+from czictypes.metadata.channels import ChannelInfo, channels, display_settings
 from czictypes.metadata.content import DocumentContent, ImageSummary
-from czictypes.metadata.display_settings import display_settings
 from czictypes.metadata.document import (
     GeneralDocumentInfoDto,
     Objective,
+    custom_attributes,
     document_info,
     general_document_info,
 )
-from czictypes.metadata.scaling import Scaling, scaling
 from czictypes.metadata.scenes import SceneInfo, Well, scenes
 from czictypes.metadata.xml import parse, to_dict
 from czictypes.model.display import (

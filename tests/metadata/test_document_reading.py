@@ -6,18 +6,17 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from czictypes.metadata.attributes import custom_attribute, custom_attributes
-from czictypes.metadata.axes import axis
-from czictypes.metadata.channels import channels
-from czictypes.metadata.display_settings import display_settings
+from czictypes.metadata.axes import Scaling, axis, scaling
+from czictypes.metadata.channels import channels, display_settings
 from czictypes.metadata.document import (
     DocumentInfo,
     GeneralDocumentInfoDto,
+    custom_attribute,
+    custom_attributes,
     document_info,
     general_document_info,
     objective,
 )
-from czictypes.metadata.scaling import Scaling, scaling
 from czictypes.metadata.scenes import Plate, Well, parse_well_name, plate, scenes, well_name
 from czictypes.model.display import Rgb8Color, TintingMode
 from czictypes.model.pixel_types import PixelType

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.attributes import custom_attributes
-from czictypes.metadata.display_settings import display_settings
-from czictypes.metadata.document import GeneralDocumentInfoDto, general_document_info
+from czictypes.metadata.axes import Scaling, ScalingInfoDto, scaling
+from czictypes.metadata.channels import display_settings
+from czictypes.metadata.document import (
+    GeneralDocumentInfoDto,
+    custom_attributes,
+    general_document_info,
+)
 from czictypes.metadata.edit import XmlEditor
-from czictypes.metadata.scaling import Scaling, ScalingInfoDto, scaling
-from czictypes.metadata.serialize import to_string
-from czictypes.metadata.xml import parse, to_dict
+from czictypes.metadata.xml import parse, to_dict, to_string
 from czictypes.model.display import (
     ChannelDisplaySettingsDataClass,
     ChannelDisplaySettingsDataClassWithNameAndDescription,

@@ -8,11 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.colors import format_color, parse_color, read_color
-from czictypes.metadata.dates import format_datetime, parse_datetime
-from czictypes.metadata.fields import Node, root_node
-from czictypes.metadata.warning import MetadataWarning
+from czictypes.metadata.fields import (
+    Node,
+    format_color,
+    format_datetime,
+    parse_color,
+    parse_datetime,
+    read_color,
+    root_node,
+)
 from czictypes.model.display import Rgb8Color
+from czictypes.model.errors import MetadataWarning
 
 
 def field(text):
@@ -148,7 +154,7 @@ def test_a_malformed_colour_is_none_with_a_warning(text, warns):
 
 
 @given(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=30))
-@pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")
+@pytest.mark.filterwarnings("ignore::czictypes.model.errors.MetadataWarning")
 def test_no_text_makes_a_field_fail(text):
     node = root_node("<ImageDocument><F/></ImageDocument>").child("F")
     node.element.text = text

@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
-from czictypes.metadata.ome.document import build_ome
-from czictypes.metadata.ome.values import DocumentFacts, ImageFacts, PlaneFacts, Sizes
+from czictypes.metadata.ome_document import build_ome
+from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
-from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.display import Rgb8Color
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 
 model = needs("ome_types.model", "ome")
 needs("lxml")

@@ -8,12 +8,11 @@ from dataclasses import replace
 import pytest
 
 from czictypes.metadata.acquisitions import Acquisition
-from czictypes.metadata.attributes import custom_attributes
 from czictypes.metadata.builder import build_document
-from czictypes.metadata.content import DocumentContent, ImageSummary
-from czictypes.metadata.read_content import read_content
+from czictypes.metadata.content import DocumentContent, ImageSummary, read_content
+from czictypes.metadata.document import custom_attributes
 from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
-from czictypes.metadata.warning import MetadataWarning
+from czictypes.model.errors import MetadataWarning
 
 PLATES = [
     Plate("Multiwell 96", 8, 12, (9000.0, 9000.0), (6400.0, 6300.5)),

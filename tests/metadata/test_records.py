@@ -95,7 +95,7 @@ def test_the_list_of_events_ends_where_it_is_damaged(size, warns):
 
 
 @given(st.binary(max_size=200))
-@pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")
+@pytest.mark.filterwarnings("ignore::czictypes.model.errors.MetadataWarning")
 def test_no_bytes_make_the_records_fail(data):
     read_time_stamps(data)
     read_event_list(data)

@@ -9,9 +9,9 @@ import pytest
 from czictypes.handles.compositor import composition_channel
 from czictypes.handles.reader import ReaderHandle
 from czictypes.handles.streams import InputStream
-from czictypes.metadata.display_settings import display_settings
+from czictypes.metadata.axes import scaling
+from czictypes.metadata.channels import display_settings
 from czictypes.metadata.document import general_document_info
-from czictypes.metadata.scaling import scaling
 from czictypes.model.display import TintingMode
 
 

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.subblock import has_chunk_container, read_subblock_metadata
-from czictypes.metadata.subblock_builder import build_subblock_metadata
+from czictypes.metadata.subblock import (
+    build_subblock_metadata,
+    has_chunk_container,
+    read_subblock_metadata,
+)
 
 
 def test_nothing_to_say_is_no_xml():

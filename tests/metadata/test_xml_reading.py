@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.serialize import to_bytes, to_string
-from czictypes.metadata.warning import MetadataWarning
-from czictypes.metadata.xml import parse, to_dict, to_text
-from czictypes.model.errors import CorruptFileError
+from czictypes.metadata.xml import parse, to_bytes, to_dict, to_string, to_text
+from czictypes.model.errors import CorruptFileError, MetadataWarning
 
 BOMB = """<?xml version="1.0"?><!-- hello -->
 <!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol1 "&lol;&lol;&lol;">]>
@@ -157,7 +155,7 @@ def test_any_tree_comes_back_as_it_was_written(tree):
     st.binary(max_size=60)
     | TREES.map(to_bytes).flatmap(lambda xml: st.binary(max_size=4).map(xml.__add__))
 )
-@pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")
+@pytest.mark.filterwarnings("ignore::czictypes.model.errors.MetadataWarning")
 def test_any_bytes_give_a_tree_or_one_kind_of_error(data):
     with contextlib.suppress(CorruptFileError):
         parse(data)

@@ -10,8 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from czictypes.metadata.axes import ScalingInfoDto
 from czictypes.metadata.document import GeneralDocumentInfoDto
-from czictypes.metadata.scaling import ScalingInfoDto
 from czictypes.model.display import (
     ChannelDisplaySettingsDataClass,
     ChannelDisplaySettingsDataClassWithNameAndDescription,

@@ -24,9 +24,8 @@ from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
 from czictypes.exchange.remote_file import without_secrets
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.warning import MetadataWarning
 from czictypes.model.defence import defended
-from czictypes.model.errors import MissingExtraError
+from czictypes.model.errors import MetadataWarning, MissingExtraError
 from czictypes.writing.progress import Progress
 from czictypes.writing.pyramid.options import PyramidChoice
 from czictypes.writing.targets import Target

@@ -13,9 +13,9 @@ from czictypes.exchange.ome_zarr.original import ATTRIBUTE
 from czictypes.exchange.ome_zarr.parse import FoundImage
 from czictypes.exchange.ome_zarr.samples import JoinedSamples
 from czictypes.exchange.source_image import SourceImage
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.scaling import Scaling
 from czictypes.model.display import (
     ChannelDisplaySettingsDataClass,
     Rgb8Color,

@@ -22,7 +22,7 @@ needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 needs("tensorstore", "tensorstore")
 
-pytestmark = pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::czictypes.model.errors.MetadataWarning")
 
 
 @pytest.mark.parametrize("tensorstore", [True, False])

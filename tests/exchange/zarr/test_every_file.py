@@ -23,7 +23,7 @@ zarr = needs("zarr", "ome-zarr")
 pytestmark = [
     # ome-types and the models say it of their own code.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning"),
+    pytest.mark.filterwarnings("ignore::czictypes.model.errors.MetadataWarning"),
 ]
 
 STRICT = ngff.ValidateOptions(level=ngff.ValidationLevel.STRICT)

@@ -23,7 +23,7 @@ needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::czictypes.metadata.warning.MetadataWarning"  # the recipes' XML is not complete
+    "ignore::czictypes.model.errors.MetadataWarning"  # the recipes' XML is not complete
 )
 
 

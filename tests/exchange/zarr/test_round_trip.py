@@ -19,7 +19,7 @@ from czictypes.model.errors import UnsupportedDataError
 needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")
 
-pytestmark = pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::czictypes.model.errors.MetadataWarning")
 
 #: A CZI with these pixels is not written.
 NOT_WRITTEN = {"all_pixel_types"}

@@ -13,8 +13,12 @@ from files.patterns import noise
 from czictypes import CziImage, convert, czi, imread
 from czictypes.container.file_source import FileSource
 from czictypes.container.segments import read_file_header
-from czictypes.metadata.warning import MetadataWarning
-from czictypes.model.errors import DamagedTileWarning, MissingPartError, UnsupportedDataError
+from czictypes.model.errors import (
+    DamagedTileWarning,
+    MetadataWarning,
+    MissingPartError,
+    UnsupportedDataError,
+)
 from czictypes.model.pixel_types import PixelType
 
 PLANES = [noise(PixelType.Gray8, 40, 50, seed) for seed in range(3)]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from czictypes.metadata.axes import Scaling
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.document import GeneralDocumentInfoDto
-from czictypes.metadata.scaling import Scaling
 from czictypes.model.display import Rgb8Color
 from czictypes.reading.reader import CziReader
 from czictypes.writing.imwrite import imwrite

@@ -111,7 +111,7 @@ def test_what_is_whole_is_recovered_bit_for_bit(tmp_path: Path) -> None:
     assert counts["limits"] <= 1 + COUNT // 500
 
 
-@pytest.mark.filterwarnings("ignore::czictypes.metadata.warning.MetadataWarning")
+@pytest.mark.filterwarnings("ignore::czictypes.model.errors.MetadataWarning")
 def test_absurd_fields_are_repaired_or_refused() -> None:
     """Fields of files of every kind are set to anything, consistently or not."""
     files = seed_files()

@@ -8,13 +8,18 @@ from enum import Enum
 from types import ModuleType
 from typing import Any
 
-from czictypes.metadata.warning import MetadataWarning
 from czictypes.metadata.xml import storable
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.warn import warn_caller
 
-__all__ = ["choice", "load_model", "make", "within"]
+__all__ = [
+    "choice",
+    "load_model",
+    "make",
+    "within",
+]
+
 
 # The schema's numbers are of 32 bits; smaller ones would count as 0, larger as infinite.
 _SMALLEST, _LARGEST = 1.2e-38, 3.4e38

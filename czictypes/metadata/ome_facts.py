@@ -14,7 +14,12 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.scenes import Plate, SceneInfo
 
-__all__ = ["DocumentFacts", "ImageFacts", "PlaneFacts", "Sizes"]
+__all__ = [
+    "DocumentFacts",
+    "ImageFacts",
+    "PlaneFacts",
+    "Sizes",
+]
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,182 @@
-"""Write how channels are shown: ``DisplaySetting/Channels``."""
+"""The sections of the XML that can be edited: description, scaling, attributes, display."""
 
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from numbers import Integral
 
-from czictypes.metadata.colors import format_color, read_color
-from czictypes.metadata.display_settings import display_settings
-from czictypes.metadata.elements import ensure, put
-from czictypes.metadata.fields import Node
-from czictypes.metadata.serialize import check_text
+from czictypes.metadata.axes import Scaling
+from czictypes.metadata.channels import display_settings
+from czictypes.metadata.document import CustomValue, GeneralDocumentInfoDto
+from czictypes.metadata.elements import ensure, find_by_id, format_number, put, put_all, set_text
+from czictypes.metadata.fields import Node, format_color, read_color
+from czictypes.metadata.xml import check_text
 from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.errors import OutOfBoundsError
 
-__all__ = ["check_display_settings", "check_index", "fill_channel", "set_display_settings"]
+__all__ = [
+    "add_attributes",
+    "check_attribute",
+    "check_display_settings",
+    "check_index",
+    "check_scaling",
+    "fill_channel",
+    "set_attribute",
+    "set_display_settings",
+    "set_general_document_info",
+    "set_scaling",
+]
+
+
+def set_general_document_info(root: ET.Element, info: GeneralDocumentInfoDto) -> None:
+    """Set the fields that are given; the others stay as they are.
+
+    Raises
+    ------
+    ValueError
+        A rating that is no whole number, or text with a character that XML cannot store.
+    """
+    rating = info.rating
+    if rating is not None and not float(rating).is_integer():
+        raise ValueError(f"the rating is {rating}, but it must be a whole number")
+    if any(value is not None for value in vars(info).values()):
+        put_all(
+            ensure(root, "Metadata/Information/Document"),
+            {
+                "Name": info.name,
+                "Title": info.title,
+                "UserName": info.user_name,
+                "Description": info.description,
+                "Comment": info.comment,
+                "Keywords": info.keywords,
+                "CreationDate": info.creation_date_time,
+                "Rating": None if rating is None else int(rating),
+            },
+        )
+
+
+def check_scaling(scaling: Scaling) -> Scaling:
+    """Return the scaling with NaN as None.
+
+    Raises
+    ------
+    ValueError
+        A size that is not above 0, or infinite.
+    """
+    return Scaling(*(_check(axis, value) for axis, value in zip("XYZ", scaling)))
+
+
+def _check(axis: str, value: float | None) -> float | None:
+    if value is None or math.isnan(value):
+        return None
+    if not 0 < value < math.inf:
+        raise ValueError(
+            f"the scale of {axis} is {value}, but a pixel's size is a positive number of metres; "
+            "leave it out where it is unknown"
+        )
+    return float(value)
+
+
+def set_scaling(root: ET.Element, scaling: Scaling) -> None:
+    """Set the sizes that are given, in metres; the others stay as they are.
+
+    ``Items/Pixel``, by which ZEN marks an axis without a physical scale, gives way to the
+    ``Items/Distance`` of that axis. What else a ``Distance`` holds is kept.
+
+    Raises
+    ------
+    ValueError
+        As for `check_scaling`; the tree is not changed.
+    """
+    scaling = check_scaling(scaling)
+    for axis, value in zip("XYZ", scaling):
+        if value is not None:
+            items = ensure(root, "Metadata/Scaling/Items")
+            distance = find_by_id(items, "Distance", axis)
+            if distance is None:
+                distance = _add_distance(items, axis)
+            put(distance, "Value", value)
+
+
+def _add_distance(items: ET.Element, axis: str) -> ET.Element:
+    pixel = find_by_id(items, "Pixel", axis)
+    if pixel is not None:
+        items.remove(pixel)
+    distance = ET.SubElement(items, "Distance", {"Id": axis})
+    put(distance, "Value", "")  # before the unit, as in ZEN's files
+    put(distance, "DefaultUnitFormat", "\u00b5m")
+    return distance
+
+
+_LETTER = "A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u3001-\ud7ff"
+_NAME = re.compile(rf"[{_LETTER}][{_LETTER}0-9.\-\u00b7]*")
+_INT32 = range(-(2**31), 2**31)
+
+
+def check_attribute(key: str, value: object) -> tuple[str, str]:
+    """Return the type's name and the text of a custom attribute.
+
+    Raises
+    ------
+    ValueError
+        The key is no XML name or begins with "xml", the value is none of bool, int, float and
+        str, the integer does not fit into 32 bits, or the text has a forbidden character.
+    """
+    if not isinstance(key, str) or not _NAME.fullmatch(key) or key.lower().startswith("xml"):
+        raise ValueError(
+            f"{key!r} cannot be the key of a custom attribute: it must be the name of an XML "
+            'element (a letter or "_", then letters, digits, ".", "-" or "_") that does not '
+            'begin with "xml"'
+        )
+    if isinstance(value, bool):
+        return "Boolean", "true" if value else "false"
+    if isinstance(value, int):
+        if value not in _INT32:
+            raise ValueError(
+                f"custom attribute {key!r}: {value} does not fit into the 32 bits of the "
+                "format's integers; give it as a float or a str"
+            )
+        return "Int32", str(int(value))
+    if isinstance(value, float):
+        return "Double", format_number(value)
+    if isinstance(value, str):
+        return "String", check_text(value, f"custom attribute {key!r}")
+    raise ValueError(
+        f"custom attribute {key!r} is of type {type(value).__name__}; "
+        "a value is a bool, int, float or str"
+    )
+
+
+def set_attribute(root: ET.Element, key: str, value: CustomValue) -> None:
+    """Add or replace one custom attribute.
+
+    Raises
+    ------
+    ValueError
+        As for `check_attribute`; the tree is not changed.
+    """
+    kind, text = check_attribute(key, value)
+    element = ensure(root, f"Metadata/Information/CustomAttributes/KeyValue/{key}")
+    set_text(element, text, f"custom attribute {key!r}")
+    element.set("Type", kind)
+
+
+def add_attributes(root: ET.Element, attributes: Mapping[str, CustomValue]) -> None:
+    """Add custom attributes sorted by key.
+
+    Raises
+    ------
+    ValueError
+        As for `check_attribute`; the tree is not changed.
+    """
+    for key, value in attributes.items():
+        check_attribute(key, value)
+    for key in sorted(attributes):
+        set_attribute(root, key, attributes[key])
+
 
 _PATH = "Metadata/DisplaySetting/Channels"
 _LARGEST_INDEX = 65535  # a position in a list: every channel below is written too

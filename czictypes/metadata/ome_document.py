@@ -1,0 +1,333 @@
+"""A document as the root object of OME's data model: images, plate, ROIs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import quoteattr
+
+from czictypes.metadata.annotations import Annotation
+from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts
+from czictypes.metadata.ome_image import image, image_id, instrument, middle_of_band, parts_of
+from czictypes.metadata.ome_make import load_model, make, within
+from czictypes.metadata.scenes import Plate
+from czictypes.model.display import Rgb8Color
+from czictypes.model.errors import MetadataWarning
+from czictypes.model.warn import warn_caller
+
+if TYPE_CHECKING:
+    from ome_types import OME
+
+__all__ = [
+    "annotations_of",
+    "build_ome",
+    "plates",
+    "rois",
+]
+
+
+def build_ome(facts: DocumentFacts) -> OME:
+    """Return the OME metadata of a document, with ``MetadataOnly`` in place of pixels.
+
+    Raises
+    ------
+    MissingExtraError
+        If ome-types is not installed.
+    """
+    model = load_model()
+    parts = parts_of([channel for one in facts.images for channel in one.channels])
+    scope = instrument(model, facts.info, parts)
+    drawn, references = rois(model, facts.images)
+    images = [
+        image(model, number, one, facts.info, parts, scope is not None)
+        for number, one in enumerate(facts.images)
+    ]
+    dimensions = []
+    for number, (one, told) in enumerate(zip(images, facts.images)):
+        found = list(_modulo(model, number, told))
+        one.roi_refs = references[number]
+        one.annotation_refs = [model.AnnotationRef(id=each.id) for each in found]
+        dimensions += found
+    ome: OME = make(
+        model.OME,
+        "the document",
+        creator="czictypes",
+        instruments=[] if scope is None else [scope],
+        images=images,
+        plates=plates(model, facts.plate, facts.images),
+        rois=drawn,
+        structured_annotations=dimensions,
+    )
+    return ome
+
+
+#: The names that OME's annotation has for the dimensions of a CZI.
+_MEANINGS = {
+    "H": ("phase", "phases"),
+    "V": ("angle", "views"),
+    "R": ("angle", "rotations"),
+    "I": ("other", "illuminations"),
+    "B": ("other", "acquisition blocks"),
+}
+_NAMESPACE = "openmicroscopy.org/omero/dimension/modulo"
+
+
+def _modulo(model: ModuleType, number: int, facts: ImageFacts) -> Iterator[Any]:
+    """Give the annotations that say which further dimension T and C stand for, if they do."""
+    others = [name for name, size in facts.along_t.items() if size > 1]
+    if len(others) == 1 and others[0] in _MEANINGS:
+        kind, words = _MEANINGS[others[0]]
+        last = facts.along_t[others[0]] - 1
+        inner = f"Type={quoteattr(kind)} TypeDescription={quoteattr(words)} "
+        yield _dimension(model, "T", number, f'{inner}Start="0" End="{last}" Step="1"')
+    waves = [middle_of_band(one) for one in facts.channels]
+    known = [wave for wave in waves if wave is not None]
+    if 2 < facts.sizes.c == len(known) == len(waves) and facts.samples == 1:
+        step = (known[-1] - known[0]) / (len(known) - 1)
+        even = all(abs(b - a - step) <= 0.05 * abs(step) for a, b in zip(known, known[1:]))
+        if step > 0 and even:
+            inner = f'Start="{known[0]!r}" End="{known[-1]!r}" Step="{step!r}"'
+            yield _dimension(model, "C", number, f'Type="lambda" Unit="nm" {inner}')
+
+
+def _dimension(model: ModuleType, axis: str, number: int, attributes: str) -> Any:
+    schema = "http://www.openmicroscopy.org/Schemas/Additions/2011-09"
+    return model.XMLAnnotation(
+        id=f"Annotation:Modulo{axis}:{number}",
+        namespace=_NAMESPACE,
+        value=f'<Modulo namespace="{schema}"><ModuloAlong{axis} {attributes}/></Modulo>',
+    )
+
+
+_MOST = 10_000  # rows or columns; what is beyond is no plate, and takes software by surprise
+
+
+def plates(model: ModuleType, plate: Plate | None, images: Sequence[ImageFacts]) -> list[Any]:
+    """Return the plate, in a list; an empty one where no scene lies in a well with a place."""
+    members: dict[tuple[int, int], list[int]] = {}
+    for number, facts in enumerate(images):
+        place = _place(facts)
+        if place is not None:
+            members.setdefault(place, []).append(number)
+    if not members:
+        return []
+    samples = _Samples(model, images)
+    wells = [
+        make(
+            model.Well,
+            f"well {row}, {column}",
+            id=f"Well:0:{number}",
+            row=row - 1,
+            column=column - 1,
+            well_samples=samples.of(number, scenes),
+        )
+        for number, ((row, column), scenes) in enumerate(sorted(members.items()))
+    ]
+    return [_plate(model, plate, list(members), wells)]
+
+
+def _place(facts: ImageFacts) -> tuple[int, int] | None:
+    well = None if facts.scene is None else facts.scene.well
+    if well is None:
+        return None
+    row = within(well.row, _MOST, f"scene {facts.name!r}", "the row of the well")
+    column = within(well.column, _MOST, f"scene {facts.name!r}", "the column of the well")
+    return None if row is None or column is None else (row, column)
+
+
+def _plate(
+    model: ModuleType, plate: Plate | None, places: Sequence[tuple[int, int]], wells: Iterable[Any]
+) -> Any:
+    rows = None if plate is None else within(plate.rows, _MOST, "the plate", "ShapeRows")
+    columns = None if plate is None else within(plate.columns, _MOST, "the plate", "ShapeColumns")
+    return make(
+        model.Plate,
+        "the plate",
+        id="Plate:0",
+        name=None if plate is None else plate.name,
+        rows=rows if rows is None else max(rows, *(row for row, _ in places)),
+        columns=columns if columns is None else max(columns, *(column for _, column in places)),
+        row_naming_convention=model.NamingConvention.LETTER,
+        column_naming_convention=model.NamingConvention.NUMBER,
+        wells=list(wells),
+    )
+
+
+class _Samples:
+    """Makes well samples; their index counts through the plate, as the schema has it."""
+
+    def __init__(self, model: ModuleType, images: Sequence[ImageFacts]) -> None:
+        self._model = model
+        self._images = images
+        self._count = 0
+
+    def of(self, well: int, numbers: Sequence[int]) -> list[Any]:
+        """Return the samples of a well, given the numbers of its images."""
+        return [self._sample(well, at, number) for at, number in enumerate(numbers)]
+
+    def _sample(self, well: int, at: int, number: int) -> Any:
+        scene, unit = self._images[number].scene, self._model.UnitsLength.MICROMETER
+        center = None if scene is None else scene.center
+        x, y = center or (None, None)
+        self._count += 1
+        return make(
+            self._model.WellSample,
+            f"scene {self._images[number].name!r}",
+            id=f"WellSample:0:{well}:{at}",
+            index=self._count - 1,
+            image_ref=self._model.ImageRef(id=image_id(number)),
+            position_x=x,
+            position_y=y,
+            position_x_unit=None if x is None else unit,
+            position_y_unit=None if y is None else unit,
+        )
+
+
+def rois(model: ModuleType, images: Sequence[ImageFacts]) -> tuple[list[Any], list[list[Any]]]:
+    """Return a ROI for each annotation of each image, and the references to them by image."""
+    found: list[Any] = []
+    references: list[list[Any]] = []
+    for facts in images:
+        references.append([])
+        for one in facts.annotations:
+            roi = _roi(model, f"ROI:{len(found)}", one)
+            if roi is not None:
+                found.append(roi)
+                references[-1].append(model.ROIRef(id=roi.id))
+    return found, references
+
+
+def _roi(model: ModuleType, identifier: str, one: Annotation) -> Any:
+    """Return an annotation as a ROI; None for a geometry that is unknown, or beyond all bounds."""
+    what = f"the annotation {one.name or one.id or one.kind!r}"
+    common = {
+        "text": one.text or one.name,
+        "transform": _rotation(model, one),
+        "stroke_color": None if one.color is None else model.Color(tuple(map(int, _rgb(one)))),
+    }
+    try:
+        shapes = [
+            make(getattr(model, kind), what, id=f"Shape:{identifier[4:]}:{at}", **fields, **common)
+            for at, (kind, fields) in enumerate(_shapes(one))
+        ]
+    except ValueError as error:
+        warn_caller(f"metadata: {what} is left out: {error}", MetadataWarning)
+        return None
+    if not shapes:
+        return None
+    name, usage = one.name or one.kind, one.usage or one.layer
+    return make(model.ROI, what, id=identifier, name=name, description=usage, union=shapes)
+
+
+def _rgb(one: Annotation) -> tuple[float, float, float]:
+    assert one.color is not None
+    return one.color.r, one.color.g, one.color.b
+
+
+def _shapes(one: Annotation) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give name and fields of each shape of OME."""
+    if one.shape == "rectangle":
+        (left, top), (right, bottom) = one.points
+        yield "Rectangle", {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    elif one.shape == "ellipse" and one.radii is not None:
+        (x, y), (wide, high) = one.points[0], one.radii
+        yield "Ellipse", {"x": x, "y": y, "radius_x": wide, "radius_y": high}
+    elif one.shape == "line":
+        for (x1, y1), (x2, y2) in zip(one.points[::2], one.points[1::2]):
+            yield "Line", {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
+    elif one.shape == "points":
+        for x, y in one.points:
+            yield "Point", {"x": x, "y": y}
+    elif one.shape is not None:
+        points = " ".join(f"{x!r},{y!r}" for x, y in one.points)
+        yield one.shape.capitalize(), {"points": points}
+
+
+def _rotation(model: ModuleType, one: Annotation) -> Any:
+    """Return the rotation about the centre; None without one."""
+    if not one.rotation or one.bounds is None:
+        return None
+    left, top, right, bottom = one.bounds
+    x, y = (left + right) / 2, (top + bottom) / 2
+    angle = math.radians(one.rotation)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return model.AffineTransform(
+        a00=cosine,
+        a10=sine,
+        a01=-sine,
+        a11=cosine,
+        a02=x - cosine * x + sine * y,
+        a12=y - sine * x - cosine * y,
+    )
+
+
+def annotations_of(image: Any, known: Mapping[str, Any]) -> list[Annotation]:
+    """Return what the ROIs of an image are, in its pixels.
+
+    Parameters
+    ----------
+    image
+        An ``ome_types.model.Image``.
+    known
+        All ROIs by their identifier.
+    """
+    found = []
+    for reference in image.roi_refs:
+        roi = known.get(reference.id)
+        for shape in roi.union if roi is not None else ():
+            one = _annotation(shape)
+            if one is not None:
+                found.append(_named(one, roi, shape))
+    return found
+
+
+def _annotation(shape: Any) -> Annotation | None:
+    kind = type(shape).__name__
+    if kind == "Rectangle":
+        corners = (shape.x, shape.y), (shape.x + shape.width, shape.y + shape.height)
+        return Annotation("Rectangle", "rectangle", corners)
+    if kind == "Ellipse":
+        radii = shape.radius_x, shape.radius_y
+        return Annotation("Ellipse", "ellipse", ((shape.x, shape.y),), radii)
+    if kind == "Line":
+        return Annotation("Line", "line", ((shape.x1, shape.y1), (shape.x2, shape.y2)))
+    if kind in ("Point", "Label"):
+        return Annotation("Marker", "points", ((shape.x, shape.y),))
+    if kind in ("Polygon", "Polyline"):
+        try:
+            pairs = [part.split(",") for part in shape.points.split()]
+            points = tuple((float(x), float(y)) for x, y in pairs)
+        except ValueError:
+            return None
+        closed = kind == "Polygon"
+        tool = "ClosedPolyline" if closed else "OpenPolyline"
+        return Annotation(tool, kind.lower(), points) if points else None
+    return None  # a mask
+
+
+def _named(one: Annotation, roi: Any, shape: Any) -> Annotation:
+    """Add names, colour and place; a transform counts as the rotation and the shift that it is."""
+    color, transform = shape.stroke_color, shape.transform
+    rotation = 0.0
+    if transform is not None and one.bounds is not None:
+        left, top, right, bottom = one.bounds
+        x, y = (left + right) / 2, (top + bottom) / 2
+        one = one.moved(
+            transform.a00 * x + transform.a01 * y + transform.a02 - x,
+            transform.a10 * x + transform.a11 * y + transform.a12 - y,
+        )
+        rotation = round(math.degrees(math.atan2(transform.a10, transform.a00)), 9)
+    rgb = None if color is None else color.as_rgb_tuple(alpha=False)
+    return Annotation(
+        one.kind,
+        one.shape,
+        one.points,
+        one.radii,
+        rotation,
+        name=roi.name,
+        text=shape.text,
+        usage=roi.description,
+        color=None if rgb is None else Rgb8Color(*rgb),
+    )
