@@ -43,7 +43,7 @@ __all__ = ["build", "build_declarations", "build_fuzzer", "main"]
 ROOT = Path(__file__).resolve().parent
 HEADER = CMAKE_PROJECT / "libczi_c_api.h"
 DEFAULT_OUTPUT = ROOT / "czictypes" / "_native"
-DECLARATIONS = ROOT / "czictypes" / "abi" / "_declarations.py"
+DECLARATIONS = ROOT / "czictypes" / "libczi" / "_declarations.py"
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from czictypes import czi as czi
-    from czictypes.abi.info import LibraryInfo as LibraryInfo
-    from czictypes.abi.info import library_info as library_info
-    from czictypes.abi.library import use_library as use_library
     from czictypes.exchange.convert import convert as convert
     from czictypes.exchange.image import CziImage as CziImage
     from czictypes.exchange.image import Image as Image
@@ -26,6 +23,9 @@ if TYPE_CHECKING:
     from czictypes.exchange.ome_zarr.write import write_ome_zarr as write_ome_zarr
     from czictypes.exchange.open import open_image as open_image
     from czictypes.exchange.save import save as save
+    from czictypes.libczi.info import LibraryInfo as LibraryInfo
+    from czictypes.libczi.info import library_info as library_info
+    from czictypes.libczi.library import use_library as use_library
     from czictypes.model import errors as errors
     from czictypes.plugins.aszarr import aszarr as aszarr
     from czictypes.plugins.deepzoom import DeepZoomTiles as DeepZoomTiles
@@ -68,7 +68,7 @@ _EXPORTS = {
     "CziSlide": ("czictypes.plugins.slide", "CziSlide"),
     "DeepZoomTiles": ("czictypes.plugins.deepzoom", "DeepZoomTiles"),
     "Image": ("czictypes.exchange.image", "Image"),
-    "LibraryInfo": ("czictypes.abi.info", "LibraryInfo"),
+    "LibraryInfo": ("czictypes.libczi.info", "LibraryInfo"),
     "ZarrServer": ("czictypes.plugins.zarr_server", "ZarrServer"),
     "aszarr": ("czictypes.plugins.aszarr", "aszarr"),
     "convert": ("czictypes.exchange.convert", "convert"),
@@ -76,7 +76,7 @@ _EXPORTS = {
     "errors": ("czictypes.model.errors", None),
     "from_ome_zarr": ("czictypes.exchange.ome_zarr.read", "from_ome_zarr"),
     "imread": ("czictypes.exchange.imread", "imread"),
-    "library_info": ("czictypes.abi.info", "library_info"),
+    "library_info": ("czictypes.libczi.info", "library_info"),
     "open_image": ("czictypes.exchange.open", "open_image"),
     "save": ("czictypes.exchange.save", "save"),
     "from_hcs_zarr": ("czictypes.exchange.ome_zarr.ngff_objects", "from_hcs_zarr"),
@@ -84,7 +84,7 @@ _EXPORTS = {
     "to_ngff_zarr": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_zarr"),
     "to_multiscales": ("czictypes.exchange.ome_zarr.ngff_objects", "to_multiscales"),
     "to_ngff_image": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_image"),
-    "use_library": ("czictypes.abi.library", "use_library"),
+    "use_library": ("czictypes.libczi.library", "use_library"),
     "write_deepzoom": ("czictypes.plugins.deepzoom_files", "write_deepzoom"),
     "write_ome_zarr": ("czictypes.exchange.ome_zarr.write", "write_ome_zarr"),
 }

@@ -36,7 +36,7 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         from native.wheel_tag import platform_tag
 
         # Both are ignored by git, which hatchling takes for a reason to leave them out.
-        build_data["artifacts"].append("czictypes/abi/_declarations.py")
+        build_data["artifacts"].append("czictypes/libczi/_declarations.py")
         try:
             build_native.build_declarations()
             if os.environ.get("CZICTYPES_NO_NATIVE", "0") not in ("", "0"):

@@ -16,7 +16,7 @@ MODULE_NAME = "_declarations"
 
 HERE = Path(__file__).resolve().parent
 HEADER = HERE / "libczi_c_api" / "libczi_c_api.h"
-TARGET = HERE.parent / "czictypes" / "abi" / f"{MODULE_NAME}.py"
+TARGET = HERE.parent / "czictypes" / "libczi" / f"{MODULE_NAME}.py"
 
 
 def make(header: Path = HEADER, target: Path = TARGET) -> Path:

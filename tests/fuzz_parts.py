@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from libczi.oracle import FullReader
+
 from czictypes import (
     CziImage,
     CziSlide,
@@ -36,8 +38,7 @@ from czictypes.container.subblock import (
     read_subblock_segment,
 )
 from czictypes.container.zstd import decode_zstd
-from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
+from czictypes.libczi.streams import InputStream
 from czictypes.model.errors import CziError, NativeMemoryError, UnexpectedError
 from czictypes.model.pixel_types import Compression, pixel_format
 
@@ -119,7 +120,7 @@ def _native(path: Path, folder: Path, trials: Trials) -> None:
         trials.attempt(lambda: list(iter_segments(source)))
         document = check_document(source)
         trials.attempt(lambda: check_document(source, strict=True))
-        with ReaderHandle.open(InputStream.from_path(path)) as reader:
+        with FullReader.open(InputStream.from_path(path)) as reader:
             reader.statistics_ex()
             reader.pyramid_statistics()
             trials.attempt(lambda: _native_metadata(source, document, reader, trials))
@@ -131,7 +132,7 @@ def _native(path: Path, folder: Path, trials: Trials) -> None:
 
 
 def _native_metadata(
-    source: FileSource, document: CheckedDocument, reader: ReaderHandle, trials: Trials
+    source: FileSource, document: CheckedDocument, reader: FullReader, trials: Trials
 ) -> None:
     if read_metadata_segment(source, document.header) is None:
         return
@@ -146,7 +147,7 @@ def _native_metadata(
 
 
 def _native_block(
-    source: FileSource, document: CheckedDocument, reader: ReaderHandle, index: int
+    source: FileSource, document: CheckedDocument, reader: FullReader, index: int
 ) -> None:
     segment = read_subblock_segment(source, document.directory, index)
     attachment = read_attachment_bytes(source, segment)
@@ -166,7 +167,7 @@ def _native_block(
         find_mask(attachment)
 
 
-def _native_attachment(source: FileSource, entry: Any, reader: ReaderHandle) -> None:
+def _native_attachment(source: FileSource, entry: Any, reader: FullReader) -> None:
     segment = read_attachment_segment(source, entry)
     reader.attachment_info(entry.index)
     with reader.read_attachment(entry.index) as attachment:

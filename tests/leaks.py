@@ -35,7 +35,7 @@ def left_since(before: Counter[str]) -> list[str]:
 
 
 def _handles() -> list[str]:
-    module = sys.modules.get("czictypes.handles.handle")  # nothing is open before it is imported
+    module = sys.modules.get("czictypes.libczi.handle")  # nothing is open before it is imported
     return [] if module is None else [f"handle {name}" for name in module.live_handles()]
 
 

@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from libczi.oracle import AccessorOptions, FullReader
 from numpy.typing import NDArray
 from reads import Read
 
-from czictypes.handles.accessor import AccessorOptions
-from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
+from czictypes.libczi.streams import InputStream
 from czictypes.model.geometry import Rectangle
 
 __all__ = [
@@ -71,7 +70,7 @@ def open_pylibczirw(path: Path, **options: Any) -> Iterator[Any]:
 class Accessor:
     """libCZI's own tile accessor, called through the C API."""
 
-    def __init__(self, reader: ReaderHandle) -> None:
+    def __init__(self, reader: FullReader) -> None:
         self._reader = reader
         self._ranges = reader.statistics().dimensions
         self._box = reader.statistics().bounding_box
@@ -98,7 +97,7 @@ class Accessor:
 @contextmanager
 def open_accessor(path: Path) -> Iterator[Accessor]:
     """Open libCZI's accessor on a file."""
-    with ReaderHandle.open(InputStream.from_path(path)) as reader:
+    with FullReader.open(InputStream.from_path(path)) as reader:
         yield Accessor(reader)
 
 

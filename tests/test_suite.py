@@ -11,7 +11,7 @@ import pytest
 import seeds
 from files.recipe import Made
 
-from czictypes.handles.streams import InputStream
+from czictypes.libczi.streams import InputStream
 
 
 def test_an_open_handle_is_noticed(made: Callable[[str], Made]) -> None:

@@ -29,7 +29,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what the library says of itself."""
-    from czictypes.abi.info import library_info
+    from czictypes.libczi.info import library_info
 
     found = library_info()
     _line("path", found.path)

@@ -10,13 +10,13 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.handles.bitmap import BitmapHandle
-from czictypes.handles.compositor import (
+from czictypes.libczi.bitmap import BitmapHandle
+from czictypes.libczi.compositor import (
     CompositionChannel,
     composition_channel,
 )
-from czictypes.handles.compositor import compose_channels as blend
-from czictypes.handles.display_settings import DisplaySettingsHandle
+from czictypes.libczi.compositor import compose_channels as blend
+from czictypes.libczi.metadata import DisplaySettingsHandle
 from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.pixel_types import PixelType

@@ -39,7 +39,7 @@ from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
 
 if TYPE_CHECKING:
-    from czictypes.handles.reader import ReaderHandle
+    from czictypes.libczi.reader import ReaderHandle
 
 __all__ = ["OpenDocument", "Remains"]
 

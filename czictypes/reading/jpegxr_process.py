@@ -22,7 +22,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.abi.library import get_library, use_library
+from czictypes.libczi.library import get_library, use_library
 from czictypes.model.errors import CziError, NativeCallError, NativeMemoryError
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.native_reader import decoded

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.abi.library import Library, get_library
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
 from czictypes.container.single import SingleTileSource
+from czictypes.libczi.library import Library, get_library
 from czictypes.model.errors import ClosedError, CorruptFileError, NativeCallError
 from czictypes.model.pixel_types import Compression
 
 if TYPE_CHECKING:  # imported where they are needed: most documents are read without them
-    from czictypes.handles.bitmap import BitmapHandle
-    from czictypes.handles.reader import ReaderHandle
-    from czictypes.handles.streams import InputStream
+    from czictypes.libczi.bitmap import BitmapHandle
+    from czictypes.libczi.reader import ReaderHandle
+    from czictypes.libczi.streams import InputStream
 
 __all__ = ["NativeReader", "bitmap_of", "decoded"]
 
@@ -93,8 +93,8 @@ def bitmap_of(
     NativeCallError
         If libCZI cannot decode them.
     """
-    from czictypes.handles.reader import ReaderHandle
-    from czictypes.handles.streams import InputStream
+    from czictypes.libczi.reader import ReaderHandle
+    from czictypes.libczi.streams import InputStream
 
     single = SingleTileSource(data, width, height, pixel_type, compression)
     stream = InputStream.from_source(single)
@@ -117,7 +117,7 @@ def decoded(
 
 
 def _open(library: Library, source: ByteSource) -> ReaderHandle:
-    from czictypes.handles.reader import ReaderHandle
+    from czictypes.libczi.reader import ReaderHandle
 
     try:
         return ReaderHandle.open(_stream(library, source))  # closes the stream when it fails
@@ -135,7 +135,7 @@ def _stream(library: Library, source: ByteSource) -> InputStream:
 
     The file may have been replaced since it was opened: libCZI must not read from the new one.
     """
-    from czictypes.handles.streams import InputStream
+    from czictypes.libczi.streams import InputStream
 
     if isinstance(source, FileSource):
         try:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.unfinished import UnfinishedSource
-from czictypes.handles.streams import OutputStream
-from czictypes.handles.writer import SubBlockSpec, WriterHandle
+from czictypes.libczi.streams import OutputStream
+from czictypes.libczi.writer import SubBlockSpec, WriterHandle
 from czictypes.model.errors import ClosedError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType

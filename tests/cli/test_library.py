@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from czictypes import library_info
-from czictypes.abi.locate import ENVIRONMENT_VARIABLE, library_names
+from czictypes.libczi.library import ENVIRONMENT_VARIABLE, library_names
 
 
 def test_it_tells_what_is_loaded(run: Callable[..., Any]) -> None:
@@ -53,9 +53,9 @@ def test_a_named_library_that_fails_is_an_error(environment: dict[str, str]) -> 
 def test_every_place_that_was_tried_is_listed(environment: dict[str, str]) -> None:
     environment.pop(ENVIRONMENT_VARIABLE, None)
     code = (
-        "import sys, pathlib; from czictypes.abi import locate;"
-        "locate._BUNDLED = pathlib.Path('/nowhere');"
-        "locate._registered_names = lambda: iter(());"
+        "import sys, pathlib; from czictypes.libczi import library;"
+        "library._BUNDLED = pathlib.Path('/nowhere');"
+        "library._registered_names = lambda: iter(());"
         "sys.prefix = '/no-prefix';"
         "from czictypes.cli.main import main; sys.exit(main(['library']))"
     )

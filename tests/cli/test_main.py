@@ -93,7 +93,7 @@ def test_help_loads_nothing_that_takes_time(process: Callable[..., Any]) -> None
     code = (
         "import sys; from czictypes.cli.main import main; main(['--help']);"
         "print(sorted({'numpy', 'cffi', 'rich', 'PIL', 'elementpath', 'xmltodict',"
-        " 'czictypes.abi.library'} & set(sys.modules)), file=sys.stderr)"
+        " 'czictypes.libczi.library'} & set(sys.modules)), file=sys.stderr)"
     )
     done = process("-c", code)
     assert done.stderr == "[]\n"

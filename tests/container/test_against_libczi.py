@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from files.encode import zstd_frame
+from libczi.oracle import FullReader, SubBlockInfo
 
 from container.czi_bytes import AttachedFile, Built, Dimension, Tile, build_czi
 from czictypes.container.attachments import read_attachment_data, read_attachment_directory
@@ -24,21 +25,19 @@ from czictypes.container.subblock import (
     read_subblock_segment,
 )
 from czictypes.container.zstd import decode_zstd
-from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
-from czictypes.handles.structs import SubBlockInfo
+from czictypes.libczi.streams import InputStream
 from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, NativeCallError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
 
 @contextmanager
-def libczi(built: Built) -> Iterator[ReaderHandle]:
-    with ReaderHandle.open(InputStream.from_source(built.source())) as reader:
+def libczi(built: Built) -> Iterator[FullReader]:
+    with FullReader.open(InputStream.from_source(built.source())) as reader:
         yield reader
 
 
-def assert_same_directory(directory: Directory, reader: ReaderHandle) -> None:
+def assert_same_directory(directory: Directory, reader: FullReader) -> None:
     assert directory.count == reader.sub_block_count
     for index in range(directory.count):
         theirs = reader.try_get_sub_block_info(index)
@@ -75,7 +74,7 @@ def expected(info: SubBlockInfo) -> dict[str, object]:
     }
 
 
-def assert_same_contents(source: ByteSource, directory: Directory, reader: ReaderHandle) -> None:
+def assert_same_contents(source: ByteSource, directory: Directory, reader: FullReader) -> None:
     for index in range(directory.count):
         segment = read_subblock_segment(source, directory, index)
         check_pixels(source, segment)
@@ -87,7 +86,7 @@ def assert_same_contents(source: ByteSource, directory: Directory, reader: Reade
 def test_real_files_have_the_same_directory(every_real_file: Path) -> None:
     with FileSource(every_real_file) as source:
         directory = check_document(source).directory
-        with ReaderHandle.open(InputStream.from_path(every_real_file)) as reader:
+        with FullReader.open(InputStream.from_path(every_real_file)) as reader:
             assert_same_directory(directory, reader)
             assert_same_contents(source, directory, reader)
 
@@ -102,7 +101,7 @@ def test_real_files_have_the_same_attachments_and_metadata(every_real_file: Path
     with FileSource(every_real_file) as source:
         header = check_document(source).header
         entries = read_attachment_directory(source, header)
-        with ReaderHandle.open(InputStream.from_path(every_real_file)) as reader:
+        with FullReader.open(InputStream.from_path(every_real_file)) as reader:
             assert len(entries) == reader.attachment_count()
             for entry in entries:
                 info = reader.attachment_info(entry.index)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from czictypes.handles.streams import OutputStream
-from czictypes.handles.writer import SubBlockSpec, WriterHandle
+from libczi.oracle import file_output
+
+from czictypes.libczi.writer import SubBlockSpec, WriterHandle
 from czictypes.model.pixel_types import Compression
 from files.block import Block
 from files.encode import encode
@@ -43,7 +44,7 @@ def write_czi(
     A file that is there is replaced. With room `reserved` for so many sub-blocks, attachments and
     a KB of metadata for each, directories and XML come first, as in files by ZEN.
     """
-    stream = OutputStream.from_path(path, overwrite=True)
+    stream = file_output(path)
     with WriterHandle.create(
         stream,
         allow_duplicates=True,

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from libczi.oracle import FullReader, FullSubBlock
 
-from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
-from czictypes.handles.subblock import SubBlockHandle
+from czictypes.libczi.streams import InputStream
 from czictypes.model.pixel_types import Compression, PixelType
 from files.block import Block
 from files.builder import write_czi
@@ -22,7 +21,7 @@ def place_of(block: Block) -> tuple[object, ...]:
     return tuple(sorted(block.plane.items())), block.m, block.rectangle, block.physical
 
 
-def assert_holds(sub_block: SubBlockHandle, block: Block) -> None:
+def assert_holds(sub_block: FullSubBlock, block: Block) -> None:
     info = sub_block.info()
     assert (info.compression, info.pixel_type) == (block.compression, block.pixel_type)
     with sub_block.create_bitmap() as bitmap:
@@ -35,7 +34,7 @@ def assert_holds(sub_block: SubBlockHandle, block: Block) -> None:
 
 
 def test_every_sub_block_is_stored_as_specified(every_made: Made) -> None:
-    with ReaderHandle.open(InputStream.from_path(every_made.path)) as reader:
+    with FullReader.open(InputStream.from_path(every_made.path)) as reader:
         assert reader.sub_block_count == len(every_made.blocks)
         blocks = {place_of(block): block for block in every_made.blocks}
         for index in range(len(blocks)):  # the directory has an order of its own
@@ -66,5 +65,5 @@ def test_pixels_can_be_encoded_as_jpeg_xr_without_loss(kind: PixelType, tmp_path
     if kind == PixelType.Gray32Float:
         block = Block(np.zeros((9, 13), "f4"), compression=Compression.JpegXr)
     path = write_czi(tmp_path / "jpeg_xr.czi", [block])
-    with ReaderHandle.open(InputStream.from_path(path)) as reader, reader.read_sub_block(0) as one:
+    with FullReader.open(InputStream.from_path(path)) as reader, reader.read_sub_block(0) as one:
         assert_holds(one, block)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
+from libczi.oracle import FullReader
 
-from czictypes.handles.compositor import composition_channel
-from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
+from czictypes.libczi.compositor import composition_channel
+from czictypes.libczi.streams import InputStream
 from czictypes.metadata.axes import scaling
 from czictypes.metadata.channels import display_settings
 from czictypes.metadata.document import general_document_info
@@ -18,7 +18,7 @@ from czictypes.model.display import TintingMode
 @contextmanager
 def opinion(path):
     stream = InputStream.from_path(path)
-    with ReaderHandle.open(stream) as reader, reader.metadata_segment() as segment:
+    with FullReader.open(stream) as reader, reader.metadata_segment() as segment:
         with segment.document_info() as info:
             yield info
 

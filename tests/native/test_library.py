@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from czictypes import library_info, use_library
-from czictypes.abi.library import get_library
+from czictypes.libczi.library import get_library
 from native.abi_names import declared_functions
 from native.patching import patch_name
 from native.sources import read_sources

@@ -34,7 +34,7 @@ def test_the_pure_wheel_has_the_declarations_and_no_library(root: Path, tmp_path
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as zipped:
         names = zipped.namelist()
-    assert "czictypes/abi/_declarations.py" in names
+    assert "czictypes/libczi/_declarations.py" in names
     assert "czictypes/py.typed" in names
     assert not [name for name in names if "_native" in name]
     assert not [name for name in names if name.split("/")[0] in ("native", "tests")]
@@ -75,4 +75,4 @@ def test_the_source_distribution_can_build_and_has_nothing_that_was_built(
     ):
         assert needed in names
     assert not [name for name in names if name.endswith((".so", ".dylib", ".dll"))]
-    assert "czictypes/abi/_declarations.py" not in names
+    assert "czictypes/libczi/_declarations.py" not in names

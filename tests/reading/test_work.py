@@ -15,8 +15,8 @@ from files.block import Block
 from files.builder import write_czi
 
 from czictypes import czi
-from czictypes.abi.library import Library
 from czictypes.container.file_source import FileSource
+from czictypes.libczi.library import Library
 from czictypes.model.pixel_types import Compression
 
 SIDE = 40

@@ -12,7 +12,7 @@ import pytest
 from older_library import OLDER_VERSION
 from older_library import older_library as older_library
 
-from czictypes.abi.library import get_library
+from czictypes.libczi.library import get_library
 from czictypes.reading.reader import CziReader
 
 TEXTS = ["uncompressed:", "zstd0:", "zstd1:", "zstd1:PreProcess=HiLoByteUnpack"]
@@ -22,7 +22,7 @@ NUMBERS = [0, 5, 6, 6]
 WRITE = f"""
 import sys
 import numpy as np
-from czictypes.abi.library import get_library
+from czictypes.libczi.library import get_library
 from czictypes.writing.create import create_czi
 with create_czi(sys.argv[1]) as document:
     patcher = document._draft.assembly._sink.patcher

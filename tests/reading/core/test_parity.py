@@ -12,8 +12,8 @@ from reads import CONVERSIONS, Facts, random_read
 from czictypes.container.directory import read_directory
 from czictypes.container.segments import read_file_header
 from czictypes.container.source import open_source
-from czictypes.handles.reader import ReaderHandle
-from czictypes.handles.streams import InputStream
+from czictypes.libczi.reader import ReaderHandle
+from czictypes.libczi.streams import InputStream
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape

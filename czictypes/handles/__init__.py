@@ -1,1 +1,0 @@
-"""One owned Python object per libCZI object, released exactly once."""

@@ -1,0 +1,176 @@
+"""The display settings that libCZI reads from the document's XML.
+
+czictypes reads the XML itself (the metadata floor); libCZI's reading serves composition with the
+file's display settings. They are looked at before: libCZI gives an object also where there are no
+settings, and dies when that is used; black and white points far outside of 0 to 1 make its look-up
+tables grow without bound.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from czictypes.libczi.handle import Handle
+from czictypes.libczi.library import Library
+from czictypes.model.errors import UnsupportedDataError
+
+__all__ = [
+    "ChannelDisplaySettingsHandle",
+    "DisplaySettingsHandle",
+    "DocumentInfoHandle",
+    "MetadataSegmentHandle",
+    "count_display_channels",
+]
+
+# a look-up table has (white - black) * 65536 elements or so
+_LOWEST, _HIGHEST = -1.0, 2.0
+
+# the spline through n points takes a dense matrix of n * n numbers
+_MOST_POINTS = 256
+
+
+class MetadataSegmentHandle(Handle):
+    """The metadata segment in memory."""
+
+    _release = "libCZI_ReleaseMetadataSegment"
+    _kind = "metadata"
+
+    def xml(self) -> bytes:
+        """Return the XML as stored (UTF-8), without the zero bytes that may trail it.
+
+        Raises
+        ------
+        NativeCallError
+            If there is none.
+        """
+        info = self.library.ffi.new("struct MetadataAsXmlInterop *")
+        self._call("libCZI_MetadataSegmentGetMetadataAsXml", info, what="get the XML")
+        try:
+            return bytes(self.library.ffi.buffer(info.data, info.size)).rstrip(b"\0")
+        finally:
+            self.library.free(info.data)
+
+    def document_info(self) -> DocumentInfoHandle:
+        """Let libCZI parse the XML; NativeCallError where it is damaged."""
+        xml = self.xml()  # fails where there is none, which libCZI's parser is not made for
+        function = "libCZI_MetadataSegmentGetCziDocumentInfo"
+        raw = self._create(function, what="parse the XML")
+        return DocumentInfoHandle(self.library, raw, self.name, xml)
+
+
+class DocumentInfoHandle(Handle):
+    """The document information that libCZI reads from the XML."""
+
+    _release = "libCZI_ReleaseCziDocumentInfo"
+    _kind = "document info"
+
+    def __init__(self, library: Library, raw: int, name: str, xml: bytes) -> None:
+        super().__init__(library, raw, name)
+        self._xml = xml
+
+    def display_settings(self) -> DisplaySettingsHandle | None:
+        """Return the display settings, or None where the XML has none.
+
+        Raises
+        ------
+        UnsupportedDataError
+            For settings that would make libCZI use up the memory.
+        """
+        # without settings libCZI still gives an object, and crashes when that is used
+        channels = count_display_channels(self._xml)
+        if channels is None:
+            return None
+        function = "libCZI_CziDocumentInfoGetDisplaySettings"
+        raw = self._create(function, what="get the display settings")
+        return DisplaySettingsHandle(self.library, raw, self.name, channels)
+
+
+class DisplaySettingsHandle(Handle):
+    """The display settings; made by `DocumentInfoHandle.display_settings`, which checks them."""
+
+    _release = "libCZI_ReleaseDisplaySettings"
+    _kind = "display settings"
+
+    def __init__(self, library: Library, raw: int, name: str, channel_count: int) -> None:
+        super().__init__(library, raw, name)
+        self.channel_count = channel_count
+
+    def channel(self, index: int) -> ChannelDisplaySettingsHandle:
+        """Return the settings of a channel; IndexError where there are none."""
+        if not 0 <= index < self.channel_count:
+            raise IndexError(
+                f"{self.name} has display settings for {self.channel_count} channels, "
+                f"none for channel {index}"
+            )
+        function = "libCZI_DisplaySettingsGetChannelDisplaySettings"
+        what = f"get the display settings of channel {index}"
+        raw = self._create(function, index, what=what)
+        return ChannelDisplaySettingsHandle(self.library, raw, self.name)
+
+
+class ChannelDisplaySettingsHandle(Handle):
+    """The display settings of a channel; the C API has no function that tells them."""
+
+    _release = "libCZI_ReleaseChannelDisplaySettings"
+    _kind = "channel display settings"
+
+
+def count_display_channels(xml: bytes) -> int | None:
+    """Return how many channels have display settings; None where libCZI would find no settings.
+
+    In doubt it is None: where the XML could mean one thing to libCZI's parser and another to
+    Python's.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If a value is out of what libCZI can stand.
+    """
+    if b"<!DOCTYPE" in xml:  # entities: expanded here, not by libCZI
+        return None
+    try:
+        # libCZI takes every document for UTF-8, whatever its declaration says; so does text here
+        node: ElementTree.Element | None = ElementTree.fromstring(xml.decode("utf-8-sig"))
+    except (ElementTree.ParseError, UnicodeDecodeError, ValueError):
+        return None
+    if node is None or node.tag != "ImageDocument":
+        return None
+    for name in ("Metadata", "DisplaySetting", "Channels"):
+        node = _first(node, name)
+        if node is None:
+            return None
+    channels = [child for child in node if child.tag == "Channel"]
+    for index, channel in enumerate(channels):
+        _check(channel, index)
+    return len(channels)
+
+
+def _first(node: ElementTree.Element, name: str) -> ElementTree.Element | None:
+    """Return the first child of that name, as libCZI does: it never looks at a second one."""
+    return next((child for child in node if child.tag == name), None)
+
+
+def _check(channel: ElementTree.Element, index: int) -> None:
+    for name in ("Low", "High"):
+        node = _first(channel, name)
+        text = (node.text or "").strip() if node is not None else ""
+        if text and not _is_moderate(text):
+            raise UnsupportedDataError(
+                f"display settings of channel {index}: {name} is {text!r}, "
+                "where a number from 0 to 1 is due"
+            )
+    points = _first(channel, "Points")
+    if points is not None and (points.text or "").count(",") > _MOST_POINTS:
+        raise UnsupportedDataError(
+            f"display settings of channel {index}: a curve of more than {_MOST_POINTS} points"
+        )
+
+
+def _is_moderate(text: str) -> bool:
+    # hexadecimal and the like are numbers to C only, digits with underscores to Python only
+    if not set(text) <= set("0123456789+-.eE"):
+        return False
+    try:
+        return _LOWEST <= float(text) <= _HIGHEST
+    except ValueError:
+        return False

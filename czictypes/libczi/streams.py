@@ -1,0 +1,221 @@
+"""Streams of libCZI over local files and Python objects.
+
+libCZI calls the functions of a stream from any thread, several at once, and the closing one at a
+time of its own choosing, long after the stream's handle was released if a reader still uses the
+stream. So they live as long as the library, and find their stream by a number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from typing import Any, Protocol, Union
+
+from czictypes.libczi.handle import Handle
+from czictypes.libczi.library import Library, get_library
+
+__all__ = ["Callbacks", "InputStream", "OutputStream", "ReadStream", "WriteStream"]
+
+PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+
+# How much is asked of a stream at once: a damaged file may make libCZI ask for terabytes.
+_CHUNK = 1 << 24
+
+
+class ReadStream(Protocol):
+    """An object that libCZI can read from, by many threads at once."""
+
+    def read_at(self, offset: int, count: int, /) -> bytes | memoryview:
+        """Return `count` bytes from `offset` on; fewer only at the end."""
+
+
+class WriteStream(Protocol):
+    """An object that libCZI can write to."""
+
+    def write_at(self, offset: int, data: memoryview, /) -> object:
+        """Write all of `data`, which is gone after the call, at `offset`; or raise."""
+
+
+class InputStream(Handle):
+    """A stream that a reader reads from."""
+
+    _release = "libCZI_ReleaseInputStream"
+    _kind = "input stream"
+
+    @classmethod
+    def from_path(cls, path: PathType, *, library: Library | None = None) -> InputStream:
+        """Open a local file, which libCZI reads by itself.
+
+        Parameters
+        ----------
+        path
+            The file.
+        library
+            The library to read with; the one in use now, if not given.
+
+        Raises
+        ------
+        NativeCallError
+            If it cannot be opened; libCZI does not say why.
+        ValueError
+            If the path is empty or contains a zero byte.
+        """
+        name, native = os.fsdecode(path), native_path(path)
+        library = library or get_library()
+        raw = create_stream(library, "libCZI_CreateInputStreamFromFileUTF8", native, file=name)
+        return cls(library, raw, name)
+
+    @classmethod
+    def from_source(cls, source: ReadStream, *, library: Library | None = None) -> InputStream:
+        """Read through a Python object, which is kept until libCZI needs it no more.
+
+        What `source` raises becomes the ``__cause__`` of the error of the call that read.
+        """
+        library = library or get_library()
+        callbacks = library.companion(Callbacks)
+        function = "libCZI_CreateInputStreamFromExternal"
+        struct = "struct ExternalInputStreamStructInterop *"
+        name, raw = callbacks.create(function, struct, callbacks.read, source)
+        return cls(library, raw, name)
+
+
+class OutputStream(Handle):
+    """A stream that a writer writes to."""
+
+    _release = "libCZI_ReleaseOutputStream"
+    _kind = "output stream"
+
+    @classmethod
+    def from_sink(cls, sink: WriteStream) -> OutputStream:
+        """Write through a Python object, which is kept until libCZI needs it no more.
+
+        What `sink` raises is raised by the call that wrote, as it is.
+        """
+        library = get_library()
+        callbacks = library.companion(Callbacks)
+        function = "libCZI_CreateOutputStreamFromExternal"
+        struct = "struct ExternalOutputStreamStructInterop *"
+        name, raw = callbacks.create(function, struct, callbacks.write, sink)
+        return cls(library, raw, name)
+
+
+def create_stream(library: Library, function: str, *args: Any, file: str) -> int:
+    """Call a C function that makes a stream; return the native handle."""
+    out = library.ffi.new("ObjectHandle *")
+    library.call(function, *args, out, what="open a stream", file=file)
+    return int(out[0])
+
+
+def native_path(path: PathType) -> bytes:
+    """Return the path as libCZI takes it: raw bytes, on Windows UTF-8."""
+    native = os.fsdecode(path).encode() if sys.platform == "win32" else os.fsencode(path)
+    if not native or b"\0" in native:
+        raise ValueError(f"{path!r} is no path of a file")
+    return native
+
+
+class Callbacks:
+    """The callbacks of one library (see `Library.companion`), and the streams they serve."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._ffi = library.ffi
+        self._numbers = itertools.count(1)
+        # Only single operations on the dictionary, each atomic: a lock could be held by the very
+        # thread that the garbage collector makes call `_close`.
+        self._streams: dict[int, Any] = {}
+        transfer = (
+            "int32_t(uintptr_t, uintptr_t, uint64_t, {} *, uint64_t, uint64_t *, "
+            "struct ExternalStreamErrorInfoInterop *)"
+        )
+        make = self._ffi.callback
+        self.read = make(transfer.format("void"), self._read, error=1, onerror=self._failed)
+        self.write = make(transfer.format("const void"), self._write, error=1, onerror=self._failed)
+        self.close = make("void(uintptr_t, uintptr_t)", self._close, onerror=self._failed)
+
+    @property
+    def count(self) -> int:
+        """How many streams libCZI still holds."""
+        return len(self._streams)
+
+    def create(self, function: str, struct: str, transfer: Any, stream: Any) -> tuple[str, int]:
+        """Make a stream of libCZI over a Python object; return its name and native handle."""
+        name = str(getattr(stream, "name", "") or stream)
+        number = next(self._numbers)
+        self._streams[number] = stream
+        try:
+            functions = self._ffi.new(struct, [number, 0, transfer, self.close])
+            return name, create_stream(self._library, function, functions, file=name)
+        except BaseException:
+            self._streams.pop(number, None)
+            raise
+
+    def _read(
+        self, number: int, _: int, offset: int, target: Any, size: int, done: Any, error: Any
+    ) -> int:
+        count = 0
+        try:
+            source = self._streams[number]
+            while count < size:
+                wanted = min(size - count, _CHUNK)
+                data = source.read_at(offset + count, wanted)
+                if len(data) > wanted:
+                    raise ValueError(f"read_at gave {len(data)} bytes, asked for {wanted}")
+                self._ffi.memmove(target + count, data, len(data))
+                count += len(data)
+                if len(data) < wanted:
+                    break
+        except BaseException as exception:
+            self._report(exception, error, as_itself=False)
+            return 1
+        finally:
+            if done:  # libCZI presets it with nonsense
+                done[0] = count
+        return 0
+
+    def _write(
+        self, number: int, _: int, offset: int, source: Any, size: int, done: Any, error: Any
+    ) -> int:
+        count = 0
+        try:
+            whole = memoryview(self._ffi.buffer(source, size))
+            data = whole.toreadonly()
+            try:
+                self._streams[number].write_at(offset, data)
+                count = size
+            finally:
+                data.release()  # an error if the sink kept it: the memory is libCZI's
+                whole.release()
+        except BaseException as exception:
+            self._report(exception, error, as_itself=True)
+            return 1
+        finally:
+            if done:
+                done[0] = count
+        return 0
+
+    def _close(self, number: int, _: int) -> None:
+        self._streams.pop(number, None)
+
+    def _failed(self, _: Any, exception: BaseException, __: Any) -> None:
+        """Keep what was raised outside of the functions above, such as an interrupt."""
+        self._library.callback_failed(exception, as_itself=True)
+
+    def _report(self, exception: BaseException, error: Any, *, as_itself: bool) -> None:
+        self._library.callback_failed(exception, as_itself=as_itself)
+        if not error:
+            return
+        error.error_code = 1
+        if self._library.has("libCZI_AllocateMemory"):
+            error.error_message = self._message(f"{type(exception).__name__}: {exception}")
+
+    def _message(self, text: str) -> int:
+        """Return text in memory that libCZI will free, 0 if there is none to be had."""
+        raw = text.encode("utf-8", "replace")[:1000] + b"\0"
+        out = self._ffi.new("void **")
+        allocate = self._library.function("libCZI_AllocateMemory")
+        if allocate(len(raw), out) > 0:
+            return 0
+        self._ffi.memmove(out[0], raw, len(raw))
+        return int(self._ffi.cast("intptr_t", out[0]))

@@ -1,0 +1,362 @@
+"""The writer of a document."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from czictypes.libczi.bitmap import libczi_format
+from czictypes.libczi.handle import Handle
+from czictypes.libczi.streams import OutputStream
+from czictypes.model.dimensions import DIMENSION_INDEX, DIMENSIONS
+from czictypes.model.errors import ClosedError, CziError
+from czictypes.model.pixel_types import Compression, PixelType
+
+__all__ = [
+    "SubBlockSpec",
+    "WriterHandle",
+]
+
+
+# libCZI reads no sub-block of 2 GiB or more, and counts metadata and attachments with 32 bits
+_LARGEST = 2**31 - 1
+
+_INT32 = range(-(2**31), 2**31)
+
+
+class SubBlockSpec(NamedTuple):
+    """A sub-block to write.
+
+    Parameters
+    ----------
+    coordinate
+        By dimension letter.
+    x, y, width, height
+        The area it covers, in pixels of the whole picture.
+    pixel_type, compression
+        The numbers that stand in the file. Note that no libCZI up to 0.67.4 writes the
+        compression: the file says 0 whatever is given here.
+    data
+        The pixels in any contiguous buffer, compressed already if they are to be.
+    physical_size
+        Width and height of the bitmap; (`width`, `height`) if not given.
+    stride
+        Bytes from row to row of uncompressed data; without gaps if not given.
+    m_index
+        None for no M-index.
+    metadata, attachment
+        Bytes to go with it.
+    """
+
+    coordinate: Mapping[str, int]
+    x: int
+    y: int
+    width: int
+    height: int
+    pixel_type: int
+    data: Any
+    compression: int = Compression.Uncompressed
+    physical_size: tuple[int, int] | None = None
+    stride: int | None = None
+    m_index: int | None = None
+    metadata: Any = b""
+    attachment: Any = b""
+
+
+class WriterHandle(Handle):
+    """A document being written.
+
+    `close`, or leaving the ``with`` block without an exception, completes the document; `abort`,
+    an exception in the block, or garbage collection leaves it incomplete, that is unreadable.
+    Once a call failed it cannot be completed any more: what failed may stand in the directory.
+    Calls from several threads are carried out one after the other.
+    """
+
+    _release = "libCZI_ReleaseWriter"
+    _kind = "writer"
+
+    def __init__(self, stream: OutputStream, raw: int) -> None:
+        super().__init__(stream.library, raw, stream.name, owns=(stream,))
+        self._lock = threading.Lock()
+        self._failed: BaseException | None = None
+        self._packer = _Packer(stream.library.ffi)
+
+    @classmethod
+    def create(
+        cls,
+        stream: OutputStream,
+        *,
+        allow_duplicates: bool = False,
+        file_guid: UUID | None = None,
+        reserved_sub_blocks: int | None = None,
+        reserved_attachments: int | None = None,
+        reserved_metadata: int | None = None,
+    ) -> WriterHandle:
+        """Begin a document.
+
+        The writer takes the stream over and closes it after itself, also when this fails.
+
+        Parameters
+        ----------
+        allow_duplicates
+            Whether sub-blocks of the same coordinate, M-index and zoom are accepted.
+        file_guid
+            The file's GUID; a new one if not given.
+        reserved_sub_blocks, reserved_attachments
+            For how many entries to keep room at the front of the file.
+        reserved_metadata
+            For how many bytes of XML to keep room there.
+        """
+        library = stream.library
+        options = {"allow_duplicate_subblocks": allow_duplicates}
+        parameters = {
+            "file_guid": None if file_guid is None else str(file_guid),
+            "reserved_size_subblock_directory": reserved_sub_blocks,
+            "reserved_size_attachments_directory": reserved_attachments,
+            "reserved_size_metadata_segment": reserved_metadata,
+        }
+        try:
+            out = library.ffi.new("CziWriterObjectHandle *")
+            library.call(
+                "libCZI_CreateWriter", out, _json(options), what="make a writer", file=stream.name
+            )
+            writer = cls(stream, int(out[0]))
+        except BaseException:
+            stream.close()
+            raise
+        try:
+            with stream.borrow() as raw:
+                writer._write("libCZI_WriterCreate", raw, _json(parameters), what="begin writing")
+        except BaseException:
+            writer.abort()
+            raise
+        return writer
+
+    def add_sub_block(self, sub_block: SubBlockSpec) -> None:
+        """Write a sub-block.
+
+        Raises
+        ------
+        ValueError
+            If something does not fit together or into the format; the document goes on.
+        NativeCallError
+            If libCZI refuses, for instance a duplicate.
+        Exception
+            What the stream's sink raised.
+        """
+        what = f"write the sub-block {sub_block.coordinate} at {sub_block.x}, {sub_block.y}"
+        with self._lock:
+            native, keep = self._packer.pack(sub_block)
+            self._write_locked("libCZI_WriterAddSubBlock", native, what=what)
+            del keep
+
+    def add_attachment(self, guid: UUID, content_file_type: str, name: str, data: Any) -> None:
+        """Write an attachment.
+
+        Parameters
+        ----------
+        content_file_type
+            Up to 8 bytes, for example ``"CZTIMS"``.
+        name
+            Up to 79 bytes, for example ``"TimeStamps"``.
+        data
+            Any contiguous buffer of less than 2 GiB.
+        """
+        ffi = self.library.ffi
+        content = _buffer(ffi, data, "an attachment")
+        native = ffi.new("struct AddAttachmentInfoInterop *")
+        native.guid = guid.bytes_le
+        native.contentFileType = _fixed(content_file_type, 8, "content file type")
+        native.name = _fixed(name, 79, "name")
+        native.size_attachment_data = len(content)
+        native.attachment_data = content
+        self._write("libCZI_WriterAddAttachment", native, what=f"write the attachment {name}")
+
+    def write_metadata(self, xml: bytes) -> None:
+        """Write the document's XML (UTF-8)."""
+        ffi = self.library.ffi
+        content = _buffer(ffi, xml, "the XML")
+        native = ffi.new("struct WriteMetadataInfoInterop *")
+        native.size_metadata = len(content)
+        native.metadata = content
+        self._write("libCZI_WriterWriteMetadata", native, what="write the XML")
+
+    def close(self) -> None:
+        """Complete the document and release the writer; does nothing the second time.
+
+        Raises
+        ------
+        CziError
+            If a call failed before: the document was left incomplete.
+        Exception
+            What went wrong in completing it.
+        """
+        if self.closed:
+            return
+        failed = self._failed
+        try:
+            if failed is None:
+                self._write("libCZI_WriterClose", what="complete the document")
+        except ClosedError:
+            pass  # another thread was faster
+        finally:
+            super().close()
+        if failed is not None:
+            raise CziError(
+                f"{self.name} was left incomplete, because writing to it failed before: {failed}"
+            ) from failed
+
+    def abort(self) -> None:
+        """Release the writer without completing the document."""
+        super().close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self.abort()
+
+    def _write(self, function: str, *args: Any, what: str) -> None:
+        with self._lock:
+            self._write_locked(function, *args, what=what)
+
+    def _write_locked(self, function: str, *args: Any, what: str) -> None:
+        if self._failed is not None:
+            raise CziError(
+                f"cannot {what}: writing to {self.name} failed before ({self._failed})"
+            ) from self._failed
+        try:
+            self._call(function, *args, what=what)
+        except ClosedError:
+            raise
+        except BaseException as error:
+            self._failed = error
+            raise
+
+
+def _json(values: Mapping[str, Any]) -> bytes:
+    return json.dumps({key: value for key, value in values.items() if value is not None}).encode()
+
+
+def _fixed(text: str, room: int, what: str) -> bytes:
+    raw = text.encode()
+    if len(raw) > room or b"\0" in raw:
+        raise ValueError(f"the {what} {text!r} must have at most {room} bytes, none of them zero")
+    return raw
+
+
+def _buffer(ffi: Any, data: Any, what: str) -> Any:
+    """Return C's view of a buffer, which stays alive with it; ValueError if it is too large."""
+    content = ffi.from_buffer(data)
+    if len(content) > _LARGEST:
+        raise ValueError(f"{what} has {len(content)} bytes; a CZI holds less than 2 GiB")
+    return content
+
+
+class _Packer:
+    """Fills one struct AddSubBlockInfoInterop for one sub-block after the other.
+
+    A file may have a million sub-blocks, so what they have in common is packed once.
+    """
+
+    def __init__(self, ffi: Any) -> None:
+        self._ffi = ffi
+        self._native = ffi.new("struct AddSubBlockInfoInterop *")
+        self._coordinate: tuple[tuple[str, int], ...] | None = None
+
+    def pack(self, spec: SubBlockSpec) -> tuple[Any, Any]:
+        """Return the struct, which holds until the next call, and the memory it points to."""
+        ffi, native = self._ffi, self._native
+        try:
+            width, height = spec.physical_size or (spec.width, spec.height)
+            if min(spec.width, spec.height, width, height) <= 0:
+                raise ValueError(f"a sub-block must not be empty: {_described(spec)}")
+            self._pack_coordinate(spec.coordinate)
+            native.x, native.y = spec.x, spec.y
+            native.logical_width, native.logical_height = spec.width, spec.height
+            native.physical_width, native.physical_height = width, height
+            native.pixel_type = PixelType(spec.pixel_type)
+            native.compression_mode_raw = spec.compression
+            native.m_index_valid = spec.m_index is not None
+            native.m_index = 0 if spec.m_index is None else _check_m(spec.m_index)
+        except OverflowError:  # cffi found a number of more than 32 bits, and does not say which
+            for name in ("x", "y", "width", "height", "compression"):
+                check_int32(getattr(spec, name), name)
+            check_int32(max(width, height), "a side of the bitmap")
+            raise
+        data = _buffer(ffi, spec.data, "a sub-block's data")
+        metadata = _buffer(ffi, spec.metadata, "a sub-block's metadata")
+        attachment = _buffer(ffi, spec.attachment, "a sub-block's attachment")
+        native.stride = _check_pixels(spec, width, height, len(data))
+        native.size_data, native.data = len(data), data
+        native.size_metadata, native.metadata = len(metadata), metadata
+        native.size_attachment, native.attachment = len(attachment), attachment
+        return native, (data, metadata, attachment)
+
+    def _pack_coordinate(self, coordinate: Mapping[str, int]) -> None:
+        items = tuple(coordinate.items())
+        if items != self._coordinate:
+            self._native.coordinate = pack_coordinate(coordinate)
+            self._coordinate = items
+
+
+def _described(spec: SubBlockSpec) -> str:
+    return (
+        f"{dict(spec.coordinate)} at {spec.x}, {spec.y} of {spec.width} x {spec.height} pixels, "
+        f"M {spec.m_index}, compression {spec.compression}"
+    )
+
+
+def _check_m(m_index: int) -> int:
+    # the smallest means "none" when read, the largest when written
+    if check_int32(m_index, "the M-index") in (-(2**31), 2**31 - 1):
+        raise ValueError(f"the M-index {m_index} stands for no M-index in a CZI")
+    return m_index
+
+
+def _check_pixels(spec: SubBlockSpec, width: int, height: int, size: int) -> int:
+    """Return the stride; libCZI reads past the end of data that are too short."""
+    if spec.compression != Compression.Uncompressed:
+        if size == 0:
+            raise ValueError(f"a compressed sub-block needs data: {_described(spec)}")
+        return 0
+    row = width * libczi_format(spec.pixel_type).bytes_per_pixel
+    stride = row if spec.stride is None else spec.stride
+    if stride < row or (height - 1) * stride + row > size:
+        raise ValueError(
+            f"{width} x {height} pixels of {PixelType(spec.pixel_type).name} with a stride of "
+            f"{stride} do not fit in the {size} bytes given"
+        )
+    return stride
+
+
+def pack_coordinate(coordinate: Mapping[str, int]) -> dict[str, Any]:
+    """Return what initialises a struct CoordinateInterop; ValueError for what does not fit."""
+    unknown = set(coordinate) - set(DIMENSION_INDEX)
+    if unknown:
+        raise ValueError(
+            f"{', '.join(sorted(map(str, unknown)))}: no dimension of a CZI; "
+            f"there are {', '.join(DIMENSIONS)}"
+        )
+    given = [letter for letter in DIMENSIONS if letter in coordinate]
+    return {
+        "dimensions_valid": sum(1 << (DIMENSION_INDEX[letter] - 1) for letter in given),
+        "value": [check_int32(coordinate[letter], f"dimension {letter}") for letter in given],
+    }
+
+
+def check_int32(value: int, what: str) -> int:
+    """Return `value` as an int, or raise ValueError unless it fits in 32 bits with sign."""
+    number = int(value)
+    if number not in _INT32:
+        raise ValueError(f"{what} is {number}, which a CZI cannot hold (32 bits with sign)")
+    return number
