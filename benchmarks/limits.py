@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from czictypes import czi
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.threads import thread_count
-from czictypes.writing.codecs import encode
-from czictypes.writing.compression import parse_compression
+from czictypes.writing.compression import encode, parse_compression
 
 __all__ = [
     "copying",

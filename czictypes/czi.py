@@ -39,16 +39,15 @@ if TYPE_CHECKING:
     from czictypes.model.remote_options import RemoteOptions
     from czictypes.reading.opening import open_czi
     from czictypes.reading.reader import CziReader
+    from czictypes.writing.copying.anonymized import KeptPart, RemovedPart
     from czictypes.writing.copying.copy import CopyReport, copy
-    from czictypes.writing.copying.removed import KeptPart, RemovedPart
-    from czictypes.writing.create import create_czi
     from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
-    from czictypes.writing.extras import TileInfo
     from czictypes.writing.imwrite import imwrite
     from czictypes.writing.pyramid.add import add_pyramid
-    from czictypes.writing.pyramid.options import PyramidOptions
+    from czictypes.writing.pyramid.plan import PyramidOptions
     from czictypes.writing.repair import RepairReport, repair
-    from czictypes.writing.writer import CziWriter
+    from czictypes.writing.tiles import TileInfo
+    from czictypes.writing.writer import CziWriter, create_czi
 
 __all__ = [
     "Annotation",
@@ -130,16 +129,15 @@ _NAMES = {
     "czictypes.model.remote_options": ("RemoteOptions",),
     "czictypes.reading.opening": ("open_czi",),
     "czictypes.reading.reader": ("CziReader",),
+    "czictypes.writing.copying.anonymized": ("KeptPart", "RemovedPart"),
     "czictypes.writing.copying.copy": ("CopyReport", "copy"),
-    "czictypes.writing.copying.removed": ("KeptPart", "RemovedPart"),
-    "czictypes.writing.create": ("create_czi",),
     "czictypes.writing.editor": ("CziEditor", "CziMetadataBuilder", "edit_czi"),
-    "czictypes.writing.extras": ("TileInfo",),
     "czictypes.writing.imwrite": ("imwrite",),
     "czictypes.writing.pyramid.add": ("add_pyramid",),
-    "czictypes.writing.pyramid.options": ("PyramidOptions",),
+    "czictypes.writing.pyramid.plan": ("PyramidOptions",),
     "czictypes.writing.repair": ("RepairReport", "repair"),
-    "czictypes.writing.writer": ("CziWriter",),
+    "czictypes.writing.tiles": ("TileInfo",),
+    "czictypes.writing.writer": ("CziWriter", "create_czi"),
 }
 _EXPORTS = {name: (module, name) for module, names in _NAMES.items() for name in names}
 

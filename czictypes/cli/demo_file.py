@@ -27,9 +27,8 @@ from czictypes.model.extras import require
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
-from czictypes.writing.codecs import encode
-from czictypes.writing.compression import parse_compression
-from czictypes.writing.summary import WrittenSummary
+from czictypes.writing.compression import encode, parse_compression
+from czictypes.writing.new_metadata import WrittenSummary
 
 __all__ = ["write_demo"]
 

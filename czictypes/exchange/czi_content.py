@@ -17,7 +17,7 @@ from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import Location
 from czictypes.model.warn import warn_caller
-from czictypes.writing.imwrite_metadata import time_axis
+from czictypes.writing.new_metadata import time_axis
 
 __all__ = ["common_times", "joined_content"]
 

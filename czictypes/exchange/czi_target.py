@@ -20,14 +20,12 @@ from czictypes.metadata.document import CustomValue
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location, Size
 from czictypes.reading.threads import thread_count
-from czictypes.writing.array_source import ArraySource, Part
-from czictypes.writing.axes import Axes, parse_axes
-from czictypes.writing.create import create_czi
-from czictypes.writing.extras import TileInfo
+from czictypes.writing.array_source import ArraySource, Axes, Part, parse_axes
 from czictypes.writing.progress import Progress, show_progress
-from czictypes.writing.pyramid.options import PyramidChoice
+from czictypes.writing.pyramid.plan import PyramidChoice
 from czictypes.writing.targets import Target
-from czictypes.writing.writer import CziWriter
+from czictypes.writing.tiles import TileInfo
+from czictypes.writing.writer import CziWriter, create_czi
 
 __all__ = ["DEFAULT_COMPRESSION", "write_images"]
 

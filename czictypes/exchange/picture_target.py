@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.conversion import ConvertedImage
-from czictypes.exchange.new_file import new_file
 from czictypes.model.dimensions import checked_plane
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
-from czictypes.writing.atomic import PathType
+from czictypes.writing.atomic import PathType, atomic_output
 
 if TYPE_CHECKING:
     from czictypes.arrays.image_base import Image
@@ -60,7 +59,7 @@ def write_png(
     pictures = require("PIL.Image", extra="cli", doing="writing PNG")
     _choose(image, scenes)
     pixels = _pixels(image, _checked(image, checked_plane(plane)))
-    with new_file(dest, overwrite=overwrite) as stream:
+    with atomic_output(dest, overwrite=overwrite) as stream:
         pictures.fromarray(pixels).save(stream, format="PNG")
 
 

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from czictypes.exchange.pixel_view import PixelView
 from czictypes.model.geometry import Location, Size
-from czictypes.writing.array_source import ArraySource
-from czictypes.writing.axes import Axes
-from czictypes.writing.pyramid.seams import Seams
+from czictypes.writing.array_source import ArraySource, Axes
+from czictypes.writing.pyramid.reduce import Seams
 
 __all__ = ["ReducedTile", "count_tiles", "level_tiles", "pyramid_factor"]
 

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from czictypes.container.workers import feed
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.level_rows import LevelRows, level_sizes
-from czictypes.exchange.new_file import new_file
 from czictypes.exchange.ome_pages import ome_text
 from czictypes.exchange.series import Series, image_series
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.reading.threads import thread_count
-from czictypes.writing.atomic import PathType
+from czictypes.writing.atomic import PathType, atomic_output
 from czictypes.writing.progress import Progress, show_progress
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def _opened(
     stack: ExitStack, image: Image, series: list[Series], dest: PathType, overwrite: bool
 ) -> Any:
     tifffile = require("tifffile", extra=_EXTRA, doing="writing TIFF")
-    stream = stack.enter_context(new_file(dest, overwrite=overwrite))
+    stream = stack.enter_context(atomic_output(dest, overwrite=overwrite))
     size = 0
     for scene in {one.scene for one in series}:
         image.set_scene(scene)

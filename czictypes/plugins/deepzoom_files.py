@@ -9,8 +9,8 @@ from czictypes.container.targets import describe_target
 from czictypes.model.defence import defended
 from czictypes.plugins.deepzoom import DeepZoomTiles
 from czictypes.plugins.slide import CziSlide
+from czictypes.writing.atomic import remove_folder
 from czictypes.writing.progress import Progress, show_progress
-from czictypes.writing.temporary import remove_folder
 
 __all__ = ["write_deepzoom"]
 

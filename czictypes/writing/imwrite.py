@@ -12,24 +12,28 @@ import numpy as np
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.document import CustomValue
 from czictypes.model.geometry import Location
-from czictypes.writing.array_source import ArraySource, Part, as_array
-from czictypes.writing.axes import Axes, axes_from_names, default_axes, parse_axes
-from czictypes.writing.codecs import check_codec
-from czictypes.writing.compression import resolve_compression
-from czictypes.writing.content import DEFAULT_TITLE
-from czictypes.writing.create import create_czi
-from czictypes.writing.extras import TileInfo
-from czictypes.writing.imwrite_metadata import (
+from czictypes.writing.array_source import (
+    ArraySource,
+    Axes,
+    Part,
+    as_array,
+    axes_from_names,
+    default_axes,
+    parse_axes,
+)
+from czictypes.writing.compression import check_codec, resolve_compression
+from czictypes.writing.new_metadata import (
+    DEFAULT_TITLE,
     ChannelValues,
     PixelSize,
     found_notes,
     make_array_content,
 )
 from czictypes.writing.progress import Progress, show_progress
-from czictypes.writing.pyramid.options import PyramidChoice
+from czictypes.writing.pyramid.plan import PyramidChoice
 from czictypes.writing.targets import Target
-from czictypes.writing.tiles import check_location, pixel_type_of
-from czictypes.writing.writer import CziWriter
+from czictypes.writing.tiles import TileInfo, check_location, pixel_type_of
+from czictypes.writing.writer import CziWriter, create_czi
 
 __all__ = ["imwrite", "own_axes"]
 

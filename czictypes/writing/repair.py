@@ -37,10 +37,9 @@ from czictypes.reading.plane_rows import PlaneRows
 from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.atomic import check_new_file
-from czictypes.writing.content import make_content
+from czictypes.writing.new_metadata import WrittenSummary, make_content
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.repair_files import SearchedFile, open_parts, refuse_same_file
-from czictypes.writing.summary import WrittenSummary
 from czictypes.writing.targets import Target, is_path
 from czictypes.writing.transfer import read_block, stored_names, stored_sizes, transfer_blocks
 

@@ -1,23 +1,44 @@
-"""An array to the tiles that are written: shape and type checked, cut where it is too large.
+"""An array to the tiles that are written, and what a tile has beside its pixels.
 
-The cuts are those of pylibCZIrw.
+Shape and type are checked; an array that is too large is cut as pylibCZIrw cuts it. The parts of a
+sub-block besides its pixels are tags, stage position, mask and attachment.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+import struct
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from czictypes.container.masks import MASK_GUID
+from czictypes.metadata.document import CustomValue
+from czictypes.metadata.subblock import build_subblock_metadata
 from czictypes.model.geometry import Location
 from czictypes.model.pixel_types import PixelType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Tile", "check_location", "cut", "mask_of", "pixel_type_of", "to_pixels"]
+__all__ = [
+    "Tile",
+    "TileExtras",
+    "TileInfo",
+    "check_location",
+    "check_mask",
+    "cut",
+    "encode_mask",
+    "make_extras",
+    "mask_of",
+    "pixel_type_of",
+    "to_pixels",
+]
+
 
 #: By numpy's kind of number, bytes of a sample, and samples.
 _PIXEL_TYPES = {
@@ -143,3 +164,115 @@ def _parts(extent: int, largest: int) -> Iterator[tuple[int, int]]:
     size = extent // count
     for number in range(count):
         yield number * size, extent if number == count - 1 else (number + 1) * size
+
+
+_LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class TileInfo:
+    """The metadata that the microscope has for a tile.
+
+    Parameters
+    ----------
+    stage_x, stage_y, focus_z
+        Where stage and focus stood, in micrometres.
+    acquisition_time
+        When the tile was taken.
+    tags
+        Any other tags by name; a name is an XML name.
+    """
+
+    stage_x: float | None = None
+    stage_y: float | None = None
+    focus_z: float | None = None
+    acquisition_time: datetime | None = None
+    tags: Mapping[str, CustomValue | datetime] = field(default_factory=dict)
+
+
+class TileExtras(NamedTuple):
+    """The checked extras of one array: the same XML for all its tiles, a part of the mask each."""
+
+    metadata: bytes
+    mask: NDArray[np.bool_] | None
+    attachment: bytes
+
+    def attachment_of(self, tile: Tile) -> bytes:
+        """Return the attachment that goes with a tile."""
+        if self.mask is None:
+            return self.attachment
+        height, width = tile.pixels.shape[:2]
+        return encode_mask(self.mask[tile.y : tile.y + height, tile.x : tile.x + width])
+
+
+def make_extras(
+    pixels: NDArray[Any], tiles: int, info: TileInfo | None, mask: Any, attachment: bytes | None
+) -> TileExtras:
+    """Check and prepare the extras of an array (h, w, samples) that is cut into some tiles.
+
+    Like pylibCZIrw, each call marks its tiles with one RetilingId.
+
+    Raises
+    ------
+    TypeError
+        If the info is no `TileInfo`, or the attachment no bytes.
+    ValueError
+        For a tag that XML cannot hold, a mask of another shape, both a mask and an attachment,
+        or an attachment of an array that is cut into several tiles.
+    """
+    if info is not None and not isinstance(info, TileInfo):
+        raise TypeError(f"info must be a TileInfo, not {info!r}")
+    if attachment is not None and not isinstance(attachment, (bytes, bytearray, memoryview)):
+        raise TypeError(f"an attachment must be bytes, not {type(attachment).__name__}")
+    if mask is not None and attachment:
+        raise ValueError("a mask stands in the attachment: give one of the two, not both")
+    if attachment and tiles > 1:
+        raise ValueError(
+            f"pixels {pixels.shape[:2]} are cut into {tiles} tiles, but there is one attachment; "
+            "write tiles of at most 10 MB"
+        )
+    if len(attachment or b"") > _LARGEST:
+        raise ValueError("an attachment must have less than 2 GiB")
+    if info is None and mask is None:
+        return TileExtras(_retiling_tag(), None, bytes(attachment or b""))
+    info = info or TileInfo()
+    metadata = build_subblock_metadata(
+        {"RetilingId": str(uuid.uuid4()), **info.tags},
+        stage_x=info.stage_x,
+        stage_y=info.stage_y,
+        focus_z=info.focus_z,
+        acquisition_time=info.acquisition_time,
+        has_mask=mask is not None,
+    )
+    checked = None if mask is None else check_mask(mask, *pixels.shape[:2])
+    return TileExtras(metadata, checked, bytes(attachment or b""))
+
+
+def _retiling_tag() -> bytes:
+    """Return the XML that nearly all tiles have, without the detour through a tree."""
+    tag = f"<METADATA><Tags><RetilingId>{uuid.uuid4()}</RetilingId></Tags></METADATA>"
+    return tag.encode()
+
+
+def check_mask(mask: Any, height: int, width: int) -> NDArray[np.bool_]:
+    """Return a mask as a bool array (height, width).
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or is not bool (or 0 and 1).
+    """
+    array = np.asarray(mask)
+    if array.shape != (height, width):
+        raise ValueError(f"a mask of shape {array.shape} does not fit pixels ({height}, {width})")
+    if array.dtype != np.bool_ and not ((array == 0) | (array == 1)).all():
+        raise ValueError(f"a mask tells valid (True) from invalid pixels; it is {array.dtype}")
+    return array.astype(np.bool_, copy=False)
+
+
+def encode_mask(mask: NDArray[np.bool_]) -> bytes:
+    """Return the attachment that holds a mask (h, w), True where a pixel is valid."""
+    height, width = mask.shape
+    rows = np.packbits(mask, axis=1)
+    payload = struct.pack("<4I", width, height, 0, rows.shape[1]) + rows.tobytes()
+    return MASK_GUID.bytes_le + struct.pack("<I", len(payload)) + payload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import operator
 import os
 import uuid
 from collections.abc import Mapping
@@ -17,23 +18,31 @@ from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly
-from czictypes.writing.attachments import AttachmentMethods, check_attachment
-from czictypes.writing.codecs import check_codec
-from czictypes.writing.compression import resolve_compression
-from czictypes.writing.content import DEFAULT_TITLE, make_content
-from czictypes.writing.draft import Draft
-from czictypes.writing.extras import TileInfo, make_extras
+from czictypes.writing.attachments import AttachmentMethods, FirstPlane, check_attachment
+from czictypes.writing.compression import CompressionOptions, check_codec, resolve_compression
+from czictypes.writing.new_metadata import DEFAULT_TITLE, WrittenSummary, make_content
 from czictypes.writing.planes import PlaneRecord, PlaneRecords
-from czictypes.writing.pyramid.options import PyramidChoice, PyramidOptions, resolve_pyramid
-from czictypes.writing.pyramid.write import write_pyramid
-from czictypes.writing.reduced import reduced_tiles
-from czictypes.writing.summary import WrittenSummary
+from czictypes.writing.pyramid.build import write_pyramid
+from czictypes.writing.pyramid.plan import PyramidChoice, PyramidOptions, resolve_pyramid
+from czictypes.writing.session import Draft, TileSource
 from czictypes.writing.targets import Target
-from czictypes.writing.thumbnail import FirstPlane
-from czictypes.writing.tile_writer import TileSource
-from czictypes.writing.tiles import check_location, cut, mask_of, pixel_type_of, to_pixels
+from czictypes.writing.tiles import (
+    Tile,
+    TileInfo,
+    check_location,
+    cut,
+    make_extras,
+    mask_of,
+    pixel_type_of,
+    to_pixels,
+)
 
-__all__ = ["CziWriter"]
+__all__ = [
+    "CziWriter",
+    "create_czi",
+    "reduced_tiles",
+]
+
 
 #: For programs that write overlapping tiles and cannot be changed.
 _OVERLAP = "CZICTYPES_OVERLAP"
@@ -402,3 +411,68 @@ def _one_mask(data: Any, mask: Any) -> Any:
     if own is not None and mask is not None:
         raise ValueError("the data are a masked array and have a mask; give no other as mask=")
     return mask if own is None else own
+
+
+def create_czi(
+    filepath: Target,
+    exist_ok: bool = False,
+    compression_options: str | None = None,
+    *,
+    threads: int | None = None,
+    overlap: str | None = None,
+    thumbnail: bool = True,
+    file_guid: uuid.UUID | None = None,
+    pyramid: PyramidChoice = None,
+    only_named_dimensions: bool = False,
+) -> CziWriter:
+    """Create a CZI; it appears under its name when it is closed, all or nothing.
+
+    Use the result in a ``with`` block, or call its `close`. The parameters and errors are those
+    of `CziWriter`.
+
+    Examples
+    --------
+    >>> with create_czi("new.czi", compression_options="zstd1:") as document:  # doctest: +SKIP
+    ...     document.write(pixels, location=(0, 0), plane={"C": 0})
+    ...     document.write_metadata(channel_names={0: "DAPI"}, scale_x=1e-7, scale_y=1e-7)
+    """
+    return CziWriter(
+        filepath,
+        compression_options,
+        exist_ok=exist_ok,
+        threads=threads,
+        overlap=overlap,
+        thumbnail=thumbnail,
+        file_guid=file_guid,
+        pyramid=pyramid,
+        only_named_dimensions=only_named_dimensions,
+    )
+
+
+def reduced_tiles(
+    data: Any,
+    location: tuple[int, int],
+    factor: int,
+    record: PlaneRecord,
+    options: CompressionOptions,
+) -> tuple[list[Tile], TileSource]:
+    """Return the tiles of reduced pixels, checked against the plane that they are of.
+
+    Raises
+    ------
+    ValueError
+        For pixels that cannot be written, a factor below 2, or a place where the plane has
+        nothing in full resolution.
+    """
+    if operator.index(factor) < 2:
+        raise ValueError(f"the factor of reduced pixels is at least 2, not {factor}")
+    pixels = to_pixels(data)
+    pixel_type = pixel_type_of(pixels)
+    check_codec(options, pixel_type)
+    height, width = (size * factor for size in pixels.shape[:2])
+    place = check_location(location, width, height)
+    record.check_reduced(Rectangle(*place, width, height), pixel_type)
+    tiles = list(cut(pixels))
+    extras = make_extras(pixels, len(tiles), None, None, None)
+    source = TileSource(record.coordinate, place, 0, pixel_type, options, extras, factor)
+    return tiles, source

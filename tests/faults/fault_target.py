@@ -189,7 +189,7 @@ def _import_all(operation: str) -> None:
     library_info()
     for name in ("add_pyramid", "copy", "create_czi", "edit_czi", "imwrite", "open_czi"):
         getattr(czi, name)
-    names = ["czictypes.writing.pyramid.write"]
+    names = ["czictypes.writing.pyramid.build"]
     if operation in ("tiff", "png", "to czi"):
         names += ["PIL.PngImagePlugin", "czictypes.exchange.to_czi", "czictypes.exchange.from_czi"]
     if operation == "tiff":

@@ -23,7 +23,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 zarr = needs("zarr", "ome-zarr")
 abc = needs("zarr.abc.store", "ome-zarr")

@@ -23,8 +23,7 @@ from czictypes.container.subblock import (
 from czictypes.model.errors import ClosedError, IncompatibleLibraryError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
-from czictypes.writing.assembly import Assembly, Block
-from czictypes.writing.sink import OutputSink
+from czictypes.writing.assembly import Assembly, Block, OutputSink
 
 COMPRESSIONS = [0, 1, 4, 5, 6, 1000, 2**31 - 1]
 

@@ -13,8 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from czictypes.model.errors import MissingExtraError
 from czictypes.model.pixel_types import PixelType
-from czictypes.writing.codecs import check_codec, encode
-from czictypes.writing.compression import parse_compression
+from czictypes.writing.compression import check_codec, encode, parse_compression
 
 TYPES = {
     ("uint8", 1): PixelType.Gray8,

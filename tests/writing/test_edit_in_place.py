@@ -21,7 +21,7 @@ from czictypes.model.errors import CorruptFileError, NotCziError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.writing.assembly import Assembly, Block
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 
 class Recorder(EditableFile):

@@ -20,8 +20,8 @@ from czictypes.model.display import (
 )
 from czictypes.model.errors import ClosedError, NotCziError, UnexpectedError
 from czictypes.reading.reader import CziReader
-from czictypes.writing.create import create_czi
 from czictypes.writing.editor import CziEditor, edit_czi
+from czictypes.writing.writer import create_czi
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ WRITE = f"""
 import sys
 import numpy as np
 from czictypes.libczi.library import get_library
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 with create_czi(sys.argv[1]) as document:
     patcher = document._draft.assembly._sink.patcher
     for z, text in enumerate({TEXTS!r}):

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes.model.geometry import Rectangle
-from czictypes.writing import overlap
-from czictypes.writing.overlap import OccupiedArea
+from czictypes.writing import planes
+from czictypes.writing.planes import OccupiedArea
 
 
 def rectangles(span: int, largest: int) -> st.SearchStrategy[Rectangle]:
@@ -86,8 +86,8 @@ def test_the_work_per_rectangle_does_not_grow_with_their_number(
         compared += 1
         return original(one, other)  # type: ignore[arg-type]
 
-    original = overlap._overlap
-    monkeypatch.setattr(overlap, "_overlap", counted)
+    original = planes._overlap
+    monkeypatch.setattr(planes, "_overlap", counted)
     area = OccupiedArea()
     for rectangle in LAYOUTS[name]:
         assert area.find_overlap(rectangle) is None

@@ -10,8 +10,7 @@ import pytest
 
 from czictypes.model.errors import ClosedError
 from czictypes.reading.reader import CziReader
-from czictypes.writing.create import create_czi
-from czictypes.writing.writer import CziWriter
+from czictypes.writing.writer import CziWriter, create_czi
 
 FULL = np.arange(64 * 96, dtype=np.uint16).reshape(64, 96)
 SMALL = FULL[::2, ::2] + 1000  # no filter would make this

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from czictypes.writing.atomic import AtomicFile
-from czictypes.writing.create import create_czi
 from czictypes.writing.targets import FileObject, open_target
+from czictypes.writing.writer import create_czi
 
 
 class Upload(io.RawIOBase):

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from czictypes.writing.atomic import AtomicFile
-from czictypes.writing.temporary import keep_access, remove_folder
+from czictypes.writing.atomic import AtomicFile, keep_access, remove_folder
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX file systems")
 

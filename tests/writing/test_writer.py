@@ -21,9 +21,8 @@ from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import ClosedError, CziError
 from czictypes.model.options import ReaderOptions
 from czictypes.reading.reader import CziReader
-from czictypes.writing.create import create_czi
-from czictypes.writing.extras import TileInfo
-from czictypes.writing.writer import CziWriter
+from czictypes.writing.tiles import TileInfo
+from czictypes.writing.writer import CziWriter, create_czi
 
 
 @pytest.fixture

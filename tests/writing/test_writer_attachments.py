@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from czictypes.metadata.records import Event
 from czictypes.reading.reader import CziReader
-from czictypes.writing.create import create_czi
-from czictypes.writing.picture import encode_picture
-from czictypes.writing.thumbnail import Thumbnail
+from czictypes.writing.attachments import Thumbnail, encode_picture
+from czictypes.writing.writer import create_czi
 
 
 @pytest.fixture

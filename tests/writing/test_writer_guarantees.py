@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from czictypes.reading.reader import CziReader
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX processes")
 
@@ -23,7 +23,7 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX pro
 WRITE_FOREVER = """
 import itertools, sys
 import numpy as np
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 for number in itertools.count(2):
     with create_czi(sys.argv[1], exist_ok=True, compression_options="zstd0:") as document:
         for z in range(4):
@@ -36,7 +36,7 @@ for number in itertools.count(2):
 WRITE_TOO_MUCH = """
 import sys
 import numpy as np
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 if len(sys.argv) > 2:
     import resource, signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

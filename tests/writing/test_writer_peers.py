@@ -17,7 +17,7 @@ from reads import Read
 
 from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.reading.reader import CziReader
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 COMPRESSIONS = [
     None,

@@ -27,7 +27,7 @@ from czictypes.metadata.content import DocumentContent
 from czictypes.model.defence import defended
 from czictypes.model.errors import MetadataWarning, MissingExtraError
 from czictypes.writing.progress import Progress
-from czictypes.writing.pyramid.options import PyramidChoice
+from czictypes.writing.pyramid.plan import PyramidChoice
 from czictypes.writing.targets import Target
 
 _BESIDE = ("acquisition_date", "objective", "annotations")

@@ -25,9 +25,14 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 from czictypes.writing.assembly import Assembly
-from czictypes.writing.bare_picture import PNG_MAGIC, strip_jpeg, strip_png
-from czictypes.writing.copying.layout import Extent
-from czictypes.writing.copying.removed import KeptPart, RemovedPart
+from czictypes.writing.copying.anonymized import (
+    PNG_MAGIC,
+    KeptPart,
+    RemovedPart,
+    strip_jpeg,
+    strip_png,
+)
+from czictypes.writing.copying.selection import Extent
 from czictypes.writing.transfer import stored_names
 
 __all__ = ["Anonymity", "AttachmentPlan", "choose_attachments", "copy_attachments"]

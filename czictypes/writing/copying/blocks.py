@@ -25,12 +25,10 @@ from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.damage import UNREADABLE, advise
 from czictypes.reading.document import OpenDocument
 from czictypes.writing.assembly import Block
-from czictypes.writing.bare_picture import strip_jpeg
-from czictypes.writing.codecs import check_codec, encode
-from czictypes.writing.compression import CompressionOptions, parse_compression
-from czictypes.writing.copying.layout import Layout
-from czictypes.writing.copying.removed import RemovedPart
-from czictypes.writing.masks import encode_mask
+from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression
+from czictypes.writing.copying.anonymized import RemovedPart, strip_jpeg
+from czictypes.writing.copying.selection import Layout
+from czictypes.writing.tiles import encode_mask
 from czictypes.writing.transfer import (
     check_writable,
     make_block,

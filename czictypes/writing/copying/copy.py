@@ -25,6 +25,7 @@ from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.compression import CompressionOptions, parse_compression
+from czictypes.writing.copying.anonymized import KeptPart, RemovedPart, anonymized_parts
 from czictypes.writing.copying.attachments import (
     Anonymity,
     AttachmentPlan,
@@ -38,10 +39,14 @@ from czictypes.writing.copying.blocks import (
     new_places,
     whole_or_planes,
 )
-from czictypes.writing.copying.layout import lay_out
-from czictypes.writing.copying.metadata import MetadataChange, copied_metadata
-from czictypes.writing.copying.removed import KeptPart, RemovedPart, anonymized_parts
-from czictypes.writing.copying.selection import Places, Selection, select
+from czictypes.writing.copying.selection import (
+    MetadataChange,
+    Places,
+    Selection,
+    copied_metadata,
+    lay_out,
+    select,
+)
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.targets import Target
 

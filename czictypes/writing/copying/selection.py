@@ -1,15 +1,24 @@
-"""The sub-blocks of a document that are copied."""
+"""The sub-blocks of a document that are copied, and what the choice changes in its XML."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
 from czictypes.container.columns import unique_rows
+from czictypes.metadata.annotations import move_annotations
+from czictypes.metadata.edit import XmlEditor
+from czictypes.metadata.subset import (
+    drop_pyramid_info,
+    keep_channels,
+    keep_positions,
+    keep_scenes,
+    set_sizes,
+)
 from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS, checked_plane
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import Rectangle
@@ -20,7 +29,17 @@ from czictypes.reading.table import SubBlockTable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Places", "Selection", "select"]
+__all__ = [
+    "Extent",
+    "Layout",
+    "MetadataChange",
+    "Places",
+    "Selection",
+    "copied_metadata",
+    "lay_out",
+    "select",
+]
+
 
 #: Places in a dimension: one, several, or a slice as Python cuts a list.
 Places = Union[int, slice, Iterable[int]]
@@ -207,3 +226,192 @@ def _box(table: SubBlockTable, rows: NDArray[np.int64]) -> tuple[int, int, int, 
     x, y = place.x[rows].astype(np.int64), place.y[rows].astype(np.int64)
     right, bottom = (x + place.w[rows]).max(), (y + place.h[rows]).max()
     return int(x.min()), int(y.min()), int(right), int(bottom)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A dimension (S and M included) before and after.
+
+    Parameters
+    ----------
+    start, size
+        Its first place and its extent in the source.
+    places
+        The places of the source that the copy has, ascending.
+    renumbered
+        Whether they are counted from 0 in the copy.
+    """
+
+    start: int
+    size: int
+    places: tuple[int, ...]
+    renumbered: bool = False
+
+    @property
+    def positions(self) -> Sequence[int]:
+        """Which entries of a list with one for each place of the source are still needed.
+
+        They may be many more than the sub-blocks: a range, which takes no memory.
+        """
+        if self.renumbered:
+            return [place - self.start for place in self.places]
+        return range(self.places[0] - self.start, self.places[-1] + 1 - self.start)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the copy has all places of the source, under the same numbers."""
+        return len(self.positions) == self.size and self.new_start == self.start
+
+    @property
+    def new_start(self) -> int:
+        """The first place in the copy."""
+        return 0 if self.renumbered else self.places[0]
+
+    def moved(self, place: int) -> int:
+        """Return the place in the copy of a place in the source."""
+        return self.places.index(place) if self.renumbered else place
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All that the choice of sub-blocks changes in the metadata.
+
+    Parameters
+    ----------
+    extents
+        Every dimension of the copy, S and M included.
+    size_before, size_after
+        Width and height of the box of layer 0, in pixels.
+    scenes
+        The S indices of the source.
+    moved
+        How far the top left corner of that box is from where it was, along x and y.
+    """
+
+    extents: Mapping[str, Extent]
+    size_before: tuple[int, int]
+    size_after: tuple[int, int]
+    scenes: tuple[int, ...] = ()
+    moved: tuple[int, int] = (0, 0)
+
+    def is_same(self) -> bool:
+        """Tell whether nothing is different."""
+        same_box = self.size_before == self.size_after and self.moved == (0, 0)
+        return same_box and not self.changed
+
+    @property
+    def changed(self) -> dict[str, Extent]:
+        """The dimensions that are different."""
+        return {letter: extent for letter, extent in self.extents.items() if not extent.is_same}
+
+
+def lay_out(table: SubBlockTable, kept: NDArray[np.int64], *, renumber: bool) -> Layout:
+    """Compare the dimensions of a document and of some of its sub-blocks.
+
+    Parameters
+    ----------
+    table, kept
+        The document, and the rows that are copied.
+    renumber
+        Whether the places of each dimension are counted from 0 in the copy.
+    """
+    extents = {}
+    for letter, column in table.directory.coordinates.items():
+        everywhere = _distinct(column)
+        here = _distinct(column[kept])
+        if here:
+            size = everywhere[-1] - everywhere[0] + 1
+            extents[letter] = Extent(everywhere[0], size, here, renumber)
+    if table.m_bounds is not None:
+        column = table.directory.m
+        there = column[kept][(column[kept] != ABSENT) & (column[kept] != 2**31 - 1)]
+        if len(there):
+            ends = sorted({int(there.min()), int(there.max())})
+            extents["M"] = Extent(*table.m_bounds, tuple(ends))
+    before = table.total_rectangle_no_pyramid
+    after = _layer0_box(table, kept)
+    scenes = tuple(table.scene_rectangles)
+    moved = (0, 0) if after.is_empty else (after.x - before.x, after.y - before.y)
+    return Layout(extents, (before.w, before.h), (after.w, after.h), scenes, moved)
+
+
+def _distinct(column: NDArray[np.int32]) -> tuple[int, ...]:
+    return tuple(np.unique(column[column != ABSENT]).tolist())
+
+
+def _layer0_box(table: SubBlockTable, kept: NDArray[np.int64]) -> Rectangle:
+    kept = kept[table.is_layer0[kept]]
+    if not len(kept):
+        return Rectangle(0, 0, -1, -1)
+    left, top, right, bottom = _box(table, kept)
+    return Rectangle(left, top, right - left, bottom - top)
+
+
+#: XML that takes the place of the source's, or a function that edits it.
+MetadataChange = Union[str, bytes, Callable[[XmlEditor], Any], None]
+
+
+def copied_metadata(
+    xml: bytes, layout: Layout, change: MetadataChange, bare_scenes: set[int]
+) -> bytes:
+    """Return the XML of the copy.
+
+    Parameters
+    ----------
+    xml
+        The source's XML; returned as it is if nothing changes.
+    layout
+        What the choice of sub-blocks changes.
+    change
+        What the caller gave.
+    bare_scenes
+        The scenes that lose a level of their pyramid.
+
+    Raises
+    ------
+    CorruptFileError, ValueError
+        If XML that has to be changed is malformed, or what the caller gave is no XML of a CZI.
+    TypeError
+        If `change` is nothing of the kind.
+    """
+    if isinstance(change, (str, bytes)):
+        return XmlEditor(change).to_bytes()
+    if change is not None and not callable(change):
+        raise TypeError(f"metadata is XML or a function that edits it, not {change!r}")
+    fits = layout.is_same() and not bare_scenes
+    if change is None and (fits or not xml):
+        return xml
+    editor = XmlEditor(xml)
+    if not fits and xml:
+        drop_pyramid_info(editor.root, bare_scenes, layout.scenes)
+        _fit(editor, layout)
+    if change is not None:
+        change(editor)
+    return editor.to_bytes()
+
+
+def _fit(editor: XmlEditor, layout: Layout) -> None:
+    changed = layout.changed
+    sizes = {
+        axis: after
+        for axis, before, after in zip("XY", layout.size_before, layout.size_after)
+        if after != before
+    }
+    sizes.update(
+        (letter, len(extent.positions))
+        for letter, extent in changed.items()
+        if len(extent.positions) != extent.size
+    )
+    set_sizes(editor.root, sizes)
+    for letter in ("T", "Z"):
+        if letter in changed:
+            keep_positions(editor.root, letter, changed[letter].positions)
+    if "C" in changed:
+        channel = changed["C"]
+        keep_channels(editor.root, channel.positions, channel.size, compact=channel.new_start == 0)
+    if layout.moved != (0, 0):
+        move_annotations(editor.root, *(-distance for distance in layout.moved))
+    if "S" in changed:
+        scenes = changed["S"]
+        new_index = {place: scenes.moved(place) for place in scenes.places}
+        keep_scenes(editor.root, new_index, layout.scenes)

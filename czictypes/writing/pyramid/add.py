@@ -18,8 +18,7 @@ from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.atomic import PathType
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid.build import build_pyramid, open_document
-from czictypes.writing.pyramid.options import PyramidOptions
-from czictypes.writing.pyramid.plan import PlanePlan, plan_pyramid
+from czictypes.writing.pyramid.plan import PlanePlan, PyramidOptions, plan_pyramid
 from czictypes.writing.targets import Target
 from czictypes.writing.transfer import transfer_attachments, transfer_blocks
 

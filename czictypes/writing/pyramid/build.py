@@ -7,7 +7,9 @@ sub-blocks that the next tiles need again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,24 +17,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
+from czictypes.container.directory import Directory
 from czictypes.container.part_files import PartFiles
+from czictypes.model.errors import MissingExtraError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.options import CacheOptions, ReaderOptions
-from czictypes.model.pixel_types import pixel_format
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+from czictypes.reading.background import background_value, fill
 from czictypes.reading.cache import SubBlockCache
+from czictypes.reading.compositor import PlaneRequest, TileProvider, compose
+from czictypes.reading.conversion import common_type
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.document import OpenDocument
-from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Block
-from czictypes.writing.codecs import encode
-from czictypes.writing.compression import CompressionOptions
+from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.table import SubBlockTable
+from czictypes.reading.tile import Tile
+from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
+from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression
 from czictypes.writing.pipeline import OrderedPipeline
-from czictypes.writing.pyramid.compression import choose_compression
-from czictypes.writing.pyramid.leaf import FullResolution, plane_pixel_type
-from czictypes.writing.pyramid.options import PyramidOptions
-from czictypes.writing.pyramid.plan import PlanePlan
-from czictypes.writing.pyramid.stack import LevelStack
+from czictypes.writing.pyramid.plan import PlanePlan, PyramidOptions, plan_pyramid
+from czictypes.writing.pyramid.reduce import LevelStack, reduce_pixels
 
-__all__ = ["build_pyramid", "open_document"]
+__all__ = [
+    "FullResolution",
+    "build_pyramid",
+    "choose_compression",
+    "open_document",
+    "plane_pixel_type",
+    "write_pyramid",
+]
+
 
 _CACHE = 160 << 20  # bytes of decoded sub-blocks
 _WORK = 256 << 20  # bytes of pixels that all threads together work on
@@ -234,3 +248,171 @@ def _largest_tile(document: OpenDocument) -> int:
 
 def _ignore(_: int) -> None:
     pass
+
+
+_EMPTY = (0.0, 0.0, 0.0, 0.0)  # black, and transparent where there is an alpha
+_BAND = 32 << 20  # bytes of the full resolution that are composed at once
+
+
+class FullResolution:
+    """The full resolution of one plane of one scene; safe to use from many threads.
+
+    Parameters
+    ----------
+    directory, tiles
+        The sub-blocks of the document, and where their pixels come from.
+    plan
+        The plane.
+    kind
+        The filter, as for `reduce_pixels`.
+    """
+
+    def __init__(
+        self, directory: Directory, tiles: TileProvider, plan: PlanePlan, kind: str
+    ) -> None:
+        self.plan = plan
+        self.pixel_type = plane_pixel_type(directory, plan)
+        self._kind = kind
+        rows = directory.take(plan.sub_blocks, {})  # in the order of painting, which M stands for
+        rows = replace(rows, m=np.arange(rows.count, dtype=np.int32))
+        self._index = PlaneIndex(SubBlockTable(rows))
+        self._tiles = _Chosen(tiles, plan.sub_blocks)
+
+    def reduced(self, column: int, row: int) -> NDArray[Any]:
+        """Return the pixels of a tile of level 1, (h, w, samples)."""
+        grid = self.plan.grid
+        area = grid.rectangle(1, column, row)
+        made = self._empty(grid.size(1, column, row))
+        bytes_per_row = area.w * grid.factor * pixel_format(self.pixel_type).bytes_per_pixel
+        for first, end in _bands(len(made), bytes_per_row):
+            top, height = area.y + first * grid.factor, (end - first) * grid.factor
+            pixels = self._compose(Rectangle(area.x, top, area.w, height))
+            made[first:end] = reduce_pixels(pixels, grid.factor, self._kind)
+        return made
+
+    def blank(self, size: Size) -> NDArray[Any]:
+        """Return an image as it is where there is no tile."""
+        pixels = self._empty(size)
+        fill(pixels, background_value(self.pixel_type, _EMPTY))
+        return pixels
+
+    def _empty(self, size: Size) -> NDArray[Any]:
+        layout = pixel_format(self.pixel_type)
+        return np.empty((size.h, size.w, layout.samples), layout.dtype)
+
+    def _compose(self, roi: Rectangle) -> NDArray[Any]:
+        request = PlaneRequest(roi, {}, None, 1.0, self.pixel_type, _EMPTY)
+        out = self._empty(Size(roi.w, roi.h))
+        compose(self._index, request, self._tiles, out, threads=1)
+        return out
+
+
+def plane_pixel_type(directory: Directory, plan: PlanePlan) -> PixelType:
+    """Return the pixel type that holds all sub-blocks of a plane.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If there is none, or libCZI does not know their type.
+    """
+    types = dict.fromkeys(directory.pixel_type[plan.sub_blocks].tolist())
+    plane = ", ".join(f"{name}={at}" for name, at in plan.coordinate.items())
+    return common_type(types, f"the plane {plane}" if plane else "the image")
+
+
+class _Chosen:
+    """Some sub-blocks of a document under the numbers that they have among themselves."""
+
+    def __init__(self, tiles: TileProvider, chosen: NDArray[np.intp]) -> None:
+        self._tiles, self._chosen = tiles, chosen
+
+    def tile(self, index: int) -> AbstractContextManager[Tile]:
+        return self._tiles.tile(int(self._chosen[index]))
+
+
+def _bands(height: int, bytes_per_row: int) -> Iterator[tuple[int, int]]:
+    step = max(_BAND // bytes_per_row, 1)
+    for first in range(0, height, step):
+        yield first, min(first + step, height)
+
+
+_ZSTD1 = CompressionOptions(Compression.Zstd1, hilo=True)
+
+
+def choose_compression(
+    schemes: NDArray[Any],
+    pixel_type: PixelType,
+    asked: str | None,
+    preferred: CompressionOptions | None = None,
+) -> CompressionOptions:
+    """Return how to compress the pyramid of a plane.
+
+    Parameters
+    ----------
+    schemes
+        The compression numbers of the plane's sub-blocks in full resolution.
+    pixel_type
+        What its pixels are.
+    asked
+        What the caller wants, if anything.
+    preferred
+        The options to use if their method is the one that most of `schemes` have.
+
+    Returns
+    -------
+    CompressionOptions
+        zstd1 where JPEG XR is wanted but cannot be had, or not without loss.
+    """
+    if asked is not None:
+        return _possible(parse_compression(asked), pixel_type)
+    numbers, counts = np.unique(schemes, return_counts=True)
+    number = int(numbers[counts.argmax()])
+    if preferred is not None and preferred.method == number:
+        return _possible(preferred, pixel_type)
+    if number in (Compression.Uncompressed, Compression.Zstd0, Compression.JpegXr):
+        return _possible(CompressionOptions(Compression(number)), pixel_type)
+    return _ZSTD1
+
+
+def _possible(options: CompressionOptions, pixel_type: PixelType) -> CompressionOptions:
+    try:
+        check_codec(options, pixel_type)
+    except (ValueError, MissingExtraError):
+        return _ZSTD1
+    return options
+
+
+def write_pyramid(
+    assembly: Assembly,
+    options: PyramidOptions,
+    *,
+    threads: int,
+    preferred: CompressionOptions | None = None,
+) -> None:
+    """Add a pyramid of the sub-blocks that an assembly has.
+
+    They are read back from the file under assembly, so it does not matter in which order they
+    came, and memory does not depend on the size of the images.
+
+    Parameters
+    ----------
+    assembly
+        Made with `read_back`, all its sub-blocks in full resolution.
+    options
+        What the pyramid is like.
+    threads
+        The number of threads.
+    preferred
+        How to compress where the full resolution has that method.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read back or written.
+    """
+    document = open_document(assembly.written())
+    try:
+        plans = plan_pyramid(document.table, options)
+        build_pyramid(document, plans, options, assembly.add, threads=threads, preferred=preferred)
+    finally:
+        document.close()

@@ -1,13 +1,29 @@
-"""Makes the pixels of a pyramid level from those of the level before."""
+"""The pixels of all levels of a pyramid, made from those of the full resolution.
+
+Neighbouring tiles share a row and a column of pixels. libCZI draws a level up to 1.05 times as
+large as it is stored, pixel by pixel from each tile; a pixel of the result that lies between the
+last pixel of one tile and the first of the next one is drawn by neither then, and the background
+shows as a line. So each tile begins with the last column of its left neighbour and the last row of
+the one above.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["reduce_pixels"]
+from czictypes.model.geometry import Size
+from czictypes.writing.pyramid.plan import PyramidGrid
+
+__all__ = [
+    "LevelStack",
+    "Seams",
+    "reduce_pixels",
+]
+
 
 Pixels = NDArray[Any]
 
@@ -79,3 +95,119 @@ def _divided(total: Pixels, count: int, dtype: np.dtype[Any]) -> Pixels:
         total += total.dtype.type(count // 2)
         total //= total.dtype.type(count)
     return total.astype(dtype)
+
+
+class Seams:
+    """The edges of the tiles of a plane, kept until their neighbours have come.
+
+    Parameters
+    ----------
+    blank
+        Gives an image of a size in which every pixel is as where there is no tile.
+    """
+
+    def __init__(self, blank: Callable[[Size], NDArray[Any]]) -> None:
+        self._blank = blank
+        self._right: dict[tuple[int, int, int], NDArray[Any]] = {}
+        self._bottom: dict[tuple[int, int, int], NDArray[Any]] = {}
+        self._corner: dict[tuple[int, int, int], NDArray[Any]] = {}
+
+    def widened(self, level: int, column: int, row: int, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Return a tile with what it shares with its left and its upper neighbour, if any.
+
+        Tiles come in an order in which those to the left and above were there before, as that
+        of `PlanePlan.cells`.
+        """
+        place = level, column, row
+        self._right[place] = pixels[:, -1].copy()
+        self._bottom[place] = pixels[-1].copy()
+        self._corner[place] = pixels[-1, -1].copy()
+        left = self._right.pop((level, column - 1, row), None)
+        above = self._bottom.pop((level, column, row - 1), None)
+        if left is None and above is None:
+            return pixels
+        x, y = int(left is not None), int(above is not None)
+        wide = self._blank(Size(pixels.shape[1] + x, pixels.shape[0] + y))
+        wide[y:, x:] = pixels
+        if left is not None:
+            wide[y:, 0] = left
+        if above is not None:
+            wide[0, x:] = above
+        corner = self._corner.get((level, column - 1, row - 1))
+        if x and y and corner is not None:
+            wide[0, 0] = corner
+        return wide
+
+
+#: Takes level, column, row and pixels of a tile that is complete.
+Emit = Callable[[int, int, int, NDArray[Any]], None]
+
+
+class _Unfinished(NamedTuple):
+    column: int
+    row: int
+    pixels: NDArray[Any]
+
+
+class LevelStack:
+    """One unfinished tile for each higher level of a plane; there are never more in memory.
+
+    That is enough because tiles come in the order of `PlanePlan.cells`: all those that make one
+    tile follow each other, on each level.
+
+    Parameters
+    ----------
+    grid
+        The levels of the scene.
+    kind
+        The filter, as for `reduce_pixels`.
+    blank
+        Gives an image of a size in which every pixel is as where there is no tile.
+    emit
+        Takes every tile of every level as soon as it is complete, widened by `Seams`.
+    """
+
+    def __init__(
+        self, grid: PyramidGrid, kind: str, blank: Callable[[Size], NDArray[Any]], emit: Emit
+    ) -> None:
+        self._grid, self._kind = grid, kind
+        self._blank, self._emit = blank, emit
+        self._open: dict[int, _Unfinished] = {}
+        self._seams = Seams(blank)
+
+    def add(self, column: int, row: int, pixels: NDArray[Any]) -> None:
+        """Take a tile of level 1."""
+        self._take(1, column, row, pixels)
+
+    def finish(self) -> None:
+        """Complete what is unfinished: no tile follows."""
+        for level in range(2, self._grid.levels + 1):
+            self._complete(level)
+
+    def _take(self, level: int, column: int, row: int, pixels: NDArray[Any]) -> None:
+        """Give out a complete tile, and put it into the one of the level above."""
+        self._emit(level, column, row, self._seams.widened(level, column, row, pixels))
+        factor = self._grid.factor
+        small = reduce_pixels(pixels, factor, self._kind) if level < self._grid.levels else None
+        if small is None or 0 in small.shape:
+            return
+        parent = self._parent(level + 1, column // factor, row // factor)
+        share = self._grid.tile // factor
+        top, left = row % factor * share, column % factor * share
+        parent[top : top + small.shape[0], left : left + small.shape[1]] = small
+
+    def _parent(self, level: int, column: int, row: int) -> NDArray[Any]:
+        """Return the pixels of a tile that takes some; another one of its level is complete."""
+        tile = self._open.get(level)
+        if tile is not None and (tile.column, tile.row) == (column, row):
+            return tile.pixels
+        for below in range(2, level + 1):
+            self._complete(below)
+        pixels = self._blank(self._grid.size(level, column, row))
+        self._open[level] = _Unfinished(column, row, pixels)
+        return pixels
+
+    def _complete(self, level: int) -> None:
+        tile = self._open.pop(level, None)
+        if tile is not None:
+            self._take(level, *tile)

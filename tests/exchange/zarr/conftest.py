@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from czictypes.arrays.image import CziImage
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 
 @pytest.fixture

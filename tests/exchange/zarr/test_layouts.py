@@ -17,7 +17,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 ngff = needs("ngff_zarr", "ome-zarr")
 

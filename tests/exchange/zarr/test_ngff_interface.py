@@ -22,7 +22,7 @@ from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 ngff = needs("ngff_zarr", "ome-zarr")
 VERSIONS = ("0.4", "0.5", "0.6", "0.9.dev1")

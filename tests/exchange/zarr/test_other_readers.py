@@ -18,7 +18,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 needs("zarr.abc.store", "ome-zarr")  # zarr 3
 
@@ -428,7 +428,7 @@ def test_levels_can_be_computed_by_ngff_zarr(mosaic_czi: Path) -> None:
 
 def test_levels_of_ngff_objects_are_those_that_are_written(tmp_path: Path, dest: Path) -> None:
     zarr = needs("zarr")
-    from czictypes.writing.create import create_czi
+    from czictypes.writing.writer import create_czi
 
     rng = np.random.default_rng(3)
     with create_czi(tmp_path / "big.czi") as document:

@@ -15,7 +15,7 @@ from ome_zarrs import stored
 
 from czictypes import write_ome_zarr
 from czictypes.exchange.ome_zarr.job import Job
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 needs("zarr.abc.store", "ome-zarr")  # zarr 3
 zarr = needs("zarr", "ome-zarr")

@@ -29,9 +29,8 @@ from czictypes.metadata.known_values import is_known_words
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader
-from czictypes.writing.bare_picture import strip_jpeg
+from czictypes.writing.copying.anonymized import KeptPart, RemovedPart, strip_jpeg
 from czictypes.writing.copying.copy import copy
-from czictypes.writing.copying.removed import KeptPart, RemovedPart
 
 SECRETS = ["Ada Lovelace", "LAB-PC-7", "2024-05-06", "alovelace", "Patient 12"]
 

@@ -29,7 +29,7 @@ from czictypes.model.errors import CorruptFileError, FileChangedError, OutOfBoun
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader
 from czictypes.writing.copying.copy import copy
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 MadeFiles = Callable[[str], Made]
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from leaks import left_since, snapshot
 
-from czictypes.writing.array_source import ArraySource
-from czictypes.writing.axes import parse_axes
+from czictypes.writing.array_source import ArraySource, parse_axes
 
 PIXELS = np.arange(3 * 40 * 60, dtype=np.uint16).reshape(3, 40, 60)
 

@@ -294,7 +294,7 @@ def test_the_file_is_the_same_for_any_number_of_threads(tmp_path: Path) -> None:
 def test_a_tile_of_level_1_may_be_made_in_bands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("czictypes.writing.pyramid.leaf._BAND", 1000)
+    monkeypatch.setattr("czictypes.writing.pyramid.build._BAND", 1000)
     blocks = [Block(noise(PixelType.Bgr24, 90, 70, 3), 5, 6, m=0)]
     path = write_czi(tmp_path / "bands.czi", blocks)
     add_pyramid(path, PyramidOptions(tile=32, until=10))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from czictypes import czi
-from czictypes.writing.create import create_czi
-from czictypes.writing.pyramid.options import PyramidOptions, resolve_pyramid
+from czictypes.writing.pyramid.plan import PyramidOptions, resolve_pyramid
+from czictypes.writing.writer import create_czi
 
 
 @pytest.mark.parametrize(

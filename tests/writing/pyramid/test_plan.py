@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from pyramid_reference import level_sizes
 
 from czictypes.model.geometry import Rectangle
-from czictypes.writing.pyramid.options import PyramidOptions
-from czictypes.writing.pyramid.plan import PyramidGrid, make_grid
+from czictypes.writing.pyramid.plan import PyramidGrid, PyramidOptions, make_grid
 
 
 @given(

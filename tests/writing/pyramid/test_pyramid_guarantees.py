@@ -19,7 +19,7 @@ from pyramid_reference import assert_right_pyramid
 from czictypes.czi import PyramidOptions, add_pyramid
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, PixelType
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX processes")
 
@@ -53,7 +53,7 @@ import numpy as np
 from czictypes.czi import PyramidOptions, add_pyramid
 from czictypes.writing import transfer
 from czictypes.writing.pyramid import build
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 path, side, on_write = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "write"
 build._CACHE = transfer._IN_MEMORY = 4 << 20  # or images had to be very large
 options = PyramidOptions(tile=256)
@@ -125,7 +125,7 @@ def test_a_failing_pyramid_leaves_no_new_document(
     def fail(*_: object) -> None:
         raise MemoryError("no memory for this")
 
-    monkeypatch.setattr("czictypes.writing.pyramid.leaf.reduce_pixels", fail)
+    monkeypatch.setattr("czictypes.writing.pyramid.build.reduce_pixels", fail)
     document = create_czi(tmp_path / "new.czi", pyramid=OPTIONS)
     document.write(pattern(PixelType.Gray8, 300, 300))
     with pytest.raises(MemoryError):

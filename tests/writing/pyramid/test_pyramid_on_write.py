@@ -19,7 +19,7 @@ from pyramid_reference import assert_right_pyramid, stored_tiles
 from czictypes.czi import PyramidOptions, add_pyramid
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader
-from czictypes.writing.create import create_czi
+from czictypes.writing.writer import create_czi
 
 OPTIONS = PyramidOptions(tile=8, until=4)
 TYPES = [

@@ -1,4 +1,4 @@
-"""Turns the arguments of `imwrite`, or the labels of an xarray, into content of the metadata."""
+"""The content of new metadata: from arguments, an array's own labels, and what is written."""
 
 from __future__ import annotations
 
@@ -11,21 +11,153 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 
 from czictypes.metadata.axes import Axis, Scaling
+from czictypes.metadata.builder import check_content
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.content import DocumentContent, ImageSummary
+from czictypes.metadata.document import CustomValue
 from czictypes.metadata.fields import parse_color
-from czictypes.model.display import Rgb8Color
+from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color
+from czictypes.model.geometry import Rectangle
+from czictypes.model.pixel_types import PixelType
 from czictypes.model.units import metres_of, seconds_of
-from czictypes.writing.axes import Axes
+from czictypes.writing.array_source import Axes
 
 __all__ = [
+    "DEFAULT_TITLE",
     "ArrayNotes",
     "ChannelValues",
     "PixelSize",
+    "WrittenSummary",
     "found_notes",
     "make_array_content",
+    "make_content",
     "time_axis",
 ]
+
+
+#: The title that pylibCZIrw gives to a document without one.
+DEFAULT_TITLE = "CZI"
+
+
+def make_content(
+    content: DocumentContent | None,
+    document_name: str | None,
+    channel_names: Mapping[int, str] | None = None,
+    scales: tuple[float | None, float | None, float | None] = (None, None, None),
+    custom_attributes: Mapping[str, CustomValue] | None = None,
+    display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
+) -> DocumentContent:
+    """Return `content` with what else is given put into it, checked.
+
+    Raises
+    ------
+    ValueError
+        For a value that cannot be written; the message names it.
+    """
+    base = content or DocumentContent()
+    keep_title = base.info.title is not None and document_name in (None, DEFAULT_TITLE)
+    title = base.info.title if keep_title else document_name
+    made = replace(
+        base,
+        info=replace(base.info, title=title),
+        channels=_named(base, channel_names or {}),
+        scaling=Scaling(*(_scale(new, old) for new, old in zip(scales, base.scaling))),
+        custom_attributes={**base.custom_attributes, **(custom_attributes or {})},
+        display_settings=display_settings or base.display_settings,
+        application=base.application or "czictypes",
+        application_version=base.application_version or _version(),
+    )
+    check_content(made)
+    return made
+
+
+def _named(base: DocumentContent, names: Mapping[int, str]) -> list[ChannelInfo]:
+    channels = {channel.index: channel for channel in base.channels}
+    for index, name in names.items():
+        if not isinstance(name, str):
+            raise ValueError(f"the name of channel {index} is {name!r}, which is no text")
+        channels[index] = replace(channels.get(index, ChannelInfo(index)), name=name)
+    return list(channels.values())
+
+
+def _scale(given: float | None, before: float | None) -> float | None:
+    """Return a size in metres; as in pylibCZIrw, 0 stands for unknown."""
+    if given is None or given == 0 or math.isnan(given):
+        return before
+    return float(given)
+
+
+def _version() -> str:
+    from czictypes import __version__
+
+    return __version__
+
+
+class WrittenSummary:
+    """Collects the bounds of all that is written, in space and in every dimension."""
+
+    def __init__(self) -> None:
+        self._box: tuple[int, int, int, int] | None = None
+        self._ranges: dict[str, tuple[int, int]] = {}
+        self._m_range: tuple[int, int] | None = None
+        self._channels: dict[int, int] = {}
+        self._pixel_type: int | None = None
+
+    def add(
+        self,
+        coordinate: Mapping[str, int],
+        rectangle: Rectangle,
+        pixel_type: PixelType,
+        m_range: tuple[int, int] | None,
+    ) -> None:
+        """Note sub-blocks that cover a rectangle, with the smallest and largest M-index."""
+        x, y, width, height = rectangle
+        box = (x, y, x + width, y + height)
+        old = self._box or box
+        self._box = (
+            min(old[0], box[0]),
+            min(old[1], box[1]),
+            max(old[2], box[2]),
+            max(old[3], box[3]),
+        )
+        ranges = self._ranges
+        for letter, value in coordinate.items():
+            known = ranges.get(letter)
+            if known is None or not known[0] <= value <= known[1]:
+                ranges[letter] = _widened(known, value, value)
+        if m_range is not None:
+            self._m_range = _widened(self._m_range, *m_range)
+        if self._pixel_type is None:
+            self._pixel_type = int(pixel_type)
+        if "C" in coordinate:
+            self._channels.setdefault(coordinate["C"], int(pixel_type))
+
+    @property
+    def bounding_box(self) -> Rectangle | None:
+        """The rectangle around everything; None for nothing."""
+        if self._box is None:
+            return None
+        left, top, right, bottom = self._box
+        return Rectangle(left, top, right - left, bottom - top)
+
+    def image(self) -> ImageSummary:
+        """Return it in the form the metadata take."""
+        box = self.bounding_box or Rectangle(0, 0, 0, 0)
+        smallest_m, largest_m = self._m_range or (0, -1)
+        return ImageSummary(
+            width=box.w,
+            height=box.h,
+            sizes={letter: last - first + 1 for letter, (first, last) in self._ranges.items()},
+            size_m=None if self._m_range is None else largest_m - smallest_m + 1,
+            channel_start=self._ranges.get("C", (0, 0))[0],
+            pixel_types=dict(self._channels),
+            pixel_type=self._pixel_type,
+        )
+
+
+def _widened(old: tuple[int, int] | None, first: int, last: int) -> tuple[int, int]:
+    return (first, last) if old is None else (min(old[0], first), max(old[1], last))
+
 
 #: One value for each channel, or values by channel index.
 ChannelValues = Union[Sequence[Any], Mapping[int, Any], None]

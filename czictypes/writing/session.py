@@ -1,24 +1,102 @@
-"""Tiles to sub-blocks: encoded by several threads, written in their order."""
+"""A document that is being written: its tiles on their way into the file, all or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from czictypes.model.errors import ClosedError, CziError
 from czictypes.model.geometry import Location, Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
-from czictypes.writing.codecs import encode
-from czictypes.writing.compression import CompressionOptions
-from czictypes.writing.extras import TileExtras
+from czictypes.writing.compression import CompressionOptions, encode
 from czictypes.writing.pipeline import OrderedPipeline
-from czictypes.writing.tiles import Tile
+from czictypes.writing.tiles import Tile, TileExtras
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TileSource", "TileWriter"]
+__all__ = [
+    "Draft",
+    "TileSource",
+    "TileWriter",
+]
+
+
+class Draft:
+    """The file of a document and its tiles on their way; all of it is written, or given up.
+
+    Parameters
+    ----------
+    assembly
+        The file.
+    threads
+        How many threads compress tiles.
+    """
+
+    def __init__(self, assembly: Assembly, threads: int) -> None:
+        self.assembly = assembly
+        self.tiles = TileWriter(threads, assembly)
+        self.lock = threading.RLock()
+        self._failure: BaseException | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more can be written."""
+        return self.assembly.is_open
+
+    def require_open(self) -> None:
+        """Raise if nothing more can be written.
+
+        Raises
+        ------
+        ClosedError
+            If the document is complete.
+        CziError
+            If it was given up.
+        """
+        if self._failure is not None:
+            raise self._given_up(self._failure) from self._failure
+        if not self.is_open:
+            name = self.assembly.name
+            raise ClosedError(f"the document {name} is closed; nothing can be written to it")
+
+    def tell_failure(self) -> None:
+        """Raise what the document was given up for, once.
+
+        Raises
+        ------
+        CziError
+            If it was given up.
+        """
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise self._given_up(failure) from failure
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Give the document up when something fails: it may be half in the file."""
+        try:
+            yield
+        except BaseException as error:
+            self._failure = error
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Leave nothing behind; does nothing when the file is complete."""
+        self.tiles.close()
+        self.assembly.abort()
+
+    def _given_up(self, failure: BaseException) -> CziError:
+        why = str(failure) or type(failure).__name__
+        return CziError(
+            f"the document {self.assembly.name} was given up, because writing to it failed: {why}"
+        )
+
 
 _WORTH_A_THREAD = 1 << 16  # bytes of pixels
 
