@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from czictypes.container.source import open_source
 from czictypes.model.options import ReaderOptions
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.reader import CziReader
+from czictypes.remote.open import open_source
 
 __all__ = ["open_document", "stored_attachments", "stored_blocks", "stored_xml"]
 

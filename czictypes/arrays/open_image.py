@@ -11,11 +11,11 @@ from czictypes.arrays.image_base import Image
 from czictypes.arrays.layout import Layout
 from czictypes.arrays.scene_names import find_scene, scene_names
 from czictypes.arrays.view import ArrayView
-from czictypes.container.part_files import Parts
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.reader import CziReader, Source
+from czictypes.remote.part_files import Parts
 
 __all__ = ["ALL_SCENES", "OpenImage", "fsspec_options", "stitches"]
 

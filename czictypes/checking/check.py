@@ -8,12 +8,12 @@ from typing import Any, NamedTuple, Union
 from czictypes.checking import content, described, places, planes, structure
 from czictypes.checking.findings import CheckReport, Finding, Findings
 from czictypes.checking.view import REPAIR, FileView, open_view, read_xml
-from czictypes.container.part_files import Parts
 from czictypes.model.defence import Defence
 from czictypes.model.errors import CziError, MissingPartError
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.reader import Source
 from czictypes.reading.threads import thread_count
+from czictypes.remote.part_files import Parts
 from czictypes.writing.progress import Progress, show_progress
 
 __all__ = ["check", "check_quickly"]

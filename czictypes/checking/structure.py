@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from czictypes.checking.findings import Finding, Severity, counted
 from czictypes.checking.view import REPAIR, FileView, noted, view_of
-from czictypes.container.archive import PartSource
 from czictypes.container.attachments import (
     AttachmentEntry,
     AttachmentSegment,
     read_attachment_data,
     read_attachment_segment,
 )
+from czictypes.container.byte_source import PartSource
 from czictypes.container.found import FAULTS, KINDS, FoundSegments
 from czictypes.container.parts import JoinedSource
 from czictypes.container.picture import MOST_PIXELS, decoded_picture

@@ -19,16 +19,16 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.container.check import CheckedDocument
 from czictypes.container.directory import Directory, read_directory
 from czictypes.container.metadata_segment import read_metadata_xml
-from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.parts import JoinedSource, join_parts
 from czictypes.container.segments import FileHeader, read_file_header
-from czictypes.container.source import open_source
 from czictypes.metadata.fields import Node
 from czictypes.metadata.xml import parse
 from czictypes.model.dimensions import ABSENT, format_coordinate
 from czictypes.model.errors import CziError, MetadataWarning
 from czictypes.reading.plane_rows import plane_rows
 from czictypes.reading.table import SubBlockTable
+from czictypes.remote.open import open_source
+from czictypes.remote.part_files import PartFiles, Parts
 
 __all__ = ["REPAIR", "FileView", "noted", "open_view", "read_xml", "view_of"]
 

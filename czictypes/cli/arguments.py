@@ -13,7 +13,7 @@ from czictypes.model.errors import CziError
 from czictypes.model.geometry import Rectangle
 
 if TYPE_CHECKING:
-    from czictypes.container.part_files import Parts
+    from czictypes.remote.part_files import Parts
 
 __all__ = [
     "add_on_error",

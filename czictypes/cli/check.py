@@ -14,7 +14,7 @@ from czictypes.model.errors import CziError, LibraryNotFoundError
 
 if TYPE_CHECKING:
     from czictypes.checking.findings import CheckReport, Finding
-    from czictypes.container.part_files import Parts
+    from czictypes.remote.part_files import Parts
 
 __all__ = ["add_parser"]
 
@@ -77,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(path: str, parts: Parts | None, args: argparse.Namespace) -> CheckReport | None:
     """Return what is wrong with a file; None where it cannot be opened, which is reported."""
-    from czictypes.container.targets import describe_target
     from czictypes.czi import check
+    from czictypes.remote.urls import describe_target
 
     bar = sys.stderr.isatty() and not args.quick and find_spec("tqdm") is not None
     try:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import printable, report_error
-from czictypes.container.redact import redact_text
 from czictypes.model.errors import CziError
+from czictypes.remote.urls import redact_text
 
 if TYPE_CHECKING:
     from czictypes.exchange.conversion import Conversion

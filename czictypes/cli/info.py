@@ -12,7 +12,7 @@ from czictypes.model.errors import CziError, LibraryNotFoundError
 from czictypes.model.extras import require
 
 if TYPE_CHECKING:
-    from czictypes.container.part_files import Parts
+    from czictypes.remote.part_files import Parts
 
 __all__ = ["add_parser"]
 
@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
 def _describe(path: str, parts: Parts | None, *, debug: bool) -> dict[str, Any] | None:
     """Return what is known of a file; None where it cannot be read, which is reported."""
     from czictypes.cli.summary import summarize
-    from czictypes.container.targets import describe_target
     from czictypes.czi import open_czi
+    from czictypes.remote.urls import describe_target
 
     try:
         with open_czi(path, parts=parts) as document:

@@ -9,8 +9,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from czictypes.container.redact import redact_text
 from czictypes.model.errors import LibraryNotFoundError
+from czictypes.remote.urls import redact_text
 
 __all__ = [
     "advised",

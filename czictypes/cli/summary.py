@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from czictypes.checking.check import check_quickly
-from czictypes.container.targets import describe_target
 from czictypes.czi import CziReader, Rgb8Color
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.blocks import open_document_of
+from czictypes.remote.urls import describe_target
 
 __all__ = ["summarize"]
 

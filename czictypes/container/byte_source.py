@@ -11,7 +11,7 @@ from typing import Any
 
 from czictypes.container.uses import Use, Uses
 
-__all__ = ["ByteSource", "Range"]
+__all__ = ["ByteSource", "PartSource", "Range"]
 
 #: Offset and count, in bytes.
 Range = tuple[int, int]
@@ -223,3 +223,59 @@ class ByteSource(ABC):
         """Tell the name, and whether the source is closed."""
         state = " (closed)" if self.closed else ""
         return f"<{type(self).__name__} {self.name!r}{state}>"
+
+
+class PartSource(ByteSource):
+    """A part of a byte source, which it closes at the end.
+
+    Parameters
+    ----------
+    whole
+        The source.
+    offset, count
+        The part.
+    name
+        What to call it in messages.
+    """
+
+    def __init__(self, whole: ByteSource, offset: int, count: int, name: str) -> None:
+        super().__init__(name)
+        self.is_remote = whole.is_remote
+        self._whole, self._offset, self._count = whole, offset, count
+
+    def identity(self) -> tuple[Any, ...] | None:
+        """Return that of the whole."""
+        return self._whole.identity()
+
+    def opened_identity(self) -> tuple[Any, ...] | None:
+        """Return that of the whole."""
+        return self._whole.opened_identity()
+
+    def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
+        """Return the bytes of many ranges."""
+        return self._whole.read_ranges([self._inside(*wanted) for wanted in ranges])
+
+    def read_ahead(self, ranges: Sequence[Range]) -> AbstractContextManager[None]:
+        """Fetch ranges in the background."""
+        return self._whole.read_ahead([self._inside(*wanted) for wanted in ranges])
+
+    def fetch_soon(self, ranges: Sequence[Range]) -> None:
+        """Fetch ranges in the background."""
+        self._whole.fetch_soon([self._inside(*wanted) for wanted in ranges])
+
+    def _inside(self, offset: int, count: int) -> Range:
+        offset = min(offset, self._count)
+        return self._offset + offset, max(min(count, self._count - offset), 0)
+
+    def _size(self) -> int:
+        return self._count
+
+    def _read(self, offset: int, count: int) -> bytes:
+        return self._whole.read_at(*self._inside(offset, count))
+
+    def _read_into(self, offset: int, buffer: memoryview) -> int:
+        start, count = self._inside(offset, len(buffer))
+        return self._whole.read_into(start, buffer[:count])
+
+    def _release(self) -> None:
+        self._whole.close()

@@ -35,7 +35,6 @@ from czictypes.container.segments import (
     read_file_header,
     read_segment_header,
 )
-from czictypes.container.targets import refuse_url
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.os_errors import file_errors
 
@@ -58,12 +57,9 @@ class EditableFile(ByteSource):
     ------
     MissingFileError, IsFolderError, FilePermissionError
         As the operating system says, with the path.
-    FileAccessError
-        If the path is a URL.
     """
 
     def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
-        refuse_url(path, "edit a copy on this machine (czi.copy makes one)")
         super().__init__(os.fsdecode(path))
         with file_errors(self.name):
             self._file = io.FileIO(os.fspath(path), "r+b")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Union
+from typing import Any, Protocol, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,11 @@ from czictypes.container.attachments import AttachmentEntry, read_attachment_seg
 from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.check import CheckedDocument
 from czictypes.container.directory import Directory, join_directories, read_directory
-from czictypes.container.part_files import PartFiles, PartFinder
 from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.container.subblock import read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError
 
-__all__ = ["ITSELF", "JoinedSource", "join_parts", "part_numbers"]
+__all__ = ["ITSELF", "JoinedSource", "OtherFiles", "PartFinder", "join_parts", "part_numbers"]
 
 #: The addresses of a part begin at a multiple of this; 64 TiB.
 _ROOM = 1 << 46
@@ -37,8 +36,43 @@ _Sample = Union[int, AttachmentEntry]
 _Identity = Union["tuple[Any, ...]", None]
 
 
+class PartFinder(Protocol):
+    """Opens the other files of one document, each once; safe to use from many threads."""
+
+    def named_numbers(self) -> set[int]:
+        """Return the numbers of the files that the caller named."""
+
+    def unlisted_numbers(self, listed: set[int], /) -> set[int]:
+        """Return the numbers of files beside a master that call it theirs, besides those listed."""
+
+    def find(self, number: int, holds: Callable[[ByteSource], bool], /) -> ByteSource | None:
+        """Open a part, of which `holds` tells whether a file has what is listed for it.
+
+        Returns None where the file that was opened holds it itself, so that its number is wrong;
+        raises MissingPartError if there is none.
+        """
+
+    def close(self) -> None:
+        """Close what was opened."""
+
+
+class OtherFiles(Protocol):
+    """The places of the other files of a document."""
+
+    @property
+    def named(self) -> bool:
+        """Whether the caller named any."""
+
+    @property
+    def are_remote(self) -> bool:
+        """Whether any of the files that the caller named is behind a network."""
+
+    def finder(self, main: ByteSource, header: FileHeader, /) -> PartFinder:
+        """Return what opens them, for the file that was opened."""
+
+
 def join_parts(
-    source: ByteSource, checked: CheckedDocument, files: PartFiles
+    source: ByteSource, checked: CheckedDocument, files: OtherFiles
 ) -> tuple[ByteSource, Directory, list[AttachmentEntry]]:
     """Return source, directory and attachments of a document, its other files joined to it.
 
@@ -57,7 +91,7 @@ def join_parts(
     numbers = part_numbers(directory, header.file_part)
     others = [one for one in attachments if 0 < one.file_part != header.file_part]
     known = {*np.unique(numbers).tolist(), *(one.file_part for one in others)}
-    finder = PartFinder(source, header, files)
+    finder = files.finder(source, header)
     beside = finder.unlisted_numbers(known)
     if known <= {ITSELF} and not files.named and not beside:
         return source, directory, attachments

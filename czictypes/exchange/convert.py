@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from czictypes.arrays.image import CziImage
-from czictypes.container.part_files import Parts
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.file_image import FileImage
@@ -20,6 +19,7 @@ from czictypes.exchange.wishes import Location, Wishes, check_wishes
 from czictypes.model.defence import defended
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.reader import CziReader
+from czictypes.remote.part_files import Parts
 from czictypes.writing.progress import Progress
 
 __all__ = ["convert"]

@@ -11,8 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from czictypes.container.file_source import check_stream
-from czictypes.container.redact import redact_url
-from czictypes.container.targets import is_fsspec
+from czictypes.remote.urls import is_fsspec, redact_url
 
 __all__ = [
     "Format",

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from czictypes.arrays import image, image_base
-from czictypes.container.targets import describe_target
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.conversion import Conversion
 from czictypes.exchange.formats import Format, target_format
 from czictypes.model.defence import defended
+from czictypes.remote.urls import describe_target
 
 __all__ = ["CziImage", "Image"]
 

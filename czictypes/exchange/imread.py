@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from numpy.typing import NDArray
 
 from czictypes.arrays.lazy import hand_over
-from czictypes.container.part_files import Parts
 from czictypes.exchange.image import CziImage, Image
 from czictypes.exchange.open import open_image
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.reader import CziReader
+from czictypes.remote.part_files import Parts
 
 if TYPE_CHECKING:
     import dask.array

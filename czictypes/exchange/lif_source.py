@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.targets import describe_target
 from czictypes.exchange.source_image import SourceImage, axis_letters
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
@@ -23,6 +22,7 @@ from czictypes.metadata.document import Objective
 from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.extras import require
+from czictypes.remote.urls import describe_target
 
 __all__ = ["open_lif"]
 

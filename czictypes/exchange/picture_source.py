@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from czictypes.container.limits import check_claim, check_frames
 from czictypes.container.picture import picture_errors
-from czictypes.container.targets import describe_target
 from czictypes.exchange.formats import location_path, location_text, stored_bytes
 from czictypes.exchange.frames import Frames
 from czictypes.exchange.source_image import SourceImage
@@ -24,6 +23,7 @@ from czictypes.metadata.axes import Scaling
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.extras import require
 from czictypes.model.warn import warn_caller
+from czictypes.remote.urls import describe_target
 
 __all__ = ["open_picture"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
 
-from czictypes.container.redact import Redactor
 from czictypes.exchange.formats import location_text
 from czictypes.model.extras import require
+from czictypes.remote.urls import Redactor
 
 __all__ = ["filesystem_of", "options_of", "without_secrets"]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from czictypes.container.part_files import Parts
 from czictypes.exchange.choice import Choice
 from czictypes.exchange.formats import Format
 from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.remote.part_files import Parts
 from czictypes.writing.progress import Progress
 
 __all__ = ["Location", "Wishes", "check_wishes"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from czictypes.container.part_files import Parts
-from czictypes.container.targets import describe_target
 from czictypes.exchange.ome_zarr.chunking import ChunkSizes
 from czictypes.model.defence import defended
 from czictypes.model.extras import require
 from czictypes.reading.damage import OnError
+from czictypes.remote.part_files import Parts
+from czictypes.remote.urls import describe_target
 
 if TYPE_CHECKING:
     from czictypes.plugins.zarr_store import CziStore

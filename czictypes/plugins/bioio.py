@@ -15,7 +15,6 @@ from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
 from czictypes.arrays.layout import Selection
 from czictypes.arrays.standard import complete, dimension_properties, position_of
-from czictypes.container.redact import Redactor
 from czictypes.model.errors import CziError
 from czictypes.model.extras import require
 from czictypes.plugins.bioio_metadata import (
@@ -30,6 +29,7 @@ from czictypes.plugins.bioio_metadata import (
     sub_blocks,
 )
 from czictypes.reading.reader import CziReader
+from czictypes.remote.urls import Redactor
 
 try:
     import xarray as xr

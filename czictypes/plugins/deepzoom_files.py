@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from czictypes.container.targets import describe_target
 from czictypes.model.defence import defended
 from czictypes.plugins.deepzoom import DeepZoomTiles
 from czictypes.plugins.slide import CziSlide
+from czictypes.remote.urls import describe_target
 from czictypes.writing.atomic import remove_folder
 from czictypes.writing.progress import Progress, show_progress
 

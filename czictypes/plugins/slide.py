@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.levels import Level
-from czictypes.container.part_files import Parts
-from czictypes.container.targets import describe_target
 from czictypes.model.defence import Defence, defended
 from czictypes.model.dimensions import checked_plane
 from czictypes.model.display import ChannelDisplaySettingsDataClass
@@ -29,6 +27,8 @@ from czictypes.plugins.slide_pictures import SlidePictures
 from czictypes.plugins.slide_properties import SlideProperties, slide_properties
 from czictypes.reading.damage import OnError
 from czictypes.reading.reader import CziReader
+from czictypes.remote.part_files import Parts
+from czictypes.remote.urls import describe_target
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
-from czictypes.container.part_files import Parts
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.extras import require
 from czictypes.plugins.file_names import is_czi_name
 from czictypes.reading.damage import OnError
 from czictypes.reading.reader import CziReader
+from czictypes.remote.part_files import Parts
 
 try:
     import xarray as xr

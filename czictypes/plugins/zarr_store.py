@@ -17,7 +17,6 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.buffer.core import default_buffer_prototype
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
-from czictypes.container.part_files import Parts
 from czictypes.exchange.ome_zarr.chunking import ChunkSizes
 from czictypes.exchange.ome_zarr.pixels import FiveAxes
 from czictypes.exchange.ome_zarr.plan import ImagePlan
@@ -31,6 +30,7 @@ from czictypes.plugins.zarr_levels import ZarrLevel
 from czictypes.plugins.zarr_mapping import ZarrMapping
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import OnError
+from czictypes.remote.part_files import Parts
 
 __all__ = ["CziStore"]
 

@@ -17,7 +17,6 @@ from czictypes.container.check import check_document
 from czictypes.container.file_source import FileSource
 from czictypes.container.limits import Bounds
 from czictypes.container.metadata_segment import read_metadata_xml
-from czictypes.container.part_files import PartFiles
 from czictypes.container.parts import JoinedSource, join_parts
 from czictypes.container.uses import Uses
 from czictypes.metadata.channels import ChannelInfo, channels
@@ -37,6 +36,7 @@ from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.small import SmallReads
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
+from czictypes.remote.part_files import PartFiles
 
 if TYPE_CHECKING:
     from czictypes.libczi.reader import ReaderHandle

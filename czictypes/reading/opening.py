@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from czictypes.container.part_files import Parts
 from czictypes.model.options import CacheOptions, ReaderFileInputTypes, ReaderOptions
 from czictypes.reading.reader import CziReader, Source
+from czictypes.remote.part_files import Parts
 
 __all__ = ["open_czi"]
 

@@ -13,9 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.part_files import PartFiles, Parts
-from czictypes.container.source import open_source
-from czictypes.container.targets import check_url, describe_target
 from czictypes.model.defence import defended
 from czictypes.model.dimensions import checked_plane
 from czictypes.model.display import ChannelDisplaySettingsDataClass
@@ -46,6 +43,9 @@ from czictypes.reading.session import Session
 from czictypes.reading.subblock_methods import SubBlockMethods
 from czictypes.reading.threads import thread_count
 from czictypes.reading.valid_pixels import valid_in_read
+from czictypes.remote.open import open_source
+from czictypes.remote.part_files import PartFiles, Parts
+from czictypes.remote.urls import check_url, describe_target
 
 __all__ = ["CziReader", "ReaderArguments", "Source", "reopen"]
 

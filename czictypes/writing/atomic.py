@@ -24,9 +24,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
-from czictypes.container.targets import refuse_url
 from czictypes.model.errors import FileAccessError, IsFolderError
 from czictypes.model.os_errors import file_errors
+from czictypes.remote.urls import refuse_url
 
 __all__ = [
     "AtomicFile",

@@ -22,6 +22,7 @@ from czictypes.model.display import (
     TintingMode,
 )
 from czictypes.model.errors import ClosedError
+from czictypes.remote.urls import refuse_url
 
 __all__ = ["CziEditor", "CziMetadataBuilder", "edit_czi"]
 
@@ -84,6 +85,7 @@ class CziEditor:
     """
 
     def __init__(self, filepath: PathType) -> None:
+        refuse_url(filepath, "edit a copy on this machine (czi.copy makes one)")
         self._file = EditableFile(filepath)
         try:
             self.read_metadata_bytes()

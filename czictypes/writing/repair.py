@@ -15,12 +15,8 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.lost import LostPart, LostTile, LostTiles
 from czictypes.container.metadata_segment import read_metadata_segment_at, read_xml
-from czictypes.container.part_files import PartFiles, Parts
 from czictypes.container.salvage import Salvage, salvage
 from czictypes.container.scan import find_segments
-from czictypes.container.source import Target as Source
-from czictypes.container.source import open_source
-from czictypes.container.targets import describe_target
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.xml import recovered_xml
 from czictypes.model.defence import defended
@@ -35,6 +31,9 @@ from czictypes.reading.damage import UNREADABLE
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.plane_rows import PlaneRows
 from czictypes.reading.threads import thread_count
+from czictypes.remote.open import PathOrFile, open_source
+from czictypes.remote.part_files import PartFiles, Parts
+from czictypes.remote.urls import describe_target
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.atomic import check_new_file
 from czictypes.writing.new_metadata import WrittenSummary, make_content
@@ -129,7 +128,7 @@ def _plain(tile: LostTile) -> dict[str, Any]:
 
 @defended(describe_target)
 def repair(
-    src: Source,
+    src: PathOrFile,
     dst: Target,
     *,
     exist_ok: bool = False,

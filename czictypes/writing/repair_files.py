@@ -14,10 +14,8 @@ import numpy as np
 
 from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.directory import read_directory
-from czictypes.container.part_files import PartFiles, mismatch, siblings
 from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.container.subblock import SUBBLOCK_HEAD_SIZE
-from czictypes.container.targets import describe_target, is_fsspec, is_url, url_of
 from czictypes.model.errors import (
     CorruptFileError,
     FileChangedError,
@@ -25,6 +23,8 @@ from czictypes.model.errors import (
     MissingPartError,
     UnsupportedDataError,
 )
+from czictypes.remote.part_files import PartFiles, mismatch, siblings
+from czictypes.remote.urls import describe_target, is_fsspec, is_url, url_of
 
 __all__ = ["SearchedFile", "open_parts", "refuse_same_file"]
 

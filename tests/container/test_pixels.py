@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from czictypes.container import pixels as module
 from czictypes.container.pixels import FilePixels, HiLoPixels, PixelArray, in_bands
-from czictypes.container.source import FileSource, StreamSource
 from czictypes.model.errors import CorruptFileError
+from czictypes.remote.open import FileSource, StreamSource
 
 HEIGHT, WIDTH, BEFORE = 40, 9, 13
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from czictypes.container.source import FileSource, StreamSource, open_source
 from czictypes.model.errors import ClosedError
+from czictypes.remote.open import FileSource, StreamSource, open_source
 
 CONTENT = bytes(range(256)) * 64
 

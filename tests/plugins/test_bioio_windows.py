@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from remote.server import RangeServer, serving
 
 from czictypes import CziImage
-from czictypes.container.source import FileSource
 from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.remote.open import FileSource
 
 bioio = needs("bioio", "bioio")
 lazy = needs("czictypes.plugins.bioio_lazy", "bioio")

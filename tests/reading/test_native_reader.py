@@ -13,7 +13,6 @@ from libczi.oracle import FullReader
 
 import czictypes
 from czictypes import czi
-from czictypes.container.source import open_source
 from czictypes.libczi import library
 from czictypes.libczi.handle import live_handles
 from czictypes.libczi.reader import ReaderHandle
@@ -25,6 +24,7 @@ from czictypes.model.errors import (
     NativeCallError,
 )
 from czictypes.reading.native_reader import NativeReader
+from czictypes.remote.open import open_source
 
 
 def readers() -> list[str]:

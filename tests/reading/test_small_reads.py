@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from czictypes.container.source import open_source
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.options import CacheOptions, CacheType, ReaderOptions
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.document import OpenDocument
+from czictypes.remote.open import open_source
 
 GRAY = Color(0.2, 0.4, 0.6)
 

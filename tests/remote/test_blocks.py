@@ -12,14 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.container.block_cache import BlockCache
-from czictypes.container.ranges import blocks_of, runs_of
-from czictypes.container.read_ahead import ReadAhead
-from czictypes.container.redact import Redactor
-from czictypes.container.remote_source import RemoteSource
-from czictypes.container.transport import Opening, Transport
 from czictypes.model.errors import ClosedError, RemoteError
 from czictypes.model.remote_options import RemoteOptions
+from czictypes.remote.cache import BlockCache, ReadAhead, blocks_of, runs_of
+from czictypes.remote.source import RemoteSource
+from czictypes.remote.transport import Opening, Transport
+from czictypes.remote.urls import Redactor
 
 CONTENT = np.random.default_rng(3).integers(0, 256, 200_001).astype(np.uint8).tobytes()
 
@@ -38,17 +36,17 @@ class Recorder(Transport):
     def open(self, count: int) -> Opening:
         return Opening(len(CONTENT), ("first",), CONTENT[:count])
 
-    def submit(self, start: int, end: int, landed: Any, failed: Any) -> None:
+    def submit(self, start: int, end: int, complete: Any, fail: Any) -> None:
         self.asked.append((start, end))
-        self.pool.submit(self._give, start, end, landed, failed)
+        self.pool.submit(self._give, start, end, complete, fail)
 
-    def _give(self, start: int, end: int, landed: Any, failed: Any) -> None:
+    def _give(self, start: int, end: int, complete: Any, fail: Any) -> None:
         self.go_on.wait()
         if self.fails:
             self.fails -= 1
-            failed(RemoteError("test://content cannot be read"))
+            fail(RemoteError("test://content cannot be read"))
         else:
-            landed(CONTENT[start:end])
+            complete(CONTENT[start:end])
 
     def close(self) -> None:
         self.pool.shutdown()
@@ -230,9 +228,9 @@ def test_stopped_reading_ahead_asks_for_nothing() -> None:
 
 
 def test_a_cache_without_room_keeps_nothing() -> None:
-    cache = BlockCache(0, 10, 0, 4, lambda flight: None)
-    _, (flight,) = cache.take([1, 2])
-    cache.landed(flight, b"x" * 20)
+    cache = BlockCache(0, 10, 0, 4, lambda request: None)
+    _, (request,) = cache.take([1, 2])
+    cache.complete(request, b"x" * 20)
     assert len(cache) == 0
-    assert flight.part(2) == b"x" * 10
+    assert request.part(2) == b"x" * 10
     assert len(cache.take([1])[1]) == 1

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from czictypes import CziImage, convert, czi
 from czictypes.cli.main import main
-from czictypes.container.redact import Redactor, redact_url
-from czictypes.container.source import open_source
 from czictypes.model.errors import RemoteError
+from czictypes.remote.open import open_source
+from czictypes.remote.urls import Redactor, redact_url
 from remote.server import RangeServer, serving
 
 Make = Callable[[str], Made]

@@ -15,13 +15,13 @@ from extras import needs
 from files.recipe import Made
 
 from czictypes import czi
-from czictypes.container.source import FileSource, open_source
 from czictypes.model.errors import (
     CorruptFileError,
     FileChangedError,
     MissingExtraError,
     RemoteError,
 )
+from czictypes.remote.open import FileSource, open_source
 from remote.server import RangeServer
 
 fsspec = needs("fsspec", "remote")

@@ -13,7 +13,6 @@ import pytest
 from czictypes.container.directory import Directory, read_directory
 from czictypes.container.patch import SubBlockPatcher
 from czictypes.container.segments import read_file_header
-from czictypes.container.source import open_source
 from czictypes.container.subblock import (
     read_attachment_bytes,
     read_data_bytes,
@@ -23,6 +22,7 @@ from czictypes.container.subblock import (
 from czictypes.model.errors import ClosedError, IncompatibleLibraryError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.remote.open import open_source
 from czictypes.writing.assembly import Assembly, Block, OutputSink
 
 COMPRESSIONS = [0, 1, 4, 5, 6, 1000, 2**31 - 1]

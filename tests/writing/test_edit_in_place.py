@@ -15,11 +15,11 @@ import pytest
 from czictypes.container.directory import read_directory
 from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
 from czictypes.container.segments import iter_segments, read_file_header
-from czictypes.container.source import open_source
 from czictypes.container.subblock import read_data_bytes, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, NotCziError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
+from czictypes.remote.open import open_source
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.writer import create_czi
 

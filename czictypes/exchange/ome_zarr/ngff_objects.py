@@ -7,7 +7,6 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from czictypes.arrays.image_base import Image
-from czictypes.container.targets import describe_target
 from czictypes.exchange.ome_zarr.chunking import make_chunking
 from czictypes.exchange.ome_zarr.description import axes, channel_look, ngff_metadata
 from czictypes.exchange.ome_zarr.frame import AXES, Frame, frame_of
@@ -18,6 +17,7 @@ from czictypes.exchange.remote_file import without_secrets
 from czictypes.model.defence import defended
 from czictypes.model.dimensions import checked_plane
 from czictypes.model.extras import require
+from czictypes.remote.urls import describe_target
 from czictypes.writing.array_source import as_array
 
 if TYPE_CHECKING:

@@ -10,10 +10,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from czictypes.container.attachments import AttachmentEntry
-from czictypes.container.part_files import PartFiles, Parts
-from czictypes.container.source import Target as Source
-from czictypes.container.source import open_source
-from czictypes.container.targets import describe_target
 from czictypes.metadata.anonymize import Anonymizer
 from czictypes.model.defence import defended
 from czictypes.model.dimensions import ABSENT
@@ -23,6 +19,9 @@ from czictypes.model.warn import warn_caller
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
+from czictypes.remote.open import PathOrFile, open_source
+from czictypes.remote.part_files import PartFiles, Parts
+from czictypes.remote.urls import describe_target
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.compression import CompressionOptions, parse_compression
 from czictypes.writing.copying.anonymized import KeptPart, RemovedPart, anonymized_parts
@@ -89,7 +88,7 @@ class _Plan(NamedTuple):
 
 @defended(describe_target)
 def copy(
-    src: Source,
+    src: PathOrFile,
     dst: Target,
     scenes: Places | None = None,
     planes: Mapping[str, Places] | None = None,
@@ -243,7 +242,7 @@ def _anonymizer(
 
 @contextmanager
 def _opened(
-    src: Source, options: Mapping[str, Any] | None, threads: int, parts: PartFiles
+    src: PathOrFile, options: Mapping[str, Any] | None, threads: int, parts: PartFiles
 ) -> Iterator[OpenDocument]:
     source = open_source(src, options)
     try:

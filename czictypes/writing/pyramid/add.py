@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from czictypes.container.file_source import FileSource
-from czictypes.container.part_files import PartFiles, Parts
-from czictypes.container.targets import describe_target, refuse_url
 from czictypes.model.defence import defended
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
+from czictypes.remote.part_files import PartFiles, Parts
+from czictypes.remote.urls import describe_target, refuse_url
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.atomic import PathType
 from czictypes.writing.progress import Progress, show_progress

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
-from czictypes.container.part_files import PartFiles
 from czictypes.model.errors import MissingExtraError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.options import CacheOptions, ReaderOptions
@@ -32,6 +31,7 @@ from czictypes.reading.document import OpenDocument
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tile import Tile
+from czictypes.remote.part_files import PartFiles
 from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
 from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression
 from czictypes.writing.pipeline import OrderedPipeline

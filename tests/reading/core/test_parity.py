@@ -11,7 +11,6 @@ from reads import CONVERSIONS, Facts, random_read
 
 from czictypes.container.directory import read_directory
 from czictypes.container.segments import read_file_header
-from czictypes.container.source import open_source
 from czictypes.libczi.reader import ReaderHandle
 from czictypes.libczi.streams import InputStream
 from czictypes.model.geometry import Color, Rectangle
@@ -20,6 +19,7 @@ from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tile import Tile
+from czictypes.remote.open import open_source
 
 READS_PER_FILE = 50
 

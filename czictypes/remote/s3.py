@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from czictypes.container.redact import Redactor
-from czictypes.container.transport import AsyncTransport, AttemptError, Failure, Opening
 from czictypes.model.errors import RangesNotSupportedError
 from czictypes.model.remote_options import RemoteOptions
+from czictypes.remote.transport import AsyncTransport, AttemptError, Failure, Opening
+from czictypes.remote.urls import Redactor
 
-__all__ = ["S3Transport"]
+__all__ = [
+    "S3Transport",
+]
+
 
 _TOTAL = re.compile(r"bytes\s+\d+-\d+/(\d+)", re.IGNORECASE)
 

@@ -1,30 +1,27 @@
-"""Opens what is not a plain path, through fsspec: URLs, UPath, OpenFile, open files of fsspec."""
+"""Opens whatever names a file: paths, file objects, URLs, and what fsspec opens."""
 
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, Union
 
-from czictypes.container.archive import SourceFile, find_stored
-from czictypes.container.byte_source import ByteSource
+from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.file_source import FileSource, StreamSource
-from czictypes.container.fs_transport import AsyncFsTransport, SyncFsTransport
-from czictypes.container.http_transport import HttpTransport
-from czictypes.container.opening_ranges import opening_ranges
-from czictypes.container.redact import Redactor
-from czictypes.container.remote_source import RemoteSource
-from czictypes.container.s3_transport import S3Transport
-from czictypes.container.targets import URL, is_url, url_of
-from czictypes.container.transport import Transport
+from czictypes.container.segments import read_file_header
 from czictypes.model.errors import CorruptFileError, CziError, MissingExtraError, RemoteError
 from czictypes.model.extras import require
 from czictypes.model.remote_options import RemoteOptions
+from czictypes.remote.urls import URL, Redactor, is_fsspec, is_url, refuse_lost_url, url_of
 
-__all__ = ["open_remote"]
+if TYPE_CHECKING:
+    from czictypes.remote.transport import Transport
+
+__all__ = ["PathOrFile", "open_source"]
 
 T = TypeVar("T")
 
@@ -33,27 +30,55 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _OURS = "czictypes"
 _DOING = "reading what is not a local file"
 
+#: A directory of so many bytes has 1,500 entries; the rest of what is larger comes later.
+_MOST_AT_OPENING = 256 << 10
 
-def open_remote(
-    target: Any, storage_options: Mapping[str, Any] | None = None, *, renew: bool = False
+#: What names a document: a path, a URL, or a file object open for reading in binary; also a
+#: UPath or an OpenFile of fsspec, for which there are no types here.
+PathOrFile = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]", BinaryIO, "ByteSource"]
+
+
+def open_source(
+    target: PathOrFile, storage_options: Mapping[str, Any] | None = None, *, renew: bool = False
 ) -> ByteSource:
-    """Open what `is_url` or `is_fsspec` tells to be fsspec's.
+    """Open what the caller named.
 
     Parameters
     ----------
-    target, storage_options, renew
-        As for `open_source`.
+    target
+        A path; a URL of any protocol that fsspec knows, chained ones too; a UPath; an OpenFile
+        of fsspec; or a file object open for reading in binary.
+    storage_options
+        What fsspec gets for a URL, credentials for example. The key "czictypes" is ours: a
+        `RemoteOptions`, or a dictionary of its fields.
+    renew
+        Make anew what a UPath or OpenFile holds open: it came here by a fork.
 
     Raises
     ------
-    RemoteError
-        If the file is not there, or cannot be read; often of a class that is also
-        FileNotFoundError, PermissionError or TimeoutError.
-    TypeError, ValueError
-        If fsspec does not take the options.
+    TypeError
+        For anything else, and for a stream that gives text.
+    OSError
+        If the file cannot be opened, with the path.
     MissingExtraError
-        If fsspec, or what it needs for the protocol, is not installed.
+        If fsspec, or what it needs for a URL's protocol, is not installed.
     """
+    if isinstance(target, ByteSource):
+        return target
+    if is_url(target) or is_fsspec(target):
+        return _open_remote(target, storage_options, renew=renew)
+    if isinstance(target, (str, bytes, os.PathLike)):
+        refuse_lost_url(target)
+        return FileSource(target)
+    if hasattr(target, "read") and hasattr(target, "seek"):
+        return StreamSource(target)
+    raise TypeError(
+        f"cannot open {target!r}: give a path, a URL, or a file object open for reading in binary"
+    )
+
+
+def _open_remote(target: Any, storage_options: Mapping[str, Any] | None, renew: bool) -> ByteSource:
+    """Open what `is_url` or `is_fsspec` tells to be fsspec's."""
     _forget_dead_loop()
     options = dict(storage_options or {})
     ours = RemoteOptions.parse(options.pop(_OURS, None))
@@ -110,15 +135,28 @@ def _open(fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> ByteS
         fs = fs.fs  # of blocks we have a cache of our own, which asks for several at a time
     if getattr(fs, "asynchronous", False):  # its loop is that of the caller
         fs = type(fs)(*fs.storage_args, **{**fs.storage_options, "asynchronous": False})
-    transport: Transport
+    return _at_work(_transport(fs, path, redact, options))
+
+
+def _transport(fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> Transport:
+    """Return what makes the requests; each kind is imported where it is needed, asyncio too."""
     if _has_protocol(fs, "http") and hasattr(fs, "set_session"):
-        transport = HttpTransport(fs, path, redact, options)
-    elif _has_protocol(fs, "s3") and hasattr(fs, "_call_s3"):
-        transport = S3Transport(fs, path, redact, options)
-    elif fs.async_impl:
-        transport = AsyncFsTransport(fs, path, redact, options)
-    else:
-        transport = SyncFsTransport(fs, path, redact, options)
+        from czictypes.remote.http import HttpTransport
+
+        return HttpTransport(fs, path, redact, options)
+    if _has_protocol(fs, "s3") and hasattr(fs, "_call_s3"):
+        from czictypes.remote.s3 import S3Transport
+
+        return S3Transport(fs, path, redact, options)
+    from czictypes.remote.fsspec import AsyncFsTransport, SyncFsTransport
+
+    kind = AsyncFsTransport if fs.async_impl else SyncFsTransport
+    return kind(fs, path, redact, options)
+
+
+def _at_work(transport: Transport) -> ByteSource:
+    from czictypes.remote.source import RemoteSource
+
     source = RemoteSource(transport)
     _fetch_what_opening_needs(source)
     return source
@@ -126,14 +164,44 @@ def _open(fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> ByteS
 
 def _fetch_what_opening_needs(source: ByteSource) -> None:
     with suppress(CorruptFileError):  # who reads the header after us says it better
-        source.fetch_soon(opening_ranges(source))
+        source.fetch_soon(_opening_ranges(source))
+
+
+def _opening_ranges(source: ByteSource) -> list[Range]:
+    """Return where directory, attachment directory and metadata may reach, from the file header.
+
+    Each ends at the latest where the next of them begins, mostly there: programs write them one
+    behind the other, after all sub-blocks. Of a part of a document of several files nothing: it is
+    mostly opened for what the master lists.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file header is damaged.
+    """
+    header = read_file_header(source)
+    if header.file_part > 0:
+        return []
+    size = source.size()
+    named = (
+        header.directory_position,
+        header.attachment_directory_position,
+        header.metadata_position,
+    )
+    inside = [position for position in named if 0 < position < size]
+    ends = sorted([*inside, size])
+    return [
+        (position, min(next(end for end in ends if end > position) - position, _MOST_AT_OPENING))
+        for position in inside
+    ]
 
 
 def _open_member(
     url: str, options: dict[str, Any], redact: Redactor, ours: RemoteOptions
 ) -> ByteSource:
     """Open a file in a ZIP archive, which is itself opened as any other target is."""
-    from czictypes.container.source import open_source
+    from czictypes.remote.fsspec import SyncFsTransport
+    from czictypes.remote.source import RemoteSource, SourceFile, find_stored
 
     member, _, rest = url.partition("::")
     member = member.partition("://")[2].lstrip("/")

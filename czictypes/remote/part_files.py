@@ -20,16 +20,24 @@ from uuid import UUID
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
+from czictypes.container.parts import PartFinder
 from czictypes.container.segments import FileHeader, read_file_header
-from czictypes.container.source import Target, open_source
-from czictypes.container.targets import URL, describe_target, is_fsspec, is_url
 from czictypes.model.errors import CorruptFileError, MissingPartError
 from czictypes.model.warn import warn_caller
+from czictypes.remote.open import PathOrFile, open_source
+from czictypes.remote.urls import URL, describe_target, is_fsspec, is_url
 
-__all__ = ["PartFiles", "PartFinder", "Parts", "mismatch", "siblings"]
+__all__ = [
+    "PartFiles",
+    "PartFinder",
+    "Parts",
+    "mismatch",
+    "siblings",
+]
+
 
 #: Other files of a document, in any order, or by their numbers.
-Parts = Union[Target, "list[Target]", "tuple[Target, ...]", Mapping[int, Target]]
+Parts = Union[PathOrFile, "list[PathOrFile]", "tuple[PathOrFile, ...]", Mapping[int, PathOrFile]]
 
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 _NOBODY = UUID(int=0)
@@ -52,7 +60,7 @@ class PartFiles:
 
     def __init__(
         self,
-        target: Target,
+        target: PathOrFile,
         storage_options: Mapping[str, Any] | None = None,
         parts: Parts | None = None,
         *,
@@ -62,7 +70,7 @@ class PartFiles:
         self._options, self._renew = storage_options, renew
         if isinstance(parts, Mapping):
             self.numbered = {int(number): _kept(one) for number, one in parts.items()}
-            self.listed: list[Target] = []
+            self.listed: list[PathOrFile] = []
         else:
             many = [] if parts is None else parts
             many = list(many) if isinstance(many, (list, tuple)) else [many]
@@ -78,21 +86,17 @@ class PartFiles:
         """Whether any of the files that the caller named is behind a network."""
         return any(is_url(one) or is_fsspec(one) for one in [*self.numbered.values(), *self.listed])
 
-    def open(self, target: Target) -> ByteSource:
+    def open(self, target: PathOrFile) -> ByteSource:
         """Open one of the files."""
         return open_source(target, self._options, renew=self._renew)
 
+    def finder(self, main: ByteSource, header: FileHeader) -> PartFinder:
+        """Return what opens the other files of `main`, the file that was opened."""
+        return _Finder(main, header, self)
 
-class PartFinder:
-    """Opens the other files of one document, each once; safe to use from many threads.
 
-    Parameters
-    ----------
-    main, header
-        The file that was opened, and its header.
-    files
-        Where to look.
-    """
+class _Finder:
+    """A `PartFinder`: opens the files that the caller named, or that stand beside the main one."""
 
     def __init__(self, main: ByteSource, header: FileHeader, files: PartFiles) -> None:
         self._main, self._header, self._files = main, header, files
@@ -121,7 +125,7 @@ class PartFinder:
         )
         return set(numbers) - listed
 
-    def _is_beside(self, target: Target, number: int) -> bool:
+    def _is_beside(self, target: PathOrFile, number: int) -> bool:
         """Tell whether a file beside the opened one says that it is its part of a number."""
         master = self._header.file_guid
         for one in siblings(target, number, 0):
@@ -186,7 +190,7 @@ class PartFinder:
         raise error
 
     def _try(
-        self, target: Target, number: int, holds: Callable[[ByteSource], bool]
+        self, target: PathOrFile, number: int, holds: Callable[[ByteSource], bool]
     ) -> tuple[ByteSource | None, str]:
         """Open what may be a part; return it, or why it is not."""
         try:
@@ -241,7 +245,7 @@ class PartFinder:
             self._listed = listed
         return self._listed
 
-    def _open(self, target: Target) -> ByteSource:
+    def _open(self, target: PathOrFile) -> ByteSource:
         try:
             found = self._files.open(target)
         except FileNotFoundError as error:
@@ -275,7 +279,7 @@ def mismatch(found: FileHeader, number: int, opened: FileHeader) -> str | None:
     return f"belongs to another document (GUID {found.primary_file_guid})"
 
 
-def siblings(target: Any, number: int, own: int) -> list[Target]:
+def siblings(target: Any, number: int, own: int) -> list[PathOrFile]:
     """Return what a part may be called beside a file; none where the file has no name.
 
     Parameters
@@ -287,7 +291,7 @@ def siblings(target: Any, number: int, own: int) -> list[Target]:
     own
         The number of the file itself.
     """
-    found: list[Target] = []
+    found: list[PathOrFile] = []
     if target is None:
         return found
     if is_url(target):

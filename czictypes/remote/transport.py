@@ -1,6 +1,6 @@
 """Requests for the bytes of a remote file: one for each range, repeated after a failure.
 
-A subclass makes the requests: `http_transport`, `s3_transport`, `fs_transport`. It also sees to
+A subclass makes the requests: `http`, `s3`, `fsspec`. It also sees to
 it that all ranges are of the same file: each answer is compared with the first one.
 """
 
@@ -14,7 +14,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from czictypes.container.redact import Redactor
 from czictypes.container.workers import Outcome
 from czictypes.model.errors import (
     CziError,
@@ -25,8 +24,16 @@ from czictypes.model.errors import (
     RemoteTimeoutError,
 )
 from czictypes.model.remote_options import RemoteOptions
+from czictypes.remote.urls import Redactor
 
-__all__ = ["AsyncTransport", "AttemptError", "Failure", "Opening", "Transport"]
+__all__ = [
+    "AsyncTransport",
+    "AttemptError",
+    "Failure",
+    "Opening",
+    "Transport",
+]
+
 
 T = TypeVar("T")
 
@@ -93,15 +100,15 @@ class Transport(ABC):
         self,
         start: int,
         end: int,
-        landed: Callable[[bytes], object],
-        failed: Callable[[BaseException], object],
+        complete: Callable[[bytes], object],
+        fail: Callable[[BaseException], object],
     ) -> None:
         """Fetch the bytes from `start` to `end`, never fewer, and call one of the functions.
 
         It is called in another thread, where no interrupt comes.
         """
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Wake who makes the requests: an interrupt may have come before that."""
         return
 
@@ -206,7 +213,7 @@ class AsyncTransport(Transport):
 
     def open(self, count: int) -> Opening:
         """Fetch the first bytes."""
-        opening: Outcome[Opening] = Outcome(self.nudge)
+        opening: Outcome[Opening] = Outcome(self.wake)
         try:
             self._submit(lambda: self.first(count), opening.succeed, opening.fail)
             return opening.result()
@@ -218,13 +225,13 @@ class AsyncTransport(Transport):
         self,
         start: int,
         end: int,
-        landed: Callable[[bytes], object],
-        failed: Callable[[BaseException], object],
+        complete: Callable[[bytes], object],
+        fail: Callable[[BaseException], object],
     ) -> None:
         """Fetch a range."""
-        self._submit(lambda: self._whole(start, end), landed, failed)
+        self._submit(lambda: self._whole(start, end), complete, fail)
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Wake the event loop."""
         self._loop.call_soon_threadsafe(_nothing)
 
@@ -241,38 +248,38 @@ class AsyncTransport(Transport):
     def _submit(
         self,
         act: Callable[[], Awaitable[T]],
-        landed: Callable[[T], object],
-        failed: Callable[[BaseException], object],
+        complete: Callable[[T], object],
+        fail: Callable[[BaseException], object],
     ) -> None:
         """Begin in the loop's own thread: a Future that this one has a part in is not safe."""
         if _running_loop() is self._loop:
             raise RuntimeError(f"{self.name} cannot be read by the thread that fetches its bytes")
-        self._loop.call_soon_threadsafe(self._begin, act, landed, failed)
+        self._loop.call_soon_threadsafe(self._begin, act, complete, fail)
 
     def _begin(
         self,
         act: Callable[[], Awaitable[T]],
-        landed: Callable[[T], object],
-        failed: Callable[[BaseException], object],
+        complete: Callable[[T], object],
+        fail: Callable[[BaseException], object],
     ) -> None:
         task = self._loop.create_task(self._attempts(act))
         self._pending.add(task)
-        task.add_done_callback(partial(self._ended, landed, failed))
+        task.add_done_callback(partial(self._ended, complete, fail))
         if self._closed:
             task.cancel()
 
     def _ended(
         self,
-        landed: Callable[[T], object],
-        failed: Callable[[BaseException], object],
+        complete: Callable[[T], object],
+        fail: Callable[[BaseException], object],
         task: asyncio.Task[T],
     ) -> None:
         self._pending.discard(task)
         error = _closed() if task.cancelled() else task.exception()
         if error is None:
-            landed(task.result())
+            complete(task.result())
         else:
-            failed(error.with_traceback(None))  # it says all that it should
+            fail(error.with_traceback(None))  # it says all that it should
 
     async def _whole(self, start: int, end: int) -> bytes:
         data = await self.fetch(start, end)

@@ -13,12 +13,15 @@ import time
 import weakref
 from typing import Any
 
-from czictypes.container.redact import Redactor
-from czictypes.container.transport import AsyncTransport, AttemptError, Failure, Opening
 from czictypes.model.errors import RangesNotSupportedError, RemoteError, RemoteTimeoutError
 from czictypes.model.remote_options import RemoteOptions
+from czictypes.remote.transport import AsyncTransport, AttemptError, Failure, Opening
+from czictypes.remote.urls import Redactor
 
-__all__ = ["HttpTransport"]
+__all__ = [
+    "HttpTransport",
+]
+
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+)", re.IGNORECASE)
 _QUOTED = re.compile(r"(?:[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~-]|%[0-9A-Fa-f]{2})+")

@@ -1,20 +1,30 @@
-"""A file behind a network as a byte source: only the blocks that are needed travel, once."""
+"""A file behind a network as a byte source: only the blocks that are needed travel, once.
+
+A file in a ZIP archive (``zip://image.czi::https://host/a.zip``) that is not packed is a part of
+such a source; zipfile unpacks the others.
+"""
 
 from __future__ import annotations
 
+import io
+import os
+import struct
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
-from czictypes.container.block_cache import BlockCache, Entry, Flight
-from czictypes.container.byte_source import ByteSource, Range
-from czictypes.container.ranges import blocks_of
-from czictypes.container.read_ahead import ReadAhead
-from czictypes.container.transport import Transport
-from czictypes.model.errors import FileChangedError
+from czictypes.container.byte_source import ByteSource, PartSource, Range
+from czictypes.model.errors import CorruptFileError, FileChangedError, RemoteNotFoundError
+from czictypes.remote.cache import BlockCache, Entry, PendingRequest, ReadAhead, blocks_of
+from czictypes.remote.transport import Transport
 
-__all__ = ["RemoteSource"]
+__all__ = [
+    "RemoteSource",
+    "SourceFile",
+    "find_stored",
+]
 
 
 class RemoteSource(ByteSource):
@@ -178,33 +188,33 @@ class RemoteSource(ByteSource):
         """Have blocks fetched in the background; what fails is asked for again when it is used."""
         self._start(self._cache.take(blocks)[1])
 
-    def _start(self, flights: Sequence[Flight]) -> None:
-        for number, flight in enumerate(flights):
+    def _start(self, requests: Sequence[PendingRequest]) -> None:
+        for number, request in enumerate(requests):
             try:
-                self._send(flight)
+                self._send(request)
             except Exception as error:  # an interrupt concerns this thread alone
-                for other in flights[number:]:
-                    self._cache.failed(other, error)
+                for other in requests[number:]:
+                    self._cache.fail(other, error)
                 raise
 
-    def _send(self, flight: Flight) -> None:
-        start = flight.run.start * self._block
-        end = min(flight.run.stop * self._block, self._length)
-        landed, failed = partial(self._cache.landed, flight), partial(self._cache.failed, flight)
-        self._transport.submit(start, end, landed, failed)
-        flight.sent = True
+    def _send(self, request: PendingRequest) -> None:
+        start = request.run.start * self._block
+        end = min(request.run.stop * self._block, self._length)
+        complete, fail = partial(self._cache.complete, request), partial(self._cache.fail, request)
+        self._transport.submit(start, end, complete, fail)
+        request.sent = True
 
-    def _help(self, flight: Flight) -> None:
-        """See to it that a flight is on its way, whoever was interrupted before it was."""
-        if not flight.sent:
-            self._start([flight])
-        self._transport.nudge()
+    def _help(self, request: PendingRequest) -> None:
+        """See to it that a request is on its way, whoever was interrupted before it was."""
+        if not request.sent:
+            self._start([request])
+        self._transport.wake()
 
     def _keep_beginning(self, data: bytes) -> None:
         count = len(data) if len(data) == self._length else len(data) // self._block * self._block
-        for flight in self._cache.take(range(-(-count // self._block)))[1]:
-            at = flight.run.start * self._block
-            self._cache.landed(flight, data[at : min(flight.run.stop * self._block, count)])
+        for request in self._cache.take(range(-(-count // self._block)))[1]:
+            at = request.run.start * self._block
+            self._cache.complete(request, data[at : min(request.run.stop * self._block, count)])
 
     def _release(self) -> None:
         self._transport.close()
@@ -212,4 +222,72 @@ class RemoteSource(ByteSource):
 
 
 def _arrived(entry: Entry, number: int) -> bytes:
-    return entry.part(number) if isinstance(entry, Flight) else entry
+    return entry.part(number) if isinstance(entry, PendingRequest) else entry
+
+
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # APPNOTE.TXT 4.3.7: signature, lengths of name and extra
+
+
+class SourceFile(io.RawIOBase):
+    """A byte source as a file object.
+
+    Parameters
+    ----------
+    source
+        The bytes; stays open.
+    """
+
+    def __init__(self, source: ByteSource) -> None:
+        super().__init__()
+        self._source, self._position = source, 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Set the position and return it."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._source.size()}
+        self._position = max(base[whence] + offset, 0)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Read on from the position."""
+        count = self._source.read_into(self._position, memoryview(buffer).cast("B"))
+        self._position += count
+        return count
+
+
+def find_stored(archive: ByteSource, member: str, name: str) -> PartSource | None:
+    """Return a file of an archive, or None if it is packed or encrypted.
+
+    Raises
+    ------
+    RemoteNotFoundError
+        If there is none of that name.
+    CorruptFileError
+        If the archive is damaged.
+    """
+    try:
+        with zipfile.ZipFile(io.BufferedReader(SourceFile(archive))) as opened:
+            info = opened.NameToInfo.get(member)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise CorruptFileError(f"{archive.name} cannot be read as a ZIP archive: {error}") from None
+    if info is None:
+        raise RemoteNotFoundError(f"there is no file {member!r} in {archive.name}")
+    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+        return None
+    head = archive.read_at(info.header_offset, _LOCAL_HEADER.size)
+    if len(head) < _LOCAL_HEADER.size or not head.startswith(b"PK\3\4"):
+        raise CorruptFileError(f"{archive.name} is damaged: {member!r} is not where it should be")
+    _, name_size, extra_size = _LOCAL_HEADER.unpack(head)
+    start = info.header_offset + _LOCAL_HEADER.size + name_size + extra_size
+    return PartSource(archive, start, info.file_size, name)

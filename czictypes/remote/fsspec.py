@@ -13,29 +13,33 @@ from contextlib import suppress
 from typing import Any, BinaryIO, Optional, TypeVar
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.redact import Redactor
-from czictypes.container.transport import AsyncTransport, AttemptError, Failure, Opening, Transport
 from czictypes.container.workers import Task, Workers
 from czictypes.model.errors import RemoteError
 from czictypes.model.remote_options import RemoteOptions
+from czictypes.remote.transport import AsyncTransport, AttemptError, Failure, Opening, Transport
+from czictypes.remote.urls import Redactor
 
-__all__ = ["AsyncFsTransport", "SyncFsTransport"]
+__all__ = [
+    "AsyncFsTransport",
+    "SyncFsTransport",
+]
+
 
 T = TypeVar("T")
 
-# What the filesystem tells of the file, or why it does not.
-Told = tuple[Optional[dict[str, Any]], Optional[Failure]]
-Asking = asyncio.Future[Told]
+# The filesystem's description of the file, or the reason why there is none.
+Info = tuple[Optional[dict[str, Any]], Optional[Failure]]
+Asking = asyncio.Future[Info]
 
 #: What filesystems call that which changes with the content.
-_TELLING = (
+_VERSION_KEYS = (
     *("ETag", "etag", "generation", "md5Hash", "content_md5", "checksum", "VersionId", "sha"),
     *("LastModified", "last_modified", "updated", "mtime", "modified", "created", "Last-Modified"),
 )
 
 
 def _identity(info: dict[str, Any]) -> tuple[Any, ...]:
-    told = tuple((name, str(info[name])) for name in _TELLING if info.get(name) is not None)
+    told = tuple((name, str(info[name])) for name in _VERSION_KEYS if info.get(name) is not None)
     return (info.get("size"), *told)
 
 
@@ -110,7 +114,7 @@ class AsyncFsTransport(AsyncTransport):
         if _identity(info or {}) != self._opened:
             raise AttemptError(self.changed("size, version or date is another"))
 
-    async def _after(self, before: Asking) -> Told:
+    async def _after(self, before: Asking) -> Info:
         await asyncio.wait([before])
         self._asking, self._next = self._next, None
         return await self._once(self._info)
@@ -162,8 +166,8 @@ class SyncFsTransport(Transport):
         self,
         start: int,
         end: int,
-        landed: Callable[[bytes], object],
-        failed: Callable[[BaseException], object],
+        complete: Callable[[bytes], object],
+        fail: Callable[[BaseException], object],
     ) -> None:
         """Fetch a range."""
 
@@ -171,19 +175,19 @@ class SyncFsTransport(Transport):
             try:
                 data = self._attempts(lambda: self._fetch(start, end))
             except BaseException as error:
-                failed(error.with_traceback(None))  # it says all that it should
+                fail(error.with_traceback(None))  # it says all that it should
             else:
-                landed(data)
+                complete(data)
 
         self._worker.submit(Task(fetch))
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Have the thread look for requests."""
         self._worker.look()
 
     def identity(self) -> tuple[Any, ...] | None:
         """Return it where the filesystem is the memory of this process."""
-        return self._told() if _is_memory(self._fs) else None
+        return self._current() if _is_memory(self._fs) else None
 
     def close(self) -> None:
         """Close the file and end the thread."""
@@ -194,13 +198,13 @@ class SyncFsTransport(Transport):
             self._owned.close()
 
     def _first(self, count: int) -> Opening:
-        self._opened = self._told()
+        self._opened = self._current()
         size = self._opened[0]
         return Opening(size, self._opened, self._fetch(0, min(count, size)) if size else b"")
 
     def _fetch(self, start: int, end: int) -> bytes:
         data = self._part(start, end)
-        if self._told() != self._opened:
+        if self._current() != self._opened:
             raise AttemptError(self.changed("size, version or date is another"))
         if len(data) != end - start:
             raise AttemptError(self.short(start, end, len(data)))
@@ -223,7 +227,7 @@ class SyncFsTransport(Transport):
             start += len(part)
         return b"".join(parts)
 
-    def _told(self) -> tuple[Any, ...]:
+    def _current(self) -> tuple[Any, ...]:
         info = self._fs.info(self._path)
         size = _size(self, info)
         if _is_memory(self._fs):

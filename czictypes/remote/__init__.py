@@ -1,0 +1,1 @@
+"""Bytes of files behind a URL, or in any filesystem of fsspec."""
