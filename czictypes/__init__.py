@@ -93,7 +93,7 @@ _EXPORTS = {
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        from czictypes.model.exports import load_export
+        from czictypes.model.lazy import load_export
 
         return load_export(globals(), _EXPORTS, name)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from czictypes.model.exports import load_export
+from czictypes.model.lazy import load_export
 
 if TYPE_CHECKING:
     from czictypes.checking.check import check
@@ -22,21 +22,19 @@ if TYPE_CHECKING:
     from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
     from czictypes.metadata.records import Event
     from czictypes.metadata.scenes import SceneInfo, Well
-    from czictypes.model.display import (
-        ChannelDisplaySettingsDataClass,
-        ChannelDisplaySettingsDataClassWithNameAndDescription,
-        Rgb8Color,
-        TintingMode,
-    )
     from czictypes.model.geometry import Color, Location, Rectangle
     from czictypes.model.options import (
         CacheInfo,
         CacheOptions,
         CacheType,
+        ChannelDisplaySettingsDataClass,
+        ChannelDisplaySettingsDataClassWithNameAndDescription,
         ReaderFileInputTypes,
         ReaderOptions,
+        RemoteOptions,
+        Rgb8Color,
+        TintingMode,
     )
-    from czictypes.model.remote_options import RemoteOptions
     from czictypes.reading.opening import open_czi
     from czictypes.reading.reader import CziReader
     from czictypes.writing.copying.anonymized import KeptPart, RemovedPart
@@ -112,21 +110,19 @@ _NAMES = {
     "czictypes.metadata.document": ("GeneralDocumentInfoDto", "Objective"),
     "czictypes.metadata.records": ("Event",),
     "czictypes.metadata.scenes": ("SceneInfo", "Well"),
-    "czictypes.model.display": (
-        "ChannelDisplaySettingsDataClass",
-        "ChannelDisplaySettingsDataClassWithNameAndDescription",
-        "Rgb8Color",
-        "TintingMode",
-    ),
     "czictypes.model.geometry": ("Color", "Location", "Rectangle"),
     "czictypes.model.options": (
         "CacheInfo",
         "CacheOptions",
         "CacheType",
+        "ChannelDisplaySettingsDataClass",
+        "ChannelDisplaySettingsDataClassWithNameAndDescription",
         "ReaderFileInputTypes",
         "ReaderOptions",
+        "RemoteOptions",
+        "Rgb8Color",
+        "TintingMode",
     ),
-    "czictypes.model.remote_options": ("RemoteOptions",),
     "czictypes.reading.opening": ("open_czi",),
     "czictypes.reading.reader": ("CziReader",),
     "czictypes.writing.copying.anonymized": ("KeptPart", "RemovedPart"),

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from czictypes.container.pixels import stored_pixels
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.document import OpenDocument
 

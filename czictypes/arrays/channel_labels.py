@@ -8,10 +8,10 @@ import numpy as np
 
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.model.warn import warn_caller
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 

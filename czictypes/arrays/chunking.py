@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from czictypes.arrays.dimensions import Dimensions
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 __all__ = ["Chunks", "normalized_chunks"]
 

@@ -22,7 +22,7 @@ from czictypes.metadata.axes import Skew
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.scenes import Plate, SceneInfo
-from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader

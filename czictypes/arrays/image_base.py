@@ -27,8 +27,8 @@ from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
-from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 
 if TYPE_CHECKING:
     import dask.array

@@ -11,7 +11,7 @@ from czictypes.model.errors import (
     MissingExtraError,
     UnsupportedDataError,
 )
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
     from czictypes.arrays.image_base import Image

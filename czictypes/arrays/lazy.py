@@ -17,7 +17,7 @@ from czictypes.arrays.layout import Selection
 from czictypes.arrays.opened import open_readers
 from czictypes.arrays.view import ArrayView
 from czictypes.model.errors import ClosedError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader, ReaderArguments, reopen
 

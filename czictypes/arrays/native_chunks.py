@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
-from czictypes.model.dimensions import ABSENT
+from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression
 from czictypes.reading.level_grid import LevelGrid
 from czictypes.reading.table import SubBlockTable

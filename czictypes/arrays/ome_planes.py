@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.metadata.ome_facts import PlaneFacts
-from czictypes.model.dimensions import ABSENT
+from czictypes.model.geometry import ABSENT
 from czictypes.reading.reader import CziReader
 from czictypes.reading.table import SubBlockTable
 

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.level_grid import level_grids
 from czictypes.reading.request import type_of_all

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
     from czictypes.arrays.image_base import Image

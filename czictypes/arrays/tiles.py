@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
-from czictypes.model.dimensions import ABSENT
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, NO_M, Rectangle
 from czictypes.reading.level_grid import LevelGrid
-from czictypes.reading.selection import NO_M
 from czictypes.reading.table import SubBlockTable
 
 __all__ = ["MosaicTiles"]

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.axes import Axis, axis
-from czictypes.model.dimensions import ABSENT
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
-from czictypes.model.warn import warn_caller
+from czictypes.model.geometry import ABSENT
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.reader import CziReader
 

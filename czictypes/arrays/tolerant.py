@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, MetadataWarning
-from czictypes.model.warn import warn_caller
 from czictypes.reading.reader import CziReader
 
 __all__ = ["told"]

@@ -22,7 +22,6 @@ from czictypes.container.subblock import (
 )
 from czictypes.metadata.xml import parse
 from czictypes.model.defence import Defence
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import (
     CorruptFileError,
     CziError,
@@ -32,6 +31,7 @@ from czictypes.model.errors import (
     MissingPartError,
     UnsupportedDataError,
 )
+from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.plane_rows import PlaneRows

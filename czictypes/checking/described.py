@@ -16,7 +16,7 @@ from czictypes.metadata.channels import channels, display_settings
 from czictypes.metadata.document import custom_attributes, document_info
 from czictypes.metadata.fields import Node
 from czictypes.metadata.scenes import plate, scenes
-from czictypes.model.dimensions import DIMENSIONS
+from czictypes.model.geometry import DIMENSIONS
 from czictypes.model.pixel_types import PixelType, pixel_type_from_name
 
 __all__ = ["basic_metadata", "bit_counts", "scenes_described", "topography", "values_of_metadata"]

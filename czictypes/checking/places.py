@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from czictypes.checking.findings import Finding, counted
 from czictypes.checking.view import FileView
-from czictypes.model.dimensions import ABSENT, format_coordinate
+from czictypes.model.geometry import ABSENT, format_coordinate
 from czictypes.reading.pyramid import needs_pyramid
 from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from czictypes.checking.findings import Finding, counted
 from czictypes.checking.view import REPAIR, FileView
 from czictypes.container.directory import Directory
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import MissingPartError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType
 
 __all__ = [

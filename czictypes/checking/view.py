@@ -23,8 +23,8 @@ from czictypes.container.parts import JoinedSource, join_parts
 from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.metadata.fields import Node
 from czictypes.metadata.xml import parse
-from czictypes.model.dimensions import ABSENT, format_coordinate
 from czictypes.model.errors import CziError, MetadataWarning
+from czictypes.model.geometry import ABSENT, NO_M, format_coordinate
 from czictypes.reading.plane_rows import plane_rows
 from czictypes.reading.table import SubBlockTable
 from czictypes.remote.open import open_source
@@ -36,7 +36,6 @@ T = TypeVar("T")
 
 #: The remedy for damage that has lost a part of the file.
 REPAIR = 'czi.repair writes a new file of all that is whole; on_error="blank" reads it as it is'
-_NO_M = 2**31 - 1
 _MOST_PIXELS = 1 << 31
 _noting = threading.Lock()
 
@@ -115,7 +114,7 @@ class FileView:
     def m(self) -> NDArray[np.int32]:
         """The M-index of each sub-block in `table`, `ABSENT` where there is none."""
         column = self.table.directory.m
-        return np.where(column == _NO_M, np.int32(ABSENT), column)
+        return np.where(column == NO_M, np.int32(ABSENT), column)
 
     def planes(self, *, scenes: bool = True) -> list[NDArray[np.int32]]:
         """Return the columns that tell the planes of the sub-blocks in `table` apart."""
@@ -127,7 +126,7 @@ class FileView:
         columns = self.columns
         position, m = int(columns.file_position[sub_block]), int(columns.m[sub_block])
         place = [format_coordinate(columns.coordinate(sub_block))]
-        place += [f"M{m}"] if m not in (ABSENT, _NO_M) else []
+        place += [f"M{m}"] if m not in (ABSENT, NO_M) else []
         for letter, column in (("x", columns.x), ("y", columns.y)):
             if column[sub_block] != ABSENT:
                 place.append(f"{letter} {int(column[sub_block])}")

@@ -8,9 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from czictypes.model.dimensions import PLANE_DIMENSIONS
 from czictypes.model.errors import CziError
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import PLANE_DIMENSIONS, Rectangle
 
 if TYPE_CHECKING:
     from czictypes.remote.part_files import Parts

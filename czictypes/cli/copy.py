@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import printable
-from czictypes.model.dimensions import PLANE_DIMENSIONS
 from czictypes.model.errors import CziError
+from czictypes.model.geometry import PLANE_DIMENSIONS
 
 if TYPE_CHECKING:
     from czictypes.czi import CopyReport

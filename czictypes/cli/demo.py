@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 __all__ = ["CZI_NAME", "PICTURE_NAME", "add_parser"]
 

@@ -22,9 +22,9 @@ from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.document import GeneralDocumentInfoDto
 from czictypes.metadata.scenes import SceneInfo, Well, well_name
 from czictypes.metadata.subblock import build_subblock_metadata
-from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
-from czictypes.model.extras import require
 from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.lazy import require
+from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.model.pixel_types import PixelType
 from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
 from czictypes.writing.compression import encode, parse_compression

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from czictypes.cli import arguments
 from czictypes.cli.output import report_exception
 from czictypes.model.errors import CziError, LibraryNotFoundError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
     from czictypes.remote.part_files import Parts

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_found(text: str, path: str, *, as_json: bool) -> int:
-    from czictypes.model.extras import require
+    from czictypes.model.lazy import require
 
     elementpath = require("elementpath", extra="cli", doing="--path")
     from czictypes.metadata.xml import parse

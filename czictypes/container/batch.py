@@ -21,8 +21,8 @@ from czictypes.container.file_source import FileSource
 from czictypes.container.limits import TOLERANCE
 from czictypes.container.segments import SUBBLOCK
 from czictypes.container.subblock import check_pixels, read_subblock_segment
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
 __all__ = ["HEAD_ROOM", "BatchReader", "StoredData"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.dimensions import ABSENT, DIMENSIONS
+from czictypes.model.geometry import ABSENT, DIMENSIONS
 
 __all__ = ["Columns", "unique_rows"]
 

@@ -27,8 +27,8 @@ from czictypes.container.segments import (
     require_range,
 )
 from czictypes.container.strict import StrictChecks
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import PixelType, pixel_format
 
 __all__ = ["Directory", "join_directories", "parse_entries", "read_directory"]

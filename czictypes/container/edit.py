@@ -35,8 +35,8 @@ from czictypes.container.segments import (
     read_file_header,
     read_segment_header,
 )
+from czictypes.model.defence import file_errors
 from czictypes.model.errors import CorruptFileError
-from czictypes.model.os_errors import file_errors
 
 __all__ = ["EditableFile", "read_metadata", "replace_metadata"]
 

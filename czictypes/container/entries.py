@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from czictypes.container.columns import Columns
 from czictypes.container.strict import StrictChecks
-from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, DIMENSIONS
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.geometry import ABSENT, DIMENSION_INDEX, DIMENSIONS
 
 __all__ = [
     "DIMENSION_SIZE",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.columns import Columns
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
-from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX
+from czictypes.model.geometry import ABSENT, DIMENSION_INDEX
 
 __all__ = ["RunFiller"]
 

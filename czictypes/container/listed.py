@@ -25,8 +25,8 @@ from czictypes.container.segments import (
     SUBBLOCK_DIRECTORY,
 )
 from czictypes.container.subblock_entry import parse_entry
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.geometry import ABSENT
 
 __all__ = [
     "ListedAttachments",

@@ -8,16 +8,13 @@ from itertools import accumulate
 from typing import NamedTuple, overload
 
 from czictypes.container.directory import Directory
-from czictypes.model.dimensions import ABSENT
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, NO_M, Rectangle
 
 __all__ = ["BEHIND_END", "DESTROYED", "LostPart", "LostTile", "LostTiles"]
 
 #: Reasons for parts of which no segment was found.
 DESTROYED = "its segment is destroyed"
 BEHIND_END = "the file ends before it"
-
-_NO_M = (ABSENT, 2**31 - 1)
 
 
 class LostTile(NamedTuple):
@@ -111,7 +108,9 @@ def _lost_tile(tiles: Directory, row: int, reason: str) -> LostTile:
     pyramid = stored_w < w and stored_h < h
     position = int(tiles.file_position[row])
     area = Rectangle(x, y, w, h)
-    return LostTile(plane, scene, None if m in _NO_M else m, area, pyramid, position, reason)
+    return LostTile(
+        plane, scene, None if m in (ABSENT, NO_M) else m, area, pyramid, position, reason
+    )
 
 
 class LostPart(NamedTuple):

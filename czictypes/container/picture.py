@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from czictypes.model.errors import CorruptFileError, CziError, UnsupportedDataError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 __all__ = ["MOST_PIXELS", "decoded_picture", "picture_errors"]
 

@@ -19,7 +19,7 @@ from czictypes.container.listed import (
 from czictypes.container.lost import BEHIND_END, DESTROYED, LostTiles
 from czictypes.container.parts import ITSELF, part_numbers
 from czictypes.container.segments import SUBBLOCK, SUBBLOCK_DIRECTORY, FileHeader
-from czictypes.model.dimensions import ABSENT
+from czictypes.model.geometry import ABSENT
 
 __all__ = ["SalvagedTiles"]
 

@@ -35,8 +35,8 @@ from czictypes.container.segments import (
 )
 from czictypes.container.subblock import SUBBLOCK_HEAD_SIZE, parse_subblock_head
 from czictypes.container.subblock_entry import SubBlockEntry
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.geometry import ABSENT
 
 __all__ = ["find_segments", "is_usable"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.columns import Columns
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.geometry import ABSENT
 
 __all__ = ["StrictChecks"]
 

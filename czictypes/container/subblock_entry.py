@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from czictypes.container.directory import Directory
 from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
-from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, format_coordinate
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.geometry import ABSENT, DIMENSION_INDEX, format_coordinate
 
 __all__ = ["SubBlockEntry", "differences", "parse_entry"]
 

@@ -18,9 +18,9 @@ from czictypes.exchange.remote_file import options_of
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CziError, MetadataWarning, UnsupportedDataError
-from czictypes.model.extras import require
-from czictypes.model.warn import warn_caller
+from czictypes.model.lazy import require
 
 __all__ = ["open_with_bioio"]
 

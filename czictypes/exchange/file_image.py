@@ -33,10 +33,10 @@ from czictypes.metadata.ome_document import build_ome
 from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.defence import defended
-from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import ClosedError
-from czictypes.model.extras import require
 from czictypes.model.geometry import Rectangle
+from czictypes.model.lazy import require
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.reading.level_grid import LevelGrid
 from czictypes.reading.pictures import finite_range
 from czictypes.reading.result_memory import ResultMemory

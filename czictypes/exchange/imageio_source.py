@@ -35,7 +35,7 @@ from czictypes.model.errors import (
     MissingExtraError,
     UnsupportedDataError,
 )
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 __all__ = ["NoPluginError", "open_with_imageio"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.os_errors import file_errors
+from czictypes.model.defence import file_errors
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import Objective
 from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.remote.urls import describe_target
 
 __all__ = ["open_lif"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.exchange.ome_source import FIRST_PIXEL
 from czictypes.exchange.series import Series
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
     from ome_types import OME

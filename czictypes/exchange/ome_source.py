@@ -12,11 +12,11 @@ from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document import Objective
 from czictypes.metadata.ome_document import annotations_of
 from czictypes.metadata.scenes import Well, well_name
-from czictypes.model.display import Rgb8Color
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
-from czictypes.model.extras import require
-from czictypes.model.units import metres_of, seconds_of
-from czictypes.model.warn import warn_caller
+from czictypes.model.geometry import metres_of, seconds_of
+from czictypes.model.lazy import require
+from czictypes.model.options import Rgb8Color
 
 __all__ = ["FIRST_PIXEL", "image_fields", "parse_ome"]
 

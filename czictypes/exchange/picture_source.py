@@ -20,9 +20,9 @@ from czictypes.exchange.formats import location_path, location_text, stored_byte
 from czictypes.exchange.frames import Frames
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
-from czictypes.model.extras import require
-from czictypes.model.warn import warn_caller
+from czictypes.model.lazy import require
 from czictypes.remote.urls import describe_target
 
 __all__ = ["open_picture"]

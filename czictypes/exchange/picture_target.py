@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.conversion import ConvertedImage
-from czictypes.model.dimensions import checked_plane
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.extras import require
+from czictypes.model.geometry import checked_plane
+from czictypes.model.lazy import require
 from czictypes.writing.atomic import PathType, atomic_output
 
 if TYPE_CHECKING:

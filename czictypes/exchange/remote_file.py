@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from czictypes.exchange.formats import location_text
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.remote.urls import Redactor
 
 __all__ = ["filesystem_of", "options_of", "without_secrets"]

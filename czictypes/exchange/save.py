@@ -17,7 +17,7 @@ from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.fields import parse_color
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.units import metres_of, seconds_of
+from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.writing.array_source import as_array, parse_axes
 from czictypes.writing.imwrite import own_axes
 from czictypes.writing.new_metadata import ChannelValues, PixelSize, found_notes

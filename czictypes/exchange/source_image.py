@@ -12,9 +12,9 @@ from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import Objective
 from czictypes.metadata.scenes import Plate, Well
-from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 
 __all__ = ["SourceImage", "axis_letters"]
 

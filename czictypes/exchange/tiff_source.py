@@ -14,10 +14,10 @@ from czictypes.exchange.ome_source import image_fields, parse_ome
 from czictypes.exchange.source_image import SourceImage, axis_letters
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
-from czictypes.model.extras import require
-from czictypes.model.units import metres_of, seconds_of
-from czictypes.model.warn import warn_caller
+from czictypes.model.geometry import metres_of, seconds_of
+from czictypes.model.lazy import require
 
 __all__ = ["open_tiff"]
 

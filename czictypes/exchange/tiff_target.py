@@ -17,7 +17,7 @@ from czictypes.exchange.level_rows import LevelRows, level_sizes
 from czictypes.exchange.ome_pages import ome_text
 from czictypes.exchange.series import Series, image_series
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.reading.threads import thread_count
 from czictypes.writing.atomic import PathType, atomic_output
 from czictypes.writing.progress import Progress, show_progress

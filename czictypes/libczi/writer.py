@@ -12,8 +12,8 @@ from uuid import UUID
 from czictypes.libczi.bitmap import libczi_format
 from czictypes.libczi.handle import Handle
 from czictypes.libczi.streams import OutputStream
-from czictypes.model.dimensions import DIMENSION_INDEX, DIMENSIONS
 from czictypes.model.errors import ClosedError, CziError
+from czictypes.model.geometry import DIMENSION_INDEX, DIMENSIONS
 from czictypes.model.pixel_types import Compression, PixelType
 
 __all__ = [

@@ -11,7 +11,7 @@ import numpy as np
 from czictypes.metadata.elements import ensure, format_number, put, put_all
 from czictypes.metadata.fields import Node, NodeSource, format_color, read_color, root_node
 from czictypes.metadata.xml import check_text
-from czictypes.model.display import Rgb8Color
+from czictypes.model.options import Rgb8Color
 
 __all__ = ["Annotation", "add_annotations", "move_annotations", "read_annotations"]
 

@@ -23,8 +23,8 @@ from czictypes.metadata.sections import (
     set_scaling,
 )
 from czictypes.metadata.xml import check_text, to_bytes
-from czictypes.model.dimensions import DIMENSIONS
-from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
+from czictypes.model.geometry import DIMENSIONS
+from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.pixel_types import PixelType, pixel_format
 
 __all__ = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from czictypes.metadata.fields import Node, NodeSource, read_color, root_node
-from czictypes.model.display import (
+from czictypes.model.options import (
     ChannelDisplaySettingsDataClassWithNameAndDescription,
     Rgb8Color,
     TintingMode,

@@ -23,7 +23,7 @@ from czictypes.metadata.document import (
 )
 from czictypes.metadata.fields import NodeSource, root_node
 from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
-from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 
 __all__ = [
     "DocumentContent",

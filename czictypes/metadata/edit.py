@@ -16,8 +16,8 @@ from czictypes.metadata.sections import (
     set_scaling,
 )
 from czictypes.metadata.xml import XmlSource, parse, to_bytes, to_string
-from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 
 __all__ = ["XmlEditor"]
 

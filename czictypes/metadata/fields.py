@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Union
 
 from czictypes.metadata.xml import XmlSource, parse
-from czictypes.model.display import Rgb8Color
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
-from czictypes.model.warn import warn_caller
+from czictypes.model.options import Rgb8Color
 
 __all__ = [
     "Node",

@@ -13,9 +13,9 @@ from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts
 from czictypes.metadata.ome_image import image, image_id, instrument, middle_of_band, parts_of
 from czictypes.metadata.ome_make import load_model, make, within
 from czictypes.metadata.scenes import Plate
-from czictypes.model.display import Rgb8Color
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
-from czictypes.model.warn import warn_caller
+from czictypes.model.options import Rgb8Color
 
 if TYPE_CHECKING:
     from ome_types import OME

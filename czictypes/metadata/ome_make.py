@@ -9,9 +9,9 @@ from types import ModuleType
 from typing import Any
 
 from czictypes.metadata.xml import storable
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
-from czictypes.model.extras import require
-from czictypes.model.warn import warn_caller
+from czictypes.model.lazy import require
 
 __all__ = [
     "choice",

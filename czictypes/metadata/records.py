@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
-from czictypes.model.warn import warn_caller
 
 __all__ = [
     "Event",

@@ -14,8 +14,8 @@ from czictypes.metadata.document import CustomValue, GeneralDocumentInfoDto
 from czictypes.metadata.elements import ensure, find_by_id, format_number, put, put_all, set_text
 from czictypes.metadata.fields import Node, format_color, read_color
 from czictypes.metadata.xml import check_text
-from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
 
 __all__ = [
     "add_attributes",

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from czictypes.metadata.fields import parse_datetime
 from czictypes.metadata.subblock import SubBlockMetadata, read_subblock_metadata
 from czictypes.metadata.xml import to_text
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, MetadataWarning
-from czictypes.model.warn import warn_caller
 
 __all__ = ["FIELDS", "SubBlockColumns"]
 

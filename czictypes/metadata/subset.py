@@ -9,7 +9,7 @@ from czictypes.metadata.acquisitions import keep_acquisitions
 from czictypes.metadata.axes import axis
 from czictypes.metadata.elements import ensure, format_number, put
 from czictypes.metadata.scenes import match_scenes
-from czictypes.model.dimensions import ABSENT
+from czictypes.model.geometry import ABSENT
 
 __all__ = ["drop_pyramid_info", "keep_channels", "keep_positions", "keep_scenes", "set_sizes"]
 

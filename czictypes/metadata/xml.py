@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ET
 from typing import Any, Callable, TypeVar, Union
 from xml.parsers import expat
 
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, MetadataWarning
-from czictypes.model.warn import warn_caller
 
 __all__ = [
     "XmlSource",

@@ -1,24 +1,41 @@
-"""The last line of defence: an error that no check foresaw reaches the caller as a `CziError`."""
+"""Turns errors into exceptions of czictypes, and has warnings name the caller's line."""
 
 from __future__ import annotations
 
 import inspect
+import sys
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from types import TracebackType
 from typing import Any, TypeVar
 
-from czictypes.model.errors import CziError, UnexpectedError
+from czictypes.model.errors import (
+    CziError,
+    FileAccessError,
+    FilePermissionError,
+    IsFolderError,
+    MissingFileError,
+    NotFolderError,
+    UnexpectedError,
+)
 
-__all__ = ["Defence", "defended"]
+__all__ = [
+    "Defence",
+    "defended",
+    "file_error",
+    "file_errors",
+    "warn_caller",
+]
 
 T = TypeVar("T")
 
-# The caller's mistakes, the system's errors and the end of the memory are what they say they are.
-# A warning is raised where the caller has made it an error.
-_TOLD_AS_THEY_ARE = (CziError, OSError, ImportError, TypeError, MemoryError, StopIteration, Warning)
+# The caller's mistakes, the system's errors, lack of memory, and warnings that the caller has made
+# errors: passed on as they are.
+_FORESEEN = (CziError, OSError, ImportError, TypeError, MemoryError, StopIteration, Warning)
 
-# Code that works on the bytes of a file for us. All other code is the caller's, such as a
+# Packages that work on the bytes of a file for us. All other code is the caller's, such as a
 # `progress` function or a file object, and so are its errors.
 _AT_WORK = frozenset(
     {"czictypes", "numpy", "dask", "xarray", "zarr", "PIL", "tifffile", "imagecodecs", "zstandard"}
@@ -27,13 +44,7 @@ _AT_WORK = frozenset(
 
 
 class Defence:
-    """Turns unforeseen errors of a ``with`` block into an `UnexpectedError` that names the file.
-
-    Parameters
-    ----------
-    name
-        What to call the file, without credentials.
-    """
+    """Turns unforeseen errors of a ``with`` block into an `UnexpectedError` that names the file."""
 
     __slots__ = ("_name",)
 
@@ -54,14 +65,10 @@ class Defence:
 
 
 def defended(name_of: Callable[[Any], str]) -> Callable[[T], T]:
-    """Decorate a function, or a class with all its public methods and properties.
+    """Decorate a function, or all public methods and properties of a class.
 
-    What they raise unforeseen becomes an `UnexpectedError`, whose cause is the error itself.
-
-    Parameters
-    ----------
-    name_of
-        Takes the first argument (`self` of a method) and returns what to call the file.
+    Their unforeseen errors become the cause of an `UnexpectedError`. `name_of` takes the first
+    argument (`self` of a method) and returns the name of the file, without credentials.
     """
 
     def decorate(target: T) -> T:
@@ -124,9 +131,9 @@ def _raise_if_unforeseen(error: Exception, name: Callable[[], str]) -> None:
 
 
 def _is_unforeseen(error: Exception) -> bool:
-    """Tell whether an error was raised at work for us, but by no `raise` of ours."""
+    """Tell whether an error was raised in our code or for us, but by no `raise` of ours."""
     trace = error.__traceback__
-    if isinstance(error, _TOLD_AS_THEY_ARE) or trace is None:
+    if isinstance(error, _FORESEEN) or trace is None:
         return False
     while trace.tb_next is not None:
         trace = trace.tb_next
@@ -136,3 +143,52 @@ def _is_unforeseen(error: Exception) -> bool:
     from dis import opmap  # needed for an error alone
 
     return trace.tb_frame.f_code.co_code[trace.tb_lasti] != opmap["RAISE_VARARGS"]
+
+
+_FILE_ERRORS: dict[type[OSError], type[FileAccessError]] = {
+    OSError: FileAccessError,
+    FileNotFoundError: MissingFileError,
+    IsADirectoryError: IsFolderError,
+    NotADirectoryError: NotFolderError,
+    PermissionError: FilePermissionError,
+}
+
+
+def file_error(error: OSError, name: str | None = None) -> OSError:
+    """Return an error of the operating system about a local file as a `FileAccessError`.
+
+    Errors without a counterpart, such as FileExistsError, stay as they are. `name` is the name of
+    the file, for errors that have none.
+    """
+    if error.errno is None:
+        return error
+    if error.filename is None:
+        error.filename = name
+    made = _FILE_ERRORS.get(type(error))
+    return error if made is None else made(error.errno, error.strerror, error.filename)
+
+
+@contextmanager
+def file_errors(name: str | None = None) -> Iterator[None]:
+    """Turn the operating system's errors in a ``with`` block into those of `file_error`."""
+    try:
+        yield
+    except OSError as error:
+        made = file_error(error, name)
+        raise made from (error.__cause__ if made is error else None)
+
+
+# Packages whose frames may lie between two of ours.
+_PASSED = frozenset({"czictypes", "concurrent", "contextlib", "functools", "threading"})
+
+
+def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning at the nearest line outside of this package."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and _is_passed(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_passed(module: str) -> bool:
+    return module.partition(".")[0] in _PASSED

@@ -1,11 +1,24 @@
-"""The options of opening a document."""
+"""The settings that callers choose: how a document is opened, fetched and displayed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import Enum
+from typing import Any
 
-__all__ = ["CacheInfo", "CacheOptions", "CacheType", "ReaderFileInputTypes", "ReaderOptions"]
+__all__ = [
+    "CacheInfo",
+    "CacheOptions",
+    "CacheType",
+    "ChannelDisplaySettingsDataClass",
+    "ChannelDisplaySettingsDataClassWithNameAndDescription",
+    "ReaderFileInputTypes",
+    "ReaderOptions",
+    "RemoteOptions",
+    "Rgb8Color",
+    "TintingMode",
+]
 
 
 class ReaderFileInputTypes(Enum):
@@ -23,16 +36,16 @@ class CacheType(Enum):
 
 @dataclass
 class CacheOptions:
-    """The limits of a sub-block cache; what was used least recently leaves first.
+    """The limits of a sub-block cache, which drops the least recently used sub-blocks first.
 
     Parameters
     ----------
     type
         The kind of cache.
     max_memory_usage
-        Bytes of decoded pixels to keep at most; None for no limit.
+        The largest number of bytes of decoded pixels to keep; None for no limit.
     max_sub_block_count
-        Sub-blocks to keep at most; None for no limit.
+        The largest number of sub-blocks to keep; None for no limit.
     """
 
     type: CacheType = CacheType.Standard
@@ -42,7 +55,7 @@ class CacheOptions:
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """The size of a cache: sub-blocks, and bytes of decoded pixels."""
+    """The fill of a cache: the number of its sub-blocks, and of the bytes of their pixels."""
 
     elements_count: int
     memory_usage: int
@@ -70,13 +83,13 @@ class ReaderOptions:
         ``"raise"``, or ``"blank"`` to leave tiles that cannot be read as background, with a
         `DamagedTileWarning` for each; `CziReader.damaged_subblocks` lists them.
     max_result_bytes
-        The most bytes that one array may take which czictypes makes for a result; more raises
-        `ResultTooLargeError` before the memory is taken. By default half of the memory that this
-        process may use. An array that you give (``out=``) may have any size.
+        The most bytes that czictypes allocates for one result; a larger result raises
+        `ResultTooLargeError` before any memory is taken. By default half of the memory that this
+        process may use. An array that you pass (``out=``) may have any size.
     allow_sparse
-        Accept a document whose planes or pixels are far more than its sub-blocks could fill, as
-        one damaged coordinate makes it: work on the whole of it then takes as long as its numbers
-        say. By default such a document is read only plane by plane (`CziReader.read`).
+        Accept a document that claims far more planes or pixels than its sub-blocks could fill, as
+        a single damaged coordinate can make it: work on all of it then takes as long as the claimed
+        numbers require. By default such a document is read only plane by plane (`CziReader.read`).
     """
 
     enable_mask_awareness: bool = False
@@ -87,3 +100,124 @@ class ReaderOptions:
     on_error: str = "raise"
     max_result_bytes: int | None = None
     allow_sparse: bool = False
+
+
+@dataclass(frozen=True)
+class RemoteOptions:
+    """How remote files are read: time limits, parallel requests, and the cache of their bytes.
+
+    Pass it as ``storage_options={"czictypes": RemoteOptions(...)}``, or pass a dictionary of some
+    of its fields in its place.
+
+    Parameters
+    ----------
+    timeout
+        Seconds without a single byte after which a request is given up. A request to a web server
+        is also given up after this time if it has brought less than 1 kB a second.
+    retries
+        How many times a failed request is sent again.
+    backoff
+        Seconds before the first retry; each further one waits twice as long, up to 8 s. A server's
+        Retry-After header is obeyed, up to `timeout`.
+    max_concurrency
+        The largest number of requests at the same time.
+    cache_bytes
+        The largest number of bytes kept in memory; a quarter of it is for reading ahead.
+    block_bytes
+        The unit, in bytes, in which the file is fetched and kept.
+    gap_bytes
+        Ranges at most this many bytes apart are fetched by one request.
+    request_bytes
+        Ranges of more bytes are fetched by several requests in parallel.
+    largest_download
+        The most bytes of a file that is fetched whole from a server that cannot send parts of it.
+
+    Raises
+    ------
+    ValueError
+        If a value is too small or no number.
+    """
+
+    timeout: float = 60.0
+    retries: int = 4
+    backoff: float = 0.25
+    max_concurrency: int = 16
+    cache_bytes: int = 128 << 20
+    block_bytes: int = 32 << 10
+    gap_bytes: int = 64 << 10
+    request_bytes: int = 1 << 20
+    largest_download: int = 64 << 20
+
+    def __post_init__(self) -> None:
+        least = {"timeout": 1e-3, "max_concurrency": 1, "block_bytes": 512}
+        for field in fields(self):
+            value, minimum = getattr(self, field.name), least.get(field.name, 0)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < minimum:
+                raise ValueError(f"RemoteOptions: {field.name}={value!r} is less than {minimum}")
+
+    @classmethod
+    def parse(cls, value: Any) -> RemoteOptions:
+        """Return the options that a caller gave: None, a dictionary of fields, or options."""
+        if value is None:
+            return cls()
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, Mapping):
+            known = {field.name for field in fields(cls)}
+            unknown = sorted(set(value) - known)
+            if unknown:
+                raise TypeError(
+                    f"RemoteOptions has no {', '.join(map(str, unknown))}; it has "
+                    f"{', '.join(sorted(known))}"
+                )
+            return cls(**value)
+        raise TypeError(
+            "storage_options['czictypes'] must be RemoteOptions or a dictionary of its fields, "
+            f"not {type(value).__name__}"
+        )
+
+
+class TintingMode(Enum):
+    """Whether a channel is shown in its own values (`none`) or in a false colour (`Color`)."""
+
+    none = 0
+    Color = 1
+
+
+@dataclass
+class Rgb8Color:
+    """A colour with components from 0 to 255 (int or ``numpy.uint8``)."""
+
+    r: int
+    g: int
+    b: int
+
+
+@dataclass
+class ChannelDisplaySettingsDataClass:
+    """The display settings of one channel.
+
+    Parameters
+    ----------
+    is_enabled
+        Whether the channel takes part in a multi-channel picture.
+    tinting_mode, tinting_color
+        The false colour; the colour counts only with ``TintingMode.Color``.
+    black_point, white_point
+        The window that is stretched to the full range, as fractions (0 to 1) of the range of
+        the channel's pixel type.
+    """
+
+    is_enabled: bool
+    tinting_mode: TintingMode
+    tinting_color: Rgb8Color
+    black_point: float = 0.0
+    white_point: float = 1.0
+
+
+@dataclass
+class ChannelDisplaySettingsDataClassWithNameAndDescription(ChannelDisplaySettingsDataClass):
+    """The display settings of one channel with its name and description, None where missing."""
+
+    name: str | None = None
+    description: str | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from czictypes.model.errors import CziError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.pictures import eight_bit
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.exchange.ome_zarr.chunking import ChunkSizes
 from czictypes.model.defence import defended
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.reading.damage import OnError
 from czictypes.remote.part_files import Parts
 from czictypes.remote.urls import describe_target

@@ -16,7 +16,7 @@ from czictypes.arrays.labelled import attributes, labels
 from czictypes.arrays.layout import Selection
 from czictypes.arrays.standard import complete, dimension_properties, position_of
 from czictypes.model.errors import CziError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.plugins.bioio_metadata import (
     AcquisitionTime,
     acquisition_times,

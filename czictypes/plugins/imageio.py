@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.model.errors import CziError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
     from imageio.core.request import Request

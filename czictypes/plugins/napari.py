@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from czictypes.arrays.image import CziImage
 from czictypes.model.errors import CorruptFileError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.plugins.file_names import is_czi_name
 
 __all__ = ["get_reader", "read_layers"]

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.levels import Level
 from czictypes.model.defence import Defence, defended
-from czictypes.model.dimensions import checked_plane
-from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.errors import CziError
-from czictypes.model.extras import require
-from czictypes.model.geometry import Rectangle
-from czictypes.model.options import CacheOptions
+from czictypes.model.geometry import Rectangle, checked_plane
+from czictypes.model.lazy import require
+from czictypes.model.options import CacheOptions, ChannelDisplaySettingsDataClass
 from czictypes.plugins.associated_images import AssociatedImages
 from czictypes.plugins.slide_look import slide_look
 from czictypes.plugins.slide_pictures import SlidePictures

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
-from czictypes.model.display import (
+from czictypes.model.geometry import Rectangle
+from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,
     Rgb8Color,
     TintingMode,
 )
-from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.pictures import finite_range
 

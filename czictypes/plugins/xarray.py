@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.plugins.file_names import is_czi_name
 from czictypes.reading.damage import OnError
 from czictypes.reading.reader import CziReader

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.plugins.aszarr import aszarr
 
 __all__ = ["ZarrServer"]

@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.compositor import PlaneRequest, compose
 from czictypes.reading.damage import advise, leaves_blank

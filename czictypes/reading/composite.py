@@ -17,8 +17,8 @@ from czictypes.libczi.compositor import (
 )
 from czictypes.libczi.compositor import compose_channels as blend
 from czictypes.libczi.metadata import DisplaySettingsHandle
-from czictypes.model.display import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.native_reader import bitmap_of

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from czictypes.container.pixels import StackedPixels, loaded
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import (
     CorruptFileError,
     DamagedTileWarning,
@@ -22,7 +23,6 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.model.warn import warn_caller
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.plane_rows import PlaneRows
 from czictypes.reading.tile import Tile

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, Coordinate
-from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.geometry import ABSENT, DIMENSION_INDEX, Coordinate, Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.table import SubBlockTable
 

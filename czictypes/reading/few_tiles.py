@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.dimensions import ABSENT
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.selection import (
     LAYER_STEP,

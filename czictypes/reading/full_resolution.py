@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.columns import unique_rows
 from czictypes.container.directory import Directory
-from czictypes.model.dimensions import ABSENT
+from czictypes.model.geometry import ABSENT
 from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
 __all__ = ["full_resolution", "is_larger"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from czictypes.model.dimensions import ABSENT
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.reading.lattice import Lattice, find_lattice
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.selection import LEAST_ZOOM, only_scene

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.dimensions import ABSENT
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.reading.coverage import Box, area, visible_parts
 from czictypes.reading.hidden import hidden_below
 from czictypes.reading.level_grid import GridAxis, LevelGrid

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.columns import unique_rows
-from czictypes.model.dimensions import ABSENT
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tile_grid import SMALL, Boxes, TileGrid
 

@@ -16,15 +16,16 @@ from czictypes.metadata.axes import Scaling, Skew, scaling, skew
 from czictypes.metadata.channels import ChannelInfo, display_settings
 from czictypes.metadata.document import DocumentInfo, custom_attributes, document_info
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
-from czictypes.model.dimensions import (
+from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
+from czictypes.model.geometry import (
     DIMENSION_INDEX,
     PLANE_DIMENSIONS,
     Coordinate,
+    Location,
+    Rectangle,
     parse_coordinate,
 )
-from czictypes.model.display import ChannelDisplaySettingsDataClassWithNameAndDescription
-from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
-from czictypes.model.geometry import Location, Rectangle
+from czictypes.model.options import ChannelDisplaySettingsDataClassWithNameAndDescription
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.enumeration import matching
 from czictypes.reading.pyramid import PyramidLevel, needs_pyramid, pyramid_levels

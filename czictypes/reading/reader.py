@@ -13,24 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.model.defence import defended
-from czictypes.model.dimensions import checked_plane
-from czictypes.model.display import ChannelDisplaySettingsDataClass
+from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import (
     CorruptFileError,
     OutOfBoundsError,
     PixelTypeWarning,
     UnsupportedDataError,
 )
-from czictypes.model.geometry import Color
+from czictypes.model.geometry import Color, checked_plane
 from czictypes.model.options import (
     CacheInfo,
     CacheOptions,
+    ChannelDisplaySettingsDataClass,
     ReaderFileInputTypes,
     ReaderOptions,
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.model.warn import warn_caller
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.conversion import common_type, loses_bits

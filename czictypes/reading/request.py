@@ -12,11 +12,10 @@ from numbers import Real
 from operator import index as as_integer
 from typing import Union
 
-from czictypes.model.dimensions import PLANE_DIMENSIONS, checked_plane
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, UnsupportedDataError
-from czictypes.model.geometry import Color, Rectangle
+from czictypes.model.geometry import PLANE_DIMENSIONS, Color, Rectangle, checked_plane
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
-from czictypes.model.warn import warn_caller
 from czictypes.reading.compositor import PlaneRequest
 from czictypes.reading.conversion import common_type
 from czictypes.reading.table import SubBlockTable

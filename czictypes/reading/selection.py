@@ -12,8 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.dimensions import ABSENT
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.reading.coverage import visible_parts
 from czictypes.reading.plane_index import PlaneIndex
 from czictypes.reading.table import SubBlockTable

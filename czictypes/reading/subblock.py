@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from czictypes.metadata.subblock import SubBlockMetadata, read_subblock_metadata
 from czictypes.metadata.xml import to_dict, to_text
-from czictypes.model.cached import cached_property
 from czictypes.model.defence import defended
+from czictypes.model.lazy import cached_property
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.enumeration import SubBlockInfo
 

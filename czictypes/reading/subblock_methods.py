@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from czictypes.model.dimensions import parse_coordinate
 from czictypes.model.errors import CorruptFileError, OutOfBoundsError
+from czictypes.model.geometry import parse_coordinate
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.enumeration import SubBlockInfo, matching, sub_block_info
 from czictypes.reading.properties import DocumentProperties

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from czictypes.container.directory import Directory
 from czictypes.container.limits import Bounds
-from czictypes.model.cached import cached_property
-from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle
+from czictypes.model.lazy import cached_property
 from czictypes.reading.levels import pyramid_levels
 from czictypes.reading.plane_rows import PlaneRows
 
@@ -112,7 +111,7 @@ class SubBlockTable:
     def m_bounds(self) -> tuple[int, int] | None:
         """Start and size of the M-index, or None where no sub-block has one."""
         column = self.directory.m
-        return _bounds(column[column != _NO_M])
+        return _bounds(column[column != NO_M])
 
     @cached_property
     def total_rectangle(self) -> Rectangle:
@@ -310,9 +309,6 @@ class SubBlockTable:
             ]
         )
         return scene[first].astype(np.int64), boxes
-
-
-_NO_M = 2**31 - 1  # libCZI's other mark of a missing M-index
 
 
 def _bounds(column: NDArray[np.int32]) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Optional, TypeVar
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.workers import Task, Workers
 from czictypes.model.errors import RemoteError
-from czictypes.model.remote_options import RemoteOptions
+from czictypes.model.options import RemoteOptions
 from czictypes.remote.transport import AsyncTransport, AttemptError, Failure, Opening, Transport
 from czictypes.remote.urls import Redactor
 

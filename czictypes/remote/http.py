@@ -14,7 +14,7 @@ import weakref
 from typing import Any
 
 from czictypes.model.errors import RangesNotSupportedError, RemoteError, RemoteTimeoutError
-from czictypes.model.remote_options import RemoteOptions
+from czictypes.model.options import RemoteOptions
 from czictypes.remote.transport import AsyncTransport, AttemptError, Failure, Opening
 from czictypes.remote.urls import Redactor
 

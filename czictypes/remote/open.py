@@ -14,8 +14,8 @@ from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.file_source import FileSource, StreamSource
 from czictypes.container.segments import read_file_header
 from czictypes.model.errors import CorruptFileError, CziError, MissingExtraError, RemoteError
-from czictypes.model.extras import require
-from czictypes.model.remote_options import RemoteOptions
+from czictypes.model.lazy import require
+from czictypes.model.options import RemoteOptions
 from czictypes.remote.urls import URL, Redactor, is_fsspec, is_url, refuse_lost_url, url_of
 
 if TYPE_CHECKING:

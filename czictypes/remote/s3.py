@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from czictypes.model.errors import RangesNotSupportedError
-from czictypes.model.remote_options import RemoteOptions
+from czictypes.model.options import RemoteOptions
 from czictypes.remote.transport import AsyncTransport, AttemptError, Failure, Opening
 from czictypes.remote.urls import Redactor
 

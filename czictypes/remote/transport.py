@@ -23,7 +23,7 @@ from czictypes.model.errors import (
     RemoteNotFoundError,
     RemoteTimeoutError,
 )
-from czictypes.model.remote_options import RemoteOptions
+from czictypes.model.options import RemoteOptions
 from czictypes.remote.urls import Redactor
 
 __all__ = [

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from czictypes.container.workers import Task, Workers, aside, settle
-from czictypes.model.dimensions import DIMENSIONS
+from czictypes.model.geometry import DIMENSIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,9 +16,9 @@ from czictypes.container.patch import SubBlockPatcher
 from czictypes.container.unfinished import UnfinishedSource
 from czictypes.libczi.streams import OutputStream
 from czictypes.libczi.writer import SubBlockSpec, WriterHandle
+from czictypes.model.defence import file_errors
 from czictypes.model.errors import ClosedError
 from czictypes.model.geometry import Rectangle, Size
-from czictypes.model.os_errors import file_errors
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.targets import Target, WriteTarget, open_target
 

@@ -24,8 +24,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
+from czictypes.model.defence import file_errors
 from czictypes.model.errors import FileAccessError, IsFolderError
-from czictypes.model.os_errors import file_errors
 from czictypes.remote.urls import refuse_url
 
 __all__ = [

@@ -19,7 +19,7 @@ import numpy as np
 
 from czictypes.container.jpegxr import PIXEL_FORMAT_TAG, jpegxr_tags
 from czictypes.model.errors import InvalidArgumentError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.model.pixel_types import Compression, PixelType
 
 if TYPE_CHECKING:

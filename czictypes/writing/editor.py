@@ -16,12 +16,12 @@ from czictypes.metadata.document import CustomValue, custom_attribute, general_d
 from czictypes.metadata.edit import XmlEditor
 from czictypes.metadata.xml import to_text
 from czictypes.model.defence import defended
-from czictypes.model.display import (
+from czictypes.model.errors import ClosedError
+from czictypes.model.options import (
     ChannelDisplaySettingsDataClassWithNameAndDescription,
     Rgb8Color,
     TintingMode,
 )
-from czictypes.model.errors import ClosedError
 from czictypes.remote.urls import refuse_url
 
 __all__ = ["CziEditor", "CziMetadataBuilder", "edit_czi"]

@@ -16,10 +16,9 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent, ImageSummary
 from czictypes.metadata.document import CustomValue
 from czictypes.metadata.fields import parse_color
-from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import Rectangle, metres_of, seconds_of
+from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color
 from czictypes.model.pixel_types import PixelType
-from czictypes.model.units import metres_of, seconds_of
 from czictypes.writing.array_source import Axes
 
 __all__ = [

@@ -6,14 +6,14 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-from czictypes.model.dimensions import (
+from czictypes.model.geometry import (
     ABSENT,
     DIMENSION_INDEX,
     DIMENSIONS,
+    Rectangle,
     checked_plane,
     format_coordinate,
 )
-from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Union
 
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 __all__ = ["Progress", "show_progress"]
 

@@ -25,9 +25,8 @@ from czictypes.container.subblock import (
     read_metadata_bytes,
     read_subblock_segment,
 )
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
-from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.geometry import ABSENT, NO_M, Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.assembly import Assembly, Block
 from czictypes.writing.pipeline import OrderedPipeline
@@ -49,7 +48,6 @@ __all__ = [
 _IN_MEMORY = 256 << 20  # bytes of sub-blocks that are read ahead, at most
 _WORTH_A_THREAD = 1 << 16  # bytes
 _LONGEST_NAME, _LONGEST_TYPE = 79, 8
-_NO_M = (ABSENT, 2**31 - 1)  # what marks a missing M-index when read
 _KNOWN_TYPES = frozenset(map(int, PixelType))
 _DECODABLE = frozenset(
     map(int, (Compression.Uncompressed, Compression.JpegXr, Compression.Zstd0, Compression.Zstd1))
@@ -218,7 +216,7 @@ def _block(
         pixel_type=PixelType(entry.pixel_type),
         compression=compression,
         data=data,
-        m_index=None if entry.m in _NO_M else entry.m,
+        m_index=None if entry.m in (ABSENT, NO_M) else entry.m,
         pyramid_type=int(directory.pyramid_type[segment.index]),
         metadata=metadata,
         attachment=attachment,

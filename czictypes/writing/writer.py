@@ -13,8 +13,8 @@ from typing import Any
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.document import CustomValue
-from czictypes.model.display import ChannelDisplaySettingsDataClass
 from czictypes.model.geometry import Rectangle
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.threads import thread_count
 from czictypes.writing.assembly import Assembly

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes.cli import arguments
-from czictypes.model.dimensions import PLANE_DIMENSIONS
+from czictypes.model.geometry import PLANE_DIMENSIONS
 
 WHOLE = st.integers(-(2**31), 2**31 - 1)
 

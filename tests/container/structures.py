@@ -31,7 +31,7 @@ from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.content import DocumentContent, ImageSummary
 from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
-from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
+from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.model.pixel_types import PixelType
 
 __all__ = ["Seed", "damaged", "seeds_by_name"]

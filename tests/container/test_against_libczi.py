@@ -26,8 +26,8 @@ from czictypes.container.subblock import (
 )
 from czictypes.container.zstd import decode_zstd
 from czictypes.libczi.streams import InputStream
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError, NativeCallError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
 

@@ -13,7 +13,7 @@ from container.czi_bytes import Built, Dimension, Tile, build_czi
 from czictypes.container.check import check_document
 from czictypes.container.directory import Directory, read_directory
 from czictypes.container.segments import read_file_header
-from czictypes.model.dimensions import ABSENT, DIMENSIONS
+from czictypes.model.geometry import ABSENT, DIMENSIONS
 
 INT32 = st.integers(-(2**31) + 1, 2**31 - 1)
 

@@ -14,8 +14,8 @@ from container.czi_bytes import Built, Dimension, Tile, build_czi
 from czictypes.container import directory as module
 from czictypes.container.directory import Directory, read_directory
 from czictypes.container.segments import read_file_header
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.geometry import ABSENT
 
 
 def directory_of(built: Built, **options: bool) -> Directory:

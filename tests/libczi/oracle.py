@@ -19,9 +19,8 @@ from czictypes.libczi.metadata import DocumentInfoHandle, MetadataSegmentHandle
 from czictypes.libczi.reader import ReaderHandle, SubBlockHandle
 from czictypes.libczi.streams import InputStream, OutputStream, create_stream, native_path
 from czictypes.libczi.writer import check_int32, pack_coordinate
-from czictypes.model.dimensions import ABSENT, DIMENSION_INDEX, DIMENSIONS
 from czictypes.model.errors import CorruptFileError, IncompatibleLibraryError, NativeCallError
-from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.geometry import ABSENT, DIMENSION_INDEX, DIMENSIONS, Rectangle, Size
 
 __all__ = [
     "AccessorOptions",

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from czictypes.libczi.streams import InputStream, OutputStream
 from czictypes.libczi.writer import SubBlockSpec, WriterHandle
-from czictypes.model.dimensions import DIMENSIONS
 from czictypes.model.errors import ClosedError, CziError, NativeCallError
-from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.geometry import DIMENSIONS, Rectangle, Size
 from libczi.made import Memory, document, tile
 from libczi.oracle import FullReader, SubBlockInfo
 

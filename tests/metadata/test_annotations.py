@@ -13,8 +13,8 @@ from czictypes.metadata.axes import Skew, skew
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange, channels
 from czictypes.metadata.content import DocumentContent, ImageSummary
-from czictypes.model.display import Rgb8Color
 from czictypes.model.errors import MetadataWarning
+from czictypes.model.options import Rgb8Color
 
 LINE = "<X1>1</X1><Y1>2</Y1><X2>3</X2><Y2>4</Y2>"
 BOX = "<Left>10</Left><Top>20.5</Top><Width>5</Width><Height>6</Height>"

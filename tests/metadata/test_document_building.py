@@ -23,7 +23,7 @@ from czictypes.metadata.document import (
 )
 from czictypes.metadata.scenes import SceneInfo, Well, scenes
 from czictypes.metadata.xml import parse, to_dict
-from czictypes.model.display import (
+from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,
     ChannelDisplaySettingsDataClassWithNameAndDescription,
     Rgb8Color,

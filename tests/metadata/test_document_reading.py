@@ -18,7 +18,7 @@ from czictypes.metadata.document import (
     objective,
 )
 from czictypes.metadata.scenes import Plate, Well, parse_well_name, plate, scenes, well_name
-from czictypes.model.display import Rgb8Color, TintingMode
+from czictypes.model.options import Rgb8Color, TintingMode
 from czictypes.model.pixel_types import PixelType
 
 NOTHING = {

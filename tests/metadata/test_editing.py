@@ -18,13 +18,13 @@ from czictypes.metadata.document import (
 )
 from czictypes.metadata.edit import XmlEditor
 from czictypes.metadata.xml import parse, to_dict, to_string
-from czictypes.model.display import (
+from czictypes.model.errors import CorruptFileError
+from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,
     ChannelDisplaySettingsDataClassWithNameAndDescription,
     Rgb8Color,
     TintingMode,
 )
-from czictypes.model.errors import CorruptFileError
 
 GREEN = Rgb8Color(0, 255, 51)
 

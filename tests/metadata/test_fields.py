@@ -17,8 +17,8 @@ from czictypes.metadata.fields import (
     read_color,
     root_node,
 )
-from czictypes.model.display import Rgb8Color
 from czictypes.model.errors import MetadataWarning
+from czictypes.model.options import Rgb8Color
 
 
 def field(text):

@@ -17,8 +17,8 @@ from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.ome_document import build_ome
 from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
-from czictypes.model.display import Rgb8Color
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
+from czictypes.model.options import Rgb8Color
 
 model = needs("ome_types.model", "ome")
 needs("lxml")

@@ -12,7 +12,7 @@ from czictypes.libczi.streams import InputStream
 from czictypes.metadata.axes import scaling
 from czictypes.metadata.channels import display_settings
 from czictypes.metadata.document import general_document_info
-from czictypes.model.display import TintingMode
+from czictypes.model.options import TintingMode
 
 
 @contextmanager

@@ -1,15 +1,16 @@
-"""An error that no check foresaw becomes a `CziError` that names the file; all others stay."""
+"""Unforeseen errors become a `CziError` that names the file; warnings name the caller's line."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
-from czictypes.model.defence import Defence, defended
+from czictypes.model.defence import Defence, defended, warn_caller
 from czictypes.model.errors import CorruptFileError, UnexpectedError
 
 # The functions below stand for code of the package: their module's name says so.
@@ -123,3 +124,31 @@ def test_the_public_methods_and_properties_of_a_class_are_defended() -> None:
     assert (Thing.read.__doc__, Thing.size.__doc__) == ("Read it.", "The size.")
     with pytest.raises(ZeroDivisionError):
         _ = Base().size
+
+
+# Its frames are taken for those of the package.
+within: dict[str, Any] = {
+    "__name__": "czictypes.somewhere",
+    "warn_caller": warn_caller,
+    "contextmanager": contextmanager,
+}
+exec(
+    """
+def deep(): warn_caller("it is odd", DeprecationWarning)
+def deeper(): deep()
+@contextmanager
+def block():
+    warn_caller("it is odd", DeprecationWarning)
+    yield
+def in_block():
+    with block(): pass
+""",
+    within,
+)
+
+
+@pytest.mark.parametrize("name", ["deep", "deeper", "in_block"])
+def test_the_warning_is_at_the_line_that_calls_the_package(name: str) -> None:
+    with pytest.warns(DeprecationWarning, match="it is odd") as caught:
+        within[name]()
+    assert [warning.filename for warning in caught] == [__file__]

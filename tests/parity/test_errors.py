@@ -13,7 +13,7 @@ import pytest
 from peers import pylibczirw
 
 from czictypes import czi, errors
-from czictypes.model.os_errors import file_error, file_errors
+from czictypes.model.defence import file_error, file_errors
 
 GRAY = np.zeros((8, 9, 1), np.uint8)
 

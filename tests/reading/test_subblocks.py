@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from czictypes import czi
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes.model.errors import ClosedError, RemoteError
-from czictypes.model.remote_options import RemoteOptions
+from czictypes.model.options import RemoteOptions
 from czictypes.remote.cache import BlockCache, ReadAhead, blocks_of, runs_of
 from czictypes.remote.source import RemoteSource
 from czictypes.remote.transport import Opening, Transport

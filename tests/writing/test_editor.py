@@ -12,13 +12,13 @@ import pytest
 
 from czictypes.metadata.axes import ScalingInfoDto
 from czictypes.metadata.document import GeneralDocumentInfoDto
-from czictypes.model.display import (
+from czictypes.model.errors import ClosedError, NotCziError, UnexpectedError
+from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,
     ChannelDisplaySettingsDataClassWithNameAndDescription,
     Rgb8Color,
     TintingMode,
 )
-from czictypes.model.errors import ClosedError, NotCziError, UnexpectedError
 from czictypes.reading.reader import CziReader
 from czictypes.writing.editor import CziEditor, edit_czi
 from czictypes.writing.writer import create_czi

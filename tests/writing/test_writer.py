@@ -17,8 +17,8 @@ from extras import needs
 from czictypes import czi
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.document import GeneralDocumentInfoDto
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import ClosedError, CziError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.options import ReaderOptions
 from czictypes.reading.reader import CziReader
 from czictypes.writing.tiles import TileInfo

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reads import Read
 
-from czictypes.model.display import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
+from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.reading.reader import CziReader
 from czictypes.writing.writer import create_czi
 

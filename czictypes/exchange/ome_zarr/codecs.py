@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 __all__ = ["COMPRESSORS", "DEFAULT_COMPRESSOR", "make_compressor"]
 

@@ -16,7 +16,7 @@ import czictypes
 from czictypes.arrays.image_base import Image
 from czictypes.exchange.ome_zarr.frame import AXES, AXIS_TYPES, Frame
 from czictypes.exchange.ome_zarr.plan import ImagePlan
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 __all__ = [
     "channel_look",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.workers import aside
 from czictypes.exchange.ome_zarr.store import ZarrStore
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 __all__ = ["ArrayAccess", "is_fast", "may_be_fast", "open_array"]
 

@@ -15,7 +15,7 @@ from czictypes.exchange.ome_zarr.frame import AXES
 from czictypes.exchange.ome_zarr.original import original_attributes, write_original
 from czictypes.exchange.ome_zarr.plan import ImagePlan, LevelPlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 
 __all__ = ["create_arrays", "describe"]
 

@@ -15,8 +15,8 @@ from czictypes.exchange.ome_zarr.pixels import reduce_block
 from czictypes.exchange.ome_zarr.plan import plan_image, planes_of
 from czictypes.exchange.remote_file import without_secrets
 from czictypes.model.defence import defended
-from czictypes.model.dimensions import checked_plane
-from czictypes.model.extras import require
+from czictypes.model.geometry import checked_plane
+from czictypes.model.lazy import require
 from czictypes.remote.urls import describe_target
 from czictypes.writing.array_source import as_array
 

@@ -14,8 +14,8 @@ from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.metadata.acquisitions import Acquisition, as_acquisitions
 from czictypes.metadata.scenes import Plate, Well, parse_well_name
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.extras import require
-from czictypes.model.units import metres_of, seconds_of
+from czictypes.model.geometry import metres_of, seconds_of
+from czictypes.model.lazy import require
 
 __all__ = [
     "FoundImage",

@@ -9,7 +9,7 @@ from typing import Any
 
 from czictypes.container.workers import Bell, Task, Workers, settle
 from czictypes.exchange.ome_zarr.job import Job
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.reading.threads import thread_count
 
 __all__ = ["Runner", "choose_runner"]

@@ -16,12 +16,12 @@ from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.content import DocumentContent
-from czictypes.model.display import (
+from czictypes.model.geometry import Location
+from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,
     Rgb8Color,
     TintingMode,
 )
-from czictypes.model.geometry import Location
 
 __all__ = ["kept_of", "source_images"]
 

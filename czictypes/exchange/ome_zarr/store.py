@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from czictypes.container.workers import aside
 from czictypes.exchange.formats import is_archive, location_name, location_text
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.writing.atomic import remove_folder
 
 __all__ = ["StoreTarget", "ZarrStore"]

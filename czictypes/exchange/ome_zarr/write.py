@@ -31,7 +31,7 @@ from czictypes.exchange.ome_zarr.target import FoundStore, check_store, sweep
 from czictypes.exchange.remote_file import without_secrets
 from czictypes.model.defence import defended
 from czictypes.model.errors import IncompleteOutputError
-from czictypes.model.extras import require
+from czictypes.model.lazy import require
 from czictypes.writing.progress import Progress, show_progress
 
 __all__ = ["OmeZarrPlan", "plan_ome_zarr", "write_ome_zarr"]

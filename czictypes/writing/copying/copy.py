@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 from czictypes.container.attachments import AttachmentEntry
 from czictypes.metadata.anonymize import Anonymizer
-from czictypes.model.defence import defended
-from czictypes.model.dimensions import ABSENT
+from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import FileChangedError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.options import ReaderOptions
-from czictypes.model.warn import warn_caller
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count

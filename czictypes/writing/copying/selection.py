@@ -19,9 +19,8 @@ from czictypes.metadata.subset import (
     keep_scenes,
     set_sizes,
 )
-from czictypes.model.dimensions import ABSENT, PLANE_DIMENSIONS, checked_plane
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle, checked_plane
 from czictypes.reading.enumeration import matching
 from czictypes.reading.request import parse_roi
 from czictypes.reading.table import SubBlockTable
@@ -324,7 +323,7 @@ def lay_out(table: SubBlockTable, kept: NDArray[np.int64], *, renumber: bool) ->
             extents[letter] = Extent(everywhere[0], size, here, renumber)
     if table.m_bounds is not None:
         column = table.directory.m
-        there = column[kept][(column[kept] != ABSENT) & (column[kept] != 2**31 - 1)]
+        there = column[kept][(column[kept] != ABSENT) & (column[kept] != NO_M)]
         if len(there):
             ends = sorted({int(there.min()), int(there.max())})
             extents["M"] = Extent(*table.m_bounds, tuple(ends))

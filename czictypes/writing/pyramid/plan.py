@@ -20,9 +20,8 @@ from typing import NamedTuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.dimensions import ABSENT
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.geometry import Rectangle, Size
+from czictypes.model.geometry import ABSENT, Rectangle, Size
 from czictypes.reading.selection import painting_rank
 from czictypes.reading.table import SubBlockTable
 from czictypes.writing.compression import parse_compression

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.directory import Directory
-from czictypes.model.dimensions import ABSENT, DIMENSIONS
-from czictypes.model.geometry import Color, Rectangle
+from czictypes.model.geometry import ABSENT, DIMENSIONS, Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.plane_index import PlaneIndex

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from reading.core.made_tables import Entry, directory_of, table_of
 
-from czictypes.model.dimensions import ABSENT
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.table import NO_RECTANGLE, SubBlockTable
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.content import DocumentContent
 from czictypes.metadata.document import GeneralDocumentInfoDto
-from czictypes.model.display import Rgb8Color
+from czictypes.model.options import Rgb8Color
 from czictypes.reading.reader import CziReader
 from czictypes.writing.imwrite import imwrite
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from czictypes.model.display import Rgb8Color
+from czictypes.model.options import Rgb8Color
 from czictypes.reading.reader import CziReader
 from czictypes.writing.imwrite import imwrite
 

@@ -1,11 +1,16 @@
-"""A cached property is computed once for each object, and knows no lock."""
+"""Optional packages are missed by the name of their extra; cached properties need no lock."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from czictypes.model.cached import cached_property
+import pytest
+
+from czictypes.model.errors import MissingExtraError
+from czictypes.model.lazy import cached_property, require
 
 
 class Thing:
@@ -38,3 +43,19 @@ def test_threads_that_ask_at_once_get_the_same_value() -> None:
 
 def test_the_documentation_stays() -> None:
     assert Thing.value.__doc__ == "Some value."
+
+
+def test_what_is_installed_is_imported() -> None:
+    assert require("json.decoder", extra="any", doing="reading JSON") is sys.modules["json.decoder"]
+
+
+def test_what_is_missing_is_named_with_its_extra() -> None:
+    with pytest.raises(MissingExtraError, match=r"lazy arrays.*no_such.*czictypes\[dask\]"):
+        require("no_such.array", extra="dask", doing="lazy arrays")
+
+
+def test_a_package_that_is_broken_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_package.py").write_text("raise ImportError('no such symbol')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtraError, match="no such symbol"):
+        require("broken_package", extra="dask", doing="lazy arrays")

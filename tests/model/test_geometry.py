@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from extras import needs
 
-from czictypes.model.units import metres_of, seconds_of
+from czictypes.model.geometry import metres_of, seconds_of
 
 
 @pytest.mark.parametrize(

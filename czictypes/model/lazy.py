@@ -1,0 +1,79 @@
+"""What waits until it is needed: public names, optional packages, values of properties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Callable, Generic, TypeVar, overload
+
+from czictypes.model.errors import MissingExtraError
+
+__all__ = ["cached_property", "load_export", "require"]
+
+T = TypeVar("T")
+Self = TypeVar("Self")
+
+# The names of packages that differ from those of their modules.
+_PACKAGES = {"PIL": "Pillow"}
+
+
+def load_export(
+    namespace: dict[str, Any], exports: Mapping[str, tuple[str, str | None]], name: str
+) -> Any:
+    """Import a public name when it is first asked for (PEP 562), and keep it in the namespace.
+
+    `exports` has for each name a module, and the name in it (None for the module itself).
+    """
+    try:
+        module_name, attribute = exports[name]
+    except KeyError:
+        module = namespace["__name__"]
+        raise AttributeError(f"module {module!r} has no attribute {name!r}") from None
+    module = import_module(module_name)
+    value = module if attribute is None else getattr(module, attribute)
+    namespace[name] = value
+    return value
+
+
+def require(module_name: str, *, extra: str, doing: str) -> Any:
+    """Import a module of an optional package, or raise `MissingExtraError`.
+
+    The message begins with the purpose (`doing`), such as "lazy arrays" or "writing OME-Zarr", and
+    names the package and the extra of czictypes that installs it.
+    """
+    try:
+        return import_module(module_name)
+    except ImportError as error:
+        name = module_name.partition(".")[0]
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name == name
+        why = "" if is_missing else f", which cannot be imported ({error})"
+        raise MissingExtraError(
+            f"{doing}: this needs the package {_PACKAGES.get(name, name)}{why}; "
+            f"install it with pip install 'czictypes[{extra}]'"
+        ) from error
+
+
+class cached_property(Generic[T]):  # noqa: N801 (named after that of functools)
+    """A property that is computed once for each object, without a lock.
+
+    Before Python 3.12, `functools.cached_property` holds a lock for all objects of the class while
+    it computes; in a process forked meanwhile, nobody would ever release it. Here, threads that ask
+    at the same time may compute the value twice; all get the first one.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self: Self, instance: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        """Return the value; later uses take it straight from the object's dictionary."""
+        if instance is None:
+            return self
+        return instance.__dict__.setdefault(self._name, self._compute(instance))
