@@ -1,4 +1,4 @@
-"""Build the bundled native library: libCZI's C API as one self-contained shared library.
+"""Build the bundled native libraries: libCZI's C API, and the kernel, each self-contained.
 
 The sources are downloaded through pip (pinned and checked in native/sources.toml) and kept in a
 cache, so that a second build needs no network. native/patches/jxrlib.patch mends the decoder of
@@ -18,19 +18,21 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from native.abi_names import write_abi_names
+from native.abi_names import write_abi_names, write_abi_places
 from native.cache import cache_folder
 from native.compiling import (
-    CMAKE_PROJECT,
-    LIBRARY_NAME,
+    KERNEL,
+    LIBCZI,
+    Project,
     Report,
     SourceFolders,
     compile_target,
     configure,
+    libczi_definitions,
 )
 from native.errors import BuildError, missing_package
 from native.fetch import fetch
-from native.licence_texts import collect_licences
+from native.licence_texts import add_licences, collect_licences
 from native.make_declarations import make as make_declarations
 from native.patching import JXRLIB_PATCH, patch_name
 from native.sources import Source, read_sources
@@ -38,12 +40,14 @@ from native.stamp import build_key, is_up_to_date, write_stamp
 from native.toolchain import Toolchain, find_toolchain
 from native.unpack import unpack
 
-__all__ = ["build", "build_declarations", "build_fuzzer", "main"]
+__all__ = ["build", "build_declarations", "build_fuzzer", "build_kernel", "main"]
 
 ROOT = Path(__file__).resolve().parent
-HEADER = CMAKE_PROJECT / "libczi_c_api.h"
 DEFAULT_OUTPUT = ROOT / "czictypes" / "_native"
-DECLARATIONS = ROOT / "czictypes" / "libczi" / "_declarations.py"
+DECLARATIONS = {
+    LIBCZI: ROOT / "czictypes" / "libczi" / "_declarations.py",
+    KERNEL: ROOT / "czictypes" / "kernel" / "_declarations.py",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class _Plan:
         """Hash of the plan; None for a checkout, which may change at any time."""
         if self.checkout:
             return None
-        return build_key(self.libczi, self.sources, sanitize=self.sanitize)
+        options = ["sanitize"] if self.sanitize else []
+        return build_key(LIBCZI, self.sources, self.libczi, patch_name(), *options)
 
 
 def build(
@@ -73,7 +78,7 @@ def build(
     sanitize: bool = False,
     report: Report = print,
 ) -> Path:
-    """Build the library unless `output` has it already, and return its path.
+    """Build libCZI's C API unless `output` has it already, and return the path of the library.
 
     Parameters
     ----------
@@ -99,8 +104,8 @@ def build(
     """
     plan = _plan(source, libczi, sanitize)
     output = output.resolve()
-    library = output / LIBRARY_NAME
-    if plan.key is not None and is_up_to_date(output, plan.key):
+    library = output / LIBCZI.library
+    if plan.key is not None and is_up_to_date(LIBCZI, output, plan.key):
         report(f"libCZI {plan.libczi}: {library} is up to date")
         return library
     started = time.monotonic()
@@ -109,11 +114,61 @@ def build(
     work = work or ROOT / "build" / "native" / (plan.libczi + ("-sanitize" if sanitize else ""))
     work.mkdir(parents=True, exist_ok=True)
     folders = _prepare_sources(plan, work / "sources", report)
-    instrument = "sanitize" if sanitize else ""
-    fresh = _compile(folders, tools, work, jobs or _processors(), report, instrument)
+    definitions = _libczi_definitions(folders, work, report, "sanitize" if sanitize else "")
+    fresh = _compile(LIBCZI, definitions, tools, work, jobs, report)
     _install(fresh, plan, folders, output)
-    size = library.stat().st_size / 1e6
-    report(f"wrote {library} ({size:.1f} MB) after {time.monotonic() - started:.0f} s")
+    _report_size(library, started, report)
+    return library
+
+
+def build_kernel(
+    output: Path = DEFAULT_OUTPUT,
+    *,
+    jobs: int | None = None,
+    work: Path | None = None,
+    sanitizer: str = "",
+    report: Report = print,
+) -> Path:
+    """Build the kernel unless `output` has it already, and return its path.
+
+    Parameters
+    ----------
+    output, jobs, work, report
+        As for `build`.
+    sanitizer
+        ``address`` (with that of undefined behaviour) or ``thread``, for tests.
+
+    Raises
+    ------
+    BuildError
+        The kernel cannot be built; the message says why, in one sentence.
+    """
+    sources = {"zstd": read_sources().parts["zstd"]}
+    key = build_key(KERNEL, sources, sanitizer)
+    output = output.resolve()
+    library = output / KERNEL.library
+    if is_up_to_date(KERNEL, output, key):
+        report(f"kernel: {library} is up to date")
+        return library
+    started = time.monotonic()
+    tools = find_toolchain()
+    report(f"building the kernel with {tools.compiler}")
+    work = work or ROOT / "build" / "native" / ("kernel" + (f"-{sanitizer}" if sanitizer else ""))
+    work.mkdir(parents=True, exist_ok=True)
+    zstd = _unpacked("zstd", sources["zstd"], work / "sources", report)
+    names = work / "abi_names"
+    names.mkdir(exist_ok=True)
+    write_abi_places(KERNEL.header, names / "kernel_abi.inc")
+    definitions = {
+        "CZICTYPES_ZSTD_DIR": zstd.as_posix(),
+        "CZICTYPES_ABI_NAMES_DIR": names.as_posix(),
+        "CZICTYPES_INSTRUMENT": sanitizer,
+    }
+    fresh = _compile(KERNEL, definitions, tools, work, jobs, report)
+    add_licences("zstd", zstd, sources["zstd"].licences, output / "licenses")
+    _replace(fresh, library)
+    write_stamp(KERNEL, output, key, sources)
+    _report_size(library, started, report)
     return library
 
 
@@ -129,14 +184,15 @@ def build_fuzzer(*, report: Report = print) -> Path:
     work = ROOT / "build" / "native" / "fuzz"
     work.mkdir(parents=True, exist_ok=True)
     folders = _prepare_sources(plan, work / "sources", report)
-    return _compile(folders, find_toolchain(), work, _processors(), report, "fuzz")
+    definitions = _libczi_definitions(folders, work, report, "fuzz")
+    return _compile(LIBCZI, definitions, find_toolchain(), work, None, report, "fuzz_jpegxr")
 
 
-def build_declarations(target: Path = DECLARATIONS) -> Path:
-    """Write the Python module of C declarations, which needs no compiler, and return its path."""
+def build_declarations() -> list[Path]:
+    """Write the Python modules of C declarations, which needs no compiler; return their paths."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # cffi tells of each file it writes
-            return make_declarations(HEADER, target)
+            return [make_declarations(one.header, path) for one, path in DECLARATIONS.items()]
     except ImportError:
         raise missing_package("the Python package cffi") from None
 
@@ -157,13 +213,9 @@ def _plan(source: Path | None, libczi: str | None, sanitize: bool) -> _Plan:
 
 
 def _prepare_sources(plan: _Plan, folder: Path, report: Report) -> SourceFolders:
-    cache = cache_folder() / "downloads"
-    unpacked = {}
-    for name, source in plan.sources.items():
-        cached = (cache / source.file).is_file()
-        report(f"  {name}: {source}{' (from the cache)' if cached else ', downloading'}")
-        patch = JXRLIB_PATCH if name == "libczi" else None
-        unpacked[name] = unpack(source, fetch(source, cache), folder / name, patch)
+    unpacked = {
+        name: _unpacked(name, source, folder, report) for name, source in plan.sources.items()
+    }
     return SourceFolders(
         libczi=plan.checkout or unpacked["libczi"],
         eigen=unpacked["eigen"],
@@ -174,29 +226,43 @@ def _prepare_sources(plan: _Plan, folder: Path, report: Report) -> SourceFolders
     )
 
 
-def _compile(
-    folders: SourceFolders,
-    tools: Toolchain,
-    work: Path,
-    jobs: int,
-    report: Report,
-    instrument: str,
-) -> Path:
+def _unpacked(name: str, source: Source, folder: Path, report: Report) -> Path:
+    cache = cache_folder() / "downloads"
+    cached = (cache / source.file).is_file()
+    report(f"  {name}: {source}{' (from the cache)' if cached else ', downloading'}")
+    patch = JXRLIB_PATCH if name == "libczi" else None
+    return unpack(source, fetch(source, cache), folder / name, patch)
+
+
+def _libczi_definitions(
+    folders: SourceFolders, work: Path, report: Report, instrument: str
+) -> dict[str, str]:
     names = work / "abi_names"
     names.mkdir(exist_ok=True)
     theirs = folders.libczi / "Src" / "libCZIAPI" / "inc" / "libCZIApi.h"
-    missing, unknown = write_abi_names(HEADER, theirs, names / "abi_names.inc")
+    missing, unknown = write_abi_names(LIBCZI.header, theirs, names / "abi_names.inc")
     if missing:
         report(f"  this libCZI does not have {', '.join(missing)}")
     if unknown:
         report(f"  this libCZI has functions that czictypes does not know: {', '.join(unknown)}")
+    return {**libczi_definitions(folders, names), "CZICTYPES_INSTRUMENT": instrument}
+
+
+def _compile(
+    project: Project,
+    definitions: dict[str, str],
+    tools: Toolchain,
+    work: Path,
+    jobs: int | None,
+    report: Report,
+    program: str | None = None,
+) -> Path:
     log = work / "build.log"
     log.unlink(missing_ok=True)
-    tree = work / "cmake"
-    configure(folders, names, tools, tree, log, instrument=instrument)
+    tree, jobs = work / "cmake", jobs or _processors()
+    configure(project, definitions, tools, tree, log)
     report(f"  compiling, {jobs} at once")
-    fuzzer = "fuzz_jpegxr" if instrument == "fuzz" else None
-    return compile_target(tools, tree, jobs, log, report, program=fuzzer)
+    return compile_target(project, tools, tree, jobs, log, report, program)
 
 
 def _install(fresh: Path, plan: _Plan, folders: SourceFolders, output: Path) -> None:
@@ -205,13 +271,23 @@ def _install(fresh: Path, plan: _Plan, folders: SourceFolders, output: Path) -> 
     texts.setdefault("libczi", pinned.libczi_source(pinned.default_libczi).licences)
     places = {"libczi": folders.libczi, "eigen": folders.eigen, "zstd": folders.zstd,
               "rapidjson": folders.rapidjson.parent}  # fmt: skip
-    output.mkdir(parents=True, exist_ok=True)
     collect_licences({name: (places[name], texts[name]) for name in places}, output / "licenses")
-    # In one step: a process may have the former library loaded.
-    incoming = output / f".{LIBRARY_NAME}.new"
+    _replace(fresh, output / LIBCZI.library)
+    patch = None if plan.key is None else JXRLIB_PATCH.name
+    write_stamp(LIBCZI, output, plan.key, plan.sources, libczi=plan.libczi, patch=patch)
+
+
+def _replace(fresh: Path, library: Path) -> None:
+    """Put a library into its place in one step: a process may have the former one loaded."""
+    library.parent.mkdir(parents=True, exist_ok=True)
+    incoming = library.with_name(f".{library.name}.new")
     shutil.copy2(fresh, incoming)
-    incoming.replace(output / LIBRARY_NAME)
-    write_stamp(output, plan.key, plan.libczi, plan.sources)
+    incoming.replace(library)
+
+
+def _report_size(library: Path, started: float, report: Report) -> None:
+    size = library.stat().st_size / 1e6
+    report(f"wrote {library} ({size:.1f} MB) after {time.monotonic() - started:.0f} s")
 
 
 def _processors() -> int:
@@ -256,6 +332,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"version of libCZI: {versions} (default: {pinned.default_libczi})",
     )
     parser.add_argument(
+        "--only",
+        choices=["libczi", "kernel"],
+        help="build this one of the two libraries alone",
+    )
+    parser.add_argument(
         "--sanitize",
         action="store_true",
         help="build under AddressSanitizer and UndefinedBehaviorSanitizer, for tests: the program "
@@ -275,14 +356,22 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return 0, or 1 after one sentence on standard error."""
     try:
         options = _parser().parse_args(arguments)
+        if options.only == "kernel" and (options.source or options.libczi):
+            raise BuildError(
+                "--source and --libczi choose a libCZI: the kernel has none of libCZI."
+            )
         build_declarations()
-        build(
-            options.output,
-            source=options.source,
-            libczi=options.libczi,
-            jobs=options.jobs,
-            sanitize=options.sanitize,
-        )
+        if options.only != "kernel":
+            build(
+                options.output,
+                source=options.source,
+                libczi=options.libczi,
+                jobs=options.jobs,
+                sanitize=options.sanitize,
+            )
+        if options.only != "libczi":
+            sanitizer = "address" if options.sanitize else ""
+            build_kernel(options.output, jobs=options.jobs, sanitizer=sanitizer)
     except BuildError as error:
         print(f"build_native.py: {error}", file=sys.stderr)
         return 1

@@ -1,16 +1,17 @@
-"""List the structures, members and functions of libczi_c_api.h for abi_check.cpp to compare."""
+"""Write what the C++ compiler compares with the declarations that cffi reads."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from native.errors import missing_package
 
-__all__ = ["declared_functions", "write_abi_names"]
+__all__ = ["declared_functions", "write_abi_names", "write_abi_places"]
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-_FUNCTION = re.compile(r"\b(libCZI_\w+)\s*\(")
+_FUNCTION = re.compile(r"\b((?:libCZI|czk)_\w+)\s*\(")
 
 
 def declared_functions(header: Path) -> list[str]:
@@ -33,29 +34,57 @@ def write_abi_names(ours: Path, theirs: Path, target: Path) -> tuple[list[str], 
     our_functions, their_functions = declared_functions(ours), declared_functions(theirs)
     common = [name for name in our_functions if name in set(their_functions)]
     lines = _structure_lines(ours) + [f"FUNCTION({name})" for name in common]
-    text = "\n".join(lines) + "\n"
-    if not target.is_file() or target.read_text(encoding="utf-8") != text:
-        target.write_text(text, encoding="utf-8")
+    _write(target, lines)
     return (
         [name for name in our_functions if name not in set(common)],
         [name for name in their_functions if name not in set(common)],
     )
 
 
+def write_abi_places(header: Path, target: Path) -> None:
+    """Write the X-macro list `target` of the sizes and places that cffi gives to structures."""
+    lines = []
+    for name, structure in _structures(header).items():
+        lines.append(f"STRUCTURE({name}, {structure.size})")
+        for field, details in structure.fields:
+            lines.append(f"MEMBER({name}, {field}, {details.offset})")
+    _write(target, lines)
+
+
+def _write(target: Path, lines: list[str]) -> None:
+    """Write lines, unless they stand there already: what includes them need not be compiled."""
+    text = "\n".join(lines) + "\n"
+    if not target.is_file() or target.read_text(encoding="utf-8") != text:
+        target.write_text(text, encoding="utf-8")
+
+
 def _structure_lines(header: Path) -> list[str]:
+    structures = _structures(header)
+    # All pairs stand before the first member: a member may be a structure listed further down.
+    return [f"STRUCTURE({name})" for name in structures] + [
+        f"MEMBER({name}, {field})"
+        for name, structure in structures.items()
+        for field, _ in structure.fields
+        if not field.startswith("padding")
+    ]
+
+
+class _Structure(NamedTuple):
+    """The bytes of a structure, and its members: pairs of a name and what cffi tells of it."""
+
+    size: int
+    fields: list[tuple[str, Any]]
+
+
+def _structures(header: Path) -> dict[str, _Structure]:
     try:
         import cffi
     except ImportError:
         raise missing_package("the Python package cffi") from None
     ffi = cffi.FFI()
     ffi.cdef(header.read_text(encoding="utf-8"), packed=True)
-    structures = ffi.list_types()[1]
-    members = {name: [field for field, _ in ffi.typeof(f"struct {name}").fields or ()]
-               for name in structures}  # fmt: skip
-    # All pairs stand before the first member: a member may be a structure listed further down.
-    return [f"STRUCTURE({name})" for name in structures] + [
-        f"MEMBER({name}, {field})"
-        for name, fields in members.items()
-        for field in fields
-        if not field.startswith("padding")
-    ]
+    kinds = {name: ffi.typeof(f"struct {name}") for name in ffi.list_types()[1]}
+    return {
+        name: _Structure(ffi.sizeof(f"struct {name}"), kind.fields or [])
+        for name, kind in kinds.items()
+    }

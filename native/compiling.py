@@ -1,4 +1,4 @@
-"""Configure and compile the shared library with cmake, everything logged to one file."""
+"""Configure and compile the shared libraries with cmake, everything logged to one file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,56 @@ from native.errors import BuildError
 from native.toolchain import Toolchain
 from native.wheel_tag import macos_target
 
-__all__ = ["LIBRARY_NAME", "Report", "SourceFolders", "compile_target", "configure"]
+__all__ = [
+    "KERNEL",
+    "LIBCZI",
+    "Project",
+    "Report",
+    "SourceFolders",
+    "compile_target",
+    "configure",
+    "libczi_definitions",
+]
 
 Report = Callable[[str], None]
 
-LIBRARY_NAME = {"win32": "libCZIAPI.dll", "darwin": "libCZIAPI.dylib"}.get(
-    sys.platform, "libCZIAPI.so"
-)
-
-CMAKE_PROJECT = Path(__file__).resolve().with_name("libczi_c_api")
+_ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 _STEP = re.compile(r"^\[(\d+)/(\d+)\]")
 _ERROR = re.compile(r"\berror( [A-Z]+\d+)?: |^CMake Error|undefined reference")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A library: its name for people, the folder of its CMakeLists.txt, its target in there.
+
+    Attributes
+    ----------
+    header
+        The declarations that cffi reads, beside CMakeLists.txt.
+    note
+        The name of the file that tells, beside the library, what it was made from.
+    """
+
+    name: str
+    folder: Path
+    target: str
+    header: Path
+    note: str
+
+    @property
+    def library(self) -> str:
+        """The name of the file."""
+        return self.target + _ENDING
+
+
+def _project(name: str, folder: str, target: str, header: str, note: str) -> Project:
+    path = Path(__file__).resolve().with_name(folder)
+    return Project(name, path, target, path / header, note)
+
+
+LIBCZI = _project("libCZI", "libczi_c_api", "libCZIAPI", "libczi_c_api.h", "build.json")
+KERNEL = _project("the kernel", "kernel", "czictypes_kernel", "kernel.h", "kernel.json")
 
 
 @dataclass(frozen=True)
@@ -42,44 +80,44 @@ class SourceFolders:
 
 
 def configure(
-    folders: SourceFolders,
-    names: Path,
-    tools: Toolchain,
-    work: Path,
-    log: Path,
-    *,
-    instrument: str = "",
+    project: Project, definitions: dict[str, str], tools: Toolchain, work: Path, log: Path
 ) -> None:
     """Run cmake's configuring step in the folder `work`.
 
     Parameters
     ----------
-    folders
-        The sources.
-    names
-        The folder with abi_names.inc.
+    project
+        The library that is to be built.
+    definitions
+        The values of cmake's variables: the folders that the CMakeLists.txt asks for.
     tools
         The programs to use.
     work
         The build folder; cmake reuses what is there.
     log
         The text file that all output is added to.
-    instrument
-        ``sanitize`` for a library under sanitizers, ``fuzz`` for the fuzzer's program as well.
     """
-    command = [tools.cmake, "-S", str(CMAKE_PROJECT), "-B", str(work)]
+    command = [tools.cmake, "-S", str(project.folder), "-B", str(work)]
     if tools.ninja:
         command += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools.ninja}"]
-    definitions = {**_definitions(folders, names), "CZICTYPES_INSTRUMENT": instrument}
+    definitions = {"CMAKE_BUILD_TYPE": "Release", **definitions}
+    if sys.platform == "darwin":
+        definitions["CMAKE_OSX_DEPLOYMENT_TARGET"] = macos_target()
     for name, value in definitions.items():
         command.append(f"-D{name}={value}")
     _run(command, log, "cmake cannot configure the build")
 
 
 def compile_target(
-    tools: Toolchain, work: Path, jobs: int, log: Path, report: Report, program: str | None = None
+    project: Project,
+    tools: Toolchain,
+    work: Path,
+    jobs: int,
+    log: Path,
+    report: Report,
+    program: str | None = None,
 ) -> Path:
-    """Compile the library, or a program, in the configured folder `work`; return its path."""
+    """Compile a library, or a program, in the configured folder `work`; return its path."""
     quarter = 0
 
     def progress(line: str) -> None:
@@ -89,10 +127,10 @@ def compile_target(
             quarter = int(step[1]) * 4 // int(step[2])
             report(f"  compiled {step[1]} of {step[2]}")
 
-    command = [tools.cmake, "--build", str(work), "--target", program or "libCZIAPI",
+    command = [tools.cmake, "--build", str(work), "--target", program or project.target,
                "--config", "Release", "--parallel", str(jobs)]  # fmt: skip
-    _run(command, log, "libCZI cannot be compiled", progress)
-    made = work / program if program else work / "out" / LIBRARY_NAME
+    _run(command, log, f"{project.name} cannot be compiled", progress)
+    made = work / program if program else work / "out" / project.library
     if not made.is_file():
         raise BuildError(f"The build ended well but made no {made}; the full log is {log}.")
     return made
@@ -127,9 +165,9 @@ def _note_cause(cause: list[str], line: str) -> None:
         cause.append(line.strip())
 
 
-def _definitions(folders: SourceFolders, names: Path) -> dict[str, str]:
+def libczi_definitions(folders: SourceFolders, names: Path) -> dict[str, str]:
+    """Return the values of cmake's variables for libCZI; `names` has abi_names.inc."""
     definitions = {
-        "CMAKE_BUILD_TYPE": "Release",
         "CZICTYPES_LIBCZI_DIR": folders.libczi.as_posix(),
         "CZICTYPES_EIGEN_DIR": folders.eigen.as_posix(),
         "CZICTYPES_RAPIDJSON_DIR": folders.rapidjson.as_posix(),
@@ -142,6 +180,4 @@ def _definitions(folders: SourceFolders, names: Path) -> dict[str, str]:
         # the name in libCZI's cache: the other would not replace what an earlier build has set
         definitions["libCZI_REPOSITORYBRANCH"] = folders.patch or "unknown"
         definitions["LIBCZI_REPOSITORY_HASH"] = "unknown"
-    if sys.platform == "darwin":
-        definitions["CMAKE_OSX_DEPLOYMENT_TARGET"] = macos_target()
     return definitions

@@ -35,14 +35,15 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         from native.errors import BuildError
         from native.wheel_tag import platform_tag
 
-        # Both are ignored by git, which hatchling takes for a reason to leave them out.
-        build_data["artifacts"].append("czictypes/libczi/_declarations.py")
+        # All are ignored by git, which hatchling takes for a reason to leave them out.
+        build_data["artifacts"].append("czictypes/**/_declarations.py")
         try:
             build_native.build_declarations()
             if os.environ.get("CZICTYPES_NO_NATIVE", "0") not in ("", "0"):
                 build_data["tag"] = "py3-none-any"
                 return
             library = build_native.build(report=self.app.display_info)
+            build_native.build_kernel(report=self.app.display_info)
         except BuildError as error:
             raise SystemExit(f"czictypes: {error}") from None
         build_data["artifacts"].append("czictypes/_native/**")

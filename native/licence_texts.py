@@ -7,7 +7,7 @@ from pathlib import Path
 
 from native.errors import BuildError
 
-__all__ = ["OWN_TEXTS", "collect_licences"]
+__all__ = ["OWN_TEXTS", "add_licences", "collect_licences"]
 
 OWN_TEXTS = Path(__file__).resolve().with_name("licenses")
 
@@ -33,13 +33,19 @@ def collect_licences(folders: dict[str, tuple[Path, tuple[str, ...]]], target: P
     for text in sorted(OWN_TEXTS.iterdir()):
         shutil.copyfile(text, target / text.name)
     for component, (folder, names) in folders.items():
-        present = [folder / name for name in names if (folder / name).is_file()]
-        if names and not present:
-            raise BuildError(f"{folder} has none of its licence texts ({', '.join(names)}).")
-        for text in present:
-            shutil.copyfile(text, target / f"{component}-{text.name}")
+        add_licences(component, folder, names, target)
     jxrlib = folders["libczi"][0] / _JXRLIB_FILE
     (target / "jxrlib-LICENSE.txt").write_text(_leading_comment(jxrlib), encoding="utf-8")
+
+
+def add_licences(component: str, folder: Path, names: tuple[str, ...], target: Path) -> None:
+    """Copy the licence texts of one component to the folder `target`, beside what is there."""
+    present = [folder / name for name in names if (folder / name).is_file()]
+    if names and not present:
+        raise BuildError(f"{folder} has none of its licence texts ({', '.join(names)}).")
+    target.mkdir(parents=True, exist_ok=True)
+    for text in present:
+        shutil.copyfile(text, target / f"{component}-{text.name}")
 
 
 def _leading_comment(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Turn libczi_c_api.h into the Python module of declarations that cffi reads at run time.
+"""Turn a header into the Python module of declarations that cffi reads at run time.
 
 The module is cffi's out-of-line ABI mode: plain Python, the same for every interpreter and
 platform, so that neither a C compiler nor pycparser is needed where czictypes runs.

@@ -1,9 +1,10 @@
-"""Run a command with a libCZI under AddressSanitizer and UndefinedBehaviorSanitizer (gcc, Linux).
+"""Run a command with libCZI and the kernel under AddressSanitizer and UndefinedBehaviorSanitizer.
 
     python native/sanitized.py python -m pytest tests/reading
 
-The library is built first, in build/native. What sanitizers find ends the command. Leaks are not
-looked for, as Python gives much back to no one; the fuzzer of the decoder looks for them.
+That is for gcc on Linux. The libraries are built first, in build/native. What sanitizers find ends
+the command. Leaks are not looked for, as Python gives much back to no one; the fuzzer of the
+decoder looks for them.
 """
 
 from __future__ import annotations
@@ -22,20 +23,23 @@ _PRELOADED = ("libasan.so", "libubsan.so", "libstdc++.so.6")
 
 
 def main(command: list[str]) -> int:
-    """Build the library, run the command, and return its status."""
+    """Build the libraries, run the command, and return its status."""
     sys.path.append(str(_ROOT))  # at the end: what is installed goes first
     import build_native
     from native.errors import BuildError
 
     try:
         build_native.build_declarations()
-        library = build_native.build(_ROOT / "build" / "native" / "sanitized", sanitize=True)
+        output = _ROOT / "build" / "native" / "sanitized"
+        library = build_native.build(output, sanitize=True)
+        kernel = build_native.build_kernel(output, sanitizer="address")
     except BuildError as error:
         print(f"native/sanitized.py: {error}", file=sys.stderr)
         return 1
     environment = {
         **os.environ,
         "CZICTYPES_LIBRARY": str(library),
+        "CZICTYPES_KERNEL": str(kernel),
         "LD_PRELOAD": " ".join(map(_library_of_compiler, _PRELOADED)),
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "print_stacktrace=1",

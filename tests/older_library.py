@@ -34,12 +34,12 @@ def built_library(version: str) -> Path:
     if str(ROOT) not in sys.path:
         sys.path.append(str(ROOT))
     from native.cache import cache_folder
-    from native.compiling import LIBRARY_NAME
+    from native.compiling import LIBCZI
 
     output = cache_folder() / "libraries" / version
-    command = [sys.executable, str(ROOT / "build_native.py"), "--libczi", version]
+    command = [sys.executable, str(ROOT / "build_native.py"), "--only", "libczi"]
     done = subprocess.run(
-        [*command, "--output", str(output)],
+        [*command, "--libczi", version, "--output", str(output)],
         # without what native/sanitized.py loads into every program: a compiler is slow with it
         env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"},
         capture_output=True,
@@ -50,4 +50,4 @@ def built_library(version: str) -> Path:
         if any(words in done.stderr for words in _LACKING):
             pytest.skip(f"libCZI {version} cannot be built here: {done.stderr.strip()}")
         pytest.fail(f"build_native.py --libczi {version} failed:\n{done.stdout}{done.stderr}")
-    return output / LIBRARY_NAME
+    return output / LIBCZI.library

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Literal, get_args
 
 import numpy as np
@@ -43,8 +42,8 @@ def _find_alpha(document: OpenDocument, scene: int | None) -> bool:
     full = chosen & document.table.is_layer0
     for index in np.flatnonzero(full if full.any() else chosen).tolist():
         try:
-            with closing(document.decoder.tiles([index])) as tiles:
-                if any(stored_pixels(tile.pixels)[..., 3].any() for tile in tiles):
+            with document.decoder.tile(index) as tile:
+                if stored_pixels(tile.pixels)[..., 3].any():
                     return True
         except (CorruptFileError, UnsupportedDataError):  # told of when its pixels are needed
             continue

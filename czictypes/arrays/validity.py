@@ -13,9 +13,8 @@ from czictypes.arrays.view import ArrayView
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.blocks import open_document_of
-from czictypes.reading.compositor import PlaneRequest
 from czictypes.reading.reader import CziReader
-from czictypes.reading.valid_pixels import valid_pixels
+from czictypes.reading.request import PlaneRequest
 
 __all__ = ["valid_block"]
 
@@ -40,10 +39,12 @@ def valid_block(
         left, top = min(columns), min(rows)
         roi = Rectangle(left, top, max(columns) + 1 - left, max(rows) + 1 - top)
         planes = view.planes(document, block)
-        mask_of = document.decoder.mask_of_row if masks else None
         for place, plane in layout.coordinates(block):
             request = PlaneRequest(roi, plane, view.scene, 1.0, PixelType.Gray8, _BLACK, masks)
-            valid = valid_pixels(planes.plan(document, request), roi.h, roi.w, mask_of)
+            part = planes.part(document, request)
+            if part.is_empty:
+                continue
+            valid = document.painter.valid(part.request, roi.w, roi.h, part.grid, part.only)
             valid = valid[_within(rows, top)][:, _within(columns, left)]
             target[place][...] = valid[..., np.newaxis] if layout.samples else valid
     return found

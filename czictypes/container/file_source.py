@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import stat
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -75,6 +76,15 @@ class FileSource(ByteSource):
             return self.identity() == self.opened_identity()
         except OSError:
             return False
+
+    def descriptor(self) -> int:
+        """Return what the system knows the opened file by: on Windows, its handle."""
+        number = self._file.fileno()
+        if sys.platform == "win32":
+            import msvcrt
+
+            return msvcrt.get_osfhandle(number)
+        return number
 
     def _size(self) -> int:
         return os.fstat(self._file.fileno()).st_size

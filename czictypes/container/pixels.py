@@ -27,7 +27,9 @@ __all__ = [
     "Which",
     "in_bands",
     "loaded",
+    "part_of",
     "stored_pixels",
+    "stored_rows",
     "use_rows",
 ]
 
@@ -194,6 +196,12 @@ class StackedPixels:
         """Return the plane as it is stored, which may be far smaller than it is read."""
         return self._pixels[self._first : self._first + self._stored[0], :]
 
+    def stored_rows(self, first: int, end: int) -> tuple[NDArray[Any], int, int]:
+        """Return what the function of that name does."""
+        begin, stop = self._row(first), self._row(end - 1) + 1
+        use_rows(self._pixels, stop)
+        return self._pixels[begin:stop, :], begin - self._first, self._stored[0]
+
     def loaded(self) -> StackedPixels:
         """Return the same plane with its stored pixels in memory."""
         return StackedPixels(np.array(self.stored()), 0, self._stored, self.shape[:2])
@@ -202,6 +210,27 @@ class StackedPixels:
 def loaded(pixels: PixelArray) -> PixelArray:
     """Return the same pixels, decoded now and in memory of their own."""
     return pixels.loaded() if isinstance(pixels, StackedPixels) else np.array(pixels[:, :])
+
+
+def stored_rows(pixels: PixelArray, first: int, end: int) -> tuple[NDArray[Any], int, int]:
+    """Return the pixels as they are stored that some rows are made of.
+
+    Returns
+    -------
+    pixels, first, height
+        Rows from the `first` one on, and how many there are in all.
+    """
+    if isinstance(pixels, StackedPixels):
+        return pixels.stored_rows(first, end)
+    use_rows(pixels, end)
+    return pixels[first:end, :], first, pixels.shape[0]
+
+
+def part_of(pixels: PixelArray, rows: Which, columns: Which) -> NDArray[Any]:
+    """Return some rows and columns of pixels."""
+    if isinstance(pixels, np.ndarray):
+        return pixels[rows][:, columns]
+    return _joined(pixels, rows, columns)
 
 
 def stored_pixels(pixels: PixelArray) -> NDArray[Any]:

@@ -13,7 +13,9 @@ from czictypes.model.pixel_types import PixelType, pixel_format
 
 __all__ = ["Background", "background_value", "fill"]
 
-Background = Union[Color, Sequence[float], float]
+Background = Union[
+    Color, tuple[float, float, float], tuple[float, float, float, float], Sequence[float], float
+]
 
 #: The value of full brightness in the types whose samples are whole numbers.
 _WHITE = {

@@ -7,23 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
-from czictypes.model.geometry import ABSENT, Rectangle
+from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.compositor import PlaneRequest, compose
+from czictypes.reading.background import background_value, fill
 from czictypes.reading.damage import advise, leaves_blank
 from czictypes.reading.document import OpenDocument
-from czictypes.reading.expectation import wanted_rows
 from czictypes.reading.level_grid import LevelGrid
-from czictypes.reading.level_plan import make_level_plan
-from czictypes.reading.plan import Job, Plan
 from czictypes.reading.reader import CziReader
-from czictypes.reading.sampling import CopiedAxis
+from czictypes.reading.request import PlaneRequest
 from czictypes.reading.threads import each
 
 __all__ = ["Compose", "LevelPlanes", "Planes", "TilePlanes", "open_document_of", "read_planes"]
@@ -53,6 +49,15 @@ def open_document_of(reader: CziReader) -> AbstractContextManager[OpenDocument]:
     return reader._session.document()
 
 
+class Part(NamedTuple):
+    """What a part of a plane is painted from: a request, and the grid of a level or a tile."""
+
+    request: PlaneRequest
+    grid: LevelGrid | None = None
+    only: int | None = None
+    is_empty: bool = False
+
+
 class Planes(ABC):
     """Says for each plane of an array what a part of it is made of.
 
@@ -60,14 +65,8 @@ class Planes(ABC):
     """
 
     @abstractmethod
-    def plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
-        """Work out what is to be painted."""
-
-    def paint_at_once(
-        self, document: OpenDocument, request: PlaneRequest, out: NDArray[Any]
-    ) -> bool:
-        """Fill an array without a plan, if that is little work; return whether it was."""
-        return False
+    def part(self, document: OpenDocument, request: PlaneRequest) -> Part:
+        """Return what is to be painted."""
 
 
 @dataclass(frozen=True)
@@ -77,62 +76,27 @@ class LevelPlanes(Planes):
     grid: LevelGrid
     scene: int | None
 
-    def plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
-        """Work out which tiles are seen in a part of a plane."""
-        scenes = sorted(document.table.scene_rectangles) if self.scene is None else [self.scene]
-        return make_level_plan(
-            document.index,
-            self.grid,
-            request.roi,
-            _choice(document, request),
-            np.array(scenes, np.int64),
-            mask_aware=request.mask_aware,
-        )
-
-    def paint_at_once(
-        self, document: OpenDocument, request: PlaneRequest, out: NDArray[Any]
-    ) -> bool:
-        """Fill an array as `CziReader.read` does small ones, where that gives the same."""
-        if not self._is_plain(document):
-            return False
-        x, y, w, h = request.roi
-        roi = Rectangle(x + self.grid.box.x, y + self.grid.box.y, w, h)
-        plane = _choice(document, request)
-        return document.small.compose(request._replace(roi=roi, plane=plane, scene=self.scene), out)
-
-    def _is_plain(self, document: OpenDocument) -> bool:
-        """Tell whether a read of full resolution shows the same wherever its region ends.
-
-        Not so if there are several scenes and tiles of none: these count in regions of one scene.
-        """
-        if self.grid.number:
-            return False
-        if self.scene is not None or len(document.table.scene_rectangles) < 2:
-            return True
-        scenes, is_layer0 = document.table.directory.scene, document.table.is_layer0
-        return document.once(
-            "all tiles have scenes", lambda: not bool((scenes[is_layer0] == ABSENT).any())
-        )
+    def part(self, document: OpenDocument, request: PlaneRequest) -> Part:
+        """Return the part of the level."""
+        bounds = document.table.plane_bounds
+        plane = {name: at for name, at in request.plane.items() if bounds.get(name, _ONE)[1] > 1}
+        return Part(request._replace(plane=plane, scene=self.scene), self.grid)
 
 
 @dataclass(frozen=True)
 class TilePlanes(Planes):
-    """The single tiles of a mosaic; `find` tells the sub-block at a coordinate, or None."""
+    """The single tiles of a mosaic; `find` tells the tile at a coordinate, or None."""
 
     find: Callable[[Mapping[str, int]], int | None]
 
-    def plan(self, document: OpenDocument, request: PlaneRequest) -> Plan:
-        """Work out what of the tile is seen."""
+    def part(self, document: OpenDocument, request: PlaneRequest) -> Part:
+        """Return the part of the tile."""
         index = self.find(request.plane)
-        rows, start, roi = document.table.directory, np.zeros(1, np.int64), request.roi
-        w, h = (0, 0) if index is None else (rows.physical_w[index], rows.physical_h[index])
-        x = CopiedAxis(start, np.array([w]), roi.x, roi.w)
-        y = CopiedAxis(start, np.array([h]), roi.y, roi.h)
-        box = int(x.first[0]), int(y.first[0]), int(x.end[0]), int(y.end[0])
-        if index is None or box[0] >= box[2] or box[1] >= box[3]:
-            return Plan([], False, False, x, y)
-        is_all = not request.mask_aware and box == (0, 0, roi.w, roi.h)
-        return Plan([Job(0, 0, index, [box])], request.mask_aware, is_all, x, y)
+        if index is None:
+            return Part(request, is_empty=True)
+        rows, (x, y, w, h) = document.table.directory, request.roi
+        roi = Rectangle(x + rows.x.item(index), y + rows.y.item(index), w, h)
+        return Part(request._replace(roi=roi, plane={}), only=index)
 
 
 def read_planes(
@@ -177,13 +141,15 @@ def read_planes(
     def compose_plane(
         coordinate: Mapping[str, int], pixel_type: PixelType, out: NDArray[Any]
     ) -> None:
-        request = request_of(coordinate, pixel_type)
+        part = planes.part(document, request_of(coordinate, pixel_type))
         try:
-            if not blank and planes.paint_at_once(document, request, out):
+            if part.is_empty:
+                fill(out, background_value(pixel_type, _EMPTY))
                 return
-            tiles = document.forgiving if blank else document.decoder
-            plan, helpers = planes.plan(document, request), None if in_parallel else workers
-            compose(document.index, request, tiles, out, helpers, most, plan)
+            one, helpers = (1, None) if in_parallel else (most, workers)
+            document.painter.paint(
+                part.request, out, one, helpers, grid=part.grid, only=part.only, blank=blank
+            )
         except (CorruptFileError, UnsupportedDataError) as error:
             document.require_unchanged()
             advise(error)
@@ -193,26 +159,23 @@ def read_planes(
         helpers = workers if in_parallel else None
         each(some, lambda one: read(one, compose_plane), most, helpers)
 
-    expectation = document.decoder.expectation
-    if expectation is None:
+    if document.decoder.expectation is None:
         read_some(places)
         document.require_unchanged()
         return
     for group in _groups(places):
-        plans = (
-            planes.plan(document, request_of(coordinate_of(one), PixelType.Gray8)) for one in group
-        )
-        with expectation.of(
-            [wanted for plan in plans for wanted in wanted_rows(plan, document.table.directory)]
-        ):
+        parts = [
+            planes.part(document, request_of(coordinate_of(one), PixelType.Gray8)) for one in group
+        ]
+        wanted = [
+            one
+            for part in parts
+            if not part.is_empty
+            for one in document.painter.wanted(part.request, roi.w, roi.h, part.grid, part.only)
+        ]
+        with document.decoder.expectation.of(wanted):
             read_some(group)
     document.require_unchanged()
-
-
-def _choice(document: OpenDocument, request: PlaneRequest) -> dict[str, int]:
-    """Return the coordinate of a plane in the dimensions in which the document has a choice."""
-    bounds = document.table.plane_bounds
-    return {name: at for name, at in request.plane.items() if bounds.get(name, _ONE)[1] > 1}
 
 
 def _groups(places: Iterable[T]) -> Iterator[list[T]]:

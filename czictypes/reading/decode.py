@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.batch import StoredData
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.file_source import FileSource
 from czictypes.container.limits import bitmap_size, check_growth
 from czictypes.container.masks import Mask, find_mask
 from czictypes.container.payload import Payload
 from czictypes.container.picture import decoded_picture
-from czictypes.container.pixels import PixelArray, StackedPixels
+from czictypes.container.pixels import FilePixels, PixelArray, StackedPixels
 from czictypes.container.subblock import (
     SubBlockSegment,
     check_pixels,
@@ -28,22 +26,25 @@ from czictypes.container.subblock import (
     read_metadata_bytes,
     read_subblock_segment,
 )
+from czictypes.container.zstd import unpack_zstd
 from czictypes.metadata.subblock import has_chunk_container
-from czictypes.model.errors import CorruptFileError, NativeCallError, UnsupportedDataError
+from czictypes.model.errors import (
+    CorruptFileError,
+    MissingExtraError,
+    NativeCallError,
+    UnsupportedDataError,
+)
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.expectation import Expectation
-from czictypes.reading.grid_runs import GridRuns
 from czictypes.reading.jpegxr_process import HelperEndedError, decode_apart, decodes_apart
 from czictypes.reading.native_reader import decoded
 from czictypes.reading.plane_rows import PlaneRows
 from czictypes.reading.result_memory import ResultMemory
-from czictypes.reading.stored import StoredTiles
 from czictypes.reading.tile import Tile
 
 __all__ = ["SubBlockDecoder"]
 
-_OWN = (Compression.Uncompressed, Compression.Zstd0, Compression.Zstd1)
 #: So many bytes of sub-blocks with several planes are kept decoded, or a single larger one.
 _MOST_KEPT, _LARGEST_KEPT = 256 << 20, 1 << 30
 #: Of so many sub-blocks it is known when they were asked for.
@@ -56,7 +57,7 @@ _MASK_GROWTH = 1024
 class SubBlockDecoder:
     """Decodes the sub-blocks of one opened document; safe to use from many threads.
 
-    `tile` and `tiles` take rows of `PlaneRows`, all else numbers of sub-blocks.
+    `tile` takes rows of `PlaneRows`, all else numbers of sub-blocks.
 
     Parameters
     ----------
@@ -85,19 +86,12 @@ class SubBlockDecoder:
     ) -> None:
         self._source = source
         self._rows = rows
-        self._cache = cache
+        self.cache = cache
         self._cache_uncompressed = cache_uncompressed
         self._mask_aware = mask_aware
         self.expectation = expectation
         self._memory = memory or ResultMemory()
-        self._stored = StoredTiles(source, rows.stored)
         self._stacks = _RecentStacks()
-        #: Whether to read bytes twice takes next to no time.
-        self.is_local = isinstance(source, FileSource)
-        #: Paints many small tiles at once; None where the cache is to keep them.
-        self.grids: GridRuns | None = None
-        if self.is_local and not cache_uncompressed and rows.special is None:
-            self.grids = GridRuns(source, rows.stored, self._stored.batches)
 
     @contextmanager
     def tile(self, row: int) -> Iterator[Tile]:
@@ -110,7 +104,7 @@ class SubBlockDecoder:
         UnsupportedDataError
             If its compression is one that is not decoded.
         """
-        kept = None if self._cache is None else self._cache.get(row)
+        kept = None if self.cache is None else self.cache.get(row)
         if kept is not None:
             yield kept
             return
@@ -123,48 +117,6 @@ class SubBlockDecoder:
             tile = tile._replace(pixels=_own(tile.pixels))
             cache.put(row, tile)
         yield tile
-
-    def tiles(self, rows: Sequence[int]) -> Generator[Tile, None, None]:
-        """Give the pixels of several rows, each valid until the next one is asked for.
-
-        What is stored as it is, or in zstd, is read many small sub-blocks at a time; of large ones
-        only the pixels that are used. Raises what `tile` raises.
-        """
-        kept = self._kept(rows)
-        missing = [row for row in rows if row not in kept and not self._rows.is_special(row)]
-        if self._mask_aware:
-            missing = []
-        numbers = [self._rows.sub_block_of(row) for row in missing]
-        found = dict(zip(missing, self._stored.find(numbers))) if missing else {}
-        for row in rows:
-            tile = kept.get(row)
-            data = found.get(row)
-            if tile is None and data is not None:
-                cache = self._cache_for(row)
-                number = self._rows.sub_block_of(row)
-                tile = self._stored.tile(number, data, lasting=cache is not None)
-                if tile is not None and cache is not None:
-                    cache.put(row, tile)
-            if tile is not None:
-                yield tile
-            else:
-                with self.tile(row) as tile:
-                    yield tile
-
-    def are_at_hand(self, rows: Sequence[int]) -> bool:
-        """Tell whether tiles need no decoding: those in the cache, and those stored as they are."""
-        compression = self._rows.directory.compression
-        return all(
-            (self._cache is not None and row in self._cache)
-            or (self.is_local and compression.item(row) == Compression.Uncompressed)
-            for row in rows
-        )
-
-    def _kept(self, rows: Sequence[int]) -> dict[int, Tile]:
-        if self._cache is None:
-            return {}
-        looked_up = {row: self._cache.get(row) for row in rows}
-        return {row: tile for row, tile in looked_up.items() if tile is not None}
 
     def segment(self, index: int) -> SubBlockSegment:
         """Read and check the head of a sub-block."""
@@ -240,31 +192,30 @@ class SubBlockDecoder:
 
     def _stack(self, segment: SubBlockSegment, payload: Payload) -> PixelArray:
         """Return the pixels of all planes that a sub-block holds, one below the other."""
-        height = segment.physical_h * payload.planes
-        data = StoredData(
-            segment.physical_w, height, segment.pixel_type, payload.compression,
-            segment.data_offset, segment.data_size, None, 0,
-        )  # fmt: skip
-        if payload.compression in _OWN:
-            tile = self._stored.tile(segment.index, data)
-            if tile is not None:
-                return tile.pixels
+        height, width = segment.physical_h * payload.planes, segment.physical_w
+        scheme, name = payload.compression, self._name(segment)
+        layout = pixel_format(segment.pixel_type)
+        if scheme == Compression.Uncompressed:
+            shape, dtype = (height, width, layout.samples), np.dtype(layout.dtype)
+            return FilePixels(self._source, segment.data_offset, shape, dtype, _new, name)
         packed = read_data_bytes(self._source, segment)
-        if payload.compression == Compression.Jpg:
-            shape = height, segment.physical_w
-            return _decode_jpeg(packed, shape, segment.pixel_type, self._name(segment))
-        return self._decoded_by_libczi(packed, data, segment)
+        if scheme == Compression.Jpg:
+            return _decode_jpeg(packed, (height, width), segment.pixel_type, name)
+        if scheme in (Compression.Zstd0, Compression.Zstd1):
+            with suppress(MissingExtraError):  # zstd need not be in every Python
+                return unpack_zstd(packed, scheme, width, height, layout, name, _new)
+        return self._decoded_by_libczi(packed, height, scheme, segment)
 
     def _decoded_by_libczi(
-        self, packed: bytes, data: StoredData, segment: SubBlockSegment
+        self, packed: bytes, height: int, scheme: int, segment: SubBlockSegment
     ) -> NDArray[np.generic]:
         decode = decode_apart if decodes_apart() else decoded
         try:
-            return decode(packed, data.width, data.height, data.pixel_type, data.compression)
+            return decode(packed, segment.physical_w, height, segment.pixel_type, scheme)
         except NativeCallError as error:
             if isinstance(error, MemoryError) or error.__cause__ is not None:
                 raise error.__cause__ or error from None  # no fault of the file
-            kind = f"{Compression(data.compression).name}, {PixelType(data.pixel_type).name}"
+            kind = f"{Compression(scheme).name}, {PixelType(segment.pixel_type).name}"
             why = f": {error}" if isinstance(error, HelperEndedError) else "; its data are damaged"
             raise CorruptFileError(
                 f"{self._name(segment)} ({kind}) cannot be decoded{why}"
@@ -273,7 +224,7 @@ class SubBlockDecoder:
     def _cache_for(self, row: int) -> SubBlockCache | None:
         """Return the cache if it is to keep a row."""
         compressed = self._rows.directory.compression.item(row) != Compression.Uncompressed
-        return self._cache if compressed or self._cache_uncompressed else None
+        return self.cache if compressed or self._cache_uncompressed else None
 
     def _mask_of(self, row: int, segment: SubBlockSegment) -> NDArray[np.bool_] | None:
         mask = self._mask(segment)
@@ -393,6 +344,10 @@ def _decode_jpeg(
     except UnsupportedDataError as error:
         raise CorruptFileError(str(error)) from error
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels[..., ::-1]
+
+
+def _new(size: int) -> NDArray[np.uint8]:
+    return np.empty(size, np.uint8)
 
 
 def _own(pixels: PixelArray) -> NDArray[np.generic]:

@@ -26,14 +26,13 @@ from czictypes.model.errors import FileChangedError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import CacheInfo, CacheOptions, ReaderOptions
 from czictypes.reading.cache import SubBlockCache
-from czictypes.reading.damage import DamageList, ForgivingTiles
+from czictypes.reading.damage import DamageList
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.expectation import Expectation
 from czictypes.reading.native_reader import NativeReader
-from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.paint import Painter
 from czictypes.reading.plane_rows import plane_rows
 from czictypes.reading.result_memory import ResultMemory
-from czictypes.reading.small import SmallReads
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
 from czictypes.remote.part_files import PartFiles
@@ -105,9 +104,7 @@ class OpenDocument:
             memory=self.memory,
         )
         self.damage = DamageList()
-        self.forgiving = ForgivingTiles(self.decoder, self.rows, self.damage)
-        self.index = PlaneIndex(self.table)
-        self.small = SmallReads(self.index, self.decoder)
+        self.painter = Painter(self.table, self.decoder, source, self.damage)
         self.pool = ThreadPool(threads)
         self.uses = Uses()
         self._made: dict[str, Any] = {}

@@ -8,14 +8,12 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.directory import Directory
 from czictypes.container.extents import SubBlockExtents
 from czictypes.container.segments import FileHeader
 from czictypes.reading.cache import SubBlockCache
-from czictypes.reading.plan import Plan
 from czictypes.reading.plane_rows import PlaneRows
 
-__all__ = ["Expectation", "wanted_rows"]
+__all__ = ["Expectation", "Wanted"]
 
 #: A row of `PlaneRows`, and which rows of its pixels are needed, the end excluded.
 Wanted = tuple[int, int, int]
@@ -59,6 +57,10 @@ class Expectation:
         stored = [self._as_stored(*one) for one in wanted]
         return self._source.read_ahead(self._extents.pixels(indices, stored))
 
+    def room(self, sub_block: int) -> int:
+        """Return how many bytes there are for a sub-block up to where something else begins."""
+        return int(self._extents.room(np.array([sub_block]))[0])
+
     def _as_stored(self, row: int, first: int, end: int) -> tuple[int, int]:
         """Return which rows of pixels as they are stored are needed for some as they are read."""
         if not self._rows.is_special(row):
@@ -67,20 +69,3 @@ class Expectation:
         stored = max(self._rows.stored.physical_h.item(self._rows.sub_block_of(row)), 0)
         start = self._rows.part_of(row) * stored
         return start + first * stored // height, start + (end - 1) * stored // height + 1
-
-
-def wanted_rows(plan: Plan, directory: Directory) -> list[Wanted]:
-    """Return what a read needs, in the order in which it is painted or lies in the file."""
-    wanted = []
-    for job in plan.jobs:
-        first, last = 1 << 62, -1
-        for _, top, _, bottom in job.parts:
-            rows = plan.y.source(job.position, top, bottom)
-            if isinstance(rows, slice):
-                first, last = min(first, int(rows.start)), max(last, int(rows.stop) - 1)
-            elif len(rows):
-                first, last = min(first, int(rows[0])), max(last, int(rows[-1]))
-        wanted.append((job.sub_block, first, last + 1))
-    if not plan.in_turns:
-        wanted.sort(key=lambda one: directory.file_position.item(one[0]))
-    return wanted

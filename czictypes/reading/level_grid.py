@@ -13,16 +13,16 @@ level, a pixel of the grid takes the one at its top left corner.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.model.geometry import ABSENT, Rectangle
-from czictypes.reading.sampling import Source, as_slice
+from czictypes.reading.sampling import Span, copied_span, gridded_span
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["GridAxis", "LevelGrid", "level_grids"]
+__all__ = ["LevelGrid", "level_grids"]
 
 #: libCZI takes a tile of slightly less zoom for one of full resolution.
 _FULL_ZOOMS = (float(np.float32(1) / np.float32(1.05)), math.inf)
@@ -59,53 +59,35 @@ class LevelGrid(NamedTuple):
         bottom = math.ceil((roi.y + roi.h + 1) * self.factor)
         return Rectangle(left + self.box.x, top + self.box.y, right - left, bottom - top)
 
-
-class GridAxis:
-    """Maps tiles to a part of a level along one axis; an `Axis` for the compositor.
-
-    Parameters
-    ----------
-    start, size, stored
-        Position, from the box on, and logical size of the tiles in pixels of full resolution,
-        and their stored size.
-    own
-        Which tiles are of the very level.
-    factor
-        That of the level.
-    roi_start, roi_size
-        The part of the level that is read.
-    """
-
-    def __init__(
+    def span(
         self,
-        start: NDArray[np.int64],
-        size: NDArray[Any],
-        stored: NDArray[Any],
-        own: NDArray[np.bool_],
-        factor: float,
+        axis: int,
+        start: int,
+        size: int,
+        stored: int,
+        is_own: bool,
         roi_start: int,
         roi_size: int,
-    ) -> None:
-        self._start, self._size, self._stored = start, size, stored
-        self._factor, self._roi_start = factor, roi_start
-        self._copied = own & (np.abs(stored - size / factor) < 1)
-        whole = np.floor(start / factor + 0.5)
-        first = np.where(self._copied, whole, np.ceil(start / factor))
-        end = np.where(self._copied, whole + stored, np.ceil((start + size) / factor))
-        self._offset = first.astype(np.int64) - roi_start
-        self.first = np.maximum(self._offset, 0)
-        self.end = np.minimum(end.astype(np.int64) - roi_start, roi_size)
-        self.end[stored < 1] = 0
+    ) -> Span:
+        """Return what a tile paints of a part of the level, along x (0) or y (1).
 
-    def source(self, tile: int, first: int, end: int) -> Source:
-        """Return which pixels of a tile go to the pixels `first` to `end` (excluded)."""
-        if self._copied[tile]:
-            offset = self._offset.item(tile)
-            return slice(first - offset, end - offset)
-        corners = (np.arange(first, end) + self._roi_start) * self._factor
-        stored = self._stored.item(tile)
-        position = (corners - self._start.item(tile)) * stored / self._size.item(tile)
-        return as_slice(np.clip(np.floor(position).astype(np.intp), 0, stored - 1))
+        Parameters
+        ----------
+        axis
+            0 for x, 1 for y.
+        start, size, stored
+            Its position and logical size in pixels of full resolution, and its stored size.
+        is_own
+            Whether it is of this very level.
+        roi_start, roi_size
+            The part.
+        """
+        start -= self.box[axis]
+        if self.number == 0:
+            return copied_span(start, stored, roi_start, roi_size)
+        if is_own and abs(stored - size / self.factor) < 1:
+            return copied_span(math.floor(start / self.factor + 0.5), stored, roi_start, roi_size)
+        return gridded_span(start, size, stored, self.factor, roi_start, roi_size)
 
 
 def level_grids(table: SubBlockTable, scene: int | None, box: Rectangle) -> list[LevelGrid]:

@@ -30,17 +30,22 @@ from czictypes.model.options import (
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.attachments import Attachments
-from czictypes.reading.compositor import PlaneRequest, compose, output_shape
 from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.damage import OnError, advise, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.output import allocate, check_output
-from czictypes.reading.plan import make_plan
-from czictypes.reading.request import Background, Plane, Roi, make_request, type_of_all
+from czictypes.reading.request import (
+    Background,
+    Plane,
+    PlaneRequest,
+    Roi,
+    make_request,
+    output_shape,
+    type_of_all,
+)
 from czictypes.reading.session import Session
 from czictypes.reading.subblock_methods import SubBlockMethods
 from czictypes.reading.threads import thread_count
-from czictypes.reading.valid_pixels import valid_in_read
 from czictypes.remote.open import open_source
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import check_url, describe_target
@@ -334,9 +339,9 @@ class CziReader(SubBlockMethods):
         """
         with self._session.document() as document:
             request = self._request(document, roi, plane, scene, zoom)
-            shape = output_shape(request)[:2]
-            document.memory.check(shape, shape[0] * shape[1])
-            return valid_in_read(document.index, request, document.decoder.mask_of_row)
+            height, width, _ = output_shape(request)
+            document.memory.check((height, width), height * width)
+            return document.painter.valid(request, width, height)
 
     def _request(
         self,
@@ -391,7 +396,8 @@ def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
     channel = request.plane.get("C", only)
     if not any(loses_bits(number, target) for number in table.pixel_types_of(channel)):
         return
-    painted = [job.sub_block for job in make_plan(document.index, request).jobs]
+    height, width, _ = output_shape(request)
+    painted = document.painter.tiles_of(request, width, height)
     read = dict.fromkeys(table.directory.pixel_type[painted].tolist())
     lost = [PixelType(number).name for number in read if loses_bits(number, target)]
     if not lost:
@@ -427,9 +433,8 @@ def _compose(
         allocate(shape, dtype, document.memory) if out is None else check_output(out, shape, dtype)
     )
     try:
-        if blank or not document.small.compose(request, target):
-            pool, tiles = document.pool, document.forgiving if blank else document.decoder
-            compose(document.index, request, tiles, target, pool.workers, pool.threads)
+        pool = document.pool
+        document.painter.paint(request, target, pool.threads, pool.workers, blank=blank)
     except (CorruptFileError, UnsupportedDataError) as error:
         document.require_unchanged()
         advise(error)

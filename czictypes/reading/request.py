@@ -10,22 +10,26 @@ import math
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from operator import index as as_integer
-from typing import Union
+from typing import NamedTuple, Union
+
+import numpy as np
 
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import PLANE_DIMENSIONS, Color, Rectangle, checked_plane
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
-from czictypes.reading.compositor import PlaneRequest
+from czictypes.reading.background import Background
 from czictypes.reading.conversion import common_type
 from czictypes.reading.table import SubBlockTable
 
 __all__ = [
     "Background",
     "Plane",
+    "PlaneRequest",
     "Roi",
     "check_scene",
     "make_request",
+    "output_shape",
     "parse_roi",
     "plane_coordinate",
     "type_of_all",
@@ -33,14 +37,55 @@ __all__ = [
 
 Roi = Union[Rectangle, tuple[int, int, int, int], Sequence[int]]
 Plane = Mapping[str, int]
-Background = Union[
-    Color, tuple[float, float, float], tuple[float, float, float, float], Sequence[float], float
-]
 
 _INT32 = 2**31
 _BLACK = Color(0, 0, 0)
 _TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
 _PIXEL_TYPES = {int(kind): kind for kind in PixelType}
+
+
+class PlaneRequest(NamedTuple):
+    """The request of a read, checked and complete.
+
+    Parameters
+    ----------
+    roi
+        The region, in pixels of the raw-sub-block coordinate system.
+    plane
+        A value for each plane dimension of the document in which there is a choice.
+    scene
+        The only scene that contributes, or None for all.
+    zoom
+        Above 0 and at most 1; counts as float32.
+    pixel_type
+        The type of the result.
+    background
+        The value where no tile is, see `background_value`.
+    mask_aware
+        Leave out the pixels that a tile's mask calls invalid.
+    """
+
+    roi: Rectangle
+    plane: Mapping[str, int]
+    scene: int | None
+    zoom: float
+    pixel_type: PixelType
+    background: Background
+    mask_aware: bool = False
+
+
+def output_shape(request: PlaneRequest) -> tuple[int, int, int]:
+    """Return the shape (height, width, samples) of the result.
+
+    Each side is ``int(float32(side) * float32(zoom))`` as in libCZI; a small zoom may leave none.
+    At zoom 1 the side is exact, where libCZI's float32 deviates above 2**24 pixels.
+    """
+    _, _, width, height = request.roi
+    if request.zoom != 1:
+        zoom = np.float32(request.zoom)
+        if zoom != 1:
+            width, height = int(np.float32(width) * zoom), int(np.float32(height) * zoom)
+    return height, width, pixel_format(request.pixel_type).samples
 
 
 def make_request(

@@ -12,13 +12,10 @@ from files.builder import write_czi
 from files.layouts import pyramid_tiles
 from files.patterns import noise
 from files.recipes import Made
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from czictypes import CziImage, czi
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.hidden import hidden_below
 
 G16 = PixelType.Gray16
 PYRAMIDS = [
@@ -141,19 +138,3 @@ def test_a_level_beyond_the_last_is_an_error(made: Callable[[str], Made]) -> Non
         assert len(image.levels) == 2
         with pytest.raises(IndexError, match="no level 2; the levels go from 0 to 1"):
             image.asarray(2)
-
-
-boxes = st.lists(
-    st.tuples(*[st.integers(0, 8)] * 2, *[st.integers(1, 5)] * 2), min_size=0, max_size=8
-).map(lambda some: np.array([(x, y, x + w, y + h) for x, y, w, h in some], int).reshape(-1, 4))
-
-
-@given(below=boxes, above=boxes)
-def test_boxes_are_hidden_where_all_their_pixels_are(
-    below: NDArray[np.int64], above: NDArray[np.int64]
-) -> None:
-    canvas = np.zeros((16, 16), bool)
-    for left, top, right, bottom in above:
-        canvas[top:bottom, left:right] = True
-    expected = [canvas[top:bottom, left:right].all() for left, top, right, bottom in below]
-    assert hidden_below(below, above).tolist() == expected

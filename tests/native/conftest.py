@@ -30,10 +30,23 @@ def header(root: Path) -> Path:
 @pytest.fixture(scope="session")
 def bundled_library() -> Path:
     """The path of the native library that belongs to the czictypes under test."""
-    import czictypes
-    from native.compiling import LIBRARY_NAME
+    from native.compiling import LIBCZI
 
-    path = Path(czictypes.__file__).parent / "_native" / LIBRARY_NAME
+    return bundled(LIBCZI.library)
+
+
+@pytest.fixture(scope="session")
+def bundled_kernel() -> Path:
+    """The path of the kernel that belongs to the czictypes under test."""
+    from native.compiling import KERNEL
+
+    return bundled(KERNEL.library)
+
+
+def bundled(name: str) -> Path:
+    import czictypes
+
+    path = Path(czictypes.__file__).parent / "_native" / name
     if not path.is_file():
         pytest.skip(f"no bundled library at {path}: run `python build_native.py`")
     return path

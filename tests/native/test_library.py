@@ -16,6 +16,7 @@ import pytest
 from czictypes import library_info, use_library
 from czictypes.libczi.library import get_library
 from native.abi_names import declared_functions
+from native.compiling import KERNEL, LIBCZI
 from native.patching import patch_name
 from native.sources import read_sources
 from native.wheel_tag import newest_glibc, platform_tag
@@ -38,26 +39,36 @@ def exported(library: Path) -> set[str]:
     return {line.split()[-1].split("@")[0] for line in lines}
 
 
-@linux_only
-def test_exactly_the_declared_functions_are_exported(bundled_library: Path, header: Path) -> None:
-    assert exported(bundled_library) == set(declared_functions(header))
+@pytest.fixture(params=["bundled_library", "bundled_kernel"])
+def either(request: pytest.FixtureRequest) -> Path:
+    """The path of libCZI, and that of the kernel."""
+    path: Path = request.getfixturevalue(request.param)
+    return path
 
 
 @linux_only
-def test_only_the_c_library_is_needed(bundled_library: Path) -> None:
-    text = output_of("readelf", "--dynamic", "--wide", str(bundled_library))
+def test_exactly_the_declared_functions_are_exported(
+    bundled_library: Path, bundled_kernel: Path
+) -> None:
+    assert exported(bundled_library) == set(declared_functions(LIBCZI.header))
+    assert exported(bundled_kernel) == set(declared_functions(KERNEL.header))
+
+
+@linux_only
+def test_only_the_c_library_is_needed(either: Path) -> None:
+    text = output_of("readelf", "--dynamic", "--wide", str(either))
     needed = re.findall(r"\(NEEDED\).*\[(.*)\]", text)
     assert needed
     assert [name for name in needed if not re.match(r"(libc|libm|ld-linux.*)\.so", name)] == []
 
 
 @linux_only
-def test_it_is_stripped(bundled_library: Path) -> None:
-    assert ".symtab" not in output_of("readelf", "--sections", "--wide", str(bundled_library))
+def test_it_is_stripped(either: Path) -> None:
+    assert ".symtab" not in output_of("readelf", "--sections", "--wide", str(either))
 
 
-def test_it_does_not_tell_where_it_was_built(bundled_library: Path, root: Path) -> None:
-    assert str(root).encode() not in bundled_library.read_bytes()
+def test_it_does_not_tell_where_it_was_built(either: Path, root: Path) -> None:
+    assert str(root).encode() not in either.read_bytes()
 
 
 def test_the_licence_texts_lie_beside_it(bundled_library: Path) -> None:
@@ -83,6 +94,12 @@ def test_the_note_beside_it_names_the_pinned_sources(bundled_library: Path) -> N
     assert note["sources"]["libczi"]["sha256"] == source.sha256
     for name, part in pinned.parts.items():
         assert note["sources"][name]["file"] == part.file
+
+
+def test_the_note_of_the_kernel_names_its_zstd(bundled_kernel: Path) -> None:
+    note = json.loads(bundled_kernel.with_name(KERNEL.note).read_text(encoding="utf-8"))
+    assert set(note["sources"]) == {"zstd"}
+    assert note["sources"]["zstd"]["sha256"] == read_sources().parts["zstd"].sha256
 
 
 def test_the_libraries_say_that_they_are_patched(

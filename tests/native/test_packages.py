@@ -34,7 +34,7 @@ def test_the_pure_wheel_has_the_declarations_and_no_library(root: Path, tmp_path
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as zipped:
         names = zipped.namelist()
-    assert "czictypes/libczi/_declarations.py" in names
+    assert {"czictypes/libczi/_declarations.py", "czictypes/kernel/_declarations.py"} <= set(names)
     assert "czictypes/py.typed" in names
     assert not [name for name in names if "_native" in name]
     assert not [name for name in names if name.split("/")[0] in ("native", "tests")]
@@ -70,9 +70,13 @@ def test_the_source_distribution_can_build_and_has_nothing_that_was_built(
         "native/stand_in_backend/setuptools/build_meta.py",
         "native/libczi_c_api/CMakeLists.txt",
         "native/libczi_c_api/libczi_c_api.h",
+        "native/kernel/CMakeLists.txt",
+        "native/kernel/exports.map",
+        "native/kernel/kernel.h",
+        "native/kernel/paint.cpp",
         "LICENSE",
         "README.md",
     ):
         assert needed in names
     assert not [name for name in names if name.endswith((".so", ".dylib", ".dll"))]
-    assert "czictypes/libczi/_declarations.py" not in names
+    assert not [name for name in names if name.endswith("/_declarations.py")]

@@ -15,6 +15,7 @@ from peers import pylibczirw
 
 from czictypes import CziImage, czi
 from czictypes.container.file_source import FileSource
+from czictypes.kernel.tiles import Reads
 from czictypes.model.errors import ClosedError, CorruptFileError, FileChangedError, NotCziError
 
 
@@ -204,17 +205,25 @@ class TestChangedOnDisk:
             np.testing.assert_array_equal(document.read(), expected)
 
 
-def changed_at(number: int, change: Callable[[], object]) -> Callable[..., int]:
-    """Return `FileSource._read_into`, with a change of the file before one of its calls."""
-    read, calls = FileSource._read_into, [0]
+def change_at(patch: pytest.MonkeyPatch, number: int, change: Callable[[], object]) -> None:
+    """Change the file before one of the reads from it, of Python or of the kernel."""
+    read, paint, calls = FileSource._read_into, Reads.paint, [0]
 
-    def read_into(source: FileSource, offset: int, buffer: memoryview) -> int:
+    def count() -> None:
         calls[0] += 1
         if calls[0] == number:
             change()
+
+    def read_into(source: FileSource, offset: int, buffer: memoryview) -> int:
+        count()
         return read(source, offset, buffer)
 
-    return read_into
+    def paint_one(reads: Reads, slice_us: int) -> int:
+        count()
+        return paint(reads, 0)
+
+    patch.setattr(FileSource, "_read_into", read_into)
+    patch.setattr(Reads, "paint", paint_one)
 
 
 class TestChangedInPlaceWhileItIsRead:
@@ -261,7 +270,7 @@ class TestChangedInPlaceWhileItIsRead:
                 "sub-block": lambda: [image.reader.read_subblock(at).pixels() for at in range(8)],
             }
             with monkeypatch.context() as patch:
-                patch.setattr(FileSource, "_read_into", changed_at(number, change))
+                change_at(patch, number, change)
                 with pytest.raises(FileChangedError, match=r"live\.czi"):
                     ways[way]()
 
@@ -273,6 +282,6 @@ class TestChangedInPlaceWhileItIsRead:
         with czi.open_czi(path, threads=1) as document:
             with monkeypatch.context() as patch:
                 change = (tmp_path / "2.czi").replace
-                patch.setattr(FileSource, "_read_into", changed_at(4, lambda: change(path)))
+                change_at(patch, 4, lambda: change(path))
                 assert (document.read() == 1).all()
             assert (document.read() == 2).all()

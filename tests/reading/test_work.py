@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import threading
@@ -15,48 +14,55 @@ from files.block import Block
 from files.builder import write_czi
 
 from czictypes import czi
-from czictypes.container.file_source import FileSource
 from czictypes.libczi.library import Library
 from czictypes.model.pixel_types import Compression
 
 SIDE = 40
+COUNTERS = Path("/proc/self/io")
 #: On PyPy calls within numpy count, too.
 NUMPY = 4 if platform.python_implementation() == "PyPy" else 1
 
 
 class Calls:
-    """How often the file was read, how many bytes, and how often libCZI was called."""
+    """How often files were read since `clear`, how many bytes, and how often libCZI was called."""
 
-    reads = 0
-    bytes = 0
-    native = 0
+    def __init__(self) -> None:
+        self._own = [0, 0]  # what looking at the counters reads itself
+        self.clear()
 
     def clear(self) -> None:
-        self.reads = self.bytes = self.native = 0
+        self.native = 0
+        self._begin = self._counters()
+
+    @property
+    def reads(self) -> int:
+        return self._counters()[0] - self._begin[0]
+
+    @property
+    def bytes(self) -> int:
+        return self._counters()[1] - self._begin[1]
+
+    def _counters(self) -> tuple[int, int]:
+        """Return what Linux counts: the kernel reads without any call of Python's."""
+        with COUNTERS.open("rb", buffering=0) as file:
+            content = file.read(1000)
+        values = dict(line.split(b": ") for line in content.splitlines())
+        result = int(values[b"syscr"]) - self._own[0], int(values[b"rchar"]) - self._own[1]
+        self._own[0] += 1
+        self._own[1] += len(content)
+        return result
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    counted = Calls()
-    read, read_into, call = FileSource._read, FileSource._read_into, Library.call
-
-    def count_read(self: FileSource, offset: int, count: int) -> bytes:
-        counted.reads += 1
-        counted.bytes += count
-        return read(self, offset, count)
-
-    def count_read_into(self: FileSource, offset: int, buffer: memoryview) -> int:
-        if hasattr(os, "preadv"):  # otherwise it calls `_read`
-            counted.reads += 1
-            counted.bytes += len(buffer)
-        return read_into(self, offset, buffer)
+    if not COUNTERS.exists():
+        pytest.skip("the system does not count what a process reads")
+    counted, call = Calls(), Library.call
 
     def count_call(self: Library, *arguments: object, **more: object) -> None:
         counted.native += 1
         call(self, *arguments, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(FileSource, "_read", count_read)
-    monkeypatch.setattr(FileSource, "_read_into", count_read_into)
     monkeypatch.setattr(Library, "call", count_call)
     return counted
 
@@ -89,6 +95,7 @@ def mosaic(folder: Path, tiles: int, side: int = SIDE) -> Path:
 
 def test_opening_reads_the_directory_once_and_without_libczi(tmp_path: Path, calls: Calls) -> None:
     path = mosaic(tmp_path, 35, 2)
+    czi.open_czi(path).close()  # imports modules
     calls.clear()
     with czi.open_czi(path) as document:
         assert len(document.subblocks) == 35 * 35
@@ -104,7 +111,7 @@ def test_small_tiles_are_read_together_and_without_libczi(tmp_path: Path, calls:
         plane = document.read()
         assert calls.native == 0
     assert plane.shape == (800, 800, 1)
-    assert calls.reads <= 2 + calls.bytes // (1 << 19)
+    assert calls.reads <= 3 + calls.bytes // (1 << 18)
     assert calls.bytes < 2 * plane.nbytes
 
 
@@ -117,12 +124,12 @@ def test_a_small_roi_costs_the_same_in_a_large_file(
         calls.clear()
         document.read(roi=(85, 85, 10, 10))  # one tile
         assert calls.native == 0
-        assert calls.reads == 2  # its head, and the rows that are seen
-        assert calls.bytes < 2000
+        assert calls.reads == 1  # its head, and with it the rows that are seen
+        assert calls.bytes < 5000
         calls.clear()
         document.read(roi=(90, 85, 10, 10))  # again in that tile
     assert calls.reads == 1
-    assert calls.bytes == 10 * SIDE * 2
+    assert calls.bytes <= 10 * SIDE * 2
 
 
 def test_many_small_tiles_take_few_calls(tmp_path: Path, calls: Calls) -> None:

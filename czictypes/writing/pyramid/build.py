@@ -24,13 +24,13 @@ from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.background import background_value, fill
 from czictypes.reading.cache import SubBlockCache
-from czictypes.reading.compositor import PlaneRequest, TileProvider, compose
 from czictypes.reading.conversion import common_type
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.document import OpenDocument
-from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.paint import Painter
+from czictypes.reading.request import PlaneRequest
 from czictypes.reading.table import SubBlockTable
-from czictypes.reading.tile import Tile
+from czictypes.reading.tile import Tile, TileProvider
 from czictypes.remote.part_files import PartFiles
 from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
 from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression
@@ -275,8 +275,7 @@ class FullResolution:
         self._kind = kind
         rows = directory.take(plan.sub_blocks, {})  # in the order of painting, which M stands for
         rows = replace(rows, m=np.arange(rows.count, dtype=np.int32))
-        self._index = PlaneIndex(SubBlockTable(rows))
-        self._tiles = _Chosen(tiles, plan.sub_blocks)
+        self._painter = Painter(SubBlockTable(rows), _Chosen(tiles, plan.sub_blocks))
 
     def reduced(self, column: int, row: int) -> NDArray[Any]:
         """Return the pixels of a tile of level 1, (h, w, samples)."""
@@ -303,7 +302,7 @@ class FullResolution:
     def _compose(self, roi: Rectangle) -> NDArray[Any]:
         request = PlaneRequest(roi, {}, None, 1.0, self.pixel_type, _EMPTY)
         out = self._empty(Size(roi.w, roi.h))
-        compose(self._index, request, self._tiles, out, threads=1)
+        self._painter.paint(request, out)
         return out
 
 
@@ -326,8 +325,8 @@ class _Chosen:
     def __init__(self, tiles: TileProvider, chosen: NDArray[np.intp]) -> None:
         self._tiles, self._chosen = tiles, chosen
 
-    def tile(self, index: int) -> AbstractContextManager[Tile]:
-        return self._tiles.tile(int(self._chosen[index]))
+    def tile(self, row: int) -> AbstractContextManager[Tile]:
+        return self._tiles.tile(int(self._chosen[row]))
 
 
 def _bands(height: int, bytes_per_row: int) -> Iterator[tuple[int, int]]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import ABSENT, Rectangle, Size
-from czictypes.reading.selection import painting_rank
+from czictypes.reading.fallback import painting_rank
 from czictypes.reading.table import SubBlockTable
 from czictypes.writing.compression import parse_compression
 

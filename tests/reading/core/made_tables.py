@@ -9,17 +9,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from czictypes.container.directory import Directory
+from czictypes.kernel.library import get_kernel
 from czictypes.model.geometry import ABSENT, DIMENSIONS, Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.compositor import PlaneRequest, compose, output_shape
-from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.paint import Painter
+from czictypes.reading.request import PlaneRequest, output_shape
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tile import Tile
 
-__all__ = ["Entry", "MemoryTiles", "directory_of", "index_of", "pixels_of", "read", "table_of"]
+__all__ = [
+    "Entry",
+    "MemoryTiles",
+    "by_numpy",
+    "directory_of",
+    "needs_kernel",
+    "pixels_of",
+    "read",
+    "table_of",
+]
+
+#: For what the fallback does in its simpler way.
+needs_kernel = pytest.mark.skipif(get_kernel() is None, reason="CZICTYPES_KERNEL=0 or no kernel")
 
 
 @dataclass
@@ -68,10 +82,6 @@ def directory_of(entries: Sequence[Entry]) -> Directory:
 
 def table_of(*entries: Entry) -> SubBlockTable:
     return SubBlockTable(directory_of(entries))
-
-
-def index_of(*entries: Entry) -> PlaneIndex:
-    return PlaneIndex(table_of(*entries))
 
 
 def pixels_of(entry: Entry, seed: int) -> NDArray[Any]:
@@ -140,5 +150,12 @@ def read(
         mask_aware,
     )
     out = np.full(output_shape(request), 99, pixel_format(pixel_type).dtype)
-    compose(index_of(*entries), request, tiles, out, workers, threads)
+    Painter(table_of(*entries), tiles).paint(request, out, threads or 1, workers)
     return out
+
+
+def by_numpy(painter: Painter) -> Painter:
+    """Return a painter of the same tiles that does without the kernel."""
+    other = Painter(painter.table, painter.tiles)
+    other._kernel = None
+    return other

@@ -6,13 +6,13 @@ from functools import partial
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from reading.core.made_tables import Entry, MemoryTiles, index_of
+from reading.core.made_tables import Entry, MemoryTiles, table_of
 
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.compositor import PlaneRequest, compose
 from czictypes.reading.level_grid import level_grids
-from czictypes.reading.level_plan import make_level_plan
+from czictypes.reading.paint import Painter
+from czictypes.reading.request import PlaneRequest
 
 SCENES = st.sampled_from([{"C": 0}, {"C": 0, "S": 0}, {"C": 0, "S": 1}])
 PLACE = st.integers(-20, 20)
@@ -48,8 +48,8 @@ documents = st.sampled_from([2, 3]).flatmap(
 def test_any_part_is_what_each_of_its_pixels_is(document, scene, data):
     entries = [*document[0], document[1]]  # one at least is of full resolution
     pixels = MemoryTiles.random(entries)
-    index = index_of(*entries)
-    table = index.table
+    table = table_of(*entries)
+    painter = Painter(table, pixels)
     scenes = sorted(table.scene_rectangles) if scene is None else [scene]
     box = Rectangle(-20, -20, 47, 50)
     for grid in level_grids(table, scene, box):
@@ -59,10 +59,9 @@ def test_any_part_is_what_each_of_its_pixels_is(document, scene, data):
         )
         w, h = (data.draw(st.integers(1, size)) for size in (grid.width - left, grid.height - top))
         roi = Rectangle(left, top, w, h)
-        plan = make_level_plan(index, grid, roi, {}, np.array(scenes, np.int64))
         found = np.empty((h, w, 1), "u1")
-        request = PlaneRequest(roi, {}, None, 1.0, PixelType.Gray8, (0.0, 0.0, 0.0), False)
-        compose(index, request, pixels, found, plan=plan)
+        request = PlaneRequest(roi, {}, scene, 1.0, PixelType.Gray8, (0.0, 0.0, 0.0), False)
+        painter.paint(request, found, grid=grid)
         order = painted_in_order(table, entries, grid.number, scenes)
         for row in range(h):
             for column in range(w):

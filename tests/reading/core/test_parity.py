@@ -1,4 +1,4 @@
-"""The compositor against pylibCZIrw, which composes with libCZI's scaling accessor."""
+"""The painter against pylibCZIrw, which composes with libCZI's scaling accessor."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +15,8 @@ from czictypes.libczi.reader import ReaderHandle
 from czictypes.libczi.streams import InputStream
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.compositor import PlaneRequest, compose, output_shape
-from czictypes.reading.plane_index import PlaneIndex
+from czictypes.reading.paint import Painter
+from czictypes.reading.request import PlaneRequest, output_shape
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tile import Tile
 from czictypes.remote.open import open_source
@@ -70,14 +70,14 @@ def request_of(table: SubBlockTable, read) -> PlaneRequest:
 
 def test_random_reads_equal_pylibczirws(opened, rng):
     path, table, tiles = opened
-    index, facts = PlaneIndex(table), facts_of(table)
+    painter, facts = Painter(table, tiles), facts_of(table)
     with open_pylibczirw(path) as theirs:
         for number in range(READS_PER_FILE):
             read = random_read(rng, facts)
             request = request_of(table, read)
             layout = pixel_format(request.pixel_type)
             ours = np.full(output_shape(request), 77, layout.dtype)
-            compose(index, request, tiles, ours)
+            painter.paint(request, ours)
             what = f"read {number} of seed {seeds.run_seed()}: {read}"
             assert_same_pixels(ours, theirs.read(**read.arguments), what)
 

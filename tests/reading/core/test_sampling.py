@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from czictypes.reading.sampling import CopiedAxis, ScaledAxis, round_half_away
+from czictypes.reading.sampling import copied_span, round_half_away, scaled_span
 
 
 @pytest.mark.parametrize(
@@ -56,42 +56,17 @@ def test_a_scaled_axis_maps_each_pixel_as_libczi(start, size, reduction, roi_sta
     assume(out_size > 0)
     assume(start < roi_start + roi_size and roi_start < start + size)
     stored = max(int(size / reduction), 1)
-    axis = ScaledAxis(
-        np.array([start], np.int32),
-        np.array([size], np.int32),
-        np.array([stored], np.int32),
-        roi_start,
-        roi_size,
-        out_size,
-    )
-    first, end = int(axis.first[0]), max(int(axis.end[0]), int(axis.first[0]))
-    sources = np.arange(stored)[axis.source(0, first, end)]
-    mapping = dict(zip(range(first, end), sources.tolist()))
+    span = scaled_span(start, size, stored, roi_start, roi_size, out_size)
+    mapping = dict(zip(range(span.first, span.end), np.arange(stored)[span.pixels].tolist()))
     assert mapping == scaled_as_libczi(start, size, stored, roi_start, roi_size, out_size)
 
 
-def test_a_part_of_a_scaled_axis_maps_as_the_whole():
-    axis = ScaledAxis(np.array([5]), np.array([100]), np.array([50]), 0, 90, 33)
-    first, end = int(axis.first[0]), int(axis.end[0])
-    pixels = np.arange(50)
-    whole = pixels[axis.source(0, first, end)]
-    np.testing.assert_array_equal(pixels[axis.source(0, first + 4, end - 3)], whole[4:-3])
-
-
-def test_evenly_spaced_pixels_are_taken_by_a_slice():
-    axis = ScaledAxis(np.array([0]), np.array([100]), np.array([100]), 0, 100, 20)
-    assert axis.source(0, 0, 20) == slice(0, 96, 5)
-
-
 def test_a_tile_without_stored_pixels_paints_nothing():
-    axis = ScaledAxis(np.array([0, 0]), np.array([9, 9]), np.array([0, 9]), 0, 9, 4)
-    assert axis.end[0] <= axis.first[0]
-    assert axis.end[1] > axis.first[1]
+    span = scaled_span(0, 9, 0, 0, 9, 4)
+    assert span.end <= span.first
 
 
 def test_at_zoom_1_pixels_are_copied_from_the_position_of_the_tile_on():
-    axis = CopiedAxis(np.array([-3, 4, 8]), np.array([10, 2, 10]), -1, 10)
-    assert axis.first.tolist() == [0, 5, 9]
-    assert axis.end.tolist() == [8, 7, 10]
-    assert axis.source(0, 0, 8) == slice(2, 10)
-    assert axis.source(2, 9, 10) == slice(0, 1)
+    spans = [copied_span(*tile, -1, 10) for tile in [(-3, 10), (4, 2), (8, 10)]]
+    assert [span[:2] for span in spans] == [(0, 8), (5, 7), (9, 10)]
+    assert [span.pixels for span in spans] == [slice(2, 10), slice(0, 2), slice(0, 1)]

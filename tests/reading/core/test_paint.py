@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reading.core.made_tables import Entry, MemoryTiles, index_of, pixels_of, read
+from reading.core.made_tables import Entry, MemoryTiles, needs_kernel, pixels_of, read, table_of
 
 from czictypes.container.workers import Workers
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.compositor import PlaneRequest, compose, output_shape
+from czictypes.reading.paint import Painter
+from czictypes.reading.request import PlaneRequest, output_shape
 
 GRAY = Color(0.2, 0.2, 0.2)  # 51 in 8 bits
 
@@ -217,24 +218,18 @@ def test_every_pixel_type_can_be_read(kind, zoom):
 
 @pytest.mark.parametrize("zoom", [1, 0.5])
 def test_rows_of_the_array_may_be_apart(zoom):
-    index = index_of(Entry(0, 0, 10, 10), Entry(10, 0, 10, 10))
+    table = table_of(Entry(0, 0, 10, 10), Entry(10, 0, 10, 10))
     request = PlaneRequest(Rectangle(0, 0, 20, 20), {"C": 0}, None, zoom, PixelType.Gray8, GRAY)
     height, width, _ = output_shape(request)
     canvas = np.zeros((height * 2, width + 5, 1), "u1")
     out = canvas[::2, 3:-2]
-    compose(index, request, numbered(1, 2), out)
+    Painter(table, numbered(1, 2)).paint(request, out)
     half = height // 2
     assert (out[:half, : width // 2] == 1).all()
     assert (out[:half, width // 2 :] == 2).all()
     assert (out[half + 1 :] == 51).all()  # a scaled tile may paint one more row
     out[:] = 0
     assert not canvas.any(), "pixels outside the array were changed"
-
-
-def test_an_array_of_another_shape_is_refused():
-    request = PlaneRequest(Rectangle(0, 0, 20, 20), {"C": 0}, None, 1, PixelType.Gray8, GRAY)
-    with pytest.raises(ValueError, match=r"\(20, 20, 1\), not \(20, 20\)"):
-        compose(index_of(Entry()), request, numbered(1), np.empty((20, 20), "u1"))
 
 
 def test_where_no_tile_is_the_background_shows():
@@ -256,6 +251,7 @@ def test_a_tile_stored_smaller_than_it_says_covers_its_stored_size_at_zoom_1():
 # What is read of the file
 
 
+@needs_kernel
 def test_hidden_tiles_are_not_decoded():
     entries = [Entry(0, 0, 10, 10, m=m) for m in range(5)]
     tiles = numbered(*range(5))
@@ -289,21 +285,6 @@ def test_one_small_tile_does_not_wake_another_thread():
 
     result = read([Entry()], numbered(3), (0, 0, 10, 10), workers=NoPool(), threads=8)
     assert (result == 3).all()
-
-
-@pytest.mark.parametrize(("apart", "helpers"), [(1000, 3), (500, 0)])
-def test_threads_do_not_share_tiles_of_which_single_rows_are_read(monkeypatch, apart, helpers):
-    class Pool:
-        submitted = 0
-
-        def submit(self, *tasks):
-            self.submitted += len(tasks)
-
-    monkeypatch.setattr("czictypes.reading.compositor.ROWS_APART", apart)
-    entries = [Entry(200 * k, 200 * row, 200, 200) for k in range(4) for row in range(4)]
-    tiles, pool = MemoryTiles.random(entries), Pool()
-    read(entries, tiles, (0, 0, 800, 800), zoom=0.25, workers=pool, threads=4)
-    assert pool.submitted == helpers
 
 
 # Errors
@@ -343,6 +324,7 @@ class RecordingWorkers(Workers):
         super().submit(*tasks)
 
 
+@needs_kernel
 def test_an_error_in_a_helping_thread_ends_the_work_of_the_caller():
     caller = threading.current_thread()
 
@@ -362,25 +344,6 @@ def test_an_error_in_a_helping_thread_ends_the_work_of_the_caller():
         read(entries, tiles, (0, 0, 2400, 300), workers=workers, threads=2)
     workers.close()
     assert len(tiles.asked_for) <= 1
-
-
-def test_a_thread_that_waits_for_its_turn_is_woken_by_an_error(pool):
-    second_is_ready = threading.Event()
-
-    class FirstFailsLate(MemoryTiles):
-        @contextmanager
-        def tile(self, index):
-            if index == 0:
-                assert second_is_ready.wait(60)
-                raise CorruptFileError("the first is damaged")
-            with super().tile(index) as tile:
-                yield tile
-            second_is_ready.set()
-
-    entries = [Entry(0, 0, 500, 500), Entry(10, 0, 500, 500)]
-    tiles = FirstFailsLate([pixels_of(entry, 0) for entry in entries])
-    with pytest.raises(CorruptFileError, match="the first is damaged"):
-        read(entries, tiles, (0, 0, 600, 600), zoom=0.5, workers=pool, threads=2)
 
 
 def test_a_tile_smaller_than_the_directory_says_is_refused():

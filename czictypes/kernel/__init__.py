@@ -1,0 +1,1 @@
+"""Our own native library, which chooses and paints tiles: find it, load it, call it."""

@@ -1,0 +1,85 @@
+"""The loaded kernel, if there is one that fits; without it, numpy paints (`reading.fallback`)."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+__all__ = ["KERNEL_VARIABLE", "Kernel", "KernelInfo", "get_kernel", "kernel_info"]
+
+KERNEL_VARIABLE = "CZICTYPES_KERNEL"
+
+_ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+_BUNDLED = Path(__file__).resolve().parent.parent / "_native" / f"czictypes_kernel{_ENDING}"
+
+
+class Kernel(NamedTuple):
+    """A kernel: its file, cffi's declarations, and its functions."""
+
+    path: str
+    ffi: Any
+    lib: Any
+
+
+class KernelInfo(NamedTuple):
+    """The kernel in use.
+
+    Attributes
+    ----------
+    path
+        Its file; "" where numpy paints.
+    zstd
+        The version of zstd in it; "" without a kernel.
+    reason
+        Why there is none; "" if there is one.
+    """
+
+    path: str
+    zstd: str
+    reason: str
+
+
+def get_kernel() -> Kernel | None:
+    """Return the kernel, which is loaded at the first call; None without one that fits.
+
+    The environment variable ``CZICTYPES_KERNEL`` names another one than that which came with
+    czictypes; 0 does without.
+    """
+    return _loaded(os.environ.get(KERNEL_VARIABLE, ""))[0]
+
+
+def kernel_info() -> KernelInfo:
+    """Return what is known of the kernel, or why there is none."""
+    kernel, reason = _loaded(os.environ.get(KERNEL_VARIABLE, ""))
+    if kernel is None:
+        return KernelInfo("", "", reason)
+    zstd = kernel.ffi.string(kernel.lib.czk_zstd_version()).decode("ascii")
+    return KernelInfo(kernel.path, zstd, "")
+
+
+@cache
+def _loaded(named: str) -> tuple[Kernel | None, str]:
+    if named == "0":
+        return None, f"{KERNEL_VARIABLE}=0 does without it"
+    path = named or str(_BUNDLED)
+    try:
+        ffi = importlib.import_module("czictypes.kernel._declarations").ffi
+    except ModuleNotFoundError:
+        return None, "czictypes was not built: its declarations are missing"
+    if not named and not _BUNDLED.exists():
+        return None, f"there is no {path}; python build_native.py builds it"
+    try:
+        lib = ffi.dlopen(path)
+        version = lib.czk_abi()
+    except (OSError, AttributeError, ffi.error) as error:
+        return None, f"{path} cannot be loaded: {' '.join(str(error).split())}"
+    if version != lib.CZK_ABI:
+        return None, (
+            f"{path} has version {version} of the interface, where czictypes needs {lib.CZK_ABI}; "
+            "python build_native.py builds it anew"
+        )
+    return Kernel(path, ffi, lib), ""

@@ -1,0 +1,311 @@
+"""The tiles of a document as the kernel sees them: columns it reads, and the calls with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.directory import Directory
+from czictypes.kernel.library import Kernel
+from czictypes.model.geometry import ABSENT, DIMENSIONS, Rectangle
+
+__all__ = ["DONE", "JOB", "PENDING", "UNUSUAL", "Given", "KernelTiles", "Reads", "TileColumns"]
+
+PENDING, DONE, UNUSUAL = 0, 1, 2
+_COPY, _ZOOM, _LEVEL = 0, 1, 2
+
+#: The jobs of reads, as `struct czk_job` has them.
+JOB = np.dtype(
+    [("tile", "<i8"), *((name, "<i4") for name in ("region", "status", "given")),
+     *((name, "<i4") for name in ("first_row", "end_row", "reserved")),
+     *((name, "<i4") for name in ("left", "top", "right", "bottom"))]
+)  # fmt: skip
+#: Reads begin with room for so many jobs, and keep room for so many.
+_FEW, _MOST_KEPT = 64, 4096
+_OF_DIRECTORY = {
+    "x": "x", "y": "y", "w": "w", "h": "h", "stored_w": "physical_w", "stored_h": "physical_h",
+    "m": "m", "pixel_type": "pixel_type", "compression": "compression", "position": "file_position",
+}  # fmt: skip
+
+
+class TileColumns(NamedTuple):
+    """One value for each tile; see `struct czk_tiles`."""
+
+    x: NDArray[np.int32]
+    y: NDArray[np.int32]
+    w: NDArray[np.int32]
+    h: NDArray[np.int32]
+    read_w: NDArray[np.int32]
+    read_h: NDArray[np.int32]
+    m: NDArray[np.int32]
+    scene: NDArray[np.int32]
+    pixel_type: NDArray[np.int32]
+    zoom: NDArray[np.float32]
+    level: NDArray[np.int16]
+    layer0: NDArray[np.bool_]
+    plane: NDArray[np.int64]
+    sub_block: NDArray[np.int64] | None
+    special: NDArray[np.bool_] | None
+    scenes: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+
+
+class Given(NamedTuple):
+    """The bytes of the file from `begin` on, or the decoded pixels of a tile.
+
+    `pixels` are (rows, width, samples), those of a row adjacent: from `first_row` on of a tile of
+    the stored `height`. `mask` has the size in which the tile is read.
+    """
+
+    data: bytes = b""
+    begin: int = 0
+    pixels: NDArray[Any] | None = None
+    first_row: int = 0
+    height: int = 0
+    mask: NDArray[np.bool_] | None = None
+
+
+class KernelTiles:
+    """A document's tiles, for any number of reads at once.
+
+    Parameters
+    ----------
+    kernel
+        The library.
+    stored, file_size
+        The sub-block directory of the file, and the size of the file.
+    columns
+        The tiles.
+
+    Raises
+    ------
+    MemoryError
+        If there is no room for the index.
+    """
+
+    def __init__(
+        self, kernel: Kernel, stored: Directory, file_size: int, columns: TileColumns
+    ) -> None:
+        self.kernel = kernel
+        self._kept: list[NDArray[Any]] = []  # what the structures point to
+        ffi, lib = kernel.ffi, kernel.lib
+        self.directory: Any = ffi.new("struct czk_directory *")
+        self.directory.count, self.directory.file_size = stored.count, file_size
+        for name, column in _OF_DIRECTORY.items():
+            self._point(self.directory, name, getattr(stored, column))
+        self.directory.letters = "".join(DIMENSIONS).encode("ascii")
+        for number, letter in enumerate(DIMENSIONS):
+            if letter in stored.coordinates:
+                self._point(self.directory.coordinate, number, stored.coordinates[letter])
+        # Learned by reads: where the data of a sub-block begin, 0 until then.
+        self.data_offset = self._point(self.directory, "data_offset", np.zeros(stored.count, "i8"))
+        self.data_size = self._point(self.directory, "data_size", np.zeros(stored.count, "i8"))
+        self.tiles: Any = ffi.new("struct czk_tiles *")
+        self.tiles.count, self.tiles.scene_count = len(columns.x), len(columns.scenes)
+        for name, values in columns._asdict().items():
+            if values is not None:
+                self._point(self.tiles, name, values)
+        self._point(self.tiles, "order", np.empty(len(columns.x), np.int32))
+        groups = lib.czk_sort(self.tiles)
+        if groups < 0:
+            raise MemoryError("there is no memory for the index of the sub-blocks")
+        self._groups = ffi.new("struct czk_group[]", groups)
+        self.tiles.groups, self.tiles.group_count = self._groups, groups
+        self._point(self.tiles, "cells", np.empty(self.tiles.ordered + 2 * groups, np.int32))
+        if lib.czk_index(self.tiles):
+            raise MemoryError("there is no memory for the index of the sub-blocks")
+        self._idle: list[Reads] = []
+
+    def _point(self, structure: Any, member: Any, values: NDArray[Any]) -> NDArray[Any]:
+        """Have a member point to a column, which is kept and returned."""
+        values = np.ascontiguousarray(values)
+        self._kept.append(values)
+        pointer = self.kernel.ffi.from_buffer(values.view(np.uint8).reshape(-1))
+        kind = self.kernel.ffi.cast(f"{_C_TYPES[values.dtype.str[1:]]} *", pointer)
+        if isinstance(member, int):
+            structure[member] = kind
+        else:
+            setattr(structure, member, kind)
+        return values
+
+    def take(self) -> Reads:
+        """Return memory for reads, which `give_back` takes again."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Reads(self)
+
+    def give_back(self, reads: Reads) -> None:
+        """Keep memory for later reads, unless it is much."""
+        reads.give(())
+        if reads.room <= _MOST_KEPT:
+            self._idle.append(reads)
+
+
+_C_TYPES = {
+    "i4": "int32_t", "i8": "int64_t", "i2": "int16_t", "u1": "uint8_t", "b1": "uint8_t",
+    "f4": "float",
+}  # fmt: skip
+
+
+class Reads:
+    """The memory of a read: its region, its jobs, and its output.
+
+    Parameters
+    ----------
+    tiles
+        Of the document.
+    """
+
+    def __init__(self, tiles: KernelTiles) -> None:
+        self.tiles = tiles
+        ffi, self._lib = tiles.kernel.ffi, tiles.kernel.lib
+        self._ffi = ffi
+        self.region: Any = ffi.new("struct czk_region *")
+        self._planes, self._plane_room = ffi.new("struct czk_plane[]", 1), 1
+        self.output: Any = ffi.new("struct czk_output *")
+        self._given: Any = ffi.NULL
+        self._given_count = 0
+        self._lent: list[Any] = []
+        self._make_room(_FEW)
+        self.count = 0
+
+    def _make_room(self, jobs: int) -> None:
+        self._jobs = np.zeros(jobs, JOB)
+        buffer = self._ffi.from_buffer(self._jobs.view(np.uint8))
+        self._job = self._ffi.cast("struct czk_job *", buffer)
+
+    @property
+    def room(self) -> int:
+        """For how many jobs there is memory."""
+        return len(self._jobs)
+
+    @property
+    def covered(self) -> int:
+        """How many pixels the jobs paint, at least."""
+        covered: int = self.region.covered
+        return covered
+
+    @property
+    def jobs(self) -> NDArray[np.void]:
+        """The jobs that were chosen, in the order of painting."""
+        return self._jobs[: self.count]
+
+    def set_region(
+        self,
+        roi: Rectangle,
+        width: int,
+        height: int,
+        planes: Sequence[tuple[int, int]],
+        zoom: float,
+        scene: int | None,
+        *,
+        masks: bool,
+    ) -> None:
+        """Set what is read: a region of full resolution, as libCZI's scaling accessor does."""
+        region = self.region
+        region.x, region.y, region.w, region.h = roi
+        region.out_w, region.out_h = width, height
+        if len(planes) > self._plane_room:
+            self._plane_room = len(planes)
+            self._planes = self._ffi.new("struct czk_plane[]", len(planes))
+        for number, (plane, rank) in enumerate(planes):
+            self._planes[number].plane, self._planes[number].rank = plane, rank
+        region.planes, region.plane_count = self._planes, len(planes)
+        region.zoom = zoom
+        region.mode = _COPY if region.zoom == 1 else _ZOOM
+        region.scene = ABSENT if scene is None else scene
+        region.has_masks = masks
+
+    def set_level(self, factor: float, level: int, corner: tuple[int, int]) -> None:
+        """Make the region one of a level's grid, whose corner lies in full resolution."""
+        region = self.region
+        region.mode, region.factor, region.level = _LEVEL, factor, level
+        region.grid_x, region.grid_y = corner
+
+    def choose(self, only: int | None = None) -> None:
+        """Choose the tiles, or take the only one; `jobs` has the work then.
+
+        Raises
+        ------
+        MemoryError
+            If there is not enough.
+        """
+        tiles = self.tiles.tiles
+        found = room = 0
+        while found >= room:
+            room = len(self._jobs)
+            one = -1 if only is None else only
+            found = self._lib.czk_choose(tiles, self.region, 1, one, self._job, room)
+            if found < 0:
+                raise MemoryError("there is no memory to choose the tiles of a read")
+            if found <= room:
+                break
+            self._make_room(found + found // 4)
+        self.count = found
+
+    def give(self, given: Sequence[Given]) -> None:
+        """Set the pixels that the jobs may name by their place; they are used until the next."""
+        ffi = self._ffi
+        if not given and not self._lent:
+            return
+        self._lent = list(given)
+        self._given_count = len(given)
+        self._given = ffi.new("struct czk_given[]", len(given)) if given else ffi.NULL
+        for number, one in enumerate(given):
+            place, pixels = self._given[number], one.pixels
+            if pixels is None:
+                self._lent.append(ffi.from_buffer(one.data))
+                place.bytes = ffi.cast("uint8_t *", self._lent[-1])
+                place.begin, place.end = one.begin, one.begin + len(one.data)
+                continue
+            place.pixels = ffi.cast("uint8_t *", _address(pixels))
+            place.stride, place.w, place.h = pixels.strides[0], pixels.shape[1], one.height
+            place.first_row, place.end_row = one.first_row, one.first_row + len(pixels)
+            if one.mask is not None:
+                mask = np.ascontiguousarray(one.mask)
+                self._lent.append(mask)
+                place.mask = ffi.cast("uint8_t *", _address(mask))
+                place.mask_stride = mask.strides[0]
+
+    def set_output(self, out: NDArray[Any], pixel_type: int, file: int, threads: int) -> None:
+        """Set where pixels go, and the descriptor of the file that they come from."""
+        output, row = self.output, out.strides[0]
+        if out.flags.c_contiguous:  # for which this is sooner than by the address
+            output.pixels = self._ffi.from_buffer("uint8_t[]", out)
+            output.size, self.region.out_offset = out.nbytes, 0
+        else:
+            span = row * (out.shape[0] - 1)
+            start = _address(out) + min(span, 0)
+            output.pixels = self._ffi.cast("uint8_t *", start)
+            output.size = abs(span) + out.shape[1] * out.shape[2] * out.itemsize
+            self.region.out_offset = max(-span, 0)
+        self.region.out_stride = row
+        output.pixel_type, output.file, output.threads = pixel_type, file, threads
+
+    def paint(self, slice_us: int) -> int:
+        """Paint what is pending, for about so long; return how many jobs are not done.
+
+        Raises
+        ------
+        MemoryError
+            If there is not enough.
+        """
+        self.output.slice_us = slice_us
+        left: int = self._lib.czk_paint(
+            self.tiles.directory, self.tiles.tiles, self.region, 1, self._job, self.count,
+            self._given, self._given_count, self.output,
+        )  # fmt: skip
+        if left < 0:
+            if left == -1:
+                raise AssertionError("the kernel was given jobs that cannot be")
+            raise MemoryError("there is no memory to paint the tiles of a read")
+        return left
+
+
+def _address(array: NDArray[Any]) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address

@@ -1,0 +1,255 @@
+"""Paints reads with numpy, one tile after the other: where the kernel is missing.
+
+The rules are libCZI's, as in native/kernel/choose.cpp: a pyramid layer is chosen by the zoom,
+tiles of higher zoom come above those of lower zoom, on layer 0 the highest M-index comes on top,
+and where a region meets several scenes they are painted one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.pixels import part_of
+from czictypes.container.workers import check_stopped
+from czictypes.model.errors import CorruptFileError
+from czictypes.model.geometry import ABSENT, NO_M, Rectangle
+from czictypes.reading.conversion import convert
+from czictypes.reading.damage import UNREADABLE
+from czictypes.reading.level_grid import LevelGrid
+from czictypes.reading.plane_keys import ShownPlane
+from czictypes.reading.request import PlaneRequest
+from czictypes.reading.sampling import Span, copied_span, scaled_span
+from czictypes.reading.table import SubBlockTable
+from czictypes.reading.tile import TileProvider
+
+__all__ = [
+    "Painted",
+    "check_size",
+    "chosen_tiles",
+    "paint_tiles",
+    "painting_rank",
+    "places",
+]
+
+Tiles = NDArray[np.intp]
+
+#: A tile of slightly less zoom than asked for still does, as sizes are rounded at edges.
+_TOLERANCE = np.float32(1.05)
+#: Tiles from this much above the lowest chosen zoom belong to the next pyramid layer.
+_LAYER_STEP = np.float32(1.9)
+
+
+class Painted(NamedTuple):
+    """A tile, and the pixels of the result that it paints."""
+
+    tile: int
+    x: Span
+    y: Span
+
+
+def painting_rank(table: SubBlockTable, tiles: Tiles) -> NDArray[np.int32]:
+    """Return the M-index of tiles on layer 0; without one, and in the pyramid, they come first."""
+    rank = np.where(table.is_layer0[tiles], table.directory.m[tiles], np.int32(ABSENT))
+    rank[rank == NO_M] = ABSENT
+    return rank
+
+
+def chosen_tiles(
+    table: SubBlockTable,
+    keys: NDArray[np.int64],
+    planes: Sequence[ShownPlane],
+    request: PlaneRequest,
+    grid: LevelGrid | None,
+) -> Tiles:
+    """Return the tiles that a read paints, the lowest first.
+
+    Parameters
+    ----------
+    table, keys
+        The tiles of the document, and their planes.
+    planes
+        The planes that show.
+    request
+        What is read; with a `grid` its region is one of the level.
+    grid
+        The level, or None.
+    """
+    roi = request.roi if grid is None else grid.around(request.roi)
+    rank = np.zeros(table.count, np.int64)
+    shown = np.zeros(table.count, bool)
+    for plane in planes:
+        here = keys == plane.key
+        rank[here], shown[here] = plane.rank, True
+    tiles = np.flatnonzero(shown & _meets(table, roi))
+    if grid is None:
+        return _by_zoom(table, tiles, rank, request)
+    scenes = np.array(list(table.scene_rectangles) if request.scene is None else [request.scene])
+    return _by_level(table, tiles, rank, scenes, grid)
+
+
+def _meets(table: SubBlockTable, roi: Rectangle) -> NDArray[np.bool_]:
+    rows = table.directory
+    x, y = rows.x.astype(np.int64), rows.y.astype(np.int64)
+    meets: NDArray[np.bool_] = (rows.w > 0) & (rows.h > 0)
+    meets &= (x < roi.x + roi.w) & (x + rows.w > roi.x)
+    meets &= (y < roi.y + roi.h) & (y + rows.h > roi.y)
+    return meets
+
+
+def _involved_scenes(table: SubBlockTable, roi: Rectangle, scene: int | None) -> NDArray[np.int64]:
+    """Return the scenes whose box (pyramid included) meets a region, ascending."""
+    numbers, boxes = table.scene_boxes
+    meets = (boxes[:, 0] < roi.x + roi.w) & (boxes[:, 2] > roi.x)
+    meets &= (boxes[:, 1] < roi.y + roi.h) & (boxes[:, 3] > roi.y)
+    if scene is not None:
+        meets &= numbers == scene
+    return numbers[meets]
+
+
+def _by_zoom(
+    table: SubBlockTable, tiles: Tiles, rank: NDArray[np.int64], request: PlaneRequest
+) -> Tiles:
+    """Choose one layer of each plane, of each scene where several are involved."""
+    scenes = _involved_scenes(table, request.roi, request.scene)
+    scene = table.directory.scene[tiles]
+    counts = np.isin(scene, scenes)
+    if len(scenes) < 2:
+        counts |= scene == ABSENT
+    zoom = np.float32(request.zoom)
+    tiles = tiles[counts & (table.zoom[tiles] >= zoom / _TOLERANCE)]
+    place = np.searchsorted(scenes, table.directory.scene[tiles]) if len(scenes) > 1 else 0 * tiles
+    chosen = []
+    for one in np.unique(rank[tiles]).tolist():
+        for number in np.unique(place[rank[tiles] == one]).tolist():
+            some = tiles[(rank[tiles] == one) & (place == number)]
+            some = some[table.zoom[some] < table.zoom[some].min() * _LAYER_STEP]
+            some = some[np.lexsort((some, painting_rank(table, some), table.zoom[some]))]
+            is_scaled = zoom != 1 and not request.mask_aware
+            chosen.append(_without_hidden(table, some, request.roi) if is_scaled else some)
+    return np.concatenate(chosen) if chosen else np.empty(0, np.intp)
+
+
+def _by_level(
+    table: SubBlockTable,
+    tiles: Tiles,
+    rank: NDArray[np.int64],
+    scenes: NDArray[np.int64],
+    grid: LevelGrid,
+) -> Tiles:
+    """Choose the tiles of a level and of all finer ones, which lie below."""
+    scene = table.directory.scene[tiles]
+    without = scene == ABSENT
+    if len(scenes) > 1:
+        without &= ~table.is_layer0[tiles]
+    counts = without | np.isin(scene, scenes)
+    if grid.number:
+        counts &= table.levels[tiles] <= grid.number
+    else:
+        counts &= table.zoom[tiles] >= np.float32(1) / _TOLERANCE
+    tiles = tiles[counts]
+    level = table.levels[tiles] if grid.number else 0 * tiles
+    place = np.searchsorted(scenes, table.directory.scene[tiles])
+    order = (tiles, painting_rank(table, tiles), table.zoom[tiles], place, level, rank[tiles])
+    return tiles[np.lexsort(order)]
+
+
+def _without_hidden(table: SubBlockTable, tiles: Tiles, roi: Rectangle) -> Tiles:
+    """Leave out tiles that later ones cover wholly, within a region of full resolution."""
+    rows = table.directory
+    x, y = rows.x[tiles].astype(np.int64), rows.y[tiles].astype(np.int64)
+    left, right = x.clip(roi.x), (x + rows.w[tiles]).clip(max=roi.x + roi.w)
+    top, bottom = y.clip(roi.y), (y + rows.h[tiles]).clip(max=roi.y + roi.h)
+    # The lines through all edges make cells, each of which is wholly covered or not at all.
+    columns, lines = np.unique([left, right]), np.unique([top, bottom])
+    covered = np.zeros((len(lines), len(columns)), bool)
+    edges = (np.searchsorted(lines, (top, bottom)), np.searchsorted(columns, (left, right)))
+    kept = np.zeros(len(tiles), bool)
+    for at in range(len(tiles) - 1, -1, -1):
+        (first, end), (start, stop) = edges[0][:, at].tolist(), edges[1][:, at].tolist()
+        cells = covered[first:end, start:stop]
+        kept[at] = not cells.all()
+        cells[...] = True
+    return tiles[kept]
+
+
+def places(
+    table: SubBlockTable,
+    tiles: Tiles,
+    request: PlaneRequest,
+    size: tuple[int, int],
+    grid: LevelGrid | None,
+) -> Iterator[Painted]:
+    """Give the pixels of a result of some width and height that tiles paint, if they paint any."""
+    rows, roi = table.directory, request.roi
+    axes = (
+        (rows.x, rows.w, rows.physical_w, roi.x, roi.w, size[0]),
+        (rows.y, rows.h, rows.physical_h, roi.y, roi.h, size[1]),
+    )
+    for tile in tiles.tolist():
+        spans = []
+        for axis, (start, logical, stored, roi_start, roi_size, out_size) in enumerate(axes):
+            place = start.item(tile), logical.item(tile), stored.item(tile)
+            if grid is not None:
+                is_own = table.levels.item(tile) == grid.number
+                span = grid.span(axis, *place, is_own, roi_start, roi_size)
+            elif np.float32(request.zoom) == 1:
+                span = copied_span(place[0], place[2], roi_start, roi_size)
+            else:
+                span = scaled_span(*place, roi_start, roi_size, out_size)
+            spans.append(span)
+        if all(span.first < span.end for span in spans):
+            yield Painted(tile, *spans)
+
+
+def check_size(table: SubBlockTable, tile: int, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the width and height in which a tile is read; its pixels must have them.
+
+    Raises
+    ------
+    CorruptFileError
+        If it decodes to fewer.
+    """
+    width, height = (
+        side.item(tile) for side in (table.directory.physical_w, table.directory.physical_h)
+    )
+    if shape[0] < height or shape[1] < width:
+        raise CorruptFileError(
+            f"sub-block {table.rows.sub_block_of(tile)} decodes to {shape[1]} x {shape[0]} pixels, "
+            f"but the directory says {width} x {height}; the file is damaged"
+        )
+    return width, height
+
+
+def paint_tiles(
+    table: SubBlockTable,
+    painted: Iterable[Painted],
+    tiles: TileProvider,
+    pixel_type: int,
+    out: NDArray[Any],
+    leave: Callable[[int, Exception], None] | None = None,
+) -> None:
+    """Paint tiles over each other, in a type to which their pixels can be converted.
+
+    `leave` is told of a tile that cannot be read; without it, that raises.
+    """
+    for tile, x, y in painted:
+        check_stopped()
+        place = out[y.first : y.end, x.first : x.end]
+        converted = np.empty(place.shape, place.dtype)
+        source = table.directory.pixel_type.item(tile)
+        try:
+            with tiles.tile(tile) as decoded:
+                check_size(table, tile, decoded.pixels.shape)
+                convert(part_of(decoded.pixels, y.pixels, x.pixels), source, pixel_type, converted)
+                mask = decoded.mask
+                valid = True if mask is None else mask[y.pixels][:, x.pixels, np.newaxis]
+        except UNREADABLE as error:
+            if leave is None:
+                raise
+            leave(tile, error)
+        else:
+            np.copyto(place, converted, where=valid)

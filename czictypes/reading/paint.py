@@ -1,0 +1,492 @@
+"""Paints reads: by the kernel, or without one by numpy.
+
+The kernel takes tiles out of local files by itself. Three kinds of tiles are given to it: the bytes
+of tiles in a source that is no local file, the pixels of tiles that it does not decode (JPEG XR,
+several planes in a sub-block, anything unusual), and those that have a mask or are cached.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.byte_source import ByteSource, Range
+from czictypes.container.file_source import FileSource
+from czictypes.container.pixels import stored_rows
+from czictypes.container.workers import Workers, check_stopped
+from czictypes.kernel.library import get_kernel
+from czictypes.kernel.tiles import DONE, PENDING, UNUSUAL, Given, KernelTiles, Reads, TileColumns
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+from czictypes.reading.background import background_value, fill
+from czictypes.reading.conversion import check_convertible
+from czictypes.reading.damage import UNREADABLE, DamageList
+from czictypes.reading.expectation import Expectation, Wanted
+from czictypes.reading.fallback import Tiles, check_size, chosen_tiles, paint_tiles, places
+from czictypes.reading.level_grid import LevelGrid
+from czictypes.reading.plane_keys import PlaneKeys
+from czictypes.reading.request import PlaneRequest
+from czictypes.reading.table import SubBlockTable
+from czictypes.reading.threads import each
+from czictypes.reading.tile import TileProvider
+
+__all__ = ["Painter"]
+
+#: The kernel comes back after so many microseconds, for an interrupt to be heard.
+_SLICE = 50_000
+#: So many bytes of tiles are given to it at a time, and one tile for each thread at least.
+_GIVEN_BYTES = 64 << 20
+#: The pixels of most sub-blocks begin so many bytes behind their beginning, at most.
+_HEAD_ROOM = 288 + 1024
+#: Pixels up to so many bytes are read with the head.
+_SMALL = 256 << 10
+_STORED = int(Compression.Uncompressed)
+_OWN = (_STORED, int(Compression.Zstd0), int(Compression.Zstd1))
+_KNOWN = frozenset(map(int, PixelType))
+#: Tiles that are given later, and those that are left blank.
+_LATER, _BLANK = -2, -1
+
+
+class Painter:
+    """Paints the planes of one document; safe to use from many threads.
+
+    Parameters
+    ----------
+    table
+        The tiles of the document.
+    tiles
+        Their pixels. With an `expectation` it is told beforehand what a read needs; what has a
+        `cache` is asked for all tiles.
+    source
+        The document's bytes; None where tiles come from `tiles` alone.
+    damage
+        Is told of tiles that are left blank.
+    """
+
+    def __init__(
+        self,
+        table: SubBlockTable,
+        tiles: TileProvider,
+        source: ByteSource | None = None,
+        damage: DamageList | None = None,
+    ) -> None:
+        self.table, self.tiles, self.source = table, tiles, source
+        self.damage = damage or DamageList()
+        self.reads_bytes = source is not None and getattr(tiles, "cache", None) is None
+        self.expectation: Expectation | None = getattr(tiles, "expectation", None)
+        self._local: FileSource | None = None
+        if self.reads_bytes and isinstance(source, FileSource):
+            self._local = source
+        self._kernel = get_kernel()
+        self._lock = threading.Lock()
+        self._planes: PlaneKeys | None = None
+        self._made: KernelTiles | None = None
+        types = table.directory.pixel_type
+        self._type = types.item(0) if table.has_one_type and table.count else None
+
+    @property
+    def planes(self) -> PlaneKeys:
+        """The planes of the tiles; worked out at the first read."""
+        if self._planes is None:
+            with self._lock:
+                if self._planes is None:
+                    self._planes = PlaneKeys(self.table.directory, self.table.plane_bounds)
+        return self._planes
+
+    def paint(
+        self,
+        request: PlaneRequest,
+        out: NDArray[Any],
+        threads: int = 1,
+        workers: Workers | None = None,
+        *,
+        grid: LevelGrid | None = None,
+        only: int | None = None,
+        blank: bool = False,
+    ) -> None:
+        """Fill an array with a plane, or a part of one.
+
+        Parameters
+        ----------
+        request
+            What is read; with a `grid` its region is one of the level, at zoom 1.
+        out
+            (height, width, samples) in the type of the request; the pixels of a row are adjacent.
+        threads, workers
+            How many threads may work, and those that may help to decode.
+        grid
+            The level; None for a read by region and zoom.
+        only
+            The only tile that is painted.
+        blank
+            Leave tiles that cannot be read as background, and note them.
+
+        Raises
+        ------
+        UnsupportedDataError
+            If pixels cannot be converted; nothing is painted then.
+        CorruptFileError, MissingPartError
+            If a tile cannot be read.
+        """
+        if self._kernel is None:
+            self._paint_by_numpy(request, out, grid, only, blank)
+            return
+        height, width = out.shape[:2]
+        reads = self._begin(request, width, height, grid, only)
+        try:
+            if blank or reads.covered != height * width:
+                fill(out, background_value(request.pixel_type, request.background))
+            if self._type != request.pixel_type.value:
+                self._check_types(reads.jobs["tile"], request, blank)
+            reads.set_output(out, request.pixel_type.value, self._file(), threads)
+            if reads.count and (self._gives(request) or reads.paint(_SLICE)):
+                with self._expected(reads):
+                    _Painting(self, reads, request, out, threads, workers, blank).run()
+        finally:
+            self._end(reads)
+
+    def valid(
+        self,
+        request: PlaneRequest,
+        width: int,
+        height: int,
+        grid: LevelGrid | None = None,
+        only: int | None = None,
+    ) -> NDArray[np.bool_]:
+        """Return where a read finds pixels, (height, width); masks count if the request says so.
+
+        Raises
+        ------
+        CorruptFileError
+            If a mask that is needed is damaged.
+        """
+        found = np.zeros((height, width), bool)
+        if self._kernel is None or request.mask_aware:
+            mask_of = getattr(self.tiles, "mask_of_row", None) if request.mask_aware else None
+            chosen = self._chosen(request, grid, only)
+            for tile, x, y in places(self.table, chosen, request, (width, height), grid):
+                mask = None if mask_of is None else mask_of(tile)
+                found[y.first : y.end, x.first : x.end] |= (
+                    True if mask is None else mask[y.pixels][:, x.pixels]
+                )
+            return found
+        with self._reads(request, width, height, grid, only) as reads:
+            boxes = (reads.jobs[name].tolist() for name in ("left", "top", "right", "bottom"))
+            for left, top, right, bottom in zip(*boxes):
+                found[top:bottom, left:right] = True
+        return found
+
+    def _file(self) -> int:
+        """Return the descriptor of a local file, -1 for any other source."""
+        return -1 if self._local is None else self._local.descriptor()
+
+    def _gives(self, request: PlaneRequest) -> bool:
+        """Tell whether all tiles are given to the kernel."""
+        return self._local is None or request.mask_aware
+
+    def tiles_of(self, request: PlaneRequest, width: int, height: int) -> Tiles:
+        """Return the tiles that a read paints."""
+        if self._kernel is None:
+            chosen = self._chosen(request, None, None)
+            painted = places(self.table, chosen, request, (width, height), None)
+            return np.array([one.tile for one in painted], np.intp)
+        with self._reads(request, width, height, None, None) as reads:
+            found: Tiles = reads.jobs["tile"].copy()
+            return found
+
+    def _chosen(self, request: PlaneRequest, grid: LevelGrid | None, only: int | None) -> Tiles:
+        if only is not None:
+            return np.array([only])
+        shown = self.planes.shown(request.plane, by_lacking=grid is not None)
+        return chosen_tiles(self.table, self.planes.keys, shown, request, grid)
+
+    def _check_types(self, tiles: NDArray[Any], request: PlaneRequest, blank: bool) -> None:
+        types = set(self.table.directory.pixel_type[tiles].tolist())
+        check_convertible(types & _KNOWN if blank else types, request.pixel_type)
+
+    def _paint_by_numpy(
+        self,
+        request: PlaneRequest,
+        out: NDArray[Any],
+        grid: LevelGrid | None,
+        only: int | None,
+        blank: bool,
+    ) -> None:
+        height, width = out.shape[:2]
+        if not out.size:
+            return
+        fill(out, background_value(request.pixel_type, request.background))
+        painted = list(
+            places(self.table, self._chosen(request, grid, only), request, (width, height), grid)
+        )
+        self._check_types(np.array([one.tile for one in painted], np.intp), request, blank)
+        paint_tiles(
+            self.table, painted, self.tiles, request.pixel_type, out, self._note if blank else None
+        )
+
+    def _note(self, tile: int, error: Exception) -> None:
+        """Note a tile that is left blank."""
+        self.damage.note(self.table.rows.sub_block_of(tile), error)
+
+    @contextmanager
+    def _reads(
+        self,
+        request: PlaneRequest,
+        width: int,
+        height: int,
+        grid: LevelGrid | None,
+        only: int | None,
+    ) -> Iterator[Reads]:
+        """Give the jobs of a read, for the length of a `with` block."""
+        reads = self._begin(request, width, height, grid, only)
+        try:
+            yield reads
+        finally:
+            self._end(reads)
+
+    def _begin(
+        self,
+        request: PlaneRequest,
+        width: int,
+        height: int,
+        grid: LevelGrid | None,
+        only: int | None,
+    ) -> Reads:
+        """Return the jobs of a read, in memory that is to be given back by `_end`."""
+        reads = self._tiles().take()
+        planes = self.planes.shown(request.plane, by_lacking=grid is not None)
+        reads.set_region(
+            request.roi, width, height, planes, request.zoom, request.scene,
+            masks=request.mask_aware,
+        )  # fmt: skip
+        if grid is not None:
+            reads.set_level(grid.factor, grid.number, (grid.box.x, grid.box.y))
+        reads.choose(only)
+        return reads
+
+    def _end(self, reads: Reads) -> None:
+        reads.tiles.give_back(reads)
+
+    def _tiles(self) -> KernelTiles:
+        if self._made is None:
+            made = self._make()
+            with self._lock:
+                self._made = self._made or made
+        return self._made
+
+    def _make(self) -> KernelTiles:
+        assert self._kernel is not None
+        table, rows = self.table, self.table.directory
+        scenes, boxes = table.scene_boxes
+        sub_block = table.rows.sub_block
+        columns = TileColumns(
+            rows.x, rows.y, rows.w, rows.h, rows.physical_w, rows.physical_h, rows.m, rows.scene,
+            rows.pixel_type, table.zoom, table.levels, table.is_layer0, self.planes.keys,
+            None if sub_block is None else sub_block.astype(np.int64), table.rows.special,
+            scenes, boxes,
+        )  # fmt: skip
+        size = 0 if self.source is None else self.source.size()
+        return KernelTiles(self._kernel, table.rows.stored, size, columns)
+
+    def wanted(
+        self,
+        request: PlaneRequest,
+        width: int,
+        height: int,
+        grid: LevelGrid | None = None,
+        only: int | None = None,
+    ) -> list[Wanted]:
+        """Return the tiles that a read needs, and which of their rows: the first, and the end."""
+        if self._kernel is not None:
+            with self._reads(request, width, height, grid, only) as reads:
+                return self._wanted(reads)
+        found = []
+        chosen = self._chosen(request, grid, only)
+        for tile, _, y in places(self.table, chosen, request, (width, height), grid):
+            rows = np.arange(self.table.directory.physical_h.item(tile))[y.pixels]
+            found.append((tile, int(rows[0]), int(rows[-1]) + 1))
+        return found
+
+    def _wanted(self, reads: Reads) -> list[Wanted]:
+        jobs = reads.jobs
+        if not reads.region.in_order:
+            positions = self.table.directory.file_position[jobs["tile"]]
+            jobs = jobs[np.argsort(positions, kind="stable")]
+        columns = (jobs[name].tolist() for name in ("tile", "first_row", "end_row"))
+        return list(zip(*columns))
+
+    def _expected(self, reads: Reads) -> AbstractContextManager[None]:
+        if self.expectation is None:
+            return nullcontext()
+        return self.expectation.of(self._wanted(reads))
+
+
+class _Painting:
+    """One read at work."""
+
+    def __init__(
+        self,
+        painter: Painter,
+        reads: Reads,
+        request: PlaneRequest,
+        out: NDArray[Any],
+        threads: int,
+        workers: Workers | None,
+        blank: bool,
+    ) -> None:
+        self._painter, self._reads, self._request = painter, reads, request
+        self._threads, self._workers, self._blank = threads, workers, blank
+        self._out, self._jobs = out, reads.jobs
+        # The tiles whose heads, and whose data, were given.
+        self._heads: set[int] = set()
+        self._data: set[int] = set()
+        self._decoded_tiles: set[int] = set()
+        # The first row that is needed of each tile at work, and the one after the last.
+        self._rows: dict[int, tuple[int, int]] = {}
+
+    def run(self) -> None:
+        """Paint until all is done."""
+        jobs, reads = self._jobs, self._reads
+        if self._painter._gives(self._request):
+            jobs["status"] = UNUSUAL
+        left = len(jobs)
+        while left:
+            check_stopped()
+            status = jobs["status"]
+            if not ((jobs["given"] >= 0) & (status == PENDING)).any():
+                self._give(np.flatnonzero(status == UNUSUAL))
+            left = reads.paint(_SLICE)
+
+    def _give(self, waiting: NDArray[np.intp]) -> None:
+        """Give some of the tiles that wait to the kernel."""
+        if not len(waiting):
+            return
+        tiles = self._next(self._jobs["tile"][waiting])
+        order = np.argsort(self._jobs["tile"][waiting], kind="stable")
+        waiting = waiting[order]
+        groups = _Groups(self._jobs[waiting])
+        self._rows = groups.rows
+        given = self._bytes(tiles)
+        rest = [tile for tile in tiles if tile not in given]
+        assert self._decoded_tiles.isdisjoint(rest), "the kernel refuses pixels that it was given"
+        self._decoded_tiles.update(rest)
+
+        def decode(tile: int) -> None:
+            found = self._decoded(tile)
+            if found is not None:
+                given[tile] = found
+
+        each(rest, decode, self._threads, self._workers if len(rest) > 1 else None)
+        self._reads.give(list(given.values()))
+        places = dict.fromkeys(tiles, _BLANK)
+        places.update((tile, number) for number, tile in enumerate(given))
+        place = groups.spread([places.get(tile, _LATER) for tile in groups.rows])
+        ready = place >= 0
+        self._jobs["given"][waiting[ready]] = place[ready]
+        self._jobs["status"][waiting[ready]] = PENDING
+        self._leave_blank(waiting[place == _BLANK])
+
+    def _next(self, waiting: NDArray[np.int64]) -> list[int]:
+        """Return the first tiles that wait, as many as fit into memory side by side."""
+        tiles = list(dict.fromkeys(waiting.tolist()))
+        rows = self._painter.table.directory
+        areas = np.maximum(rows.physical_w[tiles], 0).astype(np.int64) * rows.physical_h[tiles]
+        size = pixel_format(self._request.pixel_type).bytes_per_pixel
+        room = int(np.searchsorted(np.cumsum(areas * size), _GIVEN_BYTES))
+        return tiles[: max(room, self._threads)]
+
+    def _decoded(self, tile: int) -> Given | None:
+        """Return pixels of a tile; None for one that is left blank."""
+        try:
+            with self._painter.tiles.tile(tile) as decoded:
+                width, height = check_size(self._painter.table, tile, decoded.pixels.shape)
+                pixels, first, stored = stored_rows(decoded.pixels, *self._rows[tile])
+                if self._painter.table.rows.is_special(tile):
+                    height = stored
+                else:
+                    pixels = pixels[:, :width]
+                # a copy: they are valid as long as the tile is
+                pixels = np.array(pixels, order="C")
+                return Given(pixels=pixels, first_row=first, height=height, mask=decoded.mask)
+        except UNREADABLE as error:
+            if not self._blank:
+                raise
+            self._painter._note(tile, error)
+            return None
+
+    def _bytes(self, tiles: list[int]) -> dict[int, Given]:
+        """Return the bytes of those tiles that the kernel decodes from them."""
+        source = self._painter.source
+        if source is None or not self._painter.reads_bytes or self._painter._local:
+            return {}
+        if self._request.mask_aware:
+            return {}
+        ranges = {tile: found for tile in tiles if (found := self._range(tile)) is not None}
+        try:
+            read = source.read_ranges(list(ranges.values()))
+        except UNREADABLE:  # each by itself tells of what is wrong
+            return {}
+        return {
+            tile: Given(data=data, begin=begin)
+            for (tile, (begin, _)), data in zip(ranges.items(), read)
+        }
+
+    def _range(self, tile: int) -> Range | None:
+        """Return which bytes of a tile are needed; at first its head, which tells of them.
+
+        None for one that the kernel does not decode.
+        """
+        tiles, table = self._reads.tiles, self._painter.table
+        rows, stored = table.rows, table.rows.stored
+        if rows.is_special(tile) or table.directory.compression.item(tile) not in _OWN:
+            return None
+        sub_block = rows.sub_block_of(tile)
+        kind = stored.pixel_type.item(sub_block)
+        pixel = pixel_format(kind).bytes_per_pixel if kind in _KNOWN else 0
+        row = stored.physical_w.item(sub_block) * pixel
+        first, end = self._rows[tile]
+        begin = tiles.data_offset.item(sub_block)
+        if tile in self._data or (not begin and tile in self._heads):
+            return None  # there is something unusual about it
+        if begin:
+            self._data.add(tile)
+            size = tiles.data_size.item(sub_block)
+            if stored.compression.item(sub_block) == _STORED:
+                begin, size = begin + first * row, (end - first) * row
+        else:
+            self._heads.add(tile)
+            begin, size = stored.file_position.item(sub_block), _HEAD_ROOM
+            size += end * row if end * row <= _SMALL else 0
+            if self._painter.expectation is not None:
+                size = min(size, self._painter.expectation.room(sub_block))
+        return None if begin < 0 or size < 0 else (begin, size)
+
+    def _leave_blank(self, jobs: NDArray[np.intp]) -> None:
+        """Fill the places of some jobs, which may be painted in part, and take them as done."""
+        value = background_value(self._request.pixel_type, self._request.background)
+        for one in self._jobs[jobs]:
+            place = self._out[one["top"] : one["bottom"], one["left"] : one["right"]]
+            if not self._reads.region.in_order:
+                fill(place, value)
+        self._jobs["status"][jobs] = DONE
+
+
+class _Groups:
+    """Jobs that are sorted by tile, as groups of one tile."""
+
+    def __init__(self, jobs: NDArray[np.void]) -> None:
+        tiles = jobs["tile"]
+        starts = np.flatnonzero(np.diff(tiles, prepend=tiles[0] - 1))
+        first = np.minimum.reduceat(jobs["first_row"], starts).tolist()
+        end = np.maximum.reduceat(jobs["end_row"], starts).tolist()
+        self._counts = np.diff(starts, append=len(jobs))
+        # Which rows of each tile are needed: the first, and the one after the last.
+        self.rows: dict[int, tuple[int, int]] = dict(zip(tiles[starts].tolist(), zip(first, end)))
+
+    def spread(self, values: list[int]) -> NDArray[np.intp]:
+        """Return an array with a value for each job, out of one for each tile."""
+        return np.repeat(np.array(values, np.intp), self._counts)
