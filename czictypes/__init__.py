@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from czictypes.libczi.info import library_info as library_info
     from czictypes.libczi.library import use_library as use_library
     from czictypes.model import errors as errors
-    from czictypes.plugins.aszarr import aszarr as aszarr
     from czictypes.plugins.deepzoom import DeepZoomTiles as DeepZoomTiles
-    from czictypes.plugins.deepzoom_files import write_deepzoom as write_deepzoom
+    from czictypes.plugins.deepzoom import write_deepzoom as write_deepzoom
     from czictypes.plugins.slide import CziSlide as CziSlide
-    from czictypes.plugins.zarr_server import ZarrServer as ZarrServer
+    from czictypes.plugins.zarr import ZarrServer as ZarrServer
+    from czictypes.plugins.zarr import aszarr as aszarr
 
 __version__ = "0.1.0"
 
@@ -69,8 +69,8 @@ _EXPORTS = {
     "DeepZoomTiles": ("czictypes.plugins.deepzoom", "DeepZoomTiles"),
     "Image": ("czictypes.exchange.image", "Image"),
     "LibraryInfo": ("czictypes.libczi.info", "LibraryInfo"),
-    "ZarrServer": ("czictypes.plugins.zarr_server", "ZarrServer"),
-    "aszarr": ("czictypes.plugins.aszarr", "aszarr"),
+    "ZarrServer": ("czictypes.plugins.zarr", "ZarrServer"),
+    "aszarr": ("czictypes.plugins.zarr", "aszarr"),
     "convert": ("czictypes.exchange.convert", "convert"),
     "czi": ("czictypes.czi", None),
     "errors": ("czictypes.model.errors", None),
@@ -85,7 +85,7 @@ _EXPORTS = {
     "to_multiscales": ("czictypes.exchange.ome_zarr.ngff_objects", "to_multiscales"),
     "to_ngff_image": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_image"),
     "use_library": ("czictypes.libczi.library", "use_library"),
-    "write_deepzoom": ("czictypes.plugins.deepzoom_files", "write_deepzoom"),
+    "write_deepzoom": ("czictypes.plugins.deepzoom", "write_deepzoom"),
     "write_ome_zarr": ("czictypes.exchange.ome_zarr.write", "write_ome_zarr"),
 }
 

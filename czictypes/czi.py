@@ -13,7 +13,7 @@ from czictypes.model.lazy import load_export
 
 if TYPE_CHECKING:
     from czictypes.checking.check import check
-    from czictypes.checking.findings import CheckReport, Finding
+    from czictypes.checking.file_view import CheckReport, Finding
     from czictypes.container.lost import LostPart, LostTile
     from czictypes.metadata.annotations import Annotation
     from czictypes.metadata.axes import Axis, Scaling, ScalingInfoDto, Skew
@@ -101,7 +101,7 @@ __all__ = [
 # module -> the public names that come from it, as above
 _NAMES = {
     "czictypes.checking.check": ("check",),
-    "czictypes.checking.findings": ("CheckReport", "Finding"),
+    "czictypes.checking.file_view": ("CheckReport", "Finding"),
     "czictypes.container.lost": ("LostPart", "LostTile"),
     "czictypes.metadata.annotations": ("Annotation",),
     "czictypes.metadata.axes": ("Axis", "Scaling", "ScalingInfoDto", "Skew"),

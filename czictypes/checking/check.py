@@ -1,13 +1,22 @@
-"""`check`: everything that can be wrong with a file. A new check is a function, and a line here."""
+"""`check`: makes all checks of a file, and reports what they find."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Union
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from czictypes.checking import content, described, places, planes, structure
-from czictypes.checking.findings import CheckReport, Finding, Findings
-from czictypes.checking.view import REPAIR, FileView, open_view, read_xml
+from czictypes.checking import coordinates, structure, xml_and_pixels
+from czictypes.checking.file_view import (
+    REPAIR,
+    Check,
+    CheckReport,
+    FileView,
+    Finding,
+    Severity,
+    open_view,
+    read_xml,
+)
 from czictypes.model.defence import Defence
 from czictypes.model.errors import CziError, MissingPartError
 from czictypes.reading.document import OpenDocument
@@ -18,55 +27,14 @@ from czictypes.writing.progress import Progress, show_progress
 
 __all__ = ["check", "check_quickly"]
 
-_Names = Union[str, "tuple[str, ...]"]
-
-
-class _Check(NamedTuple):
-    """A check: its name (or names), and what makes it."""
-
-    name: _Names
-    run: Callable[[FileView], Iterator[Finding]]
-    needs_directory: bool = True
-
-
-_OPENING = ("fileheader", "subblkdirectory", "attachmentdirectory", "xml")
+_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+#: So many findings of one check and severity are listed; all others are counted.
+_MOST_LISTED = 100
 #: The checks that read the header, the directories and the XML.
-_QUICK = (
-    _Check(_OPENING, structure.opening, needs_directory=False),
-    _Check("fileguid", structure.file_guid, needs_directory=False),
-    _Check("updatepending", structure.update_pending, needs_directory=False),
-    _Check("fileparts", structure.file_parts),
-    _Check("attachmentsinfile", structure.attachments_in_file, needs_directory=False),
-    _Check("subblksegmentsinfile", planes.segments_in_file),
-    _Check("subblkentries", planes.entries_possible),
-    _Check("strictparsing", planes.strict_parsing),
-    _Check("subblkdimconsistent", planes.same_dimensions),
-    _Check("subblkcoordsunique", planes.coordinates_unique),
-    _Check("benabled", planes.b_dimension),
-    _Check("samepixeltypeperchannel", planes.same_pixel_type),
-    _Check("planesstartindex", planes.planes_start),
-    _Check("consecutiveplaneindices", planes.planes_consecutive),
-    _Check("minallsubblks", planes.m_everywhere),
-    _Check("mindicesconsecutive", planes.m_consecutive),
-    _Check("overlappingtiles", places.hidden_tiles),
-    _Check("overlappingscenes", places.overlapping_scenes),
-    _Check("pyramid", places.pyramid),
-    _Check("xmlmetadataschema", described.values_of_metadata, needs_directory=False),
-    _Check("basicxmlmetadata", described.basic_metadata),
-    _Check("scenes", described.scenes_described),
-    _Check("topographymetadata", described.topography),
-)
-#: Those that read a little of each segment.
-_FULL = (
-    _Check("segments", structure.segments, needs_directory=False),
-    _Check("attachmentsvalid", structure.attachments_valid, needs_directory=False),
-    _Check(("subblksegmentsvalid", "subblkmetadata"), content.heads),
-)
-#: Those that read everything.
-_PIXELS = (
-    _Check("attachmentpictures", structure.attachment_pictures, needs_directory=False),
-    _Check(("subblkbitmapvalid", "bitcount"), content.bitmaps),
-)
+_QUICK = (*structure.QUICK, *coordinates.QUICK, *xml_and_pixels.QUICK)
+#: Those that read a little of each segment too, and those that decode everything.
+_FULL = (*structure.FULL, *xml_and_pixels.FULL)
+_PIXELS = (*structure.PIXELS, *xml_and_pixels.PIXELS)
 
 
 def check(
@@ -86,8 +54,8 @@ def check(
 
     Parameters
     ----------
-    filepath, storage_options, parts
-        As for `CziReader`: a path, a URL or a file object.
+    filepath
+        A path, a URL or a binary file object.
     quick
         Read only the header, the directories and the XML, no sub-blocks.
     pixels
@@ -96,6 +64,11 @@ def check(
         How many threads decode; by default CZICTYPES_THREADS, or the CPUs of this process.
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of sub-blocks.
+    storage_options
+        The options of fsspec for a URL.
+    parts
+        The other files of a document of several, where they are not beside it: a list, or a
+        mapping from their numbers.
 
     Returns
     -------
@@ -140,40 +113,51 @@ def check_quickly(document: OpenDocument) -> CheckReport:
     return _report(view, _QUICK, quick=True, pixels=False)
 
 
-def _report(view: FileView, checks: Iterable[_Check], quick: bool, pixels: bool) -> CheckReport:
-    findings, made = Findings(), list[str]()
-    for one in checks:
-        if one.needs_directory and view.directory is None:
+def _report(view: FileView, checks: Iterable[Check], quick: bool, pixels: bool) -> CheckReport:
+    listed, made = list[Finding](), list[str]()
+    counts: Counter[tuple[Severity, str]] = Counter()
+    for check in checks:
+        if check.needs_directory and view.directory is None:
             continue
-        names = (one.name,) if isinstance(one.name, str) else one.name
-        made += names
-        findings.add(_guarded(view, one, names))
+        made += check.names
+        for finding in _guarded(view, check):
+            key = finding.severity, finding.check
+            counts[key] += 1
+            if counts[key] <= _MOST_LISTED:
+                listed.append(finding)
+    totals = dict.fromkeys(_SEVERITIES, 0)
+    unlisted: Counter[str] = Counter()
+    for (severity, name), count in counts.items():
+        totals[severity] += count
+        unlisted[name] += max(count - _MOST_LISTED, 0)
     return CheckReport(
         file=view.main.name,
-        findings=findings.listed(),
+        findings=tuple(sorted(listed, key=lambda one: _SEVERITIES.index(one.severity))),
         checks=tuple(made),
-        counts=findings.counts(),
-        unlisted=findings.unlisted(),
+        counts=totals,
+        unlisted={name: count for name, count in unlisted.items() if count},
         sub_blocks=None if view.directory is None else view.directory.count,
         quick=quick,
         pixels=pixels,
     )
 
 
-def _guarded(view: FileView, check: _Check, names: tuple[str, ...]) -> Iterator[Finding]:
+def _guarded(view: FileView, check: Check) -> Iterator[Finding]:
     """Give what a check finds; a file on which the check itself fails is damaged in a new way."""
     try:
         with Defence(view.main.name):
             yield from check.run(view)
     except MissingPartError as error:
-        yield Finding(names[0], "error", "the other files of the document", str(error), REPAIR)
+        yield Finding(
+            check.names[0], "error", "the other files of the document", str(error), REPAIR
+        )
     except OSError:
         raise
     except Exception as error:
         if not (isinstance(error, CziError) or _is_ours(error)):
             raise  # from a function or file object of the caller
         message = f"the check stopped: {str(error) or type(error).__name__}"
-        yield Finding(names[0], "error", "the file", message, REPAIR)
+        yield Finding(check.names[0], "error", "the file", message, REPAIR)
 
 
 def _is_ours(error: Exception) -> bool:

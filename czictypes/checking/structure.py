@@ -11,8 +11,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.checking.findings import Finding, Severity, counted
-from czictypes.checking.view import REPAIR, FileView, noted, view_of
+from czictypes.checking.file_view import (
+    REPAIR,
+    Check,
+    FileView,
+    Finding,
+    Severity,
+    counted,
+    noted,
+    view_of,
+)
 from czictypes.container.attachments import (
     AttachmentEntry,
     AttachmentSegment,
@@ -20,11 +28,12 @@ from czictypes.container.attachments import (
     read_attachment_segment,
 )
 from czictypes.container.byte_source import PartSource
+from czictypes.container.directory import Directory
 from czictypes.container.found import FAULTS, KINDS, FoundSegments
 from czictypes.container.parts import JoinedSource
 from czictypes.container.picture import MOST_PIXELS, decoded_picture
 from czictypes.container.scan import find_segments
-from czictypes.container.segments import SEGMENT_HEADER_SIZE, SUBBLOCK, SegmentHeader, iter_segments
+from czictypes.container.segments import SEGMENT_HEADER_SIZE, SUBBLOCK, iter_segments
 from czictypes.metadata.records import read_event_list, read_focus_positions, read_time_stamps
 from czictypes.model.errors import (
     CorruptFileError,
@@ -32,31 +41,19 @@ from czictypes.model.errors import (
     MissingPartError,
     UnsupportedDataError,
 )
+from czictypes.model.pixel_types import Compression, PixelType
 
-__all__ = [
-    "attachment_pictures",
-    "attachments_in_file",
-    "attachments_valid",
-    "file_guid",
-    "file_parts",
-    "opening",
-    "segments",
-    "update_pending",
-]
+__all__ = ["FULL", "PIXELS", "QUICK"]
 
 _HEADER = "the file header"
 _CUT_OFF = FAULTS.index("the file ends within it")
 _NOBODY = uuid.UUID(int=0)
-_ATTACHMENT_HEAD = 288
+_SEGMENT_HEAD = 288  # the least size of a sub-block or attachment before its data
 _PICTURES = ("JPG", "JPEG", "PNG", "BMP", "TIF", "TIFF")
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 _NESTED = ("CZI", "ZISRAW")
 _LARGEST_RECORD = 64 << 20  # an attachment of records is looked into up to this size
-_RECORDS = {
-    "CZTIMS": read_time_stamps,
-    "CZFOC": read_focus_positions,
-    "CZEVL": read_event_list,
-}
+_RECORDS = {"CZTIMS": read_time_stamps, "CZFOC": read_focus_positions, "CZEVL": read_event_list}
 #: The first bytes of the pictures and documents that attachments hold.
 _MAGIC = {
     "JPG": (b"\xff\xd8\xff",),
@@ -71,31 +68,25 @@ _MAGIC = {
 }
 
 
-def opening(view: FileView) -> Iterator[Finding]:
+def _opening(view: FileView) -> Iterator[Finding]:
     """Tell what kept the file, or a part of it, from being opened, and what is odd in it."""
     yield from view.failures
     header = view.header
     if header is None:
         return
     if header.major != 1:
-        yield Finding(
-            "fileheader",
-            "warning",
-            _HEADER,
-            f"it names version {header.major}.{header.minor} of the format; known is version 1",
-            "compare what you read with what ZEN shows",
+        message = (
+            f"it names version {header.major}.{header.minor} of the format; known is version 1"
         )
+        remedy = "compare what you read with what ZEN shows"
+        yield Finding("fileheader", "warning", _HEADER, message, remedy)
     if header.file_part < 0:
-        yield Finding(
-            "fileheader",
-            "warning",
-            _HEADER,
-            f"it names the impossible part {header.file_part}",
-            "a copy (czi.copy) has a header without fault",
-        )
+        message = f"it names the impossible part {header.file_part}"
+        remedy = "a copy (czi.copy) has a header without fault"
+        yield Finding("fileheader", "warning", _HEADER, message, remedy)
 
 
-def update_pending(view: FileView) -> Iterator[Finding]:
+def _update_pending(view: FileView) -> Iterator[Finding]:
     """Look at the mark that programs set while they change a file."""
     if view.header is not None and view.header.update_pending:
         yield Finding(
@@ -108,20 +99,15 @@ def update_pending(view: FileView) -> Iterator[Finding]:
         )
 
 
-def file_guid(view: FileView) -> Iterator[Finding]:
+def _file_guid(view: FileView) -> Iterator[Finding]:
     """Look at the GUIDs of the file and of its master."""
     header = view.header
     if header is None:
         return
     remedy = "a copy (czi.copy) gets a GUID of its own"
     if not header.file_guid.int:
-        yield Finding(
-            "fileguid",
-            "info",
-            _HEADER,
-            "the file has no GUID, by which programs know it again",
-            remedy,
-        )
+        message = "the file has no GUID, by which programs know it again"
+        yield Finding("fileguid", "info", _HEADER, message, remedy)
     elif header.file_part == 0 and header.primary_file_guid not in (header.file_guid, _NOBODY):
         yield Finding(
             "fileguid",
@@ -133,7 +119,7 @@ def file_guid(view: FileView) -> Iterator[Finding]:
         )
 
 
-def file_parts(view: FileView) -> Iterator[Finding]:
+def _file_parts(view: FileView) -> Iterator[Finding]:
     """Look for the other files of a document of several."""
     header = view.header
     if header is not None and header.file_part > 0:
@@ -161,7 +147,7 @@ def file_parts(view: FileView) -> Iterator[Finding]:
             )
 
 
-def segments(view: FileView) -> Iterator[Finding]:
+def _segments(view: FileView) -> Iterator[Finding]:
     """Walk over all segments of the file, and compare them with the directory.
 
     Where a segment does not follow the one before, the others are found by a search.
@@ -173,7 +159,13 @@ def segments(view: FileView) -> Iterator[Finding]:
                 last, end = segment.position, segment.end
                 if segment.id == SUBBLOCK:
                     found.append(last)
-                yield from _sizes(segment)
+                if segment.used_size > segment.allocated_size:
+                    place = f"the {segment.id} segment at byte {last}"
+                    message = (
+                        f"it uses {segment.used_size} bytes of {segment.allocated_size} that it has"
+                    )
+                    remedy = "a copy (czi.copy) has segments without fault"
+                    yield Finding("segments", "warning", place, message, remedy, offset=last)
     except CorruptFileError as error:
         everything = find_segments(view.main)
         if not _is_behind(view, everything, end):
@@ -213,14 +205,9 @@ def _cut_off(view: FileView, found: FoundSegments) -> Iterator[Finding]:
     """Tell of the segments that reach beyond the end of the file."""
     for kind in KINDS:
         for position in found.position[found.rows(kind, _CUT_OFF)].tolist():
-            yield Finding(
-                "segments",
-                "error",
-                f"the {kind} segment at byte {position}",
-                "the file ends within it; the file is truncated",
-                REPAIR,
-                offset=position,
-            )
+            place = f"the {kind} segment at byte {position}"
+            message = "the file ends within it; the file is truncated"
+            yield Finding("segments", "error", place, message, REPAIR, offset=position)
 
 
 def _expected(view: FileView) -> list[tuple[int, int]]:
@@ -230,18 +217,6 @@ def _expected(view: FileView) -> list[tuple[int, int]]:
     positions, size = np.sort(view.directory.file_position), view.main.size()
     inside = positions[(positions >= 0) & (positions < size)]
     return [(position, SEGMENT_HEADER_SIZE) for position in inside.tolist()]
-
-
-def _sizes(segment: SegmentHeader) -> Iterator[Finding]:
-    if segment.used_size > segment.allocated_size:
-        yield Finding(
-            "segments",
-            "warning",
-            f"the {segment.id} segment at byte {segment.position}",
-            f"it uses {segment.used_size} bytes of {segment.allocated_size} that it has",
-            "a copy (czi.copy) has segments without fault",
-            offset=segment.position,
-        )
 
 
 def _orphans(view: FileView, found: NDArray[np.int64]) -> Iterator[Finding]:
@@ -263,7 +238,47 @@ def _orphans(view: FileView, found: NDArray[np.int64]) -> Iterator[Finding]:
         )
 
 
-def attachments_in_file(view: FileView) -> Iterator[Finding]:
+def _segments_in_file(view: FileView) -> Iterator[Finding]:
+    """Compare the positions of sub-blocks, and the pixels they must have, with the file's size."""
+    check = "subblksegmentsinfile"
+    ends, begins = _ends(view), view.columns.file_position
+    least = _SEGMENT_HEAD + _plain_size(view.columns)
+    outside = (begins < 0) | (begins > ends - _SEGMENT_HEAD)
+    for number in np.flatnonzero(outside).tolist():
+        message = "the file ends before it; the file is truncated, or the directory is damaged"
+        yield view.finding(check, "error", number, message, REPAIR)
+    for number in np.flatnonzero(~outside & (begins > ends - least)).tolist():
+        message = (
+            f"its pixels need {least[number]} bytes, but the file ends after "
+            f"{ends[number] - begins[number]}; the file is truncated"
+        )
+        yield view.finding(check, "error", number, message, REPAIR)
+
+
+def _ends(view: FileView) -> NDArray[np.int64]:
+    """Return where the file of each sub-block ends; far away where that file is missing."""
+    positions, parts = view.columns.file_position, view.columns.file_part
+    ends = np.full(len(positions), np.iinfo(np.int64).max)
+    for part in np.unique(parts).tolist():
+        numbers = np.flatnonzero((parts == part) & (positions >= 0))
+        try:
+            if len(numbers):
+                ends[numbers] = view.source.end_of(int(positions[numbers[0]]))
+        except MissingPartError:  # `file_parts` tells
+            continue
+    return ends
+
+
+def _plain_size(columns: Directory) -> NDArray[np.int64]:
+    """Return how many bytes the pixels of a sub-block have at least; 0 where that is not known."""
+    width, height = columns.physical_w.astype(np.int64), columns.physical_h.astype(np.int64)
+    known = (columns.compression == Compression.Uncompressed.value) & (width > 0) & (height > 0)
+    known &= np.isin(columns.pixel_type, [one.value for one in PixelType])
+    known &= np.maximum(width, height) < 1 << 24
+    return np.where(known, width * height * columns.bytes_per_pixel(), 0)
+
+
+def _attachments_in_file(view: FileView) -> Iterator[Finding]:
     """Compare the positions of attachments with the size of the file."""
     for entry in view.attachments:
         if not _is_inside(view, entry):
@@ -272,9 +287,9 @@ def attachments_in_file(view: FileView) -> Iterator[Finding]:
             yield _attachment(entry, "attachmentsinfile", "info", "it has no GUID")
 
 
-def attachments_valid(view: FileView) -> Iterator[Finding]:
+def _attachments_valid(view: FileView) -> Iterator[Finding]:
     """Read each attachment as far as it can be known what it should hold."""
-    for entry in filter(lambda one: _is_inside(view, one), view.attachments):
+    for entry in _attachments_inside(view):
         try:
             for message in _oddities(view, entry):
                 yield _attachment(entry, "attachmentsvalid", "warning", message)
@@ -282,11 +297,15 @@ def attachments_valid(view: FileView) -> Iterator[Finding]:
             yield _attachment(entry, "attachmentsvalid", "error", str(error))
 
 
+def _attachments_inside(view: FileView) -> Iterator[AttachmentEntry]:
+    return (entry for entry in view.attachments if _is_inside(view, entry))
+
+
 def _is_inside(view: FileView, entry: AttachmentEntry) -> bool:
     """Tell whether the head of an attachment lies in its file; in a missing one nothing does."""
     position = entry.file_position
     try:
-        return 0 <= position <= view.source.end_of(position) - _ATTACHMENT_HEAD
+        return 0 <= position <= view.source.end_of(position) - _SEGMENT_HEAD
     except MissingPartError:
         return False
 
@@ -311,14 +330,15 @@ def _nested(view: FileView, segment: AttachmentSegment) -> list[str]:
     return [one.message for one in inside.failures if one.severity == "error"]
 
 
-def attachment_pictures(view: FileView) -> Iterator[Finding]:
+def _attachment_pictures(view: FileView) -> Iterator[Finding]:
     """Decode the pictures in attachments."""
-    for entry in filter(lambda one: _is_inside(view, one), view.attachments):
-        if entry.content_file_type.upper() not in _PICTURES:
+    for entry in _attachments_inside(view):
+        kind = entry.content_file_type.upper()
+        if kind not in _PICTURES:
             continue
         try:
             data = read_attachment_data(view.source, entry)
-            if data.startswith(_MAGIC[entry.content_file_type.upper()]):
+            if data.startswith(_MAGIC[kind]):
                 _decode(data)
         except MissingExtraError as error:
             yield _attachment(entry, "attachmentpictures", "info", str(error))
@@ -327,13 +347,9 @@ def attachment_pictures(view: FileView) -> Iterator[Finding]:
 
 
 def _decode(data: bytes) -> None:
+    doing = "decoding a picture in an attachment"
     with decoded_picture(
-        io.BytesIO(data),
-        _FORMATS,
-        "it",
-        extra="cli",
-        doing="decoding a picture in an attachment",
-        most_pixels=MOST_PIXELS,
+        io.BytesIO(data), _FORMATS, "it", extra="cli", doing=doing, most_pixels=MOST_PIXELS
     ) as picture:
         picture.load()
 
@@ -342,3 +358,22 @@ def _attachment(entry: AttachmentEntry, check: str, severity: Severity, message:
     place = f"attachment {entry.index} ({entry.name!r})"
     remedy = "leave it out with czi.copy(attachments=[...]), which names those to keep"
     return Finding(check, severity, place, message, remedy, offset=entry.file_position)
+
+
+QUICK = (
+    Check(
+        ("fileheader", "subblkdirectory", "attachmentdirectory", "xml"),
+        _opening,
+        needs_directory=False,
+    ),
+    Check("fileguid", _file_guid, needs_directory=False),
+    Check("updatepending", _update_pending, needs_directory=False),
+    Check("fileparts", _file_parts),
+    Check("attachmentsinfile", _attachments_in_file, needs_directory=False),
+    Check("subblksegmentsinfile", _segments_in_file),
+)
+FULL = (
+    Check("segments", _segments, needs_directory=False),
+    Check("attachmentsvalid", _attachments_valid, needs_directory=False),
+)
+PIXELS = (Check("attachmentpictures", _attachment_pictures, needs_directory=False),)

@@ -13,7 +13,7 @@ from czictypes.cli.output import advised, printable, report_exception
 from czictypes.model.errors import CziError, LibraryNotFoundError
 
 if TYPE_CHECKING:
-    from czictypes.checking.findings import CheckReport, Finding
+    from czictypes.checking.file_view import CheckReport, Finding
     from czictypes.remote.part_files import Parts
 
 __all__ = ["add_parser"]

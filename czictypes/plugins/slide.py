@@ -19,10 +19,8 @@ from czictypes.model.errors import CziError
 from czictypes.model.geometry import Rectangle, checked_plane
 from czictypes.model.lazy import require
 from czictypes.model.options import CacheOptions, ChannelDisplaySettingsDataClass
-from czictypes.plugins.associated_images import AssociatedImages
-from czictypes.plugins.slide_look import slide_look
-from czictypes.plugins.slide_pictures import SlidePictures
-from czictypes.plugins.slide_properties import SlideProperties, slide_properties
+from czictypes.plugins.slide_pictures import SlidePictures, slide_look
+from czictypes.plugins.slide_properties import AssociatedImages, SlideProperties, slide_properties
 from czictypes.reading.damage import OnError
 from czictypes.reading.reader import CziReader
 from czictypes.remote.part_files import Parts

@@ -1,4 +1,4 @@
-"""The properties of a slide, under OpenSlide's names."""
+"""What OpenSlide tells of a slide beside its pixels: properties and associated images."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ import math
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.levels import Level
 from czictypes.metadata.xml import parse
-from czictypes.model.errors import CorruptFileError
+from czictypes.model.errors import CorruptFileError, CziError
 from czictypes.model.geometry import Rectangle
+from czictypes.model.lazy import require
+from czictypes.reading.attachments import Attachments
 from czictypes.reading.blocks import open_document_of
+from czictypes.reading.pictures import eight_bit
 from czictypes.reading.reader import CziReader
 
-__all__ = ["SlideProperties", "slide_properties"]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = [
+    "AssociatedImages",
+    "SlideProperties",
+    "slide_properties",
+]
+
 
 #: The parts of the metadata that OpenSlide tells of, and no others.
 _TOLD = ("AttachmentInfos", "DisplaySetting", "Information", "Scaling")
@@ -185,3 +197,49 @@ def _name(element: ET.Element, parent: str) -> str | None:
 
 def _local(name: str) -> str:
     return name.rpartition(":")[2].rpartition("}")[2]
+
+
+#: OpenSlide's name of a picture, and those of the attachments it may be in.
+_ATTACHMENTS = {
+    "label": ("Label",),
+    "macro": ("SlidePreview", "Prescan", "Preview"),
+    "thumbnail": ("Thumbnail",),
+}
+
+
+class AssociatedImages(Mapping[str, "Image"]):
+    """Pillow pictures of mode RGBA by OpenSlide's names; each is read when it is asked for."""
+
+    def __init__(self, attachments: Attachments) -> None:
+        self._found = {
+            name: found
+            for name, attachment_names in _ATTACHMENTS.items()
+            for found in map(attachments.find, attachment_names)
+            if found is not None
+        }
+
+    def __getitem__(self, name: str) -> Image:
+        found = self._found[name]
+        module = require("PIL.Image", extra="cli", doing="pictures of slides")
+        picture: Image = module.fromarray(eight_bit(found.image())).convert("RGBA")
+        return picture
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __repr__(self) -> str:
+        return f"<AssociatedImages {', '.join(self)}>"
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return width and height of each picture that can be read."""
+        found = {}
+        for name, attachment in self._found.items():
+            try:
+                height, width = attachment.image().shape[:2]
+            except CziError:  # no picture, or no Pillow
+                continue
+            found[name] = width, height
+        return found

@@ -1,11 +1,16 @@
-"""A CZI as a zarr store: OME-Zarr without conversion, chunks read when they are asked for."""
+"""The OME-Zarr of a CZI as a zarr store; each chunk is read when it is asked for."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+import itertools
+import json
+import math
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from zarr.abc.store import (
     ByteRequest,
     OffsetByteRequest,
@@ -17,22 +22,183 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.buffer.core import default_buffer_prototype
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
-from czictypes.exchange.ome_zarr.chunking import ChunkSizes
+from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
+from czictypes.exchange.ome_zarr.description import image_attributes, omero
+from czictypes.exchange.ome_zarr.frame import AXES
+from czictypes.exchange.ome_zarr.layout import lay_out
 from czictypes.exchange.ome_zarr.pixels import FiveAxes
-from czictypes.exchange.ome_zarr.plan import ImagePlan
-from czictypes.plugins.zarr_documents import (
-    document_of_array,
-    documents_of_groups,
-    encoded,
-    plan_images,
-)
-from czictypes.plugins.zarr_levels import ZarrLevel
-from czictypes.plugins.zarr_mapping import ZarrMapping
+from czictypes.exchange.ome_zarr.plan import ImagePlan, LevelPlan, plan_image
 from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import OnError
 from czictypes.remote.part_files import Parts
 
-__all__ = ["CziStore"]
+__all__ = [
+    "VERSION",
+    "CziStore",
+    "ZarrLevel",
+    "ZarrMapping",
+    "document_of_array",
+    "documents_of_groups",
+    "encoded",
+    "plan_images",
+]
+
+
+Document = dict[str, Any]
+
+#: The version of OME-Zarr; its format is Zarr 3.
+VERSION = "0.5"
+
+
+def plan_images(
+    image: CziImage, scenes: Sequence[int] | None, chunks: ChunkSizes, plate: bool | None
+) -> tuple[list[ImagePlan], Mapping[str, Mapping[str, Any]]]:
+    """Return the images of a store with the levels that the file has, and its other groups.
+
+    Parameters
+    ----------
+    image
+        The document.
+    scenes
+        Positions of scenes; None for all scenes stitched.
+    chunks
+        The chunks; by default what the file's tiles make cheap.
+    plate
+        As for `lay_out`.
+    """
+    layout = lay_out(image, scenes, VERSION, plate=plate)
+    plans = []
+    for place in layout.places:
+        image.set_scene("all" if place.scene is None else place.scene)
+        chunking = _chunking(image, chunks)
+        plans.append(plan_image(image, place.path, place.plane, chunking, len(image.levels)))
+    return plans, layout.groups
+
+
+def documents_of_groups(
+    image: CziImage, plans: Sequence[ImagePlan], groups: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Document]:
+    """Return the document of every group by its path."""
+    attributes: dict[str, Mapping[str, Any]] = {"": {}, **groups}
+    for plan in plans:
+        image.set_scene("all" if plan.scene < 0 else plan.scene)
+        attributes[plan.path] = image_attributes(plan, omero(image, VERSION), VERSION)
+    return {
+        path: {"zarr_format": 3, "node_type": "group", "attributes": one}
+        for path, one in attributes.items()
+    }
+
+
+def document_of_array(shape: Sequence[int], chunk: Sequence[int], dtype: np.dtype[Any]) -> Document:
+    """Return the document of an array whose chunks are not compressed."""
+    return {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": list(shape),
+        "data_type": dtype.name,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunk)}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": 0 if dtype.kind in "ui" else 0.0,
+        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+        "attributes": {},
+        "dimension_names": list(AXES),
+    }
+
+
+def encoded(documents: Mapping[str, Document]) -> dict[str, bytes]:
+    """Return the documents by their keys in the store, as they stand there.
+
+    That of the root has all others in it ("consolidated metadata", as zarr-python writes them),
+    so that a reader need not ask for each. They are sorted: zarr-python does not find those of a
+    group if others stand between them.
+    """
+    inner = {path: _with(one, {}) for path, one in sorted(documents.items()) if path}
+    return {
+        f"{path}/zarr.json".lstrip("/"): json.dumps(one if path else _with(one, inner)).encode()
+        for path, one in documents.items()
+    }
+
+
+def _with(document: Document, inner: Mapping[str, Document]) -> Document:
+    """Return the document of a group with the documents of what is in it."""
+    if document["node_type"] != "group":
+        return document
+    consolidated = {"kind": "inline", "must_understand": False, "metadata": inner}
+    return {**document, "consolidated_metadata": consolidated}
+
+
+def _chunking(image: CziImage, chunks: ChunkSizes) -> Chunking:
+    if chunks is None:
+        native = image.native_chunks()
+        # The samples of a colour pixel are decoded together, so they share a chunk.
+        chunks = {"y": native["Y"], "x": native["X"], "c": image.sizes.get("S", 1)}
+    return make_chunking(chunks, None, VERSION)
+
+
+class ZarrLevel:
+    """One array: its chunks are read from the CZI when they are asked for.
+
+    Parameters
+    ----------
+    pixels
+        The pixels of the level.
+    plan
+        How it is cut.
+    """
+
+    def __init__(self, pixels: FiveAxes, plan: LevelPlan) -> None:
+        self._pixels = pixels
+        self.shape = plan.shape
+        self.chunk = plan.chunking.chunk
+        self.dtype: np.dtype[Any] = pixels.dtype.newbyteorder("<")
+        self._counts = [-(-size // step) for size, step in zip(self.shape, self.chunk)]
+        #: The size of every chunk in bytes.
+        self.nbytes = math.prod(self.chunk) * self.dtype.itemsize
+
+    def place(self, key: str) -> tuple[int, ...] | None:
+        """Return the place of a chunk in the grid from its key, ``c/0/1/0/3/2``, or None."""
+        first, *numbers = key.split("/")
+        if first != "c" or len(numbers) != len(self._counts):
+            return None
+        # Only the one way of writing a number is a key: no sign, no zero before it.
+        if not all(one.isascii() and one.isdigit() and str(int(one)) == one for one in numbers):
+            return None
+        place = tuple(int(one) for one in numbers)
+        return place if all(at < n for at, n in zip(place, self._counts)) else None
+
+    def chunk_keys(self) -> Iterator[str]:
+        """Give the key of every chunk."""
+        for place in itertools.product(*(range(count) for count in self._counts)):
+            yield "/".join(["c", *map(str, place)])
+
+    def read(self, place: tuple[int, ...], first: int = 0, end: int | None = None) -> bytes:
+        """Return the bytes of a chunk, or the part from `first` to `end` (excluded).
+
+        Of a part, only the rows that it touches are read from the file.
+        """
+        end = self.nbytes if end is None else end
+        row = self.chunk[-1] * self.dtype.itemsize
+        rows = (0, self.chunk[-2])
+        if math.prod(self.chunk[:-2]) == 1:
+            rows = first // row, -(-end // row)
+        pixels = self._filled(place, rows)
+        start = first - (rows[0] * row if rows != (0, self.chunk[-2]) else 0)
+        return pixels.tobytes()[start : start + end - first]
+
+    def _filled(self, place: tuple[int, ...], rows: tuple[int, int]) -> NDArray[Any]:
+        """Return some rows of a chunk in its full size, 0 beyond the edge of the array."""
+        starts = [at * step for at, step in zip(place, self.chunk)]
+        ends = [start + step for start, step in zip(starts, self.chunk)]
+        starts[-2], ends[-2] = starts[-2] + rows[0], starts[-2] + rows[1]
+        region = [
+            (min(start, size), min(end, size)) for start, end, size in zip(starts, ends, self.shape)
+        ]
+        full = tuple(end - start for start, end in zip(starts, ends))
+        pixels = np.zeros(full, self.dtype)
+        inside = tuple(slice(end - start) for start, end in region)
+        if all(end > start for start, end in region):
+            pixels[inside] = self._pixels.read(region)
+        return pixels
 
 
 class CziStore(Store):  # type: ignore[misc, unused-ignore]
@@ -286,3 +452,28 @@ def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
             "OffsetByteRequest or a SuffixByteRequest of zarr.abc.store"
         )
     return 0, size
+
+
+class ZarrMapping(Mapping[str, bytes]):
+    """The keys and values of a store; each value is made when it is asked for."""
+
+    def __init__(self, store: CziStore) -> None:
+        self._store = store
+
+    def __getitem__(self, key: str) -> bytes:
+        data = self._store.read(key)
+        if data is None:
+            raise KeyError(key)
+        return data
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self._store.size_of(key) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return self._store.keys()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"<ZarrMapping of {self._store!r}>"

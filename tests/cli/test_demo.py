@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from czictypes import czi
-from czictypes.cli.specimen import STAINS, grow_cells, photograph
+from czictypes.cli.demo_file import STAINS, grow_cells, photograph
 
 
 def test_it_makes_a_file_and_a_picture(

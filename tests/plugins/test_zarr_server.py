@@ -16,7 +16,7 @@ from extras import needs
 from files.recipes import Made
 
 from czictypes import CziImage, ZarrServer, czi
-from czictypes.plugins import zarr_server
+from czictypes.plugins import zarr as plugin
 
 needs("zarr", "ome-zarr")
 
@@ -188,7 +188,7 @@ def test_an_address_that_is_none_is_a_bad_request(server: ZarrServer) -> None:
 def test_a_request_that_comes_slowly_is_not_waited_for(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zarr_server, "_IDLE", 0.2)
+    monkeypatch.setattr(plugin, "_IDLE", 0.2)
     with ZarrServer(path) as server:
         address = urllib.parse.urlsplit(server.url)
         with socket.create_connection((address.hostname, address.port), timeout=0.02) as connection:
@@ -227,8 +227,8 @@ def answer_when_free(url: str) -> int:
 def test_silent_connections_are_closed_and_counted(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zarr_server, "_IDLE", 0.05)
-    monkeypatch.setattr(zarr_server, "_MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(plugin, "_IDLE", 0.05)
+    monkeypatch.setattr(plugin, "_MOST_CONNECTIONS", 3)
     with ZarrServer(path) as server:
         address = urllib.parse.urlsplit(server.url)
         silent = [

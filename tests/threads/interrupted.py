@@ -29,7 +29,7 @@ import swallowed
 from czictypes import czi
 from czictypes.arrays.image import CziImage
 from czictypes.exchange.convert import convert
-from czictypes.plugins.deepzoom_files import write_deepzoom
+from czictypes.plugins.deepzoom import write_deepzoom
 
 __all__ = ["JOBS"]
 

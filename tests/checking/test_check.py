@@ -19,6 +19,7 @@ from remote.server import serving
 
 from czictypes import czi
 from czictypes.checking import check as module
+from czictypes.checking.file_view import Check
 
 
 class Counting(io.BytesIO):
@@ -120,7 +121,7 @@ def test_a_check_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> Non
         np.zeros(2)[5]
         yield
 
-    checks = (module._Check("newcheck", fails),)
+    checks = (Check("newcheck", fails),)
     monkeypatch.setattr(module, "_QUICK", checks)
     monkeypatch.setitem(fails.__globals__, "__name__", "czictypes.checking.new")
     (finding,) = czi.check(io.BytesIO(good_file().data), quick=True).findings

@@ -1,32 +1,17 @@
-"""What the directory says of planes, channels and M-indices."""
+"""What the directory says of planes, channels, M-indices, places of tiles, scenes and pyramids."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from container.czi_bytes import Dimension, Tile, build_czi
+from container.czi_bytes import Dimension, Tile
 from good_file import found, good_file, good_tiles
 
 
 def severities(tiles: list[Tile], check: str) -> list[str]:
     return [severity for severity, _ in found(good_file(tiles), check, quick=True)]
-
-
-def test_a_directory_that_points_behind_the_end() -> None:
-    built = good_file()
-    beyond = built.patched(built.entries[1] + 6, "<q", len(built.data) + 5)
-    ((severity, message),) = found(beyond, "subblksegmentsinfile", quick=True)
-    assert severity == "error"
-    assert "the file ends before it" in message
-    assert found(built.patched(built.entries[1] + 6, "<q", -3), "subblksegmentsinfile")
-
-
-def test_pixels_that_cannot_be_in_the_file() -> None:
-    big = Tile(w=4000, h=3000, data=bytes(12))
-    ((severity, message),) = found(build_czi([big]), "subblksegmentsinfile", quick=True)
-    assert severity == "error"
-    assert "12000288 bytes" in message
 
 
 @pytest.mark.parametrize("w", [0, -4, 2**31 - 1])
@@ -126,3 +111,98 @@ def test_m_indices() -> None:
     assert severities(good_tiles(), "mindicesconsecutive") == []
     none = [Tile(x=4 * at, m=2**31 - 1) for at in range(2)]
     assert severities(none, "minallsubblks") == ["warning"]
+
+
+def messages(tiles: list[Tile], check: str) -> list[str]:
+    everything = found(good_file(tiles), check, quick=True)
+    return [message for severity, message in everything if severity != "info"]
+
+
+def scene(number: int, x: int, **more: Any) -> Tile:
+    return Tile(**{"x": x, "w": 10, "h": 8, "coordinates": {"C": 0, "S": number}, "m": 0, **more})
+
+
+def test_a_tile_that_hides_another() -> None:
+    tiles = [Tile(w=10, h=8, m=0), Tile(x=2, w=10, h=8, m=1)]
+    assert len(messages(tiles, "overlappingtiles")) == 2
+    assert messages([Tile(w=10, h=8, m=0), Tile(x=8, w=10, h=8, m=1)], "overlappingtiles") == []
+    other = Tile(x=2, w=10, h=8, m=0, coordinates={"C": 1})
+    assert messages([Tile(w=10, h=8, m=0, coordinates={"C": 0}), other], "overlappingtiles") == []
+
+
+def test_scenes_that_overlap() -> None:
+    ((message),) = messages([scene(0, 0), scene(1, 9), scene(2, 40)], "overlappingscenes")
+    assert "scenes 0 and 1 overlap" in message
+    assert messages([scene(0, 0), scene(1, 10)], "overlappingscenes") == []
+    elsewhere = scene(1, 9, coordinates={"C": 1, "S": 1})
+    assert messages([scene(0, 0), elsewhere], "overlappingscenes") == []
+
+
+def test_scenes_whose_rectangles_overlap_but_not_their_tiles() -> None:
+    corner = [scene(0, 0), scene(0, 10, m=1), scene(0, 0, y=8, m=2)]
+    assert messages([*corner, scene(1, 10, y=8)], "overlappingscenes") == []
+    assert len(messages([*corner, scene(1, 9, y=8)], "overlappingscenes")) == 1
+
+
+def test_many_scenes_take_time_in_proportion() -> None:
+    plate = [scene(number, 10 * number) for number in range(3000)]
+    assert messages(plate, "overlappingscenes") == []
+
+
+def pyramid(reduced: Tile, *more: Tile) -> list[Tile]:
+    base = [Tile(x=8 * m, w=8, h=8, m=m, coordinates={"C": 0}) for m in range(2)]
+    return [*base, reduced, *more]
+
+
+def level(x: int = 0, w: int = 16, stored: int = 8, **more: Any) -> Tile:
+    place = {"x": x, "w": w, "h": 8, "physical": (stored, 4), "coordinates": {"C": 0}}
+    return Tile(**{"pyramid_type": 2, **place, **more})
+
+
+def test_a_pyramid_without_fault() -> None:
+    assert messages(pyramid(level()), "pyramid") == []
+    assert messages(pyramid(level(w=8, stored=4), level(8, w=8, stored=4)), "pyramid") == []
+
+
+def test_a_hole_in_a_level() -> None:
+    assert messages(pyramid(level(w=8, stored=4)), "pyramid") == [
+        "it does not show 1 tile of full resolution, sub-block 1 first"
+    ]
+
+
+def test_a_plane_without_pyramid() -> None:
+    other = Tile(w=16, h=8, m=0, coordinates={"C": 1})
+    (message,) = messages(pyramid(level(), other), "pyramid")
+    assert "sub-block 3 first" in message
+
+
+def test_a_small_scene_may_have_fewer_levels() -> None:
+    tiles = [
+        scene(0, 0, w=16),
+        level(coordinates={"C": 0, "S": 0}),
+        level(coordinates={"C": 0, "S": 0}, physical=(4, 2)),
+        scene(1, 100, w=8),
+        level(100, w=8, stored=4, coordinates={"C": 0, "S": 1}),
+    ]
+    assert messages(tiles, "pyramid") == []
+
+
+def test_a_level_beside_the_image() -> None:
+    (message,) = messages(pyramid(level(), level(100)), "pyramid")
+    assert "no full resolution where it lies" in message
+
+
+def test_a_tile_that_is_stretched() -> None:
+    tiles = [
+        Tile(w=64, h=64, m=0),
+        Tile(w=64, h=64, physical=(32, 8), pyramid_type=2),
+    ]
+    (message,) = messages(tiles, "pyramid")
+    assert "reduced by 2 along X, but by 8 along Y" in message
+
+
+def test_a_large_image_without_pyramid() -> None:
+    wide = [Tile(m=0), Tile(x=5000, m=1)]
+    ((severity, _),) = found(good_file(wide), "pyramid", quick=True)
+    assert severity == "info"
+    assert found(good_file(good_tiles()), "pyramid", quick=True) == []

@@ -1,4 +1,4 @@
-"""A file as the checks see it: what can be read of it, however damaged it is."""
+"""A file as the checks see it, and what they find in it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.checking.findings import Finding
 from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.check import CheckedDocument
@@ -30,7 +29,133 @@ from czictypes.reading.table import SubBlockTable
 from czictypes.remote.open import open_source
 from czictypes.remote.part_files import PartFiles, Parts
 
-__all__ = ["REPAIR", "FileView", "noted", "open_view", "read_xml", "view_of"]
+__all__ = [
+    "REPAIR",
+    "Check",
+    "CheckReport",
+    "FileView",
+    "Finding",
+    "Severity",
+    "counted",
+    "noted",
+    "open_view",
+    "read_xml",
+    "view_of",
+]
+
+
+#: ``"error"``: something cannot be read, or is lost. ``"warning"``: everything can be read, but
+#: the file contradicts itself, or other programs may misread it. ``"info"``: worth knowing.
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong with a file.
+
+    Parameters
+    ----------
+    check
+        The name of the check that found it; docs/checking.md lists them.
+    severity
+        ``"error"``, ``"warning"`` or ``"info"``.
+    place
+        Where it is, in words: a sub-block with its plane, an attachment, an element of the XML.
+    message
+        The fault.
+    remedy
+        A way to mend it.
+    sub_block
+        The number of the sub-block in the directory, if it is one.
+    offset
+        The byte of the file at which it begins, if there is one.
+    """
+
+    check: str
+    severity: Severity
+    place: str
+    message: str
+    remedy: str
+    sub_block: int | None = None
+    offset: int | None = None
+
+    def __str__(self) -> str:
+        """Return one line: severity, name, place, what is wrong, what to do."""
+        return f"{self.severity}: {self.place}: {self.message} [{self.check}]; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """All that a check of a file found; true if there is no error in it.
+
+    Parameters
+    ----------
+    file
+        The path or URL, without credentials.
+    findings
+        The faults, the worst first. At most 100 of each check and severity are listed.
+    checks
+        The names of the checks that were made.
+    counts
+        How many errors, warnings and infos there are, the ones that are not listed included.
+    unlisted
+        How many findings of each check are not listed.
+    sub_blocks
+        How many sub-blocks the directory has; None where it cannot be read.
+    quick, pixels
+        Whether only the directory and the XML were looked at, and whether all pixels were decoded.
+    """
+
+    file: str
+    findings: tuple[Finding, ...]
+    checks: tuple[str, ...]
+    counts: Mapping[Severity, int] = field(default_factory=dict)
+    unlisted: Mapping[str, int] = field(default_factory=dict)
+    sub_blocks: int | None = None
+    quick: bool = False
+    pixels: bool = False
+
+    @property
+    def worst(self) -> Severity | None:
+        """The severity of the worst finding; None if there are none."""
+        return self.findings[0].severity if self.findings else None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; there may be warnings."""
+        return self.worst != "error"
+
+    def __bool__(self) -> bool:
+        """Return `ok`."""
+        return self.ok
+
+    def of(self, check: str) -> list[Finding]:
+        """Return what one check found."""
+        return [finding for finding in self.findings if finding.check == check]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        values = {**asdict(self), "ok": self.ok, "worst": self.worst}
+        return {name: list(one) if isinstance(one, tuple) else one for name, one in values.items()}
+
+    def __str__(self) -> str:
+        """Return a line that sums it up, and one for each finding."""
+        lines = [f"{self.file}: {self.summary}", *map(str, self.findings)]
+        lines += [f"{number} more of {check}" for check, number in self.unlisted.items()]
+        return "\n".join(lines)
+
+    @property
+    def summary(self) -> str:
+        """How many errors, warnings and infos there are, in words."""
+        if not self.findings:
+            return "nothing is wrong"
+        return ", ".join(counted(number, kind) for kind, number in self.counts.items() if number)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun."""
+    return f"{number} {noun}" if number == 1 or noun == "info" else f"{number} {noun}s"
+
 
 T = TypeVar("T")
 
@@ -42,39 +167,22 @@ _noting = threading.Lock()
 
 @dataclass
 class FileView:
-    """A file that was opened for checks.
-
-    Attributes
-    ----------
-    main
-        The bytes of the file itself.
-    source
-        These, joined with the other files of a document of several.
-    header, directory, attachments
-        The parts that could be read; None, or nothing, where they are damaged.
-    root
-        The root of the XML; None where there is none, or it cannot be read.
-    failures
-        The parts that could not be read.
-    step
-        Is told how many sub-blocks were looked at.
-    threads
-        How many threads may decode.
-    unreadable
-        Is filled with the sub-blocks whose heads are damaged.
-    masked
-        Is filled with the sub-blocks that have an attachment.
-    """
+    """A file that was opened for checks; what is damaged in it is None, or empty."""
 
     main: ByteSource
+    #: The file, joined with the other files of a document of several.
     source: ByteSource
     header: FileHeader | None = None
     directory: Directory | None = None
     attachments: list[AttachmentEntry] = field(default_factory=list)
+    #: The root of the XML.
     root: Node | None = None
+    #: The parts that could not be read.
     failures: list[Finding] = field(default_factory=list)
+    #: Told how many sub-blocks were looked at.
     step: Callable[[int], Any] = lambda _: None
     threads: int = 1
+    #: Filled with the sub-blocks whose heads are damaged, and with those that have an attachment.
     unreadable: set[int] = field(default_factory=set)
     masked: set[int] = field(default_factory=set)
 
@@ -121,8 +229,20 @@ class FileView:
         columns = self.table.directory.coordinates
         return [column for name, column in columns.items() if scenes or name != "S"]
 
-    def about(self, sub_block: int) -> dict[str, Any]:
-        """Return the fields of a finding that say which sub-block it is about."""
+    def places_along(self, letter: str) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Return where sub-blocks begin along a dimension and where they end; None without it."""
+        columns = self.columns
+        column = columns.coordinates.get(letter)
+        if column is None or not (present := column != ABSENT).any():
+            return None
+        starts = column[present].astype(np.int64)
+        sizes = columns.sizes[letter][present].astype(np.int64) if letter in columns.sizes else 1
+        return starts, starts + sizes
+
+    def finding(
+        self, check: str, severity: Severity, sub_block: int, message: str, remedy: str
+    ) -> Finding:
+        """Return a finding about a sub-block."""
         columns = self.columns
         position, m = int(columns.file_position[sub_block]), int(columns.m[sub_block])
         place = [format_coordinate(columns.coordinate(sub_block))]
@@ -130,34 +250,42 @@ class FileView:
         for letter, column in (("x", columns.x), ("y", columns.y)):
             if column[sub_block] != ABSENT:
                 place.append(f"{letter} {int(column[sub_block])}")
-        where = self.source.place(position) if position >= 0 else "a place that cannot be"
         described = ", ".join(filter(None, place))
         name = f"sub-block {sub_block} ({described})" if described else f"sub-block {sub_block}"
-        return {
-            "place": f"{name} at {where}",
-            "sub_block": sub_block,
-            "offset": self.own_position(sub_block),
-        }
-
-    def own_position(self, sub_block: int) -> int | None:
-        """Return where a sub-block begins in its own file."""
-        position = int(self.columns.file_position[sub_block])
+        where = self.source.place(position) if position >= 0 else "a place that cannot be"
+        offset = position
         if isinstance(self.source, JoinedSource):
-            position = self.source.own_position(position)
-        return position if position >= 0 else None
+            offset = self.source.own_position(position)
+        return Finding(
+            check,
+            severity,
+            f"{name} at {where}",
+            message,
+            remedy,
+            sub_block,
+            offset if offset >= 0 else None,
+        )
+
+
+class Check:
+    """A check: its name, or its names, and what makes it."""
+
+    def __init__(
+        self,
+        names: str | tuple[str, ...],
+        run: Callable[[FileView], Iterator[Finding]],
+        *,
+        needs_directory: bool = True,
+    ) -> None:
+        self.names = (names,) if isinstance(names, str) else names
+        self.run, self.needs_directory = run, needs_directory
 
 
 @contextmanager
 def open_view(
     target: Any, storage_options: Mapping[str, Any] | None, parts: Parts | None
 ) -> Iterator[FileView]:
-    """Open a file and read its header and directories as far as they can be read.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened, or a server does not deliver it.
-    """
+    """Open a file and read its header and directories as far as they can be read."""
     with ExitStack() as stack:
         main = open_source(target, storage_options)
         stack.callback(main.close)
@@ -180,19 +308,10 @@ def view_of(source: ByteSource) -> FileView:
 
 
 def _read_directories(view: FileView, header: FileHeader) -> None:
-    view.directory = _try(
-        view,
-        "subblkdirectory",
-        "the sub-block directory",
-        lambda: read_directory(view.main, header),
-    )
-    found = _try(
-        view,
-        "attachmentdirectory",
-        "the attachment directory",
-        lambda: read_attachment_directory(view.main, header),
-    )
-    view.attachments = found or []
+    place = "the sub-block directory"
+    view.directory = _try(view, "subblkdirectory", place, lambda: read_directory(view.main, header))
+    place, read = "the attachment directory", partial(read_attachment_directory, view.main, header)
+    view.attachments = _try(view, "attachmentdirectory", place, read) or []
 
 
 def read_xml(view: FileView, header: FileHeader) -> None:
@@ -216,22 +335,15 @@ def read_xml(view: FileView, header: FileHeader) -> None:
 
 
 def _join(view: FileView, checked: CheckedDocument, files: PartFiles) -> None:
-    messages: list[str] = []
-    joined = _try(
-        view,
-        "fileparts",
-        "the other files of the document",
-        lambda: noted(lambda: join_parts(view.main, checked, files), UserWarning, messages),
-        "name all files of the document with parts=, or put them beside this one",
-    )
+    place, messages = "the other files of the document", list[str]()
+    join = partial(join_parts, view.main, checked, files)
+    remedy = "name all files of the document with parts=, or put them beside this one"
+    joined = _try(view, "fileparts", place, lambda: noted(join, UserWarning, messages), remedy)
     if joined is not None:
         view.source, view.directory, view.attachments = joined
     remedy = "make sure that parts= names the right files"
     for message in messages:
-        finding = Finding(
-            "fileparts", "warning", "the other files of the document", message, remedy
-        )
-        view.failures.append(finding)
+        view.failures.append(Finding("fileparts", "warning", place, message, remedy))
 
 
 def _try(

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from container.czi_bytes import AttachedFile, Tile, build_parts, segment, write_parts
+from container.czi_bytes import AttachedFile, Tile, build_czi, build_parts, segment, write_parts
 from extras import needs
 from good_file import found, good_file
 
@@ -205,3 +205,19 @@ def test_an_empty_document_has_no_fault() -> None:
     report = czi.check(io.BytesIO(good_file([]).data), pixels=True)
     assert report
     assert {one.check for one in report.findings} <= {"basicxmlmetadata"}
+
+
+def test_a_directory_that_points_behind_the_end() -> None:
+    built = good_file()
+    beyond = built.patched(built.entries[1] + 6, "<q", len(built.data) + 5)
+    ((severity, message),) = found(beyond, "subblksegmentsinfile", quick=True)
+    assert severity == "error"
+    assert "the file ends before it" in message
+    assert found(built.patched(built.entries[1] + 6, "<q", -3), "subblksegmentsinfile")
+
+
+def test_pixels_that_cannot_be_in_the_file() -> None:
+    big = Tile(w=4000, h=3000, data=bytes(12))
+    ((severity, message),) = found(build_czi([big]), "subblksegmentsinfile", quick=True)
+    assert severity == "error"
+    assert "12000288 bytes" in message
