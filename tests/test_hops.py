@@ -1,0 +1,58 @@
+"""A call goes through few files of the package; ``python tests/hops.py -v`` lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from extras import needs
+from hops import JOURNEYS, Trace
+
+from czictypes.kernel.library import get_kernel
+
+READ, ARRAY, CONVERT, WRITE = JOURNEYS
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trace]:
+    """Give a function that returns the trace of a journey."""
+    made: dict[str, Trace] = {}
+
+    def of(journey: str) -> Trace:
+        if get_kernel() is None:
+            pytest.skip("there is no kernel, and reads without it go another way")
+        if journey == CONVERT:
+            needs("zarr", "ome-zarr")
+        if journey not in made:
+            with JOURNEYS[journey](tmp_path_factory.mktemp("hops")) as trace:
+                made[journey] = trace
+        return made[journey]
+
+    return of
+
+
+def at_most(limit: int, journey: str, measure: str, now: int = 0) -> Any:
+    """Return what is held; `now` is what stands where that is more. Who reaches it removes that."""
+    not_yet = pytest.mark.xfail(reason=f"{now} now", raises=AssertionError, strict=True)
+    return pytest.param(
+        limit, journey, measure, marks=not_yet if now else (), id=f"{journey}: {measure}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "journey", "measure"),
+    [
+        at_most(14, READ, "files", now=17),
+        at_most(25, READ, "hops", now=27),
+        at_most(1, READ, "stats"),
+        at_most(20, ARRAY, "files", now=22),
+        at_most(55, CONVERT, "files", now=105),
+        at_most(3, CONVERT, "stats", now=91),
+        at_most(32, WRITE, "files"),
+    ],
+)
+def test_a_call_goes_through_few_files(
+    traced: Callable[[str], Trace], limit: int, journey: str, measure: str
+) -> None:
+    assert getattr(traced(journey), measure) <= limit
