@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from czictypes.metadata.fields import Node, NodeSource, root_node
+from czictypes.metadata.fields import NodeSource, root_node
 from czictypes.metadata.sections import set_attribute
 
 __all__ = [
@@ -38,7 +38,7 @@ class Acquisition:
     Parameters
     ----------
     id
-        Its number, from 0 on.
+        The number of the acquisition, from 0 on.
     name, description
         Free text.
     start, end
@@ -53,7 +53,7 @@ class Acquisition:
 
 
 def as_acquisitions(listed: Any) -> tuple[Acquisition, ...]:
-    """Return a list of OME-Zarr's JSON as values; what has no id, or one of before, is left out."""
+    """Return a list of OME-Zarr's JSON as values; entries without an own id are left out."""
     found: dict[int, Acquisition] = {}
     for one in listed if isinstance(listed, list) else ():
         number = _whole(one.get("id")) if isinstance(one, Mapping) else None
@@ -69,7 +69,7 @@ def as_acquisitions(listed: Any) -> tuple[Acquisition, ...]:
 
 
 def acquisitions(source: NodeSource) -> tuple[Acquisition, ...]:
-    """Return the acquisitions of a plate, in their order; none when the metadata lists none."""
+    """Return the acquisitions of a plate in their order; empty if the metadata lists none."""
     times = _stored(source, _TIMES)
     found = []
     for one in as_acquisitions(_stored(source, _LIST)):
@@ -94,21 +94,14 @@ def scene_acquisitions(source: NodeSource) -> dict[int, int]:
 def add_acquisitions(
     root: ET.Element, known: Sequence[Acquisition], scenes: Iterable[tuple[int, int | None]]
 ) -> None:
-    """Add acquisitions in place of those that are there.
+    """Add acquisitions in place of the present ones.
 
-    Parameters
-    ----------
-    scenes
-        The index of each scene, and the id of its acquisition.
-
-    Raises
-    ------
-    ValueError
-        If two have one id, or text has a character that XML cannot store.
+    `scenes` has the index of each scene and the id of its acquisition. Raises a ValueError if two
+    acquisitions have one id, a scene names an unknown one, or XML cannot store a text.
     """
     stored = root.find(_PATH)
-    for element in [] if stored is None else [stored.find(_LIST), stored.find(_TIMES)]:
-        if element is not None and stored is not None:
+    if stored is not None:
+        for element in [*stored.findall(_LIST), *stored.findall(_TIMES)]:
             stored.remove(element)
     if not known:
         return
@@ -122,14 +115,11 @@ def add_acquisitions(
         raise ValueError(
             f"scene {members[number][0]} names acquisition {number}, but the plate has {numbers}"
         )
-    listed = [
-        {
-            "id": one.id,
-            **_given(name=one.name, description=one.description),
-            "scenes": members[one.id],
-        }
-        for one in known
-    ]
+    listed = []
+    for one in known:
+        texts = {"name": one.name, "description": one.description}
+        given = {key: text for key, text in texts.items() if text is not None}
+        listed.append({"id": one.id, **given, "scenes": members[one.id]})
     set_attribute(root, _LIST, json.dumps(listed, ensure_ascii=False))
     times = {
         str(one.id): [one.start, one.end] for one in known if (one.start, one.end) != (None, None)
@@ -139,7 +129,7 @@ def add_acquisitions(
 
 
 def keep_acquisitions(root: ET.Element, new_index: Mapping[int, int]) -> None:
-    """Keep some of the scenes: `new_index` has the index that each gets, by that in the XML."""
+    """Keep some scenes; `new_index` has their new index by that in the XML."""
     listed = _stored(root, _LIST)
     if not isinstance(listed, list):
         return
@@ -150,7 +140,7 @@ def keep_acquisitions(root: ET.Element, new_index: Mapping[int, int]) -> None:
 
 
 def anonymous_acquisitions(text: str) -> str | None:
-    """Return the stored list with ids and scenes alone; None if it is no such list."""
+    """Return the stored list with nothing but ids and scenes; None if it is not JSON."""
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError):
@@ -164,7 +154,7 @@ def anonymous_acquisitions(text: str) -> str | None:
 
 
 def _stored(source: NodeSource, key: str) -> Any:
-    node: Node = root_node(source).child(f"{_PATH}/{key}")
+    node = root_node(source).child(f"{_PATH}/{key}")
     text = node.text()
     if text is None:
         return None
@@ -188,7 +178,3 @@ def _whole(value: Any) -> int | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}

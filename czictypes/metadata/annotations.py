@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from czictypes.metadata.elements import ensure, format_number, put, put_all
-from czictypes.metadata.fields import Node, NodeSource, format_color, read_color, root_node
+from czictypes.metadata.elements import ensure, format_number, put, set_name
+from czictypes.metadata.fields import Node, NodeSource, format_color, root_node
 from czictypes.metadata.xml import check_text
 from czictypes.model.options import Rgb8Color
 
@@ -17,11 +17,17 @@ __all__ = ["Annotation", "add_annotations", "move_annotations", "read_annotation
 
 Point = tuple[float, float]
 
+_RECTANGLES = {"Rectangle", "RectRoi", "TextBox", "Text", "SFRoi"}
+_LINES = {"Line", "OpenArrow", "ClosedArrow", "Arrow", "ScaleBar"}
+_POLYLINES = {
+    *("Polygon", "Bezier", "OpenBezier", "ClosedBezier", "ArrowBezier", "Polyline"),
+    *("ArrowPolyline", "OpenPolyline", "ClosedPolyline", "ActivePolygon", "ActivePolyline"),
+}
 _CLOSED = {
     *("Polygon", "Polygon3D", "ActivePolygon", "Prism", "ClosedPolyline"),
     *("Bezier", "ClosedBezier", "BezierCylinder"),
 }
-_PLACES = {"Events", "PointsRelative"}
+_SCATTERED = {"Events", "PointsRelative"}
 _CIRCLES = {"Circle", "InOutCircle", "OutInCircle", "PointsCircle", "Cylinder"}
 _X_TAGS = {"Left", "CenterX", "X", "X1", "X2", "X3", "StartX", "DeltaX"}
 _Y_TAGS = {"Top", "CenterY", "Y", "Y1", "Y2", "Y3", "StartY", "DeltaY"}
@@ -40,22 +46,22 @@ class Annotation:
         None where the geometry is unknown.
     points
         x and y of the top left and the bottom right corner of a rectangle, of the centre of an
-        ellipse, of both ends of a line (and of each further one, as those of an angle), of the
-        vertices of the rest. A Bezier curve has its nodes. They are counted from the top left
-        corner of the layer-0 bounding box (`CziReader.to_pixel_coordinates`).
+        ellipse, of both ends of each line (an angle has several), of the nodes of a Bezier curve,
+        of the vertices of the rest. They are counted from the top left corner of the layer-0
+        bounding box (`CziReader.to_pixel_coordinates`).
     radii
-        Those of an ellipse along x and y.
+        The radii of an ellipse along x and y.
     rotation
         Clockwise about the centre, in degrees.
     unit
-        ``"px"`` or ``"m"``: that of `points`, `radii` and `z`.
+        The unit of `points`, `radii` and `z`: ``"px"`` or ``"m"``.
     z
         Lower and upper end of a body, or a value for each of the points of a line in space.
     id, name, text
-        Its identifier, its name, and the text at it, with ZEN's wildcards (``[m]`` for a
-        measurement).
+        The identifier, the name, and the text beside the shape, with ZEN's wildcards (``[m]`` for
+        a measurement).
     layer, usage
-        The name of the layer, and what it is for: ``Annotation``, ``Acquisition``...
+        The name of the layer, and its purpose: ``Annotation``, ``Acquisition``...
     color
         The colour of the lines.
     """
@@ -76,7 +82,7 @@ class Annotation:
 
     @property
     def bounds(self) -> tuple[float, float, float, float] | None:
-        """Left, top, right and bottom, without the rotation; None without points."""
+        """The left, top, right and bottom edge without the rotation; None without points."""
         if not self.points:
             return None
         x, y = zip(*self.points)
@@ -84,18 +90,18 @@ class Annotation:
         return min(x) - wide, min(y) - high, max(x) + wide, max(y) + high
 
     def moved(self, x: float, y: float) -> Annotation:
-        """Return it moved by a vector."""
+        """Return the annotation moved by a vector."""
         return replace(self, points=tuple((a + x, b + y) for a, b in self.points))
 
     def magnified(self, x: float, y: float) -> Annotation:
-        """Return it in an image of `x` times as many columns and `y` times as many rows."""
+        """Return the annotation for an image with `x` times the columns and `y` times the rows."""
         if self.unit != "px":
             return self
         radii = self.radii and (self.radii[0] * x, self.radii[1] * y)
         return replace(self, points=tuple((a * x, b * y) for a, b in self.points), radii=radii)
 
     def in_pixels(self, width: float | None, height: float | None) -> Annotation | None:
-        """Return it in pixels of that size in metres; None where it would need to be known."""
+        """Return the annotation in pixels of this size in metres; None if the size is unknown."""
         if self.unit == "px":
             return self
         if not width or not height:
@@ -118,9 +124,9 @@ def read_annotations(source: NodeSource) -> list[Annotation]:
 
 def _elements(layer: Node) -> Iterator[Node]:
     listed = layer.child("Elements")
-    for at, element in enumerate(listed.element if listed.element is not None else ()):
+    for position, element in enumerate(listed.element if listed.element is not None else ()):
         if isinstance(element.tag, str):
-            yield Node(element, f"{listed.path}/{element.tag}[{at}]")
+            yield Node(element, f"{listed.path}/{element.tag}[{position}]")
 
 
 def _annotation(layer: Node, node: Node) -> Annotation:
@@ -135,11 +141,12 @@ def _annotation(layer: Node, node: Node) -> Annotation:
         text="\n".join(text for text in texts if text) or None,
         layer=layer.attribute("Name"),
         usage=layer.text("Usage"),
-        color=read_color(attributes, "Stroke"),
+        color=attributes.color("Stroke"),
     )
     geometry = node.child("Geometry")
-    for read in _GEOMETRIES:
-        found = read(known, geometry)
+    for names, read in _GEOMETRIES:
+        numbers = _numbers(geometry, names)
+        found = None if numbers is None else read(known, geometry, *numbers)
         if found is not None:
             return found
     return known
@@ -158,43 +165,33 @@ def _heights(node: Node) -> tuple[float, ...]:
     return tuple(_numbers(node, "Z1 Z2") or ())
 
 
-def _rectangle(known: Annotation, node: Node) -> Annotation | None:
-    found = _numbers(node, "Left Top Width Height")
-    if found is None:
-        return None
-    x, y, width, height = found
+def _rectangle(
+    known: Annotation, node: Node, x: float, y: float, width: float, height: float
+) -> Annotation:
     corners = ((x, y), (x + width, y + height))
     return replace(known, shape="rectangle", points=corners, z=_heights(node))
 
 
-def _ellipse(known: Annotation, node: Node) -> Annotation | None:
-    found = _numbers(node, "CenterX CenterY RadiusX RadiusY")
-    if found is None:
-        found = _numbers(node, "CenterX CenterY Radius")
-        if found is None:
-            return None
-        found = [*found, found[2]]
-    x, y, *radii = found
-    ends = _heights(node)
-    return replace(known, shape="ellipse", points=((x, y),), radii=(radii[0], radii[1]), z=ends)
+def _ellipse(
+    known: Annotation, node: Node, x: float, y: float, across: float, down: float | None = None
+) -> Annotation:
+    radii = (across, across if down is None else down)
+    return replace(known, shape="ellipse", points=((x, y),), radii=radii, z=_heights(node))
 
 
-def _circle_of_three(known: Annotation, node: Node) -> Annotation | None:
-    found = _numbers(node, "X1 Y1 X2 Y2 X3 Y3")
-    if found is None:
-        return None
-    points = np.reshape(found, (3, 2))
+def _circle_of_three(known: Annotation, _: Node, *coordinates: float) -> Annotation | None:
+    points = np.reshape(coordinates, (3, 2))
     try:  # the centre has the same distance to all three
         sums = (points**2).sum(axis=1)
         center = np.linalg.solve(2 * (points[1:] - points[0]), sums[1:] - sums[0])
     except np.linalg.LinAlgError:
         return None
     radius = float(np.hypot(*(points[0] - center)))
-    place = (float(center[0]), float(center[1]))
-    return replace(known, shape="ellipse", points=(place,), radii=(radius, radius))
+    middle = (float(center[0]), float(center[1]))
+    return replace(known, shape="ellipse", points=(middle,), radii=(radius, radius))
 
 
-def _line(known: Annotation, node: Node) -> Annotation | None:
+def _lines(known: Annotation, node: Node) -> Annotation | None:
     nested = [node.child(name) for name in ("BaseLine", "FirstLine", "SecondLine")]
     nested += node.child("ReferenceLines").children("ReferenceLine")
     ends: list[Point] = []
@@ -205,21 +202,14 @@ def _line(known: Annotation, node: Node) -> Annotation | None:
     return replace(known, shape="line", points=tuple(ends)) if ends else None
 
 
-def _cut_line(known: Annotation, node: Node) -> Annotation | None:
-    found = _numbers(node, "StartX StartY Length")
-    if found is None:
-        return None
-    x, y, length = found
+def _cut_line(known: Annotation, node: Node, x: float, y: float, length: float) -> Annotation:
     upright = node.text("Orientation") == "Vertical"
     end = (x, y + length) if upright else (x + length, y)
     return replace(known, shape="line", points=((x, y), end))
 
 
-def _place(known: Annotation, node: Node) -> Annotation | None:
-    found = _numbers(node, "X Y") or _numbers(node, "CenterX CenterY")
-    if found is None:
-        return None
-    return replace(known, shape="points", points=((found[0], found[1]),))
+def _point(known: Annotation, _: Node, x: float, y: float) -> Annotation:
+    return replace(known, shape="points", points=((x, y),))
 
 
 def _vertices(known: Annotation, node: Node) -> Annotation | None:
@@ -234,19 +224,21 @@ def _vertices(known: Annotation, node: Node) -> Annotation | None:
     if not points:
         return None
     shape = "polygon" if known.kind in _CLOSED else "polyline"
-    shape = "points" if known.kind in _PLACES else shape
+    shape = "points" if known.kind in _SCATTERED else shape
     return replace(known, shape=shape, points=points, z=heights)
 
 
-_Reader = Callable[[Annotation, Node], "Annotation | None"]
-_GEOMETRIES: tuple[_Reader, ...] = (
-    _rectangle,
-    _ellipse,
-    _circle_of_three,
-    _line,
-    _cut_line,
-    _place,
-    _vertices,
+# The numbers of a geometry, and the function that takes them; the first result counts.
+_GEOMETRIES: tuple[tuple[str, Callable[..., Annotation | None]], ...] = (
+    ("Left Top Width Height", _rectangle),
+    ("CenterX CenterY RadiusX RadiusY", _ellipse),
+    ("CenterX CenterY Radius", _ellipse),
+    ("X1 Y1 X2 Y2 X3 Y3", _circle_of_three),
+    ("", _lines),
+    ("StartX StartY Length", _cut_line),
+    ("X Y", _point),
+    ("CenterX CenterY", _point),
+    ("", _vertices),
 )
 
 
@@ -254,11 +246,7 @@ def add_annotations(root: ET.Element, drawn: Sequence[Annotation]) -> None:
     """Write annotations, those of a layer together.
 
     A tool with a geometry of its own, such as an angle, is written as the shape that it drew.
-
-    Raises
-    ------
-    ValueError
-        Text that XML cannot store, or an unknown shape.
+    Raises a ValueError for text that XML cannot store, and for an unknown shape.
     """
     layers: dict[tuple[str | None, str | None, str], ET.Element] = {}
     for one in drawn:
@@ -270,27 +258,25 @@ def add_annotations(root: ET.Element, drawn: Sequence[Annotation]) -> None:
             element.set("Id", check_text(one.id or str(len(layers[key])), "an annotation"))
             put(element, "Attributes/Name", one.name)
             put(element, "Attributes/Rotation", one.rotation or None)
-            put(
-                element, "Attributes/Stroke", None if one.color is None else format_color(one.color)
-            )
+            color = None if one.color is None else format_color(one.color)
+            put(element, "Attributes/Stroke", color)
             put(element, "TextElements/TextElement/Text", one.text)
-            put_all(ensure(element, "Geometry"), dict(geometry))
+            for name, value in geometry.items():
+                put(element, f"Geometry/{name}", value)
 
 
 def _add_layer(root: ET.Element, name: str | None, usage: str | None, unit: str) -> ET.Element:
     layer = ET.SubElement(ensure(root, "Metadata/Layers"), "Layer")
-    if name:
-        layer.set("Name", check_text(name, "the name of a layer"))
+    set_name(layer, name, "a layer")
     put(layer, "Usage", usage)
     if unit == "m":
-        put_all(layer, {"CoordinateUnitX": "Meter", "CoordinateUnitY": "Meter"})
+        put(layer, "CoordinateUnitX", "Meter")
+        put(layer, "CoordinateUnitY", "Meter")
     return ensure(layer, "Elements")
 
 
 def _written(one: Annotation) -> Iterator[tuple[str, dict[str, float | str]]]:
-    """Give the elements that an annotation becomes: their names and geometries."""
-    if one.shape is None:
-        return
+    """Give name and geometry of each element that an annotation becomes."""
     if one.shape == "rectangle":
         (left, top), (right, bottom) = one.points
         kind = one.kind if one.kind in _RECTANGLES else "Rectangle"
@@ -314,18 +300,10 @@ def _written(one: Annotation) -> Iterator[tuple[str, dict[str, float | str]]]:
         kind = one.kind if one.kind in _POLYLINES else "OpenPolyline"
         if closed != (kind in _CLOSED):
             kind = "ClosedPolyline" if closed else "OpenPolyline"
-        places = (f"{format_number(x)},{format_number(y)}" for x, y in one.points)
-        yield kind, {"Points": " ".join(places)}
-    else:
+        points = (f"{format_number(x)},{format_number(y)}" for x, y in one.points)
+        yield kind, {"Points": " ".join(points)}
+    elif one.shape is not None:
         raise ValueError(f"an annotation cannot have the shape {one.shape!r}")
-
-
-_RECTANGLES = {"Rectangle", "RectRoi", "TextBox", "Text", "SFRoi"}
-_LINES = {"Line", "OpenArrow", "ClosedArrow", "Arrow", "ScaleBar"}
-_POLYLINES = {
-    *("Polygon", "Bezier", "OpenBezier", "ClosedBezier", "ArrowBezier", "Polyline"),
-    *("ArrowPolyline", "OpenPolyline", "ClosedPolyline", "ActivePolygon", "ActivePolyline"),
-}
 
 
 def move_annotations(root: ET.Element, x: float, y: float) -> None:

@@ -1,4 +1,4 @@
-"""Reduce XML of a CZI to what is known to say nothing of persons, places, dates and computers."""
+"""Reduce the XML of a CZI to values that cannot name persons, places, dates and computers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from czictypes.model.errors import CorruptFileError
 
 __all__ = ["Anonymizer", "ValueReport"]
 
-#: The point in time that stands for the first one if differences are kept.
+# The point in time that stands for the first one if differences are kept.
 _FIRST = datetime(2000, 1, 1, tzinfo=timezone.utc)
-#: Software writes earlier years for "unknown"; the difference from these would be a date.
+# Software writes earlier years for "unknown"; the difference from these would be a date.
 _FIRST_YEAR = 1980
-#: Nothing that is longer ago belongs to the same experiment, nor is it a mere difference.
+# Nothing that is longer ago belongs to the same experiment, nor is it a mere difference.
 _LONGEST_TIME = timedelta(days=366)
 _STARTS = ("Information/Image/AcquisitionDateAndTime", "Information/Image/Dimensions/T/StartTime")
 
@@ -36,16 +36,9 @@ _MOST_VALUES, _MOST_PATHS, _LONGEST = 100, 10_000, 200
 class ValueReport:
     """The values that an `Anonymizer` met, by the path of their element or (with ``@``) attribute.
 
-    Of each path up to 100 different values are noted, each up to 200 characters.
-
-    Parameters
-    ----------
-    went
-        The values that went. For an element that is not known, all values within it.
-    changed
-        What stands in place of them, by the path: ``"a neutral name"``; for some nothing does.
-    stayed
-        The values that stayed.
+    `went` has the removed values (of an unknown element all within it), `changed` a description of
+    their replacement, if there is one (``"a neutral name"``), `stayed` the others. Of each path up
+    to 100 different values are noted, each up to 200 characters.
     """
 
     def __init__(self) -> None:
@@ -54,7 +47,7 @@ class ValueReport:
         self.stayed: dict[str, dict[str, None]] = {}
 
     def note(self, path: str, value: str, kept: str | None, change: str) -> None:
-        """Note a value, what is kept of it (None for nothing), and in words how it changes."""
+        """Note a value, its remainder (None for nothing), and a description of the change."""
         _add(self.stayed if kept == value else self.went, path, value)
         if kept not in (value, None):
             self.changed[path] = change
@@ -68,8 +61,8 @@ def _add(noted: dict[str, dict[str, None]], path: str, value: str) -> None:
         values[value.strip()[:_LONGEST]] = None
 
 
-class _Place(NamedTuple):
-    """An element that stays, its copy, and where it is."""
+class _Copied(NamedTuple):
+    """An element that stays, and its copy."""
 
     element: ET.Element
     copy: ET.Element
@@ -81,10 +74,10 @@ class _Place(NamedTuple):
 class Anonymizer:
     """Anonymises the XML of one document and of its sub-blocks.
 
-    What `harmless` lists stays, where the value is of its kind: numbers, colours, names of
+    Elements that `harmless` lists stay if their value is of the kind: numbers, colours, words of
     microscopy. Names of channels, scenes and the like become neutral if they are not known words;
-    identifiers become new ones, equal ones alike. All else goes. Time and memory are in proportion
-    to the length of the XML.
+    identifiers become new ones, equal ones alike. All else goes. The reports `of_document` and
+    `of_subblocks` have the values. Time and memory are in proportion to the length of the XML.
 
     Parameters
     ----------
@@ -92,11 +85,6 @@ class Anonymizer:
         More words that must not stay, such as the name of a patient or a project.
     keep_relative_times
         Whether times stay as differences from the first, which becomes the year 2000.
-
-    Attributes
-    ----------
-    of_document, of_subblocks
-        The values that went and stayed.
     """
 
     def __init__(self, also: Iterable[str] = (), *, keep_relative_times: bool = False) -> None:
@@ -111,12 +99,9 @@ class Anonymizer:
         self.of_document, self.of_subblocks = ValueReport(), ValueReport()
 
     def document(self, source: XmlSource) -> bytes:
-        """Return what may stay of the document's XML; empty if it is not that of a CZI.
+        """Return the anonymised XML of the document; empty if it is not that of a CZI.
 
-        Raises
-        ------
-        CorruptFileError
-            The XML is not well-formed.
+        Raises a CorruptFileError for XML that is not well-formed.
         """
         root = parse(source)
         for path in _STARTS if self.keep_relative_times else ():
@@ -124,13 +109,7 @@ class Anonymizer:
         return self._cleaned(root, self.of_document)
 
     def subblock(self, source: XmlSource) -> bytes:
-        """Return what may stay of a sub-block's XML; do the document first.
-
-        Raises
-        ------
-        CorruptFileError
-            The XML is not well-formed.
-        """
+        """Return the anonymised XML of a sub-block, as `document` does, which comes first."""
         if not isinstance(source, ET.Element) and not to_text(source).strip():
             return b""
         return self._cleaned(parse(source), self.of_subblocks)
@@ -140,39 +119,39 @@ class Anonymizer:
         return b"" if copy is None else to_bytes(copy)
 
     def _clean(self, root: ET.Element, report: ValueReport, nested: int) -> ET.Element | None:
-        """Return a tree of what may stay; `nested` counts how often XML lay within text."""
+        """Return an anonymised tree; `nested` counts how often XML lay within text."""
         if root.tag not in ROOTS:
             _note_all(root, root.tag, report)
             return None
         top = ET.Element(root.tag)
-        waiting = [_Place(root, top, root.tag, 0, 0)]
+        waiting = [_Copied(root, top, root.tag, 0, 0)]
         if (root.text or "").strip():
             report.note(root.tag, root.text or "", None, "")
         while waiting:
-            place = waiting.pop()
-            self._attributes(place, report, nested)
-            waiting += reversed(list(self._children(place, report, nested)))
+            copied = waiting.pop()
+            self._attributes(copied, report, nested)
+            waiting += reversed(list(self._children(copied, report, nested)))
         return top
 
-    def _attributes(self, place: _Place, report: ValueReport, nested: int) -> None:
-        tag = place.element.tag
-        for name, value in place.element.attrib.items():
-            path = f"{place.path}/@{name[:_LONGEST]}"
-            kept = self._value(kind_of(tag, f"@{name}"), value, path, place.number, report, nested)
+    def _attributes(self, copied: _Copied, report: ValueReport, nested: int) -> None:
+        tag = copied.element.tag
+        for name, value in copied.element.attrib.items():
+            path = f"{copied.path}/@{name[:_LONGEST]}"
+            kept = self._value(kind_of(tag, f"@{name}"), value, path, copied.number, report, nested)
             if kept is not None:
-                place.copy.set(name, kept)
+                copied.copy.set(name, kept)
 
-    def _children(self, place: _Place, report: ValueReport, nested: int) -> Iterator[_Place]:
-        """Copy the children that stay, with their text; give those that hold more."""
-        tag, numbers = place.element.tag, dict[str, int]()
-        for child in place.element:
+    def _children(self, copied: _Copied, report: ValueReport, nested: int) -> Iterator[_Copied]:
+        """Copy the children that stay, with their text; yield those that hold more."""
+        tag, numbers = copied.element.tag, dict[str, int]()
+        for child in copied.element:
             if (child.tail or "").strip():
-                report.note(f"{place.path}/text()", child.tail or "", None, "")
+                report.note(f"{copied.path}/text()", child.tail or "", None, "")
             if not isinstance(child.tag, str):  # a comment may say anything
-                report.note(f"{place.path}/comment()", child.text or "", None, "")
+                report.note(f"{copied.path}/comment()", child.text or "", None, "")
                 continue
-            path = f"{place.path}/{child.tag[:_LONGEST]}"
-            kind = kind_of(tag, child.tag) if place.depth < DEEPEST else None
+            path = f"{copied.path}/{child.tag[:_LONGEST]}"
+            kind = kind_of(tag, child.tag) if copied.depth < DEEPEST else None
             if kind is None:
                 _note_all(child, path, report)
                 continue
@@ -180,18 +159,18 @@ class Anonymizer:
             numbers[child.tag] = number + 1
             text: str | None = None
             if (child.text or "").strip():
-                text = self._value(kind, child.text or "", path, place.number, report, nested)
+                text = self._value(kind, child.text or "", path, copied.number, report, nested)
                 if text is None and not len(child):
                     continue
-            copy = ET.SubElement(place.copy, child.tag)
+            copy = ET.SubElement(copied.copy, child.tag)
             copy.text = text
             if len(child) or child.attrib:
-                yield _Place(child, copy, path, number, place.depth + 1)
+                yield _Copied(child, copy, path, number, copied.depth + 1)
 
     def _value(
         self, kind: str | None, value: str, path: str, number: int, report: ValueReport, nested: int
     ) -> str | None:
-        """Return a value as it may stay; None when nothing of it may."""
+        """Return the remainder of a value, None for nothing, and note both."""
         kept, change = self._kept(kind, value, number, report, nested) if kind else (None, "")
         if kept is not None and self._words is not None and self._words.search(kept):
             kept = None
@@ -202,7 +181,7 @@ class Anonymizer:
     def _kept(
         self, kind: str, value: str, number: int, report: ValueReport, nested: int
     ) -> tuple[str | None, str]:
-        """Return what may stay of a value, and in words how it changes."""
+        """Return the remainder of a value, and a description of the change."""
         if kind.startswith("name "):
             return self._name(kind[len("name ") :], value, number), "a neutral name"
         if kind == "identifier":
@@ -238,7 +217,7 @@ class Anonymizer:
         return self._new("identifier", f"{prefix}:", text, 10_001)
 
     def _new(self, kind: str, prefix: str, value: str, number: int) -> str:
-        """Return a name or identifier that stands for a value; the same for equal ones."""
+        """Return the new name or identifier of a value; the same for equal ones."""
         key = (kind, value.strip())
         if key not in self._given:
             number = max(number, self._highest.get(kind + prefix, -1) + 1)
@@ -272,7 +251,7 @@ class Anonymizer:
 
 
 def _moment(text: str) -> datetime | None:
-    """Return the point in time that a text tells; None for none, or one before all experiments."""
+    """Return the point in time in a text; None for none, or one before all experiments."""
     try:
         found = parse_datetime(text)
     except ValueError:

@@ -7,17 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from czictypes.metadata.fields import Node, NodeSource, root_node
+from czictypes.metadata.fields import NodeSource, root_node
 
-__all__ = [
-    "Axis",
-    "Scaling",
-    "ScalingInfoDto",
-    "Skew",
-    "axis",
-    "scaling",
-    "skew",
-]
+__all__ = ["Axis", "Scaling", "ScalingInfoDto", "Skew", "axis", "scaling", "skew"]
+
+_SKEW = re.compile(r"Skew(\d{1,2})", re.ASCII)
 
 
 class Scaling(NamedTuple):
@@ -55,16 +49,9 @@ def scaling(source: NodeSource) -> Scaling:
     for distance in items.children("Distance"):
         axis = distance.attribute("Id")
         if axis in ("X", "Y", "Z") and axis not in found:
-            found[axis] = _positive(distance)
+            value = distance.number("Value")
+            found[axis] = value if value is not None and value > 0 else None
     return Scaling(found.get("X"), found.get("Y"), found.get("Z"))
-
-
-def _positive(distance: Node) -> float | None:
-    value = distance.number("Value")
-    return value if value is not None and value > 0 else None
-
-
-_SKEW = re.compile(r"Skew(\d{1,2})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -76,13 +63,13 @@ class Axis:
     start, increment
         The first position and the distance between neighbours, for evenly spaced planes.
     offsets
-        Each plane's position, for others. Relative to `start_time` or `start_position`.
+        The position of each plane, for others. Relative to `start_time` or `start_position`.
     attachment
         The name of the attachment that has the positions instead, ``TimeStamps``.
     start_time
-        When T begins.
+        The time at which T begins.
     start_position
-        Where Z begins, in micrometres.
+        The position at which Z begins, in micrometres.
     """
 
     start: float | None = None
@@ -108,7 +95,7 @@ class Skew:
     Parameters
     ----------
     shear
-        ZEN's name: ``Skew60``, or ``None`` (the text) for a stack that is upright, deskewed maybe.
+        ZEN's name: ``Skew60``, or ``None`` (the text) for an upright stack, such as a deskewed one.
     angle
         The angle between the light sheet and the normal of the cover glass in degrees: 60.0 for
         ``Skew60``, so the sheet is tilted by 30 degrees from the glass; 0.0 for an upright stack;
@@ -128,7 +115,7 @@ class Skew:
 
     @property
     def is_skewed(self) -> bool:
-        """Whether the stack is still to be deskewed."""
+        """True for a stack that is still to be deskewed."""
         return self.angle != 0.0
 
 
@@ -151,13 +138,7 @@ def skew(source: NodeSource) -> Skew | None:
 
 
 def axis(source: NodeSource, letter: str) -> Axis | None:
-    """Return the positions along ``"T"`` or ``"Z"``; None when the metadata has none.
-
-    Raises
-    ------
-    ValueError
-        For another letter.
-    """
+    """Return the positions along ``"T"`` or ``"Z"``; None when the metadata has none."""
     if letter not in ("T", "Z"):
         raise ValueError(f"{letter!r} has no positions in the metadata; ask for 'T' or 'Z'")
     node = root_node(source).child(f"Metadata/Information/Image/Dimensions/{letter}")

@@ -11,13 +11,13 @@ from czictypes.metadata.axes import Axis, Skew
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.content import DocumentContent, ImageSummary
 from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
-from czictypes.metadata.elements import ensure, format_number, put, put_all
+from czictypes.metadata.elements import ensure, format_number, put, set_name
 from czictypes.metadata.fields import format_color
 from czictypes.metadata.scenes import Plate, SceneInfo, Well, parse_well_name, well_name
 from czictypes.metadata.sections import (
     add_attributes,
+    check_channel_index,
     check_display_settings,
-    check_index,
     fill_channel,
     set_general_document_info,
     set_scaling,
@@ -27,16 +27,12 @@ from czictypes.model.geometry import DIMENSIONS
 from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.pixel_types import PixelType, pixel_format
 
-__all__ = [
-    "add_image",
-    "add_instrument",
-    "add_plate",
-    "add_scenes",
-    "bit_count",
-    "build_document",
-    "check_content",
-    "pixel_type_name",
-]
+__all__ = ["build_document", "check_content"]
+
+_TEMPLATE = (
+    "Metadata/Experiment/ExperimentBlocks/AcquisitionBlock/SubDimensionSetups/RegionsSetup/"
+    "SampleHolder/Template"
+)
 
 
 def build_document(image: ImageSummary, content: DocumentContent) -> bytes:
@@ -46,21 +42,18 @@ def build_document(image: ImageSummary, content: DocumentContent) -> bytes:
     an Id, its pixel type and ComponentBitCount, and a colour is stored with the display
     settings, where ZEN looks for it.
 
-    Raises
-    ------
-    ValueError
-        A value that cannot be written; the message names it.
+    Raises a ValueError that names a value that cannot be written.
     """
     root = ET.Element("ImageDocument")
-    add_image(root, image, content)
-    add_scenes(root, content.scenes)
-    add_plate(root, content.plate)
+    _add_image(root, image, content)
+    _add_scenes(root, content.scenes)
     set_general_document_info(root, _without_empty(content.info))
     add_attributes(root, content.custom_attributes)
     if content.plate is not None:
+        _add_plate(root, content.plate)
         rounds = [(scene.index, scene.acquisition) for scene in content.scenes]
         add_acquisitions(root, content.plate.acquisitions, rounds)
-    add_instrument(root, content)
+    _add_instrument(root, content)
     put(root, "Metadata/Information/Application/Name", content.application)
     put(root, "Metadata/Information/Application/Version", content.application_version)
     set_scaling(root, content.scaling)
@@ -76,13 +69,7 @@ def _without_empty(info: GeneralDocumentInfoDto) -> GeneralDocumentInfoDto:
 
 
 def check_content(content: DocumentContent) -> None:
-    """Raise what `build_document` would raise, whatever the image will be.
-
-    Raises
-    ------
-    ValueError
-        A value that cannot be written; the message names it.
-    """
+    """Raise what `build_document` would raise, whatever the image will be."""
     for channel in content.channels:
         only = DocumentContent(channels=[channel])
         build_document(ImageSummary(0, 0, {"C": 1}, channel_start=channel.index), only)
@@ -97,27 +84,26 @@ def _add_display(root: ET.Element, image: ImageSummary, content: DocumentContent
     check_display_settings(settings)
     described = [index for index, info in known.items() if info.description or info.gamma]
     last = max([*settings, *described], default=0)
-    check_index(last)
+    check_channel_index(last)
     for index in range(last + 1 if settings or described else 0):
         info = known.get(index, ChannelInfo(index))
         element = ET.SubElement(ensure(root, "Metadata/DisplaySetting/Channels"), "Channel")
         if index in present:
             element.set("Id", f"Channel:{index}")
-            if info.name:
-                element.set("Name", info.name)
+            set_name(element, info.name, f"channel {index}")
         put(element, "Description", info.description)
         put(element, "Gamma", info.gamma)
         if index in settings:
             fill_channel(element, settings[index])
             pixel_type = image.pixel_types.get(index, image.pixel_type)
-            put(element, "BitCountRange", bit_count(info, pixel_type))
-            put(element, "PixelType", pixel_type_name(pixel_type))
+            put(element, "BitCountRange", _bit_count(info, pixel_type))
+            put(element, "PixelType", _pixel_type_name(pixel_type))
 
 
 def _with_colors(
     known: Mapping[int, ChannelInfo], settings: Mapping[int, ChannelDisplaySettingsDataClass]
 ) -> dict[int, ChannelDisplaySettingsDataClass]:
-    """Return the settings, with those that follow from the channels' colours alone."""
+    """Return the settings, with new ones for channels that have a colour alone."""
     result = dict(settings)
     for index, info in known.items():
         if info.color is not None and index not in result:
@@ -125,16 +111,11 @@ def _with_colors(
     return result
 
 
-def add_image(root: ET.Element, image: ImageSummary, content: DocumentContent) -> None:
-    """Add sizes, channels with their pixel types, positions along T and Z.
-
-    Raises
-    ------
-    ValueError
-        Text with a character that XML cannot store.
-    """
+def _add_image(root: ET.Element, image: ImageSummary, content: DocumentContent) -> None:
+    """Add sizes, channels with their pixel types, positions along T and Z."""
     element = ensure(root, "Metadata/Information/Image")
-    put_all(element, {"SizeX": image.width, "SizeY": image.height})
+    put(element, "SizeX", image.width)
+    put(element, "SizeY", image.height)
     for letter in DIMENSIONS:
         put(element, f"Size{letter}", image.sizes.get(letter))
     put(element, "SizeM", image.size_m)
@@ -142,19 +123,15 @@ def add_image(root: ET.Element, image: ImageSummary, content: DocumentContent) -
     known = {channel.index: channel for channel in content.channels}
     _add_channels(element, image, known)
     first = image.channels[0] if image.channels else 0
-    pixel_type = next(_present_pixel_types(image), image.pixel_type)
-    put(element, "PixelType", pixel_type_name(pixel_type))
-    put(element, "ComponentBitCount", bit_count(known.get(first), pixel_type))
+    present = (image.pixel_types.get(channel, -1) for channel in image.channels)
+    pixel_type = next((number for number in present if number >= 0), image.pixel_type)
+    put(element, "PixelType", _pixel_type_name(pixel_type))
+    put(element, "ComponentBitCount", _bit_count(known.get(first), pixel_type))
     if content.skew is not None:
         _add_skew(ensure(element, "Dimensions/Z"), content.skew)
     for letter, axis in (("T", content.time_axis), ("Z", content.depth_axis)):
         if axis is not None:
             _add_axis(ensure(element, f"Dimensions/{letter}"), axis)
-
-
-def _present_pixel_types(image: ImageSummary) -> filter[int]:
-    types = [image.pixel_types.get(channel, -1) for channel in image.channels]
-    return filter(lambda number: number >= 0, types)
 
 
 def _add_channels(element: ET.Element, image: ImageSummary, known: dict[int, ChannelInfo]) -> None:
@@ -166,31 +143,26 @@ def _add_channels(element: ET.Element, image: ImageSummary, known: dict[int, Cha
         channel = ET.SubElement(
             ensure(element, "Dimensions/Channels"), "Channel", {"Id": f"Channel:{index}"}
         )
-        if info.name:
-            channel.set("Name", check_text(info.name, f"the name of channel {index}"))
+        set_name(channel, info.name, f"channel {index}")
         number = image.pixel_types.get(index, None if channels else image.pixel_type)
         _fill_channel(channel, info, number)
 
 
 def _fill_channel(channel: ET.Element, info: ChannelInfo, pixel_type: int | None) -> None:
     exposure = info.exposure_time
-    put_all(
-        channel,
-        {
-            "ExcitationWavelength": info.excitation_wavelength,
-            "EmissionWavelength": info.emission_wavelength,
-            "Color": None if info.color is None else format_color(info.color),
-            "Fluor": info.dye,
-            "ExposureTime": None if exposure is None else float(f"{exposure * 1e9:.15g}"),
-            "IlluminationType": info.illumination_type,
-            "ContrastMethod": info.contrast_method,
-            "PixelType": pixel_type_name(pixel_type),
-            "ComponentBitCount": bit_count(info, pixel_type),
-            "AcquisitionMode": info.acquisition_mode,
-            "IlluminationWavelength/Ranges": _ranges(info.illumination_wavelengths),
-            "DetectionWavelength/Ranges": _ranges(info.detection_wavelengths),
-        },
-    )
+    nanoseconds = None if exposure is None else float(f"{exposure * 1e9:.15g}")
+    put(channel, "ExcitationWavelength", info.excitation_wavelength)
+    put(channel, "EmissionWavelength", info.emission_wavelength)
+    put(channel, "Color", None if info.color is None else format_color(info.color))
+    put(channel, "Fluor", info.dye)
+    put(channel, "ExposureTime", nanoseconds)
+    put(channel, "IlluminationType", info.illumination_type)
+    put(channel, "ContrastMethod", info.contrast_method)
+    put(channel, "PixelType", _pixel_type_name(pixel_type))
+    put(channel, "ComponentBitCount", _bit_count(info, pixel_type))
+    put(channel, "AcquisitionMode", info.acquisition_mode)
+    put(channel, "IlluminationWavelength/Ranges", _ranges(info.illumination_wavelengths))
+    put(channel, "DetectionWavelength/Ranges", _ranges(info.detection_wavelengths))
     if info.detector or info.binning:
         settings = ensure(channel, "DetectorSettings")
         put(settings, "Binning", info.binning)
@@ -222,166 +194,107 @@ def _add_axis(element: ET.Element, axis: Axis) -> None:
 
 
 def _add_skew(element: ET.Element, skew: Skew) -> None:
-    put_all(
-        element,
-        {
-            "ZAxisShear": skew.shear,
-            "CustomAttributes/zscale": skew.factor,
-            "XYZHandedness": skew.handedness,
-            "ZAxisDirection": skew.z_direction,
-        },
-    )
+    put(element, "ZAxisShear", skew.shear)
+    put(element, "CustomAttributes/zscale", skew.factor)
+    put(element, "XYZHandedness", skew.handedness)
+    put(element, "ZAxisDirection", skew.z_direction)
 
 
-def pixel_type_name(number: int | None) -> str | None:
-    """Return the name of a pixel type in the XML; None for a number that has none."""
-    known = {kind.value: kind.name for kind in PixelType}
-    return None if number is None else known.get(int(number))
+def _pixel_type_name(number: int | None) -> str | None:
+    """Return the name of a pixel type in the XML; None for an unknown number."""
+    names = {one.value: one.name for one in PixelType}
+    return None if number is None else names.get(int(number))
 
 
-def bit_count(info: ChannelInfo | None, pixel_type: int | None) -> int | None:
-    """Return the bits of a component: as told, else all bits that the pixel type has."""
+def _bit_count(info: ChannelInfo | None, pixel_type: int | None) -> int | None:
+    """Return the bits of a component that are used, else all bits that the pixel type has."""
     if info is not None and info.component_bit_count is not None:
         return info.component_bit_count
-    if pixel_type_name(pixel_type) is None:
+    if _pixel_type_name(pixel_type) is None:
         return None
     dtype = pixel_format(int(pixel_type or 0)).dtype
     bits = 8 * int(dtype[2:])
     return bits // 2 if "c" in dtype else bits
 
 
-def add_instrument(root: ET.Element, content: DocumentContent) -> None:
-    """Add microscope, detectors and objective.
-
-    Raises
-    ------
-    ValueError
-        Text with a character that XML cannot store.
-    """
+def _add_instrument(root: ET.Element, content: DocumentContent) -> None:
+    """Add microscope, detectors and objective, and what the image refers to of them."""
     information = ensure(root, "Metadata/Information")
     if content.microscope or content.microscope_type:
-        _add_microscope(information, content)
-    names = dict.fromkeys(info.detector for info in content.channels if info.detector)
-    for name in names:
+        parent = ensure(information, "Instrument/Microscopes")
+        microscope = ET.SubElement(parent, "Microscope", {"Id": "Microscope:1"})
+        set_name(microscope, content.microscope, "the microscope")
+        put(microscope, "Type", content.microscope_type)
+        ensure(information, "Image/MicroscopeRef").set("Id", "Microscope:1")
+    for name in dict.fromkeys(info.detector for info in content.channels if info.detector):
         parent = ensure(information, "Instrument/Detectors")
         ET.SubElement(parent, "Detector", {"Id": f"Detector:{name}", "Name": name})
     if content.objective is not None:
         _add_objective(information, content.objective)
 
 
-def _add_microscope(information: ET.Element, content: DocumentContent) -> None:
-    attributes = {"Id": "Microscope:1"}
-    if content.microscope:
-        attributes["Name"] = check_text(content.microscope, "the name of the microscope")
-    parent = ensure(information, "Instrument/Microscopes")
-    put(ET.SubElement(parent, "Microscope", attributes), "Type", content.microscope_type)
-    ensure(information, "Image/MicroscopeRef").set("Id", "Microscope:1")
-
-
 def _add_objective(information: ET.Element, objective: Objective) -> None:
-    attributes = {"Id": "Objective:1"}
-    if objective.name:
-        attributes["Name"] = check_text(objective.name, "the name of the objective")
-    element = ET.SubElement(ensure(information, "Instrument/Objectives"), "Objective", attributes)
-    put_all(
-        element,
-        {
-            "LensNA": objective.numerical_aperture,
-            "NominalMagnification": objective.magnification,
-            "WorkingDistance": objective.working_distance,
-            "ImmersionRefractiveIndex": objective.refractive_index,
-            "Immersion": objective.immersion,
-            "Manufacturer/Model": objective.name,
-        },
-    )
+    parent = ensure(information, "Instrument/Objectives")
+    element = ET.SubElement(parent, "Objective", {"Id": "Objective:1"})
+    set_name(element, objective.name, "the objective")
+    put(element, "LensNA", objective.numerical_aperture)
+    put(element, "NominalMagnification", objective.magnification)
+    put(element, "WorkingDistance", objective.working_distance)
+    put(element, "ImmersionRefractiveIndex", objective.refractive_index)
+    put(element, "Immersion", objective.immersion)
+    put(element, "Manufacturer/Model", objective.name)
     settings = ensure(information, "Image/ObjectiveSettings")
     put(settings, "RefractiveIndex", objective.refractive_index)
     put(settings, "Medium", objective.immersion)
     ensure(settings, "ObjectiveRef").set("Id", "Objective:1")
 
 
-def add_scenes(root: ET.Element, scenes: Sequence[SceneInfo]) -> None:
-    """Add scenes in the order of their indices.
-
-    Raises
-    ------
-    ValueError
-        Two scenes have one index, a well has no place on a plate, or text has a character that
-        XML cannot store.
-    """
+def _add_scenes(root: ET.Element, scenes: Sequence[SceneInfo]) -> None:
+    """Add scenes in the order of their indices."""
     seen: set[int] = set()
     for scene in sorted(scenes, key=lambda scene: scene.index):
         if scene.index in seen:
             raise ValueError(f"scene {scene.index} is described twice")
         seen.add(scene.index)
         parent = ensure(root, "Metadata/Information/Image/Dimensions/S/Scenes")
-        _fill(ET.SubElement(parent, "Scene", {"Index": str(int(scene.index))}), scene)
-
-
-def _fill(element: ET.Element, scene: SceneInfo) -> None:
-    if scene.name:
-        element.set("Name", check_text(scene.name, f"the name of scene {scene.index}"))
-    put_all(
-        element,
-        {
-            "RegionId": scene.region_id,
-            "CenterPosition": scene.center,
-            "ContourSize": scene.size,
-            "ContourType": scene.contour,
-        },
-    )
-    if scene.well is not None:
-        _add_well(element, scene.well, scene.index)
+        element = ET.SubElement(parent, "Scene", {"Index": str(int(scene.index))})
+        set_name(element, scene.name, f"scene {scene.index}")
+        put(element, "RegionId", scene.region_id)
+        put(element, "CenterPosition", scene.center)
+        put(element, "ContourSize", scene.size)
+        put(element, "ContourType", scene.contour)
+        if scene.well is not None:
+            _add_well(element, scene.well, scene.index)
 
 
 def _add_well(element: ET.Element, well: Well, index: int) -> None:
-    place = parse_well_name(well.name or "")
+    position = parse_well_name(well.name or "")
     if well.row is not None and well.column is not None:
-        place = well.row, well.column
-    name = well.name or (well_name(*place) if place else "")
+        position = well.row, well.column
+    name = well.name or (well_name(*position) if position else "")
     if not name:
         raise ValueError(f"the well of scene {index} has neither a name nor a row and column")
     put(element, "ArrayName", check_text(name, f"the well of scene {index}"))
     shape = ET.SubElement(element, "Shape", {"Name": name})
-    if place:
-        shape.set("Id", f"{place[0]}-{place[1]}")
-        put_all(shape, {"ColumnIndex": place[1], "RowIndex": place[0]})
+    if position:
+        row, column = position
+        shape.set("Id", f"{row}-{column}")
+        put(shape, "ColumnIndex", column)
+        put(shape, "RowIndex", row)
     put(shape, "CenterPosition", well.center)
 
 
-_PATH = (
-    "Metadata/Experiment/ExperimentBlocks/AcquisitionBlock/SubDimensionSetups/RegionsSetup/"
-    "SampleHolder/Template"
-)
-
-
-def add_plate(root: ET.Element, plate: Plate | None) -> None:
-    """Add a plate, where ZEN has that of the experiment.
-
-    Raises
-    ------
-    ValueError
-        A plate has no rows or columns, or text has a character that XML cannot store.
-    """
-    if plate is None:
-        return
+def _add_plate(root: ET.Element, plate: Plate) -> None:
+    """Add a plate where ZEN has the sample carrier of the experiment."""
     if plate.rows < 1 or plate.columns < 1:
         raise ValueError(f"a plate has rows and columns, not {plate.rows} and {plate.columns}")
-    element = ensure(root, _PATH)
-    if plate.name:
-        element.set("Name", check_text(plate.name, "the name of the plate"))
-    put_all(
-        element,
-        {
-            "ShapeRows": plate.rows,
-            "ShapeColumns": plate.columns,
-            **_two("ShapeDistance{}", plate.well_distance),
-            **_two("Shape{}", plate.well_size, ("Width", "Height")),
-        },
-    )
-
-
-def _two(
-    name: str, values: tuple[float, float] | None, parts: tuple[str, str] = ("X", "Y")
-) -> dict[str, float]:
-    return {} if values is None else {name.format(part): one for part, one in zip(parts, values)}
+    distance_x, distance_y = plate.well_distance or (None, None)
+    width, height = plate.well_size or (None, None)
+    element = ensure(root, _TEMPLATE)
+    set_name(element, plate.name, "the plate")
+    put(element, "ShapeRows", plate.rows)
+    put(element, "ShapeColumns", plate.columns)
+    put(element, "ShapeDistanceX", distance_x)
+    put(element, "ShapeDistanceY", distance_y)
+    put(element, "ShapeWidth", width)
+    put(element, "ShapeHeight", height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from czictypes.metadata.fields import Node, NodeSource, read_color, root_node
+from czictypes.metadata.fields import Node, NodeSource, root_node
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClassWithNameAndDescription,
     Rgb8Color,
@@ -39,7 +39,7 @@ class ChannelInfo:
     index
         The channel's C index.
     id
-        Its identifier in the XML, such as ``Channel:0``. The number in it need not be `index`.
+        Its identifier in the XML, such as ``Channel:0``. Its number can differ from `index`.
     name, description, dye
         The channel's name (that of the display settings where the image has none), its
         description, and the fluorophore.
@@ -50,7 +50,7 @@ class ChannelInfo:
     excitation_wavelength, emission_wavelength
         In nanometres.
     detection_wavelengths, illumination_wavelengths
-        The bands that are detected, as those of a spectral detector, and those of the light.
+        The bands that the detector takes, and those of the light.
     exposure_time
         In seconds.
     gamma
@@ -85,19 +85,10 @@ class ChannelInfo:
 def channels(source: NodeSource, start: int = 0) -> list[ChannelInfo]:
     """Return the channels in file order.
 
-    Parameters
-    ----------
-    source
-        The document's XML.
-    start
-        The C index of the first channel; the XML does not tell it.
-
-    Notes
-    -----
-    Channels stand in ``Information/Image/Dimensions/Channels`` and again, with their look, in
-    ``DisplaySetting/Channels``. The two are matched by Id, else (where it is missing, or stood
-    at another channel before) by position. A file that has only the second list gives the
-    channels of that one.
+    `start` is the C index of the first channel, which the XML does not tell. Channels stand in
+    ``Information/Image/Dimensions/Channels`` and again, with their look, in
+    ``DisplaySetting/Channels``. The two are matched by Id, else (if it is missing, or stood at
+    another channel before) by position. A file that has only the second list gives its channels.
     """
     root = root_node(source)
     image = root.child("Metadata/Information/Image")
@@ -127,7 +118,7 @@ def _channel(
         index=index,
         id=channel.attribute("Id") or look.attribute("Id"),
         name=channel.attribute("Name") or look.attribute("Name"),
-        color=read_color(look) or read_color(channel),
+        color=look.color() or channel.color(),
         pixel_type=_pixel_type(channel) or _pixel_type(look) or _pixel_type(image),
         component_bit_count=_first_count(channel, look, image),
         excitation_wavelength=_first_number(
@@ -175,14 +166,7 @@ def _first_count(channel: Node, look: Node, image: Node) -> int | None:
 
 
 def _pixel_type(node: Node) -> PixelType | None:
-    name = node.text("PixelType")
-    if name is None:
-        return None
-    try:
-        return pixel_type_from_name(name)
-    except ValueError as error:
-        node.warn(f"{node.path}/PixelType: {error}; it is taken as missing")
-        return None
+    return node.converted("PixelType", pixel_type_from_name)
 
 
 def _detector_names(root: Node) -> dict[str, str]:
@@ -219,7 +203,7 @@ def channel_display_settings(node: Node) -> ChannelDisplaySettingsDataClassWithN
     return ChannelDisplaySettingsDataClassWithNameAndDescription(
         is_enabled=True if selected is None else selected,
         tinting_mode=TintingMode.none if untinted else TintingMode.Color,
-        tinting_color=read_color(node) or Rgb8Color(255, 255, 255),
+        tinting_color=node.color() or Rgb8Color(255, 255, 255),
         black_point=0.0 if low is None else low,
         white_point=1.0 if high is None else high,
         name=node.attribute("Name"),

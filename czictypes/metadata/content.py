@@ -25,35 +25,20 @@ from czictypes.metadata.fields import NodeSource, root_node
 from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 
-__all__ = [
-    "DocumentContent",
-    "ImageSummary",
-    "read_content",
-]
+__all__ = ["DocumentContent", "ImageSummary", "read_content"]
 
-
-#: Each channel up to the last one gets an element, unless there are more.
+# Each channel up to the last one gets an element, unless there are more.
 _MOST_CHANNELS = 10_000
 
 
 @dataclass(frozen=True)
 class ImageSummary:
-    """The facts about the image that follow from the written sub-blocks.
+    """The properties of the image that follow from the written sub-blocks.
 
-    Parameters
-    ----------
-    width, height
-        The bounding box of all sub-blocks, in pixels.
-    sizes
-        The size of each dimension (Z C T R S I H V B) that the sub-blocks have.
-    size_m
-        One more than the largest M-index less the smallest; None without M-indices.
-    channel_start
-        The smallest C index.
-    pixel_types
-        The pixel type (its number) of the first sub-block of each channel, by C index.
-    pixel_type
-        The pixel type of the first sub-block, for an image without channels.
+    `width` and `height` are those of the bounding box, `sizes` has the size of each dimension
+    (Z C T R S I H V B), `size_m` is one more than the largest M-index less the smallest,
+    `channel_start` the smallest C index. `pixel_types` has the number of the pixel type of the
+    first sub-block by C index; `pixel_type` is that of the first of all.
     """
 
     width: int
@@ -68,8 +53,7 @@ class ImageSummary:
     def channels(self) -> Sequence[int]:
         """The C indices of the image; empty when its sub-blocks have no C.
 
-        All from the first to the last one, unless that are so many that only those count that
-        sub-blocks have.
+        All from the first to the last one; if these are too many, those that sub-blocks have.
         """
         every = range(self.channel_start, self.channel_start + self.sizes.get("C", 0))
         return every if len(every) <= _MOST_CHANNELS else sorted(self.pixel_types)
@@ -91,18 +75,18 @@ class DocumentContent:
     custom_attributes
         Keys and values; the type of a value is bool, int (32 bits), float or str.
     display_settings
-        How channels are shown, by C index. A channel with a colour that has no settings here
-        is shown in that colour.
+        How channels are shown, by C index. A channel that has a colour but no settings here is
+        shown in that colour.
     scenes
         Names, positions and wells of scenes, by their `index`.
     plate
-        The sample carrier that the wells are of.
+        The sample carrier that has the wells.
     objective, microscope, microscope_type
-        What the image was taken with.
+        The instrument that the image was taken with.
     acquisition_date
-        When the first pixel was taken.
+        The time of the first pixel.
     time_axis, depth_axis
-        Where the planes lie along T (in seconds) and Z (in micrometres).
+        The positions of the planes along T (in seconds) and Z (in micrometres).
     skew
         The skew of the planes along Z.
     application, application_version
@@ -133,12 +117,7 @@ class DocumentContent:
 def read_content(source: NodeSource, channel_start: int = 0) -> DocumentContent:
     """Return the content of a document's metadata, as `build_document` takes it.
 
-    Parameters
-    ----------
-    source
-        The document's XML.
-    channel_start
-        The C index of the first channel; the XML does not tell it.
+    `channel_start` is the C index of the first channel, which the XML does not tell.
     """
     root = root_node(source)
     info = document_info(root)

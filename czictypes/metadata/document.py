@@ -9,6 +9,7 @@ from typing import Union
 from czictypes.metadata.fields import Node, NodeSource, root_node
 
 __all__ = [
+    "DESCRIPTION_TAGS",
     "CustomValue",
     "DocumentInfo",
     "GeneralDocumentInfoDto",
@@ -17,7 +18,6 @@ __all__ = [
     "custom_attributes",
     "document_info",
     "general_document_info",
-    "objective",
 ]
 
 
@@ -45,16 +45,22 @@ class GeneralDocumentInfoDto:
     creation_date_time: str | None = None
 
 
+#: The elements of ``Information/Document`` with the texts of the description, by field.
+DESCRIPTION_TAGS = {
+    "name": "Name",
+    "title": "Title",
+    "user_name": "UserName",
+    "description": "Description",
+    "comment": "Comment",
+    "keywords": "Keywords",
+}
+
+
 def general_document_info(source: NodeSource) -> GeneralDocumentInfoDto:
     """Return ``Metadata/Information/Document``; text is exactly as stored, ``""`` when empty."""
     node = root_node(source).child("Metadata/Information/Document")
     return GeneralDocumentInfoDto(
-        name=node.raw_text("Name"),
-        title=node.raw_text("Title"),
-        user_name=node.raw_text("UserName"),
-        description=node.raw_text("Description"),
-        comment=node.raw_text("Comment"),
-        keywords=node.raw_text("Keywords"),
+        **{field: node.raw_text(tag) for field, tag in DESCRIPTION_TAGS.items()},
         rating=node.integer("Rating"),
         creation_date_time=node.raw_text("CreationDate"),
     )
@@ -85,23 +91,11 @@ class Objective:
     working_distance: float | None = None
 
 
-def objective(source: NodeSource) -> Objective | None:
-    """Return the objective; None when the file names none.
-
-    The instrument may list several: the one that ``Image/ObjectiveSettings`` refers to is
-    meant, else the first.
-    """
-    information = root_node(source).child("Metadata/Information")
-    objectives = information.child("Instrument/Objectives").children("Objective")
-    if not objectives:
-        return None
+def _objective(information: Node) -> Objective | None:
     settings = information.child("Image/ObjectiveSettings")
-    wanted = settings.child("ObjectiveRef").attribute("Id")
-    matching = [node for node in objectives if wanted and node.attribute("Id") == wanted]
-    return _objective((matching or objectives)[0], settings)
-
-
-def _objective(node: Node, settings: Node) -> Objective:
+    node = _in_use(information, "Objective", settings.child("ObjectiveRef"))
+    if not node:
+        return None
     index = node.number("ImmersionRefractiveIndex")
     return Objective(
         id=node.attribute("Id"),
@@ -112,6 +106,14 @@ def _objective(node: Node, settings: Node) -> Objective:
         refractive_index=settings.number("RefractiveIndex") if index is None else index,
         working_distance=node.number("WorkingDistance"),
     )
+
+
+def _in_use(information: Node, name: str, reference: Node) -> Node:
+    """Return the part of the instrument that the image refers to, else the first of its kind."""
+    parts = information.child(f"Instrument/{name}s").children(name)
+    wanted = reference.attribute("Id")
+    matching = [part for part in parts if wanted and part.attribute("Id") == wanted]
+    return next(iter(matching or parts), Node(None, f"{information.path}/{name}"))
 
 
 @dataclass(frozen=True)
@@ -150,17 +152,11 @@ class DocumentInfo:
 
 def document_info(source: NodeSource) -> DocumentInfo:
     """Return texts, dates, application, microscope and objective."""
-    root = root_node(source)
-    information = root.child("Metadata/Information")
+    information = root_node(source).child("Metadata/Information")
     document = information.child("Document")
-    microscope = _microscope(information)
+    microscope = _in_use(information, "Microscope", information.child("Image/MicroscopeRef"))
     return DocumentInfo(
-        name=document.text("Name"),
-        title=document.text("Title"),
-        user_name=document.text("UserName"),
-        description=document.text("Description"),
-        comment=document.text("Comment"),
-        keywords=document.text("Keywords"),
+        **{field: document.text(tag) for field, tag in DESCRIPTION_TAGS.items()},
         rating=document.integer("Rating"),
         creation_date=document.moment("CreationDate"),
         acquisition_date=information.moment("Image/AcquisitionDateAndTime"),
@@ -168,17 +164,8 @@ def document_info(source: NodeSource) -> DocumentInfo:
         application_version=information.text("Application/Version"),
         microscope=microscope.attribute("Name"),
         microscope_type=microscope.text("Type"),
-        objective=objective(root),
+        objective=_objective(information),
     )
-
-
-def _microscope(information: Node) -> Node:
-    """Return the stand that the image refers to, else the first."""
-    microscopes = information.child("Instrument/Microscopes").children("Microscope")
-    wanted = information.child("Image/MicroscopeRef").attribute("Id")
-    matching = [node for node in microscopes if wanted and node.attribute("Id") == wanted]
-    found = matching or microscopes
-    return found[0] if found else Node(None, f"{information.path}/Microscope")
 
 
 CustomValue = Union[bool, int, float, str]
@@ -210,16 +197,16 @@ def custom_attribute(source: NodeSource, key: str) -> CustomValue | None:
 
 
 def _value(node: Node) -> CustomValue:
-    kind = node.attribute("Type")
+    type_name = node.attribute("Type")
     value: CustomValue | None = None
-    if kind == "Boolean":
+    if type_name == "Boolean":
         value = node.boolean()
-    elif kind == "Int32":
+    elif type_name == "Int32":
         value = node.integer()
-    elif kind in ("Double", "Float"):
+    elif type_name in ("Double", "Float"):
         value = _floating(node)
-    elif kind not in ("String", None):
-        node.warn(f"{node.path} has the unknown type {kind!r}; it is taken as text")
+    elif type_name not in ("String", None):
+        node.warn(f"{node.path} has the unknown type {type_name!r}; it is taken as text")
     return node.raw_text() or "" if value is None else value
 
 

@@ -10,10 +10,10 @@ from typing import Union
 from czictypes.metadata.fields import format_datetime
 from czictypes.metadata.xml import check_text
 
-__all__ = ["FieldValue", "ensure", "find_by_id", "format_number", "put", "put_all", "set_text"]
+__all__ = ["ensure", "format_number", "put", "set_name", "set_text"]
 
-#: What a field can be filled with; None leaves it out.
-FieldValue = Union[bool, int, float, str, datetime, tuple[float, float], None]
+# The value of a field; None leaves the field out.
+_Value = Union[bool, int, float, str, datetime, tuple[float, float], None]
 
 
 def ensure(parent: ET.Element, path: str) -> ET.Element:
@@ -25,40 +25,24 @@ def ensure(parent: ET.Element, path: str) -> ET.Element:
     return element
 
 
-def find_by_id(parent: ET.Element, name: str, identifier: str) -> ET.Element | None:
-    """Return the first child of a name with that ``Id`` attribute."""
-    for child in parent:
-        if child.tag == name and child.get("Id") == identifier:
-            return child
-    return None
-
-
-def put(parent: ET.Element, path: str, value: FieldValue) -> None:
+def put(parent: ET.Element, path: str, value: _Value) -> None:
     """Set the text of the element at a path; None changes nothing.
 
-    Raises
-    ------
-    ValueError
-        The value holds a character that XML cannot store, or the element has child elements.
+    Raises a ValueError for a character that XML cannot store, and for an element that has child
+    elements.
     """
     if value is not None:
         set_text(ensure(parent, path), _format(value), path)
 
 
-def put_all(parent: ET.Element, values: dict[str, FieldValue]) -> None:
-    """Set the text of several elements by their paths, in this order."""
-    for path, value in values.items():
-        put(parent, path, value)
+def set_name(element: ET.Element, name: str | None, owner: str) -> None:
+    """Set the ``Name`` attribute of an element, which `owner` names in an error; None leaves it."""
+    if name:
+        element.set("Name", check_text(name, f"the name of {owner}"))
 
 
 def set_text(element: ET.Element, text: str, what: str) -> None:
-    """Replace the text of an element, which `what` names in an error.
-
-    Raises
-    ------
-    ValueError
-        As for `put`.
-    """
+    """Replace the text of an element, which `what` names in an error; raise as `put` does."""
     if any(isinstance(child.tag, str) for child in element):
         raise ValueError(f"{what} cannot be set: the element <{element.tag}> holds other elements")
     for comment in list(element):
@@ -66,7 +50,7 @@ def set_text(element: ET.Element, text: str, what: str) -> None:
     element.text = check_text(text, what)
 
 
-def _format(value: bool | int | float | str | datetime | tuple[float, float]) -> str:
+def _format(value: _Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

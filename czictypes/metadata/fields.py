@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta, timezone
-from typing import Union
+from typing import Callable, TypeVar, Union
 
 from czictypes.metadata.xml import XmlSource, parse
 from czictypes.model.defence import warn_caller
@@ -19,98 +20,16 @@ __all__ = [
     "format_datetime",
     "parse_color",
     "parse_datetime",
-    "read_color",
     "root_node",
 ]
 
+_T = TypeVar("_T")
 
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?\s*(Z|[+-]\d\d:?\d\d)?",
     re.ASCII,
 )
-
-
-def parse_datetime(text: str) -> datetime | None:
-    """Return the point in time, or None where the file says that it is unknown (year 1).
-
-    With an offset or a ``Z`` the result knows its time zone, else it is naive. Digits beyond
-    the microsecond are cut off.
-
-    Raises
-    ------
-    ValueError
-        The text is no such date.
-    """
-    match = _ISO.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a date such as 2016-02-12T09:47:10.07Z")
-    year, month, day, hour, minute, second = (int(match.group(n)) for n in range(1, 7))
-    if year <= 1:
-        return None
-    microsecond = int((match.group(7) or "").ljust(6, "0")[:6])
-    zone = _zone(match.group(8))
-    return datetime(year, month, day, hour, minute, second, microsecond, zone)
-
-
-def _zone(text: str | None) -> timezone | None:
-    if text is None:
-        return None
-    if text == "Z":
-        return timezone.utc
-    offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
-    return timezone(-offset if text[0] == "-" else offset)
-
-
-def format_datetime(moment: datetime) -> str:
-    """Return the text for a file, ``Z`` for UTC; a naive time is written without a zone."""
-    text = moment.isoformat()
-    return text[:-6] + "Z" if text.endswith("+00:00") else text
-
-
 _COLOR = re.compile(r"#(?:[0-9A-Fa-f]{2})?([0-9A-Fa-f]{2})([0-9A-Fa-f]{2})([0-9A-Fa-f]{2})")
-
-
-def parse_color(text: str) -> Rgb8Color:
-    """Return the colour in ``#AARRGGBB`` (alpha is ignored, as ZEN does) or ``#RRGGBB``.
-
-    Raises
-    ------
-    ValueError
-        The text is no such colour.
-    """
-    match = _COLOR.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is not a colour such as #FF00FF33")
-    red, green, blue = (int(part, 16) for part in match.groups())
-    return Rgb8Color(red, green, blue)
-
-
-def format_color(color: Rgb8Color) -> str:
-    """Return ``#FFRRGGBB``.
-
-    Raises
-    ------
-    ValueError
-        A component is not within 0..255.
-    """
-    parts = [int(color.r), int(color.g), int(color.b)]
-    if any(not 0 <= part <= 255 for part in parts):
-        raise ValueError(f"{color} is not a colour: its components go from 0 to 255")
-    return "#FF" + "".join(f"{part:02X}" for part in parts)
-
-
-def read_color(node: Node, path: str = "Color") -> Rgb8Color | None:
-    """Return the colour in a child element; None, with a warning, where it is malformed."""
-    text = node.text(path)
-    if text is None:
-        return None
-    try:
-        return parse_color(text)
-    except ValueError as error:
-        node.warn(f"{node.path}/{path}: {error}; it is taken as missing")
-        return None
-
-
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _UNKNOWN_NUMBER = re.compile(r"[+-]?(?:nan|inf(?:inity)?|n/a)|", re.IGNORECASE)
 _WAVELENGTH = r"(\d+\.?\d*|\.\d+)?"
@@ -122,14 +41,14 @@ class Node:
     """An element, which may be absent, with the path that names it in a warning.
 
     Every lookup on an absent node gives another absent node or None, so a value deep in the
-    tree takes one line to reach.
+    tree takes one line to reach. A text that is not of the wanted form gives None and a warning.
 
     Parameters
     ----------
     element
         The element; None for one that is not there.
     path
-        Where it is, names from the root on with slashes between.
+        Its place: names from the root on with slashes between.
     """
 
     __slots__ = ("element", "path")
@@ -178,125 +97,85 @@ class Node:
         value = self.text(path)
         if value is None or _UNKNOWN_NUMBER.fullmatch(value):
             return None
-        if _NUMBER.fullmatch(value):
-            number = float(value)
-            if abs(number) != float("inf"):
-                return number
-        self._malformed(path, value, "a number")
-        return None
+        return self._parsed(path, value, _number, "a number")
 
     def integer(self, path: str = "") -> int | None:
         """Return a whole number; ``5.0`` counts as one."""
-        return self._whole(path, self.text(path))
+        return self._parsed(path, self.text(path), _whole, "a whole number")
 
     def integer_attribute(self, name: str) -> int | None:
         """Return an attribute that is a whole number."""
-        return self._whole(f"@{name}", self.attribute(name))
-
-    def _whole(self, path: str, value: str | None) -> int | None:
-        if value is None:
-            return None
-        if _NUMBER.fullmatch(value) and len(value) <= 40:
-            if value.lstrip("+-").isdigit():
-                return int(value)
-            number = float(value)
-            if number.is_integer():
-                return int(number)
-        self._malformed(path, value, "a whole number")
-        return None
+        return self._parsed(f"@{name}", self.attribute(name), _whole, "a whole number")
 
     def boolean(self, path: str = "") -> bool | None:
-        """Return ``true`` or ``false``, ``1`` or ``0``, upper and lower case taken as equal."""
-        value = self.text(path)
-        if value is None:
-            return None
-        if value.lower() in _BOOLEANS:
-            return _BOOLEANS[value.lower()]
-        self._malformed(path, value, "true or false")
-        return None
+        """Return ``true`` or ``false``, ``1`` or ``0``; upper and lower case are equal."""
+        return self._parsed(path, self.text(path), _boolean, "true or false")
 
     def moment(self, path: str = "") -> datetime | None:
         """Return a point in time; the year 1 in a file means unknown, so None."""
-        value = self.text(path)
-        if value is None:
-            return None
-        try:
-            return parse_datetime(value)
-        except ValueError:
-            self._malformed(path, value, "a date and time")
-            return None
+        return self._parsed(path, self.text(path), parse_datetime, "a date and time")
 
     def pair(self, path: str = "") -> tuple[float, float] | None:
         """Return two numbers separated by a comma."""
-        value = self.text(path)
-        if value is None:
-            return None
-        parts = [part.strip() for part in value.split(",")]
-        if len(parts) == 2 and all(_NUMBER.fullmatch(part) for part in parts):
-            return float(parts[0]), float(parts[1])
-        self._malformed(path, value, "two numbers with a comma between")
-        return None
+        return self._parsed(path, self.text(path), _pair, "two numbers with a comma between")
 
     def numbers(self, path: str = "") -> list[float] | None:
         """Return numbers separated by white space."""
-        value = self.text(path)
-        if value is None:
-            return None
-        parts = value.split()
-        if all(_NUMBER.fullmatch(part) for part in parts):
-            return [float(part) for part in parts]
-        self._malformed(path, value, "a list of numbers")
-        return None
+        return self._parsed(path, self.text(path), _numbers, "a list of numbers")
 
     def points(self, path: str = "", size: int = 2) -> list[tuple[float, ...]] | None:
         """Return points such as ``"1,2 3.5,4"``, each of `size` numbers."""
-        value = self.text(path)
-        if value is None:
-            return None
-        points = [part.split(",") for part in value.split()]
-        if all(
-            len(point) == size and all(_NUMBER.fullmatch(one) for one in point) for point in points
-        ):
-            return [tuple(map(float, point)) for point in points]
-        self._malformed(path, value, "a list of points")
-        return None
+        return self._parsed(
+            path, self.text(path), lambda text: _points(text, size), "a list of points"
+        )
 
     def ranges(self, path: str = "") -> list[tuple[float | None, float | None]] | None:
         """Return ranges such as ``"430.5,440-,500-550"``; an end that is open is None."""
         value = self.text(path)
         if value is None or _UNKNOWN_NUMBER.fullmatch(value):
             return None
-        found = []
-        for part in value.split(","):
-            match = _RANGE.fullmatch(part.strip())
-            if match is None or match.group(1) is match.group(3) is None:
-                self._malformed(path, value, "a list of ranges")
-                return None
-            low, dash, high = match.groups()
-            if (low is not None and high is not None) and dash is None:
-                self._malformed(path, value, "a list of ranges")
-                return None
-            ends = [None if end is None else float(end) for end in (low, high)]
-            found.append((ends[0], ends[1] if dash else ends[0]))
-        return found
+        return self._parsed(path, value, _ranges, "a list of ranges")
 
-    def _malformed(self, path: str, value: str, wanted: str) -> None:
-        where = f"{self.path}/{path}" if path else self.path
-        shown = value if len(value) <= 60 else value[:57] + "..."
-        self.warn(f"{where} is {shown!r}, which is not {wanted}; it is taken as missing")
+    def color(self, path: str = "Color") -> Rgb8Color | None:
+        """Return a colour."""
+        return self.converted(path, parse_color)
+
+    def converted(self, path: str, convert: Callable[[str], _T]) -> _T | None:
+        """Return the value that a function makes of the text, or warn of its ValueError."""
+        value = self.text(path)
+        if value is None:
+            return None
+        try:
+            return convert(value)
+        except ValueError as error:
+            self.warn(f"{self.path}/{path}: {error}; it is taken as missing")
+            return None
+
+    def _parsed(
+        self, path: str, value: str | None, parse: Callable[[str], _T], wanted: str
+    ) -> _T | None:
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except ValueError:
+            where = f"{self.path}/{path}" if path else self.path
+            shown = value if len(value) <= 60 else value[:57] + "..."
+            self.warn(f"{where} is {shown!r}, which is not {wanted}; it is taken as missing")
+            return None
 
     @staticmethod
     def warn(message: str) -> None:
-        """Say what could not be understood."""
+        """Warn of a field that cannot be understood."""
         warn_caller(f"metadata: {message}", MetadataWarning)
 
 
-#: What reading functions take: XML in any form, or a node of a tree parsed before.
+#: The forms of XML that reading functions take: any of `XmlSource`, or a node of a parsed tree.
 NodeSource = Union[XmlSource, Node]
 
 
 def root_node(source: NodeSource, name: str = "ImageDocument") -> Node:
-    """Return the root of the XML; an absent node when there is no XML, or another root's.
+    """Return the root of the XML; an absent node without XML, or if the root has another name.
 
     Raises
     ------
@@ -306,13 +185,112 @@ def root_node(source: NodeSource, name: str = "ImageDocument") -> Node:
     if isinstance(source, Node):
         return source
     root = parse(source)
-    if root.tag != name:
-        if not len(root):
-            return Node(None, name)
+    if root.tag == name:
+        return Node(root, name)
+    if len(root):
         Node.warn(f"the root element is {root.tag!r}, not {name!r}; its content is not read")
-        return Node(None, name)
-    return Node(root, name)
+    return Node(None, name)
 
 
 def _named(element: ET.Element, name: str) -> filter[ET.Element]:
     return filter(lambda child: child.tag == name, element)
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
+        raise ValueError
+    return float(text)
+
+
+def _whole(text: str) -> int:
+    number = _number(text)
+    if len(text) > 40 or not number.is_integer():
+        raise ValueError
+    return int(text) if text.lstrip("+-").isdigit() else int(number)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise ValueError
+    return _BOOLEANS[text.lower()]
+
+
+def _pair(text: str) -> tuple[float, float]:
+    first, second = text.split(",")
+    return _number(first.strip()), _number(second.strip())
+
+
+def _numbers(text: str) -> list[float]:
+    return [_number(part) for part in text.split()]
+
+
+def _points(text: str, size: int) -> list[tuple[float, ...]]:
+    points = [tuple(map(_number, part.split(","))) for part in text.split()]
+    if any(len(point) != size for point in points):
+        raise ValueError
+    return points
+
+
+def _ranges(text: str) -> list[tuple[float | None, float | None]]:
+    found = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        low, dash, high = match.groups() if match else (None, None, None)
+        both = low is not None and high is not None
+        if (low is None and high is None) or (both and dash is None):
+            raise ValueError
+        ends = [None if end is None else float(end) for end in (low, high)]
+        found.append((ends[0], ends[1] if dash else ends[0]))
+    return found
+
+
+def parse_datetime(text: str) -> datetime | None:
+    """Return the point in time, or None for the year 1, which stands for "unknown".
+
+    With an offset or a ``Z`` the result has a time zone; otherwise it is naive. Digits beyond the
+    microsecond are cut off. Other text raises a ValueError.
+    """
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a date such as 2016-02-12T09:47:10.07Z")
+    year, month, day, hour, minute, second = (int(match.group(n)) for n in range(1, 7))
+    if year <= 1:
+        return None
+    microsecond = int((match.group(7) or "").ljust(6, "0")[:6])
+    zone = _zone(match.group(8))
+    return datetime(year, month, day, hour, minute, second, microsecond, zone)
+
+
+def _zone(text: str | None) -> timezone | None:
+    if text is None:
+        return None
+    if text == "Z":
+        return timezone.utc
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def format_datetime(moment: datetime) -> str:
+    """Return the text for a file, ``Z`` for UTC; a naive time is written without a zone."""
+    text = moment.isoformat()
+    return text[:-6] + "Z" if text.endswith("+00:00") else text
+
+
+def parse_color(text: str) -> Rgb8Color:
+    """Return the colour in ``#AARRGGBB`` (alpha is ignored, as in ZEN) or ``#RRGGBB``.
+
+    Other text raises a ValueError.
+    """
+    match = _COLOR.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a colour such as #FF00FF33")
+    red, green, blue = (int(part, 16) for part in match.groups())
+    return Rgb8Color(red, green, blue)
+
+
+def format_color(color: Rgb8Color) -> str:
+    """Return ``#FFRRGGBB``; raise a ValueError for a component beyond 0..255."""
+    parts = [int(color.r), int(color.g), int(color.b)]
+    if any(not 0 <= part <= 255 for part in parts):
+        raise ValueError(f"{color} is not a colour: its components go from 0 to 255")
+    return "#FF" + "".join(f"{part:02X}" for part in parts)

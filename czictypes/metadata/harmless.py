@@ -1,9 +1,9 @@
-"""The one list of what an anonymised document keeps: names of elements, and a kind for each value.
+"""The one list of names that an anonymised document keeps, with a kind for the value of each.
 
 Whatever is not listed goes. The names are those of ZEISS's public schema of CZI metadata, of the
 files that ZEN writes, and of this library. A name may be listed alone, or below its parent
-(``Channel/@Name``), which then counts. ``@`` marks an attribute. `known_values` tells what the
-kinds allow.
+(``Channel/@Name``), which takes precedence. ``@`` marks an attribute. `known_values` decides which
+values a kind allows.
 """
 
 from __future__ import annotations
@@ -175,13 +175,7 @@ _CHANNEL_PART = re.compile(r"c\d{1,3}", re.ASCII)
 
 
 def kind_of(parent: str, name: str) -> str | None:
-    """Return the kind of the value of an element or attribute (``@Name``); None for unknown ones.
-
-    Parameters
-    ----------
-    parent, name
-        The names of the element around it, and of itself.
-    """
+    """Return the kind of value of an element or attribute (``@Name``); None for unknown ones."""
     if _CHANNEL_PART.fullmatch(parent):
         parent = "c"
     elif parent == "Channels" and _CHANNEL_PART.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Tells whether a value in metadata is of a kind that says nothing of persons, places and dates."""
+"""Tell values of metadata that cannot name persons, places and dates from others."""
 
 from __future__ import annotations
 
@@ -11,21 +11,27 @@ _WAVELENGTH = r"(?:1[0-6]\d\d|[1-9]\d\d)(?:\.\d{1,9})?"  # smaller than a year
 _FROM_TO = re.compile(rf"(?:{_WAVELENGTH})?-(?:{_WAVELENGTH})?", re.ASCII)
 _NO_NUMBER = frozenset({"nan", "inf", "-inf", "infinity", "-infinity", "n/a"})
 _BETWEEN = re.compile(r"[^\s,;]+")
-_COUNT = re.compile(r"-?(?!0\d)\d{1,7}", re.ASCII)
-_COLOR = re.compile(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")
 # No year, no day (24.05.06), no address of a computer (four bytes, of which few begin below 20).
 _BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-_VERSION = re.compile(
-    r"(?!.*\b(?:19|20)\d\d\b)(?!\d\d\.\d\d\.\d\d$)"
-    rf"(?!(?:10|[2-9]\d|[12]\d\d)(?:\.{_BYTE}){{3}}$)\d{{1,5}}(?:\.\d{{1,5}}){{0,4}}",
-    re.ASCII,
-)
-_BINNING = re.compile(r"\d{1,3}[,x]\d{1,3}", re.ASCII)
-_DYE = re.compile(
-    r"McNamara-Boswell-\d{1,5}|66071726-cbd4-4c41-b371-0a6eee4ae9c5",
-    re.ASCII,  # of ZEN's dyes
-)
-_WILDCARDS = re.compile(r"(?:\[\w\]|\s){1,40}", re.ASCII)
+_PATTERNS = {
+    "count": re.compile(r"-?(?!0\d)\d{1,7}", re.ASCII),
+    "color": re.compile(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})"),
+    "version": re.compile(
+        r"(?!.*\b(?:19|20)\d\d\b)(?!\d\d\.\d\d\.\d\d$)"
+        rf"(?!(?:10|[2-9]\d|[12]\d\d)(?:\.{_BYTE}){{3}}$)\d{{1,5}}(?:\.\d{{1,5}}){{0,4}}",
+        re.ASCII,
+    ),
+    "binning": re.compile(r"\d{1,3}[,x]\d{1,3}", re.ASCII),
+    "dye": re.compile(  # of ZEN's dyes
+        r"McNamara-Boswell-\d{1,5}|66071726-cbd4-4c41-b371-0a6eee4ae9c5", re.ASCII
+    ),
+    "wildcards": re.compile(r"(?:\[\w\]|\s){1,40}", re.ASCII),
+}
+_CHOICES = {
+    "true or false": {"true", "false", "True", "False", "0", "1"},
+    "unit": {"m", "mm", "um", "\u00b5m", "\u03bcm", "nm", "pm", "s", "ms", "min", "h", "px"},
+    "reference": {"TimeStamps", "FocusPositions"},
+}
 _GUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _LONGEST_NUMBER, _LONGEST_TEXT = 40, 120
 _LARGEST_WAVELENGTH = 1700  # of the numbers in names; smaller than a year
@@ -40,9 +46,6 @@ _LARGEST = {
     "bits": 64.0,
     "duration": 1e13,  # in nanoseconds
 }
-_UNITS = frozenset({"m", "mm", "um", "\u00b5m", "\u03bcm", "nm", "pm", "s", "ms", "min", "h", "px"})
-_REFERENCES = frozenset({"TimeStamps", "FocusPositions"})
-
 # Places on a carrier and scenes as ZEN numbers them: A1, D6, AF48, P1, TR2, A1-P3, Scene 4.
 _WELL = r"(?:[A-P]|A[A-F])[1-9]\d?"
 _NUMBERED = (
@@ -152,7 +155,7 @@ def is_place_name(text: str) -> bool:
 
 
 def is_known_words(text: str) -> bool:
-    """Tell whether a text is words of microscopy and numbers, none of them a date or a long one.
+    """Tell whether a text is words of microscopy and short numbers that are no dates.
 
     ``Plan-Apochromat 20x/0.8 M27``, ``Alexa Fluor 488`` and ``MTBObjectiveChanger`` are.
     """
@@ -174,12 +177,12 @@ def _is_known_run(run: str) -> bool:
     if run.lower() in _WORDS:
         return True
     pieces = _PIECE.findall(run)
-    for at, piece in enumerate(pieces):
+    for position, piece in enumerate(pieces):
         if piece[0].isdigit():
             if not _is_short_number(piece):
                 return False
         elif len(piece) == 1:  # as in 20x and M27
-            beside = "".join(pieces[max(at - 1, 0) : at + 2])
+            beside = "".join(pieces[max(position - 1, 0) : position + 2])
             if not _CODE.fullmatch(beside.lower()):
                 return False
         elif piece.lower() not in _WORDS:
@@ -218,15 +221,7 @@ def _are_numbers(text: str) -> bool:
 
 
 def is_known(kind: str, text: str) -> bool:
-    """Tell whether a value may stay as it is.
-
-    Parameters
-    ----------
-    kind
-        A kind of `harmless` that needs nothing but the value to decide.
-    text
-        The value; not empty.
-    """
+    """Tell whether a value that is not empty may stay, for the kinds that the value decides."""
     text = text.strip()
     largest = _LARGEST.get(kind)
     if largest is not None:
@@ -240,18 +235,3 @@ def is_known(kind: str, text: str) -> bool:
     if kind in _PATTERNS:
         return _PATTERNS[kind].fullmatch(text) is not None
     return text in _CHOICES.get(kind, ())
-
-
-_PATTERNS = {
-    "count": _COUNT,
-    "color": _COLOR,
-    "version": _VERSION,
-    "binning": _BINNING,
-    "dye": _DYE,
-    "wildcards": _WILDCARDS,
-}
-_CHOICES = {
-    "true or false": frozenset({"true", "false", "True", "False", "0", "1"}),
-    "unit": _UNITS,
-    "reference": _REFERENCES,
-}

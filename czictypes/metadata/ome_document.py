@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
@@ -11,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts
 from czictypes.metadata.ome_image import image, image_id, instrument, middle_of_band, parts_of
-from czictypes.metadata.ome_make import load_model, make, within
+from czictypes.metadata.ome_make import load_model, make, measured, within
 from czictypes.metadata.scenes import Plate
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
@@ -20,33 +22,26 @@ from czictypes.model.options import Rgb8Color
 if TYPE_CHECKING:
     from ome_types import OME
 
-__all__ = [
-    "annotations_of",
-    "build_ome",
-    "plates",
-    "rois",
-]
+__all__ = ["annotations_of", "build_ome"]
 
 
 def build_ome(facts: DocumentFacts) -> OME:
     """Return the OME metadata of a document, with ``MetadataOnly`` in place of pixels.
 
-    Raises
-    ------
-    MissingExtraError
-        If ome-types is not installed.
+    They are valid against the OME schema 2016-06: a value that it does not allow is left out, with
+    a `MetadataWarning`. Raises a MissingExtraError if ome-types is not installed.
     """
     model = load_model()
     parts = parts_of([channel for one in facts.images for channel in one.channels])
     scope = instrument(model, facts.info, parts)
-    drawn, references = rois(model, facts.images)
+    rois, references = _rois(model, facts.images)
     images = [
         image(model, number, one, facts.info, parts, scope is not None)
         for number, one in enumerate(facts.images)
     ]
     dimensions = []
-    for number, (one, told) in enumerate(zip(images, facts.images)):
-        found = list(_modulo(model, number, told))
+    for number, (one, image_facts) in enumerate(zip(images, facts.images)):
+        found = list(_modulo(model, number, image_facts))
         one.roi_refs = references[number]
         one.annotation_refs = [model.AnnotationRef(id=each.id) for each in found]
         dimensions += found
@@ -56,8 +51,8 @@ def build_ome(facts: DocumentFacts) -> OME:
         creator="czictypes",
         instruments=[] if scope is None else [scope],
         images=images,
-        plates=plates(model, facts.plate, facts.images),
-        rois=drawn,
+        plates=_plates(model, facts.plate, facts.images),
+        rois=rois,
         structured_annotations=dimensions,
     )
     return ome
@@ -75,7 +70,7 @@ _NAMESPACE = "openmicroscopy.org/omero/dimension/modulo"
 
 
 def _modulo(model: ModuleType, number: int, facts: ImageFacts) -> Iterator[Any]:
-    """Give the annotations that say which further dimension T and C stand for, if they do."""
+    """Give an annotation for each of T and C that stands for another dimension of the CZI."""
     others = [name for name, size in facts.along_t.items() if size > 1]
     if len(others) == 1 and others[0] in _MEANINGS:
         kind, words = _MEANINGS[others[0]]
@@ -104,31 +99,34 @@ def _dimension(model: ModuleType, axis: str, number: int, attributes: str) -> An
 _MOST = 10_000  # rows or columns; what is beyond is no plate, and takes software by surprise
 
 
-def plates(model: ModuleType, plate: Plate | None, images: Sequence[ImageFacts]) -> list[Any]:
-    """Return the plate, in a list; an empty one where no scene lies in a well with a place."""
+def _plates(model: ModuleType, plate: Plate | None, images: Sequence[ImageFacts]) -> list[Any]:
+    """Return the plate, in a list; an empty one if no scene lies in a well with a position."""
     members: dict[tuple[int, int], list[int]] = {}
     for number, facts in enumerate(images):
-        place = _place(facts)
-        if place is not None:
-            members.setdefault(place, []).append(number)
+        position = _position(facts)
+        if position is not None:
+            members.setdefault(position, []).append(number)
     if not members:
         return []
-    samples = _Samples(model, images)
+    index = count()  # of samples, through the whole plate as the schema has it
     wells = [
         make(
             model.Well,
             f"well {row}, {column}",
-            id=f"Well:0:{number}",
+            id=f"Well:0:{well}",
             row=row - 1,
             column=column - 1,
-            well_samples=samples.of(number, scenes),
+            well_samples=[
+                _well_sample(model, f"{well}:{sample}", next(index), number, images[number])
+                for sample, number in enumerate(numbers)
+            ],
         )
-        for number, ((row, column), scenes) in enumerate(sorted(members.items()))
+        for well, ((row, column), numbers) in enumerate(sorted(members.items()))
     ]
     return [_plate(model, plate, list(members), wells)]
 
 
-def _place(facts: ImageFacts) -> tuple[int, int] | None:
+def _position(facts: ImageFacts) -> tuple[int, int] | None:
     well = None if facts.scene is None else facts.scene.well
     if well is None:
         return None
@@ -138,7 +136,7 @@ def _place(facts: ImageFacts) -> tuple[int, int] | None:
 
 
 def _plate(
-    model: ModuleType, plate: Plate | None, places: Sequence[tuple[int, int]], wells: Iterable[Any]
+    model: ModuleType, plate: Plate | None, positions: Sequence[tuple[int, int]], wells: list[Any]
 ) -> Any:
     rows = None if plate is None else within(plate.rows, _MOST, "the plate", "ShapeRows")
     columns = None if plate is None else within(plate.columns, _MOST, "the plate", "ShapeColumns")
@@ -147,46 +145,31 @@ def _plate(
         "the plate",
         id="Plate:0",
         name=None if plate is None else plate.name,
-        rows=rows if rows is None else max(rows, *(row for row, _ in places)),
-        columns=columns if columns is None else max(columns, *(column for _, column in places)),
+        rows=rows if rows is None else max(rows, *(row for row, _ in positions)),
+        columns=columns if columns is None else max(columns, *(column for _, column in positions)),
         row_naming_convention=model.NamingConvention.LETTER,
         column_naming_convention=model.NamingConvention.NUMBER,
-        wells=list(wells),
+        wells=wells,
     )
 
 
-class _Samples:
-    """Makes well samples; their index counts through the plate, as the schema has it."""
-
-    def __init__(self, model: ModuleType, images: Sequence[ImageFacts]) -> None:
-        self._model = model
-        self._images = images
-        self._count = 0
-
-    def of(self, well: int, numbers: Sequence[int]) -> list[Any]:
-        """Return the samples of a well, given the numbers of its images."""
-        return [self._sample(well, at, number) for at, number in enumerate(numbers)]
-
-    def _sample(self, well: int, at: int, number: int) -> Any:
-        scene, unit = self._images[number].scene, self._model.UnitsLength.MICROMETER
-        center = None if scene is None else scene.center
-        x, y = center or (None, None)
-        self._count += 1
-        return make(
-            self._model.WellSample,
-            f"scene {self._images[number].name!r}",
-            id=f"WellSample:0:{well}:{at}",
-            index=self._count - 1,
-            image_ref=self._model.ImageRef(id=image_id(number)),
-            position_x=x,
-            position_y=y,
-            position_x_unit=None if x is None else unit,
-            position_y_unit=None if y is None else unit,
-        )
+def _well_sample(
+    model: ModuleType, identifier: str, index: int, number: int, facts: ImageFacts
+) -> Any:
+    center = None if facts.scene is None else facts.scene.center
+    x, y = center or (None, None)
+    return make(
+        model.WellSample,
+        f"scene {facts.name!r}",
+        id=f"WellSample:0:{identifier}",
+        index=index,
+        image_ref=model.ImageRef(id=image_id(number)),
+        **measured(model.UnitsLength.MICROMETER, position_x=x, position_y=y),
+    )
 
 
-def rois(model: ModuleType, images: Sequence[ImageFacts]) -> tuple[list[Any], list[list[Any]]]:
-    """Return a ROI for each annotation of each image, and the references to them by image."""
+def _rois(model: ModuleType, images: Sequence[ImageFacts]) -> tuple[list[Any], list[list[Any]]]:
+    """Return a ROI for each annotation of each image, and the references of each image."""
     found: list[Any] = []
     references: list[list[Any]] = []
     for facts in images:
@@ -200,12 +183,15 @@ def rois(model: ModuleType, images: Sequence[ImageFacts]) -> tuple[list[Any], li
 
 
 def _roi(model: ModuleType, identifier: str, one: Annotation) -> Any:
-    """Return an annotation as a ROI; None for a geometry that is unknown, or beyond all bounds."""
+    """Return an annotation as a ROI; None if its geometry is unknown or not possible in OME."""
     what = f"the annotation {one.name or one.id or one.kind!r}"
+    color = one.color
     common = {
         "text": one.text or one.name,
         "transform": _rotation(model, one),
-        "stroke_color": None if one.color is None else model.Color(tuple(map(int, _rgb(one)))),
+        "stroke_color": None
+        if color is None
+        else model.Color((int(color.r), int(color.g), int(color.b))),
     }
     try:
         shapes = [
@@ -219,11 +205,6 @@ def _roi(model: ModuleType, identifier: str, one: Annotation) -> Any:
         return None
     name, usage = one.name or one.kind, one.usage or one.layer
     return make(model.ROI, what, id=identifier, name=name, description=usage, union=shapes)
-
-
-def _rgb(one: Annotation) -> tuple[float, float, float]:
-    assert one.color is not None
-    return one.color.r, one.color.g, one.color.b
 
 
 def _shapes(one: Annotation) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -249,8 +230,7 @@ def _rotation(model: ModuleType, one: Annotation) -> Any:
     """Return the rotation about the centre; None without one."""
     if not one.rotation or one.bounds is None:
         return None
-    left, top, right, bottom = one.bounds
-    x, y = (left + right) / 2, (top + bottom) / 2
+    x, y = _middle(one.bounds)
     angle = math.radians(one.rotation)
     cosine, sine = math.cos(angle), math.sin(angle)
     return model.AffineTransform(
@@ -263,16 +243,13 @@ def _rotation(model: ModuleType, one: Annotation) -> Any:
     )
 
 
-def annotations_of(image: Any, known: Mapping[str, Any]) -> list[Annotation]:
-    """Return what the ROIs of an image are, in its pixels.
+def _middle(bounds: tuple[float, float, float, float]) -> tuple[float, float]:
+    left, top, right, bottom = bounds
+    return (left + right) / 2, (top + bottom) / 2
 
-    Parameters
-    ----------
-    image
-        An ``ome_types.model.Image``.
-    known
-        All ROIs by their identifier.
-    """
+
+def annotations_of(image: Any, known: Mapping[str, Any]) -> list[Annotation]:
+    """Return the ROIs of an image of ome-types in its pixels; `known` has all by identifier."""
     found = []
     for reference in image.roi_refs:
         roi = known.get(reference.id)
@@ -301,31 +278,26 @@ def _annotation(shape: Any) -> Annotation | None:
             points = tuple((float(x), float(y)) for x, y in pairs)
         except ValueError:
             return None
-        closed = kind == "Polygon"
-        tool = "ClosedPolyline" if closed else "OpenPolyline"
+        tool = "ClosedPolyline" if kind == "Polygon" else "OpenPolyline"
         return Annotation(tool, kind.lower(), points) if points else None
     return None  # a mask
 
 
 def _named(one: Annotation, roi: Any, shape: Any) -> Annotation:
-    """Add names, colour and place; a transform counts as the rotation and the shift that it is."""
+    """Add names, colour and position; of a transform the rotation and the shift."""
     color, transform = shape.stroke_color, shape.transform
     rotation = 0.0
     if transform is not None and one.bounds is not None:
-        left, top, right, bottom = one.bounds
-        x, y = (left + right) / 2, (top + bottom) / 2
+        x, y = _middle(one.bounds)
         one = one.moved(
             transform.a00 * x + transform.a01 * y + transform.a02 - x,
             transform.a10 * x + transform.a11 * y + transform.a12 - y,
         )
         rotation = round(math.degrees(math.atan2(transform.a10, transform.a00)), 9)
     rgb = None if color is None else color.as_rgb_tuple(alpha=False)
-    return Annotation(
-        one.kind,
-        one.shape,
-        one.points,
-        one.radii,
-        rotation,
+    return replace(
+        one,
+        rotation=rotation,
         name=roi.name,
         text=shape.text,
         usage=roi.description,

@@ -14,26 +14,14 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.scenes import Plate, SceneInfo
 
-__all__ = [
-    "DocumentFacts",
-    "ImageFacts",
-    "PlaneFacts",
-    "Sizes",
-]
+__all__ = ["DocumentFacts", "ImageFacts", "PlaneFacts", "Sizes"]
 
 
 @dataclass(frozen=True)
 class PlaneFacts:
-    """The planes of one image: an entry of each array for each plane.
+    """The planes of one image: each array has an entry for each plane, NaN if it is unknown.
 
-    Parameters
-    ----------
-    z, c, t
-        Their indices.
-    time, exposure
-        Seconds since the acquisition date, and seconds; NaN where unknown.
-    stage_x, stage_y, focus_z
-        Micrometres; NaN where unknown.
+    Times are seconds since the acquisition date, exposures seconds, positions micrometres.
     """
 
     z: NDArray[np.integer[Any]]
@@ -58,30 +46,24 @@ class Sizes(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """One image: what a scene gives.
+    """The facts of one image, which is a scene.
 
     Parameters
     ----------
-    name
-        The scene's.
     sizes
         In pixels and planes; c counts channels, not samples.
-    dtype
-        Of a sample.
-    samples
-        How many a pixel has: 1, 3 or 4.
+    dtype, samples
+        The type of a sample, and their number for each pixel: 1, 3 or 4.
     channels, channel_names
-        What the metadata tell of each, and a name for each that is never None.
+        The metadata of each channel, and a name for each.
     pixel
-        The size of a pixel along X, Y and Z in micrometres, None where unknown.
+        The size of a pixel along X, Y and Z in micrometres, None if unknown.
     interval
-        The time between two T in seconds; None where unknown, or not regular.
-    scene
-        What the metadata tell of the scene, or None.
+        The time between two T in seconds; None if it is unknown or not regular.
     planes
-        Or None where they are not to be listed.
+        None if they are not to be listed.
     annotations
-        The annotations on it, in its pixels.
+        The annotations of the image, in its pixels.
     along_t
         The extent of each dimension that t counts through, the last one fastest.
     """
@@ -102,7 +84,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class DocumentFacts:
-    """A document: what all of its images share, and the images."""
+    """The facts of a document, and its images."""
 
     info: DocumentInfo = field(default_factory=DocumentInfo)
     plate: Plate | None = None

@@ -10,36 +10,20 @@ from typing import Any, NamedTuple
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.ome_facts import ImageFacts, PlaneFacts
-from czictypes.metadata.ome_make import choice, make, within
+from czictypes.metadata.ome_make import choice, make, measured, within
 from czictypes.model.errors import UnsupportedDataError
 
-__all__ = [
-    "INSTRUMENT",
-    "Parts",
-    "detector_settings",
-    "image",
-    "image_id",
-    "instrument",
-    "light_path",
-    "middle_of_band",
-    "objective_settings",
-    "parts_of",
-    "planes",
-]
+__all__ = ["Parts", "image", "image_id", "instrument", "middle_of_band", "parts_of"]
+
+_INSTRUMENT = "Instrument:0"
+_OBJECTIVE = "Objective:0"
 
 
+# OME's names of the types of pixels, by numpy's.
 _TYPES = {
-    "b1": "bit",
-    "i1": "int8",
-    "i2": "int16",
-    "i4": "int32",
-    "u1": "uint8",
-    "u2": "uint16",
-    "u4": "uint32",
-    "f4": "float",
-    "f8": "double",
-    "c8": "complex",
-    "c16": "double-complex",
+    **{name: name for name in ("int8", "int16", "int32", "uint8", "uint16", "uint32")},
+    **{"bool": "bit", "float32": "float", "float64": "double"},
+    **{"complex64": "complex", "complex128": "double-complex"},
 }
 
 
@@ -56,20 +40,8 @@ def image(
     parts: Parts,
     has_instrument: bool,
 ) -> Any:
-    """Return one image.
-
-    Parameters
-    ----------
-    model
-        ``ome_types.model``.
-    number
-        That of the image, for identifiers.
-    facts, info
-        What is known of it, and of the document.
-    parts, has_instrument
-        The identifiers of detectors and filters, and whether there is an instrument to refer to.
-    """
-    reference = model.InstrumentRef(id=INSTRUMENT) if has_instrument else None
+    """Return the image with a number; it refers to the parts of the instrument, if there is one."""
+    reference = model.InstrumentRef(id=_INSTRUMENT) if has_instrument else None
     return make(
         model.Image,
         facts.name,
@@ -78,7 +50,7 @@ def image(
         acquisition_date=info.acquisition_date,
         description=info.description or info.comment,
         instrument_ref=reference,
-        objective_settings=objective_settings(model, info.objective),
+        objective_settings=_objective_settings(model, info.objective),
         stage_label=_stage_label(model, facts),
         pixels=_pixels(model, number, facts, parts),
     )
@@ -88,22 +60,12 @@ def _stage_label(model: ModuleType, facts: ImageFacts) -> Any:
     if facts.scene is None or facts.scene.center is None:
         return None
     x, y = facts.scene.center
-    unit = model.UnitsLength.MICROMETER
-    return make(
-        model.StageLabel,
-        f"scene {facts.name!r}",
-        name=facts.name,
-        x=x,
-        y=y,
-        x_unit=unit,
-        y_unit=unit,
-    )
+    position = measured(model.UnitsLength.MICROMETER, x=x, y=y)
+    return make(model.StageLabel, f"scene {facts.name!r}", name=facts.name, **position)
 
 
 def _pixels(model: ModuleType, number: int, facts: ImageFacts, parts: Parts) -> Any:
-    sizes, unit = facts.sizes, model.UnitsLength.MICROMETER
-    known = [None if size is None else unit for size in facts.pixel]
-    interval = facts.interval
+    sizes, (width, height, depth) = facts.sizes, facts.pixel
     return make(
         model.Pixels,
         f"the pixels of {facts.name!r}",
@@ -118,24 +80,21 @@ def _pixels(model: ModuleType, number: int, facts: ImageFacts, parts: Parts) -> 
         size_z=sizes.z,
         size_c=sizes.c * facts.samples,
         size_t=sizes.t,
-        physical_size_x=facts.pixel[0],
-        physical_size_y=facts.pixel[1],
-        physical_size_z=facts.pixel[2],
-        physical_size_x_unit=known[0],
-        physical_size_y_unit=known[1],
-        physical_size_z_unit=known[2],
-        time_increment=interval,
-        time_increment_unit=None if interval is None else model.UnitsTime.SECOND,
-        channels=[
-            _channel(model, f"Channel:{number}:{at}", facts, at, parts) for at in range(sizes.c)
-        ],
+        **measured(
+            model.UnitsLength.MICROMETER,
+            physical_size_x=width,
+            physical_size_y=height,
+            physical_size_z=depth,
+        ),
+        **measured(model.UnitsTime.SECOND, time_increment=facts.interval),
+        channels=[_channel(model, number, facts, position, parts) for position in range(sizes.c)],
         metadata_only=model.MetadataOnly(),
-        planes=[] if facts.planes is None else planes(model, facts.planes),
+        planes=[] if facts.planes is None else _planes(model, facts.planes),
     )
 
 
 def _significant_bits(facts: ImageFacts) -> int | None:
-    """Return how many bits the channels use at most; None unless all of them tell."""
+    """Return the largest number of bits that a channel uses; None unless all are known."""
     counts = [channel.component_bit_count for channel in facts.channels]
     known = [count for count in counts if count is not None]
     if facts.dtype.kind != "u" or not known or len(known) < len(counts):
@@ -143,42 +102,43 @@ def _significant_bits(facts: ImageFacts) -> int | None:
     return within(max(known), 8 * facts.dtype.itemsize, repr(facts.name), "ComponentBitCount")
 
 
-def _channel(model: ModuleType, identifier: str, facts: ImageFacts, at: int, parts: Parts) -> Any:
-    info = facts.channels[at] if at < len(facts.channels) else ChannelInfo(at)
-    nanometres = model.UnitsLength.NANOMETER
-    color, emission = info.color, info.emission_wavelength or middle_of_band(info)
+def _channel(model: ModuleType, number: int, facts: ImageFacts, position: int, parts: Parts) -> Any:
+    known, name = facts.channels, facts.channel_names[position]
+    info = known[position] if position < len(known) else ChannelInfo(position)
+    color = info.color
     return make(
         model.Channel,
-        f"channel {facts.channel_names[at]!r}",
-        id=identifier,
-        name=facts.channel_names[at],
+        f"channel {name!r}",
+        id=f"Channel:{number}:{position}",
+        name=name,
         samples_per_pixel=facts.samples,
         color=None if color is None else model.Color((int(color.r), int(color.g), int(color.b))),
         fluor=info.dye,
-        excitation_wavelength=info.excitation_wavelength,
-        excitation_wavelength_unit=nanometres if info.excitation_wavelength else None,
-        emission_wavelength=emission,
-        emission_wavelength_unit=nanometres if emission else None,
+        **measured(
+            model.UnitsLength.NANOMETER,
+            excitation_wavelength=info.excitation_wavelength,
+            emission_wavelength=info.emission_wavelength or middle_of_band(info),
+        ),
         acquisition_mode=choice(model.Channel_AcquisitionMode, info.acquisition_mode),
         contrast_method=choice(model.Channel_ContrastMethod, info.contrast_method),
         illumination_type=choice(model.Channel_IlluminationType, info.illumination_type),
-        detector_settings=detector_settings(model, info, parts),
-        light_path=light_path(model, info, parts),
+        detector_settings=_detector_settings(model, info, parts),
+        light_path=_light_path(model, info, parts),
     )
 
 
 def middle_of_band(info: ChannelInfo) -> float | None:
-    """Return the middle of the band of a channel that detects a single one, as spectral ones do."""
-    bands = info.detection_wavelengths or ()
-    if len(bands) != 1 or bands[0].low is None or bands[0].high is None:
+    """Return the middle of the only band that a channel detects; None for several or open ones."""
+    band = _only_band(info)
+    if band is None or band.low is None or band.high is None:
         return None
-    return (bands[0].low + bands[0].high) / 2
+    return (band.low + band.high) / 2
 
 
 def _type_of(facts: ImageFacts) -> str:
     """Return OME's name of the type of the pixels."""
     try:
-        return _TYPES[facts.dtype.str[1:]]
+        return _TYPES[facts.dtype.name]
     except KeyError:
         raise UnsupportedDataError(
             f"{facts.name} has pixels of type {facts.dtype}, which OME metadata, and an OME-TIFF, "
@@ -197,8 +157,8 @@ _MEASURED = (
 )
 
 
-def planes(model: ModuleType, facts: PlaneFacts) -> list[Any]:
-    """Return all planes of an image, in the order of the arrays."""
+def _planes(model: ModuleType, facts: PlaneFacts) -> list[Any]:
+    """Return the planes of an image, in the order of the arrays."""
     units = {"UnitsTime": model.UnitsTime.SECOND, "UnitsLength": model.UnitsLength.MICROMETER}
     columns = [getattr(facts, name).tolist() for name, _, _ in _MEASURED]
     found = []
@@ -212,43 +172,39 @@ def planes(model: ModuleType, facts: PlaneFacts) -> list[Any]:
     return found
 
 
-INSTRUMENT = "Instrument:0"
-_OBJECTIVE = "Objective:0"
-
-
 class Parts(NamedTuple):
-    """The parts that channels refer to: ids of detectors by name, and of filters by band."""
+    """The identifiers of the parts that channels refer to: detectors by name, filters by band."""
 
     detectors: dict[str, str]
     filters: dict[WavelengthRange, str]
 
 
 def parts_of(channels: Sequence[ChannelInfo]) -> Parts:
-    """Return an identifier for each detector, and for each band that is a channel's only one."""
+    """Return an identifier for each detector, and for each single band of a channel."""
     names = dict.fromkeys(channel.detector for channel in channels if channel.detector)
-    bands = dict.fromkeys(band for channel in channels for band in _only_band(channel))
+    bands = dict.fromkeys(filter(None, map(_only_band, channels)))
     return Parts(
         {name: f"Detector:{number}" for number, name in enumerate(names) if name},
         {band: f"Filter:{number}" for number, band in enumerate(bands)},
     )
 
 
-def _only_band(channel: ChannelInfo) -> tuple[WavelengthRange, ...]:
-    """Return the band of a channel; none for several, of which OME has no notion."""
+def _only_band(channel: ChannelInfo) -> WavelengthRange | None:
+    """Return the band of a channel; None for several, which OME cannot describe."""
     bands = channel.detection_wavelengths or ()
-    return bands if len(bands) == 1 else ()
+    return bands[0] if len(bands) == 1 else None
 
 
-def light_path(model: ModuleType, channel: ChannelInfo, parts: Parts) -> Any:
-    """Return the way of the light to a channel, with the filter of its band; None without one."""
-    bands = _only_band(channel)
-    if not bands or bands[0] not in parts.filters:
+def _light_path(model: ModuleType, channel: ChannelInfo, parts: Parts) -> Any:
+    """Return the path of the light with the filter of the channel's band; None without one."""
+    band = _only_band(channel)
+    if band is None:
         return None
-    return model.LightPath(emission_filters=[model.FilterRef(id=parts.filters[bands[0]])])
+    return model.LightPath(emission_filters=[model.FilterRef(id=parts.filters[band])])
 
 
 def instrument(model: ModuleType, info: DocumentInfo, parts: Parts) -> Any:
-    """Return the instrument; None where nothing is known of it."""
+    """Return the instrument; None if nothing is known of it."""
     microscope = None
     if info.microscope or info.microscope_type:
         microscope = make(
@@ -262,7 +218,7 @@ def instrument(model: ModuleType, info: DocumentInfo, parts: Parts) -> Any:
     return make(
         model.Instrument,
         "the instrument",
-        id=INSTRUMENT,
+        id=_INSTRUMENT,
         microscope=microscope,
         detectors=[
             make(model.Detector, f"the detector {name!r}", id=identifier, model=name)
@@ -274,20 +230,13 @@ def instrument(model: ModuleType, info: DocumentInfo, parts: Parts) -> Any:
 
 
 def _filter(model: ModuleType, identifier: str, band: WavelengthRange) -> Any:
-    what, unit = f"the detected band {band.low} to {band.high}", model.UnitsLength.NANOMETER
-    ends = make(
-        model.TransmittanceRange,
-        what,
-        cut_in=band.low,
-        cut_in_unit=None if band.low is None else unit,
-        cut_out=band.high,
-        cut_out_unit=None if band.high is None else unit,
-    )
+    what = f"the detected band {band.low} to {band.high}"
+    limits = measured(model.UnitsLength.NANOMETER, cut_in=band.low, cut_out=band.high)
+    ends = make(model.TransmittanceRange, what, **limits)
     return make(model.Filter, what, id=identifier, transmittance_range=ends)
 
 
 def _objective(model: ModuleType, objective: Objective) -> Any:
-    distance = objective.working_distance
     return make(
         model.Objective,
         "the objective",
@@ -296,13 +245,12 @@ def _objective(model: ModuleType, objective: Objective) -> Any:
         lens_na=objective.numerical_aperture,
         nominal_magnification=objective.magnification,
         immersion=choice(model.Objective_Immersion, objective.immersion),
-        working_distance=distance,
-        working_distance_unit=None if distance is None else model.UnitsLength.MICROMETER,
+        **measured(model.UnitsLength.MICROMETER, working_distance=objective.working_distance),
     )
 
 
-def objective_settings(model: ModuleType, objective: Objective | None) -> Any:
-    """Return what an image refers to the objective with; None without one."""
+def _objective_settings(model: ModuleType, objective: Objective | None) -> Any:
+    """Return the reference of an image to the objective; None without one."""
     if objective is None:
         return None
     return make(
@@ -314,8 +262,8 @@ def objective_settings(model: ModuleType, objective: Objective | None) -> Any:
     )
 
 
-def detector_settings(model: ModuleType, channel: ChannelInfo, parts: Parts) -> Any:
-    """Return what a channel refers to its detector with; None without one."""
+def _detector_settings(model: ModuleType, channel: ChannelInfo, parts: Parts) -> Any:
+    """Return the reference of a channel to its detector; None without one."""
     if channel.detector not in parts.detectors:
         return None
     binning = None if channel.binning is None else channel.binning.replace(",", "x")

@@ -13,13 +13,7 @@ from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.lazy import require
 
-__all__ = [
-    "choice",
-    "load_model",
-    "make",
-    "within",
-]
-
+__all__ = ["choice", "load_model", "make", "measured", "within"]
 
 # The schema's numbers are of 32 bits; smaller ones would count as 0, larger as infinite.
 _SMALLEST, _LARGEST = 1.2e-38, 3.4e38
@@ -27,33 +21,16 @@ _LARGEST_INT = 2**31 - 1
 
 
 def load_model() -> ModuleType:
-    """Return ``ome_types.model``.
-
-    Raises
-    ------
-    MissingExtraError
-        If ome-types is not installed.
-    """
+    """Return ``ome_types.model``; raise a MissingExtraError if ome-types is not installed."""
     module: ModuleType = require("ome_types.model", extra="ome", doing="OME metadata")
     return module
 
 
 def make(kind: type[Any], what: str, **fields: Any) -> Any:
-    """Return an object of ome-types with those of the fields that OME allows.
+    """Return an object of ome-types that describes `what`, with the fields that OME allows.
 
-    Parameters
-    ----------
-    kind
-        Its class.
-    what
-        What it describes, for warnings.
-    fields
-        None for what is not known.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If a field is not allowed that must be there.
+    A field that is None is not known. Raises an UnsupportedDataError if OME needs a field that it
+    does not allow.
     """
     known = {}
     for name, value in fields.items():
@@ -65,9 +42,8 @@ def make(kind: type[Any], what: str, **fields: Any) -> Any:
     try:
         return kind(**known)
     except ValueError as error:
-        refused = _refused(error, known)
-    for name in refused:
-        _warn(what, name, known.pop(name))
+        for name in _refused(error, known):
+            _warn(what, name, known.pop(name))
     try:
         return kind(**known)
     except ValueError as error:
@@ -75,18 +51,22 @@ def make(kind: type[Any], what: str, **fields: Any) -> Any:
         raise UnsupportedDataError(f"OME metadata cannot describe {what}: {reason}") from error
 
 
+def measured(unit: Any, **values: float | None) -> dict[str, Any]:
+    """Return fields for `make`: values, and the unit of each that is known."""
+    known = (name for name, value in values.items() if value is not None)
+    return {**values, **{f"{name}_unit": unit for name in known}}
+
+
 def choice(kind: type[Enum], value: str | None) -> Any:
-    """Return the member of an enumeration of OME with that value, else ``Other``, None for None."""
+    """Return the member of an enumeration of OME with that value, else ``Other``; None for None."""
     if value is None:
         return None
-    for member in kind:
-        if str(member.value).lower() == value.lower():
-            return member
-    return kind("Other")
+    members = {str(member.value).lower(): member for member in kind}
+    return members.get(value.lower()) or kind("Other")
 
 
 def within(value: int | None, most: int, what: str, name: str) -> int | None:
-    """Return a number from 1 to `most`; None, with a warning, for another one."""
+    """Return a number from 1 to `most`; for another one None, with a warning."""
     if value is None or 1 <= value <= most:
         return value
     _warn(what, name, value)
@@ -94,12 +74,12 @@ def within(value: int | None, most: int, what: str, name: str) -> int | None:
 
 
 def _usable(value: Any) -> Any:
-    """Return a value in a form that the schema allows, None where there is none."""
-    if isinstance(value, bool):
+    """Return a value in a form that the schema allows; None if there is none."""
+    if isinstance(value, (bool, Enum)):
         return value
-    if isinstance(value, str) and not isinstance(value, Enum):
+    if isinstance(value, str):
         return storable(value)
-    if isinstance(value, int) and not isinstance(value, Enum):
+    if isinstance(value, int):
         return value if abs(value) <= _LARGEST_INT else None
     if isinstance(value, float):
         return value if value == 0 or _SMALLEST <= abs(value) <= _LARGEST else None

@@ -37,10 +37,10 @@ class Event(NamedTuple):
     time
         Seconds on the clock of the time stamps.
     type
-        ZEN's number of the kind of event: 0 marker, 1 time change, 2 and 3 start and stop of
-        bleaching, 4 trigger; others occur.
+        ZEN's number: 0 marker, 1 time change, 2 and 3 start and stop of bleaching, 4 trigger;
+        others occur.
     description
-        What ZEN says of it.
+        ZEN's description of the event.
     """
 
     time: float
@@ -58,52 +58,46 @@ def read_focus_positions(data: bytes) -> npt.NDArray[np.float64]:
     return _read_doubles(data, "focus positions")
 
 
-def _read_doubles(data: bytes, what: str) -> npt.NDArray[np.float64]:
-    count = _read_count(data, what, 8)
+def _read_doubles(data: bytes, records: str) -> npt.NDArray[np.float64]:
+    count = _read_count(data, records, 8)
     values = np.frombuffer(data, "<f8", count, _HEADER.size) if count else np.empty(0)
     return values.astype(np.float64)
 
 
-def _read_count(data: bytes, what: str, record_size: int) -> int:
-    """Return how many records can be read; warn when the attachment announces others."""
+def _read_count(data: bytes, records: str, record_size: int) -> int:
+    """Return the number of readable records; warn if the attachment announces another one."""
     if len(data) < _HEADER.size:
         if data:
-            _warn(f"the {what} are cut off after {len(data)} bytes")
+            _warn(f"the {records} are cut off after {len(data)} bytes")
         return 0
     announced: int = _HEADER.unpack_from(data)[1]
     possible = (len(data) - _HEADER.size) // record_size
     if not 0 <= announced <= possible:
-        _warn(f"{announced} {what} are announced, but there is room for {possible}")
+        _warn(f"{announced} {records} are announced, but there is room for {possible}")
     return min(max(announced, 0), possible)
 
 
 def read_event_list(data: bytes) -> list[Event]:
-    """Return the events of a CZEVL attachment; where a record is damaged the list ends."""
+    """Return the events of a CZEVL attachment up to the first damaged record."""
     events: list[Event] = []
     position = _HEADER.size
     for number in range(_read_count(data, "events", _EVENT.size)):
         if position + _EVENT.size > len(data):
             _warn(f"event {number} lies beyond the end of the list")
             break
-        size, time, kind, length = _EVENT.unpack_from(data, position)
+        size, time, type_number, length = _EVENT.unpack_from(data, position)
         text_at = position + _EVENT.size
         if length < 0 or text_at + length > len(data) or size < _EVENT.size + length:
             _warn(f"event {number} announces impossible sizes ({size}, {length})")
             break
         text = data[text_at : text_at + length].partition(b"\0")[0].decode("utf-8", "replace")
-        events.append(Event(time, kind, text))
+        events.append(Event(time, type_number, text))
         position += size
     return events
 
 
 def build_time_stamps(seconds: npt.ArrayLike) -> bytes:
-    """Return the content of a CZTIMS (or CZFOC) attachment.
-
-    Raises
-    ------
-    ValueError
-        Not a one-dimensional array of numbers.
-    """
+    """Return the content of a CZTIMS (or CZFOC) attachment from a one-dimensional array."""
     values = np.asarray(seconds, "<f8")
     if values.ndim != 1:
         raise ValueError(f"time stamps are one number for each T index, not {values.ndim}-D")
@@ -112,13 +106,7 @@ def build_time_stamps(seconds: npt.ArrayLike) -> bytes:
 
 
 def build_event_list(events: list[Event]) -> bytes:
-    """Return the content of a CZEVL attachment.
-
-    Raises
-    ------
-    ValueError
-        An event's type is no int32.
-    """
+    """Return the content of a CZEVL attachment."""
     records = []
     for event in events:
         if not -(2**31) <= event.type < 2**31:

@@ -35,9 +35,9 @@ class Well:
     name
         ``D6``: a letter for the row, a number for the column.
     row, column
-        Counted from 1; None when neither the file nor the name tells.
+        Counted from 1; None if neither the file nor the name tells.
     center
-        x and y on the stage in micrometres.
+        The position (x, y) on the stage in micrometres.
     """
 
     name: str | None = None
@@ -47,7 +47,7 @@ class Well:
 
     @property
     def row_letters(self) -> str | None:
-        """The row as plates have it, ``D`` for 4; None where it is unknown, or beyond ZZ."""
+        """The row in letters, ``D`` for 4; None if it is unknown, or beyond ZZ."""
         if self.row is None or not 1 <= self.row <= _LAST_ROW:
             return None
         return _letters(self.row)
@@ -60,9 +60,9 @@ class SceneInfo:
     Parameters
     ----------
     index
-        The scene's S index.
+        The S index of the scene.
     name
-        ``P1``, ``TR1``, ``D6``.
+        The name: ``P1``, ``TR1``, ``D6``.
     center, size
         The centre on the stage (x, y) and the extent (width, height), in micrometres.
     contour
@@ -70,9 +70,9 @@ class SceneInfo:
     region_id
         ZEN's identifier of the region.
     well
-        The well the scene lies in.
+        The well in which the scene lies.
     acquisition
-        The id of the acquisition of the plate that the scene belongs to.
+        The id of the acquisition of the plate to which the scene belongs.
     """
 
     index: int
@@ -92,11 +92,11 @@ class Plate:
     Parameters
     ----------
     name
-        ``Multiwell 96``.
+        The name: ``Multiwell 96``.
     rows, columns
-        How many there are.
+        The number of rows and of columns.
     well_distance, well_size
-        From centre to centre, and the extent of a well, along x and y, in micrometres.
+        The distance of the centres, and the extent of a well, along x and y, in micrometres.
     acquisitions
         The rounds in which its fields were taken; empty if the file does not tell.
     """
@@ -112,69 +112,60 @@ class Plate:
 def scenes(source: NodeSource, numbers: Collection[int] = ()) -> list[SceneInfo]:
     """Return the scenes in file order; empty when the metadata lists none.
 
-    Parameters
-    ----------
-    source
-        The document's XML.
-    numbers
-        The S indices of the sub-blocks. With them the `index` of each scene is that of its
-        sub-blocks (see `match_scenes`), and a scene that cannot be told from another one is left
-        out, with a `MetadataWarning`. Without them it is the one in the XML.
+    The `index` of a scene is the one in the XML. With `numbers`, the S indices of the sub-blocks,
+    it is that of its sub-blocks (see `match_scenes`), and a scene that cannot be told from another
+    one is left out, with a `MetadataWarning`.
     """
     listed = root_node(source).child("Metadata/Information/Image/Dimensions/S/Scenes")
     rounds = scene_acquisitions(source)
-    found = [_scene(at, node, rounds) for at, node in enumerate(listed.children("Scene"))]
+    nodes = listed.children("Scene")
+    found = [_scene(position, node, rounds) for position, node in enumerate(nodes)]
     if not numbers or not found:
         return found
-    places = match_scenes([scene.index for scene in found], numbers)
-    index_of = {at: number for number, at in places.items()}
-    unknown = sorted(set(numbers) - set(places))
-    if unknown and len(places) < len(found):
+    positions = match_scenes([scene.index for scene in found], numbers)
+    index_of = {position: number for number, position in positions.items()}
+    unknown = sorted(set(numbers) - set(positions))
+    if unknown and len(positions) < len(found):
         Node.warn(
             f"{listed.path} lists the scenes {_some(scene.index for scene in found)}, but the "
             f"sub-blocks have the scenes {_some(sorted(set(numbers)))}; neither index nor order "
             f"fits, so there is no name, well or position for {_some(unknown)}"
         )
     return [
-        replace(scene, index=index_of.get(at, scene.index))
-        for at, scene in enumerate(found)
-        if at in index_of or scene.index not in numbers
+        replace(scene, index=index_of.get(position, scene.index))
+        for position, scene in enumerate(found)
+        if position in index_of or scene.index not in numbers
     ]
 
 
 def match_scenes(indices: Sequence[int], numbers: Collection[int]) -> dict[int, int]:
-    """Return which of the listed scenes describes which scene of the sub-blocks.
+    """Return the position of a scene in the XML by its S index in the sub-blocks.
 
     A part of a document that was split by scenes may keep the S indices of the whole in its
-    sub-blocks while its XML counts from 0, or the other way round.
+    sub-blocks while its XML counts from 0, or the other way round. If the XML lists each S index
+    once, the indices match. Otherwise, if there are as many scenes as S indices, the order does,
+    unless equal indices contradict it: then only these match. Ambiguous scenes are left out.
 
     Parameters
     ----------
     indices
-        The index of each scene in the XML; its position in the list where it has none.
+        The index of each scene in the XML; its position in the list for one without.
     numbers
         The S indices of the sub-blocks.
-
-    Returns
-    -------
-    dict
-        The position in the list by S index. If the XML lists each S index once, the indices
-        match. Otherwise, if there are as many scenes as S indices, the order does, unless equal
-        indices contradict it: then only these match. Ambiguous scenes are left out.
     """
     wanted, count = sorted(set(numbers)), Counter(indices)
-    places = {index: at for at, index in enumerate(indices)}
-    exact = {number: places[number] for number in wanted if count[number] == 1}
+    position_of = {index: position for position, index in enumerate(indices)}
+    exact = {number: position_of[number] for number in wanted if count[number] == 1}
     if len(exact) == len(wanted) or len(indices) != len(wanted):
         return exact
     distinct = len(count) == len(indices)
-    order = (
-        sorted(range(len(indices)), key=indices.__getitem__) if distinct else range(len(indices))
-    )
+    order: Sequence[int] = range(len(indices))
+    if distinct:
+        order = sorted(order, key=indices.__getitem__)
     in_order = dict(zip(wanted, order))
     from_zero = list(range(len(wanted)))
     renumbered = distinct and from_zero in (wanted, sorted(indices))
-    if renumbered or all(in_order[number] == at for number, at in exact.items()):
+    if renumbered or exact.items() <= in_order.items():
         return in_order
     return exact
 
@@ -206,11 +197,8 @@ def _well(scene: Node) -> Well | None:
     row, column = shape.integer("RowIndex"), shape.integer("ColumnIndex")
     if row is None or column is None:
         numbers = _SHAPE_ID.fullmatch(shape.attribute("Id") or "")
-        row, column = (
-            (int(numbers.group(1)), int(numbers.group(2)))
-            if numbers
-            else parse_well_name(name or "") or (None, None)
-        )
+        named = parse_well_name(name or "") or (None, None)
+        row, column = map(int, numbers.groups()) if numbers else named
     if name is None and row is None:
         return None
     return Well(name, row, column, shape.pair("CenterPosition"))
@@ -230,10 +218,7 @@ def parse_well_name(name: str) -> tuple[int, int] | None:
 def well_name(row: int, column: int) -> str:
     """Return the name of a well by its row and column, counted from 1: (4, 6) is ``D6``.
 
-    Raises
-    ------
-    ValueError
-        A number below 1, or a row beyond ZZ.
+    Raises a ValueError for a number below 1 and for a row beyond ZZ.
     """
     if not 1 <= row <= _LAST_ROW or column < 1:
         raise ValueError(f"row {row}, column {column} is no well; both are counted from 1")

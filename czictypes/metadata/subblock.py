@@ -22,8 +22,8 @@ __all__ = [
     "read_subblock_metadata",
 ]
 
-
 _CHUNK_CONTAINER = "CHUNKCONTAINER"
+_TAG = re.compile(r"[^\W\d][\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class SubBlockMetadata:
     Parameters
     ----------
     tags
-        All tags as text, by name; a tag that has child elements is left out (use the dict).
+        All tags as text, by name; without those that have child elements (see the dict).
     stage_x, stage_y, focus_z
-        Where the stage and the focus stood, in micrometres; each may be there without the others.
+        The positions of stage and focus in micrometres; each may be there without the others.
     roi_center_offset
         The offset of the camera's region of interest from its centre (x, y), in micrometres.
     acquisition_time
-        When the tile was taken.
+        The time at which the tile was taken.
     exposure_time
         In seconds, from the state of the camera.
     camera
-        The camera's name.
+        The name of the camera.
     attachment_format
-        ``CHUNKCONTAINER`` when the sub-block's attachment may hold a mask.
+        ``CHUNKCONTAINER`` if the attachment of the sub-block may hold a mask.
     """
 
     tags: dict[str, str] = field(default_factory=dict)
@@ -59,34 +59,22 @@ class SubBlockMetadata:
     attachment_format: str | None = None
 
 
-def has_chunk_container(source: XmlSource) -> bool:
-    """Tell whether a sub-block's XML calls its attachment a chunk container, as masks are in.
+def has_chunk_container(xml: bytes) -> bool:
+    """Tell whether the XML calls the attachment a chunk container, in which masks are stored.
 
-    XML that is not well-formed says nothing of the kind.
+    XML that is not well-formed does not.
     """
-    if isinstance(source, (bytes, str)) and not _mentions_container(source):
+    if _CHUNK_CONTAINER.encode() not in xml and b"\0" not in xml:
         return False  # spares parsing, which nearly every sub-block of a file would cost
     try:
-        root = root_node(source, "METADATA")
+        root = root_node(xml, "METADATA")
     except CorruptFileError:
         return False
     return root.text("AttachmentSchema/DataFormat") == _CHUNK_CONTAINER
 
 
-def _mentions_container(source: bytes | str) -> bool:
-    if isinstance(source, str):
-        return _CHUNK_CONTAINER in source
-    return _CHUNK_CONTAINER.encode() in source or b"\0" in source
-
-
 def read_subblock_metadata(source: XmlSource) -> SubBlockMetadata:
-    """Return the tags of a sub-block and what is commonly wanted of them.
-
-    Raises
-    ------
-    CorruptFileError
-        The XML is not well-formed.
-    """
+    """Return the tags of a sub-block; raise a CorruptFileError for XML that is not well-formed."""
     root = root_node(source, "METADATA")
     tags = root.child("Tags")
     camera = _camera_state(tags)
@@ -129,9 +117,6 @@ def _camera_state(tags: Node) -> Node:
     return Node(element if element.tag == "CameraState" else None, path)
 
 
-_TAG = re.compile(r"[^\W\d][\w.-]*")
-
-
 def build_subblock_metadata(
     tags: Mapping[str, CustomValue | datetime] | None = None,
     *,
@@ -141,18 +126,18 @@ def build_subblock_metadata(
     acquisition_time: datetime | None = None,
     has_mask: bool = False,
 ) -> bytes:
-    """Return the XML of a sub-block; empty when there is nothing to say.
+    """Return the XML of a sub-block; empty if it has no metadata.
 
     Parameters
     ----------
     tags
         Any tags by name, such as ``{"RetilingId": "..."}``.
     stage_x, stage_y, focus_z
-        Where the stage and the focus stood, in micrometres.
+        The positions of stage and focus, in micrometres.
     acquisition_time
-        When the tile was taken.
+        The time at which the tile was taken.
     has_mask
-        The sub-block's attachment is a chunk container, as a mask needs it.
+        Whether the attachment of the sub-block is a chunk container, as a mask needs it.
 
     Raises
     ------
@@ -170,12 +155,12 @@ def build_subblock_metadata(
             raise ValueError(f"{name!r} cannot be the name of a tag: it must be an XML name")
         put(ensure(root, "Tags"), name, value)
     if has_mask:
-        put(root, "AttachmentSchema/DataFormat", "CHUNKCONTAINER")
+        put(root, "AttachmentSchema/DataFormat", _CHUNK_CONTAINER)
     return to_bytes(root) if len(root) else b""
 
 
 def _position(micrometres: float | None) -> str | None:
-    """Return a position as ZEN writes it, with all digits where its four would round."""
+    """Return a position as ZEN writes it, with all digits if its four would round."""
     if micrometres is None:
         return None
     if not math.isfinite(micrometres):

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from operator import attrgetter
 from typing import Any, Callable, NamedTuple
 
 import numpy as np
@@ -27,12 +28,12 @@ _TAG = re.compile(r"[^\W\d][\w.\-]*")
 
 
 class _Field(NamedTuple):
-    """A field with a type: how to find its text, what to make of it, how it is parsed else."""
+    """A field: the pattern of its text, the conversion, and its value in parsed metadata."""
 
     pattern: re.Pattern[bytes]
     convert: Callable[[bytes], Any]
     parsed: Callable[[SubBlockMetadata], Any]
-    dtype: str
+    dtype: str = "f8"
 
 
 def _number(text: bytes) -> float:
@@ -40,10 +41,6 @@ def _number(text: bytes) -> float:
     if b"_" in text or math.isinf(value):
         raise ValueError
     return value
-
-
-def _nanoseconds(text: bytes) -> float:
-    return _number(text) / 1e9
 
 
 def _moment(text: bytes) -> datetime | None:
@@ -68,30 +65,30 @@ def _simple(tag: str) -> re.Pattern[bytes]:
     return re.compile(rb"<" + name + rb">([^<]*)</" + name + rb">")
 
 
-def _in_state(tag: str) -> re.Pattern[bytes]:
-    """Return what finds a tag of the camera's state, which is stored as text with entities."""
-    return re.compile(rb"&lt;" + re.escape(tag.encode()) + rb"&gt;([^&<]*)&lt;/")
+def _offset(position: int) -> Callable[[SubBlockMetadata], float | None]:
+    return lambda parsed: parsed.roi_center_offset and parsed.roi_center_offset[position]
 
 
-def _part(number: int) -> Callable[[SubBlockMetadata], Any]:
-    return lambda told: None if told.roi_center_offset is None else told.roi_center_offset[number]
-
-
-_TIME = "datetime64[us]"
 _ZEN_TIME = len("2016-02-12T09:47:10.0715848Z")
 
 #: The fields with a type of their own.
 FIELDS: dict[str, _Field] = {
-    "stage_x": _Field(_simple("StageXPosition"), _number, lambda told: told.stage_x, "f8"),
-    "stage_y": _Field(_simple("StageYPosition"), _number, lambda told: told.stage_y, "f8"),
-    "focus_z": _Field(_simple("FocusPosition"), _number, lambda told: told.focus_z, "f8"),
-    "roi_center_offset_x": _Field(_simple("RoiCenterOffsetX"), _number, _part(0), "f8"),
-    "roi_center_offset_y": _Field(_simple("RoiCenterOffsetY"), _number, _part(1), "f8"),
+    "stage_x": _Field(_simple("StageXPosition"), _number, attrgetter("stage_x")),
+    "stage_y": _Field(_simple("StageYPosition"), _number, attrgetter("stage_y")),
+    "focus_z": _Field(_simple("FocusPosition"), _number, attrgetter("focus_z")),
+    "roi_center_offset_x": _Field(_simple("RoiCenterOffsetX"), _number, _offset(0)),
+    "roi_center_offset_y": _Field(_simple("RoiCenterOffsetY"), _number, _offset(1)),
     "acquisition_time": _Field(
-        _simple("AcquisitionTime"), _moment, lambda told: _utc(told.acquisition_time), _TIME
+        _simple("AcquisitionTime"),
+        _moment,
+        lambda parsed: _utc(parsed.acquisition_time),
+        "datetime64[us]",
     ),
     "exposure_time": _Field(
-        _in_state("ExposureTime"), _nanoseconds, lambda told: told.exposure_time, "f8"
+        # The camera's state is stored as text with entities.
+        re.compile(rb"&lt;ExposureTime&gt;([^&<]*)&lt;/"),
+        lambda text: _number(text) / 1e9,  # stored in nanoseconds
+        attrgetter("exposure_time"),
     ),
 }
 
@@ -102,13 +99,8 @@ class SubBlockColumns:
     Parameters
     ----------
     names
-        Names of `FIELDS`; ``"xml"`` for the whole XML as text; any other name is that of a tag,
-        whose text is taken.
-
-    Raises
-    ------
-    ValueError
-        For a name that no tag can have.
+        Names of `FIELDS`; ``"xml"`` for the whole XML as text; any other name for the text of
+        the tag. One that no tag can have raises a ValueError.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -121,9 +113,7 @@ class SubBlockColumns:
         self._values: dict[str, list[Any]] = {name: [] for name in names}
         self._odd: dict[str, tuple[int, str, int]] = {}
         self._fields = {
-            name: FIELDS.get(name) or _Field(_simple(name), _text, _tag(name), "O")
-            for name in names
-            if name != "xml"
+            name: FIELDS.get(name) or _tag_field(name) for name in names if name != "xml"
         }
         self._plan = [
             (field, field.pattern.search, field.convert, self._values[name], name)
@@ -135,9 +125,9 @@ class SubBlockColumns:
         if "xml" in self._values:
             self._values["xml"].append(to_text(xml))
         if b"<!" in xml or b"\0" in xml or xml.startswith(b"\xef"):
-            told = self._parse(index, xml)
+            parsed = self._parse(index, xml)
             for field, _, _, values, _ in self._plan:
-                values.append(field.parsed(told))
+                values.append(field.parsed(parsed))
             return
         for field, search, convert, values, name in self._plan:
             found = search(xml)
@@ -154,13 +144,13 @@ class SubBlockColumns:
                     self._note(name, index, repr(text.decode("utf-8", "replace")[:60]))
 
     def miss(self, index: int, error: Exception) -> None:
-        """Note that a sub-block could not be read: it has no value in any column."""
+        """Note a sub-block that could not be read: it has no value in any column."""
         self._note("the metadata", index, str(error))
         for values in self._values.values():
             values.append(None)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return a column for each name; warn of what could not be understood.
+        """Return a column for each name; warn of fields that could not be understood.
 
         Numbers are NaN, times NaT and texts None where a sub-block does not have them.
         """
@@ -191,5 +181,5 @@ class SubBlockColumns:
         self._odd[name] = (first, shown, count + 1)
 
 
-def _tag(name: str) -> Callable[[SubBlockMetadata], Any]:
-    return lambda told: told.tags.get(name)
+def _tag_field(name: str) -> _Field:
+    return _Field(_simple(name), _text, lambda parsed: parsed.tags.get(name), "O")

@@ -23,7 +23,6 @@ __all__ = [
     "to_text",
 ]
 
-
 #: What the functions of this floor take as XML; None and empty text count as "no metadata".
 XmlSource = Union[bytes, bytearray, memoryview, str, ET.Element, None]
 
@@ -48,10 +47,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # XML 1.0 allows tab, line feed, carriage return and what is not listed here.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CHARACTER_REFERENCE = re.compile(r"&#(?:x([0-9A-Fa-f]{1,8})|([0-9]{1,10}));")
+_TEXT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_ATTRIBUTE_ESCAPES = {
+    **_TEXT_ESCAPES,
+    **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"}),
+}
+
+# An element to open and its level, or text that is ready to be written.
+_Job = Union[tuple[ET.Element, int], str]
 
 
 def to_text(data: bytes | bytearray | memoryview | str | None) -> str:
-    """Return the text of stored XML: no byte order mark, and nothing from the first NUL on.
+    """Return the text of stored XML without a byte order mark, up to the first NUL.
 
     The encoding is that of a byte order mark, else of the XML declaration, else UTF-8. Bytes
     that do not fit it become U+FFFD, with a `MetadataWarning`.
@@ -111,25 +118,16 @@ def to_dict(source: XmlSource) -> dict[str, Any]:
     """Return the XML as nested dictionaries in the form that xmltodict gives; empty without XML.
 
     Attributes have keys that begin with ``@``, the text beside attributes is ``#text``, and
-    repeated elements are lists. Every value is a string or None.
-
-    Raises
-    ------
-    CorruptFileError
-        As `parse` does.
+    repeated elements are lists. Every value is a string or None. Raises as `parse` does.
     """
     import xmltodict  # only here, and costs as much as the rest of the floor together
 
     if isinstance(source, ET.Element):
-        from czictypes.metadata.xml import to_string
-
         source = to_string(source)
 
-    def build(text: str) -> dict[str, Any]:
-        return dict(xmltodict.parse(text))
-
     text = _root_text(source)
-    return _repairing(text, build) if text else {}
+    found: dict[str, Any] = _repairing(text, xmltodict.parse) if text else {}
+    return found
 
 
 def _root_text(source: bytes | bytearray | memoryview | str | None) -> str:
@@ -153,15 +151,15 @@ def _root_text(source: bytes | bytearray | memoryview | str | None) -> str:
 
 
 def _repairing(text: str, build: Callable[[str], _Result]) -> _Result:
-    """Build from the text, and once more without characters that XML forbids if that fails."""
+    """Build from the text; if that fails, once more without characters that XML forbids."""
     try:
         return build(text)
     except expat.ExpatError as error:
-        repaired = _CHARACTER_REFERENCE.sub(_legal_reference, storable(text))
         failure: expat.ExpatError | None = error
-    if repaired != text:
+    cleaned = _cleaned(text)
+    if cleaned != text:
         try:
-            result = build(repaired)
+            result = build(cleaned)
         except expat.ExpatError as error:
             failure = error
         else:
@@ -174,19 +172,10 @@ def _repairing(text: str, build: Callable[[str], _Result]) -> _Result:
     raise CorruptFileError(f"the metadata XML is not well-formed: {failure}") from failure
 
 
-def storable(text: str) -> str:
-    """Return the text with U+FFFD for every character that XML cannot store."""
-    return _ILLEGAL.sub("\ufffd", text)
-
-
 def recovered_xml(data: bytes) -> bytes | None:
-    """Return XML of a damaged file as it can be used.
+    """Return XML of a damaged file as well-formed XML; None if it cannot be made so.
 
-    Returns
-    -------
-    bytes or None
-        The XML as it is if it is well-formed; with U+FFFD for what cannot be text, if it is then;
-        otherwise None.
+    It stays as it is if it is well-formed. Otherwise U+FFFD replaces what cannot be text.
     """
     whole = data
     if not _is_utf8(data) and not data.startswith(tuple(mark for mark, _ in _BOMS)):
@@ -195,9 +184,9 @@ def recovered_xml(data: bytes) -> bytes | None:
         text = _root_text(whole)
     except CorruptFileError:
         return None
-    cleaned = _CHARACTER_REFERENCE.sub(_legal_reference, storable(text))
     if text and _is_well_formed(text):
         return whole
+    cleaned = _cleaned(text)
     return cleaned.encode() if cleaned != text and _is_well_formed(cleaned) else None
 
 
@@ -216,6 +205,26 @@ def _is_well_formed(text: str) -> bool:
     except expat.ExpatError:
         return False
     return True
+
+
+def storable(text: str) -> str:
+    """Return the text with U+FFFD for every character that XML cannot store."""
+    return _ILLEGAL.sub("\ufffd", text)
+
+
+def check_text(text: str, what: str) -> str:
+    """Return the text; raise a ValueError that names `what` if XML cannot store it."""
+    bad = _ILLEGAL.search(text)
+    if bad:
+        raise ValueError(
+            f"{what} holds the character {bad.group(0)!r} at position {bad.start()}, "
+            "which XML cannot store; remove it"
+        )
+    return text
+
+
+def _cleaned(text: str) -> str:
+    return _CHARACTER_REFERENCE.sub(_legal_reference, storable(text))
 
 
 def _legal_reference(match: re.Match[str]) -> str:
@@ -240,48 +249,17 @@ def _build_tree(text: str) -> ET.Element:
     return root
 
 
-_TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
-_ATTRIBUTE = {**_TEXT, '"': "&quot;", "\n": "&#10;", "\t": "&#9;"}
-_TEXT_SPECIAL = re.compile("[&<>\r]")
-_ATTRIBUTE_SPECIAL = re.compile('[&<>\r"\n\t]')
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-# An element to open, or text that is ready to be written (an end tag and what follows it).
-_Job = Union[tuple[ET.Element, int], str]
-
-
-def check_text(text: str, what: str) -> str:
-    """Return the text, or raise if XML cannot hold it.
-
-    Raises
-    ------
-    ValueError
-        The text has a control character or a lone surrogate; the message names `what`.
-    """
-    bad = _FORBIDDEN.search(text)
-    if bad:
-        raise ValueError(
-            f"{what} holds the character {bad.group(0)!r} at position {bad.start()}, "
-            "which XML cannot store; remove it"
-        )
-    return text
-
-
-def to_bytes(root: ET.Element, *, indent: bool = False) -> bytes:
+def to_bytes(root: ET.Element) -> bytes:
     """Return the tree as UTF-8, ready to be stored in a metadata segment."""
-    return to_string(root, indent=indent).encode("utf-8")
+    return to_string(root).encode("utf-8")
 
 
 def to_string(root: ET.Element, *, indent: bool = False) -> str:
-    """Return the tree as text.
+    """Return the tree as libCZI stores it: compact, without a declaration.
 
-    Parameters
-    ----------
-    root
-        The root element. Names are written as they are (see `xml.parse` on prefixes).
-    indent
-        Put each element on a line of its own, two spaces deeper than its parent. Elements with
-        text of their own beside child elements are left as they are.
+    Names are written as they are (see `parse` on prefixes). With `indent` each element gets a
+    line of its own, two spaces deeper than its parent; elements with text of their own beside
+    child elements are left as they are.
     """
     parts: list[str] = []
     jobs: list[_Job] = [(root, 0 if indent else -1)]
@@ -296,45 +274,33 @@ def to_string(root: ET.Element, *, indent: bool = False) -> str:
 
 def _open(element: ET.Element, level: int, parts: list[str], jobs: list[_Job]) -> None:
     tag: object = element.tag  # a function for comments and processing instructions
-    if tag is ET.Comment:
-        parts.append(f"<!--{element.text or ''}-->")
-        return
-    if tag is ET.ProcessingInstruction:
-        parts.append(f"<?{element.text or ''}?>")
+    text = element.text or ""
+    if tag is ET.Comment or tag is ET.ProcessingInstruction:
+        parts.append(f"<!--{text}-->" if tag is ET.Comment else f"<?{text}?>")
         return
     attributes = "".join(
-        f' {name}="{_ATTRIBUTE_SPECIAL.sub(_attribute, value)}"'
-        for name, value in element.attrib.items()
+        f' {name}="{value.translate(_ATTRIBUTE_ESCAPES)}"' for name, value in element.items()
     )
-    text = element.text or ""
     if not text and not len(element):
         parts.append(f"<{tag}{attributes} />")
         return
     parts.append(f"<{tag}{attributes}>")
     laid_out = level >= 0 and len(element) > 0 and not _has_text(element)
     if not laid_out:
-        parts.append(_TEXT_SPECIAL.sub(_character, text))
+        parts.append(text.translate(_TEXT_ESCAPES))
     jobs.append(f"{_new_line(level)}</{tag}>" if laid_out else f"</{tag}>")
     for child in reversed(element):
         if not laid_out:
-            jobs.append(_TEXT_SPECIAL.sub(_character, child.tail or ""))
+            jobs.append((child.tail or "").translate(_TEXT_ESCAPES))
         jobs.append((child, level + 1 if laid_out else -1))
         if laid_out:
             jobs.append(_new_line(level + 1))
 
 
 def _has_text(element: ET.Element) -> bool:
-    pieces = [element.text, *(child.tail for child in element)]
-    return any(piece and not piece.isspace() for piece in pieces)
+    texts = [element.text, *(child.tail for child in element)]
+    return any(text and not text.isspace() for text in texts)
 
 
 def _new_line(level: int) -> str:
     return "\n" + "  " * level
-
-
-def _character(match: re.Match[str]) -> str:
-    return _TEXT[match.group(0)]
-
-
-def _attribute(match: re.Match[str]) -> str:
-    return _ATTRIBUTE[match.group(0)]

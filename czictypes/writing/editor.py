@@ -13,8 +13,8 @@ from czictypes.container.edit import EditableFile, read_metadata, replace_metada
 from czictypes.metadata.axes import ScalingInfoDto, scaling
 from czictypes.metadata.channels import display_settings
 from czictypes.metadata.document import CustomValue, custom_attribute, general_document_info
-from czictypes.metadata.edit import XmlEditor
 from czictypes.metadata.xml import to_text
+from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.defence import defended
 from czictypes.model.errors import ClosedError
 from czictypes.model.options import (

@@ -15,7 +15,6 @@ from czictypes.metadata.document import (
     custom_attributes,
     document_info,
     general_document_info,
-    objective,
 )
 from czictypes.metadata.scenes import Plate, Well, parse_well_name, plate, scenes, well_name
 from czictypes.model.options import Rgb8Color, TintingMode
@@ -28,7 +27,6 @@ NOTHING = {
     custom_attributes: None,
     document_info: DocumentInfo(),
     general_document_info: GeneralDocumentInfoDto(),
-    objective: None,
     scenes: [],
     plate: None,
 }

@@ -14,7 +14,6 @@ from czictypes.metadata.fields import (
     format_datetime,
     parse_color,
     parse_datetime,
-    read_color,
     root_node,
 )
 from czictypes.model.errors import MetadataWarning
@@ -150,7 +149,7 @@ def test_a_colour_component_beyond_a_byte_is_an_error():
 @pytest.mark.parametrize("text", ["red", "#FFF", "#GG000000"])
 def test_a_malformed_colour_is_none_with_a_warning(text, warns):
     with warns("not a colour"):
-        assert read_color(field(text), "F") is None
+        assert field(text).color("F") is None
 
 
 @given(st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), max_size=30))
@@ -160,7 +159,7 @@ def test_no_text_makes_a_field_fail(text):
     node.element.text = text
     for read in (node.number, node.integer, node.boolean, node.moment, node.pair, node.numbers):
         read()
-    read_color(node, "F")
+    node.color("F")
 
 
 def test_the_warning_points_to_the_caller():

@@ -11,8 +11,8 @@ import numpy as np
 
 from czictypes.container.columns import unique_rows
 from czictypes.metadata.annotations import move_annotations
-from czictypes.metadata.edit import XmlEditor
-from czictypes.metadata.subset import (
+from czictypes.metadata.xml_editor import (
+    XmlEditor,
     drop_pyramid_info,
     keep_channels,
     keep_positions,

@@ -24,8 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored import open_document, stored_attachments, stored_blocks, stored_xml
 
-from czictypes.metadata.edit import XmlEditor
 from czictypes.metadata.known_values import is_known_words
+from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader

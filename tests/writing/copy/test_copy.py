@@ -23,8 +23,8 @@ from stored import stored_attachments, stored_blocks, stored_xml
 
 from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.edit import XmlEditor
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.errors import CorruptFileError, FileChangedError, OutOfBoundsError
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader

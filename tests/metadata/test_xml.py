@@ -115,7 +115,7 @@ def test_the_dictionary_is_the_peers_on_real_files(any_real, pylibczirw):
 def test_real_files_survive_the_way_through_a_tree(any_real):
     root = parse(any_real.xml)
     assert to_dict(to_bytes(root)) == to_dict(any_real.xml)
-    assert to_dict(to_bytes(root, indent=True)) == to_dict(any_real.xml)
+    assert to_dict(to_string(root, indent=True)) == to_dict(any_real.xml)
 
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,8}", fullmatch=True)

@@ -16,8 +16,8 @@ from czictypes.metadata.document import (
     custom_attributes,
     general_document_info,
 )
-from czictypes.metadata.edit import XmlEditor
 from czictypes.metadata.xml import parse, to_dict, to_string
+from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,
