@@ -25,12 +25,14 @@ from czictypes import (
     library_info,
     write_deepzoom,
 )
-from czictypes.container.attachments import read_attachment_directory, read_attachment_segment
-from czictypes.container.check import CheckedDocument, check_document
+from czictypes.container.attachments import (
+    find_mask,
+    read_attachment_directory,
+    read_attachment_segment,
+)
+from czictypes.container.directory import CheckedDocument, check_document
 from czictypes.container.file_source import FileSource
-from czictypes.container.masks import find_mask
-from czictypes.container.metadata_segment import read_metadata_segment
-from czictypes.container.segments import iter_segments
+from czictypes.container.segments import iter_segments, read_metadata_segment
 from czictypes.container.subblock import (
     check_pixels,
     read_attachment_bytes,

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.check import CheckedDocument
-from czictypes.container.directory import Directory, read_directory
-from czictypes.container.metadata_segment import read_metadata_xml
+from czictypes.container.directory import CheckedDocument, Directory, read_directory
 from czictypes.container.parts import JoinedSource, join_parts
-from czictypes.container.segments import FileHeader, read_file_header
+from czictypes.container.segments import FileHeader, read_file_header, read_metadata_xml
 from czictypes.metadata.fields import Node
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CziError, MetadataWarning

@@ -8,33 +8,41 @@ from __future__ import annotations
 
 import struct
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.segments import (
+from czictypes.container.layout import (
     ATTACHMENT,
+    ATTACHMENT_CONTENT,
     ATTACHMENT_DIRECTORY,
+    ATTACHMENT_ENTRY,
+    ATTACHMENT_ENTRY_SIZE,
+    COUNT,
+    DATA_SIZE,
     SEGMENT_HEADER_SIZE,
-    FileHeader,
-    parse_segment_header,
-    require_range,
 )
-from czictypes.model.errors import CorruptFileError
+from czictypes.container.segments import FileHeader, parse_segment_header, require_range
+from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
 __all__ = [
-    "ATTACHMENT_ENTRY_SIZE",
+    "MASK_GUID",
     "AttachmentEntry",
     "AttachmentSegment",
+    "Mask",
+    "find_mask",
+    "iter_chunks",
     "parse_attachment_entries",
     "read_attachment_data",
     "read_attachment_directory",
     "read_attachment_segment",
 ]
 
-_FIXED_SIZE = 256
-_ENTRY = struct.Struct("<2s10xqi16s8s80s")
-ATTACHMENT_ENTRY_SIZE = _ENTRY.size
+
 _FIRST_READ = 1 << 13
 
 
@@ -72,11 +80,11 @@ def read_attachment_directory(source: ByteSource, header: FileHeader) -> list[At
     if position == 0:
         return []
     where = "the attachment directory"
-    start = SEGMENT_HEADER_SIZE + _FIXED_SIZE
+    start = ATTACHMENT_CONTENT
     require_range(source, position, start, where)
     data = source.read_at(position, _FIRST_READ)
     parse_segment_header(source, data, position, ATTACHMENT_DIRECTORY, where)
-    (count,) = struct.unpack_from("<i", data, SEGMENT_HEADER_SIZE)
+    (count,) = COUNT.unpack_from(data, SEGMENT_HEADER_SIZE)
     if count < 0:
         raise CorruptFileError(
             f"{where} of {source.name} claims {count} entries; the file is damaged"
@@ -91,7 +99,7 @@ def read_attachment_directory(source: ByteSource, header: FileHeader) -> list[At
 def parse_attachment_entries(data: bytes) -> list[AttachmentEntry]:
     """Return the entries that lie one behind the other, but for those of unknown schemas."""
     entries: list[AttachmentEntry] = []
-    for schema, position, part, guid, file_type, name in _ENTRY.iter_unpack(data):
+    for schema, position, part, guid, file_type, name in ATTACHMENT_ENTRY.iter_unpack(data):
         if schema == b"A1":
             entry = AttachmentEntry(
                 len(entries),
@@ -119,11 +127,11 @@ def read_attachment_segment(source: ByteSource, entry: AttachmentEntry) -> Attac
     """
     where = f"attachment {entry.index} ({entry.name!r}, at byte {entry.file_position})"
     position = entry.file_position
-    start = SEGMENT_HEADER_SIZE + _FIXED_SIZE
+    start = ATTACHMENT_CONTENT
     require_range(source, position, start, where)
     data = source.read_at(position, start)
     parse_segment_header(source, data, position, ATTACHMENT, where)
-    (size,) = struct.unpack_from("<q", data, SEGMENT_HEADER_SIZE)
+    (size,) = DATA_SIZE.unpack_from(data, SEGMENT_HEADER_SIZE)
     require_range(source, position + start, size, where)
     return AttachmentSegment(position, position + start, size)
 
@@ -144,3 +152,87 @@ def read_attachment_data(source: ByteSource, entry: AttachmentEntry) -> bytes:
             f"read: {segment.data_size} bytes asked for, {len(data)} found"
         )
     return data
+
+
+#: Marks the chunk with the mask of valid pixels.
+MASK_GUID = uuid.UUID("CBE3EA67-5BFC-492B-A16A-ECE378031448")
+
+_CHUNK_HEADER = struct.Struct("<16sI")
+_MASK_HEADER = struct.Struct("<4I")
+
+
+class Mask(NamedTuple):
+    """The valid pixels of a bitmap: `bits` is a bool array (height, width)."""
+
+    width: int
+    height: int
+    bits: NDArray[np.bool_]
+
+
+def iter_chunks(
+    attachment: bytes, where: str = "the attachment of a sub-block"
+) -> Iterator[tuple[uuid.UUID, memoryview]]:
+    """Give the GUID and payload of each chunk of a chunk container.
+
+    Fewer bytes than a chunk header at the end are passed over.
+
+    Raises
+    ------
+    CorruptFileError
+        If a chunk goes beyond the end of the attachment.
+    """
+    view = memoryview(attachment)
+    position = 0
+    while position + _CHUNK_HEADER.size <= len(view):
+        guid, size = _CHUNK_HEADER.unpack_from(view, position)
+        position += _CHUNK_HEADER.size
+        if position + size > len(view):
+            raise CorruptFileError(
+                f"{where} has a chunk of {size} bytes at {position}, but only {len(view)} bytes in "
+                "all; the file is damaged"
+            )
+        yield uuid.UUID(bytes_le=guid), view[position : position + size]
+        position += size
+
+
+def find_mask(attachment: bytes, where: str = "the attachment of a sub-block") -> Mask | None:
+    """Return the mask in a chunk container, at whatever place, or None where it has none.
+
+    Call it only for an attachment that the sub-block's XML calls a CHUNKCONTAINER.
+
+    Raises
+    ------
+    CorruptFileError
+        If the container or the mask contradicts its sizes.
+    UnsupportedDataError
+        If the mask has another representation than plain bits.
+    """
+    for guid, payload in iter_chunks(attachment, where):
+        if guid == MASK_GUID:
+            return _parse_mask(payload, where)
+    return None
+
+
+def _parse_mask(payload: memoryview, where: str) -> Mask:
+    if len(payload) < _MASK_HEADER.size:
+        raise CorruptFileError(
+            f"{where} has a mask of {len(payload)} bytes, less than its header; the file is damaged"
+        )
+    width, height, representation, stride = _MASK_HEADER.unpack_from(payload)
+    if representation != 0:
+        raise UnsupportedDataError(
+            f"{where} has a mask of the representation {representation}; 0, plain bits, is known"
+        )
+    row = (width + 7) // 8
+    needed = (height - 1) * stride + row
+    available = len(payload) - _MASK_HEADER.size
+    if not width or not height or stride < row or needed > available:
+        raise CorruptFileError(
+            f"{where} has a mask that claims {width} x {height} pixels in rows of {stride} bytes, "
+            f"but {available} bytes; the file is damaged"
+        )
+    # The last row may be shorter than the stride, so rows are laid out by strides, not reshaped.
+    data = np.frombuffer(payload, np.uint8, needed, _MASK_HEADER.size)
+    rows = np.lib.stride_tricks.as_strided(data, (height, row), (stride, 1), writeable=False)
+    bits = np.unpackbits(rows, axis=1, count=width).view(np.bool_)
+    return Mask(width, height, bits)

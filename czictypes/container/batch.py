@@ -16,10 +16,15 @@ from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
-from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS, entry_type
 from czictypes.container.file_source import FileSource
+from czictypes.container.layout import (
+    DIMENSION_SIZE,
+    ENTRY_SIZE,
+    MAX_DIMENSIONS,
+    SUBBLOCK,
+    entry_type,
+)
 from czictypes.container.limits import TOLERANCE
-from czictypes.container.segments import SUBBLOCK
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT

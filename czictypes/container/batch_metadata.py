@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from czictypes.container.batch import runs
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
-from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
-from czictypes.container.segments import SUBBLOCK
+from czictypes.container.layout import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS, SUBBLOCK
 from czictypes.container.subblock import read_metadata_bytes, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError
 

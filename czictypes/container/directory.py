@@ -6,7 +6,6 @@ table's rows are numbered as libCZI numbers the sub-blocks: in the order of the 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, NamedTuple
@@ -14,27 +13,43 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.byte_source import ByteSource
+from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
+from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.columns import Columns
-from czictypes.container.entries import ENTRY_SIZE, fill_columns, locate_entries
+from czictypes.container.entries import StrictChecks, fill_columns, locate_entries
 from czictypes.container.entry_runs import RunFiller
 from czictypes.container.file_source import FileSource
-from czictypes.container.segments import (
+from czictypes.container.layout import (
+    COUNT,
+    DIRECTORY_ENTRIES,
+    ENTRY_SIZE,
+    FIXED_SIZES,
     SEGMENT_HEADER_SIZE,
     SUBBLOCK_DIRECTORY,
+)
+from czictypes.container.segments import (
     FileHeader,
     parse_segment_header,
+    read_file_header,
     require_range,
 )
-from czictypes.container.strict import StrictChecks
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT
-from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
-__all__ = ["Directory", "join_directories", "parse_entries", "read_directory"]
+__all__ = [
+    "CheckedDocument",
+    "Directory",
+    "SubBlockExtents",
+    "check_document",
+    "join_directories",
+    "parse_entries",
+    "read_directory",
+]
+
 
 _NOT_PLAIN = ("scene", "coordinates", "sizes")
-_FIXED_SIZE = 128  # the entry count and reserved bytes, before the first entry
+_FIXED_SIZE = FIXED_SIZES[SUBBLOCK_DIRECTORY]
 _FIRST_READ = 1 << 16  # holds the directories of most files, so that one read does
 _PIECE = 1 << 20  # how much is read of larger ones at once: stays in the processor's cache
 _REMOTE_PIECE = 1 << 24  # the same where each request has to travel
@@ -220,9 +235,8 @@ def _locate_entries_of(source: ByteSource, position: int) -> _Entries:
             f"{source.name} names no sub-block directory in its header; the program that wrote "
             "it did not finish, or the file is damaged"
         )
-    fixed_size = SEGMENT_HEADER_SIZE + _FIXED_SIZE
     file_size = source.size()
-    require_range(source, position, fixed_size, where, file_size)
+    require_range(source, position, DIRECTORY_ENTRIES, where, file_size)
     data = source.read_at(position, _FIRST_READ)
     segment = parse_segment_header(source, data, position, SUBBLOCK_DIRECTORY, where)
     require_range(source, segment.data_position, segment.data_size, where, file_size)
@@ -231,14 +245,14 @@ def _locate_entries_of(source: ByteSource, position: int) -> _Entries:
             f"{where} of {source.name} has the impossible size {segment.data_size}; the file is "
             "damaged"
         )
-    (count,) = struct.unpack_from("<i", data, SEGMENT_HEADER_SIZE)
+    (count,) = COUNT.unpack_from(data, SEGMENT_HEADER_SIZE)
     if count < 0:
         raise CorruptFileError(
             f"{where} of {source.name} claims {count} entries; the file is damaged"
         )
     size = segment.data_size - _FIXED_SIZE
-    first_bytes = memoryview(data)[fixed_size : fixed_size + size]
-    return _Entries(count, position + fixed_size, size, first_bytes)
+    first_bytes = memoryview(data)[DIRECTORY_ENTRIES : DIRECTORY_ENTRIES + size]
+    return _Entries(count, position + DIRECTORY_ENTRIES, size, first_bytes)
 
 
 def _fill_quickly(source: ByteSource, entries: _Entries) -> Columns | None:
@@ -294,3 +308,122 @@ def _read_only(
     for column in (*plain.values(), *coordinates.values(), *sizes.values(), scene):
         column.setflags(write=False)
     return Directory(**plain, scene=scene, coordinates=coordinates, sizes=sizes)
+
+
+#: What comes before the pixels, where the metadata of a sub-block are not unusually long.
+_HEAD = 288
+_METADATA_ROOM = 4096
+#: Packed pixels are hardly ever longer than pixels.
+_PACKED_ROOM = 16 << 10
+#: Of tiles up to this size all is read: their rows are not worth a request of their own.
+_SMALL = 256 << 10
+
+_PIXEL_SIZES = {int(kind): pixel_format(kind).bytes_per_pixel for kind in PixelType}
+
+
+class SubBlockExtents:
+    """Tells how far sub-blocks reach, and which ranges of the file to fetch for their pixels.
+
+    Parameters
+    ----------
+    directory
+        The sub-block directory.
+    size
+        The file's size in bytes.
+    header
+        The file header; what it names ends the sub-block before it as well.
+    """
+
+    def __init__(self, directory: Directory, size: int, header: FileHeader | None = None) -> None:
+        self._directory = directory
+        ends = [size]
+        if header is not None:
+            ends += [
+                header.directory_position,
+                header.metadata_position,
+                header.attachment_directory_position,
+            ]
+        found = np.concatenate([directory.file_position, np.array(ends, np.int64)])
+        self._ends: NDArray[np.int64] = np.unique(found[found > 0])
+
+    def room(self, indices: NDArray[np.intp] | slice) -> NDArray[np.int64]:
+        """Return how many bytes there are for each sub-block up to where something else begins."""
+        begins = self._directory.file_position[indices]
+        places = np.searchsorted(self._ends, begins, side="right")
+        ends = self._ends[np.minimum(places, len(self._ends) - 1)]
+        room: NDArray[np.int64] = np.maximum(ends - begins, 0)
+        return room
+
+    def whole(self, indices: NDArray[np.intp]) -> list[Range]:
+        """Return the range of each sub-block, up to where something else begins."""
+        begins = self._directory.file_position[indices]
+        return list(zip(begins.tolist(), self.room(indices).tolist()))
+
+    def pixels(self, indices: NDArray[np.intp], rows: list[tuple[int, int]]) -> list[Range]:
+        """Return the ranges with head and pixels of sub-blocks, one or two for each.
+
+        Parameters
+        ----------
+        indices
+            The sub-blocks.
+        rows
+            Which rows of pixels of each are needed, the end excluded.
+        """
+        found: list[Range] = []
+        columns = self._directory
+        packed = (columns.compression[indices] != Compression.Uncompressed.value).tolist()
+        kinds = columns.pixel_type[indices].tolist()
+        sizes = zip(columns.physical_w[indices].tolist(), columns.physical_h[indices].tolist())
+        for (begin, room), kind, (width, height), is_packed, (first, end) in zip(
+            self.whole(indices), kinds, sizes, packed, rows
+        ):
+            row = max(width, 0) * _PIXEL_SIZES.get(kind, 1)
+            claimed = row * max(height, end)  # a sub-block may hold several planes
+            most = _HEAD + _METADATA_ROOM + claimed
+            if is_packed or claimed <= _SMALL or (end - first) * row > claimed - _SMALL:
+                found.append((begin, min(room, most + (_PACKED_ROOM if is_packed else 0))))
+                continue
+            start = min(_HEAD + first * row, room)
+            stop = min(_HEAD + _METADATA_ROOM + end * row, room)
+            found += [(begin, min(_HEAD + _METADATA_ROOM, room)), (begin + start, stop - start)]
+        return found
+
+
+class CheckedDocument(NamedTuple):
+    """The file header and both directories, as the checks read them."""
+
+    header: FileHeader
+    directory: Directory
+    attachments: list[AttachmentEntry]
+
+
+def check_document(
+    source: ByteSource, *, strict: bool = False, ignore_sizem_for_pyramid: bool = False
+) -> CheckedDocument:
+    """Check all that libCZI's ReaderOpen reads: file header and both directories.
+
+    Sub-blocks, attachments and metadata have their own checks, made when they are read:
+    `read_subblock_segment`, `check_pixels`, `read_attachment_segment`,
+    `read_metadata_segment`.
+
+    Parameters
+    ----------
+    source
+        The file.
+    strict, ignore_sizem_for_pyramid
+        As for `read_directory`.
+
+    Raises
+    ------
+    NotCziError
+        If the file is no CZI.
+    CorruptFileError
+        If it is damaged or truncated in these parts; the message names the part.
+    UnsupportedDataError
+        If it is of a kind that libCZI does not read.
+    """
+    header = read_file_header(source)
+    directory = read_directory(
+        source, header, strict=strict, ignore_sizem_for_pyramid=ignore_sizem_for_pyramid
+    )
+    return CheckedDocument(header, directory, read_attachment_directory(source, header))

@@ -22,17 +22,28 @@ from typing import NamedTuple
 from czictypes.container.attachments import read_attachment_directory
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import read_directory
-from czictypes.container.metadata_segment import MetadataSegment, read_metadata_segment
-from czictypes.container.segments import (
+from czictypes.container.layout import (
+    ALIGNMENT,
     ATTACHMENT,
     ATTACHMENT_DIRECTORY,
     DELETED,
+    FILE_HEADER_SIZE,
+    FIXED_SIZES,
     METADATA,
+    METADATA_POSITION,
+    METADATA_SIZES,
+    SEGMENT_HEADER,
     SEGMENT_HEADER_SIZE,
     SUBBLOCK,
     SUBBLOCK_DIRECTORY,
+    id_bytes,
+)
+from czictypes.container.segments import (
     FileHeader,
+    MetadataSegment,
     read_file_header,
+    read_metadata_segment,
+    read_metadata_xml,
     read_segment_header,
 )
 from czictypes.model.defence import file_errors
@@ -40,14 +51,10 @@ from czictypes.model.errors import CorruptFileError
 
 __all__ = ["EditableFile", "read_metadata", "replace_metadata"]
 
-_METADATA_POSITION = 92
-_FIXED_SIZE = 256  # the sizes and reserved bytes before the XML
-_ALIGNMENT = 32
-_FILE_HEADER_END = 544
+_FIXED_SIZE = FIXED_SIZES[METADATA]  # the sizes and reserved bytes before the XML
 _LARGEST = 2**31 - 1
 _MOST_SEGMENTS = 1000
 _WIPED_AT_ONCE = 1 << 20
-_HEADER = struct.Struct("<16sqq")
 
 
 class EditableFile(ByteSource):
@@ -132,8 +139,7 @@ class _Room(NamedTuple):
 
 def read_metadata(file: ByteSource) -> bytes:
     """Return the file's XML; empty where it has none."""
-    segment = read_metadata_segment(file, read_file_header(file))
-    return b"" if segment is None else file.read_at(segment.xml_offset, segment.xml_size)
+    return read_metadata_xml(file, read_file_header(file))
 
 
 def replace_metadata(file: EditableFile, xml: bytes) -> None:
@@ -157,7 +163,7 @@ def replace_metadata(file: EditableFile, xml: bytes) -> None:
         content = _content(xml, attachment)
         room = _find_room(file, header, SEGMENT_HEADER_SIZE + len(content))
         _fill(file, room, content, _FIXED_SIZE + len(xml) + len(attachment))
-        file.write_at(_METADATA_POSITION, struct.pack("<q", room.position))
+        file.write_at(METADATA_POSITION, struct.pack("<q", room.position))
         file.sync()
         if old is not None:
             _retire(file, old)
@@ -169,9 +175,9 @@ def _attachment(file: ByteSource, segment: MetadataSegment) -> bytes:
 
 def _content(xml: bytes, attachment: bytes) -> bytes:
     """Return the data of a metadata segment, filled up to a whole number of 32 bytes."""
-    sizes = struct.pack("<ii", len(xml), len(attachment)).ljust(_FIXED_SIZE, b"\0")
+    sizes = METADATA_SIZES.pack(len(xml), len(attachment)).ljust(_FIXED_SIZE, b"\0")
     content = sizes + xml + attachment
-    return content.ljust(-(-len(content) // _ALIGNMENT) * _ALIGNMENT, b"\0")
+    return content.ljust(-(-len(content) // ALIGNMENT) * ALIGNMENT, b"\0")
 
 
 def _fill(file: EditableFile, room: _Room, content: bytes, used: int) -> None:
@@ -184,10 +190,12 @@ def _fill(file: EditableFile, room: _Room, content: bytes, used: int) -> None:
                 # first, so that the segments always follow one another without a gap
                 position = room.position + room.size - rest
                 allocated = rest - SEGMENT_HEADER_SIZE
-                file.write_at(position, _HEADER.pack(DELETED.encode(), allocated, allocated))
+                file.write_at(position, SEGMENT_HEADER.pack(DELETED.encode(), allocated, allocated))
             else:
                 content += bytes(rest)
-        file.write_at(room.position, _HEADER.pack(METADATA.encode(), len(content), used) + content)
+        file.write_at(
+            room.position, SEGMENT_HEADER.pack(METADATA.encode(), len(content), used) + content
+        )
         file.sync()
     except BaseException:
         with contextlib.suppress(OSError):
@@ -198,7 +206,7 @@ def _fill(file: EditableFile, room: _Room, content: bytes, used: int) -> None:
 
 def _retire(file: EditableFile, segment: MetadataSegment) -> None:
     """Mark the old segment as deleted and wipe its text: it may hold what was to be removed."""
-    file.write_at(segment.position, DELETED.encode().ljust(16, b"\0"))
+    file.write_at(segment.position, id_bytes(DELETED))
     end = segment.xml_offset + segment.xml_size + segment.attachment_size
     for start in range(segment.xml_offset, end, _WIPED_AT_ONCE):
         file.write_at(start, bytes(min(end - start, _WIPED_AT_ONCE)))
@@ -212,7 +220,9 @@ def _find_room(file: ByteSource, header: FileHeader, needed: int) -> _Room:
     for _ in range(_MOST_SEGMENTS):
         if position + SEGMENT_HEADER_SIZE > size:
             return _Room(position if free_from is None else free_from, None)
-        identifier, allocated, used = _HEADER.unpack(file.read_at(position, SEGMENT_HEADER_SIZE))
+        identifier, allocated, used = SEGMENT_HEADER.unpack(
+            file.read_at(position, SEGMENT_HEADER_SIZE)
+        )
         name = identifier.rstrip(b"\0").decode("ascii", "replace")
         if not name.startswith(("ZISRAW", DELETED)) or min(allocated, used) < 0:
             break
@@ -226,12 +236,12 @@ def _find_room(file: ByteSource, header: FileHeader, needed: int) -> _Room:
         else:
             free_from = None
         position = end
-    return _Room(-(-size // _ALIGNMENT) * _ALIGNMENT, None)
+    return _Room(-(-size // ALIGNMENT) * ALIGNMENT, None)
 
 
 def _end_of_content(file: ByteSource, header: FileHeader) -> int:
     """Return where the last segment ends that the file refers to, the metadata apart."""
-    ends = [_FILE_HEADER_END]
+    ends = [FILE_HEADER_SIZE]
     for position, identifier in (
         (header.directory_position, SUBBLOCK_DIRECTORY),
         (header.attachment_directory_position, ATTACHMENT_DIRECTORY),

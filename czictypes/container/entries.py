@@ -6,7 +6,6 @@ equal length, each group as one structured array.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,38 +14,27 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from czictypes.container.columns import Columns
-from czictypes.container.strict import StrictChecks
+from czictypes.container.layout import (
+    DIMENSION,
+    DIMENSION_SIZE,
+    ENTRY,
+    ENTRY_SIZE,
+    MAX_DIMENSIONS,
+    entry_type,
+)
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT, DIMENSION_INDEX, DIMENSIONS
 
 __all__ = [
-    "DIMENSION_SIZE",
-    "ENTRY_SIZE",
-    "MAX_DIMENSIONS",
     "Located",
-    "entry_type",
+    "StrictChecks",
+    "SubBlockEntry",
     "fill_columns",
     "locate_entries",
+    "parse_entry",
 ]
 
-ENTRY_SIZE = 32
-DIMENSION_SIZE = 20
-#: libCZI keeps this many dimensions of an entry on its stack, and crashes with more.
-MAX_DIMENSIONS = 40
-
-_COUNT_AT_END = struct.Struct("<2s26xi")
 _CHUNK = 1 << 16  # entries handled at once: bounds the memory beside the segment itself
-
-_DIMENSION = np.dtype(
-    [
-        ("letter", "u1"),
-        ("more_letters", "V3"),
-        ("start", "<i4"),
-        ("size", "<i4"),
-        ("start_coordinate", "<f4"),
-        ("stored_size", "<i4"),
-    ]
-)
 
 
 class Located(NamedTuple):
@@ -75,7 +63,7 @@ def _locate_uniform(data: memoryview, count: int) -> Located | None:
         return Located(np.zeros(0, np.int64), np.zeros(0, np.int32))
     if len(data) < ENTRY_SIZE:
         return None
-    _, dimensions = _COUNT_AT_END.unpack_from(data)
+    dimensions = ENTRY.unpack_from(data)[-1]
     if not 0 <= dimensions <= MAX_DIMENSIONS:
         return None
     size = ENTRY_SIZE + DIMENSION_SIZE * dimensions
@@ -94,10 +82,10 @@ def _locate_each(data: memoryview, count: int, name: str, strict: bool) -> Locat
     # PyPy copies all of a memoryview for each look into it.
     raw = bytes(data)
     position, end = 0, len(raw)
-    unpack = _COUNT_AT_END.unpack_from
+    unpack = ENTRY.unpack_from
     for entry in range(count):
         if position + ENTRY_SIZE <= end:
-            schema, dimensions = unpack(raw, position)
+            schema, *_, dimensions = unpack(raw, position)
             if schema == b"DV":
                 _check_dimension_count(dimensions, name, entry)
                 offsets.append(position)
@@ -228,18 +216,129 @@ def _refuse(name: str, rows: NDArray[np.int64], bad: NDArray[np.bool_], problem:
         )
 
 
-def entry_type(dimensions: int) -> np.dtype[Any]:
-    """Return the layout of an entry with so many dimensions."""
-    return np.dtype(
-        [
-            ("schema", "S2"),
-            ("pixel_type", "<i4"),
-            ("file_position", "<i8"),
-            ("file_part", "<i4"),
-            ("compression", "<i4"),
-            ("pyramid_type", "u1"),
-            ("spare", "V5"),
-            ("dimension_count", "<i4"),
-            ("dimensions", _DIMENSION, (dimensions,)),
-        ]
-    )
+class StrictChecks:
+    """Collects what strict checks find wrong, and raises for the first sub-block at fault.
+
+    Parameters
+    ----------
+    columns
+        The directory that is being filled.
+    ignore_sizem_for_pyramid
+        Allow any size of M in sub-blocks whose stored size differs from the logical one.
+    """
+
+    def __init__(self, columns: Columns, ignore_sizem_for_pyramid: bool) -> None:
+        self._columns = columns
+        self._ignore_sizem_for_pyramid = ignore_sizem_for_pyramid
+        self._odd_m = np.zeros(columns.count, bool)
+        self._problems: dict[int, str] = {}
+
+    def dimension(self, letter: str, rows: NDArray[np.int64], found: NDArray[Any]) -> None:
+        """Note the sizes in one dimension of some entries."""
+        if letter in ("X", "Y"):
+            return
+        odd = found["size"] != 1
+        if letter == "M":
+            self._odd_m[rows[odd]] = True
+            return
+        self._note(rows, odd, f"a size other than 1 in dimension {letter}")
+        self._note(rows, found["stored_size"] != 1, f"a stored size other than 1 in {letter}")
+
+    def finish(self) -> None:
+        """Check what needs whole entries, then raise if anything was found.
+
+        Raises
+        ------
+        CorruptFileError
+            Naming the first sub-block at fault.
+        """
+        plain = self._columns.plain
+        rows = np.arange(self._columns.count)
+        for letter, size in (("X", "w"), ("Y", "h")):
+            self._note(rows, plain[size] == ABSENT, f"no {letter}")
+        odd = self._odd_m
+        if self._ignore_sizem_for_pyramid:
+            same_size = plain["w"] == plain["physical_w"]
+            odd = odd & same_size & (plain["h"] == plain["physical_h"])
+        self._note(rows, odd, "a size other than 1 in dimension M")
+        if self._problems:
+            index = min(self._problems)
+            raise CorruptFileError(
+                f"sub-block {index} of {self._columns.name} has {self._problems[index]}, which "
+                "the strict checks refuse; open it with "
+                "ReaderOptions(lax_subblock_coordinate_checks=True) to read it all the same"
+            )
+
+    def _note(self, rows: NDArray[np.int64], bad: NDArray[np.bool_], problem: str) -> None:
+        if bad.any():
+            self._problems.setdefault(int(rows[bad][0]), problem)
+
+
+_Extent = tuple[int, int, int]  # start, size, stored size
+_NOWHERE: _Extent = (ABSENT, ABSENT, ABSENT)
+
+
+class SubBlockEntry(NamedTuple):
+    """A directory entry; `coordinate` has the plane dimensions and S, `m` may be `ABSENT`.
+
+    A stored size of 0 stands for the logical one, and is given as that.
+    """
+
+    pixel_type: int
+    file_position: int
+    file_part: int
+    compression: int
+    pyramid_type: int
+    x: int
+    y: int
+    w: int
+    h: int
+    physical_w: int
+    physical_h: int
+    m: int
+    coordinate: dict[str, int]
+    size: int  # in bytes
+    letters: str = ""  # the dimensions in the order in which the entry lists them
+
+
+def parse_entry(data: bytes, where: str) -> SubBlockEntry:
+    """Read the entry at the start of `data`.
+
+    Raises
+    ------
+    CorruptFileError
+        If it is none, has a dimension that no CZI has, or goes beyond `data`.
+    """
+    schema, pixel_type, position, part, compression, pyramid, count = ENTRY.unpack_from(data)
+    if schema != b"DV":
+        raise CorruptFileError(f"{where} has the schema {schema!r}, libCZI reads b'DV' alone")
+    if not 0 <= count <= MAX_DIMENSIONS:
+        raise CorruptFileError(
+            f"{where} has {count} dimensions, at most {MAX_DIMENSIONS} are possible; the file is "
+            "damaged"
+        )
+    size = ENTRY_SIZE + DIMENSION_SIZE * count
+    if size > len(data):
+        raise CorruptFileError(f"{where} is cut off inside its dimensions; the file is truncated")
+    extents = _parse_dimensions(data[ENTRY_SIZE:size], where)
+    letters = "".join(extents)
+    x, w, physical_w = extents.pop("X", _NOWHERE)
+    y, h, physical_h = extents.pop("Y", _NOWHERE)
+    m, _, _ = extents.pop("M", _NOWHERE)
+    coordinate = {letter: extents[letter][0] for letter in DIMENSION_INDEX if letter in extents}
+    return SubBlockEntry(
+        pixel_type, position, part, compression, pyramid,
+        x, y, w, h, physical_w or w, physical_h or h, m, coordinate, size, letters,
+    )  # fmt: skip
+
+
+def _parse_dimensions(data: bytes, where: str) -> dict[str, _Extent]:
+    extents: dict[str, _Extent] = {}
+    for code, start, size, _, stored_size in DIMENSION.iter_unpack(data):
+        letter = code.upper().decode("latin-1")
+        if letter not in DIMENSION_INDEX and letter not in ("X", "Y", "M"):
+            raise CorruptFileError(
+                f"{where} has the unknown dimension {code!r}; the file is damaged"
+            )
+        extents[letter] = (start, size, stored_size)
+    return extents

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.columns import Columns
-from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
+from czictypes.container.layout import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
 from czictypes.model.geometry import ABSENT, DIMENSION_INDEX
 
 __all__ = ["RunFiller"]

@@ -9,7 +9,6 @@ was found. A segment that another of the same shift follows has all its bytes.
 
 from __future__ import annotations
 
-import struct
 from array import array
 from bisect import bisect_right
 from typing import NamedTuple
@@ -17,24 +16,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.attachments import ATTACHMENT_ENTRY_SIZE
-from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE
-from czictypes.container.segments import (
+from czictypes.container.layout import (
     ATTACHMENT,
+    ATTACHMENT_CONTENT,
     ATTACHMENT_DIRECTORY,
+    ATTACHMENT_ENTRY_SIZE,
     DELETED,
     FILE_HEADER,
+    FILE_HEADER_SIZE,
     METADATA,
-    SEGMENT_HEADER_SIZE,
     SUBBLOCK,
     SUBBLOCK_DIRECTORY,
+    entry_size,
 )
 
 __all__ = [
-    "ATTACHMENT_DATA",
     "CUT_OFF",
     "FAULTS",
-    "HEADER_END",
     "KINDS",
     "WHOLE",
     "WITHIN",
@@ -60,10 +58,6 @@ FAULTS = (
     "it is part of another segment",
 )
 WHOLE, CUT_OFF, CONTRADICTS, OVERLAPPED, WITHIN = range(len(FAULTS))
-#: Where the first segment behind the file header begins.
-HEADER_END = 544
-#: Where the data of an attachment begin, from the beginning of its segment.
-ATTACHMENT_DATA = SEGMENT_HEADER_SIZE + 256
 
 _NOWHERE = -1
 
@@ -167,7 +161,7 @@ class FoundSegments:
         agree = self.link == 2
         agree[1:] |= agree[:-1].copy()
         agree |= self.is_kind(SUBBLOCK, ATTACHMENT)
-        self.is_placed &= self.is_located | (agree & (self.own_position >= HEADER_END))
+        self.is_placed &= self.is_located | (agree & (self.own_position >= FILE_HEADER_SIZE))
         self._hide_content()
         self._settle()
         self.nested = _nested_documents(self)
@@ -177,8 +171,7 @@ class FoundSegments:
         start = int(self._starts[row])
         if KINDS[self.kind[row]] == ATTACHMENT:
             return bytes(self._entries[start : start + ATTACHMENT_ENTRY_SIZE])
-        (dimensions,) = struct.unpack_from("<i", self._entries, start + ENTRY_SIZE - 4)
-        return bytes(self._entries[start : start + ENTRY_SIZE + DIMENSION_SIZE * dimensions])
+        return bytes(self._entries[start : start + entry_size(self._entries, start)])
 
     def is_kind(self, *kinds: str) -> Mask:
         """Tell which are of some kinds."""
@@ -262,7 +255,7 @@ def _nested_documents(found: FoundSegments) -> Positions:
     headers = found.position[found.is_kind(FILE_HEADER) & (found.fault != WITHIN)]
     headers = headers[(headers > 0) & (headers != found.position[:1])]
     damaged = (found.fault != WHOLE) & (found.fault != WITHIN) & found.is_placed
-    torn = found.position[damaged & found.is_kind(ATTACHMENT)] + ATTACHMENT_DATA
+    torn = found.position[damaged & found.is_kind(ATTACHMENT)] + ATTACHMENT_CONTENT
 
     rows = np.flatnonzero(found.fault != WITHIN)
     joined = (found.link[rows[:-1]] > 0) & (found.position[rows[1:]] <= found.room[rows[:-1]])

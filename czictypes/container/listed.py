@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.attachments import (
-    ATTACHMENT_ENTRY_SIZE,
-    AttachmentEntry,
-    parse_attachment_entries,
-)
+from czictypes.container.attachments import AttachmentEntry, parse_attachment_entries
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory, parse_entries
-from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
-from czictypes.container.found import HEADER_END, WITHIN, FoundSegments
-from czictypes.container.scan import is_usable
-from czictypes.container.segments import (
+from czictypes.container.entries import parse_entry
+from czictypes.container.found import WITHIN, FoundSegments
+from czictypes.container.layout import (
+    ATTACHMENT_CONTENT,
     ATTACHMENT_DIRECTORY,
+    ATTACHMENT_ENTRY_SIZE,
+    COUNT,
+    DIRECTORY_ENTRIES,
+    ENTRY_SIZE,
+    FILE_HEADER_SIZE,
+    FIXED_SIZES,
+    LARGEST_ENTRY,
+    SEGMENT_HEADER,
     SEGMENT_HEADER_SIZE,
     SUBBLOCK_DIRECTORY,
+    entry_size,
+    id_bytes,
 )
-from czictypes.container.subblock_entry import parse_entry
+from czictypes.container.scan import is_usable
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT
 
@@ -39,11 +44,6 @@ __all__ = [
 
 #: So many directories are looked at besides the one that the header names.
 _MOST_LISTS = 16
-
-_LARGEST_ENTRY = ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
-_TILES_BEGIN = SEGMENT_HEADER_SIZE + 128
-_ATTACHMENTS_BEGIN = SEGMENT_HEADER_SIZE + 256
-_DIMENSION_COUNT = struct.Struct("<28xi")
 
 
 class ListedTiles(NamedTuple):
@@ -75,9 +75,9 @@ def read_tile_list(source: ByteSource, position: int, limit: int) -> ListedTiles
     OSError
         If the file cannot be read.
     """
-    head = source.read_at(position, _TILES_BEGIN)
-    count, room = _claims(head, SUBBLOCK_DIRECTORY, 128)
-    start = position + _TILES_BEGIN
+    head = source.read_at(position, DIRECTORY_ENTRIES)
+    count, room = _claims(head, SUBBLOCK_DIRECTORY)
+    start = position + DIRECTORY_ENTRIES
     size = max(limit - start, 0)
     fits = count is not None and 0 <= room <= size
     data = source.read_at(start, room if fits else size)
@@ -88,13 +88,13 @@ def read_tile_list(source: ByteSource, position: int, limit: int) -> ListedTiles
     return ListedTiles(parse_entries(entries, number, source.name), is_complete=False)
 
 
-def _claims(head: bytes, identifier: str, fixed: int) -> tuple[int | None, int]:
+def _claims(head: bytes, identifier: str) -> tuple[int | None, int]:
     """Return how many entries a segment claims, and how many bytes for them; None for no such."""
-    name = identifier.encode().ljust(16, b"\0")
-    if len(head) < SEGMENT_HEADER_SIZE + 4 or head[:16] != name:
+    if len(head) < SEGMENT_HEADER_SIZE + COUNT.size or head[:16] != id_bytes(identifier):
         return None, 0
-    allocated, used, count = struct.unpack_from("<qqi", head, 16)
-    room = (used or allocated) - fixed
+    _, allocated, used = SEGMENT_HEADER.unpack_from(head)
+    (count,) = COUNT.unpack_from(head, SEGMENT_HEADER_SIZE)
+    room = (used or allocated) - FIXED_SIZES[identifier]
     return (count if min(count, room) >= 0 else None), room
 
 
@@ -118,8 +118,7 @@ def _size_of(data: bytes, count: int) -> int:
     """Return how many bytes so many entries have that lie one behind the other."""
     position = 0
     for _ in range(count):
-        (dimensions,) = _DIMENSION_COUNT.unpack_from(data, position)
-        position += ENTRY_SIZE + DIMENSION_SIZE * dimensions
+        position += entry_size(data, position)
     return position
 
 
@@ -127,7 +126,7 @@ def _readable_entries(data: bytes) -> tuple[bytes, int]:
     """Return the entries that can be read, one behind the other, and their number."""
     found, number, position = bytearray(), 0, 0
     while position + ENTRY_SIZE <= len(data):
-        size = _entry_size(data, position)
+        size = _usable_size(data, position)
         if size:
             found += data[position : position + size]
             number += 1
@@ -139,13 +138,13 @@ def _readable_entries(data: bytes) -> tuple[bytes, int]:
     return bytes(found), number
 
 
-def _entry_size(data: bytes, position: int) -> int:
-    """Return how long the entry at a position is; 0 where there is none."""
-    (dimensions,) = _DIMENSION_COUNT.unpack_from(data, position)
-    if data[position : position + 2] != b"DV" or not 0 < dimensions <= MAX_DIMENSIONS:
+def _usable_size(data: bytes, position: int) -> int:
+    """Return how long the entry at a position is; 0 where there is none that can be used."""
+    is_entry = data[position : position + 2] == b"DV"
+    if not (is_entry and ENTRY_SIZE < entry_size(data, position) <= LARGEST_ENTRY):
         return 0
     try:
-        entry = parse_entry(data[position : position + _LARGEST_ENTRY], "an entry")
+        entry = parse_entry(data[position : position + LARGEST_ENTRY], "an entry")
     except CorruptFileError:
         return 0
     return entry.size if is_usable(entry) else 0
@@ -156,9 +155,9 @@ def read_attachment_list(source: ByteSource, position: int, limit: int) -> Liste
 
     Parameters and errors are those of `read_tile_list`.
     """
-    head = source.read_at(position, _ATTACHMENTS_BEGIN)
-    count, room = _claims(head, ATTACHMENT_DIRECTORY, 256)
-    start = position + _ATTACHMENTS_BEGIN
+    head = source.read_at(position, ATTACHMENT_CONTENT)
+    count, room = _claims(head, ATTACHMENT_DIRECTORY)
+    start = position + ATTACHMENT_CONTENT
     size = max(limit - start, 0)
     # There may be more than a damaged number of entries tells.
     wanted = size if count is None else max(room, count * ATTACHMENT_ENTRY_SIZE)
@@ -177,7 +176,7 @@ def directory_places(
     outer = found.fault != WITHIN
     positions = outer_places(found, kind, named)
     stops = np.append(found.position[outer], found.size)
-    if named is not None and HEADER_END <= named < found.size and named not in positions:
+    if named is not None and FILE_HEADER_SIZE <= named < found.size and named not in positions:
         whole = np.flatnonzero(found.fault == 0)
         before = np.searchsorted(found.position[whole], named, side="right") - 1
         if before < 0 or found.end[whole[before]] <= named:  # its id may be overwritten

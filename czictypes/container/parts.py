@@ -17,8 +17,12 @@ from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_segment
 from czictypes.container.byte_source import ByteSource, Range
-from czictypes.container.check import CheckedDocument
-from czictypes.container.directory import Directory, join_directories, read_directory
+from czictypes.container.directory import (
+    CheckedDocument,
+    Directory,
+    join_directories,
+    read_directory,
+)
 from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.container.subblock import read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError

@@ -1,11 +1,8 @@
 """Sets the fields of sub-blocks that libCZI's C API writes wrongly or has no argument for.
 
 The C API's writer marks every sub-block as uncompressed, as no pyramid tile, and as of the size 1
-in each dimension. A file has these fields twice: in the segment of the sub-block, and in its entry
-in the directory. An entry is laid out alike in both places (schema 2 bytes, pixel type int32, file
-position int64, file part int32, compression int32, pyramid type byte, 5 spare bytes, dimension
-count int32; then of each dimension a letter in 4 bytes, start int32, size int32, start coordinate
-float32, stored size int32).
+in each dimension. A file has these fields twice, in the segment of the sub-block and in its entry
+in the directory; an entry is laid out alike in both places.
 """
 
 from __future__ import annotations
@@ -18,22 +15,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, locate_entries
-from czictypes.container.segments import SEGMENT_HEADER_SIZE, SUBBLOCK, SUBBLOCK_DIRECTORY
+from czictypes.container.entries import locate_entries
+from czictypes.container.layout import (
+    COUNT,
+    DIMENSION_SIZE,
+    DIRECTORY_ENTRIES,
+    ENTRY_OFFSET,
+    ENTRY_SIZE,
+    SEGMENT_HEADER_SIZE,
+    SUBBLOCK,
+    SUBBLOCK_DIRECTORY,
+    dimension_offset,
+    entry_offset,
+    entry_size,
+    id_bytes,
+)
 from czictypes.model.errors import IncompatibleLibraryError
 
 __all__ = ["SubBlockPatcher"]
 
-#: Within an entry.
-_POSITION, _COMPRESSION, _PYRAMID, _DIMENSION_COUNT = 6, 18, 22, 28
-#: Within the part of a dimension.
-_SIZE, _STORED_SIZE = 8, 16
-#: Where the entry stands in a sub-block's segment, and the first one in the directory's.
-_ENTRY = SEGMENT_HEADER_SIZE + 16
-_FIRST_ENTRY = SEGMENT_HEADER_SIZE + 128
-
-_SUBBLOCK_ID = SUBBLOCK.encode().ljust(16, b"\0")
-_DIRECTORY_ID = SUBBLOCK_DIRECTORY.encode().ljust(16, b"\0")
+_POSITION = entry_offset("file_position")
+_COMPRESSION = entry_offset("compression")
+_PYRAMID = entry_offset("pyramid_type")  # behind the compression, and set along with it
+_SIZE, _STORED_SIZE = dimension_offset("size"), dimension_offset("stored_size")
 
 
 class SubBlockPatcher:
@@ -106,7 +110,7 @@ class SubBlockPatcher:
         """
         if self._next is not None:
             return self._patch_subblock(position, data)
-        if self._finishing and data[:16] == _DIRECTORY_ID:
+        if self._finishing and data[:16] == id_bytes(SUBBLOCK_DIRECTORY):
             return self._patch_directory(data)
         return data
 
@@ -114,33 +118,33 @@ class SubBlockPatcher:
         assert self._next is not None
         wanted, self._next = self._next, None
         sizes = self._next_sizes
-        if len(data) <= _ENTRY + _PYRAMID or data[:16] != _SUBBLOCK_ID:
+        if len(data) <= ENTRY_OFFSET + _PYRAMID or data[:16] != id_bytes(SUBBLOCK):
             raise _unknown("a sub-block does not begin with its segment's header")
-        (own_position,) = struct.unpack_from("<q", data, _ENTRY + _POSITION)
+        (own_position,) = struct.unpack_from("<q", data, ENTRY_OFFSET + _POSITION)
         if own_position != position:
             raise _unknown(f"a sub-block at byte {position} says it is at {own_position}")
         self._positions.append(position)
         self._compressions.append(wanted[0])
         self._pyramid_types.append(wanted[1])
-        if struct.unpack_from("<iB", data, _ENTRY + _COMPRESSION) == wanted and not sizes:
+        if struct.unpack_from("<iB", data, ENTRY_OFFSET + _COMPRESSION) == wanted and not sizes:
             return data
         self.patched += 1
         corrected = bytearray(data)
-        struct.pack_into("<iB", corrected, _ENTRY + _COMPRESSION, *wanted)
+        struct.pack_into("<iB", corrected, ENTRY_OFFSET + _COMPRESSION, *wanted)
         if sizes:
             self._sizes[position] = sizes
-            _set_sizes(corrected, _ENTRY, sizes)
+            _set_sizes(corrected, ENTRY_OFFSET, sizes)
         return memoryview(corrected)
 
     def _patch_directory(self, data: memoryview) -> memoryview:
-        (count,) = struct.unpack_from("<i", data, SEGMENT_HEADER_SIZE)
+        (count,) = COUNT.unpack_from(data, SEGMENT_HEADER_SIZE)
         if count != len(self._positions):
             raise _unknown(f"the directory has {count} entries for {len(self._positions)} written")
         self._directory_seen = True
         if count == 0:
             return data
-        located = locate_entries(data[_FIRST_ENTRY:], count, "the new file", strict=True)
-        offsets = located.offsets + _FIRST_ENTRY
+        located = locate_entries(data[DIRECTORY_ENTRIES:], count, "the new file", strict=True)
+        offsets = located.offsets + DIRECTORY_ENTRIES
         entries = np.frombuffer(data, np.uint8)
         order = self._match(_gather(entries, offsets + _POSITION, "<i8"))
         compressions = np.frombuffer(self._compressions, np.int32)[order]
@@ -175,11 +179,10 @@ class SubBlockPatcher:
 
 def _set_sizes(data: bytearray, entry: int, sizes: Mapping[str, int]) -> None:
     """Set the sizes of an entry, and list the dimensions that have them in their order."""
-    (count,) = struct.unpack_from("<i", data, entry + _DIMENSION_COUNT)
-    first = entry + ENTRY_SIZE
-    if first + count * DIMENSION_SIZE > len(data):
+    end = entry + entry_size(data, entry)
+    if end > len(data):
         raise _unknown("a sub-block's entry is not written in one piece")
-    places = range(first, first + count * DIMENSION_SIZE, DIMENSION_SIZE)
+    places = range(entry + ENTRY_SIZE, end, DIMENSION_SIZE)
     letters = {chr(data[place]): bytes(data[place : place + DIMENSION_SIZE]) for place in places}
     listed = iter(sizes.items())
     for place in places:

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from czictypes.container.attachments import AttachmentEntry, parse_attachment_entries
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
-from czictypes.container.found import CUT_OFF, FAULTS, HEADER_END, FoundSegments, trust
+from czictypes.container.found import CUT_OFF, FAULTS, FoundSegments, trust
+from czictypes.container.layout import (
+    ALIGNMENT,
+    ATTACHMENT,
+    ATTACHMENT_DIRECTORY,
+    FILE_HEADER_SIZE,
+    METADATA,
+)
 from czictypes.container.listed import (
     ListedAttachments,
     directory_places,
@@ -25,18 +32,11 @@ from czictypes.container.listed import (
 )
 from czictypes.container.lost import BEHIND_END, DESTROYED, LostPart, LostTiles
 from czictypes.container.salvaged_tiles import SalvagedTiles
-from czictypes.container.segments import (
-    ATTACHMENT,
-    ATTACHMENT_DIRECTORY,
-    METADATA,
-    FileHeader,
-    read_file_header,
-)
+from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.model.errors import CorruptFileError
 
 __all__ = ["Salvage", "salvage"]
 
-_ALIGNMENT = 32
 _LIST_DESTROYED = "it is destroyed; attachments that were not found are not known"
 
 
@@ -222,9 +222,9 @@ def _unknown_bytes(found: FoundSegments) -> int:
     """Return how many bytes lie between segments, and in no room that one of these claims."""
     whole = np.flatnonzero(found.fault == 0)
     starts = np.append(found.position[whole], found.size)
-    ends = -(-found.end[whole] // _ALIGNMENT) * _ALIGNMENT
-    before = np.concatenate([[HEADER_END if found.size >= HEADER_END else 0], ends])
+    ends = -(-found.end[whole] // ALIGNMENT) * ALIGNMENT
+    before = np.concatenate([[FILE_HEADER_SIZE if found.size >= FILE_HEADER_SIZE else 0], ends])
     rooms = np.concatenate([[0], found.room[whole]])
     gaps = starts - np.maximum.accumulate(before)
-    gaps[(gaps < _ALIGNMENT) | (rooms == starts)] = 0
+    gaps[(gaps < ALIGNMENT) | (rooms == starts)] = 0
     return int(gaps.sum())

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.columns import unique_rows
 from czictypes.container.directory import Directory, join_directories, parse_entries
-from czictypes.container.found import FAULTS, HEADER_END, WITHIN, FoundSegments, trust
+from czictypes.container.found import FAULTS, WITHIN, FoundSegments, trust
+from czictypes.container.layout import ALIGNMENT, FILE_HEADER_SIZE, SUBBLOCK, SUBBLOCK_DIRECTORY
 from czictypes.container.listed import (
     ListedTiles,
     directory_places,
@@ -18,7 +19,7 @@ from czictypes.container.listed import (
 )
 from czictypes.container.lost import BEHIND_END, DESTROYED, LostTiles
 from czictypes.container.parts import ITSELF, part_numbers
-from czictypes.container.segments import SUBBLOCK, SUBBLOCK_DIRECTORY, FileHeader
+from czictypes.container.segments import FileHeader
 from czictypes.model.geometry import ABSENT
 
 __all__ = ["SalvagedTiles"]
@@ -27,7 +28,6 @@ Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 Positions = NDArray[np.int64]
 
-_ALIGNMENT = 32
 _PLACE = ("x", "y", "w", "h", "physical_w", "physical_h", "m")
 _CONTENT = (*_PLACE, "pixel_type", "compression")
 _DOUBTFUL = "its entry in the directory says otherwise"
@@ -128,7 +128,7 @@ class SalvagedTiles:
         """Return the sub-blocks of which a more credible copy tells the same place and content."""
         own = self._found.own_position[rows]
         number, counts = np.unique(own, return_inverse=True, return_counts=True)[1:]
-        rows = rows[(counts[number.reshape(-1)] > 1) & (own >= HEADER_END)]
+        rows = rows[(counts[number.reshape(-1)] > 1) & (own >= FILE_HEADER_SIZE)]
         if not len(rows):
             return rows
         order = trust(self._found, rows)
@@ -202,10 +202,10 @@ class SalvagedTiles:
         starts, ends = self._found.position[whole], self._found.end[whole]
         rooms = self._found.room[whole]
         end = int(np.maximum(ends, np.where(rooms <= self._found.size, rooms, 0)).max(initial=0))
-        is_cut = -(-end // _ALIGNMENT) * _ALIGNMENT < self._found.size
+        is_cut = -(-end // ALIGNMENT) * ALIGNMENT < self._found.size
         before = np.searchsorted(starts, missing, side="right") - 1
         inside = (before >= 0) & (missing < ends[before]) if len(ends) else missing < 0
-        wrong = inside | (missing < HEADER_END) | (missing >= self._found.size) & (not is_cut)
+        wrong = inside | (missing < FILE_HEADER_SIZE) | (missing >= self._found.size) & (not is_cut)
         return bool(wrong.any())
 
     # What is taken
@@ -214,7 +214,7 @@ class SalvagedTiles:
         listed = np.zeros(len(self._rows), bool)
         listed[self._matches[self._matches >= 0]] = True
         located = self._own == self._positions
-        moved = self._own >= (HEADER_END if located.any() else 0)
+        moved = self._own >= (FILE_HEADER_SIZE if located.any() else 0)
         self.unlisted = 0
         if self.directory_is_whole:
             others = np.flatnonzero((located | moved) & ~listed)

@@ -7,14 +7,11 @@ for ids, once. What is found may be no segment; `found.py` decides.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
-from czictypes.container.attachments import ATTACHMENT_ENTRY_SIZE
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.entries import ENTRY_SIZE
+from czictypes.container.entries import SubBlockEntry
 from czictypes.container.found import (
-    ATTACHMENT_DATA,
     CONTRADICTS,
     CUT_OFF,
     KINDS,
@@ -22,33 +19,38 @@ from czictypes.container.found import (
     FoundSegment,
     FoundSegments,
 )
-from czictypes.container.segments import (
+from czictypes.container.layout import (
+    ALIGNMENT,
     ATTACHMENT,
+    ATTACHMENT_CONTENT,
     ATTACHMENT_DIRECTORY,
+    ATTACHMENT_ENTRY,
+    ATTACHMENT_ENTRY_SIZE,
+    DATA_SIZE,
     DELETED,
+    ENTRY_OFFSET,
+    ENTRY_SIZE,
     FILE_HEADER,
+    FIXED_SIZES,
     METADATA,
+    METADATA_SIZES,
+    SEGMENT_HEADER,
     SEGMENT_HEADER_SIZE,
     SUBBLOCK,
     SUBBLOCK_DIRECTORY,
-    read_file_header,
+    SUBBLOCK_HEAD_SIZE,
+    XML_OFFSET,
+    id_bytes,
 )
-from czictypes.container.subblock import SUBBLOCK_HEAD_SIZE, parse_subblock_head
-from czictypes.container.subblock_entry import SubBlockEntry
+from czictypes.container.segments import read_file_header
+from czictypes.container.subblock import parse_subblock_head
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT
 
 __all__ = ["find_segments", "is_usable"]
 
-# Where a sub-block or attachment has the copy of its directory entry, from its beginning.
-_ENTRY_OFFSET = SEGMENT_HEADER_SIZE + 16
-
-_NUMBERS = {kind.encode().ljust(16, b"\0"): number for number, kind in enumerate(KINDS)}
-_FIXED = {SUBBLOCK_DIRECTORY: 128, ATTACHMENT_DIRECTORY: 256, FILE_HEADER: 512}
+_NUMBERS = {id_bytes(kind): number for number, kind in enumerate(KINDS)}
 _IDS = (b"ZISRAW", DELETED.encode())
-_SIZES = struct.Struct("<qq")
-_ATTACHMENT_POSITION = 12  # within an entry
-_ALIGNMENT = 32
 _AT_ONCE = 4 << 20  # bytes that are searched at a time
 _NONE, _SILENT, _EXPECTED = range(3)  # links
 
@@ -148,7 +150,7 @@ class _Window:
         bytes are missing in it, it only seems to reach up to the end. So is one behind which
         another is found by accident, which tells another place, or none.
         """
-        content = segment.end + (segment.position - segment.end) % _ALIGNMENT
+        content = segment.end + (segment.position - segment.end) % ALIGNMENT
         for end in (content, segment.room) if segment.fault == WHOLE else ():
             if segment.position < end < self.size and _begins_segment(self.head(end)):
                 after = self.segment(end)
@@ -183,7 +185,7 @@ class _Window:
 
 
 def _room(position: int, head: bytes) -> int:
-    allocated, used = _SIZES.unpack_from(head, 16)
+    _, allocated, used = SEGMENT_HEADER.unpack_from(head)
     return position + SEGMENT_HEADER_SIZE + max(int(allocated), int(used))
 
 
@@ -213,7 +215,7 @@ def _examine(head: bytes, position: int, size: int) -> FoundSegment | None:
     if number is None or len(head) < SEGMENT_HEADER_SIZE:
         return None
     kind = KINDS[number]
-    allocated, used = _SIZES.unpack_from(head, 16)
+    _, allocated, used = SEGMENT_HEADER.unpack_from(head)
     if kind == SUBBLOCK:
         return _examine_subblock(head, position, size, allocated, used)
     if min(allocated, used) < 0:
@@ -224,7 +226,7 @@ def _examine(head: bytes, position: int, size: int) -> FoundSegment | None:
     if kind == METADATA:
         return _examine_metadata(head, position, size, room)
     end = position + SEGMENT_HEADER_SIZE + (used or allocated)
-    if kind in _FIXED and end < position + SEGMENT_HEADER_SIZE + _FIXED[kind]:
+    if kind != DELETED and end < position + SEGMENT_HEADER_SIZE + FIXED_SIZES[kind]:
         return None
     return FoundSegment(kind, position, end, room, CUT_OFF if end > size else WHOLE)
 
@@ -232,7 +234,7 @@ def _examine(head: bytes, position: int, size: int) -> FoundSegment | None:
 def _examine_subblock(
     head: bytes, position: int, size: int, allocated: int, used: int
 ) -> FoundSegment | None:
-    if len(head) < _ENTRY_OFFSET + ENTRY_SIZE or head[_ENTRY_OFFSET : _ENTRY_OFFSET + 2] != b"DV":
+    if len(head) < ENTRY_OFFSET + ENTRY_SIZE or head[ENTRY_OFFSET : ENTRY_OFFSET + 2] != b"DV":
         return None
     try:
         segment = parse_subblock_head(head, 0, position, 1, "a sub-block")
@@ -240,7 +242,7 @@ def _examine_subblock(
         return None
     if not is_usable(segment.entry):
         return None
-    entry = head[_ENTRY_OFFSET : _ENTRY_OFFSET + segment.entry.size]
+    entry = head[ENTRY_OFFSET : ENTRY_OFFSET + segment.entry.size]
     end = segment.attachment_offset + segment.attachment_size
     parts = end - position - SEGMENT_HEADER_SIZE
     sizes = (segment.metadata_size, segment.data_size, segment.attachment_size)
@@ -263,12 +265,12 @@ def is_usable(entry: SubBlockEntry) -> bool:
 def _examine_attachment(
     head: bytes, position: int, size: int, room: int, content: int
 ) -> FoundSegment | None:
-    entry = head[_ENTRY_OFFSET : _ENTRY_OFFSET + ATTACHMENT_ENTRY_SIZE]
+    entry = head[ENTRY_OFFSET : ENTRY_OFFSET + ATTACHMENT_ENTRY_SIZE]
     if len(entry) < ATTACHMENT_ENTRY_SIZE or entry[:2] != b"A1":
         return None
-    (data_size,) = struct.unpack_from("<q", head, SEGMENT_HEADER_SIZE)
-    (own,) = struct.unpack_from("<q", entry, _ATTACHMENT_POSITION)
-    end = position + ATTACHMENT_DATA + data_size
+    (data_size,) = DATA_SIZE.unpack_from(head, SEGMENT_HEADER_SIZE)
+    _, own, *_ = ATTACHMENT_ENTRY.unpack(entry)
+    end = position + ATTACHMENT_CONTENT + data_size
     parts = end - position - SEGMENT_HEADER_SIZE
     fault = WHOLE
     if data_size < 0 or content < parts:
@@ -279,10 +281,10 @@ def _examine_attachment(
 
 
 def _examine_metadata(head: bytes, position: int, size: int, room: int) -> FoundSegment | None:
-    if len(head) < SEGMENT_HEADER_SIZE + 8:
+    if len(head) < SEGMENT_HEADER_SIZE + METADATA_SIZES.size:
         return None
-    xml_size, attachment_size = struct.unpack_from("<ii", head, SEGMENT_HEADER_SIZE)
+    xml_size, attachment_size = METADATA_SIZES.unpack_from(head, SEGMENT_HEADER_SIZE)
     if min(xml_size, attachment_size) < 0:
         return None
-    end = position + SEGMENT_HEADER_SIZE + 256 + xml_size + attachment_size
+    end = position + XML_OFFSET + xml_size + attachment_size
     return FoundSegment(METADATA, position, end, room, CUT_OFF if end > size else WHOLE)

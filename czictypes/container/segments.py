@@ -1,50 +1,40 @@
-"""The segments a CZI file is made of, and the file header that points at the main ones.
-
-A segment is a header of 32 bytes (an id of 16 bytes, the allocated and the used size of what
-follows, both int64), then its data. All numbers are little-endian.
-"""
+"""The segments a CZI file is made of; those with the file header and the document's XML."""
 
 from __future__ import annotations
 
-import struct
 import uuid
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from czictypes.container.byte_source import ByteSource
+from czictypes.container.layout import (
+    DELETED,
+    FILE_HEADER,
+    FILE_HEADER_FIELDS,
+    FILE_HEADER_SIZE,
+    METADATA,
+    METADATA_SIZES,
+    SEGMENT_HEADER,
+    SEGMENT_HEADER_SIZE,
+    XML_OFFSET,
+    id_bytes,
+)
 from czictypes.model.errors import CorruptFileError, NotCziError
 
 __all__ = [
-    "ATTACHMENT",
-    "ATTACHMENT_DIRECTORY",
-    "DELETED",
-    "FILE_HEADER",
-    "METADATA",
-    "SEGMENT_HEADER_SIZE",
-    "SUBBLOCK",
-    "SUBBLOCK_DIRECTORY",
     "FileHeader",
+    "MetadataSegment",
     "SegmentHeader",
     "iter_segments",
     "parse_segment_header",
     "read_file_header",
+    "read_metadata_segment",
+    "read_metadata_segment_at",
+    "read_metadata_xml",
     "read_segment_header",
+    "read_xml",
     "require_range",
 ]
-
-SEGMENT_HEADER_SIZE = 32
-
-FILE_HEADER = "ZISRAWFILE"
-SUBBLOCK_DIRECTORY = "ZISRAWDIRECTORY"
-SUBBLOCK = "ZISRAWSUBBLOCK"
-METADATA = "ZISRAWMETADATA"
-ATTACHMENT_DIRECTORY = "ZISRAWATTDIR"
-ATTACHMENT = "ZISRAWATTACH"
-DELETED = "DELETED"
-
-_HEADER = struct.Struct("<16sqq")
-_FILE_HEADER = struct.Struct("<ii8x16s16siqqiq")
-_FILE_HEADER_SIZE = SEGMENT_HEADER_SIZE + 512
 
 
 class SegmentHeader(NamedTuple):
@@ -135,8 +125,8 @@ def parse_segment_header(
             f"{where} of {source.name} should be at {source.place(position)}, but the file ends at "
             f"{source.place(source.end_of(position))}; it is truncated or damaged"
         )
-    identifier, allocated, used = _HEADER.unpack_from(data)
-    if identifier != expected.encode().ljust(16, b"\0"):
+    identifier, allocated, used = SEGMENT_HEADER.unpack_from(data)
+    if identifier != id_bytes(expected):
         raise CorruptFileError(
             f"{where} of {source.name} is not where it should be: {source.place(position)} should "
             f"begin a {expected} segment, but has {identifier!r}; the file is damaged"
@@ -181,22 +171,22 @@ def read_file_header(source: ByteSource) -> FileHeader:
     CorruptFileError
         If it is cut off inside the header.
     """
-    data = source.read_at(0, _FILE_HEADER_SIZE)
+    data = source.read_at(0, FILE_HEADER_SIZE)
     if not data:
         raise NotCziError(f"{source.name} is empty, so it is not a CZI file")
-    if data[:16] != FILE_HEADER.encode().ljust(16, b"\0"):
+    if data[:16] != id_bytes(FILE_HEADER):
         raise NotCziError(
             f"{source.name} is not a CZI file: it begins with {data[:16]!r}, not with "
             f"{FILE_HEADER.encode()!r}; czictypes.open_image opens images of other formats, which "
             "the ending of the name tells"
         )
-    if len(data) < _FILE_HEADER_SIZE:
+    if len(data) < FILE_HEADER_SIZE:
         raise CorruptFileError(
             f"{source.name} is cut off inside its file header: it has {len(data)} bytes, the "
-            f"header alone needs {_FILE_HEADER_SIZE}"
+            f"header alone needs {FILE_HEADER_SIZE}"
         )
     major, minor, primary, own, part, directory, metadata, pending, attachments = (
-        _FILE_HEADER.unpack_from(data, SEGMENT_HEADER_SIZE)
+        FILE_HEADER_FIELDS.unpack_from(data, SEGMENT_HEADER_SIZE)
     )
     return FileHeader(
         major,
@@ -232,10 +222,77 @@ def iter_segments(source: ByteSource) -> Iterator[SegmentHeader]:
                 f"{source.name} has no segment at byte {position}, where the one before ends: "
                 f"there is {data[:16]!r}; the file is damaged"
             )
-        _, allocated, used = _HEADER.unpack_from(data)
+        _, allocated, used = SEGMENT_HEADER.unpack_from(data)
         header = SegmentHeader(identifier, position, allocated, used)
         where = f"the segment {identifier} at byte {position}"
         require_range(source, header.data_position, min(allocated, used), where)
         require_range(source, header.data_position, max(allocated, used), where)
         yield header
         position = header.end
+
+
+class MetadataSegment(NamedTuple):
+    """The place of the document's XML in the file, and the room in its segment, in bytes."""
+
+    position: int
+    allocated_size: int
+    xml_offset: int
+    xml_size: int
+    attachment_size: int
+
+
+def read_metadata_segment(source: ByteSource, header: FileHeader) -> MetadataSegment | None:
+    """Read the head of the metadata segment; None where the file has none.
+
+    Does the checks that keep libCZI's ReaderGetMetadataSegment safe.
+
+    Raises
+    ------
+    CorruptFileError
+        If the header points at none, or it goes beyond the end of the file.
+    """
+    if header.metadata_position == 0:
+        return None
+    return read_metadata_segment_at(source, header.metadata_position)
+
+
+def read_metadata_segment_at(source: ByteSource, position: int) -> MetadataSegment:
+    """Read the head of the metadata segment at a position; errors as `read_metadata_segment`."""
+    where = "the metadata segment"
+    require_range(source, position, XML_OFFSET, where)
+    data = source.read_at(position, XML_OFFSET)
+    segment = parse_segment_header(source, data, position, METADATA, where)
+    xml_size, attachment_size = METADATA_SIZES.unpack_from(data, SEGMENT_HEADER_SIZE)
+    start = position + XML_OFFSET
+    require_range(source, start, xml_size, where)
+    require_range(source, start + xml_size, attachment_size, f"the attachment of {where}")
+    return MetadataSegment(position, segment.allocated_size, start, xml_size, attachment_size)
+
+
+def read_metadata_xml(source: ByteSource, header: FileHeader) -> bytes:
+    """Return the document's XML as it is stored; empty where the file has none.
+
+    Raises
+    ------
+    CorruptFileError
+        As `read_metadata_segment`, and if the file was cut off meanwhile.
+    """
+    segment = read_metadata_segment(source, header)
+    return b"" if segment is None else read_xml(source, segment)
+
+
+def read_xml(source: ByteSource, segment: MetadataSegment) -> bytes:
+    """Return the XML of a segment.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file was cut off meanwhile.
+    """
+    xml = source.read_at(segment.xml_offset, segment.xml_size)
+    if len(xml) < segment.xml_size:
+        raise CorruptFileError(
+            f"the metadata of {source.name} were cut off while they were read: "
+            f"{segment.xml_size} bytes asked for, {len(xml)} found"
+        )
+    return xml

@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import math
 import operator
-import struct
 from dataclasses import dataclass
 from typing import SupportsIndex
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
-from czictypes.container.entries import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS
+from czictypes.container.entries import SubBlockEntry, parse_entry
+from czictypes.container.layout import (
+    ENTRY_OFFSET,
+    SEGMENT_HEADER_SIZE,
+    SUBBLOCK,
+    SUBBLOCK_CONTENT,
+    SUBBLOCK_HEAD_SIZE,
+    SUBBLOCK_SIZES,
+)
 from czictypes.container.limits import (
     JPEGXR_GROWTH,
     ZSTD_GROWTH,
@@ -24,19 +31,13 @@ from czictypes.container.limits import (
     check_growth,
 )
 from czictypes.container.payload import Payload, examine_payload, read_jpegxr_picture
-from czictypes.container.segments import (
-    SEGMENT_HEADER_SIZE,
-    SUBBLOCK,
-    parse_segment_header,
-    require_range,
-)
-from czictypes.container.subblock_entry import SubBlockEntry, differences, parse_entry
+from czictypes.container.segments import parse_segment_header, require_range
 from czictypes.container.zstd_frame import HEAD_SIZE, parse_zstd_head
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.geometry import ABSENT, NO_M, format_coordinate
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
 __all__ = [
-    "SUBBLOCK_HEAD_SIZE",
     "SubBlockSegment",
     "check_pixels",
     "describe_subblock",
@@ -47,11 +48,6 @@ __all__ = [
     "read_subblock_segment",
 ]
 
-_SIZES = struct.Struct("<iiq")
-_ENTRY_OFFSET = SEGMENT_HEADER_SIZE + _SIZES.size
-_MINIMAL_SIZE = SEGMENT_HEADER_SIZE + 256
-#: No head of a sub-block is longer.
-SUBBLOCK_HEAD_SIZE = _ENTRY_OFFSET + ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
 _DATA_LIMIT = 1 << 31
 _RAW_DATA = 100  # the ZISRAW specification has numbers from here on for cameras, then systems
 
@@ -134,7 +130,7 @@ def read_subblock_segment(
     position = int(directory.file_position[index])
     name = f"sub-block {index} (at {source.place(position)})"
     file_size = source.end_of(position)
-    require_range(source, position, _MINIMAL_SIZE, name, file_size)
+    require_range(source, position, SUBBLOCK_CONTENT, name, file_size)
     data = source.read_at(position, SUBBLOCK_HEAD_SIZE)
     parse_segment_header(source, data, position, SUBBLOCK, name)
     where = describe_subblock(source, index, position)
@@ -146,12 +142,37 @@ def read_subblock_segment(
 
 
 def _check_agreement(entry: SubBlockEntry, directory: Directory, index: int, where: str) -> None:
-    found = differences(entry, directory, index)
+    found = _differences(entry, directory, index)
     if found:
         raise CorruptFileError(
             f"{where} contradicts its entry in the sub-block directory ({found}); the file is "
             "damaged"
         )
+
+
+def _differences(entry: SubBlockEntry, directory: Directory, index: int) -> str:
+    """Say in what an entry differs from its row of the directory, empty where in nothing.
+
+    What is compared is what libCZI compares before it reads a sub-block.
+    """
+    fields = ("pixel_type", "compression", "x", "y", "w", "h", "physical_w", "physical_h")
+    found = []
+    for name in fields:
+        own, listed = getattr(entry, name), int(getattr(directory, name)[index])
+        if own != listed:
+            found.append(f"{name} {own}, there {listed}")
+    own_m, listed_m = _valid_m(entry.m), _valid_m(int(directory.m[index]))
+    if own_m != listed_m:
+        found.append(f"M {own_m}, there {listed_m}")
+    listed_place = directory.coordinate(index)
+    if entry.coordinate != listed_place:
+        own_text, listed_text = map(format_coordinate, (entry.coordinate, listed_place))
+        found.append(f"coordinate {own_text}, there {listed_text}")
+    return "; ".join(found)
+
+
+def _valid_m(m: int) -> int | None:
+    return None if m in (ABSENT, NO_M) else m
 
 
 def parse_subblock_head(
@@ -173,9 +194,11 @@ def parse_subblock_head(
     CorruptFileError
         If its entry is none.
     """
-    entry = parse_entry(data[_ENTRY_OFFSET:], where)
-    metadata_size, attachment_size, data_size = _SIZES.unpack_from(data, SEGMENT_HEADER_SIZE)
-    metadata_at = position + max(_MINIMAL_SIZE, _ENTRY_OFFSET + entry.size)
+    entry = parse_entry(data[ENTRY_OFFSET:], where)
+    metadata_size, attachment_size, data_size = SUBBLOCK_SIZES.unpack_from(
+        data, SEGMENT_HEADER_SIZE
+    )
+    metadata_at = position + max(SUBBLOCK_CONTENT, ENTRY_OFFSET + entry.size)
     data_at = metadata_at + metadata_size
     return SubBlockSegment(
         index=index,

@@ -11,9 +11,9 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.attachments import Mask, find_mask
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.limits import bitmap_size, check_growth
-from czictypes.container.masks import Mask, find_mask
 from czictypes.container.payload import Payload
 from czictypes.container.picture import decoded_picture
 from czictypes.container.pixels import FilePixels, PixelArray, StackedPixels

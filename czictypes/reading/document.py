@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.check import check_document
+from czictypes.container.directory import check_document
 from czictypes.container.file_source import FileSource
 from czictypes.container.limits import Bounds
-from czictypes.container.metadata_segment import read_metadata_xml
 from czictypes.container.parts import JoinedSource, join_parts
+from czictypes.container.segments import read_metadata_xml
 from czictypes.container.uses import Uses
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.scenes import SceneInfo, scenes

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.extents import SubBlockExtents
+from czictypes.container.directory import SubBlockExtents
 from czictypes.container.segments import FileHeader
 from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.plane_rows import PlaneRows

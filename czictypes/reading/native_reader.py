@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
-from czictypes.container.single import SingleTileSource
+from czictypes.container.synthetic import SingleTileSource
 from czictypes.libczi.library import Library, get_library
 from czictypes.model.errors import ClosedError, CorruptFileError, NativeCallError
 from czictypes.model.pixel_types import Compression

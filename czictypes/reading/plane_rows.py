@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.batch import HEAD_ROOM, BatchReader, StoredData
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.directory import Directory
-from czictypes.container.extents import SubBlockExtents
+from czictypes.container.directory import Directory, SubBlockExtents
 from czictypes.container.limits import Bounds, planes_believed
 from czictypes.container.payload import examine_payload
 from czictypes.container.subblock import check_pixels, read_subblock_segment

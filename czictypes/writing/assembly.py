@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.patch import SubBlockPatcher
-from czictypes.container.unfinished import UnfinishedSource
+from czictypes.container.synthetic import UnfinishedSource
 from czictypes.libczi.streams import OutputStream
 from czictypes.libczi.writer import SubBlockSpec, WriterHandle
 from czictypes.model.defence import file_errors

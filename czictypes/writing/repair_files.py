@@ -14,8 +14,8 @@ import numpy as np
 
 from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.directory import read_directory
+from czictypes.container.layout import SUBBLOCK_HEAD_SIZE
 from czictypes.container.segments import FileHeader, read_file_header
-from czictypes.container.subblock import SUBBLOCK_HEAD_SIZE
 from czictypes.model.errors import (
     CorruptFileError,
     FileChangedError,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from czictypes.container.masks import MASK_GUID
+from czictypes.container.attachments import MASK_GUID
 from czictypes.metadata.document import CustomValue
 from czictypes.metadata.subblock import build_subblock_metadata
 from czictypes.model.geometry import Location

@@ -14,8 +14,7 @@ import numpy as np
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.directory import Directory
-from czictypes.container.extents import SubBlockExtents
+from czictypes.container.directory import Directory, SubBlockExtents
 from czictypes.container.file_source import FileSource
 from czictypes.container.subblock import (
     SubBlockSegment,

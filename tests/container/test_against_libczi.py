@@ -14,10 +14,9 @@ from libczi.oracle import FullReader, SubBlockInfo
 from container.czi_bytes import AttachedFile, Built, Dimension, Tile, build_czi
 from czictypes.container.attachments import read_attachment_data, read_attachment_directory
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.check import check_document
-from czictypes.container.directory import Directory
+from czictypes.container.directory import Directory, check_document
 from czictypes.container.file_source import FileSource
-from czictypes.container.metadata_segment import read_metadata_xml
+from czictypes.container.segments import read_metadata_xml
 from czictypes.container.subblock import (
     check_pixels,
     read_data_bytes,

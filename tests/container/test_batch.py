@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from container.czi_bytes import Built, Dimension, Tile, build_czi
 from czictypes.container.batch import BatchReader, StoredData
-from czictypes.container.check import check_document
+from czictypes.container.directory import check_document
 from czictypes.container.file_source import StreamSource
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from container.czi_bytes import Built, Dimension, Tile, build_czi
-from czictypes.container.check import check_document
-from czictypes.container.directory import Directory, read_directory
+from czictypes.container.directory import Directory, check_document, read_directory
 from czictypes.container.segments import read_file_header
 from czictypes.model.geometry import ABSENT, DIMENSIONS
 

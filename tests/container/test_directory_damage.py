@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from container.czi_bytes import FIRST_ENTRY, AttachedFile, Built, Dimension, Tile, build_czi
-from czictypes.container.check import check_document
-from czictypes.container.directory import Directory
+from czictypes.container.directory import Directory, check_document
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
 FILE = build_czi([Tile(x=number) for number in range(3)], attachments=[AttachedFile()])

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as nps
 from numpy.typing import NDArray
 
 from container.czi_bytes import mask_chunk
-from czictypes.container.masks import MASK_GUID, find_mask, iter_chunks
+from czictypes.container.attachments import MASK_GUID, find_mask, iter_chunks
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
 OTHER = uuid.UUID(int=7)

@@ -6,8 +6,7 @@ import pytest
 
 from container.czi_bytes import Built, build_czi
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.metadata_segment import read_metadata_segment, read_metadata_xml
-from czictypes.container.segments import read_file_header
+from czictypes.container.segments import read_file_header, read_metadata_segment, read_metadata_xml
 from czictypes.model.errors import CorruptFileError
 
 XML = "<ImageDocument>µ</ImageDocument>".encode()

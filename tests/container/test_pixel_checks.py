@@ -9,7 +9,7 @@ from files.jpeg_xr import JPEG_XR_TYPES, jpeg_xr_tile
 
 from container.czi_bytes import Built, Tile, build_czi
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.check import check_document
+from czictypes.container.directory import check_document
 from czictypes.container.subblock import check_pixels, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType

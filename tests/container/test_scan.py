@@ -10,8 +10,8 @@ import pytest
 from container.czi_bytes import AttachedFile, Built, Tile, build_czi, segment
 from czictypes.container.file_source import StreamSource
 from czictypes.container.found import FAULTS, KINDS, FoundSegments
+from czictypes.container.layout import ATTACHMENT, METADATA, SUBBLOCK
 from czictypes.container.scan import find_segments
-from czictypes.container.segments import ATTACHMENT, METADATA, SUBBLOCK
 
 NESTED = build_czi([Tile(w=9, h=7)])
 FILE_LABEL = AttachedFile(b"Label", b"CZI", NESTED.data)

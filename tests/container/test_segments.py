@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from container.czi_bytes import GUID, AttachedFile, Tile, build_czi, segment
-from czictypes.container.segments import (
-    ATTACHMENT,
-    METADATA,
-    SUBBLOCK,
-    iter_segments,
-    read_file_header,
-    read_segment_header,
-)
+from czictypes.container.layout import ATTACHMENT, METADATA, SUBBLOCK
+from czictypes.container.segments import iter_segments, read_file_header, read_segment_header
 from czictypes.model.errors import CorruptFileError, NotCziError
 
 FILE = build_czi([Tile(), Tile(x=4)], attachments=[AttachedFile()])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from container.czi_bytes import Built, Dimension, Tile, build_czi
-from czictypes.container.check import check_document
+from czictypes.container.directory import check_document
 from czictypes.container.subblock import (
     SubBlockSegment,
     read_attachment_bytes,

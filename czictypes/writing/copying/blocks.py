@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from czictypes.container.attachments import find_mask
 from czictypes.container.jpegxr import bare_jpegxr
-from czictypes.container.masks import find_mask
 from czictypes.container.payload import PAYLOAD_HEAD, scheme_of
 from czictypes.container.subblock import check_pixels
 from czictypes.container.zstd_frame import (

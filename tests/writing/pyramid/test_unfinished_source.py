@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.check import check_document
+from czictypes.container.directory import check_document
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader

@@ -1,0 +1,220 @@
+"""The layout of a CZI file, written down once: segments, and what stands in them.
+
+A file is a row of segments. Each has a header of 32 bytes (an id of 16 bytes, the allocated and the
+used size of what follows), a part of fixed size that depends on its kind, then its content. All
+numbers are little-endian.
+
+==================== ===== ====================================================================
+segment              fixed content
+==================== ===== ====================================================================
+file header            512 `FILE_HEADER_FIELDS`: where the others are
+sub-block directory    128 the number of entries; then entries
+sub-block              256 `SUBBLOCK_SIZES`, a copy of its entry; then XML, pixels, attachment
+metadata               256 `METADATA_SIZES`; then XML and an attachment, which is never used
+attachment directory   256 the number of entries; then `ATTACHMENT_ENTRY`
+attachment             256 the size of the data, a copy of its entry at 16; then the data
+==================== ===== ====================================================================
+
+An entry of a sub-block (schema DV) is `ENTRY`, then a `DIMENSION` for each of its dimensions. The
+fixed part of a sub-block is longer where its entry does not fit in.
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "ALIGNMENT",
+    "ATTACHMENT",
+    "ATTACHMENT_CONTENT",
+    "ATTACHMENT_DIRECTORY",
+    "ATTACHMENT_ENTRY",
+    "ATTACHMENT_ENTRY_SIZE",
+    "COUNT",
+    "DATA_SIZE",
+    "DELETED",
+    "DIMENSION",
+    "DIMENSION_SIZE",
+    "DIRECTORY_ENTRIES",
+    "ENTRY",
+    "ENTRY_OFFSET",
+    "ENTRY_SIZE",
+    "FILE_HEADER",
+    "FILE_HEADER_FIELDS",
+    "FILE_HEADER_SIZE",
+    "FIXED_SIZES",
+    "LARGEST_ENTRY",
+    "MAX_DIMENSIONS",
+    "METADATA",
+    "METADATA_POSITION",
+    "METADATA_SIZES",
+    "SEGMENT_HEADER",
+    "SEGMENT_HEADER_SIZE",
+    "SUBBLOCK",
+    "SUBBLOCK_CONTENT",
+    "SUBBLOCK_DIRECTORY",
+    "SUBBLOCK_HEAD_SIZE",
+    "SUBBLOCK_SIZES",
+    "XML_OFFSET",
+    "dimension_offset",
+    "entry_offset",
+    "entry_size",
+    "entry_type",
+    "id_bytes",
+    "pack_directory",
+    "pack_entry",
+    "pack_file_header",
+    "pack_segment",
+]
+
+FILE_HEADER = "ZISRAWFILE"
+SUBBLOCK_DIRECTORY = "ZISRAWDIRECTORY"
+SUBBLOCK = "ZISRAWSUBBLOCK"
+METADATA = "ZISRAWMETADATA"
+ATTACHMENT_DIRECTORY = "ZISRAWATTDIR"
+ATTACHMENT = "ZISRAWATTACH"
+DELETED = "DELETED"
+
+#: Id, allocated size, used size.
+SEGMENT_HEADER = struct.Struct("<16sqq")
+SEGMENT_HEADER_SIZE = SEGMENT_HEADER.size
+#: Programs begin segments at multiples of this.
+ALIGNMENT = 32
+FIXED_SIZES = {
+    FILE_HEADER: 512,
+    SUBBLOCK_DIRECTORY: 128,
+    SUBBLOCK: 256,
+    METADATA: 256,
+    ATTACHMENT_DIRECTORY: 256,
+    ATTACHMENT: 256,
+}
+
+#: Version (two numbers), GUIDs of the master and of the file, number of the part, positions of
+#: directory and metadata, update pending, position of the attachment directory.
+FILE_HEADER_FIELDS = struct.Struct("<ii8x16s16siqqiq")
+FILE_HEADER_SIZE = SEGMENT_HEADER_SIZE + FIXED_SIZES[FILE_HEADER]
+#: Where the file header says where the metadata are.
+METADATA_POSITION = SEGMENT_HEADER_SIZE + struct.calcsize("<ii8x16s16siq")
+
+#: The number of entries of a directory.
+COUNT = struct.Struct("<i")
+DIRECTORY_ENTRIES = SEGMENT_HEADER_SIZE + FIXED_SIZES[SUBBLOCK_DIRECTORY]
+
+#: Schema, pixel type, file position, file part, compression, pyramid type, number of dimensions.
+ENTRY = struct.Struct("<2siqiiB5xi")
+ENTRY_SIZE = ENTRY.size
+#: Letter, start, size, start coordinate, stored size.
+DIMENSION = struct.Struct("<c3xiifi")
+DIMENSION_SIZE = DIMENSION.size
+#: libCZI keeps this many dimensions of an entry on its stack, and crashes with more.
+MAX_DIMENSIONS = 40
+LARGEST_ENTRY = ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
+_DIMENSION_COUNT = struct.Struct(f"<{ENTRY_SIZE - 4}xi")
+
+#: The sizes of XML, attachment and pixels of a sub-block.
+SUBBLOCK_SIZES = struct.Struct("<iiq")
+#: Where a sub-block, or an attachment, has the copy of its entry.
+ENTRY_OFFSET = SEGMENT_HEADER_SIZE + SUBBLOCK_SIZES.size
+#: The least offset of the XML of a sub-block.
+SUBBLOCK_CONTENT = SEGMENT_HEADER_SIZE + FIXED_SIZES[SUBBLOCK]
+#: No head of a sub-block is longer.
+SUBBLOCK_HEAD_SIZE = ENTRY_OFFSET + LARGEST_ENTRY
+
+#: The sizes of the XML and of its attachment.
+METADATA_SIZES = struct.Struct("<ii")
+XML_OFFSET = SEGMENT_HEADER_SIZE + FIXED_SIZES[METADATA]
+
+#: Schema, file position, file part, GUID, file type of the content, name.
+ATTACHMENT_ENTRY = struct.Struct("<2s10xqi16s8s80s")
+ATTACHMENT_ENTRY_SIZE = ATTACHMENT_ENTRY.size
+#: The size of an attachment's data.
+DATA_SIZE = struct.Struct("<q")
+#: Where the data of an attachment begin, and the entries of the attachment directory.
+ATTACHMENT_CONTENT = SEGMENT_HEADER_SIZE + FIXED_SIZES[ATTACHMENT]
+
+_DIMENSION_TYPE = np.dtype(
+    [
+        ("letter", "u1"),
+        ("more_letters", "V3"),
+        ("start", "<i4"),
+        ("size", "<i4"),
+        ("start_coordinate", "<f4"),
+        ("stored_size", "<i4"),
+    ]
+)
+
+
+def entry_type(dimensions: int) -> np.dtype[Any]:
+    """Return an entry with so many dimensions as a structured type."""
+    return np.dtype(
+        [
+            ("schema", "S2"),
+            ("pixel_type", "<i4"),
+            ("file_position", "<i8"),
+            ("file_part", "<i4"),
+            ("compression", "<i4"),
+            ("pyramid_type", "u1"),
+            ("spare", "V5"),
+            ("dimension_count", "<i4"),
+            ("dimensions", _DIMENSION_TYPE, (dimensions,)),
+        ]
+    )
+
+
+def entry_offset(field: str) -> int:
+    """Return where a field of `entry_type` stands in an entry."""
+    return _offset(entry_type(0), field)
+
+
+def dimension_offset(field: str) -> int:
+    """Return where a field stands in the part of an entry that is about one dimension."""
+    return _offset(_DIMENSION_TYPE, field)
+
+
+def _offset(kind: np.dtype[Any], field: str) -> int:
+    assert kind.fields is not None
+    return kind.fields[field][1]
+
+
+def entry_size(data: bytes | bytearray | memoryview, position: int = 0) -> int:
+    """Return how many bytes the entry at a position has, by the number of dimensions in it."""
+    (dimensions,) = _DIMENSION_COUNT.unpack_from(data, position)
+    return ENTRY_SIZE + DIMENSION_SIZE * int(dimensions)
+
+
+def id_bytes(identifier: str) -> bytes:
+    """Return the id of a segment as it stands in its header."""
+    return identifier.encode().ljust(16, b"\0")
+
+
+def pack_segment(identifier: str, content: bytes, following: int = 0) -> bytes:
+    """Return a segment, of whose content so many bytes follow elsewhere."""
+    size = len(content) + following
+    return SEGMENT_HEADER.pack(id_bytes(identifier), size, size) + content
+
+
+def pack_file_header(guid: uuid.UUID, directory_position: int) -> bytes:
+    """Return the file header of a document in one file without metadata and attachments."""
+    own = guid.bytes_le
+    fields = FILE_HEADER_FIELDS.pack(1, 0, own, own, 0, directory_position, 0, 0, 0)
+    return pack_segment(FILE_HEADER, fields.ljust(FIXED_SIZES[FILE_HEADER], b"\0"))
+
+
+def pack_directory(entries: list[bytes]) -> bytes:
+    """Return a sub-block directory."""
+    fixed = COUNT.pack(len(entries)).ljust(FIXED_SIZES[SUBBLOCK_DIRECTORY], b"\0")
+    return pack_segment(SUBBLOCK_DIRECTORY, fixed + b"".join(entries))
+
+
+def pack_entry(
+    pixel_type: int, position: int, compression: int, extents: Iterable[tuple[bytes, int, int]]
+) -> bytes:
+    """Return an entry whose dimensions have a letter, a start and a size each."""
+    dimensions = [DIMENSION.pack(one, start, size, start, size) for one, start, size in extents]
+    fixed = ENTRY.pack(b"DV", pixel_type, position, 0, compression, 0, len(dimensions))
+    return fixed + b"".join(dimensions)

@@ -1,0 +1,119 @@
+"""CZI files that are not on any disk: made in memory around bytes that are."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+
+from czictypes.container.byte_source import ByteSource
+from czictypes.container.layout import (
+    ENTRY_OFFSET,
+    FILE_HEADER_SIZE,
+    LARGEST_ENTRY,
+    SUBBLOCK,
+    SUBBLOCK_CONTENT,
+    SUBBLOCK_SIZES,
+    entry_size,
+    pack_directory,
+    pack_entry,
+    pack_file_header,
+    pack_segment,
+)
+
+__all__ = ["SingleTileSource", "UnfinishedSource"]
+
+
+class SingleTileSource:
+    """A CZI whose only sub-block holds the data of a bitmap, so that libCZI decodes them.
+
+    Nothing is copied: the data are read from where they are.
+
+    Parameters
+    ----------
+    data
+        The bytes, as a sub-block has them.
+    width, height, pixel_type, compression
+        What they are.
+    """
+
+    name = "pixel data in memory"
+
+    def __init__(
+        self, data: bytes | memoryview, width: int, height: int, pixel_type: int, compression: int
+    ) -> None:
+        self._data = memoryview(data)
+        extents = ((b"X", 0, width), (b"Y", 0, height))
+        anywhere = pack_entry(pixel_type, 0, compression, extents)
+        position = FILE_HEADER_SIZE + len(pack_directory([anywhere]))
+        entry = pack_entry(pixel_type, position, compression, extents)
+        head = SUBBLOCK_SIZES.pack(0, 0, len(data)) + entry
+        room = SUBBLOCK_CONTENT - len(pack_segment(SUBBLOCK, b""))
+        self._head = b"".join(
+            (
+                pack_file_header(uuid.uuid4(), FILE_HEADER_SIZE),
+                pack_directory([entry]),
+                pack_segment(SUBBLOCK, head.ljust(room, b"\0"), len(data)),
+            )
+        )
+
+    def read_at(self, offset: int, count: int) -> bytes | memoryview:
+        """Return up to `count` bytes from `offset` on."""
+        split = len(self._head)
+        head = self._head[offset : offset + count]
+        start = max(offset - split, 0)
+        rest = self._data[start : start + count - len(head)]
+        return head + bytes(rest) if head else rest
+
+
+class UnfinishedSource(ByteSource):
+    """A CZI that is still being written: its sub-blocks are there, its directory is not yet.
+
+    What is missing is shown in its place: a file header that points behind the last byte written,
+    and there a directory of copies of the entries that sub-blocks carry. What is written behind
+    `end` later on does not show.
+
+    Parameters
+    ----------
+    name
+        What to call the file in messages.
+    read_at
+        Gives bytes of the file (offset, count); from any thread, also while it is written.
+    positions
+        Where the segments of the sub-blocks begin.
+    end
+        How many bytes the file has.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read_at: Callable[[int, int], bytes],
+        positions: Iterable[int],
+        end: int,
+    ) -> None:
+        super().__init__(name)
+        self._read_file, self._end = read_at, end
+        self._head = pack_file_header(uuid.UUID(int=0), end)
+        self._tail = pack_directory([self._entry(position) for position in positions])
+
+    def _entry(self, position: int) -> bytes:
+        data = self._read_file(position + ENTRY_OFFSET, LARGEST_ENTRY)
+        return data[: entry_size(data)]
+
+    def _size(self) -> int:
+        return self._end + len(self._tail)
+
+    def _read(self, offset: int, count: int) -> bytes:
+        stop = min(offset + count, self._size())
+        if offset >= len(self._head) and stop <= self._end:
+            return self._read_file(offset, stop - offset)
+        parts = [self._head[offset:stop]]
+        first, last = max(offset, len(self._head)), min(stop, self._end)
+        if first < last:
+            parts.append(self._read_file(first, last - first))
+        if stop > self._end:
+            parts.append(self._tail[max(offset - self._end, 0) : stop - self._end])
+        return b"".join(parts)
+
+    def _release(self) -> None:
+        """Do nothing: the file belongs to its writer."""
