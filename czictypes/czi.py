@@ -35,8 +35,7 @@ if TYPE_CHECKING:
         Rgb8Color,
         TintingMode,
     )
-    from czictypes.reading.opening import open_czi
-    from czictypes.reading.reader import CziReader
+    from czictypes.reading.reader import CziReader, open_czi
     from czictypes.writing.copying.anonymized import KeptPart, RemovedPart
     from czictypes.writing.copying.copy import CopyReport, copy
     from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
@@ -123,8 +122,7 @@ _NAMES = {
         "Rgb8Color",
         "TintingMode",
     ),
-    "czictypes.reading.opening": ("open_czi",),
-    "czictypes.reading.reader": ("CziReader",),
+    "czictypes.reading.reader": ("CziReader", "open_czi"),
     "czictypes.writing.copying.anonymized": ("KeptPart", "RemovedPart"),
     "czictypes.writing.copying.copy": ("CopyReport", "copy"),
     "czictypes.writing.editor": ("CziEditor", "CziMetadataBuilder", "edit_czi"),

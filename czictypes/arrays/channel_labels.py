@@ -12,7 +12,7 @@ from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.blocks import open_document_of
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 
 __all__ = [

@@ -24,7 +24,7 @@ from czictypes.metadata.document import DocumentInfo
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.reading.attachments import Attachments
-from czictypes.reading.blocks import open_document_of
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from czictypes.arrays.native_chunks import native_chunks
 from czictypes.arrays.open_image import ALL_SCENES
 from czictypes.arrays.tile_places import TilePlaces
 from czictypes.arrays.validity import valid_block
-from czictypes.reading.blocks import open_document_of
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from czictypes.arrays.levels import Level
 from czictypes.container.limits import Bounds
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.level_grid import LevelGrid
+from czictypes.reading.levels import LevelGrid
 
 __all__ = ["Block", "Indices", "Layout", "Selection", "check_output", "indices_of", "is_index"]
 

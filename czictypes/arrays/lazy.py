@@ -18,7 +18,7 @@ from czictypes.arrays.opened import open_readers
 from czictypes.arrays.view import ArrayView
 from czictypes.model.errors import ClosedError
 from czictypes.model.lazy import require
-from czictypes.reading.blocks import open_document_of
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader, ReaderArguments, reopen
 
 __all__ = ["hand_over", "lazy_array", "take_lazily"]

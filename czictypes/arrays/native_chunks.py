@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.layout import Layout
 from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression
-from czictypes.reading.level_grid import LevelGrid
+from czictypes.reading.levels import LevelGrid
 from czictypes.reading.table import SubBlockTable
 
 __all__ = ["chunks_of_planes", "extent_of_chunks", "native_chunks"]

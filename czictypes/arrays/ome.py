@@ -31,8 +31,8 @@ from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, 
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import pixel_format
-from czictypes.reading.blocks import open_document_of
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from czictypes.arrays.layout import Layout
 from czictypes.arrays.scene_names import find_scene, scene_names
 from czictypes.arrays.view import ArrayView
 from czictypes.model.options import CacheOptions, ReaderOptions
-from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader, Source
 from czictypes.remote.part_files import Parts
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from czictypes.arrays.layout import Block, Indices, Layout
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.blocks import Compose, Planes, read_planes
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.plane_reads import Compose, Planes, read_planes
 from czictypes.reading.reader import CziReader
 
 __all__ = ["read_pixels"]

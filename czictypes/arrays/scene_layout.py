@@ -12,7 +12,7 @@ from czictypes.arrays.layout import Layout
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.level_grid import level_grids
+from czictypes.reading.levels import level_grids
 from czictypes.reading.request import type_of_all
 from czictypes.reading.table import SubBlockTable
 

@@ -9,7 +9,7 @@ import numpy as np
 from czictypes.arrays.scene_layout import scene_box
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.geometry import Rectangle
-from czictypes.reading.blocks import open_document_of
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 
 __all__ = ["stage_origin"]

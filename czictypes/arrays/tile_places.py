@@ -12,8 +12,8 @@ from czictypes.arrays.image_base import no_mosaic
 from czictypes.arrays.open_image import OpenImage
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.reading.blocks import open_document_of
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.plane_reads import open_document_of
 
 __all__ = ["TilePlaces"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
 from czictypes.model.geometry import ABSENT, NO_M, Rectangle
-from czictypes.reading.level_grid import LevelGrid
+from czictypes.reading.levels import LevelGrid
 from czictypes.reading.table import SubBlockTable
 
 __all__ = ["MosaicTiles"]

@@ -13,7 +13,7 @@ from czictypes.metadata.axes import Axis, axis
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import ABSENT
-from czictypes.reading.blocks import open_document_of
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 
 __all__ = ["in_utc", "regular_interval", "since_start", "times_along", "times_since"]

@@ -12,7 +12,7 @@ from czictypes.arrays.layout import Indices, Selection
 from czictypes.arrays.view import ArrayView
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.blocks import open_document_of
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 from czictypes.reading.request import PlaneRequest
 

@@ -14,8 +14,8 @@ from czictypes.arrays.layout import Block, Layout, Selection, check_output
 from czictypes.arrays.pixels import read_pixels
 from czictypes.arrays.scene_layout import scene_layout
 from czictypes.arrays.tiles import MosaicTiles
-from czictypes.reading.blocks import LevelPlanes, Planes, TilePlanes, open_document_of
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.plane_reads import LevelPlanes, Planes, TilePlanes, open_document_of
 from czictypes.reading.reader import CziReader
 
 __all__ = ["ArrayView"]

@@ -22,7 +22,7 @@ from czictypes.metadata.fields import Node
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CziError, MetadataWarning
 from czictypes.model.geometry import ABSENT, NO_M, format_coordinate
-from czictypes.reading.plane_rows import plane_rows
+from czictypes.reading.planes import plane_rows
 from czictypes.reading.table import SubBlockTable
 from czictypes.remote.open import open_source
 from czictypes.remote.part_files import PartFiles, Parts

@@ -39,7 +39,7 @@ from czictypes.model.errors import (
 from czictypes.model.geometry import ABSENT, DIMENSIONS
 from czictypes.model.pixel_types import Compression, PixelType, pixel_type_from_name
 from czictypes.reading.decode import SubBlockDecoder
-from czictypes.reading.plane_rows import PlaneRows
+from czictypes.reading.planes import PlaneRows
 from czictypes.reading.threads import ThreadPool, each
 
 __all__ = ["FULL", "PIXELS", "QUICK"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.lazy import require
-from czictypes.reading.pictures import dark_and_bright, real_values, stretch
+from czictypes.reading.conversion import dark_and_bright, real_values, stretch
 
 __all__ = ["display_range", "require_pillow", "save_png"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from czictypes.checking.check import check_quickly
 from czictypes.czi import CziReader, Rgb8Color
 from czictypes.model.pixel_types import Compression, PixelType
-from czictypes.reading.blocks import open_document_of
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.remote.urls import describe_target
 
 __all__ = ["summarize"]

@@ -14,7 +14,7 @@ from czictypes.exchange.choice import Choice, choose
 from czictypes.exchange.level_rows import level_sizes
 from czictypes.exchange.series import image_series
 from czictypes.exchange.source_image import SourceImage
-from czictypes.reading.blocks import open_document_of
+from czictypes.reading.plane_reads import open_document_of
 
 if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage

@@ -37,8 +37,8 @@ from czictypes.model.errors import ClosedError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass
-from czictypes.reading.level_grid import LevelGrid
-from czictypes.reading.pictures import finite_range
+from czictypes.reading.conversion import finite_range
+from czictypes.reading.levels import LevelGrid
 from czictypes.reading.result_memory import ResultMemory
 
 if TYPE_CHECKING:

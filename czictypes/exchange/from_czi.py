@@ -16,8 +16,8 @@ from czictypes.exchange.picture_target import describe_png, write_png
 from czictypes.exchange.tiff_target import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
 from czictypes.exchange.wishes import Location, Wishes
 from czictypes.model.errors import MissingExtraError, SparseDocumentError
-from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import leaves_blank
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.writing.copying.copy import copy
 
 __all__ = ["convert_from_czi", "convert_image"]

@@ -11,9 +11,9 @@ from czictypes.arrays.image import CziImage
 from czictypes.arrays.scene_infos import scene_infos
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError
-from czictypes.reading.blocks import open_document_of
-from czictypes.reading.enumeration import matching, sub_block_info
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
+from czictypes.reading.subblock import matching, sub_block_info
 
 __all__ = [
     "AcquisitionTime",

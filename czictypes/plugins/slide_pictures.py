@@ -14,9 +14,9 @@ from czictypes.arrays.layout import Selection
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.blocks import open_document_of
 from czictypes.reading.composite import compose_channels
-from czictypes.reading.pictures import finite_range, stretch
+from czictypes.reading.conversion import finite_range, stretch
+from czictypes.reading.plane_reads import open_document_of
 
 __all__ = [
     "SlideLook",

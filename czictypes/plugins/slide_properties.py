@@ -16,8 +16,8 @@ from czictypes.model.errors import CorruptFileError, CziError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.lazy import require
 from czictypes.reading.attachments import Attachments
-from czictypes.reading.blocks import open_document_of
-from czictypes.reading.pictures import eight_bit
+from czictypes.reading.conversion import eight_bit
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 
 if TYPE_CHECKING:

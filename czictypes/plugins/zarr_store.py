@@ -28,8 +28,8 @@ from czictypes.exchange.ome_zarr.frame import AXES
 from czictypes.exchange.ome_zarr.layout import lay_out
 from czictypes.exchange.ome_zarr.pixels import FiveAxes
 from czictypes.exchange.ome_zarr.plan import ImagePlan, LevelPlan, plan_image
-from czictypes.reading.blocks import open_document_of
 from czictypes.reading.damage import OnError
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.remote.part_files import Parts
 
 __all__ = [

@@ -20,9 +20,9 @@ from czictypes.libczi.metadata import DisplaySettingsHandle
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.pixel_types import PixelType
+from czictypes.reading.conversion import stretch
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.native_reader import bitmap_of
-from czictypes.reading.pictures import stretch
 from czictypes.reading.threads import ThreadPool, each
 
 __all__ = ["compose_channels"]

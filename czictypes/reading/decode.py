@@ -35,13 +35,11 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
-from czictypes.reading.cache import SubBlockCache
-from czictypes.reading.expectation import Expectation
 from czictypes.reading.jpegxr_process import HelperEndedError, decode_apart, decodes_apart
 from czictypes.reading.native_reader import decoded
-from czictypes.reading.plane_rows import PlaneRows
+from czictypes.reading.planes import PlaneRows
 from czictypes.reading.result_memory import ResultMemory
-from czictypes.reading.tile import Tile
+from czictypes.reading.tiles import Expectation, SubBlockCache, Tile
 
 __all__ = ["SubBlockDecoder"]
 

@@ -25,16 +25,15 @@ from czictypes.metadata.xml import parse, to_dict, to_text
 from czictypes.model.errors import FileChangedError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import CacheInfo, CacheOptions, ReaderOptions
-from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.damage import DamageList
 from czictypes.reading.decode import SubBlockDecoder
-from czictypes.reading.expectation import Expectation
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.paint import Painter
-from czictypes.reading.plane_rows import plane_rows
+from czictypes.reading.planes import plane_rows
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
+from czictypes.reading.tiles import Expectation, SubBlockCache
 from czictypes.remote.part_files import PartFiles
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT, NO_M, Rectangle
 from czictypes.reading.conversion import convert
 from czictypes.reading.damage import UNREADABLE
-from czictypes.reading.level_grid import LevelGrid
-from czictypes.reading.plane_keys import ShownPlane
+from czictypes.reading.levels import LevelGrid
+from czictypes.reading.planes import ShownPlane
 from czictypes.reading.request import PlaneRequest
 from czictypes.reading.sampling import Span, copied_span, scaled_span
 from czictypes.reading.table import SubBlockTable
-from czictypes.reading.tile import TileProvider
+from czictypes.reading.tiles import TileProvider
 
 __all__ = [
     "Painted",

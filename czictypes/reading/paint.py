@@ -22,17 +22,15 @@ from czictypes.container.workers import Workers, check_stopped
 from czictypes.kernel.library import get_kernel
 from czictypes.kernel.tiles import DONE, PENDING, UNUSUAL, Given, KernelTiles, Reads, TileColumns
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
-from czictypes.reading.background import background_value, fill
 from czictypes.reading.conversion import check_convertible
 from czictypes.reading.damage import UNREADABLE, DamageList
-from czictypes.reading.expectation import Expectation, Wanted
 from czictypes.reading.fallback import Tiles, check_size, chosen_tiles, paint_tiles, places
-from czictypes.reading.level_grid import LevelGrid
-from czictypes.reading.plane_keys import PlaneKeys
-from czictypes.reading.request import PlaneRequest
+from czictypes.reading.levels import LevelGrid
+from czictypes.reading.planes import PlaneKeys
+from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import each
-from czictypes.reading.tile import TileProvider
+from czictypes.reading.tiles import Expectation, TileProvider, Wanted
 
 __all__ = ["Painter"]
 

@@ -1,9 +1,10 @@
-"""The properties of a document: boxes, pixel types, metadata, scaling, channels."""
+"""The properties and the sub-blocks of a document that is open."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import index as as_integer
 from typing import Any, ClassVar, TypeVar
 
@@ -16,7 +17,7 @@ from czictypes.metadata.axes import Scaling, Skew, scaling, skew
 from czictypes.metadata.channels import ChannelInfo, display_settings
 from czictypes.metadata.document import DocumentInfo, custom_attributes, document_info
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
-from czictypes.model.errors import OutOfBoundsError, UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import (
     DIMENSION_INDEX,
     PLANE_DIMENSIONS,
@@ -27,20 +28,28 @@ from czictypes.model.geometry import (
 )
 from czictypes.model.options import ChannelDisplaySettingsDataClassWithNameAndDescription
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.enumeration import matching
-from czictypes.reading.pyramid import PyramidLevel, needs_pyramid, pyramid_levels
-from czictypes.reading.request import Roi, check_scene, parse_roi, type_of_all
+from czictypes.reading.decode import SubBlockDecoder
+from czictypes.reading.levels import PyramidLevel, needs_pyramid, pyramid_levels
+from czictypes.reading.request import Plane, Roi, check_scene, parse_roi, type_of_all
 from czictypes.reading.session import Session
-from czictypes.reading.subblock_columns import STANDARD_FIELDS, read_columns
+from czictypes.reading.subblock import (
+    STANDARD_FIELDS,
+    SubBlock,
+    SubBlockInfo,
+    matching,
+    read_columns,
+    sub_block_info,
+)
 from czictypes.reading.table import SubBlockTable
 
 __all__ = ["DocumentProperties"]
+
 
 T = TypeVar("T")
 
 
 class DocumentProperties:
-    """The properties of an open document; each follows the file when it changes on disk."""
+    """The properties and sub-blocks of an open document, as the file is now on disk."""
 
     CZI_DIMS: ClassVar[dict[str, int]] = {name: DIMENSION_INDEX[name] for name in PLANE_DIMENSIONS}
 
@@ -395,6 +404,73 @@ class DocumentProperties:
                 )
                 rows = np.unique(table.rows.sub_blocks(found))
             return read_columns(document, rows, names)
+
+    def enumerate_subblocks(self, func: Callable[[int, SubBlockInfo], bool]) -> None:
+        """Call ``func(index, info)`` for every sub-block until it returns False."""
+        self.enumerate_subblocks_subset(func)
+
+    def enumerate_subblocks_subset(
+        self,
+        func: Callable[[int, SubBlockInfo], bool],
+        plane: str | Plane | None = None,
+        roi: Roi | None = None,
+        only_layer0: bool = False,
+    ) -> None:
+        """Call ``func(index, info)`` for some sub-blocks until it returns False.
+
+        Parameters
+        ----------
+        func
+            Receives the index and a `SubBlockInfo`; a false result ends the enumeration.
+        plane
+            Only sub-blocks at this coordinate: ``"C0Z5T2"`` or a dictionary; S may be in it.
+        roi
+            Only sub-blocks that meet this rectangle.
+        only_layer0
+            Leave out the pyramid.
+        """
+        with self._session.document() as document:
+            table = document.table
+        rows = matching(
+            table,
+            coordinate=None if plane is None else parse_coordinate(plane),
+            roi=None if roi is None else parse_roi(roi),
+            only_layer0=only_layer0,
+        )
+        for index in np.unique(table.rows.sub_blocks(rows)).tolist():
+            if not func(index, sub_block_info(table, index)):
+                return
+
+    def read_subblock(self, index: int) -> SubBlock:
+        """Return one sub-block; its pixels, metadata and attachment are read when asked for.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no sub-block of that index.
+        """
+        with self._session.document() as document:
+            count = document.directory.count
+            if not 0 <= index < count:
+                raise OutOfBoundsError(
+                    f"there is no sub-block {index} in {document.name}; "
+                    + (f"they go from 0 to {count - 1}" if count else "it has none")
+                )
+            table = document.table
+            planes = [table.coordinate(row) for row in table.rows.rows_of(index)]
+            info = sub_block_info(table, index)
+            return SubBlock(index, info, planes, self._decoder, document.name)
+
+    @contextmanager
+    def _decoder(self) -> Iterator[SubBlockDecoder]:
+        """Hold the document open while one of its sub-blocks is read."""
+        with self._session.document() as document:
+            try:
+                yield document.decoder
+            except CorruptFileError:  # it may be the damage of a file in between
+                document.require_unchanged()
+                raise
+            document.require_unchanged()
 
 
 def _bounding_box(table: SubBlockTable, rectangle: Rectangle) -> dict[str, tuple[int, int]]:

@@ -33,24 +33,32 @@ from czictypes.reading.attachments import Attachments
 from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.damage import OnError, advise, leaves_blank
 from czictypes.reading.document import OpenDocument
-from czictypes.reading.output import allocate, check_output
+from czictypes.reading.properties import DocumentProperties
 from czictypes.reading.request import (
     Background,
     Plane,
     PlaneRequest,
     Roi,
+    allocate,
+    check_output,
     make_request,
     output_shape,
     type_of_all,
 )
 from czictypes.reading.session import Session
-from czictypes.reading.subblock_methods import SubBlockMethods
 from czictypes.reading.threads import thread_count
 from czictypes.remote.open import open_source
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import check_url, describe_target
 
-__all__ = ["CziReader", "ReaderArguments", "Source", "reopen"]
+__all__ = [
+    "CziReader",
+    "ReaderArguments",
+    "Source",
+    "open_czi",
+    "reopen",
+]
+
 
 #: The picture of a CZI in an attachment takes so many bytes at most.
 _PICTURE_BYTES = 32 << 20
@@ -74,7 +82,7 @@ class ReaderArguments(NamedTuple):
 
 
 @defended(lambda reader: reader._session.name)
-class CziReader(SubBlockMethods):
+class CziReader(DocumentProperties):
     """A CZI document open for reading; safe to use from many threads at once.
 
     Use it in a `with` block, or call `close`, which waits for the reads in flight. A closed reader
@@ -466,3 +474,36 @@ def _nested_picture(data: bytes) -> NDArray[Any]:
         least = 1.01 / max(min(box.w, box.h), 1)  # leaves a pixel of the shorter side
         pixels = nested.read(pixel_type=name, zoom=min(max(zoom, least), 1.0))
     return pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels[..., 2::-1])
+
+
+def open_czi(
+    filepath: Source,
+    file_input_type: ReaderFileInputTypes = ReaderFileInputTypes.Standard,
+    cache_options: CacheOptions | None = None,
+    *,
+    reader_options: ReaderOptions | None = None,
+    threads: int | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    parts: Parts | None = None,
+) -> CziReader:
+    """Open a CZI for reading.
+
+    Use the result in a `with` block, or call its `close`. The parameters and errors are those
+    of `CziReader`.
+
+    Examples
+    --------
+    >>> with open_czi("image.czi") as document:  # doctest: +SKIP
+    ...     pixels = document.read(plane={"C": 0})
+    >>> with open_czi("s3://bucket/image.czi", storage_options={"anon": True}) as document:
+    ...     corner = document.read(roi=(0, 0, 512, 512))  # doctest: +SKIP
+    """
+    return CziReader(
+        filepath,
+        file_input_type,
+        cache_options,
+        reader_options,
+        threads=threads,
+        storage_options=storage_options,
+        parts=parts,
+    )

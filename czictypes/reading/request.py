@@ -10,16 +10,17 @@ import math
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from operator import index as as_integer
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple, Union
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import PLANE_DIMENSIONS, Color, Rectangle, checked_plane
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
-from czictypes.reading.background import Background
 from czictypes.reading.conversion import common_type
+from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.table import SubBlockTable
 
 __all__ = [
@@ -27,13 +28,142 @@ __all__ = [
     "Plane",
     "PlaneRequest",
     "Roi",
+    "allocate",
+    "background_value",
+    "check_output",
     "check_scene",
+    "fill",
     "make_request",
     "output_shape",
     "parse_roi",
     "plane_coordinate",
     "type_of_all",
 ]
+
+
+Background = Union[
+    Color, tuple[float, float, float], tuple[float, float, float, float], Sequence[float], float
+]
+
+#: The value of full brightness in the types whose samples are whole numbers.
+_WHITE = {
+    PixelType.Gray8: 255,
+    PixelType.Gray16: 65535,
+    PixelType.Bgr24: 255,
+    PixelType.Bgr48: 65535,
+    PixelType.Bgra32: 255,
+    PixelType.Gray32: 2**32 - 1,
+}
+
+
+def background_value(pixel_type: PixelType, background: Background) -> tuple[Any, ...]:
+    """Return the samples of a background pixel.
+
+    Parameters
+    ----------
+    pixel_type
+        The type of the result.
+    background
+        Blue, green and red from 0 to 1, of which gray types take the mean. They become pixel
+        values as in libCZI: in float32, clamped and rounded to the nearest. A fourth one is for
+        alpha, which is opaque else. For a gray type also one number in its own range, which is
+        taken as it is.
+
+    Returns
+    -------
+    tuple
+        One number per sample.
+
+    Raises
+    ------
+    ValueError
+        For a single number with a colour type.
+    """
+    samples = pixel_format(pixel_type).samples
+    if isinstance(background, Sequence):
+        blue, green, red, *alpha = (_precise(pixel_type)(component) for component in background)
+        if samples == 1:
+            return (_scaled(pixel_type, red + green + blue, 3),)
+        colour = (blue, green, red, *(alpha or [_precise(pixel_type)(1)]))
+        return tuple(_scaled(pixel_type, component, 1) for component in colour[:samples])
+    if samples != 1:
+        raise ValueError(f"the background of {pixel_type.name} must be three numbers, not one")
+    return (background,)
+
+
+def _precise(pixel_type: PixelType) -> Any:
+    """Return float32, in which libCZI computes, or float64 where it would lose digits."""
+    lossy = pixel_type in (PixelType.Gray32, PixelType.Gray64Float, PixelType.Gray64ComplexFloat)
+    return np.float64 if lossy else np.float32
+
+
+def _scaled(pixel_type: PixelType, value: Any, divisor: int) -> Any:
+    number = type(value)
+    white = _WHITE.get(pixel_type)
+    if white is None:
+        return value / number(divisor)
+    scaled = number(white) * value / number(divisor)
+    if scaled <= 0:
+        return 0
+    return white if scaled >= white else int(scaled + number(0.5))
+
+
+def fill(out: NDArray[Any], samples: tuple[Any, ...]) -> None:
+    """Set every pixel of an array (height, width, samples) to the same value."""
+    if len(set(samples)) == 1:
+        out[...] = samples[0]
+    elif out.size:
+        out[0] = samples
+        out[1:] = out[0]  # whole rows are copied much faster than single pixels are set
+
+
+Shape = tuple[int, int, int]
+
+
+def allocate(shape: Shape, dtype: np.dtype[Any], memory: ResultMemory) -> NDArray[Any]:
+    """Return an array whose contents the compositor will set.
+
+    Raises
+    ------
+    ValueError
+        If the shape has no pixel, which happens when the zoom is too small for the roi.
+    ResultTooLargeError
+        If it is larger than it may be, or the machine cannot hold it.
+    """
+    _check_shape(shape)
+    return memory.take(shape, dtype)
+
+
+def check_output(out: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Check that the caller's array can take the result.
+
+    Raises
+    ------
+    ValueError
+        If it is no array, or its shape, dtype or layout is another, or it is read-only.
+    """
+    _check_shape(shape)
+    if not isinstance(out, np.ndarray):
+        raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out must have shape {shape} and dtype {dtype}, not {out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out is read-only; give an array that can be written to")
+    pixel = dtype.itemsize * shape[2]
+    if out.size and (out.strides[1], out.strides[2]) != (pixel, dtype.itemsize):
+        raise ValueError("out may have strided rows, but the pixels of a row must be adjacent")
+    return out
+
+
+def _check_shape(shape: Shape) -> None:
+    if 0 in shape:
+        raise InvalidArgumentError(
+            f"the zoom is so small that the result would have {shape[1]} x {shape[0]} pixels; "
+            f"use a larger zoom or roi"
+        )
+
 
 Roi = Union[Rectangle, tuple[int, int, int, int], Sequence[int]]
 Plane = Mapping[str, int]

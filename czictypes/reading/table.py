@@ -15,10 +15,14 @@ from czictypes.container.directory import Directory
 from czictypes.container.limits import Bounds
 from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle
 from czictypes.model.lazy import cached_property
-from czictypes.reading.levels import pyramid_levels
-from czictypes.reading.plane_rows import PlaneRows
+from czictypes.reading.planes import PlaneRows
 
-__all__ = ["NO_RECTANGLE", "SubBlockTable"]
+__all__ = [
+    "NO_RECTANGLE",
+    "SubBlockTable",
+    "level_numbers",
+]
+
 
 #: The box of nothing, in the form in which libCZI gives it.
 NO_RECTANGLE = Rectangle(0, 0, -1, -1)
@@ -87,7 +91,7 @@ class SubBlockTable:
         """The pyramid level of a sub-block; 0 is the full resolution."""
         rows = self.directory
         weights = np.minimum(rows.physical_w, rows.physical_h)
-        return pyramid_levels(self.minification, self.is_layer0, weights)
+        return level_numbers(self.minification, self.is_layer0, weights)
 
     # The document as a whole
 
@@ -317,3 +321,38 @@ def _bounds(column: NDArray[np.int32]) -> tuple[int, int] | None:
         return None
     start = int(present.min())
     return start, int(present.max()) - start + 1
+
+
+def level_numbers(
+    minification: NDArray[np.float64],
+    is_layer0: NDArray[np.bool_],
+    weights: NDArray[Any],
+) -> NDArray[np.int16]:
+    """Return the level of each sub-block, 0 for layer 0 and at least 1 for any other.
+
+    Parameters
+    ----------
+    minification
+        Logical over physical size. It is inexact at the edge of an image, where sizes are
+        rounded to whole pixels, so the level is that of the nearest power of the factor.
+    is_layer0
+        Which sub-blocks are in full resolution.
+    weights
+        How much a sub-block counts when the file's factor is determined: its stored extent, as
+        large bitmaps suffer least from rounding.
+    """
+    levels = np.zeros(len(minification), np.int16)
+    pyramid = ~is_layer0
+    if not pyramid.any():
+        return levels
+    scale = np.log(np.maximum(minification[pyramid], 1e-9))
+    factor = min((2.0, 3.0), key=lambda f: _misfit(scale, weights[pyramid], f))
+    levels[pyramid] = np.maximum(np.rint(scale / np.log(factor)), 1).astype(np.int16)
+    return levels
+
+
+def _misfit(scale: NDArray[np.float64], weights: NDArray[Any], factor: float) -> float:
+    """Return how far the scales lie from the powers of a factor, on average."""
+    step = np.log(factor)
+    distance = np.abs(scale - np.maximum(np.rint(scale / step), 1) * step)
+    return float((distance * weights).sum())

@@ -1,4 +1,4 @@
-"""Finds the rectangles that meet another one, in time that fits what is found."""
+"""Finds the rectangles that hold the centre of another one."""
 
 from __future__ import annotations
 
@@ -8,22 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.geometry import Rectangle
-
-__all__ = ["Boxes", "TileGrid", "pairs_by_centre"]
-
-#: So many rectangles are compared one by one in less time than a look-up in cells takes.
-SMALL = 256
+__all__ = ["Boxes", "pairs_by_centre"]
 
 #: About so many pairs of rectangles are compared at a time.
 _PAIRS = 1 << 18
 #: So many pairs that are near each other are compared for each rectangle on average; a pyramid has
 #: 25 of them.
 _MOST_NEAR, _LEAST_SEARCH = 64, 1 << 22
-
-#: The smallest cell is 64 pixels wide, so that a row of cells always fits 32 bits.
-_SMALLEST_CELL = 6
-_ROW = 32
 
 
 class Boxes(NamedTuple):
@@ -40,72 +31,6 @@ class Boxes(NamedTuple):
     def take(self, which: NDArray[np.intp] | slice) -> Boxes:
         """Return some of the rectangles."""
         return Boxes(*(column[which] for column in self))
-
-    def meeting(self, roi: Rectangle) -> NDArray[np.intp]:
-        """Return the positions of those that share at least one pixel with `roi`."""
-        return np.flatnonzero(
-            (self.left < roi.x + roi.w)
-            & (self.right > roi.x)
-            & (self.top < roi.y + roi.h)
-            & (self.bottom > roi.y)
-        )
-
-
-class TileGrid:
-    """Rectangles of about one size, sorted by the square cell their top-left corner lies in.
-
-    A cell is at least as large as any of the rectangles, so a search has to look only at the
-    cells it covers and at those directly left of and above them.
-
-    Parameters
-    ----------
-    members
-        What a search returns for each rectangle.
-    boxes
-        The rectangles.
-    """
-
-    def __init__(self, members: NDArray[np.intp], boxes: Boxes) -> None:
-        if len(members) <= SMALL:
-            self._members, self._boxes, self._keys = members, boxes, None
-            return
-        extent = max(int((boxes.right - boxes.left).max()), int((boxes.bottom - boxes.top).max()))
-        self._bits = max((max(extent, 1) - 1).bit_length(), _SMALLEST_CELL)
-        self._x, self._y = int(boxes.left.min()), int(boxes.top.min())
-        rows = (boxes.top - self._y) >> self._bits
-        keys = rows << _ROW | (boxes.left - self._x) >> self._bits
-        order = np.argsort(keys, kind="stable")
-        self._members, self._boxes = members[order], boxes.take(order)
-        self._keys = keys[order]
-        self._rows = np.unique(rows)
-
-    def search(self, roi: Rectangle | None) -> NDArray[np.intp]:
-        """Return the members whose rectangle shares a pixel with `roi`, in no special order.
-
-        None stands for everywhere, and then also the empty rectangles are returned.
-        """
-        if roi is None:
-            return self._members
-        if self._keys is None:
-            return self._members[self._boxes.meeting(roi)]
-        near = self._near(self._keys, roi)
-        return self._members[near[self._boxes.take(near).meeting(roi)]]
-
-    def _near(self, keys: NDArray[np.int64], roi: Rectangle) -> NDArray[np.intp]:
-        """Return the positions of the rectangles in the cells that matter for `roi`."""
-        left, right = self._cells(roi.x - self._x, roi.w)
-        top, bottom = self._cells(roi.y - self._y, roi.h)
-        first, end = np.searchsorted(self._rows, [top, bottom + 1])
-        rows = self._rows[first:end] << _ROW
-        if right < 0:
-            rows = rows[:0]
-        starts = np.searchsorted(keys, rows | max(left, 0))
-        ends = np.searchsorted(keys, rows | min(right, 2**_ROW - 1), side="right")
-        return _ranges(starts, ends)
-
-    def _cells(self, start: int, size: int) -> tuple[int, int]:
-        reach = (1 << self._bits) - 1
-        return (start - reach) >> self._bits, (start + size - 1) >> self._bits
 
 
 class _Cells(NamedTuple):

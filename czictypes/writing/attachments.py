@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from czictypes.metadata.records import Event, build_event_list, build_time_stamps
 from czictypes.model.geometry import Location, Rectangle
-from czictypes.reading.pictures import dark_and_bright, real_values, stretch
+from czictypes.reading.conversion import dark_and_bright, real_values, stretch
 from czictypes.writing.assembly import Assembly
 
 if TYPE_CHECKING:

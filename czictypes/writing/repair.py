@@ -29,7 +29,7 @@ from czictypes.model.errors import (
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.damage import UNREADABLE
 from czictypes.reading.decode import SubBlockDecoder
-from czictypes.reading.plane_rows import PlaneRows
+from czictypes.reading.planes import PlaneRows
 from czictypes.reading.threads import thread_count
 from czictypes.remote.open import PathOrFile, open_source
 from czictypes.remote.part_files import PartFiles, Parts

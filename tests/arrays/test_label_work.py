@@ -15,7 +15,7 @@ from files.recipes import Made
 from files.xml import subblock_xml
 
 from czictypes import CziImage
-from czictypes.reading import document, subblock_columns
+from czictypes.reading import document, subblock
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         indices.extend(wanted)
         return original(source, directory, wanted)
 
-    original = subblock_columns.read_many_metadata
-    monkeypatch.setattr(subblock_columns, "read_many_metadata", read)
+    original = subblock.read_many_metadata
+    monkeypatch.setattr(subblock, "read_many_metadata", read)
     return indices
 
 

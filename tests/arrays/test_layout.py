@@ -13,7 +13,7 @@ from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.layout import Layout
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.level_grid import LevelGrid
+from czictypes.reading.levels import LevelGrid
 
 
 def grid(number: int, width: int, height: int) -> LevelGrid:

@@ -14,7 +14,7 @@ from files.recipes import Made
 
 from czictypes import CziImage, czi
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading import blocks
+from czictypes.reading import plane_reads
 
 G8, G16, B24, BGRA = PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24, PixelType.Bgra32
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_selected_is_named(made: Callable[[str], Made]) -> None:
 def test_threads_do_not_change_the_pixels(
     made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    monkeypatch.setattr(blocks, "SMALL", 0)  # planes of any size are read in threads
+    monkeypatch.setattr(plane_reads, "SMALL", 0)  # planes of any size are read in threads
     for name in ("stack", "multi_scene_pyramid"):
         with CziImage(made(name).path, threads=threads) as image:
             with CziImage(made(name).path, threads=1) as alone:
@@ -155,7 +155,7 @@ def test_threads_do_not_change_the_pixels(
 def test_an_error_in_one_plane_ends_the_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "SMALL", 0)
+    monkeypatch.setattr(plane_reads, "SMALL", 0)
     planes = [Block(noise(G16, 9, 9, z), plane={"C": 0, "Z": z}) for z in range(9)]
     path = write_czi(tmp_path / "bad.czi", planes)
     with czi.open_czi(path) as document:

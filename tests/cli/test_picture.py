@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from czictypes.cli.picture import display_range, save_png
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.reading.pictures import stretch
+from czictypes.reading.conversion import stretch
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 

@@ -15,7 +15,7 @@ from files.patterns import noise
 from czictypes import czi
 from czictypes.cli.picture import display_range
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.pictures import stretch
+from czictypes.reading.conversion import stretch
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes import czi
-from czictypes.reading.cache import SubBlockCache
-from czictypes.reading.tile import Tile
+from czictypes.reading.tiles import SubBlockCache, Tile
 
 
 def tile(size: int) -> Tile:

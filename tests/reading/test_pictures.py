@@ -13,7 +13,7 @@ from files.patterns import noise
 
 from czictypes import czi
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.pictures import eight_bit, finite_range, stretch
+from czictypes.reading.conversion import eight_bit, finite_range, stretch
 
 INF, NAN = np.inf, np.nan
 
@@ -50,7 +50,7 @@ def test_a_window_and_another_type() -> None:
 def test_bands_do_not_show(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = rng.normal(size=(50, 7, 3))
     whole = stretch(pixels)
-    monkeypatch.setattr("czictypes.reading.pictures._AT_ONCE", 40)
+    monkeypatch.setattr("czictypes.reading.conversion._AT_ONCE", 40)
     assert finite_range(pixels) == (pixels.min(), pixels.max())
     np.testing.assert_array_equal(stretch(pixels), whole)
 

@@ -21,8 +21,8 @@ from czictypes.metadata.xml_editor import (
 )
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle, checked_plane
-from czictypes.reading.enumeration import matching
 from czictypes.reading.request import parse_roi
+from czictypes.reading.subblock import matching
 from czictypes.reading.table import SubBlockTable
 
 if TYPE_CHECKING:

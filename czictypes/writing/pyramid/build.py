@@ -22,15 +22,13 @@ from czictypes.model.errors import MissingExtraError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.options import CacheOptions, ReaderOptions
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
-from czictypes.reading.background import background_value, fill
-from czictypes.reading.cache import SubBlockCache
 from czictypes.reading.conversion import common_type
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.paint import Painter
-from czictypes.reading.request import PlaneRequest
+from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.table import SubBlockTable
-from czictypes.reading.tile import Tile, TileProvider
+from czictypes.reading.tiles import SubBlockCache, Tile, TileProvider
 from czictypes.remote.part_files import PartFiles
 from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
 from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression

@@ -19,7 +19,7 @@ from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.paint import Painter
 from czictypes.reading.request import PlaneRequest, output_shape
 from czictypes.reading.table import SubBlockTable
-from czictypes.reading.tile import Tile
+from czictypes.reading.tiles import Tile
 
 __all__ = [
     "Entry",

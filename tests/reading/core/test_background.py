@@ -3,7 +3,7 @@ import pytest
 
 from czictypes.model.geometry import Color
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.background import background_value, fill
+from czictypes.reading.request import background_value, fill
 
 HALF = Color(b=0.25, g=0.5, r=0.75)
 

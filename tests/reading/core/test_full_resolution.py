@@ -17,7 +17,7 @@ from reading.core.made_tables import Entry, directory_of
 
 from czictypes.container.directory import Directory
 from czictypes.reading import full_resolution as module
-from czictypes.reading.plane_rows import plane_rows
+from czictypes.reading.planes import plane_rows
 from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
 SOURCE = build_czi([Tile(w=1, h=1)]).source()  # nothing is read of it

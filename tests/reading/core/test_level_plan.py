@@ -10,7 +10,7 @@ from reading.core.made_tables import Entry, MemoryTiles, table_of
 
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.level_grid import level_grids
+from czictypes.reading.levels import level_grids
 from czictypes.reading.paint import Painter
 from czictypes.reading.request import PlaneRequest
 

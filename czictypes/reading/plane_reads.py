@@ -14,15 +14,22 @@ from numpy.typing import NDArray
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.background import background_value, fill
 from czictypes.reading.damage import advise, leaves_blank
 from czictypes.reading.document import OpenDocument
-from czictypes.reading.level_grid import LevelGrid
+from czictypes.reading.levels import LevelGrid
 from czictypes.reading.reader import CziReader
-from czictypes.reading.request import PlaneRequest
+from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.threads import each
 
-__all__ = ["Compose", "LevelPlanes", "Planes", "TilePlanes", "open_document_of", "read_planes"]
+__all__ = [
+    "Compose",
+    "LevelPlanes",
+    "Planes",
+    "TilePlanes",
+    "open_document_of",
+    "read_planes",
+]
+
 
 T = TypeVar("T")
 

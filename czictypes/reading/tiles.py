@@ -1,0 +1,155 @@
+"""Decoded tiles: what they are, a cache of them, and a prefetch of their bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.container.byte_source import ByteSource
+from czictypes.container.directory import SubBlockExtents
+from czictypes.container.pixels import PixelArray
+from czictypes.container.segments import FileHeader
+from czictypes.model.options import CacheInfo, CacheOptions
+from czictypes.reading.planes import PlaneRows
+
+__all__ = [
+    "Expectation",
+    "SubBlockCache",
+    "Tile",
+    "TileProvider",
+    "Wanted",
+]
+
+
+class Tile(NamedTuple):
+    """A decoded sub-block.
+
+    `pixels` has the shape (height, width, samples) and the dtype of the sub-block's pixel type.
+    They may be anything that is indexed by rows and columns. `mask`, of the shape (height, width),
+    is True for valid pixels; None means that all are valid.
+    """
+
+    pixels: PixelArray
+    mask: NDArray[np.bool_] | None = None
+
+
+class TileProvider(Protocol):
+    """A source of decoded tiles; called from many threads at once."""
+
+    def tile(self, row: int) -> AbstractContextManager[Tile]:
+        """Give the tile of a row of the table; its arrays are read only in the `with` block."""
+
+
+class SubBlockCache:
+    """Decoded tiles by sub-block index, within the limits of `CacheOptions`.
+
+    Safe to use from many threads. The limits hold at every moment, so a tile that alone
+    exceeds the memory limit is not kept at all.
+    """
+
+    def __init__(self, options: CacheOptions) -> None:
+        self._max_bytes = options.max_memory_usage
+        self._max_count = options.max_sub_block_count
+        self._tiles: OrderedDict[int, Tile] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, index: int) -> Tile | None:
+        """Return the tile of that sub-block, or None where it is not kept."""
+        with self._lock:
+            tile = self._tiles.get(index)
+            if tile is not None:
+                self._tiles.move_to_end(index)
+            return tile
+
+    def __contains__(self, index: int) -> bool:
+        """Return whether the tile of that sub-block is kept now."""
+        return index in self._tiles
+
+    def put(self, index: int, tile: Tile) -> None:
+        """Keep a tile whose arrays nobody will change any more."""
+        with self._lock:
+            before = self._tiles.pop(index, None)
+            if before is not None:
+                self._bytes -= _size(before)
+            self._tiles[index] = tile
+            self._bytes += _size(tile)
+            while self._tiles and self._is_over():
+                _, oldest = self._tiles.popitem(last=False)
+                self._bytes -= _size(oldest)
+
+    def info(self) -> CacheInfo:
+        """Return how many sub-blocks and bytes of pixels are kept now."""
+        with self._lock:
+            return CacheInfo(elements_count=len(self._tiles), memory_usage=self._bytes)
+
+    def _is_over(self) -> bool:
+        too_many = self._max_count is not None and len(self._tiles) > self._max_count
+        too_large = self._max_bytes is not None and self._bytes > self._max_bytes
+        return too_many or too_large
+
+
+def _size(tile: Tile) -> int:
+    return int(np.asarray(tile.pixels).nbytes) + (0 if tile.mask is None else int(tile.mask.nbytes))
+
+
+#: A row of `PlaneRows`, and which rows of its pixels are needed, the end excluded.
+Wanted = tuple[int, int, int]
+
+
+class Expectation:
+    """Knows where the bytes of sub-blocks are, for a source that takes long to answer.
+
+    Parameters
+    ----------
+    source, rows, header
+        The file, and the planes that its sub-blocks hold.
+    cache
+        Has tiles whose bytes are not needed.
+    masks
+        Whether the attachments of sub-blocks are read too.
+    """
+
+    def __init__(
+        self,
+        source: ByteSource,
+        rows: PlaneRows,
+        header: FileHeader,
+        *,
+        cache: SubBlockCache | None = None,
+        masks: bool = False,
+    ) -> None:
+        self._source = source
+        self._rows = rows
+        self._extents = SubBlockExtents(rows.stored, source.size(), header)
+        self._cache = cache
+        self._masks = masks
+
+    def of(self, wanted: Sequence[Wanted]) -> AbstractContextManager[None]:
+        """Have the bytes of sub-blocks fetched for the length of a `with` block."""
+        if self._cache is not None:
+            wanted = [one for one in wanted if one[0] not in self._cache]
+        indices = self._rows.sub_blocks(np.array([row for row, _, _ in wanted], np.intp))
+        if self._masks:
+            return self._source.read_ahead(self._extents.whole(indices))
+        stored = [self._as_stored(*one) for one in wanted]
+        return self._source.read_ahead(self._extents.pixels(indices, stored))
+
+    def room(self, sub_block: int) -> int:
+        """Return how many bytes there are for a sub-block up to where something else begins."""
+        return int(self._extents.room(np.array([sub_block]))[0])
+
+    def _as_stored(self, row: int, first: int, end: int) -> tuple[int, int]:
+        """Return which rows of pixels as they are stored are needed for some as they are read."""
+        if not self._rows.is_special(row):
+            return first, end
+        height = self._rows.directory.physical_h.item(row)
+        stored = max(self._rows.stored.physical_h.item(self._rows.sub_block_of(row)), 0)
+        start = self._rows.part_of(row) * stored
+        return start + first * stored // height, start + (end - 1) * stored // height + 1
