@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 import numpy as np
@@ -27,6 +26,7 @@ from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document import DocumentInfo, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.model.closable import Closable
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 
@@ -45,7 +45,7 @@ Scenes = Union[str, int, Iterable[Union[str, int]], None]
 Self = TypeVar("Self", bound="Image")
 
 
-class Image(ABC):
+class Image(Closable):
     """An image file as an N-d array, one scene at a time: what `open_image` gives.
 
     The dimensions are T, C, Z, Y and X, and S (red, green, blue) for colour images. V, H, I, R
@@ -54,17 +54,6 @@ class Image(ABC):
     """
 
     _level = 0
-
-    def __enter__(self: Self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         if self.closed:

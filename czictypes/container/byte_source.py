@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
 from typing import Any
 
 from czictypes.container.uses import Use, Uses
+from czictypes.model.closable import Closable
 
 __all__ = ["ByteSource", "PartSource", "Range"]
 
@@ -21,7 +21,7 @@ Range = tuple[int, int]
 _TRUSTED_COUNT = 1 << 20
 
 
-class ByteSource(ABC):
+class ByteSource(Closable):
     """Bytes that are read by position, from any number of threads at once.
 
     A subclass gives `_size`, `_read` and `_release`. Closing while another thread reads is
@@ -205,19 +205,6 @@ class ByteSource(ABC):
     def _use(self) -> Use:
         """Keep the source open for the length of a `with` block; ClosedError after `close`."""
         return Use(self._uses, self.name)
-
-    def __enter__(self) -> ByteSource:
-        """Return the source itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the source."""
-        self.close()
 
     def __repr__(self) -> str:
         """Tell the name, and whether the source is closed."""

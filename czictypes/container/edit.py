@@ -72,10 +72,6 @@ class EditableFile(ByteSource):
             self._file = io.FileIO(os.fspath(path), "r+b")
         self._seek_guard = threading.Lock()
 
-    def __enter__(self) -> EditableFile:
-        """Return the file itself."""
-        return self
-
     def write_at(self, offset: int, data: bytes) -> None:
         """Write all of `data` at `offset`."""
         view = memoryview(data)

@@ -11,11 +11,11 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn
 
 from czictypes.container.uses import Uses
 from czictypes.libczi.library import Library, loaded_libraries
+from czictypes.model.closable import Closable
 from czictypes.model.errors import ClosedError, CziError
 
 __all__ = [
@@ -24,8 +24,6 @@ __all__ = [
     "live_handles",
 ]
 
-
-Self = TypeVar("Self", bound="Handle")
 
 _serial = itertools.count(1)
 
@@ -118,7 +116,7 @@ class Borrow:
             raise
 
 
-class Handle:
+class Handle(Closable):
     """One libCZI object, owned.
 
     It is released by `close`, at the end of a ``with`` block, when it is collected as garbage or
@@ -210,17 +208,6 @@ class Handle:
         out = self.library.ffi.new("ObjectHandle *")
         self._call(function, *args, out, what=what)
         return int(out[0])
-
-    def __enter__(self: Self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

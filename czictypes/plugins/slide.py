@@ -6,7 +6,6 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.levels import Level
+from czictypes.model.closable import Closable
 from czictypes.model.defence import Defence, defended
 from czictypes.model.errors import CziError
 from czictypes.model.geometry import Rectangle, checked_plane
@@ -36,7 +36,7 @@ _FAR = 4
 
 
 @defended(lambda slide: describe_target(slide._arguments[0]))
-class CziSlide:
+class CziSlide(Closable):
     """A whole slide: all scenes in one plane, with the methods of an OpenSlide object.
 
     If openslide-python is installed, `isinstance` takes it for an ``openslide.AbstractSlide``.
@@ -120,17 +120,6 @@ class CziSlide:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what was opened and how."""
         return _reopen, (self._arguments, self._options)
-
-    def __enter__(self) -> CziSlide:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<CziSlide of {self.reader!r}>"

@@ -13,11 +13,11 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from czictypes.exchange.ome_zarr.chunking import ChunkSizes
+from czictypes.model.closable import Closable
 from czictypes.model.defence import defended
 from czictypes.model.lazy import require
 from czictypes.reading.damage import OnError
@@ -100,7 +100,7 @@ _IDLE, _PIECE = 10, 1 << 18
 _MOST_CONNECTIONS = 128
 
 
-class ZarrServer:
+class ZarrServer(Closable):
     """A web server on this machine for one CZI; `url` is the root of the OME-Zarr.
 
     Usable with `with` or without; `close` ends it. It takes GET and HEAD, with byte ranges, and
@@ -155,17 +155,6 @@ class ZarrServer:
             self._thread.join()
             self._server.server_close()
             self._store.close()
-
-    def __enter__(self) -> ZarrServer:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<ZarrServer at {self.url}>"

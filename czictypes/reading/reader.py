@@ -6,13 +6,13 @@ import io
 import math
 import os
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any, BinaryIO, ClassVar, NamedTuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
+from czictypes.model.closable import Closable
 from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import (
     CorruptFileError,
@@ -82,7 +82,7 @@ class ReaderArguments(NamedTuple):
 
 
 @defended(lambda reader: reader._session.name)
-class CziReader(DocumentProperties):
+class CziReader(DocumentProperties, Closable):
     """A CZI document open for reading; safe to use from many threads at once.
 
     Use it in a `with` block, or call `close`, which waits for the reads in flight. A closed reader
@@ -174,17 +174,6 @@ class CziReader(DocumentProperties):
     def __reduce__(self) -> tuple[Callable[..., CziReader], tuple[Any, ...]]:
         """Pickle as what was opened and how."""
         return reopen, (self._arguments,)
-
-    def __enter__(self) -> CziReader:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed " if self.closed else ""

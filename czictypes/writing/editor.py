@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from types import TracebackType
 from typing import Any, Union
 
 from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
@@ -15,6 +14,7 @@ from czictypes.metadata.channels import display_settings
 from czictypes.metadata.document import CustomValue, custom_attribute, general_document_info
 from czictypes.metadata.xml import to_text
 from czictypes.metadata.xml_editor import XmlEditor
+from czictypes.model.closable import Closable
 from czictypes.model.defence import defended
 from czictypes.model.errors import ClosedError
 from czictypes.model.options import (
@@ -59,7 +59,7 @@ class CziMetadataBuilder(XmlEditor):
 
 
 @defended(lambda editor: editor._file.name)
-class CziEditor:
+class CziEditor(Closable):
     """An existing CZI whose metadata are read and edited in place.
 
     Examples
@@ -92,17 +92,6 @@ class CziEditor:
         except BaseException:
             self._file.close()
             raise
-
-    def __enter__(self) -> CziEditor:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<{'' if self.is_open else 'closed '}CziEditor of {self._file.name!r}>"

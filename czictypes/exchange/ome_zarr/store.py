@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from czictypes.container.workers import aside
 from czictypes.exchange.formats import is_archive, location_name, location_text
+from czictypes.model.closable import Closable
 from czictypes.model.lazy import require
 from czictypes.writing.atomic import remove_folder
 
@@ -23,7 +24,7 @@ StoreTarget = Any
 _EXTRA = "ome-zarr"
 
 
-class ZarrStore:
+class ZarrStore(Closable):
     """A store, with the few operations that are needed beside those of zarr's arrays.
 
     It pickles where zarr's own store does, so that other processes can work on it.
@@ -72,12 +73,6 @@ class ZarrStore:
             self.zarr = self._to_write(target)
         else:
             self.zarr = self._to_read(target)
-
-    def __enter__(self) -> ZarrStore:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of what was opened here."""

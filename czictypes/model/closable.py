@@ -1,0 +1,30 @@
+"""The base of all that is closed at the end of a ``with`` block."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import TypeVar
+
+__all__ = ["Closable"]
+
+Self = TypeVar("Self", bound="Closable")
+
+
+class Closable(ABC):
+    """An object with a method `close`, which the end of a ``with`` block calls."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it; a second call does nothing."""
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
