@@ -1,12 +1,12 @@
-"""The values of options: what argparse calls to turn text into numbers, rectangles, planes."""
+"""What commands share in their arguments: options, and text turned into numbers or planes."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from czictypes.model.errors import CziError
 from czictypes.model.geometry import PLANE_DIMENSIONS, Rectangle
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from czictypes.remote.part_files import Parts
 
 __all__ = [
+    "add_command",
     "add_on_error",
+    "add_overwrite",
     "add_parts",
     "add_stored_resolution",
     "count",
@@ -42,6 +44,21 @@ def join_negative_values(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
+def add_command(
+    commands: Any,
+    shared: argparse.ArgumentParser,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    **texts: Any,
+) -> argparse.ArgumentParser:
+    """Declare a command; its description stays in lines where it has some."""
+    if "\n" in texts["description"]:
+        texts["formatter_class"] = argparse.RawDescriptionHelpFormatter
+    parser: argparse.ArgumentParser = commands.add_parser(name, parents=[shared], **texts)
+    parser.set_defaults(run=run)
+    return parser
+
+
 def add_on_error(parser: argparse.ArgumentParser) -> None:
     """Declare what becomes of tiles that cannot be read."""
     parser.add_argument(
@@ -49,6 +66,13 @@ def add_on_error(parser: argparse.ArgumentParser) -> None:
         choices=("raise", "blank"),
         default="raise",
         help="blank: leave out tiles that cannot be read, and warn of each; default: stop",
+    )
+
+
+def add_overwrite(parser: Any) -> None:
+    """Declare whether the new file replaces another one."""
+    parser.add_argument(
+        "--overwrite", "--force", action="store_true", help="replace DST if it is there"
     )
 
 

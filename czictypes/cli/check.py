@@ -1,46 +1,67 @@
-"""``czictypes check``: what is wrong with files, and what to do about it."""
+"""``czictypes check`` and ``repair``: what is wrong with files, and whole files of damaged ones."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-from importlib.util import find_spec
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
-from czictypes.cli.output import advised, printable, report_exception
+from czictypes.cli.output import (
+    advised,
+    named_refusals,
+    printable,
+    report_exception,
+    shows_progress,
+)
 from czictypes.model.errors import CziError, LibraryNotFoundError
 
 if TYPE_CHECKING:
     from czictypes.checking.file_view import CheckReport, Finding
+    from czictypes.czi import RepairReport
     from czictypes.remote.part_files import Parts
 
-__all__ = ["add_parser"]
+__all__ = ["add_check", "add_repair"]
 
-_DESCRIPTION = """\
+_CHECK = """\
 Find out what is wrong with CZI files, where, and what you can do about it: damaged segments and
 tiles, a directory that contradicts them, pyramids with holes, metadata that do not fit the pixels.
 The names of the checks are those of ZEISS's CZICheck where it makes the same one. By default the
 head of each tile is read; --pixels decodes all of them."""
 
-_CODES = """\
+_REPAIR = """\
+Write a readable CZI with everything that is whole in a damaged one: after an interrupted
+acquisition, a copy that broke off, a lost directory, or with overwritten pieces. SRC is only read.
+What is lost is listed, by plane and tile. DST appears when it is complete."""
+
+_CHECK_CODES = """\
 exit codes: 0 nothing is wrong, 1 there are warnings, 2 there are errors, 5 a file cannot be opened;
 the worst of all files counts. Wrong usage gives 2, too, and prints no report."""
 
+_REPAIR_CODES = """\
+exit codes: 0 nothing is lost, 3 DST is written but parts are lost, 1 nothing could be recovered,
+2 wrong usage
+
+examples:
+  czictypes repair broken.czi repaired.czi
+  czictypes repair broken.czi repaired.czi --json > report.json"""
+
 _WORST = {None: 0, "info": 0, "warning": 1, "error": 2}
-_NOT_OPENED = 5
+_INCOMPLETE, _NOT_OPENED = 3, 5
 
 
-def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
+def add_check(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``check``."""
+    parser = arguments.add_command(
+        commands,
+        shared,
         "check",
-        parents=[shared],
+        _run_check,
         help="find out what is wrong with files",
-        description=_DESCRIPTION,
-        epilog=_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_CHECK,
+        epilog=_CHECK_CODES,
     )
     parser.add_argument("files", metavar="FILE", nargs="+", help="CZI files, or their URLs")
     depth = parser.add_mutually_exclusive_group()
@@ -54,10 +75,9 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="print a JSON list with one object for each file",
     )
     arguments.add_parts(parser)
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def _run_check(args: argparse.Namespace) -> int:
     """Check each file; one that cannot be opened does not keep the others from being checked."""
     parts = arguments.parts(args.parts, args.files)
     reports: list[CheckReport] = []
@@ -80,7 +100,7 @@ def _check(path: str, parts: Parts | None, args: argparse.Namespace) -> CheckRep
     from czictypes.czi import check
     from czictypes.remote.urls import describe_target
 
-    bar = sys.stderr.isatty() and not args.quick and find_spec("tqdm") is not None
+    bar = shows_progress() and not args.quick
     try:
         return check(path, quick=args.quick, pixels=args.pixels, progress=bar, parts=parts)
     except (CziError, OSError) as error:
@@ -101,3 +121,66 @@ def _show_finding(finding: Finding) -> None:
     print(printable(f"  {finding.severity}: {finding.place} [{finding.check}]"))
     print("      " + printable(finding.message))
     print("      " + printable(advised(f"what to do: {finding.remedy}")))
+
+
+def add_repair(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``repair``."""
+    parser = arguments.add_command(
+        commands,
+        shared,
+        "repair",
+        _run_repair,
+        help="recover what is whole of a damaged file",
+        description=_REPAIR,
+        epilog=_REPAIR_CODES,
+    )
+    parser.add_argument("source", metavar="SRC", help="a damaged CZI file")
+    parser.add_argument("target", metavar="DST", help="the new file; not SRC, nor a link to it")
+    arguments.add_parts(parser)
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    arguments.add_overwrite(parser)
+
+
+def _run_repair(args: argparse.Namespace) -> int:
+    """Repair, and say what is lost."""
+    from czictypes.czi import repair
+
+    with named_refusals(args.source, args.target):
+        report = repair(
+            args.source,
+            args.target,
+            exist_ok=args.overwrite,
+            progress=shows_progress(),
+            parts=arguments.parts(args.parts),
+        )
+    if args.json:
+        print(json.dumps(report.to_dict(), indent=2))
+    else:
+        for line in _lines(report, args.target):
+            print(printable(line))
+    return 0 if report.is_complete else _INCOMPLETE
+
+
+def _lines(report: RepairReport, target: str) -> Iterator[str]:
+    size = Path(target).stat().st_size
+    yield f"{target}: {report.sub_blocks} sub-blocks, {size / 1e6:.1f} MB"
+    if report.directory == "rebuilt":
+        yield "rebuilt: the directory of sub-blocks"
+    if report.metadata == "repaired":
+        yield "repaired: the metadata, in which characters were damaged"
+    elif report.metadata == "rebuilt":
+        yield "rebuilt: the metadata, from the pixels"
+    if report.unlisted:
+        yield f"left out: {report.unlisted} sub-blocks that the directory does not list"
+    if report.superseded:
+        yield f"left out: {report.superseded} sub-blocks that later ones replace"
+    for tile in report.doubtful:
+        yield f"doubtful: {tile}"
+    for tile in report.lost:
+        yield f"lost: {tile}"
+    for part in report.lost_attachments:
+        yield f"lost: attachment {part}"
+    if report.unknown_bytes:
+        yield f"not recognised: {report.unknown_bytes} bytes; their content is not known"
+    if report.is_complete:
+        yield "nothing is lost"

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
-from czictypes.cli.output import printable, report_error
+from czictypes.cli.output import printable, report_error, shows_progress
 from czictypes.model.errors import CziError
 from czictypes.remote.urls import redact_text
 
 if TYPE_CHECKING:
     from czictypes.exchange.conversion import Conversion
 
-__all__ = ["add_parser"]
+__all__ = ["add_convert"]
 
 _EXISTS, _UNFINISHED = 3, 4
 
@@ -37,15 +35,16 @@ exit codes: 0 converted, 1 failed, 2 wrong usage, 3 DST exists, 4 an OME-Zarr is
 --resume goes on with it, 130 interrupted"""
 
 
-def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
+def add_convert(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``convert``."""
+    parser = arguments.add_command(
+        commands,
+        shared,
         "convert",
-        parents=[shared],
+        _run,
         help="convert to and from OME-Zarr, OME-TIFF and others",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("source", metavar="SRC", help="a file, folder or URL")
     parser.add_argument("target", metavar="DST", help="what to write; its ending says the format")
@@ -53,9 +52,7 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     _add_zarr(parser)
     parser.add_argument("--workers", type=arguments.count, metavar="N", help="how many threads")
     found = parser.add_mutually_exclusive_group()
-    found.add_argument(
-        "--overwrite", "--force", action="store_true", help="replace DST if it is there"
-    )
+    arguments.add_overwrite(found)
     found.add_argument(
         "--resume", action="store_true", help="finish an OME-Zarr that was interrupted"
     )
@@ -67,7 +64,6 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     arguments.add_on_error(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.add_argument("--quiet", action="store_true", help="show no progress bar")
-    parser.set_defaults(run=run)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
@@ -122,12 +118,11 @@ def _scene(text: str) -> int | str:
     return int(text) if text.isdigit() else text
 
 
-def run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
     """Convert, and say what."""
     from czictypes.exchange.convert import convert
     from czictypes.model.errors import IncompleteOutputError
 
-    bar = not args.quiet and not args.dry_run and sys.stderr.isatty()
     try:
         done = convert(
             args.source,
@@ -143,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
             overwrite=args.overwrite,
             resume=args.resume,
             workers=args.workers,
-            progress=bar and find_spec("tqdm") is not None,
+            progress=not args.quiet and not args.dry_run and shows_progress(),
             dry_run=args.dry_run,
             parts=arguments.parts(args.parts),
             on_error=args.on_error,

@@ -1,32 +1,35 @@
-"""``czictypes copy``: copy a file, or a part of it, without decoding its pixels."""
+"""``czictypes copy`` and ``pyramid``: new files of the tiles of a file, which are not decoded."""
 
 from __future__ import annotations
 
 import argparse
-import errno
 import re
-import sys
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
-from czictypes.cli.output import printable
-from czictypes.model.errors import CziError
+from czictypes.cli.output import named_refusals, printable, shows_progress
 from czictypes.model.geometry import PLANE_DIMENSIONS
 
 if TYPE_CHECKING:
     from czictypes.czi import CopyReport
 
-__all__ = ["add_parser"]
+__all__ = ["add_copy", "add_pyramid"]
 
-_DESCRIPTION = """\
+_COPY = """\
 Copy a CZI, or some scenes, planes or a region of it. Tiles move as they are, without being decoded
 (unless --recompress is given): the same pixels, metadata and positions. The metadata of the
 document are copied too, made to fit where parts are left out. The new file appears when it is
 complete; if anything goes wrong, what was there before stays."""
 
-_EPILOG = """\
+_PYRAMID = """\
+Give a CZI a pyramid: smaller images of each plane, with which viewers show large ones quickly.
+One that it has already is replaced. The pixels of the file are neither decoded nor changed, and
+its metadata and attachments stay as they are. The new file replaces the old one when it is
+complete; if anything goes wrong, the old one stays."""
+
+_EXAMPLES = """\
 examples:
   czictypes copy slide.czi scene0.czi --scene 0
   czictypes copy movie.czi part.czi --plane C=0,1 T=0-99/10 --renumber
@@ -36,15 +39,16 @@ _METADATA = ("metadata", "sub-block metadata")
 _PART = re.compile(r"(\d+)(?:-(\d+)(?:/([1-9]\d*))?)?")
 
 
-def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
+def add_copy(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``copy``."""
+    parser = arguments.add_command(
+        commands,
+        shared,
         "copy",
-        parents=[shared],
+        _run_copy,
         help="copy a file, or a part of it",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_COPY,
+        epilog=_EXAMPLES,
     )
     parser.add_argument("source", metavar="SRC", help="a CZI file")
     parser.add_argument("target", metavar="DST", help="the new file")
@@ -87,12 +91,9 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="with --anonymize: list all values that went and stayed; the list has the secrets "
         "of SRC",
     )
-    parser.add_argument(
-        "--overwrite", "--force", action="store_true", help="replace DST if it is there"
-    )
+    arguments.add_overwrite(parser)
     arguments.add_parts(parser)
     arguments.add_on_error(parser)
-    parser.set_defaults(run=run)
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
@@ -141,14 +142,14 @@ def places(text: str) -> tuple[str, list[int]]:
     return letter, found
 
 
-def run(args: argparse.Namespace) -> int:
+def _run_copy(args: argparse.Namespace) -> int:
     """Copy, and say what."""
     from czictypes.czi import copy
 
     planes: dict[str, list[int]] = {}
     for letter, listed in args.plane or ():
         planes.setdefault(letter, []).extend(listed)
-    try:
+    with named_refusals(args.source, args.target):
         report = copy(
             args.source,
             args.target,
@@ -159,20 +160,13 @@ def run(args: argparse.Namespace) -> int:
             attachments=() if args.no_attachments else args.attachment,
             anonymize=args.anonymize,
             exist_ok=args.overwrite,
-            progress=sys.stderr.isatty() and find_spec("tqdm") is not None,
+            progress=shows_progress(),
             renumber=args.renumber,
             parts=arguments.parts(args.parts),
             on_error=args.on_error,
             keep_relative_times=args.keep_relative_times,
             keep_attachments=args.keep_attachment or (),
         )
-    except FileExistsError as error:
-        why = "the file exists; --overwrite replaces it"
-        raise FileExistsError(errno.EEXIST, why, args.target) from error
-    except CziError:
-        raise
-    except ValueError as error:  # an argument is refused, and the message says why
-        raise CziError(f"{args.source}: {error}") from error
     _say(report, args.target, values=args.report)
     return 0
 
@@ -194,3 +188,93 @@ def _say(report: CopyReport, target: str, *, values: bool) -> None:
 
 def _listed(values: tuple[str, ...]) -> str:
     return " = " + ", ".join(map(repr, values)) if values else ""
+
+
+def add_pyramid(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``pyramid``."""
+    parser = arguments.add_command(
+        commands,
+        shared,
+        "pyramid",
+        _run_pyramid,
+        help="give a file a pyramid",
+        description=_PYRAMID,
+        epilog="example: czictypes pyramid slide.czi --factor 3",
+    )
+    parser.add_argument("file", metavar="FILE", help="a CZI file")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="write a new file and leave FILE as it is"
+    )
+    parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
+    parser.add_argument(
+        "--factor",
+        type=_checked("factor", int),
+        default=2,
+        metavar="N",
+        help="how much smaller each level is than the one before; default: 2",
+    )
+    parser.add_argument(
+        "--tile",
+        type=_checked("tile", int),
+        default=1024,
+        metavar="N",
+        help="the sides of the tiles in pixels; default: 1024",
+    )
+    parser.add_argument(
+        "--until",
+        type=_checked("until", int),
+        default=1024,
+        metavar="N",
+        help="stop at a level whose longer side has at most N pixels; default: 1024",
+    )
+    parser.add_argument(
+        "--filter",
+        choices=("mean", "nearest"),
+        default="mean",
+        help="average pixels, or take one of them, as labels need it; default: mean",
+    )
+    parser.add_argument(
+        "--compression",
+        type=_checked("compression", str),
+        metavar="TEXT",
+        help="such as zstd1:ExplicitLevel=3; default: as the full resolution is compressed",
+    )
+    arguments.add_parts(parser)
+
+
+def _run_pyramid(args: argparse.Namespace) -> int:
+    """Write the pyramid and say how large it is."""
+    from czictypes.czi import PyramidOptions, add_pyramid
+
+    options = PyramidOptions(args.factor, args.tile, args.until, args.filter, args.compression)
+    with named_refusals(args.file, args.output, "--force"):
+        count = add_pyramid(
+            args.file,
+            options,
+            output=args.output,
+            exist_ok=args.force,
+            progress=shows_progress(),
+            parts=arguments.parts(args.parts),
+        )
+    said = f"{count} pyramid tiles written" if count else "small enough to need no pyramid"
+    print(printable(f"{args.output or args.file}: {said}"))
+    return 0
+
+
+def _checked(name: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return what turns text into the value of an option, refusing wrong ones."""
+
+    def convert(text: str) -> Any:
+        from czictypes.writing.pyramid.plan import PyramidOptions
+
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        try:
+            PyramidOptions(**{name: value})
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return value
+
+    return convert

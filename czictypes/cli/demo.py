@@ -6,20 +6,23 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from czictypes.cli import arguments
 from czictypes.model.lazy import require
 
-__all__ = ["CZI_NAME", "PICTURE_NAME", "add_parser"]
+__all__ = ["CZI_NAME", "PICTURE_NAME", "add_demo"]
 
 CZI_NAME, PICTURE_NAME = "demo.czi", "demo.png"
 _FOLDER = "czictypes-demo"
 _OVERVIEW_ZOOM = 0.5
 
 
-def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
+def add_demo(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``demo``."""
+    parser = arguments.add_command(
+        commands,
+        shared,
         "demo",
-        parents=[shared],
+        _run,
         help="make a small CZI and a picture of it",
         description=f"Make {CZI_NAME}: a mosaic of overlapping tiles with three scenes, three "
         "channels of synthetic cells, and a pyramid, 9 MB in all. Print what it holds, write an "
@@ -32,17 +35,15 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         default=Path(_FOLDER),
         help="the folder for the two files, made if need be; default: %(default)s",
     )
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
     """Make the file, describe it, draw it."""
     require("rich", extra="cli", doing="czictypes demo")
     require("PIL.Image", extra="cli", doing="czictypes demo")
     from czictypes.cli.demo_file import write_demo
-    from czictypes.cli.picture import save_png
-    from czictypes.cli.summary import summarize
-    from czictypes.cli.tables import show
+    from czictypes.cli.plane import save_png
+    from czictypes.cli.summary import show, summarize
     from czictypes.czi import open_czi
 
     folder = args.output.absolute()

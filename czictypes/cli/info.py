@@ -1,27 +1,34 @@
-"""``czictypes info``: what files hold, as tables or JSON."""
+"""``czictypes info``, ``metadata`` and ``library``: what files hold, and the library in use."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
-from czictypes.cli.output import report_exception
+from czictypes.cli.output import printable, report_error, report_exception
 from czictypes.model.errors import CziError, LibraryNotFoundError
 from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
     from czictypes.remote.part_files import Parts
 
-__all__ = ["add_parser"]
+__all__ = ["add_info", "add_library", "add_metadata"]
+
+_UNPATCHED = (
+    "unpatched: damaged data may crash the process; CZICTYPES_JPEGXR=process decodes in another"
+)
 
 
-def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
+def add_info(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``info``."""
+    parser = arguments.add_command(
+        commands,
+        shared,
         "info",
-        parents=[shared],
+        _run_info,
         help="show what a file holds",
         description="Show dimensions, scenes, channels, pixel size, sub-blocks, pyramid and "
         "attachments of CZI files. Long lists are cut in the tables, never in the JSON.",
@@ -33,10 +40,9 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
         help="all there is to know, as a JSON list with one object for each file",
     )
     arguments.add_parts(parser)
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def _run_info(args: argparse.Namespace) -> int:
     """Describe each file; one that cannot be read does not keep the others from being shown."""
     if not args.json:
         require("rich", extra="cli", doing="a table (--json does without)")
@@ -71,8 +77,142 @@ def _describe(path: str, parts: Parts | None, *, debug: bool) -> dict[str, Any] 
 
 
 def _show(summary: dict[str, Any], *, first: bool) -> None:
-    from czictypes.cli.tables import show
+    from czictypes.cli.summary import show
 
     if not first:
         print()
     show(summary)
+
+
+def add_metadata(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``metadata``."""
+    parser = arguments.add_command(
+        commands,
+        shared,
+        "metadata",
+        _run_metadata,
+        help="print the metadata",
+        description="Print the metadata of a CZI: the XML as it is stored, or as JSON, or what an "
+        "XPath expression finds in it.",
+        epilog="example: czictypes metadata image.czi --path '//Channel/@Name'",
+    )
+    parser.add_argument("file", metavar="FILE", help="a CZI file")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--xml", action="store_true", help="as XML, which is the default")
+    form.add_argument(
+        "--json",
+        action="store_true",
+        help="as JSON: attributes have names that begin with @, repeated elements are lists",
+    )
+    parser.add_argument(
+        "--path",
+        metavar="XPATH",
+        help="only what this XPath 2.0 expression finds, one result after the other; relative "
+        "paths begin at ImageDocument, so Metadata/Scaling is /ImageDocument/Metadata/Scaling",
+    )
+
+
+def _run_metadata(args: argparse.Namespace) -> int:
+    """Print the metadata, or a part of it."""
+    from czictypes.czi import open_czi
+
+    with open_czi(args.file) as document:
+        text = document.raw_metadata
+        if not text:
+            report_error(f"{args.file} has no metadata")
+            return 1
+        if args.path is not None:
+            return _print_found(text, args.path, as_json=args.json)
+        if args.json:
+            _print_json(document.metadata)
+        else:
+            print(text)
+    return 0
+
+
+def _print_found(text: str, path: str, *, as_json: bool) -> int:
+    elementpath = require("elementpath", extra="cli", doing="--path")
+    from czictypes.metadata.xml import parse
+
+    try:
+        found = elementpath.select(parse(text), path)
+    except elementpath.ElementPathError as error:
+        report_error(f"--path {path!r}: {error}")
+        return 2
+    results = found if isinstance(found, list) else [found]
+    if not results:
+        report_error(f"--path {path!r} finds nothing")
+        return 1
+    if as_json:
+        _print_json([_as_json(result) for result in results])
+    else:
+        for result in results:
+            print(_as_text(result))
+    return 0
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _as_json(result: Any) -> Any:
+    """Return what JSON has for a result: an object for an element, else a text, number or bool."""
+    from czictypes.metadata.xml import to_dict
+
+    if isinstance(result, ET.Element):
+        return to_dict(result) if isinstance(result.tag, str) else result.text
+    return result if isinstance(result, (bool, int, float, str)) else str(result)
+
+
+def _as_text(result: Any) -> str:
+    """Return an element as XML on as many lines as it takes, anything else on one line."""
+    from czictypes.metadata.xml import to_string
+
+    if isinstance(result, ET.Element):
+        return to_string(result, indent=True)
+    return str(result).lower() if isinstance(result, bool) else printable(result)
+
+
+def add_library(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``library``."""
+    arguments.add_command(
+        commands,
+        shared,
+        "library",
+        _run_library,
+        help="show the libCZI library in use",
+        description="Show the libCZI library in use: where it is, its version and compiler, its "
+        "stream classes, and which functions it has of those that not every version has. Where "
+        "none is found, every place that was looked at is listed.",
+    )
+
+
+def _run_library(args: argparse.Namespace) -> int:
+    """Print what the library says of itself."""
+    from czictypes.libczi.info import library_info
+
+    found = library_info()
+    _line("path", found.path)
+    _line("found by", found.origin)
+    _line("libCZI", found.version_text)
+    _line("compiler", found.compiler)
+    branch = "" if found.is_patched else found.branch
+    built_from = (found.repository, branch, found.tag)
+    _line("built from", ", ".join(one for one in built_from if one not in ("", "unknown")))
+    _line("JPEG XR", f"patched ({found.patch})" if found.is_patched else _UNPATCHED)
+    _list("stream classes", [f"{one.name}: {one.description}" for one in found.stream_classes])
+    functions = found.optional_functions.items()
+    _list("optional functions", [f"{name}: {'yes' if has else 'no'}" for name, has in functions])
+    return 0
+
+
+def _line(name: str, value: str) -> None:
+    print(f"{name + ':':<20}{printable(value or '(it does not tell)')}")
+
+
+def _list(name: str, values: list[str]) -> None:
+    for position, value in enumerate(values or ["(none)"]):
+        if position:
+            print(f"{'':<20}{value}")
+        else:
+            _line(name, value)

@@ -24,10 +24,19 @@ from czictypes.model.errors import CziError
 
 __all__ = ["main", "program"]
 
-_COMMANDS = (
-    *("info", "check", "repair", "plane", "metadata", "copy", "pyramid", "convert"),
-    *("library", "demo"),
-)
+#: The commands in the order of the help, and the modules that have them.
+_COMMANDS = {
+    "info": "info",
+    "check": "check",
+    "repair": "check",
+    "plane": "plane",
+    "metadata": "info",
+    "copy": "copy",
+    "pyramid": "copy",
+    "convert": "convert",
+    "library": "info",
+    "demo": "demo",
+}
 
 _FAILED, _INTERRUPTED = 1, 130
 
@@ -83,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in _COMMANDS:  # imported here, where an interrupt ends in a message
-        import_module(f"czictypes.cli.{name}").add_parser(commands, shared)
+    for name, module in _COMMANDS.items():  # imported here, where an interrupt ends in a message
+        getattr(import_module(f"czictypes.cli.{module}"), f"add_{name}")(commands, shared)
     return parser
 
 

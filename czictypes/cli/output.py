@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
-from czictypes.model.errors import LibraryNotFoundError
+from czictypes.model.errors import CziError, LibraryNotFoundError
 from czictypes.remote.urls import redact_text
 
 __all__ = [
     "advised",
+    "named_refusals",
     "printable",
     "report_error",
     "report_exception",
     "report_warning",
+    "shows_progress",
     "use_utf8_when_piped",
 ]
 
@@ -77,6 +83,20 @@ def report_exception(error: BaseException, *, debug: bool, file: str = "") -> No
     report_error(message, keep_lines=isinstance(error, LibraryNotFoundError))
 
 
+@contextmanager
+def named_refusals(source: str, dest: str, option: str = "--overwrite") -> Iterator[None]:
+    """Name files in errors that do not: the one that exists, and the one that arguments are for."""
+    try:
+        yield
+    except FileExistsError as error:
+        why = f"the file exists; {option} replaces it"
+        raise FileExistsError(errno.EEXIST, why, dest) from error
+    except CziError:
+        raise
+    except ValueError as error:  # an argument is refused, and the message says why
+        raise CziError(f"{source}: {error}") from error
+
+
 def report_warning(message: str) -> None:
     """Print a warning on stderr."""
     _to_stderr(f"czictypes: warning: {printable(redact_text(advised(message)))}")
@@ -101,3 +121,8 @@ def use_utf8_when_piped() -> None:
             stdout.reconfigure(errors="replace")
         else:
             stdout.reconfigure(encoding="utf-8")
+
+
+def shows_progress() -> bool:
+    """Tell whether a progress bar can be seen, and drawn."""
+    return sys.stderr.isatty() and find_spec("tqdm") is not None

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import printable
-from czictypes.model.errors import CziError
+from czictypes.model.errors import CziError, UnsupportedDataError
+from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from czictypes.czi import CziReader
 
-__all__ = ["add_parser"]
+__all__ = ["add_plane", "display_range", "save_png"]
 
+_ENOUGH_PIXELS = 1 << 22
 _PNG, _NPY = ".png", ".npy"
 
 _DESCRIPTION = """\
@@ -27,15 +32,16 @@ plane becomes a 16-bit PNG. An .npy has the pixels as they are read: (y, x, 1) f
 for colours in the order blue, green, red."""
 
 
-def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
+def add_plane(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Declare ``plane``."""
+    parser = arguments.add_command(
+        commands,
+        shared,
         "plane",
-        parents=[shared],
+        _run,
         help="write a plane as PNG or .npy",
         description=_DESCRIPTION,
         epilog="example: czictypes plane image.czi z3.png --plane C=0,Z=3 --zoom 0.25",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", help="a CZI file")
     parser.add_argument("output", metavar="OUT", type=_output, help="a name in .png or .npy")
@@ -65,17 +71,14 @@ def add_parser(commands: Any, shared: argparse.ArgumentParser) -> None:
     arguments.add_parts(parser)
     arguments.add_stored_resolution(parser)
     arguments.add_on_error(parser)
-    parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
     """Read the plane and write the file."""
     from czictypes.czi import ReaderOptions, open_czi
 
     if args.output.suffix.lower() == _PNG:
-        from czictypes.cli.picture import require_pillow
-
-        require_pillow()  # before what may take long
+        _require_pillow()  # before what may take long
     if not args.output.absolute().parent.is_dir():
         raise FileNotFoundError(f"{args.output.parent} is no folder; make it first")
     options = ReaderOptions(on_error=args.on_error, stored_resolution=args.stored_resolution)
@@ -93,8 +96,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _write(document: CziReader, args: argparse.Namespace) -> str:
     """Read, write, and return what was written in a few words."""
-    from czictypes.cli.picture import save_png
-
     where = {"roi": args.roi, "plane": args.plane, "scene": args.scene, "zoom": args.zoom}
     if args.composite:
         pixels = document.composite(**where)
@@ -121,3 +122,59 @@ def _output(text: str) -> Path:
     if path.suffix.lower() not in (_PNG, _NPY):
         raise argparse.ArgumentTypeError(f"{text!r} must end in .png or .npy")
     return path
+
+
+def save_png(path: Path, pixels: NDArray[Any], *, raw: bool) -> str:
+    """Write a picture, (h, w, 1) gray or (h, w, 3 or 4) R, G, B; return how it is shown, in words.
+
+    Unless `raw` is set, gray pictures, and colours of more than 8 bits, are stretched to where
+    most of their values lie.
+
+    Raises
+    ------
+    UnsupportedDataError
+        If a PNG cannot hold the pixels unchanged though `raw` asks for it.
+    MissingExtraError
+        Without Pillow.
+    """
+    import numpy as np
+
+    from czictypes.reading.conversion import stretch
+
+    image = _require_pillow()
+    said = "values as they are"
+    samples = pixels.shape[2]
+    if not raw and (samples == 1 or pixels.dtype != np.uint8):
+        low, high = display_range(pixels)
+        pixels = stretch(pixels, (low, high))
+        said = f"shown from {low:g} (black) to {high:g} (white)"
+    elif pixels.dtype != np.uint8 and (pixels.dtype != np.uint16 or samples != 1):
+        raise UnsupportedDataError(
+            f"a PNG cannot hold {samples} x {pixels.dtype} per pixel; write an .npy or leave --raw "
+            "out"
+        )
+    plain = pixels[..., 0] if samples == 1 else pixels
+    image.fromarray(np.ascontiguousarray(plain)).save(str(path), "PNG")
+    return said
+
+
+def display_range(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Return the values to show as black and as white.
+
+    They are the percentiles 0.2 and 99.8 of the finite pixels that are not 0: 0 is where no tile
+    lies. A picture of one value, or of none, is shown from 0, or that value, on.
+    """
+    from czictypes.reading.conversion import dark_and_bright, real_values
+
+    step = math.ceil(math.sqrt(max(pixels.size / _ENOUGH_PIXELS, 1)))
+    sample = real_values(pixels[::step, ::step])
+    low, high = dark_and_bright(sample[sample != 0])
+    if high > low:
+        return low, high
+    if low == 0:
+        return 0.0, 1.0
+    return (0.0, high) if high > 0 else (low, 0.0)
+
+
+def _require_pillow() -> Any:
+    return require("PIL.Image", extra="cli", doing="writing a PNG")

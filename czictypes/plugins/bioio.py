@@ -17,7 +17,7 @@ from czictypes.arrays.layout import Selection
 from czictypes.arrays.standard import complete, dimension_properties, position_of
 from czictypes.model.errors import CziError
 from czictypes.model.lazy import require
-from czictypes.plugins.bioio_metadata import (
+from czictypes.plugins.bioio_data import (
     AcquisitionTime,
     acquisition_times,
     as_element,
@@ -43,7 +43,7 @@ try:
     from fsspec.implementations.local import LocalFileSystem
     from fsspec.spec import AbstractFileSystem
 
-    from czictypes.plugins.bioio_lazy import PixelsOnDemand, closing_array
+    from czictypes.plugins.bioio_data import PixelsOnDemand, closing_array
 except ImportError:
     require("bioio_base", extra="bioio", doing="the bioio reader")
     raise

@@ -13,9 +13,9 @@ from typing import Any, Union
 from urllib.parse import urlsplit
 
 from czictypes.arrays.image import CziImage
+from czictypes.exchange.formats import location_path
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.lazy import require
-from czictypes.plugins.file_names import is_czi_name
 
 __all__ = ["get_reader", "read_layers"]
 
@@ -29,7 +29,7 @@ _PIXEL = "pixel"
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | None:
     """Return `read_layers` for one or several ``.czi`` files, None for anything else."""
     paths = _paths(path)
-    if not paths or not all(is_czi_name(one) for one in paths):
+    if not paths or not all(location_path(one).endswith(".czi") for one in paths):
         return None
     return read_layers
 

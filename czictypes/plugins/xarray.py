@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
+from czictypes.exchange.formats import location_path
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.lazy import require
-from czictypes.plugins.file_names import is_czi_name
 from czictypes.reading.damage import OnError
 from czictypes.reading.reader import CziReader
 from czictypes.remote.part_files import Parts
@@ -187,7 +187,7 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         """Tell whether this is a path or a URL that ends in ``.czi``."""
         if isinstance(filename_or_obj, os.PathLike):
             filename_or_obj = os.fspath(filename_or_obj)
-        return isinstance(filename_or_obj, str) and is_czi_name(filename_or_obj)
+        return isinstance(filename_or_obj, str) and location_path(filename_or_obj).endswith(".czi")
 
 
 def _checked_level(image: CziImage, level: int) -> int:

@@ -23,7 +23,7 @@ from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.remote.open import FileSource
 
 bioio = needs("bioio", "bioio")
-lazy = needs("czictypes.plugins.bioio_lazy", "bioio")
+lazy = needs("czictypes.plugins.bioio_data", "bioio")
 Reader = needs("czictypes.plugins.bioio", "bioio").Reader
 
 TILES, SIDE = 60, 256
