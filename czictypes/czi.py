@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from czictypes.metadata.annotations import Annotation
     from czictypes.metadata.axes import Axis, Scaling, ScalingInfoDto, Skew
     from czictypes.metadata.channels import ChannelInfo, WavelengthRange
-    from czictypes.metadata.content import DocumentContent
-    from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
+    from czictypes.metadata.document_content import DocumentContent
+    from czictypes.metadata.document_info import GeneralDocumentInfoDto, Objective
     from czictypes.metadata.records import Event
     from czictypes.metadata.scenes import SceneInfo, Well
     from czictypes.model.geometry import Color, Location, Rectangle
@@ -105,8 +105,8 @@ _NAMES = {
     "czictypes.metadata.annotations": ("Annotation",),
     "czictypes.metadata.axes": ("Axis", "Scaling", "ScalingInfoDto", "Skew"),
     "czictypes.metadata.channels": ("ChannelInfo", "WavelengthRange"),
-    "czictypes.metadata.content": ("DocumentContent",),
-    "czictypes.metadata.document": ("GeneralDocumentInfoDto", "Objective"),
+    "czictypes.metadata.document_content": ("DocumentContent",),
+    "czictypes.metadata.document_info": ("GeneralDocumentInfoDto", "Objective"),
     "czictypes.metadata.records": ("Event",),
     "czictypes.metadata.scenes": ("SceneInfo", "Well"),
     "czictypes.model.geometry": ("Color", "Location", "Rectangle"),

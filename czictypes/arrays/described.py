@@ -20,7 +20,7 @@ from czictypes.arrays.tolerant import told
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.axes import Skew
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document import DocumentInfo
+from czictypes.metadata.document_info import DocumentInfo
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.reading.attachments import Attachments

@@ -24,7 +24,7 @@ from czictypes.arrays.times import regular_interval
 from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document import DocumentInfo, Objective
+from czictypes.metadata.document_info import DocumentInfo, Objective
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.closable import Closable
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError

@@ -25,7 +25,7 @@ from czictypes.arrays.scene_names import scene_names
 from czictypes.arrays.times import in_utc, regular_interval, since_start, times_along
 from czictypes.arrays.tolerant import told
 from czictypes.metadata.annotations import Annotation
-from czictypes.metadata.document import DocumentInfo
+from czictypes.metadata.document_info import DocumentInfo
 from czictypes.metadata.ome_document import build_ome
 from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.model.errors import UnsupportedDataError

@@ -17,10 +17,10 @@ from czictypes import __version__
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.document import GeneralDocumentInfoDto
+from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_info import GeneralDocumentInfoDto
 from czictypes.metadata.scenes import SceneInfo, Well, well_name
-from czictypes.metadata.subblock import build_subblock_metadata
+from czictypes.metadata.subblock_tags import build_subblock_metadata
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode

@@ -12,7 +12,7 @@ from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.axes import Axis, Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning

@@ -15,8 +15,8 @@ from czictypes.exchange.czi_content import common_times, joined_content
 from czictypes.exchange.pixel_view import PixelView, pixels_for_czi
 from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.stored_levels import count_tiles, level_tiles, pyramid_factor
-from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.document import CustomValue
+from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_info import CustomValue
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location, Size
 from czictypes.reading.threads import thread_count

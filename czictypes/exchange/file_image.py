@@ -28,7 +28,7 @@ from czictypes.exchange.pixel_view import PixelView
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document import DocumentInfo
+from czictypes.metadata.document_info import DocumentInfo
 from czictypes.metadata.ome_document import build_ome
 from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.metadata.scenes import Plate, SceneInfo

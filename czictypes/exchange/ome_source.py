@@ -9,7 +9,7 @@ from typing import Any
 
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
-from czictypes.metadata.document import Objective
+from czictypes.metadata.document_info import Objective
 from czictypes.metadata.ome_document import annotations_of
 from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.defence import warn_caller

@@ -24,7 +24,7 @@ from czictypes.exchange.picture_source import open_picture
 from czictypes.exchange.remote_file import filesystem_of, without_secrets
 from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.tiff_source import open_tiff
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.model.defence import defended
 from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
 from czictypes.reading.reader import CziReader

@@ -10,7 +10,7 @@ from typing import Any
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document import Objective
+from czictypes.metadata.document_info import Objective
 from czictypes.metadata.scenes import Plate, Well
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location

@@ -13,7 +13,7 @@ from czictypes.exchange.local_file import check_file, local_file
 from czictypes.exchange.open import open_sources
 from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.wishes import Location, Wishes
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent
 
 __all__ = ["convert_to_czi", "write_as_czi"]
 

@@ -43,7 +43,7 @@ class Annotation:
         ZEN's name of the tool: ``Rectangle``, ``Circle``, ``ClosedPolyline``, ``ScaleBar``...
     shape
         ``"rectangle"``, ``"ellipse"``, ``"line"``, ``"polyline"``, ``"polygon"`` or ``"points"``;
-        None where the geometry is unknown.
+        None if the geometry is unknown.
     points
         x and y of the top left and the bottom right corner of a rectangle, of the centre of an
         ellipse, of both ends of each line (an angle has several), of the nodes of a Bezier curve,

@@ -13,7 +13,7 @@ from czictypes.metadata.acquisitions import anonymous_acquisitions
 from czictypes.metadata.fields import parse_datetime
 from czictypes.metadata.harmless import DEEPEST, ROOTS, kind_of
 from czictypes.metadata.known_values import is_guid, is_known, is_known_words, is_place_name
-from czictypes.metadata.xml import XmlSource, parse, to_bytes, to_string, to_text
+from czictypes.metadata.xml import XmlSource, parse, to_string, to_text
 from czictypes.model.errors import CorruptFileError
 
 __all__ = ["Anonymizer", "ValueReport"]
@@ -106,23 +106,19 @@ class Anonymizer:
         root = parse(source)
         for path in _STARTS if self.keep_relative_times else ():
             self._start = self._start or _moment(root.findtext(f"Metadata/{path}") or "")
-        return self._cleaned(root, self.of_document)
+        return self._clean(root, self.of_document).encode()
 
     def subblock(self, source: XmlSource) -> bytes:
         """Return the anonymised XML of a sub-block, as `document` does, which comes first."""
         if not isinstance(source, ET.Element) and not to_text(source).strip():
             return b""
-        return self._cleaned(parse(source), self.of_subblocks)
+        return self._clean(parse(source), self.of_subblocks).encode()
 
-    def _cleaned(self, root: ET.Element, report: ValueReport) -> bytes:
-        copy = self._clean(root, report, 0)
-        return b"" if copy is None else to_bytes(copy)
-
-    def _clean(self, root: ET.Element, report: ValueReport, nested: int) -> ET.Element | None:
-        """Return an anonymised tree; `nested` counts how often XML lay within text."""
+    def _clean(self, root: ET.Element, report: ValueReport, nested: int = 0) -> str:
+        """Return anonymised XML, empty for an unknown root; `nested` counts XML within text."""
         if root.tag not in ROOTS:
             _note_all(root, root.tag, report)
-            return None
+            return ""
         top = ET.Element(root.tag)
         waiting = [_Copied(root, top, root.tag, 0, 0)]
         if (root.text or "").strip():
@@ -131,7 +127,7 @@ class Anonymizer:
             copied = waiting.pop()
             self._attributes(copied, report, nested)
             waiting += reversed(list(self._children(copied, report, nested)))
-        return top
+        return to_string(top)
 
     def _attributes(self, copied: _Copied, report: ValueReport, nested: int) -> None:
         tag = copied.element.tag
@@ -246,7 +242,7 @@ class Anonymizer:
                 return None
             if len(self._inners) >= _MOST_INNERS:
                 self._inners.clear()
-            self._inners[value] = None if inner is None else to_string(inner)
+            self._inners[value] = inner or None
         return self._inners[value]
 
 

@@ -15,7 +15,7 @@ _SKEW = re.compile(r"Skew(\d{1,2})", re.ASCII)
 
 
 class Scaling(NamedTuple):
-    """The extent of a pixel along each axis in metres; None where the file does not tell."""
+    """The extent of a pixel along each axis in metres; None if the file does not have it."""
 
     x: float | None = None
     y: float | None = None
@@ -40,9 +40,9 @@ class ScalingInfoDto:
 def scaling(source: NodeSource) -> Scaling:
     """Return the pixel size in metres.
 
-    It stands in ``Metadata/Scaling/Items/Distance[Id="X"]/Value``. A value of 0 or below says
-    nothing and counts as unknown (pylibCZIrw writes 0 when it is given no scale), and so does
-    ``Items/Pixel``, by which ZEN marks an axis without a physical scale.
+    It stands in ``Metadata/Scaling/Items/Distance[Id="X"]/Value``. A value of 0 or below counts as
+    unknown (pylibCZIrw writes 0 when it is given no scale), and so does ``Items/Pixel``, by which
+    ZEN marks an axis without a physical scale.
     """
     items = root_node(source).child("Metadata/Scaling/Items")
     found: dict[str, float | None] = {}
@@ -56,7 +56,7 @@ def scaling(source: NodeSource) -> Scaling:
 
 @dataclass(frozen=True)
 class Axis:
-    """The positions along T (in seconds) or Z (in micrometres); None where unknown.
+    """The positions along T (in seconds) or Z (in micrometres); None for unknown ones.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def skew(source: NodeSource) -> Skew | None:
 
 
 def axis(source: NodeSource, letter: str) -> Axis | None:
-    """Return the positions along ``"T"`` or ``"Z"``; None when the metadata has none."""
+    """Return the positions along ``"T"`` or ``"Z"``; None if the metadata has none."""
     if letter not in ("T", "Z"):
         raise ValueError(f"{letter!r} has no positions in the metadata; ask for 'T' or 'Z'")
     node = root_node(source).child(f"Metadata/Information/Image/Dimensions/{letter}")

@@ -9,8 +9,8 @@ from czictypes.metadata.acquisitions import add_acquisitions
 from czictypes.metadata.annotations import add_annotations
 from czictypes.metadata.axes import Axis, Skew
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
-from czictypes.metadata.content import DocumentContent, ImageSummary
-from czictypes.metadata.document import GeneralDocumentInfoDto, Objective
+from czictypes.metadata.document_content import DocumentContent, ImageSummary
+from czictypes.metadata.document_info import GeneralDocumentInfoDto, Objective
 from czictypes.metadata.elements import ensure, format_number, put, set_name
 from czictypes.metadata.fields import format_color
 from czictypes.metadata.scenes import Plate, SceneInfo, Well, parse_well_name, well_name
@@ -135,7 +135,7 @@ def _add_image(root: ET.Element, image: ImageSummary, content: DocumentContent) 
 
 
 def _add_channels(element: ET.Element, image: ImageSummary, known: dict[int, ChannelInfo]) -> None:
-    # An image without C is one channel; it is listed when there is something to say of it.
+    # An image without C is one channel; it is listed if it has metadata.
     channels = image.channels
     indices = channels or [index for index in known if index == 0]
     for index in indices:

@@ -32,19 +32,19 @@ class WavelengthRange(NamedTuple):
 
 @dataclass(frozen=True)
 class ChannelInfo:
-    """One channel; None stands for what the file does not tell.
+    """The metadata of one channel; None for values that the file does not have.
 
     Parameters
     ----------
     index
-        The channel's C index.
+        The C index of the channel.
     id
         Its identifier in the XML, such as ``Channel:0``. Its number can differ from `index`.
     name, description, dye
-        The channel's name (that of the display settings where the image has none), its
+        The name of the channel (that of the display settings if the image has none), its
         description, and the fluorophore.
     color
-        The colour it is shown in: that of the display settings, else that of the image.
+        The colour of the display settings, else that of the image.
     pixel_type, component_bit_count
         The pixel type, and the bits of a component that are used (14 for many cameras).
     excitation_wavelength, emission_wavelength
@@ -58,7 +58,7 @@ class ChannelInfo:
     acquisition_mode, contrast_method, illumination_type
         As ZEN names them: ``WideField``, ``Fluorescence``, ``Epifluorescence``.
     detector, binning
-        The detector's name, and its binning, ``"1,1"``.
+        The name of the detector, and its binning, ``"1,1"``.
     """
 
     index: int

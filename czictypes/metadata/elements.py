@@ -17,7 +17,7 @@ _Value = Union[bool, int, float, str, datetime, tuple[float, float], None]
 
 
 def ensure(parent: ET.Element, path: str) -> ET.Element:
-    """Return the first descendant at a path of names, with what is missing of it added."""
+    """Return the first descendant at a path of names, adding what is missing of it."""
     element = parent
     for name in path.split("/"):
         found = next((child for child in element if child.tag == name), None)
@@ -63,7 +63,7 @@ def _format(value: _Value) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return the text of a number: 15 digits as libCZI writes, more where these would round it."""
+    """Return the text of a number: 15 digits as libCZI writes, more if these would round it."""
     number = float(value)
     short = f"{number:.15g}"
     if math.isfinite(number) and float(short) != number:

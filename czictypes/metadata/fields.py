@@ -109,7 +109,9 @@ class Node:
 
     def boolean(self, path: str = "") -> bool | None:
         """Return ``true`` or ``false``, ``1`` or ``0``; upper and lower case are equal."""
-        return self._parsed(path, self.text(path), _boolean, "true or false")
+        return self._parsed(
+            path, self.text(path), lambda text: _BOOLEANS[text.lower()], "true or false"
+        )
 
     def moment(self, path: str = "") -> datetime | None:
         """Return a point in time; the year 1 in a file means unknown, so None."""
@@ -158,7 +160,7 @@ class Node:
             return None
         try:
             return parse(value)
-        except ValueError:
+        except (ValueError, KeyError):
             where = f"{self.path}/{path}" if path else self.path
             shown = value if len(value) <= 60 else value[:57] + "..."
             self.warn(f"{where} is {shown!r}, which is not {wanted}; it is taken as missing")
@@ -177,10 +179,7 @@ NodeSource = Union[XmlSource, Node]
 def root_node(source: NodeSource, name: str = "ImageDocument") -> Node:
     """Return the root of the XML; an absent node without XML, or if the root has another name.
 
-    Raises
-    ------
-    CorruptFileError
-        The XML is not well-formed.
+    Raises a CorruptFileError for XML that is not well-formed.
     """
     if isinstance(source, Node):
         return source
@@ -207,12 +206,6 @@ def _whole(text: str) -> int:
     if len(text) > 40 or not number.is_integer():
         raise ValueError
     return int(text) if text.lstrip("+-").isdigit() else int(number)
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() not in _BOOLEANS:
-        raise ValueError
-    return _BOOLEANS[text.lower()]
 
 
 def _pair(text: str) -> tuple[float, float]:

@@ -135,7 +135,7 @@ wga wheel white wide widefield x xbo xenon xl xr xy xz yellow yfp yokogawa yoyo 
 zsgreen zstd zsyellow zyla
 """
 _WORDS = frozenset(_WORD_LIST.split())
-# Words of microscopy that are names of people and places, too; alone they tell nothing of it.
+# Words of microscopy that are names of people and places, too; alone they are not known words.
 _NAMES_ELSEWHERE = frozenset(
     {
         *("alexa", "alvarez", "brilliant", "congo", "evans", "janelia", "lucifer"),

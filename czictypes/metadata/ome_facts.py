@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document import DocumentInfo
+from czictypes.metadata.document_info import DocumentInfo
 from czictypes.metadata.scenes import Plate, SceneInfo
 
 __all__ = ["DocumentFacts", "ImageFacts", "PlaneFacts", "Sizes"]

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
-from czictypes.metadata.document import DocumentInfo, Objective
+from czictypes.metadata.document_info import DocumentInfo, Objective
 from czictypes.metadata.ome_facts import ImageFacts, PlaneFacts
 from czictypes.metadata.ome_make import choice, make, measured, within
 from czictypes.model.errors import UnsupportedDataError

@@ -53,8 +53,8 @@ def make(kind: type[Any], what: str, **fields: Any) -> Any:
 
 def measured(unit: Any, **values: float | None) -> dict[str, Any]:
     """Return fields for `make`: values, and the unit of each that is known."""
-    known = (name for name, value in values.items() if value is not None)
-    return {**values, **{f"{name}_unit": unit for name in known}}
+    units = {f"{name}_unit": unit for name, value in values.items() if value is not None}
+    return {**values, **units}
 
 
 def choice(kind: type[Enum], value: str | None) -> Any:

@@ -10,7 +10,7 @@ from numbers import Integral
 
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import channel_display_settings, display_channel_nodes
-from czictypes.metadata.document import DESCRIPTION_TAGS, CustomValue, GeneralDocumentInfoDto
+from czictypes.metadata.document_info import DESCRIPTION_TAGS, CustomValue, GeneralDocumentInfoDto
 from czictypes.metadata.elements import ensure, format_number, put, set_name, set_text
 from czictypes.metadata.fields import Node, format_color
 from czictypes.metadata.xml import check_text
@@ -181,9 +181,9 @@ def set_display_settings(
 ) -> None:
     """Change the display settings of some channels in an existing tree.
 
-    Only what differs from what the tree says already is touched, so settings that were read,
-    changed in one field and set again change that field alone. A name or description that is
-    None or empty stays as it is. Channels that are not listed yet are added.
+    Only fields that differ are written, so settings that were read, changed in one field and set
+    again change that field alone. A name or description that is None or empty stays as it is.
+    Channels that are not listed yet are added.
 
     Raises as `check_display_settings` does, and an OutOfBoundsError if the document has no such
     channel; then the tree is not changed.

@@ -23,7 +23,7 @@ __all__ = [
     "to_text",
 ]
 
-#: What the functions of this floor take as XML; None and empty text count as "no metadata".
+#: XML as the functions of this floor take it; None and empty text count as "no metadata".
 XmlSource = Union[bytes, bytearray, memoryview, str, ET.Element, None]
 
 _Result = TypeVar("_Result")
@@ -97,16 +97,12 @@ def _decode_bytes(data: bytes) -> str:
 
 
 def parse(source: XmlSource) -> ET.Element:
-    """Return the root element of an XML document; an empty one where there is no XML.
+    """Return the root element of an XML document; an empty one without XML.
 
     Names keep their namespace prefixes as written (``xsi:type``), comments and processing
     instructions within the root stay in the tree: what is not edited is written back as it was.
-
-    Raises
-    ------
-    CorruptFileError
-        The text is not well-formed, or has a document type definition (no CZI has one;
-        refusing it keeps entity expansion out).
+    Raises a CorruptFileError for text that is not well-formed, or has a document type definition
+    (no CZI has one; refusing it keeps entity expansion out).
     """
     if isinstance(source, ET.Element):
         return source
@@ -199,7 +195,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _is_well_formed(text: str) -> bool:
-    """Parse a text without a tree of it, whose size would be a multiple."""
+    """Parse a text without making a tree, which would be several times its size."""
     try:
         expat.ParserCreate("utf-8").Parse(text.encode("utf-8"), True)
     except expat.ExpatError:

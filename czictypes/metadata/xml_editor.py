@@ -9,7 +9,7 @@ from typing import Any
 
 from czictypes.metadata.acquisitions import keep_acquisitions
 from czictypes.metadata.axes import Scaling, ScalingInfoDto, axis
-from czictypes.metadata.document import CustomValue, GeneralDocumentInfoDto
+from czictypes.metadata.document_info import CustomValue, GeneralDocumentInfoDto
 from czictypes.metadata.elements import ensure, format_number, put
 from czictypes.metadata.scenes import match_scenes
 from czictypes.metadata.sections import (
@@ -36,7 +36,7 @@ __all__ = [
 class XmlEditor:
     """The XML of a document while it is edited, with the methods of pylibCZIrw's builder.
 
-    A setter either does all that it was asked or raises and changes nothing.
+    A setter either succeeds or raises and changes nothing.
 
     Parameters
     ----------
@@ -192,8 +192,8 @@ def keep_channels(root: ET.Element, positions: Sequence[int], count: int, *, com
     """Keep the channels at some positions of the list, if it has the length `count`.
 
     The look of a channel is found by its position, which counts from C = 0: so a channel before
-    one that is kept stays in ``DisplaySetting``, unless `compact` tells that channels are counted
-    from 0 now.
+    one that is kept stays in ``DisplaySetting``, unless the channels are counted from 0
+    now (`compact`).
     """
     kept = positions if isinstance(positions, range) else set(positions)
     listed = root.find(f"{_IMAGE}/Dimensions/Channels")

@@ -27,7 +27,7 @@ from czictypes.container.subblock import (
     read_subblock_segment,
 )
 from czictypes.container.zstd import unpack_zstd
-from czictypes.metadata.subblock import has_chunk_container
+from czictypes.metadata.subblock_tags import has_chunk_container
 from czictypes.model.errors import (
     CorruptFileError,
     MissingExtraError,

@@ -15,7 +15,7 @@ from czictypes.container.limits import most_planes
 from czictypes.metadata.annotations import Annotation, read_annotations
 from czictypes.metadata.axes import Scaling, Skew, scaling, skew
 from czictypes.metadata.channels import ChannelInfo, display_settings
-from czictypes.metadata.document import DocumentInfo, custom_attributes, document_info
+from czictypes.metadata.document_info import DocumentInfo, custom_attributes, document_info
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
 from czictypes.model.errors import CorruptFileError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import (

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.batch_metadata import read_many_metadata
-from czictypes.metadata.subblock import SubBlockMetadata, read_subblock_metadata
-from czictypes.metadata.subblock_columns import SubBlockColumns
+from czictypes.metadata.subblock_tags import SubBlockMetadata, read_subblock_metadata
+from czictypes.metadata.tag_columns import SubBlockColumns
 from czictypes.metadata.xml import to_dict, to_text
 from czictypes.model.defence import defended
 from czictypes.model.errors import OutOfBoundsError

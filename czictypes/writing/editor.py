@@ -11,7 +11,7 @@ from typing import Any, Union
 from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
 from czictypes.metadata.axes import ScalingInfoDto, scaling
 from czictypes.metadata.channels import display_settings
-from czictypes.metadata.document import CustomValue, custom_attribute, general_document_info
+from czictypes.metadata.document_info import CustomValue, custom_attribute, general_document_info
 from czictypes.metadata.xml import to_text
 from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.closable import Closable

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.document import CustomValue
+from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_info import CustomValue
 from czictypes.model.geometry import Location
 from czictypes.writing.array_source import (
     ArraySource,

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from czictypes.container.attachments import MASK_GUID
-from czictypes.metadata.document import CustomValue
-from czictypes.metadata.subblock import build_subblock_metadata
+from czictypes.metadata.document_info import CustomValue
+from czictypes.metadata.subblock_tags import build_subblock_metadata
 from czictypes.model.geometry import Location
 from czictypes.model.pixel_types import PixelType
 

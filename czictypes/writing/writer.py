@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from czictypes.metadata.builder import build_document
-from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.document import CustomValue
+from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_info import CustomValue
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.pixel_types import PixelType

@@ -12,7 +12,7 @@ from czictypes.metadata.annotations import Annotation, move_annotations, read_an
 from czictypes.metadata.axes import Skew, skew
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange, channels
-from czictypes.metadata.content import DocumentContent, ImageSummary
+from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.options import Rgb8Color
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from czictypes.metadata.axes import Axis, Scaling, axis, scaling
 from czictypes.metadata.builder import build_document, check_content
 from czictypes.metadata.channels import ChannelInfo, channels, display_settings
-from czictypes.metadata.content import DocumentContent, ImageSummary
-from czictypes.metadata.document import (
+from czictypes.metadata.document_content import DocumentContent, ImageSummary
+from czictypes.metadata.document_info import (
     GeneralDocumentInfoDto,
     Objective,
     custom_attributes,

@@ -8,7 +8,7 @@ import pytest
 
 from czictypes.metadata.axes import Scaling, axis, scaling
 from czictypes.metadata.channels import channels, display_settings
-from czictypes.metadata.document import (
+from czictypes.metadata.document_info import (
     DocumentInfo,
     GeneralDocumentInfoDto,
     custom_attribute,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document import DocumentInfo, Objective
+from czictypes.metadata.document_info import DocumentInfo, Objective
 from czictypes.metadata.ome_document import build_ome
 from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.metadata.scenes import Plate, SceneInfo, Well

@@ -9,8 +9,8 @@ import pytest
 
 from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.builder import build_document
-from czictypes.metadata.content import DocumentContent, ImageSummary, read_content
-from czictypes.metadata.document import custom_attributes
+from czictypes.metadata.document_content import DocumentContent, ImageSummary, read_content
+from czictypes.metadata.document_info import custom_attributes
 from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
 from czictypes.model.errors import MetadataWarning
 

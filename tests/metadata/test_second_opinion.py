@@ -11,7 +11,7 @@ from czictypes.libczi.compositor import composition_channel
 from czictypes.libczi.streams import InputStream
 from czictypes.metadata.axes import scaling
 from czictypes.metadata.channels import display_settings
-from czictypes.metadata.document import general_document_info
+from czictypes.metadata.document_info import general_document_info
 from czictypes.model.options import TintingMode
 
 

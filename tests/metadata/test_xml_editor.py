@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from czictypes.metadata.axes import Scaling, ScalingInfoDto, scaling
 from czictypes.metadata.channels import display_settings
-from czictypes.metadata.document import (
+from czictypes.metadata.document_info import (
     GeneralDocumentInfoDto,
     custom_attributes,
     general_document_info,

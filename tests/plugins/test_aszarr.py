@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from czictypes import aszarr, from_hcs_zarr, from_ngff_zarr, open_image
 from czictypes.arrays.image import CziImage
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.writing.writer import create_czi

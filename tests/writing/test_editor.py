@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from czictypes.metadata.axes import ScalingInfoDto
-from czictypes.metadata.document import GeneralDocumentInfoDto
+from czictypes.metadata.document_info import GeneralDocumentInfoDto
 from czictypes.model.errors import ClosedError, NotCziError, UnexpectedError
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,

@@ -15,8 +15,8 @@ import pytest
 from extras import needs
 
 from czictypes import czi
-from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.document import GeneralDocumentInfoDto
+from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_info import GeneralDocumentInfoDto
 from czictypes.model.errors import ClosedError, CziError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.options import ReaderOptions

@@ -16,7 +16,7 @@ from czictypes.exchange.ome_zarr.plan import ImagePlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.builder import check_content
-from czictypes.metadata.content import DocumentContent, read_content
+from czictypes.metadata.document_content import DocumentContent, read_content
 from czictypes.metadata.scenes import SceneInfo, match_scenes, scenes
 from czictypes.model.errors import CorruptFileError, CziError, MetadataWarning
 

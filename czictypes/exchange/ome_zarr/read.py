@@ -23,7 +23,7 @@ from czictypes.exchange.ome_zarr.scenes import kept_of, source_images
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
 from czictypes.exchange.remote_file import without_secrets
 from czictypes.exchange.source_image import SourceImage
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.model.defence import defended
 from czictypes.model.errors import MetadataWarning, MissingExtraError
 from czictypes.writing.progress import Progress

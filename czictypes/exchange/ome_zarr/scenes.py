@@ -15,7 +15,7 @@ from czictypes.exchange.ome_zarr.samples import JoinedSamples
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.model.geometry import Location
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,

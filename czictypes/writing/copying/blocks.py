@@ -19,7 +19,7 @@ from czictypes.container.zstd_frame import (
     parse_zstd_head,
 )
 from czictypes.metadata.anonymize import Anonymizer
-from czictypes.metadata.subblock import has_chunk_container
+from czictypes.metadata.subblock_tags import has_chunk_container
 from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.damage import UNREADABLE, advise

@@ -29,7 +29,7 @@ from czictypes import (
     write_ome_zarr,
 )
 from czictypes.arrays.image import CziImage
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.errors import IncompleteOutputError, UnsupportedDataError
 

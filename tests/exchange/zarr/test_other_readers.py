@@ -16,7 +16,7 @@ from ome_zarrs import five_axes
 from czictypes import czi, save, to_multiscales, to_ngff_image, write_ome_zarr
 from czictypes.arrays.image import CziImage
 from czictypes.metadata.acquisitions import Acquisition
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.writing.writer import create_czi
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from stored import stored_attachments, stored_blocks, stored_xml
 
 from czictypes.metadata.acquisitions import Acquisition
-from czictypes.metadata.content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.errors import CorruptFileError, FileChangedError, OutOfBoundsError

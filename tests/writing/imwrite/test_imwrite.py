@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes.metadata.axes import Scaling
-from czictypes.metadata.content import DocumentContent
-from czictypes.metadata.document import GeneralDocumentInfoDto
+from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_info import GeneralDocumentInfoDto
 from czictypes.model.options import Rgb8Color
 from czictypes.reading.reader import CziReader
 from czictypes.writing.imwrite import imwrite

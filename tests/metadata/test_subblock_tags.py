@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.subblock import (
+from czictypes.metadata.subblock_tags import (
     SubBlockMetadata,
     build_subblock_metadata,
     has_chunk_container,

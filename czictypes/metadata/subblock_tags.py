@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from czictypes.metadata.document import CustomValue
+from czictypes.metadata.document_info import CustomValue
 from czictypes.metadata.elements import ensure, format_number, put
 from czictypes.metadata.fields import Node, root_node
 from czictypes.metadata.xml import XmlSource, parse, to_bytes
@@ -21,6 +21,7 @@ __all__ = [
     "has_chunk_container",
     "read_subblock_metadata",
 ]
+
 
 _CHUNK_CONTAINER = "CHUNKCONTAINER"
 _TAG = re.compile(r"[^\W\d][\w.-]*")
@@ -128,22 +129,9 @@ def build_subblock_metadata(
 ) -> bytes:
     """Return the XML of a sub-block; empty if it has no metadata.
 
-    Parameters
-    ----------
-    tags
-        Any tags by name, such as ``{"RetilingId": "..."}``.
-    stage_x, stage_y, focus_z
-        The positions of stage and focus, in micrometres.
-    acquisition_time
-        The time at which the tile was taken.
-    has_mask
-        Whether the attachment of the sub-block is a chunk container, as a mask needs it.
-
-    Raises
-    ------
-    ValueError
-        A tag's name is no XML name, its text has a character that XML cannot store, or a
-        position is not finite.
+    `tags` has any tags by name, such as ``{"RetilingId": "..."}``. Positions are in micrometres.
+    A mask needs an attachment that is a chunk container (`has_mask`). Raises a ValueError if the
+    name of a tag is no XML name, XML cannot store a text, or a position is not finite.
     """
     root = ET.Element("METADATA")
     put(root, "Tags/AcquisitionTime", acquisition_time)

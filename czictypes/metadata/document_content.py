@@ -13,7 +13,7 @@ from datetime import datetime
 from czictypes.metadata.annotations import Annotation, read_annotations
 from czictypes.metadata.axes import Axis, Scaling, Skew, axis, scaling, skew
 from czictypes.metadata.channels import ChannelInfo, channels, display_settings
-from czictypes.metadata.document import (
+from czictypes.metadata.document_info import (
     CustomValue,
     GeneralDocumentInfoDto,
     Objective,
@@ -25,7 +25,12 @@ from czictypes.metadata.fields import NodeSource, root_node
 from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 
-__all__ = ["DocumentContent", "ImageSummary", "read_content"]
+__all__ = [
+    "DocumentContent",
+    "ImageSummary",
+    "read_content",
+]
+
 
 # Each channel up to the last one gets an element, unless there are more.
 _MOST_CHANNELS = 10_000

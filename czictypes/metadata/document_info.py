@@ -23,7 +23,7 @@ __all__ = [
 
 @dataclass
 class GeneralDocumentInfoDto:
-    """The general description of a document; None for what it does not have.
+    """The general description of a document; None for fields that it does not have.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ def general_document_info(source: NodeSource) -> GeneralDocumentInfoDto:
 
 @dataclass(frozen=True)
 class Objective:
-    """The objective the image was taken with; None for what the file does not tell.
+    """The objective that took the image; None for values that the file does not have.
 
     Parameters
     ----------
     id, name
-        Its identifier in the XML, and its name, ``Plan-Apochromat 20x/0.95``.
+        The identifier in the XML, and the name, ``Plan-Apochromat 20x/0.95``.
     magnification, numerical_aperture
         The nominal magnification and the NA.
     immersion, refractive_index
@@ -125,11 +125,11 @@ class DocumentInfo:
     name, title, user_name, description, comment, keywords, rating
         As in `GeneralDocumentInfoDto`, but None when empty.
     creation_date, acquisition_date
-        When the document was made, and when its first pixel was taken.
+        The time at which the document was made, and the time of its first pixel.
     application, application_version
-        What wrote the file.
+        The program that wrote the file.
     microscope, microscope_type
-        The stand's name, and ``Inverted`` or ``Upright``.
+        The name of the stand, and ``Inverted`` or ``Upright``.
     objective
         The objective.
     """

@@ -17,12 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.metadata.fields import parse_datetime
-from czictypes.metadata.subblock import SubBlockMetadata, read_subblock_metadata
+from czictypes.metadata.subblock_tags import SubBlockMetadata, read_subblock_metadata
 from czictypes.metadata.xml import to_text
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, MetadataWarning
 
-__all__ = ["FIELDS", "SubBlockColumns"]
+__all__ = [
+    "FIELDS",
+    "SubBlockColumns",
+]
+
 
 _TAG = re.compile(r"[^\W\d][\w.\-]*")
 
@@ -161,13 +165,10 @@ class SubBlockColumns:
                 "it is taken as missing",
                 MetadataWarning,
             )
-        return {name: self._array(name, values) for name, values in self._values.items()}
-
-    def _array(self, name: str, values: list[Any]) -> NDArray[Any]:
-        dtype = self._fields[name].dtype if name in self._fields else "O"
-        array = np.empty(len(values), dtype)
-        array[:] = values
-        return array
+        dtypes = {name: field.dtype for name, field in self._fields.items()}
+        return {
+            name: np.array(values, dtypes.get(name, "O")) for name, values in self._values.items()
+        }
 
     def _parse(self, index: int, xml: bytes) -> SubBlockMetadata:
         try:
