@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from itertools import groupby, islice
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from czictypes.arrays.layout import Block, Indices, Layout
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.document import OpenDocument
-from czictypes.reading.plane_reads import Compose, Planes, read_planes
+from czictypes.reading.plane_reads import Planes, read_planes
 from czictypes.reading.reader import CziReader
+from czictypes.reading.threads import each
 
 __all__ = ["read_pixels"]
 
@@ -21,6 +23,9 @@ __all__ = ["read_pixels"]
 _BAND = 256 * 1024
 #: The alpha of pixels that have none of their own: as in Bgra32, the only type that has one.
 _OPAQUE = 255
+
+#: So many planes are read together, of about so many pixels in all.
+_PLANES, _PIXELS = 256, 16 << 20
 
 Pixels = NDArray[Any]
 Place = tuple[tuple[int, ...], dict[str, int]]
@@ -55,24 +60,32 @@ def read_pixels(
     rows, columns = _span(block.indices["Y"]), _span(block.indices["X"])
     roi = Rectangle(columns.start, rows.start, len(columns), len(rows))
     taken = _Taken(block, rows, columns, layout.samples)
+    pool = document.pool
+    most = pool.threads if threads is None else min(threads, pool.threads)
+    for kind, places in _together(layout, block, roi.w * roi.h):
+        targets = [full[where] for where, _ in places]
+        buffers = taken.buffers(kind, targets)
+        coordinates = [coordinate for _, coordinate in places]
+        read_planes(reader, document, planes, roi, kind, coordinates, buffers, most)
 
-    def read(place: Place, compose: Compose) -> None:
-        where, coordinate = place
-        kind = layout.kinds[coordinate["C"]]
-        target = full[where]
-        whole = taken.whole(kind, target)
-        buffer = taken.buffer(kind) if whole is None else whole
-        compose(coordinate, kind, buffer)
-        if buffer.shape[2] > 1:
-            _swap_red_and_blue(buffer)
-        if layout.is_opaque:
-            buffer[..., 3:] = _OPAQUE
-        if whole is None:
-            taken.put(buffer, target)
+        def finish(place: int) -> None:
+            buffer, target = buffers[place], targets[place]  # noqa: B023
+            if buffer.shape[2] > 1:
+                _swap_red_and_blue(buffer)
+            if layout.is_opaque:
+                buffer[..., 3:] = _OPAQUE
+            if not np.may_share_memory(buffer, target):
+                taken.put(buffer, target)
 
-    count = math.prod(full.shape[: len(layout.planes)])
-    places = layout.coordinates(block)
-    read_planes(reader, document, planes, roi, places, count, lambda place: place[1], read, threads)
+        each(range(len(places)), finish, most, pool.workers if len(places) > 1 else None)
+
+
+def _together(layout: Layout, block: Block, area: int) -> Iterator[tuple[PixelType, list[Place]]]:
+    """Give the planes of a block in groups of one pixel type that are read together."""
+    most = min(max(_PIXELS // area, 1), _PLANES)
+    for kind, places in groupby(layout.coordinates(block), lambda one: layout.kinds[one[1]["C"]]):
+        while some := list(islice(places, most)):
+            yield kind, some
 
 
 class _Taken:
@@ -86,20 +99,21 @@ class _Taken:
         self._samples = block.indices["S"] if samples else None
         self._is_all = block.indices["Y"] == rows and block.indices["X"] == columns
 
-    def whole(self, kind: PixelType, target: Pixels) -> Pixels | None:
-        """Return the place of a plane as (height, width, samples) if pixels can go right there."""
+    def buffers(self, kind: PixelType, targets: list[Pixels]) -> list[Pixels]:
+        """Return arrays (height, width, samples) for planes, their own places where that can be."""
+        if self._goes_in_place(kind, targets[0]):
+            return (
+                targets if self._samples is not None else [one[..., np.newaxis] for one in targets]
+            )
+        layout = pixel_format(kind)
+        return list(np.empty((len(targets), *self._shape, layout.samples), layout.dtype))
+
+    def _goes_in_place(self, kind: PixelType, target: Pixels) -> bool:
         layout = pixel_format(kind)
         if not self._is_all or target.dtype != np.dtype(layout.dtype):
-            return None
-        if self._samples is None:
-            return target[..., np.newaxis]
+            return False
         is_same = layout.samples == len(self._all_samples) and self._samples == self._all_samples
-        return target if is_same else None
-
-    def buffer(self, kind: PixelType) -> Pixels:
-        """Return an array for the region, in the type of a channel."""
-        layout = pixel_format(kind)
-        return np.empty((*self._shape, layout.samples), layout.dtype)
+        return self._samples is None or is_same
 
     def put(self, pixels: Pixels, target: Pixels) -> None:
         """Copy what is taken of the region to the place of a plane."""
@@ -118,7 +132,10 @@ class _Taken:
 
 def _span(indices: Indices) -> range:
     """Return the smallest range that holds some indices; there is one at least."""
-    return range(min(indices), max(indices) + 1)
+    first, last = indices[0], indices[-1]
+    if not isinstance(indices, range):
+        first, last = min(indices), max(indices)
+    return range(min(first, last), max(first, last) + 1)
 
 
 def _within(indices: Indices, span: range) -> Any:

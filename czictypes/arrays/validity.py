@@ -42,9 +42,9 @@ def valid_block(
         for place, plane in layout.coordinates(block):
             request = PlaneRequest(roi, plane, view.scene, 1.0, PixelType.Gray8, _BLACK, masks)
             part = planes.part(document, request)
-            if part.is_empty:
+            if part is None:
                 continue
-            valid = document.painter.valid(part.request, roi.w, roi.h, part.grid, part.only)
+            valid = document.painter.valid(part, roi.w, roi.h)
             valid = valid[_within(rows, top)][:, _within(columns, left)]
             target[place][...] = valid[..., np.newaxis] if layout.samples else valid
     return found

@@ -131,17 +131,19 @@ class KernelTiles:
             setattr(structure, member, kind)
         return values
 
-    def take(self) -> Reads:
-        """Return memory for reads, which `give_back` takes again."""
+    def take(self, regions: int) -> Reads:
+        """Return memory for reads of some regions, which `give_back` takes again."""
+        if regions > 1:
+            return Reads(self, regions)
         try:
             return self._idle.pop()
         except IndexError:
-            return Reads(self)
+            return Reads(self, 1)
 
     def give_back(self, reads: Reads) -> None:
         """Keep memory for later reads, unless it is much."""
         reads.give(())
-        if reads.room <= _MOST_KEPT:
+        if reads.regions == 1 and reads.room <= _MOST_KEPT:
             self._idle.append(reads)
 
 
@@ -152,25 +154,27 @@ _C_TYPES = {
 
 
 class Reads:
-    """The memory of a read: its region, its jobs, and its output.
+    """The memory of a read: its regions, its jobs, and its output.
 
     Parameters
     ----------
     tiles
         Of the document.
+    regions
+        How many regions are read together.
     """
 
-    def __init__(self, tiles: KernelTiles) -> None:
-        self.tiles = tiles
+    def __init__(self, tiles: KernelTiles, regions: int) -> None:
+        self.tiles, self.regions = tiles, regions
         ffi, self._lib = tiles.kernel.ffi, tiles.kernel.lib
         self._ffi = ffi
-        self.region: Any = ffi.new("struct czk_region *")
-        self._planes, self._plane_room = ffi.new("struct czk_plane[]", 1), 1
+        self._regions: Any = ffi.new("struct czk_region[]", regions)
+        self._planes = [ffi.new("struct czk_plane[]", 1)] * regions
         self.output: Any = ffi.new("struct czk_output *")
         self._given: Any = ffi.NULL
         self._given_count = 0
         self._lent: list[Any] = []
-        self._make_room(_FEW)
+        self._make_room(_FEW * regions)
         self.count = 0
 
     def _make_room(self, jobs: int) -> None:
@@ -183,11 +187,19 @@ class Reads:
         """For how many jobs there is memory."""
         return len(self._jobs)
 
-    @property
-    def covered(self) -> int:
-        """How many pixels the jobs paint, at least."""
-        covered: int = self.region.covered
+    def covered(self, region: int) -> int:
+        """Return how many pixels of a region the jobs paint, at least."""
+        covered: int = self._regions[region].covered
         return covered
+
+    def is_in_order(self, region: int) -> bool:
+        """Tell whether the jobs of a region overlap, and are painted in their order."""
+        return bool(self._regions[region].in_order)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether those of any region do."""
+        return any(self._regions[number].in_order for number in range(self.regions))
 
     @property
     def jobs(self) -> NDArray[np.void]:
@@ -196,6 +208,7 @@ class Reads:
 
     def set_region(
         self,
+        number: int,
         roi: Rectangle,
         width: int,
         height: int,
@@ -206,46 +219,61 @@ class Reads:
         masks: bool,
     ) -> None:
         """Set what is read: a region of full resolution, as libCZI's scaling accessor does."""
-        region = self.region
+        region = self._regions[number]
         region.x, region.y, region.w, region.h = roi
         region.out_w, region.out_h = width, height
-        if len(planes) > self._plane_room:
-            self._plane_room = len(planes)
-            self._planes = self._ffi.new("struct czk_plane[]", len(planes))
-        for number, (plane, rank) in enumerate(planes):
-            self._planes[number].plane, self._planes[number].rank = plane, rank
-        region.planes, region.plane_count = self._planes, len(planes)
+        shown = self._planes[number]
+        if number or len(planes) > len(shown):
+            shown = self._planes[number] = self._ffi.new("struct czk_plane[]", len(planes))
+        for place, (plane, rank) in enumerate(planes):
+            shown[place].plane, shown[place].rank = plane, rank
+        region.planes, region.plane_count = shown, len(planes)
         region.zoom = zoom
         region.mode = _COPY if region.zoom == 1 else _ZOOM
         region.scene = ABSENT if scene is None else scene
         region.has_masks = masks
 
-    def set_level(self, factor: float, level: int, corner: tuple[int, int]) -> None:
-        """Make the region one of a level's grid, whose corner lies in full resolution."""
-        region = self.region
+    def set_level(self, number: int, factor: float, level: int, corner: tuple[int, int]) -> None:
+        """Make a region one of a level's grid, whose corner lies in full resolution."""
+        region = self._regions[number]
         region.mode, region.factor, region.level = _LEVEL, factor, level
         region.grid_x, region.grid_y = corner
 
-    def choose(self, only: int | None = None) -> None:
-        """Choose the tiles, or take the only one; `jobs` has the work then.
+    def choose(self, only: Sequence[int | None]) -> None:
+        """Choose the tiles of each region, or take its only one; `jobs` has the work then.
 
         Raises
         ------
         MemoryError
             If there is not enough.
         """
-        tiles = self.tiles.tiles
-        found = room = 0
-        while found >= room:
-            room = len(self._jobs)
-            one = -1 if only is None else only
-            found = self._lib.czk_choose(tiles, self.region, 1, one, self._job, room)
+        if self.regions > 1 and any(one is not None for one in only):
+            self._choose_one_by_one(only)
+            return
+        first = -1 if only[0] is None else only[0]
+        self.count = self._choose(0, self.regions, first, 0)
+
+    def _choose_one_by_one(self, only: Sequence[int | None]) -> None:
+        self.count = 0
+        for number, one in enumerate(only):
+            end = self._choose(number, 1, -1 if one is None else one, self.count)
+            self._jobs["region"][self.count : end] = number
+            self.count = end
+
+    def _choose(self, region: int, count: int, only: int, used: int) -> int:
+        """Choose for some regions, and return how many jobs there are then."""
+        while True:
+            room = len(self._jobs) - used
+            found: int = self._lib.czk_choose(
+                self.tiles.tiles, self._regions + region, count, only, self._job + used, room
+            )
             if found < 0:
                 raise MemoryError("there is no memory to choose the tiles of a read")
             if found <= room:
-                break
-            self._make_room(found + found // 4)
-        self.count = found
+                return used + found
+            before = self._jobs[:used]
+            self._make_room(used + found + (used + found) // 4)
+            self._jobs[:used] = before
 
     def give(self, given: Sequence[Given]) -> None:
         """Set the pixels that the jobs may name by their place; they are used until the next."""
@@ -271,19 +299,24 @@ class Reads:
                 place.mask = ffi.cast("uint8_t *", _address(mask))
                 place.mask_stride = mask.strides[0]
 
-    def set_output(self, out: NDArray[Any], pixel_type: int, file: int, threads: int) -> None:
+    def set_output(
+        self, outs: Sequence[NDArray[Any]], pixel_type: int, file: int, threads: int
+    ) -> None:
         """Set where pixels go, and the descriptor of the file that they come from."""
-        output, row = self.output, out.strides[0]
-        if out.flags.c_contiguous:  # for which this is sooner than by the address
+        output = self.output
+        if len(outs) == 1 and outs[0].flags.c_contiguous:  # sooner than by the address
+            out = outs[0]
             output.pixels = self._ffi.from_buffer("uint8_t[]", out)
-            output.size, self.region.out_offset = out.nbytes, 0
+            output.size, self._regions[0].out_offset = out.nbytes, 0
+            self._regions[0].out_stride = out.strides[0]
         else:
-            span = row * (out.shape[0] - 1)
-            start = _address(out) + min(span, 0)
+            spans = [_span_of(out) for out in outs]
+            start = min(span[0] for span in spans)
             output.pixels = self._ffi.cast("uint8_t *", start)
-            output.size = abs(span) + out.shape[1] * out.shape[2] * out.itemsize
-            self.region.out_offset = max(-span, 0)
-        self.region.out_stride = row
+            output.size = max(span[1] for span in spans) - start
+            for number, out in enumerate(outs):
+                self._regions[number].out_offset = _address(out) - start
+                self._regions[number].out_stride = out.strides[0]
         output.pixel_type, output.file, output.threads = pixel_type, file, threads
 
     def paint(self, slice_us: int) -> int:
@@ -296,8 +329,8 @@ class Reads:
         """
         self.output.slice_us = slice_us
         left: int = self._lib.czk_paint(
-            self.tiles.directory, self.tiles.tiles, self.region, 1, self._job, self.count,
-            self._given, self._given_count, self.output,
+            self.tiles.directory, self.tiles.tiles, self._regions, self.regions,
+            self._job, self.count, self._given, self._given_count, self.output,
         )  # fmt: skip
         if left < 0:
             if left == -1:
@@ -309,3 +342,10 @@ class Reads:
 def _address(array: NDArray[Any]) -> int:
     address: int = array.__array_interface__["data"][0]
     return address
+
+
+def _span_of(out: NDArray[Any]) -> tuple[int, int]:
+    """Return where the memory of an array (height, width, samples) begins and ends."""
+    first, (height, width, samples), row = _address(out), out.shape, out.strides[0]
+    last = first + row * (height - 1)
+    return min(first, last), max(first, last) + width * samples * out.itemsize

@@ -8,9 +8,9 @@ several planes in a sub-block, anything unusual), and those that have a mask or 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from czictypes.kernel.tiles import DONE, PENDING, UNUSUAL, Given, KernelTiles, R
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.conversion import check_convertible
 from czictypes.reading.damage import UNREADABLE, DamageList
-from czictypes.reading.fallback import Tiles, check_size, chosen_tiles, paint_tiles, places
+from czictypes.reading.fallback import Painted, Tiles, check_size, chosen_tiles, paint_tiles, places
 from czictypes.reading.levels import LevelGrid
 from czictypes.reading.planes import PlaneKeys
 from czictypes.reading.request import PlaneRequest, background_value, fill
@@ -32,7 +32,7 @@ from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import each
 from czictypes.reading.tiles import Expectation, TileProvider, Wanted
 
-__all__ = ["Painter"]
+__all__ = ["Painter", "Part"]
 
 #: The kernel comes back after so many microseconds, for an interrupt to be heard.
 _SLICE = 50_000
@@ -47,6 +47,17 @@ _OWN = (_STORED, int(Compression.Zstd0), int(Compression.Zstd1))
 _KNOWN = frozenset(map(int, PixelType))
 #: Tiles that are given later, and those that are left blank.
 _LATER, _BLANK = -2, -1
+
+
+class Part(NamedTuple):
+    """A part of a plane: a request, perhaps of a level's grid or of one tile alone.
+
+    With a `grid` the region of the request is one of the level, at zoom 1.
+    """
+
+    request: PlaneRequest
+    grid: LevelGrid | None = None
+    only: int | None = None
 
 
 class Painter:
@@ -97,29 +108,24 @@ class Painter:
 
     def paint(
         self,
-        request: PlaneRequest,
-        out: NDArray[Any],
+        parts: Sequence[Part],
+        outs: Sequence[NDArray[Any]],
         threads: int = 1,
         workers: Workers | None = None,
         *,
-        grid: LevelGrid | None = None,
-        only: int | None = None,
         blank: bool = False,
     ) -> None:
-        """Fill an array with a plane, or a part of one.
+        """Fill arrays with planes, or parts of planes.
 
         Parameters
         ----------
-        request
-            What is read; with a `grid` its region is one of the level, at zoom 1.
-        out
-            (height, width, samples) in the type of the request; the pixels of a row are adjacent.
+        parts
+            What is read: one part or more, of one pixel type, background and mask awareness.
+        outs
+            For each (height, width, samples) in the type of the requests; the pixels of a row are
+            adjacent. Several of them lie in one array.
         threads, workers
             How many threads may work, and those that may help to decode.
-        grid
-            The level; None for a read by region and zoom.
-        only
-            The only tile that is painted.
         blank
             Leave tiles that cannot be read as background, and note them.
 
@@ -131,30 +137,24 @@ class Painter:
             If a tile cannot be read.
         """
         if self._kernel is None:
-            self._paint_by_numpy(request, out, grid, only, blank)
+            self._paint_by_numpy(parts, outs, blank)
             return
-        height, width = out.shape[:2]
-        reads = self._begin(request, width, height, grid, only)
+        request = parts[0].request
+        reads = self._begin(parts, [(out.shape[1], out.shape[0]) for out in outs])
         try:
-            if blank or reads.covered != height * width:
-                fill(out, background_value(request.pixel_type, request.background))
+            for number, out in enumerate(outs):
+                if blank or reads.covered(number) != out.shape[0] * out.shape[1]:
+                    fill(out, background_value(request.pixel_type, request.background))
             if self._type != request.pixel_type.value:
                 self._check_types(reads.jobs["tile"], request, blank)
-            reads.set_output(out, request.pixel_type.value, self._file(), threads)
+            reads.set_output(outs, request.pixel_type.value, self._file(), threads)
             if reads.count and (self._gives(request) or reads.paint(_SLICE)):
                 with self._expected(reads):
-                    _Painting(self, reads, request, out, threads, workers, blank).run()
+                    _Painting(self, reads, request, outs, threads, workers, blank).run()
         finally:
             self._end(reads)
 
-    def valid(
-        self,
-        request: PlaneRequest,
-        width: int,
-        height: int,
-        grid: LevelGrid | None = None,
-        only: int | None = None,
-    ) -> NDArray[np.bool_]:
+    def valid(self, part: Part, width: int, height: int) -> NDArray[np.bool_]:
         """Return where a read finds pixels, (height, width); masks count if the request says so.
 
         Raises
@@ -163,20 +163,34 @@ class Painter:
             If a mask that is needed is damaged.
         """
         found = np.zeros((height, width), bool)
-        if self._kernel is None or request.mask_aware:
-            mask_of = getattr(self.tiles, "mask_of_row", None) if request.mask_aware else None
-            chosen = self._chosen(request, grid, only)
-            for tile, x, y in places(self.table, chosen, request, (width, height), grid):
+        masks = part.request.mask_aware
+        if self._kernel is None or masks:
+            mask_of = getattr(self.tiles, "mask_of_row", None) if masks else None
+            for tile, x, y in self._places(part, (width, height)):
                 mask = None if mask_of is None else mask_of(tile)
                 found[y.first : y.end, x.first : x.end] |= (
                     True if mask is None else mask[y.pixels][:, x.pixels]
                 )
             return found
-        with self._reads(request, width, height, grid, only) as reads:
+        reads = self._begin([part], [(width, height)])
+        try:
             boxes = (reads.jobs[name].tolist() for name in ("left", "top", "right", "bottom"))
             for left, top, right, bottom in zip(*boxes):
                 found[top:bottom, left:right] = True
+        finally:
+            self._end(reads)
         return found
+
+    def tiles_of(self, part: Part, width: int, height: int) -> Tiles:
+        """Return the tiles that a read paints."""
+        if self._kernel is None:
+            return np.array([one.tile for one in self._places(part, (width, height))], np.intp)
+        reads = self._begin([part], [(width, height)])
+        try:
+            found: Tiles = reads.jobs["tile"].copy()
+            return found
+        finally:
+            self._end(reads)
 
     def _file(self) -> int:
         """Return the descriptor of a local file, -1 for any other source."""
@@ -186,84 +200,56 @@ class Painter:
         """Tell whether all tiles are given to the kernel."""
         return self._local is None or request.mask_aware
 
-    def tiles_of(self, request: PlaneRequest, width: int, height: int) -> Tiles:
-        """Return the tiles that a read paints."""
-        if self._kernel is None:
-            chosen = self._chosen(request, None, None)
-            painted = places(self.table, chosen, request, (width, height), None)
-            return np.array([one.tile for one in painted], np.intp)
-        with self._reads(request, width, height, None, None) as reads:
-            found: Tiles = reads.jobs["tile"].copy()
-            return found
-
-    def _chosen(self, request: PlaneRequest, grid: LevelGrid | None, only: int | None) -> Tiles:
+    def _places(self, part: Part, size: tuple[int, int]) -> Iterator[Painted]:
+        """Give the tiles that numpy paints, and where; for a result of some width and height."""
+        request, grid, only = part
         if only is not None:
-            return np.array([only])
-        shown = self.planes.shown(request.plane, by_lacking=grid is not None)
-        return chosen_tiles(self.table, self.planes.keys, shown, request, grid)
+            chosen = np.array([only])
+        else:
+            shown = self.planes.shown(request.plane, by_lacking=grid is not None)
+            chosen = chosen_tiles(self.table, self.planes.keys, shown, request, grid)
+        return places(self.table, chosen, request, size, grid)
 
     def _check_types(self, tiles: NDArray[Any], request: PlaneRequest, blank: bool) -> None:
         types = set(self.table.directory.pixel_type[tiles].tolist())
         check_convertible(types & _KNOWN if blank else types, request.pixel_type)
 
     def _paint_by_numpy(
-        self,
-        request: PlaneRequest,
-        out: NDArray[Any],
-        grid: LevelGrid | None,
-        only: int | None,
-        blank: bool,
+        self, parts: Sequence[Part], outs: Sequence[NDArray[Any]], blank: bool
     ) -> None:
-        height, width = out.shape[:2]
-        if not out.size:
-            return
-        fill(out, background_value(request.pixel_type, request.background))
-        painted = list(
-            places(self.table, self._chosen(request, grid, only), request, (width, height), grid)
-        )
-        self._check_types(np.array([one.tile for one in painted], np.intp), request, blank)
-        paint_tiles(
-            self.table, painted, self.tiles, request.pixel_type, out, self._note if blank else None
-        )
+        sizes = [(out.shape[1], out.shape[0]) for out in outs]
+        painted = [
+            list(self._places(part, size)) if min(size) else [] for part, size in zip(parts, sizes)
+        ]
+        request, every = parts[0].request, [one for some in painted for one in some]
+        self._check_types(np.array([one.tile for one in every], np.intp), request, blank)
+        leave = self._note if blank else None
+        with self._prefetched([(one.tile, *self._rows_of(one)) for one in every]):
+            for some, out in zip(painted, outs):
+                fill(out, background_value(request.pixel_type, request.background))
+                paint_tiles(self.table, some, self.tiles, request.pixel_type, out, leave)
+
+    def _rows_of(self, painted: Painted) -> tuple[int, int]:
+        """Return which rows of a tile are needed: the first, and the one after the last."""
+        rows = np.arange(self.table.directory.physical_h.item(painted.tile))[painted.y.pixels]
+        return int(rows[0]), int(rows[-1]) + 1
 
     def _note(self, tile: int, error: Exception) -> None:
         """Note a tile that is left blank."""
         self.damage.note(self.table.rows.sub_block_of(tile), error)
 
-    @contextmanager
-    def _reads(
-        self,
-        request: PlaneRequest,
-        width: int,
-        height: int,
-        grid: LevelGrid | None,
-        only: int | None,
-    ) -> Iterator[Reads]:
-        """Give the jobs of a read, for the length of a `with` block."""
-        reads = self._begin(request, width, height, grid, only)
-        try:
-            yield reads
-        finally:
-            self._end(reads)
-
-    def _begin(
-        self,
-        request: PlaneRequest,
-        width: int,
-        height: int,
-        grid: LevelGrid | None,
-        only: int | None,
-    ) -> Reads:
-        """Return the jobs of a read, in memory that is to be given back by `_end`."""
-        reads = self._tiles().take()
-        planes = self.planes.shown(request.plane, by_lacking=grid is not None)
-        reads.set_region(
-            request.roi, width, height, planes, request.zoom, request.scene,
-            masks=request.mask_aware,
-        )  # fmt: skip
-        if grid is not None:
-            reads.set_level(grid.factor, grid.number, (grid.box.x, grid.box.y))
-        reads.choose(only)
+    def _begin(self, parts: Sequence[Part], sizes: Sequence[tuple[int, int]]) -> Reads:
+        """Choose what results of some width and height show; give the memory to `_end` later."""
+        reads = self._tiles().take(len(parts))
+        for number, ((request, grid, _), (width, height)) in enumerate(zip(parts, sizes)):
+            planes = self.planes.shown(request.plane, by_lacking=grid is not None)
+            reads.set_region(
+                number, request.roi, width, height, planes, request.zoom, request.scene,
+                masks=request.mask_aware,
+            )  # fmt: skip
+            if grid is not None:
+                reads.set_level(number, grid.factor, grid.number, (grid.box.x, grid.box.y))
+        reads.choose([part.only for part in parts])
         return reads
 
     def _end(self, reads: Reads) -> None:
@@ -290,55 +276,36 @@ class Painter:
         size = 0 if self.source is None else self.source.size()
         return KernelTiles(self._kernel, table.rows.stored, size, columns)
 
-    def wanted(
-        self,
-        request: PlaneRequest,
-        width: int,
-        height: int,
-        grid: LevelGrid | None = None,
-        only: int | None = None,
-    ) -> list[Wanted]:
-        """Return the tiles that a read needs, and which of their rows: the first, and the end."""
-        if self._kernel is not None:
-            with self._reads(request, width, height, grid, only) as reads:
-                return self._wanted(reads)
-        found = []
-        chosen = self._chosen(request, grid, only)
-        for tile, _, y in places(self.table, chosen, request, (width, height), grid):
-            rows = np.arange(self.table.directory.physical_h.item(tile))[y.pixels]
-            found.append((tile, int(rows[0]), int(rows[-1]) + 1))
-        return found
-
-    def _wanted(self, reads: Reads) -> list[Wanted]:
-        jobs = reads.jobs
-        if not reads.region.in_order:
-            positions = self.table.directory.file_position[jobs["tile"]]
-            jobs = jobs[np.argsort(positions, kind="stable")]
-        columns = (jobs[name].tolist() for name in ("tile", "first_row", "end_row"))
-        return list(zip(*columns))
-
     def _expected(self, reads: Reads) -> AbstractContextManager[None]:
         if self.expectation is None:
             return nullcontext()
-        return self.expectation.of(self._wanted(reads))
+        jobs = reads.jobs
+        if not reads.in_order:
+            positions = self.table.directory.file_position[jobs["tile"]]
+            jobs = jobs[np.argsort(positions, kind="stable")]
+        columns = (jobs[name].tolist() for name in ("tile", "first_row", "end_row"))
+        return self._prefetched(list(zip(*columns)))
+
+    def _prefetched(self, wanted: list[Wanted]) -> AbstractContextManager[None]:
+        return nullcontext() if self.expectation is None else self.expectation.of(wanted)
 
 
 class _Painting:
-    """One read at work."""
+    """A read at work."""
 
     def __init__(
         self,
         painter: Painter,
         reads: Reads,
         request: PlaneRequest,
-        out: NDArray[Any],
+        outs: Sequence[NDArray[Any]],
         threads: int,
         workers: Workers | None,
         blank: bool,
     ) -> None:
         self._painter, self._reads, self._request = painter, reads, request
         self._threads, self._workers, self._blank = threads, workers, blank
-        self._out, self._jobs = out, reads.jobs
+        self._outs, self._jobs = outs, reads.jobs
         # The tiles whose heads, and whose data, were given.
         self._heads: set[int] = set()
         self._data: set[int] = set()
@@ -467,9 +434,9 @@ class _Painting:
         """Fill the places of some jobs, which may be painted in part, and take them as done."""
         value = background_value(self._request.pixel_type, self._request.background)
         for one in self._jobs[jobs]:
-            place = self._out[one["top"] : one["bottom"], one["left"] : one["right"]]
-            if not self._reads.region.in_order:
-                fill(place, value)
+            if not self._reads.is_in_order(one["region"]):
+                out = self._outs[one["region"]]
+                fill(out[one["top"] : one["bottom"], one["left"] : one["right"]], value)
         self._jobs["status"][jobs] = DONE
 
 

@@ -33,6 +33,7 @@ from czictypes.reading.attachments import Attachments
 from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.damage import OnError, advise, leaves_blank
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.paint import Part
 from czictypes.reading.properties import DocumentProperties
 from czictypes.reading.request import (
     Background,
@@ -338,7 +339,7 @@ class CziReader(DocumentProperties, Closable):
             request = self._request(document, roi, plane, scene, zoom)
             height, width, _ = output_shape(request)
             document.memory.check((height, width), height * width)
-            return document.painter.valid(request, width, height)
+            return document.painter.valid(Part(request), width, height)
 
     def _request(
         self,
@@ -394,7 +395,7 @@ def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
     if not any(loses_bits(number, target) for number in table.pixel_types_of(channel)):
         return
     height, width, _ = output_shape(request)
-    painted = document.painter.tiles_of(request, width, height)
+    painted = document.painter.tiles_of(Part(request), width, height)
     read = dict.fromkeys(table.directory.pixel_type[painted].tolist())
     lost = [PixelType(number).name for number in read if loses_bits(number, target)]
     if not lost:
@@ -431,7 +432,7 @@ def _compose(
     )
     try:
         pool = document.pool
-        document.painter.paint(request, target, pool.threads, pool.workers, blank=blank)
+        document.painter.paint([Part(request)], [target], pool.threads, pool.workers, blank=blank)
     except (CorruptFileError, UnsupportedDataError) as error:
         document.require_unchanged()
         advise(error)

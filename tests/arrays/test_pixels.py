@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from files.patterns import noise
 from files.recipes import Made
 
 from czictypes import CziImage, czi
+from czictypes.arrays import pixels
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading import plane_reads
 
 G8, G16, B24, BGRA = PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24, PixelType.Bgra32
 
@@ -142,20 +143,28 @@ def test_what_cannot_be_selected_is_named(made: Callable[[str], Made]) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_threads_do_not_change_the_pixels(
-    made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch, threads: int
-) -> None:
-    monkeypatch.setattr(plane_reads, "SMALL", 0)  # planes of any size are read in threads
+def test_threads_do_not_change_the_pixels(made: Callable[[str], Made], threads: int) -> None:
     for name in ("stack", "multi_scene_pyramid"):
         with CziImage(made(name).path, threads=threads) as image:
             with CziImage(made(name).path, threads=1) as alone:
                 assert (image.asarray() == alone.asarray()).all()
 
 
-def test_an_error_in_one_plane_ends_the_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("together", [1, 2, 256])
+def test_planes_are_read_together_or_not(
+    made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch, together: int
 ) -> None:
-    monkeypatch.setattr(plane_reads, "SMALL", 0)
+    selections: list[dict[str, Any]] = [{}, {"Y": slice(None, None, 2), "X": [3, 1]}]
+    for name in ("stack", "rgb", "mixed_types", "some_without_m", "odd_pyramid"):
+        with CziImage(made(name).path) as image:
+            expected = [image.read_block(selection) for selection in selections]
+            with monkeypatch.context() as patch:
+                patch.setattr(pixels, "_PLANES", together)
+                for selection, whole in zip(selections, expected):
+                    np.testing.assert_array_equal(image.read_block(selection), whole)
+
+
+def test_an_error_in_one_plane_ends_the_read(tmp_path: Path) -> None:
     planes = [Block(noise(G16, 9, 9, z), plane={"C": 0, "Z": z}) for z in range(9)]
     path = write_czi(tmp_path / "bad.czi", planes)
     with czi.open_czi(path) as document:

@@ -25,7 +25,7 @@ from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.conversion import common_type
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.document import OpenDocument
-from czictypes.reading.paint import Painter
+from czictypes.reading.paint import Painter, Part
 from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tiles import SubBlockCache, Tile, TileProvider
@@ -300,7 +300,7 @@ class FullResolution:
     def _compose(self, roi: Rectangle) -> NDArray[Any]:
         request = PlaneRequest(roi, {}, None, 1.0, self.pixel_type, _EMPTY)
         out = self._empty(Size(roi.w, roi.h))
-        self._painter.paint(request, out)
+        self._painter.paint([Part(request)], [out])
         return out
 
 

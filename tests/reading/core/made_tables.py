@@ -16,7 +16,7 @@ from czictypes.container.directory import Directory
 from czictypes.kernel.library import get_kernel
 from czictypes.model.geometry import ABSENT, DIMENSIONS, Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.paint import Painter
+from czictypes.reading.paint import Painter, Part
 from czictypes.reading.request import PlaneRequest, output_shape
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tiles import Tile
@@ -150,7 +150,7 @@ def read(
         mask_aware,
     )
     out = np.full(output_shape(request), 99, pixel_format(pixel_type).dtype)
-    Painter(table_of(*entries), tiles).paint(request, out, threads or 1, workers)
+    Painter(table_of(*entries), tiles).paint([Part(request)], [out], threads or 1, workers)
     return out
 
 

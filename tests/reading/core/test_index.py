@@ -10,7 +10,7 @@ from reading.core.made_tables import Entry, MemoryTiles, by_numpy, table_of
 
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.paint import Painter
+from czictypes.reading.paint import Painter, Part
 from czictypes.reading.request import PlaneRequest
 
 numbers = st.integers(-40, 40)
@@ -30,8 +30,8 @@ def found(painter, plane, roi, zoom=1.0):
     """Return the tiles that a read with masks paints: none of them is hidden."""
     request = PlaneRequest(roi, plane, None, zoom, PixelType.Gray8, Color(0, 0, 0), mask_aware=True)
     size = (roi.w, roi.h) if zoom == 1 else (2000, 2000)
-    tiles = painter.tiles_of(request, *size).tolist()
-    assert tiles == by_numpy(painter).tiles_of(request, *size).tolist()
+    tiles = painter.tiles_of(Part(request), *size).tolist()
+    assert tiles == by_numpy(painter).tiles_of(Part(request), *size).tolist()
     return tiles
 
 
@@ -90,8 +90,8 @@ def test_a_region_as_large_as_rectangles_can_be_finds_all(rng):
     entries = [*large_document(rng, 500), *far]
     request = PlaneRequest(roi, {"C": 0}, None, 2.0**-20, PixelType.Gray8, Color(0, 0, 0))
     painter = painter_of(entries)
-    tiles = painter.tiles_of(request, 4095, 4095)
-    assert sorted(tiles) == by_numpy(painter).tiles_of(request, 4095, 4095).tolist()
+    tiles = painter.tiles_of(Part(request), 4095, 4095)
+    assert sorted(tiles) == by_numpy(painter).tiles_of(Part(request), 4095, 4095).tolist()
     assert set(tiles.tolist()) >= {500, 501, 502}
 
 
@@ -121,6 +121,8 @@ def test_many_threads_may_search_at_first(rng):
     request = PlaneRequest(roi, {"C": 0}, None, 1, PixelType.Gray8, Color(0, 0, 0), mask_aware=True)
     painter = painter_of(entries)
     with ThreadPoolExecutor(8) as pool:
-        tiles = list(pool.map(lambda _: painter.tiles_of(request, 1000, 1000).tolist(), range(32)))
+        tiles = list(
+            pool.map(lambda _: painter.tiles_of(Part(request), 1000, 1000).tolist(), range(32))
+        )
     assert all(np.array_equal(some, tiles[0]) for some in tiles)
     assert sorted(tiles[0]) == showing(entries, {"C": 0}, roi)

@@ -11,7 +11,7 @@ from reading.core.made_tables import Entry, MemoryTiles, table_of
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.levels import level_grids
-from czictypes.reading.paint import Painter
+from czictypes.reading.paint import Painter, Part
 from czictypes.reading.request import PlaneRequest
 
 SCENES = st.sampled_from([{"C": 0}, {"C": 0, "S": 0}, {"C": 0, "S": 1}])
@@ -61,7 +61,7 @@ def test_any_part_is_what_each_of_its_pixels_is(document, scene, data):
         roi = Rectangle(left, top, w, h)
         found = np.empty((h, w, 1), "u1")
         request = PlaneRequest(roi, {}, scene, 1.0, PixelType.Gray8, (0.0, 0.0, 0.0), False)
-        painter.paint(request, found, grid=grid)
+        painter.paint([Part(request, grid)], [found])
         order = painted_in_order(table, entries, grid.number, scenes)
         for row in range(h):
             for column in range(w):

@@ -12,7 +12,7 @@ from czictypes.container.workers import Workers
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.paint import Painter
+from czictypes.reading.paint import Painter, Part
 from czictypes.reading.request import PlaneRequest, output_shape
 
 GRAY = Color(0.2, 0.2, 0.2)  # 51 in 8 bits
@@ -223,7 +223,7 @@ def test_rows_of_the_array_may_be_apart(zoom):
     height, width, _ = output_shape(request)
     canvas = np.zeros((height * 2, width + 5, 1), "u1")
     out = canvas[::2, 3:-2]
-    Painter(table, numbered(1, 2)).paint(request, out)
+    Painter(table, numbered(1, 2)).paint([Part(request)], [out])
     half = height // 2
     assert (out[:half, : width // 2] == 1).all()
     assert (out[:half, width // 2 :] == 2).all()

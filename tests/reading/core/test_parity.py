@@ -15,7 +15,7 @@ from czictypes.libczi.reader import ReaderHandle
 from czictypes.libczi.streams import InputStream
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.paint import Painter
+from czictypes.reading.paint import Painter, Part
 from czictypes.reading.request import PlaneRequest, output_shape
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tiles import Tile
@@ -77,7 +77,7 @@ def test_random_reads_equal_pylibczirws(opened, rng):
             request = request_of(table, read)
             layout = pixel_format(request.pixel_type)
             ours = np.full(output_shape(request), 77, layout.dtype)
-            painter.paint(request, ours)
+            painter.paint([Part(request)], [ours])
             what = f"read {number} of seed {seeds.run_seed()}: {read}"
             assert_same_pixels(ours, theirs.read(**read.arguments), what)
 

@@ -5,7 +5,7 @@ from reading.core.test_sampling import scaled_as_libczi
 
 from czictypes.model.geometry import Color, Rectangle
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.paint import Painter
+from czictypes.reading.paint import Painter, Part
 from czictypes.reading.request import PlaneRequest
 
 ROI = Rectangle(0, 0, 100, 100)
@@ -23,10 +23,10 @@ def chosen(painter, roi, zoom, scene=None, drop_hidden=False, plane=None):
         roi, plane or {}, scene, zoom, PixelType.Gray8, Color(0, 0, 0), mask_aware=masks
     )
     size = (1000, 1000) if zoom != 1 else roi[2:]  # of the result; then each tile paints a pixel
-    found = painter.tiles_of(request, *size).tolist()
+    found = painter.tiles_of(Part(request), *size).tolist()
     ours = list(dict.fromkeys(found if masks else sorted(found)))
     if masks:
-        assert ours == by_numpy(painter).tiles_of(request, *size).tolist()
+        assert ours == by_numpy(painter).tiles_of(Part(request), *size).tolist()
     return ours
 
 
