@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from czictypes import czi as czi
     from czictypes.exchange.convert import convert as convert
-    from czictypes.exchange.image import CziImage as CziImage
-    from czictypes.exchange.image import Image as Image
-    from czictypes.exchange.imread import imread as imread
+    from czictypes.exchange.images import CziImage as CziImage
+    from czictypes.exchange.images import Image as Image
     from czictypes.exchange.ome_zarr.ngff_objects import from_hcs_zarr as from_hcs_zarr
     from czictypes.exchange.ome_zarr.ngff_objects import from_ngff_zarr as from_ngff_zarr
     from czictypes.exchange.ome_zarr.ngff_objects import to_multiscales as to_multiscales
     from czictypes.exchange.ome_zarr.ngff_objects import to_ngff_image as to_ngff_image
     from czictypes.exchange.ome_zarr.ngff_objects import to_ngff_zarr as to_ngff_zarr
-    from czictypes.exchange.ome_zarr.read import from_ome_zarr as from_ome_zarr
-    from czictypes.exchange.ome_zarr.write import write_ome_zarr as write_ome_zarr
+    from czictypes.exchange.ome_zarr.read_zarr import from_ome_zarr as from_ome_zarr
+    from czictypes.exchange.ome_zarr.write_zarr import write_ome_zarr as write_ome_zarr
+    from czictypes.exchange.open import imread as imread
     from czictypes.exchange.open import open_image as open_image
     from czictypes.exchange.save import save as save
     from czictypes.libczi.info import LibraryInfo as LibraryInfo
@@ -64,18 +64,18 @@ __all__ = [
 
 # public name -> module, and the name in it (none: the module itself)
 _EXPORTS = {
-    "CziImage": ("czictypes.exchange.image", "CziImage"),
+    "CziImage": ("czictypes.exchange.images", "CziImage"),
     "CziSlide": ("czictypes.plugins.slide", "CziSlide"),
     "DeepZoomTiles": ("czictypes.plugins.deepzoom", "DeepZoomTiles"),
-    "Image": ("czictypes.exchange.image", "Image"),
+    "Image": ("czictypes.exchange.images", "Image"),
     "LibraryInfo": ("czictypes.libczi.info", "LibraryInfo"),
     "ZarrServer": ("czictypes.plugins.zarr", "ZarrServer"),
     "aszarr": ("czictypes.plugins.zarr", "aszarr"),
     "convert": ("czictypes.exchange.convert", "convert"),
     "czi": ("czictypes.czi", None),
     "errors": ("czictypes.model.errors", None),
-    "from_ome_zarr": ("czictypes.exchange.ome_zarr.read", "from_ome_zarr"),
-    "imread": ("czictypes.exchange.imread", "imread"),
+    "from_ome_zarr": ("czictypes.exchange.ome_zarr.read_zarr", "from_ome_zarr"),
+    "imread": ("czictypes.exchange.open", "imread"),
     "library_info": ("czictypes.libczi.info", "library_info"),
     "open_image": ("czictypes.exchange.open", "open_image"),
     "save": ("czictypes.exchange.save", "save"),
@@ -86,7 +86,7 @@ _EXPORTS = {
     "to_ngff_image": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_image"),
     "use_library": ("czictypes.libczi.library", "use_library"),
     "write_deepzoom": ("czictypes.plugins.deepzoom", "write_deepzoom"),
-    "write_ome_zarr": ("czictypes.exchange.ome_zarr.write", "write_ome_zarr"),
+    "write_ome_zarr": ("czictypes.exchange.ome_zarr.write_zarr", "write_ome_zarr"),
 }
 
 # hidden from type checkers, which would take it to mean that every name exists

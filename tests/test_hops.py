@@ -47,8 +47,8 @@ def at_most(limit: int, journey: str, measure: str, now: int = 0) -> Any:
         at_most(25, READ, "hops", now=27),
         at_most(1, READ, "stats"),
         at_most(20, ARRAY, "files", now=22),
-        at_most(55, CONVERT, "files", now=105),
-        at_most(3, CONVERT, "stats", now=91),
+        at_most(55, CONVERT, "files", now=87),
+        at_most(3, CONVERT, "stats"),
         at_most(32, WRITE, "files"),
     ],
 )

@@ -12,7 +12,7 @@ from czictypes.model.errors import CziError
 from czictypes.remote.urls import redact_text
 
 if TYPE_CHECKING:
-    from czictypes.exchange.conversion import Conversion
+    from czictypes.exchange.converted import Conversion
 
 __all__ = ["add_convert"]
 

@@ -11,10 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from czictypes.exchange.formats import location_text
-from czictypes.exchange.ome_source import image_fields
+from czictypes.exchange.locations import location_text, options_of
+from czictypes.exchange.ome_xml import image_fields
 from czictypes.exchange.pixel_view import reason
-from czictypes.exchange.remote_file import options_of
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
@@ -29,24 +28,10 @@ __all__ = ["open_with_bioio"]
 def open_with_bioio(
     source: Any, options: Mapping[str, Any] | None = None, reader: type[Any] | None = None
 ) -> Iterator[Sequence[SourceImage]]:
-    """Open the scenes of a file with a reader of bioio.
+    """Open the scenes of a path, URL or UPath, or of a file object that knows its path or URL.
 
-    Parameters
-    ----------
-    source
-        A path, URL or UPath, or a file object that knows its path or URL.
-    options
-        The options of fsspec for a URL.
-    reader
-        The class of the reader; by default the one that is installed for such files.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If the reader, or none that is installed, can read it; the message has their own words. For
-        a file object that has no path or URL.
-    MissingExtraError
-        Without bioio.
+    Without `reader`, a class of bioio, the one that is installed for such files reads it. The
+    `UnsupportedDataError` where none can has the readers' own words.
     """
     name = location_text(source)
     if hasattr(source, "read") and "://" not in name and not Path(name).is_file():

@@ -3,33 +3,62 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from czictypes.arrays.image import CziImage
-from czictypes.exchange.choice import Choice, choose
-from czictypes.exchange.conversion import Conversion
-from czictypes.exchange.file_image import FileImage
-from czictypes.exchange.formats import Format, location_name, source_format, target_format
-from czictypes.exchange.from_czi import convert_from_czi, convert_image
-from czictypes.exchange.open import open_image
-from czictypes.exchange.remote_file import without_secrets
-from czictypes.exchange.to_czi import convert_to_czi, write_as_czi
-from czictypes.exchange.wishes import Location, Wishes, check_wishes
-from czictypes.model.defence import defended
+from czictypes.arrays.image_base import Image
+from czictypes.exchange.converted import (
+    Choice,
+    Conversion,
+    ConvertedImage,
+    ConvertOptions,
+    check_options,
+    choose,
+    images_of,
+    images_of_sources,
+    images_of_sparse_czi,
+)
+from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
+from czictypes.exchange.images import FileImage
+from czictypes.exchange.locations import (
+    Format,
+    PathOrUrl,
+    check_dest,
+    location_name,
+    source_format,
+    staged_output,
+    target_format,
+    without_secrets,
+)
+from czictypes.exchange.open import open_image, open_sources
+from czictypes.exchange.picture_files import describe_png, write_png
+from czictypes.exchange.source_image import SourceImage
+from czictypes.exchange.tiff_files import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
+from czictypes.metadata.document_content import DocumentContent
+from czictypes.model.defence import defended, warn_caller
+from czictypes.model.errors import MissingExtraError, SparseDocumentError
+from czictypes.model.options import ReaderOptions
 from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 from czictypes.remote.part_files import Parts
+from czictypes.writing.copying.copy import copy
 from czictypes.writing.progress import Progress
 
 __all__ = ["convert"]
+
+#: A dry run warns of images of more bytes than this, and so many times those of the file.
+_LARGE, _FAR_MORE = 1 << 30, 256
+#: An image of another format gets a pyramid in a CZI if it has more pixels along a side.
+_LARGE_SIDE = 2048
 
 
 @without_secrets
 @defended(location_name)
 def convert(
-    source: Location,
-    dest: Location,
+    source: PathOrUrl,
+    dest: PathOrUrl,
     *,
     scenes: Choice = "all",
     levels: int | None = None,
@@ -130,17 +159,16 @@ def convert(
     if place is not None and target_format(dest) is Format.CZI:
         scenes = scenes if scenes == "all" else choose(source.scenes, scenes, "scene")
         source, source_options = place  # which has more for a CZI than the image tells
-    is_open = isinstance(source, (CziReader, FileImage))
     names = _name(source), location_name(dest)
-    how = source_options is not None, parts is not None, leaves_blank(on_error), stored_resolution
-    if is_open and any(how):
+    opening = source_options is not None or parts is not None or leaves_blank(on_error)
+    if isinstance(source, (CziReader, FileImage)) and (opening or stored_resolution):
         raise ValueError(
             "source_options, parts, on_error and stored_resolution say how a file is opened, but "
             f"{names[0]} is open; give them when you open it"
         )
     wanted, given = target_format(dest), _format(source)
     zarr = {"version": version, "chunks": chunks, "shards": shards, "scheduler": scheduler}
-    wishes = Wishes(
+    options = ConvertOptions(
         scenes,
         levels,
         plane,
@@ -158,20 +186,18 @@ def convert(
         on_error,
         stored_resolution,
     )
-    check_wishes(given, wanted, wishes)
+    check_options(given, wanted, options)
     begun = time.perf_counter()
     damaged: dict[int, str] = {}
-    if isinstance(source, FileImage) and wanted is Format.CZI:
-        images = write_as_czi(source, dest, wishes)
+    if given is Format.CZI:
+        images, damaged = _convert_czi(source, dest, wanted, options)
+    elif wanted is Format.CZI:
+        images = _convert_to_czi(source, dest, given, options)
     elif isinstance(source, FileImage):
-        images = convert_image(source, dest, wanted, wishes)
-    elif given is Format.CZI:
-        images, damaged = convert_from_czi(source, dest, wanted, wishes)
-    elif wanted is not Format.CZI:
-        with open_image(source, storage_options=source_options) as image:
-            images = convert_image(image, dest, wanted, wishes)
+        images = _write_image(source, dest, wanted, options)
     else:
-        images = convert_to_czi(source, dest, given, wishes)
+        with open_image(source, storage_options=source_options) as image:
+            images = _write_image(image, dest, wanted, options)
     seconds = time.perf_counter() - begun
     return Conversion(*names, wanted.value, images, not dry_run, round(seconds, 3), damaged)
 
@@ -186,3 +212,223 @@ def _name(source: Any) -> str:
     if isinstance(source, FileImage):
         return source.name
     return location_name(source.source if isinstance(source, CziReader) else source)
+
+
+def _write_file(dest: PathOrUrl, options: ConvertOptions, write: Callable[[Any], None]) -> None:
+    """Have a file written to a local path; a dry run only checks that it could be written."""
+    overwrite, storage_options = options.overwrite, options.storage_options
+    if options.dry_run:
+        check_dest(dest, overwrite=overwrite, storage_options=storage_options)
+        return
+    with staged_output(dest, overwrite=overwrite, storage_options=storage_options) as path:
+        write(path)
+
+
+def _convert_czi(
+    source: Any, dest: PathOrUrl, wanted: Format, options: ConvertOptions
+) -> tuple[tuple[ConvertedImage, ...], dict[int, str]]:
+    """Write scenes of a CZI; return the images, and the faults of sub-blocks that were left out."""
+    if isinstance(source, CziReader):
+        return _convert_reader(source, dest, wanted, options)
+    reader_options = ReaderOptions(
+        on_error=options.on_error, stored_resolution=options.stored_resolution
+    )
+    with CziReader(
+        source,
+        reader_options=reader_options,
+        threads=options.workers,
+        storage_options=options.source_options,
+        parts=options.parts,
+    ) as reader:
+        return _convert_reader(reader, dest, wanted, options)
+
+
+def _convert_reader(
+    reader: CziReader, dest: PathOrUrl, wanted: Format, options: ConvertOptions
+) -> tuple[tuple[ConvertedImage, ...], dict[int, str]]:
+    with open_document_of(reader):  # once, and not for each property
+        image = CziImage(reader, empty_alpha="drop")
+        damaged: dict[int, str] = {}
+        try:
+            images = _described(image, wanted, options)
+        except SparseDocumentError as error:
+            if not options.dry_run:
+                raise
+            if wanted is not Format.OME_ZARR:
+                _write_file(dest, options, lambda _: None)
+            warn_caller(f"the conversion would be refused: {error}")
+            return images_of_sparse_czi(image, options.scenes), {}
+        if wanted is Format.CZI:
+            _write_file(dest, options, lambda path: damaged.update(_copy(image, path, options)))
+        else:
+            if options.dry_run:
+                _warn_of_size(image, sum(one.nbytes for one in images))
+            _write(image, dest, wanted, options)
+        return images, {**damaged, **reader.damaged_subblocks}
+
+
+def _copy(image: CziImage, path: Any, options: ConvertOptions) -> dict[int, str]:
+    opened = image.reader.arguments
+    numbers = list(image.reader.scenes_bounding_rectangle)
+    chosen = choose(image.scenes, options.scenes, "scene")
+    is_whole = options.scenes == "all" or not numbers
+    leaves_out = opened.reader_options and leaves_blank(opened.reader_options.on_error)
+    report = copy(
+        opened.filepath,
+        path,
+        scenes=None if is_whole else [numbers[at] for at in chosen],
+        recompress=options.compression,
+        exist_ok=options.overwrite,
+        threads=options.workers,
+        progress=options.progress,
+        source_options=opened.storage_options,
+        parts=opened.parts,
+        on_error="blank" if leaves_out else "raise",
+    )
+    return report.damaged
+
+
+def _described(image: Image, wanted: Format, options: ConvertOptions) -> tuple[ConvertedImage, ...]:
+    if wanted is Format.PICTURE:
+        return (describe_png(image, options.scenes, options.plane),)
+    if (
+        wanted is Format.CZI
+        and isinstance(image, CziImage)
+        and image.reader.magnification != (1.0, 1.0)
+    ):
+        opened = image.reader.arguments  # a copy keeps the tiles, and so the logical size
+        with CziImage(
+            opened.filepath,
+            empty_alpha="drop",
+            parts=opened.parts,
+            storage_options=opened.storage_options,
+        ) as logical:
+            return images_of(logical, options.scenes, options.levels, pyramid=False)
+    has_levels = wanted in (Format.OME_ZARR, Format.OME_TIFF)
+    return images_of(image, options.scenes, options.levels, pyramid=has_levels)
+
+
+def _warn_of_size(image: CziImage, size: int) -> None:
+    """Warn of a conversion that makes far more pixels than the file has bytes."""
+    with open_document_of(image.reader) as document:
+        name, stored = document.name, document.source.stored_bytes()
+    if size > max(_LARGE, _FAR_MORE * stored):
+        warn_caller(
+            f"{name} has {stored} bytes, but its images have {size} bytes of pixels, "
+            f"{size // stored} times as many: most of them are empty, or a coordinate is damaged. "
+            "The conversion takes time and room for all of them"
+        )
+
+
+def _write_image(
+    image: Image, dest: PathOrUrl, wanted: Format, options: ConvertOptions
+) -> tuple[ConvertedImage, ...]:
+    images = _described(image, wanted, options)
+    _write(image, dest, wanted, options)
+    return images
+
+
+def _write(image: Image, dest: PathOrUrl, wanted: Format, options: ConvertOptions) -> None:
+    """Write scenes of an image in another format than CZI."""
+    if wanted is not Format.OME_ZARR:
+        _write_file(dest, options, lambda path: _WRITERS[wanted](image, path, options))
+        return
+    try:
+        _write_zarr(image, dest, options)
+    except MissingExtraError:
+        if not options.dry_run:  # a plan needs no zarr; only it can look into a store
+            raise
+
+
+def _write_zarr(image: Image, dest: PathOrUrl, options: ConvertOptions) -> None:
+    from czictypes.exchange.ome_zarr.write_zarr import write_ome_zarr
+
+    write_ome_zarr(
+        image,
+        dest,
+        scenes=options.scenes,
+        compressor=options.compression,
+        levels=options.levels,
+        progress=options.progress,
+        overwrite=options.overwrite,
+        resume=options.resume,
+        workers=options.workers,
+        storage_options=options.storage_options,
+        dry_run=options.dry_run,
+        **options.zarr,
+    )
+
+
+def _write_ome_tiff(image: Image, path: Any, options: ConvertOptions) -> None:
+    write_ome_tiff(image, path, levels=options.levels, **_tiff_options(options))
+
+
+def _write_tiff(image: Image, path: Any, options: ConvertOptions) -> None:
+    write_tiff(image, path, **_tiff_options(options))
+
+
+def _tiff_options(options: ConvertOptions) -> dict[str, Any]:
+    compression = options.compression or DEFAULT_TIFF_COMPRESSION
+    return {
+        "scenes": options.scenes,
+        "compression": None if compression == "none" else compression,
+        "overwrite": options.overwrite,
+        "threads": options.workers,
+        "progress": options.progress,
+    }
+
+
+def _write_png(image: Image, path: Any, options: ConvertOptions) -> None:
+    write_png(image, path, scenes=options.scenes, plane=options.plane, overwrite=options.overwrite)
+
+
+_WRITERS: dict[Format, Callable[[Image, Any, ConvertOptions], None]] = {
+    Format.OME_TIFF: _write_ome_tiff,
+    Format.TIFF: _write_tiff,
+    Format.PICTURE: _write_png,
+}
+
+
+def _convert_to_czi(
+    source: Any, dest: PathOrUrl, given: Format, options: ConvertOptions
+) -> tuple[ConvertedImage, ...]:
+    """Write images of another format, an open one too, as the scenes of a CZI."""
+    if isinstance(source, FileImage):
+        chosen = choose(source.scenes, options.scenes, "scene")
+        return _write_czi([source.sources[at] for at in chosen], None, dest, options)
+    with open_sources(source, given, options.scenes, options.source_options) as (images, content):
+        return _write_czi(images, content, dest, options)
+
+
+def _write_czi(
+    images: Sequence[SourceImage],
+    content: DocumentContent | None,
+    dest: PathOrUrl,
+    options: ConvertOptions,
+) -> tuple[ConvertedImage, ...]:
+    levels = None if options.levels is None else min(options.levels, 2)
+    described = images_of_sources(images, options.dtype, levels)
+
+    def write(path: Any) -> None:
+        write_images(
+            images,
+            path,
+            content=content,
+            compression=options.compression or DEFAULT_COMPRESSION,
+            pyramid=_pyramid(images, options.levels),
+            dtype=options.dtype,
+            exist_ok=options.overwrite,
+            threads=options.workers,
+            progress=options.progress,
+        )
+
+    _write_file(dest, options, write)
+    return described
+
+
+def _pyramid(images: Sequence[SourceImage], levels: int | None) -> bool | None:
+    """Return whether to make a pyramid; None to take the one that is there."""
+    if levels is not None:
+        return None if levels > 1 and any(image.levels for image in images) else levels > 1
+    longest = max(max(image.sizes["X"], image.sizes["Y"]) for image in images)
+    return None if any(image.levels for image in images) else longest > _LARGE_SIDE

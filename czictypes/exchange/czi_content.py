@@ -32,20 +32,10 @@ def joined_content(
     times: Sequence[float] = (),
     places: Sequence[Location] = (),
 ) -> DocumentContent:
-    """Join what is known of images; where several know something, the first counts.
+    """Join the metadata of images in their scenes; of several values the first counts.
 
-    Parameters
-    ----------
-    images, scenes
-        The images, and the number of the scene of each.
-    title
-        The title of the document.
-    base
-        What is known otherwise: it fills the gaps.
-    times
-        When each T was, in all of the images.
-    places
-        Where the top left pixel of each image goes, for what is drawn on it.
+    What `base` knows fills the gaps. The annotations on an image are moved to its place, and
+    `times` are those of all T.
     """
     base = base or DocumentContent()
     settings = dict(base.display_settings)
@@ -77,11 +67,10 @@ def joined_content(
 
 
 def common_times(images: Sequence[SourceImage], date: datetime | None = None) -> tuple[float, ...]:
-    """Return when each T was; only where all images have as many as there are times.
+    """Return when each T was, if all images have as many as there are times; else nothing.
 
-    Where the images have times of their own, or began at different moments, there are none in
-    common if the date of the acquisition is known: then each tile tells its own. Else those of the
-    first image count.
+    Images with times of their own, or that began at different moments, have none in common if the
+    date of the acquisition is known: each tile tells its own then. Else those of the first count.
     """
     counts = {image.sizes.get("T", 1) for image in images}
     times = tuple(float(time) for time in images[0].times)

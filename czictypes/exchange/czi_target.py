@@ -1,4 +1,4 @@
-"""Writes images of another format as the scenes of one CZI."""
+"""Writes images of another format, and their pyramids, as the scenes of one CZI."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from czictypes.exchange.czi_content import common_times, joined_content
 from czictypes.exchange.pixel_view import PixelView, pixels_for_czi
 from czictypes.exchange.source_image import SourceImage
-from czictypes.exchange.stored_levels import count_tiles, level_tiles, pyramid_factor
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import CustomValue
 from czictypes.model.errors import UnsupportedDataError
@@ -23,11 +22,20 @@ from czictypes.reading.threads import thread_count
 from czictypes.writing.array_source import ArraySource, Axes, Part, parse_axes
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid.plan import PyramidChoice
+from czictypes.writing.pyramid.reduce import Seams
 from czictypes.writing.targets import Target
 from czictypes.writing.tiles import TileInfo
 from czictypes.writing.writer import CziWriter, create_czi
 
-__all__ = ["DEFAULT_COMPRESSION", "write_images"]
+__all__ = [
+    "DEFAULT_COMPRESSION",
+    "ReducedTile",
+    "count_tiles",
+    "level_tiles",
+    "pyramid_factor",
+    "write_images",
+]
+
 
 DEFAULT_COMPRESSION = "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack"
 
@@ -74,37 +82,11 @@ def write_images(
 ) -> None:
     """Write images as the scenes of a new CZI, out of core; it appears when it is complete.
 
-    The scenes lie as they did on the stage where each image tells its own place and all have the
-    same pixel size, else side by side.
-
-    Parameters
-    ----------
-    images
-        One for each scene.
-    dest
-        A path, or a file object opened for writing in binary.
-    title
-        The document's title.
-    compression, exist_ok, threads
-        As in `create_czi`.
-    pyramid
-        As in `create_czi`; None takes the levels that the images have, or makes new ones of
-        images whose levels a CZI cannot have.
-    tile
-        The longest side of a tile in pixels; by default 2048, and 1024 for colours.
-    dtype
-        The type of the pixels in the CZI, where it is not that of the images.
-    custom_attributes, content
-        More metadata; what the images tell comes before it.
-    progress
-        True for a bar, or ``progress(done, total)``, called with numbers of tiles.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If a CZI cannot hold the pixels.
-    FileExistsError
-        If the file is there and `exist_ok` is not set.
+    The scenes lie as they did on the stage where each image tells its place and all have the same
+    pixel size, else side by side. Without a choice of `pyramid`, the levels of the images are
+    taken, or new ones made where a CZI cannot have them. Tiles have 2048 pixels a side, colours
+    1024. What the images tell comes before the metadata in `content`. An `UnsupportedDataError`
+    says what a CZI cannot hold; all other arguments and errors are those of `create_czi`.
     """
     if not images:
         raise UnsupportedDataError(f"there is no image to write to {dest!r}")
@@ -281,3 +263,79 @@ def _tile_info(scene: _Scene, part: Part, identifier: str) -> TileInfo:
         acquisition_time=moment,
         tags=tags,
     )
+
+
+_FACTORS = (2, 3)  # readers of CZI tell levels apart by powers of one of these
+_TILE = 1024
+
+
+class ReducedTile(NamedTuple):
+    """A tile of a level: its plane, its place in full resolution, its pixels (h, w, samples)."""
+
+    plane: dict[str, int]
+    place: Location
+    factor: int
+    pixels: NDArray[Any]
+
+
+def pyramid_factor(sizes: Sequence[Sequence[Size]]) -> int | None:
+    """Return how much smaller each level is than the one before: 2 or 3, if the same everywhere.
+
+    `sizes` has those of all levels for each image, full resolution first. The result is None where
+    a CZI could not hold these levels.
+    """
+    for factor in _FACTORS:
+        if all(_is_pyramid(levels, factor) for levels in sizes):
+            return factor
+    return None
+
+
+def _is_pyramid(levels: Sequence[Size], factor: int) -> bool:
+    full = levels[0]
+    return all(
+        _fits(have, whole, factor**number)
+        for number, level in enumerate(levels)
+        for have, whole in zip(level, full)
+    )
+
+
+def _fits(have: int, whole: int, scale: int) -> bool:
+    """Tell whether a level has all whole pixels, and no more than one that is not whole."""
+    return whole // scale >= 1 and whole // scale <= have <= -(-whole // scale)
+
+
+def level_tiles(
+    level: PixelView, axes: Axes, corner: Location, full: Size, scale: int
+) -> Iterator[ReducedTile]:
+    """Give the tiles of a level that is `scale` times smaller, each with an edge of its neighbours.
+
+    `Seams` explains the edges; `corner` and `full` are place and size in full resolution. A row or
+    column that stands for fewer than `scale` pixels is left out: a tile of a pyramid must not reach
+    beyond what it shows.
+    """
+    width, height = full.w // scale, full.h // scale
+    seams: dict[tuple[int, ...], Seams] = {}
+    columns: dict[int, int] = {}
+    rows: dict[int, int] = {}
+    for part in ArraySource(level, axes, _TILE):
+        pixels = part.pixels[: height - part.y, : width - part.x]
+        if not pixels.size:
+            continue
+        samples, dtype = pixels.shape[2], pixels.dtype
+
+        def blank(size: Size, samples: int = samples, dtype: Any = dtype) -> NDArray[Any]:
+            return np.zeros((size.h, size.w, samples), dtype)
+
+        edges = seams.setdefault(tuple(part.plane.values()), Seams(blank))
+        column = columns.setdefault(part.x, len(columns))
+        row = rows.setdefault(part.y, len(rows))
+        wide = edges.widened(0, column, row, pixels)
+        x = part.x - (wide.shape[1] - pixels.shape[1])
+        y = part.y - (wide.shape[0] - pixels.shape[0])
+        place = Location(corner.x + x * scale, corner.y + y * scale)
+        yield ReducedTile(part.plane, place, scale, wide)
+
+
+def count_tiles(level: PixelView, axes: Axes) -> int:
+    """Return about how many tiles a level has."""
+    return len(ArraySource(level, axes, _TILE))

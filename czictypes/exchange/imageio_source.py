@@ -1,4 +1,4 @@
-"""Opens what plug-ins of imageio read: videos, FITS, DICOM, SPE and the formats of ITK."""
+"""Opens files with plug-ins of imageio (FITS, DICOM, SPE, ITK), and videos with PyAV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,17 +20,15 @@ from numpy.typing import NDArray
 
 from czictypes.container.limits import check_claim, check_frames
 from czictypes.container.workers import aside
-from czictypes.exchange.formats import (
+from czictypes.exchange.locations import (
     is_local,
     location_name,
     location_path,
     location_text,
     stored_bytes,
 )
-from czictypes.exchange.frames import Frames
-from czictypes.exchange.pixel_view import reason
+from czictypes.exchange.pixel_view import Frames, reason
 from czictypes.exchange.source_image import SourceImage, axis_letters
-from czictypes.exchange.video_source import open_video
 from czictypes.model.errors import (
     CorruptFileError,
     CziError,
@@ -37,7 +37,12 @@ from czictypes.model.errors import (
 )
 from czictypes.model.lazy import require
 
-__all__ = ["NoPluginError", "open_with_imageio"]
+__all__ = [
+    "NoPluginError",
+    "open_video",
+    "open_with_imageio",
+]
+
 
 #: The plug-ins that decode within this process. Others start programs (FFMPEG, DICOM), fetch
 #: libraries from the net (FreeImage), open other files (GDAL), look at the screen, or read what has
@@ -64,25 +69,11 @@ class NoPluginError(UnsupportedDataError):
 def open_with_imageio(
     source: str | os.PathLike[str] | BinaryIO,
 ) -> Iterator[Sequence[SourceImage]]:
-    """Open a file with the plug-in of imageio that is installed for its ending.
+    """Open a path or file object with the plug-in of imageio that is installed for its ending.
 
-    A frame is decoded when it is read; a file of FITS or ITK, an image at a time.
-
-    Parameters
-    ----------
-    source
-        A path, or a file object.
-
-    Raises
-    ------
-    NoPluginError
-        If imageio has no plug-in for the ending.
-    CorruptFileError
-        If it is damaged.
-    UnsupportedDataError
-        If none can read the file, or it claims far more pixels than it can hold.
-    MissingExtraError
-        Without imageio, or without the package of the only plug-in.
+    A frame is decoded when it is read; a file of FITS or ITK, an image at a time. Raises
+    `NoPluginError` where imageio has none, and `MissingExtraError` without imageio or the package
+    of the only plug-in.
     """
     name = location_name(source)
     require("imageio.v3", extra="imageio", doing=f"reading {name}")
@@ -267,3 +258,154 @@ def _claim_of_itk(plugin: Any) -> int:
 
 _MOST_BYTES_OF_PIXEL = 8
 _CLAIMS = {"FITS": _claim_of_fits, "ITK": _claim_of_itk}
+
+
+#: A video may name other files and addresses to go on with; it may open none.
+_OPTIONS = {"protocol_whitelist": "none"}
+#: A frame that is so few frames ahead is reached by decoding.
+_NEAR = 16
+
+
+def open_video(
+    stack: ExitStack, source: Any, name: str, stored: int, lock: threading.Lock
+) -> SourceImage:
+    """Open the first video stream of a path or file object, red, green and blue along T.
+
+    `stored` is its size in bytes, `lock` is held while a frame is decoded, and `stack` closes it.
+    An ImportError says that the package av is missing, a ValueError that FFmpeg does not know the
+    file.
+    """
+    import av
+
+    if not hasattr(source, "read"):
+        # FFmpeg opens a path itself only by a protocol, and none is allowed
+        source = stack.enter_context(Path(source).open("rb"))  # noqa: SIM115
+    try:
+        container = av.open(source, options=_OPTIONS)
+    except av.FFmpegError as error:
+        raise ValueError(error.strerror) from None  # some are errors of files, which these are not
+    stack.callback(container.close)
+    if not container.streams.video:
+        raise UnsupportedDataError(f"{name} has no video in it")
+    video = _Video(container, name)
+    shape = video.height, video.width, 3
+    check_claim(int(np.prod(shape, dtype=object)), stored, name)
+    count = video.claimed or video.count()
+    check_frames(count, stored, name)
+    dtype = np.dtype(np.uint8)
+    many = count if count > 1 else None
+    pixels = Frames(shape, dtype, video.part, lock, count=many, ordered=True)
+    told = video.metadata
+    return SourceImage(
+        pixels,
+        "TYXS" if many else "YXS",
+        times=tuple(float(at / video.rate) for at in range(count)) if many and video.rate else (),
+        metadata=told.copy,
+        shared=True,
+        reader="PyAV",
+    )
+
+
+class _Video:
+    """Decodes the frames of a video that PyAV opened.
+
+    Frames are found by the times that were seen when they were first decoded, so the file need not
+    have a constant rate.
+    """
+
+    def __init__(self, container: Any, name: str) -> None:
+        self._container, self._name = container, name
+        self._stream = container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self._times: list[int | None] = []
+        self._decoded: Iterator[Any] = container.decode(self._stream)
+        self._next, self._can_seek = 0, True
+        self._is_whole = True  # and not left in the middle of a frame, by an error or interrupt
+        size = self._stream.codec_context
+        self.width, self.height = int(size.width), int(size.height)
+        self.claimed = int(self._stream.frames)
+        self.rate: Fraction | None = self._stream.guessed_rate or self._stream.average_rate
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The codec, the rate, and what the file tells as text."""
+        codec = self._stream.codec_context
+        rate = None if self.rate is None else float(self.rate)
+        known = {"codec": codec.name, "video_format": codec.pix_fmt, "fps": rate}
+        return {**known, **self._container.metadata, **self._stream.metadata}
+
+    def count(self) -> int:
+        """Return how many frames there are, by decoding all."""
+        for _ in iter(self._advance, None):
+            pass
+        return self._next
+
+    def part(self, number: int, part: tuple[slice, ...]) -> NDArray[Any]:
+        """Return a part of a frame."""
+        if not self._is_whole:
+            self._begin()
+        self._is_whole = False
+        self._go_to(number)
+        frame = self._advance()
+        self._is_whole = True
+        if frame is None:
+            raise CorruptFileError(
+                f"{self._name} has no frame {number}; it is damaged, or claims more than it has"
+            )
+        pixels: NDArray[Any] = frame.to_ndarray(format="rgb24")
+        if pixels.shape != (self.height, self.width, 3):
+            raise UnsupportedDataError(
+                f"frame {number} of {self._name} is {frame.width} x {frame.height} pixels, but the "
+                f"video {self.width} x {self.height}"
+            )
+        return pixels[part]
+
+    def _advance(self) -> Any:
+        """Return the next frame; None after the last one."""
+        import av
+
+        try:
+            frame = next(self._decoded, None)
+        except av.FFmpegError as error:
+            raise CorruptFileError(
+                f"frame {self._next} of {self._name} is damaged: {error}"
+            ) from error
+        if frame is not None:
+            if self._next == len(self._times):
+                self._times.append(frame.pts)
+            elif frame.pts != self._times[self._next]:  # some were left out behind a key frame
+                wanted = self._next
+                self._begin()
+                self._can_seek = False
+                self._go_to(wanted)
+                return self._advance()
+            self._next += 1
+        return frame
+
+    def _go_to(self, number: int) -> None:
+        """Decode up to a frame: from where the video is, from a key frame, or the beginning."""
+        known = min(number, len(self._times) - 1)
+        if not self._next <= number < self._next + _NEAR and known > 0:
+            self._seek(known)
+        if number < self._next:
+            self._begin()
+        while self._next < number and self._advance() is not None:
+            pass
+
+    def _begin(self) -> None:
+        self._container.seek(0)
+        self._decoded, self._next = self._container.decode(self._stream), 0
+
+    def _seek(self, number: int) -> None:
+        """Go to the last key frame up to a frame whose time is known, where that can be told."""
+        time = self._times[number]
+        if not self._can_seek or time is None or self._times.count(time) != 1:
+            return
+        self._container.seek(time, stream=self._stream)
+        decoded = self._container.decode(self._stream)
+        first = next(decoded, None)
+        at = self._times.index(first.pts) if first and first.pts in self._times else number + 1
+        if first is not None and first.key_frame and at <= number:
+            self._decoded, self._next = chain([first], decoded), at
+        else:
+            self._begin()

@@ -36,18 +36,6 @@ def open_lif(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[Sou
 
     Wavelengths are channels where there are no others, and H beside them. An image without an axis
     X or Y, such as an xz scan, has one of the size 1.
-
-    Parameters
-    ----------
-    source
-        A path, or a file object.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If it is no LIF, or one that cannot be read.
-    MissingExtraError
-        Without liffile.
     """
     liffile = require("liffile", extra="convert", doing="reading LIF")
     name = describe_target(source)

@@ -1,35 +1,62 @@
-"""Opens image files of every format that is known, as images that have the same face."""
+"""Opens image files of every known format as images with the same interface."""
 
 from __future__ import annotations
 
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
+from numpy.typing import NDArray
+
+from czictypes.arrays.image import CziImage as _CziImage
+from czictypes.arrays.image_base import Image as _Image
+from czictypes.arrays.lazy import hand_over
 from czictypes.arrays.open_image import fsspec_options, stitches
 from czictypes.exchange.bioio_source import open_with_bioio
-from czictypes.exchange.choice import Choice, choose
-from czictypes.exchange.file_image import FileImage
-from czictypes.exchange.formats import Format, is_local, is_store, location_name, source_format
-from czictypes.exchange.image import CziImage, Image
+from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.imageio_source import NoPluginError, open_with_imageio
+from czictypes.exchange.images import CziImage, FileImage, Image
 from czictypes.exchange.lif_source import open_lif
-from czictypes.exchange.picture_source import open_picture
-from czictypes.exchange.remote_file import filesystem_of, without_secrets
+from czictypes.exchange.locations import (
+    Format,
+    filesystem_of,
+    is_local,
+    is_store,
+    location_name,
+    source_format,
+    without_secrets,
+)
+from czictypes.exchange.picture_files import open_picture
+from czictypes.exchange.save import image_of, is_described
 from czictypes.exchange.source_image import SourceImage
-from czictypes.exchange.tiff_source import open_tiff
+from czictypes.exchange.tiff_files import open_tiff
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.model.defence import defended
 from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
+from czictypes.model.options import CacheOptions
+from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
+from czictypes.remote.part_files import Parts
 
-__all__ = ["open_image", "open_sources"]
+if TYPE_CHECKING:
+    import dask.array
+    import xarray as xr
+
+__all__ = [
+    "borrowed_image",
+    "held",
+    "imread",
+    "open_image",
+    "open_sources",
+]
+
 
 #: The arguments of AICSImageIO's readers that say how lazy arrays are cut.
 _CHUNKS_THERE = ("chunk_dims", "dask_tiles", "tile_size")
@@ -155,20 +182,11 @@ def open_sources(
 ) -> Iterator[tuple[Sequence[SourceImage], DocumentContent | None]]:
     """Open images of another format than CZI, with what the file knows of a CZI as a whole.
 
-    Parameters
-    ----------
-    source, given
-        The file and its format.
-    scenes
-        ``"all"``, or the names or numbers of those that are wanted.
-    options
-        The options of fsspec for a URL.
-    with_content
-        Whether what is known of a CZI as a whole is left out of the images.
+    Without `with_content`, the images tell by themselves what they have in common with it.
     """
     with ExitStack() as stack:
         if given is Format.OME_ZARR:
-            from czictypes.exchange.ome_zarr.read import open_ome_zarr
+            from czictypes.exchange.ome_zarr.read_zarr import open_ome_zarr
 
             opened = open_ome_zarr(source, scenes, options, with_content=with_content)
             yield stack.enter_context(opened)
@@ -218,3 +236,145 @@ def _local(stack: ExitStack, source: Any, options: Mapping[str, Any] | None) -> 
         return source
     system, path = found
     return stack.enter_context(system.open(path, "rb"))
+
+
+_CACHE = 256 << 20  # bytes of decoded tiles; neighbouring regions need the same ones
+
+
+@contextmanager
+def borrowed_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[_Image]:
+    """Give an image of one's own of what a caller gave; only what is opened here is closed.
+
+    `source` is as for `open_image`, or what it gives, or a `CziReader`, or what `image_of` takes.
+    An alpha that is 0 everywhere is left out. The document of a CZI is entered once.
+    """
+    with ExitStack() as stack:
+        image: _Image
+        if isinstance(source, (_CziImage, CziReader)):
+            reader = source if isinstance(source, CziReader) else source.reader
+            image = _CziImage(reader, empty_alpha="drop")
+        elif isinstance(source, FileImage):
+            image = source._at(source.current_scene_index)
+        elif is_described(source):
+            image = image_of(source)
+        elif source_format(source) is not Format.CZI:
+            image = stack.enter_context(open_image(source, storage_options=options))
+        else:
+            cache = CacheOptions(max_memory_usage=_CACHE)
+            opened = _CziImage(
+                source, empty_alpha="drop", storage_options=options, cache_options=cache
+            )
+            image = stack.enter_context(opened)
+        with held(image):
+            yield image
+
+
+def held(image: _Image) -> AbstractContextManager[Any]:
+    """Hold the document of an image, which this thread then enters without a look at the file."""
+    return open_document_of(image.reader) if isinstance(image, _CziImage) else nullcontext()
+
+
+@overload
+def imread(
+    source: Any,
+    *,
+    scene: int | str | None = ...,
+    dask: Literal[False] = ...,
+    xarray: Literal[False] = ...,
+    level: int = ...,
+    storage_options: Mapping[str, Any] | None = ...,
+    parts: Parts | None = ...,
+    stored_resolution: bool = ...,
+    on_error: OnError = ...,
+) -> NDArray[Any]: ...
+
+
+@overload
+def imread(
+    source: Any,
+    *,
+    scene: int | str | None = ...,
+    dask: Literal[True],
+    xarray: Literal[False] = ...,
+    level: int = ...,
+    storage_options: Mapping[str, Any] | None = ...,
+    parts: Parts | None = ...,
+    stored_resolution: bool = ...,
+    on_error: OnError = ...,
+) -> dask.array.Array: ...
+
+
+@overload
+def imread(
+    source: Any,
+    *,
+    scene: int | str | None = ...,
+    dask: bool = ...,
+    xarray: Literal[True],
+    level: int = ...,
+    storage_options: Mapping[str, Any] | None = ...,
+    parts: Parts | None = ...,
+    stored_resolution: bool = ...,
+    on_error: OnError = ...,
+) -> xr.DataArray: ...
+
+
+def imread(
+    source: Any,
+    *,
+    scene: int | str | None = None,
+    dask: bool = False,
+    xarray: bool = False,
+    level: int = 0,
+    storage_options: Mapping[str, Any] | None = None,
+    parts: Parts | None = None,
+    stored_resolution: bool = False,
+    on_error: OnError = "raise",
+) -> Any:
+    """Return the pixels of a scene of an image file of any format.
+
+    Parameters
+    ----------
+    source, scene, storage_options
+        As for `open_image`.
+    parts, stored_resolution, on_error
+        For a CZI, as for `CziImage`.
+    dask
+        Whether the array is to be lazy: a dask array, or a labelled one backed by it. It opens
+        the file when it is computed.
+    xarray
+        Whether it is to be labelled: a `xarray.DataArray` with coordinates in real units.
+    level
+        The resolution level.
+
+    Returns
+    -------
+    numpy.ndarray, dask.array.Array or xarray.DataArray
+        In the order of `Image.dims`.
+
+    Raises
+    ------
+    FileNotFoundError, CorruptFileError, UnsupportedDataError, OutOfBoundsError
+        As `open_image`.
+    MissingExtraError
+        If dask or xarray is asked for and not installed.
+    """
+    chosen = {"parts": parts, "stored_resolution": stored_resolution}
+    options: dict[str, Any] = {name: value for name, value in chosen.items() if value}
+    if leaves_blank(on_error):
+        options["on_error"] = on_error
+    image = open_image(source, scene, storage_options=storage_options, **options)
+    try:
+        found = image.to_xarray(level, dask) if xarray else _array(image, level, dask)
+    except BaseException:
+        image.close()
+        raise
+    if not dask or isinstance(source, CziReader):
+        image.close()
+    elif isinstance(image, CziImage):
+        hand_over(image.reader)
+    return found  # a lazy array keeps a file of another format open, as long as it is there
+
+
+def _array(image: Image, level: int, dask: bool) -> Any:
+    return image.to_dask(level) if dask else image.asarray(level)

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from czictypes.exchange.conversion import Conversion
-from czictypes.exchange.file_image import FileImage
-from czictypes.exchange.formats import location_name
-from czictypes.exchange.image import Image
+from czictypes.exchange.converted import Conversion
+from czictypes.exchange.images import FileImage, Image
+from czictypes.exchange.locations import location_name
 from czictypes.exchange.ome_zarr.parse import acquisition_of, plate_of, well_of
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling

@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from czictypes.exchange.ome_zarr.chunking import ChunkSizes
+from czictypes.exchange.ome_zarr.image_plan import ChunkSizes
 from czictypes.model.closable import Closable
 from czictypes.model.defence import defended
 from czictypes.model.lazy import require

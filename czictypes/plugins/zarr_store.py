@@ -21,13 +21,18 @@ from zarr.abc.store import (
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.core.buffer.core import default_buffer_prototype
 
-from czictypes.arrays.image import ALL_SCENES, CziImage
-from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
-from czictypes.exchange.ome_zarr.description import image_attributes, omero
-from czictypes.exchange.ome_zarr.frame import AXES
-from czictypes.exchange.ome_zarr.layout import lay_out
-from czictypes.exchange.ome_zarr.pixels import FiveAxes
-from czictypes.exchange.ome_zarr.plan import ImagePlan, LevelPlan, plan_image
+from czictypes.arrays.image import CziImage
+from czictypes.exchange.ome_zarr.group_attributes import image_attributes, lay_out, omero
+from czictypes.exchange.ome_zarr.image_plan import (
+    AXES,
+    Chunking,
+    ChunkSizes,
+    FiveAxes,
+    ImagePlan,
+    LevelPlan,
+    make_chunking,
+    plan_image,
+)
 from czictypes.reading.damage import OnError
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.remote.part_files import Parts
@@ -69,7 +74,7 @@ def plan_images(
     layout = lay_out(image, scenes, VERSION, plate=plate)
     plans = []
     for place in layout.places:
-        image.set_scene("all" if place.scene is None else place.scene)
+        image.set_scene(place.scene)
         chunking = _chunking(image, chunks)
         plans.append(plan_image(image, place.path, place.plane, chunking, len(image.levels)))
     return plans, layout.groups
@@ -81,7 +86,7 @@ def documents_of_groups(
     """Return the document of every group by its path."""
     attributes: dict[str, Mapping[str, Any]] = {"": {}, **groups}
     for plan in plans:
-        image.set_scene("all" if plan.scene < 0 else plan.scene)
+        image.set_scene(plan.scene)
         attributes[plan.path] = image_attributes(plan, omero(image, VERSION), VERSION)
     return {
         path: {"zarr_format": 3, "node_type": "group", "attributes": one}
@@ -257,11 +262,10 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
             raise
 
     def _levels_of(self, plan: ImagePlan) -> Iterator[tuple[str, ZarrLevel]]:
-        scene = ALL_SCENES if plan.scene < 0 else plan.scene
-        image = CziImage(self._image.reader, scene, empty_alpha="drop")
+        image = CziImage(self._image.reader, plan.scene, empty_alpha="drop")
         for level in plan.levels:
             path = f"{plan.path}/{level.path}".lstrip("/")
-            yield path, ZarrLevel(FiveAxes(image, plan.plane, level.stored or 0), level)
+            yield path, ZarrLevel(FiveAxes(image, plan, level.stored or 0), level)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what was opened and how."""

@@ -35,7 +35,7 @@ def open_document_of(reader: CziReader) -> AbstractContextManager[OpenDocument]:
     ClosedError
         After the reader was closed.
     """
-    return reader._session.document()
+    return reader._session.document(hold=True)
 
 
 class Planes(ABC):

@@ -42,6 +42,7 @@ class Session:
         self._closed = False
         self._replaced: list[OpenDocument] = []  # of earlier content, and perhaps in use
         self._remains: Remains | None = None
+        self._holds: dict[int, tuple[OpenDocument, Any]] = {}  # by thread; over when it is unlocked
         # The document, and what its source's `identity` was then; None when there is none.
         self._current: tuple[OpenDocument, tuple[Any, ...] | None] | None = None
         self._open()
@@ -56,8 +57,11 @@ class Session:
         """The properties of the document that remain after `close`; None before."""
         return self._remains
 
-    def document(self) -> _Use:
-        """Hold the document of the file as it is now, for the length of a `with` block.
+    def document(self, *, hold: bool = False) -> _Use:
+        """Use the document of the file as it is now, for the length of a `with` block.
+
+        With `hold`, whatever the thread enters within the block is the same document, and is not
+        compared with the file again.
 
         Entering the block raises:
 
@@ -68,7 +72,7 @@ class Session:
         FileChangedError
             If the file changed on disk and cannot be opened again.
         """
-        return _Use(self)
+        return _Use(self, hold)
 
     def close(self) -> None:
         """Close the document after the reads in flight; further reads raise `ClosedError`."""
@@ -83,7 +87,16 @@ class Session:
             self._remains = current[0].remains()
         for document in self._replaced.copy():
             document.close()
-        self._current, self._replaced = None, []
+        self._current, self._replaced, self._holds = None, [], {}
+
+    def hold(self, document: OpenDocument, lock: Any) -> None:
+        """Take the document for current in this thread until the lock is released."""
+        if not self._is_held(document):
+            self._holds[threading.get_ident()] = document, lock
+
+    def _is_held(self, document: OpenDocument) -> bool:
+        held = self._holds.get(threading.get_ident()) if self._holds else None
+        return held is not None and held[0] is document and held[1].locked()
 
     def enter(self, lock: Any) -> OpenDocument:
         """Begin to use the document, until the lock is released. Raises as `document`."""
@@ -109,6 +122,8 @@ class Session:
 
     def _has_changed(self, current: tuple[OpenDocument, tuple[Any, ...] | None]) -> bool:
         document, identity = current
+        if self._is_held(document):
+            return False
         try:
             return document.source.identity() != identity
         except OSError as error:
@@ -154,26 +169,29 @@ class Session:
         with _after_fork:
             if self._process != os.getpid():
                 self._lock = threading.Lock()
-                self._current, self._replaced = None, []
+                self._current, self._replaced, self._holds = None, [], {}
                 self._process = os.getpid()
 
 
 class _Use:
     """Holds a document, as a `Use` does."""
 
-    __slots__ = ("__exit__", "_lock", "_session")
+    __slots__ = ("__exit__", "_hold", "_lock", "_session")
 
     __exit__: Callable[..., None]
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, hold: bool) -> None:
+        self._session, self._hold = session, hold
         self._lock = lock = threading.Lock()
         lock.acquire()
         self.__exit__ = lock.__exit__
 
     def __enter__(self) -> OpenDocument:
         try:
-            return self._session.enter(self._lock)
+            document = self._session.enter(self._lock)
+            if self._hold:
+                self._session.hold(document, self._lock)
+            return document
         except BaseException:
             self._lock.release()
             raise

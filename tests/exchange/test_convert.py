@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from czictypes.model.errors import MissingExtraError, UnsupportedDataError
         ("out.ome.tif", {"levels": 0}),
     ],
 )
-def test_a_wish_that_the_target_does_not_know_is_refused(
+def test_an_option_that_the_target_does_not_know_is_refused(
     made: Callable[[str], Made], tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
@@ -124,3 +125,25 @@ def test_one_image_of_an_ome_zarr(made: Callable[[str], Made], tmp_path: Path) -
     convert(source, tmp_path / "out.zarr")
     convert(tmp_path / "out.zarr", tmp_path / "one.czi", scenes=1)
     np.testing.assert_array_equal(imread(tmp_path / "one.czi"), imread(source, scene=1))
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("out.ome.zarr", "zarr"), ("out.tif", "tifffile"), ("out.png", "PIL")]
+)
+def test_the_file_is_looked_at_once_and_not_for_each_property(
+    made: Callable[[str], Made],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    module: str,
+) -> None:
+    needs(module, "convert")
+    source, looks, stat = made("single").path, [], os.stat
+
+    def counted(path: Any, *args: Any, **options: Any) -> os.stat_result:
+        looks.append(path)
+        return stat(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", counted)
+    convert(source, tmp_path / name)
+    assert 0 < sum(str(path) == str(source) for path in looks) <= 3

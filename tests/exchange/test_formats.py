@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from czictypes.exchange.formats import Format, source_format, target_format
+from czictypes.exchange.locations import Format, source_format, target_format
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from czictypes.exchange.frames import Frames
+from czictypes.exchange.pixel_view import Frames
 
 PIXELS = np.arange(400 * 6 * 8, dtype=np.uint16).reshape(400, 6, 8)
 
@@ -53,7 +53,7 @@ def test_reading_on_is_not_quadratic_out_of_order_or_backwards(
     order: Sequence[int], backwards: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As threads come to it that read one frame each; dask begins with the last ones."""
-    monkeypatch.setattr("czictypes.exchange.frames._MOST_BYTES", 100 * PIXELS[0].nbytes)
+    monkeypatch.setattr("czictypes.exchange.pixel_view._MOST_BYTES", 100 * PIXELS[0].nbytes)
     decoder = Decoder()
     made = frames(decoder)
     for at in reversed(order) if backwards else order:

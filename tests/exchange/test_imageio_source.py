@@ -127,8 +127,8 @@ def test_frames_of_a_video_are_found_in_any_order(
 ) -> None:
     """With frames that refer to later ones, at times that need not be even; none is kept."""
     av, rng = needs("av"), np.random.default_rng(3)
-    monkeypatch.setattr("czictypes.exchange.frames._MOST_BYTES", 1)
-    monkeypatch.setattr("czictypes.exchange.frames._FEWEST", 1)
+    monkeypatch.setattr("czictypes.exchange.pixel_view._MOST_BYTES", 1)
+    monkeypatch.setattr("czictypes.exchange.pixel_view._FEWEST", 1)
     times = np.cumsum(np.full(40, 40) if is_regular else rng.integers(10, 90, 40)).tolist()
     with av.open(str(tmp_path / name), "w") as file:
         stream = file.add_stream(codec, rate=25, width=64, height=48, pix_fmt="yuv420p")

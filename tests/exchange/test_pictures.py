@@ -208,8 +208,8 @@ def test_frames_are_found_again_that_are_not_kept(
     name: str,
 ) -> None:
     """With frames of several chunks of data, behind which Pillow loses its way in a PNG."""
-    monkeypatch.setattr("czictypes.exchange.frames._MOST_BYTES", 1)
-    monkeypatch.setattr("czictypes.exchange.frames._FEWEST", 1)
+    monkeypatch.setattr("czictypes.exchange.pixel_view._MOST_BYTES", 1)
+    monkeypatch.setattr("czictypes.exchange.pixel_view._FEWEST", 1)
     pixels = rng.integers(0, 256, (6, 200, 300, 3), np.uint8)
     first, *others = (pillow.fromarray(frame) for frame in pixels)
     first.save(tmp_path / name, save_all=True, append_images=others, lossless=True)
@@ -240,8 +240,8 @@ def stopped(after: int) -> Callable[..., None]:
 def test_an_interrupted_read_leaves_no_half_of_a_frame(
     pillow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr("czictypes.exchange.frames._FEWEST", 1)
-    monkeypatch.setattr("czictypes.exchange.frames._MOST_BYTES", 1)
+    monkeypatch.setattr("czictypes.exchange.pixel_view._FEWEST", 1)
+    monkeypatch.setattr("czictypes.exchange.pixel_view._MOST_BYTES", 1)
     first, *others = moving(pillow, "all")
     first.save(tmp_path / name, save_all=True, append_images=others, disposal=1)
     frames = imread(tmp_path / name)
@@ -310,6 +310,6 @@ def test_a_png_has_all_of_its_16_bits(
         assert image.dtype == np.uint16
         np.testing.assert_array_equal(image.get_image_data("YXS", Y=slice(2, 7)), pixels[2:7])
 
-    monkeypatch.setattr("czictypes.exchange.picture_source.find_spec", lambda name: None)
+    monkeypatch.setattr("czictypes.exchange.picture_files.find_spec", lambda name: None)
     with pytest.warns(MetadataWarning, match=r"deep\.png has 16 bits .* install imagecodecs"):
         assert imread(tmp_path / "deep.png").dtype == np.uint8

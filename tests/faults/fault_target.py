@@ -191,9 +191,9 @@ def _import_all(operation: str) -> None:
         getattr(czi, name)
     names = ["czictypes.writing.pyramid.build"]
     if operation in ("tiff", "png", "to czi"):
-        names += ["PIL.PngImagePlugin", "czictypes.exchange.to_czi", "czictypes.exchange.from_czi"]
+        names += ["PIL.PngImagePlugin", "czictypes.exchange.convert"]
     if operation == "tiff":
-        names += ["czictypes.exchange.tiff_target", "ome_types", "tifffile", "zarr"]
+        names += ["czictypes.exchange.tiff_files", "ome_types", "tifffile", "zarr"]
     for name in names:
         import_module(name)
 

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from czictypes import CziImage, czi
 from czictypes.container.file_source import FileSource
 from czictypes.kernel.tiles import Reads
 from czictypes.model.errors import ClosedError, CorruptFileError, FileChangedError, NotCziError
+from czictypes.reading.plane_reads import open_document_of
 
 
 def test_paths_of_every_kind_and_file_objects_read_alike(made) -> None:
@@ -170,6 +172,19 @@ class TestChangedOnDisk:
             assert document.total_bounding_box["T"] == (0, 3)
             assert document.read().shape != before.shape
             assert document.channel_names == ["A", "B"]
+
+    def test_the_document_that_a_thread_holds_stays_the_same(self, tmp_path: Path) -> None:
+        path, before = build("mosaic", tmp_path).path, build("stack", tmp_path).path
+        with czi.open_czi(path) as document:
+            box = document.total_bounding_box
+            with open_document_of(document):
+                with open_document_of(document):
+                    before.replace(path)
+                assert document.total_bounding_box == box
+                with ThreadPoolExecutor(1) as other:
+                    assert other.submit(lambda: document.total_bounding_box).result() != box
+                assert document.total_bounding_box != box
+            assert document.total_bounding_box != box
 
     def test_caches_are_dropped(self, tmp_path: Path) -> None:
         path = build("multi_scene_pyramid", tmp_path).path

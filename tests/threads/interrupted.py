@@ -335,7 +335,7 @@ class ToOmeZarrByZarr(ToOmeZarr):
 
     def make(self) -> None:
         """Make it."""
-        from czictypes.exchange.ome_zarr.write import write_ome_zarr
+        from czictypes.exchange.ome_zarr.write_zarr import write_ome_zarr
 
         write_ome_zarr(self.source, self.path, overwrite=True, tensorstore=False)
 

@@ -1,4 +1,4 @@
-"""The journal of the complete parts of an OME-Zarr, kept beside it until it can be dropped."""
+"""The state of a store: empty, complete, or unfinished with a journal of what is done."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import base64
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from czictypes.exchange.ome_zarr.store import ZarrStore
+from czictypes.exchange.locations import check_dest
+from czictypes.exchange.ome_zarr.store import JOURNAL, ZarrStore
 
-__all__ = ["EMPTY_JOURNAL", "JOURNAL", "Journal", "read_journal"]
+__all__ = [
+    "FoundStore",
+    "Journal",
+    "check_store",
+    "check_version",
+    "read_journal",
+    "remove_leftovers",
+]
 
-#: The key that marks a store as unfinished.
-JOURNAL = "czictypes-unfinished.json"
 
 _FORMAT = 1
-#: The journal of what nobody can go on with.
-EMPTY_JOURNAL = json.dumps({"format": _FORMAT, "plan": {}, "done": []}).encode()
 _SECONDS = 2.0
 
 
@@ -27,18 +31,8 @@ class Journal:
     """The list of tasks that are done. One process keeps it; others only do tasks.
 
     A task that was done and is not noted is done again, which changes nothing: tasks write whole
-    objects, each of them the same at any time.
-
-    Parameters
-    ----------
-    store
-        Where it is kept.
-    plan
-        What is written, in values that JSON has. Only the same plan is gone on with.
-    counts
-        How many tasks each pass has.
-    done
-        Which are done already, as `read_journal` gave them.
+    objects, each of them the same at any time. `counts` are the tasks of each sweep, `plan` is what
+    is written, as JSON has it, and `done` is what `read_journal` returned.
     """
 
     def __init__(
@@ -56,7 +50,7 @@ class Journal:
         self._written = -np.inf
 
     def open_tasks(self, number: int) -> list[int]:
-        """Return the tasks of a pass that are not done."""
+        """Return the tasks of a sweep that are not done."""
         return [int(task) for task in np.flatnonzero(~self._done[number])]
 
     @property
@@ -88,12 +82,9 @@ class Journal:
 
 
 def read_journal(store: ZarrStore) -> tuple[dict[str, Any], list[bytes]] | None:
-    """Return the plan of an unfinished store, and what of each pass is done; None without journal.
+    """Return the plan of an unfinished store, and what of each sweep is done; else None.
 
-    Raises
-    ------
-    ValueError
-        If it is none that this version of czictypes writes.
+    A ValueError says that this version of czictypes cannot read it.
     """
     data = store.read(JOURNAL)
     if data is None:
@@ -108,3 +99,82 @@ def read_journal(store: ZarrStore) -> tuple[dict[str, Any], list[bytes]] | None:
             f"{store.name} is unfinished, but its journal {JOURNAL} cannot be read ({error}); "
             "write it anew with overwrite=True"
         ) from error
+
+
+class FoundStore(NamedTuple):
+    """Whether a target is empty; and if it was begun before, what of each sweep is done."""
+
+    is_empty: bool
+    done: list[bytes] | None = None
+
+    @property
+    def is_in_the_way(self) -> bool:
+        """Whether what is there has to be removed."""
+        return not self.is_empty and self.done is None
+
+
+def check_store(
+    store: ZarrStore, plan: Mapping[str, Any], *, overwrite: bool, resume: bool
+) -> FoundStore:
+    """Check that a store can take what is planned, without writing anything.
+
+    A FileExistsError says that something is there which may not be removed, a ValueError that it
+    cannot be resumed, or is no OME-Zarr that could be replaced.
+    """
+    if resume and not store.can_change:
+        raise ValueError(
+            f"{store.name} cannot be resumed: nothing in an archive can be changed; leave out "
+            "resume=True, and replace an existing archive with overwrite=True"
+        )
+    if store.archive is not None:
+        check_version(store, plan["version"])
+        check_dest(store.archive, overwrite=overwrite, storage_options=store.options)
+        return FoundStore(is_empty=True)
+    if store.folder is not None and store.folder.is_file():
+        raise FileExistsError(f"{store.name} is a file, not a folder that could become a store")
+    if store.is_empty():
+        return FoundStore(is_empty=True)
+    journal = read_journal(store) if resume else None
+    if journal is not None:
+        _check_same(store, journal[0], plan)
+        return FoundStore(is_empty=False, done=journal[1])
+    if not overwrite:
+        raise FileExistsError(f"{store.name} exists{_advice(store, resume)}")
+    if not store.is_zarr() and store.read(JOURNAL) is None:
+        raise ValueError(f"{store.name} is no Zarr store, so it is not overwritten")
+    return FoundStore(is_empty=False)
+
+
+def check_version(store: ZarrStore, version: str) -> None:
+    """Refuse an archive that cannot hold a version of OME-Zarr."""
+    if store.name.lower().endswith(".ozx") and version == "0.4":
+        raise ValueError(
+            f"{store.name} cannot hold OME-Zarr 0.4, which has no .ozx; write version 0.5, or .zip"
+        )
+
+
+def _advice(store: ZarrStore, resume: bool) -> str:
+    if resume:
+        return " and is complete; overwrite=True writes it anew"
+    if store.read(JOURNAL) is not None:
+        return " and is unfinished; resume=True finishes it, overwrite=True begins anew"
+    return "; overwrite=True replaces it"
+
+
+def _check_same(store: ZarrStore, found: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+    wanted = json.loads(json.dumps(plan))
+    if found == wanted:
+        return
+    other = [key for key in wanted if found.get(key) != wanted[key]]
+    raise ValueError(
+        f"{store.name} is unfinished, but it was begun with another {', '.join(other)}; call it "
+        "as before, or begin anew with overwrite=True"
+    )
+
+
+def remove_leftovers(store: ZarrStore) -> None:
+    """Remove what a killed process has left half written in a folder."""
+    if store.folder is not None:
+        for pattern in ("*.partial", "*.__lock"):  # of zarr, of tensorstore
+            for path in store.folder.rglob(pattern):
+                path.unlink(missing_ok=True)

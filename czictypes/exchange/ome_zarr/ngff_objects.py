@@ -7,13 +7,18 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from czictypes.arrays.image_base import Image
-from czictypes.exchange.ome_zarr.chunking import make_chunking
-from czictypes.exchange.ome_zarr.description import axes, channel_look, ngff_metadata
-from czictypes.exchange.ome_zarr.frame import AXES, Frame, frame_of
-from czictypes.exchange.ome_zarr.opening import open_image
-from czictypes.exchange.ome_zarr.pixels import reduce_block
-from czictypes.exchange.ome_zarr.plan import plan_image, planes_of
-from czictypes.exchange.remote_file import without_secrets
+from czictypes.exchange.locations import without_secrets
+from czictypes.exchange.ome_zarr.group_attributes import axes, channel_look, ngff_metadata
+from czictypes.exchange.ome_zarr.image_plan import (
+    AXES,
+    CoordinateTransform,
+    make_chunking,
+    plan_image,
+    planes_of,
+    reduce_block,
+    transform_of,
+)
+from czictypes.exchange.open import borrowed_image
 from czictypes.model.defence import defended
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
@@ -85,10 +90,12 @@ def to_ngff_image(
         return own
     if described:
         raise TypeError(f"{next(iter(described))}= describes an array; a file describes itself")
-    with open_image(source, source_options) as image:
+    with borrowed_image(source, source_options) as image:
         _set_scene(image, source, scene)
-        frame = frame_of(image).reduced(image.levels[level].factor)
-        made: NgffImage = _image(image, _pixels(image, level, _place(image, plane), chunks), frame)
+        transform = transform_of(image).reduced(image.levels[level].factor)
+        made: NgffImage = _image(
+            image, _pixels(image, level, _place(image, plane), chunks), transform
+        )
     return made
 
 
@@ -133,7 +140,7 @@ def to_multiscales(
         full = to_ngff_image(source) if _is_array(source) else source
         own: NgffMultiscales = _computed(full, scale_factors, chunks, method)
         return own
-    with open_image(source, source_options) as image:
+    with borrowed_image(source, source_options) as image:
         _set_scene(image, source, scene)
         omero = _omero(image)
         if scale_factors is not None or method is not None:
@@ -185,13 +192,13 @@ def _stored(image: Image, place: dict[str, int], chunks: Any) -> Any:
             pixels = _pixels(image, level.stored, place, None)
         else:
             pixels = _reduced(pixels, level.factor)
-        images.append(_image(image, pixels, level.frame))
+        images.append(_image(image, pixels, level.transform))
     for one in images if chunks is not None else ():
         lengths = _by_axis(chunks, one)
         one.data = one.data.rechunk(tuple(lengths[axis] for axis in one.dims))
     entry = {
         "name": image.current_scene,
-        "axes": [axis for axis in axes(plan.levels[0].frame) if axis["name"] in images[0].dims],
+        "axes": [axis for axis in axes(plan.levels[0].transform) if axis["name"] in images[0].dims],
         "datasets": [
             {
                 "path": level.path,
@@ -206,17 +213,17 @@ def _stored(image: Image, place: dict[str, int], chunks: Any) -> Any:
     return ngff.NgffMultiscales(images=images, metadata=ngff_metadata(entry))
 
 
-def _image(image: Image, pixels: Any, frame: Frame) -> Any:
+def _image(image: Image, pixels: Any, transform: CoordinateTransform) -> Any:
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
     looks, dims = channel_look(image), _axes(image)
-    scales, translations = zip(AXES, frame.scales()), zip(AXES, frame.translations())
+    scales, translations = zip(AXES, transform.scale), zip(AXES, transform.translation)
     return ngff.NgffImage(
         data=pixels if "z" in dims else pixels[:, :, 0],
         dims=tuple(dims),
         scale={axis: value for axis, value in scales if axis in dims},
         translation={axis: value for axis, value in translations if axis in dims},
         name=image.current_scene,
-        axes_units={axis: unit for axis, unit in frame.units.items() if axis in dims} or None,
+        axes_units={axis: unit for axis, unit in transform.units.items() if axis in dims} or None,
         channel_names=[look["label"] for look in looks],
         channel_colors=[look["color"] for look in looks],
     )

@@ -13,9 +13,9 @@ from typing import Any, cast
 import dask.array
 import ngff_zarr
 
+from czictypes.exchange.ome_zarr.journal import check_version
 from czictypes.exchange.ome_zarr.parse import image_path, is_plate
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
-from czictypes.exchange.ome_zarr.target import check_version
 
 __all__ = [
     "Documents",
@@ -32,14 +32,9 @@ _KNOWN_CODECS = {"bytes", "gzip", "zstd", "blosc"}
 
 
 class Documents(Mapping[str, bytes]):
-    """A store as a mapping of bytes; its metadata are for ngff-zarr, and zarr reads the pixels.
+    """An open store, from one of its groups on, as a mapping of bytes.
 
-    Parameters
-    ----------
-    store
-        A store that is open for reading.
-    path
-        The group in it that is the root here.
+    Its metadata are for ngff-zarr; zarr reads the pixels.
     """
 
     def __init__(self, store: ZarrStore, path: str = "") -> None:
@@ -127,14 +122,9 @@ def check_metadata(
 def new_folder(
     target: StoreTarget, options: Mapping[str, Any] | None, **wishes: Any
 ) -> Iterator[Path]:
-    """Give the folder that ngff-zarr is to write: a new one, whose files go to what is none.
+    """Give the folder that ngff-zarr is to write, with the arguments that it gets.
 
-    Parameters
-    ----------
-    target, options
-        Any store, and the options of fsspec.
-    **wishes
-        The arguments of `ngff_zarr.to_ngff_zarr`.
+    For a store that is no folder it is a temporary one, whose files are copied there.
     """
     store = ZarrStore(target, options, doing="writing OME-Zarr", writing=True)
     own = store.folder

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from czictypes.container.workers import aside
-from czictypes.exchange.ome_zarr.journal import JOURNAL
-from czictypes.exchange.ome_zarr.store import ZarrStore
+from czictypes.exchange.ome_zarr.store import JOURNAL, ZarrStore
 from czictypes.metadata.acquisitions import Acquisition, as_acquisitions
 from czictypes.metadata.scenes import Plate, Well, parse_well_name
 from czictypes.model.errors import UnsupportedDataError
@@ -33,37 +32,15 @@ _OLD_AXES = "tczyx"  # of the versions before 0.3, which do not name them
 
 @dataclass(frozen=True)
 class FoundImage:
-    """One image of a store.
-
-    Parameters
-    ----------
-    path
-        Its group; empty for the root.
-    name
-        Its name, if it has one.
-    axes
-        A letter for each axis: some of T, C, Z, Y, X.
-    levels
-        Its arrays, the full resolution first.
-    scale, translation
-        Of the full resolution along the axes that have a unit, in metres and seconds.
-    channels
-        How channels are shown, as the attribute ``omero`` has it.
-    well, plate
-        The well that it lies in, and the plate.
-    acquisition
-        The id of that of the plate's acquisitions which it is of.
-    attributes
-        All attributes of its group.
-    """
+    """One image of a store: what its group and the plate say of it."""
 
     path: str
     name: str | None
-    axes: str
-    levels: Sequence[Any]
-    scale: Mapping[str, float]
+    axes: str  # a letter for each: some of T, C, Z, Y, X
+    levels: Sequence[Any]  # its arrays, the full resolution first
+    scale: Mapping[str, float]  # in metres and seconds, along the axes that have a unit
     translation: Mapping[str, float]
-    channels: Sequence[Mapping[str, Any]] = ()
+    channels: Sequence[Mapping[str, Any]] = ()  # as the attribute ``omero`` has them
     well: Well | None = None
     plate: Plate | None = None
     acquisition: int | None = None
@@ -71,15 +48,7 @@ class FoundImage:
 
 
 def find_images(store: ZarrStore) -> list[FoundImage]:
-    """Return the images of a store, opened for reading.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If it is no OME-Zarr, is unfinished, or has axes that a CZI does not have.
-    FileNotFoundError
-        If nothing is there.
-    """
+    """Return the images of an open store; UnsupportedDataError if there are none."""
     if store.read(JOURNAL) is not None:
         raise UnsupportedDataError(
             f"{store.name} is unfinished; call write_ome_zarr again with resume=True"

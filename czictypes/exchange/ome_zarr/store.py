@@ -11,15 +11,18 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from czictypes.container.workers import aside
-from czictypes.exchange.formats import is_archive, location_name, location_text
+from czictypes.exchange.locations import is_archive, location_name, location_text
 from czictypes.model.closable import Closable
 from czictypes.model.lazy import require
 from czictypes.writing.atomic import remove_folder
 
-__all__ = ["StoreTarget", "ZarrStore"]
+__all__ = ["JOURNAL", "StoreTarget", "ZarrStore"]
 
 #: What callers may give: a path, a URL, a UPath, a store of zarr, or a dict as zarr takes it.
 StoreTarget = Any
+
+#: The key that marks a store as unfinished.
+JOURNAL = "czictypes-unfinished.json"
 
 _EXTRA = "ome-zarr"
 
@@ -27,28 +30,10 @@ _EXTRA = "ome-zarr"
 class ZarrStore(Closable):
     """A store, with the few operations that are needed beside those of zarr's arrays.
 
-    It pickles where zarr's own store does, so that other processes can work on it.
-
-    A store of zarr that the caller has opened stays open. One that is not open yet is opened when
-    it is needed, and closed at the end.
-
-    Parameters
-    ----------
-    target
-        A path, a URL that fsspec knows, a UPath, a store of zarr, or a dict.
-    storage_options
-        The options of fsspec for a URL.
-    doing
-        What it is for, as `MissingExtraError` says it.
-    writing
-        Whether it is to be written. It is not touched before `writable`.
-
-    Raises
-    ------
-    MissingExtraError
-        If zarr, or fsspec for a URL, is not installed.
-    ValueError
-        If it is to be written, and can only be read.
+    The target is a path, a URL that fsspec knows, a UPath, a store of zarr, or a dict. A store that
+    the caller has opened stays open; one that is not open yet is opened when it is needed, and
+    closed at the end. One for writing is not touched before `writable`. It pickles where zarr's own
+    store does, so that other processes can work on it.
     """
 
     def __init__(
@@ -108,12 +93,12 @@ class ZarrStore(Closable):
         """Open a path or URL for reading."""
         storage = _storage()
         if hasattr(target, "seek"):
-            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
             opened, self.prefix = archives.open_archive_object(target, self.name)
         elif _is_url(target):
             if not is_archive(target):
                 return _open_url(target, self.options, read_only=True)
-            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
             opened, self.prefix = archives.open_remote_archive(
                 location_text(target), _options_of(target, self.options)
             )
@@ -124,7 +109,7 @@ class ZarrStore(Closable):
                 archive = path  # to say that it is missing
             if archive is None:
                 return storage.LocalStore(path, read_only=True)
-            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
             inner = path.relative_to(archive).as_posix()
             opened, self.prefix = archives.open_archive(archive, "" if inner == "." else inner)
         self._closed_later = opened
@@ -151,20 +136,13 @@ class ZarrStore(Closable):
 
     @contextmanager
     def writable(self, version: str, *, overwrite: bool, clear: bool) -> Iterator[None]:
-        """Have the store ready to be written in a block; a new archive appears at its end.
+        """Have the store ready to be written in a block, emptied first if `clear` is set.
 
-        Parameters
-        ----------
-        version
-            Of OME-Zarr.
-        overwrite
-            Whether an archive that is there may be replaced.
-        clear
-            Whether what is there is removed first.
+        A new archive appears at the end of the block.
         """
         self.close()
         if self.archive is not None:
-            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
             with archives.new_archive(
                 self.archive, version, overwrite=overwrite, storage_options=self.options
             ) as self.zarr:
@@ -176,7 +154,7 @@ class ZarrStore(Closable):
         if clear:
             self._clear()
         if not self.zarr.supports_deletes:
-            archives = require("czictypes.exchange.ome_zarr.archive", extra=_EXTRA, doing="ZIP")
+            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
             self.zarr = archives.WriteOnceStore(self.zarr)
         try:
             yield
@@ -190,11 +168,6 @@ class ZarrStore(Closable):
         """Give a new store beside a folder, from which what is to be written may be read.
 
         It takes the place of what is in the folder when the block is left well.
-
-        Parameters
-        ----------
-        version
-            Of OME-Zarr.
         """
         folder = self.folder
         if folder is None:
@@ -277,9 +250,7 @@ class ZarrStore(Closable):
         A folder stays, no more open to others than before.
         """
         if self.folder is not None:
-            from czictypes.exchange.ome_zarr.journal import EMPTY_JOURNAL, JOURNAL
-
-            self.write(JOURNAL, EMPTY_JOURNAL)
+            self.write(JOURNAL, b'{"format": 1, "plan": {}, "done": []}')  # of nothing to resume
             for path in self.folder.iterdir():
                 if path.name == JOURNAL:
                     continue

@@ -187,7 +187,7 @@ def test_convert_takes_stores_too(
 def test_levels_are_computed_from_what_an_archive_has_already(
     mosaic_czi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: int
 ) -> None:
-    monkeypatch.setattr("czictypes.exchange.ome_zarr.passes._AT_ONCE", 1 << 16)
+    monkeypatch.setattr("czictypes.exchange.ome_zarr.tasks._AT_ONCE", 1 << 16)
     options: dict[str, Any] = {"chunks": chunks, "levels": 4}
     write_ome_zarr(mosaic_czi, tmp_path / "plain.ome.zarr", **options)
     write_ome_zarr(mosaic_czi, tmp_path / "new.ozx", **options)
@@ -450,7 +450,7 @@ def test_only_an_ome_zarr_in_an_archive_is_overwritten(
 def test_what_is_in_memory_is_gone_on_with(
     mosaic_czi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr("czictypes.exchange.ome_zarr.passes._AT_ONCE", 1 << 16)
+    monkeypatch.setattr("czictypes.exchange.ome_zarr.tasks._AT_ONCE", 1 << 16)
     target = new_target(kind, tmp_path)
     options: dict[str, Any] = {"chunks": 128, "levels": 3}
 

@@ -13,7 +13,7 @@ from extras import needs
 from ome_zarrs import array, five_axes, ome
 
 from czictypes.arrays.image import CziImage
-from czictypes.exchange.ome_zarr.write import OmeZarrPlan, write_ome_zarr
+from czictypes.exchange.ome_zarr.write_zarr import OmeZarrPlan, write_ome_zarr
 
 ngff = needs("ngff_zarr", "ome-zarr")
 models = needs("ome_zarr_models")

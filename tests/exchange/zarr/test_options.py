@@ -15,7 +15,6 @@ from ome_zarrs import array, five_axes, ome, stored
 
 from czictypes import write_ome_zarr
 from czictypes.arrays.image import CziImage
-from czictypes.exchange.ome_zarr.write import plan_ome_zarr
 from czictypes.model.errors import MissingExtraError, OutOfBoundsError
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
@@ -138,7 +137,8 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(
 
 
 def test_a_plan_tells_what_would_be_written(mosaic_czi: Path, dest: Path) -> None:
-    plan = plan_ome_zarr(mosaic_czi, chunks=256)
+    plan = write_ome_zarr(mosaic_czi, dest, chunks=256, dry_run=True)
+    assert not dest.exists()
     assert plan == write_ome_zarr(mosaic_czi, dest, chunks=256)
     assert plan.nbytes == sum(array(dest, level.path).nbytes for level in plan.images[0].levels)
 

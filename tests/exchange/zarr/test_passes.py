@@ -11,17 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.exchange.ome_zarr.chunking import Chunking, make_chunking
-from czictypes.exchange.ome_zarr.frame import Frame
-from czictypes.exchange.ome_zarr.passes import plan_passes
-from czictypes.exchange.ome_zarr.pixels import reduced_region
-from czictypes.exchange.ome_zarr.plan import ImagePlan, LevelPlan
+from czictypes.exchange.ome_zarr.image_plan import (
+    Chunking,
+    CoordinateTransform,
+    ImagePlan,
+    LevelPlan,
+    make_chunking,
+    reduced_region,
+)
+from czictypes.exchange.ome_zarr.tasks import plan_sweeps
 
 
 def planned(
     shape: tuple[int, ...], chunking: Chunking, factors: list[int], stored: int, samples: int
 ) -> ImagePlan:
-    levels = [LevelPlan("0", shape, Frame(), chunking.fitted(shape), 0)]
+    levels = [LevelPlan("0", shape, CoordinateTransform(), chunking.fitted(shape), 0)]
     for number, factor in enumerate(factors, 1):
         height, width = (size // factor for size in levels[-1].shape[-2:])
         if not height or not width:
@@ -29,7 +33,14 @@ def planned(
         smaller = (*shape[:3], height, width)
         source = number if number < stored else None
         levels.append(
-            LevelPlan(str(number), smaller, Frame(), chunking.fitted(smaller), source, factor)
+            LevelPlan(
+                str(number),
+                smaller,
+                CoordinateTransform(),
+                chunking.fitted(smaller),
+                source,
+                factor,
+            )
         )
     return ImagePlan("", "image", 0, {}, samples, tuple(levels), np.dtype("u2"))
 
@@ -53,7 +64,7 @@ def test_each_object_is_written_by_one_task_whole(data: Any) -> None:
         samples,
     )
     written: Counter[Any] = Counter()
-    for stage in plan_passes([image], 2):
+    for stage in plan_sweeps([image], 2):
         before = {name for name, _ in written}
         for work in stage:
             assert work.writes or work.level in before
@@ -88,7 +99,7 @@ def objects(level: LevelPlan, region: Any) -> list[tuple[int, ...]]:
 
 def test_a_task_reads_no_more_than_some_chunks() -> None:
     image = planned((1, 1, 1, 60_000, 50_000), make_chunking(None, None, "0.5"), [2] * 6, 1, 1)
-    (first,), *_ = plan_passes([image], 2)
+    (first,), *_ = plan_sweeps([image], 2)
     sizes = [(end - start) for start, end in first.region(0)]
     assert sizes[3] * sizes[4] * 2 <= 16 << 20
     assert sizes[3] >= 2048
@@ -96,7 +107,7 @@ def test_a_task_reads_no_more_than_some_chunks() -> None:
 
 def test_small_planes_are_read_many_at_once() -> None:
     image = planned((10, 2, 50, 64, 64), make_chunking(None, None, "0.5"), [], 1, 1)
-    (only,) = plan_passes([image], 2)
+    (only,) = plan_sweeps([image], 2)
     assert [len(work) for work in only] == [1]
 
 

@@ -15,7 +15,7 @@ from remote.server import serving
 
 from czictypes import from_ome_zarr, imread, save, write_ome_zarr
 from czictypes.arrays.image import CziImage
-from czictypes.exchange.ome_zarr.journal import JOURNAL
+from czictypes.exchange.ome_zarr.store import JOURNAL
 from czictypes.model.errors import IncompleteOutputError
 
 needs("zarr.abc.store", "ome-zarr")  # zarr 3

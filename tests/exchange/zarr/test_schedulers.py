@@ -14,7 +14,7 @@ from extras import needs
 from ome_zarrs import stored
 
 from czictypes import write_ome_zarr
-from czictypes.exchange.ome_zarr.job import Job
+from czictypes.exchange.ome_zarr.tasks import Job
 from czictypes.writing.writer import create_czi
 
 needs("zarr.abc.store", "ome-zarr")  # zarr 3
@@ -33,7 +33,7 @@ OPTIONS: dict[str, Any] = {"chunks": 64, "levels": 3}
 
 @pytest.fixture(autouse=True)
 def _small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("czictypes.exchange.ome_zarr.passes._AT_ONCE", 1 << 16)
+    monkeypatch.setattr("czictypes.exchange.ome_zarr.tasks._AT_ONCE", 1 << 16)
 
 
 @pytest.fixture

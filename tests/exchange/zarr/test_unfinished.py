@@ -15,7 +15,8 @@ from files.recipes import Made
 from ome_zarrs import journal, ome, stored
 
 from czictypes import from_ome_zarr, write_ome_zarr
-from czictypes.exchange.ome_zarr.journal import JOURNAL
+from czictypes.exchange.ome_zarr.journal import Journal
+from czictypes.exchange.ome_zarr.store import JOURNAL
 from czictypes.model.errors import CorruptFileError, IncompleteOutputError, UnsupportedDataError
 
 needs("zarr.abc.store", "ome-zarr")  # zarr 3
@@ -40,7 +41,7 @@ class FullStore(zarr.storage.LocalStore):  # type: ignore[misc,name-defined]
 @pytest.fixture(autouse=True)
 def _small_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have more than one task, of files as small as these."""
-    monkeypatch.setattr("czictypes.exchange.ome_zarr.passes._AT_ONCE", 1 << 16)
+    monkeypatch.setattr("czictypes.exchange.ome_zarr.tasks._AT_ONCE", 1 << 16)
 
 
 @pytest.fixture
@@ -68,8 +69,15 @@ def test_a_full_disk_is_told_with_what_to_do(mosaic_czi: Path, dest: Path) -> No
 def test_a_journal_of_before_is_enough_where_none_can_be_written(
     mosaic_czi: Path, dest: Path, complete: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    write = Journal.write
+
+    def once(journal: Journal) -> None:
+        if journal.is_kept:
+            raise OSError("no more of it")
+        write(journal)
+
     with monkeypatch.context() as patch:
-        patch.setattr("czictypes.exchange.ome_zarr.write._save", lambda journal: False)
+        patch.setattr(Journal, "write", once)
         error = interrupted(mosaic_czi, dest, 30)
     assert "resume=True goes on from what could be noted before" in str(error)
     write_ome_zarr(mosaic_czi, dest, resume=True, **OPTIONS)

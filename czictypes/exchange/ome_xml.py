@@ -1,12 +1,14 @@
-"""The OME metadata of an image, in the terms of a CZI."""
+"""OME metadata of other formats in the terms of a CZI, and those of images that are written."""
 
 from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from czictypes.exchange.converted import Series
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document_info import Objective
@@ -18,7 +20,19 @@ from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.model.lazy import require
 from czictypes.model.options import Rgb8Color
 
-__all__ = ["FIRST_PIXEL", "image_fields", "parse_ome"]
+if TYPE_CHECKING:
+    from ome_types import OME
+
+    from czictypes.arrays.image_base import Image
+
+__all__ = [
+    "FIRST_PIXEL",
+    "image_fields",
+    "ome_of_images",
+    "ome_text",
+    "parse_ome",
+]
+
 
 #: The name of a stage label that says where the centre of the first pixel lies.
 FIRST_PIXEL = "centre of the first pixel"
@@ -27,21 +41,10 @@ _PLAIN_UNIT = re.compile(r"""(Unit\s*=\s*["'])um(["'])""")
 
 
 def parse_ome(xml: str | bytes, name: str, extra: str) -> Any:
-    """Return OME-XML as an ``ome_types.OME``; None, with a warning, where its schema is broken.
+    """Return OME-XML as an ``ome_types.OME``; None, with a warning, if it is not valid.
 
-    A micrometre written as ``um``, which the schema does not have, is understood.
-
-    Parameters
-    ----------
-    xml, name
-        The metadata, and the file that they are of.
-    extra
-        The extra that is asked for where ome-types is missing.
-
-    Raises
-    ------
-    MissingExtraError
-        Without ome-types.
+    A micrometre written as ``um``, which the schema does not have, is understood. `extra` is named
+    where ome-types is missing.
     """
     ome_types = require("ome_types", extra=extra, doing="reading OME metadata")
     text = xml if isinstance(xml, str) else xml.decode("utf-8", "replace")
@@ -57,15 +60,7 @@ def parse_ome(xml: str | bytes, name: str, extra: str) -> Any:
 
 
 def image_fields(ome: Any, index: int) -> dict[str, Any]:
-    """Return the fields of `SourceImage` that OME metadata fills; absent what it does not tell.
-
-    Parameters
-    ----------
-    ome
-        An ``ome_types.OME``.
-    index
-        The number of the image in it.
-    """
+    """Return the fields of `SourceImage` that an image of an ``ome_types.OME`` fills."""
     if not 0 <= index < len(ome.images):
         return {}
     image = ome.images[index]
@@ -206,3 +201,114 @@ def _objective(instruments: Iterable[Any], image: Any) -> Objective | None:
                     working_distance=_micrometres(one, "working_distance"),
                 )
     return None
+
+
+def ome_text(image: Image, series: Sequence[Series]) -> bytes:
+    """Return the OME-XML for images that are written one after the other, their planes as XYZCT."""
+    ome_types = require("ome_types", extra="ome-tiff", doing="writing OME-TIFF")
+    model = require("ome_types.model", extra="ome-tiff", doing="writing OME-TIFF")
+    ome = ome_of_images(image, [(one.scene, one.name) for one in series])
+    origins = {scene: _origin_of(image, scene) for scene in {one.scene for one in series}}
+    page = 0
+    for one, described in zip(series, ome.images):
+        described.stage_label = _stage_label(model, origins[one.scene]) or described.stage_label
+        page += _say_pages(model, described.pixels, page)
+    ome.creator = "czictypes"
+    text: str = ome_types.to_xml(ome, validate=False)
+    return text.encode("utf-8")
+
+
+def ome_of_images(image: Image, written: Sequence[tuple[int, str]]) -> OME:
+    """Return the OME metadata of images in the order in which they are written, and of no others.
+
+    `written` has the scene of each, and its name. Where OME metadata count T through more
+    dimensions, those of one scene are its places in these, one after the other.
+    """
+    ome = image.ome_metadata
+    scenes = [scene for scene, _ in written]
+    counts = Counter(scenes)
+    parts = {scene: _parts(ome.images[scene], count) for scene, count in counts.items()}
+    images = []
+    for number, (scene, name) in enumerate(written):
+        described = next(parts[scene])
+        described.name = name
+        if counts[scene] > 1:  # T is nothing but time then
+            described.annotation_refs = [
+                each for each in described.annotation_refs if ":ModuloT:" not in each.id
+            ]
+        _number(described, number)
+        images.append(described)
+    _keep_references(ome, scenes, images)
+    ome.images = images
+    refs = {one.id for image in images for one in image.annotation_refs}
+    if ome.structured_annotations is not None:
+        listed = ome.structured_annotations.xml_annotations
+        kept = [one for one in listed if one.id in refs]
+        ome.structured_annotations.xml_annotations = kept
+    referred = {one.id for image in images for one in image.roi_refs}
+    ome.rois = [roi for roi in ome.rois if roi.id in referred]
+    return ome
+
+
+def _number(described: Any, number: int) -> None:
+    """Give an image, and what is in it, identifiers of its own."""
+    described.id = f"Image:{number}"
+    described.pixels.id = f"Pixels:{number}"
+    for at, channel in enumerate(described.pixels.channels):
+        channel.id = f"Channel:{number}:{at}"
+
+
+def _say_pages(model: Any, pixels: Any, first: int) -> int:
+    """Say from which page on the planes are stored; return how many there are."""
+    count: int = pixels.size_z * pixels.size_t * len(pixels.channels)
+    pixels.dimension_order = model.Pixels_DimensionOrder.XYZCT
+    pixels.big_endian = False
+    pixels.metadata_only = None
+    pixels.tiff_data_blocks = [model.TiffData(ifd=first, plane_count=count)]
+    pixels.bin_data_blocks = []
+    return count
+
+
+def _stage_label(model: Any, origin: tuple[float, float] | None) -> Any:
+    """Return the label that says where the first pixel lies; None where that is not known."""
+    if origin is None:
+        return None
+    unit = model.UnitsLength.MICROMETER
+    return model.StageLabel(name=FIRST_PIXEL, x=origin[0], y=origin[1], x_unit=unit, y_unit=unit)
+
+
+def _origin_of(image: Image, scene: int) -> tuple[float, float] | None:
+    image.set_scene(scene)
+    return image.origin
+
+
+def _parts(described: Any, count: int) -> Iterator[Any]:
+    """Give an image for each of the places that T counts through, where these are several."""
+    pixels = described.pixels
+    times = pixels.size_t // count
+    planes: list[list[Any]] = [[] for _ in range(count)]
+    for plane in pixels.planes:
+        planes[plane.the_t // times].append(plane)
+        plane.the_t %= times
+    without = described.model_copy(update={"pixels": pixels.model_copy(update={"planes": []})})
+    for part in planes:
+        made = without.model_copy(deep=True)
+        made.pixels.size_t, made.pixels.planes = times, part
+        yield made
+
+
+def _keep_references(ome: Any, scenes: Sequence[int], images: Sequence[Any]) -> None:
+    """Let the wells refer to the images that are written, by their new identifiers."""
+    new_ids: dict[str, list[str]] = {}
+    for scene, image in zip(scenes, images):
+        new_ids.setdefault(ome.images[scene].id, []).append(image.id)
+    for plate in ome.plates:
+        for well in plate.wells:
+            samples = [
+                (sample, new)
+                for sample in well.well_samples
+                for new in new_ids.get(sample.image_ref.id if sample.image_ref else "", [])[:1]
+            ]
+            for sample, new in samples:
+                sample.image_ref.id = new
+            well.well_samples = [sample for sample, _ in samples]

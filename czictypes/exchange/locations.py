@@ -1,30 +1,46 @@
-"""The format that a name stands for."""
+"""Paths, URLs and stores: their formats, their filesystems, and new files there."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from czictypes.container.file_source import check_stream
-from czictypes.remote.urls import is_fsspec, redact_url
+from czictypes.container.workers import aside
+from czictypes.model.lazy import require
+from czictypes.remote.urls import Redactor, is_fsspec, redact_url
+from czictypes.writing.atomic import PathType, check_new_file
 
 __all__ = [
     "Format",
+    "PathOrUrl",
+    "check_dest",
+    "filesystem_of",
     "is_archive",
     "is_local",
     "is_store",
     "location_name",
     "location_path",
     "location_text",
+    "options_of",
     "source_format",
+    "staged_output",
     "stored_bytes",
     "target_format",
+    "without_secrets",
 ]
+
+#: A path, a URL that fsspec knows, a UPath; of an OME-Zarr, a store of zarr too.
+PathOrUrl = Any
 
 
 class Format(Enum):
@@ -91,14 +107,8 @@ def source_format(source: Any) -> Format:
     """Return the format of what is to be read.
 
     It goes by the name; without a known ending, by what lies in the folder, or by the first bytes
-    of a file object, which is put to its beginning, or of a local file whose name has no ending.
-
-    Raises
-    ------
-    TypeError
-        If it is nothing that names a file.
-    ValueError
-        If it is a file object that is closed or cannot be searched.
+    of a file object, which is put to its beginning, or of a local file whose name has no ending. A
+    TypeError refuses what names no file, a ValueError a file object that cannot be searched.
     """
     if is_store(source):
         return Format.OME_ZARR
@@ -129,13 +139,7 @@ def source_format(source: Any) -> Format:
 
 
 def target_format(dest: Any) -> Format:
-    """Return the format that a new file's name asks for.
-
-    Raises
-    ------
-    ValueError
-        If it asks for none that is written.
-    """
+    """Return the format that a new file's name asks for; ValueError if it asks for none."""
     if is_store(dest):
         return Format.OME_ZARR
     found = _by_ending(location_text(dest), _ENDINGS)
@@ -214,3 +218,104 @@ def _by_content(stream: Any) -> Format:
     stream.seek(0)
     found = (form for at, mark, form in _MARKS if head[at:].startswith(mark))
     return next(found, Format.OTHER)
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OURS = "czictypes"  # the key of what is not for fsspec, but for reading a CZI
+
+
+def filesystem_of(
+    location: Any, options: Mapping[str, Any] | None, *, doing: str
+) -> tuple[Any, str] | None:
+    """Return the filesystem of a URL or UPath, and the path in it; None for a path."""
+    url = location_text(location)
+    if "://" not in url:
+        return None
+    fsspec = require("fsspec", extra="remote", doing=doing)
+    found: tuple[Any, str] = fsspec.core.url_to_fs(url, **options_of(location, options))
+    return found
+
+
+def options_of(location: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what fsspec is to know of a URL, or of a UPath, which has options of its own."""
+    merged = {**(getattr(location, "storage_options", None) or {}), **(options or {})}
+    merged.pop(_OURS, None)
+    return merged
+
+
+def without_secrets(function: Function) -> Function:
+    """Decorate a function of a source and a target: its errors show no credentials of either.
+
+    The libraries that read and write URLs put these into their messages as they are. The options
+    are the arguments ``source_options``, ``storage_options`` and ``fs_kwargs``.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            cleaned = error
+            given = kwargs.get("storage_options") or kwargs.get("fs_kwargs")
+            options = {**(kwargs.get("source_options") or {}), "": given}
+            for location in (*args[:2], kwargs.get("source"), kwargs.get("dest")):
+                if location is not None:
+                    cleaned = Redactor(location_text(location), options).clean(cleaned)
+            if cleaned is error:
+                raise
+        raise cleaned
+
+    return call  # type: ignore[return-value]
+
+
+@contextmanager
+def staged_output(
+    dest: Any, *, overwrite: bool, storage_options: Mapping[str, Any] | None = None
+) -> Iterator[PathType]:
+    """Give a local path to write to: the target's own, or a temporary one that is uploaded.
+
+    Stores of objects cannot change a byte of what they hold, so a file goes there when it is
+    complete. Refuses what `check_dest` refuses.
+    """
+    found = _checked(dest, storage_options, overwrite=overwrite)
+    if found is None:
+        yield dest
+        return
+    system, path = found
+    folder = tempfile.TemporaryDirectory()
+    try:
+        local = Path(folder.name) / (path.rstrip("/").rpartition("/")[2] or "file")
+        yield local
+        aside(lambda: system.makedirs(system._parent(path), exist_ok=True))
+        aside(lambda: system.put_file(str(local), path))
+    finally:
+        aside(folder.cleanup)  # an interrupt in it may become an OSError
+
+
+def check_dest(
+    dest: Any, *, overwrite: bool, storage_options: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse a path or URL that cannot be written, without writing anything.
+
+    A FileExistsError says that a file is there and `overwrite` is not set, an OSError that a folder
+    is there or the server does not answer.
+    """
+    _checked(dest, storage_options, overwrite=overwrite)
+
+
+def _checked(
+    dest: Any, options: Mapping[str, Any] | None, *, overwrite: bool
+) -> tuple[Any, str] | None:
+    """Return the filesystem of a URL, and the path in it; None for a path."""
+    found = filesystem_of(dest, options, doing="writing to a URL")
+    if found is not None:
+        system, name = found
+        exists = aside(lambda: system.exists(name))
+    else:
+        name = os.fsdecode(dest)
+        check_new_file(name, exist_ok=True)
+        exists = Path(name).exists()
+    if exists and not overwrite:
+        raise FileExistsError(errno.EEXIST, "the file exists; overwrite=True replaces it", name)
+    return found

@@ -1,15 +1,12 @@
-"""An image of another format than CZI, with the face of all images."""
+"""The public images: `CziImage`, and `FileImage` for files of other formats; both can `save`."""
 
 from __future__ import annotations
 
-import itertools
-import math
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,15 +14,23 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.channel_labels import limits_of
 from czictypes.arrays.chunking import normalized_chunks
+from czictypes.arrays.image import CziImage as _CziImage
+from czictypes.arrays.image_base import Image as _Image
 from czictypes.arrays.layout import Layout, Selection, check_output
 from czictypes.arrays.native_chunks import chunks_of_planes
 from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, in_micrometres
 from czictypes.arrays.scene_infos import field_numbers
-from czictypes.arrays.scene_layout import plane_order
 from czictypes.arrays.scene_names import find_scene
-from czictypes.exchange.image import Image
+from czictypes.exchange.converted import Choice, Conversion
+from czictypes.exchange.locations import Format, target_format
 from czictypes.exchange.pixel_view import PixelView
-from czictypes.exchange.source_image import SourceImage
+from czictypes.exchange.source_image import (
+    SourceImage,
+    chunk_sizes,
+    layout_of,
+    selected,
+    with_flat_levels,
+)
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_info import DocumentInfo
@@ -34,54 +39,106 @@ from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, 
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.defence import defended
 from czictypes.model.errors import ClosedError
-from czictypes.model.geometry import Rectangle
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.reading.conversion import finite_range
-from czictypes.reading.levels import LevelGrid
 from czictypes.reading.result_memory import ResultMemory
+from czictypes.remote.urls import describe_target
 
 if TYPE_CHECKING:
     import dask.array
     from ome_types import OME
 
-__all__ = ["FileImage"]
+__all__ = [
+    "CziImage",
+    "FileImage",
+    "Image",
+]
 
-_ALL_ZOOMS = (0.0, float("inf"))
+
+class Image(_Image):  # noqa: D101  (it has that of the other)
+    __doc__ = _Image.__doc__
+
+    def save(
+        self,
+        uri: Any,
+        select_scenes: Choice | None = None,
+        *,
+        overwrite: bool = False,
+        **options: Any,
+    ) -> Conversion:
+        """Write the image in another format, or as a CZI, out of core: see `convert`.
+
+        The name says which format: it ends in ``.ome.tiff``, ``.tif``, ``.ome.zarr``, ``.zarr``,
+        ``.ozx``, ``.czi`` or ``.png``. Full resolution is written whatever the current resolution
+        level is, and mosaics are stitched (but in a CZI, which keeps its tiles).
+
+        Parameters
+        ----------
+        uri
+            A path, or a URL that fsspec knows.
+        select_scenes
+            Names or indices of the scenes to write; by default all, and in a PNG the current one.
+        overwrite
+            Whether an existing target is replaced.
+        **options
+            More arguments of `convert` that the format knows: ``levels``, ``plane``,
+            ``compression``, ``version``, ``chunks``, ``workers``, ``progress``,
+            ``storage_options`` of the target...
+
+        Returns
+        -------
+        Conversion
+            What was written.
+
+        Raises
+        ------
+        FileExistsError
+            If the target is there and `overwrite` is not set.
+        ClosedError
+            After `close`.
+        ValueError, UnsupportedDataError, IncompleteOutputError, MissingExtraError
+            As `convert`.
+
+        Examples
+        --------
+        >>> CziImage("my_file.czi").save("my_file.ome.tiff")  # doctest: +SKIP
+        """
+        from czictypes.exchange.convert import convert  # takes long to import
+
+        current = self.current_scene_index
+        if select_scenes is None and target_format(uri) is Format.PICTURE:
+            select_scenes = current
+        scenes = "all" if select_scenes is None else select_scenes
+        return convert(self, uri, scenes=scenes, overwrite=overwrite, **options)
 
 
-@defended(lambda image: image._name)
+@defended(lambda image: describe_target(image.reader.source))
+class CziImage(_CziImage, Image):  # noqa: D101  (it has that of the other)
+    __doc__ = _CziImage.__doc__
+
+
+@defended(lambda image: image.name)
 class FileImage(Image):
     """An image file of another format than CZI: what `open_image` gives for one.
 
     The dimensions are those of a `CziImage`. Red, green and blue are S. An axis without a known
-    meaning is Z, and two are C and Z.
-
-    Parameters
-    ----------
-    images
-        The scenes.
-    name
-        The name of the file in messages.
-    close
-        Closes the file.
-    reopen
-        Opens the file once more, in any process; None where nobody can.
-    place
-        The path or URL of the file, and its options of fsspec; None where it has none.
+    meaning is Z, and two are C and Z. `sources` are its scenes as they are written elsewhere,
+    `name` is its path or URL without credentials, and `place` the path or URL with its options.
+    `reopen` opens it once more, in any process; it is None where that is impossible.
     """
 
     def __init__(
         self,
-        images: Sequence[SourceImage],
+        sources: Sequence[SourceImage],
         name: str,
         close: Callable[[], None],
         *,
         reopen: Callable[[], FileImage] | None = None,
         place: tuple[Any, Mapping[str, Any] | None] | None = None,
     ) -> None:
-        self._images = [_with_flat_levels(image) for image in images]
-        self._name, self._close = name, close
+        self.sources = [with_flat_levels(image) for image in sources]
+        self.name, self._close = name, close
         self._reopen, self.place = reopen, place
         self._memory = ResultMemory(name)
         self._turn = threading.Lock()  # for readers that serve one thread at a time
@@ -91,18 +148,8 @@ class FileImage(Image):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what was opened, the scene and the level."""
         if self._reopen is None:
-            raise TypeError(f"{self._name} was opened as a file object and cannot be pickled")
+            raise TypeError(f"{self.name} was opened as a file object and cannot be pickled")
         return _opened_again, (self._reopen, self._index, self._level)
-
-    @property
-    def name(self) -> str:
-        """The path or URL of the file, without credentials."""
-        return self._name
-
-    @property
-    def sources(self) -> list[SourceImage]:
-        """The scenes, as they are written to other formats."""
-        return self._images
 
     def close(self) -> None:
         """Close the file."""
@@ -117,11 +164,11 @@ class FileImage(Image):
 
     @property
     def _origin_name(self) -> str:
-        return self._name
+        return self.name
 
     @property
     def _source(self) -> SourceImage:
-        return self._images[self._index]
+        return self.sources[self._index]
 
     def _at(self, scene: int | str) -> FileImage:
         image = FileImage.__new__(FileImage)
@@ -135,7 +182,7 @@ class FileImage(Image):
 
     @property
     def _identity(self) -> str:
-        return self._name
+        return self.name
 
     def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
         channels = [place["C"]] if "C" in place else range(self.sizes["C"])
@@ -156,7 +203,7 @@ class FileImage(Image):
     @property
     def scenes(self) -> tuple[str, ...]:
         """The names of the scenes, each one its own; ``"Image:0"`` where the file has none."""
-        names = [image.name or f"Image:{at}" for at, image in enumerate(self._images)]
+        names = [image.name or f"Image:{at}" for at, image in enumerate(self.sources)]
         counts = Counter(names)
         return tuple(
             name if counts[name] == 1 else f"{name} ({at})" for at, name in enumerate(names)
@@ -176,7 +223,7 @@ class FileImage(Image):
             If there is no such scene, or it does not have the current resolution level.
         """
         index = find_scene(self.scenes, scene)
-        self._check_level(layout_of(self._images[index]), scene)
+        self._check_level(layout_of(self.sources[index]), scene)
         self._index = index
 
     # The array
@@ -194,7 +241,7 @@ class FileImage(Image):
         threads: int | None = None,
     ) -> NDArray[Any]:
         if self.closed:
-            raise ClosedError(f"{self._name} is closed; open it again to read")
+            raise ClosedError(f"{self.name} is closed; open it again to read")
         layout, level = self._layout, self._chosen(level)
         block = layout.block(selection, level)
         if out is not None:
@@ -206,9 +253,9 @@ class FileImage(Image):
             return np.empty(block.shape, layout.dtype) if out is None else out
         source = self._source
         pixels = [source.pixels, *source.levels][layout.level(level).index]
-        view = PixelView(pixels, layout.dtype, None, 0, self._name, source.reader)
+        view = PixelView(pixels, layout.dtype, None, 0, self.name, source.reader)
         with nullcontext() if source.shared else self._turn:
-            found = _selected(view, source.axes, layout.order, block.indices)
+            found = selected(view, source.axes, layout.order, block.indices)
         found = found.reshape(block.shape)
         if out is None:
             return np.ascontiguousarray(found)
@@ -233,7 +280,7 @@ class FileImage(Image):
         """Return one plane, or as many whole chunks of the file in it as make 16 to 64 MB."""
         layout, source = self._layout, self._source
         grid, pixels = layout.grid(level), [source.pixels, *source.levels][level]
-        stored = _chunk_sizes(pixels, source.axes)
+        stored = chunk_sizes(pixels, source.axes)
         step = stored.get("Y", grid.height), stored.get("X", grid.width)
         return chunks_of_planes(layout, level, lambda: (step, False))
 
@@ -271,7 +318,7 @@ class FileImage(Image):
     def _scene_infos(self) -> dict[int | None, SceneInfo]:
         return {
             at: SceneInfo(at, one.name, well=one.well, acquisition=one.acquisition)
-            for at, one in enumerate(self._images)
+            for at, one in enumerate(self.sources)
         }
 
     @property
@@ -295,11 +342,9 @@ class FileImage(Image):
     @property
     def document_info(self) -> DocumentInfo:
         """The description, the date and the objective."""
-        one = self._source
+        description, date = self._source.description, self._source.acquisition_date
         return DocumentInfo(
-            description=one.description,
-            acquisition_date=one.acquisition_date,
-            objective=one.objective,
+            description=description, acquisition_date=date, objective=self._source.objective
         )
 
     @property
@@ -328,7 +373,7 @@ class FileImage(Image):
         if self._source.ome is not None:
             own: OME = self._source.ome()
             return own
-        facts = [self._at(at)._facts() for at in range(len(self._images))]
+        facts = [self._at(at)._facts() for at in range(len(self.sources))]
         return build_ome(DocumentFacts(self.document_info, self.plate, facts))
 
     def _facts(self) -> ImageFacts:
@@ -382,102 +427,6 @@ def _shown(
     part = (np.nan_to_num(values) - low) / ((high - low) or 1.0)
     shown: NDArray[np.float32] = np.clip(part, 0, 1) * np.array(color, np.float32)
     return shown
-
-
-def _with_flat_levels(source: SourceImage) -> SourceImage:
-    """Leave out levels that are smaller along Z or another axis than X and Y, and coarser ones."""
-    others = [at for at, letter in enumerate(source.axes) if letter not in "YX"]
-
-    def is_flat(pixels: Any) -> bool:
-        return all(pixels.shape[at] == source.pixels.shape[at] for at in others)
-
-    return replace(source, levels=list(itertools.takewhile(is_flat, source.levels)))
-
-
-def layout_of(source: SourceImage) -> Layout:
-    """Return the layout of an image: T, C and Z also where it has but one."""
-    sizes = source.sizes
-    samples = sizes.get("S", 1)
-    planes = {
-        name: range(sizes.get(name, 1))
-        for name in plane_order()
-        if sizes.get(name, 1) > 1 or name in "TCZ"
-    }
-    shapes = [
-        tuple(int(size) for size in pixels.shape) for pixels in (source.pixels, *source.levels)
-    ]
-    at = source.axes.index("Y"), source.axes.index("X")
-    box = Rectangle(0, 0, sizes["X"], sizes["Y"])
-    grids = []
-    for number, shape in enumerate(shapes):
-        height, width = (shape[axis] for axis in at)
-        factor = _factor((sizes["Y"], sizes["X"]), (height, width))
-        grids.append(LevelGrid(number, factor, box, width, height, _ALL_ZOOMS))
-    dtype = np.dtype(source.pixels.dtype).newbyteorder("=")
-    return Layout(planes, samples if samples > 1 else 0, tuple(grids), {}, dtype)
-
-
-def _factor(full: tuple[int, int], reduced: tuple[int, int]) -> float:
-    """Return how many times smaller a level is; a whole number where its size allows one.
-
-    Of several, a power of two is likely: 90 x 70 pixels shrunk to 11 x 8 are 8 times smaller.
-    """
-    ratios = [whole / part for whole, part in zip(full, reduced)]
-    whole_ones = [
-        near
-        for near in range(max(math.floor(min(ratios)), 1), math.ceil(max(ratios)) + 1)
-        if all(abs(whole / near - part) < 1 for whole, part in zip(full, reduced))
-    ]
-    powers = [near for near in whole_ones if near & (near - 1) == 0]
-    nearest = sorted(powers or whole_ones, key=lambda near: abs(near - max(ratios)))
-    return float(nearest[0]) if nearest else max(ratios)
-
-
-def _chunk_sizes(pixels: Any, axes: str) -> dict[str, int]:
-    """Return the size of a chunk along each axis, as far as an array tells."""
-    sizes = {}
-    for letter, chunk in zip(axes, getattr(pixels, "chunks", None) or ()):
-        sizes[letter] = int(chunk[0] if isinstance(chunk, tuple) else chunk)
-    return sizes
-
-
-def _selected(
-    view: PixelView, axes: str, order: str, indices: Mapping[str, Sequence[int]]
-) -> NDArray[Any]:
-    """Return some indices along each dimension, in an order.
-
-    One box is read; of planes that lie far apart, a box each.
-    """
-    for letter in axes:
-        if letter in "YXS" or letter not in indices:
-            continue
-        planes, places = np.unique(np.asarray(indices[letter], np.intp), return_inverse=True)
-        if len(planes) > 1 and np.ptp(planes) > 2 * len(planes):
-            ones = [
-                _selected(view, axes, order, {**indices, letter: [at]}) for at in planes.tolist()
-            ]
-            whole = np.concatenate(ones, order.index(letter))
-            return np.take(whole, places, order.index(letter))
-    keys, picks = [], []
-    for letter, size in zip(axes, view.shape):
-        wanted = np.asarray(indices.get(letter, range(size)), np.intp)
-        low, high = int(wanted.min()), int(wanted.max()) + 1
-        keys.append(slice(low, high))
-        picks.append(wanted - low)
-    found = view[tuple(keys)]
-    for axis, picked in enumerate(picks):
-        if not np.array_equal(picked, np.arange(found.shape[axis])):
-            found = np.take(found, picked, axis)
-    found = found.transpose([axes.index(letter) for letter in order if letter in axes] + [
-        at for at, letter in enumerate(axes) if letter not in order
-    ])  # fmt: skip
-    sizes = iter(found.shape)
-    shape = [next(sizes) if letter in axes else 1 for letter in order]
-    found = found.reshape(shape)
-    for axis, letter in enumerate(order):
-        if letter not in axes and len(indices[letter]) != 1:
-            found = np.repeat(found, len(indices[letter]), axis)
-    return found
 
 
 class _Window:

@@ -15,8 +15,8 @@ from zarr.core.sync import sync
 from zarr.storage import FsspecStore, MemoryStore, WrapperStore, ZipStore
 
 from czictypes.container.workers import aside
-from czictypes.exchange.local_file import local_file
-from czictypes.exchange.ome_zarr.journal import JOURNAL
+from czictypes.exchange.locations import staged_output
+from czictypes.exchange.ome_zarr.store import JOURNAL
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.writing.atomic import AtomicFile
 
@@ -28,6 +28,7 @@ __all__ = [
     "open_remote_archive",
 ]
 
+
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _MADE_BY_FINDERS = "__MACOSX"
 #: A file in an archive may have so many bytes, and more if it was packed to no less than a 100th.
@@ -38,8 +39,7 @@ class WriteOnceStore(WrapperStore[Store]):  # type: ignore[misc, unused-ignore]
     """Makes a store where nothing can be changed or deleted fit to be written.
 
     Chunks pass through: each is written once. Documents, which are written again until they are
-    right, stay in memory until `put_documents`; so there is nothing that looks like an image
-    before.
+    right, stay in memory until `put_documents`, so nothing looks like an image before.
     """
 
     def __init__(self, store: Store) -> None:
@@ -114,18 +114,8 @@ def _order(key: str) -> tuple[bool, int, str]:
 def open_archive(path: Path, inner: str = "") -> tuple[Store, str]:
     """Open an archive for reading; return its store, and the path of the OME-Zarr in it.
 
-    Parameters
-    ----------
-    path
-        The archive.
-    inner
-        A path in it. Without one, the OME-Zarr may be in the only folder that there is, as
-        programs pack a folder.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If it is no ZIP archive, or has a file that takes far more memory than room in it.
+    Without an `inner` path, the OME-Zarr may be in the only folder that there is, as programs pack
+    a folder.
     """
     _check_archive(path, str(path))
     store = _wait(ZipStore.open, path, mode="r")
@@ -183,19 +173,9 @@ def new_archive(
 ) -> Iterator[WriteOnceStore]:
     """Give a store to write to, which becomes an archive when the block is left well.
 
-    It is there when it is complete. Its central directory is sorted, and its comment says so, as
-    RFC-9 has it.
-
-    Parameters
-    ----------
-    dest
-        A path or URL.
-    version
-        Of OME-Zarr.
-    overwrite, storage_options
-        As in `write_ome_zarr`.
+    Its central directory is sorted, and its comment says so, as RFC-9 has it.
     """
-    with local_file(dest, overwrite=overwrite, storage_options=storage_options) as path:
+    with staged_output(dest, overwrite=overwrite, storage_options=storage_options) as path:
         file = AtomicFile(path, exist_ok=overwrite)
         try:
             store = _wait(ZipStore.open, file.temporary, mode="w")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,23 +10,25 @@ from czictypes.arrays.image import CziImage
 from czictypes.arrays.image_base import Image
 from czictypes.arrays.times import times_since
 from czictypes.arrays.tolerant import told
-from czictypes.exchange.ome_pages import ome_of_images
-from czictypes.exchange.ome_zarr.plan import ImagePlan
+from czictypes.exchange.ome_xml import ome_of_images
+from czictypes.exchange.ome_zarr.image_plan import ImagePlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.builder import check_content
 from czictypes.metadata.document_content import DocumentContent, read_content
 from czictypes.metadata.scenes import SceneInfo, match_scenes, scenes
+from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, CziError, MetadataWarning
 
 __all__ = [
     "ATTRIBUTE",
     "OME_XML",
-    "original_attributes",
     "read_beside",
-    "read_original",
-    "write_original",
+    "read_sidecar",
+    "sidecar_attributes",
+    "write_sidecar",
 ]
+
 
 #: The attribute of an image's group that has what only a CZI knows.
 ATTRIBUTE = "czictypes"
@@ -40,14 +41,11 @@ OME_XML, CZI_XML = "METADATA.ome.xml", "METADATA.czi.xml"
 _OF_SERIES, _OF_IMAGE = "OME", "0"
 
 
-def original_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
+def sidecar_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
     """Return the attribute for the scene that an image is set to."""
+    content: dict[str, Any] = {"plane": plan.plane, "samples": plan.samples}
     if not isinstance(image, CziImage):
-        content: dict[str, Any] = {
-            "name": image.current_scene,
-            "plane": plan.plane,
-            "samples": plan.samples,
-        }
+        content["name"] = image.current_scene
         stamps = image.time_stamps or []
         return {ATTRIBUTE: {**content, "times": stamps} if len(stamps) > 1 else content}
     layout = image._layout
@@ -56,6 +54,7 @@ def original_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
     start = {name: first for name, (first, _) in bounds.items() if name not in "XYMS"}
     start.update((name, values.start) for name, values in layout.planes.items() if name != "M")
     content = {
+        **content,
         "name": image.current_scene if image.scene_index is not None else None,
         "number": image.scene_index or 0,
         "listed": _place_in_xml(image),
@@ -63,8 +62,6 @@ def original_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
         "origin": [bounds["X"][0], bounds["Y"][0]],
         "magnification": list(image.reader.magnification),
         "start": start,
-        "plane": plan.plane,
-        "samples": plan.samples,
     }
     along = layout.planes["T"]
     times = times_since(image.reader, image.scene_index, along, image.acquisition_date)
@@ -83,23 +80,23 @@ def _place_in_xml(image: CziImage) -> int | None:
     return match_scenes([scene.index for scene in listed], numbers).get(image.scene_index)
 
 
-def write_original(
+def write_sidecar(
     store: ZarrStore, image: Image, images: Sequence[ImagePlan], *, is_single: bool
 ) -> None:
     """Write the metadata as OME-XML and as the CZI has them; `is_single` for an image in the root.
 
     The OME-XML has the images that are in the store, in their order: readers of a series find them
-    by it (bioformats2raw.layout). Metadata of which no OME-XML can be made take no pixels down:
-    there is a warning.
+    by it (bioformats2raw.layout). If no OME-XML can be made of the metadata, there is a warning,
+    and the pixels are written all the same.
     """
     folder = _OF_IMAGE if is_single else _OF_SERIES
-    written = [(one.scene, one.name) for one in images]
+    written = [(one.scene, one.name) for one in images if isinstance(one.scene, int)]
     try:
-        is_whole = any(scene < 0 for scene, _ in written)  # all scenes in one image
+        is_whole = len(written) < len(images)  # all scenes in one image
         ome = image.ome_metadata if is_whole else ome_of_images(image, written)
         store.write(f"{folder}/{OME_XML}", ome.to_xml().encode())
     except (CziError, ValueError) as error:
-        warnings.warn(f"there is no OME-XML of {store.name}: {error}", MetadataWarning, 2)
+        warn_caller(f"there is no OME-XML of {store.name}: {error}", MetadataWarning)
     xml = image.reader.raw_metadata if isinstance(image, CziImage) else ""
     if xml:
         store.write(f"{folder}/{CZI_XML}", xml.encode())
@@ -111,15 +108,12 @@ def read_beside(store: ZarrStore, name: str) -> bytes | None:
     return store.read(f"{_OF_IMAGE}/{name}") if found is None else found
 
 
-def read_original(
+def read_sidecar(
     store: ZarrStore, kept: Sequence[Mapping[str, Any]] = ()
 ) -> DocumentContent | None:
-    """Return what the kept metadata of a CZI tell; None without any that can be written again.
+    """Return the metadata of the CZI that were kept; None if they cannot be written again.
 
-    Parameters
-    ----------
-    kept
-        What `original_attributes` has for each image.
+    `kept` is the attribute of each image.
     """
     xml = read_beside(store, CZI_XML)
     if xml is None:

@@ -1,31 +1,42 @@
-"""Opens pictures: PNG, JPEG, BMP, GIF and what else Pillow decodes."""
+"""Pictures that Pillow knows: opens PNG, JPEG, BMP, GIF and others, writes PNG."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.limits import check_claim, check_frames
 from czictypes.container.picture import picture_errors
-from czictypes.exchange.formats import location_path, location_text, stored_bytes
-from czictypes.exchange.frames import Frames
+from czictypes.exchange.converted import Choice, ConvertedImage, choose
+from czictypes.exchange.locations import location_path, location_text, stored_bytes
+from czictypes.exchange.pixel_view import Frames
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
+from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
 from czictypes.remote.urls import describe_target
+from czictypes.writing.atomic import PathType, atomic_output
 
-__all__ = ["open_picture"]
+if TYPE_CHECKING:
+    from czictypes.arrays.image_base import Image
+
+__all__ = [
+    "describe_png",
+    "open_picture",
+    "write_png",
+]
+
 
 T = TypeVar("T")
 
@@ -68,13 +79,6 @@ class _File:
 
     Pillow does not find back to the first frames of an APNG whose frames have several chunks, and
     holds half of a frame after an error or an interrupt.
-
-    Parameters
-    ----------
-    opener
-        Opens it.
-    name
-        The name of the file in messages.
     """
 
     def __init__(self, opener: Callable[[], Any], name: str) -> None:
@@ -101,25 +105,10 @@ class _File:
 
 @contextmanager
 def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[SourceImage]]:
-    """Open a picture; one of several frames becomes a time series.
+    """Open a picture, by its path or as a file object; one of several frames becomes a time series.
 
     Frames of different sizes or types, such as the views in a JPEG of a phone, become images of
     their own. A frame is decoded when it is read.
-
-    Parameters
-    ----------
-    source
-        A path, or a file object.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If it is no picture in a format that Pillow decodes itself, or claims far more pixels than
-        the file can hold.
-    CorruptFileError
-        If it is damaged.
-    MissingExtraError
-        Without Pillow.
     """
     name = describe_target(source)
     images = require("PIL.Image", extra="cli", doing="reading pictures")
@@ -297,3 +286,84 @@ def _scaling(dots_per_inch: Any) -> Scaling:
         return Scaling()
     x, y = (0.0254 / float(dots) for dots in dots_per_inch)
     return Scaling(x, y)
+
+
+_MOST_PIXELS = 1 << 29
+
+
+def write_png(
+    image: Image,
+    dest: PathType,
+    *,
+    scenes: Choice = "all",
+    plane: Mapping[str, int] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write the plane of one scene as a PNG; the image is at that scene afterwards.
+
+    Gray pixels of one channel up to 16 bits and RGB ones of 8 bits keep their values. Several
+    channels are blended as the file says, and other pixels are brought to 8 bits. A ValueError says
+    that several scenes or planes are meant, or none.
+    """
+    pictures = require("PIL.Image", extra="cli", doing="writing PNG")
+    _choose(image, scenes)
+    pixels = _pixels(image, _checked(image, checked_plane(plane)))
+    with atomic_output(dest, overwrite=overwrite) as stream:
+        pictures.fromarray(pixels).save(stream, format="PNG")
+
+
+def describe_png(
+    image: Image, scenes: Choice = "all", plane: Mapping[str, int] | None = None
+) -> ConvertedImage:
+    """Return what `write_png` makes of the same; the errors are the same, too."""
+    _choose(image, scenes)
+    place = _checked(image, checked_plane(plane))
+    keeps = _keeps_values(image, place)
+    sizes = {"Y": image.sizes["Y"], "X": image.sizes["X"]}
+    if "S" in image.sizes or not keeps:
+        sizes["S"] = image.sizes.get("S", 3) if keeps else 3
+    dtype = image.dtype.name if keeps else "uint8"
+    return ConvertedImage(image.current_scene, "".join(sizes), tuple(sizes.values()), dtype, 1)
+
+
+def _choose(image: Image, scenes: Choice) -> None:
+    chosen = choose(image.scenes, scenes, "scene")
+    if len(chosen) > 1:
+        raise ValueError(f"a PNG holds one scene; name one of {', '.join(image.scenes)}")
+    image.set_scene(chosen[0])
+
+
+def _checked(image: Image, plane: Mapping[str, int]) -> dict[str, int]:
+    """Return the index in each dimension of a picture; without C for all channels."""
+    sizes = {name: size for name, size in image.sizes.items() if name not in "YXS"}
+    unknown = set(plane) - set(sizes)
+    if unknown:
+        raise ValueError(f"the image has no dimension {', '.join(sorted(unknown))}")
+    several = [name for name, size in sizes.items() if size > 1 and name not in (*plane, "C")]
+    if several:
+        listed = ", ".join(f"{name} ({sizes[name]} places)" for name in several)
+        raise ValueError(f"a PNG holds one plane; say which one in {listed}")
+    beyond = [name for name, at in plane.items() if not 0 <= at < sizes[name]]
+    if beyond:
+        raise ValueError(f"{beyond[0]}={plane[beyond[0]]} is not from 0 to {sizes[beyond[0]] - 1}")
+    if image.sizes.get("S", 1) > 4:
+        raise UnsupportedDataError(
+            f"the image has {image.sizes['S']} samples in a pixel, but a PNG at most 4"
+        )
+    if image.sizes["Y"] * image.sizes["X"] > _MOST_PIXELS:
+        raise UnsupportedDataError(
+            f"{image.sizes['X']} x {image.sizes['Y']} pixels are too many for a PNG; write a part "
+            "or an overview of it with czictypes plane --zoom"
+        )
+    wanted = {name: plane.get(name, 0) for name in sizes if name != "C"}
+    return {**wanted, "C": plane.get("C", 0)} if "C" in plane or sizes["C"] == 1 else wanted
+
+
+def _keeps_values(image: Image, place: Mapping[str, int]) -> bool:
+    """Tell whether a PNG can hold the pixels of a plane as they are."""
+    is_gray = "S" not in image.sizes
+    return "C" in place and (image.dtype == np.uint8 or (is_gray and image.dtype == np.uint16))
+
+
+def _pixels(image: Image, place: Mapping[str, int]) -> NDArray[Any]:
+    return image.read_block(place) if _keeps_values(image, place) else image._composite(place)

@@ -5,36 +5,44 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from czictypes.arrays.image_base import Image
-from czictypes.exchange.choice import Choice, choose
-from czictypes.exchange.file_image import FileImage
-from czictypes.exchange.formats import location_name
-from czictypes.exchange.ome_zarr.chunking import Chunking, ChunkSizes, make_chunking
-from czictypes.exchange.ome_zarr.codecs import make_compressor
-from czictypes.exchange.ome_zarr.engines import is_fast, may_be_fast
-from czictypes.exchange.ome_zarr.groups import create_arrays, describe
-from czictypes.exchange.ome_zarr.job import Job
-from czictypes.exchange.ome_zarr.journal import Journal
-from czictypes.exchange.ome_zarr.layout import StoreLayout, lay_out
-from czictypes.exchange.ome_zarr.opening import open_image
-from czictypes.exchange.ome_zarr.passes import Pass, plan_passes
-from czictypes.exchange.ome_zarr.plan import ImagePlan, plan_image
-from czictypes.exchange.ome_zarr.run import Runner, choose_runner
+from czictypes.exchange.converted import Choice, choose
+from czictypes.exchange.images import FileImage
+from czictypes.exchange.locations import location_name, without_secrets
+from czictypes.exchange.ome_zarr.group_attributes import StoreLayout, lay_out
+from czictypes.exchange.ome_zarr.image_plan import (
+    Chunking,
+    ChunkSizes,
+    ImagePlan,
+    make_chunking,
+    plan_image,
+)
+from czictypes.exchange.ome_zarr.journal import FoundStore, Journal, check_store, remove_leftovers
 from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
-from czictypes.exchange.ome_zarr.target import FoundStore, check_store, sweep
-from czictypes.exchange.remote_file import without_secrets
+from czictypes.exchange.ome_zarr.tasks import Job, LevelSweep, Runner, choose_runner, plan_sweeps
+from czictypes.exchange.ome_zarr.zarr_arrays import (
+    create_arrays,
+    describe,
+    knows_array,
+    make_compressor,
+    uses_tensorstore,
+)
+from czictypes.exchange.open import borrowed_image
 from czictypes.model.defence import defended
 from czictypes.model.errors import IncompleteOutputError
 from czictypes.model.lazy import require
 from czictypes.writing.progress import Progress, show_progress
 
-__all__ = ["OmeZarrPlan", "plan_ome_zarr", "write_ome_zarr"]
+__all__ = [
+    "OmeZarrPlan",
+    "write_ome_zarr",
+]
 
 
 _VERSIONS = ("0.5", "0.4", "0.6", "0.9.dev1")
@@ -185,16 +193,20 @@ def write_ome_zarr(
     --------
     >>> write_ome_zarr("slide.czi", "slide.ome.zarr")  # doctest: +SKIP
     """
-    chunking, codec = _check(version, chunks, shards, compressor, chunks_per_shard)
+    if version not in _VERSIONS:
+        raise ValueError(f"version is one of {', '.join(_VERSIONS)}, not {version!r}")
+    require("zarr.abc.store", extra="ome-zarr", doing="writing OME-Zarr")  # which zarr 2 has not
+    chunking = make_chunking(chunks, shards, version, chunks_per_shard)
+    codec = make_compressor(compressor, version)
     tensorstore = use_tensorstore if tensorstore is None else tensorstore
     require("ome_types", extra="ome-zarr", doing="writing OME-Zarr")  # before the work begins
     store = ZarrStore(dest, storage_options, doing="writing OME-Zarr", writing=True)
     runner = choose_runner(scheduler, workers, only_here=None if store.is_shared else store.name)
-    fast = may_be_fast(tensorstore, store)
-    with store, open_image(source, source_options) as image, ExitStack() as beside:
+    fast = uses_tensorstore(tensorstore, store)
+    with store, borrowed_image(source, source_options) as image, ExitStack() as beside:
         plan = _plan(image, scenes, version, chunking, levels, plate)
-        stages = plan_passes(plan.images, plan.dtype.itemsize)
-        passes = [one for stage in stages for one in stage]
+        stages = plan_sweeps(plan.images, plan.dtype.itemsize)
+        sweeps = [sweep for stage in stages for sweep in stage]
         summary = _summary(image, plan, compressor)
         found = check_store(store, summary, overwrite=overwrite, resume=resume)
         if dry_run:
@@ -210,8 +222,8 @@ def write_ome_zarr(
                 )
         with store.writable(version, overwrite=overwrite, clear=found.is_in_the_way):
             if found.done is not None:
-                sweep(store)
-            journal = Journal(store, summary, [len(one) for one in passes], found.done)
+                remove_leftovers(store)
+            journal = Journal(store, summary, [len(sweep) for sweep in sweeps], found.done)
             job: Job | None = None
             try:
                 with _resumable(store, journal):
@@ -221,8 +233,8 @@ def write_ome_zarr(
                         describe(store, image, plan.images, groups, version)
                         store.put_documents()
                     first = plan.images[0].array_path(0)
-                    fast = fast and is_fast(tensorstore, store, version, first)
-                    job = Job(image, store, plan.images, passes, version, fast=fast)
+                    fast = fast and knows_array(tensorstore, store, version, first)
+                    job = Job(image, store, plan.images, sweeps, version, fast=fast)
                     _run(job, stages, journal, runner, progress, store.name)
                     if store.archive is None:
                         describe(store, image, plan.images, groups, version)
@@ -239,38 +251,6 @@ def write_ome_zarr(
     return plan
 
 
-@without_secrets
-def plan_ome_zarr(
-    source: Any,
-    *,
-    scenes: Choice = "all",
-    version: str = "0.5",
-    chunks: ChunkSizes = None,
-    shards: ChunkSizes = None,
-    levels: int | None = None,
-    plate: bool | None = None,
-    source_options: Mapping[str, Any] | None = None,
-) -> OmeZarrPlan:
-    """Return what `write_ome_zarr` would write; the arguments are the same."""
-    chunking, _ = _check(version, chunks, shards, None)
-    with open_image(source, source_options) as image:
-        return _plan(image, scenes, version, chunking, levels, plate)
-
-
-def _check(
-    version: str,
-    chunks: ChunkSizes,
-    shards: ChunkSizes,
-    compressor: Any,
-    per_shard: ChunkSizes = None,
-) -> tuple[Chunking, Any]:
-    if version not in _VERSIONS:
-        raise ValueError(f"version is one of {', '.join(_VERSIONS)}, not {version!r}")
-    require("zarr.abc.store", extra="ome-zarr", doing="writing OME-Zarr")  # which zarr 2 has not
-    chunking = make_chunking(chunks, shards, version, per_shard)
-    return chunking, make_compressor(compressor, version)
-
-
 def _plan(
     image: Image,
     scenes: Choice,
@@ -284,24 +264,22 @@ def _plan(
     layout = lay_out(image, choose(image.scenes, scenes, "scene"), version, plate=plate)
     images = []
     for place in layout.places:
-        image.set_scene("all" if place.scene is None else place.scene)
+        image.set_scene(place.scene)
         images.append(plan_image(image, place.path, place.plane, chunking, levels))
     return OmeZarrPlan(version, tuple(images), layout)
 
 
 def _summary(image: Image, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]:
     """Return what must be the same for one call to go on where another one ended."""
-    levels = [
-        [image.path, level.path, *level.shape, level.stored, level.factor]
-        for image in plan.images
-        for level in image.levels
-    ]
-    chunking = [list(image.levels[0].chunking.unit) for image in plan.images]
     return {
         "source": image._identity,
         "version": plan.version,
-        "levels": levels,
-        "chunks": chunking,
+        "levels": [
+            [image.path, level.path, *level.shape, level.stored, level.factor]
+            for image in plan.images
+            for level in image.levels
+        ],
+        "chunks": [list(image.levels[0].chunking.unit) for image in plan.images],
         "dtypes": [image.dtype.str for image in plan.images],
         "compressor": str(compressor),
     }
@@ -309,7 +287,7 @@ def _summary(image: Image, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]
 
 def _run(
     job: Job,
-    stages: Sequence[Sequence[Pass]],
+    stages: Sequence[Sequence[LevelSweep]],
     journal: Journal,
     runner: Runner,
     progress: Progress,
@@ -339,7 +317,10 @@ def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
         journal.write()
         yield
     except BaseException as error:
-        saved = _save(journal)
+        is_saved = False
+        with suppress(Exception):
+            journal.write()
+            is_saved = True
         if not isinstance(error, Exception) or store.archive is not None or store.is_beside:
             raise  # nothing is left of what is made as a whole
         if not store.can_change:
@@ -347,7 +328,7 @@ def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
                 "It is unfinished and cannot be resumed, because nothing in an archive can be "
                 "changed; start again with overwrite=True"
             )
-        elif saved:
+        elif is_saved:
             advice = _UNFINISHED + "the same call with resume=True goes on from there"
         elif journal.is_kept:
             advice = (
@@ -358,11 +339,3 @@ def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
             advice = _UNFINISHED + "nothing could be noted, so begin anew with overwrite=True"
         reason = str(error) or type(error).__name__
         raise IncompleteOutputError(f"writing {store.name} failed: {reason}. {advice}") from error
-
-
-def _save(journal: Journal) -> bool:
-    try:
-        journal.write()
-    except Exception:
-        return False
-    return True

@@ -1,0 +1,266 @@
+"""The options of a conversion, the images that it takes, and its summary."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import index
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+import numpy as np
+
+from czictypes.arrays.scene_layout import claimed_array
+from czictypes.exchange.locations import Format
+from czictypes.exchange.source_image import SourceImage
+from czictypes.model.errors import OutOfBoundsError
+from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.plane_reads import open_document_of
+from czictypes.remote.part_files import Parts
+from czictypes.writing.progress import Progress
+
+if TYPE_CHECKING:
+    from czictypes.arrays.image import CziImage
+    from czictypes.arrays.image_base import Image
+
+__all__ = [
+    "Choice",
+    "Conversion",
+    "ConvertOptions",
+    "ConvertedImage",
+    "Series",
+    "check_options",
+    "choose",
+    "image_series",
+    "images_of",
+    "images_of_sources",
+    "images_of_sparse_czi",
+    "level_sizes",
+]
+
+
+#: ``"all"``, or names or numbers (from 0), or one of these.
+Choice = Union[str, int, Iterable[Union[str, int]]]
+
+
+def choose(names: Sequence[str], wanted: Choice, what: str) -> list[int]:
+    """Return the positions in `names` of what is chosen, in the order of the choice.
+
+    `what` says in errors what has these names: ``"scene"``. An `OutOfBoundsError` tells of a name
+    or number that there is not, a `ValueError` of an empty choice or one with repetitions.
+    """
+    if isinstance(wanted, str) and wanted == "all" and "all" not in names:
+        return list(range(len(names)))
+    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
+        wanted = [wanted]
+    found = [_position(names, one, what) for one in wanted]
+    if not found or len(set(found)) < len(found):
+        raise ValueError(f"{wanted!r} chooses no {what}, or one twice")
+    return found
+
+
+def _position(names: Sequence[str], one: str | int, what: str) -> int:
+    if isinstance(one, str):
+        if one in names:
+            return names.index(one)
+    elif 0 <= index(one) < len(names):
+        return index(one)
+    raise OutOfBoundsError(f"there is no {what} {one!r}; there are {', '.join(map(repr, names))}")
+
+
+_COMMON = "TCZMYXS"
+#: The longest side of the lowest resolution.
+_SMALL_ENOUGH = 1024
+
+
+class Series(NamedTuple):
+    """An image of at most five dimensions in a CZI."""
+
+    scene: int
+    name: str
+    place: dict[str, int]
+
+
+def image_series(image: Image, scenes: Choice = "all") -> Iterator[Series]:
+    """Give the images of some scenes; the image is at each one's scene meanwhile."""
+    for scene in choose(image.scenes, scenes, "scene"):
+        image.set_scene(scene)
+        image._layout.check_extent()
+        name = image.scenes[scene]
+        for place in image._layout.places(_COMMON):
+            marks = [f" {one}{at}" for one, at in place.items() if image.sizes[one] > 1]
+            yield Series(scene, name + "".join(marks), place)
+
+
+def level_sizes(image: Image, count: int | None = None) -> list[tuple[int, int]]:
+    """Return (height, width) of the levels to write: the stored ones, then halves of the last.
+
+    Without `count`, there are all that are stored, and as many more as bring the longest side down
+    to 1024 pixels.
+    """
+    sizes = [(level.height, level.width) for level in image.levels]
+    while (count is None and max(sizes[-1]) > _SMALL_ENOUGH) or len(sizes) < (count or 0):
+        height, width = sizes[-1]
+        if min(height, width) < 2:
+            break
+        sizes.append((height // 2, width // 2))
+    return sizes if count is None else sizes[: max(count, 1)]
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """The arguments of `convert` that are not given by position; see there."""
+
+    scenes: Choice
+    levels: int | None
+    plane: Mapping[str, int] | None
+    compression: Any
+    dtype: Any
+    zarr: dict[str, Any]
+    overwrite: bool
+    resume: bool
+    workers: int | None
+    progress: Progress
+    source_options: Mapping[str, Any] | None
+    storage_options: Mapping[str, Any] | None
+    dry_run: bool
+    parts: Parts | None
+    on_error: OnError
+    stored_resolution: bool
+
+
+def check_options(given: Format, wanted: Format, options: ConvertOptions) -> None:
+    """Refuse options that the target does not know, so that none is passed over in silence."""
+    is_zarr, is_new_czi = wanted is Format.OME_ZARR, wanted is Format.CZI is not given
+    has_levels = wanted in (Format.OME_ZARR, Format.OME_TIFF) or is_new_czi
+    fits = {
+        "= and ".join(options.zarr): (bool(options.zarr), is_zarr),
+        "resume": (options.resume, is_zarr),
+        "plane": (options.plane is not None, wanted is Format.PICTURE),
+        "dtype": (options.dtype is not None, is_new_czi),
+        "levels": (options.levels is not None, has_levels),
+        "stored_resolution": (options.stored_resolution, given is Format.CZI is not wanted),
+        "on_error": (leaves_blank(options.on_error), given is Format.CZI),
+        "parts": (options.parts is not None, given is Format.CZI),
+        "compression": (options.compression is not None, wanted is not Format.PICTURE),
+    }
+    for name, (is_given, is_known) in fits.items():
+        if is_given and not is_known:
+            one, other = (
+                "a picture" if form is Format.PICTURE else form.value for form in (given, wanted)
+            )
+            raise ValueError(f"{name}= cannot be used to convert {one} to {other}")
+    if options.levels is not None and options.levels < 1:
+        raise ValueError(f"levels is {options.levels}, but an image has at least one")
+
+
+@dataclass(frozen=True)
+class ConvertedImage:
+    """One image of a conversion.
+
+    Parameters
+    ----------
+    name
+        The scene's name.
+    axes, shape, dtype
+        Of the array in full resolution.
+    levels
+        How many resolutions are written; None where that depends on the size of the document.
+    """
+
+    name: str | None
+    axes: str
+    shape: tuple[int, ...]
+    dtype: str
+    levels: int | None
+
+    @property
+    def nbytes(self) -> int:
+        """The size of its pixels in full resolution, in bytes."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The result of `convert`, or the plan of a dry run.
+
+    Parameters
+    ----------
+    source, dest
+        The names.
+    format
+        The format of the target: CZI, OME-Zarr, OME-TIFF, TIFF or picture.
+    images
+        The images in it.
+    written
+        False after a dry run.
+    seconds
+        The time that it took.
+    damaged
+        The sub-blocks of a CZI that ``on_error="blank"`` left out, by their numbers, and the
+        fault of each.
+    """
+
+    source: str
+    dest: str
+    format: str
+    images: tuple[ConvertedImage, ...]
+    written: bool
+    seconds: float
+    damaged: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all pixels in full resolution, in bytes."""
+        return sum(image.nbytes for image in self.images)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as plain values, for JSON."""
+        images = [
+            {**vars(image), "shape": list(image.shape), "nbytes": image.nbytes}
+            for image in self.images
+        ]
+        return {**vars(self), "images": images, "nbytes": self.nbytes}
+
+
+def images_of(
+    image: Image, scenes: Choice, levels: int | None, *, pyramid: bool
+) -> tuple[ConvertedImage, ...]:
+    """Return the images that scenes give in a format with levels or without (`pyramid`).
+
+    The image is at another scene afterwards.
+    """
+    found = []
+    for one in image_series(image, scenes):
+        sizes = {name: size for name, size in image.sizes.items() if name not in one.place}
+        count = len(level_sizes(image, levels)) if pyramid else 1
+        shape = tuple(sizes.values())
+        found.append(ConvertedImage(one.name, "".join(sizes), shape, image.dtype.name, count))
+    return tuple(found)
+
+
+def images_of_sparse_czi(image: CziImage, scenes: Choice) -> tuple[ConvertedImage, ...]:
+    """Return what scenes of a CZI claim to hold that is far from full; no levels are planned."""
+    found = []
+    with open_document_of(image.reader) as document:
+        numbers: list[int | None] = [*document.table.scene_rectangles] or [None]
+        for at in choose(image.scenes, scenes, "scene"):
+            axes, shape, dtype = claimed_array(document.table, numbers[at])
+            found.append(ConvertedImage(image.scenes[at], axes, shape, dtype.name, None))
+    return tuple(found)
+
+
+def images_of_sources(
+    images: Sequence[SourceImage], dtype: Any, levels: int | None
+) -> tuple[ConvertedImage, ...]:
+    """Return what images of another format give in a CZI."""
+    return tuple(
+        ConvertedImage(
+            image.name,
+            image.axes,
+            tuple(int(size) for size in image.pixels.shape),
+            np.dtype(dtype or image.pixels.dtype).name,
+            levels,
+        )
+        for image in images
+    )

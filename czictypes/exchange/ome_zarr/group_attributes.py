@@ -1,0 +1,298 @@
+"""The groups of an OME-Zarr and their attributes: images, series, plates, channels.
+
+They follow the specifications of OME-Zarr 0.4 and 0.5, and bioformats2raw.layout 3; ngff-zarr
+converts them to later versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+import czictypes
+from czictypes.arrays.image_base import Image
+from czictypes.exchange.ome_zarr.image_plan import (
+    AXES,
+    CoordinateTransform,
+    ImagePlan,
+    planes_of,
+)
+from czictypes.metadata.acquisitions import Acquisition
+from czictypes.metadata.scenes import well_name
+from czictypes.model.lazy import require
+
+__all__ = [
+    "Place",
+    "StoreLayout",
+    "channel_look",
+    "image_attributes",
+    "lay_out",
+    "namespaced",
+    "ngff_metadata",
+    "omero",
+]
+
+
+#: The number of the layout that bioformats2raw made known.
+_BIOFORMATS2RAW = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """An image and its group, empty for the root; `scene` is as `set_scene` takes it."""
+
+    scene: int | str
+    plane: dict[str, int]
+    path: str
+
+
+@dataclass(frozen=True)
+class StoreLayout:
+    """The images of a store, and the attributes of all other groups by their paths."""
+
+    places: Sequence[Place]
+    groups: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Field:
+    scene: int | str
+    plane: dict[str, int]
+    well: tuple[int, int] | None
+    acquisition: int | None = None
+
+
+def lay_out(
+    image: Image, scenes: Sequence[int] | None, version: str, *, plate: bool | None = None
+) -> StoreLayout:
+    """Lay out scenes by their positions; None for all of them stitched to one image.
+
+    `plate` is as in `write_ome_zarr`; a ValueError names a scene that does not tell its well.
+    """
+    fields = _fields(image, scenes)
+    homeless = [field for field in fields if field.well is None]
+    if plate and homeless:
+        scene = homeless[0].scene
+        name = image.scenes[scene if isinstance(scene, int) else 0]
+        raise ValueError(f"scene {name!r} does not tell its well, so no plate can be made")
+    if not homeless and plate is not False:
+        return _plate(image, fields, version)
+    if len(fields) == 1:
+        return StoreLayout([Place(fields[0].scene, fields[0].plane, "")], {})
+    places = [Place(one.scene, one.plane, str(number)) for number, one in enumerate(fields)]
+    root = {"bioformats2raw.layout": _BIOFORMATS2RAW}
+    return StoreLayout(places, {"": namespaced(root, version), **_series(places, version)})
+
+
+def _fields(image: Image, scenes: Sequence[int] | None) -> list[_Field]:
+    found = []
+    for scene in ["all"] if scenes is None else scenes:
+        image.set_scene(scene)
+        well, info = None if scenes is None else image.well, image.scene_info
+        place = (well.row, well.column) if well is not None and well.row and well.column else None
+        number = None if info is None else info.acquisition
+        found += [_Field(scene, plane, place, number) for plane in planes_of(image)]
+    return found
+
+
+def _plate(image: Image, fields: Sequence[_Field], version: str) -> StoreLayout:
+    wells: dict[tuple[int, int], list[_Field]] = {}
+    for field in fields:
+        assert field.well is not None
+        wells.setdefault(field.well, []).append(field)
+    rows, columns = _extent(image, wells)
+    known = image.plate
+    rounds = (() if known is None else known.acquisitions) or (Acquisition(0),)
+    groups: dict[str, Mapping[str, Any]] = {}
+    paths: dict[int, Place] = {}
+    listed = []
+    for row, column in sorted(wells):
+        path = f"{_row_name(row)}/{column}"
+        members = wells[row, column]
+        listed.append(
+            {"path": path, "rowIndex": rows.index(row), "columnIndex": columns.index(column)}
+        )
+        images = [
+            {"path": str(at), "acquisition": _round_of(field, rounds)}
+            for at, field in enumerate(members)
+        ]
+        groups[_row_name(row)] = {}
+        groups[path] = namespaced({"well": {"images": images, "version": version}}, version)
+        for at, field in enumerate(members):
+            paths[id(field)] = Place(field.scene, field.plane, f"{path}/{at}")
+    plate = {
+        "name": (known.name if known is not None else None) or "plate",
+        "rows": [{"name": _row_name(row)} for row in rows],
+        "columns": [{"name": str(column)} for column in columns],
+        "wells": listed,
+        "acquisitions": [_described(one, wells.values(), rounds) for one in rounds],
+        "field_count": max(len(members) for members in wells.values()),
+        "version": version,
+    }
+    places = [paths[id(field)] for field in fields]
+    root = {"plate": plate, "bioformats2raw.layout": _BIOFORMATS2RAW}
+    groups[""] = namespaced(root, version)
+    return StoreLayout(places, {**groups, **_series(places, version)})
+
+
+def _round_of(field: _Field, rounds: Sequence[Acquisition]) -> int:
+    """Return the acquisition of a field; the first one where the file does not tell."""
+    return next((one.id for one in rounds if one.id == field.acquisition), rounds[0].id)
+
+
+def _described(
+    one: Acquisition, wells: Iterable[Sequence[_Field]], rounds: Sequence[Acquisition]
+) -> dict[str, Any]:
+    """Return an acquisition as OME-Zarr has it; one without fields tells no number of these."""
+    most = max(sum(_round_of(field, rounds) == one.id for field in fields) for fields in wells)
+    known = {
+        "name": one.name,
+        "description": one.description,
+        "maximumfieldcount": most or None,
+        "starttime": one.start,
+        "endtime": one.end,
+    }
+    return {"id": one.id, **{key: value for key, value in known.items() if value is not None}}
+
+
+def _extent(
+    image: Image, wells: Mapping[tuple[int, int], Any]
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Return rows and columns: all of the plate where the file tells, else those that are used."""
+    rows, columns = {row for row, _ in wells}, {column for _, column in wells}
+    plate = image.plate
+    if plate is not None and max(rows) <= plate.rows and max(columns) <= plate.columns:
+        return range(1, plate.rows + 1), range(1, plate.columns + 1)
+    return sorted(rows), sorted(columns)
+
+
+def _row_name(row: int) -> str:
+    return well_name(row, 1)[:-1]
+
+
+def _series(places: Sequence[Place], version: str) -> dict[str, Mapping[str, Any]]:
+    return {"OME": namespaced({"series": [place.path for place in places]}, version)}
+
+
+_SAMPLES = {
+    2: ("gray", "alpha"),
+    3: ("red", "green", "blue"),
+    4: ("red", "green", "blue", "alpha"),
+}
+_SAMPLE_COLORS = ("FF0000", "00FF00", "0000FF", "FFFFFF")
+
+
+def namespaced(attributes: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return attributes of a group as a version wants them: in 0.5 they stand under ``ome``."""
+    if version == "0.4":
+        return dict(attributes)
+    return {"ome": {"version": version, **attributes}}
+
+
+def image_attributes(plan: ImagePlan, channels: Any, version: str) -> dict[str, Any]:
+    """Return the attributes of the group of an image; `channels` are what `omero` returns."""
+    entry: dict[str, Any] = {
+        "name": plan.name,
+        "axes": axes(plan.levels[0].transform),
+        "datasets": [
+            {"path": level.path, "coordinateTransformations": transformations(level.transform)}
+            for level in plan.levels
+        ],
+        "type": "mean",
+        "metadata": {"method": "czictypes.write_ome_zarr", "version": czictypes.__version__},
+    }
+    if version == "0.4":
+        entry["version"] = version
+    if version not in ("0.4", "0.5"):
+        entry = _later(entry, version)
+    return namespaced({"multiscales": [entry], "omero": channels}, version)
+
+
+def ngff_metadata(entry: Mapping[str, Any]) -> Any:
+    """Return multiscales of 0.5 as the object that ngff-zarr has for them."""
+    ngff = require("ngff_zarr", extra="ome-zarr", doing="OME-Zarr")
+    models = require("ngff_zarr.v05.zarr_metadata", extra="ome-zarr", doing="OME-Zarr")
+    datasets = [
+        ngff.Dataset(
+            one["path"],
+            [
+                ngff.Scale(one["coordinateTransformations"][0]["scale"]),
+                ngff.Translation(one["coordinateTransformations"][1]["translation"]),
+            ],
+        )
+        for one in entry["datasets"]
+    ]
+    listed = [ngff.Axis(**axis) for axis in entry["axes"]]
+    return models.Metadata(listed, datasets, None, name=entry["name"])
+
+
+def _later(entry: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return multiscales as a later version has them."""
+
+    def known(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        return {name: value for name, value in fields if value is not None and value != {}}
+
+    made = asdict(ngff_metadata(entry).to_version(version), dict_factory=known)
+    return {**made, "type": entry["type"], "metadata": entry["metadata"]}
+
+
+def axes(transform: CoordinateTransform) -> list[dict[str, str]]:
+    """Return names, types and units of the axes."""
+    listed = []
+    for name in AXES:
+        kind = {"t": "time", "c": "channel"}.get(name, "space")
+        unit = {"unit": transform.units[name]} if name in transform.units else {}
+        listed.append({"name": name, "type": kind, **unit})
+    return listed
+
+
+def transformations(transform: CoordinateTransform) -> list[dict[str, Any]]:
+    """Return scale and translation."""
+    return [
+        {"type": "scale", "scale": list(transform.scale)},
+        {"type": "translation", "translation": list(transform.translation)},
+    ]
+
+
+def omero(image: Image, version: str) -> dict[str, Any]:
+    """Return how channels are shown: names, colours, windows of pixel values."""
+    channels = channel_look(image)
+    return {"channels": channels, **({"version": version} if version == "0.4" else {})}
+
+
+def channel_look(image: Image) -> list[dict[str, Any]]:
+    """Return label, colour and window of every channel; a colour image has one for each sample."""
+    samples = image.sizes.get("S", 1)
+    shown = image._display_settings
+    listed = []
+    for at, (name, color, limits) in enumerate(
+        zip(image.channel_names, image.channel_colors, image.contrast_limits)
+    ):
+        window = _window(limits, image.dtype)
+        active = at not in shown or shown[at].is_enabled
+        for sample in range(samples):
+            look: dict[str, Any] = {"active": active, "window": dict(window)}
+            if samples == 1:
+                look["label"], look["color"] = name, _hexadecimal(color)
+            else:
+                known = _SAMPLES.get(samples, range(samples))
+                look["label"] = f"{name} {known[sample]}"
+                look["color"] = _SAMPLE_COLORS[sample] if samples in (3, 4) else "FFFFFF"
+            listed.append(look)
+    return listed
+
+
+def _window(limits: Sequence[float] | None, dtype: np.dtype[Any]) -> dict[str, float]:
+    """Return the range of values, from 0 to 1 for floats as in a CZI, and the part shown of it."""
+    least, most = 0.0, 1.0
+    if dtype.kind in "ui":
+        least, most = float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)
+    start, end = (least, most) if limits is None else (float(limits[0]), float(limits[1]))
+    return {"min": min(least, start), "max": max(most, end), "start": start, "end": end}
+
+
+def _hexadecimal(color: Sequence[int] | None) -> str:
+    return "FFFFFF" if color is None else "{:02X}{:02X}{:02X}".format(*(int(c) for c in color[:3]))
