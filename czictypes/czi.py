@@ -36,14 +36,14 @@ if TYPE_CHECKING:
         TintingMode,
     )
     from czictypes.reading.reader import CziReader, open_czi
+    from czictypes.writing.array_tiles import TileInfo
     from czictypes.writing.copying.anonymized import KeptPart, RemovedPart
     from czictypes.writing.copying.copy import CopyReport, copy
     from czictypes.writing.editor import CziEditor, CziMetadataBuilder, edit_czi
     from czictypes.writing.imwrite import imwrite
     from czictypes.writing.pyramid.add import add_pyramid
-    from czictypes.writing.pyramid.plan import PyramidOptions
+    from czictypes.writing.pyramid.tile_plan import PyramidOptions
     from czictypes.writing.repair import RepairReport, repair
-    from czictypes.writing.tiles import TileInfo
     from czictypes.writing.writer import CziWriter, create_czi
 
 __all__ = [
@@ -123,14 +123,14 @@ _NAMES = {
         "TintingMode",
     ),
     "czictypes.reading.reader": ("CziReader", "open_czi"),
+    "czictypes.writing.array_tiles": ("TileInfo",),
     "czictypes.writing.copying.anonymized": ("KeptPart", "RemovedPart"),
     "czictypes.writing.copying.copy": ("CopyReport", "copy"),
     "czictypes.writing.editor": ("CziEditor", "CziMetadataBuilder", "edit_czi"),
     "czictypes.writing.imwrite": ("imwrite",),
     "czictypes.writing.pyramid.add": ("add_pyramid",),
-    "czictypes.writing.pyramid.plan": ("PyramidOptions",),
+    "czictypes.writing.pyramid.tile_plan": ("PyramidOptions",),
     "czictypes.writing.repair": ("RepairReport", "repair"),
-    "czictypes.writing.tiles": ("TileInfo",),
     "czictypes.writing.writer": ("CziWriter", "create_czi"),
 }
 _EXPORTS = {name: (module, name) for module, names in _NAMES.items() for name in names}

@@ -265,7 +265,7 @@ def _checked(name: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
     """Return what turns text into the value of an option, refusing wrong ones."""
 
     def convert(text: str) -> Any:
-        from czictypes.writing.pyramid.plan import PyramidOptions
+        from czictypes.writing.pyramid.tile_plan import PyramidOptions
 
         try:
             value = kind(text)

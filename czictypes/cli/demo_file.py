@@ -25,7 +25,7 @@ from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.model.pixel_types import PixelType
-from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
+from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, EncodedSubBlock
 from czictypes.writing.compression import encode, parse_compression
 from czictypes.writing.new_metadata import WrittenSummary
 
@@ -171,7 +171,7 @@ class _Mosaic:
             m_range = (m_index, m_index)
         self._written.add(coordinate, area, PixelType.Gray16, m_range)
         self._assembly.add(
-            Block(
+            EncodedSubBlock(
                 coordinate=coordinate,
                 rectangle=area,
                 size=Size(width, height),

@@ -20,11 +20,11 @@ from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location, Size
 from czictypes.reading.threads import thread_count
 from czictypes.writing.array_source import ArraySource, Axes, Part, parse_axes
+from czictypes.writing.array_tiles import TileInfo
 from czictypes.writing.progress import Progress, show_progress
-from czictypes.writing.pyramid.plan import PyramidChoice
 from czictypes.writing.pyramid.reduce import Seams
+from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
-from czictypes.writing.tiles import TileInfo
 from czictypes.writing.writer import CziWriter, create_czi
 
 __all__ = [
@@ -218,7 +218,7 @@ def _write_level(
     scene = level.scene
     step = 1 if scene.axes.samples is None else -1
     for tile in level_tiles(level.pixels, scene.axes, scene.place, level.full, level.scale):
-        document.write_reduced(
+        document.write_pyramid_tile(
             tile.pixels[..., ::step],
             tile.place,
             tile.factor,

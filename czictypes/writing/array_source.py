@@ -13,15 +13,13 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.container.workers import Task, Workers, aside, settle
 from czictypes.model.geometry import DIMENSIONS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = [
     "ArraySource",
@@ -32,7 +30,6 @@ __all__ = [
     "default_axes",
     "parse_axes",
 ]
-
 
 _DEFAULT = "TCZYX"
 _NAMES = {
@@ -46,19 +43,19 @@ _NAMES = {
     "WIDTH": "X",
 }
 _SAMPLES = ("S", "RGB", "BGR", "SAMPLE", "SAMPLES")
+_AT_ONCE = 256 << 20  # bytes to fetch at once, unless one chunk is larger
+_SMALLEST_SIDE = 256
+_AHEAD = 32 << 20  # bytes of a region, of which several may be in memory at once
+#: Packages whose arrays are read in threads of their own, with locks that an interrupt would break.
+_WITH_THREADS = frozenset({"czictypes", "dask", "xarray", "zarr"})
+_Spans = list[tuple[int, int]]
 
 
 class Axes(NamedTuple):
     """The axes of an array, by their position in its shape.
 
-    Parameters
-    ----------
-    planes
-        The axis of each dimension that names a plane or scene, in the order of the array.
-    y, x
-        The axes of rows and columns.
-    samples
-        The axis of red, green and blue; None for gray.
+    `planes` has the axis of each dimension that names a plane or scene, in the order of the array;
+    `samples` is the axis of red, green and blue, None for gray.
     """
 
     planes: dict[str, int]
@@ -72,15 +69,9 @@ class Axes(NamedTuple):
 
 
 def parse_axes(text: str, shape: Sequence[int]) -> Axes:
-    """Turn letters such as ``"TCZYX"`` or ``"YXS"`` into axes.
+    """Turn letters such as ``"TCZYX"`` or ``"YXS"`` into axes; a ValueError says what does not fit.
 
     An S at the end stands for the samples red, green and blue, anywhere else for scenes.
-
-    Raises
-    ------
-    ValueError
-        For an unknown or repeated letter, Y or X missing, a number of letters that is not that
-        of the array's axes, or other than 1 or 3 samples.
     """
     letters = text.upper()
     if len(letters) != len(shape):
@@ -103,13 +94,7 @@ def parse_axes(text: str, shape: Sequence[int]) -> Axes:
 
 
 def default_axes(shape: Sequence[int]) -> str:
-    """Return the last letters of ``TCZYX``, before S if the last axis has three places.
-
-    Raises
-    ------
-    ValueError
-        For less than two axes, or more than there are letters for.
-    """
+    """Return the last letters of ``TCZYX``, before S if the last axis has three places."""
     is_colour = len(shape) > 2 and shape[-1] == 3
     count = len(shape) - is_colour
     if not 2 <= count <= len(_DEFAULT):
@@ -118,13 +103,7 @@ def default_axes(shape: Sequence[int]) -> str:
 
 
 def axes_from_names(names: Sequence[object]) -> str:
-    """Return the letters for the names of dimensions: ``time``, ``C``, ``rgb``...
-
-    Raises
-    ------
-    ValueError
-        For a name that stands for no axis.
-    """
+    """Return the letters for the names of dimensions: ``time``, ``C``, ``rgb``..."""
     upper = [str(name).upper() for name in names]
     letters = []
     for position, name in enumerate(upper):
@@ -138,16 +117,6 @@ def axes_from_names(names: Sequence[object]) -> str:
                 f"{', '.join((*DIMENSIONS, 'Y', 'X'))} or give axes="
             )
     return "".join(letters)
-
-
-_AT_ONCE = 256 << 20  # bytes to fetch at once, unless one chunk is larger
-_SMALLEST_SIDE = 256
-_AHEAD = 32 << 20  # bytes of a region, of which several may be in memory at once
-
-#: Packages whose arrays are read in threads of their own, with locks that an interrupt would break.
-_WITH_THREADS = frozenset({"czictypes", "dask", "xarray", "zarr"})
-
-_Spans = list[tuple[int, int]]
 
 
 class _Region(NamedTuple):
@@ -170,13 +139,9 @@ class Part(NamedTuple):
 def as_array(array: Any) -> Any:
     """Return what has a shape, a dtype of numpy and slices: the array itself, else numpy's view.
 
-    Arrays of other packages (torch, whatever follows Python's array API standard) are taken over
-    by DLPack, without a copy where they are in main memory.
-
-    Raises
-    ------
-    ValueError
-        If its shape is not known, or it has no pixels.
+    Arrays of other packages (torch, whatever follows Python's array API standard) are taken over by
+    DLPack, without a copy where they are in main memory. One without pixels, or of unknown shape,
+    raises a ValueError.
     """
     if not (hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__")):
         array = np.asarray(array)
@@ -195,18 +160,9 @@ def as_array(array: Any) -> Any:
 class ArraySource:
     """Gives the tiles of an array, each chunk of it being fetched once.
 
-    A region is fetched at once that consists of whole chunks and is about as large as a tile,
-    with all planes that its chunks go through; then it is cut.
-
-    Parameters
-    ----------
-    array, axes
-        The array, and what its axes are.
-    tile
-        The longest side of a tile in pixels.
-    readers
-        How many threads fetch regions ahead, where these are not large; for arrays that several
-        threads may read at once.
+    A region is fetched at once that consists of whole chunks and is about as large as a tile, with
+    all planes that its chunks go through; then it is cut. Up to `readers` threads fetch regions
+    ahead, where these are not large and the array can be read by several threads.
     """
 
     def __init__(self, array: Any, axes: Axes, tile: int, readers: int = 1) -> None:
@@ -214,6 +170,7 @@ class ArraySource:
         self._array = array
         self._axes = axes
         self._tile = tile
+        self._pixel = int(array.dtype.itemsize) * (1 if axes.samples is None else 3)  # bytes
         shape, chunks = array.shape, _chunks(array)
         self._letters = list(axes.planes)
         self._blocks = [
@@ -274,11 +231,7 @@ class ArraySource:
 
     def _largest(self) -> int:
         """Return how many bytes a region has at most."""
-        lengths = [max(end - start for start, end in spans) for spans in self._blocks]
-        for spans in (self._rows, self._columns):
-            lengths.append(max(end - start for start, end in spans))
-        samples = 1 if self._axes.samples is None else 3
-        return math.prod(lengths) * samples * int(self._array.dtype.itemsize)
+        return self._pixel * _longest(*self._blocks, self._rows, self._columns)
 
     def _fetch(
         self, block: Sequence[tuple[int, int]], rows: tuple[int, int], columns: tuple[int, int]
@@ -305,9 +258,7 @@ class ArraySource:
 
     def _side(self) -> int:
         """Return how long the sides of a region may be, for memory's sake."""
-        planes = math.prod(max(end - start for start, end in spans) for spans in self._blocks)
-        size = planes * self._array.dtype.itemsize * (1 if self._axes.samples is None else 3)
-        side = self._tile
+        size, side = self._pixel * _longest(*self._blocks), self._tile
         while side > _SMALLEST_SIDE and size * side * side > _AT_ONCE:
             side //= 2
         return side
@@ -334,6 +285,11 @@ def _chunks(array: Any) -> list[Sequence[int]] | None:
 def _regular(size: int, chunk: int) -> list[int]:
     whole, rest = divmod(size, chunk)
     return [chunk] * whole + [rest] * bool(rest)
+
+
+def _longest(*axes: _Spans) -> int:
+    """Return how many pixels there are in the longest spans of some axes together."""
+    return math.prod(max(end - start for start, end in spans) for spans in axes)
 
 
 def _single(size: int) -> _Spans:

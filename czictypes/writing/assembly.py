@@ -1,19 +1,22 @@
 """A file under assembly: sub-blocks, attachments and metadata go in, all of them or none.
 
-Creating, copying and adding pyramids all write through here. libCZI calls the output stream for
-every row of pixels and every 4 KiB of filling, so the stream collects bytes; and it sets the fields
-of sub-blocks that the C API gets wrong, as the bytes go by.
+Creating, copying and adding pyramids all write through here, and what several threads encode for
+them is put in order here. libCZI calls the output stream for every row of pixels and every 4 KiB of
+filling, so the stream collects bytes; and it sets the fields of sub-blocks that the C API gets
+wrong, as the bytes go by.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.patch import SubBlockPatcher
 from czictypes.container.synthetic import UnfinishedSource
+from czictypes.container.workers import Task, Workers, settle
 from czictypes.libczi.streams import OutputStream
 from czictypes.libczi.writer import SubBlockSpec, WriterHandle
 from czictypes.model.defence import file_errors
@@ -22,52 +25,30 @@ from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.targets import Target, WriteTarget, open_target
 
-__all__ = [
-    "MULTI_TILE_PYRAMID",
-    "Assembly",
-    "Block",
-    "OutputSink",
-]
-
+__all__ = ["MULTI_TILE_PYRAMID", "Assembly", "EncodedSubBlock", "OrderedPipeline", "OutputSink"]
 
 #: The pyramid type that ZEISS software gives to pyramid tiles.
 MULTI_TILE_PYRAMID = 2
+_BUFFER_SIZE = 1 << 20
+_LARGE = 1 << 16  # pieces of this size are not worth a copy
+R = TypeVar("R")
 
 
-class Block(NamedTuple):
-    """A sub-block, its pixels encoded already.
+class EncodedSubBlock(NamedTuple):
+    """A sub-block, its pixels encoded already."""
 
-    Parameters
-    ----------
-    coordinate
-        By dimension letter, S included.
-    rectangle
-        The area covered, in layer-0 pixels.
-    size
-        The bitmap's own size; smaller than the area in a pyramid.
-    data
-        The pixels as they stand in the file: any contiguous buffer.
-    m_index
-        None for no M-index.
-    pyramid_type
-        The byte that stands for it in the directory.
-    metadata, attachment
-        The sub-block's XML and its attachment.
-    sizes
-        How many planes the data hold along a dimension, where that is not one; the dimension that
-        varies fastest comes first.
-    """
-
-    coordinate: Mapping[str, int]
-    rectangle: Rectangle
-    size: Size
+    coordinate: Mapping[str, int]  # S included
+    rectangle: Rectangle  # the area covered, in layer-0 pixels
+    size: Size  # of the bitmap itself; smaller than the area in a pyramid
     pixel_type: PixelType
     compression: int
-    data: Any
+    data: Any  # the pixels as they stand in the file: any contiguous buffer
     m_index: int | None = None
-    pyramid_type: int = 0
+    pyramid_type: int = 0  # the byte that stands for it in the directory
     metadata: Any = b""
     attachment: Any = b""
+    #: How many planes the data hold along a dimension, where that is not one; the dimension that
+    #: varies fastest comes first.
     sizes: Mapping[str, int] = {}
 
 
@@ -89,13 +70,6 @@ class Assembly:
         Whether sub-blocks of the same coordinate, M-index and zoom are accepted.
     read_back
         Whether `written` is needed.
-
-    Raises
-    ------
-    FileExistsError, IsADirectoryError, PermissionError, OSError
-        If no file can be made there.
-    TypeError, ValueError
-        If `target` is nothing that can be written to.
     """
 
     def __init__(
@@ -126,18 +100,8 @@ class Assembly:
         """Whether parts can still be added."""
         return self._open
 
-    def add(self, block: Block) -> None:
-        """Write a sub-block.
-
-        Raises
-        ------
-        ClosedError
-            After `commit` or `abort`.
-        OSError
-            If the target takes no more; the file can no longer be completed.
-        CziError
-            If libCZI refuses the sub-block, likewise.
-        """
+    def add(self, block: EncodedSubBlock) -> None:
+        """Write a sub-block; after an error, the file can no longer be completed."""
         self._require_open()
         self._sink.patcher.declare(block.compression, block.pyramid_type, block.sizes)
         self._guard(self._writer.add_sub_block, _specification(block))
@@ -159,7 +123,7 @@ class Assembly:
     def written(self) -> ByteSource:
         """Return the sub-blocks added so far as a document that can be read.
 
-        It can be read while more sub-blocks are added, in any thread, until `commit` or `abort`.
+        It can be read while more are added, in any thread, until `commit` or `abort`.
         """
         self._require_open()
         self._guard(self._sink.flush)
@@ -167,13 +131,7 @@ class Assembly:
         return UnfinishedSource(self.name, self._target.read_at, positions, self._sink.end)
 
     def commit(self) -> None:
-        """Complete the file: it appears under its name.
-
-        Raises
-        ------
-        OSError
-            If it cannot be written out or renamed; nothing is left then.
-        """
+        """Complete the file: it appears under its name, or nothing is left."""
         self._require_open()
         try:
             self._sink.patcher.finish()
@@ -195,6 +153,16 @@ class Assembly:
             finally:
                 self._target.abort()
 
+    def __enter__(self) -> Assembly:
+        return self
+
+    def __exit__(self, exc_type: object, exc: object, traceback: object) -> None:
+        """Complete the file, unless an error left the block."""
+        if exc_type is None:
+            self.commit()
+        else:
+            self.abort()
+
     def _guard(self, call: Any, *arguments: Any) -> None:
         """Call; a failure ends the assembly, for libCZI may have half of the part by then."""
         try:
@@ -208,7 +176,7 @@ class Assembly:
             raise ClosedError(f"the file {self.name} is not being written any more")
 
 
-def _specification(block: Block) -> SubBlockSpec:
+def _specification(block: EncodedSubBlock) -> SubBlockSpec:
     return SubBlockSpec(
         block.coordinate,
         *block.rectangle,
@@ -224,20 +192,8 @@ def _specification(block: Block) -> SubBlockSpec:
     )
 
 
-_BUFFER_SIZE = 1 << 20
-_LARGE = 1 << 16  # pieces of this size are not worth a copy
-
-
 class OutputSink:
-    """Collects what libCZI writes, corrects it, and hands it to a target in large pieces.
-
-    Parameters
-    ----------
-    target
-        Where the bytes go.
-    buffer_size
-        Bytes to collect at most.
-    """
+    """Collects what libCZI writes, corrects it, and hands it to a target in large pieces."""
 
     def __init__(self, target: WriteTarget, buffer_size: int = _BUFFER_SIZE) -> None:
         self.name = target.name
@@ -250,13 +206,7 @@ class OutputSink:
         self.end = 0
 
     def write_at(self, offset: int, data: memoryview) -> None:
-        """Take all of `data`, which belongs at `offset`; it is not kept after the call.
-
-        Raises
-        ------
-        OSError
-            What the target raised, with the target's name.
-        """
+        """Take all of `data`, which belongs at `offset`; it is not kept after the call."""
         if self.patcher.is_watching:
             data = self.patcher.patch(offset, data)
         size, buffer = len(data), self._buffer
@@ -288,3 +238,73 @@ class OutputSink:
     def _write(self, offset: int, data: memoryview | bytearray) -> None:
         with file_errors(self.name):
             self._target.write_at(offset, data)
+
+
+class _Waiting(NamedTuple):
+    """Work that a thread may have begun."""
+
+    task: Task[Any]
+    work: Callable[[], Any]
+
+
+class OrderedPipeline(Generic[R]):
+    """Makes results in threads, and hands each to `consume` in the order of `submit`.
+
+    The caller's thread is one of them: it works instead of waiting, and runs `consume` within
+    `submit` and `drain`. One thread more than there are CPUs takes a tenth longer. At most twice as
+    many results as there are threads wait for their turn, so memory is bounded.
+    """
+
+    def __init__(self, threads: int, consume: Callable[[R], None]) -> None:
+        self.threads = threads
+        self._consume = consume
+        self._workers = Workers(threads - 1, "czictypes-encode")
+        self._pending: deque[_Waiting | R] = deque()
+
+    def submit(self, work: Callable[[], R], *, at_once: bool = False) -> None:
+        """Take on work; may consume results of earlier work, and raise its errors.
+
+        With `at_once` it is done in this thread, for it is too little to be worth another one.
+        """
+        if at_once or self.threads == 1:
+            result = work()
+            if self._pending:
+                self._pending.append(result)
+            else:
+                self._consume(result)
+        else:
+            task = Task(work)
+            self._pending.append(_Waiting(task, work))
+            self._workers.submit(task)
+        while self._pending and (len(self._pending) > 2 * self.threads or self._first_is_done()):
+            self._advance()
+
+    def drain(self) -> None:
+        """Wait until there are all results, and consume them."""
+        while self._pending:
+            self._advance()
+
+    def close(self) -> None:
+        """Drop what is not consumed yet, and end the threads."""
+        settle([item.task for item in self._pending if isinstance(item, _Waiting)], stop=True)
+        self._pending.clear()
+        self._workers.close()
+
+    def _first_is_done(self) -> bool:
+        first = self._pending[0]
+        return not isinstance(first, _Waiting) or first.task.done
+
+    def _advance(self) -> None:
+        """Consume the first result; as long as there is none, do work that no thread has begun."""
+        if not self._first_is_done() and self._do_waiting():
+            return
+        first = self._pending.popleft()
+        self._consume(first.task.result() if isinstance(first, _Waiting) else first)
+
+    def _do_waiting(self) -> bool:
+        """Do the first work that no thread has begun; tell whether there was any."""
+        for place, item in enumerate(self._pending):
+            if isinstance(item, _Waiting) and item.task.claim():
+                self._pending[place] = item.work()
+                return True
+        return False

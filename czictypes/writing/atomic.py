@@ -33,29 +33,23 @@ __all__ = [
     "PathType",
     "atomic_output",
     "check_new_file",
-    "create_temporary",
     "keep_access",
     "read_all",
     "remove_folder",
-    "sync_folder",
     "write_all",
 ]
 
-
 PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+_LONGEST_NAME = 200  # of 255 bytes; the rest is for what the temporary name adds
+_ALWAYS_LOOKED_AT = 8
+_MOST_WRITERS = 1000
 
 
 class AtomicFile:
     """A file that appears under its name only when it is complete, replacing an earlier one.
 
     Missing folders are made. A symbolic link stays one; the file that it points to is replaced.
-
-    Parameters
-    ----------
-    path
-        The file.
-    exist_ok
-        Whether a file that is there may be replaced; it is left as it is until `commit`.
+    With `exist_ok`, a file that is there may be replaced; it is left as it is until `commit`.
 
     Attributes
     ----------
@@ -73,7 +67,7 @@ class AtomicFile:
             with file_errors():
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    self.temporary, descriptor = create_temporary(self._path)
+                    self.temporary, descriptor = _create_temporary(self._path)
                 except OSError as error:
                     error.filename = self.name
                     raise
@@ -105,14 +99,9 @@ class AtomicFile:
         """Give the file its name.
 
         A file that replaces another is written to the disk before, so that after a power failure
-        one of the two is there. A new one is left to the system, as other programs leave it.
-
-        Raises
-        ------
-        FileExistsError
-            If a file of that name has appeared that may not be replaced.
-        FileAccessError
-            If the file cannot be written out or renamed.
+        one of the two is there. A new one is left to the system, as other programs leave it. An
+        OSError says that it cannot be written out or renamed, or that a file which may not be
+        replaced has appeared.
         """
         with file_errors(self.name):
             self._commit()
@@ -130,7 +119,7 @@ class AtomicFile:
         self._abort.detach()
         self._file.close()
         if replaces:
-            sync_folder(self._path.parent)
+            _sync_folder(self._path.parent)
 
     def abort(self) -> None:
         """Remove what was written."""
@@ -153,14 +142,9 @@ class AtomicFile:
 
 
 def check_new_file(path: PathType, *, exist_ok: bool) -> None:
-    """Refuse a path that no new file can have; nothing is made.
+    """Refuse a path that no new file can have: a URL, a folder, a device, an existing file.
 
-    Raises
-    ------
-    FileExistsError
-        If the file is there and `exist_ok` is not set.
-    FileAccessError
-        If a folder, a device or a pipe is there, or `path` is a URL.
+    Nothing is made. A file that exists is a FileExistsError unless `exist_ok` is set.
     """
     refuse_url(path, "give a file object opened by fsspec, or use convert")
     name = os.fsdecode(path)
@@ -189,13 +173,7 @@ def _remove(file: io.FileIO, temporary: Path, process: int) -> None:
 
 
 def write_all(file: Any, offset: int | None, data: memoryview | bytearray | bytes) -> None:
-    """Write all of `data` to a file object, at `offset` unless None, however little it takes.
-
-    Raises
-    ------
-    OSError
-        If it takes nothing more.
-    """
+    """Write all of `data` to a file object, at `offset` unless None, however little it takes."""
     if offset is not None:
         file.seek(offset)
     view = memoryview(data)
@@ -226,25 +204,12 @@ def _exists(name: str) -> FileExistsError:
     return FileExistsError(errno.EEXIST, "the file exists; give exist_ok=True to replace it", name)
 
 
-_LONGEST_NAME = 200  # of 255 bytes; the rest is for what the temporary name adds
-_ALWAYS_LOOKED_AT = 8
-_MOST_WRITERS = 1000
-
-
-def create_temporary(path: Path) -> tuple[Path, int]:
+def _create_temporary(path: Path) -> tuple[Path, int]:
     """Create a temporary file beside `path`, and remove those that dead processes left.
 
     If there is a file at `path`, nobody else may read the temporary one: it may be a secret.
-
-    Returns
-    -------
-    tuple
-        The file's path and its descriptor, open for reading and writing, locked until closed.
-
-    Raises
-    ------
-    OSError
-        If no file can be made there.
+    Returned are the file's path and its descriptor, open for reading and writing, locked until
+    closed.
     """
     created: tuple[Path, int] | None = None
     mode = 0o600 if path.exists() else 0o666
@@ -363,7 +328,7 @@ def keep_access(path: Path, descriptor: int) -> None:
             os.fchmod(descriptor, mode)
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Make the names in a folder lasting, where the file system can."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -401,14 +366,8 @@ def remove_folder(folder: Path) -> None:
 def atomic_output(path: PathType, *, overwrite: bool) -> Iterator[BinaryIO]:
     """Give a file object to write to; the file has its name when the ``with`` block is left well.
 
-    An exception in the block leaves what was there before, and nothing else.
-
-    Raises
-    ------
-    FileExistsError
-        If the file is there and `overwrite` is not set.
-    FileAccessError
-        If it cannot be written; the error has its name.
+    An exception in the block leaves what was there before, and nothing else. An OSError names the
+    file.
     """
     file = AtomicFile(path, exist_ok=overwrite)
     try:

@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.container.jpegxr import PIXEL_FORMAT_TAG, jpegxr_tags
 from czictypes.model.errors import InvalidArgumentError
 from czictypes.model.lazy import require
 from czictypes.model.pixel_types import Compression, PixelType
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = [
     "UNCOMPRESSED",
@@ -33,7 +31,6 @@ __all__ = [
     "parse_compression",
     "resolve_compression",
 ]
-
 
 #: zstd's own bounds; libCZI clips a level to them.
 _MIN_LEVEL, _MAX_LEVEL = -131072, 22
@@ -54,27 +51,28 @@ _VALID = (
 _WHOLE = re.compile(r"\s*([a-zA-Z0-9]+)\s*:(.*)", re.DOTALL)
 _PART = re.compile(r"\s*([a-zA-Z0-9]+)\s*=\s*([a-zA-Z0-9.+-]+)\s*")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_HEADER_PLAIN = b"\x03\x01\x00"
+_HEADER_HILO = b"\x03\x01\x01"
+_LOSSLESS = 1000
+_LITTLE_ENDIAN = sys.byteorder == "little"
+#: What libCZI's JPEG XR decoder accepts.
+_JPEG_XR_TYPES = (
+    PixelType.Gray8,
+    PixelType.Gray16,
+    PixelType.Gray32Float,
+    PixelType.Bgr24,
+    PixelType.Bgr48,
+)
+_RGB24, _BGR24 = b"\x0d", b"\x0c"
 
 
 class CompressionOptions(NamedTuple):
-    """The compression of the pixels of a sub-block.
+    """The compression of the pixels of a sub-block."""
 
-    Parameters
-    ----------
-    method
-        The scheme; one of `Uncompressed`, `Zstd0`, `Zstd1`, `JpegXr`.
-    level
-        zstd's level, 0 for its default.
-    hilo
-        Whether `Zstd1` packs the low bytes of 16-bit pixels apart from the high ones.
-    quality
-        JPEG XR's quality, 0 to 1000; 1000 is lossless.
-    """
-
-    method: Compression
-    level: int = 0
-    hilo: bool = False
-    quality: int = _MAX_QUALITY
+    method: Compression  # `Uncompressed`, `Zstd0`, `Zstd1` or `JpegXr`
+    level: int = 0  # of zstd; 0 for its default
+    hilo: bool = False  # whether `Zstd1` packs low and high bytes of 16-bit pixels apart
+    quality: int = _MAX_QUALITY  # of JPEG XR, 0 to 1000; 1000 is lossless
 
 
 UNCOMPRESSED = CompressionOptions(Compression.Uncompressed)
@@ -83,13 +81,7 @@ UNCOMPRESSED = CompressionOptions(Compression.Uncompressed)
 def parse_compression(text: str) -> CompressionOptions:
     """Turn one of libCZI's compression strings into options.
 
-    Raises
-    ------
-    InvalidArgumentError
-        For text of another form, an unknown method or key, or a value out of range; the
-        message lists the valid strings.
-    TypeError
-        If `text` is no string.
+    An InvalidArgumentError says what is wrong with the text, and lists the valid strings.
     """
     if not isinstance(text, str):
         raise TypeError(f"compression options are a string such as {_VALID}; not {text!r}")
@@ -142,30 +134,11 @@ def _error(text: str, reason: str) -> InvalidArgumentError:
     return InvalidArgumentError(f"compression options {text!r}: {reason}; valid are {_VALID}")
 
 
-_HEADER_PLAIN = b"\x03\x01\x00"
-_HEADER_HILO = b"\x03\x01\x01"
-_LOSSLESS = 1000
-_LITTLE_ENDIAN = sys.byteorder == "little"
-#: What libCZI's JPEG XR decoder accepts.
-_JPEG_XR_TYPES = (
-    PixelType.Gray8,
-    PixelType.Gray16,
-    PixelType.Gray32Float,
-    PixelType.Bgr24,
-    PixelType.Bgr48,
-)
-_RGB24, _BGR24 = b"\x0d", b"\x0c"
-
-
 def check_codec(options: CompressionOptions, pixel_type: PixelType) -> None:
     """Check that pixels of this type can be written with this compression, before any are.
 
-    Raises
-    ------
-    ValueError
-        If JPEG XR cannot hold the pixel type, or not without loss though asked to.
-    MissingExtraError
-        If the package that compresses JPEG XR is not installed.
+    A ValueError says that JPEG XR cannot hold them (without loss, if that was asked for), a
+    MissingExtraError that the package which compresses JPEG XR is not installed.
     """
     if options.method != Compression.JpegXr:
         return
@@ -181,22 +154,11 @@ def check_codec(options: CompressionOptions, pixel_type: PixelType) -> None:
 
 
 def encode(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> Any:
-    """Return the bytes of a sub-block.
+    """Return the bytes of a sub-block as a contiguous buffer.
 
-    Parameters
-    ----------
-    pixels
-        (h, w, samples), of any memory layout; samples in the file's order (blue first).
-    options
-        The method; see `check_codec` for what must hold.
-    pixel_type
-        The pixel type that `pixels` has.
-
-    Returns
-    -------
-    buffer
-        Contiguous bytes. Uncompressed pixels that lie in memory as they do in the file are not
-        copied: the buffer is `pixels`' own memory then.
+    Pixels are (h, w, samples), of any memory layout, samples in the file's order (blue first);
+    `check_codec` says what must hold. Uncompressed pixels that lie in memory as they do in the file
+    are not copied: the buffer is their own memory then.
     """
     if options.method == Compression.Uncompressed:
         return _packed(pixels)
@@ -216,9 +178,9 @@ def _packed(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 def _zstd1(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> bytes:
     """Compress with zstd1.
 
-    The packing of low and high bytes is left out for Bgr48, though asked for: libCZI up to
-    0.67.4 unpacks only a third of each of its rows, and so would show wrong pixels. The file's
-    header says so, and every reader decodes it rightly.
+    The packing of low and high bytes is left out for Bgr48, though asked for: libCZI up to 0.67.4
+    unpacks only a third of each of its rows, and so would show wrong pixels. The file's header says
+    so, and every reader decodes it rightly.
     """
     if options.hilo and pixel_type == PixelType.Gray16:
         return _HEADER_HILO + _zstd(_low_then_high_bytes(pixels), options.level)

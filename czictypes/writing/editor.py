@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Union
+from typing import Any
 
 from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
 from czictypes.metadata.axes import ScalingInfoDto, scaling
@@ -23,10 +22,9 @@ from czictypes.model.options import (
     TintingMode,
 )
 from czictypes.remote.urls import refuse_url
+from czictypes.writing.atomic import PathType
 
 __all__ = ["CziEditor", "CziMetadataBuilder", "edit_czi"]
-
-PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 
 class CziMetadataBuilder(XmlEditor):
@@ -111,7 +109,7 @@ class CziEditor(Closable):
         return read_metadata(self._file)
 
     def write_metadata_bytes(self, xml: bytes) -> None:
-        """Replace the whole XML, unchecked (see `CziMetadataBuilder.set_xml` for the safe way)."""
+        """Replace the whole XML, unchecked; `CziMetadataBuilder.set_xml` is the safe way."""
         self._require_open()
         replace_metadata(self._file, xml)
 
@@ -120,14 +118,14 @@ class CziEditor(Closable):
         return to_text(self.read_metadata_bytes())
 
     def read_custom_key_value(self, key: str) -> CustomValue | None:
-        """Return a custom attribute as bool, int, float or str; None if there is none."""
+        """Return the custom attribute named `key` as bool, int, float or str; None without one."""
         return custom_attribute(self.read_metadata_bytes(), key)
 
     def read_general_document_info(self) -> dict[str, Any]:
-        """Return what the metadata tell of the document.
+        """Return the general facts of the document.
 
-        Of the keys 'name', 'title', 'user_name', 'description', 'comment', 'keywords', 'rating'
-        and 'creation_date_time' those that the file has.
+        The keys are those of 'name', 'title', 'user_name', 'description', 'comment', 'keywords',
+        'rating' and 'creation_date_time' that the file has.
         """
         info = asdict(general_document_info(self.read_metadata_bytes()))
         return {key: value for key, value in info.items() if value is not None}
@@ -180,6 +178,29 @@ class CziEditor(Closable):
 def edit_czi(filepath: PathType) -> CziEditor:
     """Open an existing CZI to edit its metadata in place; use it in a ``with`` block.
 
-    Parameters and errors are those of `CziEditor`.
+    Parameters
+    ----------
+    filepath
+        The path of the file, which must exist.
+
+    Returns
+    -------
+    CziEditor
+        The open file; nothing is written before a builder's `CziMetadataBuilder.commit`.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If there is no such file, or it cannot be written.
+    OSError
+        If it is a URL.
+    NotCziError
+        If the file is no CZI.
+
+    Examples
+    --------
+    >>> with edit_czi("image.czi") as editor:  # doctest: +SKIP
+    ...     with editor.edit_session() as builder:
+    ...         builder.set_scaling_info(scale_x=1.2e-7)
     """
     return CziEditor(filepath)

@@ -11,7 +11,6 @@ import numpy as np
 
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import CustomValue
-from czictypes.model.geometry import Location
 from czictypes.writing.array_source import (
     ArraySource,
     Axes,
@@ -21,6 +20,7 @@ from czictypes.writing.array_source import (
     default_axes,
     parse_axes,
 )
+from czictypes.writing.array_tiles import TileInfo, check_location, pixel_type_of
 from czictypes.writing.compression import check_codec, resolve_compression
 from czictypes.writing.new_metadata import (
     DEFAULT_TITLE,
@@ -30,9 +30,8 @@ from czictypes.writing.new_metadata import (
     make_array_content,
 )
 from czictypes.writing.progress import Progress, show_progress
-from czictypes.writing.pyramid.plan import PyramidChoice
+from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
-from czictypes.writing.tiles import TileInfo, check_location, pixel_type_of
 from czictypes.writing.writer import CziWriter, create_czi
 
 __all__ = ["imwrite", "own_axes"]
@@ -135,7 +134,7 @@ def imwrite(
     parsed = parse_axes(axes or own_axes(array), array.shape)
     order = _check_order(rgb_order)
     source = ArraySource(array, parsed, _check_pixels(array, parsed, compression, tile))
-    places = _Places(array.shape, parsed, location, scene)
+    placing = _Placing(array.shape, parsed, location, scene)
     notes = found_notes(array, parsed, channel_names, channel_colors, pixel_size, times)
     with create_czi(
         path,
@@ -153,20 +152,14 @@ def imwrite(
         )
         with show_progress(progress, len(source), f"writing {document.name}") as advance:
             for part in source:
-                _write(document, part, places, order)
+                placing.write(document, part, order)
                 advance(1)
         if len(notes.times) > 1:
             document.add_time_stamps(notes.times)
 
 
-class _Places:
-    """The places of an array's tiles: scenes side by side, each with an identifier by plane.
-
-    Raises
-    ------
-    ValueError
-        If the positions go past what a CZI can hold.
-    """
+class _Placing:
+    """The positions of an array's tiles: scenes side by side, each plane with an identifier."""
 
     def __init__(
         self, shape: Sequence[int], axes: Axes, location: tuple[int, int], scene: int | None
@@ -178,19 +171,15 @@ class _Places:
         self._first = 0 if scene is None else operator.index(scene)
         self._identifiers: dict[tuple[int, ...], str] = {}
 
-    def of(self, part: Part) -> tuple[Location, dict[str, int], int, TileInfo]:
-        """Return location, plane, scene, and what marks the tiles of one plane."""
+    def write(self, document: CziWriter, part: Part, order: int) -> None:
         number = part.plane.get("S", 0)
-        plane = {letter: place for letter, place in part.plane.items() if letter != "S"}
-        location = Location(self._origin.x + number * self._step + part.x, self._origin.y + part.y)
+        plane = {letter: index for letter, index in part.plane.items() if letter != "S"}
+        location = self._origin.x + number * self._step + part.x, self._origin.y + part.y
         key = tuple(part.plane.values())
         identifier = self._identifiers.setdefault(key, str(uuid.uuid4()))
-        return location, plane, self._first + number, TileInfo(tags={"RetilingId": identifier})
-
-
-def _write(document: CziWriter, part: Part, places: _Places, order: int) -> None:
-    location, plane, scene, info = places.of(part)
-    document.write(part.pixels[..., ::order], location, plane, scene=scene, info=info)
+        info = TileInfo(tags={"RetilingId": identifier})
+        pixels, scene = part.pixels[..., ::order], self._first + number
+        document.write(pixels, location, plane, scene=scene, info=info)
 
 
 def own_axes(array: Any) -> str:

@@ -23,7 +23,6 @@ from czictypes.writing.array_source import Axes
 
 __all__ = [
     "DEFAULT_TITLE",
-    "ArrayNotes",
     "ChannelValues",
     "PixelSize",
     "WrittenSummary",
@@ -33,9 +32,12 @@ __all__ = [
     "time_axis",
 ]
 
-
 #: The title that pylibCZIrw gives to a document without one.
 DEFAULT_TITLE = "CZI"
+#: One value for each channel, or values by channel index.
+ChannelValues = Union[Sequence[Any], Mapping[int, Any], None]
+#: Metres along x, y and z, or by letter.
+PixelSize = Union[float, Sequence[Union[float, None]], Mapping[str, Union[float, None]], None]
 
 
 def make_content(
@@ -46,13 +48,9 @@ def make_content(
     custom_attributes: Mapping[str, CustomValue] | None = None,
     display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
 ) -> DocumentContent:
-    """Return `content` with what else is given put into it, checked.
+    """Return `content` with what else is given put into it; a ValueError names what is wrong."""
+    from czictypes import __version__
 
-    Raises
-    ------
-    ValueError
-        For a value that cannot be written; the message names it.
-    """
     base = content or DocumentContent()
     keep_title = base.info.title is not None and document_name in (None, DEFAULT_TITLE)
     title = base.info.title if keep_title else document_name
@@ -64,7 +62,7 @@ def make_content(
         custom_attributes={**base.custom_attributes, **(custom_attributes or {})},
         display_settings=display_settings or base.display_settings,
         application=base.application or "czictypes",
-        application_version=base.application_version or _version(),
+        application_version=base.application_version or __version__,
     )
     check_content(made)
     return made
@@ -86,17 +84,12 @@ def _scale(given: float | None, before: float | None) -> float | None:
     return float(given)
 
 
-def _version() -> str:
-    from czictypes import __version__
-
-    return __version__
-
-
 class WrittenSummary:
     """Collects the bounds of all that is written, in space and in every dimension."""
 
     def __init__(self) -> None:
-        self._box: tuple[int, int, int, int] | None = None
+        #: The rectangle around everything; None for nothing.
+        self.bounding_box: Rectangle | None = None
         self._ranges: dict[str, tuple[int, int]] = {}
         self._m_range: tuple[int, int] | None = None
         self._channels: dict[int, int] = {}
@@ -110,15 +103,8 @@ class WrittenSummary:
         m_range: tuple[int, int] | None,
     ) -> None:
         """Note sub-blocks that cover a rectangle, with the smallest and largest M-index."""
-        x, y, width, height = rectangle
-        box = (x, y, x + width, y + height)
-        old = self._box or box
-        self._box = (
-            min(old[0], box[0]),
-            min(old[1], box[1]),
-            max(old[2], box[2]),
-            max(old[3], box[3]),
-        )
+        box = self.bounding_box
+        self.bounding_box = rectangle if box is None else box.union(rectangle)
         ranges = self._ranges
         for letter, value in coordinate.items():
             known = ranges.get(letter)
@@ -130,14 +116,6 @@ class WrittenSummary:
             self._pixel_type = int(pixel_type)
         if "C" in coordinate:
             self._channels.setdefault(coordinate["C"], int(pixel_type))
-
-    @property
-    def bounding_box(self) -> Rectangle | None:
-        """The rectangle around everything; None for nothing."""
-        if self._box is None:
-            return None
-        left, top, right, bottom = self._box
-        return Rectangle(left, top, right - left, bottom - top)
 
     def image(self) -> ImageSummary:
         """Return it in the form the metadata take."""
@@ -158,44 +136,20 @@ def _widened(old: tuple[int, int] | None, first: int, last: int) -> tuple[int, i
     return (first, last) if old is None else (min(old[0], first), max(old[1], last))
 
 
-#: One value for each channel, or values by channel index.
-ChannelValues = Union[Sequence[Any], Mapping[int, Any], None]
-#: Metres along x, y and z, or by letter.
-PixelSize = Union[float, Sequence[Union[float, None]], Mapping[str, Union[float, None]], None]
-
-
 class ArrayNotes(NamedTuple):
-    """The facts that are known of an array beside its pixels.
+    """The facts that are known of an array beside its pixels; empty for unknown."""
 
-    Parameters
-    ----------
-    channel_names, channel_colors
-        By channel index.
-    scaling
-        The size of a pixel in metres.
-    times
-        When each T was, in seconds; empty for unknown.
-    scene_names
-        The names of the scenes; empty for unknown.
-    """
-
-    channel_names: Mapping[int, str]
+    channel_names: Mapping[int, str]  # by channel index
     channel_colors: Mapping[int, Rgb8Color]
-    scaling: Scaling
-    times: tuple[float, ...]
+    scaling: Scaling  # in metres
+    times: tuple[float, ...]  # of each T, in seconds
     scene_names: tuple[str, ...] = ()
 
 
 def make_array_content(
     notes: ArrayNotes, content: DocumentContent | None, channels: int
 ) -> DocumentContent:
-    """Return `content` with the notes put into it.
-
-    Parameters
-    ----------
-    channels
-        How many channels there are.
-    """
+    """Return `content` with the notes put into it, for an array with so many channels."""
     base = content or DocumentContent()
     known = {channel.index: channel for channel in base.channels}
     for index in range(channels):
@@ -222,13 +176,7 @@ def found_notes(
     pixel_size: PixelSize,
     times: float | Sequence[float] | None,
 ) -> ArrayNotes:
-    """Return what the caller gave, and what an xarray's coordinates tell of the rest.
-
-    Raises
-    ------
-    ValueError
-        For values that do not fit, or another number of them than there are channels or times.
-    """
+    """Return what the caller gave, and what an xarray's coordinates tell of the rest."""
     shape = array.shape
     found = _Coordinates(array, axes)
     count = axes.extent(shape, "C")
@@ -333,13 +281,7 @@ def _name(name: Any) -> str:
 
 
 def as_color(value: Any) -> Rgb8Color:
-    """Return a colour given as ``"#RRGGBB"``, three numbers from 0 to 255, or `Rgb8Color`.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these.
-    """
+    """Return a colour given as ``"#RRGGBB"``, three numbers from 0 to 255, or `Rgb8Color`."""
     if isinstance(value, str):
         return parse_color(value)
     parts = (value.r, value.g, value.b) if isinstance(value, Rgb8Color) else value

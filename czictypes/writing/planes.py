@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from czictypes.model.geometry import (
@@ -16,16 +16,20 @@ from czictypes.model.geometry import (
 )
 from czictypes.model.pixel_types import PixelType
 
-__all__ = [
-    "OccupiedArea",
-    "PlaneRecord",
-    "PlaneRecords",
-]
-
+__all__ = ["OccupiedArea", "PlaneRecords"]
 
 #: What every plane has, as those of ZEISS software do.
 _ALWAYS_THERE = ("Z", "C", "T")
 _LARGEST_M = 2**31 - 2  # one more would mean "no M-index"
+#: No cell is smaller than 2**_SMALLEST_BITS pixels.
+_SMALLEST_BITS = 4
+#: A class's grid is searched cell by cell up to this many cells, else from above.
+_MANY_CELLS = 36
+#: Cells of a coarser grid are 2**_STEP times as wide and high as those of the finer one.
+_STEP = 3
+_LEVELS = 11
+_Box = tuple[int, int, int, int]
+_Cell = tuple[int, int]
 
 
 class PlaneRecord:
@@ -43,13 +47,7 @@ class PlaneRecord:
         return f"plane {format_coordinate(self.coordinate)}"
 
     def check(self, rectangle: Rectangle, pixel_type: PixelType, tiles: int) -> None:
-        """Check that pixels may be written here; nothing changes.
-
-        Raises
-        ------
-        ValueError
-            If they overlap what is there, have another pixel type, or are too many tiles.
-        """
+        """Raise a ValueError for pixels that may not be written here; nothing changes."""
         if self.pixel_type not in (None, pixel_type):
             assert self.pixel_type is not None
             raise ValueError(
@@ -68,25 +66,18 @@ class PlaneRecord:
             )
 
     def check_reduced(self, rectangle: Rectangle, pixel_type: PixelType) -> None:
-        """Check that a tile of a pyramid may be written here: it shows pixels that are there.
-
-        Raises
-        ------
-        ValueError
-            If it reaches beyond them, or has another pixel type.
-        """
-        where = f"plane {format_coordinate(self.coordinate)}"
+        """Raise a ValueError for a pyramid tile of what is not here in full resolution."""
         if self.bounds is None or self.bounds.intersect(rectangle) != rectangle:
             there = "nothing" if self.bounds is None else f"only {tuple(self.bounds)}"
             raise ValueError(
-                f"the reduced pixels stand for {tuple(rectangle)} (x, y, w, h), but {where} holds "
-                f"{there} in full resolution; write that first"
+                f"the reduced pixels stand for {tuple(rectangle)} (x, y, w, h), but {self._where} "
+                f"holds {there} in full resolution; write that first"
             )
         if self.pixel_type != pixel_type:
             assert self.pixel_type is not None
             raise ValueError(
-                f"{where} holds {self.pixel_type.name} pixels; it cannot take reduced ones of "
-                f"{pixel_type.name}"
+                f"{self._where} holds {self.pixel_type.name} pixels; it cannot take reduced ones "
+                f"of {pixel_type.name}"
             )
 
     def add(self, rectangle: Rectangle, pixel_type: PixelType, tiles: int) -> int:
@@ -99,17 +90,15 @@ class PlaneRecord:
         self._next_m += tiles
         return first
 
+    def written(self) -> tuple[dict[str, int], Rectangle, PixelType, tuple[int, int]]:
+        """Return coordinate, bounds, pixel type and first and last M-index of what is written."""
+        assert self.bounds is not None
+        assert self.pixel_type is not None
+        return self.coordinate, self.bounds, self.pixel_type, (0, self._next_m - 1)
+
 
 class PlaneRecords:
-    """All planes of a document.
-
-    Parameters
-    ----------
-    watch_overlaps
-        Whether pixels that overlap earlier ones of their plane and scene are refused.
-    only_named
-        Whether a plane has those dimensions alone that it is given, and S.
-    """
+    """All planes of a document; with `only_named` they have no dimension but S and those given."""
 
     def __init__(self, *, watch_overlaps: bool, only_named: bool = False) -> None:
         self._watch_overlaps = watch_overlaps
@@ -119,22 +108,10 @@ class PlaneRecords:
         self._letters: tuple[str, ...] | None = None
 
     def find(self, plane: Mapping[str, int] | None, scene: int | None) -> PlaneRecord:
-        """Return the record of a plane and scene.
+        """Return the record of a plane and scene; S may stand in the plane instead of in `scene`.
 
-        Parameters
-        ----------
-        plane
-            Z, C and T are 0 unless given; S may stand here instead of in `scene`.
-        scene
-            None for 0.
-
-        Raises
-        ------
-        TypeError
-            If the plane is no mapping.
-        ValueError
-            For an unknown dimension, a number that no CZI can hold, or other dimensions than
-            those of the writes before: a reader would never find such a plane.
+        A ValueError says that a dimension is unknown, a number none that a CZI can hold, or that
+        the dimensions are not those of the writes before: a reader would never find such a plane.
         """
         plane = checked_plane(plane)
         asked = _key(plane, scene)
@@ -156,10 +133,16 @@ class PlaneRecords:
             self._found[asked] = record
         return record
 
-    def keep(self, record: PlaneRecord) -> None:
-        """Keep a record that `find` made: something is being written there."""
+    def add(
+        self, record: PlaneRecord, rectangle: Rectangle, pixel_type: PixelType, tiles: int
+    ) -> int:
+        """Note pixels that are being written to a plane; return the M-index of their first tile."""
         self._letters = tuple(record.coordinate)
         self._records[tuple(record.coordinate.values())] = record
+        return record.add(rectangle, pixel_type, tiles)
+
+    def __iter__(self) -> Iterator[PlaneRecord]:
+        return iter(self._records.values())
 
 
 def _key(plane: Mapping[str, int], scene: int | None) -> Any:
@@ -199,20 +182,15 @@ def _place(letter: str, value: Any) -> int:
     return number
 
 
-#: No cell is smaller than 2**_SMALLEST_BITS pixels.
-_SMALLEST_BITS = 4
-#: A class's grid is searched cell by cell up to this many cells, else from above.
-_MANY_CELLS = 36
-#: Cells of a coarser grid are 2**_STEP times as wide and high as those of the finer one.
-_STEP = 3
-_LEVELS = 11
-
-_Box = tuple[int, int, int, int]
-_Cell = tuple[int, int]
-
-
 class OccupiedArea:
-    """The area of one plane that rectangles cover, none of them overlapping another."""
+    """The area of one plane that rectangles cover, none of them overlapping another.
+
+    That makes a hash of grids fast. Rectangles are sorted into classes by the size of their sides,
+    rounded up to powers of four; a class has a grid whose cells have that size. So a rectangle
+    touches at most four cells, a cell is touched by few rectangles, and a question looks at a few
+    cells of the few classes there are. A question much larger than the cells of a class descends
+    through coarser grids that hold the bounding boxes of what lies below.
+    """
 
     def __init__(self) -> None:
         self._classes: dict[_Cell, _SizeClass] = {}

@@ -18,23 +18,9 @@ Progress = Union[bool, Callable[[int, int], None], None]
 def show_progress(
     progress: Progress, total: int, description: str
 ) -> Iterator[Callable[[int], Any]]:
-    """Give a function to call with the work done since the last call.
+    """Give a function to call with the work done since the last call, in any unit.
 
-    Parameters
-    ----------
-    progress
-        What the caller gave.
-    total
-        All the work, in any unit.
-    description
-        What stands beside the bar.
-
-    Raises
-    ------
-    MissingExtraError
-        If a bar is wanted and the extra that draws it is not installed.
-    TypeError
-        If `progress` is nothing of the kind.
+    A MissingExtraError says that a bar is wanted and the extra that draws it is not installed.
     """
     if progress is None or progress is False:
         yield lambda _: None

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from czictypes.container.attachments import read_attachment_data
 from czictypes.container.byte_source import ByteSource
@@ -26,7 +25,7 @@ from czictypes.model.errors import (
     NotCziError,
     UnsupportedDataError,
 )
-from czictypes.model.pixel_types import Compression, PixelType, pixel_format
+from czictypes.model.pixel_types import Compression, pixel_format
 from czictypes.reading.damage import UNREADABLE
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.planes import PlaneRows
@@ -34,13 +33,19 @@ from czictypes.reading.threads import thread_count
 from czictypes.remote.open import PathOrFile, open_source
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import describe_target
-from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.assembly import Assembly, EncodedSubBlock
 from czictypes.writing.atomic import check_new_file
 from czictypes.writing.new_metadata import WrittenSummary, make_content
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.repair_files import SearchedFile, open_parts, refuse_same_file
 from czictypes.writing.targets import Target, is_path
-from czictypes.writing.transfer import read_block, stored_names, stored_sizes, transfer_blocks
+from czictypes.writing.transfer import (
+    decoded_sizes,
+    read_encoded,
+    stored_names,
+    stored_sizes,
+    transfer_sub_blocks,
+)
 
 __all__ = ["RepairReport", "repair"]
 
@@ -192,8 +197,7 @@ def repair(
     refuse_same_file([src, files.target, *files.listed, *files.numbered.values()], dst)
     if is_path(dst):
         check_new_file(dst, exist_ok=exist_ok)
-    assembly: Assembly | None = None
-    try:
+    with ExitStack() as output:
         with ExitStack() as stack:
             main = SearchedFile(stack.enter_context(open_source(src, source_options)))
             searched = [main, *open_parts(files, main, stack)]
@@ -202,15 +206,11 @@ def repair(
             with show_progress(progress, total, f"repairing {main.source.name}") as advance:
                 found = _search(searched, advance)
                 assembly = Assembly(dst, exist_ok=exist_ok, allow_duplicates=True)
+                output.enter_context(assembly)
                 report = _Writing(assembly, thread_count(threads), advance).write(found)
             for one in searched:
                 one.check_unchanged()
-        assembly.commit()
-    except BaseException:
-        if assembly is not None:
-            assembly.abort()
-        raise
-    return report
+        return report
 
 
 class _Found(NamedTuple):
@@ -221,13 +221,7 @@ class _Found(NamedTuple):
 
 
 def _search(searched: list[SearchedFile], advance: Callable[[int], Any]) -> list[_Found]:
-    """Search the files of a document for what can be recovered, the first one for the others too.
-
-    Raises
-    ------
-    CorruptFileError, NotCziError
-        If there is nothing.
-    """
+    """Search the files of a document for what can be recovered; the first one knows the others."""
     found: list[_Found] = []
     anything = False
     listed: Directory | None = None
@@ -235,7 +229,9 @@ def _search(searched: list[SearchedFile], advance: Callable[[int], Any]) -> list
         with file.source.read_ahead(file.expected_heads()):
             segments = find_segments(file.source, advance)
         anything |= len(segments.position) > 0
-        own = None if listed is None else listed.select(_numbered(listed, file.number))
+        own = None
+        if listed is not None:
+            own = listed.select(np.flatnonzero(listed.file_part == file.number))
         if not file.is_certain and not (own is not None and own.count):
             advance(file.source.size())
             continue
@@ -252,10 +248,6 @@ def _search(searched: list[SearchedFile], advance: Callable[[int], Any]) -> list
             "to be lost)"
         )
     return found
-
-
-def _numbered(directory: Directory, number: int) -> NDArray[np.intp]:
-    return np.flatnonzero(directory.file_part == number)
 
 
 class _Unreadable(NamedTuple):
@@ -277,13 +269,7 @@ class _Writing:
         self._lost_attachments: list[LostPart] = []
 
     def write(self, found: list[_Found]) -> RepairReport:
-        """Write all of it.
-
-        Raises
-        ------
-        CorruptFileError
-            If no sub-block can be decoded.
-        """
+        """Write all of it, and report it."""
         for file, held in found:
             self._write_tiles(file.source, held)
         if not self._count:
@@ -322,7 +308,7 @@ class _Writing:
         unreadable: list[_Unreadable] = []
         done = 0
 
-        def take(block: Block | _Unreadable, position: int) -> None:
+        def take(block: EncodedSubBlock | _Unreadable, position: int) -> None:
             nonlocal done
             if isinstance(block, _Unreadable):
                 unreadable.append(block)
@@ -334,7 +320,7 @@ class _Writing:
         sizes = stored_sizes(source, tiles)
         ranges = sorted(zip(tiles.file_position.tolist(), sizes.tolist()))
         with source.read_ahead(ranges if source.is_remote else ()):
-            transfer_blocks(
+            transfer_sub_blocks(
                 source,
                 tiles,
                 np.arange(tiles.count),
@@ -342,13 +328,13 @@ class _Writing:
                 threads=self._threads,
                 make=reader.read,
                 in_turn=bool((tiles.compression == Compression.Uncompressed.value).all()),
-                sizes=np.maximum(sizes, reader.decoded_sizes()),
+                sizes=np.maximum(sizes, np.minimum(decoded_sizes(tiles), _DECODED)),
             )
         self._advance(source.size() - done)
         rows = np.array([one.row for one in unreadable], np.intp)
         self._lost.append(LostTiles((tiles.select(rows), [one.reason for one in unreadable])))
 
-    def _add(self, block: Block) -> None:
+    def _add(self, block: EncodedSubBlock) -> None:
         self._assembly.add(block)
         self._count += 1
         self._bytes += len(block.data) + len(block.metadata) + len(block.attachment)
@@ -379,11 +365,11 @@ class _Reader:
         self._source, self._tiles = source, tiles
         self._decoder = SubBlockDecoder(source, PlaneRows(tiles, tiles))
 
-    def read(self, index: int) -> tuple[Block | _Unreadable, int]:
+    def read(self, index: int) -> tuple[EncodedSubBlock | _Unreadable, int]:
         """Return a sub-block or why there is none, and where its segment begins."""
         position = int(self._tiles.file_position[index])
         try:
-            block = read_block(self._source, self._tiles, index)
+            block = read_encoded(self._source, self._tiles, index)
             parts = (block.data, block.metadata, block.attachment)
             if max(map(len, parts)) > _LARGEST:
                 raise UnsupportedDataError("it has 2 GiB or more, which libCZI does not write")
@@ -392,16 +378,7 @@ class _Reader:
             return _Unreadable(index, str(error)), position
         return block, position
 
-    def decoded_sizes(self) -> NDArray[np.int64]:
-        """Return about how many bytes the pixels of each sub-block take."""
-        tiles = self._tiles
-        sizes = tiles.physical_w.astype(np.float64) * tiles.physical_h
-        for kind in np.unique(tiles.pixel_type).tolist():
-            if kind in list(PixelType):
-                sizes[tiles.pixel_type == kind] *= pixel_format(kind).bytes_per_pixel
-        return np.minimum(sizes, _DECODED).astype(np.int64)
-
-    def _check(self, index: int, block: Block) -> None:
+    def _check(self, index: int, block: EncodedSubBlock) -> None:
         """Raise a `CorruptFileError` if compressed pixels are damaged, as far as they tell."""
         size = block.size.w * block.size.h * pixel_format(block.pixel_type).bytes_per_pixel
         if block.compression == Compression.Uncompressed:

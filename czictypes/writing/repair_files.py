@@ -36,14 +36,8 @@ _LOCAL = ("file://", "local://")
 class SearchedFile:
     """A file of the document that is repaired.
 
-    Parameters
-    ----------
-    source
-        Its bytes.
-    number
-        Its number in the document, if its header does not tell.
-    is_certain
-        Whether it belongs to the document for sure.
+    `number` is its number in the document, if its header does not tell; `is_certain`, whether it
+    belongs to the document for sure.
     """
 
     def __init__(self, source: ByteSource, number: int = 0, *, is_certain: bool = True) -> None:
@@ -85,17 +79,7 @@ def _header(source: ByteSource) -> FileHeader | None:
 def open_parts(files: PartFiles, main: SearchedFile, stack: ExitStack) -> Iterator[SearchedFile]:
     """Open the other files of a document: those that the caller named, and those beside it.
 
-    Parameters
-    ----------
-    files, main
-        Where to look, and the file that is repaired.
-    stack
-        Closes them.
-
-    Raises
-    ------
-    MissingPartError
-        If one that the caller named is not there.
+    A MissingPartError says that one that the caller named is not there. `stack` closes them.
     """
     named = [*files.numbered.items(), *((0, one) for one in files.listed)]
     for place, (number, target) in enumerate(named, 1):
@@ -145,13 +129,7 @@ def _mismatch(found: SearchedFile, main: SearchedFile) -> str | None:
 
 
 def refuse_same_file(sources: Iterable[Any], target: Any) -> None:
-    """Refuse a target that is one of the files that are read, by whatever name.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is.
-    """
+    """Raise an InvalidArgumentError for a target that is one of the sources, by whatever name."""
     place = _status(target)
     for source in sources:
         if source is None:

@@ -39,24 +39,8 @@ class WriteTarget(Protocol):
 def open_target(target: Target, *, exist_ok: bool, read_back: bool = False) -> WriteTarget:
     """Return what writes to a path or a file object.
 
-    Parameters
-    ----------
-    target
-        The path or the file object.
-    exist_ok
-        Whether an existing file is replaced.
-    read_back
-        Whether `WriteTarget.read_at` is needed. What goes to a file object is kept in a
-        temporary file then until it is complete.
-
-    Raises
-    ------
-    FileExistsError
-        If the file is there and may not be replaced.
-    IsADirectoryError, PermissionError, OSError
-        If no file can be made there.
-    TypeError, ValueError
-        If `target` is neither a path nor a binary file object that can be written.
+    With `read_back`, `WriteTarget.read_at` may be called: what goes to a file object is kept in a
+    temporary file then until it is complete.
     """
     if is_path(target):
         return AtomicFile(target, exist_ok=exist_ok)
@@ -71,15 +55,9 @@ def is_path(target: Target) -> bool:
 class FileObject:
     """A file object of the caller, opened for writing in binary; it is not closed.
 
-    One that can seek is written as the bytes come, and emptied again by `abort`. To one that
-    cannot (a pipe, an upload), everything is written at `commit`, from a temporary file.
-
-    Parameters
-    ----------
-    file
-        The file object; one that can seek must stand at its start.
-    read_back
-        Whether `read_at` is needed; then it is written at `commit` in any case.
+    One that can seek, which must stand at its start, is written as the bytes come, and emptied
+    again by `abort`. To one that cannot (a pipe, an upload), and for one with `read_back`,
+    everything is written at `commit`, from a temporary file.
     """
 
     def __init__(self, file: Any, *, read_back: bool = False) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
 from czictypes.container.byte_source import ByteSource
@@ -27,21 +28,18 @@ from czictypes.container.subblock import (
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT, NO_M, Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
-from czictypes.writing.assembly import Assembly, Block
-from czictypes.writing.pipeline import OrderedPipeline
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from czictypes.writing.assembly import Assembly, EncodedSubBlock, OrderedPipeline
 
 __all__ = [
-    "check_movable",
+    "bounding_box",
     "check_writable",
-    "make_block",
-    "read_block",
+    "decoded_sizes",
+    "read_encoded",
+    "reencoded",
     "stored_names",
     "stored_sizes",
     "transfer_attachments",
-    "transfer_blocks",
+    "transfer_sub_blocks",
 ]
 
 _IN_MEMORY = 256 << 20  # bytes of sub-blocks that are read ahead, at most
@@ -53,7 +51,7 @@ _DECODABLE = frozenset(
 )
 
 
-def transfer_blocks(
+def transfer_sub_blocks(
     source: ByteSource,
     directory: Directory,
     indices: Sequence[int] | NDArray[Any],
@@ -70,31 +68,24 @@ def transfer_blocks(
 
     Parameters
     ----------
-    source, directory
-        The file, and its sub-block directory.
-    indices
-        Rows of the directory.
+    source, directory, indices
+        The file, its sub-block directory, and rows of it.
     consume
-        Takes the blocks (what `make` gives), in the caller's thread: `Assembly.add`, mostly.
+        Takes the sub-blocks (what `make` gives), in the caller's thread: `Assembly.add`, mostly.
     threads
         The number of threads that read.
     make
-        Makes the block of a row, in any thread; `read_block` by default.
+        Makes the sub-block of a row, in any thread; `read_encoded` by default.
     in_turn
         Whether `make` only reads, which for local files one thread does best; by default it is so
-        for `read_block`.
+        for `read_encoded`.
     sizes
         About how many bytes each row of the directory takes; `stored_sizes` by default.
-
-    Raises
-    ------
-    CorruptFileError, UnsupportedDataError
-        As for `read_block`.
     """
     # A local file's bytes come as fast as one thread can write them; in threads, each with memory
     # of its own, copying 128 MiB takes 121 ms in place of 61.
     in_turn = (make is None if in_turn is None else in_turn) and isinstance(source, FileSource)
-    make = make or partial(read_block, source, directory)
+    make = make or partial(read_encoded, source, directory)
     sizes = stored_sizes(source, directory) if sizes is None else sizes
     chosen = np.asarray(indices, np.int64)
     chosen = chosen[np.argsort(directory.file_position[chosen], kind="stable")]
@@ -116,18 +107,28 @@ def stored_sizes(source: ByteSource, directory: Directory) -> NDArray[np.int64]:
     return SubBlockExtents(directory, source.size()).room(slice(None))
 
 
-def read_block(source: ByteSource, directory: Directory, index: int) -> Block:
+def bounding_box(directory: Directory, rows: NDArray[Any]) -> Rectangle:
+    """Return the box around some rows of a directory, of which there is at least one."""
+    x, y = directory.x[rows].astype(np.int64), directory.y[rows].astype(np.int64)
+    left, top = int(x.min()), int(y.min())
+    right, bottom = int((x + directory.w[rows]).max()), int((y + directory.h[rows]).max())
+    return Rectangle(left, top, right - left, bottom - top)
+
+
+def decoded_sizes(directory: Directory) -> NDArray[np.int64]:
+    """Return for each row of the directory about how many bytes its pixels take when decoded."""
+    pixels = directory.physical_w.astype(np.float64) * directory.physical_h  # of damaged files too
+    return np.minimum(pixels * directory.bytes_per_pixel(), 2.0**62).astype(np.int64)
+
+
+def read_encoded(source: ByteSource, directory: Directory, index: int) -> EncodedSubBlock:
     """Return a sub-block as it stands in the file, ready for `Assembly.add`.
 
-    Raises
-    ------
-    CorruptFileError
-        If it contradicts the format; the message names it.
-    UnsupportedDataError
-        If its pixel type is none that libCZI writes.
+    A CorruptFileError says that it contradicts the format, an UnsupportedDataError that libCZI
+    writes no such pixel type.
     """
     segment = read_subblock_segment(source, directory, index)
-    check_movable(source, segment)
+    _check_movable(source, segment)
     metadata, data, attachment = _read_parts(source, segment)
     return _block(directory, segment, data, segment.compression, metadata, attachment)
 
@@ -146,14 +147,8 @@ def _read_parts(source: ByteSource, segment: SubBlockSegment) -> tuple[bytes, me
     return bytes(whole[:first]), whole[first:last], bytes(whole[last:])
 
 
-def check_movable(source: ByteSource, segment: SubBlockSegment) -> None:
-    """Check a sub-block as for reading, but let compressions pass that libCZI does not decode.
-
-    Raises
-    ------
-    CorruptFileError, UnsupportedDataError
-        As for `read_block`.
-    """
+def _check_movable(source: ByteSource, segment: SubBlockSegment) -> None:
+    """Check a sub-block as for reading, but let compressions pass that libCZI does not decode."""
     check_writable(source, segment)
     if not segment.data_size:
         raise CorruptFileError(f"{_where(source, segment)} has no pixels; the file is damaged")
@@ -162,15 +157,7 @@ def check_movable(source: ByteSource, segment: SubBlockSegment) -> None:
 
 
 def check_writable(source: ByteSource, segment: SubBlockSegment) -> None:
-    """Check that libCZI writes sub-blocks of such a size and pixel type.
-
-    Raises
-    ------
-    CorruptFileError
-        If it has no pixels.
-    UnsupportedDataError
-        If libCZI does not know its pixel type.
-    """
+    """Check that libCZI writes sub-blocks of such a size and pixel type."""
     entry = segment.entry
     if entry.pixel_type not in _KNOWN_TYPES:
         raise UnsupportedDataError(
@@ -185,13 +172,13 @@ def _where(source: ByteSource, segment: SubBlockSegment) -> str:
     return describe_subblock(source, segment.index, segment.position)
 
 
-def make_block(
+def reencoded(
     source: ByteSource,
     directory: Directory,
     segment: SubBlockSegment,
     data: Any,
     compression: int,
-) -> Block:
+) -> EncodedSubBlock:
     """Return the block of a segment with other pixel data, all else as it stands."""
     metadata = read_metadata_bytes(source, segment)
     attachment = read_attachment_bytes(source, segment)
@@ -205,10 +192,10 @@ def _block(
     compression: int,
     metadata: bytes,
     attachment: bytes,
-) -> Block:
+) -> EncodedSubBlock:
     entry = segment.entry
     sizes = directory.sizes_of(segment.index)
-    return Block(
+    return EncodedSubBlock(
         coordinate=entry.coordinate,
         rectangle=Rectangle(entry.x, entry.y, entry.w, entry.h),
         size=Size(entry.physical_w, entry.physical_h),
@@ -226,13 +213,7 @@ def _block(
 def transfer_attachments(
     source: ByteSource, entries: Iterable[AttachmentEntry], assembly: Assembly
 ) -> None:
-    """Move attachments with their names, types and GUIDs.
-
-    Raises
-    ------
-    CorruptFileError
-        If one is not where the directory says.
-    """
+    """Move attachments with their names, types and GUIDs."""
     for entry in entries:
         data = read_attachment_data(source, entry)
         assembly.add_attachment(*stored_names(entry), data, entry.guid)

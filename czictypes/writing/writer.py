@@ -6,55 +6,48 @@ import io
 import operator
 import os
 import uuid
+import warnings
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 from czictypes.metadata.builder import build_document
-from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import CustomValue
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass
-from czictypes.model.pixel_types import PixelType
 from czictypes.reading.threads import thread_count
-from czictypes.writing.assembly import Assembly
-from czictypes.writing.attachments import AttachmentMethods, FirstPlane, check_attachment
-from czictypes.writing.compression import CompressionOptions, check_codec, resolve_compression
-from czictypes.writing.new_metadata import DEFAULT_TITLE, WrittenSummary, make_content
-from czictypes.writing.planes import PlaneRecord, PlaneRecords
-from czictypes.writing.pyramid.build import write_pyramid
-from czictypes.writing.pyramid.plan import PyramidChoice, PyramidOptions, resolve_pyramid
-from czictypes.writing.session import Draft, TileSource
-from czictypes.writing.targets import Target
-from czictypes.writing.tiles import (
-    Tile,
+from czictypes.writing.array_tiles import (
     TileInfo,
     check_location,
     cut,
-    make_extras,
+    make_subblock_extras,
     mask_of,
     pixel_type_of,
     to_pixels,
 )
+from czictypes.writing.assembly import Assembly
+from czictypes.writing.compression import check_codec, resolve_compression
+from czictypes.writing.new_attachments import AttachmentMethods, FirstPlane, check_attachment
+from czictypes.writing.new_metadata import DEFAULT_TITLE, WrittenSummary, make_content
+from czictypes.writing.planes import PlaneRecords
+from czictypes.writing.pyramid.build import write_pyramid
+from czictypes.writing.pyramid.tile_plan import PyramidChoice, resolve_pyramid
+from czictypes.writing.targets import Target
+from czictypes.writing.write_session import TileSource, WriteSession
 
-__all__ = [
-    "CziWriter",
-    "create_czi",
-    "reduced_tiles",
-]
-
+__all__ = ["CziWriter", "create_czi"]
 
 #: For programs that write overlapping tiles and cannot be changed.
 _OVERLAP = "CZICTYPES_OVERLAP"
 
 
 class CziWriter(AttachmentMethods):
-    """A CZI document being written; it appears under its name when it is closed, all or nothing.
+    """A CZI document that is being written; it appears under its name when it is complete.
 
-    Leaving a ``with`` block closes it; an exception in the block, or a failed write, leaves what
-    was there before and no other trace. What is refused with a ValueError is refused before
-    anything of it is written, and the document goes on. Calls from several threads are carried
-    out one after the other.
+    Leaving a ``with`` block closes it. An exception in the block, or a failed write, leaves what
+    was there before and no other trace. Pixels that are refused with a ValueError are refused
+    before any of them is written, and the document stays open. Several threads may call its
+    methods; the calls are carried out one after the other.
 
     Parameters
     ----------
@@ -111,7 +104,6 @@ class CziWriter(AttachmentMethods):
         self._planes = PlaneRecords(
             watch_overlaps=_refuses_overlaps(overlap), only_named=only_named_dimensions
         )
-        self._summary = WrittenSummary()
         self._content: DocumentContent | None = None
         self._thumbnail = FirstPlane() if thumbnail else None
         assembly = Assembly(
@@ -120,17 +112,17 @@ class CziWriter(AttachmentMethods):
             file_guid=file_guid,
             read_back=self._pyramid is not None,
         )
-        self._draft = Draft(assembly, self._threads)
+        self._session = WriteSession(assembly, self._threads)
 
     @property
     def name(self) -> str:
         """The file's path, or what a file object calls itself."""
-        return self._draft.assembly.name
+        return self._session.assembly.name
 
     @property
     def closed(self) -> bool:
         """Whether nothing more can be written."""
-        return not self._draft.is_open
+        return not self._session.assembly.is_open
 
     def write(
         self,
@@ -144,7 +136,7 @@ class CziWriter(AttachmentMethods):
         mask: Any = None,
         attachment: bytes | None = None,
     ) -> bool:
-        """Write pixels to a place in a plane.
+        """Write pixels at a position in a plane.
 
         Parameters
         ----------
@@ -162,7 +154,7 @@ class CziWriter(AttachmentMethods):
         scene
             The scene's index, 0 if not given.
         info
-            What the microscope knew of the tile: stage position, time, tags.
+            The microscope's metadata of the tile: stage position, time, tags.
         mask
             (y, x) of bool: which pixels are valid.
         attachment
@@ -186,8 +178,8 @@ class CziWriter(AttachmentMethods):
             If the file cannot be written; it is given up. Compression runs on after this call
             returns, so this may be due to an earlier one.
         """
-        with self._draft.lock:
-            self._draft.require_open()
+        with self._session.lock:
+            self._session.require_open()
             options = resolve_compression(compression_options, self._compression)
             pixels = to_pixels(data)
             pixel_type = pixel_type_of(pixels)
@@ -198,18 +190,19 @@ class CziWriter(AttachmentMethods):
             tiles = list(cut(pixels))
             record = self._planes.find(plane, scene)
             record.check(rectangle, pixel_type, len(tiles))
-            extras = make_extras(pixels, len(tiles), info, _one_mask(data, mask), attachment)
-            with self._draft.all_or_nothing():
-                first_m = self._note(record, rectangle, pixel_type, len(tiles))
+            mask = mask_of(data, mask)
+            extras = make_subblock_extras(pixels, len(tiles), info, mask, attachment)
+            with self._session.all_or_nothing():
+                first_m = self._planes.add(record, rectangle, pixel_type, len(tiles))
                 source = TileSource(
                     record.coordinate, location, first_m, pixel_type, options, extras
                 )
-                self._draft.tiles.write(tiles, source)
+                self._session.write(tiles, source)
                 if self._thumbnail is not None:
                     self._thumbnail.add(record.coordinate, location, pixels)
         return True
 
-    def write_reduced(
+    def write_pyramid_tile(
         self,
         data: Any,
         location: tuple[int, int],
@@ -221,27 +214,53 @@ class CziWriter(AttachmentMethods):
 
         Parameters
         ----------
-        data, plane, scene
-            As for `write`.
+        data
+            The reduced pixels, in a shape and type that `write` takes.
         location
             The position (x, y), in full resolution, of the top-left pixel.
         factor
             How many pixels of full resolution a pixel stands for, along each axis: in one file
             2, 4, 8 and so on, or 3, 9, 27.
+        plane
+            The plane, by dimension, as for `write`.
+        scene
+            The scene's index, 0 if not given.
 
         Raises
         ------
-        ValueError, OSError, CziError
-            As for `write`; and if a pyramid is to be made by `close`.
+        ValueError
+            If the pixels cannot be written, the factor is below 2, or the plane has no pixels of
+            this type in full resolution there; and if a pyramid is to be made by `close`.
+        OSError, CziError
+            If the file cannot be written; it is given up.
         """
-        with self._draft.lock:
-            self._draft.require_open()
+        with self._session.lock:
+            self._session.require_open()
             if self._pyramid is not None:
                 raise ValueError("this document makes a pyramid of its own when it is closed")
+            if operator.index(factor) < 2:
+                raise ValueError(f"the factor of reduced pixels is at least 2, not {factor}")
             record = self._planes.find(plane, scene)
-            tiles, source = reduced_tiles(data, location, factor, record, self._compression)
-            with self._draft.all_or_nothing():
-                self._draft.tiles.write(tiles, source)
+            pixels = to_pixels(data)
+            pixel_type = pixel_type_of(pixels)
+            check_codec(self._compression, pixel_type)
+            height, width = (size * factor for size in pixels.shape[:2])
+            location = check_location(location, width, height)
+            record.check_reduced(Rectangle(*location, width, height), pixel_type)
+            tiles = list(cut(pixels))
+            extras = make_subblock_extras(pixels, len(tiles))
+            source = TileSource(
+                record.coordinate, location, 0, pixel_type, self._compression, extras, factor
+            )
+            with self._session.all_or_nothing():
+                self._session.write(tiles, source)
+
+    def write_reduced(self, *arguments: Any, **options: Any) -> None:
+        """Do the same as `write_pyramid_tile`, which is the name of this method now."""
+        warnings.warn(
+            "write_reduced is called write_pyramid_tile now", DeprecationWarning, stacklevel=2
+        )
+        self.write_pyramid_tile(*arguments, **options)
 
     def write_metadata(
         self,
@@ -255,7 +274,7 @@ class CziWriter(AttachmentMethods):
         *,
         content: DocumentContent | None = None,
     ) -> None:
-        """Say what the document's metadata hold; what is left out stays as an earlier call set it.
+        """Set the document's metadata; an argument that is left out keeps its earlier value.
 
         Sizes and pixel types are those of all that is written until the document is closed.
 
@@ -272,16 +291,16 @@ class CziWriter(AttachmentMethods):
         display_settings
             How channels are shown, by channel index; they take the place of all earlier ones.
         content
-            Everything else: objective, acquisition date, colours, scenes, wells and so on. What
-            is given above goes into it.
+            Everything else: objective, acquisition date, colours, scenes, wells and so on. The
+            arguments above take precedence over it.
 
         Raises
         ------
         ValueError
             For a value that cannot be written; the metadata stay as they were.
         """
-        with self._draft.lock:
-            self._draft.require_open()
+        with self._session.lock:
+            self._session.require_open()
             self._content = make_content(
                 content or self._content,
                 document_name,
@@ -301,7 +320,7 @@ class CziWriter(AttachmentMethods):
         name
             At most 79 bytes of UTF-8, such as ``"TimeStamps"``.
         content_file_type
-            What `data` are, at most 8 bytes: ``"CZTIMS"``, ``"JPG"``...
+            The type of `data`, at most 8 bytes: ``"CZTIMS"``, ``"JPG"``...
         data
             Any contiguous buffer of less than 2 GiB.
         guid
@@ -310,14 +329,14 @@ class CziWriter(AttachmentMethods):
         Raises
         ------
         ValueError
-            If one of these is too long.
+            If the name, the type or the data are too long.
         """
-        with self._draft.lock:
-            self._draft.require_open()
+        with self._session.lock:
+            self._session.require_open()
             check_attachment(name, content_file_type, data)
-            with self._draft.all_or_nothing():
-                self._draft.tiles.drain()  # or its place in the file would be a matter of luck
-                self._draft.assembly.add_attachment(name, content_file_type, data, guid)
+            with self._session.all_or_nothing():
+                self._session.drain()  # or its place in the file would be a matter of luck
+                self._session.assembly.add_attachment(name, content_file_type, data, guid)
             if name == "Thumbnail":
                 self._thumbnail = None
 
@@ -337,39 +356,34 @@ class CziWriter(AttachmentMethods):
         CziError
             If a write failed before: the document was given up.
         """
-        with self._draft.lock:
-            self._draft.tell_failure()
+        with self._session.lock:
+            self._session.tell_failure()
             if self.closed:
                 return
             if self._content is None:
                 self.write_metadata()
             # A subclass, or a mock, may have `write_metadata` set nothing.
             content = self._content or make_content(None, DEFAULT_TITLE)
-            assembly = self._draft.assembly
-            with self._draft.all_or_nothing():
-                self._draft.tiles.drain()
+            assembly = self._session.assembly
+            with self._session.all_or_nothing():
+                self._session.drain()
                 if self._thumbnail is not None:
                     self._thumbnail.attach_to(assembly)
                 if self._pyramid is not None:
-                    self._write_pyramid(self._pyramid)
-                assembly.write_metadata(build_document(self._summary.image(), content))
+                    write_pyramid(assembly, self._pyramid, self._threads, self._compression)
+                assembly.write_metadata(build_document(self._summary(), content))
                 assembly.commit()
-            self._draft.tiles.close()
+            self._session.end_threads()
 
     def abort(self) -> None:
         """Give the document up and leave nothing behind; does nothing after `close`."""
-        with self._draft.lock:
-            self._draft.abort()
+        with self._session.lock:
+            self._session.abort()
 
     def __enter__(self) -> CziWriter:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, exc_type: object, exc: object, traceback: object) -> None:
         try:
             if exc_type is None:
                 self.close()
@@ -380,20 +394,11 @@ class CziWriter(AttachmentMethods):
         state = "closed " if self.closed else ""
         return f"<{state}CziWriter of {self.name!r}>"
 
-    def _note(
-        self, record: PlaneRecord, rectangle: Rectangle, pixel_type: PixelType, tiles: int
-    ) -> int:
-        """Note what is about to be written; return the M-index of its first tile."""
-        first_m = record.add(rectangle, pixel_type, tiles)
-        self._planes.keep(record)
-        m_range = (first_m, first_m + tiles - 1)
-        self._summary.add(record.coordinate, rectangle, pixel_type, m_range)
-        return first_m
-
-    def _write_pyramid(self, options: PyramidOptions) -> None:
-        write_pyramid(
-            self._draft.assembly, options, threads=self._threads, preferred=self._compression
-        )
+    def _summary(self) -> ImageSummary:
+        summary = WrittenSummary()
+        for record in self._planes:
+            summary.add(*record.written())
+        return summary.image()
 
 
 def _refuses_overlaps(overlap: str | None) -> bool:
@@ -403,14 +408,6 @@ def _refuses_overlaps(overlap: str | None) -> bool:
     if overlap not in ("error", "allow"):
         raise ValueError(f'{where} must be "error" or "allow", not {overlap!r}')
     return overlap == "error"
-
-
-def _one_mask(data: Any, mask: Any) -> Any:
-    """Return the mask of valid pixels, which the data may have themselves."""
-    own = mask_of(data)
-    if own is not None and mask is not None:
-        raise ValueError("the data are a masked array and have a mask; give no other as mask=")
-    return mask if own is None else own
 
 
 def create_czi(
@@ -425,10 +422,50 @@ def create_czi(
     pyramid: PyramidChoice = None,
     only_named_dimensions: bool = False,
 ) -> CziWriter:
-    """Create a CZI; it appears under its name when it is closed, all or nothing.
+    """Create a CZI; it appears under its name when it is closed, complete or not at all.
 
-    Use the result in a ``with`` block, or call its `close`. The parameters and errors are those
-    of `CziWriter`.
+    Use the result in a ``with`` block, or call its `close`.
+
+    Parameters
+    ----------
+    filepath
+        A path, or a file object opened for writing in binary. Missing folders are made.
+    exist_ok
+        Whether an existing file is replaced.
+    compression_options
+        How pixels are compressed unless `CziWriter.write` says otherwise: ``"uncompressed:"`` (the
+        default), ``"zstd0:ExplicitLevel=3"``, ``"zstd1:ExplicitLevel=3;PreProcess=HiLoByteUnpack"``
+        or ``"jpgxr:"``.
+    threads
+        The number of threads that compress; by default CZICTYPES_THREADS, or the CPUs that this
+        process may use. The file is the same for any number.
+    overlap
+        ``"error"`` refuses pixels that overlap earlier ones in their plane and scene; ``"allow"``
+        accepts them (the M-index says which lie on top). The default is the environment variable
+        CZICTYPES_OVERLAP, or ``"error"``.
+    thumbnail
+        Whether a small picture of the plane written first is attached, unless one is added.
+    file_guid
+        The file's GUID; a new one if not given.
+    pyramid
+        True or `PyramidOptions` for a pyramid, which is made when the document is closed.
+    only_named_dimensions
+        Whether planes have only those of Z, C and T that are named when they are written, instead
+        of all three. OpenSlide reads no file with Z or T.
+
+    Returns
+    -------
+    CziWriter
+        The document, open for writing.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there and `exist_ok` is not set.
+    OSError
+        If no file can be made there.
+    ValueError
+        For an argument that is none of the above.
 
     Examples
     --------
@@ -447,32 +484,3 @@ def create_czi(
         pyramid=pyramid,
         only_named_dimensions=only_named_dimensions,
     )
-
-
-def reduced_tiles(
-    data: Any,
-    location: tuple[int, int],
-    factor: int,
-    record: PlaneRecord,
-    options: CompressionOptions,
-) -> tuple[list[Tile], TileSource]:
-    """Return the tiles of reduced pixels, checked against the plane that they are of.
-
-    Raises
-    ------
-    ValueError
-        For pixels that cannot be written, a factor below 2, or a place where the plane has
-        nothing in full resolution.
-    """
-    if operator.index(factor) < 2:
-        raise ValueError(f"the factor of reduced pixels is at least 2, not {factor}")
-    pixels = to_pixels(data)
-    pixel_type = pixel_type_of(pixels)
-    check_codec(options, pixel_type)
-    height, width = (size * factor for size in pixels.shape[:2])
-    place = check_location(location, width, height)
-    record.check_reduced(Rectangle(*place, width, height), pixel_type)
-    tiles = list(cut(pixels))
-    extras = make_extras(pixels, len(tiles), None, None, None)
-    source = TileSource(record.coordinate, place, 0, pixel_type, options, extras, factor)
-    return tiles, source

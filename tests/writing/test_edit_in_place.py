@@ -20,7 +20,7 @@ from czictypes.model.errors import CorruptFileError, NotCziError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.remote.open import open_source
-from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.assembly import Assembly, EncodedSubBlock
 from czictypes.writing.writer import create_czi
 
 
@@ -197,7 +197,9 @@ def test_segments_that_nothing_refers_to_are_left_alone(path: Path) -> None:
 def create_other(path: Path) -> bytes:
     """The segments of another document, its file header left out."""
     assembly = Assembly(path)
-    block = Block({"C": 0}, Rectangle(0, 0, 4, 1), Size(4, 1), PixelType.Gray8, 0, b"abcd")
+    block = EncodedSubBlock(
+        {"C": 0}, Rectangle(0, 0, 4, 1), Size(4, 1), PixelType.Gray8, 0, b"abcd"
+    )
     assembly.add(block)
     assembly.commit()
     return path.read_bytes()[544:]

@@ -25,7 +25,7 @@ import numpy as np
 from czictypes.libczi.library import get_library
 from czictypes.writing.writer import create_czi
 with create_czi(sys.argv[1]) as document:
-    patcher = document._draft.assembly._sink.patcher
+    patcher = document._session.assembly._sink.patcher
     for z, text in enumerate({TEXTS!r}):
         pixels = np.arange(600, dtype=np.uint16).reshape(20, 30) + z
         document.write(pixels, plane={{"Z": z}}, compression_options=text)

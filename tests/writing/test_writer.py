@@ -21,7 +21,7 @@ from czictypes.model.errors import ClosedError, CziError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.options import ReaderOptions
 from czictypes.reading.reader import CziReader
-from czictypes.writing.tiles import TileInfo
+from czictypes.writing.array_tiles import TileInfo
 from czictypes.writing.writer import CziWriter, create_czi
 
 
@@ -276,7 +276,7 @@ def test_a_failed_write_gives_the_document_up(
         raise OSError(28, "No space left on device")
 
     document.write(ramp(2, 2))
-    monkeypatch.setattr(document._draft.assembly._target, "write_at", fail)
+    monkeypatch.setattr(document._session.assembly._target, "write_at", fail)
     with pytest.raises(OSError, match=r"No space left.*new\.czi"):
         document.write(ramp(3000, 3000), plane={"Z": 1})
     with pytest.raises(CziError, match="was given up") as caught:

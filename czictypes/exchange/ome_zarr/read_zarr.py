@@ -31,7 +31,7 @@ from czictypes.model.errors import MetadataWarning, MissingExtraError
 from czictypes.model.geometry import Location
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.writing.progress import Progress
-from czictypes.writing.pyramid.plan import PyramidChoice
+from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 
 __all__ = [

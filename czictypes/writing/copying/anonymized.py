@@ -1,21 +1,75 @@
-"""The parts that a copy lacks of its source, and what may stay of those that name people."""
+"""The parts that a copy lacks of its source, and what may stay of those that name people.
+
+Of pictures, everything but the picture is removed: Exif, XMP, comments, profiles.
+"""
 
 from __future__ import annotations
 
+import io
+import math
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
+from czictypes.container.attachments import AttachmentEntry, find_mask
+from czictypes.container.jpegxr import bare_jpegxr
+from czictypes.container.payload import PAYLOAD_HEAD, scheme_of
+from czictypes.container.picture import MOST_PIXELS, decoded_picture
+from czictypes.container.zstd_frame import (
+    HEAD_SIZE,
+    ZSTD_MAGIC,
+    find_zstd_end,
+    parse_zstd_head,
+)
 from czictypes.metadata.anonymize import Anonymizer
+from czictypes.metadata.records import build_time_stamps, read_focus_positions, read_time_stamps
+from czictypes.metadata.subblock_tags import has_chunk_container
+from czictypes.model.errors import CorruptFileError, CziError, UnsupportedDataError
+from czictypes.model.pixel_types import Compression, pixel_format
+from czictypes.writing.array_tiles import encode_mask
+from czictypes.writing.assembly import EncodedSubBlock
+from czictypes.writing.transfer import stored_names
 
 __all__ = [
-    "PNG_MAGIC",
+    "FOCUS",
+    "THUMBNAIL",
+    "TIME_STAMPS",
+    "Anonymity",
     "KeptPart",
     "RemovedPart",
+    "anonymized_attachment",
     "anonymized_parts",
+    "anonymized_sub_block",
+    "bare_data",
     "strip_jpeg",
-    "strip_png",
 ]
+
+THUMBNAIL = "thumbnail"
+_PICTURE = "the picture"
+_CZI_MAGIC = b"ZISRAWFILE"
+_JPEG_MAGIC = b"\xff\xd8"
+_OTHER_PICTURE = re.compile(rb"BM.{4}\0{4}|GIF8|II[*+]\0|MM\0[*+]", re.DOTALL)
+TIME_STAMPS, FOCUS = "CZTIMS", "CZFOC"
+#: Seconds in a year, and micrometres: larger numbers may be dates.
+_LONGEST_TIME, _FARTHEST_FOCUS = 366 * 86_400, 1e7
+
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+#: The chunks without which the picture cannot be shown.
+_PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+
+_START, _SCAN, _END = 0xD8, 0xDA, 0xD9
+# Without the thumbnail that may follow, and with a density that is no text.
+_JFIF = re.compile(rb"JFIF\x00[\x00-\x01][\x00-\x02]{2}(?:[\x00-\x1f].){2}\x00\x00", re.DOTALL)
+_ADOBE = re.compile(
+    rb"Adobe\x00[\x64\x65][\x00-\x1f\x40\x80\xc0]\x00\x00\x00[\x00-\x02]", re.DOTALL
+)
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_TABLES, _RESTART = (0xDB, 0xC4), 0xDD
+_OPTIONAL = frozenset(range(0xE0, 0xFF))  # of applications, comments, reserved ones
 
 
 _Kind = Literal[
@@ -116,33 +170,179 @@ def anonymized_parts(anonymizer: Anonymizer) -> tuple[list[RemovedPart], list[Ke
     return removed, kept
 
 
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-#: The chunks without which the picture cannot be shown.
-_PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+class Anonymity(NamedTuple):
+    """Decides what may stay of what otherwise could tell who, when and where."""
 
-_START, _SCAN, _END = 0xD8, 0xDA, 0xD9
-# Without the thumbnail that may follow, and with a density that is no text.
-_JFIF = re.compile(rb"JFIF\x00[\x00-\x01][\x00-\x02]{2}(?:[\x00-\x1f].){2}\x00\x00", re.DOTALL)
-_ADOBE = re.compile(
-    rb"Adobe\x00[\x64\x65][\x00-\x1f\x40\x80\xc0]\x00\x00\x00[\x00-\x02]", re.DOTALL
-)
-_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_TABLES, _RESTART = (0xDB, 0xC4), 0xDD
-_OPTIONAL = frozenset(range(0xE0, 0xFF))  # of applications, comments, reserved ones
+    metadata: Anonymizer
+    times: bool  # whether time stamps stay, as differences from the first
+    #: In lower case, of attachments that stay although they may tell something.
+    names: frozenset[str]
+    document: Callable[[bytes], bytes]  # anonymises a CZI in an attachment, or raises `CziError`
+
+
+class AttachmentPart(NamedTuple):
+    """The rest of an attachment; its name and type are ours, for they may tell something too."""
+
+    name: str
+    content_file_type: str
+    data: bytes
+    change: str = ""  # what that rest is, in words
+
+
+def anonymized_attachment(
+    entry: AttachmentEntry, data: bytes, anonymity: Anonymity
+) -> AttachmentPart | None:
+    """Return what may stay of an attachment; None for nothing.
+
+    Pictures and documents within the document tell things in many ways, free text as well; so
+    only numbers stay, the picture in a thumbnail, and what the caller named.
+    """
+    name, kind = entry.name.lower(), entry.content_file_type.upper()
+    if kind == TIME_STAMPS:
+        if not anonymity.times:
+            return None
+        stamps = read_time_stamps(data)
+        with np.errstate(invalid="ignore"):  # infinities are no numbers that stay
+            stamps = stamps - stamps[:1]
+        if not _are_within(stamps, _LONGEST_TIME):
+            return None
+        return AttachmentPart("TimeStamps", kind, _stored(stamps), "differences from the first")
+    if kind == FOCUS:
+        positions = read_focus_positions(data)
+        if not _are_within(positions, _FARTHEST_FOCUS):
+            return None
+        return AttachmentPart("FocusPositions", kind, _stored(positions), "numbers")
+    if name == THUMBNAIL:
+        picture, kind = _bare_picture(data)
+        return None if picture is None else AttachmentPart("Thumbnail", kind, picture, _PICTURE)
+    return _named_attachment(entry, data, anonymity) if name in anonymity.names else None
+
+
+def _stored(numbers: np.ndarray) -> bytes:
+    """Return numbers as an attachment; NaN is one of many, which can hold 6 bytes of text."""
+    return build_time_stamps(np.where(np.isnan(numbers), np.nan, numbers))
+
+
+def _are_within(numbers: np.ndarray, largest: float) -> bool:
+    """Tell whether all numbers are up to a size, and none so close to 0 that it must be text."""
+    sizes = np.abs(numbers)
+    unknown = np.isnan(sizes) | (sizes == 0)
+    return bool(np.all(unknown | (sizes > 1e-30) & (sizes <= largest)))
+
+
+def _named_attachment(
+    entry: AttachmentEntry, data: bytes, anonymity: Anonymity
+) -> AttachmentPart | None:
+    """Return an attachment that the caller named, without metadata of its own where we know it."""
+    change = ""
+    try:
+        if data.startswith(_CZI_MAGIC):
+            data, change = anonymity.document(data), "what is known to be harmless"
+    except CziError:
+        return None
+    name, kind = stored_names(entry)
+    other = _OTHER_PICTURE.match(data) is not None
+    if other or data.startswith((_JPEG_MAGIC, _PNG_MAGIC)):
+        picture, kind = _bare_picture(_as_png(data) if other else data)
+        if picture is None:
+            return None
+        data, change = picture, _PICTURE
+    return AttachmentPart(name, kind, data, change)
+
+
+def _bare_picture(data: bytes) -> tuple[bytes | None, str]:
+    """Return nothing but the picture of a JPEG or PNG, and its type."""
+    if data.startswith(_JPEG_MAGIC):
+        return strip_jpeg(data), "JPG"
+    return _strip_png(data), "PNG"
+
+
+def _as_png(data: bytes) -> bytes:
+    """Return a picture as a PNG; nothing where it cannot be decoded."""
+    target = io.BytesIO()
+    try:
+        with decoded_picture(
+            io.BytesIO(data),
+            ("BMP", "GIF", "TIFF"),
+            "an attachment",
+            extra="cli",
+            doing="anonymising a picture",
+            most_pixels=MOST_PIXELS,
+        ) as picture:
+            shown = picture if picture.mode in ("L", "I;16", "RGB") else picture.convert("RGBA")
+            shown.save(target, "PNG")
+    except (CorruptFileError, UnsupportedDataError):
+        return b""
+    return target.getvalue()
+
+
+def anonymized_sub_block(
+    block: EncodedSubBlock, anonymizer: Anonymizer, removed: set[RemovedPart]
+) -> EncodedSubBlock:
+    """Clean the XML of a sub-block, and leave nothing of its attachment but a mask."""
+    try:
+        mask = _mask(block)
+        metadata = anonymizer.subblock(block.metadata)
+    except CorruptFileError:  # it cannot be told what it says
+        removed.add(RemovedPart("sub-block metadata"))
+        return block._replace(metadata=b"", attachment=b"")
+    if block.attachment and mask != block.attachment:
+        removed.add(RemovedPart("sub-block attachments", kept="masks"))
+    return block._replace(metadata=metadata, attachment=mask)
+
+
+def _mask(block: EncodedSubBlock) -> bytes:
+    if not block.attachment or not has_chunk_container(block.metadata):
+        return b""
+    mask = find_mask(block.attachment)
+    return b"" if mask is None else encode_mask(mask.bits)
+
+
+def bare_data(block: EncodedSubBlock) -> Any:
+    """Return the data of a sub-block with pixels alone: no Exif, nothing behind them.
+
+    Data of compressions that are not known here stay as they are; None where the end of the pixels
+    cannot be told.
+    """
+    width, height = block.size
+    claimed = width * height * pixel_format(block.pixel_type).bytes_per_pixel
+    planes = math.prod(block.sizes.values())
+    head = bytes(block.data[:PAYLOAD_HEAD])
+    scheme = scheme_of(head, block.compression, len(block.data), claimed, planes)
+    if scheme not in _BARE:
+        return block.data
+    return _BARE[Compression(scheme)](block.data, claimed, planes)
+
+
+def _bare_plain(data: Any, claimed: int, planes: int) -> Any:
+    return data[: claimed * planes if len(data) >= claimed * planes else claimed]
+
+
+def _bare_zstd(data: Any, claimed: int, planes: int) -> Any:
+    scheme = Compression.Zstd0 if data[:4] == ZSTD_MAGIC else Compression.Zstd1
+    head = parse_zstd_head(bytes(data[:HEAD_SIZE]), scheme, "the data of a sub-block")
+    if head.content_size not in (claimed, claimed * planes):
+        return None
+    end = find_zstd_end(data, head)
+    return None if end is None else data[:end]
+
+
+#: Gives data without what is no pixels, by compression; None if it cannot tell.
+_BARE: Mapping[Compression, Callable[[Any, int, int], Any]] = {
+    Compression.Uncompressed: _bare_plain,
+    Compression.Jpg: lambda data, *_: strip_jpeg(bytes(data)),
+    Compression.JpegXr: lambda data, *_: bare_jpegxr(bytes(data)),
+    Compression.Zstd0: _bare_zstd,
+    Compression.Zstd1: _bare_zstd,
+}
 
 
 def strip_jpeg(data: bytes) -> bytes | None:
     """Return a JPEG with only the segments that its picture needs, the picture untouched.
 
     Kept are the frame, the tables and scans, each if it has the length that its content asks for,
-    and what tells density (JFIF) and colours (Adobe).
-
-    Returns
-    -------
-    bytes or None
-        None where the data are no JPEG, or one that is not understood. What follows the first
-        picture in the data is left out.
+    and what tells density (JFIF) and colours (Adobe). What follows the first picture is left out;
+    None where the data are no JPEG, or one that is not understood.
     """
     if data[:2] != b"\xff\xd8":
         return None
@@ -200,10 +400,10 @@ def _are_tables(marker: int, content: bytes) -> bool:
     return position == len(content)
 
 
-def strip_png(data: bytes) -> bytes | None:
+def _strip_png(data: bytes) -> bytes | None:
     """Return a PNG with only the chunks of its picture; None where the data are no whole PNG."""
-    parts, position = [PNG_MAGIC], len(PNG_MAGIC)
-    if not data.startswith(PNG_MAGIC):
+    parts, position = [_PNG_MAGIC], len(_PNG_MAGIC)
+    if not data.startswith(_PNG_MAGIC):
         return None
     while position + 12 <= len(data):
         end = position + 12 + int.from_bytes(data[position : position + 4], "big")

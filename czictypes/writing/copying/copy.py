@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from czictypes.container.attachments import AttachmentEntry
+import numpy as np
+
+from czictypes.container.attachments import AttachmentEntry, read_attachment_data
+from czictypes.container.byte_source import ByteSource
 from czictypes.metadata.anonymize import Anonymizer
+from czictypes.metadata.records import build_time_stamps, read_time_stamps
 from czictypes.model.defence import defended, warn_caller
-from czictypes.model.errors import FileChangedError
+from czictypes.model.errors import FileChangedError, OutOfBoundsError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.options import ReaderOptions
 from czictypes.reading.damage import OnError, leaves_blank
@@ -21,23 +26,20 @@ from czictypes.reading.threads import thread_count
 from czictypes.remote.open import PathOrFile, open_source
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import describe_target
-from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.assembly import Assembly, EncodedSubBlock
 from czictypes.writing.compression import CompressionOptions, parse_compression
-from czictypes.writing.copying.anonymized import KeptPart, RemovedPart, anonymized_parts
-from czictypes.writing.copying.attachments import (
+from czictypes.writing.copying.anonymized import (
+    FOCUS,
+    THUMBNAIL,
+    TIME_STAMPS,
     Anonymity,
-    AttachmentPlan,
-    choose_attachments,
-    copy_attachments,
+    KeptPart,
+    RemovedPart,
+    anonymized_attachment,
+    anonymized_parts,
 )
-from czictypes.writing.copying.blocks import (
-    BlockPlan,
-    check_recompression,
-    copy_blocks,
-    new_places,
-    whole_or_planes,
-)
-from czictypes.writing.copying.selection import (
+from czictypes.writing.copying.copy_selection import (
+    Extent,
     MetadataChange,
     Places,
     Selection,
@@ -45,8 +47,16 @@ from czictypes.writing.copying.selection import (
     lay_out,
     select,
 )
+from czictypes.writing.copying.sub_blocks import (
+    SubBlockPlan,
+    check_recompression,
+    copy_sub_blocks,
+    new_indices,
+    whole_or_planes,
+)
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.targets import Target
+from czictypes.writing.transfer import stored_names
 
 __all__ = ["CopyReport", "copy"]
 
@@ -79,8 +89,10 @@ class CopyReport:
 
 
 class _Plan(NamedTuple):
-    blocks: BlockPlan
-    attachments: AttachmentPlan
+    sub_blocks: SubBlockPlan
+    attachments: Sequence[AttachmentEntry]
+    time: Extent | None  # how T changes; None if it does not
+    anonymity: Anonymity | None
     xml: bytes
     removed: list[RemovedPart]
 
@@ -198,31 +210,21 @@ def copy(
     """
     options = None if recompress is None else parse_compression(recompress)
     blank = leaves_blank(on_error)
-    assembly: Assembly | None = None
-    try:
-        files = PartFiles(src, source_options, parts)
-        with _opened(src, source_options, thread_count(threads), files) as document:
-            chosen = select(document.table, scenes, planes, roi)
-            cleaner = _anonymizer(anonymize, keep_relative_times, keep_attachments)
-            plan = _plan(document, chosen, options, metadata, attachments, cleaner, renumber)
-            assembly = Assembly(dst, exist_ok=exist_ok, allow_duplicates=True)
-            report = _carry_out(document, plan, assembly, progress, blank=blank)
-        assembly.commit()  # the source is closed by now, for it may be the file to be replaced
-    except BaseException:
-        if assembly is not None:
-            assembly.abort()
-        raise
-    return report
+    files = PartFiles(src, source_options, parts)
+    opened = _opened(src, source_options, thread_count(threads), files)
+    with ExitStack() as output, opened as document:
+        chosen = select(document.table, scenes, planes, roi)
+        anonymity = _anonymity(anonymize, keep_relative_times, keep_attachments)
+        plan = _plan(document, chosen, options, metadata, attachments, anonymity, renumber)
+        assembly = Assembly(dst, exist_ok=exist_ok, allow_duplicates=True)
+        # It is completed when the source is closed, which may be the file to be replaced.
+        output.enter_context(assembly)
+        return _carry_out(document, plan, assembly, progress, blank=blank)
 
 
-class _Cleaner(NamedTuple):
-    metadata: Anonymizer
-    attachments: Anonymity
-
-
-def _anonymizer(
+def _anonymity(
     anonymize: bool | Iterable[str], times: bool, names: Iterable[str]
-) -> _Cleaner | None:
+) -> Anonymity | None:
     listed = [names] if isinstance(names, str) else list(names)
     if anonymize is False:
         if times or listed:
@@ -236,7 +238,7 @@ def _anonymizer(
         return target.getvalue()
 
     kept = frozenset(name.lower() for name in listed)
-    return _Cleaner(Anonymizer(words, keep_relative_times=times), Anonymity(times, kept, document))
+    return Anonymity(Anonymizer(words, keep_relative_times=times), times, kept, document)
 
 
 @contextmanager
@@ -277,27 +279,26 @@ def _plan(
     recompress: CompressionOptions | None,
     metadata: MetadataChange,
     attachments: Iterable[str] | None,
-    cleaner: _Cleaner | None,
+    anonymity: Anonymity | None,
     renumber: bool,
 ) -> _Plan:
     """Decide everything that may be refused, before anything is written."""
     layout = lay_out(document.table, chosen.rows, renumber=renumber)
-    entries, removed = choose_attachments(
+    entries, removed = _choose_attachments(
         document.attachment_entries, attachments, is_partial=chosen.is_partial
     )
     removed += [_level(*level) for level in chosen.dropped_levels]
     bare = {scene for scene, _ in chosen.dropped_levels}
     xml = copied_metadata(document.xml, layout, metadata, bare)
-    anonymizer, anonymity = (None, None) if cleaner is None else cleaner
+    anonymizer = None
     if anonymity is not None:
+        anonymizer = anonymity.metadata
         _warn_of_missing(anonymity.names, entries, document.name)
-    if anonymizer is not None and xml:
-        xml = anonymizer.document(xml)
+        xml = anonymizer.document(xml) if xml else xml
     rows, whole = whole_or_planes(document, chosen.rows, recompress)
-    blocks = BlockPlan(rows, whole, recompress, new_places(layout), anonymizer)
+    blocks = SubBlockPlan(rows, whole, recompress, new_indices(layout), anonymizer)
     check_recompression(document, blocks)
-    time = layout.changed.get("T")
-    return _Plan(blocks, AttachmentPlan(entries, [], time, anonymity), xml, removed)
+    return _Plan(blocks, entries, layout.changed.get("T"), anonymity, xml, removed)
 
 
 def _level(scene: int, level: int) -> RemovedPart:
@@ -314,28 +315,90 @@ def _carry_out(
     *,
     blank: bool,
 ) -> CopyReport:
-    total = len(plan.blocks.rows)
+    total = len(plan.sub_blocks.rows)
     size = count = 0
     with show_progress(progress, total, f"copying {document.name}") as advance:
 
-        def take(block: Block) -> None:
+        def take(block: EncodedSubBlock) -> None:
             nonlocal size, count
             assembly.add(block)
             count += 1
-            size += sum(memoryview(one).nbytes for one in _parts(block))
+            parts = (block.data, block.metadata, block.attachment)
+            size += sum(memoryview(part).nbytes for part in parts)
             advance(1)
 
         skip = partial(advance, 1) if blank else None
-        from_blocks = copy_blocks(document, plan.blocks, take, skip)
-    removed, kept = copy_attachments(document.source, plan.attachments, assembly)
+        from_blocks = copy_sub_blocks(document, plan.sub_blocks, take, skip)
+    removed, kept = _copy_attachments(document.source, plan, assembly)
     if plan.xml:
         assembly.write_metadata(plan.xml)
     found = document.damage.found()
-    if plan.blocks.anonymizer is not None:
-        metadata_removed, metadata_kept = anonymized_parts(plan.blocks.anonymizer)
+    if plan.sub_blocks.anonymizer is not None:
+        metadata_removed, metadata_kept = anonymized_parts(plan.sub_blocks.anonymizer)
         from_blocks, kept = [*metadata_removed, *from_blocks], [*metadata_kept, *kept]
     return CopyReport(count, size, [*plan.removed, *from_blocks, *removed], found, kept)
 
 
-def _parts(block: Block) -> tuple[Any, Any, Any]:
-    return block.data, block.metadata, block.attachment
+def _choose_attachments(
+    entries: Sequence[AttachmentEntry], names: Iterable[str] | None, *, is_partial: bool
+) -> tuple[list[AttachmentEntry], list[RemovedPart]]:
+    """Return the attachments to copy, and what is left out without being asked for.
+
+    Those of some names, in any case, or (None) all of them; but where pixels are left out, a
+    thumbnail shows these, so it goes unless it is named.
+    """
+    if names is None:
+        shown = [entry for entry in entries if is_partial and entry.name.lower() == THUMBNAIL]
+        reason = "it shows the whole image"
+        removed = [RemovedPart("attachment", entry.name, reason=reason) for entry in shown]
+        return [entry for entry in entries if entry not in shown], removed
+    listed = [names] if isinstance(names, str) else list(names)
+    wanted = {name.lower() for name in listed}
+    missing = wanted - {entry.name.lower() for entry in entries}
+    if missing:
+        known = ", ".join(entry.name for entry in entries) or "none"
+        lacking = ", ".join(name for name in listed if name.lower() in missing)
+        raise OutOfBoundsError(f"there is no attachment {lacking}; the document has: {known}")
+    return [entry for entry in entries if entry.name.lower() in wanted], []
+
+
+def _copy_attachments(
+    source: ByteSource, plan: _Plan, assembly: Assembly
+) -> tuple[list[RemovedPart], list[KeptPart]]:
+    """Copy attachments; return what was removed, and what stayed if they are anonymised."""
+    removed, kept = list[RemovedPart](), list[KeptPart]()
+    taken: set[tuple[str, ...]] = set()
+    for entry in plan.attachments:
+        data = read_attachment_data(source, entry)
+        if plan.time is not None:
+            data = _with_fewer_times(entry, data, plan.time)
+        if plan.anonymity is None:
+            assembly.add_attachment(*stored_names(entry), data, entry.guid)
+            continue
+        part = anonymized_attachment(entry, data, plan.anonymity)
+        if part is not None and part[:2] in taken:
+            part = None  # a file has one of a name and type
+        if part is None or part.data != data:
+            rest = "" if part is None else part.change
+            removed.append(RemovedPart("attachment", entry.name, kept=rest))
+        if part is not None:
+            taken.add(part[:2])
+            kept.append(KeptPart("attachment", part.name))
+            assembly.add_attachment(part.name, part.content_file_type, part.data, uuid.uuid4())
+    return removed, kept
+
+
+def _with_fewer_times(entry: AttachmentEntry, data: bytes, time: Extent) -> bytes:
+    """Return one number for each T that is left; where fewer are known, those of the first T.
+
+    Numbers that are not one for each T of the document begin with T = 0.
+    """
+    if entry.content_file_type.upper() not in (TIME_STAMPS, FOCUS):  # one number for each T
+        return data
+    stamps = read_time_stamps(data)
+    first = 0 if len(stamps) == time.size else time.start
+    places = np.asarray(time.positions) + first
+    known = places[(places >= 0) & (places < len(stamps))]
+    if len(known) and known[0] != places[0]:
+        return data  # of T below 0 they tell nothing
+    return build_time_stamps(stamps[known])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,13 @@ from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import describe_target, refuse_url
-from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.assembly import Assembly, EncodedSubBlock
 from czictypes.writing.atomic import PathType
 from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid.build import build_pyramid, open_document
-from czictypes.writing.pyramid.plan import PlanePlan, PyramidOptions, plan_pyramid
+from czictypes.writing.pyramid.tile_plan import PlanePlan, PyramidOptions, plan_pyramid
 from czictypes.writing.targets import Target
-from czictypes.writing.transfer import transfer_attachments, transfer_blocks
+from czictypes.writing.transfer import transfer_attachments, transfer_sub_blocks
 
 __all__ = ["add_pyramid"]
 
@@ -86,74 +86,54 @@ def add_pyramid(
     """
     options, threads = options or PyramidOptions(), thread_count(threads)
     refuse_url(path, "add the pyramid to a copy on this machine (czi.copy makes one)")
-    document = open_document(FileSource(path), PartFiles(path, parts=parts))
-    try:
+    with ExitStack() as stack:
+        document = open_document(FileSource(path), PartFiles(path, parts=parts))
+        with closing(document):
+            if output is None:
+                _require_one_file(document)
+            identity = document.source.opened_identity()
+            plans = plan_pyramid(document.table, options)
+            if not plans and not document.table.has_pyramid and output is None:
+                return 0
+            assembly = _begin(document, path, output, exist_ok=exist_ok)
+            stack.enter_context(assembly)
+            count = _write(document, plans, options, threads, assembly, progress)
         if output is None:
-            _require_one_file(document)
-        identity = document.source.opened_identity()
-        plans = plan_pyramid(document.table, options)
-        if not plans and not document.table.has_pyramid and output is None:
-            return 0
-        assembly = _begin(document, path, output, exist_ok=exist_ok)
-        try:
-            count = _Work(document, plans, options, threads).run(assembly, progress)
-        except BaseException:
-            assembly.abort()
-            raise
-    finally:
-        document.close()
-    _commit(assembly, path, identity if output is None else None)
+            _require_unchanged(path, identity, assembly.name)
     return count
 
 
-class _Work:
-    """The sub-blocks to move and the tiles to make."""
+def _write(
+    document: OpenDocument,
+    plans: list[PlanePlan],
+    options: PyramidOptions,
+    threads: int,
+    assembly: Assembly,
+    progress: Progress,
+) -> int:
+    """Put all into the new file; return how many pyramid sub-blocks there are."""
+    source, table = document.source, document.table
+    layer0 = np.unique(table.rows.sub_blocks(np.flatnonzero(table.is_layer0)))
+    total = len(layer0) + sum(len(plan.cells) for plan in plans)
+    written = 0
 
-    def __init__(
-        self,
-        document: OpenDocument,
-        plans: list[PlanePlan],
-        options: PyramidOptions,
-        threads: int,
-    ) -> None:
-        self._document, self._plans = document, plans
-        self._options, self._threads = options, threads
-        table = document.table
-        self._layer0 = np.unique(table.rows.sub_blocks(np.flatnonzero(table.is_layer0)))
+    def move(block: EncodedSubBlock) -> None:
+        # A tile of the old pyramid may be the finest that there was in its place.
+        assembly.add(block._replace(pyramid_type=0))
+        step(1)
 
-    def run(self, assembly: Assembly, progress: Progress) -> int:
-        """Put all into the new file; return how many pyramid sub-blocks there are."""
-        total = len(self._layer0) + sum(len(plan.cells) for plan in self._plans)
-        name = Path(self._document.name).name
-        with show_progress(progress, total, f"pyramid of {name}") as step:
-            self._move(assembly, step)
-            count = self._build(assembly, step)
-        transfer_attachments(self._document.source, self._document.attachment_entries, assembly)
-        if self._document.xml:
-            assembly.write_metadata(self._document.xml)
-        return count
+    def add(block: EncodedSubBlock) -> None:
+        nonlocal written
+        assembly.add(block)
+        written += 1
 
-    def _move(self, assembly: Assembly, step: Callable[[int], None]) -> None:
-        def consume(block: Block) -> None:
-            # A tile of the old pyramid may be the finest that there was in its place.
-            assembly.add(block._replace(pyramid_type=0))
-            step(1)
-
-        source, directory = self._document.source, self._document.directory
-        transfer_blocks(source, directory, self._layer0, consume, threads=self._threads)
-
-    def _build(self, assembly: Assembly, step: Callable[[int], None]) -> int:
-        written = 0
-
-        def consume(block: Block) -> None:
-            nonlocal written
-            assembly.add(block)
-            written += 1
-
-        build_pyramid(
-            self._document, self._plans, self._options, consume, threads=self._threads, step=step
-        )
-        return written
+    with show_progress(progress, total, f"pyramid of {Path(document.name).name}") as step:
+        transfer_sub_blocks(source, document.directory, layer0, move, threads=threads)
+        build_pyramid(document, plans, options, add, threads=threads, step=step)
+    transfer_attachments(source, document.attachment_entries, assembly)
+    if document.xml:
+        assembly.write_metadata(document.xml)
+    return written
 
 
 def _require_one_file(document: OpenDocument) -> None:
@@ -173,18 +153,15 @@ def _begin(
     return Assembly(path, exist_ok=True, file_guid=guid, allow_duplicates=True)
 
 
-def _commit(assembly: Assembly, path: PathType, identity: tuple[int, ...] | None) -> None:
-    """Complete the new file, unless the old one is not any more what was read."""
-    if identity is not None:
-        try:
-            with FileSource(path) as now:
-                unchanged = now.opened_identity() == identity
-        except OSError:
-            unchanged = False
-        if not unchanged:
-            assembly.abort()
-            raise FileChangedError(
-                f"{assembly.name} was changed while its pyramid was made, so it was left as it "
-                "is now; call add_pyramid again"
-            )
-    assembly.commit()
+def _require_unchanged(path: PathType, identity: tuple[int, ...] | None, name: str) -> None:
+    """Raise a `FileChangedError` if the old file is not any more what was read."""
+    try:
+        with FileSource(path) as now:
+            if now.opened_identity() == identity:
+                return
+    except OSError:
+        pass
+    raise FileChangedError(
+        f"{name} was changed while its pyramid was made, so it was left as it is now; call "
+        "add_pyramid again"
+    )

@@ -7,11 +7,11 @@ sub-blocks that the next tiles need again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,39 +30,28 @@ from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tiles import SubBlockCache, Tile, TileProvider
 from czictypes.remote.part_files import PartFiles
-from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, Block
+from czictypes.writing.assembly import (
+    MULTI_TILE_PYRAMID,
+    Assembly,
+    EncodedSubBlock,
+    OrderedPipeline,
+)
 from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression
-from czictypes.writing.pipeline import OrderedPipeline
-from czictypes.writing.pyramid.plan import PlanePlan, PyramidOptions, plan_pyramid
 from czictypes.writing.pyramid.reduce import LevelStack, reduce_pixels
+from czictypes.writing.pyramid.tile_plan import PlanePlan, PyramidOptions, plan_pyramid
+from czictypes.writing.transfer import decoded_sizes
 
-__all__ = [
-    "FullResolution",
-    "build_pyramid",
-    "choose_compression",
-    "open_document",
-    "plane_pixel_type",
-    "write_pyramid",
-]
-
+__all__ = ["build_pyramid", "open_document", "write_pyramid"]
 
 _CACHE = 160 << 20  # bytes of decoded sub-blocks
 _WORK = 256 << 20  # bytes of pixels that all threads together work on
+_EMPTY = (0.0, 0.0, 0.0, 0.0)  # black, and transparent where there is an alpha
+_BAND = 32 << 20  # bytes of the full resolution that are composed at once
+_ZSTD1 = CompressionOptions(Compression.Zstd1, hilo=True)
 
 
 def open_document(source: ByteSource, parts: PartFiles | None = None) -> OpenDocument:
-    """Open a document for `build_pyramid`; it closes the source with itself.
-
-    Parameters
-    ----------
-    source, parts
-        As for `OpenDocument`.
-
-    Raises
-    ------
-    CorruptFileError, UnsupportedDataError
-        If it is damaged, or none that libCZI reads.
-    """
+    """Open a document for `build_pyramid`; it closes the source with itself."""
     try:
         return OpenDocument(source, None, ReaderOptions(), 1, parts)
     except BaseException:
@@ -74,20 +63,18 @@ def build_pyramid(
     document: OpenDocument,
     plans: list[PlanePlan],
     options: PyramidOptions,
-    consume: Callable[[Block], None],
+    consume: Callable[[EncodedSubBlock], None],
     *,
     threads: int,
     preferred: CompressionOptions | None = None,
     step: Callable[[int], None] | None = None,
 ) -> None:
-    """Build pyramids.
+    """Build the pyramids of a document.
 
     Parameters
     ----------
-    document
-        Where the full resolution is.
-    plans
-        What to build, by `plan_pyramid`.
+    document, plans
+        Where the full resolution is, and what to build, by `plan_pyramid`.
     options
         The filter and the compression; all else stands in the plans.
     consume
@@ -99,108 +86,62 @@ def build_pyramid(
         How to compress where the full resolution has that method.
     step
         Called with 1 after every tile of level 1, which is when most of the work is done.
-
-    Raises
-    ------
-    CorruptFileError, UnsupportedDataError
-        If a sub-block cannot be decoded.
     """
     threads = _useful_threads(document, plans, threads)
+    directory, decoder = document.table.directory, _cached_decoder(document)
     encoders = OrderedPipeline(threads, consume)
-    builder = _Builder(document, options, preferred, encoders.submit, step or _ignore)
-    makers = OrderedPipeline(threads, builder.take)
+    #: What threads make is what to do then, in this thread and in order.
+    makers: OrderedPipeline[Callable[[], None]] = OrderedPipeline(threads, lambda act: act())
+
+    def make(plane: _FullResolution, levels: LevelStack, column: int, row: int) -> Any:
+        return partial(take, levels, column, row, plane.reduced(column, row))
+
+    def take(levels: LevelStack, column: int, row: int, pixels: NDArray[Any]) -> None:
+        levels.add(column, row, pixels)
+        if step is not None:
+            step(1)
+
     try:
         for plan in plans:
-            plane = builder.plane(plan)
+            plane = _FullResolution(directory, decoder, plan, options.filter)
+            schemes = directory.compression[plan.sub_blocks]
+            asked = options.compression
+            compression = _choose_compression(schemes, plane.pixel_type, asked, preferred)
+            emit = partial(_encode_later, encoders, plane, compression)
+            levels = LevelStack(plan.grid, options.filter, plane.blank, emit)
             for column, row in plan.cells.tolist():
-                makers.submit(partial(builder.make, plane, column, row))
+                makers.submit(partial(make, plane, levels, column, row))
+            makers.submit(partial(getattr, levels, "finish"), at_once=True)
         makers.drain()
-        builder.finish()
         encoders.drain()
     finally:
         makers.close()
         encoders.close()
 
 
-class _Plane(NamedTuple):
-    """A plane that is being worked on."""
-
-    pixels: FullResolution
-    levels: LevelStack
-
-
-class _Made(NamedTuple):
-    """A tile of level 1."""
-
-    plane: _Plane
-    column: int
-    row: int
-    pixels: NDArray[Any]
+def _encode_later(
+    encoders: OrderedPipeline[EncodedSubBlock],
+    plane: _FullResolution,
+    compression: CompressionOptions,
+    *tile: Any,
+) -> None:
+    encoders.submit(partial(_encoded, plane, compression, *tile))
 
 
-class _Builder:
-    """Does the work of `build_pyramid`: `make` in any thread, all else in one."""
-
-    def __init__(
-        self,
-        document: OpenDocument,
-        options: PyramidOptions,
-        preferred: CompressionOptions | None,
-        encode_later: Callable[[Callable[[], Block]], None],
-        step: Callable[[int], None],
-    ) -> None:
-        self._directory, self._options, self._preferred = (
-            document.table.directory,
-            options,
-            preferred,
-        )
-        self._encode_later, self._step = encode_later, step
-        self._tiles = _cached_decoder(document)
-        self._current: LevelStack | None = None
-
-    def plane(self, plan: PlanePlan) -> _Plane:
-        pixels = FullResolution(self._directory, self._tiles, plan, self._options.filter)
-        schemes = self._directory.compression[plan.sub_blocks]
-        compression = choose_compression(
-            schemes, pixels.pixel_type, self._options.compression, self._preferred
-        )
-
-        def emit(level: int, column: int, row: int, tile: NDArray[Any]) -> None:
-            self._encode_later(partial(_block, pixels, compression, level, column, row, tile))
-
-        return _Plane(pixels, LevelStack(plan.grid, self._options.filter, pixels.blank, emit))
-
-    def make(self, plane: _Plane, column: int, row: int) -> _Made:
-        return _Made(plane, column, row, plane.pixels.reduced(column, row))
-
-    def take(self, made: _Made) -> None:
-        levels = made.plane.levels
-        if levels is not self._current:
-            self.finish()
-            self._current = levels
-        levels.add(made.column, made.row, made.pixels)
-        self._step(1)
-
-    def finish(self) -> None:
-        if self._current is not None:
-            self._current.finish()
-            self._current = None
-
-
-def _block(
-    plane: FullResolution,
+def _encoded(
+    plane: _FullResolution,
     compression: CompressionOptions,
     level: int,
     column: int,
     row: int,
     pixels: NDArray[Any],
-) -> Block:
+) -> EncodedSubBlock:
     """Return a sub-block of a tile that begins, maybe, with an edge of its neighbours."""
     height, width = pixels.shape[:2]
     scale = plane.plan.grid.factor**level
     inner = plane.plan.grid.rectangle(level, column, row)
     x, y = inner.x + inner.w - width * scale, inner.y + inner.h - height * scale
-    return Block(
+    return EncodedSubBlock(
         coordinate=plane.plan.coordinate,
         rectangle=Rectangle(x, y, width * scale, height * scale),
         size=Size(width, height),
@@ -222,7 +163,7 @@ def _useful_threads(document: OpenDocument, plans: list[PlanePlan], threads: int
     """Return how many threads may work without taking much memory."""
     most = _largest_tile(document)
     for plan in plans:
-        layout = pixel_format(plane_pixel_type(document.table.directory, plan))
+        layout = pixel_format(_plane_pixel_type(document.table.directory, plan))
         grid = plan.grid
         side = grid.tile * grid.factor
         pixels = min(side, grid.box.w) * min(side, grid.box.h)
@@ -232,44 +173,17 @@ def _useful_threads(document: OpenDocument, plans: list[PlanePlan], threads: int
 
 def _largest_tile(document: OpenDocument) -> int:
     """Return about how many bytes the pixels of the largest sub-block take."""
-    rows = document.table.directory
-    if not rows.count:
-        return 0
-    largest = (rows.physical_w.astype(np.int64) * rows.physical_h).argmax()
-    number = int(rows.pixel_type[largest])
-    try:
-        size = pixel_format(number).bytes_per_pixel
-    except ValueError:
-        return 0
-    return int(rows.physical_w[largest]) * int(rows.physical_h[largest]) * size
+    return int(decoded_sizes(document.table.directory).max(initial=0))
 
 
-def _ignore(_: int) -> None:
-    pass
-
-
-_EMPTY = (0.0, 0.0, 0.0, 0.0)  # black, and transparent where there is an alpha
-_BAND = 32 << 20  # bytes of the full resolution that are composed at once
-
-
-class FullResolution:
-    """The full resolution of one plane of one scene; safe to use from many threads.
-
-    Parameters
-    ----------
-    directory, tiles
-        The sub-blocks of the document, and where their pixels come from.
-    plan
-        The plane.
-    kind
-        The filter, as for `reduce_pixels`.
-    """
+class _FullResolution:
+    """The full resolution of one plane of one scene; safe to use from many threads."""
 
     def __init__(
         self, directory: Directory, tiles: TileProvider, plan: PlanePlan, kind: str
     ) -> None:
         self.plan = plan
-        self.pixel_type = plane_pixel_type(directory, plan)
+        self.pixel_type = _plane_pixel_type(directory, plan)
         self._kind = kind
         rows = directory.take(plan.sub_blocks, {})  # in the order of painting, which M stands for
         rows = replace(rows, m=np.arange(rows.count, dtype=np.int32))
@@ -281,7 +195,9 @@ class FullResolution:
         area = grid.rectangle(1, column, row)
         made = self._empty(grid.size(1, column, row))
         bytes_per_row = area.w * grid.factor * pixel_format(self.pixel_type).bytes_per_pixel
-        for first, end in _bands(len(made), bytes_per_row):
+        step = max(_BAND // bytes_per_row, 1)
+        for first in range(0, len(made), step):
+            end = min(first + step, len(made))
             top, height = area.y + first * grid.factor, (end - first) * grid.factor
             pixels = self._compose(Rectangle(area.x, top, area.w, height))
             made[first:end] = reduce_pixels(pixels, grid.factor, self._kind)
@@ -304,14 +220,8 @@ class FullResolution:
         return out
 
 
-def plane_pixel_type(directory: Directory, plan: PlanePlan) -> PixelType:
-    """Return the pixel type that holds all sub-blocks of a plane.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If there is none, or libCZI does not know their type.
-    """
+def _plane_pixel_type(directory: Directory, plan: PlanePlan) -> PixelType:
+    """Return the pixel type that holds all sub-blocks of a plane."""
     types = dict.fromkeys(directory.pixel_type[plan.sub_blocks].tolist())
     plane = ", ".join(f"{name}={at}" for name, at in plan.coordinate.items())
     return common_type(types, f"the plane {plane}" if plane else "the image")
@@ -327,38 +237,16 @@ class _Chosen:
         return self._tiles.tile(int(self._chosen[row]))
 
 
-def _bands(height: int, bytes_per_row: int) -> Iterator[tuple[int, int]]:
-    step = max(_BAND // bytes_per_row, 1)
-    for first in range(0, height, step):
-        yield first, min(first + step, height)
-
-
-_ZSTD1 = CompressionOptions(Compression.Zstd1, hilo=True)
-
-
-def choose_compression(
+def _choose_compression(
     schemes: NDArray[Any],
     pixel_type: PixelType,
     asked: str | None,
     preferred: CompressionOptions | None = None,
 ) -> CompressionOptions:
-    """Return how to compress the pyramid of a plane.
+    """Return how to compress the pyramid of a plane: as asked, else as most of its sub-blocks are.
 
-    Parameters
-    ----------
-    schemes
-        The compression numbers of the plane's sub-blocks in full resolution.
-    pixel_type
-        What its pixels are.
-    asked
-        What the caller wants, if anything.
-    preferred
-        The options to use if their method is the one that most of `schemes` have.
-
-    Returns
-    -------
-    CompressionOptions
-        zstd1 where JPEG XR is wanted but cannot be had, or not without loss.
+    `schemes` are the compression numbers of these; `preferred` is used if it has their method. It
+    is zstd1 where JPEG XR is wanted but cannot be had, or not without loss.
     """
     if asked is not None:
         return _possible(parse_compression(asked), pixel_type)
@@ -382,30 +270,13 @@ def _possible(options: CompressionOptions, pixel_type: PixelType) -> Compression
 def write_pyramid(
     assembly: Assembly,
     options: PyramidOptions,
-    *,
     threads: int,
-    preferred: CompressionOptions | None = None,
+    preferred: CompressionOptions,
 ) -> None:
-    """Add a pyramid of the sub-blocks that an assembly has.
+    """Add a pyramid of the sub-blocks that an assembly, made with `read_back`, has.
 
-    They are read back from the file under assembly, so it does not matter in which order they
-    came, and memory does not depend on the size of the images.
-
-    Parameters
-    ----------
-    assembly
-        Made with `read_back`, all its sub-blocks in full resolution.
-    options
-        What the pyramid is like.
-    threads
-        The number of threads.
-    preferred
-        How to compress where the full resolution has that method.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read back or written.
+    They are read back from the file under assembly, so it does not matter in which order they came,
+    and memory does not depend on the size of the images.
     """
     document = open_document(assembly.written())
     try:

@@ -16,36 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.model.geometry import Size
-from czictypes.writing.pyramid.plan import PyramidGrid
+from czictypes.writing.pyramid.tile_plan import PyramidGrid
 
-__all__ = [
-    "LevelStack",
-    "Seams",
-    "reduce_pixels",
-]
-
+__all__ = ["LevelStack", "Seams", "reduce_pixels"]
 
 Pixels = NDArray[Any]
+#: Takes level, column, row and pixels of a tile that is complete.
+Emit = Callable[[int, int, int, NDArray[Any]], None]
 
 
 def reduce_pixels(pixels: Pixels, factor: int, kind: str) -> Pixels:
-    """Reduce an image.
+    """Reduce an image (h, w, samples) of any numeric type to (h // factor, w // factor, samples).
 
-    Parameters
-    ----------
-    pixels
-        (h, w, samples) of any numeric type. Rows and columns that do not fill a block of
-        `factor` by `factor` pixels are left out.
-    factor
-        The sides of the blocks that become one pixel.
-    kind
-        ``"mean"``: the mean, sample by sample. That of whole numbers is exact and then rounded,
-        halves up; of floats it is computed in double precision. ``"nearest"``: the top left pixel.
-
-    Returns
-    -------
-    ndarray
-        (h // factor, w // factor, samples) of the same dtype; contiguous.
+    Blocks of `factor` by `factor` pixels become one; rows and columns that do not fill a block are
+    left out. With ``"mean"``, that of whole numbers is exact and then rounded, halves up; of floats
+    it is computed in double precision. ``"nearest"`` takes the top left pixel. The result is
+    contiguous, of the same dtype.
     """
     height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
     pixels = pixels[: height * factor, : width * factor]
@@ -100,10 +86,7 @@ def _divided(total: Pixels, count: int, dtype: np.dtype[Any]) -> Pixels:
 class Seams:
     """The edges of the tiles of a plane, kept until their neighbours have come.
 
-    Parameters
-    ----------
-    blank
-        Gives an image of a size in which every pixel is as where there is no tile.
+    `blank` gives an image of a size in which every pixel is as where there is no tile.
     """
 
     def __init__(self, blank: Callable[[Size], NDArray[Any]]) -> None:
@@ -139,10 +122,6 @@ class Seams:
         return wide
 
 
-#: Takes level, column, row and pixels of a tile that is complete.
-Emit = Callable[[int, int, int, NDArray[Any]], None]
-
-
 class _Unfinished(NamedTuple):
     column: int
     row: int
@@ -153,18 +132,8 @@ class LevelStack:
     """One unfinished tile for each higher level of a plane; there are never more in memory.
 
     That is enough because tiles come in the order of `PlanePlan.cells`: all those that make one
-    tile follow each other, on each level.
-
-    Parameters
-    ----------
-    grid
-        The levels of the scene.
-    kind
-        The filter, as for `reduce_pixels`.
-    blank
-        Gives an image of a size in which every pixel is as where there is no tile.
-    emit
-        Takes every tile of every level as soon as it is complete, widened by `Seams`.
+    tile follow each other, on each level. `blank` is that of `Seams`; `emit` takes every tile of
+    every level as soon as it is complete, widened by `Seams`.
     """
 
     def __init__(

@@ -186,7 +186,7 @@ def test_tiles_are_of_a_sensible_size(path: Path, samples: int, side: int) -> No
 
 
 def test_a_pyramid_is_made_on_request(path: Path) -> None:
-    from czictypes.writing.pyramid.plan import PyramidOptions
+    from czictypes.writing.pyramid.tile_plan import PyramidOptions
 
     array = numbers((130, 170), "uint16")
     imwrite(path, array, pyramid=PyramidOptions(tile=32, until=50))

@@ -16,7 +16,7 @@ from czictypes.container.directory import check_document
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
-from czictypes.writing.assembly import Assembly, Block
+from czictypes.writing.assembly import Assembly, EncodedSubBlock
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,9 @@ def assembly(folder: Path) -> Iterator[Assembly]:
         pixels = np.full((12, 10), number, np.uint8)
         place = Rectangle(10 * number, 0, 10, 12)
         coordinate = {"C": 0, "T": number} if number else {"C": 0}
-        made.add(Block(coordinate, place, Size(10, 12), PixelType.Gray8, 0, pixels, number))
+        made.add(
+            EncodedSubBlock(coordinate, place, Size(10, 12), PixelType.Gray8, 0, pixels, number)
+        )
     yield made
     made.abort()
 
@@ -52,7 +54,7 @@ def test_what_is_written_later_does_not_show(assembly: Assembly, source: ByteSou
     size = source.size()
     pixels: Any = np.zeros((500, 500), np.uint8)
     place = Rectangle(100, 0, 500, 500)
-    assembly.add(Block({"C": 0}, place, Size(500, 500), PixelType.Gray8, 0, pixels, 9))
+    assembly.add(EncodedSubBlock({"C": 0}, place, Size(500, 500), PixelType.Gray8, 0, pixels, 9))
     assert check_document(source).directory.count == 3
     assert source.size() == size
     assert check_document(assembly.written()).directory.count == 4

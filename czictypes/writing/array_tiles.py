@@ -12,9 +12,10 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.container.attachments import MASK_GUID
 from czictypes.metadata.document_info import CustomValue
@@ -22,18 +23,14 @@ from czictypes.metadata.subblock_tags import build_subblock_metadata
 from czictypes.model.geometry import Location
 from czictypes.model.pixel_types import PixelType
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 __all__ = [
-    "Tile",
-    "TileExtras",
+    "ArrayTile",
+    "SubBlockExtras",
     "TileInfo",
     "check_location",
-    "check_mask",
     "cut",
     "encode_mask",
-    "make_extras",
+    "make_subblock_extras",
     "mask_of",
     "pixel_type_of",
     "to_pixels",
@@ -52,9 +49,10 @@ _PIXEL_TYPES = {
 _LARGEST_UNCUT = 10_000_000  # bytes
 _LARGEST_SIDE = {1: 3100, 3: 1800}  # by samples per pixel
 _INT32 = range(-(2**31), 2**31)
+_LARGEST = 2**31 - 1
 
 
-class Tile(NamedTuple):
+class ArrayTile(NamedTuple):
     """A part of an array: where it lies in it, and its pixels (h, w, samples)."""
 
     x: int
@@ -65,15 +63,8 @@ class Tile(NamedTuple):
 def to_pixels(data: Any) -> NDArray[Any]:
     """Return an array as (h, w, samples), without copying it.
 
-    Parameters
-    ----------
-    data
-        (y, x), (y, x, 1) or (y, x, 3); else (1, y, x) or (3, y, x).
-
-    Raises
-    ------
-    ValueError
-        For another shape, or no pixels.
+    It is (y, x), (y, x, 1) or (y, x, 3), else (1, y, x) or (3, y, x); any other raises a
+    ValueError.
     """
     array = np.asarray(data)
     if array.size == 0:
@@ -90,16 +81,15 @@ def to_pixels(data: Any) -> NDArray[Any]:
     return array
 
 
-def mask_of(data: Any) -> NDArray[np.bool_] | None:
-    """Return which pixels (h, w) of a numpy masked array are valid; None if all are.
+def mask_of(data: Any, mask: Any = None) -> Any:
+    """Return the mask of valid pixels (h, w) that is given, or that of a numpy masked array.
 
-    Raises
-    ------
-    ValueError
-        If the samples of a pixel are not masked alike: the mask of a CZI is one of pixels.
+    The samples of a pixel must be masked alike: the mask of a CZI is one of pixels.
     """
     if not isinstance(data, np.ma.MaskedArray) or not np.ma.is_masked(data):
-        return None
+        return mask
+    if mask is not None:
+        raise ValueError("the data are a masked array and have a mask; give no other as mask=")
     masked = to_pixels(np.ma.getmaskarray(data))
     if (masked != masked[..., :1]).any():
         raise ValueError(
@@ -110,13 +100,7 @@ def mask_of(data: Any) -> NDArray[np.bool_] | None:
 
 
 def pixel_type_of(pixels: NDArray[Any]) -> PixelType:
-    """Return the pixel type of an array (h, w, samples), samples in the order blue, green, red.
-
-    Raises
-    ------
-    ValueError
-        If there is none for this dtype.
-    """
+    """Return the pixel type of an array (h, w, samples), samples in the order blue, green, red."""
     dtype = pixels.dtype
     pixel_type = _PIXEL_TYPES.get((dtype.kind, dtype.itemsize, pixels.shape[2]))
     if pixel_type is None:
@@ -127,13 +111,7 @@ def pixel_type_of(pixels: NDArray[Any]) -> PixelType:
 
 
 def check_location(location: Any, width: int, height: int) -> Location:
-    """Return the location of the top-left pixel, checked for what lies there.
-
-    Raises
-    ------
-    ValueError
-        If it is not two whole numbers, or the pixels go past the format's 32-bit positions.
-    """
+    """Return the location of the top-left pixel, checked for what lies there."""
     try:
         x, y = (operator.index(value) for value in location)
     except (TypeError, ValueError):
@@ -147,15 +125,15 @@ def check_location(location: Any, width: int, height: int) -> Location:
     return Location(x, y)
 
 
-def cut(pixels: NDArray[Any]) -> Iterator[Tile]:
+def cut(pixels: NDArray[Any]) -> Iterator[ArrayTile]:
     """Cut an array (h, w, samples) of more than 10 MB into tiles, row by row; no copies."""
     height, width, samples = pixels.shape
     if pixels.nbytes <= _LARGEST_UNCUT:
-        yield Tile(0, 0, pixels)
+        yield ArrayTile(0, 0, pixels)
         return
     for top, bottom in _parts(height, _LARGEST_SIDE[samples]):
         for left, right in _parts(width, _LARGEST_SIDE[samples]):
-            yield Tile(left, top, pixels[top:bottom, left:right])
+            yield ArrayTile(left, top, pixels[top:bottom, left:right])
 
 
 def _parts(extent: int, largest: int) -> Iterator[tuple[int, int]]:
@@ -164,9 +142,6 @@ def _parts(extent: int, largest: int) -> Iterator[tuple[int, int]]:
     size = extent // count
     for number in range(count):
         yield number * size, extent if number == count - 1 else (number + 1) * size
-
-
-_LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -190,14 +165,14 @@ class TileInfo:
     tags: Mapping[str, CustomValue | datetime] = field(default_factory=dict)
 
 
-class TileExtras(NamedTuple):
+class SubBlockExtras(NamedTuple):
     """The checked extras of one array: the same XML for all its tiles, a part of the mask each."""
 
     metadata: bytes
     mask: NDArray[np.bool_] | None
     attachment: bytes
 
-    def attachment_of(self, tile: Tile) -> bytes:
+    def attachment_of(self, tile: ArrayTile) -> bytes:
         """Return the attachment that goes with a tile."""
         if self.mask is None:
             return self.attachment
@@ -205,20 +180,16 @@ class TileExtras(NamedTuple):
         return encode_mask(self.mask[tile.y : tile.y + height, tile.x : tile.x + width])
 
 
-def make_extras(
-    pixels: NDArray[Any], tiles: int, info: TileInfo | None, mask: Any, attachment: bytes | None
-) -> TileExtras:
+def make_subblock_extras(
+    pixels: NDArray[Any],
+    tiles: int,
+    info: TileInfo | None = None,
+    mask: Any = None,
+    attachment: bytes | None = None,
+) -> SubBlockExtras:
     """Check and prepare the extras of an array (h, w, samples) that is cut into some tiles.
 
     Like pylibCZIrw, each call marks its tiles with one RetilingId.
-
-    Raises
-    ------
-    TypeError
-        If the info is no `TileInfo`, or the attachment no bytes.
-    ValueError
-        For a tag that XML cannot hold, a mask of another shape, both a mask and an attachment,
-        or an attachment of an array that is cut into several tiles.
     """
     if info is not None and not isinstance(info, TileInfo):
         raise TypeError(f"info must be a TileInfo, not {info!r}")
@@ -234,7 +205,9 @@ def make_extras(
     if len(attachment or b"") > _LARGEST:
         raise ValueError("an attachment must have less than 2 GiB")
     if info is None and mask is None:
-        return TileExtras(_retiling_tag(), None, bytes(attachment or b""))
+        # the XML that nearly all tiles have, without the detour through a tree
+        tag = f"<METADATA><Tags><RetilingId>{uuid.uuid4()}</RetilingId></Tags></METADATA>"
+        return SubBlockExtras(tag.encode(), None, bytes(attachment or b""))
     info = info or TileInfo()
     metadata = build_subblock_metadata(
         {"RetilingId": str(uuid.uuid4()), **info.tags},
@@ -244,24 +217,12 @@ def make_extras(
         acquisition_time=info.acquisition_time,
         has_mask=mask is not None,
     )
-    checked = None if mask is None else check_mask(mask, *pixels.shape[:2])
-    return TileExtras(metadata, checked, bytes(attachment or b""))
+    checked = None if mask is None else _checked_mask(mask, *pixels.shape[:2])
+    return SubBlockExtras(metadata, checked, bytes(attachment or b""))
 
 
-def _retiling_tag() -> bytes:
-    """Return the XML that nearly all tiles have, without the detour through a tree."""
-    tag = f"<METADATA><Tags><RetilingId>{uuid.uuid4()}</RetilingId></Tags></METADATA>"
-    return tag.encode()
-
-
-def check_mask(mask: Any, height: int, width: int) -> NDArray[np.bool_]:
-    """Return a mask as a bool array (height, width).
-
-    Raises
-    ------
-    ValueError
-        If it has another shape, or is not bool (or 0 and 1).
-    """
+def _checked_mask(mask: Any, height: int, width: int) -> NDArray[np.bool_]:
+    """Return a mask as a bool array (height, width); it may be given as 0 and 1."""
     array = np.asarray(mask)
     if array.shape != (height, width):
         raise ValueError(f"a mask of shape {array.shape} does not fit pixels ({height}, {width})")

@@ -26,8 +26,8 @@ def document(tmp_path: Path) -> Iterator[CziWriter]:
 def test_reduced_pixels_are_a_level_of_the_file(tmp_path: Path) -> None:
     with create_czi(tmp_path / "new.czi") as writer:
         writer.write(FULL, (10, 20), scene=3)
-        writer.write_reduced(SMALL[:, :30], (10, 20), 2, scene=3)
-        writer.write_reduced(SMALL[:, 29:], (10 + 29 * 2, 20), 2, scene=3)
+        writer.write_pyramid_tile(SMALL[:, :30], (10, 20), 2, scene=3)
+        writer.write_pyramid_tile(SMALL[:, 29:], (10 + 29 * 2, 20), 2, scene=3)
     with CziReader(tmp_path / "new.czi") as read:
         levels = read.pyramid_levels(3)
         assert [level.zoom for level in levels] == [1.0, 0.5]
@@ -49,28 +49,33 @@ def test_they_show_what_is_there(
     document: CziWriter, location: tuple[int, int], factor: int, what: str
 ) -> None:
     with pytest.raises(ValueError, match=what):
-        document.write_reduced(SMALL, location, factor, {"C": 1})
+        document.write_pyramid_tile(SMALL, location, factor, {"C": 1})
 
 
 def test_their_plane_was_written_before(document: CziWriter) -> None:
     with pytest.raises(ValueError, match="nothing in full resolution"):
-        document.write_reduced(SMALL, (10, 20), 2, {"C": 0})
+        document.write_pyramid_tile(SMALL, (10, 20), 2, {"C": 0})
 
 
 def test_they_have_the_pixel_type_of_their_plane(document: CziWriter) -> None:
     with pytest.raises(ValueError, match="Gray16"):
-        document.write_reduced(SMALL.astype(np.uint8), (10, 20), 2, {"C": 1})
+        document.write_pyramid_tile(SMALL.astype(np.uint8), (10, 20), 2, {"C": 1})
 
 
 def test_a_document_that_makes_its_own_pyramid_takes_none(tmp_path: Path) -> None:
     with create_czi(tmp_path / "new.czi", pyramid=True) as writer:
         writer.write(FULL)
         with pytest.raises(ValueError, match="of its own"):
-            writer.write_reduced(SMALL, (0, 0), 2)
+            writer.write_pyramid_tile(SMALL, (0, 0), 2)
 
 
 def test_nothing_is_written_after_close(tmp_path: Path) -> None:
     with create_czi(tmp_path / "new.czi") as writer:
         writer.write(FULL)
     with pytest.raises(ClosedError):
-        writer.write_reduced(SMALL, (0, 0), 2)
+        writer.write_pyramid_tile(SMALL, (0, 0), 2)
+
+
+def test_the_former_name_of_the_method_works_with_a_warning(document: CziWriter) -> None:
+    with pytest.warns(DeprecationWarning, match="write_pyramid_tile"):
+        document.write_reduced(SMALL, (10, 20), 2, {"C": 1})

@@ -6,22 +6,18 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike, NDArray
 
 from czictypes.metadata.records import Event, build_event_list, build_time_stamps
 from czictypes.model.geometry import Location, Rectangle
 from czictypes.reading.conversion import dark_and_bright, real_values, stretch
 from czictypes.writing.assembly import Assembly
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 __all__ = [
     "AttachmentMethods",
-    "EncodedPicture",
     "FirstPlane",
     "Thumbnail",
     "check_attachment",
@@ -32,18 +28,12 @@ __all__ = [
 _LONGEST_NAME = 79
 _LONGEST_TYPE = 8
 _LARGEST = 2**31 - 1
+_SIDE = 512  # pixels, at most
+_QUALITY = 90
 
 
 def check_attachment(name: str, content_file_type: str, data: Any) -> None:
-    """Check that an attachment fits into the format.
-
-    Raises
-    ------
-    ValueError
-        If the name or type is too long, or there are too many bytes.
-    TypeError
-        If the data are no bytes.
-    """
+    """Raise a ValueError or TypeError for an attachment that does not fit into the format."""
     for text, longest, what in (
         (name, _LONGEST_NAME, "name"),
         (content_file_type, _LONGEST_TYPE, "content file type"),
@@ -65,12 +55,17 @@ class AttachmentMethods:
         """Attach bytes to the document."""
         raise NotImplementedError
 
-    def _as_document(self, pixels: npt.NDArray[np.uint8]) -> bytes:
+    def _as_document(self, pixels: NDArray[np.uint8]) -> bytes:
         """Return a CZI of its own that holds a picture, as ZEISS software attaches it."""
         raise NotImplementedError
 
-    def add_time_stamps(self, seconds: npt.ArrayLike) -> None:
-        """Attach the times of the T indices, in seconds since the start of the recording.
+    def add_time_stamps(self, seconds: ArrayLike) -> None:
+        """Attach the times of the T indices.
+
+        Parameters
+        ----------
+        seconds
+            One number for each T: seconds since the start of the recording.
 
         Raises
         ------
@@ -80,34 +75,62 @@ class AttachmentMethods:
         self.add_attachment("TimeStamps", "CZTIMS", build_time_stamps(seconds))
 
     def add_event_list(self, events: Sequence[Event]) -> None:
-        """Attach what happened during the recording."""
+        """Attach the events of the recording.
+
+        Parameters
+        ----------
+        events
+            What happened, and when; see `Event`.
+        """
         self.add_attachment("EventList", "CZEVL", build_event_list(list(events)))
 
-    def add_thumbnail(self, image: npt.ArrayLike) -> None:
+    def add_thumbnail(self, image: ArrayLike) -> None:
         """Attach a small picture of the document, in place of the one made from its pixels.
 
         Parameters
         ----------
         image
-            uint8, (h, w), (h, w, 1) or (h, w, 3) in the order red, green, blue.
+            uint8 of shape (h, w), (h, w, 1) or (h, w, 3), in the order red, green, blue.
 
         Raises
         ------
         ValueError
-            If it is something else.
+            If the image has another type or shape, or no pixels.
         """
         self.add_attachment("Thumbnail", *encode_picture(_checked(image)))
 
-    def add_label(self, image: npt.ArrayLike) -> None:
-        """Attach the picture of the slide's label; `image` as for `add_thumbnail`."""
+    def add_label(self, image: ArrayLike) -> None:
+        """Attach the picture of the slide's label.
+
+        Parameters
+        ----------
+        image
+            uint8 of shape (h, w), (h, w, 1) or (h, w, 3), in the order red, green, blue.
+
+        Raises
+        ------
+        ValueError
+            If the image has another type or shape, or no pixels.
+        """
         self.add_attachment("Label", "CZI", self._as_document(_checked(image)))
 
-    def add_preview(self, image: npt.ArrayLike) -> None:
-        """Attach the overview picture of the slide; `image` as for `add_thumbnail`."""
+    def add_preview(self, image: ArrayLike) -> None:
+        """Attach the overview picture of the slide.
+
+        Parameters
+        ----------
+        image
+            uint8 of shape (h, w), (h, w, 1) or (h, w, 3), in the order red, green, blue.
+
+        Raises
+        ------
+        ValueError
+            If the image has another type or shape, or no pixels.
+        """
         self.add_attachment("SlidePreview", "CZI", self._as_document(_checked(image)))
 
 
-def _checked(image: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+def _checked(image: ArrayLike) -> NDArray[np.uint8]:
     pixels = np.asarray(image)
     if pixels.ndim == 2:
         pixels = pixels[:, :, np.newaxis]
@@ -118,9 +141,6 @@ def _checked(image: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     if pixels.size == 0:
         raise ValueError("the picture has no pixels")
     return pixels
-
-
-_SIDE = 512  # pixels, at most
 
 
 class Thumbnail:
@@ -222,9 +242,6 @@ class FirstPlane:
         if picture is not None:
             kind, data = encode_picture(picture)
             assembly.add_attachment("Thumbnail", kind, data)
-
-
-_QUALITY = 90
 
 
 class EncodedPicture(NamedTuple):

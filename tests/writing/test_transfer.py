@@ -18,8 +18,8 @@ from czictypes import czi
 from czictypes.model.errors import CorruptFileError, DamagedTileWarning, UnsupportedDataError
 from czictypes.model.pixel_types import Compression
 from czictypes.reading.reader import CziReader
-from czictypes.writing.assembly import Assembly, Block
-from czictypes.writing.transfer import transfer_attachments, transfer_blocks
+from czictypes.writing.assembly import Assembly, EncodedSubBlock
+from czictypes.writing.transfer import transfer_attachments, transfer_sub_blocks
 
 
 def move_all(source: Path, target: Path, threads: int = 1) -> None:
@@ -27,7 +27,7 @@ def move_all(source: Path, target: Path, threads: int = 1) -> None:
         assembly = Assembly(target, allow_duplicates=True)
         try:
             everything = np.arange(document.directory.count)
-            transfer_blocks(
+            transfer_sub_blocks(
                 document.source, document.directory, everything, assembly.add, threads=threads
             )
             transfer_attachments(document.source, document.attachment_entries, assembly)
@@ -132,13 +132,13 @@ def test_blocks_come_in_the_order_of_the_file_and_large_ones_alone(
             places[where] = int(rows.file_position[index])
         seen: list[int] = []
 
-        def take(block: Block) -> None:
+        def take(block: EncodedSubBlock) -> None:
             x, y, _, _ = block.rectangle
             seen.append(places[(x, y, block.m_index, *block.coordinate.items())])
 
         huge = np.full(rows.count, 1 << 40)
         backwards = np.arange(rows.count)[::-1]
-        transfer_blocks(document.source, rows, backwards, take, threads=4, sizes=huge)
+        transfer_sub_blocks(document.source, rows, backwards, take, threads=4, sizes=huge)
     assert seen == sorted(seen)
     assert len(seen) == len(backwards)
 

@@ -1,4 +1,4 @@
-"""The pyramid tiles that a document gets: levels by scene, tiles by plane.
+"""The options of a pyramid, and its tiles: levels by scene, tiles by plane.
 
 The tiles of a level lie in a grid that begins at the top left corner of their scene's
 full-resolution box, and so do those of the next level, which makes a tile out of whole tiles.
@@ -25,6 +25,7 @@ from czictypes.model.geometry import ABSENT, Rectangle, Size
 from czictypes.reading.fallback import painting_rank
 from czictypes.reading.table import SubBlockTable
 from czictypes.writing.compression import parse_compression
+from czictypes.writing.transfer import bounding_box
 
 __all__ = [
     "PlanePlan",
@@ -41,6 +42,8 @@ _FILTERS = ("mean", "nearest")
 
 #: What callers may give: True for the default options, False or None for no pyramid.
 PyramidChoice = Union[bool, "PyramidOptions", None]
+_LONGEST = 2**31 - 1  # pixels that a tile may cover along an axis
+_ROW = 32  # bits of a column in the number of a cell
 
 
 @dataclass(frozen=True)
@@ -95,13 +98,7 @@ class PyramidOptions:
 
 
 def resolve_pyramid(choice: PyramidChoice) -> PyramidOptions | None:
-    """Return the options that a caller's choice stands for, or None for no pyramid.
-
-    Raises
-    ------
-    ValueError
-        If it is neither a truth value nor options.
-    """
+    """Return the options that a caller's choice stands for, or None for no pyramid."""
     if choice is None or choice is False:
         return None
     if choice is True:
@@ -120,27 +117,13 @@ def _check_number(name: str, value: object, least: int, most: int) -> None:
         raise ValueError(f"{name} must be from {least} to {most}, not {number}")
 
 
-_LONGEST = 2**31 - 1  # pixels that a tile may cover along an axis
-_ROW = 32  # bits of a column in the number of a cell
-
-
 class PyramidGrid(NamedTuple):
-    """The levels of a scene and their grids.
+    """The levels of a scene and their grids."""
 
-    Attributes
-    ----------
-    box
-        The scene in full resolution.
-    factor, tile
-        From one level to the next; the side of a tile in pixels, a multiple of the factor.
-    levels
-        How many there are above the full resolution.
-    """
-
-    box: Rectangle
-    factor: int
-    tile: int
-    levels: int
+    box: Rectangle  # the scene in full resolution
+    factor: int  # from one level to the next
+    tile: int  # the side of a tile in pixels, a multiple of the factor
+    levels: int  # above the full resolution
 
     def size(self, level: int, column: int, row: int) -> Size:
         """Return the size of a tile in its own pixels; not above 0 where there is none."""
@@ -159,25 +142,15 @@ class PyramidGrid(NamedTuple):
 
 
 class PlanePlan(NamedTuple):
-    """The pyramid of one plane of one scene.
+    """The pyramid of one plane of one scene."""
 
-    Attributes
-    ----------
-    coordinate
-        The plane, with its scene if there is one.
-    sub_blocks
-        The sub-blocks that show in it in full resolution, those on top last: its own, and below
-        them those that lack a dimension.
-    grid
-        Its levels.
-    cells
-        (n, 2) columns and rows of the tiles on level 1, those of one tile of a higher level
-        one after the other.
-    """
-
-    coordinate: dict[str, int]
+    coordinate: dict[str, int]  # with the scene if there is one
+    #: The sub-blocks that show in it in full resolution, those on top last: its own, and below
+    #: them those that lack a dimension.
     sub_blocks: NDArray[np.intp]
     grid: PyramidGrid
+    #: (n, 2) columns and rows of the tiles on level 1, those of one tile of a higher level one
+    #: after the other.
     cells: NDArray[np.int64]
 
 
@@ -196,12 +169,8 @@ def make_grid(box: Rectangle, options: PyramidOptions) -> PyramidGrid:
 def plan_pyramid(table: SubBlockTable, options: PyramidOptions) -> list[PlanePlan]:
     """Plan the pyramids of all planes that are large enough to get one.
 
-    Raises
-    ------
-    SparseDocumentError
-        If the sub-blocks claim to cover far more pixels than the file could fill.
-    UnsupportedDataError
-        If a scene spans more pixels than a sub-block of a CZI can.
+    A SparseDocumentError says that the sub-blocks claim to cover far more pixels than the file
+    could fill, an UnsupportedDataError that a scene spans more than a sub-block of a CZI can.
     """
     rows = table.directory
     usable = np.flatnonzero(table.is_layer0 & (rows.w > 0) & (rows.h > 0))
@@ -226,17 +195,14 @@ def plan_pyramid(table: SubBlockTable, options: PyramidOptions) -> list[PlanePla
 
 
 def _box(table: SubBlockTable, members: NDArray[np.intp]) -> Rectangle:
-    rows = table.directory
-    x, y = rows.x[members].astype(np.int64), rows.y[members].astype(np.int64)
-    left, top = int(x.min()), int(y.min())
-    right, bottom = int((x + rows.w[members]).max()), int((y + rows.h[members]).max())
-    if max(right - left, bottom - top) > _LONGEST:
+    box = bounding_box(table.directory, members)
+    if max(box.w, box.h) > _LONGEST:
         name = "the document" if table.bounds is None else table.bounds.source.name
         raise UnsupportedDataError(
-            f"a scene of {name} spans {right - left} x {bottom - top} pixels, more than a tile of "
+            f"a scene of {name} spans {box.w} x {box.h} pixels, more than a tile of "
             "a pyramid can cover: a sub-block is damaged, or far from the others"
         )
-    return Rectangle(left, top, right - left, bottom - top)
+    return box
 
 
 def _by_plane(table: SubBlockTable, members: NDArray[np.intp]) -> list[NDArray[np.intp]]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from czictypes.metadata.records import Event
 from czictypes.reading.reader import CziReader
-from czictypes.writing.attachments import Thumbnail, encode_picture
+from czictypes.writing.new_attachments import Thumbnail, encode_picture
 from czictypes.writing.writer import create_czi
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any, Union
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.container.columns import unique_rows
 from czictypes.metadata.annotations import move_annotations
@@ -24,9 +25,7 @@ from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle, 
 from czictypes.reading.request import parse_roi
 from czictypes.reading.subblock import matching
 from czictypes.reading.table import SubBlockTable
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from czictypes.writing.transfer import bounding_box
 
 __all__ = [
     "Extent",
@@ -44,25 +43,18 @@ __all__ = [
 Places = Union[int, slice, Iterable[int]]
 
 _ALWAYS_THERE = ("Z", "C", "T")  # of size 1 in a document that does not name them
+#: XML that takes the place of the source's, or a function that edits it.
+MetadataChange = Union[str, bytes, Callable[[XmlEditor], Any], None]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The sub-blocks that are copied.
+    """The sub-blocks that are copied."""
 
-    Parameters
-    ----------
-    rows
-        Rows of the document's table, ascending.
-    is_partial
-        Whether a sub-block of layer 0 is left out.
-    dropped_levels
-        The pyramid levels that are left out although they meet the region, as (scene, level);
-        the scene is `ABSENT` where the sub-blocks have none.
-    """
-
-    rows: NDArray[np.int64]
-    is_partial: bool = False
+    rows: NDArray[np.int64]  # of the document's table, ascending
+    is_partial: bool = False  # whether a sub-block of layer 0 is left out
+    #: The pyramid levels that are left out although they meet the region, as (scene, level); the
+    #: scene is `ABSENT` where the sub-blocks have none.
     dropped_levels: tuple[tuple[int, int], ...] = ()
 
 
@@ -72,23 +64,10 @@ def select(
     planes: Mapping[str, Places] | None = None,
     roi: Any = None,
 ) -> Selection:
-    """Choose sub-blocks by scene, plane and place.
+    """Choose sub-blocks by scene, plane and place; `copy` says what may be given.
 
-    Parameters
-    ----------
-    table
-        The sub-blocks of the document.
-    scenes, planes
-        As for `czictypes.writing.copying.copy.copy`.
-    roi
-        The region (x, y, w, h) that a sub-block must meet.
-
-    Raises
-    ------
-    OutOfBoundsError
-        For a scene, dimension or place that the document does not have, or if nothing is left.
-    ValueError
-        For a letter that is no dimension, or a region that is none.
+    An OutOfBoundsError says that the document does not have a scene, dimension or index, or that
+    nothing is left.
     """
     keep = np.ones(table.count, dtype=bool)
     wanted = dict(checked_plane(planes, "planes"))
@@ -213,42 +192,24 @@ def _reaches_beyond(
     if not len(layer0):
         return True
     spare = float(table.minification[members].max())
-    left, top, right, bottom = _box(table, members)
-    own = _box(table, layer0)
-    return bool(
-        left < own[0] or top < own[1] or right >= own[2] + spare or bottom >= own[3] + spare
-    )
-
-
-def _box(table: SubBlockTable, rows: NDArray[np.int64]) -> tuple[int, int, int, int]:
-    place = table.directory
-    x, y = place.x[rows].astype(np.int64), place.y[rows].astype(np.int64)
-    right, bottom = (x + place.w[rows]).max(), (y + place.h[rows]).max()
-    return int(x.min()), int(y.min()), int(right), int(bottom)
+    shown, own = bounding_box(table.directory, members), bounding_box(table.directory, layer0)
+    right, bottom = own.x + own.w + spare, own.y + own.h + spare
+    begins_before = shown.x < own.x or shown.y < own.y
+    return begins_before or shown.x + shown.w >= right or shown.y + shown.h >= bottom
 
 
 @dataclass(frozen=True)
 class Extent:
-    """A dimension (S and M included) before and after.
+    """A dimension (S and M included) before and after."""
 
-    Parameters
-    ----------
-    start, size
-        Its first place and its extent in the source.
-    places
-        The places of the source that the copy has, ascending.
-    renumbered
-        Whether they are counted from 0 in the copy.
-    """
-
-    start: int
-    size: int
-    places: tuple[int, ...]
-    renumbered: bool = False
+    start: int  # the first index in the source
+    size: int  # from the first to the last, in the source
+    places: tuple[int, ...]  # the indices of the source that the copy has, ascending
+    renumbered: bool = False  # whether they are counted from 0 in the copy
 
     @property
     def positions(self) -> Sequence[int]:
-        """Which entries of a list with one for each place of the source are still needed.
+        """The entries that stay of a list with one for each index of the source.
 
         They may be many more than the sub-blocks: a range, which takes no memory.
         """
@@ -273,25 +234,13 @@ class Extent:
 
 @dataclass(frozen=True)
 class Layout:
-    """All that the choice of sub-blocks changes in the metadata.
+    """All that the choice of sub-blocks changes in the metadata."""
 
-    Parameters
-    ----------
-    extents
-        Every dimension of the copy, S and M included.
-    size_before, size_after
-        Width and height of the box of layer 0, in pixels.
-    scenes
-        The S indices of the source.
-    moved
-        How far the top left corner of that box is from where it was, along x and y.
-    """
-
-    extents: Mapping[str, Extent]
-    size_before: tuple[int, int]
+    extents: Mapping[str, Extent]  # of every dimension of the copy, S and M included
+    size_before: tuple[int, int]  # width and height of the box of layer 0, in pixels
     size_after: tuple[int, int]
-    scenes: tuple[int, ...] = ()
-    moved: tuple[int, int] = (0, 0)
+    scenes: tuple[int, ...] = ()  # the S indices of the source
+    moved: tuple[int, int] = (0, 0)  # of the top left corner of that box, along x and y
 
     def is_same(self) -> bool:
         """Tell whether nothing is different."""
@@ -305,14 +254,9 @@ class Layout:
 
 
 def lay_out(table: SubBlockTable, kept: NDArray[np.int64], *, renumber: bool) -> Layout:
-    """Compare the dimensions of a document and of some of its sub-blocks.
+    """Compare the dimensions of a document and of the rows of its table that are copied.
 
-    Parameters
-    ----------
-    table, kept
-        The document, and the rows that are copied.
-    renumber
-        Whether the places of each dimension are counted from 0 in the copy.
+    With `renumber`, the indices of each dimension are counted from 0 in the copy.
     """
     extents = {}
     for letter, column in table.directory.coordinates.items():
@@ -328,7 +272,8 @@ def lay_out(table: SubBlockTable, kept: NDArray[np.int64], *, renumber: bool) ->
             ends = sorted({int(there.min()), int(there.max())})
             extents["M"] = Extent(*table.m_bounds, tuple(ends))
     before = table.total_rectangle_no_pyramid
-    after = _layer0_box(table, kept)
+    layer0 = kept[table.is_layer0[kept]]
+    after = bounding_box(table.directory, layer0) if len(layer0) else Rectangle(0, 0, -1, -1)
     scenes = tuple(table.scene_rectangles)
     moved = (0, 0) if after.is_empty else (after.x - before.x, after.y - before.y)
     return Layout(extents, (before.w, before.h), (after.w, after.h), scenes, moved)
@@ -338,40 +283,13 @@ def _distinct(column: NDArray[np.int32]) -> tuple[int, ...]:
     return tuple(np.unique(column[column != ABSENT]).tolist())
 
 
-def _layer0_box(table: SubBlockTable, kept: NDArray[np.int64]) -> Rectangle:
-    kept = kept[table.is_layer0[kept]]
-    if not len(kept):
-        return Rectangle(0, 0, -1, -1)
-    left, top, right, bottom = _box(table, kept)
-    return Rectangle(left, top, right - left, bottom - top)
-
-
-#: XML that takes the place of the source's, or a function that edits it.
-MetadataChange = Union[str, bytes, Callable[[XmlEditor], Any], None]
-
-
 def copied_metadata(
     xml: bytes, layout: Layout, change: MetadataChange, bare_scenes: set[int]
 ) -> bytes:
-    """Return the XML of the copy.
+    """Return the XML of the copy: the source's as it is, if nothing changes.
 
-    Parameters
-    ----------
-    xml
-        The source's XML; returned as it is if nothing changes.
-    layout
-        What the choice of sub-blocks changes.
-    change
-        What the caller gave.
-    bare_scenes
-        The scenes that lose a level of their pyramid.
-
-    Raises
-    ------
-    CorruptFileError, ValueError
-        If XML that has to be changed is malformed, or what the caller gave is no XML of a CZI.
-    TypeError
-        If `change` is nothing of the kind.
+    `bare_scenes` are those that lose a level of their pyramid. A CorruptFileError or ValueError
+    says that XML which has to be changed is malformed, or what the caller gave is no XML of a CZI.
     """
     if isinstance(change, (str, bytes)):
         return XmlEditor(change).to_bytes()

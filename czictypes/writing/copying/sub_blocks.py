@@ -1,0 +1,216 @@
+"""Sub-blocks on their way into a copy: as they are, or encoded anew, renumbered, anonymised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from czictypes.container.subblock import check_pixels
+from czictypes.metadata.anonymize import Anonymizer
+from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
+from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.reading.damage import UNREADABLE, advise
+from czictypes.reading.document import OpenDocument
+from czictypes.writing.assembly import EncodedSubBlock
+from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression
+from czictypes.writing.copying.anonymized import RemovedPart, anonymized_sub_block, bare_data
+from czictypes.writing.copying.copy_selection import Layout
+from czictypes.writing.transfer import (
+    check_writable,
+    decoded_sizes,
+    read_encoded,
+    reencoded,
+    stored_sizes,
+    transfer_sub_blocks,
+)
+
+__all__ = [
+    "SubBlockPlan",
+    "check_recompression",
+    "copy_sub_blocks",
+    "new_indices",
+    "whole_or_planes",
+]
+
+
+class SubBlockPlan(NamedTuple):
+    """The plan for the sub-blocks."""
+
+    #: Rows of the document's table: the first one of each sub-block that is copied whole, and each
+    #: plane of the others.
+    rows: np.ndarray
+    whole: np.ndarray  # of bool: whether each of them stands for its whole sub-block
+    recompress: CompressionOptions | None  # None to leave pixels as they are
+    renumbered: Mapping[str, Mapping[int, int]]  # by dimension, the new index by the old one
+    anonymizer: Anonymizer | None  # which has done the document's metadata already
+
+
+def new_indices(layout: Layout) -> dict[str, dict[int, int]]:
+    """Return for each dimension that is numbered anew the new index by the old one."""
+    return {
+        letter: {place: extent.moved(place) for place in extent.places}
+        for letter, extent in layout.extents.items()
+        if extent.renumbered
+    }
+
+
+def whole_or_planes(
+    document: OpenDocument, kept: np.ndarray, options: CompressionOptions | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows by which sub-blocks are copied, and which stand for whole sub-blocks.
+
+    A sub-block that holds several planes stays one if all of them are kept, unless they are to be
+    JPEG XR, which other readers expect to show one plane.
+    """
+    rows = document.rows
+    sub_blocks = rows.sub_blocks(kept)
+    found, first, counts = np.unique(sub_blocks, return_index=True, return_counts=True)
+    held = np.array([len(rows.rows_of(index)) for index in found.tolist()], np.int64)
+    is_whole = counts == held
+    if options is not None and options.method == Compression.JpegXr:
+        is_whole &= held == 1
+    whole = is_whole[np.searchsorted(found, sub_blocks)]
+    chosen = np.union1d(np.flatnonzero(~whole), first[is_whole])
+    return kept[chosen], whole[chosen]
+
+
+def check_recompression(document: OpenDocument, plan: SubBlockPlan) -> None:
+    """Check that every kind of pixels there is can be encoded, before anything is written."""
+    if plan.recompress is None:
+        return
+    for number in np.unique(document.table.directory.pixel_type[plan.rows]).tolist():
+        if number in list(PixelType):  # others are named when they are met
+            check_codec(plan.recompress, PixelType(number))
+
+
+def copy_sub_blocks(
+    document: OpenDocument,
+    plan: SubBlockPlan,
+    take: Callable[[EncodedSubBlock], None],
+    skip: Callable[[], None] | None = None,
+) -> list[RemovedPart]:
+    """Hand the sub-blocks of a document to `take`, ready to be written.
+
+    `skip` is called for each that cannot be read, which is noted in the document's damage; by
+    default that is an error. Returned is what was removed from them, each once.
+    """
+    source, table = document.source, document.table
+    removed: set[RemovedPart] = set()
+
+    def finish(block: EncodedSubBlock | None) -> None:
+        if block is None:
+            assert skip is not None
+            skip()
+            return
+        if plan.renumbered:
+            block = _renumbered(block, plan.renumbered)
+        if plan.anonymizer is not None:
+            block = anonymized_sub_block(block, plan.anonymizer, removed)
+        take(block)
+
+    options = plan.recompress
+    whole = dict(zip(plan.rows.tolist(), plan.whole.tolist()))
+
+    def make(row: int) -> EncodedSubBlock | None:
+        index = document.rows.sub_block_of(row)
+        try:
+            if not whole[row]:
+                return _plane_alone(document, row, options)
+            if options is None and skip is not None:
+                _check_decodes(document, index)
+            if options is None:
+                block = read_encoded(source, document.directory, index)
+            else:
+                block = _encoded_anew(document, index, options)
+            return block if plan.anonymizer is None else _with_bare_data(document, index, block)
+        except UNREADABLE as error:
+            if skip is None:
+                if isinstance(error, (CorruptFileError, UnsupportedDataError)):
+                    advise(error)
+                raise
+            document.damage.note(index, error)
+            return None
+
+    sizes = stored_sizes(source, table.directory)
+    decodes = options is not None or skip is not None
+    if decodes:
+        sizes = np.maximum(sizes, _decoded_sizes(document))
+    as_they_are = not decodes and bool(plan.whole.all())
+    transfer_sub_blocks(
+        source,
+        table.directory,
+        plan.rows,
+        finish,
+        threads=document.pool.threads,
+        make=make,
+        in_turn=as_they_are,
+        sizes=sizes,
+    )
+    return sorted(removed, key=str)
+
+
+def _check_decodes(document: OpenDocument, index: int) -> None:
+    """Raise a `CorruptFileError` for damage within compressed data; of some kinds none is known."""
+    segment = document.decoder.segment(index)
+    try:
+        if check_pixels(document.source, segment).compression != Compression.Uncompressed:
+            document.decoder.pixels(index)
+    except (UnsupportedDataError, MissingExtraError):  # copied as it is: others may decode it
+        pass
+
+
+def _plane_alone(
+    document: OpenDocument, row: int, options: CompressionOptions | None
+) -> EncodedSubBlock:
+    """Return one plane of a sub-block that holds several as a sub-block of its own."""
+    source, directory = document.source, document.directory
+    segment = document.decoder.segment(document.rows.sub_block_of(row))
+    check_writable(source, segment)
+    if options is None:
+        options = _same_compression(check_pixels(source, segment).compression)
+    pixels = document.decoder.stored_plane(row)
+    data = encode(pixels, options, PixelType(segment.pixel_type))
+    block = reencoded(source, directory, segment, data, options.method)
+    return block._replace(coordinate=document.table.coordinate(row), sizes={})
+
+
+def _same_compression(scheme: int) -> CompressionOptions:
+    """Return options for planes that are taken out of data in some scheme, without loss."""
+    names = {Compression.Uncompressed: "uncompressed:", Compression.Zstd0: "zstd0:"}
+    return parse_compression(names.get(Compression(scheme), "zstd1:"))
+
+
+def _encoded_anew(
+    document: OpenDocument, index: int, options: CompressionOptions
+) -> EncodedSubBlock:
+    source, directory = document.source, document.directory
+    if directory.compression.item(index) == options.method == Compression.Uncompressed:
+        return read_encoded(source, directory, index)
+    segment = document.decoder.segment(index)
+    check_writable(source, segment)
+    data = encode(document.decoder.pixels(index), options, PixelType(segment.pixel_type))
+    return reencoded(source, directory, segment, data, options.method)
+
+
+def _with_bare_data(document: OpenDocument, index: int, block: EncodedSubBlock) -> EncodedSubBlock:
+    data = bare_data(block)
+    if data is None:
+        return _encoded_anew(document, index, parse_compression("zstd1:"))
+    return block._replace(data=data)
+
+
+def _decoded_sizes(document: OpenDocument) -> np.ndarray:
+    """Return about how many bytes the pixels of the sub-block of each row take."""
+    sizes = decoded_sizes(document.directory)
+    numbers = document.rows.sub_blocks(np.arange(document.table.count))
+    return sizes[numbers] * np.bincount(numbers, minlength=len(sizes))[numbers]
+
+
+def _renumbered(block: EncodedSubBlock, places: Mapping[str, Mapping[int, int]]) -> EncodedSubBlock:
+    coordinate = {
+        letter: places[letter][place] if letter in places else place
+        for letter, place in block.coordinate.items()
+    }
+    return block._replace(coordinate=coordinate)
