@@ -13,7 +13,7 @@ from typing import Any, Union
 from urllib.parse import urlsplit
 
 from czictypes.arrays.image import CziImage
-from czictypes.exchange.formats import location_path
+from czictypes.exchange.locations import location_path
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.lazy import require
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labelled import attributes, labels
-from czictypes.exchange.formats import location_path
+from czictypes.exchange.locations import location_path
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.lazy import require
 from czictypes.reading.damage import OnError
