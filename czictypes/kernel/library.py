@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from functools import cache
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 __all__ = ["KERNEL_VARIABLE", "Kernel", "KernelInfo", "get_kernel", "kernel_info"]
+
+_LOG = logging.getLogger(__name__)
 
 KERNEL_VARIABLE = "CZICTYPES_KERNEL"
 
@@ -63,6 +66,15 @@ def kernel_info() -> KernelInfo:
 
 @cache
 def _loaded(named: str) -> tuple[Kernel | None, str]:
+    kernel, reason = _load(named)
+    if kernel is None:
+        _LOG.info("reads are painted by numpy, without the kernel: %s", reason)
+    else:
+        _LOG.info("loaded the kernel from %s", kernel.path)
+    return kernel, reason
+
+
+def _load(named: str) -> tuple[Kernel | None, str]:
     if named == "0":
         return None, f"{KERNEL_VARIABLE}=0 does without it"
     path = named or str(_BUNDLED)

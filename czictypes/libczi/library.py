@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import threading
@@ -34,6 +35,8 @@ __all__ = [
     "use_library",
 ]
 
+
+_LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -298,7 +301,9 @@ def _load(chosen: str | None) -> Library:
     for candidate in candidates(chosen):
         try:
             if candidate not in _state.loaded:
-                _state.loaded[candidate] = Library(candidate)
+                library = _state.loaded[candidate] = Library(candidate)
+                version = format_version(library.version)
+                _LOG.info("loaded libCZI %s from %s (%s)", version, library.path, library.origin)
             return _state.loaded[candidate]
         except LibraryNotFoundError:
             raise

@@ -10,6 +10,7 @@ call. They end when their pipes close, so at the latest with this process.
 from __future__ import annotations
 
 import atexit
+import logging
 import math
 import os
 import signal
@@ -28,6 +29,8 @@ from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.native_reader import decoded
 
 __all__ = ["HelperEndedError", "decode_apart", "decodes_apart", "serve"]
+
+_LOG = logging.getLogger(__name__)
 
 _VARIABLE = "CZICTYPES_JPEGXR"
 #: What a helper runs: isolated from the current folder, with the search path of this process.
@@ -125,6 +128,7 @@ class _Helper:
                 f"cannot import czictypes, or not load {library}); unset {_VARIABLE} to decode "
                 "in this process"
             ) from None
+        _LOG.debug("process %d decodes JPEG XR, with %s", self._process.pid, library)
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
@@ -177,6 +181,7 @@ class _Helper:
         if code < 0:
             with suppress(ValueError):
                 how = f"by {signal.Signals(-code).name}"
+        _LOG.info("process %d, which decoded JPEG XR, ended %s", self._process.pid, how)
         raise HelperEndedError(
             f"the helper process ended {how}; the data are damaged, or something else ended it"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from czictypes.container.synthetic import SingleTileSource
 from czictypes.libczi.library import Library, get_library
 from czictypes.model.errors import ClosedError, CorruptFileError, NativeCallError
 from czictypes.model.pixel_types import Compression
+from czictypes.remote.urls import redact_text
 
 if TYPE_CHECKING:  # imported where they are needed: most documents are read without them
     from czictypes.libczi.bitmap import BitmapHandle
@@ -21,6 +23,8 @@ if TYPE_CHECKING:  # imported where they are needed: most documents are read wit
     from czictypes.libczi.streams import InputStream
 
 __all__ = ["NativeReader", "bitmap_of", "decoded"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class NativeReader:
@@ -119,6 +123,7 @@ def decoded(
 def _open(library: Library, source: ByteSource) -> ReaderHandle:
     from czictypes.libczi.reader import ReaderHandle
 
+    _LOG.debug("libCZI opens %s", redact_text(source.name))
     try:
         return ReaderHandle.open(_stream(library, source))  # closes the stream when it fails
     except NativeCallError as error:

@@ -7,6 +7,7 @@ several planes in a sub-block, anything unusual), and those that have a mask or 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -31,8 +32,11 @@ from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import each
 from czictypes.reading.tiles import Expectation, TileProvider, Wanted
+from czictypes.remote.urls import redact_text
 
 __all__ = ["Painter", "Part"]
+
+_LOG = logging.getLogger(__name__)
 
 #: The kernel comes back after so many microseconds, for an interrupt to be heard.
 _SLICE = 50_000
@@ -91,6 +95,9 @@ class Painter:
         if self.reads_bytes and isinstance(source, FileSource):
             self._local = source
         self._kernel = get_kernel()
+        #: Whether reads are logged; asked once, for a small read takes but a few microseconds.
+        self.logs = _LOG.isEnabledFor(logging.DEBUG)
+        self._name = redact_text(source.name) if self.logs and source is not None else ""
         self._lock = threading.Lock()
         self._planes: PlaneKeys | None = None
         self._made: KernelTiles | None = None
@@ -151,6 +158,8 @@ class Painter:
             if reads.count and (self._gives(request) or reads.paint(_SLICE)):
                 with self._expected(reads):
                     _Painting(self, reads, request, outs, threads, workers, blank).run()
+            if self.logs:
+                self._log("the kernel", parts, outs, reads.count)
         finally:
             self._end(reads)
 
@@ -228,6 +237,23 @@ class Painter:
             for some, out in zip(painted, outs):
                 fill(out, background_value(request.pixel_type, request.background))
                 paint_tiles(self.table, some, self.tiles, request.pixel_type, out, leave)
+        if self.logs:
+            self._log("numpy", parts, outs, len(every))
+
+    def log_given(self, given: list[Given]) -> None:
+        """Log what the kernel is given."""
+        sizes = (len(one.data) if one.pixels is None else one.pixels.nbytes for one in given)
+        _LOG.debug("gave the kernel %d tiles of %s: %d bytes", len(given), self._name, sum(sizes))
+
+    def _log(
+        self, way: str, parts: Sequence[Part], outs: Sequence[NDArray[Any]], tiles: int
+    ) -> None:
+        request, (height, width) = parts[0].request, outs[0].shape[:2]
+        more = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
+        _LOG.debug(
+            "%s painted %d x %d pixels of %s: plane %s%s, zoom %g, tiles %d",
+            way, width, height, self._name, dict(request.plane), more, request.zoom, tiles,
+        )  # fmt: skip
 
     def _rows_of(self, painted: Painted) -> tuple[int, int]:
         """Return which rows of a tile are needed: the first, and the one after the last."""
@@ -346,6 +372,8 @@ class _Painting:
                 given[tile] = found
 
         each(rest, decode, self._threads, self._workers if len(rest) > 1 else None)
+        if self._painter.logs:
+            self._painter.log_given(list(given.values()))
         self._reads.give(list(given.values()))
         places = dict.fromkeys(tiles, _BLANK)
         places.update((tile, number) for number, tile in enumerate(given))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from czictypes.container.byte_source import ByteSource
+from czictypes.container.file_source import FileSource
 from czictypes.model.defence import Defence
 from czictypes.model.errors import ClosedError, FileChangedError
 from czictypes.reading.document import OpenDocument, Remains
+from czictypes.remote.urls import redact_text
 
 __all__ = ["Session"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Session:
@@ -137,6 +143,7 @@ class Session:
             before[0].uses.end()
             self._replaced.append(before[0])
             self._current = None
+            _LOG.debug("%s changed, and is opened again", redact_text(before[0].name))
         self._close_replaced()
         try:
             self._open()
@@ -153,11 +160,20 @@ class Session:
                 self._replaced.remove(document)
 
     def _open(self) -> None:
+        begun = time.perf_counter()
         source = self._open_source()
         try:
             with Defence(self.name):
                 identity = source.opened_identity()
-                self._current = self._open_document(source), identity
+                document = self._open_document(source)
+                if _LOG.isEnabledFor(logging.DEBUG):
+                    taken = 1000 * (time.perf_counter() - begun)
+                    _LOG.debug(
+                        "opened %s (%s, %d bytes) in %.1f ms: %d sub-blocks%s",
+                        redact_text(source.name), _kind(source), source.size(), taken,
+                        document.directory.count, " in several files" * document.has_parts,
+                    )  # fmt: skip
+                self._current = document, identity
         except BaseException:
             source.close()
             raise
@@ -195,6 +211,12 @@ class _Use:
         except BaseException:
             self._lock.release()
             raise
+
+
+def _kind(source: ByteSource) -> str:
+    if source.is_remote:
+        return "remote"
+    return "local file" if isinstance(source, FileSource) else "file object"
 
 
 _after_fork = threading.Lock()

@@ -251,7 +251,9 @@ class SyncFsTransport(Transport):
             if not (failure.again and left):
                 break
             self._close_stream()
-            time.sleep(min(pause, 8.0))
+            wait = min(pause, 8.0)
+            self.log_retry(failure, wait)
+            time.sleep(wait)
             pause *= 2
         assert failure is not None
         raise failure.error

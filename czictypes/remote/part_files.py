@@ -8,6 +8,7 @@ document although the master does not list what it holds.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -25,7 +26,7 @@ from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, MissingPartError
 from czictypes.remote.open import PathOrFile, open_source
-from czictypes.remote.urls import URL, describe_target, is_fsspec, is_url
+from czictypes.remote.urls import URL, describe_target, is_fsspec, is_url, redact_text
 
 __all__ = [
     "PartFiles",
@@ -38,6 +39,8 @@ __all__ = [
 
 #: Other files of a document, in any order, or by their numbers.
 Parts = Union[PathOrFile, "list[PathOrFile]", "tuple[PathOrFile, ...]", Mapping[int, PathOrFile]]
+
+_LOG = logging.getLogger(__name__)
 
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 _NOBODY = UUID(int=0)
@@ -161,7 +164,11 @@ class _Finder:
             if number in self._absent:
                 raise self._absent[number]
             if number not in self._found:
-                self._found[number] = self._named(number) or self._beside(number, holds)
+                found = self._named(number) or self._beside(number, holds)
+                if found is not None and _LOG.isEnabledFor(logging.DEBUG):
+                    names = redact_text(self._main.name), redact_text(found.name)
+                    _LOG.debug("part %d of %s is %s", number, *names)
+                self._found[number] = found
             return self._found[number]
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ such a source; zipfile unpacks the others.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import struct
 import zipfile
@@ -25,6 +26,9 @@ __all__ = [
     "SourceFile",
     "find_stored",
 ]
+
+
+_LOG = logging.getLogger(__name__)
 
 
 class RemoteSource(ByteSource):
@@ -60,6 +64,8 @@ class RemoteSource(ByteSource):
         self._changed = False
         count = max(1, (64 << 10) // block) * block
         opening = transport.open(count)
+        came = len(opening.data)
+        _LOG.debug("%s has %d bytes; %d of them are here", self.name, opening.size, came)
         self._length, self._opened = opening.size, opening.identity
         self._whole = opening.data if opening.whole else None
         if not opening.whole:
@@ -200,6 +206,7 @@ class RemoteSource(ByteSource):
     def _send(self, request: PendingRequest) -> None:
         start = request.run.start * self._block
         end = min(request.run.stop * self._block, self._length)
+        _LOG.debug("asking for the bytes %d to %d of %s", start, end - 1, self.name)
         complete, fail = partial(self._cache.complete, request), partial(self._cache.fail, request)
         self._transport.submit(start, end, complete, fail)
         request.sent = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -36,6 +37,8 @@ __all__ = [
 
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 8.0  # seconds between two attempts
 _BUSY = {errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, errno.ECONNRESET, errno.EPIPE}
@@ -119,6 +122,10 @@ class Transport(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give up what is on its way."""
+
+    def log_retry(self, failure: Failure, wait: float) -> None:
+        """Log that a failed request is sent again after so many seconds."""
+        _LOG.info("%s; trying again in %.2g s", failure.error, wait)
 
     def failure(self, error: BaseException) -> Failure:
         """Tell in our words what an exception of fsspec or of the network means.
@@ -300,7 +307,9 @@ class AsyncTransport(Transport):
             if not (failure.again and left):
                 break
             asked = min(failure.wait or 0.0, self.options.timeout)
-            await asyncio.sleep(max(min(pause, _LONGEST_WAIT), asked))
+            wait = max(min(pause, _LONGEST_WAIT), asked)
+            self.log_retry(failure, wait)
+            await asyncio.sleep(wait)
             pause *= 2
         assert failure is not None
         raise failure.error

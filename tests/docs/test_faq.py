@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def test_the_page_prints_what_it_says(tmp_path: Path, monkeypatch: pytest.Monkey
         assert assert_prints_what_it_says(code_blocks(FAQ, "python"), FAQ) > 25
     finally:
         memory.rm("/faq", recursive=True)
+        logging.getLogger("czictypes").setLevel(logging.NOTSET)
 
 
 def test_every_request_is_answered() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import logging
 import pickle
 import re
@@ -123,6 +124,44 @@ def test_a_reader_does_not_show_them(server: RangeServer, made: Make) -> None:
     check_clean(everything_of(closed.value))
     with open_source(url) as source:
         check_clean(repr(source))
+
+
+def test_the_log_tells_requests_and_retries_without_them(
+    server: RangeServer, made: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = made("mosaic").path.read_bytes() + bytes(300_000)
+    url = with_secrets(server.put("/image.czi", data))
+    server.fault = lambda handler, number: number == 1 and bool([handler.refuse(503)])
+    again = {**options(), "czictypes": {"retries": 2, "backoff": 0.01, "block_bytes": 4096}}
+    with caplog.at_level(logging.DEBUG), czi.open_czi(url, storage_options=again) as document:
+        document.read()
+    told = [one.getMessage() for one in caplog.records if one.name.startswith("czictypes.")]
+    shown = redact_url(url)
+    assert f"opened {shown} (remote, {len(data)} bytes) in " in "\n".join(told)
+    assert [one for one in told if one.startswith(f"{shown} has {len(data)} bytes; ")]
+    assert [one for one in told if one.startswith("asking for the bytes ") and shown in one]
+    (retry,) = [one for one in told if one.endswith("; trying again in 0.01 s")]
+    assert retry.startswith(f"{shown} cannot be read: HTTP status 503")
+    check_clean(caplog.text)
+
+
+def test_the_log_of_other_sources_does_not_show_them(
+    made: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    fsspec = needs("fsspec")
+    data = made("mosaic").path.read_bytes()
+    fsspec.filesystem("memory").pipe_file("/folder/image.czi", data)
+    with caplog.at_level(logging.DEBUG, "czictypes"):
+        secret = {"token": TOKEN}
+        with czi.open_czi("memory://folder/image.czi", storage_options=secret) as document:
+            document.read()
+        with io.BytesIO(data) as stream:
+            stream.name = with_secrets("https://host/image.czi")  # type: ignore[attr-defined]
+            with czi.open_czi(stream) as document:
+                document.read()
+    assert f"memory://folder/image.czi has {len(data)} bytes" in caplog.text
+    assert "(file object, " in caplog.text
+    check_clean(caplog.text)
 
 
 def test_a_pickled_reader_has_them(server: RangeServer, made: Make) -> None:
