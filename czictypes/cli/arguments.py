@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from czictypes.remote.part_files import Parts
 
 __all__ = [
-    "add_command",
+    "AddCommand",
     "add_on_error",
     "add_overwrite",
     "add_parts",
@@ -27,6 +27,9 @@ __all__ = [
     "roi",
     "zoom",
 ]
+
+#: Declares a command by its name and what runs it, with texts as argparse takes them.
+AddCommand = Callable[..., argparse.ArgumentParser]
 
 _COORDINATE = re.compile(r"([A-Za-z])\s*=\s*(-?\d+)")
 _NUMBERED = re.compile(r"(\d+)=(.+)", re.DOTALL)
@@ -42,21 +45,6 @@ def join_negative_values(arguments: Sequence[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
-
-
-def add_command(
-    commands: Any,
-    shared: argparse.ArgumentParser,
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    **texts: Any,
-) -> argparse.ArgumentParser:
-    """Declare a command; its description stays in lines where it has some."""
-    if "\n" in texts["description"]:
-        texts["formatter_class"] = argparse.RawDescriptionHelpFormatter
-    parser: argparse.ArgumentParser = commands.add_parser(name, parents=[shared], **texts)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def add_on_error(parser: argparse.ArgumentParser) -> None:

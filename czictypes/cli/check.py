@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from czictypes.cli import arguments
 from czictypes.cli.output import (
     advised,
     named_refusals,
+    print_json,
     printable,
     report_exception,
     shows_progress,
@@ -19,7 +19,7 @@ from czictypes.cli.output import (
 from czictypes.model.errors import CziError, LibraryNotFoundError
 
 if TYPE_CHECKING:
-    from czictypes.checking.file_view import CheckReport, Finding
+    from czictypes.checking.file_view import CheckReport
     from czictypes.czi import RepairReport
     from czictypes.remote.part_files import Parts
 
@@ -52,11 +52,9 @@ _WORST = {None: 0, "info": 0, "warning": 1, "error": 2}
 _INCOMPLETE, _NOT_OPENED = 3, 5
 
 
-def add_check(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_check(add: arguments.AddCommand) -> None:
     """Declare ``check``."""
-    parser = arguments.add_command(
-        commands,
-        shared,
+    parser = add(
         "check",
         _run_check,
         help="find out what is wrong with files",
@@ -89,8 +87,7 @@ def _run_check(args: argparse.Namespace) -> int:
         if not args.json:
             _show(report)
     if args.json:
-        values = [report.to_dict() for report in reports]
-        print(json.dumps(values, indent=2, ensure_ascii=False))
+        print_json([report.to_dict() for report in reports])
     opened = len(reports) == len(args.files)
     return max([_WORST[report.worst] for report in reports] + ([] if opened else [_NOT_OPENED]))
 
@@ -112,22 +109,16 @@ def _check(path: str, parts: Parts | None, args: argparse.Namespace) -> CheckRep
 def _show(report: CheckReport) -> None:
     print(printable(f"{report.file}: {report.summary}"))
     for finding in report.findings:
-        _show_finding(finding)
+        print(printable(f"  {finding.severity}: {finding.place} [{finding.check}]"))
+        print("      " + printable(finding.message))
+        print("      " + printable(advised(f"what to do: {finding.remedy}")))
     for name, number in report.unlisted.items():
         print(f"  {number} more of {name}")
 
 
-def _show_finding(finding: Finding) -> None:
-    print(printable(f"  {finding.severity}: {finding.place} [{finding.check}]"))
-    print("      " + printable(finding.message))
-    print("      " + printable(advised(f"what to do: {finding.remedy}")))
-
-
-def add_repair(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_repair(add: arguments.AddCommand) -> None:
     """Declare ``repair``."""
-    parser = arguments.add_command(
-        commands,
-        shared,
+    parser = add(
         "repair",
         _run_repair,
         help="recover what is whole of a damaged file",
@@ -154,7 +145,7 @@ def _run_repair(args: argparse.Namespace) -> int:
             parts=arguments.parts(args.parts),
         )
     if args.json:
-        print(json.dumps(report.to_dict(), indent=2))
+        print_json(report.to_dict())
     else:
         for line in _lines(report, args.target):
             print(printable(line))

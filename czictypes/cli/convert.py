@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from czictypes.cli import arguments
 from czictypes.cli.output import printable, report_error, shows_progress
@@ -35,11 +35,9 @@ exit codes: 0 converted, 1 failed, 2 wrong usage, 3 DST exists, 4 an OME-Zarr is
 --resume goes on with it, 130 interrupted"""
 
 
-def add_convert(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_convert(add: arguments.AddCommand) -> None:
     """Declare ``convert``."""
-    parser = arguments.add_command(
-        commands,
-        shared,
+    parser = add(
         "convert",
         _run,
         help="convert to and from OME-Zarr, OME-TIFF and others",

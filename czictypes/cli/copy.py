@@ -39,11 +39,9 @@ _METADATA = ("metadata", "sub-block metadata")
 _PART = re.compile(r"(\d+)(?:-(\d+)(?:/([1-9]\d*))?)?")
 
 
-def add_copy(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_copy(add: arguments.AddCommand) -> None:
     """Declare ``copy``."""
-    parser = arguments.add_command(
-        commands,
-        shared,
+    parser = add(
         "copy",
         _run_copy,
         help="copy a file, or a part of it",
@@ -190,11 +188,9 @@ def _listed(values: tuple[str, ...]) -> str:
     return " = " + ", ".join(map(repr, values)) if values else ""
 
 
-def add_pyramid(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_pyramid(add: arguments.AddCommand) -> None:
     """Declare ``pyramid``."""
-    parser = arguments.add_command(
-        commands,
-        shared,
+    parser = add(
         "pyramid",
         _run_pyramid,
         help="give a file a pyramid",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from czictypes.cli import arguments
 from czictypes.model.lazy import require
@@ -16,11 +15,9 @@ _FOLDER = "czictypes-demo"
 _OVERVIEW_ZOOM = 0.5
 
 
-def add_demo(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_demo(add: arguments.AddCommand) -> None:
     """Declare ``demo``."""
-    parser = arguments.add_command(
-        commands,
-        shared,
+    parser = add(
         "demo",
         _run,
         help="make a small CZI and a picture of it",

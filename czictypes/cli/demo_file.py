@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import uuid
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
@@ -14,20 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes import __version__
-from czictypes.metadata.axes import Scaling
-from czictypes.metadata.builder import build_document
-from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document_content import DocumentContent
-from czictypes.metadata.document_info import GeneralDocumentInfoDto
-from czictypes.metadata.scenes import SceneInfo, Well, well_name
-from czictypes.metadata.subblock_tags import build_subblock_metadata
-from czictypes.model.geometry import Rectangle, Size
+from czictypes.czi import (
+    ChannelDisplaySettingsDataClass,
+    ChannelInfo,
+    CziWriter,
+    DocumentContent,
+    GeneralDocumentInfoDto,
+    PyramidOptions,
+    Rgb8Color,
+    Scaling,
+    SceneInfo,
+    TileInfo,
+    TintingMode,
+    Well,
+)
+from czictypes.metadata.scenes import well_name
+from czictypes.model.geometry import Size
 from czictypes.model.lazy import require
-from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
-from czictypes.model.pixel_types import PixelType
-from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, EncodedSubBlock
-from czictypes.writing.compression import encode, parse_compression
-from czictypes.writing.new_metadata import WrittenSummary
 
 __all__ = [
     "STAINS",
@@ -40,15 +42,12 @@ __all__ = [
 
 _TILE, _OVERLAP = 256, 32
 _STRIDE = _TILE - _OVERLAP
-_REDUCTIONS = (2, 4)
+_COARSEST = 350  # the longer side of the pyramid's last level, at most
 _MICROMETRES_PER_PIXEL = 0.325
 _BLACK, _WHITE = 200 / 65535, 2200 / 65535
-_COMPRESSION = parse_compression("zstd1:PreProcess=HiLoByteUnpack")
 _START = datetime(2024, 5, 6, 10, 0, tzinfo=timezone.utc)
 _GUID = uuid.UUID("c21c0de5-0000-4000-8000-00000000de30")
-_THUMBNAIL_REDUCTION = 8
-
-Counts = NDArray[np.uint16]
+_REDUCTION = 8  # of the thumbnail
 
 
 class _Scene(NamedTuple):
@@ -72,12 +71,6 @@ class _Scene(NamedTuple):
         row, column = self.well
         return 9000.0 * column, 9000.0 * row
 
-    def tiles(self) -> Iterator[tuple[int, int, int]]:
-        """Give the M-index of each tile, and where it begins in the scene."""
-        places = itertools.product(range(self.rows), range(self.columns))
-        for m_index, (row, column) in enumerate(places):
-            yield m_index, column * _STRIDE, row * _STRIDE
-
 
 _SCENES = (
     _Scene(0, 0, 0, 4, 3, (1, 1)),
@@ -96,140 +89,99 @@ def write_demo(path: Path) -> None:
     MissingExtraError
         Without Pillow, which makes the thumbnail.
     """
-    written = WrittenSummary()
-    assembly = Assembly(path, exist_ok=True, file_guid=_GUID)
-    try:
-        mosaic = _Mosaic(assembly, written)
+    right, bottom = np.max([(one.x + one.size.w, one.y + one.size.h) for one in _SCENES], 0)
+    overview = np.zeros((len(STAINS), bottom // _REDUCTION, right // _REDUCTION))
+    with CziWriter(
+        str(path),
+        "zstd1:PreProcess=HiLoByteUnpack",
+        exist_ok=True,
+        overlap="allow",
+        file_guid=_GUID,
+        pyramid=PyramidOptions(tile=_TILE, until=_COARSEST),
+        only_named_dimensions=True,
+    ) as document:
         for scene in _SCENES:
-            cells = grow_cells(*scene.size, seed=scene.number + 1)
-            for channel, stain in enumerate(cells):
-                mosaic.add(scene, channel, stain)
-        assembly.add_attachment("Thumbnail", "JPG", mosaic.thumbnail(), uuid.uuid5(_GUID, "jpg"))
-        assembly.write_metadata(build_document(written.image(), _content()))
-        assembly.commit()
-    except BaseException:
-        assembly.abort()
-        raise
+            for channel, stain in enumerate(grow_cells(*scene.size, seed=scene.number + 1)):
+                whole = _write_scene(document, scene, channel, stain)
+                small = _reduced(whole, _REDUCTION)
+                x, y = scene.x // _REDUCTION, scene.y // _REDUCTION
+                overview[channel, y : y + small.shape[0], x : x + small.shape[1]] = small
+        guid = uuid.uuid5(_GUID, "jpg")
+        document.add_attachment("Thumbnail", "JPG", _thumbnail(overview), guid=guid)
+        document.write_metadata("Synthetic cells", content=_content())
 
 
-class _Mosaic:
-    """Photographs scenes tile by tile, and keeps a small copy of everything."""
-
-    def __init__(self, assembly: Assembly, written: WrittenSummary) -> None:
-        self._assembly = assembly
-        self._written = written
-        right, bottom = np.max([(one.x + one.size.w, one.y + one.size.h) for one in _SCENES], 0)
-        small = (bottom // _THUMBNAIL_REDUCTION, right // _THUMBNAIL_REDUCTION)
-        self._small = np.zeros((len(STAINS), *small), np.uint16)
-
-    def add(self, scene: _Scene, channel: int, stain: NDArray[np.float32]) -> None:
-        """Write a channel of a scene: its tiles, then its pyramid."""
-        whole = np.zeros(stain.shape, np.uint16)
-        for m_index, x, y in scene.tiles():
-            window = np.s_[y : y + _TILE, x : x + _TILE]
-            pixels = photograph(stain[window], seed=1000 * scene.number + 100 * channel + m_index)
-            whole[window] = pixels
-            self._write(scene, channel, m_index, x, y, pixels, 1)
-        for reduction in _REDUCTIONS:
-            reduced = _reduced(whole, reduction)
-            places = itertools.product(*(range(0, side, _TILE) for side in reduced.shape))
-            for y, x in places:
-                pixels = reduced[y : y + _TILE, x : x + _TILE]
-                self._write(scene, channel, None, x * reduction, y * reduction, pixels, reduction)
-        small = _reduced(whole, _THUMBNAIL_REDUCTION)
-        x, y = scene.x // _THUMBNAIL_REDUCTION, scene.y // _THUMBNAIL_REDUCTION
-        self._small[channel, y : y + small.shape[0], x : x + small.shape[1]] = small
-
-    def thumbnail(self) -> bytes:
-        """Return a small coloured picture of everything, as JPEG."""
-        levels = ((self._small / 65535 - _BLACK) / (_WHITE - _BLACK)).clip(0, 1)
-        colors = np.array([stain.color for stain in STAINS])
-        picture = np.tensordot(levels, colors, (0, 0)).clip(0, 255).astype(np.uint8)
-        file = io.BytesIO()
-        require("PIL.Image", extra="cli", doing="the thumbnail").fromarray(picture).save(
-            file, "JPEG"
+def _write_scene(
+    document: CziWriter, scene: _Scene, channel: int, stain: NDArray[np.float32]
+) -> NDArray[np.uint16]:
+    """Photograph a channel of a scene tile by tile; return the whole."""
+    whole = np.zeros(stain.shape, np.uint16)
+    places = itertools.product(range(scene.rows), range(scene.columns))
+    for m_index, (row, column) in enumerate(places):
+        x, y = column * _STRIDE, row * _STRIDE
+        window = np.s_[y : y + _TILE, x : x + _TILE]
+        pixels = photograph(stain[window], seed=1000 * scene.number + 100 * channel + m_index)
+        whole[window] = pixels
+        (center_x, center_y), size = scene.center, scene.size
+        since = timedelta(seconds=60 * scene.number + 2 * m_index + channel / 2)
+        info = TileInfo(
+            stage_x=round(center_x + (x + _TILE / 2 - size.w / 2) * _MICROMETRES_PER_PIXEL, 4),
+            stage_y=round(center_y + (y + _TILE / 2 - size.h / 2) * _MICROMETRES_PER_PIXEL, 4),
+            acquisition_time=_START + since,
+            tags={"RetilingId": str(uuid.uuid5(_GUID, f"{scene.number} {channel} {m_index}"))},
         )
-        return file.getvalue()
-
-    def _write(
-        self,
-        scene: _Scene,
-        channel: int,
-        m_index: int | None,  # tiles of the pyramid have none
-        x: int,
-        y: int,
-        pixels: Counts,
-        reduction: int,
-    ) -> None:
-        height, width = pixels.shape
-        area = Rectangle(scene.x + x, scene.y + y, width * reduction, height * reduction)
-        coordinate = {"C": channel, "S": scene.number}
-        metadata = b""
-        m_range = None
-        if m_index is not None:
-            metadata = _tile_metadata(scene, channel, m_index, x, y)
-            m_range = (m_index, m_index)
-        self._written.add(coordinate, area, PixelType.Gray16, m_range)
-        self._assembly.add(
-            EncodedSubBlock(
-                coordinate=coordinate,
-                rectangle=area,
-                size=Size(width, height),
-                pixel_type=PixelType.Gray16,
-                compression=_COMPRESSION.method,
-                data=encode(pixels[..., np.newaxis], _COMPRESSION, PixelType.Gray16),
-                m_index=m_index,
-                pyramid_type=0 if reduction == 1 else MULTI_TILE_PYRAMID,
-                metadata=metadata,
-            )
-        )
+        place = (scene.x + x, scene.y + y)
+        document.write(pixels, place, {"C": channel}, scene=scene.number, info=info)
+    return whole
 
 
-def _reduced(pixels: Counts, factor: int) -> Counts:
+def _thumbnail(overview: NDArray[np.float64]) -> bytes:
+    """Return a small coloured picture of everything, as JPEG."""
+    levels = ((overview / 65535 - _BLACK) / (_WHITE - _BLACK)).clip(0, 1)
+    colors = np.array([stain.color for stain in STAINS])
+    picture = np.tensordot(levels, colors, (0, 0)).clip(0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    module = require("PIL.Image", extra="cli", doing="the thumbnail")
+    module.fromarray(picture).save(file, "JPEG")
+    return file.getvalue()
+
+
+def _reduced(pixels: NDArray[np.uint16], factor: int) -> NDArray[np.float64]:
     """Average squares of pixels; the sides are multiples of the factor."""
     height, width = pixels.shape
     squares = pixels.reshape(height // factor, factor, width // factor, factor)
-    reduced: Counts = np.rint(squares.mean((1, 3))).astype(np.uint16)
+    reduced: NDArray[np.float64] = np.rint(squares.mean((1, 3)))
     return reduced
-
-
-def _tile_metadata(scene: _Scene, channel: int, m_index: int, x: int, y: int) -> bytes:
-    """Return a tile's XML: where the stage stood, and when the camera took the picture."""
-    size, center = scene.size, scene.center
-    return build_subblock_metadata(
-        stage_x=round(center[0] + (x + _TILE / 2 - size.w / 2) * _MICROMETRES_PER_PIXEL, 4),
-        stage_y=round(center[1] + (y + _TILE / 2 - size.h / 2) * _MICROMETRES_PER_PIXEL, 4),
-        acquisition_time=_START + timedelta(seconds=60 * scene.number + 2 * m_index + channel / 2),
-    )
 
 
 def _content() -> DocumentContent:
     pixel = _MICROMETRES_PER_PIXEL * 1e-6
-    colors = [Rgb8Color(*stain.color) for stain in STAINS]
+    channels, shown = [], {}
+    for index, stain in enumerate(STAINS):
+        color = Rgb8Color(*stain.color)
+        shown[index] = ChannelDisplaySettingsDataClass(
+            True, TintingMode.Color, color, _BLACK, _WHITE
+        )
+        channels.append(
+            ChannelInfo(
+                index=index,
+                name=stain.name,
+                color=color,
+                excitation_wavelength=stain.excitation,
+                emission_wavelength=stain.emission,
+                exposure_time=0.1,
+            )
+        )
     return DocumentContent(
-        info=GeneralDocumentInfoDto(title="Synthetic cells", creation_date_time=_START.isoformat()),
-        channels=[_channel(index, stain) for index, stain in enumerate(STAINS)],
+        info=GeneralDocumentInfoDto(creation_date_time=_START.isoformat()),
+        channels=channels,
         scaling=Scaling(x=pixel, y=pixel),
         custom_attributes={"synthetic": True},
-        display_settings={
-            index: ChannelDisplaySettingsDataClass(True, TintingMode.Color, color, _BLACK, _WHITE)
-            for index, color in enumerate(colors)
-        },
+        display_settings=shown,
         scenes=[_scene_info(scene) for scene in _SCENES],
         acquisition_date=_START,
         application="czictypes demo",
         application_version=__version__,
-    )
-
-
-def _channel(index: int, stain: Stain) -> ChannelInfo:
-    return ChannelInfo(
-        index=index,
-        name=stain.name,
-        color=Rgb8Color(*stain.color),
-        excitation_wavelength=stain.excitation,
-        emission_wavelength=stain.emission,
-        exposure_time=0.1,
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
-from czictypes.cli.output import printable, report_error, report_exception
+from czictypes.cli.output import print_json, printable, report_error, report_exception
 from czictypes.model.errors import CziError, LibraryNotFoundError
 from czictypes.model.lazy import require
 
@@ -22,11 +21,9 @@ _UNPATCHED = (
 )
 
 
-def add_info(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_info(add: arguments.AddCommand) -> None:
     """Declare ``info``."""
-    parser = arguments.add_command(
-        commands,
-        shared,
+    parser = add(
         "info",
         _run_info,
         help="show what a file holds",
@@ -56,7 +53,7 @@ def _run_info(args: argparse.Namespace) -> int:
             _show(summary, first=not described)
         described.append(summary)
     if args.json:
-        print(json.dumps(described, indent=2, ensure_ascii=False))
+        print_json(described)
     return 0 if len(described) == len(args.files) else 1
 
 
@@ -84,11 +81,9 @@ def _show(summary: dict[str, Any], *, first: bool) -> None:
     show(summary)
 
 
-def add_metadata(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_metadata(add: arguments.AddCommand) -> None:
     """Declare ``metadata``."""
-    parser = arguments.add_command(
-        commands,
-        shared,
+    parser = add(
         "metadata",
         _run_metadata,
         help="print the metadata",
@@ -124,7 +119,7 @@ def _run_metadata(args: argparse.Namespace) -> int:
         if args.path is not None:
             return _print_found(text, args.path, as_json=args.json)
         if args.json:
-            _print_json(document.metadata)
+            print_json(document.metadata)
         else:
             print(text)
     return 0
@@ -144,15 +139,11 @@ def _print_found(text: str, path: str, *, as_json: bool) -> int:
         report_error(f"--path {path!r} finds nothing")
         return 1
     if as_json:
-        _print_json([_as_json(result) for result in results])
+        print_json([_as_json(result) for result in results])
     else:
         for result in results:
             print(_as_text(result))
     return 0
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _as_json(result: Any) -> Any:
@@ -173,11 +164,9 @@ def _as_text(result: Any) -> str:
     return str(result).lower() if isinstance(result, bool) else printable(result)
 
 
-def add_library(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_library(add: arguments.AddCommand) -> None:
     """Declare ``library``."""
-    arguments.add_command(
-        commands,
-        shared,
+    add(
         "library",
         _run_library,
         help="show the libCZI library in use",

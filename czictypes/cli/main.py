@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -86,14 +86,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"czictypes {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
-    # the same after the command's name, where most people look for it
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
-        "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
-    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], **texts: Any
+    ) -> argparse.ArgumentParser:
+        has_lines = "\n" in texts["description"]
+        form = argparse.RawDescriptionHelpFormatter if has_lines else argparse.HelpFormatter
+        command: argparse.ArgumentParser = commands.add_parser(name, formatter_class=form, **texts)
+        # the same after the command's name, where most people look for it
+        command.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+        command.set_defaults(run=run)
+        return command
+
     for name, module in _COMMANDS.items():  # imported here, where an interrupt ends in a message
-        getattr(import_module(f"czictypes.cli.{module}"), f"add_{name}")(commands, shared)
+        getattr(import_module(f"czictypes.cli.{module}"), f"add_{name}")(add)
     return parser
 
 

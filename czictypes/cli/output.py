@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import re
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from czictypes.model.errors import CziError, LibraryNotFoundError
 from czictypes.remote.urls import redact_text
@@ -19,6 +21,7 @@ from czictypes.remote.urls import redact_text
 __all__ = [
     "advised",
     "named_refusals",
+    "print_json",
     "printable",
     "report_error",
     "report_exception",
@@ -40,39 +43,31 @@ _OPTIONS = {
 
 
 def printable(text: object, *, keep_lines: bool = False) -> str:
-    """Return text from a file on one line, without what a terminal would take as a command.
-
-    Parameters
-    ----------
-    text
-        Anything; its `str` is taken.
-    keep_lines
-        Whether line feeds stay.
-    """
+    """Return text from a file on one line (or its own), without commands to the terminal."""
     lines = str(text).splitlines()
     cleaned = ["".join(one if one.isprintable() else "\ufffd" for one in line) for line in lines]
     return "\n".join(cleaned) if keep_lines else " ".join(cleaned)
 
 
+def print_json(values: Any) -> None:
+    """Print values as JSON on many lines."""
+    print(json.dumps(values, indent=2, ensure_ascii=False))
+
+
 def report_error(message: str, *, keep_lines: bool = False) -> None:
     """Print an error on stderr."""
-    _to_stderr(f"czictypes: error: {printable(advised(message), keep_lines=keep_lines)}")
+    print(
+        f"czictypes: error: {printable(advised(message), keep_lines=keep_lines)}", file=sys.stderr
+    )
 
 
 def report_exception(error: BaseException, *, debug: bool, file: str = "") -> None:
     """Print what went wrong on stderr: one line, or the list of the libraries that were tried.
 
-    Parameters
-    ----------
-    error
-        The exception that is being handled.
-    debug
-        Whether the traceback is shown as well.
-    file
-        The file that is being read, for messages that do not name it.
+    The file is the one being read, for messages that do not name it.
     """
     if debug:
-        _to_stderr(redact_text(traceback.format_exc().rstrip("\n")))
+        print(redact_text(traceback.format_exc().rstrip("\n")), file=sys.stderr)
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         message = f"{os.fsdecode(error.filename)}: {error.strerror}"
     else:
@@ -99,7 +94,7 @@ def named_refusals(source: str, dest: str, option: str = "--overwrite") -> Itera
 
 def report_warning(message: str) -> None:
     """Print a warning on stderr."""
-    _to_stderr(f"czictypes: warning: {printable(redact_text(advised(message)))}")
+    print(f"czictypes: warning: {printable(redact_text(advised(message)))}", file=sys.stderr)
 
 
 def advised(message: str) -> str:
@@ -107,10 +102,6 @@ def advised(message: str) -> str:
     for ours, words in _OPTIONS.items():
         message = ours.sub(words, message)
     return message
-
-
-def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def use_utf8_when_piped() -> None:

@@ -32,11 +32,9 @@ plane becomes a 16-bit PNG. An .npy has the pixels as they are read: (y, x, 1) f
 for colours in the order blue, green, red."""
 
 
-def add_plane(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_plane(add: arguments.AddCommand) -> None:
     """Declare ``plane``."""
-    parser = arguments.add_command(
-        commands,
-        shared,
+    parser = add(
         "plane",
         _run,
         help="write a plane as PNG or .npy",
