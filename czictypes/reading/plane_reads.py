@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.damage import advise, leaves_blank
+from czictypes.reading.damage import advise
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.levels import LevelGrid
 from czictypes.reading.paint import Part
@@ -117,9 +117,8 @@ def read_planes(
     if not found:
         return
     workers = document.pool.workers if threads > 1 else None
-    blank = leaves_blank(reader._options.on_error)
     try:
-        document.painter.paint(found, targets, threads, workers, blank=blank)
+        document.painter.paint(found, targets, threads, workers, blank=reader._blank)
     except (CorruptFileError, UnsupportedDataError) as error:
         document.require_unchanged()
         advise(error)

@@ -157,7 +157,7 @@ class CziReader(DocumentProperties, Closable):
             parts,
         )
         self._options = reader_options or ReaderOptions()
-        leaves_blank(self._options.on_error)
+        self._blank = leaves_blank(self._options.on_error)
         if _is_curl(file_input_type):
             check_url(filepath)
         process = os.getpid()
@@ -253,7 +253,7 @@ class CziReader(DocumentProperties, Closable):
         ClosedError
             After `close`.
         """
-        blank = leaves_blank(self._options.on_error if on_error is None else on_error)
+        blank = self._blank if on_error is None else leaves_blank(on_error)
         with self._session.document() as document:
             request = self._request(document, roi, plane, scene, zoom, pixel_type, background_pixel)
             if pixel_type is None:
@@ -297,14 +297,13 @@ class CziReader(DocumentProperties, Closable):
 
         with self._session.document() as document:
             position = {name: value for name, value in checked_plane(plane).items() if name != "C"}
-            blank = leaves_blank(self._options.on_error)
 
             def read_channel(channel: int | None) -> tuple[NDArray[Any], PixelType]:
                 where = position if channel is None else {**position, "C": channel}
                 kind = type_of_all(document.table, channel, scene)
                 name = None if kind is None else kind.name
                 request = self._request(document, roi, where, scene, zoom, name)
-                return _compose(document, request, None, blank=blank), request.pixel_type
+                return _compose(document, request, None, blank=self._blank), request.pixel_type
 
             return compose_channels(document, read_channel, display_settings)
 

@@ -66,17 +66,13 @@ class ThreadPool:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._workers = Workers(threads - 1, "czictypes-decode") if threads > 1 else None
-
-    @property
-    def workers(self) -> Workers | None:
-        """The threads; None where one thread is all there is."""
-        return self._workers
+        #: The threads; None where one thread is all there is.
+        self.workers = Workers(threads - 1, "czictypes-decode") if threads > 1 else None
 
     def close(self) -> None:
         """Stop the threads after the work they have begun."""
-        if self._workers is not None:
-            self._workers.close()
+        if self.workers is not None:
+            self.workers.close()
 
 
 def together(work: Callable[[int], None], threads: int, workers: Workers | None) -> None:
