@@ -87,8 +87,17 @@ def aszarr(
     require("zarr.abc.store", extra="ome-zarr", doing="a CZI as a zarr store")  # not of zarr 2
     from czictypes.plugins.zarr_store import CziStore
 
-    opening = (storage_options, threads, parts, stored_resolution, on_error)
-    return CziStore(source, scene, chunks, plate, *opening)
+    return CziStore(
+        source,
+        scene,
+        chunks,
+        plate,
+        storage_options=storage_options,
+        threads=threads,
+        parts=parts,
+        stored_resolution=stored_resolution,
+        on_error=on_error,
+    )
 
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+$")  # the name of a header

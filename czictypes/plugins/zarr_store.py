@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,183 +34,20 @@ from czictypes.exchange.ome_zarr.image_plan import (
     make_chunking,
     plan_image,
 )
-from czictypes.reading.damage import OnError
 from czictypes.reading.plane_reads import open_document_of
-from czictypes.remote.part_files import Parts
 
-__all__ = [
-    "VERSION",
-    "CziStore",
-    "ZarrLevel",
-    "ZarrMapping",
-    "document_of_array",
-    "documents_of_groups",
-    "encoded",
-    "plan_images",
-]
+__all__ = ["CziStore"]
 
-
-Document = dict[str, Any]
+_Document = dict[str, Any]
 
 #: The version of OME-Zarr; its format is Zarr 3.
-VERSION = "0.5"
-
-
-def plan_images(
-    image: CziImage, scenes: Sequence[int] | None, chunks: ChunkSizes, plate: bool | None
-) -> tuple[list[ImagePlan], Mapping[str, Mapping[str, Any]]]:
-    """Return the images of a store with the levels that the file has, and its other groups.
-
-    Parameters
-    ----------
-    image
-        The document.
-    scenes
-        Positions of scenes; None for all scenes stitched.
-    chunks
-        The chunks; by default what the file's tiles make cheap.
-    plate
-        As for `lay_out`.
-    """
-    layout = lay_out(image, scenes, VERSION, plate=plate)
-    plans = []
-    for place in layout.places:
-        image.set_scene(place.scene)
-        chunking = _chunking(image, chunks)
-        plans.append(plan_image(image, place.path, place.plane, chunking, len(image.levels)))
-    return plans, layout.groups
-
-
-def documents_of_groups(
-    image: CziImage, plans: Sequence[ImagePlan], groups: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Document]:
-    """Return the document of every group by its path."""
-    attributes: dict[str, Mapping[str, Any]] = {"": {}, **groups}
-    for plan in plans:
-        image.set_scene(plan.scene)
-        attributes[plan.path] = image_attributes(plan, omero(image, VERSION), VERSION)
-    return {
-        path: {"zarr_format": 3, "node_type": "group", "attributes": one}
-        for path, one in attributes.items()
-    }
-
-
-def document_of_array(shape: Sequence[int], chunk: Sequence[int], dtype: np.dtype[Any]) -> Document:
-    """Return the document of an array whose chunks are not compressed."""
-    return {
-        "zarr_format": 3,
-        "node_type": "array",
-        "shape": list(shape),
-        "data_type": dtype.name,
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunk)}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-        "fill_value": 0 if dtype.kind in "ui" else 0.0,
-        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
-        "attributes": {},
-        "dimension_names": list(AXES),
-    }
-
-
-def encoded(documents: Mapping[str, Document]) -> dict[str, bytes]:
-    """Return the documents by their keys in the store, as they stand there.
-
-    That of the root has all others in it ("consolidated metadata", as zarr-python writes them),
-    so that a reader need not ask for each. They are sorted: zarr-python does not find those of a
-    group if others stand between them.
-    """
-    inner = {path: _with(one, {}) for path, one in sorted(documents.items()) if path}
-    return {
-        f"{path}/zarr.json".lstrip("/"): json.dumps(one if path else _with(one, inner)).encode()
-        for path, one in documents.items()
-    }
-
-
-def _with(document: Document, inner: Mapping[str, Document]) -> Document:
-    """Return the document of a group with the documents of what is in it."""
-    if document["node_type"] != "group":
-        return document
-    consolidated = {"kind": "inline", "must_understand": False, "metadata": inner}
-    return {**document, "consolidated_metadata": consolidated}
-
-
-def _chunking(image: CziImage, chunks: ChunkSizes) -> Chunking:
-    if chunks is None:
-        native = image.native_chunks()
-        # The samples of a colour pixel are decoded together, so they share a chunk.
-        chunks = {"y": native["Y"], "x": native["X"], "c": image.sizes.get("S", 1)}
-    return make_chunking(chunks, None, VERSION)
-
-
-class ZarrLevel:
-    """One array: its chunks are read from the CZI when they are asked for.
-
-    Parameters
-    ----------
-    pixels
-        The pixels of the level.
-    plan
-        How it is cut.
-    """
-
-    def __init__(self, pixels: FiveAxes, plan: LevelPlan) -> None:
-        self._pixels = pixels
-        self.shape = plan.shape
-        self.chunk = plan.chunking.chunk
-        self.dtype: np.dtype[Any] = pixels.dtype.newbyteorder("<")
-        self._counts = [-(-size // step) for size, step in zip(self.shape, self.chunk)]
-        #: The size of every chunk in bytes.
-        self.nbytes = math.prod(self.chunk) * self.dtype.itemsize
-
-    def place(self, key: str) -> tuple[int, ...] | None:
-        """Return the place of a chunk in the grid from its key, ``c/0/1/0/3/2``, or None."""
-        first, *numbers = key.split("/")
-        if first != "c" or len(numbers) != len(self._counts):
-            return None
-        # Only the one way of writing a number is a key: no sign, no zero before it.
-        if not all(one.isascii() and one.isdigit() and str(int(one)) == one for one in numbers):
-            return None
-        place = tuple(int(one) for one in numbers)
-        return place if all(at < n for at, n in zip(place, self._counts)) else None
-
-    def chunk_keys(self) -> Iterator[str]:
-        """Give the key of every chunk."""
-        for place in itertools.product(*(range(count) for count in self._counts)):
-            yield "/".join(["c", *map(str, place)])
-
-    def read(self, place: tuple[int, ...], first: int = 0, end: int | None = None) -> bytes:
-        """Return the bytes of a chunk, or the part from `first` to `end` (excluded).
-
-        Of a part, only the rows that it touches are read from the file.
-        """
-        end = self.nbytes if end is None else end
-        row = self.chunk[-1] * self.dtype.itemsize
-        rows = (0, self.chunk[-2])
-        if math.prod(self.chunk[:-2]) == 1:
-            rows = first // row, -(-end // row)
-        pixels = self._filled(place, rows)
-        start = first - (rows[0] * row if rows != (0, self.chunk[-2]) else 0)
-        return pixels.tobytes()[start : start + end - first]
-
-    def _filled(self, place: tuple[int, ...], rows: tuple[int, int]) -> NDArray[Any]:
-        """Return some rows of a chunk in its full size, 0 beyond the edge of the array."""
-        starts = [at * step for at, step in zip(place, self.chunk)]
-        ends = [start + step for start, step in zip(starts, self.chunk)]
-        starts[-2], ends[-2] = starts[-2] + rows[0], starts[-2] + rows[1]
-        region = [
-            (min(start, size), min(end, size)) for start, end, size in zip(starts, ends, self.shape)
-        ]
-        full = tuple(end - start for start, end in zip(starts, ends))
-        pixels = np.zeros(full, self.dtype)
-        inside = tuple(slice(end - start) for start, end in region)
-        if all(end > start for start, end in region):
-            pixels[inside] = self._pixels.read(region)
-        return pixels
+_VERSION = "0.5"
 
 
 class CziStore(Store):  # type: ignore[misc, unused-ignore]
     """A zarr store (Zarr 3, OME-Zarr 0.5) that can be read and not be written.
 
-    Made by `aszarr`, which says more.
+    `aszarr` makes it; the options are those of `CziImage`.
     """
 
     supports_writes = False
@@ -223,53 +61,37 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         scene: int | str | None = None,
         chunks: ChunkSizes = None,
         plate: bool | None = None,
-        storage_options: Mapping[str, Any] | None = None,
-        threads: int | None = None,
-        parts: Parts | None = None,
-        stored_resolution: bool = False,
-        on_error: OnError = "raise",
         *,
         read_only: bool = True,
+        **options: Any,
     ) -> None:
         super().__init__(read_only=True)
         if not read_only:
             self._check_writable()
-        opening = (storage_options, threads, parts, stored_resolution, on_error)
-        self._arguments = (source, scene, chunks, plate, *opening)
-        self._image = CziImage(
-            source,
-            empty_alpha="drop",
-            storage_options=storage_options,
-            threads=threads,
-            parts=parts,
-            stored_resolution=stored_resolution,
-            on_error=on_error,
-        )
+        self._arguments, self._options = (source, scene, chunks, plate), options
+        self._image = CziImage(source, empty_alpha="drop", **options)
         try:
             scenes = _scenes(self._image, scene)
             if scene is not None and plate is None:
                 plate = False
-            plans, groups = plan_images(self._image, scenes, chunks, plate)
-            documents = documents_of_groups(self._image, plans, groups)
-            self._levels: dict[str, ZarrLevel] = {}
-            for plan in plans:
-                self._levels.update(self._levels_of(plan))
-            for path, level in self._levels.items():
-                documents[path] = document_of_array(level.shape, level.chunk, level.dtype)
-            self._documents = encoded(documents)
+            plans, groups = _plan_images(self._image, scenes, chunks, plate)
+            documents = _group_documents(self._image, plans, groups)
+            self._levels = dict(level for plan in plans for level in self._levels_of(plan))
+            documents.update({path: level.document for path, level in self._levels.items()})
+            self._documents = _encoded(documents)
         except BaseException:
             self._image.close()
             raise
 
-    def _levels_of(self, plan: ImagePlan) -> Iterator[tuple[str, ZarrLevel]]:
+    def _levels_of(self, plan: ImagePlan) -> Iterator[tuple[str, _Level]]:
         image = CziImage(self._image.reader, plan.scene, empty_alpha="drop")
         for level in plan.levels:
             path = f"{plan.path}/{level.path}".lstrip("/")
-            yield path, ZarrLevel(FiveAxes(image, plan, level.stored or 0), level)
+            yield path, _Level(FiveAxes(image, plan, level.stored or 0), level)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what was opened and how."""
-        return type(self), self._arguments
+        return partial(type(self), **self._options), self._arguments
 
     def __copy__(self) -> CziStore:
         """Return the store itself: it never changes, and a copy would open the file again."""
@@ -283,13 +105,17 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         """Tell dask what is read, the state of the file included; else it would make copies."""
         with open_document_of(self._image.reader) as document:
             state = document.source.opened_identity() or id(self)
-        return type(self).__name__, state, repr(self._arguments)
+        return type(self).__name__, state, repr(self._opened)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, CziStore) and self._arguments == other._arguments
+        return isinstance(other, CziStore) and self._opened == other._opened
 
     def __hash__(self) -> int:
-        return hash(repr(self._arguments))
+        return hash(repr(self._opened))
+
+    @property
+    def _opened(self) -> tuple[Any, ...]:
+        return self._arguments, self._options
 
     def __repr__(self) -> str:
         return f"<CziStore of {self._image.reader!r}>"
@@ -308,9 +134,9 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         super().close()
 
     @property
-    def mapping(self) -> ZarrMapping:
+    def mapping(self) -> Mapping[str, bytes]:
         """The same as a mapping from keys to bytes, as ngff-zarr and fsspec take it."""
-        return ZarrMapping(self)
+        return _Mapping(self)
 
     # Reading
 
@@ -323,8 +149,8 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         found = self._chunk(key)
         if found is None:
             return None
-        level, place = found
-        return level.read(place, *_span(byte_range, level.nbytes))
+        level, index = found
+        return level.read(index, *_span(byte_range, level.nbytes))
 
     def size_of(self, key: str) -> int | None:
         """Return how many bytes a key has, or None; no pixel is read."""
@@ -334,11 +160,11 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         found = self._chunk(key)
         return None if found is None else found[0].nbytes
 
-    def _chunk(self, key: str) -> tuple[ZarrLevel, tuple[int, ...]] | None:
+    def _chunk(self, key: str) -> tuple[_Level, tuple[int, ...]] | None:
         path, separator, rest = key.rpartition("/c/")
         level = self._levels.get(path) if separator else None
-        place = None if level is None else level.place(f"c/{rest}")
-        return None if level is None or place is None else (level, place)
+        index = None if level is None else level.index(rest)
+        return None if level is None or index is None else (level, index)
 
     async def get(
         self,
@@ -406,15 +232,10 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Give the names right below a prefix; of each array, ``c`` stands for all chunks."""
         start = f"{prefix.strip('/')}/".lstrip("/")
-        names = {
-            key[len(start) :].split("/")[0] for key in self._documents if key.startswith(start)
-        }
+        keys = self.keys() if "/c/" in f"/{start}" else iter(self._documents)
+        names = {key[len(start) :].split("/")[0] for key in keys if key.startswith(start)}
         if start.rstrip("/") in self._levels:
             names.add("c")
-        elif "/c/" in f"/{start}":
-            names |= {
-                key[len(start) :].split("/")[0] for key in self.keys() if key.startswith(start)
-            }
         for name in sorted(names):
             yield name
 
@@ -433,32 +254,7 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         self._check_writable()
 
 
-def _scenes(image: CziImage, scene: int | str | None) -> list[int] | None:
-    """Return the positions of the scenes that are wanted; None for all in one plane."""
-    if scene is None:
-        return list(range(len(image.scenes)))
-    image.set_scene(scene)
-    position = image.current_scene_index
-    return None if position is None else [position]
-
-
-def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
-    """Return first and end of a request within a value."""
-    if isinstance(byte_range, RangeByteRequest):
-        return min(byte_range.start, size), min(byte_range.end, size)
-    if isinstance(byte_range, OffsetByteRequest):
-        return min(byte_range.offset, size), size
-    if isinstance(byte_range, SuffixByteRequest):
-        return max(size - byte_range.suffix, 0), size
-    if byte_range is not None:
-        raise TypeError(
-            f"Unexpected byte_range, got {byte_range!r}; it is a RangeByteRequest, an "
-            "OffsetByteRequest or a SuffixByteRequest of zarr.abc.store"
-        )
-    return 0, size
-
-
-class ZarrMapping(Mapping[str, bytes]):
+class _Mapping(Mapping[str, bytes]):
     """The keys and values of a store; each value is made when it is asked for."""
 
     def __init__(self, store: CziStore) -> None:
@@ -481,3 +277,157 @@ class ZarrMapping(Mapping[str, bytes]):
 
     def __repr__(self) -> str:
         return f"<ZarrMapping of {self._store!r}>"
+
+
+class _Level:
+    """An array, one resolution level of an image; its chunks are read when they are asked for."""
+
+    def __init__(self, pixels: FiveAxes, plan: LevelPlan) -> None:
+        self._pixels = pixels
+        self.shape = plan.shape
+        self.chunk = plan.chunking.chunk
+        self.dtype: np.dtype[Any] = pixels.dtype.newbyteorder("<")
+        self._counts = [-(-size // step) for size, step in zip(self.shape, self.chunk)]
+        #: The size of every chunk in bytes.
+        self.nbytes = math.prod(self.chunk) * self.dtype.itemsize
+
+    @property
+    def document(self) -> _Document:
+        """The document of the array; its chunks are not compressed."""
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": list(self.shape),
+            "data_type": self.dtype.name,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.chunk)}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": 0 if self.dtype.kind in "ui" else 0.0,
+            "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+            "attributes": {},
+            "dimension_names": list(AXES),
+        }
+
+    def index(self, key: str) -> tuple[int, ...] | None:
+        """Return the index of a chunk in the grid from the end of its key, ``0/1/0/3/2``."""
+        numbers = key.split("/")
+        # Only the one way of writing a number is a key: no sign, no zero before it.
+        if not all(one.isascii() and one.isdigit() and str(int(one)) == one for one in numbers):
+            return None
+        index = tuple(int(one) for one in numbers)
+        is_inside = all(one < count for one, count in zip(index, self._counts))
+        return index if len(index) == len(self._counts) and is_inside else None
+
+    def chunk_keys(self) -> Iterator[str]:
+        """Give the key of every chunk."""
+        for index in itertools.product(*map(range, self._counts)):
+            yield "/".join(["c", *map(str, index)])
+
+    def read(self, index: tuple[int, ...], first: int, end: int) -> bytes:
+        """Return the bytes of a chunk from `first` to `end`, which is excluded.
+
+        Only the rows of the chunk that these touch are read from the file.
+        """
+        row = self.chunk[-1] * self.dtype.itemsize
+        rows = (0, self.chunk[-2])
+        if math.prod(self.chunk[:-2]) == 1:
+            rows = first // row, -(-end // row)
+        start = first - rows[0] * row
+        return self._filled(index, rows).tobytes()[start : start + end - first]
+
+    def _filled(self, index: tuple[int, ...], rows: tuple[int, int]) -> NDArray[Any]:
+        """Return some rows of a chunk in its full size, 0 beyond the edge of the array."""
+        starts = [one * step for one, step in zip(index, self.chunk)]
+        ends = [start + step for start, step in zip(starts, self.chunk)]
+        starts[-2], ends[-2] = starts[-2] + rows[0], starts[-2] + rows[1]
+        region = [
+            (min(start, size), min(end, size)) for start, end, size in zip(starts, ends, self.shape)
+        ]
+        pixels = np.zeros([end - start for start, end in zip(starts, ends)], self.dtype)
+        if all(end > start for start, end in region):
+            pixels[tuple(slice(end - start) for start, end in region)] = self._pixels.read(region)
+        return pixels
+
+
+def _plan_images(
+    image: CziImage, scenes: Sequence[int] | None, chunks: ChunkSizes, plate: bool | None
+) -> tuple[list[ImagePlan], Mapping[str, Mapping[str, Any]]]:
+    """Return the images of a store with the levels that the file has, and its other groups.
+
+    The scenes are indices, or None for all scenes stitched.
+    """
+    layout = lay_out(image, scenes, _VERSION, plate=plate)
+    plans = []
+    for place in layout.places:
+        image.set_scene(place.scene)
+        chunking = _chunking(image, chunks)
+        plans.append(plan_image(image, place.path, place.plane, chunking, len(image.levels)))
+    return plans, layout.groups
+
+
+def _group_documents(
+    image: CziImage, plans: Sequence[ImagePlan], groups: Mapping[str, Mapping[str, Any]]
+) -> dict[str, _Document]:
+    """Return the document of every group by its path."""
+    attributes: dict[str, Mapping[str, Any]] = {"": {}, **groups}
+    for plan in plans:
+        image.set_scene(plan.scene)
+        attributes[plan.path] = image_attributes(plan, omero(image, _VERSION), _VERSION)
+    return {
+        path: {"zarr_format": 3, "node_type": "group", "attributes": one}
+        for path, one in attributes.items()
+    }
+
+
+def _encoded(documents: Mapping[str, _Document]) -> dict[str, bytes]:
+    """Return the documents by their keys in the store, as they stand there.
+
+    That of the root has all others in it ("consolidated metadata", as zarr-python writes them),
+    so that a reader need not ask for each. They are sorted: zarr-python does not find those of a
+    group if others stand between them.
+    """
+    inner = {path: _with(one, {}) for path, one in sorted(documents.items()) if path}
+    return {
+        f"{path}/zarr.json".lstrip("/"): json.dumps(one if path else _with(one, inner)).encode()
+        for path, one in documents.items()
+    }
+
+
+def _with(document: _Document, inner: Mapping[str, _Document]) -> _Document:
+    """Return the document of a group with the documents of what is in it."""
+    if document["node_type"] != "group":
+        return document
+    consolidated = {"kind": "inline", "must_understand": False, "metadata": inner}
+    return {**document, "consolidated_metadata": consolidated}
+
+
+def _chunking(image: CziImage, chunks: ChunkSizes) -> Chunking:
+    if chunks is None:
+        native = image.native_chunks()
+        # The samples of a colour pixel are decoded together, so they share a chunk.
+        chunks = {"y": native["Y"], "x": native["X"], "c": image.sizes.get("S", 1)}
+    return make_chunking(chunks, None, _VERSION)
+
+
+def _scenes(image: CziImage, scene: int | str | None) -> list[int] | None:
+    """Return the indices of the scenes that are wanted; None for all in one plane."""
+    if scene is None:
+        return list(range(len(image.scenes)))
+    image.set_scene(scene)
+    index = image.current_scene_index
+    return None if index is None else [index]
+
+
+def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
+    """Return first and end of a request within a value."""
+    if isinstance(byte_range, RangeByteRequest):
+        return min(byte_range.start, size), min(byte_range.end, size)
+    if isinstance(byte_range, OffsetByteRequest):
+        return min(byte_range.offset, size), size
+    if isinstance(byte_range, SuffixByteRequest):
+        return max(size - byte_range.suffix, 0), size
+    if byte_range is not None:
+        raise TypeError(
+            f"Unexpected byte_range, got {byte_range!r}; it is a RangeByteRequest, an "
+            "OffsetByteRequest or a SuffixByteRequest of zarr.abc.store"
+        )
+    return 0, size
