@@ -275,8 +275,8 @@ class CziSlide(Closable):
     def properties(self) -> Mapping[str, str]:
         """The properties of the slide, by OpenSlide's names and as text."""
         if self._properties is None:
-            sizes = AssociatedImages(self.reader.attachments).sizes
-            self._properties = slide_properties(self._image, self._box, self._levels, sizes)
+            pictures = AssociatedImages(self.reader.attachments)
+            self._properties = slide_properties(self._image, self._box, self._levels, pictures)
         return self._properties
 
     @property

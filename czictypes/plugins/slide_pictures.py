@@ -18,12 +18,7 @@ from czictypes.reading.composite import compose_channels
 from czictypes.reading.conversion import finite_range, stretch
 from czictypes.reading.plane_reads import open_document_of
 
-__all__ = [
-    "SlideLook",
-    "SlidePictures",
-    "slide_look",
-]
-
+__all__ = ["SlidePictures", "slide_look"]
 
 Settings = Mapping[int, ChannelDisplaySettingsDataClass]
 
@@ -45,23 +40,14 @@ _BOUNDED = (
 
 @dataclass(frozen=True)
 class SlideLook:
-    """The look of a slide.
+    """How the channels of a slide are shown, the same in every region of it."""
 
-    Parameters
-    ----------
-    kinds
-        The pixel type of each channel.
-    settings
-        The display settings of each channel; None for those of the file.
-    windows
-        For channels of more than 16 bits: the values that are taken for the ends of their range.
-    is_photograph
-        Whether the only channel is of 8-bit colours, which are shown as they are.
-    """
-
-    kinds: Mapping[int, PixelType]
+    pixel_types: Mapping[int, PixelType]
+    #: The display settings of each channel; None for those of the file.
     settings: Settings | None
+    #: Of channels of more than 16 bits, the values that are taken for the ends of their range.
     windows: Mapping[int, tuple[float, float]]
+    #: Whether the only channel is of 8-bit colours, which are shown as they are.
     is_photograph: bool
 
 
@@ -74,43 +60,39 @@ def slide_look(
     channel; else they are made of the channels' colours and of the values in a small picture of
     the whole slide: settings that each region found for itself would differ at its borders.
     """
-    kinds = image._layout.kinds
-    photograph = list(kinds.values()) in ([PixelType.Bgr24], [PixelType.Bgra32])
+    pixel_types = image._layout.kinds
+    photograph = list(pixel_types.values()) in ([PixelType.Bgr24], [PixelType.Bgra32])
     if photograph and settings is None:
-        return SlideLook(kinds, None, {}, True)
+        return SlideLook(pixel_types, None, {}, True)
     stored = image.reader.display_settings
-    is_made = settings is None and not all(channel in stored for channel in kinds)
-    looked_at = [channel for channel, kind in kinds.items() if is_made or kind not in _BOUNDED]
+    is_made = settings is None and not all(channel in stored for channel in pixel_types)
+    unbounded = [channel for channel, found in pixel_types.items() if found not in _BOUNDED]
     overviews = {
-        channel: _overview(image, box, {**plane, "C": channel}, kinds[channel])
-        for channel in looked_at
+        channel: _overview(image, box, {**plane, "C": channel}, pixel_types[channel])
+        for channel in (pixel_types if is_made else unbounded)
     }
-    windows = {
-        channel: finite_range(pixels)
-        for channel, pixels in overviews.items()
-        if kinds[channel] not in _BOUNDED
-    }
+    windows = {channel: finite_range(overviews[channel]) for channel in unbounded}
     if is_made:
-        settings = _made_settings(image, kinds, overviews)
-    return SlideLook(kinds, settings, windows, False)
+        settings = _made_settings(image, pixel_types, overviews)
+    return SlideLook(pixel_types, settings, windows, False)
 
 
 def _overview(
-    image: CziImage, box: Rectangle, plane: dict[str, int], kind: PixelType
+    image: CziImage, box: Rectangle, plane: dict[str, int], pixel_type: PixelType
 ) -> NDArray[Any]:
-    zoom = max(min(1.0, _OVERVIEW / max(box.w, box.h)), 1 / min(box.w, box.h))
+    zoom = max(_OVERVIEW / max(box.w, box.h), 1 / min(box.w, box.h))
     zoom = min(1.0, 1.001 * zoom)
     most = int(_LONGEST / zoom)
     part = Rectangle(box.x, box.y, min(box.w, most), min(box.h, most))
-    return image.reader.read(part, plane, image.scene_index, zoom, kind.name)
+    return image.reader.read(part, plane, image.scene_index, zoom, pixel_type.name)
 
 
 def _made_settings(
-    image: CziImage, kinds: Mapping[int, PixelType], overviews: Mapping[int, NDArray[Any]]
+    image: CziImage, pixel_types: Mapping[int, PixelType], overviews: Mapping[int, NDArray[Any]]
 ) -> dict[int, ChannelDisplaySettingsDataClass]:
     settings = {}
-    for position, (channel, color) in enumerate(zip(kinds, image.channel_colors)):
-        if color is None and len(kinds) > 1:
+    for position, (channel, color) in enumerate(zip(pixel_types, image.channel_colors)):
+        if color is None and len(pixel_types) > 1:
             color = _COLORS[position % len(_COLORS)]
         tinted = color is not None and overviews[channel].shape[2] == 1
         low, high = _window(overviews[channel])
@@ -138,25 +120,16 @@ _Fetch = Callable[[int], NDArray[Any]]
 
 
 class SlidePictures:
-    """Makes pictures of the image of a slide, each (y, x, 4): red, green, blue, alpha.
-
-    Parameters
-    ----------
-    image
-        The image.
-    plane
-        The position in Z, T and so on.
-    look
-        How its channels are shown.
-    """
+    """Makes pictures of a plane of a slide, each (y, x, 4): red, green, blue, alpha."""
 
     def __init__(self, image: CziImage, plane: Mapping[str, int], look: SlideLook) -> None:
         self._image, self._plane, self._look = image, dict(plane), look
         planes = image._layout.planes
-        self._place = {
-            name: planes[name].index(at) for name, at in self._plane.items() if name in planes
+        self._indices: dict[str, Selection] = {
+            name: positions.index(self._plane[name]) if name in self._plane else 0
+            for name, positions in planes.items()
+            if name != "C"
         }
-        self._place = {**{name: 0 for name in planes if name != "C"}, **self._place}
         self._channels = planes["C"]
 
     def of_level(self, level: int, box: Rectangle) -> NDArray[np.uint8]:
@@ -167,31 +140,22 @@ class SlidePictures:
         right, bottom = min(box.x + box.w, of_level.width), min(box.y + box.h, of_level.height)
         if left >= right or top >= bottom:
             return picture
-        where: dict[str, Selection] = {**self._place}
-        where.update(Y=slice(top, bottom), X=slice(left, right))
+        where = {**self._indices, "Y": slice(top, bottom), "X": slice(left, right)}
         valid = np.asarray(self._image.valid_pixels(where, level=level).any(axis=0))
 
         def fetch(channel: int) -> NDArray[Any]:
-            at = {**where, "C": self._channels.index(channel)}
-            pixels = self._image.read_block(at, level=level)
-            return (
-                pixels[..., np.newaxis]
-                if pixels.ndim == 2
-                else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-            )
+            selection = {**where, "C": self._channels.index(channel)}
+            pixels = self._image.read_block(selection, level=level)
+            if pixels.ndim == 2:
+                return pixels[..., np.newaxis]
+            return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
 
         part = picture[top - box.y : bottom - box.y, left - box.x : right - box.x]
         self._fill(part, valid, fetch)
         return picture
 
     def transparent(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Return a picture without a pixel that shows anything.
-
-        Raises
-        ------
-        ResultTooLargeError
-            If it is larger than a result may be.
-        """
+        """Return a picture without a pixel that shows anything."""
         with open_document_of(self._image.reader) as document:
             return document.memory.make((height, width, 4), np.dtype(np.uint8), np.zeros)
 
@@ -200,14 +164,12 @@ class SlidePictures:
         reader, scene = self._image.reader, self._image.scene_index
 
         def fetch(channel: int) -> NDArray[Any]:
-            kind = self._look.kinds[channel]
-            return reader.read(roi, {**self._plane, "C": channel}, scene, zoom, kind.name)
+            pixel_type = self._look.pixel_types[channel]
+            return reader.read(roi, {**self._plane, "C": channel}, scene, zoom, pixel_type.name)
 
+        planes = ({**self._plane, "C": channel} for channel in self._channels)
         valid = np.logical_or.reduce(
-            [
-                reader.valid_pixels(roi, {**self._plane, "C": channel}, scene, zoom)
-                for channel in self._channels
-            ]
+            [reader.valid_pixels(roi, plane, scene, zoom) for plane in planes]
         )
         picture = self.transparent(*valid.shape)
         self._fill(picture, valid, fetch)
@@ -235,11 +197,11 @@ class SlidePictures:
 
     def _channel(self, channel: int, fetch: _Fetch) -> tuple[NDArray[Any], PixelType]:
         """Return a channel in its own pixel type; of more than 16 bits as for the whole slide."""
-        kind = self._look.kinds[channel]
-        own = pixel_format(kind)
+        pixel_type = self._look.pixel_types[channel]
+        own = pixel_format(pixel_type)
         pixels = fetch(channel)[..., : own.samples]
         window = self._look.windows.get(channel)
         if window is None:  # complex where another channel is
-            return np.real(pixels).astype(own.dtype, copy=False), kind
+            return np.real(pixels).astype(own.dtype, copy=False), pixel_type
         levels = stretch(pixels, window, np.uint16)
         return levels, PixelType.Gray16 if own.samples == 1 else PixelType.Bgr48

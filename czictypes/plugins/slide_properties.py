@@ -6,7 +6,7 @@ import hashlib
 import math
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from czictypes.arrays.image import CziImage
@@ -23,15 +23,10 @@ from czictypes.reading.reader import CziReader
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = [
-    "AssociatedImages",
-    "SlideProperties",
-    "slide_properties",
-]
-
+__all__ = ["AssociatedImages", "SlideProperties", "slide_properties"]
 
 #: The parts of the metadata that OpenSlide tells of, and no others.
-_TOLD = ("AttachmentInfos", "DisplaySetting", "Information", "Scaling")
+_PARTS = ("AttachmentInfos", "DisplaySetting", "Information", "Scaling")
 _ASSOCIATED = "openslide.associated."
 _ELEMENT = str  # comments and processing instructions have a function for a tag
 
@@ -39,19 +34,12 @@ _ELEMENT = str  # comments and processing instructions have a function for a tag
 class SlideProperties(Mapping[str, str]):
     """Properties by name, all of them text.
 
-    Parameters
-    ----------
-    known
-        The properties.
-    measure
-        Gives the sizes of the pictures beside the slide, which takes reading them; called when one
-        of these is asked for, or the names of all properties are.
+    The sizes of the pictures beside the slide take reading these, so they are measured only when
+    one of them, or the names of all properties, are asked for.
     """
 
-    def __init__(
-        self, known: Mapping[str, str], measure: Callable[[], Mapping[str, tuple[int, int]]]
-    ) -> None:
-        self._known, self._measure = dict(known), measure
+    def __init__(self, known: Mapping[str, str], pictures: AssociatedImages) -> None:
+        self._known, self._pictures = dict(known), pictures
         self._is_measured = False
 
     def __getitem__(self, name: str) -> str:
@@ -70,7 +58,7 @@ class SlideProperties(Mapping[str, str]):
 
     def _all(self) -> Mapping[str, str]:
         if not self._is_measured:
-            for name, size in self._measure().items():
+            for name, size in self._pictures.sizes().items():
                 for side, length in zip(("width", "height"), size):
                     self._known[f"{_ASSOCIATED}{name}.{side}"] = str(length)
             self._is_measured = True
@@ -78,36 +66,23 @@ class SlideProperties(Mapping[str, str]):
 
 
 def slide_properties(
-    image: CziImage,
-    box: Rectangle,
-    levels: Sequence[Level],
-    measure: Callable[[], Mapping[str, tuple[int, int]]],
+    image: CziImage, box: Rectangle, levels: Sequence[Level], pictures: AssociatedImages
 ) -> SlideProperties:
-    """Return the properties of a slide, with the names and values that OpenSlide gives.
-
-    Parameters
-    ----------
-    image
-        The image of the slide.
-    box
-        What is shown of it.
-    levels
-        The levels of the slide.
-    measure
-        As for `SlideProperties`.
-    """
-    told = dict(_told(image.reader))
+    """Return the properties of a slide, of which a box is shown, as OpenSlide gives them."""
+    texts = dict(_metadata_texts(image.reader))
     known = {
-        **told,
+        **texts,
         "openslide.vendor": "zeiss",
         "openslide.quickhash-1": _quick_hash(image.reader),
-        **_scale(told, image.reader.magnification),
+        **_scale(texts, image.reader.magnification),
         **_levels(levels),
     }
-    for number, scene in enumerate(_regions(image, box)):
+    is_all = image.scene_index is None
+    scenes = list(image.reader.scenes_bounding_rectangle_no_pyramid.values()) if is_all else []
+    for number, scene in enumerate(scenes or [box]):
         corner = {"x": scene.x - box.x, "y": scene.y - box.y, "width": scene.w, "height": scene.h}
         known.update({f"openslide.region[{number}].{name}": str(at) for name, at in corner.items()})
-    return SlideProperties(known, measure)
+    return SlideProperties(known, pictures)
 
 
 def _quick_hash(reader: CziReader) -> str:
@@ -117,16 +92,16 @@ def _quick_hash(reader: CziReader) -> str:
         return hashlib.sha256(guids + document.xml.partition(b"\0")[0] + b"\0").hexdigest()
 
 
-def _scale(told: Mapping[str, str], magnification: tuple[float, float]) -> dict[str, str]:
-    reference = told.get("zeiss.Information.Image.ObjectiveSettings.ObjectiveRef.Id")
+def _scale(texts: Mapping[str, str], magnification: tuple[float, float]) -> dict[str, str]:
+    reference = texts.get("zeiss.Information.Image.ObjectiveSettings.ObjectiveRef.Id")
     start, end = "zeiss.Information.Instrument.Objectives.", ".NominalMagnification"
-    powers = {name: at for name, at in told.items() if name.startswith(start) and end in name}
-    power = told.get(f"{start}{reference}{end}")
+    powers = {name: at for name, at in texts.items() if name.startswith(start) and end in name}
+    power = texts.get(f"{start}{reference}{end}")
     if reference is None and len(powers) == 1:  # OpenSlide wants the reference even so
         (power,) = powers.values()
     found = {"objective-power": _number(power)}
     for axis, times in zip("xy", magnification):
-        metres = _number(told.get(f"zeiss.Scaling.Items.{axis.upper()}.Value"))
+        metres = _number(texts.get(f"zeiss.Scaling.Items.{axis.upper()}.Value"))
         found[f"mpp-{axis}"] = None if metres is None else metres * 1e6 / times
     return {f"openslide.{name}": f"{at:.17g}" for name, at in found.items() if at is not None}
 
@@ -148,20 +123,13 @@ def _levels(levels: Sequence[Level]) -> dict[str, str]:
     return found
 
 
-def _regions(image: CziImage, box: Rectangle) -> list[Rectangle]:
-    """Return the boxes of the scenes that the slide shows."""
-    if image.scene_index is not None:
-        return [box]
-    return list(image.reader.scenes_bounding_rectangle_no_pyramid.values()) or [box]
-
-
-def _told(reader: CziReader) -> Iterator[tuple[str, str]]:
+def _metadata_texts(reader: CziReader) -> Iterator[tuple[str, str]]:
     """Give the texts in the XML with the paths to them, joined by dots."""
     try:
         root = parse(reader.raw_metadata)
     except CorruptFileError:
         return
-    for name in _TOLD:
+    for name in _PARTS:
         part = root.find(f"Metadata/{name}")
         if part is not None:
             yield from _texts(part, "zeiss", name)
