@@ -27,7 +27,6 @@ _MICROMETRES = 1e6
 def joined_content(
     images: Sequence[SourceImage],
     scenes: Sequence[int],
-    title: str | None = None,
     base: DocumentContent | None = None,
     times: Sequence[float] = (),
     places: Sequence[Location] = (),
@@ -44,13 +43,9 @@ def joined_content(
     first = images[0]
     x, y, z = (new or old for new, old in zip(first.scaling, base.scaling))
     info = base.info
-    if title is not None or first.description is not None:
-        info = replace(
-            info, title=title or info.title, description=first.description or info.description
-        )
     return replace(
         base,
-        info=info,
+        info=replace(info, description=first.description or info.description),
         channels=_channels(images, base),
         scaling=Scaling(x, y, z),
         display_settings=settings,

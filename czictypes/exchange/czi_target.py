@@ -15,7 +15,6 @@ from czictypes.exchange.czi_content import common_times, joined_content
 from czictypes.exchange.pixel_view import PixelView, pixels_for_czi
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.metadata.document_info import CustomValue
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location, Size
 from czictypes.reading.threads import thread_count
@@ -29,17 +28,13 @@ from czictypes.writing.writer import CziWriter, create_czi
 
 __all__ = [
     "DEFAULT_COMPRESSION",
-    "ReducedTile",
-    "count_tiles",
-    "level_tiles",
-    "pyramid_factor",
     "write_images",
 ]
 
 
 DEFAULT_COMPRESSION = "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack"
 
-_TILE, _COLOUR_TILE = 2048, 1024
+_TILE, _COLOUR_TILE, _LEVEL_TILE = 2048, 1024, 1024  # pixels along a side
 _READERS = 4  # threads that fetch pixels ahead
 _MICROMETRES = 1e6
 
@@ -69,12 +64,10 @@ def write_images(
     images: Sequence[SourceImage],
     dest: Target,
     *,
-    title: str | None = None,
     compression: str = DEFAULT_COMPRESSION,
     pyramid: PyramidChoice = None,
     tile: int | None = None,
     dtype: DTypeLike | None = None,
-    custom_attributes: Mapping[str, CustomValue] | None = None,
     content: DocumentContent | None = None,
     exist_ok: bool = False,
     threads: int | None = None,
@@ -93,10 +86,9 @@ def write_images(
     scenes = _scenes(images, dtype)
     letters = {letter for scene in scenes for letter in (*scene.axes.planes, *scene.image.first)}
     readers = min(thread_count(threads), _READERS)
+    side = tile or (_TILE if scenes[0].axes.samples is None else _COLOUR_TILE)
     sources = [
-        ArraySource(
-            scene.pixels, scene.axes, tile or _tile(scene), readers if scene.image.shared else 1
-        )
+        ArraySource(scene.pixels, scene.axes, side, readers if scene.image.shared else 1)
         for scene in scenes
     ]
     levels = [] if pyramid is not None else _levels(scenes, dtype)
@@ -105,10 +97,10 @@ def write_images(
     date = None if content is None else content.acquisition_date
     times = common_times(images, date)
     numbers, places = [scene.number for scene in scenes], [scene.place for scene in scenes]
-    made = joined_content(images, numbers, title, content, times, places)
+    made = joined_content(images, numbers, content, times, places)
     scenes = [scene._replace(moments=() if times else _moments(scene, date)) for scene in scenes]
     with create_czi(dest, exist_ok, compression, threads=threads, pyramid=pyramid) as document:
-        document.write_metadata(title, custom_attributes=custom_attributes, content=made)
+        document.write_metadata(None, content=made)
         total = sum(len(source) for source in sources) + sum(level.tiles for level in levels)
         with show_progress(progress, total, f"writing {document.name}") as advance:
             for scene, source in zip(scenes, sources):
@@ -152,19 +144,11 @@ def _places(images: Sequence[SourceImage]) -> list[Location]:
         corners = np.rint(corners - corners.min(axis=0))
         if corners.max() < 2**30:
             return [Location(int(left), int(top)) for left, top in corners]
-    return list(_side_by_side(images))
-
-
-def _side_by_side(images: Sequence[SourceImage]) -> Iterator[Location]:
-    left = 0
-    for image in images:
-        yield Location(left, 0)
+    lefts = [0]
+    for image in images[:-1]:
         width = image.sizes["X"]
-        left += width + max(width // 20, 16)
-
-
-def _tile(scene: _Scene) -> int:
-    return _TILE if scene.axes.samples is None else _COLOUR_TILE
+        lefts.append(lefts[-1] + width + max(width // 20, 16))
+    return [Location(left, 0) for left in lefts]
 
 
 def _levels(scenes: Sequence[_Scene], dtype: DTypeLike | None) -> list[_Level] | None:
@@ -179,9 +163,9 @@ def _levels(scenes: Sequence[_Scene], dtype: DTypeLike | None) -> list[_Level] |
         sizes.append([Size(width, height)])
         for view in views:
             sizes[-1].append(Size(view.shape[scene.axes.x], view.shape[scene.axes.y]))
-            number, count = len(sizes[-1]) - 1, count_tiles(view, scene.axes)
+            number, count = len(sizes[-1]) - 1, len(ArraySource(view, scene.axes, _LEVEL_TILE))
             found.append(_Level(scene, view, sizes[-1][0], number, count))
-    factor = pyramid_factor(sizes)
+    factor = _pyramid_factor(sizes)
     if factor is None:
         return None
     return [level._replace(scale=factor**level.scale) for level in found]
@@ -217,13 +201,10 @@ def _write_level(
     """Write the tiles of a level."""
     scene = level.scene
     step = 1 if scene.axes.samples is None else -1
-    for tile in level_tiles(level.pixels, scene.axes, scene.place, level.full, level.scale):
+    for place_of_plane, place, pixels in _level_tiles(level):
+        plane = _plane(scene, base, place_of_plane)
         document.write_pyramid_tile(
-            tile.pixels[..., ::step],
-            tile.place,
-            tile.factor,
-            _plane(scene, base, tile.plane),
-            scene=scene.number,
+            pixels[..., ::step], place, level.scale, plane, scene=scene.number
         )
         advance(1)
 
@@ -231,11 +212,8 @@ def _write_level(
 def _plane(scene: _Scene, base: dict[str, int], place: Mapping[str, int]) -> dict[str, int]:
     """Return the coordinate of a plane, by its place in the image."""
     first = scene.image.first
-    return {
-        **base,
-        **first,
-        **{letter: at + first.get(letter, 0) for letter, at in place.items()},
-    }
+    shifted = {letter: at + first.get(letter, 0) for letter, at in place.items()}
+    return {**base, **first, **shifted}
 
 
 def _moments(scene: _Scene, date: datetime | None) -> list[datetime]:
@@ -265,26 +243,13 @@ def _tile_info(scene: _Scene, part: Part, identifier: str) -> TileInfo:
     )
 
 
-_FACTORS = (2, 3)  # readers of CZI tell levels apart by powers of one of these
-_TILE = 1024
-
-
-class ReducedTile(NamedTuple):
-    """A tile of a level: its plane, its place in full resolution, its pixels (h, w, samples)."""
-
-    plane: dict[str, int]
-    place: Location
-    factor: int
-    pixels: NDArray[Any]
-
-
-def pyramid_factor(sizes: Sequence[Sequence[Size]]) -> int | None:
+def _pyramid_factor(sizes: Sequence[Sequence[Size]]) -> int | None:
     """Return how much smaller each level is than the one before: 2 or 3, if the same everywhere.
 
     `sizes` has those of all levels for each image, full resolution first. The result is None where
     a CZI could not hold these levels.
     """
-    for factor in _FACTORS:
+    for factor in (2, 3):  # readers of CZI tell levels apart by powers of one of these
         if all(_is_pyramid(levels, factor) for levels in sizes):
             return factor
     return None
@@ -304,20 +269,18 @@ def _fits(have: int, whole: int, scale: int) -> bool:
     return whole // scale >= 1 and whole // scale <= have <= -(-whole // scale)
 
 
-def level_tiles(
-    level: PixelView, axes: Axes, corner: Location, full: Size, scale: int
-) -> Iterator[ReducedTile]:
-    """Give the tiles of a level that is `scale` times smaller, each with an edge of its neighbours.
+def _level_tiles(level: _Level) -> Iterator[tuple[Mapping[str, int], Location, NDArray[Any]]]:
+    """Give plane, place in full resolution and pixels of tiles, with an edge of their neighbours.
 
-    `Seams` explains the edges; `corner` and `full` are place and size in full resolution. A row or
-    column that stands for fewer than `scale` pixels is left out: a tile of a pyramid must not reach
-    beyond what it shows.
+    `Seams` explains the edges. A row or column that stands for fewer pixels than the scale is left
+    out: a tile of a pyramid must not reach beyond what it shows.
     """
-    width, height = full.w // scale, full.h // scale
+    scale, corner = level.scale, level.scene.place
+    width, height = level.full.w // scale, level.full.h // scale
     seams: dict[tuple[int, ...], Seams] = {}
     columns: dict[int, int] = {}
     rows: dict[int, int] = {}
-    for part in ArraySource(level, axes, _TILE):
+    for part in ArraySource(level.pixels, level.scene.axes, _LEVEL_TILE):
         pixels = part.pixels[: height - part.y, : width - part.x]
         if not pixels.size:
             continue
@@ -332,10 +295,4 @@ def level_tiles(
         wide = edges.widened(0, column, row, pixels)
         x = part.x - (wide.shape[1] - pixels.shape[1])
         y = part.y - (wide.shape[0] - pixels.shape[0])
-        place = Location(corner.x + x * scale, corner.y + y * scale)
-        yield ReducedTile(part.plane, place, scale, wide)
-
-
-def count_tiles(level: PixelView, axes: Axes) -> int:
-    """Return about how many tiles a level has."""
-    return len(ArraySource(level, axes, _TILE))
+        yield part.plane, Location(corner.x + x * scale, corner.y + y * scale), wide

@@ -222,8 +222,6 @@ def _by_content(stream: Any) -> Format:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_OURS = "czictypes"  # the key of what is not for fsspec, but for reading a CZI
-
 
 def filesystem_of(
     location: Any, options: Mapping[str, Any] | None, *, doing: str
@@ -240,7 +238,7 @@ def filesystem_of(
 def options_of(location: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what fsspec is to know of a URL, or of a UPath, which has options of its own."""
     merged = {**(getattr(location, "storage_options", None) or {}), **(options or {})}
-    merged.pop(_OURS, None)
+    merged.pop("czictypes", None)  # not for fsspec, but for reading a CZI
     return merged
 
 
@@ -278,7 +276,7 @@ def staged_output(
     Stores of objects cannot change a byte of what they hold, so a file goes there when it is
     complete. Refuses what `check_dest` refuses.
     """
-    found = _checked(dest, storage_options, overwrite=overwrite)
+    found = check_dest(dest, overwrite=overwrite, storage_options=storage_options)
     if found is None:
         yield dest
         return
@@ -295,20 +293,13 @@ def staged_output(
 
 def check_dest(
     dest: Any, *, overwrite: bool, storage_options: Mapping[str, Any] | None = None
-) -> None:
-    """Refuse a path or URL that cannot be written, without writing anything.
+) -> tuple[Any, str] | None:
+    """Refuse a path or URL that cannot be written, without writing; return as `filesystem_of`.
 
     A FileExistsError says that a file is there and `overwrite` is not set, an OSError that a folder
     is there or the server does not answer.
     """
-    _checked(dest, storage_options, overwrite=overwrite)
-
-
-def _checked(
-    dest: Any, options: Mapping[str, Any] | None, *, overwrite: bool
-) -> tuple[Any, str] | None:
-    """Return the filesystem of a URL, and the path in it; None for a path."""
-    found = filesystem_of(dest, options, doing="writing to a URL")
+    found = filesystem_of(dest, storage_options, doing="writing to a URL")
     if found is not None:
         system, name = found
         exists = aside(lambda: system.exists(name))

@@ -13,9 +13,10 @@ from typing import Any, cast
 import dask.array
 import ngff_zarr
 
+from czictypes.exchange.locations import PathOrUrl
 from czictypes.exchange.ome_zarr.journal import check_version
 from czictypes.exchange.ome_zarr.parse import image_path, is_plate
-from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
+from czictypes.exchange.ome_zarr.store import ZarrStore
 
 __all__ = [
     "Documents",
@@ -79,7 +80,7 @@ def _plain(document: bytes) -> bytes:
     return json.dumps({**content, "codecs": [{"name": "bytes"}]}).encode()
 
 
-def readable(target: StoreTarget, options: Mapping[str, Any] | None) -> Any:
+def readable(target: PathOrUrl, options: Mapping[str, Any] | None) -> Any:
     """Return what ngff-zarr reads: the path of a folder, or a mapping of any other store."""
     if isinstance(target, Mapping) and not isinstance(target, dict) and not hasattr(target, "fs"):
         return target  # bytes by their keys, as `Documents` are
@@ -105,7 +106,7 @@ def as_version_05(source: Documents) -> dict[str, Any]:
 
 
 def check_metadata(
-    target: StoreTarget, options: Mapping[str, Any] | None, paths: Iterable[str]
+    target: PathOrUrl, options: Mapping[str, Any] | None, paths: Iterable[str]
 ) -> None:
     """Have ngff-zarr check the images at some paths, and the plate that they are in, if any."""
     with ZarrStore(target, options, doing="reading OME-Zarr") as store:
@@ -120,7 +121,7 @@ def check_metadata(
 
 @contextmanager
 def new_folder(
-    target: StoreTarget, options: Mapping[str, Any] | None, **wishes: Any
+    target: PathOrUrl, options: Mapping[str, Any] | None, **wishes: Any
 ) -> Iterator[Path]:
     """Give the folder that ngff-zarr is to write, with the arguments that it gets.
 

@@ -17,11 +17,11 @@ from czictypes.arrays.channel_labels import channel_names
 from czictypes.container.limits import bytes_for, check_claim
 from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
-from czictypes.exchange.locations import location_name, without_secrets
+from czictypes.exchange.locations import PathOrUrl, location_name, without_secrets
 from czictypes.exchange.ome_xml import image_fields, parse_ome
 from czictypes.exchange.ome_zarr.czi_sidecar import ATTRIBUTE, OME_XML, read_beside, read_sidecar
 from czictypes.exchange.ome_zarr.parse import FoundImage, find_images, series_paths
-from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
+from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
@@ -49,7 +49,7 @@ _BESIDE = ("acquisition_date", "objective", "annotations")
 @without_secrets
 @defended(location_name)
 def from_ome_zarr(
-    source: StoreTarget,
+    source: PathOrUrl,
     dest: Target,
     *,
     images: Choice = "all",
@@ -129,7 +129,7 @@ def from_ome_zarr(
 
 @contextmanager
 def open_ome_zarr(
-    source: StoreTarget,
+    source: PathOrUrl,
     images: Choice = "all",
     storage_options: Mapping[str, Any] | None = None,
     *,

@@ -11,15 +11,18 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from czictypes.container.workers import aside
-from czictypes.exchange.locations import is_archive, location_name, location_text
+from czictypes.exchange.locations import (
+    PathOrUrl,
+    is_archive,
+    location_name,
+    location_text,
+    options_of,
+)
 from czictypes.model.closable import Closable
 from czictypes.model.lazy import require
 from czictypes.writing.atomic import remove_folder
 
-__all__ = ["JOURNAL", "StoreTarget", "ZarrStore"]
-
-#: What callers may give: a path, a URL, a UPath, a store of zarr, or a dict as zarr takes it.
-StoreTarget = Any
+__all__ = ["JOURNAL", "ZarrStore"]
 
 #: The key that marks a store as unfinished.
 JOURNAL = "czictypes-unfinished.json"
@@ -38,7 +41,7 @@ class ZarrStore(Closable):
 
     def __init__(
         self,
-        target: StoreTarget,
+        target: PathOrUrl,
         storage_options: Mapping[str, Any] | None = None,
         *,
         doing: str = "OME-Zarr",
@@ -67,7 +70,7 @@ class ZarrStore(Closable):
 
     # Opening
 
-    def _to_read(self, target: StoreTarget) -> Any:
+    def _to_read(self, target: PathOrUrl) -> Any:
         storage = _storage()
         if isinstance(target, dict):
             buffer = self._prototype().buffer
@@ -89,18 +92,16 @@ class ZarrStore(Closable):
             self._sync(found._ensure_open)
         return found
 
-    def _opened(self, target: StoreTarget) -> Any:
+    def _opened(self, target: PathOrUrl) -> Any:
         """Open a path or URL for reading."""
         storage = _storage()
         if hasattr(target, "seek"):
-            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
-            opened, self.prefix = archives.open_archive_object(target, self.name)
+            opened, self.prefix = _archives().open_archive_object(target, self.name)
         elif _is_url(target):
             if not is_archive(target):
                 return _open_url(target, self.options, read_only=True)
-            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
-            opened, self.prefix = archives.open_remote_archive(
-                location_text(target), _options_of(target, self.options)
+            opened, self.prefix = _archives().open_remote_archive(
+                location_text(target), options_of(target, self.options)
             )
         else:
             path = _path_of(target)
@@ -109,13 +110,12 @@ class ZarrStore(Closable):
                 archive = path  # to say that it is missing
             if archive is None:
                 return storage.LocalStore(path, read_only=True)
-            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
             inner = path.relative_to(archive).as_posix()
-            opened, self.prefix = archives.open_archive(archive, "" if inner == "." else inner)
+            opened, self.prefix = _archives().open_archive(archive, "" if inner == "." else inner)
         self._closed_later = opened
         return opened
 
-    def _to_write(self, target: StoreTarget) -> Any:
+    def _to_write(self, target: PathOrUrl) -> Any:
         storage = _storage()
         if self.archive is not None:
             return storage.MemoryStore()  # nothing is there, until it is begun
@@ -142,8 +142,7 @@ class ZarrStore(Closable):
         """
         self.close()
         if self.archive is not None:
-            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
-            with archives.new_archive(
+            with _archives().new_archive(
                 self.archive, version, overwrite=overwrite, storage_options=self.options
             ) as self.zarr:
                 yield
@@ -154,8 +153,7 @@ class ZarrStore(Closable):
         if clear:
             self._clear()
         if not self.zarr.supports_deletes:
-            archives = require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
-            self.zarr = archives.WriteOnceStore(self.zarr)
+            self.zarr = _archives().WriteOnceStore(self.zarr)
         try:
             yield
         finally:
@@ -215,15 +213,14 @@ class ZarrStore(Closable):
 
     def open_group(self, path: str, mode: str | None = None, **options: Any) -> Any:
         """Open a group with zarr, in its own mode by default."""
-        group = require("zarr", extra=_EXTRA, doing="OME-Zarr").open_group
-        return self._call(group, path, mode, options)
+        return self._open("open_group", path, mode, options)
 
     def open_array(self, path: str, mode: str | None = None) -> Any:
         """Open an array with zarr, in its own mode by default."""
-        array = require("zarr", extra=_EXTRA, doing="OME-Zarr").open_array
-        return self._call(array, path, mode, {})
+        return self._open("open_array", path, mode, {})
 
-    def _call(self, function: Any, path: str, mode: str | None, options: Mapping[str, Any]) -> Any:
+    def _open(self, name: str, path: str, mode: str | None, options: Mapping[str, Any]) -> Any:
+        function = getattr(require("zarr", extra=_EXTRA, doing="OME-Zarr"), name)
         more = {**options, "path": self.at(path), "mode": mode or self.mode}
         return aside(lambda: function(self.zarr, **more))
 
@@ -330,11 +327,15 @@ def _storage() -> Any:
     return require("zarr.storage", extra=_EXTRA, doing="OME-Zarr")
 
 
+def _archives() -> Any:
+    return require("czictypes.exchange.ome_zarr.zip_store", extra=_EXTRA, doing="ZIP")
+
+
 async def _listed(store: Any, prefix: str) -> list[str]:
     return [key async for key in store.list_prefix(prefix)]
 
 
-def _store_of(target: StoreTarget) -> tuple[Any, str]:
+def _store_of(target: PathOrUrl) -> tuple[Any, str]:
     """Return a store that a caller gave, and the path of the group in it; None for names."""
     storage = _storage()
     abc = require("zarr.abc.store", extra=_EXTRA, doing="OME-Zarr")
@@ -353,26 +354,22 @@ def _store_of(target: StoreTarget) -> tuple[Any, str]:
     )
 
 
-def _is_url(target: StoreTarget) -> bool:
+def _is_url(target: PathOrUrl) -> bool:
     if isinstance(target, str):
         return "://" in target
     is_upath = getattr(target, "storage_options", None) is not None
     return is_upath and getattr(target, "protocol", "") not in ("", "file")
 
 
-def _open_url(target: StoreTarget, options: Mapping[str, Any] | None, *, read_only: bool) -> Any:
-    url, given = location_text(target), _options_of(target, options)
+def _open_url(target: PathOrUrl, options: Mapping[str, Any] | None, *, read_only: bool) -> Any:
+    url, given = location_text(target), options_of(target, options)
     if url.startswith(("http://", "https://")) and "?" in url:  # its query is for each key
         url, _, query = url.partition("?")
         given = {"params": dict(parse_qsl(query)), **given}
     return _storage().FsspecStore.from_url(url, storage_options=given, read_only=read_only)
 
 
-def _options_of(target: StoreTarget, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {**(getattr(target, "storage_options", None) or {}), **(options or {})}
-
-
-def _path_of(target: StoreTarget) -> Path:
+def _path_of(target: PathOrUrl) -> Path:
     return Path(os.fspath(target)).absolute()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from czictypes.arrays.image_base import Image
 from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.images import FileImage
-from czictypes.exchange.locations import location_name, without_secrets
+from czictypes.exchange.locations import PathOrUrl, location_name, without_secrets
 from czictypes.exchange.ome_zarr.group_attributes import StoreLayout, lay_out
 from czictypes.exchange.ome_zarr.image_plan import (
     Chunking,
@@ -24,7 +24,7 @@ from czictypes.exchange.ome_zarr.image_plan import (
     plan_image,
 )
 from czictypes.exchange.ome_zarr.journal import FoundStore, Journal, check_store, remove_leftovers
-from czictypes.exchange.ome_zarr.store import StoreTarget, ZarrStore
+from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.exchange.ome_zarr.tasks import Job, LevelSweep, Runner, choose_runner, plan_sweeps
 from czictypes.exchange.ome_zarr.zarr_arrays import (
     create_arrays,
@@ -86,7 +86,7 @@ class OmeZarrPlan:
 @defended(location_name)
 def write_ome_zarr(
     source: Any,
-    dest: StoreTarget,
+    dest: PathOrUrl,
     *,
     scenes: Choice = "all",
     version: str = "0.5",
