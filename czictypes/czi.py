@@ -14,7 +14,7 @@ from czictypes.model.lazy import load_export
 if TYPE_CHECKING:
     from czictypes.checking.check import check
     from czictypes.checking.file_view import CheckReport, Finding
-    from czictypes.container.lost import LostPart, LostTile
+    from czictypes.container.salvaged_tiles import LostPart, LostTile
     from czictypes.metadata.annotations import Annotation
     from czictypes.metadata.axes import Axis, Scaling, ScalingInfoDto, Skew
     from czictypes.metadata.channels import ChannelInfo, WavelengthRange
@@ -101,7 +101,7 @@ __all__ = [
 _NAMES = {
     "czictypes.checking.check": ("check",),
     "czictypes.checking.file_view": ("CheckReport", "Finding"),
-    "czictypes.container.lost": ("LostPart", "LostTile"),
+    "czictypes.container.salvaged_tiles": ("LostPart", "LostTile"),
     "czictypes.metadata.annotations": ("Annotation",),
     "czictypes.metadata.axes": ("Axis", "Scaling", "ScalingInfoDto", "Skew"),
     "czictypes.metadata.channels": ("ChannelInfo", "WavelengthRange"),

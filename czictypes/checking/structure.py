@@ -32,7 +32,7 @@ from czictypes.container.directory import Directory
 from czictypes.container.found import FAULTS, KINDS, FoundSegments
 from czictypes.container.layout import SEGMENT_HEADER_SIZE, SUBBLOCK
 from czictypes.container.parts import JoinedSource
-from czictypes.container.picture import MOST_PIXELS, decoded_picture
+from czictypes.container.pictures import MOST_PIXELS, decoded_picture
 from czictypes.container.scan import find_segments
 from czictypes.container.segments import iter_segments
 from czictypes.metadata.records import read_event_list, read_focus_positions, read_time_stamps

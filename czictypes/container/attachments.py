@@ -118,7 +118,7 @@ def _text(field: bytes) -> str:
 
 
 def read_attachment_segment(source: ByteSource, entry: AttachmentEntry) -> AttachmentSegment:
-    """Read the head of an attachment, with the checks that keep libCZI's ReadAttachment safe.
+    """Read the head of an attachment; check what would crash libCZI's ReadAttachment.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def iter_chunks(
 
 
 def find_mask(attachment: bytes, where: str = "the attachment of a sub-block") -> Mask | None:
-    """Return the mask in a chunk container, at whatever place, or None where it has none.
+    """Return the mask in a chunk container, in any of its chunks; None if there is none.
 
     Call it only for an attachment that the sub-block's XML calls a CHUNKCONTAINER.
 

@@ -1,4 +1,4 @@
-"""Bytes that are read by position: what every place a file can be in has in common."""
+"""Bytes that are read by position, wherever the file is."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class ByteSource(Closable):
     Parameters
     ----------
     name
-        What to call the source in messages.
+        The name of the source in messages.
 
     Attributes
     ----------
     is_remote : bool
-        Whether a read takes so long that it pays to tell beforehand what will be read.
+        Whether reads are so slow that announcing them beforehand pays.
     """
 
     is_remote = False
@@ -165,23 +165,23 @@ class ByteSource(Closable):
         return
 
     def identity(self) -> tuple[Any, ...] | None:
-        """Return what changes when the source's content does, or None where nothing tells."""
+        """Return a value that changes with the content; None if nothing identifies it."""
         return None
 
     def opened_identity(self) -> tuple[Any, ...] | None:
-        """Return the same of what was opened, which may have been replaced since."""
+        """Return the same for the file that was opened, which may have been replaced since."""
         return None
 
     def is_still(self, identity: tuple[Any, ...] | None) -> bool:
-        """Tell whether what was opened has that identity, as `opened_identity` told it before."""
+        """Tell whether the opened file still has an identity that `opened_identity` returned."""
         return self.opened_identity() == identity
 
     def end_of(self, position: int) -> int:
-        """Return where the file ends in which a position is; there may be several in a source."""
+        """Return the end of the file that a position is in; a source may have several files."""
         return self.size()
 
     def place(self, position: int) -> str:
-        """Say where a position is, for messages."""
+        """Describe a position for messages."""
         return f"byte {position}"
 
     @property
@@ -222,7 +222,7 @@ class PartSource(ByteSource):
     offset, count
         The part.
     name
-        What to call it in messages.
+        Its name in messages.
     """
 
     def __init__(self, whole: ByteSource, offset: int, count: int, name: str) -> None:

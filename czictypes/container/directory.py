@@ -1,4 +1,4 @@
-"""The sub-block directory: what stands where in the document, as one table of numpy columns.
+"""The sub-block directory: the place of everything in the document, as a table of numpy columns.
 
 Its segment holds an entry count, then entries of 32 bytes plus 20 for each dimension. The
 table's rows are numbered as libCZI numbers the sub-blocks: in the order of the entries.
@@ -104,7 +104,7 @@ class Directory:
 
     @property
     def count(self) -> int:
-        """How many sub-blocks there are."""
+        """The number of sub-blocks."""
         return len(self.x)
 
     def __len__(self) -> int:
@@ -154,7 +154,7 @@ def read_directory(
     strict: bool = False,
     ignore_sizem_for_pyramid: bool = False,
 ) -> Directory:
-    """Read the sub-block directory, with the checks that keep libCZI from crashing on it.
+    """Read the sub-block directory; check what would crash libCZI.
 
     Parameters
     ----------
@@ -322,7 +322,7 @@ _PIXEL_SIZES = {int(kind): pixel_format(kind).bytes_per_pixel for kind in PixelT
 
 
 class SubBlockExtents:
-    """Tells how far sub-blocks reach, and which ranges of the file to fetch for their pixels.
+    """The extents of sub-blocks in the file, and the ranges to fetch for their pixels.
 
     Parameters
     ----------
@@ -331,7 +331,7 @@ class SubBlockExtents:
     size
         The file's size in bytes.
     header
-        The file header; what it names ends the sub-block before it as well.
+        The file header; the segments that it names end the sub-blocks before them, too.
     """
 
     def __init__(self, directory: Directory, size: int, header: FileHeader | None = None) -> None:
@@ -367,7 +367,7 @@ class SubBlockExtents:
         indices
             The sub-blocks.
         rows
-            Which rows of pixels of each are needed, the end excluded.
+            For each, the first row of pixels that is needed and the end of the rows.
         """
         found: list[Range] = []
         columns = self._directory

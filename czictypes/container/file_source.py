@@ -142,7 +142,7 @@ class StreamSource(ByteSource):
     owns
         Whether closing the source closes the stream too.
     name
-        What to call it in messages; the stream's own name where not given.
+        Its name in messages; by default the stream's own.
 
     Raises
     ------

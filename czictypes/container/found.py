@@ -147,7 +147,7 @@ class FoundSegments:
         self._entries += segment.entry
 
     def finish(self) -> None:
-        """Make the columns, and settle who owns bytes that several claim."""
+        """Make the columns, and settle which segment owns bytes that several claim."""
         self.kind, self.fault, exact, self.link = (
             np.frombuffer(column, np.int8).copy() for column in self._small.values()
         )

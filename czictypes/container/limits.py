@@ -71,7 +71,7 @@ def most_planes(rows: int) -> int:
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many planes and pixels a document may have, in proportion to its size.
+    """The number of planes and pixels that a document may have, in proportion to its size.
 
     The numbers let pass what is made on purpose: a stack whose planes are mostly missing, a slide
     of which a few fields were scanned.

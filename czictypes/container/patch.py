@@ -41,7 +41,7 @@ _SIZE, _STORED_SIZE = dimension_offset("size"), dimension_offset("stored_size")
 
 
 class SubBlockPatcher:
-    """Sees what a writer writes, and sets the fields where they are wrong.
+    """Watches what a writer writes, and corrects the fields.
 
     `declare` must come before each sub-block, and `finish` before the directory: bytes that only
     look like a segment, as pixels may, are never touched.
@@ -56,12 +56,12 @@ class SubBlockPatcher:
         self._next_sizes: Mapping[str, int] = {}
         self._finishing = False
         self._directory_seen = False
-        #: How many sub-blocks had a field that was wrong.
+        #: The number of sub-blocks that had a wrong field.
         self.patched = 0
 
     @property
     def positions(self) -> list[int]:
-        """Where the segments of the sub-blocks written so far begin, in their order."""
+        """The positions of the sub-blocks' segments that were written so far, in their order."""
         return self._positions.tolist()
 
     @property
@@ -72,7 +72,7 @@ class SubBlockPatcher:
     def declare(
         self, compression: int, pyramid_type: int = 0, sizes: Mapping[str, int] | None = None
     ) -> None:
-        """Say what the sub-block that is written next must have in its fields.
+        """Declare the fields of the sub-block that is written next.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class SubBlockPatcher:
         self._next_sizes = sizes or {}
 
     def finish(self) -> None:
-        """Say that what is written from now on is the end of the file: its directories."""
+        """Declare that only the end of the file follows: its directories."""
         self._check_nothing_is_missing()
         self._finishing = True
 
@@ -165,7 +165,7 @@ class SubBlockPatcher:
         return memoryview(corrected)
 
     def _match(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return for each position of the directory which written sub-block it is."""
+        """Return the number of the written sub-block at each position of the directory."""
         known = np.frombuffer(self._positions, np.int64)  # ascending: as they were written
         order = np.searchsorted(known, positions).clip(max=len(known) - 1)
         if not np.array_equal(known[order], positions):

@@ -1,4 +1,4 @@
-"""Decides what a damaged file holds: the segments found in it against what its directories list.
+"""Decides what a damaged file holds, by the segments found in it and by its directories.
 
 The head of a sub-block is believed, not its entry in the directory. The directory tells which
 sub-blocks belong to the document as long as it is whole itself, and what is lost as far as it can
@@ -30,8 +30,13 @@ from czictypes.container.listed import (
     outer_places,
     read_attachment_list,
 )
-from czictypes.container.lost import BEHIND_END, DESTROYED, LostPart, LostTiles
-from czictypes.container.salvaged_tiles import SalvagedTiles
+from czictypes.container.salvaged_tiles import (
+    BEHIND_END,
+    DESTROYED,
+    LostPart,
+    LostTiles,
+    SalvagedTiles,
+)
 from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.model.errors import CorruptFileError
 
@@ -95,7 +100,7 @@ def salvage(
     number
         The number of the file among those of the document.
     listed
-        What the master of the document lists for this file.
+        The entries that the master of the document has for this file.
 
     Raises
     ------

@@ -47,7 +47,7 @@ class SegmentHeader(NamedTuple):
 
     @property
     def data_position(self) -> int:
-        """Where the segment's data begin in the file."""
+        """The position of the segment's data in the file."""
         return self.position + SEGMENT_HEADER_SIZE
 
     @property
@@ -57,7 +57,7 @@ class SegmentHeader(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Where the next segment begins."""
+        """The position of the next segment."""
         return self.data_position + max(self.allocated_size, self.used_size)
 
 
@@ -87,9 +87,9 @@ def require_range(
     Parameters
     ----------
     source, position, count
-        Which bytes.
+        The file, and the place and number of the bytes.
     where
-        Whose bytes they are, for messages.
+        The owner of the bytes, for messages.
     size
         The file's size, where it is known already.
 
@@ -146,7 +146,7 @@ def read_segment_header(
     expected
         The id it must have, such as ``"ZISRAWMETADATA"``.
     where
-        What to call the segment in a message.
+        The name of the segment in messages.
 
     Raises
     ------

@@ -95,14 +95,14 @@ class SubBlockSegment:
 
 
 def describe_subblock(source: ByteSource, index: int, position: int) -> str:
-    """Return what messages call a sub-block."""
+    """Return the name of a sub-block in messages."""
     return f"sub-block {index} (at {source.place(position)}) of {source.name}"
 
 
 def read_subblock_segment(
     source: ByteSource, directory: Directory, index: SupportsIndex
 ) -> SubBlockSegment:
-    """Read the head of a sub-block, with the checks that keep libCZI's ReadSubBlock safe.
+    """Read the head of a sub-block; check what would crash libCZI's ReadSubBlock.
 
     Takes one read of 880 bytes.
 
@@ -151,9 +151,9 @@ def _check_agreement(entry: SubBlockEntry, directory: Directory, index: int, whe
 
 
 def _differences(entry: SubBlockEntry, directory: Directory, index: int) -> str:
-    """Say in what an entry differs from its row of the directory, empty where in nothing.
+    """Describe how an entry differs from its row of the directory; empty if it does not.
 
-    What is compared is what libCZI compares before it reads a sub-block.
+    The fields are those that libCZI compares before it reads a sub-block.
     """
     fields = ("pixel_type", "compression", "x", "y", "w", "h", "physical_w", "physical_h")
     found = []
@@ -178,7 +178,7 @@ def _valid_m(m: int) -> int | None:
 def parse_subblock_head(
     data: bytes, index: int, position: int, planes: int, where: str
 ) -> SubBlockSegment:
-    """Tell where the parts of a sub-block are by the sizes that its segment claims, unchecked.
+    """Locate the parts of a sub-block by the sizes that its segment claims, unchecked.
 
     Parameters
     ----------

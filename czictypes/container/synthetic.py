@@ -33,7 +33,7 @@ class SingleTileSource:
     data
         The bytes, as a sub-block has them.
     width, height, pixel_type, compression
-        What they are.
+        The size of the bitmap, and the numbers of its pixel type and compression.
     """
 
     name = "pixel data in memory"
@@ -68,14 +68,14 @@ class SingleTileSource:
 class UnfinishedSource(ByteSource):
     """A CZI that is still being written: its sub-blocks are there, its directory is not yet.
 
-    What is missing is shown in its place: a file header that points behind the last byte written,
-    and there a directory of copies of the entries that sub-blocks carry. What is written behind
-    `end` later on does not show.
+    The missing parts are made in memory: a file header that points behind the last byte written,
+    and there a directory, copied from the entries that sub-blocks carry. Bytes that are written
+    behind `end` later on do not show.
 
     Parameters
     ----------
     name
-        What to call the file in messages.
+        The name of the file in messages.
     read_at
         Gives bytes of the file (offset, count); from any thread, also while it is written.
     positions

@@ -23,7 +23,7 @@ _LONGEST_PAUSE = 0.02  # seconds
 
 
 class Uses:
-    """Who uses a resource now. Safe to use from many threads, without a lock that they share."""
+    """The uses of a resource; safe to use from many threads, without a lock that they share."""
 
     __slots__ = ("_held", "_most", "ended")
 
@@ -79,9 +79,9 @@ class Use:
     Parameters
     ----------
     uses
-        Of what.
+        The uses of the resource.
     name
-        What to call it in the `ClosedError` that entering the block raises after `end`.
+        The resource's name in the `ClosedError` that entering the block raises after `end`.
     """
 
     __slots__ = ("__exit__", "_lock", "_name", "_uses")

@@ -3,9 +3,9 @@
 Python raises KeyboardInterrupt in the main thread between any two steps of Python code. The
 Future, Condition and Event of the standard library are Python code: an interrupt between two of
 their steps leaves a lock locked for which a thread then waits for ever. Here no thread keeps a
-lock that another one needs: what is shared changes in single steps of C code (of lists, of
-dictionaries, of plain locks), and who waits looks again every quarter of a second, so that not
-even a wake-up is missed for good.
+lock that another one needs: shared objects change in single steps of C code (of lists, of
+dictionaries, of plain locks), and a waiting thread looks again every quarter of a second, so that
+not even a missed wake-up matters.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Bell:
             pass
 
     def wait(self, seconds: float = _LOOK_AGAIN) -> None:
-        """Return when it rings, or after some time: the caller looks for himself."""
+        """Return when it rings, or after some time: the caller must look itself."""
         self._lock.acquire(timeout=seconds)
 
 
@@ -76,7 +76,7 @@ class Outcome(Generic[T]):
     Parameters
     ----------
     help
-        Called by those who wait long, since an interrupt may have come between work and wake-up.
+        Called by threads that wait long: an interrupt may have come between work and wake-up.
     """
 
     __slots__ = ("_bell", "_error", "_result", "done", "help")
@@ -105,7 +105,7 @@ class Outcome(Generic[T]):
 
     @property
     def error(self) -> BaseException | None:
-        """What went wrong, if it is known by now."""
+        """The error, if there is one by now."""
         return self._error
 
     def wait(self, *, obey: bool = True) -> None:
@@ -225,7 +225,7 @@ def settle(tasks: Sequence[Task[Any]], *, stop: bool = False) -> None:
 
 
 class _Crew:
-    """What the threads of `Workers` share; they hold nothing else."""
+    """The state that the threads of `Workers` share; they hold nothing else."""
 
     def __init__(self, count: int, name: str, workers: Workers) -> None:
         self.count, self.name = count, name
@@ -294,7 +294,7 @@ class Workers:
     count
         How many.
     name
-        What their names begin with.
+        The beginning of their names.
     """
 
     def __init__(self, count: int, name: str) -> None:

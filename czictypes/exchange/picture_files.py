@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.limits import check_claim, check_frames
-from czictypes.container.picture import picture_errors
+from czictypes.container.pictures import picture_errors
 from czictypes.exchange.converted import Choice, ConvertedImage, choose
 from czictypes.exchange.locations import location_path, location_text, stored_bytes
 from czictypes.exchange.pixel_view import Frames

@@ -42,7 +42,7 @@ class _Ownership:
         self.label = label
         self.process = os.getpid()
         self.uses = Uses()
-        # What is to be released; taken out by the very step that releases it.
+        # The handle to release; taken out by the very step that releases it.
         self._to_release = {"raw": raw}
         self.serial = next(_serial)
         library.live[self.serial] = self
@@ -54,7 +54,7 @@ class _Ownership:
 
     @property
     def released(self) -> bool:
-        """Whether nothing is left to be done."""
+        """Whether nothing is left to do."""
         return not self._to_release or self.process != os.getpid()
 
     def enter(self, lock: Any) -> int:
@@ -134,13 +134,13 @@ class Handle(Closable):
     owns
         Handles that this one closes after itself.
     keeps
-        What must stay alive as long as this handle.
+        Objects that must stay alive as long as this handle.
     """
 
     #: The C function that releases an object of this kind.
     _release: ClassVar[str] = ""
 
-    #: What it is, in messages.
+    #: The name of the kind in messages.
     _kind: ClassVar[str] = "handle"
 
     def __init__(

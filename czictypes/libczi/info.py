@@ -1,4 +1,4 @@
-"""The facts that the loaded library tells about itself."""
+"""Facts about the loaded library."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LibraryInfo:
     path
         The file, or the bare name that the system's loader found it by.
     origin
-        Who named it: ``use_library``, ``CZICTYPES_LIBRARY``, ``bundled`` or ``system``.
+        How it was found: ``use_library``, ``CZICTYPES_LIBRARY``, ``bundled`` or ``system``.
     version
         libCZI's version: major, minor, patch.
     compiler, repository, branch, tag
@@ -46,7 +46,7 @@ class LibraryInfo:
     stream_classes
         The input streams it was built with.
     optional_functions
-        For each function that not every version has: whether it is there.
+        For each function that not every version has, whether this one has it.
     """
 
     path: str

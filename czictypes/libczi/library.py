@@ -68,7 +68,7 @@ class Library:
     Parameters
     ----------
     candidate
-        What to load.
+        The library to load.
 
     Raises
     ------
@@ -115,7 +115,7 @@ class Library:
         name, *args
             The C function and its arguments.
         what, file
-            For the message: what is asked ("read sub-block 7") and of which file.
+            For the message: the attempt ("read sub-block 7") and the name of the file.
 
         Raises
         ------
@@ -267,8 +267,8 @@ def get_library() -> Library:
 def use_library(path: str | os.PathLike[str] | None) -> None:
     """Load the libCZI library at `path` and use it for everything opened from now on.
 
-    What is open already goes on with the library it was opened with. May be called at any
-    time; before anything else is the usual place.
+    Documents that are open already keep the library they were opened with. It may be called at
+    any time, but usually comes first.
 
     Parameters
     ----------
@@ -349,7 +349,7 @@ class Candidate(NamedTuple):
     path
         A file, or a bare name that the system's loader looks up.
     origin
-        Who named it: ``use_library``, the environment variable, ``bundled`` or ``system``.
+        How it was found: ``use_library``, the environment variable, ``bundled`` or ``system``.
     explicit
         Whether the user named it; then it is used or an error, nothing else is tried.
     """
@@ -365,7 +365,7 @@ def candidates(chosen: str | None = None) -> Iterator[Candidate]:
     Parameters
     ----------
     chosen
-        What was given to `czictypes.use_library`, if anything was.
+        The argument of `czictypes.use_library`, if it was called.
     """
     if chosen is not None:
         yield Candidate(_as_path(chosen), "use_library", True)
@@ -440,9 +440,9 @@ def failure(function: str, status: int, what: str = "", file: str = "") -> Nativ
     function, status
         The C function and what it returned.
     what
-        What was asked, as it would follow "cannot", for example ``"read sub-block 7"``.
+        The attempt, as it would follow "cannot", for example ``"read sub-block 7"``.
     file
-        The name of the file it was asked of.
+        The name of the file.
     """
     asked = what or f"carry out {function}"
     place = f" of {file}" if file else ""

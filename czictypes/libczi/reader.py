@@ -55,7 +55,7 @@ class ReaderHandle(Handle):
 
     @property
     def sub_block_count(self) -> int:
-        """How many sub-blocks the document has."""
+        """The number of sub-blocks of the document."""
         if self._count is None:
             info = self.library.ffi.new("struct SubBlockStatisticsInterop *")
             self._call("libCZI_ReaderGetStatisticsSimple", info, what="read the statistics")

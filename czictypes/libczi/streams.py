@@ -70,7 +70,7 @@ class InputStream(Handle):
     def from_source(cls, source: ReadStream, *, library: Library | None = None) -> InputStream:
         """Read through a Python object, which is kept until libCZI needs it no more.
 
-        What `source` raises becomes the ``__cause__`` of the error of the call that read.
+        An error of `source` becomes the ``__cause__`` of the error of the call that read.
         """
         library = library or get_library()
         callbacks = library.companion(Callbacks)
@@ -90,7 +90,7 @@ class OutputStream(Handle):
     def from_sink(cls, sink: WriteStream) -> OutputStream:
         """Write through a Python object, which is kept until libCZI needs it no more.
 
-        What `sink` raises is raised by the call that wrote, as it is.
+        An error of `sink` is raised as it is by the call that wrote.
         """
         library = get_library()
         callbacks = library.companion(Callbacks)
@@ -136,7 +136,7 @@ class Callbacks:
 
     @property
     def count(self) -> int:
-        """How many streams libCZI still holds."""
+        """The number of streams that libCZI still holds."""
         return len(self._streams)
 
     def create(self, function: str, struct: str, transfer: Any, stream: Any) -> tuple[str, int]:

@@ -146,7 +146,7 @@ class WriterHandle(Handle):
         NativeCallError
             If libCZI refuses, for instance a duplicate.
         Exception
-            What the stream's sink raised.
+            An error of the stream's sink.
         """
         what = f"write the sub-block {sub_block.coordinate} at {sub_block.x}, {sub_block.y}"
         with self._lock:
@@ -193,7 +193,7 @@ class WriterHandle(Handle):
         CziError
             If a call failed before: the document was left incomplete.
         Exception
-            What went wrong in completing it.
+            Any error while it is completed.
         """
         if self.closed:
             return

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
-from czictypes.container.picture import MOST_PIXELS, decoded_picture
+from czictypes.container.pictures import MOST_PIXELS, decoded_picture
 from czictypes.metadata.records import Event, read_event_list, read_time_stamps
 from czictypes.model.defence import defended
 

@@ -15,7 +15,7 @@ from czictypes.container.attachments import Mask, find_mask
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.limits import bitmap_size, check_growth
 from czictypes.container.payload import Payload
-from czictypes.container.picture import decoded_picture
+from czictypes.container.pictures import decoded_picture
 from czictypes.container.pixels import FilePixels, PixelArray, StackedPixels
 from czictypes.container.subblock import (
     SubBlockSegment,

@@ -52,7 +52,7 @@ Entry = Union[bytes, PendingRequest]
 
 
 class BlockCache:
-    """Keeps blocks up to a number of bytes; what was used least recently leaves first.
+    """Keeps blocks up to a number of bytes; the least recently used leave first.
 
     Safe to use from many threads.
 
@@ -65,7 +65,7 @@ class BlockCache:
     gap, most
         How missing blocks are joined to requests, in blocks; see `runs_of`.
     help
-        Called with a request by those who wait for it long.
+        Called with a request by threads that wait for it long.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class BlockCache:
         return len(self._kept)
 
     def take(self, blocks: Sequence[int]) -> tuple[dict[int, Entry], list[PendingRequest]]:
-        """Return what is known of some blocks, and the requests that the caller has to start.
+        """Return the state of some blocks, and the requests that the caller has to start.
 
         Every block is there: kept, on its way, or in one of those requests. For each of these
         either `complete` or `fail` must be called.
@@ -113,7 +113,7 @@ class BlockCache:
             return found, begun
 
     def complete(self, request: PendingRequest, data: bytes) -> None:
-        """Keep what a request brought, and give it to those who wait."""
+        """Keep the data of a request, and give them to the threads that wait."""
         with self._lock:
             self._forget(request)
             for number in request.run:
@@ -125,7 +125,7 @@ class BlockCache:
         request.succeed(data)
 
     def fail(self, request: PendingRequest, error: BaseException) -> None:
-        """Tell those who wait that a request failed; who asks next starts another."""
+        """Tell the threads that wait that a request failed; the next to ask starts another."""
         with self._lock:
             self._forget(request)
         request.fail(error)

@@ -132,7 +132,7 @@ class SyncFsTransport(Transport):
     redact, options
         As for `Transport`.
     owned
-        What is closed at the end: the archive that the filesystem is in.
+        The archive that the filesystem is in; closed at the end.
     """
 
     def __init__(

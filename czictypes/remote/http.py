@@ -31,7 +31,7 @@ _MOST_REDIRECTS = 10
 _CHUNK = 1 << 20
 # After its time-out, a request has brought so many bytes a second, or it is given up.
 _SLOWEST = 1 << 10
-# What concerns the way to a host, not who asks; all else stays with the host of the URL.
+# Options about the way to a host, not about the client; all others stay with the host of the URL.
 _NO_SECRETS = {"allow_redirects", "timeout", "ssl", "trust_env", "proxy", "read_bufsize"}
 
 

@@ -1,4 +1,4 @@
-"""Opens whatever names a file: paths, file objects, URLs, and what fsspec opens."""
+"""Opens files by path, URL, file object, or objects of fsspec."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PathOrFile = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]", BinaryI
 def open_source(
     target: PathOrFile, storage_options: Mapping[str, Any] | None = None, *, renew: bool = False
 ) -> ByteSource:
-    """Open what the caller named.
+    """Open a file.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ def open_source(
         A path; a URL of any protocol that fsspec knows, chained ones too; a UPath; an OpenFile
         of fsspec; or a file object open for reading in binary.
     storage_options
-        What fsspec gets for a URL, credentials for example. The key "czictypes" is ours: a
+        Options of fsspec for a URL, credentials for example. The key "czictypes" is ours: a
         `RemoteOptions`, or a dictionary of its fields.
     renew
-        Make anew what a UPath or OpenFile holds open: it came here by a fork.
+        Make the connections of a UPath or OpenFile anew: it was inherited by a fork.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def _at_work(transport: Transport) -> ByteSource:
 
 
 def _fetch_what_opening_needs(source: ByteSource) -> None:
-    with suppress(CorruptFileError):  # who reads the header after us says it better
+    with suppress(CorruptFileError):  # the next reader of the header says it better
         source.fetch_soon(_opening_ranges(source))
 
 

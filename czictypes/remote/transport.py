@@ -57,7 +57,7 @@ class Opening(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Why a request failed, in words without credentials; whether to try again, and when."""
+    """The reason why a request failed, without credentials; whether to try again, and when."""
 
     error: Exception
     again: bool = False
@@ -112,7 +112,7 @@ class Transport(ABC):
         """
 
     def wake(self) -> None:
-        """Wake who makes the requests: an interrupt may have come before that."""
+        """Wake the thread that makes the requests: an interrupt may have come before that."""
         return
 
     def identity(self) -> tuple[Any, ...] | None:
@@ -128,9 +128,9 @@ class Transport(ABC):
         _LOG.info("%s; trying again in %.2g s", failure.error, wait)
 
     def failure(self, error: BaseException) -> Failure:
-        """Tell in our words what an exception of fsspec or of the network means.
+        """Translate an exception of fsspec or of the network.
 
-        What an exception says may have credentials in it, so it is neither raised nor chained.
+        The text of an exception may have credentials in it, so it is neither raised nor chained.
         """
         if isinstance(error, AttemptError):
             return error.failure

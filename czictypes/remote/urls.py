@@ -75,7 +75,7 @@ def url_of(target: Any) -> str:
 
 
 def describe_target(target: Any) -> str:
-    """Return what to call a document in messages: without credentials."""
+    """Return the name of a document in messages, without credentials."""
     if is_url(target) or is_fsspec(target):
         return redact_url(url_of(target))
     if lost := _lost_url(target):
@@ -112,7 +112,7 @@ def refuse_lost_url(target: Any) -> None:
 
 
 def _lost_url(target: Any) -> str:
-    """Return how the URL is shown that a path was made of; empty for other paths."""
+    """Return the URL, as it may be shown, that a path was made of; empty for other paths."""
     if not isinstance(target, (str, bytes, os.PathLike)):
         return ""
     text = os.fsdecode(target)
@@ -120,7 +120,7 @@ def _lost_url(target: Any) -> str:
 
 
 def check_url(target: Any) -> None:
-    """Refuse what is no URL where one is asked for.
+    """Refuse anything but a URL where one is asked for.
 
     Raises
     ------

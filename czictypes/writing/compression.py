@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.jpegxr import PIXEL_FORMAT_TAG, jpegxr_tags
+from czictypes.container.pictures import PIXEL_FORMAT_TAG, jpegxr_tags
 from czictypes.model.errors import InvalidArgumentError
 from czictypes.model.lazy import require
 from czictypes.model.pixel_types import Compression, PixelType

@@ -12,8 +12,8 @@ import numpy as np
 from czictypes.container.attachments import read_attachment_data
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
-from czictypes.container.lost import LostPart, LostTile, LostTiles
 from czictypes.container.salvage import Salvage, salvage
+from czictypes.container.salvaged_tiles import LostPart, LostTile, LostTiles
 from czictypes.container.scan import find_segments
 from czictypes.container.segments import read_metadata_segment_at, read_xml
 from czictypes.metadata.builder import build_document

@@ -15,9 +15,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from czictypes.container.attachments import AttachmentEntry, find_mask
-from czictypes.container.jpegxr import bare_jpegxr
 from czictypes.container.payload import PAYLOAD_HEAD, scheme_of
-from czictypes.container.picture import MOST_PIXELS, decoded_picture
+from czictypes.container.pictures import MOST_PIXELS, bare_jpegxr, decoded_picture
 from czictypes.container.zstd_frame import (
     HEAD_SIZE,
     ZSTD_MAGIC,
