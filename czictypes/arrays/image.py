@@ -3,35 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.alpha import EmptyAlpha
-from czictypes.arrays.described import ImageDescription
-from czictypes.arrays.layout import Selection
-from czictypes.arrays.lazy import lazy_array
-from czictypes.arrays.native_chunks import native_chunks
-from czictypes.arrays.open_image import ALL_SCENES
-from czictypes.arrays.tile_places import TilePlaces
-from czictypes.arrays.validity import valid_block
+from czictypes.arrays.image_base import Image, no_mosaic
+from czictypes.arrays.labels import (
+    PhysicalPixelSizes,
+    channel_infos,
+    contrast_limits,
+    metadata_or,
+    pixel_sizes,
+)
+from czictypes.arrays.layout import ArrayRegion, Layout
+from czictypes.arrays.lazy import lazy_array, native_chunks
+from czictypes.arrays.read import EMPTY_ALPHA, EmptyAlpha, ImageSelection, valid_block
+from czictypes.arrays.scenes import (
+    field_numbers,
+    find_scene,
+    scene_infos,
+    scene_names,
+    stage_origin,
+)
+from czictypes.arrays.selection import Dimensions, Selection
+from czictypes.arrays.tiles import MosaicTiles
+from czictypes.arrays.times import times_along
+from czictypes.metadata.annotations import Annotation
+from czictypes.metadata.axes import Skew, skew
+from czictypes.metadata.channels import ChannelInfo, display_settings
+from czictypes.metadata.document_info import DocumentInfo, document_info
+from czictypes.metadata.scenes import Plate, SceneInfo, plate
+from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.options import CacheOptions, ChannelDisplaySettingsDataClass, ReaderOptions
+from czictypes.reading.attachments import Attachments
+from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.document import OpenDocument
 from czictypes.reading.plane_reads import open_document_of
-from czictypes.reading.reader import CziReader
+from czictypes.reading.reader import CziReader, Source
+from czictypes.remote.part_files import Parts
 
 if TYPE_CHECKING:
     import dask.array
+    from ome_types import OME
 
-__all__ = ["ALL_SCENES", "CziImage"]
+__all__ = ["ALL_SCENES", "CziImage", "fsspec_options", "stitches"]
+
+T = TypeVar("T")
+
+#: Names the image of all scenes in one plane.
+ALL_SCENES = "all"
 
 
-class CziImage(TilePlaces, ImageDescription):
+class CziImage(Image):
     """A CZI as an N-d array, one scene at a time; mosaics come stitched.
 
     The dimensions are T, C, Z, Y and X, and S (red, green, blue) for colour images. V, H, I, R
     and B come before them where the document has more than one value of them. Channels of
-    different pixel types come in the dtype that holds them all; gray ones among colour ones have
-    the same value in all samples. Places without pixels are 0.
+    different pixel types come in the dtype that holds them all; gray channels among coloured ones
+    have the same value in all samples. Places without pixels are 0.
+
+    A field of the metadata that is missing or makes no sense is None, the latter with a
+    `MetadataWarning` that names it; no field affects another one.
 
     Parameters
     ----------
@@ -66,17 +101,225 @@ class CziImage(TilePlaces, ImageDescription):
         As `CziReader`.
     OutOfBoundsError
         If there is no such scene.
+
+    Examples
+    --------
+    >>> with CziImage("my_file.czi") as image:  # doctest: +SKIP
+    ...     print(image.dims)
+    ...     pixels = image.get_image_data("ZYX", T=0, C=1)
     """
+
+    def __init__(
+        self,
+        source: Source | CziReader,
+        scene: int | str | None = None,
+        *,
+        mosaic: bool = True,
+        empty_alpha: EmptyAlpha = "keep",
+        storage_options: Mapping[str, Any] | None = None,
+        cache_options: CacheOptions | None = None,
+        reader_options: ReaderOptions | None = None,
+        threads: int | None = None,
+        parts: Parts | None = None,
+        stored_resolution: bool = False,
+        on_error: OnError = "raise",
+        reconstruct_mosaic: bool | None = None,
+        fs_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        mosaic = stitches(mosaic, reconstruct_mosaic)
+        storage_options = fsspec_options(storage_options, fs_kwargs)
+        if empty_alpha not in EMPTY_ALPHA:
+            known = ", ".join(map(repr, EMPTY_ALPHA))
+            raise ValueError(f"empty_alpha must be one of {known}, not {empty_alpha!r}")
+        chosen: dict[str, Any] = {"stored_resolution": True} if stored_resolution else {}
+        if leaves_blank(on_error):
+            chosen["on_error"] = on_error
+        if chosen and isinstance(source, CziReader):
+            name, value = next(iter(chosen.items()))
+            raise ValueError(
+                f"{name} must be chosen when the file is opened: give a path, or open the "
+                f"CziReader with ReaderOptions({name}={value!r})"
+            )
+        if chosen:
+            reader_options = replace(reader_options or ReaderOptions(), **chosen)
+        self._owns = not isinstance(source, CziReader)
+        if isinstance(source, CziReader):
+            self._reader = source
+        else:
+            self._reader = CziReader(
+                source,
+                cache_options=cache_options,
+                reader_options=reader_options,
+                threads=threads,
+                storage_options=storage_options,
+                parts=parts,
+            )
+        self._is_all = False
+        self._selection = ImageSelection(None, mosaic, empty_alpha)
+        try:
+            self.set_scene(0 if scene is None else scene)
+        except BaseException:
+            self.close()
+            raise
 
     def __reduce__(self) -> tuple[Callable[..., CziImage], tuple[Any, ...]]:
         """Pickle as what was opened and how, the scene and the level."""
-        view = self._view
-        chosen = (self._scene, view.mosaic, view.empty_alpha, self._level)
+        shown = self._selection
+        chosen = (self._scene, shown.mosaic, shown.empty_alpha, self._level)
         return _reopen, (type(self), self._reader, *chosen)
 
+    def _at(self, scene: int | str, *, mosaic: bool | None = None) -> CziImage:
+        shown = self._selection
+        mosaic = shown.mosaic if mosaic is None else mosaic
+        image = CziImage(self._reader, scene, mosaic=mosaic, empty_alpha=shown.empty_alpha)
+        image._level = self._level
+        return image
+
+    def _stitched(self) -> CziImage:
+        return self if self._selection.mosaic else self._at(self._scene, mosaic=True)
+
     @property
-    def _empty_alpha(self) -> EmptyAlpha:
-        return self._view.empty_alpha
+    def reader(self) -> CziReader:
+        """The open document."""
+        return self._reader
+
+    @property
+    def closed(self) -> bool:
+        """Whether the document was closed."""
+        return self._reader.closed
+
+    def close(self) -> None:
+        """Close the document, unless it is the caller's own `CziReader`."""
+        if self._owns:
+            self._reader.close()
+
+    @property
+    def _origin_name(self) -> str:
+        return repr(self._reader)
+
+    @property
+    def _identity(self) -> str:
+        with self._document() as document:
+            return str(document.header.file_guid)
+
+    def _document(self) -> AbstractContextManager[OpenDocument]:
+        return open_document_of(self._reader)
+
+    # Scenes
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none."""
+        with self._document() as document:
+            return scene_names(document)
+
+    @property
+    def current_scene(self) -> str:
+        """The name of the scene that is read; ``"all"`` where all are."""
+        with self._document() as document:
+            index = self._position(document)
+            return ALL_SCENES if index is None else scene_names(document)[index]
+
+    @property
+    def current_scene_index(self) -> int | None:
+        """The position of the scene in `scenes`; None where all are read."""
+        with self._document() as document:
+            return self._position(document)
+
+    def _position(self, document: OpenDocument) -> int | None:
+        if self._is_all:
+            return None
+        number = self.scene_index
+        return 0 if number is None else list(document.table.scene_rectangles).index(number)
+
+    @property
+    def _scene(self) -> int | str:
+        """The scene as `set_scene` takes it."""
+        index = self.current_scene_index
+        return ALL_SCENES if index is None else index
+
+    @property
+    def scene_index(self) -> int | None:
+        """The number of the scene in the file; None where it has none, or all are read."""
+        return self._selection.scene
+
+    def set_scene(self, scene: int | str) -> None:
+        """Choose the scene by its index in `scenes` or its name; ``"all"`` for all at once.
+
+        The resolution level stays what it is.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene, or it does not have the current resolution level.
+        """
+        with self._document() as document:
+            numbers = list(document.table.scene_rectangles)
+            is_all = (
+                isinstance(scene, str)
+                and scene == ALL_SCENES
+                and ALL_SCENES not in scene_names(document)
+            )
+            if is_all and numbers and not self._selection.mosaic:
+                raise ValueError("tiles (mosaic=False) belong to one scene; choose one")
+            number = None
+            if not is_all:
+                index = _index_of(document, scene, max(len(numbers), 1))
+                number = numbers[index] if numbers else None
+            chosen = replace(self._selection, scene=number)
+            if self._level:
+                self._check_level(chosen.layout(document), scene)
+        self._selection, self._is_all = chosen, is_all
+
+    @property
+    def scene_info(self) -> SceneInfo | None:
+        """The metadata of the scene: name, centre, contour, well."""
+        with self._document() as document:
+            return scene_infos(document).get(self.scene_index)
+
+    @property
+    def origin(self) -> tuple[float, float] | None:
+        """Where on the stage the centre of the first pixel lies (x, y), in micrometres, or None.
+
+        It is the first pixel of the whole scene, for the single tiles of a mosaic as well.
+        The offset of the camera's region of interest and the camera's rotation are not regarded.
+        """
+        with self._document() as document:
+            sizes, number = pixel_sizes(document), self.scene_index
+            if sizes.X is None or sizes.Y is None:
+                return None
+            pixel = (sizes.X, sizes.Y)
+            return document.once(
+                f"origin of {number}", lambda: stage_origin(document, number, pixel)
+            )
+
+    @property
+    def field(self) -> int | None:
+        """The number of the scene within its well, from 0 on; None without a well."""
+        with self._document() as document:
+            fields = document.once("fields", lambda: field_numbers(scene_infos(document)))
+            return fields.get(self.scene_index)
+
+    @property
+    def plate(self) -> Plate | None:
+        """The plate with its numbers of rows and columns, or None."""
+        return self._metadata(lambda document: document.read_metadata(plate), None)
+
+    # Pixels
+
+    @property
+    def _layout(self) -> Layout:
+        with self._document() as document:
+            return self._selection.layout(document)
+
+    def _read(
+        self,
+        choose: Callable[[Layout], ArrayRegion],
+        out: NDArray[Any] | None = None,
+        threads: int | None = None,
+    ) -> NDArray[Any]:
+        with self._document() as document:
+            return self._selection.read(document, choose, out, threads)
 
     def to_dask(self, level: int | None = None, chunks: Any = None) -> dask.array.Array:
         """Return a level as a lazy dask array, whose tasks open the file by themselves.
@@ -99,56 +342,26 @@ class CziImage(TilePlaces, ImageDescription):
             Without dask.
         """
         level = self._chosen(level)
-        native = self.native_chunks(level)
-        array: dask.array.Array = lazy_array(self._reader, self._view, level, chunks, native)
+        array: dask.array.Array = lazy_array(self._reader, self._selection, level, chunks)
         return array
 
     def native_chunks(self, level: int | None = None) -> dict[str, int]:
-        """Return the chunk size along each dimension that the file's tiles make cheap.
+        """Return the chunk size along each dimension that the file's tiles make cheap to read.
 
-        One plane, or a part of it of 16 to 64 MB that ends where tiles end.
-        """
-        level = self._chosen(level)
-        with open_document_of(self._reader) as document:
-            layout = self._view.layout(document)
-            return native_chunks(document.table, layout, self._view.scene, level)
-
-    def read_block(
-        self,
-        selection: Mapping[str, Selection],
-        *,
-        level: int | None = None,
-        out: NDArray[Any] | None = None,
-        threads: int | None = None,
-    ) -> NDArray[Any]:
-        """Return a box of the array of a level: the one way in which pixels come out.
+        Each chunk is one plane, or a part of it of 16 to 64 MB that ends where tiles end.
 
         Parameters
         ----------
-        selection
-            For each dimension an index, which drops it, or a slice or several indices; all of a
-            dimension that is not named. ``read_block({"C": 1, "X": slice(0, 512)})``.
         level
-            The resolution level, see `levels`; by default the current one.
-        out
-            An array to fill and return, in the shape and dtype of the result.
-        threads
-            The largest number of threads; by default those of the reader.
-
-        Returns
-        -------
-        numpy.ndarray
-            The dimensions in the order of `dims`, without those given by an index. Always equal to
-            the same part of `asarray(level)`.
+            The resolution level; by default the current one.
 
         Raises
         ------
-        ValueError
-            For a dimension that the image does not have, or an `out` of another form.
         OutOfBoundsError
-            For an index or a level beyond the image.
+            If there is no such level.
         """
-        return self._view.read_block(self._reader, selection, self._chosen(level), out, threads)
+        with self._document() as document:
+            return native_chunks(document, self._selection, self._chosen(level))
 
     def valid_pixels(
         self, selection: Mapping[str, Selection] | None = None, *, level: int | None = None
@@ -173,33 +386,187 @@ class CziImage(TilePlaces, ImageDescription):
         CorruptFileError
             If a mask that is needed is damaged.
         """
-        return valid_block(self._reader, self._view, selection or {}, self._chosen(level))
+        level = self._chosen(level)
+        with self._document() as document:
+            return valid_block(document, self._selection, selection or {}, level)
 
-    def _stitched(self) -> CziImage:
-        return self if self._view.mosaic else self._at(self._scene, mosaic=True)
-
-    def _at(self, scene: int | str, *, mosaic: bool | None = None) -> CziImage:
-        """Return another image of the open document, at the same level."""
-        view = self._view
-        mosaic = view.mosaic if mosaic is None else mosaic
-        image = CziImage(self._reader, scene, mosaic=mosaic, empty_alpha=view.empty_alpha)
-        image._level = self._level
-        return image
+    def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        with self._document() as document:
+            return document.memory.make(shape, self._selection.layout(document).dtype)
 
     def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
         box = self._reader.total_bounding_box
         plane = {name: box[name][0] + at for name, at in place.items() if name in box}
         return self._reader.composite(plane=plane, scene=self.scene_index)
 
-    def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        with open_document_of(self._reader) as document:
-            return document.memory.make(shape, self.dtype)
+    # Single tiles
 
     @property
-    def _scene(self) -> int | str:
-        """The scene as `set_scene` takes it."""
-        index = self.current_scene_index
-        return ALL_SCENES if index is None else index
+    def tile_positions(self) -> NDArray[np.void]:
+        """The places of the tiles of the scene in full resolution, in one structured array.
+
+        Fields: T, C, Z and M (and the other dimensions there are), the indices of a tile in the
+        array of ``mosaic=False``; x, y, w, h, its place in pixels of the file's coordinate
+        system; index, its sub-block.
+        """
+        with self._document() as document:
+            return self._tiles(document).positions()
+
+    @property
+    def mosaic_tile_dims(self) -> Dimensions | None:  # noqa: D102 (it has that of the base class)
+        with self._document() as document:
+            if not self._selection.has_tiles(document):
+                return None
+            width, height = self._tiles(document).size
+        return Dimensions("YX", (height, width))
+
+    def get_mosaic_tile_positions(  # noqa: D102 (it has that of the base class)
+        self, **where: int
+    ) -> list[tuple[int, int]]:
+        return list(self._tile_corners(where).values())
+
+    def get_mosaic_tile_position(  # noqa: D102 (it has that of the base class)
+        self, mosaic_tile_index: int, **where: int
+    ) -> tuple[int, int]:
+        corners = self._tile_corners(where)
+        if mosaic_tile_index not in corners:
+            raise OutOfBoundsError(f"there is no tile M={mosaic_tile_index} at {where}")
+        return corners[mosaic_tile_index]
+
+    def _tile_corners(self, where: Mapping[str, int]) -> dict[int, tuple[int, int]]:
+        with self._document() as document:
+            tiles = self._tiles(document)
+            if not self._selection.has_tiles(document):
+                raise no_mosaic()
+            return tiles.corners(where)
+
+    def _tiles(self, document: OpenDocument) -> MosaicTiles:
+        if self._is_all and document.table.scene_rectangles:
+            raise ValueError("tiles belong to one scene; choose one by set_scene")
+        return self._selection.tiles(document)
+
+    # Labels
+
+    @property
+    def channels(self) -> list[ChannelInfo]:
+        """All that the metadata tell of each channel: wavelengths, exposure, description..."""
+        with self._document() as document:
+            return channel_infos(document, self._selection.layout(document).planes["C"])
+
+    @property
+    def contrast_limits(self) -> list[tuple[float, float] | None]:
+        """The pixel values shown as black and as white, by channel.
+
+        They are those of ZEN's display settings; None where it has none, or for floating point.
+        """
+        nothing: Mapping[int, ChannelDisplaySettingsDataClass] = {}
+        with self._document() as document:
+            shown = metadata_or(document, _display_settings, nothing)
+            return contrast_limits(shown, self._selection.layout(document).channel_dtypes)
+
+    @property
+    def _display_settings(self) -> Mapping[int, ChannelDisplaySettingsDataClass]:
+        with self._document() as document:
+            return _display_settings(document)
+
+    @property
+    def annotations(self) -> list[Annotation]:
+        """The regions, measurements and texts drawn on the document, of all scenes.
+
+        Their points count pixels from the top left corner of all scenes.
+        """
+        nothing: list[Annotation] = []
+        return self._metadata(lambda document: document.annotations, nothing)
+
+    def _pixel_sizes(self, factor: float = 1.0) -> PhysicalPixelSizes:
+        with self._document() as document:
+            return pixel_sizes(document, factor)
+
+    def _times(self) -> NDArray[np.float64] | None:
+        with self._document() as document:
+            along_t = self._selection.layout(document).planes["T"]
+            return times_along(document, self.scene_index, along_t)
+
+    # Labels of the document
+
+    @property
+    def skew(self) -> Skew | None:
+        """The skew of the planes along Z of a lattice light-sheet stack; None for other files."""
+        return self._metadata(lambda document: document.read_metadata(skew), None)
+
+    @property
+    def time_stamps(self) -> list[float] | None:
+        """When each T was, in seconds; None where the file does not tell.
+
+        The time stamps attached to the document count, on its own clock; else when the tiles of
+        this scene were acquired, since the first T; else the positions along T in the XML.
+        """
+        return super().time_stamps
+
+    @property
+    def document_info(self) -> DocumentInfo:
+        """Title, author, dates, application, microscope and objective."""
+        return self._metadata(
+            lambda document: document.read_metadata(document_info), DocumentInfo()
+        )
+
+    @property
+    def attachments(self) -> Attachments:
+        """The document's attachments: label, preview, thumbnail, time stamps and others."""
+        return self._reader.attachments
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The document's XML as nested dictionaries, parsed once.
+
+        Raises
+        ------
+        CorruptFileError
+            If it is not well-formed.
+        """
+        return self._reader.metadata
+
+    def to_ome(self, *, planes: bool | None = None) -> OME:
+        """Return the metadata of all scenes as OME objects, valid against the OME schema.
+
+        Parameters
+        ----------
+        planes
+            Whether each plane is listed with its time, exposure and place, which is read from the
+            metadata of its first tile; by default up to 10,000 planes.
+
+        Returns
+        -------
+        ome_types.OME
+            An image for each scene, in the order of `scenes`. Its size along T is the product of
+            T and the dimensions before it (V, H, I, R, B), as in ``array.reshape(-1, C, Z, Y, X)``.
+
+        Raises
+        ------
+        MissingExtraError
+            If ome-types is not installed.
+        UnsupportedDataError
+            If an image has more pixels than OME metadata can say.
+        """
+        from czictypes.arrays.ome import ome_of
+
+        with self._document() as document:
+            return ome_of(document, planes, self._selection.empty_alpha)
+
+    def _metadata(self, read: Callable[[OpenDocument], T], otherwise: T) -> T:
+        with self._document() as document:
+            return metadata_or(document, read, otherwise)
+
+
+def _display_settings(document: OpenDocument) -> Mapping[int, ChannelDisplaySettingsDataClass]:
+    return document.read_metadata(display_settings)
+
+
+def _index_of(document: OpenDocument, scene: int | str, count: int) -> int:
+    """Return the index of a scene; names are looked at only where one is given."""
+    if not isinstance(scene, str) and -count <= scene < count:
+        return int(scene) % count
+    return find_scene(scene_names(document), scene)
 
 
 def _reopen(
@@ -214,3 +581,19 @@ def _reopen(
     image._level = level
     image._owns = True  # nobody else has the reader that came along
     return image
+
+
+def stitches(mosaic: bool, reconstruct_mosaic: bool | None) -> bool:
+    """Return whether mosaics are stitched, by either of the two names of this option."""
+    if reconstruct_mosaic and not mosaic:
+        raise ValueError("reconstruct_mosaic is another name of mosaic; give one of them")
+    return mosaic if reconstruct_mosaic is None else reconstruct_mosaic
+
+
+def fsspec_options(
+    storage_options: Mapping[str, Any] | None, fs_kwargs: Mapping[str, Any] | None
+) -> Mapping[str, Any] | None:
+    """Return the options of fsspec, by either of the two names that they have."""
+    if storage_options is not None and fs_kwargs is not None:
+        raise ValueError("fs_kwargs is another name of storage_options; give one of them")
+    return storage_options if fs_kwargs is None else fs_kwargs

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from czictypes.arrays import labelled, standard
-from czictypes.arrays.channel_labels import channel_colors, channel_names
-from czictypes.arrays.coordinates import AxisCoordinates, coordinates
-from czictypes.arrays.dimensions import Dimensions
-from czictypes.arrays.layout import Layout, Selection
+from czictypes.arrays import labels
+from czictypes.arrays import xarray as labelled
+from czictypes.arrays.labels import (
+    AxisCoordinates,
+    PhysicalPixelSizes,
+    Scale,
+    channel_colors,
+    channel_names,
+    coordinates,
+)
+from czictypes.arrays.layout import ArrayRegion, Layout, Level
 from czictypes.arrays.lazy import take_lazily
-from czictypes.arrays.levels import Level
-from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, Scale
-from czictypes.arrays.scene_names import find_scene
-from czictypes.arrays.selection import ordered_selection
+from czictypes.arrays.scenes import find_scene
+from czictypes.arrays.selection import Dimensions, Selection, arranged, ordered_selection
 from czictypes.arrays.times import regular_interval
 from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.annotations import Annotation
@@ -244,6 +248,14 @@ class Image(Closable):
         """
 
     @abstractmethod
+    def _read(
+        self,
+        choose: Callable[[Layout], ArrayRegion],
+        out: NDArray[Any] | None = None,
+        threads: int | None = None,
+    ) -> NDArray[Any]:
+        """Return the pixels of the region that is chosen in the layout."""
+
     def read_block(
         self,
         selection: Mapping[str, Selection],
@@ -279,6 +291,8 @@ class Image(Closable):
         OutOfBoundsError
             For an index or a level beyond the image.
         """
+        level = self._chosen(level)
+        return self._read(lambda layout: layout.region(selection, level), out, threads)
 
     def to_xarray(
         self, level: int | None = None, dask: bool = False, chunks: Any = None
@@ -365,10 +379,8 @@ class Image(Closable):
         OutOfBoundsError
             For an index beyond the image.
         """
-        level = self._chosen(level)
-        wanted = ordered_selection(self._layout.dims(level), dimension_order_out, selections)
-        data: NDArray[Any] = wanted.arranged(self.read_block(wanted.selection, level=level))
-        return data
+        order, level = dimension_order_out, self._chosen(level)
+        return self._read(lambda layout: layout.ordered_region(order, selections, level))
 
     def get_image_dask_data(
         self,
@@ -380,11 +392,12 @@ class Image(Closable):
     ) -> dask.array.Array:
         """Return the same as a lazy dask array; `chunks` as for `to_dask`."""
         level = self._chosen(level)
-        wanted = ordered_selection(self._layout.dims(level), dimension_order_out, selections)
-        array = self.to_dask(level, chunks)
-        part = take_lazily(array, self.dims.order, wanted.selection)
-        arranged: dask.array.Array = wanted.arranged(part)
-        return arranged
+        dims = self._layout.dims(level)
+        selection, order = ordered_selection(dims, dimension_order_out, selections)
+        part = take_lazily(self.to_dask(level, chunks), dims.order, selection)
+        kept = "".join(name for name in dims if name in order)
+        array: dask.array.Array = arranged(part, kept, order)
+        return array
 
     # AICSImageIO has these names as well: a mosaic is stitched, unless one asks for its tiles
 
@@ -610,7 +623,7 @@ class Image(Closable):
         MissingExtraError
             Without bioio-base.
         """
-        found: DimensionProperties = standard.dimension_properties(self.dims.order, self.scale)
+        found: DimensionProperties = labels.dimension_properties(self.dims.order, self.scale)
         return found
 
     def coords(self, level: int | None = None) -> dict[str, AxisCoordinates]:
@@ -705,7 +718,7 @@ class Image(Closable):
         MissingExtraError
             Without bioio-base.
         """
-        found: StandardMetadata = standard.standard_metadata(self)
+        found: StandardMetadata = labels.standard_metadata(self)
         return found
 
     @property

@@ -1,61 +1,111 @@
-"""The layout of an image's array over the planes of its document; no pixel is read here."""
+"""The array of a scene over the planes of its document, and regions of it; no pixel is read."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import index as as_integer
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.dimensions import Dimensions
-from czictypes.arrays.levels import Level
+from czictypes.arrays.selection import (
+    Dimensions,
+    Indices,
+    Selection,
+    arranged,
+    indices_of,
+    is_index,
+    ordered_selection,
+)
 from czictypes.container.limits import Bounds
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.pixel_types import PixelType
+from czictypes.model.geometry import Rectangle
+from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.levels import LevelGrid
 
-__all__ = ["Block", "Indices", "Layout", "Selection", "check_output", "indices_of", "is_index"]
-
-#: What is taken of one dimension: an index (which drops it), a slice, or several indices.
-Selection = Union[int, slice, range, Sequence[int]]
-
-#: Which indices along a dimension, none negative.
-Indices = Sequence[int]
+__all__ = [
+    "ArrayRegion",
+    "Layout",
+    "Level",
+]
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True)
+class Level:
+    """One resolution level.
+
+    Attributes
+    ----------
+    index
+        0 is full resolution.
+    factor
+        How many pixels of full resolution a pixel stands for, along each axis.
+    width, height
+        The size of the plane in pixels of this level.
+    zoom
+        The inverse of `factor`.
+    stored
+        Whether the file has pixels of this level.
+    """
+
+    index: int
+    factor: float
+    width: int
+    height: int
+    zoom: float
+    stored: bool = True
+
+
+class ArrayRegion(NamedTuple):
     """A box of the array of one level.
 
     Attributes
     ----------
     grid
-        The level whose pixels are meant.
+        The pixels of the level.
     indices
         The indices along every dimension of the array, in the array's order.
     dropped
         The dimensions given by a single index, which the result does not have.
+    order
+        The dimensions of the result; None for those of the array.
     """
 
     grid: LevelGrid
     indices: Mapping[str, Indices]
     dropped: frozenset[str]
-
-    @property
-    def full_shape(self) -> tuple[int, ...]:
-        """The shape with the dropped dimensions, each of the size 1."""
-        return tuple(len(indices) for indices in self.indices.values())
+    order: str | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the result."""
+        """The shape of the box without the dropped dimensions."""
         return tuple(
             len(indices) for name, indices in self.indices.items() if name not in self.dropped
         )
+
+    @property
+    def roi(self) -> Rectangle:
+        """The smallest rectangle of a plane with all rows and columns; there is one at least."""
+        left, right = _ends(self.indices["X"])
+        top, bottom = _ends(self.indices["Y"])
+        return Rectangle(left, top, right + 1 - left, bottom + 1 - top)
+
+    def with_dropped(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return a view of an array of this shape that has the dropped dimensions, too."""
+        dropped = [axis for axis, name in enumerate(self.indices) if name in self.dropped]
+        return np.expand_dims(array, tuple(dropped))
+
+    def arranged(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return an array of this shape with its dimensions in the order asked for."""
+        if self.order is None:
+            return array
+        kept = "".join(name for name in self.indices if name not in self.dropped)
+        found: NDArray[Any] = arranged(array, kept, self.order)
+        return found
 
 
 @dataclass(frozen=True)
@@ -71,7 +121,7 @@ class Layout:
         How many samples a colour pixel has; 0 for a gray image, which has no dimension S.
     grids
         The pixels of each resolution level, the full resolution first.
-    kinds
+    pixel_types
         The pixel type of each channel.
     dtype
         What holds the pixels of all channels.
@@ -86,7 +136,7 @@ class Layout:
     planes: Mapping[str, range]
     samples: int
     grids: tuple[LevelGrid, ...]
-    kinds: Mapping[int, PixelType]
+    pixel_types: Mapping[int, PixelType]
     dtype: np.dtype[Any]
     is_opaque: bool = False
     bounds: Bounds | None = None
@@ -99,6 +149,14 @@ class Layout:
             Level(index, grid.factor, grid.width, grid.height, 1 / grid.factor)
             for index, grid in enumerate(self.grids)
         )
+
+    @property
+    def channel_dtypes(self) -> dict[int, np.dtype[Any]]:
+        """The dtype of each channel."""
+        return {
+            channel: np.dtype(pixel_format(pixel_type).dtype)
+            for channel, pixel_type in self.pixel_types.items()
+        }
 
     @property
     def order(self) -> str:
@@ -164,7 +222,7 @@ class Layout:
         sizes += [wanted.height, wanted.width]
         return Dimensions(self.order, [*sizes, self.samples] if self.samples else sizes)
 
-    def block(self, selection: Mapping[str, Selection], level: int = 0) -> Block:
+    def region(self, selection: Mapping[str, Selection], level: int = 0) -> ArrayRegion:
         """Return the box that a selection names; all of what it does not name.
 
         Raises
@@ -185,63 +243,25 @@ class Layout:
             for name, size in dims.items()
         }
         dropped = frozenset(name for name, item in selection.items() if is_index(item))
-        return Block(self.grid(level), indices, dropped)
+        return ArrayRegion(self.grid(level), indices, dropped)
 
-    def coordinates(self, block: Block) -> Iterator[tuple[tuple[int, ...], dict[str, int]]]:
-        """Give the planes of a block: the place of each in it, and its coordinate."""
+    def ordered_region(
+        self, order: str | None, selections: Mapping[str, Selection], level: int
+    ) -> ArrayRegion:
+        """Return the box that `Image.get_image_data` reads, with the order of its dimensions."""
+        chosen, order = ordered_selection(self.dims(level), order, selections)
+        return self.region(chosen, level)._replace(order=order)
+
+    def coordinates(self, region: ArrayRegion) -> Iterator[tuple[tuple[int, ...], dict[str, int]]]:
+        """Give the planes of a region: the position of each in it, and its coordinate."""
         names = list(self.planes)
-        places = [range(len(block.indices[name])) for name in names]
-        values = [[self.planes[name][at] for at in block.indices[name]] for name in names]
-        for place, coordinate in zip(itertools.product(*places), itertools.product(*values)):
-            yield place, dict(zip(names, coordinate))
+        positions = [range(len(region.indices[name])) for name in names]
+        values = [[self.planes[name][at] for at in region.indices[name]] for name in names]
+        for position, coordinate in zip(itertools.product(*positions), itertools.product(*values)):
+            yield position, dict(zip(names, coordinate))
 
 
-def is_index(item: object) -> bool:
-    """Tell whether a selection is a single index; an array of numpy is one if it has no axis."""
-    return hasattr(item, "__index__") and not getattr(item, "ndim", 0)
-
-
-def indices_of(name: str, item: Selection, size: int) -> Indices:
-    """Return what a selection along one dimension takes, as indices from 0 on."""
-    if isinstance(item, slice):
-        return range(*item.indices(size))
-    if is_index(item):
-        at = _checked(name, as_integer(item), size)  # type: ignore[arg-type]
-        return range(at, at + 1)
-    try:
-        wanted = [as_integer(value) for value in item]  # type: ignore[union-attr]
-    except TypeError:
-        raise ValueError(
-            f"{name} takes an index, a slice or several indices, not {item!r}"
-        ) from None
-    return _as_range([_checked(name, value, size) for value in wanted])
-
-
-def _checked(name: str, at: int, size: int) -> int:
-    if not -size <= at < size:
-        raise OutOfBoundsError(f"there is no {name}={at}; {name} goes from 0 to {size - 1}")
-    return at + size if at < 0 else at
-
-
-def _as_range(indices: list[int]) -> Indices:
-    """Return adjacent ascending indices as a range."""
-    adjacent = indices and indices == list(range(indices[0], indices[0] + len(indices)))
-    return range(indices[0], indices[0] + len(indices)) if adjacent else indices
-
-
-def check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Check an array that a caller gave for a result.
-
-    Raises
-    ------
-    ValueError
-        If it has another form, or cannot be written to.
-    """
-    if not isinstance(out, np.ndarray):
-        raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
-    if out.shape != shape or out.dtype != dtype:
-        raise ValueError(
-            f"out must have shape {shape} and dtype {dtype}, not {out.shape} and {out.dtype}"
-        )
-    if not out.flags.writeable:
-        raise ValueError("out is read-only; give an array that can be written to")
+def _ends(indices: Indices) -> tuple[int, int]:
+    """Return the smallest and the largest index; of a range, without a loop over it."""
+    ends = (indices[0], indices[-1]) if isinstance(indices, range) else indices
+    return min(ends), max(ends)

@@ -1,10 +1,9 @@
-"""Dask arrays of a document, whose tasks open it by themselves and read a block each."""
+"""Dask arrays of a document: their chunks, and their tasks, which open the file by themselves."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import astuple
 from typing import Any
 from uuid import uuid4
@@ -12,68 +11,79 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.chunking import normalized_chunks
-from czictypes.arrays.layout import Selection
-from czictypes.arrays.opened import open_readers
-from czictypes.arrays.view import ArrayView
+from czictypes.arrays.layout import Layout
+from czictypes.arrays.read import ImageSelection
+from czictypes.arrays.reader_pool import reader_pool
+from czictypes.arrays.selection import Dimensions, Selection
 from czictypes.model.errors import ClosedError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.lazy import require
+from czictypes.model.pixel_types import Compression
+from czictypes.reading.document import OpenDocument
+from czictypes.reading.levels import LevelGrid
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader, ReaderArguments, reopen
+from czictypes.reading.table import SubBlockTable
 
-__all__ = ["hand_over", "lazy_array", "take_lazily"]
+__all__ = [
+    "Chunks",
+    "chunks_of_planes",
+    "extent_of_chunks",
+    "hand_over",
+    "lazy_array",
+    "native_chunks",
+    "normalized_chunks",
+    "take_lazily",
+]
+
+#: The sizes of the chunks along each dimension.
+Chunks = tuple[tuple[int, ...], ...]
+
+#: From one tile to the next, down and to the right; and whether tiles may be cut.
+Steps = tuple[tuple[int, int], bool]
 
 _DOING = "lazy arrays"
+#: A plane of at most so many bytes is one chunk; otherwise chunks have about half as many.
+_MOST = 64 << 20
 
 
-def lazy_array(
-    reader: CziReader, view: ArrayView, level: int, chunks: Any, native: Mapping[str, int]
-) -> Any:
-    """Return a level of a document as a dask array.
-
-    Parameters
-    ----------
-    reader, view, level
-        What the array shows.
-    chunks
-        As dask has it, or a mapping from names of dimensions; None for the native ones.
-    native
-        The native chunk size along each dimension.
-    """
+def lazy_array(reader: CziReader, shown: ImageSelection, level: int, chunks: Any) -> Any:
+    """Return a level of an image as a dask array; `chunks` are those of `CziImage.to_dask`."""
     require("dask.array", extra="dask", doing=_DOING)
     tokenize = require("dask.base", extra="dask", doing=_DOING).tokenize
     from czictypes.arrays.windows import windowed_array  # needs dask
 
     with open_document_of(reader) as document:
-        layout = view.layout(document)
+        layout = shown.layout(document)
         layout.check_extent()
         dims, dtype = layout.dims(level), layout.dtype
+        native = native_chunks(document, shown, level)
         source = document.source
         identity = source.opened_identity() or uuid4().hex, source.size(), document.name
     sizes = normalized_chunks(dims, dtype, chunks, native)
     opened = reader.arguments
     options = opened.file_input_type, opened.cache_options, opened.reader_options, opened.parts
-    read = _WindowRead(opened, _key(opened), view, level, reader)
+    read = _WindowRead(opened, _key(opened), shown, level, reader)
     hashed = [np.array(along) for along in sizes]  # by their bytes: there may be very many
-    name = f"czi-{tokenize(identity, options, astuple(view), level, hashed)}"
+    name = f"czi-{tokenize(identity, options, astuple(shown), level, hashed)}"
     return windowed_array(read, dims.order, sizes, dtype, name)
 
 
 class _WindowRead:
     """Reads a part of an array; pickles as what is to be opened, and how.
 
-    Where it was made it uses the reader of the image as long as that is open.
+    In its own process it uses the reader of the image as long as that is open.
     """
 
     def __init__(
         self,
         opened: ReaderArguments,
         key: str,
-        view: ArrayView,
+        shown: ImageSelection,
         level: int,
         reader: CziReader | None = None,
     ) -> None:
-        self._opened, self._key, self._view, self._level = opened, key, view, level
+        self._opened, self._key, self._shown, self._level = opened, key, shown, level
         self._reader: Callable[[], CziReader | None] = lambda: None
         if reader is None:
             return
@@ -81,7 +91,7 @@ class _WindowRead:
             self._reader = lambda: reader  # nobody can open it once more
         else:
             self._reader = weakref.ref(reader)
-            open_readers().hold(key, self)
+            reader_pool().hold(key, self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if _is_file_object(self._opened):
@@ -90,39 +100,40 @@ class _WindowRead:
                 "object cannot be sent to another; open the CZI by its path or URL, or compute "
                 "with threads"
             )
-        return _WindowRead, (self._opened, self._key, self._view, self._level)
+        return _WindowRead, (self._opened, self._key, self._shown, self._level)
 
     def __call__(self, selection: Mapping[str, Selection]) -> NDArray[Any]:
         """Return pixels, read in the calling thread alone: others have tasks of their own."""
         reader = self._reader()
         if reader is not None and not reader.closed:
             try:
-                return self._view.read_block(reader, selection, self._level, threads=1)
+                return self._read(reader, selection)
             except ClosedError:
                 if _is_file_object(self._opened):
                     raise
-        with self._shared() as shared:
-            return self._view.read_block(shared, selection, self._level, threads=1)
-
-    @contextmanager
-    def _shared(self) -> Iterator[CziReader]:
         if _is_file_object(self._opened):
             raise ClosedError("the image of this lazy array was closed, and its file object")
-        with open_readers().use(self._key, lambda: reopen(self._opened)) as reader:
-            yield reader
+        with reader_pool().use(self._key, lambda: reopen(self._opened)) as shared:
+            return self._read(shared, selection)
+
+    def _read(self, reader: CziReader, selection: Mapping[str, Selection]) -> NDArray[Any]:
+        with open_document_of(reader) as document:
+            return self._shown.read(
+                document, lambda layout: layout.region(selection, self._level), threads=1
+            )
 
 
 def hand_over(reader: CziReader) -> None:
-    """Leave a reader to the lazy arrays made of it; it is closed with the last of them.
+    """Leave a reader to the lazy arrays made of it, which close it with the last of them.
 
-    One of a file object of the caller simply stays open: nothing else can be read from.
+    The reader of a file object simply stays open, as it cannot be opened again.
     """
     if not _is_file_object(reader.arguments):
-        open_readers().adopt(_key(reader.arguments), reader)
+        reader_pool().adopt(_key(reader.arguments), reader)
 
 
 def _key(opened: ReaderArguments) -> str:
-    """Return a key that all readers share that are opened alike."""
+    """Return the key of a reader: the same for all that are opened alike."""
     if _is_file_object(opened):
         return uuid4().hex
     key: str = require("dask.base", extra="dask", doing=_DOING).tokenize(opened)
@@ -141,3 +152,130 @@ def take_lazily(array: Any, order: str, selection: Mapping[str, Selection]) -> A
             item = slice(item.start, item.stop, item.step) if item.step > 0 else list(item)
         array = array[(slice(None),) * axis + (item,)]
     return array
+
+
+def normalized_chunks(
+    dims: Dimensions, dtype: np.dtype[Any], chunks: Any, native: Mapping[str, int]
+) -> Chunks:
+    """Return the sizes of the chunks along each dimension of an array.
+
+    `chunks` are whatever dask takes as chunks, or a mapping from names of dimensions. None, and
+    dimensions left out, mean the native chunks, whose size along each dimension is given.
+
+    Raises
+    ------
+    ValueError
+        For a dimension that the array does not have, or chunks that do not fit it.
+    """
+    core = require("dask.array.core", extra="dask", doing=_DOING)
+    if chunks is None:
+        chunks = {}
+    if isinstance(chunks, Mapping):
+        letters = list(dims)
+        chunks = {
+            letters[name] if isinstance(name, int) and name < len(letters) else name: size
+            for name, size in chunks.items()
+        }
+        unknown = [str(name) for name in chunks if name not in dims]
+        if unknown:
+            raise ValueError(
+                f"there is no dimension {', '.join(unknown)}; they are {', '.join(dims)}"
+            )
+        chunks = tuple(chunks.get(name, native[name]) for name in dims)
+    plain = core.normalize_chunks(tuple(native.values()), dims.shape, dtype=dtype)
+    try:
+        sizes: Chunks = core.normalize_chunks(
+            chunks, dims.shape, dtype=dtype, previous_chunks=plain
+        )
+    except (ValueError, ZeroDivisionError) as error:  # dask's words for what it cannot cut
+        raise ValueError(f"chunks={chunks!r} do not fit {dict(dims.items())}: {error}") from error
+    return sizes
+
+
+def native_chunks(document: OpenDocument, shown: ImageSelection, level: int) -> dict[str, int]:
+    """Return the chunk size along each dimension of a level that the file's tiles make cheap.
+
+    Each chunk lies in one plane. A plane of up to 64 MB is one chunk; a larger one is cut into
+    chunks of 16 to 64 MB along the borders of tiles, so that no tile is read for two of them. One
+    tile larger than that is a chunk, or is cut into bands of rows where it is not compressed.
+    """
+    layout, table = shown.layout(document), document.table
+
+    def tiles() -> Steps:
+        grid = layout.grid(level)
+        members = _tiles(table, grid, shown.scene)
+        stored = table.directory.compression[members] == Compression.Uncompressed.value
+        return _step(table, grid, members), bool(stored.all())
+
+    return chunks_of_planes(layout, level, None if "M" in layout.planes else tiles)
+
+
+def chunks_of_planes(
+    layout: Layout, level: int, tiles: Callable[[], Steps] | None
+) -> dict[str, int]:
+    """Return the chunk size along each dimension: a plane, or a part of one that is large.
+
+    `tiles` gives the steps of the tiles of a large plane; None where all planes stay whole.
+    """
+    grid, pixel = layout.grid(level), layout.dtype.itemsize * max(layout.samples, 1)
+    extent = grid.height, grid.width
+    if tiles is not None and grid.height * grid.width * pixel > _MOST:
+        step, can_cut = tiles()
+        extent = extent_of_chunks(extent, step, pixel, can_cut=can_cut)
+    sizes = {"Y": extent[0], "X": extent[1], "S": layout.samples}
+    return {name: sizes.get(name, 1) for name in layout.dims(level)}
+
+
+def extent_of_chunks(
+    size: tuple[int, int], step: tuple[int, int], pixel: int, *, can_cut: bool
+) -> tuple[int, int]:
+    """Return height and width of the chunks of a plane, given the bytes of a pixel."""
+    area = _MOST // 2 // pixel
+    step = min(step[0], size[0]), min(step[1], size[1])
+    if step[0] * step[1] > 2 * area and can_cut:
+        return max(area // step[1], 1), step[1]
+    width = _whole(min(int(area**0.5), area // step[0]), step[1], size[1])
+    height = _whole(area // width, step[0], size[0])
+    if height == size[0]:  # a low plane: longer chunks
+        width = _whole(area // height, step[1], size[1])
+    return height, width
+
+
+def _whole(pixels: int, step: int, size: int) -> int:
+    """Round a number of pixels down to whole steps: at least one, at most the size."""
+    return min(max(pixels // step, 1) * step, size)
+
+
+def _tiles(table: SubBlockTable, grid: LevelGrid, scene: int | None) -> NDArray[np.intp]:
+    """Return the tiles of a level; those of the pyramid need not have a scene."""
+    chosen = table.levels == grid.number
+    if scene is not None:
+        own = table.directory.scene
+        chosen &= (own == scene) | (own == ABSENT)
+    return np.flatnonzero(chosen)
+
+
+def _step(table: SubBlockTable, grid: LevelGrid, members: NDArray[np.intp]) -> tuple[int, int]:
+    """Return the usual distance of a tile from the next one, in pixels of the level."""
+    rows = table.directory
+    return (
+        _distance(rows.y[members], rows.physical_h[members], grid.factor, grid.height),
+        _distance(rows.x[members], rows.physical_w[members], grid.factor, grid.width),
+    )
+
+
+def _distance(
+    start: NDArray[np.int32], stored: NDArray[np.int32], factor: float, extent: int
+) -> int:
+    if not len(start):
+        return extent
+    usual = _most_common(stored)
+    starts = np.unique(np.rint(start / factor).astype(np.int64))
+    step = _most_common(np.diff(starts)) if len(starts) > 1 else usual
+    # The distances of tiles that lie anywhere mean nothing.
+    return step if usual // 2 < step <= 2 * usual else max(usual, 1)
+
+
+def _most_common(values: NDArray[np.generic]) -> int:
+    found, counts = np.unique(values, return_counts=True)
+    return int(found[counts.argmax()])

@@ -1,4 +1,4 @@
-"""The single tiles of a scene's mosaic: their places and their sub-blocks."""
+"""The single tiles of a scene's mosaic: where they lie, and their sub-blocks."""
 
 from __future__ import annotations
 
@@ -110,12 +110,7 @@ class MosaicTiles:
         return replace(stitched, planes={**stitched.planes, "M": self.numbers}, grids=(grid,))
 
     def positions(self) -> NDArray[np.void]:
-        """Return a structured array with a row for each tile, in the order of the planes and M.
-
-        Fields: a letter for each dimension of a plane, and M: indices of the array, 0 where a tile
-        lacks the dimension; x, y, w, h: the place of the tile in pixels of the file's coordinate
-        system; index: its sub-block.
-        """
+        """Return `CziImage.tile_positions`; an index is 0 where a tile lacks the dimension."""
         rows, indices = self._rows, self.indices[self._order]
         columns: dict[str, Any] = dict(zip(self._planes, self.places[:, self._order].clip(min=0)))
         columns["M"] = self.m[self._order]
@@ -127,6 +122,19 @@ class MosaicTiles:
             found[name] = column
         found["index"] = self._sub_blocks(indices)
         return found
+
+    def corners(self, where: Mapping[str, int]) -> dict[int, tuple[int, int]]:
+        """Return (y, x) of the first tile of each M, at indices in other dimensions."""
+        found = self.positions()
+        names = found.dtype.names or ()
+        for name, index in where.items():
+            if name not in names:
+                known = ", ".join(one for one in names if one.isupper())
+                raise ValueError(f"tiles have no dimension {name}; they have {known}")
+            found = found[found[name] == index]
+        m, first = np.unique(found["M"], return_index=True)
+        found = found[first]
+        return dict(zip(m.tolist(), zip(found["y"].tolist(), found["x"].tolist())))
 
 
 def _place(table: SubBlockTable, name: str, values: range) -> NDArray[np.int64]:

@@ -8,36 +8,39 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.tolerant import told
+from czictypes.arrays.labels import metadata_or
+from czictypes.container.attachments import read_attachment_data
 from czictypes.metadata.axes import Axis, axis
+from czictypes.metadata.records import read_time_stamps
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import ABSENT
-from czictypes.reading.plane_reads import open_document_of
-from czictypes.reading.reader import CziReader
+from czictypes.reading.document import OpenDocument
+from czictypes.reading.subblock import read_columns
 
 __all__ = ["in_utc", "regular_interval", "since_start", "times_along", "times_since"]
 
 Seconds = NDArray[np.float64]
 
 _TOLERANCE = 0.05  # of the mean interval: what clocks of microscopes vary by
+_SECOND = np.timedelta64(1, "s")
 
 
 def times_along(
-    reader: CziReader,
+    document: OpenDocument,
     scene: int | None,
     indices: range,
     rows: NDArray[np.intp] | None = None,
 ) -> Seconds | None:
-    """Return when each T of a scene was, in seconds; None where nothing tells.
+    """Return the time of each T of a scene, in seconds; None where it is unknown.
 
-    The first of these that tells of each T: the time stamps attached to the document (on its own
-    clock), the times at which the scene's tiles were acquired (since the first T), the positions
-    along T in the document's XML. Found out once for each state of the file.
+    The first of these that has a time for each T: the time stamps attached to the document (on its
+    own clock), the times at which the scene's tiles were acquired (since the first T), the
+    positions along T in the document's XML. Found out once for each state of the file.
 
     Parameters
     ----------
-    reader, scene
+    document, scene
         The document, and the number of the scene; None for all.
     indices
         The coordinates along T.
@@ -46,43 +49,42 @@ def times_along(
     """
 
     def find() -> Seconds | None:
-        stamps = _stamps(reader, indices)
+        stamps = _stamps(document, indices)
         if _usable(stamps):
             return stamps
-        found = _of_tiles(reader, scene, indices, rows)
+        found = _of_tiles(document, scene, indices, rows)
         if found is not None:
             return found
-        return _listed(told(reader, lambda reader: reader.described(_time_axis), None), indices)
+        along = metadata_or(document, lambda document: document.read_metadata(_time_axis), None)
+        return _listed(along, indices)
 
-    with open_document_of(reader) as document:
-        return document.once(f"times of {scene}", find)
+    return document.once(f"times of {scene}", find)
 
 
 def since_start(
-    reader: CziReader, scene: int | None, indices: range, rows: NDArray[np.intp]
+    document: OpenDocument, scene: int | None, indices: range, rows: NDArray[np.intp]
 ) -> Seconds | None:
-    """Return when each T of a scene was, in seconds since the beginning; None where nothing tells.
+    """Return the times of `times_along`, with time stamps counted from the first one.
 
-    As `times_along`, but time stamps are counted from the first one, and where nothing tells of
-    each T, they may tell of some: the others are NaN.
+    Where nothing has a time for each T, time stamps may have some: the others are NaN.
     """
-    known, stamps = _stamps(reader, indices), _attached(reader)
+    known, stamps = _stamps(document, indices), _attached(document)
     if not _usable(known):
-        times = times_along(reader, scene, indices, rows)
+        times = times_along(document, scene, indices, rows)
         if times is not None:
             return times
     return known - stamps[0] if stamps is not None and np.isfinite(known).any() else None
 
 
 def times_since(
-    reader: CziReader, scene: int | None, indices: range, date: datetime | None
+    document: OpenDocument, scene: int | None, indices: range, date: datetime | None
 ) -> Seconds | None:
-    """Return what `times_along` does, but times of tiles counted from a date that is known."""
-    times = times_along(reader, scene, indices)
+    """Return the times of `times_along`, with those of tiles counted from a date that is known."""
+    times = times_along(document, scene, indices)
     start = in_utc(date)
-    if times is None or start is None or _usable(_stamps(reader, indices)):
+    if times is None or start is None or _usable(_stamps(document, indices)):
         return times
-    moments = _moments(reader, scene, indices, None)
+    moments = _moments(document, scene, indices, None)
     return times if moments is None else times + (moments[0] - start) / _SECOND
 
 
@@ -123,43 +125,46 @@ def _usable(seconds: Seconds) -> bool:
     return bool(np.isfinite(seconds).all()) and (len(seconds) < 2 or seconds[-1] != seconds[0])
 
 
-def _attached(reader: CziReader) -> Seconds | None:
+def _attached(document: OpenDocument) -> Seconds | None:
     """Return the time stamps attached to the document; None without any that can be used."""
-    with open_document_of(reader) as document:
-        stamps = document.once(
-            "time stamps", lambda: told(reader, lambda reader: reader.attachments.time_stamps, None)
-        )
+    stamps = document.once("time stamps", lambda: metadata_or(document, _read_stamps, None))
     return stamps if stamps is not None and len(stamps) and _usable(stamps) else None
 
 
-def _stamps(reader: CziReader, indices: range) -> Seconds:
+def _read_stamps(document: OpenDocument) -> Seconds | None:
+    for entry in document.attachment_entries:
+        if entry.name.lower() == "timestamps":
+            return read_time_stamps(read_attachment_data(document.source, entry))
+    return None
+
+
+def _stamps(document: OpenDocument, indices: range) -> Seconds:
     """Return the time stamp of each T, NaN where there is none.
 
     They begin with the first T of the document if there are as many, else with T = 0.
     """
     found = np.full(len(indices), np.nan)
-    stamps = _attached(reader)
+    stamps = _attached(document)
     if stamps is None or not indices:
         return found
-    with open_document_of(reader) as document:
-        start, size = document.table.plane_bounds.get("T", (0, 1))
+    start, size = document.table.plane_bounds.get("T", (0, 1))
     if len(stamps) == size:
         first = start
     elif start == 0 or len(stamps) >= start + size:
         first = 0
     else:
-        return found  # fewer than T, which do not begin with 0: of which they tell is not known
-    places = np.arange(indices.start, indices.stop) - first
-    there = (places >= 0) & (places < len(stamps))
-    found[there] = stamps[places[there]]
+        return found  # fewer than T, which do not begin with 0: their T is not known
+    positions = np.arange(indices.start, indices.stop) - first
+    there = (positions >= 0) & (positions < len(stamps))
+    found[there] = stamps[positions[there]]
     return found
 
 
 def _of_tiles(
-    reader: CziReader, scene: int | None, indices: range, rows: NDArray[np.intp] | None
+    document: OpenDocument, scene: int | None, indices: range, rows: NDArray[np.intp] | None
 ) -> Seconds | None:
     """Return the seconds from the first tile of the first T to that of each T."""
-    moments = _moments(reader, scene, indices, rows)
+    moments = _moments(document, scene, indices, rows)
     if moments is None:
         return None
     seconds: Seconds = (moments - moments[0]) / _SECOND
@@ -167,19 +172,18 @@ def _of_tiles(
 
 
 def _moments(
-    reader: CziReader, scene: int | None, indices: range, rows: NDArray[np.intp] | None
+    document: OpenDocument, scene: int | None, indices: range, rows: NDArray[np.intp] | None
 ) -> NDArray[np.datetime64] | None:
     """Read when the first tile of each T was acquired, None where one does not tell."""
     if len(indices) < 2:
         return None
-    with open_document_of(reader) as document:
-        table = document.table
-        if rows is None:
-            mine = table.directory.scene == scene
-            rows = np.arange(table.count) if scene is None else np.flatnonzero(mine)
-        column = table.directory.coordinates["T"]
-        rows = rows[table.is_layer0[rows] & (column[rows] != ABSENT)]
-        found, first = np.unique(column[rows], return_index=True)
+    table = document.table
+    if rows is None:
+        mine = table.directory.scene == scene
+        rows = np.arange(table.count) if scene is None else np.flatnonzero(mine)
+    column = table.directory.coordinates["T"]
+    rows = rows[table.is_layer0[rows] & (column[rows] != ABSENT)]
+    found, first = np.unique(column[rows], return_index=True)
     if found.tolist() != list(indices):
         return None
     if table.rows.parts(rows[first]).any():
@@ -187,8 +191,7 @@ def _moments(
     rows = table.rows.sub_blocks(rows[first])
     moments: NDArray[np.datetime64]
     for some in (rows[:2], rows):
-        told_of = reader.subblock_metadata(["acquisition_time"], indices=some.tolist())
-        moments = told_of["acquisition_time"]
+        moments = read_columns(document, some, ["acquisition_time"])["acquisition_time"]
         if np.isnat(moments).any():
             return None
     return moments
@@ -208,6 +211,3 @@ def _listed(along: Axis | None, indices: range) -> Seconds | None:
 
 def _time_axis(root: ET.Element) -> Axis | None:
     return axis(root, "T")
-
-
-_SECOND = np.timedelta64(1, "s")

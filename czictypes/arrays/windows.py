@@ -19,8 +19,8 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.layers import ArraySliceDep
 from numpy.typing import NDArray
 
-from czictypes.arrays.chunking import Chunks
-from czictypes.arrays.layout import Selection
+from czictypes.arrays.lazy import Chunks
+from czictypes.arrays.selection import Selection
 from czictypes.model.errors import FileChangedError
 
 __all__ = ["ReadWindow", "WindowedArray", "windowed_array"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 import numpy as np
 
-from czictypes.arrays.scene_layout import claimed_array
+from czictypes.arrays.scenes import claimed_array
 from czictypes.exchange.locations import Format
 from czictypes.exchange.source_image import SourceImage
 from czictypes.model.errors import OutOfBoundsError

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.channel_labels import limits_of
-from czictypes.arrays.chunking import normalized_chunks
 from czictypes.arrays.image import CziImage as _CziImage
 from czictypes.arrays.image_base import Image as _Image
-from czictypes.arrays.layout import Layout, Selection, check_output
-from czictypes.arrays.native_chunks import chunks_of_planes
-from czictypes.arrays.pixel_sizes import PhysicalPixelSizes, in_micrometres
-from czictypes.arrays.scene_infos import field_numbers
-from czictypes.arrays.scene_names import find_scene
+from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, in_micrometres
+from czictypes.arrays.layout import ArrayRegion, Layout
+from czictypes.arrays.lazy import chunks_of_planes, normalized_chunks
+from czictypes.arrays.scenes import field_numbers, find_scene
+from czictypes.arrays.selection import Selection, check_output
 from czictypes.exchange.converted import Choice, Conversion
 from czictypes.exchange.locations import Format, target_format
 from czictypes.exchange.pixel_view import PixelView
@@ -232,33 +230,31 @@ class FileImage(Image):
     def _layout(self) -> Layout:
         return layout_of(self._source)
 
-    def read_block(  # noqa: D102 (it has that of the base class)
+    def _read(
         self,
-        selection: Mapping[str, Selection],
-        *,
-        level: int | None = None,
+        choose: Callable[[Layout], ArrayRegion],
         out: NDArray[Any] | None = None,
         threads: int | None = None,
     ) -> NDArray[Any]:
         if self.closed:
             raise ClosedError(f"{self.name} is closed; open it again to read")
-        layout, level = self._layout, self._chosen(level)
-        block = layout.block(selection, level)
+        layout = self._layout
+        region = choose(layout)
         if out is not None:
-            check_output(out, block.shape, layout.dtype)
+            check_output(out, region.shape, layout.dtype)
         else:
-            size = int(np.prod(block.shape, dtype=object)) * layout.dtype.itemsize
-            self._memory.check(block.shape, size)
-        if 0 in block.shape:
-            return np.empty(block.shape, layout.dtype) if out is None else out
+            size = int(np.prod(region.shape, dtype=object)) * layout.dtype.itemsize
+            self._memory.check(region.shape, size)
+        if 0 in region.shape:
+            return region.arranged(np.empty(region.shape, layout.dtype)) if out is None else out
         source = self._source
-        pixels = [source.pixels, *source.levels][layout.level(level).index]
+        pixels = [source.pixels, *source.levels][region.grid.number]
         view = PixelView(pixels, layout.dtype, None, 0, self.name, source.reader)
         with nullcontext() if source.shared else self._turn:
-            found = selected(view, source.axes, layout.order, block.indices)
-        found = found.reshape(block.shape)
+            found = selected(view, source.axes, layout.order, region.indices)
+        found = found.reshape(region.shape)
         if out is None:
-            return np.ascontiguousarray(found)
+            return region.arranged(np.ascontiguousarray(found))
         out[...] = found
         return out
 
@@ -296,7 +292,7 @@ class FileImage(Image):
     def contrast_limits(self) -> list[tuple[float, float] | None]:
         """The pixel values shown as black and as white, by channel; None where not known."""
         dtypes = dict.fromkeys(range(self.sizes["C"]), self.dtype)
-        return limits_of(self._source.display_settings, dtypes)
+        return contrast_limits(self._source.display_settings, dtypes)
 
     @property
     def annotations(self) -> list[Annotation]:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage as _CziImage
+from czictypes.arrays.image import fsspec_options, stitches
 from czictypes.arrays.image_base import Image as _Image
 from czictypes.arrays.lazy import hand_over
-from czictypes.arrays.open_image import fsspec_options, stitches
 from czictypes.exchange.bioio_source import open_with_bioio
 from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.imageio_source import NoPluginError, open_with_imageio

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
-from czictypes.arrays.scene_layout import plane_order
+from czictypes.arrays.scenes import PLANE_ORDER
 from czictypes.exchange.pixel_view import PixelView
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.axes import Scaling
@@ -114,7 +114,7 @@ def layout_of(source: SourceImage) -> Layout:
     samples = sizes.get("S", 1)
     planes = {
         name: range(sizes.get(name, 1))
-        for name in plane_order()
+        for name in PLANE_ORDER
         if sizes.get(name, 1) > 1 or name in "TCZ"
     }
     shapes = [

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
-from czictypes.arrays.labelled import attributes, labels
-from czictypes.arrays.layout import Selection
-from czictypes.arrays.standard import complete, dimension_properties, position_of
+from czictypes.arrays.labels import complete, dimension_properties, position_of
+from czictypes.arrays.selection import Selection
+from czictypes.arrays.xarray import attributes, labels
 from czictypes.model.errors import CziError
 from czictypes.model.lazy import require
 from czictypes.plugins.bioio_data import (

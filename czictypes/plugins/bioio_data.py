@@ -12,9 +12,9 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike, NDArray
 
 from czictypes.arrays.image import CziImage
-from czictypes.arrays.layout import Selection, is_index
-from czictypes.arrays.opened import OpenReaders
-from czictypes.arrays.scene_infos import scene_infos
+from czictypes.arrays.reader_pool import ReaderPool
+from czictypes.arrays.scenes import scene_infos
+from czictypes.arrays.selection import Selection, is_index
 from czictypes.arrays.windows import windowed_array
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError
@@ -72,7 +72,7 @@ class _WindowRead:
         options: Mapping[str, Any],
     ) -> None:
         self._arguments = (path, scene, mosaic, level, dict(options))
-        self._readers = OpenReaders(most=0)
+        self._readers = ReaderPool(most=0)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what is to be opened."""
@@ -301,7 +301,9 @@ def element_of(image: CziImage) -> Any:
 def names_with_wells(image: CziImage) -> tuple[str, ...]:
     """Return the names of the scenes with their wells, as long as no two become equal."""
     numbers: list[int | None] = list(image.reader.scenes_bounding_rectangle) or [None]
-    infos, names = scene_infos(image.reader), list(image.scenes)
+    with open_document_of(image.reader) as document:
+        infos = scene_infos(document)
+    names = list(image.scenes)
     for place, number in enumerate(numbers):
         info = infos.get(number)
         if info is not None and info.well is not None and info.well.name:

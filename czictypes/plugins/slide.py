@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
-from czictypes.arrays.levels import Level
+from czictypes.arrays.layout import Level
 from czictypes.model.closable import Closable
 from czictypes.model.defence import Defence, defended
 from czictypes.model.errors import CziError

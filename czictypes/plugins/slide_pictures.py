@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
-from czictypes.arrays.layout import Selection
+from czictypes.arrays.selection import Selection
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.model.pixel_types import PixelType, pixel_format
@@ -60,7 +60,7 @@ def slide_look(
     channel; else they are made of the channels' colours and of the values in a small picture of
     the whole slide: settings that each region found for itself would differ at its borders.
     """
-    pixel_types = image._layout.kinds
+    pixel_types = image._layout.pixel_types
     photograph = list(pixel_types.values()) in ([PixelType.Bgr24], [PixelType.Bgra32])
     if photograph and settings is None:
         return SlideLook(pixel_types, None, {}, True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from czictypes.arrays.image import CziImage
-from czictypes.arrays.levels import Level
+from czictypes.arrays.layout import Level
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError, CziError
 from czictypes.model.geometry import Rectangle

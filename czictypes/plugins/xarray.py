@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
-from czictypes.arrays.labelled import attributes, labels
+from czictypes.arrays.xarray import attributes, labels
 from czictypes.exchange.locations import location_path
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.lazy import require

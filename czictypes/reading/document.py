@@ -19,13 +19,15 @@ from czictypes.container.limits import Bounds
 from czictypes.container.parts import JoinedSource, join_parts
 from czictypes.container.segments import read_metadata_xml
 from czictypes.container.uses import Uses
+from czictypes.metadata.annotations import Annotation, read_annotations
+from czictypes.metadata.axes import Scaling, scaling
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import parse, to_dict, to_text
 from czictypes.model.errors import FileChangedError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import CacheInfo, CacheOptions, ReaderOptions
-from czictypes.reading.damage import DamageList
+from czictypes.reading.damage import DamageList, leaves_blank
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.paint import Painter
@@ -74,6 +76,8 @@ class OpenDocument:
         parts: PartFiles | None = None,
     ) -> None:
         self._opened_as = source.opened_identity()
+        self.options = options
+        self.blank = leaves_blank(options.on_error)
         checked = check_document(
             source,
             strict=not options.lax_subblock_coordinate_checks,
@@ -155,16 +159,31 @@ class OpenDocument:
         """The document's XML as nested dictionaries."""
         return self.once("metadata", lambda: to_dict(self.xml))
 
-    def described(self, name: str, read: Callable[[Any], T]) -> T:
-        """Return what `read` makes of the root of the document's XML, made once."""
+    def read_metadata(self, read: Callable[[Any], T], name: str | None = None) -> T:
+        """Return what `read` makes of the root of the document's XML, made once.
+
+        `name` tells it from others; a function of a module needs none.
+        """
         root = self.once("root", lambda: parse(self.xml))
-        return self.once(name, lambda: read(root))
+        return self.once(name or f"{read.__module__}.{read.__qualname__}", lambda: read(root))
+
+    @property
+    def scaling(self) -> Scaling:
+        """The extent of a pixel along X, Y and Z in metres, None where unknown."""
+        found, (x, y) = self.read_metadata(scaling), self.rows.magnification
+        return found._replace(x=found.x and found.x / x, y=found.y and found.y / y)
+
+    @property
+    def annotations(self) -> list[Annotation]:
+        """The annotations in the XML, in pixels."""
+        drawn, (x, y) = self.read_metadata(read_annotations), self.rows.magnification
+        return drawn if x == y == 1 else [one.magnified(x, y) for one in drawn]
 
     @property
     def channels(self) -> list[ChannelInfo]:
         """The metadata of each channel in the XML."""
         first = self.table.plane_bounds.get("C", (0, 1))[0]
-        return self.described("channels", lambda root: channels(root, first))
+        return self.read_metadata(lambda root: channels(root, first), "channels")
 
     def cache_info(self) -> CacheInfo:
         """Return what the cache holds now."""
@@ -179,7 +198,7 @@ class OpenDocument:
     def scenes(self) -> list[SceneInfo]:
         """The scenes in the XML, by the S indices of the sub-blocks."""
         numbers = tuple(self.table.scene_rectangles)
-        return self.described("scenes", lambda root: scenes(root, numbers))
+        return self.read_metadata(lambda root: scenes(root, numbers), "scenes")
 
     @property
     def sub_blocks(self) -> NDArray[np.void]:

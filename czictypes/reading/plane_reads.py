@@ -80,7 +80,6 @@ class TilePlanes(Planes):
 
 
 def read_planes(
-    reader: CziReader,
     document: OpenDocument,
     planes: Planes,
     roi: Rectangle,
@@ -93,8 +92,8 @@ def read_planes(
 
     Parameters
     ----------
-    reader, document
-        What is read, and its document, held open.
+    document
+        The document, held open.
     planes, roi
         What composes the planes, and the part of each in pixels of the result.
     pixel_type, coordinates
@@ -104,7 +103,7 @@ def read_planes(
     threads
         How many threads may work at most.
     """
-    masks = reader._options.enable_mask_awareness
+    masks = document.options.enable_mask_awareness
     found, targets = [], []
     for coordinate, out in zip(coordinates, outs):
         request = PlaneRequest(roi, coordinate, None, 1.0, pixel_type, _EMPTY, masks)
@@ -118,7 +117,7 @@ def read_planes(
         return
     workers = document.pool.workers if threads > 1 else None
     try:
-        document.painter.paint(found, targets, threads, workers, blank=reader._blank)
+        document.painter.paint(found, targets, threads, workers, blank=document.blank)
     except (CorruptFileError, UnsupportedDataError) as error:
         document.require_unchanged()
         advise(error)

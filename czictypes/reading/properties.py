@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.limits import most_planes
-from czictypes.metadata.annotations import Annotation, read_annotations
-from czictypes.metadata.axes import Scaling, Skew, scaling, skew
+from czictypes.metadata.annotations import Annotation
+from czictypes.metadata.axes import Scaling, Skew, skew
 from czictypes.metadata.channels import ChannelInfo, display_settings
 from czictypes.metadata.document_info import DocumentInfo, custom_attributes, document_info
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
@@ -286,9 +286,8 @@ class DocumentProperties:
     @property
     def scaling(self) -> Scaling:
         """The extent of a pixel along X, Y and Z in metres, None where unknown."""
-        found = self.described(scaling)
-        x, y = self.magnification
-        return found._replace(x=found.x and found.x / x, y=found.y and found.y / y)
+        with self._session.document() as document:
+            return document.scaling
 
     @property
     def channels(self) -> list[ChannelInfo]:
@@ -326,9 +325,8 @@ class DocumentProperties:
     @property
     def annotations(self) -> list[Annotation]:
         """The regions of interest, measurements and texts drawn on the image, in pixels."""
-        drawn = self.described(read_annotations)
-        x, y = self.magnification
-        return drawn if x == y == 1 else [one.magnified(x, y) for one in drawn]
+        with self._session.document() as document:
+            return document.annotations
 
     @property
     def skew(self) -> Skew | None:
@@ -352,7 +350,7 @@ class DocumentProperties:
             If the XML is not well-formed.
         """
         with self._session.document() as document:
-            return document.described(f"{read.__module__}.{read.__qualname__}", read)
+            return document.read_metadata(read)
 
     def subblock_metadata(
         self,

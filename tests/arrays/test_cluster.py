@@ -64,9 +64,9 @@ def warm_up(path: Path) -> None:
 
 def open_documents() -> int:
     """Return how many documents the tasks of this process have open."""
-    from czictypes.arrays.opened import open_readers
+    from czictypes.arrays.reader_pool import reader_pool
 
-    return len(open_readers())
+    return len(reader_pool())
 
 
 def test_a_projection_is_what_it_is_here_and_takes_little_memory(stack: Path, cluster: Any) -> None:

@@ -50,7 +50,7 @@ def test_every_plane_of_a_file_is_what_the_reader_reads(every_made: Made) -> Non
                 found = plane_of(image, document, plane)
                 if found is None:
                     continue  # a plane of another scene
-                kinds = image._layout.kinds
+                kinds = image._layout.pixel_types
                 kind = kinds[plane.get("C", min(kinds))].name
                 expected = document.read(roi, plane, image.scene_index, pixel_type=kind)
                 if "S" not in image.dims:

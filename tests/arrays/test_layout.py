@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.arrays.dimensions import Dimensions
 from czictypes.arrays.layout import Layout
+from czictypes.arrays.selection import Dimensions
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.levels import LevelGrid
@@ -30,7 +30,7 @@ def layouts(draw: st.DrawFn) -> Layout:
         planes={name: range(start, start + draw(size)) for name, start in starts.items()},
         samples=draw(st.sampled_from([0, 3, 4])),
         grids=tuple(grid(number, draw(size), draw(size)) for number in range(draw(size))),
-        kinds=dict.fromkeys(range(-3, 9), PixelType.Gray8),
+        pixel_types=dict.fromkeys(range(-3, 9), PixelType.Gray8),
         dtype=np.dtype("u1"),
     )
 
@@ -54,13 +54,13 @@ def test_a_selection_takes_what_numpy_takes(case: tuple[Layout, int, dict[str, A
     layout, level, selection = case
     dims = layout.dims(level)
     whole = np.arange(np.prod(dims.shape)).reshape(dims.shape)
-    block = layout.block(selection, level)
+    region = layout.region(selection, level)
     expected = whole
     for axis, name in reversed(list(enumerate(dims))):
         expected = expected[(slice(None),) * axis + (selection.get(name, slice(None)),)]
-    assert block.shape == expected.shape
-    taken = whole[np.ix_(*(list(indices) for indices in block.indices.values()))]
-    np.testing.assert_array_equal(taken.reshape(block.shape), expected)
+    assert region.shape == expected.shape
+    taken = whole[np.ix_(*(list(indices) for indices in region.indices.values()))]
+    np.testing.assert_array_equal(taken.reshape(region.shape), expected)
 
 
 @given(selected())
@@ -68,13 +68,13 @@ def test_every_plane_of_a_block_has_its_place_and_coordinate(
     case: tuple[Layout, int, dict[str, Any]],
 ) -> None:
     layout, level, selection = case
-    block = layout.block(selection, level)
-    found = list(layout.coordinates(block))
-    sizes = block.full_shape[: len(layout.planes)]
+    region = layout.region(selection, level)
+    found = list(layout.coordinates(region))
+    sizes = tuple(len(region.indices[name]) for name in layout.planes)
     assert [place for place, _ in found] == list(np.ndindex(sizes))
     for place, coordinate in found:
         for at, (name, value) in zip(place, coordinate.items()):
-            assert value == layout.planes[name][block.indices[name][at]]
+            assert value == layout.planes[name][region.indices[name][at]]
 
 
 def test_dimensions_are_named_and_counted() -> None:

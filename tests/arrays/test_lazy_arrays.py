@@ -23,8 +23,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes import CziImage, czi, errors, imread
-from czictypes.arrays import opened
-from czictypes.arrays.view import ArrayView
+from czictypes.arrays.layout import Layout
+from czictypes.arrays.reader_pool import ReaderPool, reader_pool
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
 
@@ -42,7 +42,7 @@ def path_of_a_stack(made: Callable[[str], Made]) -> Path:
 @pytest.fixture(autouse=True)
 def _close_what_tasks_opened() -> Iterator[None]:
     yield
-    opened.open_readers().close()
+    reader_pool().close()
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,11 @@ def test_a_small_part_reads_itself_and_a_large_one_whole_chunks(path_of_a_stack:
     """Of two large parts most is the same, and that is read once."""
     with CziImage(path_of_a_stack) as image:
         whole, lazy = image.data, image.to_dask()
-        with mock.patch.object(
-            ArrayView, "read_block", autospec=True, side_effect=ArrayView.read_block
-        ) as read:
+        with mock.patch.object(Layout, "region", autospec=True, side_effect=Layout.region) as read:
             small = lazy[0, 0][1, 1:5, 2:4].compute(scheduler="sync")
             np.testing.assert_array_equal(small, whole[0, 0, 1, 1:5, 2:4])
             (call,) = read.call_args_list
-            assert call.args[2] == {
+            assert call.args[1] == {
                 **{"T": 0, "C": 0, "Z": 1},
                 **{"Y": slice(1, 5, 1), "X": slice(2, 4, 1)},
             }
@@ -193,7 +191,7 @@ def test_an_array_outlives_its_image(made: Callable[[str], Made]) -> None:
 
 
 def test_a_file_is_opened_once_and_closed_with_the_last_array(made: Callable[[str], Made]) -> None:
-    readers = opened.open_readers()
+    readers = reader_pool()
     lazy = imread(made("stack").path, dask=True)
     again = imread(made("stack").path, dask=True)[0]
     lazy.compute()
@@ -207,7 +205,7 @@ def test_a_file_is_opened_once_and_closed_with_the_last_array(made: Callable[[st
 
 
 def test_closing_in_between_closes_nothing_too_early(made: Callable[[str], Made]) -> None:
-    readers = opened.open_readers()
+    readers = reader_pool()
     lazy = imread(made("stack").path, dask=True)
     readers.close()
     again = imread(made("stack").path, dask=True)
@@ -240,7 +238,7 @@ def test_tasks_are_sent_as_what_is_to_be_opened(made: Callable[[str], Made]) -> 
     copies = [pickle.loads(pickle.dumps(lazy)) for _ in range(3)]
     for copy in copies:
         assert (copy.compute() == lazy.compute()).all()
-    assert len(opened.open_readers()) == 1
+    assert len(reader_pool()) == 1
 
 
 def test_other_processes_read_the_same(made: Callable[[str], Made]) -> None:
@@ -293,7 +291,7 @@ def test_a_forked_process_opens_files_for_itself(made: Callable[[str], Made]) ->
 
 
 def count_open() -> int:
-    return len(opened.open_readers())
+    return len(reader_pool())
 
 
 def test_a_url_is_opened_by_its_tasks(made: Callable[[str], Made]) -> None:
@@ -323,7 +321,7 @@ def test_chunks_of_a_dimension_that_is_not_there_are_refused(made: Callable[[str
 
 
 def test_readers_that_were_not_used_for_long_are_closed(tmp_path: Path) -> None:
-    readers = opened.OpenReaders(most=2)
+    readers = ReaderPool(most=2)
     paths = [write_czi(tmp_path / f"{n}.czi", [Block(noise(G16, 4, 4, n))]) for n in range(4)]
     used: list[CziReader] = []
     for path in [*paths[:2], paths[0], *paths[2:]]:
@@ -335,7 +333,7 @@ def test_readers_that_were_not_used_for_long_are_closed(tmp_path: Path) -> None:
 
 
 def test_a_reader_in_use_stays_open(tmp_path: Path) -> None:
-    readers = opened.OpenReaders(most=0)
+    readers = ReaderPool(most=0)
     path = write_czi(tmp_path / "a.czi", [Block(noise(G16, 4, 4, 1))])
     with readers.use("a", lambda: czi.open_czi(path)) as first:
         with readers.use("a", lambda: czi.open_czi(path)) as second:

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes import CziImage
-from czictypes.arrays import native_chunks
-from czictypes.arrays.native_chunks import extent_of_chunks
+from czictypes.arrays import lazy
+from czictypes.arrays.lazy import extent_of_chunks
 from czictypes.model.pixel_types import PixelType
 
 MB = 1 << 20
@@ -59,7 +59,7 @@ def test_small_planes_are_one_chunk(made: Callable[[str], Made]) -> None:
 def test_large_planes_are_cut_along_their_tiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native_chunks, "_MOST", 8000)
+    monkeypatch.setattr(lazy, "_MOST", 8000)
     tiles = [
         Block(noise(PixelType.Gray16, 30, 40, 5 * y + x), 36 * x - 9, 27 * y + 5, m=5 * y + x)
         for y in range(4)

@@ -14,7 +14,7 @@ from files.patterns import noise
 from files.recipes import Made
 
 from czictypes import CziImage, czi
-from czictypes.arrays import pixels
+from czictypes.arrays import read
 from czictypes.model.pixel_types import PixelType
 
 G8, G16, B24, BGRA = PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24, PixelType.Bgra32
@@ -159,7 +159,7 @@ def test_planes_are_read_together_or_not(
         with CziImage(made(name).path) as image:
             expected = [image.read_block(selection) for selection in selections]
             with monkeypatch.context() as patch:
-                patch.setattr(pixels, "_PLANES", together)
+                patch.setattr(read, "_PLANES", together)
                 for selection, whole in zip(selections, expected):
                     np.testing.assert_array_equal(image.read_block(selection), whole)
 

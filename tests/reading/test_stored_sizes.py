@@ -18,7 +18,7 @@ from files.xml import document_xml
 from numpy.typing import NDArray
 
 from czictypes import CziImage, convert, czi, imread
-from czictypes.arrays.opened import open_readers
+from czictypes.arrays.reader_pool import reader_pool
 from czictypes.cli.main import main
 from czictypes.model.options import ReaderOptions
 from czictypes.model.pixel_types import Compression, PixelType
@@ -252,7 +252,7 @@ def test_a_lazy_array_elsewhere_has_the_stored_resolution(both: tuple[Path, Path
         sent = pickle.dumps(image.to_dask())
     with CziImage(plain) as expected:
         assert np.array_equal(pickle.loads(sent).compute(scheduler="sync"), expected.data)
-    open_readers().close()
+    reader_pool().close()
 
 
 def test_copies_and_conversions_keep_the_tile(tmp_path: Path) -> None:

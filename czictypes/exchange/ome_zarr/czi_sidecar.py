@@ -8,8 +8,8 @@ from typing import Any
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.image_base import Image
+from czictypes.arrays.labels import metadata_or
 from czictypes.arrays.times import times_since
-from czictypes.arrays.tolerant import told
 from czictypes.exchange.ome_xml import ome_of_images
 from czictypes.exchange.ome_zarr.image_plan import ImagePlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
@@ -19,6 +19,7 @@ from czictypes.metadata.document_content import DocumentContent, read_content
 from czictypes.metadata.scenes import SceneInfo, match_scenes, scenes
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, CziError, MetadataWarning
+from czictypes.reading.plane_reads import open_document_of
 
 __all__ = [
     "ATTRIBUTE",
@@ -64,7 +65,9 @@ def sidecar_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
         "start": start,
     }
     along = layout.planes["T"]
-    times = times_since(image.reader, image.scene_index, along, image.acquisition_date)
+    date = image.acquisition_date
+    with open_document_of(image.reader) as document:
+        times = times_since(document, image.scene_index, along, date)
     if times is not None and len(times) > 1:
         content["times"] = times.tolist()
     return {ATTRIBUTE: content}
@@ -73,7 +76,8 @@ def sidecar_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
 def _place_in_xml(image: CziImage) -> int | None:
     """Return which scene of the XML the current one is, counted from 0; None where unknown."""
     nothing: list[SceneInfo] = []
-    listed = told(image.reader, lambda reader: reader.described(scenes), nothing)
+    with open_document_of(image.reader) as document:
+        listed = metadata_or(document, lambda document: document.read_metadata(scenes), nothing)
     if image.scene_index is None:
         return 0 if len(listed) == 1 else None
     numbers = image.reader.scenes_bounding_rectangle

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from czictypes.arrays.channel_labels import channel_names
+from czictypes.arrays.labels import channel_names
 from czictypes.container.limits import bytes_for, check_claim
 from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from czictypes.arrays.channel_labels import hex_colors
+from czictypes.arrays.labels import hex_colors
 from czictypes.model.errors import (
     InvalidArgumentError,
     MissingExtraError,

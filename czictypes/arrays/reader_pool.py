@@ -16,7 +16,11 @@ from contextlib import contextmanager
 
 from czictypes.reading.reader import CziReader
 
-__all__ = ["OpenReaders", "open_readers"]
+__all__ = [
+    "ReaderPool",
+    "reader_pool",
+]
+
 
 _MOST = 16
 
@@ -31,7 +35,7 @@ class _Entry:
         self.holds = 0
 
 
-class OpenReaders:
+class ReaderPool:
     """Readers by key, opened at their first use; safe to use from many threads.
 
     Parameters
@@ -147,15 +151,15 @@ def _close(readers: list[CziReader | None]) -> None:
             reader.close()
 
 
-def open_readers() -> OpenReaders:
+def reader_pool() -> ReaderPool:
     """Return the readers of this process; a forked one begins with none."""
     found = _of_process.get(os.getpid())
     if found is None:
         for process in list(_of_process):
             _of_process.pop(process, None)
-        found = _of_process.setdefault(os.getpid(), OpenReaders())
+        found = _of_process.setdefault(os.getpid(), ReaderPool())
     return found
 
 
 #: The one for this process. It cannot belong to an array, as each task brings a copy of its own.
-_of_process: dict[int, OpenReaders] = {}
+_of_process: dict[int, ReaderPool] = {}

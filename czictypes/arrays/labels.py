@@ -1,0 +1,304 @@
+"""The labels of an image: channels, pixel sizes, coordinates, and bioio's summaries of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.arrays.layout import Layout
+from czictypes.metadata.axes import Scaling
+from czictypes.metadata.channels import ChannelInfo
+from czictypes.model.defence import warn_caller
+from czictypes.model.errors import CorruptFileError, MetadataWarning
+from czictypes.model.lazy import require
+from czictypes.model.options import ChannelDisplaySettingsDataClass
+from czictypes.reading.document import OpenDocument
+
+if TYPE_CHECKING:
+    from czictypes.arrays.image_base import Image
+
+__all__ = [
+    "AxisCoordinates",
+    "PhysicalPixelSizes",
+    "Scale",
+    "channel_colors",
+    "channel_infos",
+    "channel_names",
+    "complete",
+    "contrast_limits",
+    "coordinates",
+    "dimension_properties",
+    "hex_colors",
+    "in_micrometres",
+    "metadata_or",
+    "pixel_sizes",
+    "position_of",
+    "standard_metadata",
+]
+
+
+T = TypeVar("T")
+
+_UNKNOWN = "pixel"
+_MOST = 1 << 22  # longer planes than any microscope makes: a damaged place, not worth the memory
+_AXIS_TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
+_UNITS = {"time": "second", "space": "micrometer"}
+
+
+def metadata_or(document: OpenDocument, read: Callable[[OpenDocument], T], otherwise: T) -> T:
+    """Return metadata of a document; `otherwise`, with a warning, where they are damaged.
+
+    Single fields never fail; this is for XML, or a directory of attachments, that cannot be read
+    at all. Pixels have nothing to do with either.
+    """
+    try:
+        return read(document)
+    except CorruptFileError as error:
+        warn_caller(
+            f"metadata of {document.name!r}: {error}; they are taken as missing", MetadataWarning
+        )
+        return otherwise
+
+
+# Channels
+
+
+def channel_infos(document: OpenDocument, channels: range) -> list[ChannelInfo]:
+    """Return the metadata of each channel that there are pixels of.
+
+    Metadata of more or fewer channels are warned of, once for a document.
+    """
+    nothing: list[ChannelInfo] = []
+    listed = metadata_or(document, lambda document: document.channels, nothing)
+    if listed and len(listed) != len(channels):
+        document.once("number of channels", lambda: _warn(len(listed), len(channels)))
+    known = {info.index: info for info in listed}
+    return [known.get(channel) or ChannelInfo(channel) for channel in channels]
+
+
+def _warn(listed: int, present: int) -> None:
+    warn_caller(
+        f"metadata: they list {listed} channels, but there are pixels of {present}; what is "
+        "listed is taken for the first ones",
+        MetadataWarning,
+    )
+
+
+def channel_names(infos: Iterable[ChannelInfo]) -> list[str]:
+    """Return a name for each channel; no two are equal.
+
+    It is the name in the metadata, else the Id there, else ``"Channel:0"`` with the channel's
+    number. A name that was taken before has its count behind it: ``"DAPI (2)"``.
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    counts: dict[str, int] = {}
+    for info in infos:
+        plain = name = info.name or info.id or f"Channel:{info.index}"
+        while name in taken:
+            counts[plain] = counts.get(plain, 1) + 1
+            name = f"{plain} ({counts[plain]})"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def channel_colors(infos: Iterable[ChannelInfo]) -> list[tuple[int, int, int] | None]:
+    """Return the colour of each channel as (red, green, blue) from 0 to 255, None where unknown."""
+    colors = [info.color for info in infos]
+    return [None if one is None else (int(one.r), int(one.g), int(one.b)) for one in colors]
+
+
+def hex_colors(colors: Sequence[tuple[int, int, int] | None]) -> list[str]:
+    """Return colours as ``"#RRGGBB"``, white where unknown, as ZEN shows it; none if all are."""
+    if not any(colors):
+        return []
+    return ["#{:02X}{:02X}{:02X}".format(*(color or (255, 255, 255))) for color in colors]
+
+
+def contrast_limits(
+    settings: Mapping[int, ChannelDisplaySettingsDataClass],
+    dtypes: Mapping[int, np.dtype[Any]],
+) -> list[tuple[float, float] | None]:
+    """Return black and white point of each channel in pixel values, None where unknown.
+
+    Display settings have fractions of the range of an integer type; other types have no limits.
+    """
+    return [_limits(settings.get(channel), channel, dtype) for channel, dtype in dtypes.items()]
+
+
+def _limits(
+    shown: ChannelDisplaySettingsDataClass | None, channel: int, dtype: np.dtype[Any]
+) -> tuple[float, float] | None:
+    if shown is None or dtype.kind != "u":
+        return None
+    if not 0 <= shown.black_point < shown.white_point <= 1:
+        warn_caller(
+            f"metadata: black and white point of channel {channel} are {shown.black_point} and "
+            f"{shown.white_point}, not ascending from 0 to 1; they are taken as missing",
+            MetadataWarning,
+        )
+        return None
+    largest = int(np.iinfo(dtype).max)
+    return shown.black_point * largest, shown.white_point * largest
+
+
+# Sizes and coordinates
+
+
+class PhysicalPixelSizes(NamedTuple):
+    """The size of a pixel in micrometres along each axis; None where unknown."""
+
+    Z: float | None
+    Y: float | None
+    X: float | None
+
+
+class Scale(NamedTuple):
+    """The distance of neighbours: seconds (T), micrometres (Z, Y, X); None where unknown."""
+
+    T: float | None
+    C: float | None
+    Z: float | None
+    Y: float | None
+    X: float | None
+
+
+def pixel_sizes(document: OpenDocument, factor: float = 1.0) -> PhysicalPixelSizes:
+    """Return the size of a pixel in micrometres; of a level, `factor` times as large in Y and X."""
+    return in_micrometres(
+        metadata_or(document, lambda document: document.scaling, Scaling()), factor
+    )
+
+
+def in_micrometres(scaling: Scaling, factor: float = 1.0) -> PhysicalPixelSizes:
+    """Return the size of a pixel in micrometres, `factor` times as large in Y and X."""
+    z, y, x = map(_micrometres, (scaling.z, scaling.y, scaling.x))
+    return PhysicalPixelSizes(z, *(None if size is None else size * factor for size in (y, x)))
+
+
+def _micrometres(metres: float | None) -> float | None:
+    """Return metres as micrometres without the noise of binary fractions: 1.6e-6 is 1.6."""
+    return None if metres is None else float(Decimal(repr(metres)).scaleb(6))
+
+
+class AxisCoordinates(NamedTuple):
+    """The positions along a dimension.
+
+    Attributes
+    ----------
+    values
+        One for each place: numbers, or text.
+    unit
+        ``um`` or ``s``, ``pixel`` where the size of a pixel is not known, None where numbers are
+        mere indices or there are none.
+    """
+
+    values: NDArray[Any]
+    unit: str | None
+
+
+def coordinates(
+    layout: Layout,
+    level: int,
+    names: Sequence[str],
+    times: NDArray[np.float64] | None,
+    pixel: tuple[float | None, float | None, float | None],
+) -> dict[str, AxisCoordinates]:
+    """Return the coordinates of a level; dimensions of which nothing is known are left out.
+
+    Parameters
+    ----------
+    layout, level
+        The array.
+    names
+        The names of the channels.
+    times
+        When each T was, in seconds, or None.
+    pixel
+        The size of a pixel along Z, Y and X in micrometres, each None where unknown.
+
+    Notes
+    -----
+    X and Y are 0 at the centre of the first pixel of the full resolution. A pixel of a level lies
+    in the middle of those that it stands for: ``scale * ((i + 0.5) * factor - 0.5)``.
+    """
+    wanted = layout.grid(level)
+    z, y, x = pixel
+    found = {}
+    for name, indices in layout.planes.items():
+        if name == "C":
+            found[name] = AxisCoordinates(np.array(names, dtype=np.str_), None)
+        elif name == "Z":
+            found[name] = _even(len(indices), 1.0, z)
+        elif name != "T":
+            found[name] = AxisCoordinates(np.array(indices), None)
+        elif times is not None:
+            found[name] = AxisCoordinates(times, "s")
+    for name, count, size in (("Y", wanted.height, y), ("X", wanted.width, x)):
+        if count <= _MOST:
+            found[name] = _even(count, wanted.factor, size)
+    if layout.samples:
+        found["S"] = AxisCoordinates(np.array(list("RGBA"[: layout.samples])), None)
+    return found
+
+
+def _even(count: int, factor: float, size: float | None) -> AxisCoordinates:
+    centers = (np.arange(count) + 0.5) * factor - 0.5
+    return AxisCoordinates(centers * (size or 1.0), _UNKNOWN if size is None else "um")
+
+
+# Summaries of bioio
+
+
+def standard_metadata(image: Image) -> Any:
+    """Return what bioio finds in the current scene of an image, and what it does not look for."""
+    base = require("bioio_base.reader", extra="bioio", doing="bioio's standard metadata")
+    found = base.Reader.standard_metadata.fget(image)  # it asks for names that every image has
+    complete(found, image)
+    times = image.time_stamps
+    found.timelapse_interval = image.time_interval
+    found.total_time_duration = (
+        timedelta(seconds=times[-1] - times[0]) if times and len(times) > 1 else None
+    )
+    found.position_index = position_of(image.current_scene)
+    return found
+
+
+def complete(found: Any, image: Image) -> None:
+    """Add the objective, the user, the date, the well and the place of a scene."""
+    info, scene, well = image.document_info, image.scene_info, image.well
+    if found.objective is None and image.objective is not None:
+        found.objective = image.objective.name
+    found.imaged_by = info.user_name or found.imaged_by
+    found.imaging_datetime = info.acquisition_date or found.imaging_datetime
+    if well is not None:
+        found.row = None if well.row is None else str(well.row)
+        found.column = None if well.column is None else str(well.column)
+    if scene is not None and scene.center is not None:
+        found.stage_position_x, found.stage_position_y = scene.center
+
+
+def position_of(scene: str) -> int | None:
+    """Return the number in the name of a scene: 2 of ``P2-D4``."""
+    number = scene.split("-")[0][1:]
+    return int(number) if number.isdecimal() else None
+
+
+def dimension_properties(order: str, scale: Any) -> Any:
+    """Return the type of each dimension that there is, and its unit where its step is known."""
+    types = require("bioio_base.types", extra="bioio", doing="bioio's properties of dimensions")
+    return types.DimensionProperties(
+        **{
+            name: types.DimensionProperty(
+                type=axis_type if name in order else None,
+                unit=None if getattr(scale, name) is None else types.ureg.Unit(_UNITS[axis_type]),
+            )
+            for name, axis_type in _AXIS_TYPES.items()
+        }
+    )
