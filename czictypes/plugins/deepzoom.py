@@ -208,13 +208,13 @@ def write_deepzoom(
     path
         The path of the ``.dzi``; it is written when all tiles are there.
     tile_size, overlap
-        As for `DeepZoomTiles`.
+        Width and height of a tile in pixels, and how many more it shows of each neighbour.
     picture_format, quality
         ``"jpeg"`` or ``"png"``, and the quality of the former (1 to 95).
     progress
         True for a bar, or a function of the tiles done and all tiles.
     **slide_options
-        As for `CziSlide`: scene, plane, display_settings, ...
+        As for `CziSlide`: scene, plane, display_settings, storage_options, threads, ...
 
     Returns
     -------
@@ -225,6 +225,12 @@ def write_deepzoom(
     ------
     FileExistsError
         If the ``.dzi`` or its folder is there.
+    ValueError
+        If the format is neither, or a tile has no size.
+
+    Examples
+    --------
+    >>> write_deepzoom("slide.czi", "slide.dzi")  # doctest: +SKIP
     """
     if picture_format not in ("jpeg", "png"):
         raise ValueError(f'picture_format must be "jpeg" or "png", not {picture_format!r}')

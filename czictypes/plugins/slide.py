@@ -57,13 +57,34 @@ class CziSlide(Closable):
         The position in Z, T and so on; a dimension that you leave out is at its minimum.
     display_settings
         Settings for each channel instead of the display above; other channels are left out.
-    storage_options, cache_options, threads, parts, stored_resolution, on_error
-        As for `CziImage`; an open reader keeps its own.
+    storage_options
+        The options of fsspec for a URL.
+    cache_options
+        How many decoded tiles are kept; by default none.
+    threads
+        How many threads decode; by default CZICTYPES_THREADS, or the CPUs of this process.
+    parts
+        The other files of a document of several, where they are not beside it: a list, or a
+        mapping from their numbers.
+    stored_resolution
+        Whether every stored pixel is read of tiles that have more of them than they cover; all
+        others are magnified to match.
+    on_error
+        ``"blank"`` leaves out tiles that cannot be read, with a warning; ``"raise"`` stops.
 
     Raises
     ------
-    FileNotFoundError, NotCziError, CorruptFileError, OutOfBoundsError
-        As `CziImage`.
+    FileNotFoundError
+        If there is no such file.
+    NotCziError, CorruptFileError
+        If it is no CZI, or a damaged one.
+    OutOfBoundsError
+        If there is no such scene.
+
+    Examples
+    --------
+    >>> with CziSlide("slide.czi") as slide:  # doctest: +SKIP
+    ...     picture = slide.read_region((1000, 2000), 0, (512, 512))
     """
 
     def __init__(

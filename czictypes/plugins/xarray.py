@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,9 +14,7 @@ from czictypes.arrays.xarray import attributes, labels
 from czictypes.exchange.locations import location_path
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.lazy import require
-from czictypes.reading.damage import OnError
 from czictypes.reading.reader import CziReader
-from czictypes.remote.part_files import Parts
 
 try:
     import xarray as xr
@@ -26,22 +24,14 @@ except ImportError:
     require("xarray", extra="xarray", doing="the xarray backend")
     raise
 
-__all__ = ["CziBackendArray", "CziBackendEntrypoint"]
+__all__ = ["CziBackendEntrypoint"]
 
 #: The variable of a dataset that holds the pixels, as in `CziImage.to_datatree`.
-VARIABLE = "image"
+_VARIABLE = "image"
 
 
-class CziBackendArray(BackendArray):  # type: ignore[misc, unused-ignore]
-    """A level of an image whose pixels are read when they are indexed.
-
-    Parameters
-    ----------
-    image
-        The image, its scene chosen.
-    level
-        The resolution level.
-    """
+class _CziArray(BackendArray):  # type: ignore[misc, unused-ignore]
+    """A level of an image whose pixels are read when they are indexed."""
 
     def __init__(self, image: CziImage, level: int) -> None:
         self._image = image
@@ -51,7 +41,7 @@ class CziBackendArray(BackendArray):  # type: ignore[misc, unused-ignore]
         self.shape = tuple(sizes[name] for name in self._order)
         self.dtype: Any = image.dtype
 
-    def __deepcopy__(self, memo: object) -> CziBackendArray:
+    def __deepcopy__(self, memo: object) -> _CziArray:
         """Return the array itself: it never changes, and a copy would open the file again."""
         return self
 
@@ -94,38 +84,31 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         scene: int | str | None = None,
         level: int = 0,
         mosaic: bool = True,
-        storage_options: Mapping[str, Any] | None = None,
-        threads: int | None = None,
-        parts: Parts | None = None,
-        stored_resolution: bool = False,
-        on_error: OnError = "raise",
+        **options: Any,
     ) -> xr.Dataset:
         """Return a scene as a dataset with the variable ``image``.
 
         Parameters
         ----------
-        filename_or_obj, scene, mosaic, storage_options, threads, parts, stored_resolution, on_error
-            As for `CziImage`.
+        filename_or_obj
+            A path, a URL, a binary file object, or a `CziReader`, which you close yourself.
         drop_variables
             Variables or coordinates to leave out.
+        scene
+            The index or the name of a scene; the first one by default.
         level
-            The resolution level.
+            The resolution level, 0 being full resolution.
+        mosaic
+            Whether tiles are stitched; if not, they lie along the dimension M.
+        **options
+            As for `CziImage`: storage_options, threads, parts, stored_resolution, on_error.
 
         Raises
         ------
         OutOfBoundsError
             If there is no such scene or level.
         """
-        image = CziImage(
-            filename_or_obj,
-            scene,
-            mosaic=mosaic,
-            storage_options=storage_options,
-            threads=threads,
-            parts=parts,
-            stored_resolution=stored_resolution,
-            on_error=on_error,
-        )
+        image = CziImage(filename_or_obj, scene, mosaic=mosaic, **options)
         try:
             dataset = _dataset(image, _checked_level(image, level), _names(drop_variables))
         except BaseException:
@@ -141,26 +124,15 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         drop_variables: str | Iterable[str] | None = None,
         scene: int | str | None = None,
         mosaic: bool = True,
-        storage_options: Mapping[str, Any] | None = None,
-        threads: int | None = None,
-        parts: Parts | None = None,
-        stored_resolution: bool = False,
-        on_error: OnError = "raise",
+        **options: Any,
     ) -> dict[str, xr.Dataset]:
         """Return every level of every scene as a dataset, by the path of its group.
 
-        With `scene` the paths are ``/scale0``, ``/scale1``..., else ``/NAME/scale0``..., where
-        a slash in a scene's name becomes a bar. The file is open once; to close the dataset of
-        the root ``/`` closes it for all. A `CziReader` stays the caller's to close.
+        The arguments are those of `open_dataset`. With `scene` the paths are ``/scale0``,
+        ``/scale1``..., else ``/NAME/scale0``..., where a slash in a scene's name becomes a bar.
+        The file is open once, and closed with the dataset of the root ``/``.
         """
-        image = CziImage(
-            filename_or_obj,
-            storage_options=storage_options,
-            threads=threads,
-            parts=parts,
-            stored_resolution=stored_resolution,
-            on_error=on_error,
-        )
+        image = CziImage(filename_or_obj, **options)
         try:
             groups = _groups(image.reader, scene, mosaic, _names(drop_variables))
         except BaseException:
@@ -222,13 +194,12 @@ def _levels(image: CziImage, path: str, dropped: set[str]) -> dict[str, xr.Datas
 
 
 def _dataset(image: CziImage, level: int, dropped: set[str]) -> xr.Dataset:
-    coordinates = {
-        name: described for name, described in labels(image, level).items() if name not in dropped
-    }
+    found = labels(image, level)
+    coordinates = {name: values for name, values in found.items() if name not in dropped}
     variables = {}
-    if VARIABLE not in dropped:
-        pixels = indexing.LazilyIndexedArray(CziBackendArray(image, level))
-        variables[VARIABLE] = xr.Variable(
+    if _VARIABLE not in dropped:
+        pixels = indexing.LazilyIndexedArray(_CziArray(image, level))
+        variables[_VARIABLE] = xr.Variable(
             tuple(image.dims.order),
             pixels,
             attributes(image),

@@ -61,12 +61,22 @@ def aszarr(
         The index or the name of a scene; ``"all"`` for all scenes in one plane; None for all
         scenes apart.
     chunks
-        One length for y and x, a length for each axis, or lengths by axis; by default what the
-        file's tiles make cheap.
+        One length for y and x, a length for each axis, or lengths by axis, in pixels; by default
+        the file's tiles.
     plate
         Whether to show a plate; None shows one where all scenes are shown and tell their wells.
-    storage_options, threads, parts, stored_resolution, on_error
-        As for `CziImage`.
+    storage_options
+        The options of fsspec for a URL.
+    threads
+        How many threads decode; by default CZICTYPES_THREADS, or the CPUs of this process.
+    parts
+        The other files of a document of several, where they are not beside it: a list, or a
+        mapping from their numbers.
+    stored_resolution
+        Whether every stored pixel is read of tiles that have more of them than they cover; all
+        others are magnified to match.
+    on_error
+        ``"blank"`` leaves out tiles that cannot be read, with a warning; ``"raise"`` stops.
 
     Returns
     -------
@@ -112,21 +122,29 @@ _MOST_CONNECTIONS = 128
 class ZarrServer(Closable):
     """A web server on this machine for one CZI; `url` is the root of the OME-Zarr.
 
-    Usable with `with` or without; `close` ends it. It takes GET and HEAD, with byte ranges, and
-    lets pages of any origin read from it, as viewers in a browser need. It serves at most 128
-    connections at a time, and closes those that ask for nothing in 10 seconds. Errors are told to
-    the logger "czictypes" alone.
+    `close`, or the end of a ``with`` block, stops it. It answers GET and HEAD, with byte ranges,
+    and lets pages of any origin read from it, as viewers in a browser need. It serves at most 128
+    connections at a time, and closes those that ask for nothing in 10 seconds. Errors go to the
+    logger "czictypes" alone.
 
     Parameters
     ----------
-    source, **options
-        As for `aszarr`.
+    source
+        A path, a URL, a binary file object, or a `CziReader`, which stays the caller's to close.
     host, port
         Where it listens; by default on the loopback address, at a port that is free.
     names
         Host names by which clients may ask for it, such as that of this machine. ``localhost``, the
         `host` and, where that is no loopback address, all IP addresses need not be named. All other
         names are refused: a web page could make one of its own stand for this machine.
+    **options
+        As for `aszarr`: scene, chunks, plate, storage_options, threads, parts,
+        stored_resolution, on_error.
+
+    Examples
+    --------
+    >>> with ZarrServer("slide.czi") as server:  # doctest: +SKIP
+    ...     print(server.url)
     """
 
     def __init__(
