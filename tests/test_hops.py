@@ -23,7 +23,7 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trace]:
         if get_kernel() is None:
             pytest.skip("there is no kernel, and reads without it go another way")
         if journey == CONVERT:
-            needs("zarr", "ome-zarr")
+            needs("zarr.abc", "ome-zarr")
         if journey not in made:
             with JOURNEYS[journey](tmp_path_factory.mktemp("hops")) as trace:
                 made[journey] = trace

@@ -210,10 +210,10 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log it; the default prints a traceback."""
-        _log.debug("a connection of %s failed", client_address, exc_info=True)
+        _LOG.debug("a connection of %s failed", client_address, exc_info=True)
 
 
-_log = logging.getLogger("czictypes")
+_LOG = logging.getLogger(__name__)
 _UNSATISFIABLE = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
 _ALWAYS = {
     "Content-Length": "0",
@@ -329,7 +329,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             answer = self._found(key, with_body=with_body)
         except Exception:
-            _log.warning("the zarr server cannot answer %r", self.path, exc_info=True)
+            _LOG.warning("the zarr server cannot answer %r", self.path, exc_info=True)
             answer = (HTTPStatus.INTERNAL_SERVER_ERROR,)
         self._send(*answer)
 
