@@ -12,16 +12,15 @@ file: so repeated edits do not make it grow. No byte of anything else is touched
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import struct
-import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from czictypes.container.attachments import read_attachment_directory
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import read_directory
+from czictypes.container.file_source import FileSource
 from czictypes.container.layout import (
     ALIGNMENT,
     ATTACHMENT,
@@ -57,20 +56,10 @@ _MOST_SEGMENTS = 1000
 _WIPED_AT_ONCE = 1 << 20
 
 
-class EditableFile(ByteSource):
-    """A local file that is there already, open for reading and writing.
+class EditableFile(FileSource):
+    """A local file that is there already, open for reading and writing; errors as `FileSource`."""
 
-    Raises
-    ------
-    MissingFileError, IsFolderError, FilePermissionError
-        As the operating system says, with the path.
-    """
-
-    def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
-        super().__init__(os.fsdecode(path))
-        with file_errors(self.name):
-            self._file = io.FileIO(os.fspath(path), "r+b")
-        self._seek_guard = threading.Lock()
+    _mode = "r+b"
 
     def write_at(self, offset: int, data: bytes) -> None:
         """Write all of `data` at `offset`."""
@@ -105,21 +94,6 @@ class EditableFile(ByteSource):
         finally:
             with contextlib.suppress(OSError):
                 fcntl.flock(self._file, fcntl.LOCK_UN)
-
-    def _size(self) -> int:
-        return os.fstat(self._file.fileno()).st_size
-
-    def _read(self, offset: int, count: int) -> bytes:
-        parts = []
-        with self._seek_guard, file_errors(self.name):
-            self._file.seek(offset)
-            while count:
-                part = self._file.read(count)
-                if not part:
-                    break
-                parts.append(part)
-                count -= len(part)
-        return b"".join(parts)
 
     def _release(self) -> None:
         with file_errors(self.name):

@@ -36,6 +36,8 @@ class FileSource(ByteSource):
         If the path names neither a file nor a directory (a device, a pipe).
     """
 
+    _mode = "rb"
+
     def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
         super().__init__(os.fsdecode(path))
         self.path = Path(self.name).absolute()
@@ -45,7 +47,7 @@ class FileSource(ByteSource):
                 raise IsFolderError(errno.EISDIR, os.strerror(errno.EISDIR), self.name)
             if not stat.S_ISREG(mode):
                 raise FileAccessError(errno.EINVAL, "not a regular file", self.name)
-            self._file = io.FileIO(self.path, "rb")
+            self._file = io.FileIO(self.path, self._mode)
         self._place = os.fspath(self.path)
         self._seek_guard = threading.Lock()
         self._pread = hasattr(os, "pread")

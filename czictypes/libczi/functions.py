@@ -30,15 +30,12 @@ class Function(NamedTuple):
     ----------
     since
         The libCZI version that brought it; later than `FIRST_VERSION` makes it optional.
-    status
-        Whether it returns a status code.
     left_out
         Why czictypes does not call it; empty for those it calls.
     """
 
     name: str
     since: Version = FIRST_VERSION
-    status: bool = True
     left_out: str = ""
 
     @property
@@ -50,7 +47,7 @@ class Function(NamedTuple):
 _WIDE = "the variant for byte paths opens every file, on Windows by UTF-8"
 
 _TABLE = (
-    Function("libCZI_Free", status=False),
+    Function("libCZI_Free"),
     Function("libCZI_AllocateMemory", since=(0, 65, 1)),
     Function("libCZI_GetLibCZIVersionInfo"),
     Function("libCZI_GetLibCZIBuildInformation"),

@@ -133,8 +133,6 @@ class Handle(Closable):
         The file it is of, for messages.
     owns
         Handles that this one closes after itself.
-    keeps
-        Objects that must stay alive as long as this handle.
     """
 
     #: The C function that releases an object of this kind.
@@ -150,20 +148,12 @@ class Handle(Closable):
         name: str,
         *,
         owns: tuple[Handle, ...] = (),
-        keeps: tuple[object, ...] = (),
     ) -> None:
         self.library = library
         self.name = name
         self._owns = owns
-        self._keeps = keeps
         self._ownership = _Ownership(library, raw, self._release, f"the {self._kind} of {name}")
         self._finalizer = weakref.finalize(self, self._ownership.abandon)
-
-    @property
-    def raw(self) -> int:
-        """The native handle, unguarded (`borrow` guards it); ClosedError after `close`."""
-        with self.borrow() as raw:
-            return raw
 
     @property
     def closed(self) -> bool:

@@ -23,7 +23,6 @@ from czictypes.model.errors import (
 
 __all__ = [
     "ENVIRONMENT_VARIABLE",
-    "CallbackError",
     "Candidate",
     "Library",
     "Status",
@@ -41,16 +40,8 @@ _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class CallbackError(NamedTuple):
-    """An exception raised by Python code that libCZI called.
-
-    Attributes
-    ----------
-    error
-        The exception.
-    as_itself
-        Whether the call that led there raises it as it is, or its own error caused by it.
-    """
+class _CallbackError(NamedTuple):
+    """An exception of Python code that libCZI called; raised as it is, or as a cause."""
 
     error: BaseException
     as_itself: bool
@@ -59,7 +50,7 @@ class CallbackError(NamedTuple):
 class _Pending(threading.local):
     """The errors of callbacks during this thread's call; they run in the calling thread."""
 
-    failed: CallbackError | None = None
+    failed: _CallbackError | None = None
 
 
 class Library:
@@ -158,7 +149,7 @@ class Library:
         interrupts = not isinstance(error, Exception)
         # the first is the cause of the others; but an interrupt must never be lost
         if self._pending.failed is None or interrupts:
-            self._pending.failed = CallbackError(error, as_itself or interrupts)
+            self._pending.failed = _CallbackError(error, as_itself or interrupts)
 
     def companion(self, make: Callable[[Library], T]) -> T:
         """Return ``make(library)``, made once and kept as long as the library."""
@@ -360,13 +351,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(chosen: str | None = None) -> Iterator[Candidate]:
-    """Yield the libraries to try; after an explicit one there are no more.
-
-    Parameters
-    ----------
-    chosen
-        The argument of `czictypes.use_library`, if it was called.
-    """
+    """Yield the libraries to try; only one if the caller of `use_library` has chosen it."""
     if chosen is not None:
         yield Candidate(_as_path(chosen), "use_library", True)
         return
@@ -433,17 +418,7 @@ _MEANINGS = {
 
 
 def failure(function: str, status: int, what: str = "", file: str = "") -> NativeCallError:
-    """Return the exception for a call that failed.
-
-    Parameters
-    ----------
-    function, status
-        The C function and what it returned.
-    what
-        The attempt, as it would follow "cannot", for example ``"read sub-block 7"``.
-    file
-        The name of the file.
-    """
+    """Return the exception for a call that failed; the other arguments as for `Library.call`."""
     asked = what or f"carry out {function}"
     place = f" of {file}" if file else ""
     meaning = _MEANINGS.get(Status(status), "") if status in set(Status) else ""

@@ -44,8 +44,6 @@ class SubBlockSpec(NamedTuple):
         The pixels in any contiguous buffer, compressed already if they are to be.
     physical_size
         Width and height of the bitmap; (`width`, `height`) if not given.
-    stride
-        Bytes from row to row of uncompressed data; without gaps if not given.
     m_index
         None for no M-index.
     metadata, attachment
@@ -61,7 +59,6 @@ class SubBlockSpec(NamedTuple):
     data: Any
     compression: int = Compression.Uncompressed
     physical_size: tuple[int, int] | None = None
-    stride: int | None = None
     m_index: int | None = None
     metadata: Any = b""
     attachment: Any = b""
@@ -329,12 +326,11 @@ def _check_pixels(spec: SubBlockSpec, width: int, height: int, size: int) -> int
         if size == 0:
             raise ValueError(f"a compressed sub-block needs data: {_described(spec)}")
         return 0
-    row = width * libczi_format(spec.pixel_type).bytes_per_pixel
-    stride = row if spec.stride is None else spec.stride
-    if stride < row or (height - 1) * stride + row > size:
+    stride = width * libczi_format(spec.pixel_type).bytes_per_pixel
+    if height * stride > size:
         raise ValueError(
-            f"{width} x {height} pixels of {PixelType(spec.pixel_type).name} with a stride of "
-            f"{stride} do not fit in the {size} bytes given"
+            f"{width} x {height} pixels of {PixelType(spec.pixel_type).name} do not fit in the "
+            f"{size} bytes given"
         )
     return stride
 

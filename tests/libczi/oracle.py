@@ -245,7 +245,9 @@ class FullReader(ReaderHandle):
         The file stays open until the accessor, too, is closed.
         """
         raw = self._create("libCZI_CreateSingleChannelTileAccessor", what="make a tile accessor")
-        return TileAccessorHandle(self.library, raw, self.name, keeps=(self,))
+        accessor = TileAccessorHandle(self.library, raw, self.name)
+        accessor.reader = self  # alive as long as this
+        return accessor
 
     def _read_pyramid_statistics(self) -> dict[int | None, list[PyramidLayer]]:
         out = self.library.ffi.new("char **")
@@ -406,6 +408,8 @@ class TileAccessorHandle(Handle):
 
     _release = "libCZI_ReleaseCreateSingleChannelTileAccessor"
     _kind = "tile accessor"
+
+    reader: FullReader
 
     def calc_size(self, roi: Rectangle, zoom: float) -> Size:
         """Return the size in pixels of what `get` would give."""

@@ -64,10 +64,6 @@ def test_functions_that_every_version_has_are_required() -> None:
     assert all(FUNCTIONS[name].optional for name in optional)
 
 
-def test_only_free_returns_no_status() -> None:
-    assert [name for name, function in FUNCTIONS.items() if not function.status] == ["libCZI_Free"]
-
-
 def test_status_codes_are_those_of_the_header() -> None:
     lib = get_library().lib
     in_header = {

@@ -107,8 +107,8 @@ def test_a_handle_that_was_closed_says_so(reader: FullReader) -> None:
     assert sub_block.closed
     with pytest.raises(ClosedError, match="sub-block of in memory is closed"):
         sub_block.info()
-    with pytest.raises(ClosedError):
-        _ = sub_block.raw
+    with pytest.raises(ClosedError), sub_block.borrow():
+        pytest.fail("the handle must not be given")
 
 
 def test_every_method_of_a_closed_reader_raises(reader: FullReader) -> None:

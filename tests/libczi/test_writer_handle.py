@@ -7,7 +7,6 @@ import threading
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,16 +68,6 @@ def test_a_pyramid_sub_block() -> None:
     assert info.physical_size == Size(8, 4)
 
 
-def test_rows_may_be_apart() -> None:
-    pixels = np.arange(60, dtype="u1").reshape(3, 20)
-    spec = SubBlockSpec({"C": 0}, 0, 0, 5, 3, 0, pixels, stride=20)
-    with (
-        FullReader.open(InputStream.from_source(Memory(document(spec)))) as reader,
-        reader.read_sub_block(0) as sub_block,
-    ):
-        assert sub_block.raw_data() == pixels[:, :5].tobytes()
-
-
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_data_may_be_any_buffer(kind: Any) -> None:
     spec = SubBlockSpec({"C": 0}, 0, 0, 2, 2, 0, kind(b"abcd"))
@@ -106,9 +95,6 @@ def test_an_attachment_of_a_sub_block_is_in_the_file() -> None:
     ("changes", "complaint"),
     [
         ({"data": bytes(63)}, "do not fit in the 63 bytes"),
-        ({"stride": 15}, "do not fit"),
-        ({"stride": 17}, "do not fit"),
-        ({"stride": -16}, "do not fit"),
         ({"width": 0}, "must not be empty"),
         ({"height": -4}, "must not be empty"),
         ({"physical_size": (0, 4)}, "must not be empty"),
