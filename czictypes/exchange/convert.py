@@ -331,7 +331,7 @@ def _write_image(
 def _write(image: Image, dest: PathOrUrl, wanted: Format, options: ConvertOptions) -> None:
     """Write scenes of an image in another format than CZI."""
     if wanted is not Format.OME_ZARR:
-        _write_file(dest, options, lambda path: _WRITERS[wanted](image, path, options))
+        _write_file(dest, options, lambda path: _write_one_file(image, path, wanted, options))
         return
     try:
         _write_zarr(image, dest, options)
@@ -359,34 +359,23 @@ def _write_zarr(image: Image, dest: PathOrUrl, options: ConvertOptions) -> None:
     )
 
 
-def _write_ome_tiff(image: Image, path: Any, options: ConvertOptions) -> None:
-    write_ome_tiff(image, path, levels=options.levels, **_tiff_options(options))
-
-
-def _write_tiff(image: Image, path: Any, options: ConvertOptions) -> None:
-    write_tiff(image, path, **_tiff_options(options))
-
-
-def _tiff_options(options: ConvertOptions) -> dict[str, Any]:
+def _write_one_file(image: Image, path: Any, wanted: Format, options: ConvertOptions) -> None:
+    if wanted is Format.PICTURE:
+        plane, overwrite = options.plane, options.overwrite
+        write_png(image, path, scenes=options.scenes, plane=plane, overwrite=overwrite)
+        return
     compression = options.compression or DEFAULT_TIFF_COMPRESSION
-    return {
+    chosen: dict[str, Any] = {
         "scenes": options.scenes,
         "compression": None if compression == "none" else compression,
         "overwrite": options.overwrite,
         "threads": options.workers,
         "progress": options.progress,
     }
-
-
-def _write_png(image: Image, path: Any, options: ConvertOptions) -> None:
-    write_png(image, path, scenes=options.scenes, plane=options.plane, overwrite=options.overwrite)
-
-
-_WRITERS: dict[Format, Callable[[Image, Any, ConvertOptions], None]] = {
-    Format.OME_TIFF: _write_ome_tiff,
-    Format.TIFF: _write_tiff,
-    Format.PICTURE: _write_png,
-}
+    if wanted is Format.OME_TIFF:
+        write_ome_tiff(image, path, levels=options.levels, **chosen)
+    else:
+        write_tiff(image, path, **chosen)
 
 
 def _convert_to_czi(

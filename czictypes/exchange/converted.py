@@ -38,7 +38,6 @@ __all__ = [
     "level_sizes",
 ]
 
-
 #: ``"all"``, or names or numbers (from 0), or one of these.
 Choice = Union[str, int, Iterable[Union[str, int]]]
 

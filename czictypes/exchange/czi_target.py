@@ -26,11 +26,7 @@ from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.writer import CziWriter, create_czi
 
-__all__ = [
-    "DEFAULT_COMPRESSION",
-    "write_images",
-]
-
+__all__ = ["DEFAULT_COMPRESSION", "write_images"]
 
 DEFAULT_COMPRESSION = "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack"
 

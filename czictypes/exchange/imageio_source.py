@@ -37,12 +37,7 @@ from czictypes.model.errors import (
 )
 from czictypes.model.lazy import require
 
-__all__ = [
-    "NoPluginError",
-    "open_video",
-    "open_with_imageio",
-]
-
+__all__ = ["NoPluginError", "open_with_imageio"]
 
 #: The plug-ins that decode within this process. Others start programs (FFMPEG, DICOM), fetch
 #: libraries from the net (FreeImage), open other files (GDAL), look at the screen, or read what has
@@ -168,7 +163,7 @@ def _images(stack: ExitStack, kind: str, source: Any, ending: str) -> list[Sourc
     imopen = require("imageio.v3", extra="imageio", doing="reading").imopen
     name, stored, lock = location_name(source), stored_bytes(source), threading.Lock()
     if kind == "pyav":
-        return [open_video(stack, source, name, stored, lock)]
+        return [_open_video(stack, source, name, stored, lock)]
     given = os.fspath(source) if not hasattr(source, "read") else _LentFile(source)
     if hasattr(source, "read") and kind in _OF_PATHS:
         given = _copied(stack, source, ending)
@@ -266,7 +261,7 @@ _OPTIONS = {"protocol_whitelist": "none"}
 _NEAR = 16
 
 
-def open_video(
+def _open_video(
     stack: ExitStack, source: Any, name: str, stored: int, lock: threading.Lock
 ) -> SourceImage:
     """Open the first video stream of a path or file object, red, green and blue along T.

@@ -21,7 +21,7 @@ from czictypes.arrays.scenes import field_numbers, find_scene
 from czictypes.arrays.selection import Selection, check_output
 from czictypes.exchange.converted import Choice, Conversion
 from czictypes.exchange.locations import Format, target_format
-from czictypes.exchange.pixel_view import PixelView
+from czictypes.exchange.pixel_view import PixelView, shown_in_color
 from czictypes.exchange.source_image import (
     SourceImage,
     chunk_sizes,
@@ -39,7 +39,6 @@ from czictypes.model.defence import defended
 from czictypes.model.errors import ClosedError
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass
-from czictypes.reading.conversion import finite_range
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.remote.urls import describe_target
 
@@ -47,11 +46,7 @@ if TYPE_CHECKING:
     import dask.array
     from ome_types import OME
 
-__all__ = [
-    "CziImage",
-    "FileImage",
-    "Image",
-]
+__all__ = ["CziImage", "FileImage", "Image"]
 
 
 class Image(_Image):  # noqa: D101  (it has that of the other)
@@ -190,7 +185,7 @@ class FileImage(Image):
             if at not in shown or shown[at].is_enabled:
                 pixels = self.read_block({**place, "C": at})
                 color = self.channel_colors[at] or (255, 255, 255)
-                picture += _shown(pixels, self.contrast_limits[at], color)
+                picture += shown_in_color(pixels, self.contrast_limits[at], color)
         return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
     def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -400,29 +395,6 @@ def _first_planes(times: NDArray[np.float64], along: Mapping[str, int]) -> Plane
     places = dict(zip(along, np.unravel_index(t, tuple(along.values()))))
     zero, nothing = np.zeros_like(t), np.full(len(t), np.nan)
     return PlaneFacts(zero, zero, t, times[places["T"]], nothing, nothing, nothing, nothing)
-
-
-def _shown(
-    pixels: NDArray[Any], limits: tuple[float, float] | None, color: tuple[int, int, int]
-) -> NDArray[np.float32]:
-    """Return pixels in a colour, between black and white: 0 to 255.
-
-    Without limits, colours of 8 bits are as they are, and all else is stretched between its least
-    and its greatest finite value.
-    """
-    values = pixels.real.astype(np.float32)
-    if values.ndim == 3:
-        values = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
-    else:
-        values = values[..., np.newaxis]
-    if limits is None and pixels.ndim == 3 and pixels.dtype == np.uint8:
-        limits = 0.0, 255.0
-    if limits is None:
-        limits = finite_range(values)
-    low, high = limits
-    part = (np.nan_to_num(values) - low) / ((high - low) or 1.0)
-    shown: NDArray[np.float32] = np.clip(part, 0, 1) * np.array(color, np.float32)
-    return shown
 
 
 class _Window:

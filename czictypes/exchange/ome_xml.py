@@ -25,17 +25,10 @@ if TYPE_CHECKING:
 
     from czictypes.arrays.image_base import Image
 
-__all__ = [
-    "FIRST_PIXEL",
-    "image_fields",
-    "ome_of_images",
-    "ome_text",
-    "parse_ome",
-]
-
+__all__ = ["image_fields", "ome_of_images", "ome_text", "parse_ome"]
 
 #: The name of a stage label that says where the centre of the first pixel lies.
-FIRST_PIXEL = "centre of the first pixel"
+_FIRST_PIXEL = "centre of the first pixel"
 _MICROMETRES = 1e6
 _PLAIN_UNIT = re.compile(r"""(Unit\s*=\s*["'])um(["'])""")
 
@@ -159,7 +152,7 @@ def _origin(image: Any) -> tuple[float, float] | None:
     width, height = _length(pixels, "physical_size_x"), _length(pixels, "physical_size_y")
     if width is None or height is None:
         return None
-    if label is not None and label.name == FIRST_PIXEL:
+    if label is not None and label.name == _FIRST_PIXEL:
         return _corner(_length(label, "x"), _length(label, "y"), width, height)
     size_x, size_y = pixels.size_x * width, pixels.size_y * height
     corners = (
@@ -274,7 +267,7 @@ def _stage_label(model: Any, origin: tuple[float, float] | None) -> Any:
     if origin is None:
         return None
     unit = model.UnitsLength.MICROMETER
-    return model.StageLabel(name=FIRST_PIXEL, x=origin[0], y=origin[1], x_unit=unit, y_unit=unit)
+    return model.StageLabel(name=_FIRST_PIXEL, x=origin[0], y=origin[1], x_unit=unit, y_unit=unit)
 
 
 def _origin_of(image: Image, scene: int) -> tuple[float, float] | None:

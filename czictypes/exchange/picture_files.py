@@ -31,12 +31,7 @@ from czictypes.writing.atomic import PathType, atomic_output
 if TYPE_CHECKING:
     from czictypes.arrays.image_base import Image
 
-__all__ = [
-    "describe_png",
-    "open_picture",
-    "write_png",
-]
-
+__all__ = ["describe_png", "open_picture", "write_png"]
 
 T = TypeVar("T")
 

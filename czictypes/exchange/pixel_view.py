@@ -16,14 +16,9 @@ from czictypes.model.errors import (
     ResultTooLargeError,
     UnsupportedDataError,
 )
+from czictypes.reading.conversion import finite_range
 
-__all__ = [
-    "Frames",
-    "PixelView",
-    "pixels_for_czi",
-    "reason",
-]
-
+__all__ = ["Frames", "PixelView", "pixels_for_czi", "reason", "shown_in_color"]
 
 _HELD = ("uint8", "uint16", "float32")
 
@@ -256,3 +251,26 @@ class Frames:
             self._buffer = np.empty((self._room, *self._frame), self.dtype)
         found: NDArray[Any] = self._buffer[place]
         return found
+
+
+def shown_in_color(
+    pixels: NDArray[Any], limits: tuple[float, float] | None, color: tuple[int, int, int]
+) -> NDArray[np.float32]:
+    """Return pixels in a colour, between black and white: 0 to 255.
+
+    Without limits, colours of 8 bits are as they are, and all else is stretched between its least
+    and its greatest finite value.
+    """
+    values = pixels.real.astype(np.float32)
+    if values.ndim == 3:
+        values = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
+    else:
+        values = values[..., np.newaxis]
+    if limits is None and pixels.ndim == 3 and pixels.dtype == np.uint8:
+        limits = 0.0, 255.0
+    if limits is None:
+        limits = finite_range(values)
+    low, high = limits
+    part = (np.nan_to_num(values) - low) / ((high - low) or 1.0)
+    shown: NDArray[np.float32] = np.clip(part, 0, 1) * np.array(color, np.float32)
+    return shown

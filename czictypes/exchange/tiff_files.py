@@ -10,7 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +34,7 @@ from czictypes.writing.pyramid.reduce import reduce_pixels
 if TYPE_CHECKING:
     from czictypes.arrays.image_base import Image
 
-__all__ = [
-    "DEFAULT_TIFF_COMPRESSION",
-    "open_tiff",
-    "write_ome_tiff",
-    "write_tiff",
-]
-
+__all__ = ["DEFAULT_TIFF_COMPRESSION", "open_tiff", "write_ome_tiff", "write_tiff"]
 
 _EXTRA = "ome-tiff"
 _MOST_VALUES = 1000  # of a tag; those of more are places of tiles
@@ -177,18 +171,11 @@ DEFAULT_TIFF_COMPRESSION = "zlib"
 
 # the order of the planes in the file: the last runs fastest
 _PLANE_ORDER = "TCZM"
+_TILE = 512  # pixels along a side
 _CLASSIC_LIMIT = 1 << 31
 _MICROMETRES_IN_CENTIMETRE = 1e4
 #: Micrometres: a tag holds fractions of two numbers of 32 bits.
 _SMALLEST, _LARGEST = 1e-5, 1e12
-
-
-class _Page(NamedTuple):
-    """The properties that all pages of a level share."""
-
-    shape: tuple[int, ...]
-    tile: int
-    options: dict[str, Any]
 
 
 def write_ome_tiff(
@@ -197,7 +184,6 @@ def write_ome_tiff(
     *,
     scenes: Choice = "all",
     levels: int | None = None,
-    tile: int = 512,
     compression: str | None = DEFAULT_TIFF_COMPRESSION,
     overwrite: bool = False,
     threads: int | None = None,
@@ -208,11 +194,11 @@ def write_ome_tiff(
     Each plane is a page in tiles, its pyramid levels are SubIFDs, and the OME-XML stands in the
     first page (OME-TIFF specification 2016-06, "sub-resolutions"). Dimensions that OME does not
     have (H, V, R, I, B) give an image for each of their places. `compression` is as tifffile names
-    it, and `tile`, the sides of a tile, a multiple of 16. The image is at another scene afterwards.
+    it. The image is at another scene afterwards.
     """
     series = list(image_series(image, scenes))
     text: bytes | None = ome_text(image, series)
-    total = sum(_bands(image, one, levels, tile) for one in series)
+    total = sum(_bands(image, one, levels) for one in series)
     with ExitStack() as stack:
         writer = _opened(stack, image, series, dest, overwrite)
         advance = stack.enter_context(show_progress(progress, total, f"writing {dest!s}"))
@@ -220,13 +206,12 @@ def write_ome_tiff(
             image.set_scene(one.scene)
             sizes = level_sizes(image, levels)
             for plane in _planes(image, one):
-                rows = LevelRows(image, plane, sizes, tile)
+                rows = _LevelRows(image, plane, sizes)
                 for level in range(len(sizes)):
-                    page = _page(image, sizes, level, tile, compression, threads)
-                    first = {"subifds": len(sizes) - 1} if level == 0 else {"subfiletype": 1}
-                    bands = _counted(rows.bands(level), advance)
-                    _write(writer, page, bands, description=text, **first)
-                    text = None
+                    page = _page(image, sizes, level, compression, threads)
+                    page |= {"subifds": len(sizes) - 1} if level == 0 else {"subfiletype": 1}
+                    page["description"], text = text, None
+                    _write(writer, _counted(rows.bands(level), advance), page)
 
 
 def write_tiff(
@@ -234,7 +219,6 @@ def write_tiff(
     dest: PathType,
     *,
     scenes: Choice = "all",
-    tile: int = 512,
     compression: str | None = DEFAULT_TIFF_COMPRESSION,
     overwrite: bool = False,
     threads: int | None = None,
@@ -246,24 +230,25 @@ def write_tiff(
     the resolution tags.
     """
     series = list(image_series(image, scenes))
-    total = sum(_bands(image, one, 1, tile) for one in series)
+    total = sum(_bands(image, one, 1) for one in series)
     with ExitStack() as stack:
         writer = _opened(stack, image, series, dest, overwrite)
         advance = stack.enter_context(show_progress(progress, total, f"writing {dest!s}"))
         for one in series:
             image.set_scene(one.scene)
             sizes = level_sizes(image, 1)
-            page = _page(image, sizes, 0, tile, compression, threads)
+            page = _page(image, sizes, 0, compression, threads)
             bands = itertools.chain.from_iterable(
-                LevelRows(image, plane, sizes, tile).bands(0) for plane in _planes(image, one)
+                _LevelRows(image, plane, sizes).bands(0) for plane in _planes(image, one)
             )
             axes = [letter for letter in _PLANE_ORDER if letter in image.sizes]
-            page = page._replace(shape=(*(image.sizes[axis] for axis in axes), *page.shape))
+            page["shape"] = (*(image.sizes[axis] for axis in axes), *page["shape"])
             # M is no letter of tifffile's in this place; R (tile) is
             letters = "".join(axes).replace("M", "R") + ("YXS" if "S" in image.sizes else "YX")
             # tifffile's own description would take an X of one pixel for samples
-            told = {"shape": page.shape, "axes": letters, "Name": one.name}
-            _write(writer, page, _counted(bands, advance), description=json.dumps(told))
+            known = {"shape": page["shape"], "axes": letters, "Name": one.name}
+            page["description"] = json.dumps(known)
+            _write(writer, _counted(bands, advance), page)
 
 
 def _opened(
@@ -287,11 +272,9 @@ def _planes(image: Image, series: Series) -> Iterator[dict[str, int]]:
         yield {**series.place, **dict(zip(letters, place))}
 
 
-def _bands(image: Image, series: Series, levels: int | None, tile: int) -> int:
-    if tile < 16 or tile % 16:
-        raise ValueError(f"the sides of a TIFF's tiles are multiples of 16, not {tile}")
+def _bands(image: Image, series: Series, levels: int | None) -> int:
     image.set_scene(series.scene)
-    rows = sum(-(-height // tile) for height, _ in level_sizes(image, levels))
+    rows = sum(-(-height // _TILE) for height, _ in level_sizes(image, levels))
     return rows * sum(1 for _ in _planes(image, series))
 
 
@@ -299,10 +282,10 @@ def _page(
     image: Image,
     sizes: list[tuple[int, int]],
     level: int,
-    tile: int,
     compression: str | None,
     threads: int | None,
-) -> _Page:
+) -> dict[str, Any]:
+    """Return the properties that all pages of a level share, as tifffile takes them."""
     samples = image.sizes.get("S", 0)
     if samples and image.dtype == np.bool_:  # tifffile packs the bits of a row, not of a sample
         raise UnsupportedDataError(
@@ -310,6 +293,8 @@ def _page(
             "uint8"
         )
     options: dict[str, Any] = {
+        "shape": (*sizes[level], samples) if samples else sizes[level],
+        "tile": (_TILE, _TILE),
         "dtype": image.dtype,
         "compression": compression,
         "photometric": "rgb" if samples >= 3 else "minisblack",
@@ -324,8 +309,7 @@ def _page(
     resolution = _resolution(image, sizes, level)
     if resolution is not None:
         options["resolution"], options["resolutionunit"] = resolution, "CENTIMETER"
-    shape = (*sizes[level], samples) if samples else sizes[level]
-    return _Page(shape, tile, options)
+    return options
 
 
 def _resolution(
@@ -342,10 +326,9 @@ def _resolution(
     return _MICROMETRES_IN_CENTIMETRE / across, _MICROMETRES_IN_CENTIMETRE / down
 
 
-def _write(writer: Any, page: _Page, bands: Iterable[NDArray[Any]], **more: Any) -> None:
+def _write(writer: Any, bands: Iterable[NDArray[Any]], page: dict[str, Any]) -> None:
     """Write pages; tifffile has threads of its own, which an interrupt would break."""
-    options = {**page.options, **more, "shape": page.shape, "tile": (page.tile, page.tile)}
-    feed(bands, lambda taken: writer.write(_tiles(taken, page.tile), **options))
+    feed(bands, lambda taken: writer.write(_tiles(taken), **page))
 
 
 def _counted(bands: Iterable[NDArray[Any]], advance: Any) -> Iterator[NDArray[Any]]:
@@ -354,32 +337,29 @@ def _counted(bands: Iterable[NDArray[Any]], advance: Any) -> Iterator[NDArray[An
         yield band
 
 
-def _tiles(bands: Iterable[NDArray[Any]], tile: int) -> Iterator[NDArray[Any]]:
+def _tiles(bands: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
     """Cut bands of rows into tiles, those at the edges filled up with zeros."""
     for band in bands:
-        for left in range(0, band.shape[1], tile):
-            part = band[:, left : left + tile]
-            if part.shape[:2] != (tile, tile):
-                whole = np.zeros((tile, tile, part.shape[2]), part.dtype)
+        for left in range(0, band.shape[1], _TILE):
+            part = band[:, left : left + _TILE]
+            if part.shape[:2] != (_TILE, _TILE):
+                whole = np.zeros((_TILE, _TILE, part.shape[2]), part.dtype)
                 whole[: part.shape[0], : part.shape[1]] = part
                 part = whole
             yield np.ascontiguousarray(part)
 
 
-class LevelRows:
-    """Gives the levels of one plane, one after the other, in bands of an even number of rows.
+class _LevelRows:
+    """Gives the levels of one plane, one after the other, in bands as high as a tile.
 
     A coarser level is made while the one before passes by. It is kept in a temporary file, a
     quarter of the pixels of its plane, and never in memory.
     """
 
     def __init__(
-        self, image: Image, plane: Mapping[str, int], sizes: list[tuple[int, int]], rows: int
+        self, image: Image, plane: Mapping[str, int], sizes: list[tuple[int, int]]
     ) -> None:
-        self._image = image
-        self._plane = plane
-        self._sizes = sizes
-        self._rows = rows
+        self._image, self._plane, self._sizes = image, plane, sizes
         self._made: NDArray[Any] | None = None
 
     def bands(self, level: int) -> Iterator[NDArray[Any]]:
@@ -389,8 +369,8 @@ class LevelRows:
         kept = self._coarser(level + 1) if stored <= level + 1 < len(self._sizes) else None
         # set here and not at the end, which whoever counts the bands does not ask for
         source, self._made = self._made, kept
-        for top in range(0, height, self._rows):
-            bottom = min(top + self._rows, height)
+        for top in range(0, height, _TILE):
+            bottom = min(top + _TILE, height)
             if level < stored:
                 band = self._read(level, top, bottom)
             else:

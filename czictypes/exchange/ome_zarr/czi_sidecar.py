@@ -30,7 +30,6 @@ __all__ = [
     "write_sidecar",
 ]
 
-
 #: The attribute of an image's group that has what only a CZI knows.
 ATTRIBUTE = "czictypes"
 

@@ -24,24 +24,14 @@ from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.scenes import well_name
 from czictypes.model.lazy import require
 
-__all__ = [
-    "Place",
-    "StoreLayout",
-    "channel_look",
-    "image_attributes",
-    "lay_out",
-    "namespaced",
-    "ngff_metadata",
-    "omero",
-]
-
+__all__ = ["StoreLayout", "channel_look", "image_attributes", "lay_out", "ngff_metadata", "omero"]
 
 #: The number of the layout that bioformats2raw made known.
 _BIOFORMATS2RAW = 3
 
 
 @dataclass(frozen=True)
-class Place:
+class _Place:
     """An image and its group, empty for the root; `scene` is as `set_scene` takes it."""
 
     scene: int | str
@@ -53,7 +43,7 @@ class Place:
 class StoreLayout:
     """The images of a store, and the attributes of all other groups by their paths."""
 
-    places: Sequence[Place]
+    places: Sequence[_Place]
     groups: Mapping[str, Mapping[str, Any]]
 
 
@@ -81,10 +71,10 @@ def lay_out(
     if not homeless and plate is not False:
         return _plate(image, fields, version)
     if len(fields) == 1:
-        return StoreLayout([Place(fields[0].scene, fields[0].plane, "")], {})
-    places = [Place(one.scene, one.plane, str(number)) for number, one in enumerate(fields)]
+        return StoreLayout([_Place(fields[0].scene, fields[0].plane, "")], {})
+    places = [_Place(one.scene, one.plane, str(number)) for number, one in enumerate(fields)]
     root = {"bioformats2raw.layout": _BIOFORMATS2RAW}
-    return StoreLayout(places, {"": namespaced(root, version), **_series(places, version)})
+    return StoreLayout(places, {"": _namespaced(root, version), **_series(places, version)})
 
 
 def _fields(image: Image, scenes: Sequence[int] | None) -> list[_Field]:
@@ -107,7 +97,7 @@ def _plate(image: Image, fields: Sequence[_Field], version: str) -> StoreLayout:
     known = image.plate
     rounds = (() if known is None else known.acquisitions) or (Acquisition(0),)
     groups: dict[str, Mapping[str, Any]] = {}
-    paths: dict[int, Place] = {}
+    paths: dict[int, _Place] = {}
     listed = []
     for row, column in sorted(wells):
         path = f"{_row_name(row)}/{column}"
@@ -120,9 +110,9 @@ def _plate(image: Image, fields: Sequence[_Field], version: str) -> StoreLayout:
             for at, field in enumerate(members)
         ]
         groups[_row_name(row)] = {}
-        groups[path] = namespaced({"well": {"images": images, "version": version}}, version)
+        groups[path] = _namespaced({"well": {"images": images, "version": version}}, version)
         for at, field in enumerate(members):
-            paths[id(field)] = Place(field.scene, field.plane, f"{path}/{at}")
+            paths[id(field)] = _Place(field.scene, field.plane, f"{path}/{at}")
     plate = {
         "name": (known.name if known is not None else None) or "plate",
         "rows": [{"name": _row_name(row)} for row in rows],
@@ -134,7 +124,7 @@ def _plate(image: Image, fields: Sequence[_Field], version: str) -> StoreLayout:
     }
     places = [paths[id(field)] for field in fields]
     root = {"plate": plate, "bioformats2raw.layout": _BIOFORMATS2RAW}
-    groups[""] = namespaced(root, version)
+    groups[""] = _namespaced(root, version)
     return StoreLayout(places, {**groups, **_series(places, version)})
 
 
@@ -173,8 +163,8 @@ def _row_name(row: int) -> str:
     return well_name(row, 1)[:-1]
 
 
-def _series(places: Sequence[Place], version: str) -> dict[str, Mapping[str, Any]]:
-    return {"OME": namespaced({"series": [place.path for place in places]}, version)}
+def _series(places: Sequence[_Place], version: str) -> dict[str, Mapping[str, Any]]:
+    return {"OME": _namespaced({"series": [place.path for place in places]}, version)}
 
 
 _SAMPLES = {
@@ -185,7 +175,7 @@ _SAMPLES = {
 _SAMPLE_COLORS = ("FF0000", "00FF00", "0000FF", "FFFFFF")
 
 
-def namespaced(attributes: Mapping[str, Any], version: str) -> dict[str, Any]:
+def _namespaced(attributes: Mapping[str, Any], version: str) -> dict[str, Any]:
     """Return attributes of a group as a version wants them: in 0.5 they stand under ``ome``."""
     if version == "0.4":
         return dict(attributes)
@@ -208,7 +198,7 @@ def image_attributes(plan: ImagePlan, channels: Any, version: str) -> dict[str, 
         entry["version"] = version
     if version not in ("0.4", "0.5"):
         entry = _later(entry, version)
-    return namespaced({"multiscales": [entry], "omero": channels}, version)
+    return _namespaced({"multiscales": [entry], "omero": channels}, version)
 
 
 def ngff_metadata(entry: Mapping[str, Any]) -> Any:

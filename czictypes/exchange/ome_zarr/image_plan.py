@@ -31,7 +31,6 @@ __all__ = [
     "transform_of",
 ]
 
-
 #: The axes of every image written, in the order that OME-Zarr wants.
 AXES = "tczyx"
 

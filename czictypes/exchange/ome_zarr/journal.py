@@ -13,15 +13,7 @@ import numpy as np
 from czictypes.exchange.locations import check_dest
 from czictypes.exchange.ome_zarr.store import JOURNAL, ZarrStore
 
-__all__ = [
-    "FoundStore",
-    "Journal",
-    "check_store",
-    "check_version",
-    "read_journal",
-    "remove_leftovers",
-]
-
+__all__ = ["FoundStore", "Journal", "check_store", "check_version", "remove_leftovers"]
 
 _FORMAT = 1
 _SECONDS = 2.0
@@ -32,7 +24,7 @@ class Journal:
 
     A task that was done and is not noted is done again, which changes nothing: tasks write whole
     objects, each of them the same at any time. `counts` are the tasks of each sweep, `plan` is what
-    is written, as JSON has it, and `done` is what `read_journal` returned.
+    is written, as JSON has it, and `done` is what `_read_journal` returned.
     """
 
     def __init__(
@@ -81,7 +73,7 @@ class Journal:
         self._store.delete(JOURNAL)
 
 
-def read_journal(store: ZarrStore) -> tuple[dict[str, Any], list[bytes]] | None:
+def _read_journal(store: ZarrStore) -> tuple[dict[str, Any], list[bytes]] | None:
     """Return the plan of an unfinished store, and what of each sweep is done; else None.
 
     A ValueError says that this version of czictypes cannot read it.
@@ -134,7 +126,7 @@ def check_store(
         raise FileExistsError(f"{store.name} is a file, not a folder that could become a store")
     if store.is_empty():
         return FoundStore(is_empty=True)
-    journal = read_journal(store) if resume else None
+    journal = _read_journal(store) if resume else None
     if journal is not None:
         _check_same(store, journal[0], plan)
         return FoundStore(is_empty=False, done=journal[1])

@@ -253,16 +253,12 @@ def _pixels(image: Image, level: int, place: dict[str, int], chunks: Any) -> Any
 
 def _reduced(pixels: Any, factor: int) -> Any:
     height, width = (size // factor * factor for size in pixels.shape[-2:])
-    sides = [_even(size, factor) for size in pixels.chunksize[-2:]]
+    sides = [max(size // factor, 1) * factor for size in pixels.chunksize[-2:]]
     whole = pixels[..., :height, :width].rechunk({3: sides[0], 4: sides[1]})
     sizes = [tuple(size // factor for size in axis) for axis in whole.chunks[-2:]]
     return whole.map_blocks(
         reduce_block, factor, dtype=pixels.dtype, chunks=(*whole.chunks[:-2], *sizes)
     )
-
-
-def _even(size: int, factor: int) -> int:
-    return max(size // factor, 1) * factor
 
 
 def _set_scene(image: Image, source: Any, scene: int | str | None) -> None:
@@ -296,8 +292,6 @@ def _is_array(source: Any) -> bool:
 
 def _plain(source: Any) -> Any:
     """Return an array as ngff-zarr knows it: of numpy or sliced as such, in the machine's order."""
-    if not _is_array(source):
-        return source
     array = as_array(source)
     if array.dtype.isnative:
         return array

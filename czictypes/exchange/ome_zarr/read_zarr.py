@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,7 +25,7 @@ from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.model.defence import defended
+from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import MetadataWarning, MissingExtraError
 from czictypes.model.geometry import Location
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
@@ -34,14 +33,7 @@ from czictypes.writing.progress import Progress
 from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 
-__all__ = [
-    "JoinedSamples",
-    "from_ome_zarr",
-    "kept_of",
-    "open_ome_zarr",
-    "source_images",
-]
-
+__all__ = ["from_ome_zarr", "open_ome_zarr"]
 
 _BESIDE = ("acquisition_date", "objective", "annotations")
 
@@ -159,10 +151,13 @@ def _images(
     found = find_images(store)
     wanted = images.strip("/") if isinstance(images, str) else images
     chosen = [found[at] for at in choose([one.path for one in found], wanted, "image")]
-    kept = [kept_of(one) for one in chosen]
+    kept = [_kept_of(one) for one in chosen]
     is_kept = with_content and all(one.get("start") for one in kept)
     content = read_sidecar(store, kept) if is_kept else None
-    sources = source_images(chosen, content)
+    sources = [
+        _source(image, one, place, content)
+        for image, one, place in zip(chosen, kept, _places(kept))
+    ]
     if content is None:
         described = _described(store, [one.path for one in found])
         sources = [
@@ -179,7 +174,7 @@ def _described(store: ZarrStore, paths: Sequence[str]) -> dict[str, dict[str, An
     try:
         ome = parse_ome(xml, store.name, "ome-zarr")
     except MissingExtraError as error:
-        warnings.warn(f"the OME-XML of {store.name} is not read: {error}", MetadataWarning, 4)
+        warn_caller(f"the OME-XML of {store.name} is not read: {error}", MetadataWarning)
         return {}
     if ome is None:
         return {}
@@ -203,20 +198,7 @@ _MICROMETRES = 1e6
 _WHITE, _TINTED = Rgb8Color(255, 255, 255), TintingMode.Color
 
 
-def source_images(
-    images: Sequence[FoundImage], content: DocumentContent | None
-) -> list[SourceImage]:
-    """Return images as `write_images` takes them.
-
-    What they tell in the same way as `content`, the metadata of the CZI that they come from, is
-    left to it, for it knows more.
-    """
-    kept = [kept_of(image) for image in images]
-    places = _places(kept)
-    return [_source(image, one, place, content) for image, one, place in zip(images, kept, places)]
-
-
-def kept_of(image: FoundImage) -> Mapping[str, Any]:
+def _kept_of(image: FoundImage) -> Mapping[str, Any]:
     """Return what was kept of the scene that an image was; nothing for one from elsewhere."""
     found = image.attributes.get(ATTRIBUTE)
     return found if isinstance(found, Mapping) else {}
@@ -248,10 +230,11 @@ def _source(
     place: Mapping[str, Any],
     content: DocumentContent | None,
 ) -> SourceImage:
+    """Return an image as `write_images` takes it, without what `content` tells in the same way."""
     samples = _samples(image, kept)
     axes, levels = image.axes, list(image.levels)
     if samples > 1:
-        levels = [JoinedSamples(level, axes.index("C"), samples) for level in levels]
+        levels = [_JoinedSamples(level, axes.index("C"), samples) for level in levels]
         axes += "S"
     count = dict(zip(axes, levels[0].shape)).get("C", 1)
     first = place.get("first", {}).get("C", 0)
@@ -395,7 +378,7 @@ def _is_same(
     return alike and (color is None or old.tinting_color == color)
 
 
-class JoinedSamples:
+class _JoinedSamples:
     """An array whose channels, in groups of `samples`, become samples along a new last axis."""
 
     def __init__(self, array: Any, axis: int, samples: int) -> None:

@@ -28,7 +28,6 @@ __all__ = [
     "uses_tensorstore",
 ]
 
-
 Groups = Mapping[str, Mapping[str, Any]]
 
 

@@ -28,7 +28,6 @@ __all__ = [
     "open_remote_archive",
 ]
 
-
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _MADE_BY_FINDERS = "__MACOSX"
 #: A file in an archive may have so many bytes, and more if it was packed to no less than a 100th.
