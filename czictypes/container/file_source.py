@@ -17,7 +17,7 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.model.defence import file_error, file_errors
 from czictypes.model.errors import FileAccessError, IsFolderError
 
-__all__ = ["FileSource", "StreamSource"]
+__all__ = ["FileSource", "StreamSource", "read_stream"]
 
 
 class FileSource(ByteSource):
@@ -96,7 +96,7 @@ class FileSource(ByteSource):
             if self._pread:
                 return _read_descriptor(self._file.fileno(), offset, count)
             with self._seek_guard:
-                return _read_stream(self._file, offset, count)
+                return read_stream(self._file, offset, count)
         except OSError as error:
             raise file_error(error, self.name) from error
 
@@ -173,7 +173,7 @@ class StreamSource(ByteSource):
         if self._pread:
             return _read_descriptor(self._stream.fileno(), offset, count)
         with self._position_guard:
-            return _read_stream(self._stream, offset, count)
+            return read_stream(self._stream, offset, count)
 
     def _release(self) -> None:
         if self._owns:
@@ -192,7 +192,7 @@ def _read_descriptor(descriptor: int, offset: int, count: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _read_stream(stream: BinaryIO | io.FileIO, offset: int, count: int) -> bytes:
+def read_stream(stream: BinaryIO | io.FileIO, offset: int, count: int) -> bytes:
     """Read at a position; short only at the end of the stream."""
     parts: list[bytes] = []
     stream.seek(offset)

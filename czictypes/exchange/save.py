@@ -17,8 +17,7 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.fields import parse_color
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of
-from czictypes.writing.array_source import as_array, parse_axes
-from czictypes.writing.imwrite import own_axes
+from czictypes.writing.array_source import as_array, own_axes, parse_axes
 from czictypes.writing.new_metadata import ChannelValues, PixelSize, found_notes
 
 __all__ = ["image_of", "is_described", "save"]

@@ -21,15 +21,7 @@ from numpy.typing import NDArray
 from czictypes.container.workers import Task, Workers, aside, settle
 from czictypes.model.geometry import DIMENSIONS
 
-__all__ = [
-    "ArraySource",
-    "Axes",
-    "Part",
-    "as_array",
-    "axes_from_names",
-    "default_axes",
-    "parse_axes",
-]
+__all__ = ["ArraySource", "Axes", "Part", "as_array", "own_axes", "parse_axes"]
 
 _DEFAULT = "TCZYX"
 _NAMES = {
@@ -93,7 +85,13 @@ def parse_axes(text: str, shape: Sequence[int]) -> Axes:
     return Axes(planes, plain.index("Y"), plain.index("X"), samples)
 
 
-def default_axes(shape: Sequence[int]) -> str:
+def own_axes(array: Any) -> str:
+    """Return the axes that an array names, as those of xarray and h5py do; else the default."""
+    names = [getattr(one, "label", one) for one in getattr(array, "dims", ())]
+    return _axes_from_names(names) if names and all(names) else _default_axes(array.shape)
+
+
+def _default_axes(shape: Sequence[int]) -> str:
     """Return the last letters of ``TCZYX``, before S if the last axis has three places."""
     is_colour = len(shape) > 2 and shape[-1] == 3
     count = len(shape) - is_colour
@@ -102,7 +100,7 @@ def default_axes(shape: Sequence[int]) -> str:
     return _DEFAULT[-count:] + "S" * is_colour
 
 
-def axes_from_names(names: Sequence[object]) -> str:
+def _axes_from_names(names: Sequence[object]) -> str:
     """Return the letters for the names of dimensions: ``time``, ``C``, ``rgb``..."""
     upper = [str(name).upper() for name in names]
     letters = []

@@ -56,20 +56,9 @@ class Assembly:
     """A file that is put together part by part.
 
     `commit` completes it; until then nothing is visible of a file, and `abort`, which a failed
-    `commit` calls as well, leaves none behind. Not for several threads at once.
-
-    Parameters
-    ----------
-    target
-        A path, or a file object opened for writing in binary.
-    exist_ok
-        Whether an existing file is replaced.
-    file_guid
-        The file's GUID; a new one if not given.
-    allow_duplicates
-        Whether sub-blocks of the same coordinate, M-index and zoom are accepted.
-    read_back
-        Whether `written` is needed.
+    `commit` calls as well, leaves none behind. A ``with`` block ends with one of the two. With
+    `allow_duplicates`, sub-blocks of the same coordinate, M-index and zoom are accepted; `written`
+    needs `read_back`. Not for several threads at once.
     """
 
     def __init__(

@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
+from czictypes.container.file_source import read_stream
 from czictypes.model.defence import file_errors
 from czictypes.model.errors import FileAccessError, IsFolderError
 from czictypes.remote.urls import refuse_url
@@ -34,7 +35,6 @@ __all__ = [
     "atomic_output",
     "check_new_file",
     "keep_access",
-    "read_all",
     "remove_folder",
     "write_all",
 ]
@@ -88,8 +88,7 @@ class AtomicFile:
     def read_at(self, offset: int, count: int) -> bytes:
         """Return bytes that were written; in any thread, also while another one writes."""
         with self._position_guard:
-            self._file.seek(offset)
-            return read_all(self._file, count)
+            return read_stream(self._file, offset, count)
 
     def stream(self) -> io.BufferedRandom:
         """Return a buffered file object on it, to be closed before `commit`."""
@@ -186,18 +185,6 @@ def write_all(file: Any, offset: int | None, data: memoryview | bytearray | byte
         if written <= 0:
             raise OSError(errno.EIO, "the file object took no more bytes")
         view = view[written:]
-
-
-def read_all(file: Any, count: int) -> bytes:
-    """Return `count` bytes from where a file object stands; fewer only at its end."""
-    parts = []
-    while count:
-        part = file.read(count)
-        if not part:
-            break
-        parts.append(part)
-        count -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _exists(name: str) -> FileExistsError:

@@ -16,8 +16,7 @@ from czictypes.writing.array_source import (
     Axes,
     Part,
     as_array,
-    axes_from_names,
-    default_axes,
+    own_axes,
     parse_axes,
 )
 from czictypes.writing.array_tiles import TileInfo, check_location, pixel_type_of
@@ -34,7 +33,7 @@ from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.writer import CziWriter, create_czi
 
-__all__ = ["imwrite", "own_axes"]
+__all__ = ["imwrite"]
 
 _TILE, _COLOUR_TILE = 2048, 1024
 
@@ -180,12 +179,6 @@ class _Placing:
         info = TileInfo(tags={"RetilingId": identifier})
         pixels, scene = part.pixels[..., ::order], self._first + number
         document.write(pixels, location, plane, scene=scene, info=info)
-
-
-def own_axes(array: Any) -> str:
-    """Return the axes that an array names, as those of xarray and h5py do; else the default."""
-    names = [getattr(one, "label", one) for one in getattr(array, "dims", ())]
-    return axes_from_names(names) if names and all(names) else default_axes(array.shape)
 
 
 def _check_order(order: str) -> int:

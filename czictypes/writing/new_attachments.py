@@ -6,7 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -186,10 +186,10 @@ class Thumbnail:
     def _make_room(self, new: Rectangle, pixels: NDArray[Any]) -> None:
         """Move and coarsen the canvas so that it holds the new rectangle, too."""
         old = self._box or new
-        left, top = min(old.x, new.x), min(old.y, new.y)
-        right, bottom = max(old.x + old.w, new.x + new.w), max(old.y + old.h, new.y + new.h)
-        if (left, top, right - left, bottom - top) == self._box:
+        box = old.union(new)
+        if box == self._box:
             return
+        left, top, right, bottom = box.x, box.y, box.x + box.w, box.y + box.h
         step = self._step
         while max(right - left // step * step, bottom - top // step * step) > _SIDE * step:
             step *= 2
@@ -199,7 +199,7 @@ class Thumbnail:
         elif (step, x, y) != (self._step, self._x, self._y):
             self._canvas = self._moved(step, x, y)
         self._step, self._x, self._y = step, x, y
-        self._box = Rectangle(left, top, right - left, bottom - top)
+        self._box = box
 
     def _moved(self, step: int, x: int, y: int) -> NDArray[Any]:
         """Return a canvas that begins further left or above, or has larger steps."""
@@ -240,27 +240,17 @@ class FirstPlane:
         """Add the thumbnail to a file, if any pixels were taken."""
         picture = self._thumbnail.picture()
         if picture is not None:
-            kind, data = encode_picture(picture)
-            assembly.add_attachment("Thumbnail", kind, data)
+            assembly.add_attachment("Thumbnail", *encode_picture(picture))
 
 
-class EncodedPicture(NamedTuple):
-    """A picture and what kind of file it is: ``"JPG"`` or ``"PNG"``."""
+def encode_picture(pixels: NDArray[np.uint8]) -> tuple[str, bytes]:
+    """Encode a picture (h, w, 1) or (h, w, 3) in the order red, green, blue; return type and bytes.
 
-    content_file_type: str
-    data: bytes
-
-
-def encode_picture(pixels: NDArray[np.uint8]) -> EncodedPicture:
-    """Encode a picture (h, w, 1) or (h, w, 3) in the order red, green, blue.
-
-    As JPEG, as ZEN does, where Pillow or imagecodecs is installed; else as PNG.
+    It is a JPEG, as ZEN writes it, where Pillow or imagecodecs is installed; else a PNG.
     """
     squeezed = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     jpeg = _with_pillow(squeezed) or _with_imagecodecs(squeezed)
-    if jpeg is not None:
-        return EncodedPicture("JPG", jpeg)
-    return EncodedPicture("PNG", _png(squeezed))
+    return ("PNG", _png(squeezed)) if jpeg is None else ("JPG", jpeg)
 
 
 def _with_pillow(pixels: NDArray[np.uint8]) -> bytes | None:

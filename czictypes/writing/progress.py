@@ -29,17 +29,13 @@ def show_progress(
         with tqdm(total=total, desc=description) as bar:
             yield bar.update
     elif callable(progress):
-        yield _counting(progress, total)
+        report, done = progress, 0
+
+        def step(count: int) -> None:
+            nonlocal done
+            done += count
+            report(done, total)
+
+        yield step
     else:
         raise TypeError(f"progress is True, False or a function, not {progress!r}")
-
-
-def _counting(report: Callable[[int, int], None], total: int) -> Callable[[int], None]:
-    done = 0
-
-    def step(count: int) -> None:
-        nonlocal done
-        done += count
-        report(done, total)
-
-    return step

@@ -8,7 +8,8 @@ import tempfile
 import threading
 from typing import Any, Protocol, Union
 
-from czictypes.writing.atomic import AtomicFile, PathType, read_all, write_all
+from czictypes.container.file_source import read_stream
+from czictypes.writing.atomic import AtomicFile, PathType, write_all
 
 __all__ = ["FileObject", "Target", "WriteTarget", "is_path", "open_target"]
 
@@ -89,8 +90,7 @@ class FileObject:
     def read_at(self, offset: int, count: int) -> bytes:
         """Return bytes that were written; for one that was made with `read_back`."""
         with self._position_guard:
-            self._spool.seek(offset)
-            return read_all(self._spool, count)
+            return read_stream(self._spool, offset, count)
 
     def commit(self) -> None:
         """Make what was written the whole content of the file object."""

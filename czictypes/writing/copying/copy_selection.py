@@ -242,11 +242,6 @@ class Layout:
     scenes: tuple[int, ...] = ()  # the S indices of the source
     moved: tuple[int, int] = (0, 0)  # of the top left corner of that box, along x and y
 
-    def is_same(self) -> bool:
-        """Tell whether nothing is different."""
-        same_box = self.size_before == self.size_after and self.moved == (0, 0)
-        return same_box and not self.changed
-
     @property
     def changed(self) -> dict[str, Extent]:
         """The dimensions that are different."""
@@ -295,7 +290,8 @@ def copied_metadata(
         return XmlEditor(change).to_bytes()
     if change is not None and not callable(change):
         raise TypeError(f"metadata is XML or a function that edits it, not {change!r}")
-    fits = layout.is_same() and not bare_scenes
+    same_box = layout.size_before == layout.size_after and layout.moved == (0, 0)
+    fits = same_box and not layout.changed and not bare_scenes
     if change is None and (fits or not xml):
         return xml
     editor = XmlEditor(xml)

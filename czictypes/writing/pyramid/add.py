@@ -95,7 +95,11 @@ def add_pyramid(
             plans = plan_pyramid(document.table, options)
             if not plans and not document.table.has_pyramid and output is None:
                 return 0
-            assembly = _begin(document, path, output, exist_ok=exist_ok)
+            if output is None:
+                guid = document.header.file_guid
+                assembly = Assembly(path, exist_ok=True, file_guid=guid, allow_duplicates=True)
+            else:
+                assembly = Assembly(output, exist_ok=exist_ok, allow_duplicates=True)
             stack.enter_context(assembly)
             count = _write(document, plans, options, threads, assembly, progress)
         if output is None:
@@ -142,15 +146,6 @@ def _require_one_file(document: OpenDocument) -> None:
             f"{document.name} is one file of a document of several, so it cannot be replaced; "
             "write the whole document with its pyramid to another file (output=...)"
         )
-
-
-def _begin(
-    document: OpenDocument, path: PathType, output: Target | None, *, exist_ok: bool
-) -> Assembly:
-    if output is not None:
-        return Assembly(output, exist_ok=exist_ok, allow_duplicates=True)
-    guid = document.header.file_guid
-    return Assembly(path, exist_ok=True, file_guid=guid, allow_duplicates=True)
 
 
 def _require_unchanged(path: PathType, identity: tuple[int, ...] | None, name: str) -> None:

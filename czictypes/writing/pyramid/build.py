@@ -69,23 +69,12 @@ def build_pyramid(
     preferred: CompressionOptions | None = None,
     step: Callable[[int], None] | None = None,
 ) -> None:
-    """Build the pyramids of a document.
+    """Build the pyramids that are planned of a document, as `options` filter and compress.
 
-    Parameters
-    ----------
-    document, plans
-        Where the full resolution is, and what to build, by `plan_pyramid`.
-    options
-        The filter and the compression; all else stands in the plans.
-    consume
-        Takes the sub-blocks, in the calling thread and in the same order for any number of
-        threads.
-    threads
-        How many threads work at most; fewer where their pixels would take much memory.
-    preferred
-        How to compress where the full resolution has that method.
-    step
-        Called with 1 after every tile of level 1, which is when most of the work is done.
+    `consume` takes the sub-blocks, in the calling thread and in the same order for any number of
+    threads; fewer of these work where their pixels would take much memory. `preferred` is how to
+    compress where the full resolution has that method. `step` is called with 1 after every tile of
+    level 1, which is when most of the work is done.
     """
     threads = _useful_threads(document, plans, threads)
     directory, decoder = document.table.directory, _cached_decoder(document)
