@@ -56,7 +56,7 @@ class Axes(NamedTuple):
     samples: int | None
 
     def extent(self, shape: Sequence[int], letter: str) -> int:
-        """Return how many places a dimension has in an array of that shape; 1 without it."""
+        """Return the length of a dimension in an array of that shape; 1 without it."""
         return shape[self.planes[letter]] if letter in self.planes else 1
 
 
@@ -86,7 +86,7 @@ def parse_axes(text: str, shape: Sequence[int]) -> Axes:
 
 
 def own_axes(array: Any) -> str:
-    """Return the axes that an array names, as those of xarray and h5py do; else the default."""
+    """Return the axes that an array names, as xarray's and h5py's do; otherwise the default."""
     names = [getattr(one, "label", one) for one in getattr(array, "dims", ())]
     return _axes_from_names(names) if names and all(names) else _default_axes(array.shape)
 
@@ -126,7 +126,7 @@ class _Region(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A tile of a plane: the plane's place by dimension, the position, pixels (h, w, samples)."""
+    """A tile of a plane: the plane by dimension, the position, pixels (h, w, samples)."""
 
     plane: dict[str, int]
     x: int
@@ -135,7 +135,7 @@ class Part(NamedTuple):
 
 
 def as_array(array: Any) -> Any:
-    """Return what has a shape, a dtype of numpy and slices: the array itself, else numpy's view.
+    """Return an object with a shape, a numpy dtype and slices: the array itself, or numpy's view.
 
     Arrays of other packages (torch, whatever follows Python's array API standard) are taken over by
     DLPack, without a copy where they are in main memory. One without pixels, or of unknown shape,
@@ -156,7 +156,7 @@ def as_array(array: Any) -> Any:
 
 
 class ArraySource:
-    """Gives the tiles of an array, each chunk of it being fetched once.
+    """The tiles of an array; each chunk of it is fetched once.
 
     A region is fetched at once that consists of whole chunks and is about as large as a tile, with
     all planes that its chunks go through; then it is cut. Up to `readers` threads fetch regions
@@ -205,7 +205,7 @@ class ArraySource:
                 yield _Region(block, rows, columns)
 
     def _fetched(self) -> Generator[tuple[_Region, NDArray[Any]], None, None]:
-        """Give the regions in their order; several are fetched ahead where that may be."""
+        """Yield the regions in their order; several are fetched ahead where the array allows it."""
         if self._readers < 2 or self._largest() > _AHEAD:
             for region in self._regions():
                 yield region, self._fetch(*region)
@@ -255,7 +255,7 @@ class ArraySource:
                 yield Part(plane, x + left, y + top, pixels[top:bottom, left:right])
 
     def _side(self) -> int:
-        """Return how long the sides of a region may be, for memory's sake."""
+        """Return how long the sides of a region may be to fit into memory."""
         size, side = self._pixel * _longest(*self._blocks), self._tile
         while side > _SMALLEST_SIDE and size * side * side > _AT_ONCE:
             side //= 2

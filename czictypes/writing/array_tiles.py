@@ -1,4 +1,4 @@
-"""An array to the tiles that are written, and what a tile has beside its pixels.
+"""Cuts an array into the tiles that are written, and prepares what goes with a tile.
 
 Shape and type are checked; an array that is too large is cut as pylibCZIrw cuts it. The parts of a
 sub-block besides its pixels are tags, stage position, mask and attachment.
@@ -53,7 +53,7 @@ _LARGEST = 2**31 - 1
 
 
 class ArrayTile(NamedTuple):
-    """A part of an array: where it lies in it, and its pixels (h, w, samples)."""
+    """A part of an array: its position there, and its pixels (h, w, samples)."""
 
     x: int
     y: int
@@ -111,7 +111,7 @@ def pixel_type_of(pixels: NDArray[Any]) -> PixelType:
 
 
 def check_location(location: Any, width: int, height: int) -> Location:
-    """Return the location of the top-left pixel, checked for what lies there."""
+    """Return the position of the top-left pixel; all pixels must lie within 32-bit positions."""
     try:
         x, y = (operator.index(value) for value in location)
     except (TypeError, ValueError):

@@ -153,7 +153,7 @@ class Assembly:
             self.abort()
 
     def _guard(self, call: Any, *arguments: Any) -> None:
-        """Call; a failure ends the assembly, for libCZI may have half of the part by then."""
+        """Call; a failure ends the assembly, for libCZI may have written half of the part."""
         try:
             call(*arguments)
         except BaseException:
@@ -222,7 +222,7 @@ class OutputSink:
             self._start += len(buffer)
 
     def close(self) -> None:
-        """Do nothing: libCZI says so when it likes; `flush` is for the writer to call."""
+        """Do nothing: libCZI closes the stream when it likes; the writer calls `flush`."""
 
     def _write(self, offset: int, data: memoryview | bytearray) -> None:
         with file_errors(self.name):
@@ -230,7 +230,7 @@ class OutputSink:
 
 
 class _Waiting(NamedTuple):
-    """Work that a thread may have begun."""
+    """Work that a thread may have begun already."""
 
     task: Task[Any]
     work: Callable[[], Any]

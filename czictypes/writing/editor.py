@@ -131,13 +131,13 @@ class CziEditor(Closable):
         return {key: value for key, value in info.items() if value is not None}
 
     def read_scaling_info(self) -> ScalingInfoDto:
-        """Return the size of a pixel in metres, None for an axis that has none."""
+        """Return the size of a pixel in metres; None for an axis without one."""
         return ScalingInfoDto(*scaling(self.read_metadata_bytes()))
 
     def read_display_settings(
         self,
     ) -> dict[int, ChannelDisplaySettingsDataClassWithNameAndDescription]:
-        """Return how channels are shown, by their index; empty where the file does not tell."""
+        """Return how channels are shown, by channel index; empty where the file does not say."""
         return display_settings(self.read_metadata_bytes())
 
     def create_metadata_builder(self) -> CziMetadataBuilder:
@@ -150,7 +150,7 @@ class CziEditor(Closable):
 
     @contextmanager
     def edit_session(self) -> Iterator[CziMetadataBuilder]:
-        """Give a builder for a ``with`` block, and commit at its end unless an error left it."""
+        """Give a builder for a ``with`` block; commit at its end unless an error left it."""
         builder = self.begin_edit()
         yield builder
         if builder.can_commit():

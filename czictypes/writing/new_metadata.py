@@ -48,7 +48,7 @@ def make_content(
     custom_attributes: Mapping[str, CustomValue] | None = None,
     display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
 ) -> DocumentContent:
-    """Return `content` with what else is given put into it; a ValueError names what is wrong."""
+    """Return `content` with the other arguments put into it; a ValueError names a wrong one."""
     from czictypes import __version__
 
     base = content or DocumentContent()
@@ -118,7 +118,7 @@ class WrittenSummary:
             self._channels.setdefault(coordinate["C"], int(pixel_type))
 
     def image(self) -> ImageSummary:
-        """Return it in the form the metadata take."""
+        """Return the summary as the builder of the metadata takes it."""
         box = self.bounding_box or Rectangle(0, 0, 0, 0)
         smallest_m, largest_m = self._m_range or (0, -1)
         return ImageSummary(
@@ -176,7 +176,7 @@ def found_notes(
     pixel_size: PixelSize,
     times: float | Sequence[float] | None,
 ) -> ArrayNotes:
-    """Return what the caller gave, and what an xarray's coordinates tell of the rest."""
+    """Return the facts that the caller gave, completed by the coordinates of an xarray."""
     shape = array.shape
     found = _Coordinates(array, axes)
     count = axes.extent(shape, "C")

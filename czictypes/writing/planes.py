@@ -1,4 +1,4 @@
-"""The planes of a document being written: their coordinates, and what stands in each already."""
+"""The planes of a document being written: their coordinates, and the pixels in them already."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class PlaneRecords:
 
 
 def _key(plane: Mapping[str, int], scene: int | None) -> Any:
-    """Return what a plane may be remembered by: how it was asked for, if in plain numbers."""
+    """Return a key for a plane as it was asked for; None unless in plain numbers."""
     items = tuple(plane.items())
     plain = scene is None or type(scene) is int
     if plain and items:

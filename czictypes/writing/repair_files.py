@@ -1,4 +1,4 @@
-"""The files that a repair reads: never the one that it writes, and all of a document of several."""
+"""The files that a repair reads: all those of the document, never the one that it writes."""
 
 from __future__ import annotations
 

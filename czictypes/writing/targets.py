@@ -1,4 +1,4 @@
-"""The final place of a writer's bytes: a file by its path, or a file object of the caller."""
+"""The destination of a writer's bytes: a file by its path, or a file object of the caller."""
 
 from __future__ import annotations
 

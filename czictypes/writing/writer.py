@@ -1,4 +1,4 @@
-"""CziWriter: creates a CZI from arrays, with pylibCZIrw's methods and more."""
+"""CziWriter: writes arrays to a new CZI, with pylibCZIrw's methods and more."""
 
 from __future__ import annotations
 

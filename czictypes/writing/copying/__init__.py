@@ -1,1 +1,1 @@
-"""Copies of documents: whole, in part, compressed anew, without what names people."""
+"""Copies of documents: whole or in part, compressed anew, or anonymised."""

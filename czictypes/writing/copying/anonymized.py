@@ -1,4 +1,4 @@
-"""The parts that a copy lacks of its source, and what may stay of those that name people.
+"""The parts that a copy leaves out, and what may stay of those that could name people.
 
 Of pictures, everything but the picture is removed: Exif, XMP, comments, profiles.
 """
@@ -78,7 +78,7 @@ _Kind = Literal[
 
 @dataclass(frozen=True)
 class RemovedPart:
-    """Something that a copy does not have of its source; `str` says it in words.
+    """A part of the source that a copy does not have; `str` describes it.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class RemovedPart:
     values: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return it in words."""
+        """Return a description in words."""
         words = self._what()
         if self.kept:
             words += f": all but {self.kept}"
@@ -132,7 +132,7 @@ def _named(kind: _Kind, name: str) -> str:
 
 @dataclass(frozen=True)
 class KeptPart:
-    """Something that `anonymize` left in a copy, for you to look at.
+    """A part that `anonymize` left in a copy, for you to check.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class KeptPart:
     values: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return it in words."""
+        """Return a description in words."""
         return _named(self.kind, self.name)
 
 
@@ -170,7 +170,7 @@ def anonymized_parts(anonymizer: Anonymizer) -> tuple[list[RemovedPart], list[Ke
 
 
 class Anonymity(NamedTuple):
-    """Decides what may stay of what otherwise could tell who, when and where."""
+    """The rules for what could otherwise tell who, when and where."""
 
     metadata: Anonymizer
     times: bool  # whether time stamps stay, as differences from the first
@@ -180,7 +180,7 @@ class Anonymity(NamedTuple):
 
 
 class AttachmentPart(NamedTuple):
-    """The rest of an attachment; its name and type are ours, for they may tell something too."""
+    """What is left of an attachment; we set name and type, for they may tell something too."""
 
     name: str
     content_file_type: str

@@ -64,7 +64,7 @@ def select(
     planes: Mapping[str, Places] | None = None,
     roi: Any = None,
 ) -> Selection:
-    """Choose sub-blocks by scene, plane and place; `copy` says what may be given.
+    """Choose sub-blocks by scene, plane and region; `copy` says what may be given.
 
     An OutOfBoundsError says that the document does not have a scene, dimension or index, or that
     nothing is left.
@@ -93,7 +93,7 @@ def select(
 
 
 def _in_dimension(table: SubBlockTable, letter: str, wanted: Places) -> NDArray[np.bool_]:
-    """Return which sub-blocks are at the wanted places; all of them if all places are wanted."""
+    """Return which sub-blocks have a wanted index; all of them if all indices are wanted."""
     column = table.directory.coordinates.get(letter)
     present = [] if column is None else np.unique(column[column != ABSENT]).tolist()
     if not present and letter in _ALWAYS_THERE:
@@ -112,7 +112,7 @@ def _in_dimension(table: SubBlockTable, letter: str, wanted: Places) -> NDArray[
 
 
 def _resolve(letter: str, wanted: Places, present: list[int]) -> set[int]:
-    """Return the places that are meant, each of them present."""
+    """Return the indices that are meant, each of them present in the document."""
     if isinstance(wanted, slice):
         chosen = _sliced(wanted, present)
     else:
@@ -137,7 +137,7 @@ def _listed(wanted: int | Iterable[int]) -> Iterable[int]:
 
 
 def _sliced(wanted: slice, present: list[int]) -> set[int]:
-    """Cut as a list is cut; a document that begins at a negative place is taken from there."""
+    """Slice as a list is sliced; a document that begins at a negative index is taken from there."""
     first, end = min(present[0], 0), present[-1] + 1
     if first == 0:
         chosen = range(*wanted.indices(end))
@@ -219,16 +219,16 @@ class Extent:
 
     @property
     def is_same(self) -> bool:
-        """Whether the copy has all places of the source, under the same numbers."""
+        """Whether the copy has all indices of the source, under the same numbers."""
         return len(self.positions) == self.size and self.new_start == self.start
 
     @property
     def new_start(self) -> int:
-        """The first place in the copy."""
+        """The first index in the copy."""
         return 0 if self.renumbered else self.places[0]
 
     def moved(self, place: int) -> int:
-        """Return the place in the copy of a place in the source."""
+        """Return the index in the copy of an index in the source."""
         return self.places.index(place) if self.renumbered else place
 
 

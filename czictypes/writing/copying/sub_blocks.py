@@ -48,7 +48,7 @@ class SubBlockPlan(NamedTuple):
 
 
 def new_indices(layout: Layout) -> dict[str, dict[int, int]]:
-    """Return for each dimension that is numbered anew the new index by the old one."""
+    """Return, for each dimension that is numbered anew, the new index by the old one."""
     return {
         letter: {place: extent.moved(place) for place in extent.places}
         for letter, extent in layout.extents.items()
@@ -77,7 +77,7 @@ def whole_or_planes(
 
 
 def check_recompression(document: OpenDocument, plan: SubBlockPlan) -> None:
-    """Check that every kind of pixels there is can be encoded, before anything is written."""
+    """Check that all pixel types of the document can be encoded, before anything is written."""
     if plan.recompress is None:
         return
     for number in np.unique(document.table.directory.pixel_type[plan.rows]).tolist():
@@ -152,7 +152,7 @@ def copy_sub_blocks(
 
 
 def _check_decodes(document: OpenDocument, index: int) -> None:
-    """Raise a `CorruptFileError` for damage within compressed data; of some kinds none is known."""
+    """Raise a `CorruptFileError` if compressed data are damaged, where that can be told."""
     segment = document.decoder.segment(index)
     try:
         if check_pixels(document.source, segment).compression != Compression.Uncompressed:

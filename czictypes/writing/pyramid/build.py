@@ -125,7 +125,7 @@ def _encoded(
     row: int,
     pixels: NDArray[Any],
 ) -> EncodedSubBlock:
-    """Return a sub-block of a tile that begins, maybe, with an edge of its neighbours."""
+    """Return the sub-block of a tile, which may begin with an edge of its neighbours."""
     height, width = pixels.shape[:2]
     scale = plane.plan.grid.factor**level
     inner = plane.plan.grid.rectangle(level, column, row)
@@ -149,7 +149,7 @@ def _cached_decoder(document: OpenDocument) -> SubBlockDecoder:
 
 
 def _useful_threads(document: OpenDocument, plans: list[PlanePlan], threads: int) -> int:
-    """Return how many threads may work without taking much memory."""
+    """Return how many threads may work within the memory that is allowed."""
     most = _largest_tile(document)
     for plan in plans:
         layout = pixel_format(_plane_pixel_type(document.table.directory, plan))
@@ -217,7 +217,7 @@ def _plane_pixel_type(directory: Directory, plan: PlanePlan) -> PixelType:
 
 
 class _Chosen:
-    """Some sub-blocks of a document under the numbers that they have among themselves."""
+    """Some sub-blocks of a document, numbered among themselves."""
 
     def __init__(self, tiles: TileProvider, chosen: NDArray[np.intp]) -> None:
         self._tiles, self._chosen = tiles, chosen

@@ -48,7 +48,7 @@ _ROW = 32  # bits of a column in the number of a cell
 
 @dataclass(frozen=True)
 class PyramidOptions:
-    """The levels of a pyramid.
+    """The options of a pyramid.
 
     Parameters
     ----------
