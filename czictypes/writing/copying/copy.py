@@ -40,8 +40,8 @@ from czictypes.writing.copying.anonymized import (
 )
 from czictypes.writing.copying.copy_selection import (
     Extent,
+    Indices,
     MetadataChange,
-    Places,
     Selection,
     copied_metadata,
     lay_out,
@@ -101,8 +101,8 @@ class _Plan(NamedTuple):
 def copy(
     src: PathOrFile,
     dst: Target,
-    scenes: Places | None = None,
-    planes: Mapping[str, Places] | None = None,
+    scenes: Indices | None = None,
+    planes: Mapping[str, Indices] | None = None,
     roi: Any = None,
     recompress: str | None = None,
     metadata: MetadataChange = None,
@@ -166,7 +166,7 @@ def copy(
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of sub-blocks.
     renumber
-        Whether the copy counts the places of each dimension, and scenes, from 0. By default they
+        Whether the copy counts the indices of each dimension, and scenes, from 0. By default they
         keep the numbers they have in the source.
     source_options
         The options of fsspec for the URL of `src`, as the `storage_options` of `CziReader`.
@@ -397,8 +397,8 @@ def _with_fewer_times(entry: AttachmentEntry, data: bytes, time: Extent) -> byte
         return data
     stamps = read_time_stamps(data)
     first = 0 if len(stamps) == time.size else time.start
-    places = np.asarray(time.positions) + first
-    known = places[(places >= 0) & (places < len(stamps))]
-    if len(known) and known[0] != places[0]:
+    wanted = np.asarray(time.positions) + first
+    known = wanted[(wanted >= 0) & (wanted < len(stamps))]
+    if len(known) and known[0] != wanted[0]:
         return data  # of T below 0 they tell nothing
     return build_time_stamps(stamps[known])

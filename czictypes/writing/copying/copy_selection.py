@@ -29,9 +29,9 @@ from czictypes.writing.transfer import bounding_box
 
 __all__ = [
     "Extent",
+    "Indices",
     "Layout",
     "MetadataChange",
-    "Places",
     "Selection",
     "copied_metadata",
     "lay_out",
@@ -39,11 +39,11 @@ __all__ = [
 ]
 
 
-#: Places in a dimension: one, several, or a slice as Python cuts a list.
-Places = Union[int, slice, Iterable[int]]
+#: Indices in a dimension: one, several, or a slice as Python cuts a list.
+Indices = Union[int, slice, Iterable[int]]
 
 _ALWAYS_THERE = ("Z", "C", "T")  # of size 1 in a document that does not name them
-#: XML that takes the place of the source's, or a function that edits it.
+#: XML that replaces the source's, or a function that edits it.
 MetadataChange = Union[str, bytes, Callable[[XmlEditor], Any], None]
 
 
@@ -60,8 +60,8 @@ class Selection:
 
 def select(
     table: SubBlockTable,
-    scenes: Places | None = None,
-    planes: Mapping[str, Places] | None = None,
+    scenes: Indices | None = None,
+    planes: Mapping[str, Indices] | None = None,
     roi: Any = None,
 ) -> Selection:
     """Choose sub-blocks by scene, plane and region; `copy` says what may be given.
@@ -79,8 +79,8 @@ def select(
             raise ValueError(f"{letter!r} is not a dimension of a plane; use some of {names}")
     if scenes is not None:
         wanted["S"] = scenes
-    for letter, places in wanted.items():
-        keep &= _in_dimension(table, letter, places)
+    for letter, indices in wanted.items():
+        keep &= _in_dimension(table, letter, indices)
     dropped: tuple[tuple[int, int], ...] = ()
     if roi is not None:
         keep, dropped = _in_region(table, keep, parse_roi(roi))
@@ -92,7 +92,7 @@ def select(
     return Selection(np.flatnonzero(keep), partial, dropped)
 
 
-def _in_dimension(table: SubBlockTable, letter: str, wanted: Places) -> NDArray[np.bool_]:
+def _in_dimension(table: SubBlockTable, letter: str, wanted: Indices) -> NDArray[np.bool_]:
     """Return which sub-blocks have a wanted index; all of them if all indices are wanted."""
     column = table.directory.coordinates.get(letter)
     present = [] if column is None else np.unique(column[column != ABSENT]).tolist()
@@ -106,18 +106,18 @@ def _in_dimension(table: SubBlockTable, letter: str, wanted: Places) -> NDArray[
     if len(chosen) == len(present):
         return np.ones(table.count, dtype=bool)
     found: NDArray[np.bool_] = np.isin(column, list(chosen))
-    if letter != "S":  # a plane without the dimension shows at every place in it
+    if letter != "S":  # a plane without the dimension shows at every index in it
         found |= column == ABSENT
     return found
 
 
-def _resolve(letter: str, wanted: Places, present: list[int]) -> set[int]:
+def _resolve(letter: str, wanted: Indices, present: list[int]) -> set[int]:
     """Return the indices that are meant, each of them present in the document."""
     if isinstance(wanted, slice):
         chosen = _sliced(wanted, present)
     else:
         try:
-            chosen = {operator.index(place) for place in _listed(wanted)}
+            chosen = {operator.index(index) for index in _listed(wanted)}
         except TypeError:
             raise ValueError(
                 f"{letter}: {wanted!r} is neither a whole number, a range, a slice nor several"
@@ -145,12 +145,12 @@ def _sliced(wanted: slice, present: list[int]) -> set[int]:
         start = first if wanted.start is None else wanted.start
         stop = end if wanted.stop is None else wanted.stop
         chosen = range(start, stop, wanted.step or 1)
-    return {place for place in present if place in chosen}  # the range may be very long
+    return {index for index in present if index in chosen}  # the range may be very long
 
 
-def _listing(places: list[int]) -> str:
-    shown = ", ".join(map(str, places[:10]))
-    return f"{shown} ... {places[-1]}" if len(places) > 10 else shown
+def _listing(indices: list[int]) -> str:
+    shown = ", ".join(map(str, indices[:10]))
+    return f"{shown} ... {indices[-1]}" if len(indices) > 10 else shown
 
 
 def _in_region(
@@ -204,7 +204,7 @@ class Extent:
 
     start: int  # the first index in the source
     size: int  # from the first to the last, in the source
-    places: tuple[int, ...]  # the indices of the source that the copy has, ascending
+    indices: tuple[int, ...]  # the indices of the source that the copy has, ascending
     renumbered: bool = False  # whether they are counted from 0 in the copy
 
     @property
@@ -214,8 +214,8 @@ class Extent:
         They may be many more than the sub-blocks: a range, which takes no memory.
         """
         if self.renumbered:
-            return [place - self.start for place in self.places]
-        return range(self.places[0] - self.start, self.places[-1] + 1 - self.start)
+            return [index - self.start for index in self.indices]
+        return range(self.indices[0] - self.start, self.indices[-1] + 1 - self.start)
 
     @property
     def is_same(self) -> bool:
@@ -225,11 +225,11 @@ class Extent:
     @property
     def new_start(self) -> int:
         """The first index in the copy."""
-        return 0 if self.renumbered else self.places[0]
+        return 0 if self.renumbered else self.indices[0]
 
-    def moved(self, place: int) -> int:
+    def moved(self, index: int) -> int:
         """Return the index in the copy of an index in the source."""
-        return self.places.index(place) if self.renumbered else place
+        return self.indices.index(index) if self.renumbered else index
 
 
 @dataclass(frozen=True)
@@ -326,5 +326,5 @@ def _fit(editor: XmlEditor, layout: Layout) -> None:
         move_annotations(editor.root, *(-distance for distance in layout.moved))
     if "S" in changed:
         scenes = changed["S"]
-        new_index = {place: scenes.moved(place) for place in scenes.places}
+        new_index = {index: scenes.moved(index) for index in scenes.indices}
         keep_scenes(editor.root, new_index, layout.scenes)

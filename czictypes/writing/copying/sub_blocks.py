@@ -50,7 +50,7 @@ class SubBlockPlan(NamedTuple):
 def new_indices(layout: Layout) -> dict[str, dict[int, int]]:
     """Return, for each dimension that is numbered anew, the new index by the old one."""
     return {
-        letter: {place: extent.moved(place) for place in extent.places}
+        letter: {index: extent.moved(index) for index in extent.indices}
         for letter, extent in layout.extents.items()
         if extent.renumbered
     }
@@ -208,9 +208,9 @@ def _decoded_sizes(document: OpenDocument) -> np.ndarray:
     return sizes[numbers] * np.bincount(numbers, minlength=len(sizes))[numbers]
 
 
-def _renumbered(block: EncodedSubBlock, places: Mapping[str, Mapping[int, int]]) -> EncodedSubBlock:
+def _renumbered(block: EncodedSubBlock, new: Mapping[str, Mapping[int, int]]) -> EncodedSubBlock:
     coordinate = {
-        letter: places[letter][place] if letter in places else place
-        for letter, place in block.coordinate.items()
+        letter: new[letter][index] if letter in new else index
+        for letter, index in block.coordinate.items()
     }
     return block._replace(coordinate=coordinate)
