@@ -49,12 +49,8 @@ class AtomicFile:
     """A file that appears under its name only when it is complete, replacing an earlier one.
 
     Missing folders are made. A symbolic link stays one; the file that it points to is replaced.
-    With `exist_ok`, a file that is there may be replaced; it is left as it is until `commit`.
-
-    Attributes
-    ----------
-    temporary
-        Where it is until then.
+    With `exist_ok`, a file that is there may be replaced; it is left as it is until `commit`. Until
+    then the new one is at `temporary`.
     """
 
     def __init__(self, path: PathType, *, exist_ok: bool) -> None:
@@ -89,10 +85,6 @@ class AtomicFile:
         """Return bytes that were written; in any thread, also while another one writes."""
         with self._position_guard:
             return read_stream(self._file, offset, count)
-
-    def stream(self) -> io.BufferedRandom:
-        """Return a buffered file object on it, to be closed before `commit`."""
-        return self.temporary.open("r+b")
 
     def commit(self) -> None:
         """Give the file its name.
@@ -358,7 +350,7 @@ def atomic_output(path: PathType, *, overwrite: bool) -> Iterator[BinaryIO]:
     """
     file = AtomicFile(path, exist_ok=overwrite)
     try:
-        with file_errors(file.name), file.stream() as stream:
+        with file_errors(file.name), file.temporary.open("r+b") as stream:
             yield stream
         file.commit()
     except BaseException:

@@ -64,23 +64,10 @@ def transfer_sub_blocks(
 ) -> None:
     """Move sub-blocks, in the order in which they stand in the source.
 
-    Memory is bounded: sub-blocks are read ahead up to 256 MiB, and a larger one alone.
-
-    Parameters
-    ----------
-    source, directory, indices
-        The file, its sub-block directory, and rows of it.
-    consume
-        Takes the sub-blocks (what `make` gives), in the caller's thread: `Assembly.add`, mostly.
-    threads
-        The number of threads that read.
-    make
-        Makes the sub-block of a row, in any thread; `read_encoded` by default.
-    in_turn
-        Whether `make` only reads, which for local files one thread does best; by default it is so
-        for `read_encoded`.
-    sizes
-        About how many bytes each row of the directory takes; `stored_sizes` by default.
+    `make` makes the sub-block of a row, in any thread (`read_encoded` by default); `consume` takes
+    it in the caller's thread. `in_turn` says that `make` only reads, which for local files one
+    thread does best; by default it is so for `read_encoded`. Memory is bounded: sub-blocks are read
+    ahead up to 256 MiB, by their `sizes` (`stored_sizes` by default), and a larger one alone.
     """
     # A local file's bytes come as fast as one thread can write them; in threads, each with memory
     # of its own, copying 128 MiB takes 121 ms in place of 61.
