@@ -14,7 +14,6 @@ from czictypes.arrays.layout import ArrayRegion, Layout
 from czictypes.arrays.scenes import scene_layout
 from czictypes.arrays.selection import Indices, Selection, check_output
 from czictypes.arrays.tiles import MosaicTiles
-from czictypes.container.pixels import stored_pixels
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import PixelType, pixel_format
@@ -259,9 +258,8 @@ def _find_alpha(document: OpenDocument, scene: int | None) -> bool:
     full = chosen & document.table.is_layer0
     for index in np.flatnonzero(full if full.any() else chosen).tolist():
         try:
-            with document.decoder.tile(index) as tile:
-                if stored_pixels(tile.pixels)[..., 3].any():
-                    return True
+            if document.decoder.tile(index).pixels[..., 3].any():
+                return True
         except (CorruptFileError, UnsupportedDataError):  # told of when its pixels are needed
             continue
     return False

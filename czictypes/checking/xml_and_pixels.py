@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.checking.file_view import REPAIR, Check, FileView, Finding, Severity, counted, noted
-from czictypes.container.batch import HEAD_ROOM
 from czictypes.container.subblock import (
+    HEAD_ROOM,
     SubBlockSegment,
     check_pixels,
     describe_subblock,

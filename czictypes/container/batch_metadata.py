@@ -14,7 +14,6 @@ from typing import Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.batch import runs
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.layout import DIMENSION_SIZE, ENTRY_SIZE, MAX_DIMENSIONS, SUBBLOCK
@@ -32,6 +31,8 @@ _COUNT = _HEAD.size + ENTRY_SIZE - 4
 _LEAST_SIZE = 32 + 256
 _ROOM = 2048  # nearly all sub-blocks have less XML than this
 _MARK = SUBBLOCK.encode()
+_GAP = 16 << 10  # reading so many bytes for nothing takes less time than another call
+_LONGEST = 1 << 20
 
 
 def read_many_metadata(
@@ -55,7 +56,7 @@ def _heads(source: ByteSource, ascending: NDArray[np.int64]) -> Iterator[bytes]:
     outside = (ascending < 0) | (ascending >= size)
     positions = np.where(outside, 0, ascending).tolist()
     spans = np.where(outside, 0, _LEAST_SIZE + _ROOM).tolist()
-    parts = list(runs(positions, spans)) if positions else []
+    parts = list(_runs(positions, spans)) if positions else []
     ranges = [(positions[first], length) for first, _, length in parts]
     for (first, end, _), data in zip(parts, source.read_ranges(ranges)):
         begin = positions[first]
@@ -76,3 +77,16 @@ def _metadata_in(head: bytes, source: ByteSource, directory: Directory, index: i
         return read_metadata_bytes(source, read_subblock_segment(source, directory, index))
     except (CorruptFileError, MissingPartError) as error:
         return error
+
+
+def _runs(positions: list[int], spans: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Give runs of ascending positions that are read by one call: first, end, length."""
+    first, reach = 0, positions[0] + spans[0]
+    for number in range(1, len(positions)):
+        position = positions[number]
+        end = position + spans[number]
+        if position > reach + _GAP or end - positions[first] > _LONGEST:
+            yield first, number, reach - positions[first]
+            first, reach = number, end
+        reach = max(reach, end)
+    yield first, len(positions), reach - positions[first]

@@ -111,30 +111,6 @@ class ByteSource(Closable):
             if self._uses.ended:
                 self._finish()
 
-    def read_pieces(self, offsets: Sequence[int], size: int, buffer: memoryview) -> int:
-        """Fill a buffer with `size` bytes from each offset on, one piece behind the other.
-
-        Returns how many bytes were found, fewer only where a piece reaches beyond the end.
-
-        Raises
-        ------
-        ClosedError, OSError
-            As `read_at`.
-        """
-        try:
-            with self._use():
-                return self._read_pieces(offsets, size, buffer)
-        finally:
-            if self._uses.ended:
-                self._finish()
-
-    def _read_pieces(self, offsets: Sequence[int], size: int, buffer: memoryview) -> int:
-        places = range(0, len(offsets) * size, size)
-        return sum(
-            self._read_into(offset, buffer[place : place + size])
-            for offset, place in zip(offsets, places)
-        )
-
     def _read_into(self, offset: int, buffer: memoryview) -> int:
         data = self._read(offset, len(buffer))
         buffer[: len(data)] = data

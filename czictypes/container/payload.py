@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.pictures import JpegXrPicture, jpegxr_picture
-from czictypes.container.zstd_frame import HEAD_SIZE, ZSTD_MAGIC, parse_zstd_head
+from czictypes.container.zstd import HEAD_SIZE, ZSTD_MAGIC, parse_zstd_head
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression
 

@@ -32,12 +32,13 @@ from czictypes.container.limits import (
 )
 from czictypes.container.payload import Payload, examine_payload, read_jpegxr_picture
 from czictypes.container.segments import parse_segment_header, require_range
-from czictypes.container.zstd_frame import HEAD_SIZE, parse_zstd_head
+from czictypes.container.zstd import HEAD_SIZE, parse_zstd_head
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT, NO_M, format_coordinate
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
 __all__ = [
+    "HEAD_ROOM",
     "SubBlockSegment",
     "check_pixels",
     "describe_subblock",
@@ -47,6 +48,9 @@ __all__ = [
     "read_metadata_bytes",
     "read_subblock_segment",
 ]
+
+#: The data of most sub-blocks begin at most so many bytes after their segment.
+HEAD_ROOM = 288 + 1024
 
 _DATA_LIMIT = 1 << 31
 _RAW_DATA = 100  # the ZISRAW specification has numbers from here on for cameras, then systems

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.directory import Directory
 from czictypes.kernel.library import Kernel
 from czictypes.model.geometry import ABSENT, DIMENSIONS, Rectangle
 
@@ -29,6 +28,18 @@ _OF_DIRECTORY = {
     "x": "x", "y": "y", "w": "w", "h": "h", "stored_w": "physical_w", "stored_h": "physical_h",
     "m": "m", "pixel_type": "pixel_type", "compression": "compression", "position": "file_position",
 }  # fmt: skip
+
+
+class DirectoryColumns(Protocol):
+    """The sub-block directory of a file: one value for each sub-block, in columns."""
+
+    @property
+    def coordinates(self) -> Mapping[str, NDArray[np.int32]]:
+        """Where they lie in the dimensions but X, Y and M."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
 
 
 class TileColumns(NamedTuple):
@@ -87,7 +98,7 @@ class KernelTiles:
     """
 
     def __init__(
-        self, kernel: Kernel, stored: Directory, file_size: int, columns: TileColumns
+        self, kernel: Kernel, stored: DirectoryColumns, file_size: int, columns: TileColumns
     ) -> None:
         self.kernel = kernel
         self._kept: list[NDArray[Any]] = []  # what the structures point to

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from czictypes.container.pixels import PixelArray, Which, in_bands
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.pixel_types import PixelType, pixel_format
 
@@ -32,7 +31,6 @@ __all__ = [
     "finite_range",
     "holds",
     "loses_bits",
-    "paint",
     "real_values",
     "stretch",
 ]
@@ -151,17 +149,6 @@ def convert(pixels: Pixels, source: int, target: int, out: Pixels) -> None:
         rows = max(_PIXELS_AT_ONCE // max(pixels.shape[1], 1), 1)
         for first in range(0, len(pixels), rows):
             conversion(pixels[first : first + rows], out[first : first + rows])
-
-
-def paint(
-    tile: PixelArray, rows: Which, columns: Which, source: int, target: int, out: Pixels
-) -> None:
-    """Convert some rows and columns of a tile's pixels into an array, as `convert` does."""
-    first = 0
-    for band in in_bands(tile, rows, columns):
-        end = first + len(band)
-        convert(band, source, target, out[first:end])
-        first = end
 
 
 def _same_value(pixels: Pixels, out: Pixels) -> None:

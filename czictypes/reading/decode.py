@@ -1,11 +1,9 @@
-"""Turns one sub-block of the file into an array: checked, decoded, and cached if asked for."""
+"""Turns sub-blocks of the file into arrays: checked, decoded, and cached if asked for."""
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
@@ -16,7 +14,6 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.container.limits import bitmap_size, check_growth
 from czictypes.container.payload import Payload
 from czictypes.container.pictures import decoded_picture
-from czictypes.container.pixels import FilePixels, PixelArray, StackedPixels
 from czictypes.container.subblock import (
     SubBlockSegment,
     check_pixels,
@@ -26,7 +23,7 @@ from czictypes.container.subblock import (
     read_metadata_bytes,
     read_subblock_segment,
 )
-from czictypes.container.zstd import unpack_zstd
+from czictypes.container.zstd import decode_zstd
 from czictypes.metadata.subblock_tags import has_chunk_container
 from czictypes.model.errors import (
     CorruptFileError,
@@ -39,14 +36,12 @@ from czictypes.reading.jpegxr_process import HelperEndedError, decode_apart, dec
 from czictypes.reading.native_reader import decoded
 from czictypes.reading.planes import PlaneRows
 from czictypes.reading.result_memory import ResultMemory
-from czictypes.reading.tiles import Expectation, SubBlockCache, Tile
+from czictypes.reading.tiles import DecodedTile, Prefetcher, SubBlockCache
 
 __all__ = ["SubBlockDecoder"]
 
 #: So many bytes of sub-blocks with several planes are kept decoded, or a single larger one.
 _MOST_KEPT, _LARGEST_KEPT = 256 << 20, 1 << 30
-#: Of so many sub-blocks it is known when they were asked for.
-_MOST_ASKED = 1 << 16
 _JPEG_MODES = {int(PixelType.Gray8): "L", int(PixelType.Bgr24): "RGB"}
 #: A mask is enlarged by so much at most.
 _MASK_GROWTH = 1024
@@ -65,8 +60,8 @@ class SubBlockDecoder:
         Where decoded tiles are kept, or None.
     mask_aware
         Whether tiles carry the valid-pixel mask of their sub-block.
-    expectation
-        Is told beforehand what a read needs, where that pays.
+    prefetcher
+        Fetches beforehand what a read needs, where that pays.
     memory
         Says how large what `pixels` and `mask` return may be.
     """
@@ -79,7 +74,7 @@ class SubBlockDecoder:
         cache: SubBlockCache | None = None,
         cache_uncompressed: bool = False,
         mask_aware: bool = False,
-        expectation: Expectation | None = None,
+        prefetcher: Prefetcher | None = None,
         memory: ResultMemory | None = None,
     ) -> None:
         self._source = source
@@ -87,13 +82,19 @@ class SubBlockDecoder:
         self.cache = cache
         self._cache_uncompressed = cache_uncompressed
         self._mask_aware = mask_aware
-        self.expectation = expectation
+        self.prefetcher = prefetcher
         self._memory = memory or ResultMemory()
         self._stacks = _RecentStacks()
 
-    @contextmanager
-    def tile(self, row: int) -> Iterator[Tile]:
-        """Give the pixels of a row, valid for the length of the `with` block.
+    def tile(self, row: int, first: int = 0, end: int | None = None) -> DecodedTile:
+        """Return the pixels of a row, at least those of some of its rows of pixels.
+
+        Parameters
+        ----------
+        row
+            Of the table.
+        first, end
+            The rows of pixels that are needed, as the tile is read; by default all.
 
         Raises
         ------
@@ -104,17 +105,19 @@ class SubBlockDecoder:
         """
         kept = None if self.cache is None else self.cache.get(row)
         if kept is not None:
-            yield kept
-            return
+            return kept
         segment = self.segment(self._rows.sub_block_of(row))
-        tile = self._read(row, segment)
-        if self._mask_aware:
-            tile = tile._replace(mask=self._mask_of(row, segment))
         cache = self._cache_for(row)
+        height, stored = self._rows.directory.physical_h.item(row), segment.physical_h
+        begin, stop = 0, stored
+        if end is not None and cache is None and height:
+            begin, stop = first * stored // height, (end - 1) * stored // height + 1
+        pixels = self._plane(row, segment, begin, stop)
+        mask = self._mask_of(row, segment) if self._mask_aware else None
+        tile = DecodedTile(pixels, begin, stored, mask)
         if cache is not None:
-            tile = tile._replace(pixels=_own(tile.pixels))
             cache.put(row, tile)
-        yield tile
+        return tile
 
     def segment(self, index: int) -> SubBlockSegment:
         """Read and check the head of a sub-block."""
@@ -133,13 +136,13 @@ class SubBlockDecoder:
         shape = segment.physical_h * payload.planes, segment.physical_w
         pixel = pixel_format(segment.pixel_type).bytes_per_pixel
         self._memory.check(shape, shape[0] * shape[1] * pixel)
-        return _own(self._stack(segment, payload))
+        pixels = self._stack(segment, payload)
+        return pixels if pixels.flags.writeable and pixels.flags.c_contiguous else pixels.copy()
 
     def stored_plane(self, row: int) -> NDArray[np.generic]:
         """Return the pixels of a row, (height, width, samples), in the size they are stored in."""
         segment = self.segment(self._rows.sub_block_of(row))
-        size = segment.physical_h, segment.physical_w
-        return _own(self._plane(row, segment, size))
+        return self._plane(row, segment, 0, segment.physical_h)
 
     def data(self, index: int) -> bytes:
         """Return the pixel data as they stand in the file."""
@@ -161,15 +164,10 @@ class SubBlockDecoder:
         """Return the valid-pixel mask of a row in the size in which it is read, or None."""
         return self._mask_of(row, self.segment(self._rows.sub_block_of(row)))
 
-    def _read(self, row: int, segment: SubBlockSegment) -> Tile:
-        if not self._rows.is_special(row):
-            return Tile(self._stack(segment, check_pixels(self._source, segment)))
-        columns = self._rows.directory
-        size = columns.physical_h.item(row), columns.physical_w.item(row)
-        return Tile(self._plane(row, segment, size))
-
-    def _plane(self, row: int, segment: SubBlockSegment, size: tuple[int, int]) -> PixelArray:
-        """Return the pixels of a row in some height and width."""
+    def _plane(
+        self, row: int, segment: SubBlockSegment, first: int, end: int
+    ) -> NDArray[np.generic]:
+        """Return rows of pixels of a row of the table, as they are stored."""
         payload = check_pixels(self._source, segment)
         part, height = self._rows.part_of(row), segment.physical_h
         if part and part >= payload.planes:
@@ -177,31 +175,43 @@ class SubBlockDecoder:
                 f"the entry of {self._name(segment)} claims {segment.planes} planes, but its data "
                 f"hold {payload.planes}; the file is damaged, or changed since it was opened"
             )
+        above = part * height
+        if payload.compression == Compression.Uncompressed:
+            return self._stored_rows(segment, above + first, above + end)
+        if payload.planes == 1:
+            return self._stack(segment, payload)[first:end]
         stack = self._stacks.get(segment.index)
         if stack is None:
             stack = self._stack(segment, payload)
-            if payload.planes > 1 and payload.compression != Compression.Uncompressed:
-                layout = pixel_format(segment.pixel_type)
-                plane = segment.physical_w * height * layout.bytes_per_pixel
-                stack = self._stacks.offer(segment.index, stack, plane * payload.planes)
-                if stack is None:
-                    stack = self._stack(segment, payload)
-        return StackedPixels(stack, part * height, (height, segment.physical_w), size)
+            self._stacks.keep(segment.index, stack)
+        return stack[above + first : above + end]
 
-    def _stack(self, segment: SubBlockSegment, payload: Payload) -> PixelArray:
+    def _stored_rows(self, segment: SubBlockSegment, first: int, end: int) -> NDArray[np.generic]:
+        """Read rows of pixels that are not compressed."""
+        layout = pixel_format(segment.pixel_type)
+        pixels = np.empty((end - first, segment.physical_w, layout.samples), layout.dtype)
+        offset = segment.data_offset + first * segment.physical_w * layout.bytes_per_pixel
+        found = self._source.read_into(offset, pixels.reshape(-1).view(np.uint8).data)
+        if found < pixels.nbytes:
+            raise CorruptFileError(
+                f"{self._name(segment)} was cut off while it was read: {pixels.nbytes} bytes "
+                f"asked for, {found} found"
+            )
+        return pixels
+
+    def _stack(self, segment: SubBlockSegment, payload: Payload) -> NDArray[np.generic]:
         """Return the pixels of all planes that a sub-block holds, one below the other."""
         height, width = segment.physical_h * payload.planes, segment.physical_w
         scheme, name = payload.compression, self._name(segment)
-        layout = pixel_format(segment.pixel_type)
         if scheme == Compression.Uncompressed:
-            shape, dtype = (height, width, layout.samples), np.dtype(layout.dtype)
-            return FilePixels(self._source, segment.data_offset, shape, dtype, _new, name)
+            return self._stored_rows(segment, 0, height)
         packed = read_data_bytes(self._source, segment)
         if scheme == Compression.Jpg:
             return _decode_jpeg(packed, (height, width), segment.pixel_type, name)
         if scheme in (Compression.Zstd0, Compression.Zstd1):
-            with suppress(MissingExtraError):  # zstd need not be in every Python
-                return unpack_zstd(packed, scheme, width, height, layout, name, _new)
+            with suppress(MissingExtraError):  # libCZI decodes it, too, but for what it gets wrong
+                layout = pixel_format(segment.pixel_type)
+                return decode_zstd(packed, scheme, width, height, layout, name)
         return self._decoded_by_libczi(packed, height, scheme, segment)
 
     def _decoded_by_libczi(
@@ -233,8 +243,9 @@ class SubBlockDecoder:
         if size == mask.shape:
             return mask
         check_growth(size[0] * size[1], mask.size, _MASK_GROWTH, self._name(segment))
-        whole = StackedPixels(mask[..., np.newaxis], 0, mask.shape, size)
-        return whole[:, :][..., 0]
+        down, across = (np.arange(n) * stored // n for n, stored in zip(size, mask.shape))
+        found: NDArray[np.bool_] = mask[down[:, np.newaxis], across]
+        return found
 
     def _mask(self, segment: SubBlockSegment) -> NDArray[np.bool_] | None:
         if not segment.attachment_size:
@@ -256,59 +267,32 @@ class SubBlockDecoder:
 
 
 class _RecentStacks:
-    """Keeps the planes of compressed sub-blocks that are asked for again and again.
+    """Keeps the planes of compressed sub-blocks that hold several; safe to use from many threads.
 
-    To decode one plane, all before it are decoded as well; so at the second request for a sub-block
-    all are, and kept. What was not asked for since the first of the two makes room. Safe to use
-    from many threads.
+    To decode one plane, all are decoded.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._clock = itertools.count(1)
-        #: When each sub-block was asked for last, and the planes that are kept; the latest last.
-        self._asked: dict[int, int] = {}
-        self._kept: dict[int, NDArray[np.generic]] = {}
+        self._kept: dict[int, NDArray[np.generic]] = {}  # what was used last is last
 
-    def get(self, index: int) -> PixelArray | None:
+    def get(self, index: int) -> NDArray[np.generic] | None:
         """Return what is kept of a sub-block."""
         with self._lock:
             kept = self._kept.pop(index, None)
             if kept is not None:
                 self._kept[index] = kept
-                self._asked[index] = next(self._clock)
             return kept
 
-    def offer(self, index: int, pixels: PixelArray, size: int) -> PixelArray | None:
-        """Take what is being read of a sub-block, of so many bytes; return what to read from.
-
-        None stands for data of which only the first planes can be decoded; `pixels` is used up.
-        """
+    def keep(self, index: int, pixels: NDArray[np.generic]) -> None:
+        """Keep the planes of a sub-block, and let go of others to make room."""
+        if pixels.nbytes > _LARGEST_KEPT:
+            return
         with self._lock:
-            before = self._asked.pop(index, None)
-            self._asked[index] = next(self._clock)
-            if len(self._asked) > _MOST_ASKED:
-                del self._asked[next(iter(self._asked))]
-            if before is None and not isinstance(pixels, np.ndarray):
-                return pixels
-            if not self._make_room(size, before or 0):
-                return pixels
-        try:
-            whole = np.array(pixels[:, :])
-        except CorruptFileError:
-            return None
-        with self._lock:
-            self._kept[index] = whole
-        return whole
-
-    def _make_room(self, size: int, since: int) -> bool:
-        """Let go of what was not asked for since then, until so many bytes fit."""
-        taken = sum(pixels.nbytes for pixels in self._kept.values())
-        for index in list(self._kept):
-            if taken + size <= _MOST_KEPT or self._asked.get(index, 0) > since:
-                break
-            taken -= self._kept.pop(index).nbytes
-        return taken + size <= _MOST_KEPT or (not self._kept and size <= _LARGEST_KEPT)
+            self._kept[index] = pixels
+            taken = sum(one.nbytes for one in self._kept.values())
+            while taken > _MOST_KEPT and len(self._kept) > 1:
+                taken -= self._kept.pop(next(iter(self._kept))).nbytes
 
 
 def _decode_jpeg(
@@ -342,16 +326,6 @@ def _decode_jpeg(
     except UnsupportedDataError as error:
         raise CorruptFileError(str(error)) from error
     return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels[..., ::-1]
-
-
-def _new(size: int) -> NDArray[np.uint8]:
-    return np.empty(size, np.uint8)
-
-
-def _own(pixels: PixelArray) -> NDArray[np.generic]:
-    """Return all pixels as an array that shares its memory with nothing."""
-    found = pixels[:, :]
-    return found if found.base is None else found.copy()
 
 
 def _fit(mask: Mask, width: int, height: int) -> NDArray[np.bool_]:

@@ -35,7 +35,7 @@ from czictypes.reading.planes import plane_rows
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
-from czictypes.reading.tiles import Expectation, SubBlockCache
+from czictypes.reading.tiles import Prefetcher, SubBlockCache
 from czictypes.remote.part_files import PartFiles
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class OpenDocument:
             cache=self.cache,
             cache_uncompressed=not isinstance(source, FileSource),
             mask_aware=options.enable_mask_awareness,
-            expectation=self._expectation(options) if source.is_remote else None,
+            prefetcher=self._prefetcher(options) if source.is_remote else None,
             memory=self.memory,
         )
         self.damage = DamageList()
@@ -218,9 +218,9 @@ class OpenDocument:
         """The other files of a document of several, by their numbers; None for missing ones."""
         return self.source.parts() if isinstance(self.source, JoinedSource) else {}
 
-    def _expectation(self, options: ReaderOptions) -> Expectation:
+    def _prefetcher(self, options: ReaderOptions) -> Prefetcher:
         masks = options.enable_mask_awareness
-        return Expectation(self.source, self.rows, self.header, cache=self.cache, masks=masks)
+        return Prefetcher(self.source, self.rows, self.header, cache=self.cache, masks=masks)
 
     def _read_xml(self) -> bytes:
         return read_metadata_xml(self.source, self.header)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.pixels import part_of
 from czictypes.container.workers import check_stopped
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT, NO_M, Rectangle
@@ -22,9 +21,9 @@ from czictypes.reading.damage import UNREADABLE
 from czictypes.reading.levels import LevelGrid
 from czictypes.reading.planes import ShownPlane
 from czictypes.reading.request import PlaneRequest
-from czictypes.reading.sampling import Span, copied_span, scaled_span
+from czictypes.reading.sampling import Source, Span, copied_span, scaled_span
 from czictypes.reading.table import SubBlockTable
-from czictypes.reading.tiles import TileProvider
+from czictypes.reading.tiles import DecodedTile, TileProvider
 
 __all__ = [
     "Painted",
@@ -33,6 +32,7 @@ __all__ = [
     "paint_tiles",
     "painting_rank",
     "places",
+    "rows_of",
 ]
 
 Tiles = NDArray[np.intp]
@@ -205,8 +205,16 @@ def places(
             yield Painted(tile, *spans)
 
 
-def check_size(table: SubBlockTable, tile: int, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return the width and height in which a tile is read; its pixels must have them.
+def rows_of(span: Span) -> tuple[int, int]:
+    """Return the first row of a tile that is painted, and the one after the last."""
+    pixels = span.pixels
+    if isinstance(pixels, slice):
+        return pixels.start, pixels.stop
+    return pixels.item(0), pixels.item(-1) + 1
+
+
+def check_size(table: SubBlockTable, tile: int, decoded: DecodedTile) -> None:
+    """Check that a tile has as many pixels as the directory says.
 
     Raises
     ------
@@ -216,12 +224,12 @@ def check_size(table: SubBlockTable, tile: int, shape: tuple[int, ...]) -> tuple
     width, height = (
         side.item(tile) for side in (table.directory.physical_w, table.directory.physical_h)
     )
-    if shape[0] < height or shape[1] < width:
+    found = decoded.pixels.shape[1], decoded.height
+    if not table.rows.is_special(tile) and (found[0] < width or found[1] < height):
         raise CorruptFileError(
-            f"sub-block {table.rows.sub_block_of(tile)} decodes to {shape[1]} x {shape[0]} pixels, "
+            f"sub-block {table.rows.sub_block_of(tile)} decodes to {found[0]} x {found[1]} pixels, "
             f"but the directory says {width} x {height}; the file is damaged"
         )
-    return width, height
 
 
 def paint_tiles(
@@ -242,14 +250,37 @@ def paint_tiles(
         converted = np.empty(place.shape, place.dtype)
         source = table.directory.pixel_type.item(tile)
         try:
-            with tiles.tile(tile) as decoded:
-                check_size(table, tile, decoded.pixels.shape)
-                convert(part_of(decoded.pixels, y.pixels, x.pixels), source, pixel_type, converted)
-                mask = decoded.mask
-                valid = True if mask is None else mask[y.pixels][:, x.pixels, np.newaxis]
+            decoded = tiles.tile(tile, *rows_of(y))
+            check_size(table, tile, decoded)
+            rows, columns = _stored(table, tile, decoded, y, x)
+            convert(decoded.pixels[rows][:, columns], source, pixel_type, converted)
+            mask = decoded.mask
+            valid = True if mask is None else mask[y.pixels][:, x.pixels, np.newaxis]
         except UNREADABLE as error:
             if leave is None:
                 raise
             leave(tile, error)
         else:
             np.copyto(place, converted, where=valid)
+
+
+def _stored(
+    table: SubBlockTable, tile: int, decoded: DecodedTile, y: Span, x: Span
+) -> tuple[Source, Source]:
+    """Return which rows and columns of what was decoded are painted.
+
+    A tile that is read in another size than it is stored in shows the stored pixel at
+    ``floor(i * stored / size)``.
+    """
+    rows, columns = y.pixels, x.pixels
+    if table.rows.is_special(tile):
+        size = table.directory.physical_h.item(tile), table.directory.physical_w.item(tile)
+        rows = _numbers(rows) * decoded.height // size[0]
+        columns = _numbers(columns) * decoded.pixels.shape[1] // size[1]
+    if isinstance(rows, slice):
+        return slice(rows.start - decoded.first, rows.stop - decoded.first), columns
+    return rows - decoded.first, columns
+
+
+def _numbers(which: Source) -> NDArray[np.intp]:
+    return np.arange(which.start, which.stop) if isinstance(which, slice) else which

@@ -18,20 +18,27 @@ from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.file_source import FileSource
-from czictypes.container.pixels import stored_rows
 from czictypes.container.workers import Workers, check_stopped
 from czictypes.kernel.library import get_kernel
 from czictypes.kernel.tiles import DONE, PENDING, UNUSUAL, Given, KernelTiles, Reads, TileColumns
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.conversion import check_convertible
 from czictypes.reading.damage import UNREADABLE, DamageList
-from czictypes.reading.fallback import Painted, Tiles, check_size, chosen_tiles, paint_tiles, places
+from czictypes.reading.fallback import (
+    Painted,
+    Tiles,
+    check_size,
+    chosen_tiles,
+    paint_tiles,
+    places,
+    rows_of,
+)
 from czictypes.reading.levels import LevelGrid
 from czictypes.reading.planes import PlaneKeys
 from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import each
-from czictypes.reading.tiles import Expectation, TileProvider, Wanted
+from czictypes.reading.tiles import Prefetcher, TileProvider, Wanted
 from czictypes.remote.urls import redact_text
 
 __all__ = ["Painter", "Part"]
@@ -72,7 +79,7 @@ class Painter:
     table
         The tiles of the document.
     tiles
-        Their pixels. With an `expectation` it is told beforehand what a read needs; what has a
+        Their pixels. Their `prefetcher`, if any, fetches beforehand what a read needs; what has a
         `cache` is asked for all tiles.
     source
         The document's bytes; None where tiles come from `tiles` alone.
@@ -90,7 +97,7 @@ class Painter:
         self.table, self.tiles, self.source = table, tiles, source
         self.damage = damage or DamageList()
         self.reads_bytes = source is not None and getattr(tiles, "cache", None) is None
-        self.expectation: Expectation | None = getattr(tiles, "expectation", None)
+        self.prefetcher: Prefetcher | None = getattr(tiles, "prefetcher", None)
         self._local: FileSource | None = None
         if self.reads_bytes and isinstance(source, FileSource):
             self._local = source
@@ -233,7 +240,7 @@ class Painter:
         request, every = parts[0].request, [one for some in painted for one in some]
         self._check_types(np.array([one.tile for one in every], np.intp), request, blank)
         leave = self._note if blank else None
-        with self._prefetched([(one.tile, *self._rows_of(one)) for one in every]):
+        with self._prefetched([(one.tile, *rows_of(one.y)) for one in every]):
             for some, out in zip(painted, outs):
                 fill(out, background_value(request.pixel_type, request.background))
                 paint_tiles(self.table, some, self.tiles, request.pixel_type, out, leave)
@@ -254,11 +261,6 @@ class Painter:
             "%s painted %d x %d pixels of %s: plane %s%s, zoom %g, tiles %d",
             way, width, height, self._name, dict(request.plane), more, request.zoom, tiles,
         )  # fmt: skip
-
-    def _rows_of(self, painted: Painted) -> tuple[int, int]:
-        """Return which rows of a tile are needed: the first, and the one after the last."""
-        rows = np.arange(self.table.directory.physical_h.item(painted.tile))[painted.y.pixels]
-        return int(rows[0]), int(rows[-1]) + 1
 
     def _note(self, tile: int, error: Exception) -> None:
         """Note a tile that is left blank."""
@@ -303,7 +305,7 @@ class Painter:
         return KernelTiles(self._kernel, table.rows.stored, size, columns)
 
     def _expected(self, reads: Reads) -> AbstractContextManager[None]:
-        if self.expectation is None:
+        if self.prefetcher is None:
             return nullcontext()
         jobs = reads.jobs
         if not reads.in_order:
@@ -313,7 +315,7 @@ class Painter:
         return self._prefetched(list(zip(*columns)))
 
     def _prefetched(self, wanted: list[Wanted]) -> AbstractContextManager[None]:
-        return nullcontext() if self.expectation is None else self.expectation.of(wanted)
+        return nullcontext() if self.prefetcher is None else self.prefetcher.prefetch(wanted)
 
 
 class _Painting:
@@ -394,22 +396,25 @@ class _Painting:
 
     def _decoded(self, tile: int) -> Given | None:
         """Return pixels of a tile; None for one that is left blank."""
+        painter = self._painter
         try:
-            with self._painter.tiles.tile(tile) as decoded:
-                width, height = check_size(self._painter.table, tile, decoded.pixels.shape)
-                pixels, first, stored = stored_rows(decoded.pixels, *self._rows[tile])
-                if self._painter.table.rows.is_special(tile):
-                    height = stored
-                else:
-                    pixels = pixels[:, :width]
-                # a copy: they are valid as long as the tile is
-                pixels = np.array(pixels, order="C")
-                return Given(pixels=pixels, first_row=first, height=height, mask=decoded.mask)
+            decoded = painter.tiles.tile(tile, *self._rows[tile])
+            check_size(painter.table, tile, decoded)
         except UNREADABLE as error:
             if not self._blank:
                 raise
-            self._painter._note(tile, error)
+            painter._note(tile, error)
             return None
+        pixels, height = decoded.pixels, decoded.height
+        if not painter.table.rows.is_special(tile):  # else it is brought to the size as it is read
+            height = painter.table.directory.physical_h.item(tile)
+            pixels = pixels[:, : painter.table.directory.physical_w.item(tile)]
+        return Given(
+            pixels=np.ascontiguousarray(pixels),
+            first_row=decoded.first,
+            height=height,
+            mask=decoded.mask,
+        )
 
     def _bytes(self, tiles: list[int]) -> dict[int, Given]:
         """Return the bytes of those tiles that the kernel decodes from them."""
@@ -454,8 +459,8 @@ class _Painting:
             self._heads.add(tile)
             begin, size = stored.file_position.item(sub_block), _HEAD_ROOM
             size += end * row if end * row <= _SMALL else 0
-            if self._painter.expectation is not None:
-                size = min(size, self._painter.expectation.room(sub_block))
+            if self._painter.prefetcher is not None:
+                size = min(size, self._painter.prefetcher.room(sub_block))
         return None if begin < 0 or size < 0 else (begin, size)
 
     def _leave_blank(self, jobs: NDArray[np.intp]) -> None:

@@ -25,13 +25,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.batch import HEAD_ROOM, BatchReader, StoredData
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.columns import unique_rows
 from czictypes.container.directory import Directory, SubBlockExtents
 from czictypes.container.limits import Bounds, planes_believed
-from czictypes.container.payload import examine_payload
-from czictypes.container.subblock import check_pixels, read_subblock_segment
+from czictypes.container.subblock import HEAD_ROOM, check_pixels, read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
@@ -290,35 +288,20 @@ class _PlaneCounter:
 
     def _look(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return what `count` returns, by the heads of all of them."""
-        batches = BatchReader(self._source, self._directory)
         found = np.ones(len(several), np.int64)
         for first in range(0, len(several), _AT_ONCE):
             some = several[first : first + _AT_ONCE].tolist()
             heads = [(at, HEAD_ROOM) for at in self._directory.file_position[some].tolist()]
             with self._source.read_ahead(heads):
-                try:
-                    read = batches.read(some)
-                except MissingPartError:  # not of all of them, maybe
-                    read = [None] * len(some)
-                for place, (index, data) in enumerate(zip(some, read), first):
-                    found[place] = self._planes_held(index, data, claimed.item(place))
+                for place, index in enumerate(some, first):
+                    found[place] = self._planes_held(index, claimed.item(place))
         return found
 
-    def _planes_held(self, index: int, data: StoredData | None, claimed: int) -> int:
+    def _planes_held(self, index: int, claimed: int) -> int:
         """Return the planes of one sub-block; of one that cannot be read those that it claims."""
-        source = self._source
         try:
-            if data is None:
-                segment = read_subblock_segment(source, self._directory, index)
-                planes, size = check_pixels(source, segment).planes, segment.data_size
-            else:
-                plane = data.width * data.height * pixel_format(data.pixel_type).bytes_per_pixel
-                if data.compression == Compression.Uncompressed and plane * claimed == data.size:
-                    return claimed
-                planes, size = examine_payload(
-                    source, data.offset, data.size, data.compression, plane, claimed, data.height,
-                    source.name,
-                ).planes, data.size  # fmt: skip
+            segment = read_subblock_segment(self._source, self._directory, index)
+            planes, size = check_pixels(self._source, segment).planes, segment.data_size
         except (CorruptFileError, UnsupportedDataError, MissingPartError):
             return claimed if claimed <= planes_believed() else 1
         return 1 if planes > planes_believed(size) else planes

@@ -6,44 +6,51 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import SubBlockExtents
-from czictypes.container.pixels import PixelArray
 from czictypes.container.segments import FileHeader
 from czictypes.model.options import CacheInfo, CacheOptions
 from czictypes.reading.planes import PlaneRows
 
 __all__ = [
-    "Expectation",
+    "DecodedTile",
+    "Prefetcher",
     "SubBlockCache",
-    "Tile",
     "TileProvider",
     "Wanted",
 ]
 
 
-class Tile(NamedTuple):
-    """A decoded sub-block.
+class DecodedTile(NamedTuple):
+    """The pixels of a tile as they are stored, or some rows of them.
 
-    `pixels` has the shape (height, width, samples) and the dtype of the sub-block's pixel type.
-    They may be anything that is indexed by rows and columns. `mask`, of the shape (height, width),
-    is True for valid pixels; None means that all are valid.
+    Attributes
+    ----------
+    pixels
+        (height, width, samples), of the dtype of the sub-block's pixel type.
+    first, height
+        Which row of the tile is their first, and how many rows it has.
+    mask
+        True for valid pixels, (height, width) in the size in which the tile is read; None means
+        that all are valid.
     """
 
-    pixels: PixelArray
+    pixels: NDArray[Any]
+    first: int
+    height: int
     mask: NDArray[np.bool_] | None = None
 
 
 class TileProvider(Protocol):
     """A source of decoded tiles; called from many threads at once."""
 
-    def tile(self, row: int) -> AbstractContextManager[Tile]:
-        """Give the tile of a row of the table; its arrays are read only in the `with` block."""
+    def tile(self, row: int, first: int, end: int) -> DecodedTile:
+        """Return a row of the table, at least the pixels of some rows; they are not changed."""
 
 
 class SubBlockCache:
@@ -56,11 +63,11 @@ class SubBlockCache:
     def __init__(self, options: CacheOptions) -> None:
         self._max_bytes = options.max_memory_usage
         self._max_count = options.max_sub_block_count
-        self._tiles: OrderedDict[int, Tile] = OrderedDict()
+        self._tiles: OrderedDict[int, DecodedTile] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def get(self, index: int) -> Tile | None:
+    def get(self, index: int) -> DecodedTile | None:
         """Return the tile of that sub-block, or None where it is not kept."""
         with self._lock:
             tile = self._tiles.get(index)
@@ -72,7 +79,7 @@ class SubBlockCache:
         """Return whether the tile of that sub-block is kept now."""
         return index in self._tiles
 
-    def put(self, index: int, tile: Tile) -> None:
+    def put(self, index: int, tile: DecodedTile) -> None:
         """Keep a tile whose arrays nobody will change any more."""
         with self._lock:
             before = self._tiles.pop(index, None)
@@ -95,15 +102,15 @@ class SubBlockCache:
         return too_many or too_large
 
 
-def _size(tile: Tile) -> int:
-    return int(np.asarray(tile.pixels).nbytes) + (0 if tile.mask is None else int(tile.mask.nbytes))
+def _size(tile: DecodedTile) -> int:
+    return tile.pixels.nbytes + (0 if tile.mask is None else int(tile.mask.nbytes))
 
 
 #: A row of `PlaneRows`, and which rows of its pixels are needed, the end excluded.
 Wanted = tuple[int, int, int]
 
 
-class Expectation:
+class Prefetcher:
     """Knows where the bytes of sub-blocks are, for a source that takes long to answer.
 
     Parameters
@@ -131,7 +138,7 @@ class Expectation:
         self._cache = cache
         self._masks = masks
 
-    def of(self, wanted: Sequence[Wanted]) -> AbstractContextManager[None]:
+    def prefetch(self, wanted: Sequence[Wanted]) -> AbstractContextManager[None]:
         """Have the bytes of sub-blocks fetched for the length of a `with` block."""
         if self._cache is not None:
             wanted = [one for one in wanted if one[0] not in self._cache]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -385,11 +385,8 @@ class _Reader:
             return
         if size > max(_DECODED, _GROWTH * len(block.data)):
             return
-        try:
-            with self._decoder.tile(index) as tile:
-                tile.pixels[:1, :]  # decodes all of them, and copies a row
-        except (UnsupportedDataError, MissingExtraError):
-            pass  # others may decode it
+        with suppress(UnsupportedDataError, MissingExtraError):  # others may decode it
+            self._decoder.tile(index)
 
 
 def _metadata(found: _Found) -> tuple[bytes | None, str]:

@@ -26,6 +26,7 @@ from czictypes import CziImage, czi, errors, imread
 from czictypes.arrays.layout import Layout
 from czictypes.arrays.reader_pool import ReaderPool, reader_pool
 from czictypes.model.pixel_types import PixelType
+from czictypes.reading.paint import Painter
 from czictypes.reading.reader import CziReader
 
 dask_array = needs("dask.array", "dask")
@@ -306,12 +307,18 @@ def test_a_url_is_opened_by_its_tasks(made: Callable[[str], Made]) -> None:
 def test_tasks_read_in_their_own_thread(
     made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = property(lambda self: 1 / 0)
-    monkeypatch.setattr("czictypes.reading.threads.ThreadPool.workers", asked)
+    paint, asked = Painter.paint, set()
+
+    def noted(painter: Painter, parts: Any, outs: Any, threads: int, *more: Any, **options: Any):
+        asked.add(threads)
+        return paint(painter, parts, outs, threads, *more, **options)
+
+    monkeypatch.setattr(Painter, "paint", noted)
     with CziImage(made("large_pyramid").path, threads=4) as image:
         assert image.to_dask().compute(scheduler="synchronous").any()
-        with pytest.raises(ZeroDivisionError):
-            image.asarray()
+        assert asked == {1}
+        image.asarray()
+        assert asked == {1, 4}
 
 
 def test_chunks_of_a_dimension_that_is_not_there_are_refused(made: Callable[[str], Made]) -> None:

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes import czi
-from czictypes.reading.tiles import SubBlockCache, Tile
+from czictypes.reading.tiles import DecodedTile, SubBlockCache
 
 
-def tile(size: int) -> Tile:
-    return Tile(np.zeros((1, size, 1), np.uint8))
+def tile(size: int) -> DecodedTile:
+    return DecodedTile(np.zeros((1, size, 1), np.uint8), 0, 1)
 
 
 def test_without_limits_everything_stays() -> None:
@@ -41,7 +41,7 @@ def test_a_tile_over_the_memory_limit_is_not_kept() -> None:
 
 def test_masks_count_as_memory() -> None:
     cache = SubBlockCache(czi.CacheOptions())
-    cache.put(1, Tile(np.zeros((2, 3, 1), np.uint16), np.ones((2, 3), bool)))
+    cache.put(1, DecodedTile(np.zeros((2, 3, 1), np.uint16), 0, 2, np.ones((2, 3), bool)))
     assert cache.info().memory_usage == 12 + 6
 
 

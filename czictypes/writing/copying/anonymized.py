@@ -17,7 +17,7 @@ import numpy as np
 from czictypes.container.attachments import AttachmentEntry, find_mask
 from czictypes.container.payload import PAYLOAD_HEAD, scheme_of
 from czictypes.container.pictures import MOST_PIXELS, bare_jpegxr, decoded_picture
-from czictypes.container.zstd_frame import (
+from czictypes.container.zstd import (
     HEAD_SIZE,
     ZSTD_MAGIC,
     find_zstd_end,

@@ -8,7 +8,6 @@ sub-blocks that the next tiles need again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,9 +25,10 @@ from czictypes.reading.conversion import common_type
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.paint import Painter, Part
+from czictypes.reading.planes import PlaneRows
 from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.table import SubBlockTable
-from czictypes.reading.tiles import SubBlockCache, Tile, TileProvider
+from czictypes.reading.tiles import DecodedTile, SubBlockCache, TileProvider
 from czictypes.remote.part_files import PartFiles
 from czictypes.writing.assembly import (
     MULTI_TILE_PYRAMID,
@@ -77,7 +77,7 @@ def build_pyramid(
     level 1, which is when most of the work is done.
     """
     threads = _useful_threads(document, plans, threads)
-    directory, decoder = document.table.directory, _cached_decoder(document)
+    rows, decoder = document.rows, _cached_decoder(document)
     encoders = OrderedPipeline(threads, consume)
     #: What threads make is what to do then, in this thread and in order.
     makers: OrderedPipeline[Callable[[], None]] = OrderedPipeline(threads, lambda act: act())
@@ -92,8 +92,8 @@ def build_pyramid(
 
     try:
         for plan in plans:
-            plane = _FullResolution(directory, decoder, plan, options.filter)
-            schemes = directory.compression[plan.sub_blocks]
+            plane = _FullResolution(rows, decoder, plan, options.filter)
+            schemes = rows.directory.compression[plan.sub_blocks]
             asked = options.compression
             compression = _choose_compression(schemes, plane.pixel_type, asked, preferred)
             emit = partial(_encode_later, encoders, plane, compression)
@@ -168,15 +168,19 @@ def _largest_tile(document: OpenDocument) -> int:
 class _FullResolution:
     """The full resolution of one plane of one scene; safe to use from many threads."""
 
-    def __init__(
-        self, directory: Directory, tiles: TileProvider, plan: PlanePlan, kind: str
-    ) -> None:
+    def __init__(self, rows: PlaneRows, tiles: TileProvider, plan: PlanePlan, kind: str) -> None:
         self.plan = plan
-        self.pixel_type = _plane_pixel_type(directory, plan)
+        self.pixel_type = _plane_pixel_type(rows.directory, plan)
         self._kind = kind
-        rows = directory.take(plan.sub_blocks, {})  # in the order of painting, which M stands for
-        rows = replace(rows, m=np.arange(rows.count, dtype=np.int32))
-        self._painter = Painter(SubBlockTable(rows), _Chosen(tiles, plan.sub_blocks))
+        chosen = plan.sub_blocks  # in the order of painting, which M stands for
+        order = np.arange(len(chosen), dtype=np.int32)
+        plane = PlaneRows(
+            replace(rows.directory.take(chosen, {}), m=order),
+            rows.stored,
+            rows.sub_blocks(chosen),
+            special=None if rows.special is None else rows.special[chosen],
+        )
+        self._painter = Painter(SubBlockTable(plane), _Chosen(tiles, chosen))
 
     def reduced(self, column: int, row: int) -> NDArray[Any]:
         """Return the pixels of a tile of level 1, (h, w, samples)."""
@@ -222,8 +226,8 @@ class _Chosen:
     def __init__(self, tiles: TileProvider, chosen: NDArray[np.intp]) -> None:
         self._tiles, self._chosen = tiles, chosen
 
-    def tile(self, row: int) -> AbstractContextManager[Tile]:
-        return self._tiles.tile(int(self._chosen[row]))
+    def tile(self, row: int, first: int, end: int) -> DecodedTile:
+        return self._tiles.tile(int(self._chosen[row]), first, end)
 
 
 def _choose_compression(

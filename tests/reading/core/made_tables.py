@@ -19,7 +19,7 @@ from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.paint import Painter, Part
 from czictypes.reading.request import PlaneRequest, output_shape
 from czictypes.reading.table import SubBlockTable
-from czictypes.reading.tiles import Tile
+from czictypes.reading.tiles import DecodedTile
 
 __all__ = [
     "Entry",
@@ -112,14 +112,18 @@ class MemoryTiles:
     def random(cls, entries: Sequence[Entry]) -> MemoryTiles:
         return cls([pixels_of(entry, seed) for seed, entry in enumerate(entries)])
 
+    def tile(self, row: int, first: int = 0, end: int | None = None) -> DecodedTile:
+        with self.counted(row):
+            return DecodedTile(self.pixels[row], 0, len(self.pixels[row]), self.masks.get(row))
+
     @contextmanager
-    def tile(self, index: int) -> Iterator[Tile]:
+    def counted(self, row: int) -> Iterator[None]:
         with self._lock:
-            self.asked_for.append(index)
+            self.asked_for.append(row)
             self.in_use += 1
             self.most_in_use = max(self.most_in_use, self.in_use)
         try:
-            yield Tile(self.pixels[index], self.masks.get(index))
+            yield
         finally:
             with self._lock:
                 self.in_use -= 1

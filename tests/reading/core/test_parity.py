@@ -1,8 +1,5 @@
 """The painter against pylibCZIrw, which composes with libCZI's scaling accessor."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 import seeds
@@ -18,7 +15,7 @@ from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.paint import Painter, Part
 from czictypes.reading.request import PlaneRequest, output_shape
 from czictypes.reading.table import SubBlockTable
-from czictypes.reading.tiles import Tile
+from czictypes.reading.tiles import DecodedTile
 from czictypes.remote.open import open_source
 
 READS_PER_FILE = 50
@@ -30,11 +27,10 @@ class DecodedTiles:
     def __init__(self, reader: ReaderHandle) -> None:
         self._reader = reader
 
-    @contextmanager
-    def tile(self, index: int) -> Iterator[Tile]:
-        with self._reader.read_sub_block(index) as sub_block, sub_block.create_bitmap() as bitmap:
-            with bitmap.locked() as pixels:
-                yield Tile(pixels)
+    def tile(self, row: int, first: int = 0, end: int | None = None) -> DecodedTile:
+        with self._reader.read_sub_block(row) as sub_block, sub_block.create_bitmap() as bitmap:
+            pixels = bitmap.to_numpy()
+            return DecodedTile(pixels, 0, len(pixels))
 
 
 @pytest.fixture
