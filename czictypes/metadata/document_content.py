@@ -98,6 +98,12 @@ class DocumentContent:
         The program that writes the file.
     annotations
         The regions, measurements and texts drawn on the image.
+
+    Examples
+    --------
+    >>> channel = ChannelInfo(0, name="DAPI", excitation_wavelength=353.0)
+    >>> content = DocumentContent(channels=[channel], scaling=Scaling(1e-7, 1e-7))
+    >>> imwrite("nuclei.czi", pixels, content=content)  # doctest: +SKIP
     """
 
     info: GeneralDocumentInfoDto = field(default_factory=GeneralDocumentInfoDto)

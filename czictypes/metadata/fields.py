@@ -196,9 +196,10 @@ def _named(element: ET.Element, name: str) -> filter[ET.Element]:
 
 
 def _number(text: str) -> float:
-    if not _NUMBER.fullmatch(text) or math.isinf(float(text)):
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    if math.isinf(number):
         raise ValueError
-    return float(text)
+    return number
 
 
 def _whole(text: str) -> int:

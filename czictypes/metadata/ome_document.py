@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import count
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import quoteattr
 
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts
@@ -23,6 +22,17 @@ if TYPE_CHECKING:
     from ome_types import OME
 
 __all__ = ["annotations_of", "build_ome"]
+
+# The names that OME's annotation has for the dimensions of a CZI.
+_MEANINGS = {
+    "H": ("phase", "phases"),
+    "V": ("angle", "views"),
+    "R": ("angle", "rotations"),
+    "I": ("other", "illuminations"),
+    "B": ("other", "acquisition blocks"),
+}
+_NAMESPACE = "openmicroscopy.org/omero/dimension/modulo"
+_MOST = 10_000  # rows or columns; a plate that claims more is none
 
 
 def build_ome(facts: DocumentFacts) -> OME:
@@ -58,24 +68,13 @@ def build_ome(facts: DocumentFacts) -> OME:
     return ome
 
 
-#: The names that OME's annotation has for the dimensions of a CZI.
-_MEANINGS = {
-    "H": ("phase", "phases"),
-    "V": ("angle", "views"),
-    "R": ("angle", "rotations"),
-    "I": ("other", "illuminations"),
-    "B": ("other", "acquisition blocks"),
-}
-_NAMESPACE = "openmicroscopy.org/omero/dimension/modulo"
-
-
 def _modulo(model: ModuleType, number: int, facts: ImageFacts) -> Iterator[Any]:
     """Give an annotation for each of T and C that stands for another dimension of the CZI."""
     others = [name for name, size in facts.along_t.items() if size > 1]
     if len(others) == 1 and others[0] in _MEANINGS:
         kind, words = _MEANINGS[others[0]]
         last = facts.along_t[others[0]] - 1
-        inner = f"Type={quoteattr(kind)} TypeDescription={quoteattr(words)} "
+        inner = f'Type="{kind}" TypeDescription="{words}" '
         yield _dimension(model, "T", number, f'{inner}Start="0" End="{last}" Step="1"')
     waves = [middle_of_band(one) for one in facts.channels]
     known = [wave for wave in waves if wave is not None]
@@ -94,9 +93,6 @@ def _dimension(model: ModuleType, axis: str, number: int, attributes: str) -> An
         namespace=_NAMESPACE,
         value=f'<Modulo namespace="{schema}"><ModuloAlong{axis} {attributes}/></Modulo>',
     )
-
-
-_MOST = 10_000  # rows or columns; what is beyond is no plate, and takes software by surprise
 
 
 def _plates(model: ModuleType, plate: Plate | None, images: Sequence[ImageFacts]) -> list[Any]:
@@ -186,12 +182,11 @@ def _roi(model: ModuleType, identifier: str, one: Annotation) -> Any:
     """Return an annotation as a ROI; None if its geometry is unknown or not possible in OME."""
     what = f"the annotation {one.name or one.id or one.kind!r}"
     color = one.color
+    rgb = None if color is None else (int(color.r), int(color.g), int(color.b))
     common = {
         "text": one.text or one.name,
         "transform": _rotation(model, one),
-        "stroke_color": None
-        if color is None
-        else model.Color((int(color.r), int(color.g), int(color.b))),
+        "stroke_color": rgb and model.Color(rgb),
     }
     try:
         shapes = [

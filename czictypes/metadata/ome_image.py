@@ -17,14 +17,20 @@ __all__ = ["Parts", "image", "image_id", "instrument", "middle_of_band", "parts_
 
 _INSTRUMENT = "Instrument:0"
 _OBJECTIVE = "Objective:0"
-
-
 # OME's names of the types of pixels, by numpy's.
 _TYPES = {
     **{name: name for name in ("int8", "int16", "int32", "uint8", "uint16", "uint32")},
     **{"bool": "bit", "float32": "float", "float64": "double"},
     **{"complex64": "complex", "complex128": "double-complex"},
 }
+# Columns of `PlaneFacts`, the fields of OME, and their units.
+_MEASURED = (
+    ("time", "delta_t", "UnitsTime"),
+    ("exposure", "exposure_time", "UnitsTime"),
+    ("stage_x", "position_x", "UnitsLength"),
+    ("stage_y", "position_y", "UnitsLength"),
+    ("focus_z", "position_z", "UnitsLength"),
+)
 
 
 def image_id(number: int) -> str:
@@ -40,7 +46,7 @@ def image(
     parts: Parts,
     has_instrument: bool,
 ) -> Any:
-    """Return the image with a number; it refers to the parts of the instrument, if there is one."""
+    """Return an image that refers to the parts of the instrument, if there is one."""
     reference = model.InstrumentRef(id=_INSTRUMENT) if has_instrument else None
     return make(
         model.Image,
@@ -145,16 +151,6 @@ def _type_of(facts: ImageFacts) -> str:
             "cannot have; they know bool, int8, int16, int32, uint8, uint16, uint32, float32, "
             "float64, complex64 and complex128. A plain TIFF (.tif) and an OME-Zarr have every type"
         ) from None
-
-
-# attribute of `PlaneFacts`, field of Plane, kind of unit
-_MEASURED = (
-    ("time", "delta_t", "UnitsTime"),
-    ("exposure", "exposure_time", "UnitsTime"),
-    ("stage_x", "position_x", "UnitsLength"),
-    ("stage_y", "position_y", "UnitsLength"),
-    ("focus_z", "position_z", "UnitsLength"),
-)
 
 
 def _planes(model: ModuleType, facts: PlaneFacts) -> list[Any]:

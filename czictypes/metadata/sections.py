@@ -33,7 +33,7 @@ _NAME = re.compile(rf"[{_LETTER}][{_LETTER}0-9.\-\u00b7]*")
 _INT32 = range(-(2**31), 2**31)
 
 _DISPLAY_CHANNELS = "Metadata/DisplaySetting/Channels"
-_LARGEST_INDEX = 65535  # a position in a list: every channel below is written too
+_CHANNEL_INDICES = range(65536)  # positions in a list: every channel below is written too
 
 
 def set_general_document_info(root: ET.Element, info: GeneralDocumentInfoDto) -> None:
@@ -136,11 +136,8 @@ def _check_attribute(key: str, value: object) -> tuple[str, str]:
 
 def check_channel_index(index: object) -> None:
     """Raise a ValueError if display settings cannot be listed for such a channel."""
-    if (
-        not isinstance(index, Integral)
-        or isinstance(index, bool)
-        or not 0 <= int(index) <= _LARGEST_INDEX
-    ):
+    number = int(index) if isinstance(index, Integral) and not isinstance(index, bool) else -1
+    if number not in _CHANNEL_INDICES:
         raise ValueError(f"display settings: {index!r} is no index of a channel")
 
 

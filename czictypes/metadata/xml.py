@@ -47,11 +47,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # XML 1.0 allows tab, line feed, carriage return and what is not listed here.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CHARACTER_REFERENCE = re.compile(r"&#(?:x([0-9A-Fa-f]{1,8})|([0-9]{1,10}));")
-_TEXT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
-_ATTRIBUTE_ESCAPES = {
-    **_TEXT_ESCAPES,
-    **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"}),
-}
 
 # An element to open and its level, or text that is ready to be written.
 _Job = Union[tuple[ET.Element, int], str]
@@ -275,7 +270,7 @@ def _open(element: ET.Element, level: int, parts: list[str], jobs: list[_Job]) -
         parts.append(f"<!--{text}-->" if tag is ET.Comment else f"<?{text}?>")
         return
     attributes = "".join(
-        f' {name}="{value.translate(_ATTRIBUTE_ESCAPES)}"' for name, value in element.items()
+        f' {name}="{_escaped_attribute(value)}"' for name, value in element.items()
     )
     if not text and not len(element):
         parts.append(f"<{tag}{attributes} />")
@@ -283,14 +278,23 @@ def _open(element: ET.Element, level: int, parts: list[str], jobs: list[_Job]) -
     parts.append(f"<{tag}{attributes}>")
     laid_out = level >= 0 and len(element) > 0 and not _has_text(element)
     if not laid_out:
-        parts.append(text.translate(_TEXT_ESCAPES))
+        parts.append(_escaped(text))
     jobs.append(f"{_new_line(level)}</{tag}>" if laid_out else f"</{tag}>")
     for child in reversed(element):
         if not laid_out:
-            jobs.append((child.tail or "").translate(_TEXT_ESCAPES))
+            jobs.append(_escaped(child.tail or ""))
         jobs.append((child, level + 1 if laid_out else -1))
         if laid_out:
             jobs.append(_new_line(level + 1))
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#13;")
+
+
+def _escaped_attribute(text: str) -> str:
+    return _escaped(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
 
 
 def _has_text(element: ET.Element) -> bool:

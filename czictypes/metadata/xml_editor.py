@@ -20,7 +20,7 @@ from czictypes.metadata.sections import (
 )
 from czictypes.metadata.xml import XmlSource, parse, to_bytes, to_string
 from czictypes.model.errors import CorruptFileError
-from czictypes.model.geometry import ABSENT
+from czictypes.model.geometry import ABSENT, DIMENSIONS
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 
 __all__ = [
@@ -31,6 +31,10 @@ __all__ = [
     "keep_scenes",
     "set_sizes",
 ]
+
+_IMAGE = "Metadata/Information/Image"
+_SCENES = f"{_IMAGE}/Dimensions/S/Scenes"
+_SIZES = {f"Size{letter}" for letter in ("X", "Y", "M", *DIMENSIONS)}
 
 
 class XmlEditor:
@@ -169,23 +173,14 @@ def _document(source: XmlSource) -> ET.Element:
     return root
 
 
-_IMAGE = "Metadata/Information/Image"
-_SCENES = f"{_IMAGE}/Dimensions/S/Scenes"
-
-
 def set_sizes(root: ET.Element, sizes: Mapping[str, int]) -> None:
     """Set ``SizeX``, ``SizeC`` and so on, by letter."""
     image = ensure(root, _IMAGE)
     for letter, size in sizes.items():
         if image.find(f"Size{letter}") is None:  # beside the other sizes, where readers expect it
-            present = [position for position, one in enumerate(image) if _is_size(one)]
-            last = max(present, default=-1)
-            image.insert(last + 1, ET.Element(f"Size{letter}"))
+            present = [position for position, one in enumerate(image) if one.tag in _SIZES]
+            image.insert(max(present, default=-1) + 1, ET.Element(f"Size{letter}"))
         put(image, f"Size{letter}", size)
-
-
-def _is_size(element: ET.Element) -> bool:
-    return isinstance(element.tag, str) and len(element.tag) == 5 and element.tag[:4] == "Size"
 
 
 def keep_channels(root: ET.Element, positions: Sequence[int], count: int, *, compact: bool) -> None:
