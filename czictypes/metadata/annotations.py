@@ -90,7 +90,7 @@ class Annotation:
         return min(x) - wide, min(y) - high, max(x) + wide, max(y) + high
 
     def moved(self, x: float, y: float) -> Annotation:
-        """Return the annotation moved by a vector."""
+        """Return the annotation moved by `x` and `y`, in its `unit`."""
         return replace(self, points=tuple((a + x, b + y) for a, b in self.points))
 
     def magnified(self, x: float, y: float) -> Annotation:
@@ -101,7 +101,7 @@ class Annotation:
         return replace(self, points=tuple((a * x, b * y) for a, b in self.points), radii=radii)
 
     def in_pixels(self, width: float | None, height: float | None) -> Annotation | None:
-        """Return the annotation in pixels of this size in metres; None if the size is unknown."""
+        """Return the annotation in pixels, given their size in metres; None if that is unknown."""
         if self.unit == "px":
             return self
         if not width or not height:
