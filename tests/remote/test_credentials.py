@@ -164,6 +164,31 @@ def test_the_log_of_other_sources_does_not_show_them(
     check_clean(caplog.text)
 
 
+def test_the_log_of_a_filesystem_that_fails_once_does_not_show_them(
+    made: Make, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = needs("fsspec.implementations.memory").MemoryFileSystem
+    memory().pipe_file("/folder/image.czi", made("mosaic").path.read_bytes())
+    failures = [ConnectionResetError(f"{USER}:{PASSWORD} was cut off, token={TOKEN}")]
+    whole = memory.cat_file
+
+    def fails_once(*args: Any, **options: Any) -> bytes:
+        if failures:
+            raise failures.pop()
+        data: bytes = whole(*args, **options)
+        return data
+
+    monkeypatch.setattr(memory, "cat_file", fails_once)
+    secret = {"token": TOKEN, "auth": [USER, PASSWORD], "czictypes": {"backoff": 0.0}}
+    with caplog.at_level(logging.DEBUG, "czictypes"):
+        with czi.open_czi("memory://folder/image.czi", storage_options=secret) as document:
+            document.read()
+    assert not failures
+    assert "memory://folder/image.czi cannot be read: ConnectionResetError" in caplog.text
+    assert "; trying again in 0 s" in caplog.text
+    check_clean(caplog.text)
+
+
 def test_a_pickled_reader_has_them(server: RangeServer, made: Make) -> None:
     url = with_secrets(server.put("/image.czi", made("mosaic").path.read_bytes()))
     with czi.open_czi(url, storage_options=options()) as document:
