@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
 from czictypes.container.byte_source import ByteSource, Range
-from czictypes.container.columns import Columns
+from czictypes.container.columns import Columns, EntryParser
 from czictypes.container.entries import StrictChecks, fill_columns, locate_entries
-from czictypes.container.entry_runs import RunFiller
 from czictypes.container.file_source import FileSource
 from czictypes.container.layout import (
     COUNT,
@@ -33,6 +32,7 @@ from czictypes.container.segments import (
     read_file_header,
     require_range,
 )
+from czictypes.kernel.library import get_kernel
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
@@ -256,21 +256,22 @@ def _locate_entries_of(source: ByteSource, position: int) -> _Entries:
 
 
 def _fill_quickly(source: ByteSource, entries: _Entries) -> Columns | None:
-    """Fill columns from a few runs of equal entries; None where the directory is not like that."""
-    if entries.number * ENTRY_SIZE > entries.size:
+    """Fill columns by the kernel; None without one, and where an entry is unusual in any way."""
+    kernel = get_kernel()
+    if kernel is None or entries.number * ENTRY_SIZE > entries.size:
         return None
     columns = Columns(entries.number, source.name)
-    filler = RunFiller(columns)
-    taken = filler.add(entries.first_bytes)
+    parser = EntryParser(kernel, columns)
+    taken = parser.add(entries.first_bytes)
     buffer = memoryview(b"")
-    while taken is not None and not filler.complete:
+    while taken is not None and not parser.complete:
         if not buffer:
             size = _PIECE if isinstance(source, FileSource) else _REMOTE_PIECE
             buffer = memoryview(bytearray(size))
         piece = buffer[: entries.size - taken]
         if source.read_into(entries.position + taken, piece) < len(piece):
             return None
-        more = filler.add(piece)
+        more = parser.add(piece)
         taken = taken + more if more else None
     return None if taken is None else columns
 

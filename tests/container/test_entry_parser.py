@@ -69,14 +69,6 @@ def test_runs_that_are_read_in_pieces(piece: int, monkeypatch: pytest.MonkeyPatc
     assert_same(quickly(built), with_care(built))
 
 
-def test_many_runs_of_one_entry_are_left_to_the_careful_way() -> None:
-    tiles = [Tile(x=n, data=b"", m=n if n % 2 else None) for n in range(200)]
-    built = build_czi(tiles)
-    with pytest.raises(AssertionError):
-        quickly(built)
-    assert_same(directory_of(built), with_care(built))
-
-
 @pytest.mark.parametrize("dimension", [Dimension(b"Q", 0), Dimension(b"C", ABSENT)])
 def test_an_impossible_dimension_is_left_to_the_careful_way(dimension: Dimension) -> None:
     built = build_czi([Tile(data=b""), Tile(dimensions=[X, Y, dimension], data=b"")])
