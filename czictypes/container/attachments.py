@@ -26,7 +26,7 @@ from czictypes.container.layout import (
     DATA_SIZE,
     SEGMENT_HEADER_SIZE,
 )
-from czictypes.container.segments import FileHeader, parse_segment_header, require_range
+from czictypes.container.segments import FileHeader, parse_segment_header, read_whole, require_range
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
 __all__ = [
@@ -145,13 +145,8 @@ def read_attachment_data(source: ByteSource, entry: AttachmentEntry) -> bytes:
         As `read_attachment_segment`, and if the file was cut off meanwhile.
     """
     segment = read_attachment_segment(source, entry)
-    data = source.read_at(segment.data_offset, segment.data_size)
-    if len(data) < segment.data_size:
-        raise CorruptFileError(
-            f"attachment {entry.index} ({entry.name!r}) of {source.name} was cut off while it was "
-            f"read: {segment.data_size} bytes asked for, {len(data)} found"
-        )
-    return data
+    where = f"attachment {entry.index} ({entry.name!r}) of {source.name}"
+    return read_whole(source, segment.data_offset, segment.data_size, where)
 
 
 #: Marks the chunk with the mask of valid pixels.

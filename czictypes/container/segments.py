@@ -32,6 +32,7 @@ __all__ = [
     "read_metadata_segment_at",
     "read_metadata_xml",
     "read_segment_header",
+    "read_whole",
     "read_xml",
     "require_range",
 ]
@@ -108,6 +109,22 @@ def require_range(
             f"{where} of {source.name} should reach up to {source.place(position + count)}, but "
             f"the file ends at {source.place(size)}; it is truncated or damaged"
         )
+
+
+def read_whole(source: ByteSource, offset: int, size: int, where: str) -> bytes:
+    """Return bytes whose range was checked before.
+
+    Raises
+    ------
+    CorruptFileError
+        If the file was cut off meanwhile.
+    """
+    data = source.read_at(offset, size)
+    if len(data) < size:
+        raise CorruptFileError(
+            f"{where} was cut off while it was read: {size} bytes asked for, {len(data)} found"
+        )
+    return data
 
 
 def parse_segment_header(
@@ -282,17 +299,5 @@ def read_metadata_xml(source: ByteSource, header: FileHeader) -> bytes:
 
 
 def read_xml(source: ByteSource, segment: MetadataSegment) -> bytes:
-    """Return the XML of a segment.
-
-    Raises
-    ------
-    CorruptFileError
-        If the file was cut off meanwhile.
-    """
-    xml = source.read_at(segment.xml_offset, segment.xml_size)
-    if len(xml) < segment.xml_size:
-        raise CorruptFileError(
-            f"the metadata of {source.name} were cut off while they were read: "
-            f"{segment.xml_size} bytes asked for, {len(xml)} found"
-        )
-    return xml
+    """Return the XML of a segment; CorruptFileError if the file was cut off meanwhile."""
+    return read_whole(source, segment.xml_offset, segment.xml_size, f"the XML of {source.name}")

@@ -31,7 +31,7 @@ from czictypes.container.limits import (
     check_growth,
 )
 from czictypes.container.payload import Payload, examine_payload, read_jpegxr_picture
-from czictypes.container.segments import parse_segment_header, require_range
+from czictypes.container.segments import parse_segment_header, read_whole, require_range
 from czictypes.container.zstd import HEAD_SIZE, parse_zstd_head
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT, NO_M, format_coordinate
@@ -342,10 +342,5 @@ def read_attachment_bytes(source: ByteSource, segment: SubBlockSegment) -> bytes
 
 
 def _read(source: ByteSource, segment: SubBlockSegment, offset: int, size: int) -> bytes:
-    data = source.read_at(offset, size)
-    if len(data) < size:
-        where = describe_subblock(source, segment.index, segment.position)
-        raise CorruptFileError(
-            f"{where} was cut off while it was read: {size} bytes asked for, {len(data)} found"
-        )
-    return data
+    where = describe_subblock(source, segment.index, segment.position)
+    return read_whole(source, offset, size, where)

@@ -16,7 +16,15 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.container.workers import Task, Workers
 from czictypes.model.errors import RemoteError
 from czictypes.model.options import RemoteOptions
-from czictypes.remote.transport import AsyncTransport, AttemptError, Failure, Opening, Transport
+from czictypes.remote.transport import (
+    AsyncTransport,
+    AttemptError,
+    Complete,
+    Fail,
+    Failure,
+    Opening,
+    Transport,
+)
 from czictypes.remote.urls import Redactor
 
 __all__ = [
@@ -162,13 +170,7 @@ class SyncFsTransport(Transport):
             self.close()
             raise
 
-    def submit(
-        self,
-        start: int,
-        end: int,
-        complete: Callable[[bytes], object],
-        fail: Callable[[BaseException], object],
-    ) -> None:
+    def submit(self, start: int, end: int, complete: Complete[bytes], fail: Fail) -> None:
         """Fetch a range."""
 
         def fetch() -> None:

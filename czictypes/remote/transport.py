@@ -30,6 +30,8 @@ from czictypes.remote.urls import Redactor
 __all__ = [
     "AsyncTransport",
     "AttemptError",
+    "Complete",
+    "Fail",
     "Failure",
     "Opening",
     "Transport",
@@ -37,6 +39,10 @@ __all__ = [
 
 
 T = TypeVar("T")
+
+#: Called with the data of a request that succeeded, or with the error of one that failed.
+Complete = Callable[[T], object]
+Fail = Callable[[BaseException], object]
 
 _LOG = logging.getLogger(__name__)
 
@@ -99,13 +105,7 @@ class Transport(ABC):
         """
 
     @abstractmethod
-    def submit(
-        self,
-        start: int,
-        end: int,
-        complete: Callable[[bytes], object],
-        fail: Callable[[BaseException], object],
-    ) -> None:
+    def submit(self, start: int, end: int, complete: Complete[bytes], fail: Fail) -> None:
         """Fetch the bytes from `start` to `end`, never fewer, and call one of the functions.
 
         It is called in another thread, where no interrupt comes.
@@ -228,13 +228,7 @@ class AsyncTransport(Transport):
             self.close()
             raise
 
-    def submit(
-        self,
-        start: int,
-        end: int,
-        complete: Callable[[bytes], object],
-        fail: Callable[[BaseException], object],
-    ) -> None:
+    def submit(self, start: int, end: int, complete: Complete[bytes], fail: Fail) -> None:
         """Fetch a range."""
         self._submit(lambda: self._whole(start, end), complete, fail)
 
@@ -255,8 +249,8 @@ class AsyncTransport(Transport):
     def _submit(
         self,
         act: Callable[[], Awaitable[T]],
-        complete: Callable[[T], object],
-        fail: Callable[[BaseException], object],
+        complete: Complete[T],
+        fail: Fail,
     ) -> None:
         """Begin in the loop's own thread: a Future that this one has a part in is not safe."""
         if _running_loop() is self._loop:
@@ -266,8 +260,8 @@ class AsyncTransport(Transport):
     def _begin(
         self,
         act: Callable[[], Awaitable[T]],
-        complete: Callable[[T], object],
-        fail: Callable[[BaseException], object],
+        complete: Complete[T],
+        fail: Fail,
     ) -> None:
         task = self._loop.create_task(self._attempts(act))
         self._pending.add(task)
@@ -277,8 +271,8 @@ class AsyncTransport(Transport):
 
     def _ended(
         self,
-        complete: Callable[[T], object],
-        fail: Callable[[BaseException], object],
+        complete: Complete[T],
+        fail: Fail,
         task: asyncio.Task[T],
     ) -> None:
         self._pending.discard(task)
