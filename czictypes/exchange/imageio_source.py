@@ -125,8 +125,8 @@ def _opened(stack: ExitStack, source: Any, name: str) -> list[SourceImage]:
             else:
                 stack.push(own.pop_all())
                 return images
-    told = next((one for one in said if not isinstance(one, MissingExtraError)), said[0])
-    raise type(told)("; ".join(map(str, said)))
+    first = next((one for one in said if not isinstance(one, MissingExtraError)), said[0])
+    raise type(first)("; ".join(map(str, said)))
 
 
 def _copied(stack: ExitStack, source: Any, ending: str) -> str:
@@ -290,12 +290,12 @@ def _open_video(
     dtype = np.dtype(np.uint8)
     many = count if count > 1 else None
     pixels = Frames(shape, dtype, video.part, lock, count=many, ordered=True)
-    told = video.metadata
+    metadata = video.metadata
     return SourceImage(
         pixels,
         "TYXS" if many else "YXS",
         times=tuple(float(at / video.rate) for at in range(count)) if many and video.rate else (),
-        metadata=told.copy,
+        metadata=metadata.copy,
         shared=True,
         reader="PyAV",
     )
@@ -392,7 +392,7 @@ class _Video:
         self._decoded, self._next = self._container.decode(self._stream), 0
 
     def _seek(self, number: int) -> None:
-        """Go to the last key frame up to a frame whose time is known, where that can be told."""
+        """Go to the last key frame up to a frame whose time is known, if it can be found."""
         time = self._times[number]
         if not self._can_seek or time is None or self._times.count(time) != 1:
             return

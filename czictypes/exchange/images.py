@@ -390,7 +390,7 @@ class FileImage(Image):
 
 
 def _first_planes(times: NDArray[np.float64], along: Mapping[str, int]) -> PlaneFacts:
-    """Return the first plane of each T with its time: irregular times are told nowhere else."""
+    """Return the first plane of each T with its time: irregular times are kept nowhere else."""
     t = np.arange(int(np.prod([*along.values()])))
     places = dict(zip(along, np.unravel_index(t, tuple(along.values()))))
     zero, nothing = np.zeros_like(t), np.full(len(t), np.nan)

@@ -389,7 +389,7 @@ class _LevelRows:
     def _coarser(self, level: int) -> NDArray[Any]:
         samples = self._image.sizes.get("S", 1)
         shape = (*self._sizes[level], samples)
-        # has no name; the map keeps it. A full disk is to be told here, not by a crash at the map.
+        # has no name; the map keeps it. A full disk must raise here, not crash at the map.
         with file_errors(tempfile.gettempdir()), tempfile.TemporaryFile() as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, math.prod(shape) * self._image.dtype.itemsize)

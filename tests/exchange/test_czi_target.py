@@ -1,4 +1,4 @@
-"""Images of other formats to CZI: what is left when writing fails."""
+"""Images of other formats to CZI: their tiles, and what is left when writing fails."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from czictypes import czi
 from czictypes.exchange.czi_target import write_images
 from czictypes.exchange.source_image import SourceImage
 from czictypes.writing.array_source import ArraySource
@@ -55,3 +56,11 @@ def test_no_thread_outlives_a_failing_write(tmp_path: Path) -> None:
         time.sleep(0.01)
     assert not fetching()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("axes", "side"), [("YX", 1250), ("YXS", 834)])
+def test_tiles_are_large_but_for_colours(tmp_path: Path, axes: str, side: int) -> None:
+    shape = (10, 2500, 3) if "S" in axes else (10, 2500)
+    write_images([SourceImage(np.zeros(shape, np.uint8), axes)], tmp_path / "out.czi")
+    with czi.open_czi(tmp_path / "out.czi") as document:
+        assert document.subblocks["w"].max() == side

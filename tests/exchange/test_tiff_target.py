@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import needs
 from files.recipes import Made
 
 from czictypes import convert, czi, imread, save
@@ -193,3 +194,19 @@ def test_a_plain_tiff_may_be_one_pixel_wide(
     np.testing.assert_array_equal(imread(tmp_path / "thin.tif").squeeze(), pixels.squeeze())
     stored = tifffile.imread(tmp_path / "thin.tif")
     np.testing.assert_array_equal(stored.squeeze(), pixels.squeeze())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_bioio_has_the_same_numbers(tifffile: Any, every_real_file: Path, tmp_path: Path) -> None:
+    reader = needs("bioio_ome_tiff").Reader
+    convert(every_real_file, tmp_path / "out.ome.tif")
+    found = reader(tmp_path / "out.ome.tif")
+    with CziImage(every_real_file) as image:
+        assert len(found.scenes) == len(image.scenes)
+        for scene in range(len(image.scenes)):
+            image.set_scene(scene)
+            found.set_scene(scene)
+            assert found.dims.order == image.dims.order
+            np.testing.assert_array_equal(found.data, image.asarray())
+            assert found.channel_names == image.channel_names
+            assert pytest.approx(image.physical_pixel_sizes.X) == found.physical_pixel_sizes.X

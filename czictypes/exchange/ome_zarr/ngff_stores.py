@@ -121,7 +121,7 @@ def check_metadata(
 
 @contextmanager
 def new_folder(
-    target: PathOrUrl, options: Mapping[str, Any] | None, **wishes: Any
+    target: PathOrUrl, options: Mapping[str, Any] | None, **arguments: Any
 ) -> Iterator[Path]:
     """Give the folder that ngff-zarr is to write, with the arguments that it gets.
 
@@ -129,7 +129,7 @@ def new_folder(
     """
     store = ZarrStore(target, options, doing="writing OME-Zarr", writing=True)
     own = store.folder
-    overwrite, version = wishes.get("overwrite", True), wishes.get("version") or "0.5"
+    overwrite, version = arguments.get("overwrite", True), arguments.get("version") or "0.5"
     if own is not None and (not overwrite or store.is_empty()):
         yield own
         return

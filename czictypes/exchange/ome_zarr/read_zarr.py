@@ -185,11 +185,11 @@ def _described(store: ZarrStore, paths: Sequence[str]) -> dict[str, dict[str, An
     return {path: image_fields(ome, number) for number, path in enumerate(listed)}
 
 
-def _completed(image: SourceImage, told: Mapping[str, Any]) -> SourceImage:
+def _completed(image: SourceImage, known: Mapping[str, Any]) -> SourceImage:
     """Add what OME-Zarr has no place for."""
-    fields = {name: told[name] for name in _BESIDE if name in told}
-    if len(told.get("times", ())) == image.sizes.get("T", 1):
-        fields["times"] = told["times"]
+    fields = {name: known[name] for name in _BESIDE if name in known}
+    if len(known.get("times", ())) == image.sizes.get("T", 1):
+        fields["times"] = known["times"]
     return replace(image, **fields)
 
 
