@@ -1,1 +1,1 @@
-"""Finds out what is wrong with a file, and says what to do about it."""
+"""Checks of files: each fault with its place, and what to do about it."""

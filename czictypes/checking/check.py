@@ -143,7 +143,7 @@ def _report(view: FileView, checks: Iterable[Check], quick: bool, pixels: bool) 
 
 
 def _guarded(view: FileView, check: Check) -> Iterator[Finding]:
-    """Give what a check finds; a file on which the check itself fails is damaged in a new way."""
+    """Yield the findings of a check; if the check itself fails, that is a finding too."""
     try:
         with Defence(view.main.name):
             yield from check.run(view)
@@ -161,7 +161,7 @@ def _guarded(view: FileView, check: Check) -> Iterator[Finding]:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Tell whether an error comes from code of czictypes."""
+    """Return whether an error comes from czictypes itself."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

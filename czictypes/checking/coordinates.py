@@ -32,7 +32,7 @@ Rows = NDArray[np.intp]  # of the view's table
 
 
 def _entries_possible(view: FileView) -> Iterator[Finding]:
-    """Look for sizes, pixel types and compressions that cannot be, or cannot be decoded."""
+    """Look for impossible sizes, unknown pixel types and unknown compressions."""
     check, columns = "subblkentries", view.columns
     for number in np.flatnonzero(~view.sane).tolist():
         size = f"{columns.w[number]} x {columns.h[number]}"
@@ -52,7 +52,7 @@ def _entries_possible(view: FileView) -> Iterator[Finding]:
 
 
 def _strict_parsing(view: FileView) -> Iterator[Finding]:
-    """Tell whether pylibCZIrw's strict checks refuse the directory."""
+    """Look for sub-blocks that pylibCZIrw's strict checks refuse."""
     remedy = "czictypes reads all its planes; in pylibCZIrw, set lax_subblock_coordinate_checks"
     for letter, sizes in view.columns.sizes.items():
         numbers = np.flatnonzero(sizes > 1)
@@ -65,7 +65,7 @@ def _strict_parsing(view: FileView) -> Iterator[Finding]:
 
 
 def _same_dimensions(view: FileView) -> Iterator[Finding]:
-    """Compare the dimensions that sub-blocks have; a pyramid tile of several scenes has no S."""
+    """Compare the dimensions of the sub-blocks; a pyramid tile of several scenes has no S."""
     columns = view.table.directory.coordinates
     present = np.zeros(len(view.numbers), np.int64)
     for bit, column in enumerate(columns.values()):
@@ -125,7 +125,7 @@ def _coordinates_unique(view: FileView) -> Iterator[Finding]:
 def _equal(
     view: FileView, columns: Sequence[NDArray[np.int32]], rows: Rows | None = None
 ) -> Iterator[tuple[int, int]]:
-    """Give the numbers of pairs of sub-blocks that are equal in all columns, the second once."""
+    """Yield pairs of sub-blocks that are equal in all columns; each is second once at most."""
     order = np.arange(len(view.numbers)) if rows is None else rows
     if len(order) < 2:
         return
@@ -139,7 +139,7 @@ def _equal(
 
 
 def _b_dimension(view: FileView) -> Iterator[Finding]:
-    """Look for the dimension B, which is no longer used."""
+    """Look for the deprecated dimension B."""
     found = view.places_along("B")
     if found is not None:
         size = int(found[1].max() - found[0].min())
@@ -179,7 +179,7 @@ def _type_name(pixel_type: Any) -> str:
 
 
 def _planes_start(view: FileView) -> Iterator[Finding]:
-    """Look for dimensions whose places do not begin at 0."""
+    """Look for dimensions that do not begin at 0."""
     for name in view.columns.coordinates:
         found = view.places_along(name)
         if found is not None and (first := int(found[0].min())):
@@ -188,7 +188,7 @@ def _planes_start(view: FileView) -> Iterator[Finding]:
 
 
 def _planes_consecutive(view: FileView) -> Iterator[Finding]:
-    """Look for places along a dimension that no sub-block has."""
+    """Look for gaps along each dimension."""
     for name in view.columns.coordinates:
         found = view.places_along(name)
         if found is None:
@@ -214,7 +214,7 @@ def _range(first: int, last: int) -> str:
 
 
 def _m_everywhere(view: FileView) -> Iterator[Finding]:
-    """Look for tiles of full resolution without M-index: for mosaics it is recommended."""
+    """Look for tiles of full resolution without an M-index, which mosaics should have."""
     count = int(np.count_nonzero(view.table.is_layer0 & (view.m == ABSENT)))
     if not count:
         return
@@ -230,7 +230,7 @@ def _m_everywhere(view: FileView) -> Iterator[Finding]:
 
 
 def _m_consecutive(view: FileView) -> Iterator[Finding]:
-    """Compare the M-indices of each plane and scene with 0, 1, 2 and so on."""
+    """Check that the M-indices of each plane and scene are 0, 1, 2 and so on."""
     rows = np.flatnonzero(view.table.is_layer0 & (view.m != ABSENT))
     if not len(rows):
         return
@@ -262,7 +262,7 @@ def _boxes(view: FileView, rows: Rows) -> Boxes:
 
 
 def _groups(columns: list[NDArray[np.int32]], rows: Rows) -> NDArray[np.int64]:
-    """Return numbers for the rows, the same one for those that are equal in all columns."""
+    """Return a number for each row, the same for rows that are equal in all columns."""
     keys = [np.zeros(len(rows), np.int32), *(column[rows] for column in columns)]
     return unique_rows(np.stack(keys, axis=1))[1]
 
@@ -318,7 +318,7 @@ def _overlapping_scenes(view: FileView) -> Iterator[Finding]:
 
 
 def _scene_pairs(view: FileView, members: list[Rows]) -> Iterator[tuple[int, int]]:
-    """Give the pairs of scenes whose bounding rectangles overlap, by a sweep from left to right."""
+    """Yield the pairs of scenes whose bounding rectangles overlap, sweeping from left to right."""
     extents = []
     for rows in members:
         boxes = _boxes(view, rows)
@@ -372,7 +372,7 @@ def _pyramid(view: FileView) -> Iterator[Finding]:
 
 
 def _stretched(view: FileView, rows: Rows) -> Iterator[Finding]:
-    """Look for reduced tiles whose factors differ along the axes by more than rounding does."""
+    """Look for tiles whose reduction differs between X and Y by more than rounding."""
     tiles = view.table.directory
     stored_w, stored_h = (one[rows].astype(float) for one in (tiles.physical_w, tiles.physical_h))
     across, down = tiles.w[rows] / stored_w, tiles.h[rows] / stored_h
@@ -384,7 +384,7 @@ def _stretched(view: FileView, rows: Rows) -> Iterator[Finding]:
 
 
 def _levels(view: FileView, reduced: Rows) -> Iterator[Finding]:
-    """Look for tiles of full resolution that a level does not show, and levels beside the image.
+    """Look for tiles of full resolution missing from a level, and for levels beside the image.
 
     A small scene may have fewer levels than others, so only those that it has are compared.
     """
@@ -414,7 +414,7 @@ def _levels(view: FileView, reduced: Rows) -> Iterator[Finding]:
 
 
 def _missed(view: FileView, rows: Rows, planes: NDArray[np.int64], what: str) -> Iterator[Finding]:
-    """Tell of the planes in which the pyramid has holes, one finding each."""
+    """Report each plane in which the pyramid has holes."""
     _, firsts, counts = np.unique(planes[rows], return_index=True, return_counts=True)
     remedy = f"zoomed reads may show background there; {_ADD_PYRAMID}"
     for row, count in zip(rows[firsts].tolist(), counts.tolist()):

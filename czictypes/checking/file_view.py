@@ -49,7 +49,7 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a file.
+    """One fault of a file.
 
     Parameters
     ----------
@@ -78,13 +78,13 @@ class Finding:
     offset: int | None = None
 
     def __str__(self) -> str:
-        """Return one line: severity, name, place, what is wrong, what to do."""
+        """Return one line: severity, place, message, name of the check, remedy."""
         return f"{self.severity}: {self.place}: {self.message} [{self.check}]; {self.remedy}"
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All that a check of a file found; true if there is no error in it.
+    """The findings of a check of a file; true if none of them is an error.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class CheckReport:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number and its noun."""
+    """Return a number with its noun, in the plural where needed."""
     return f"{number} {noun}" if number == 1 or noun == "info" else f"{number} {noun}s"
 
 
@@ -192,7 +192,7 @@ class FileView:
 
     @cached_property
     def sane(self) -> NDArray[np.bool_]:
-        """The sub-blocks whose place and sizes can be true."""
+        """Which sub-blocks have a possible position and size."""
         columns = self.columns
         good = np.ones(columns.count, bool)
         for start, size, stored in (
@@ -205,7 +205,7 @@ class FileView:
 
     @cached_property
     def table(self) -> SubBlockTable:
-        """The sub-blocks of sane size, with what reading knows of their levels; see `numbers`."""
+        """The sane sub-blocks as reading sees them, with their levels; see `numbers`."""
         columns, rows = self.columns, self.numbers
         coordinates = {name: column[rows] for name, column in columns.coordinates.items()}
         # without sizes in other dimensions, no sub-block has to be looked at
@@ -223,12 +223,12 @@ class FileView:
         return np.where(column == NO_M, np.int32(ABSENT), column)
 
     def planes(self, *, scenes: bool = True) -> list[NDArray[np.int32]]:
-        """Return the columns that tell the planes of the sub-blocks in `table` apart."""
+        """Return the columns by which the planes of the sub-blocks in `table` differ."""
         columns = self.table.directory.coordinates
         return [column for name, column in columns.items() if scenes or name != "S"]
 
     def places_along(self, letter: str) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-        """Return where sub-blocks begin along a dimension and where they end; None without it."""
+        """Return where the sub-blocks begin and end along a dimension; None without it."""
         columns = self.columns
         column = columns.coordinates.get(letter)
         if column is None or not (present := column != ABSENT).any():
@@ -266,7 +266,7 @@ class FileView:
 
 
 class Check:
-    """A check: its name, or its names, and what makes it."""
+    """A check: its name or names, and the function that makes it."""
 
     def __init__(
         self,
@@ -347,7 +347,7 @@ def _join(view: FileView, checked: CheckedDocument, files: PartFiles) -> None:
 def _try(
     view: FileView, check: str, place: str, read: Callable[[], T], remedy: str = REPAIR
 ) -> T | None:
-    """Read a part of the file; note why where that fails."""
+    """Read a part of the file; if that fails, note why and return None."""
     try:
         return read()
     except CziError as error:
@@ -360,7 +360,7 @@ def _try(
 def noted(
     act: Callable[[], T], category: type[Warning] = MetadataWarning, into: list[str] | None = None
 ) -> T:
-    """Call a function; put the warnings of a category into a list in place of showing them."""
+    """Call a function; collect the warnings of a category instead of showing them."""
     with _noting, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = act()

@@ -1,4 +1,4 @@
-"""The file as a row of segments: its header, its parts, its attachments, and what lies between."""
+"""Checks of the segments of a file: its header, parts, attachments, and the bytes between them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ _MAGIC = {
 
 
 def _opening(view: FileView) -> Iterator[Finding]:
-    """Tell what kept the file, or a part of it, from being opened, and what is odd in it."""
+    """Report which parts of the file could not be opened, and what is odd in its header."""
     yield from view.failures
     header = view.header
     if header is None:
@@ -180,7 +180,7 @@ def _segments(view: FileView) -> Iterator[Finding]:
 
 
 def _is_behind(view: FileView, found: FoundSegments, end: int) -> bool:
-    """Tell whether nothing that follows a place is, or was, a segment that anything names."""
+    """Return whether no segment, and nothing that the directory names, follows a position."""
     begins = view.main.read_at(end, 16) if 0 < end < view.main.size() else b"ZISRAW"
     if begins.startswith((b"ZISRAW", b"DELETED")) or view.directory is None:
         return False
@@ -188,7 +188,7 @@ def _is_behind(view: FileView, found: FoundSegments, end: int) -> bool:
 
 
 def _behind(view: FileView, end: int) -> Iterator[Finding]:
-    """Tell of bytes behind the last segment, which nothing needs."""
+    """Report bytes after the last segment, which nothing needs."""
     size = view.main.size()
     if end + SEGMENT_HEADER_SIZE <= size:
         yield Finding(
@@ -203,7 +203,7 @@ def _behind(view: FileView, end: int) -> Iterator[Finding]:
 
 
 def _cut_off(view: FileView, found: FoundSegments) -> Iterator[Finding]:
-    """Tell of the segments that reach beyond the end of the file."""
+    """Report segments that reach beyond the end of the file."""
     for kind in KINDS:
         for position in found.position[found.rows(kind, _CUT_OFF)].tolist():
             place = f"the {kind} segment at byte {position}"
@@ -221,7 +221,7 @@ def _expected(view: FileView) -> list[tuple[int, int]]:
 
 
 def _orphans(view: FileView, found: NDArray[np.int64]) -> Iterator[Finding]:
-    """Tell of sub-blocks in the file that its directory does not list."""
+    """Report sub-blocks that the directory does not list."""
     if view.directory is None:
         if len(found):
             message = f"{counted(len(found), 'sub-block')} can be found without the directory"
@@ -257,7 +257,7 @@ def _segments_in_file(view: FileView) -> Iterator[Finding]:
 
 
 def _ends(view: FileView) -> NDArray[np.int64]:
-    """Return where the file of each sub-block ends; far away where that file is missing."""
+    """Return where the file of each sub-block ends; if that is missing, the largest number."""
     positions, parts = view.columns.file_position, view.columns.file_part
     ends = np.full(len(positions), np.iinfo(np.int64).max)
     for part in np.unique(parts).tolist():
@@ -271,7 +271,7 @@ def _ends(view: FileView) -> NDArray[np.int64]:
 
 
 def _plain_size(columns: Directory) -> NDArray[np.int64]:
-    """Return how many bytes the pixels of a sub-block have at least; 0 where that is not known."""
+    """Return the least number of bytes that the pixels of each sub-block need; 0 if unknown."""
     width, height = columns.physical_w.astype(np.int64), columns.physical_h.astype(np.int64)
     known = (columns.compression == Compression.Uncompressed.value) & (width > 0) & (height > 0)
     known &= np.isin(columns.pixel_type, [one.value for one in PixelType])
@@ -289,7 +289,7 @@ def _attachments_in_file(view: FileView) -> Iterator[Finding]:
 
 
 def _attachments_valid(view: FileView) -> Iterator[Finding]:
-    """Read each attachment as far as it can be known what it should hold."""
+    """Read the attachments whose content is of a known kind."""
     for entry in _attachments_inside(view):
         try:
             for message in _oddities(view, entry):
@@ -303,7 +303,7 @@ def _attachments_inside(view: FileView) -> Iterator[AttachmentEntry]:
 
 
 def _is_inside(view: FileView, entry: AttachmentEntry) -> bool:
-    """Tell whether the head of an attachment lies in its file; in a missing one nothing does."""
+    """Return whether the head of an attachment lies within its file; never in a missing one."""
     position = entry.file_position
     try:
         return 0 <= position <= view.source.end_of(position) - _SEGMENT_HEAD
@@ -312,7 +312,7 @@ def _is_inside(view: FileView, entry: AttachmentEntry) -> bool:
 
 
 def _oddities(view: FileView, entry: AttachmentEntry) -> list[str]:
-    """Return what is odd in the content of an attachment."""
+    """Return messages about the content of an attachment."""
     kind, found = entry.content_file_type.upper(), list[str]()
     segment = read_attachment_segment(view.source, entry)
     read = _RECORDS.get(kind)

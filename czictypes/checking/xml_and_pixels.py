@@ -1,4 +1,4 @@
-"""Checks of what the document and its sub-blocks hold: XML, heads, pixels and masks."""
+"""Checks of content: the XML of the document; heads, XML, pixels and masks of sub-blocks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _READERS: tuple[Callable[[Node], Any], ...] = (
 
 
 def _values_of_metadata(view: FileView) -> Iterator[Finding]:
-    """Read every value that is known of the XML; tell of those that are not of their type."""
+    """Read every known value of the XML, and report those of a wrong type."""
     if view.root is None:
         return
     messages: list[str] = []
@@ -100,7 +100,7 @@ def _basic(place: str, severity: Severity, message: str) -> Finding:
 
 
 def _extents(view: FileView) -> dict[str, int]:
-    """Return the sizes of the document by its sub-blocks, in all dimensions that they have."""
+    """Return the size of the document along each dimension, by its sub-blocks."""
     found: dict[str, int] = {}
     box = view.table.total_rectangle_no_pyramid
     if not box.is_empty:
@@ -198,7 +198,7 @@ def _some(numbers: list[int]) -> str:
 
 
 def _topography(view: FileView) -> Iterator[Finding]:
-    """Compare the textures and height maps of topography data with the channels that there are."""
+    """Compare the textures and height maps of topography data with the channels."""
     if view.root is None:
         return
     appliances = view.root.child("Metadata/Appliances").children("Appliance")
@@ -250,7 +250,7 @@ def _heads(view: FileView) -> Iterator[Finding]:
 
 
 def _in_file_order(view: FileView) -> Iterator[list[int]]:
-    """Give the numbers of all sub-blocks, some at a time."""
+    """Yield the numbers of all sub-blocks in the order of the file, in lists."""
     order = np.argsort(view.columns.file_position, kind="stable")
     for start in range(0, len(order), _AT_ONCE):
         yield order[start : start + _AT_ONCE].tolist()
@@ -281,7 +281,7 @@ def _head(view: FileView, number: int, ends: NDArray[np.int64]) -> Iterator[Find
 
 
 def _mislabelled(view: FileView, number: int, stored: int, label: int) -> Finding:
-    """Tell that data are not of the compression that the directory names."""
+    """Report data of another compression than the directory names."""
     message = (
         f"it is labelled {_scheme(label)}, but its data are {_scheme(stored)}; czictypes reads it "
         "by its data, and other programs may not"
@@ -295,14 +295,14 @@ def _scheme(number: int) -> str:
 
 
 def _is_of_tile(view: FileView, error: Exception) -> bool:
-    """Tell whether an error tells of one sub-block; a server that fails, fails for all."""
+    """Return whether an error is about one sub-block; that of a server is about all."""
     if isinstance(error, (FileChangedError, LibraryNotFoundError)):
         return False
     return not isinstance(error, OSError) or not view.source.is_remote
 
 
 def _unreadable(view: FileView, number: int, check: str, error: Exception) -> Finding:
-    """Tell why a sub-block cannot be read; one that is not damaged gives a warning."""
+    """Report why a sub-block cannot be read: an error if it is damaged, else less."""
     severity: Severity = "error"
     named = describe_subblock(view.source, number, int(view.columns.file_position[number]))
     message = str(error) or type(error).__name__
@@ -334,7 +334,7 @@ def _subblock_xml(view: FileView, number: int, segment: SubBlockSegment) -> Iter
 
 
 def _is_well_formed(xml: bytes) -> bool:
-    """Tell whether XML is without fault, in a tenth of the time that a tree of it takes."""
+    """Return whether XML is well-formed, in a tenth of the time that building a tree takes."""
     if b"<!" in xml:
         return False
     try:
@@ -345,7 +345,7 @@ def _is_well_formed(xml: bytes) -> bool:
 
 
 def _run_together(view: FileView, ends: NDArray[np.int64]) -> Iterator[Finding]:
-    """Look for sub-blocks that reach into the next one."""
+    """Look for sub-blocks that overlap the next one in the file."""
     order = np.argsort(view.columns.file_position, kind="stable")
     begins, reach = view.columns.file_position[order], ends[order]
     into = (reach[:-1] > begins[1:]) & (begins[1:] > begins[:-1])
@@ -401,7 +401,7 @@ def _bitmaps(view: FileView) -> Iterator[Finding]:
 
 
 def _bit_counts(view: FileView) -> dict[int, int]:
-    """Return the bits that a component of each channel should use; those of 16-bit types alone."""
+    """Return the bits that each channel should use, if fewer than 16."""
     if view.root is None:
         return {}
     first = view.table.plane_bounds.get("C", (0, 0))[0]

@@ -1,1 +1,1 @@
-"""The command line: one module a command, `main` picks the one that is asked for."""
+"""The command line: `main` runs the commands, which the other modules declare."""

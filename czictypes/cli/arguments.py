@@ -1,4 +1,4 @@
-"""What commands share in their arguments: options, and text turned into numbers or planes."""
+"""Options that several commands have, and the conversion of their values."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def join_negative_values(arguments: Sequence[str]) -> list[str]:
 
 
 def add_on_error(parser: argparse.ArgumentParser) -> None:
-    """Declare what becomes of tiles that cannot be read."""
+    """Declare --on-error."""
     parser.add_argument(
         "--on-error",
         choices=("raise", "blank"),
@@ -58,14 +58,14 @@ def add_on_error(parser: argparse.ArgumentParser) -> None:
 
 
 def add_overwrite(parser: Any) -> None:
-    """Declare whether the new file replaces another one."""
+    """Declare --overwrite."""
     parser.add_argument(
         "--overwrite", "--force", action="store_true", help="replace DST if it is there"
     )
 
 
 def add_parts(parser: argparse.ArgumentParser) -> None:
-    """Declare where the other files of a document of several are."""
+    """Declare --parts."""
     parser.add_argument(
         "--parts",
         nargs="+",
@@ -108,7 +108,7 @@ def _part(text: str) -> tuple[int | None, str]:
 
 
 def add_stored_resolution(parser: argparse.ArgumentParser) -> None:
-    """Declare whether all pixels of tiles are read that are stored larger than they are."""
+    """Declare --stored-resolution."""
     parser.add_argument(
         "--stored-resolution",
         action="store_true",

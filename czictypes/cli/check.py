@@ -1,4 +1,4 @@
-"""``czictypes check`` and ``repair``: what is wrong with files, and whole files of damaged ones."""
+"""``czictypes check`` and ``repair``: find damage in files, and recover what is whole."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def add_check(add: arguments.AddCommand) -> None:
 
 
 def _run_check(args: argparse.Namespace) -> int:
-    """Check each file; one that cannot be opened does not keep the others from being checked."""
+    """Check each file, even if others cannot be opened."""
     parts = arguments.parts(args.parts, args.files)
     reports: list[CheckReport] = []
     for path in args.files:
@@ -93,7 +93,7 @@ def _run_check(args: argparse.Namespace) -> int:
 
 
 def _check(path: str, parts: Parts | None, args: argparse.Namespace) -> CheckReport | None:
-    """Return what is wrong with a file; None where it cannot be opened, which is reported."""
+    """Return the report on a file; if it cannot be opened, print why and return None."""
     from czictypes.czi import check
     from czictypes.remote.urls import describe_target
 
@@ -133,7 +133,7 @@ def add_repair(add: arguments.AddCommand) -> None:
 
 
 def _run_repair(args: argparse.Namespace) -> int:
-    """Repair, and say what is lost."""
+    """Repair the file and print what is lost."""
     from czictypes.czi import repair
 
     with named_refusals(args.source, args.target):

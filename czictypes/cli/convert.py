@@ -117,7 +117,7 @@ def _scene(text: str) -> int | str:
 
 
 def _run(args: argparse.Namespace) -> int:
-    """Convert, and say what."""
+    """Convert, and print what was written."""
     from czictypes.exchange.convert import convert
     from czictypes.model.errors import IncompleteOutputError
 
@@ -157,7 +157,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _said(done: Conversion) -> str:
-    """Return a line on the whole, and one for each image."""
+    """Return a line about the whole, and one for each image."""
     verb = "written" if done.written else "would be written"
     rate = f" in {done.seconds:.1f} s" if done.written else ""
     lines = [

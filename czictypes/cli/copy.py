@@ -1,4 +1,4 @@
-"""``czictypes copy`` and ``pyramid``: new files of the tiles of a file, which are not decoded."""
+"""``czictypes copy`` and ``pyramid``: write the tiles of a file anew, without decoding them."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def places(text: str) -> tuple[str, list[int]]:
 
 
 def _run_copy(args: argparse.Namespace) -> int:
-    """Copy, and say what."""
+    """Copy, and print what was copied and removed."""
     from czictypes.czi import copy
 
     planes: dict[str, list[int]] = {}
@@ -239,7 +239,7 @@ def add_pyramid(add: arguments.AddCommand) -> None:
 
 
 def _run_pyramid(args: argparse.Namespace) -> int:
-    """Write the pyramid and say how large it is."""
+    """Write the pyramid and print how many tiles it has."""
     from czictypes.czi import PyramidOptions, add_pyramid
 
     options = PyramidOptions(args.factor, args.tile, args.until, args.filter, args.compression)
@@ -258,7 +258,7 @@ def _run_pyramid(args: argparse.Namespace) -> int:
 
 
 def _checked(name: str, kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return what turns text into the value of an option, refusing wrong ones."""
+    """Return a function that converts and checks the value of an option."""
 
     def convert(text: str) -> Any:
         from czictypes.writing.pyramid.tile_plan import PyramidOptions

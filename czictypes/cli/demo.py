@@ -35,7 +35,7 @@ def add_demo(add: arguments.AddCommand) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    """Make the file, describe it, draw it."""
+    """Write the file, describe it, and draw it."""
     require("rich", extra="cli", doing="czictypes demo")
     require("PIL.Image", extra="cli", doing="czictypes demo")
     from czictypes.cli.demo_file import write_demo

@@ -114,7 +114,7 @@ def write_demo(path: Path) -> None:
 def _write_scene(
     document: CziWriter, scene: _Scene, channel: int, stain: NDArray[np.float32]
 ) -> NDArray[np.uint16]:
-    """Photograph a channel of a scene tile by tile; return the whole."""
+    """Write a channel of a scene tile by tile; return it as one array."""
     whole = np.zeros(stain.shape, np.uint16)
     places = itertools.product(range(scene.rows), range(scene.columns))
     for m_index, (row, column) in enumerate(places):
@@ -136,7 +136,7 @@ def _write_scene(
 
 
 def _thumbnail(overview: NDArray[np.float64]) -> bytes:
-    """Return a small coloured picture of everything, as JPEG."""
+    """Return a small coloured JPEG of all channels."""
     levels = ((overview / 65535 - _BLACK) / (_WHITE - _BLACK)).clip(0, 1)
     colors = np.array([stain.color for stain in STAINS])
     picture = np.tensordot(levels, colors, (0, 0)).clip(0, 255).astype(np.uint8)
@@ -222,7 +222,7 @@ STAINS = (
 
 
 def grow_cells(width: int, height: int, seed: int) -> Field:
-    """Return the stains of a monolayer of cells as (channel, height, width), from 0 up to 1."""
+    """Return the stains of a layer of cells as (channel, height, width), from 0 to 1."""
     rng = np.random.default_rng(seed)
     dish = np.zeros((len(STAINS), height, width), np.float32)
     chromatin = _cloud(rng, height, width, 3.0)
@@ -233,7 +233,7 @@ def grow_cells(width: int, height: int, seed: int) -> Field:
 
 
 def photograph(stain: Field, seed: int) -> NDArray[np.uint16]:
-    """Return what a camera makes of a stain: counts above an offset, with shot noise."""
+    """Return the counts of a camera for a stain: an offset, and shot noise."""
     rng = np.random.default_rng(seed)
     photons = 24 + 3600 * stain.astype(np.float64)
     noise = rng.standard_normal(stain.shape) * np.sqrt(photons) * 1.5
@@ -290,7 +290,7 @@ def _depth_in_outline(rng: np.random.Generator, along: Field, across: Field) -> 
 def _nucleus(
     rng: np.random.Generator, along: Field, across: Field, chromatin: Field
 ) -> tuple[Field, Field]:
-    """Return the chromatin of a cell, or now and then its plate of chromosomes, and its room."""
+    """Return the chromatin of a nucleus, or of one in division, and the extent of the nucleus."""
     if rng.random() < 0.05:  # in division
         plate = _step((1 - np.hypot(along / 4, across / 13)) * 4)
         return plate * (0.9 + 0.1 * chromatin), plate
@@ -329,7 +329,7 @@ def _cloud(rng: np.random.Generator, height: int, width: int, grain: float) -> F
 
 
 def _blurred(field: Field, sigma: float) -> Field:
-    """Convolve with a Gaussian; beyond its edges the field goes on as it is there."""
+    """Convolve with a Gaussian; the values at the edges continue beyond them."""
     margin = int(3 * sigma) + 1
     wide = np.pad(field, margin, mode="edge")
     rows = np.fft.fftfreq(wide.shape[0])[:, np.newaxis]

@@ -40,7 +40,7 @@ def add_info(add: arguments.AddCommand) -> None:
 
 
 def _run_info(args: argparse.Namespace) -> int:
-    """Describe each file; one that cannot be read does not keep the others from being shown."""
+    """Describe each file, even if others cannot be read."""
     if not args.json:
         require("rich", extra="cli", doing="a table (--json does without)")
     parts = arguments.parts(args.parts, args.files)
@@ -58,7 +58,7 @@ def _run_info(args: argparse.Namespace) -> int:
 
 
 def _describe(path: str, parts: Parts | None, *, debug: bool) -> dict[str, Any] | None:
-    """Return what is known of a file; None where it cannot be read, which is reported."""
+    """Return the summary of a file; if it cannot be read, print why and return None."""
     from czictypes.cli.summary import summarize
     from czictypes.czi import open_czi
     from czictypes.remote.urls import describe_target
@@ -147,7 +147,7 @@ def _print_found(text: str, path: str, *, as_json: bool) -> int:
 
 
 def _as_json(result: Any) -> Any:
-    """Return what JSON has for a result: an object for an element, else a text, number or bool."""
+    """Return a result as JSON has it: an object for an element, else a string, number or bool."""
     from czictypes.metadata.xml import to_dict
 
     if isinstance(result, ET.Element):
@@ -156,7 +156,7 @@ def _as_json(result: Any) -> Any:
 
 
 def _as_text(result: Any) -> str:
-    """Return an element as XML on as many lines as it takes, anything else on one line."""
+    """Return an element as indented XML, anything else on one line."""
     from czictypes.metadata.xml import to_string
 
     if isinstance(result, ET.Element):
@@ -177,7 +177,7 @@ def add_library(add: arguments.AddCommand) -> None:
 
 
 def _run_library(args: argparse.Namespace) -> int:
-    """Print what the library says of itself."""
+    """Print where the library is, its version, and its functions."""
     from czictypes.libczi.info import library_info
 
     found = library_info()

@@ -1,4 +1,4 @@
-"""The entry point: reads the arguments, runs one command, turns errors into a line."""
+"""The entry point: parses the arguments, runs a command, and prints errors on one line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _FAILED, _INTERRUPTED = 1, 130
 
 
 def program() -> int:
-    """Be the process ``czictypes``, which an interrupt ends at any moment without a traceback."""
+    """Run ``czictypes`` as a process; an interrupt ends it at any moment without a traceback."""
     try:
         code = main()
         # All is done; an interrupt of the interpreter's end just ends it.
@@ -129,6 +129,6 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
 
 
 def _silence_stdout() -> None:
-    """Keep the interpreter from failing once more when it flushes what nobody reads."""
+    """Keep the interpreter from failing again when it flushes a broken pipe at its end."""
     with contextlib.suppress(OSError, ValueError):  # where stdout is no file of the system
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The output of all commands: errors, warnings, text that is safe to show."""
+"""The output of all commands: errors, warnings, and text that is safe to print."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _OPTIONS = {
 
 
 def printable(text: object, *, keep_lines: bool = False) -> str:
-    """Return text from a file on one line (or its own), without commands to the terminal."""
+    """Return text on one line, or on its own lines, without control characters."""
     lines = str(text).splitlines()
     cleaned = ["".join(one if one.isprintable() else "\ufffd" for one in line) for line in lines]
     return "\n".join(cleaned) if keep_lines else " ".join(cleaned)
 
 
 def print_json(values: Any) -> None:
-    """Print values as JSON on many lines."""
+    """Print values as indented JSON."""
     print(json.dumps(values, indent=2, ensure_ascii=False))
 
 
@@ -62,7 +62,7 @@ def report_error(message: str, *, keep_lines: bool = False) -> None:
 
 
 def report_exception(error: BaseException, *, debug: bool, file: str = "") -> None:
-    """Print what went wrong on stderr: one line, or the list of the libraries that were tried.
+    """Print an exception on stderr: one line, or the list of the libraries that were tried.
 
     The file is the one being read, for messages that do not name it.
     """
@@ -80,7 +80,7 @@ def report_exception(error: BaseException, *, debug: bool, file: str = "") -> No
 
 @contextmanager
 def named_refusals(source: str, dest: str, option: str = "--overwrite") -> Iterator[None]:
-    """Name files in errors that do not: the one that exists, and the one that arguments are for."""
+    """Add the file to errors that lack it: one that exists, or one whose arguments are refused."""
     try:
         yield
     except FileExistsError as error:
@@ -98,14 +98,14 @@ def report_warning(message: str) -> None:
 
 
 def advised(message: str) -> str:
-    """Return a message in which the command line stands for functions and arguments."""
+    """Return a message with commands and options in place of functions and arguments."""
     for ours, words in _OPTIONS.items():
         message = ours.sub(words, message)
     return message
 
 
 def use_utf8_when_piped() -> None:
-    """Write UTF-8 to files and pipes, and to a terminal whatever it has for each character."""
+    """Write UTF-8 to files and pipes; on a terminal, replace what it cannot show."""
     stdout = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
         if stdout.isatty():
@@ -115,5 +115,5 @@ def use_utf8_when_piped() -> None:
 
 
 def shows_progress() -> bool:
-    """Tell whether a progress bar can be seen, and drawn."""
+    """Return whether a progress bar can be shown: stderr is a terminal, and tqdm is installed."""
     return sys.stderr.isatty() and find_spec("tqdm") is not None

@@ -93,7 +93,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _write(document: CziReader, args: argparse.Namespace) -> str:
-    """Read, write, and return what was written in a few words."""
+    """Read and write the pixels; return a few words about them."""
     where = {"roi": args.roi, "plane": args.plane, "scene": args.scene, "zoom": args.zoom}
     if args.composite:
         pixels = document.composite(**where)
@@ -123,7 +123,7 @@ def _output(text: str) -> Path:
 
 
 def save_png(path: Path, pixels: NDArray[Any], *, raw: bool) -> str:
-    """Write a picture, (h, w, 1) gray or (h, w, 3 or 4) R, G, B; return how it is shown, in words.
+    """Write (h, w, 1) gray or (h, w, 3 or 4) RGB(A) as PNG; return how it is shown, in words.
 
     Unless `raw` is set, gray pictures, and colours of more than 8 bits, are stretched to where
     most of their values lie.

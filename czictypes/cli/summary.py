@@ -1,4 +1,4 @@
-"""All that is known of a document without reading pixels: as plain values, and as tables."""
+"""The summary of a document, made without reading pixels: as plain values, and as tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WIDTH_WHEN_PIPED = 160
 
 
 def summarize(document: CziReader, path: str) -> Values:
-    """Describe an open document, given its path or URL: values ready for JSON.
+    """Return the summary of an open document, whose path or URL is given, ready for JSON.
 
     Ranges are [start, end], the end excluded; a rectangle is x, y, width, height in pixels; what
     the file does not tell is None.
@@ -71,7 +71,7 @@ def summarize(document: CziReader, path: str) -> Values:
 
 
 def _channels(document: CziReader) -> list[Values]:
-    """Describe the channels that have pixels, in order, and what the metadata tell of each."""
+    """Describe the channels that have pixels, with their metadata."""
     described = {channel.index: vars(channel) for channel in document.channels}
     settings, types = document.display_settings, document.all_pixel_types
     return [
@@ -114,7 +114,7 @@ def _sub_blocks(document: CziReader) -> Values:
 
 
 def _counts(column: Any, names: type[Compression] | type[PixelType]) -> dict[str, int]:
-    """Count the values of a column by their names; a number without a name is its own."""
+    """Count the values of a column by their names, or by the numbers of those without one."""
     known = {int(one): one.name for one in names}
     values, counts = np.unique(column, return_counts=True)
     return {
@@ -201,7 +201,7 @@ def _fact_lines(summary: Values) -> dict[str, str]:
 
 
 def _check(check: Values) -> str:
-    """Return the worst that the quick check found; empty where everything can be read right."""
+    """Return the worst finding of the quick check; nothing if all is well or nearly so."""
     if check["worst"] not in ("error", "warning"):
         return ""
     finding, more = check["finding"], sum(check["counts"].values()) - 1
@@ -231,7 +231,7 @@ def _dimensions(summary: Values) -> Table:
 
 
 def _dimension_order(name: str) -> tuple[bool, int, str]:
-    """Put X Y C Z T first, the others behind them by their letter."""
+    """Sort X Y C Z T first, then the others by letter."""
     position = "XYCZT".find(name)
     return position < 0, position, name
 

@@ -54,7 +54,7 @@ _MAGIC = b"ZISRAWFILE"
 
 
 class ReaderMetadata(BaseReaderMetadata):  # type: ignore[misc, unused-ignore]
-    """The answers to what bioio asks of a plug-in."""
+    """The entry point that bioio looks for."""
 
     @staticmethod
     def get_supported_extensions() -> list[str]:
@@ -109,10 +109,10 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
     def is_supported_image(
         cls, image: types.ImageLike, fs_kwargs: dict[str, Any] | None = None, **kwargs: Any
     ) -> bool:
-        """Return True for a CZI; raises what the reader does.
+        """Return True for a CZI; for anything else, raise what the reader raises.
 
-        A file that is not there shows when it is read. bioio_base asks for it before, and over
-        HTTP the answer is the whole file.
+        Unlike bioio_base, this does not ask first whether the file exists: over HTTP, the answer
+        would be the whole file.
         """
         if not isinstance(image, (str, Path)):
             return bool(super().is_supported_image(image, fs_kwargs or {}, **kwargs))
@@ -172,14 +172,14 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
             ) from error
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle without the open document; it is opened anew where the reader lands."""
+        """Pickle without the open document, which is opened again when needed."""
         return {**self.__dict__, "_kept": None}
 
     @contextmanager
     def _opened(self, *, mosaic: bool = True, scene: int | None = None) -> Iterator[CziImage]:
-        """Open the image at a scene, the current one, for the length of a `with` block.
+        """Open the image at a scene, by default the current one, for a `with` block.
 
-        A document on a server stays open: to open it takes requests.
+        A document on a server stays open, since opening it takes requests.
         """
         scene = self._current_scene_index if scene is None else scene
         if self._is_local:
@@ -196,7 +196,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     @contextmanager
     def _opened_tiles(self) -> Iterator[CziImage]:
-        """Open the image with its tiles apart, where the level has them."""
+        """Open the image with its tiles along M, if the level has them."""
         mosaic = self._current_resolution_level > 0 or not self._has_tiles
         with self._opened(mosaic=mosaic) as image:
             yield image
@@ -205,12 +205,12 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     @property
     def scenes(self) -> tuple[str, ...]:
-        """The names of the scenes, followed by the well where they lie in one: ``P2-D4``."""
+        """The names of the scenes, each with its well if it has one: ``P2-D4``."""
         assert self._scenes is not None
         return self._scenes
 
     def set_scene(self, scene_id: str | int) -> None:
-        """Choose a scene by its name, with its well or without, or its index.
+        """Choose a scene by its name, with or without its well, or by its index.
 
         Raises
         ------
@@ -225,7 +225,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     @property
     def resolution_levels(self) -> tuple[int, ...]:
-        """The resolution levels that the file stores for the scene, 0 being full resolution."""
+        """The resolution levels of the scene in the file; 0 is full resolution."""
         with self._opened() as image:
             return tuple(level.index for level in image.levels)
 
@@ -250,7 +250,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
             return self._labelled(image, self._lazy(image))
 
     def _get_stitched_mosaic(self) -> xr.DataArray:
-        """Return the mosaic unread, since `BioImage.get_image_data` takes its windows from it."""
+        """Return the mosaic unread: `BioImage.get_image_data` takes windows of it."""
         with self._opened() as image:
             read = partial(self._read_stitched, self._current_scene_index)
             return self._labelled(image, PixelsOnDemand(read, image.sizes, image.dtype))
@@ -279,7 +279,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     @property
     def channel_names(self) -> list[str] | None:
-        """The names of the channels; None for a colour image whose file knows no channels."""
+        """The names of the channels; None for a colour image without channels."""
         with self._opened() as image:
             return image.channel_names if has_channels(image) else None
 
@@ -314,7 +314,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     @property
     def standard_metadata(self) -> StandardMetadata:
-        """The fields that all readers of bioio have, with well, position and date of the scene."""
+        """The standard fields of bioio, with the well, position and date of the scene."""
         found = super().standard_metadata
         with self._opened() as image:
             complete(found, image)
@@ -327,7 +327,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
 
     @property
     def acquisition_times(self) -> list[AcquisitionTime]:
-        """When each tile of the scene was acquired, as far as the file tells.
+        """The acquisition time of each tile of the scene that has one.
 
         For each a dictionary: its place along each dimension by its letter, and the time (with its
         zone, UTC) as ``"acquisition_time"``.
@@ -377,7 +377,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
             return image.get_mosaic_tile_position(mosaic_tile_index, **kwargs)
 
     def get_mosaic_tile_positions(self, **kwargs: int) -> list[tuple[int, int]]:
-        """Return the same for all tiles of a plane, in the order of M."""
+        """Return the positions of all tiles of a plane, in the order of M."""
         self._require_tiles()
         with self._opened(mosaic=False) as image:
             return list(image.get_mosaic_tile_positions(**kwargs))

@@ -1,4 +1,4 @@
-"""The pixels and the metadata that the bioio reader gives; the latter as in bioio-czi."""
+"""The data of the bioio reader: lazy pixels, and metadata as in bioio-czi."""
 
 from __future__ import annotations
 
@@ -38,21 +38,13 @@ __all__ = [
 
 
 _ALL = slice(None)
+_Read = Callable[[Mapping[str, Selection]], NDArray[Any]]
 
 
 def closing_array(image: CziImage, path: str, level: int, chunks: Any, **options: Any) -> Any:
-    """Return a level of an image as a dask array; `CziImage.to_dask` keeps the file open.
+    """Return a level of an image as a dask array that opens its local file for each read.
 
-    Parameters
-    ----------
-    image
-        The image.
-    path
-        The local file that it is of.
-    level, chunks
-        As for `CziImage.to_dask`.
-    **options
-        What to open the file with, as for `CziReader`.
+    That of `CziImage.to_dask` keeps the file open. The options are those of `CziReader`.
     """
     plain = image.to_dask(level, chunks)
     order = image.dims.order
@@ -61,21 +53,16 @@ def closing_array(image: CziImage, path: str, level: int, chunks: Any, **options
 
 
 class _WindowRead:
-    """Reads a part; the file is open while one part at least is being read."""
+    """Reads parts of a level; the file is open only while one is being read."""
 
     def __init__(
-        self,
-        path: str,
-        scene: int | None,
-        mosaic: bool,
-        level: int,
-        options: Mapping[str, Any],
+        self, path: str, scene: int | None, mosaic: bool, level: int, options: Mapping[str, Any]
     ) -> None:
         self._arguments = (path, scene, mosaic, level, dict(options))
         self._readers = ReaderPool(most=0)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as what is to be opened."""
+        """Pickle the arguments."""
         return _WindowRead, self._arguments
 
     def __call__(self, selection: Mapping[str, Selection]) -> NDArray[Any]:
@@ -87,30 +74,17 @@ class _WindowRead:
 
 
 class PixelsOnDemand(NDArrayOperatorsMixin):
-    """A numpy-like array of which an index with slices, numbers or a list reads that part alone.
+    """A numpy-like array that reads only the part that is indexed by slices, numbers or a list.
 
     Everything else that numpy can do with an array reads all of it, once: functions, operators,
     methods, `numpy.asarray`. Whatever comes out is a plain numpy array.
 
     `BioImage` asks for a whole stitched mosaic, brings its axes into order and takes a window of
     that for `get_image_data`; so the first two steps give an object of this class again.
-
-    Parameters
-    ----------
-    read
-        Gives the pixels of a selection, as `CziImage.read_block` takes it; must pickle.
-    sizes
-        The size along each dimension, by its letter.
-    dtype
-        The dtype of the pixels.
+    `read` gives the pixels of a selection, as `CziImage.read_block` takes it, and must pickle.
     """
 
-    def __init__(
-        self,
-        read: Callable[[Mapping[str, Selection]], NDArray[Any]],
-        sizes: Mapping[str, int],
-        dtype: np.dtype[Any],
-    ) -> None:
+    def __init__(self, read: _Read, sizes: Mapping[str, int], dtype: np.dtype[Any]) -> None:
         self._read, self._sizes, self.dtype = read, dict(sizes), dtype
         self._fixed: dict[str, Selection] = {}
         self._in_order = False
@@ -148,7 +122,7 @@ class PixelsOnDemand(NDArrayOperatorsMixin):
         return whole.copy() if copy else whole
 
     def __getitem__(self, index: Any) -> Any:
-        """Return a part as a numpy array; it is read by itself unless all pixels are there."""
+        """Return a part as a numpy array; only that is read, unless all pixels have been."""
         items = _one_for_each_axis(index, self.ndim)
         if items is None or self._whole is not None:
             return np.asarray(self)[index]
@@ -196,7 +170,7 @@ class PixelsOnDemand(NDArrayOperatorsMixin):
         return found
 
     def copy(self, order: str = "C") -> Any:
-        """Return the same again, unread as long as this one is."""
+        """Return a copy, which is unread if this array is."""
         if self._whole is not None:
             return np.array(self._whole, order=order)  # type: ignore[call-overload]
         return self._reduced([_ALL] * self.ndim)
@@ -210,12 +184,12 @@ class PixelsOnDemand(NDArrayOperatorsMixin):
         return found
 
     def _slices(self, items: list[Any]) -> Iterator[tuple[slice, int]]:
-        """Give those items that are slices, and the size along their axes."""
+        """Yield the items that are slices, with the sizes of their axes."""
         return ((at, size) for at, size in zip(items, self.shape) if isinstance(at, slice))
 
 
 def _one_for_each_axis(index: Any, count: int) -> list[Any] | None:
-    """Return an index as an item for each axis; None if only numpy knows what it means."""
+    """Return an index as one item for each axis; None if that takes the rules of numpy."""
     items = list(index) if isinstance(index, tuple) else [index]
     lists = [item for item in items if isinstance(item, (list, np.ndarray))]
     if len(lists) > 1 or any(np.ndim(item) != 1 or _is_mask(item) for item in lists):
@@ -232,7 +206,7 @@ def _one_for_each_axis(index: Any, count: int) -> list[Any] | None:
 
 
 def _as_numpy_orders(pixels: NDArray[Any], items: Sequence[Any]) -> NDArray[Any]:
-    """Put the axis of a list first where numpy does: where a slice is between it and a number."""
+    """Put the axis of a list first where numpy does: if a slice separates it from a number."""
     chosen = [number for number, item in enumerate(items) if not isinstance(item, slice)]
     lists = [number for number in chosen if not is_index(items[number])]
     if not lists or chosen[-1] - chosen[0] < len(chosen):
@@ -250,7 +224,7 @@ def _is_mask(item: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Replace the arrays of this module by numpy's, in lists and mappings too."""
+    """Replace lazy arrays by those of numpy, in lists and mappings too."""
     if isinstance(value, PixelsOnDemand):
         return np.asarray(value)
     if isinstance(value, (tuple, list)):
@@ -270,13 +244,7 @@ _OPTIONS = ("cache_options", "parts", "reader_options", "threads")
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Check the arguments of a reader that its signature does not have.
-
-    Raises
-    ------
-    TypeError
-        For one that there is not, saying what to give instead of bioio-czi's own.
-    """
+    """Raise a TypeError for an argument that the reader does not have."""
     if "stream_options" in options:
         raise TypeError(
             "stream_options belong to libCZI's own web access, which czictypes does not use; for "
@@ -292,14 +260,15 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 def element_of(image: CziImage) -> Any:
     """Return the root of the document's XML; its text where it is not well-formed."""
+    text = image.reader.raw_metadata
     try:
-        return parse(image.reader.raw_metadata)
+        return parse(text)
     except CorruptFileError:
-        return image.reader.raw_metadata
+        return text
 
 
 def names_with_wells(image: CziImage) -> tuple[str, ...]:
-    """Return the names of the scenes with their wells, as long as no two become equal."""
+    """Return the names of the scenes with their wells, unless two would become equal."""
     numbers: list[int | None] = list(image.reader.scenes_bounding_rectangle) or [None]
     with open_document_of(image.reader) as document:
         infos = scene_infos(document)
@@ -312,7 +281,7 @@ def names_with_wells(image: CziImage) -> tuple[str, ...]:
 
 
 def has_channels(image: CziImage) -> bool:
-    """Tell whether an image is gray, or its file has channels beside the colours."""
+    """Return whether an image is gray, or its file has channels beside the colours."""
     with open_document_of(image.reader) as document:
         return "C" in document.table.plane_bounds or "S" not in image.dims.order
 
@@ -322,7 +291,7 @@ def _places(
 ) -> list[tuple[int, dict[str, int]]]:
     """Return the index and the place of the sub-blocks in full resolution, in their order.
 
-    Of one that holds several planes, the place is that of the first plane that is wanted.
+    If a sub-block holds several planes, its place is that of the first one that is wanted.
     """
     wanted = dict(where or {}, **({} if scene is None else {"S": scene}))
     m = wanted.pop("M", None)
@@ -341,7 +310,7 @@ def _places(
 
 
 def _moments(reader: CziReader, indices: Iterable[int]) -> dict[int, datetime]:
-    """Return when sub-blocks were acquired, for those that tell."""
+    """Return the acquisition times of sub-blocks, as far as they are known."""
     indices = list(indices)
     told = reader.subblock_metadata(["acquisition_time"], indices=indices)
     return {
@@ -354,14 +323,14 @@ def _moments(reader: CziReader, indices: Iterable[int]) -> dict[int, datetime]:
 def sub_blocks(
     reader: CziReader, scene: int | None = None, where: Mapping[str, int] | None = None
 ) -> Iterator[tuple[dict[str, int], str]]:
-    """Give the places and the XML of sub-blocks that have some."""
+    """Yield the place and the XML of each sub-block that has XML."""
     places = dict(_places(reader, where, scene))
     texts = reader.subblock_metadata(["xml"], indices=list(places))["xml"]
     return ((place, text) for place, text in zip(places.values(), texts) if text)
 
 
 def as_element(sub_blocks: Iterator[tuple[dict[str, int], str]]) -> ET.Element:
-    """Return the XML of sub-blocks as one element; what is not well-formed is left out."""
+    """Return the XML of sub-blocks as one element, without any that is not well-formed."""
     root = ET.Element("Subblocks")
     for place, text in sub_blocks:
         one = ET.SubElement(root, "Subblock", {name: str(at) for name, at in place.items()})
@@ -373,7 +342,7 @@ def as_element(sub_blocks: Iterator[tuple[dict[str, int], str]]) -> ET.Element:
 
 
 def acquisition_times(image: CziImage) -> list[AcquisitionTime]:
-    """Return the place and the time of each tile of a scene, for those that tell the time."""
+    """Return the place and the acquisition time of each tile of a scene that has one."""
     places = dict(_places(image.reader, scene=image.scene_index))
     moments = _moments(image.reader, places)
     return [

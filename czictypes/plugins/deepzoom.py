@@ -1,4 +1,4 @@
-"""DeepZoom: the tiles of a slide that viewers in a browser ask for, and a folder of them."""
+"""DeepZoom: the tiles of a slide for viewers in a browser, one by one or in a folder."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class DeepZoomTiles:
     def get_tile_coordinates(
         self, level: int, address: tuple[int, int]
     ) -> tuple[tuple[int, int], int, tuple[int, int]]:
-        """Return what `CziSlide.read_region` takes for the region of a tile.
+        """Return the arguments of `CziSlide.read_region` for the region of a tile.
 
         Parameters
         ----------

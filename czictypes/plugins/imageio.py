@@ -81,7 +81,7 @@ class CziPlugin(PluginV3):  # type: ignore[misc, unused-ignore]
         return np.stack(scenes)
 
     def iter(self, *, level: int = 0, **selection: Any) -> Iterator[NDArray[Any]]:
-        """Give the scenes one after the other."""
+        """Yield the scenes one after the other."""
         for index in range(len(self._opened.scenes)):
             yield self._scene(index).read_block(selection, level=level)
 
@@ -143,7 +143,7 @@ class CziPlugin(PluginV3):  # type: ignore[misc, unused-ignore]
 
 
 def register() -> None:
-    """Make imageio use czictypes for ``.czi``, and know it as ``plugin="czictypes"``.
+    """Make imageio use czictypes for ``.czi`` files, and accept ``plugin="czictypes"``.
 
     It holds for this process; another call changes nothing.
     """
@@ -175,7 +175,7 @@ def _is_url(request: Request) -> bool:
 
 
 def _source(request: Request) -> Any:
-    """Return what to open: a path or a URL by itself, to be read in parts; else a stream."""
+    """Return a path or a URL, which is read in parts, or else a stream."""
     if _is_url(request):
         return request.raw_uri
     is_path = isinstance(request.raw_uri, str) or hasattr(request.raw_uri, "__fspath__")

@@ -35,7 +35,7 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | 
 
 
 def read_layers(path: PathOrPaths) -> list[LayerData]:
-    """Return the layers of one or several files.
+    """Return the image layers of one or several files.
 
     Each channel is a layer with the levels that the file stores, in ZEN's colour and contrast, in
     micrometres (and seconds) where the file tells them. Scenes of equal shape lie behind each
@@ -75,7 +75,7 @@ def _layers_of(image: CziImage, path: str) -> list[LayerData]:
 
 
 def _real(array: Any) -> Any:
-    """Return complex numbers by their magnitude: napari shows no others."""
+    """Return complex numbers as magnitudes, since napari cannot show them."""
     return abs(array) if array.dtype.kind == "c" else array
 
 
@@ -135,7 +135,7 @@ def _start(image: CziImage, steps: dict[str, float]) -> dict[str, float]:
 
 
 def _contrast(image: CziImage) -> list[tuple[float, float] | None]:
-    """Return the window of each channel; napari finds one where the file has none."""
+    """Return the contrast limits of each channel; None leaves them to napari."""
     return [
         None if limits is None or limits[0] >= limits[1] else limits
         for limits in image.contrast_limits
@@ -143,7 +143,7 @@ def _contrast(image: CziImage) -> list[tuple[float, float] | None]:
 
 
 def _document(image: CziImage) -> dict[str, Any]:
-    """Return the document's metadata; nothing where they are damaged."""
+    """Return the document's metadata; nothing if they are damaged."""
     try:
         return image.metadata
     except CorruptFileError:
@@ -165,7 +165,7 @@ def _visible(image: CziImage) -> list[bool]:
 
 
 def _takes_units() -> bool:
-    """Tell whether napari knows units and labels of axes, as it does from 0.5 on."""
+    """Return whether napari knows units and labels of axes, as it does since 0.5."""
     try:
         major, minor = version("napari").split(".")[:2]
         return (int(major), int(minor)) >= (0, 5)

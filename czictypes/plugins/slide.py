@@ -1,4 +1,4 @@
-"""CziSlide: a CZI in the shape of an OpenSlide object, which gives pictures to look at."""
+"""CziSlide: a CZI with the interface of an OpenSlide object."""
 
 from __future__ import annotations
 
@@ -139,14 +139,14 @@ class CziSlide(Closable):
         return type(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as what was opened and how."""
+        """Pickle the arguments."""
         return _reopen, (self._arguments, self._options)
 
     def __repr__(self) -> str:
         return f"<CziSlide of {self.reader!r}>"
 
     def set_cache(self, cache: Any) -> None:
-        """Keep recently decoded tiles from now on; no other thread may read meanwhile.
+        """Cache decoded tiles from now on; no other thread may be reading meanwhile.
 
         Parameters
         ----------
@@ -207,7 +207,7 @@ class CziSlide(Closable):
         return tuple(level.factor for level in self._levels)
 
     def get_best_level_for_downsample(self, downsample: float) -> int:
-        """Return the level to use for a reduction: the coarsest that is not coarser than it."""
+        """Return the coarsest level that is not coarser than a reduction."""
         found = [
             index for index, factor in enumerate(self.level_downsamples) if factor <= downsample
         ]
@@ -308,7 +308,7 @@ class CziSlide(Closable):
     def _read_about(
         self, location: tuple[int, int], extent: tuple[int, int], downsample: float
     ) -> NDArray[np.uint8]:
-        """Return a region that is reduced at most so much, and not much less.
+        """Return a region that is reduced by at most a factor, and not by much less.
 
         It comes from a stored level; where none is near, from pixels here and there of a finer one.
         """
@@ -325,7 +325,7 @@ class CziSlide(Closable):
 
 
 def _register_with_openslide() -> None:
-    """Make slides instances of OpenSlide's class, if anything has imported openslide."""
+    """Make slides instances of OpenSlide's class, if openslide has been imported."""
     openslide = sys.modules.get("openslide")
     if hasattr(openslide, "AbstractSlide"):
         openslide.AbstractSlide.register(CziSlide)  # type: ignore[union-attr]
@@ -350,7 +350,7 @@ def _box(image: CziImage) -> Rectangle:
 
 
 def _slide_levels(image: CziImage, box: Rectangle) -> tuple[Level, ...]:
-    """Return the levels as OpenSlide counts them: what all scenes have, its size rounded down."""
+    """Return the levels as OpenSlide counts them: those of all scenes, their sizes rounded down."""
     deepest = math.inf
     if image.scene_index is None:
         each = (CziImage(image.reader, scene).levels for scene in range(len(image.scenes)))

@@ -1,4 +1,4 @@
-"""Pictures of a slide: how its channels are shown, and the parts that are asked for."""
+"""Pictures of regions of a slide, and the display settings that all of them share."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BOUNDED = (
 
 @dataclass(frozen=True)
 class SlideLook:
-    """How the channels of a slide are shown, the same in every region of it."""
+    """The display of the channels of a slide, the same in every region."""
 
     pixel_types: Mapping[int, PixelType]
     #: The display settings of each channel; None for those of the file.
@@ -54,7 +54,7 @@ class SlideLook:
 def slide_look(
     image: CziImage, box: Rectangle, plane: Mapping[str, int], settings: Settings | None
 ) -> SlideLook:
-    """Return how a whole slide is shown.
+    """Return the display of a whole slide.
 
     The display settings are the caller's, else those of the file, where it has some for every
     channel; else they are made of the channels' colours and of the values in a small picture of
@@ -133,7 +133,7 @@ class SlidePictures:
         self._channels = planes["C"]
 
     def of_level(self, level: int, box: Rectangle) -> NDArray[np.uint8]:
-        """Return a part of a level; what lies beyond the level is transparent."""
+        """Return a region of a level; it is transparent beyond the edges of the level."""
         picture = self.transparent(box.h, box.w)
         of_level = self._image.levels[level]
         left, top = max(box.x, 0), max(box.y, 0)
@@ -155,12 +155,12 @@ class SlidePictures:
         return picture
 
     def transparent(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Return a picture without a pixel that shows anything."""
+        """Return a picture whose pixels are all transparent."""
         with open_document_of(self._image.reader) as document:
             return document.memory.make((height, width, 4), np.dtype(np.uint8), np.zeros)
 
     def of_zoom(self, roi: Rectangle, zoom: float) -> NDArray[np.uint8]:
-        """Return a region of full resolution at any zoom, pixels picked from it as `read` does."""
+        """Return a region at any zoom, sampled from full resolution as `CziReader.read` does."""
         reader, scene = self._image.reader, self._image.scene_index
 
         def fetch(channel: int) -> NDArray[Any]:
@@ -196,7 +196,7 @@ class SlidePictures:
         picture[~valid] = 0
 
     def _channel(self, channel: int, fetch: _Fetch) -> tuple[NDArray[Any], PixelType]:
-        """Return a channel in its own pixel type; of more than 16 bits as for the whole slide."""
+        """Return a channel in its pixel type, or stretched to 16 bits if it has more."""
         pixel_type = self._look.pixel_types[channel]
         own = pixel_format(pixel_type)
         pixels = fetch(channel)[..., : own.samples]

@@ -1,4 +1,4 @@
-"""What OpenSlide tells of a slide beside its pixels: properties and associated images."""
+"""The properties and the associated images of a slide, under the names of OpenSlide."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ELEMENT = str  # comments and processing instructions have a function for a tag
 
 
 class SlideProperties(Mapping[str, str]):
-    """Properties by name, all of them text.
+    """Properties by name; all values are strings.
 
     The sizes of the pictures beside the slide take reading these, so they are measured only when
     one of them, or the names of all properties, are asked for.
@@ -68,7 +68,7 @@ class SlideProperties(Mapping[str, str]):
 def slide_properties(
     image: CziImage, box: Rectangle, levels: Sequence[Level], pictures: AssociatedImages
 ) -> SlideProperties:
-    """Return the properties of a slide, of which a box is shown, as OpenSlide gives them."""
+    """Return the properties that OpenSlide gives for a box of a slide."""
     texts = dict(_metadata_texts(image.reader))
     known = {
         **texts,
@@ -86,7 +86,7 @@ def slide_properties(
 
 
 def _quick_hash(reader: CziReader) -> str:
-    """Return the hash of the GUIDs and the XML, which ends at its first NUL."""
+    """Return the hash of the GUIDs and of the XML up to its first NUL."""
     with open_document_of(reader) as document:
         guids = document.header.primary_file_guid.bytes_le + document.header.file_guid.bytes_le
         return hashlib.sha256(guids + document.xml.partition(b"\0")[0] + b"\0").hexdigest()
@@ -124,7 +124,7 @@ def _levels(levels: Sequence[Level]) -> dict[str, str]:
 
 
 def _metadata_texts(reader: CziReader) -> Iterator[tuple[str, str]]:
-    """Give the texts in the XML with the paths to them, joined by dots."""
+    """Yield the texts in the XML, each after its path, joined by dots."""
     try:
         root = parse(reader.raw_metadata)
     except CorruptFileError:
@@ -136,7 +136,7 @@ def _metadata_texts(reader: CziReader) -> Iterator[tuple[str, str]]:
 
 
 def _texts(element: ET.Element, path: str, name: str) -> Iterator[tuple[str, str]]:
-    """Give the texts and attributes of an element and of those in it.
+    """Yield the texts and attributes of an element and of those within it.
 
     An entry of a list is named by its Id or Name. What has no name of its own is left out.
     """
@@ -156,7 +156,7 @@ def _texts(element: ET.Element, path: str, name: str) -> Iterator[tuple[str, str
 
 
 def _name(element: ET.Element, parent: str) -> str | None:
-    """Return what stands for an element in a path; None for an entry that nothing tells apart."""
+    """Return the name of an element in a path; None for an entry of a list without Id or Name."""
     name = _local(element.tag)
     if parent == f"{name}s" or (parent, name) == ("Items", "Distance"):
         return element.get("Id", element.get("Name"))
@@ -202,7 +202,7 @@ class AssociatedImages(Mapping[str, "Image"]):
         return f"<AssociatedImages {', '.join(self)}>"
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Return width and height of each picture that can be read."""
+        """Return the width and height of each picture that can be read."""
         found = {}
         for name, attachment in self._found.items():
             try:

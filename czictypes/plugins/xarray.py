@@ -50,7 +50,7 @@ class _CziArray(BackendArray):  # type: ignore[misc, unused-ignore]
         return indexing.explicit_indexing_adapter(key, self.shape, support, self._read)
 
     async def async_getitem(self, key: indexing.ExplicitIndexer) -> Any:
-        """Return what is indexed; it is read in a thread of its own."""
+        """Return the indexed part, read in another thread."""
         return await asyncio.to_thread(self.__getitem__, key)
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
@@ -148,7 +148,7 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         drop_variables: str | Iterable[str] | None = None,
         **options: Any,
     ) -> xr.DataTree:
-        """Return the same as a tree."""
+        """Return the datasets of `open_groups_as_dict` as a tree."""
         groups = self.open_groups_as_dict(filename_or_obj, drop_variables=drop_variables, **options)
         tree: xr.DataTree = xr.DataTree.from_dict(groups)
         for path, dataset in groups.items():
@@ -156,7 +156,7 @@ class CziBackendEntrypoint(BackendEntrypoint):  # type: ignore[misc, unused-igno
         return tree
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
-        """Tell whether this is a path or a URL that ends in ``.czi``."""
+        """Return whether this is a path or a URL that ends in ``.czi``."""
         if isinstance(filename_or_obj, os.PathLike):
             filename_or_obj = os.fspath(filename_or_obj)
         return isinstance(filename_or_obj, str) and location_path(filename_or_obj).endswith(".czi")

@@ -1,4 +1,4 @@
-"""A CZI for every reader of zarr without conversion: as a store, or over HTTP."""
+"""A CZI as OME-Zarr, without conversion: as a zarr store, or over HTTP."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def aszarr(
     stored_resolution: bool = False,
     on_error: OnError = "raise",
 ) -> CziStore:
-    """Return a zarr store (Zarr 3, OME-Zarr 0.5) over a CZI; each chunk is read when asked for.
+    """Return a zarr store (Zarr 3, OME-Zarr 0.5) over a CZI; chunks are read on demand.
 
     A scene is an image with the axes t, c, z, y and x, and an array for each level that the file
     stores; red, green and blue are channels. With one scene the image stands at the root,
@@ -209,7 +209,7 @@ class _Server(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log it; the default prints a traceback."""
+        """Log an error; the base class prints a traceback."""
         _LOG.debug("a connection of %s failed", client_address, exc_info=True)
 
 
@@ -225,13 +225,13 @@ _ALWAYS = {
 
 
 class _Requests(io.RawIOBase):
-    """The bytes that a client sends; a request must be complete in time, however slow it is."""
+    """The bytes that a client sends; each request has a time limit as a whole."""
 
     def __init__(self, connection: Any) -> None:
         self._connection, self._end = connection, 0.0
 
     def begin(self) -> None:
-        """Let the time of the next request begin."""
+        """Start the time limit of the next request."""
         self._end = time.monotonic() + _IDLE
 
     def readable(self) -> bool:
@@ -239,7 +239,7 @@ class _Requests(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Receive what there is."""
+        """Receive the bytes that have arrived."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("the request takes too long")
@@ -252,7 +252,7 @@ class _Requests(io.RawIOBase):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers requests for the keys of a store, which a subclass for each server has."""
+    """Answers requests for the keys of a store; each server makes a subclass with its store."""
 
     protocol_version = "HTTP/1.1"
     timeout = _IDLE
@@ -261,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
     any_address: ClassVar[bool]
 
     def version_string(self) -> str:
-        """Return what answers tell of the server: no version."""
+        """Return the name of the server, without a version."""
         return "czictypes"
 
     def setup(self) -> None:
@@ -288,7 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Write nothing."""
 
     def parse_request(self) -> bool:
-        """Refuse requests for other hosts, and with a body, which would count as the next one."""
+        """Refuse requests for other hosts, and bodies, which would be read as the next request."""
         if not super().parse_request():
             return False
         if self.request_version == "HTTP/0.9":  # which has no headers, and an answer without status
@@ -334,7 +334,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(*answer)
 
     def _found(self, key: str, *, with_body: bool) -> tuple[Any, ...]:
-        """Return status, headers and body of the answer for a key."""
+        """Return the status, headers and body of the answer for a key."""
         size = self.store.size_of(key)
         if size is None:
             return (HTTPStatus.NOT_FOUND,)
@@ -367,7 +367,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _asked(header: str | None, size: int) -> tuple[int, int] | None:
-    """Return first and end of the bytes asked for; None where all are."""
+    """Return the first byte of a range and its end; None for all bytes."""
     match = _RANGE.match(header or "")
     if match is None or match.group(0) == "bytes=-":
         return None

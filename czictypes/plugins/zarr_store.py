@@ -1,4 +1,4 @@
-"""The OME-Zarr of a CZI as a zarr store; each chunk is read when it is asked for."""
+"""The OME-Zarr of a CZI as a zarr store, whose chunks are read on demand."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _VERSION = "0.5"
 
 
 class CziStore(Store):  # type: ignore[misc, unused-ignore]
-    """A zarr store (Zarr 3, OME-Zarr 0.5) that can be read and not be written.
+    """A read-only zarr store (Zarr 3, OME-Zarr 0.5) over a CZI.
 
     `aszarr` makes it; the options are those of `CziImage`.
     """
@@ -90,7 +90,7 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
             yield path, _Level(FiveAxes(image, plan, level.stored or 0), level)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as what was opened and how."""
+        """Pickle the arguments."""
         return partial(type(self), **self._options), self._arguments
 
     def __copy__(self) -> CziStore:
@@ -102,7 +102,7 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         return self
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        """Tell dask what is read, the state of the file included; else it would make copies."""
+        """Return what dask hashes: the arguments and the state of the file."""
         with open_document_of(self._image.reader) as document:
             state = document.source.opened_identity() or id(self)
         return type(self).__name__, state, repr(self._opened)
@@ -129,13 +129,13 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         return self
 
     def close(self) -> None:
-        """Close the file, unless it was opened by the caller."""
+        """Close the file, unless the caller opened it."""
         self._image.close()
         super().close()
 
     @property
     def mapping(self) -> Mapping[str, bytes]:
-        """The same as a mapping from keys to bytes, as ngff-zarr and fsspec take it."""
+        """The store as a mapping from keys to bytes, as ngff-zarr and fsspec take it."""
         return _Mapping(self)
 
     # Reading
@@ -199,7 +199,7 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
         return list(await asyncio.gather(*asked))
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is such a key."""
+        """Return whether there is such a key."""
         return self.size_of(key) is not None
 
     async def getsize(self, key: str) -> int:
@@ -212,25 +212,25 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
     # Listing
 
     def keys(self) -> Iterator[str]:
-        """Give every key: the documents, then the chunks of each array."""
+        """Yield every key: the documents, then the chunks of each array."""
         yield from self._documents
         for path, level in self._levels.items():
             for key in level.chunk_keys():
                 yield f"{path}/{key}"
 
     async def list(self) -> AsyncIterator[str]:
-        """Give every key."""
+        """Yield every key."""
         for key in self.keys():
             yield key
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        """Give every key that begins so."""
+        """Yield every key with a prefix."""
         for key in self.keys():
             if key.startswith(prefix):
                 yield key
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """Give the names right below a prefix; of each array, ``c`` stands for all chunks."""
+        """Yield the names directly below a prefix; ``c`` stands for all chunks of an array."""
         start = f"{prefix.strip('/')}/".lstrip("/")
         keys = self.keys() if "/c/" in f"/{start}" else iter(self._documents)
         names = {key[len(start) :].split("/")[0] for key in keys if key.startswith(start)}
@@ -255,7 +255,7 @@ class CziStore(Store):  # type: ignore[misc, unused-ignore]
 
 
 class _Mapping(Mapping[str, bytes]):
-    """The keys and values of a store; each value is made when it is asked for."""
+    """The keys and values of a store; values are read on demand."""
 
     def __init__(self, store: CziStore) -> None:
         self._store = store
@@ -280,7 +280,7 @@ class _Mapping(Mapping[str, bytes]):
 
 
 class _Level:
-    """An array, one resolution level of an image; its chunks are read when they are asked for."""
+    """An array, one resolution level of an image; its chunks are read on demand."""
 
     def __init__(self, pixels: FiveAxes, plan: LevelPlan) -> None:
         self._pixels = pixels
@@ -318,7 +318,7 @@ class _Level:
         return index if len(index) == len(self._counts) and is_inside else None
 
     def chunk_keys(self) -> Iterator[str]:
-        """Give the key of every chunk."""
+        """Yield the key of every chunk."""
         for index in itertools.product(*map(range, self._counts)):
             yield "/".join(["c", *map(str, index)])
 
@@ -379,7 +379,7 @@ def _group_documents(
 
 
 def _encoded(documents: Mapping[str, _Document]) -> dict[str, bytes]:
-    """Return the documents by their keys in the store, as they stand there.
+    """Return the documents as JSON by their keys in the store.
 
     That of the root has all others in it ("consolidated metadata", as zarr-python writes them),
     so that a reader need not ask for each. They are sorted: zarr-python does not find those of a
@@ -393,7 +393,7 @@ def _encoded(documents: Mapping[str, _Document]) -> dict[str, bytes]:
 
 
 def _with(document: _Document, inner: Mapping[str, _Document]) -> _Document:
-    """Return the document of a group with the documents of what is in it."""
+    """Return the document of a group with the documents of its members."""
     if document["node_type"] != "group":
         return document
     consolidated = {"kind": "inline", "must_understand": False, "metadata": inner}
@@ -418,7 +418,7 @@ def _scenes(image: CziImage, scene: int | str | None) -> list[int] | None:
 
 
 def _span(byte_range: ByteRequest | None, size: int) -> tuple[int, int]:
-    """Return first and end of a request within a value."""
+    """Return the first byte of a request and its end, both within the value."""
     if isinstance(byte_range, RangeByteRequest):
         return min(byte_range.start, size), min(byte_range.end, size)
     if isinstance(byte_range, OffsetByteRequest):
