@@ -289,7 +289,7 @@ class CziImage(Image):
             if sizes.X is None or sizes.Y is None:
                 return None
             pixel = (sizes.X, sizes.Y)
-            return document.once(
+            return document.cached(
                 f"origin of {number}", lambda: stage_origin(document, number, pixel)
             )
 
@@ -297,7 +297,7 @@ class CziImage(Image):
     def field(self) -> int | None:
         """The number of the scene within its well, from 0 on; None without a well."""
         with self._document() as document:
-            fields = document.once("fields", lambda: field_numbers(scene_infos(document)))
+            fields = document.cached("fields", lambda: field_numbers(scene_infos(document)))
             return fields.get(self.scene_index)
 
     @property
@@ -321,26 +321,9 @@ class CziImage(Image):
         with self._document() as document:
             return self._selection.read(document, choose, out, threads)
 
-    def to_dask(self, level: int | None = None, chunks: Any = None) -> dask.array.Array:
-        """Return a level as a lazy dask array, whose tasks open the file by themselves.
-
-        Parameters
-        ----------
-        level
-            The resolution level; by default the current one.
-        chunks
-            As dask has it, or a mapping from names of dimensions; by default `native_chunks`.
-
-        Returns
-        -------
-        dask.array.Array
-            In the order of `dims`.
-
-        Raises
-        ------
-        MissingExtraError
-            Without dask.
-        """
+    def to_dask(  # noqa: D102 (it has that of the base class)
+        self, level: int | None = None, chunks: Any = None
+    ) -> dask.array.Array:
         level = self._chosen(level)
         array: dask.array.Array = lazy_array(self._reader, self._selection, level, chunks)
         return array
@@ -403,10 +386,10 @@ class CziImage(Image):
 
     @property
     def tile_positions(self) -> NDArray[np.void]:
-        """The places of the tiles of the scene in full resolution, in one structured array.
+        """The positions of the tiles of the scene in full resolution, in one structured array.
 
         Fields: T, C, Z and M (and the other dimensions there are), the indices of a tile in the
-        array of ``mosaic=False``; x, y, w, h, its place in pixels of the file's coordinate
+        array of ``mosaic=False``; x, y, w, h, its rectangle in pixels of the file's coordinate
         system; index, its sub-block.
         """
         with self._document() as document:
@@ -449,7 +432,7 @@ class CziImage(Image):
 
     @property
     def channels(self) -> list[ChannelInfo]:
-        """All that the metadata tell of each channel: wavelengths, exposure, description..."""
+        """The metadata of each channel: name, colour, wavelengths, exposure, description..."""
         with self._document() as document:
             return channel_infos(document, self._selection.layout(document).planes["C"])
 
@@ -493,15 +476,6 @@ class CziImage(Image):
     def skew(self) -> Skew | None:
         """The skew of the planes along Z of a lattice light-sheet stack; None for other files."""
         return self._metadata(lambda document: document.read_metadata(skew), None)
-
-    @property
-    def time_stamps(self) -> list[float] | None:
-        """When each T was, in seconds; None where the file does not tell.
-
-        The time stamps attached to the document count, on its own clock; else when the tiles of
-        this scene were acquired, since the first T; else the positions along T in the XML.
-        """
-        return super().time_stamps
 
     @property
     def document_info(self) -> DocumentInfo:

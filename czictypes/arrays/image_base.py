@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from czictypes.arrays import labels
 from czictypes.arrays import xarray as labelled
 from czictypes.arrays.labels import (
     AxisCoordinates,
@@ -19,6 +19,8 @@ from czictypes.arrays.labels import (
     channel_colors,
     channel_names,
     coordinates,
+    dimension_properties,
+    standard_metadata,
 )
 from czictypes.arrays.layout import ArrayRegion, Layout, Level
 from czictypes.arrays.lazy import take_lazily
@@ -85,7 +87,7 @@ class Image(Closable):
 
     @abstractmethod
     def _at(self: Self, scene: int | str) -> Self:
-        """Return another image of the open file: of that scene, at the same level."""
+        """Return another image of the open file, of a scene at the same level."""
 
     @abstractmethod
     def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -99,7 +101,7 @@ class Image(Closable):
     @property
     @abstractmethod
     def _identity(self) -> str:
-        """A text that tells this file from all others."""
+        """A text that identifies this file."""
 
     @abstractmethod
     def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
@@ -142,15 +144,15 @@ class Image(Closable):
 
     @property
     def current_resolution_level(self) -> int:
-        """The resolution level that is read where no `level` is given; 0 at first."""
+        """The resolution level that is read by default; 0 at first."""
         return self._level
 
     def set_resolution_level(self, resolution_level: int) -> None:
-        """Choose the resolution level that everything of this image is about.
+        """Choose the resolution level that is read by default.
 
         `dims`, `shape`, `data` and its siblings, `physical_pixel_sizes`, and methods called
         without `level` follow it. Like the scene, it belongs to this object: threads that read
-        different levels each need an image of their own, or name the `level`.
+        different levels need an image each, or name the `level`.
 
         Parameters
         ----------
@@ -206,10 +208,8 @@ class Image(Closable):
     @property
     def nbytes(self) -> int:
         """The size of the array in bytes, at the current resolution level."""
-        size = self.dtype.itemsize
-        for extent in self.shape:
-            size *= extent
-        return size
+        layout = self._layout
+        return math.prod(layout.dims(self._level).shape) * layout.dtype.itemsize
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -219,7 +219,8 @@ class Image(Closable):
     @property
     def resolution_level_dims(self) -> dict[int, tuple[int, ...]]:
         """The shape of the array at each resolution level."""
-        return {level: self._layout.dims(level).shape for level in self.resolution_levels}
+        layout = self._layout
+        return {level: layout.dims(level).shape for level in range(len(layout.grids))}
 
     def asarray(self, level: int | None = None) -> NDArray[Any]:
         """Return all pixels of a level, by default the current one, as a numpy array."""
@@ -227,14 +228,15 @@ class Image(Closable):
 
     @abstractmethod
     def to_dask(self, level: int | None = None, chunks: Any = None) -> dask.array.Array:
-        """Return a level as a lazy dask array.
+        """Return a level as a lazy dask array, whose tasks open the file by themselves.
 
         Parameters
         ----------
         level
             The resolution level; by default the current one.
         chunks
-            As dask has it, or a mapping from names of dimensions; by default what is cheap to read.
+            As dask has it, or a mapping from names of dimensions; by default what is cheap to read
+            (of a CZI, `CziImage.native_chunks`).
 
         Returns
         -------
@@ -244,7 +246,7 @@ class Image(Closable):
         Raises
         ------
         MissingExtraError
-            Without dask.
+            If dask is not installed.
         """
 
     @abstractmethod
@@ -264,7 +266,7 @@ class Image(Closable):
         out: NDArray[Any] | None = None,
         threads: int | None = None,
     ) -> NDArray[Any]:
-        """Return a box of the array of a level: the one way in which pixels come out.
+        """Return a block of the array of a level; every method that gives pixels reads so.
 
         Parameters
         ----------
@@ -276,7 +278,7 @@ class Image(Closable):
         out
             An array to fill and return, in the shape and dtype of the result.
         threads
-            The largest number of threads, where the file is read in several.
+            The largest number of threads; by default as many as the file is opened with.
 
         Returns
         -------
@@ -306,19 +308,30 @@ class Image(Closable):
         dask, chunks
             Whether it is to be lazy, and its chunks as for `to_dask` (which make it lazy too).
 
+        Returns
+        -------
+        xarray.DataArray
+            In the order of `dims`, with the coordinates of `coords`. Its attributes are texts and
+            numbers that netCDF and zarr can store, such as ``stage_origin_um``.
+
         Raises
         ------
         MissingExtraError
-            Without xarray, or dask where it is needed.
+            If xarray, or dask where it is needed, is not installed.
         """
-        level = self._chosen(level)
-        array: xarray.DataArray = labelled.to_xarray(self, level=level, dask=dask, chunks=chunks)
-        return array
+        return labelled.to_xarray(self, level=self._chosen(level), dask=dask, chunks=chunks)
 
     def to_datatree(self) -> xarray.DataTree:
-        """Return all levels as a `xarray.DataTree`, lazily; the arrays are those of `to_xarray`."""
-        tree: xarray.DataTree = labelled.to_datatree(self)
-        return tree
+        """Return all levels as a lazy `xarray.DataTree`; the arrays are those of `to_xarray`.
+
+        The group of each level is ``scale0``, ``scale1``..., and the array in it ``image``.
+
+        Raises
+        ------
+        MissingExtraError
+            If xarray has no DataTree, which came with 2024.10.
+        """
+        return labelled.to_datatree(self)
 
     @property
     def data(self) -> NDArray[Any]:
@@ -327,17 +340,17 @@ class Image(Closable):
 
     @property
     def dask_data(self) -> dask.array.Array:
-        """The same as a lazy dask array."""
+        """All pixels at the current resolution level as a lazy dask array."""
         return self.to_dask()
 
     @property
     def xarray_data(self) -> xarray.DataArray:
-        """The same as a labelled array."""
+        """All pixels at the current resolution level as a labelled array, see `to_xarray`."""
         return self.to_xarray()
 
     @property
     def xarray_dask_data(self) -> xarray.DataArray:
-        """The same as a lazy labelled array."""
+        """All pixels at the current resolution level as a lazy labelled array."""
         return self.to_xarray(dask=True)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -369,15 +382,15 @@ class Image(Closable):
         Returns
         -------
         numpy.ndarray
-            No more is read than what is selected.
+            In the dtype of the image. No more is read than what is selected.
 
         Raises
         ------
         ValueError
-            For what is no dimension of a CZI, and for several indices of one that the result does
-            not have.
+            For a letter that is no dimension of a CZI, and for several indices of a dimension that
+            the result does not have.
         OutOfBoundsError
-            For an index beyond the image.
+            For an index or a level beyond the image.
         """
         order, level = dimension_order_out, self._chosen(level)
         return self._read(lambda layout: layout.ordered_region(order, selections, level))
@@ -390,7 +403,22 @@ class Image(Closable):
         chunks: Any = None,
         **selections: Selection,
     ) -> dask.array.Array:
-        """Return the same as a lazy dask array; `chunks` as for `to_dask`."""
+        """Return what `get_image_data` does, as a lazy dask array.
+
+        Parameters
+        ----------
+        dimension_order_out, level, **selections
+            As for `get_image_data`.
+        chunks
+            As for `to_dask`.
+
+        Raises
+        ------
+        ValueError, OutOfBoundsError
+            As `get_image_data`.
+        MissingExtraError
+            If dask is not installed.
+        """
         level = self._chosen(level)
         dims = self._layout.dims(level)
         selection, order = ordered_selection(dims, dimension_order_out, selections)
@@ -408,17 +436,17 @@ class Image(Closable):
 
     @property
     def mosaic_dask_data(self) -> dask.array.Array:
-        """The same as a lazy dask array."""
+        """All pixels with the mosaic stitched, as a lazy dask array."""
         return self._stitched().dask_data
 
     @property
     def mosaic_xarray_data(self) -> xarray.DataArray:
-        """The same as a labelled array."""
+        """All pixels with the mosaic stitched, as a labelled array."""
         return self._stitched().xarray_data
 
     @property
     def mosaic_xarray_dask_data(self) -> xarray.DataArray:
-        """The same as a lazy labelled array."""
+        """All pixels with the mosaic stitched, as a lazy labelled array."""
         return self._stitched().xarray_dask_data
 
     @property
@@ -494,7 +522,7 @@ class Image(Closable):
     def get_dask_stack(
         self, *, select_scenes: Scenes = None, drop_non_matching_scenes: bool = False
     ) -> dask.array.Array:
-        """Return the same as a lazy dask array."""
+        """Return the stack of `get_stack`, which has the same arguments, as a lazy dask array."""
         images = self._alike(select_scenes, drop=drop_non_matching_scenes)
         stack: dask.array.Array = labelled.stacked(images, dask=True)
         return stack
@@ -508,7 +536,7 @@ class Image(Closable):
         scene_coord_values: Literal["index", "names"] = "index",
         dask: bool = False,
     ) -> xarray.DataArray:
-        """Return the same as a labelled array, with the coordinates of its first scene.
+        """Return the stack of `get_stack` as a labelled array, with its first scene's coordinates.
 
         Parameters
         ----------
@@ -520,15 +548,19 @@ class Image(Closable):
             ``"names"`` to have the names of the scenes as coordinates; by default there are none.
         dask
             Whether it is to be lazy.
+
+        Raises
+        ------
+        ValueError
+            If the image has a dimension `scene_character`, or no scene is selected.
+        UnsupportedDataError, OutOfBoundsError
+            As `get_stack`.
         """
         images = self._alike(select_scenes, drop=drop_non_matching_scenes)
-        stack: xarray.DataArray = labelled.to_xarray_stack(
-            images, scene_character, scene_coord_values, dask=dask
-        )
-        return stack
+        return labelled.to_xarray_stack(images, scene_character, scene_coord_values, dask=dask)
 
     def get_xarray_dask_stack(self, **options: Any) -> xarray.DataArray:
-        """Return the same as `get_xarray_stack`, which has the same arguments, lazily."""
+        """Return the stack of `get_xarray_stack`, which has the same arguments, lazily."""
         return self.get_xarray_stack(**options, dask=True)
 
     def _alike(self, scenes: Scenes, *, drop: bool) -> list[Image]:
@@ -543,7 +575,7 @@ class Image(Closable):
     @property
     @abstractmethod
     def channels(self) -> list[ChannelInfo]:
-        """All that the metadata tell of each channel: wavelengths, exposure, description..."""
+        """The metadata of each channel: name, colour, wavelengths, exposure, description..."""
 
     @property
     def channel_names(self) -> list[str]:
@@ -577,7 +609,7 @@ class Image(Closable):
 
     @abstractmethod
     def _times(self) -> NDArray[np.float64] | None:
-        """Return when each T was, in seconds; None where that is not known."""
+        """Return the time of each T, in seconds; None where that is not known."""
 
     @property
     def physical_pixel_sizes(self) -> PhysicalPixelSizes:
@@ -590,12 +622,17 @@ class Image(Closable):
 
     @property
     def physical_pixel_size(self) -> PhysicalPixelSizes:
-        """The same; AICSImageIO has both names."""
+        """The size of a pixel as `physical_pixel_sizes`; AICSImageIO has both names."""
         return self.physical_pixel_sizes
 
     @property
     def time_stamps(self) -> list[float] | None:
-        """When each T was, in seconds; None where the file does not tell."""
+        """The time of each T, in seconds; None where the file does not tell.
+
+        Of a CZI, the time stamps attached to the document count, on its own clock; else the times
+        at which the tiles of this scene were acquired, since the first T; else the positions along
+        T in the XML.
+        """
         times = self._times()
         return None if times is None else [float(time) for time in times]
 
@@ -623,8 +660,7 @@ class Image(Closable):
         MissingExtraError
             Without bioio-base.
         """
-        found: DimensionProperties = labels.dimension_properties(self.dims.order, self.scale)
-        return found
+        return dimension_properties(self.dims.order, self.scale)
 
     def coords(self, level: int | None = None) -> dict[str, AxisCoordinates]:
         """Return the coordinates along each dimension of a level, with their units.
@@ -696,7 +732,7 @@ class Image(Closable):
 
     @property
     def acquisition_date(self) -> datetime | None:
-        """When the first pixel was taken."""
+        """The time at which the first pixel was taken."""
         return self.document_info.acquisition_date
 
     @property
@@ -707,7 +743,7 @@ class Image(Closable):
     @property
     @abstractmethod
     def metadata(self) -> Any:
-        """The metadata as the file has them: nested dictionaries, objects, text, by its format."""
+        """The metadata as stored in the file: dictionaries, objects or text, by its format."""
 
     @property
     def standard_metadata(self) -> StandardMetadata:
@@ -718,8 +754,7 @@ class Image(Closable):
         MissingExtraError
             Without bioio-base.
         """
-        found: StandardMetadata = labels.standard_metadata(self)
-        return found
+        return standard_metadata(self)
 
     @property
     def ome_metadata(self) -> OME:
@@ -746,5 +781,5 @@ class Image(Closable):
 
 
 def no_mosaic() -> InvalidArgumentError:
-    """Return the error for the places of tiles that an image does not have."""
+    """Return the error for the positions of tiles that an image does not have."""
     return InvalidArgumentError("the image is no mosaic: there is no dimension M")

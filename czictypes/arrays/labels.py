@@ -20,6 +20,9 @@ from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.reading.document import OpenDocument
 
 if TYPE_CHECKING:
+    from bioio_base.standard_metadata import StandardMetadata
+    from bioio_base.types import DimensionProperties
+
     from czictypes.arrays.image_base import Image
 
 __all__ = [
@@ -76,7 +79,7 @@ def channel_infos(document: OpenDocument, channels: range) -> list[ChannelInfo]:
     nothing: list[ChannelInfo] = []
     listed = metadata_or(document, lambda document: document.channels, nothing)
     if listed and len(listed) != len(channels):
-        document.once("number of channels", lambda: _warn(len(listed), len(channels)))
+        document.cached("number of channels", lambda: _warn(len(listed), len(channels)))
     known = {info.index: info for info in listed}
     return [known.get(channel) or ChannelInfo(channel) for channel in channels]
 
@@ -212,19 +215,9 @@ def coordinates(
 ) -> dict[str, AxisCoordinates]:
     """Return the coordinates of a level; dimensions of which nothing is known are left out.
 
-    Parameters
-    ----------
-    layout, level
-        The array.
-    names
-        The names of the channels.
-    times
-        When each T was, in seconds, or None.
-    pixel
-        The size of a pixel along Z, Y and X in micrometres, each None where unknown.
+    Given are the names of the channels, the time of each T in seconds, and the size of a pixel
+    along Z, Y and X in micrometres, as far as they are known.
 
-    Notes
-    -----
     X and Y are 0 at the centre of the first pixel of the full resolution. A pixel of a level lies
     in the middle of those that it stands for: ``scale * ((i + 0.5) * factor - 0.5)``.
     """
@@ -256,10 +249,11 @@ def _even(count: int, factor: float, size: float | None) -> AxisCoordinates:
 # Summaries of bioio
 
 
-def standard_metadata(image: Image) -> Any:
+def standard_metadata(image: Image) -> StandardMetadata:
     """Return what bioio finds in the current scene of an image, and what it does not look for."""
     base = require("bioio_base.reader", extra="bioio", doing="bioio's standard metadata")
-    found = base.Reader.standard_metadata.fget(image)  # it asks for names that every image has
+    # it asks for names that every image has
+    found: StandardMetadata = base.Reader.standard_metadata.fget(image)
     complete(found, image)
     times = image.time_stamps
     found.timelapse_interval = image.time_interval
@@ -290,10 +284,10 @@ def position_of(scene: str) -> int | None:
     return int(number) if number.isdecimal() else None
 
 
-def dimension_properties(order: str, scale: Any) -> Any:
+def dimension_properties(order: str, scale: Any) -> DimensionProperties:
     """Return the type of each dimension that there is, and its unit where its step is known."""
     types = require("bioio_base.types", extra="bioio", doing="bioio's properties of dimensions")
-    return types.DimensionProperties(
+    found: DimensionProperties = types.DimensionProperties(
         **{
             name: types.DimensionProperty(
                 type=axis_type if name in order else None,
@@ -302,3 +296,4 @@ def dimension_properties(order: str, scale: Any) -> Any:
             for name, axis_type in _AXIS_TYPES.items()
         }
     )
+    return found

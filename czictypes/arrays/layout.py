@@ -110,7 +110,7 @@ class ArrayRegion(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """The array of one scene (or of all): names, sizes, and where each plane lies in the document.
+    """The array of one scene (or of all): names, sizes, and the planes of the document in it.
 
     Parameters
     ----------
@@ -124,11 +124,11 @@ class Layout:
     pixel_types
         The pixel type of each channel.
     dtype
-        What holds the pixels of all channels.
+        The dtype that holds the pixels of all channels.
     is_opaque
         Whether alpha is 255 in place of what is stored.
     bounds
-        How many pixels the document may have; None for no bounds.
+        The bounds on the document's pixels; None for no bounds.
     rows
         The number of sub-blocks of the document, by which some of the bounds go.
     """
@@ -164,13 +164,7 @@ class Layout:
         return "".join(self.planes) + ("YXS" if self.samples else "YX")
 
     def grid(self, index: int) -> LevelGrid:
-        """Return the grid of a level by its index; negative ones count from the coarsest.
-
-        Raises
-        ------
-        OutOfBoundsError
-            If there is no such level.
-        """
+        """Return the grid of a level by its index; negative ones count from the coarsest."""
         try:
             return self.grids[as_integer(index)]
         except IndexError:
@@ -184,36 +178,24 @@ class Layout:
         return self.levels[index]
 
     def check_extent(self) -> None:
-        """Check that work on all pixels takes no longer than the size of the file lets expect.
-
-        Raises
-        ------
-        SparseDocumentError
-            If there are far more pixels than the file could fill.
-        """
+        """Raise `SparseDocumentError` if there are far more pixels than the file could fill."""
         if self.bounds is not None:
             count, grid = math.prod(map(len, self.planes.values())), self.grids[0]
             each = count * max(self.samples, 1) * self.dtype.itemsize
             self.bounds.check_bytes([(each, grid.width, grid.height)])
 
     def places(self, common: str) -> Iterator[dict[str, int]]:
-        """Give each place along the dimensions that others than these make: one without any.
+        """Give each combination of indices along the dimensions that another format lacks.
 
-        Parameters
-        ----------
-        common
-            The letters of the dimensions that an image of another format has.
-
-        Raises
-        ------
-        SparseDocumentError
-            If there are far more than sub-blocks.
+        `common` are the letters of the dimensions that it has. With none beyond, there is one
+        combination, without any index. Raises `SparseDocumentError` if there are far more
+        combinations than sub-blocks.
         """
         beyond = {name: len(values) for name, values in self.planes.items() if name not in common}
         if self.bounds is not None:
             self.bounds.check_images(math.prod(beyond.values()), self.rows)
-        for place in itertools.product(*map(range, beyond.values())):
-            yield dict(zip(beyond, place))
+        for indices in itertools.product(*map(range, beyond.values())):
+            yield dict(zip(beyond, indices))
 
     def dims(self, level: int = 0) -> Dimensions:
         """Return names and sizes of the array of a level."""
@@ -223,15 +205,7 @@ class Layout:
         return Dimensions(self.order, [*sizes, self.samples] if self.samples else sizes)
 
     def region(self, selection: Mapping[str, Selection], level: int = 0) -> ArrayRegion:
-        """Return the box that a selection names; all of what it does not name.
-
-        Raises
-        ------
-        ValueError
-            For a dimension that the array does not have, or something that selects nothing.
-        OutOfBoundsError
-            For an index beyond the array.
-        """
+        """Return the box that a selection names; all of a dimension that it does not name."""
         dims = self.dims(level)
         unknown = [str(name) for name in selection if name not in dims]
         if unknown:

@@ -1,4 +1,4 @@
-"""The OME metadata of a document: its scenes, and the planes that the first tiles tell of."""
+"""The OME metadata of a document: of its scenes, and of each plane by its first tile."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _meets(one: Annotation, box: Rectangle) -> bool:
 
 
 def _with_planes(image: ImageFacts, planes: PlaneFacts) -> ImageFacts:
-    """Add the planes; what their tiles do not tell of exposure, the channels do."""
+    """Add the planes; the channels have the exposure times that the tiles lack."""
     known = [info.exposure_time for info in image.channels] or [None]
     of_channel: NDArray[np.float64] = np.array(known, np.float64)[planes.c]
     exposure = np.where(np.isnan(planes.exposure), of_channel, planes.exposure)
@@ -171,8 +171,8 @@ class _ScenePlanes(NamedTuple):
     first, tiles
         The first sub-block of each, and how many there are.
     part
-        Which of the planes of that sub-block it is: what a sub-block tells of time and focus is
-        of its first.
+        Which of the planes of that sub-block it is: time and focus of a sub-block are those of its
+        first plane.
     """
 
     z: NDArray[np.intp]
@@ -260,17 +260,10 @@ def _plane_facts(
     times: Sequence[NDArray[np.float64] | None],
     start: np.datetime64 | None,
 ) -> list[PlaneFacts]:
-    """Read what the first tile of each plane tells of it, for several scenes at once.
+    """Read the metadata of the first tile of each plane, for several scenes at once.
 
-    Parameters
-    ----------
-    document, planes
-        The document, and the planes of each scene.
-    times
-        When each T of each scene was, in seconds since the beginning: for planes whose tile does
-        not tell.
-    start
-        When the acquisition began, in UTC; by default at the first of these tiles.
+    The times of each T of each scene, in seconds since the beginning, are for planes whose tile has
+    none. The acquisition began at `start` in UTC, by default with the first of these tiles.
     """
     rows = [int(row) for one in planes for row in one.first]
     found = read_columns(document, rows, _FIELDS)

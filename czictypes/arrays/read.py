@@ -60,12 +60,12 @@ class ImageSelection:
     def layout(self, document: OpenDocument) -> Layout:
         """Return the layout of the array, made once for each state of the file."""
         scene = self.scene
-        layout = document.once(
+        layout = document.cached(
             f"layout of scene {scene}", lambda: scene_layout(document.table, scene)
         )
         if not self.mosaic and self.has_tiles(document):
             stitched = layout
-            layout = document.once(
+            layout = document.cached(
                 f"layout of the tiles of scene {scene}",
                 lambda: self.tiles(document).layout(stitched),
             )
@@ -83,7 +83,7 @@ class ImageSelection:
     def tiles(self, document: OpenDocument) -> MosaicTiles:
         """Return the tiles of the scene."""
         stitched = ImageSelection(self.scene).layout(document)
-        return document.once(
+        return document.cached(
             f"tiles of scene {self.scene}",
             lambda: MosaicTiles(document.table, self.scene, stitched.planes),
         )
@@ -247,7 +247,7 @@ def has_alpha(document: OpenDocument, scene: int | None) -> bool:
     Sub-blocks are decoded until one is found. Pyramid tiles do not count: programs make them opaque
     even in places without pixels.
     """
-    return document.once(f"alpha of scene {scene}", lambda: _find_alpha(document, scene))
+    return document.cached(f"alpha of scene {scene}", lambda: _find_alpha(document, scene))
 
 
 def _find_alpha(document: OpenDocument, scene: int | None) -> bool:

@@ -1,8 +1,8 @@
-"""The documents that the tasks of lazy arrays have open: each once in a process, not too many.
+"""The open documents of the tasks of lazy arrays: each once in a process, and not too many.
 
-A task says by a key what it reads. The reader stays open for the next task; when too many are
-open, the one that was not used for the longest time is closed. An array in the process that made
-it holds its reader: when the last such array is gone, the reader is closed.
+A task names its document by a key. The reader stays open for the next task; when too many are
+open, the least recently used one is closed. An array holds its reader in the process that made it:
+when the last such array is gone, the reader is closed.
 """
 
 from __future__ import annotations
@@ -38,10 +38,7 @@ class _Entry:
 class ReaderPool:
     """Readers by key, opened at their first use; safe to use from many threads.
 
-    Parameters
-    ----------
-    most
-        How many that nobody uses at the moment stay open.
+    At most so many stay open that are not in use.
     """
 
     def __init__(self, most: int = _MOST) -> None:
@@ -77,7 +74,7 @@ class ReaderPool:
             self._sweep()
 
     def adopt(self, key: str, reader: CziReader) -> None:
-        """Take over an open reader as that of a key; it is closed if there is one already."""
+        """Take over an open reader for a key, or close it if the key has one already."""
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
             if entry.reader is None:
@@ -88,7 +85,7 @@ class ReaderPool:
         self._sweep()  # the collector may have come while the lock was held
 
     def hold(self, key: str, holder: object) -> None:
-        """Close the reader of a key when the last of its holders is gone."""
+        """Close the reader of a key when the last of its holders is garbage."""
         with self._lock:
             self._entries.setdefault(key, _Entry()).holds += 1
         weakref.finalize(holder, self._release, key, os.getpid()).atexit = False
@@ -110,10 +107,10 @@ class ReaderPool:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Close what nobody holds any more.
+        """Close readers that nobody holds any more.
 
-        The collector may have interrupted who has the lock, in this very thread: that one sweeps
-        when it has let go of it.
+        The collector may have interrupted the holder of the lock, in this very thread; the holder
+        sweeps when it has released the lock.
         """
         while self._let_go and self._lock.acquire(blocking=False):
             try:
@@ -152,7 +149,7 @@ def _close(readers: list[CziReader | None]) -> None:
 
 
 def reader_pool() -> ReaderPool:
-    """Return the readers of this process; a forked one begins with none."""
+    """Return the pool of this process; a forked process begins with an empty one."""
     found = _of_process.get(os.getpid())
     if found is None:
         for process in list(_of_process):

@@ -165,7 +165,7 @@ def scene_infos(document: OpenDocument) -> dict[int | None, SceneInfo]:
     In a document whose sub-blocks have no S, the scene of None is the one that the metadata list,
     if there is exactly one.
     """
-    return document.once("scenes by number", lambda: _scene_infos(document))
+    return document.cached("scenes by number", lambda: _scene_infos(document))
 
 
 def _scene_infos(document: OpenDocument) -> dict[int | None, SceneInfo]:

@@ -103,7 +103,7 @@ def is_index(item: object) -> bool:
 
 
 def indices_of(name: str, item: Selection, size: int) -> Indices:
-    """Return what a selection along one dimension takes, as indices from 0 on."""
+    """Return the indices, from 0 on, of a selection along one dimension."""
     if isinstance(item, slice):
         return range(*item.indices(size))
     if is_index(item):
@@ -137,14 +137,6 @@ def ordered_selection(
     Dimensions that the order names are kept, also where one index is given. Of others, one index is
     taken: the one given, or else the first. A dimension that the image does not have is of the
     size 1; `arranged` brings the result into the order.
-
-    Raises
-    ------
-    ValueError
-        For a letter that is no dimension or is given twice, or several indices of a dimension
-        that the order leaves out.
-    OutOfBoundsError
-        For an index other than 0 of a dimension that the image does not have.
     """
     order = dims.order if order is None else order
     unknown = [str(name) for name in (*order, *selections) if name not in _KNOWN or len(name) != 1]

@@ -138,7 +138,7 @@ class MosaicTiles:
 
 
 def _place(table: SubBlockTable, name: str, values: range) -> NDArray[np.int64]:
-    """Return the index of each sub-block along a dimension; `_NOWHERE` for one before the first.
+    """Return the index of each sub-block along a dimension; `_NOWHERE` for those before the first.
 
     A dimension of one value need not be there; one of several values that is lacking gives
     `_EVERYWHERE`.

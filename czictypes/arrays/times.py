@@ -1,4 +1,4 @@
-"""The times of the planes of an image, along T."""
+"""The times of an image along T."""
 
 from __future__ import annotations
 
@@ -36,16 +36,8 @@ def times_along(
 
     The first of these that has a time for each T: the time stamps attached to the document (on its
     own clock), the times at which the scene's tiles were acquired (since the first T), the
-    positions along T in the document's XML. Found out once for each state of the file.
-
-    Parameters
-    ----------
-    document, scene
-        The document, and the number of the scene; None for all.
-    indices
-        The coordinates along T.
-    rows
-        The scene's sub-blocks, if they are known already.
+    positions along T in the document's XML. Found out once for each state of the file. The scene's
+    sub-blocks (`rows`) are given where they are known already.
     """
 
     def find() -> Seconds | None:
@@ -58,7 +50,7 @@ def times_along(
         along = metadata_or(document, lambda document: document.read_metadata(_time_axis), None)
         return _listed(along, indices)
 
-    return document.once(f"times of {scene}", find)
+    return document.cached(f"times of {scene}", find)
 
 
 def since_start(
@@ -89,7 +81,7 @@ def times_since(
 
 
 def in_utc(date: datetime | None) -> np.datetime64 | None:
-    """Return a moment as numpy has it; None where it is unknown, or beyond all calendars."""
+    """Return a moment for numpy; None where it is unknown, or beyond all calendars."""
     if date is not None and date.tzinfo is not None:
         try:
             date = date.astimezone(timezone.utc).replace(tzinfo=None)
@@ -127,7 +119,7 @@ def _usable(seconds: Seconds) -> bool:
 
 def _attached(document: OpenDocument) -> Seconds | None:
     """Return the time stamps attached to the document; None without any that can be used."""
-    stamps = document.once("time stamps", lambda: metadata_or(document, _read_stamps, None))
+    stamps = document.cached("time stamps", lambda: metadata_or(document, _read_stamps, None))
     return stamps if stamps is not None and len(stamps) and _usable(stamps) else None
 
 
@@ -153,7 +145,7 @@ def _stamps(document: OpenDocument, indices: range) -> Seconds:
     elif start == 0 or len(stamps) >= start + size:
         first = 0
     else:
-        return found  # fewer than T, which do not begin with 0: their T is not known
+        return found  # fewer than T, which do not begin with 0: it is unknown of which T they are
     positions = np.arange(indices.start, indices.stop) - first
     there = (positions >= 0) & (positions < len(stamps))
     found[there] = stamps[positions[there]]
@@ -174,7 +166,7 @@ def _of_tiles(
 def _moments(
     document: OpenDocument, scene: int | None, indices: range, rows: NDArray[np.intp] | None
 ) -> NDArray[np.datetime64] | None:
-    """Read when the first tile of each T was acquired, None where one does not tell."""
+    """Read the acquisition times of the first tile of each T; None where one lacks it."""
     if len(indices) < 2:
         return None
     table = document.table
@@ -187,7 +179,7 @@ def _moments(
     if found.tolist() != list(indices):
         return None
     if table.rows.parts(rows[first]).any():
-        return None  # a sub-block tells when its first plane was taken
+        return None  # the time of a sub-block is that of its first plane
     rows = table.rows.sub_blocks(rows[first])
     moments: NDArray[np.datetime64]
     for some in (rows[:2], rows):

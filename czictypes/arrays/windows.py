@@ -1,4 +1,4 @@
-"""Dask arrays that read a small window alone, instead of whole chunks that dask then cuts.
+"""Dask arrays that read small windows by themselves, not whole chunks for dask to cut.
 
 Imported only where dask is installed.
 """
@@ -23,7 +23,7 @@ from czictypes.arrays.lazy import Chunks
 from czictypes.arrays.selection import Selection
 from czictypes.model.errors import FileChangedError
 
-__all__ = ["ReadWindow", "WindowedArray", "windowed_array"]
+__all__ = ["windowed_array"]
 
 #: Functions of dask without types.
 _blockwise: Any = dask.blockwise.blockwise
@@ -38,20 +38,10 @@ _Taken = Union[range, list[int], int]
 def windowed_array(
     read: ReadWindow, order: str, chunks: Chunks, dtype: np.dtype[Any], name: str
 ) -> WindowedArray:
-    """Return a lazy array: one layer, however many chunks there are.
+    """Return a lazy array, whose graph is one layer however many chunks there are.
 
-    Parameters
-    ----------
-    read
-        Reads a part of it.
-    order
-        The letters of its dimensions.
-    chunks
-        The sizes of the chunks along each.
-    dtype
-        The dtype of the pixels.
-    name
-        The name of its tasks: the same for the same pixels and chunks.
+    `order` has the letters of its dimensions. The name of its tasks is the same for the same
+    pixels and chunks.
     """
     taken = tuple(range(sum(sizes)) for sizes in chunks)
     window = _Window(read, order, chunks, taken, name)
@@ -71,7 +61,7 @@ class WindowedArray(dask.array.Array):  # type: ignore[misc, unused-ignore]
     def of(
         cls, window: _Window, graph: HighLevelGraph, chunks: Chunks, dtype: np.dtype[Any]
     ) -> WindowedArray:
-        """Make one of a graph whose tasks give what a window takes."""
+        """Return the array of a graph whose tasks read a window."""
         meta = np.empty((0,) * len(chunks), dtype)
         made: WindowedArray = cls(graph, window.name, chunks, dtype=dtype, meta=meta)
         made._window = window
@@ -121,14 +111,14 @@ class _Window:
         return graph
 
     def narrowed(self, index: Sequence[Any]) -> tuple[_Taken, ...] | None:
-        """Return what an index of it takes of the whole array; None if it is no plain one."""
+        """Return the part of the whole array that an index takes; None for an unusual index."""
         if not all(_is_plain(item) for item in index):
             return None
         items = iter(index)
         return tuple(at if isinstance(at, int) else _part(at, next(items)) for at in self.taken)
 
     def is_small(self, taken: Sequence[_Taken]) -> bool:
-        """Tell whether less than half of the pixels are used of the chunks that are met."""
+        """Tell whether less than half of the pixels of the chunks that are met are used."""
         used = met = 1
         for at, sizes in zip(taken, self.chunks):
             used *= 1 if isinstance(at, int) else len(at)
@@ -137,7 +127,7 @@ class _Window:
 
 
 def _chunks_met(at: _Taken, ends: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Return the chunks along an axis that something is taken of; a range is not looped over."""
+    """Return the chunks along an axis that are met, without a loop over a range."""
     if not isinstance(at, range):
         return np.unique(np.searchsorted(ends, np.atleast_1d(np.asarray(at)), side="right"))
     ascending = at if at.step > 0 else at[::-1]
@@ -152,7 +142,7 @@ def _is_plain(item: Any) -> bool:
 
 
 def _part(at: range | list[int], item: Any) -> _Taken:
-    """Return what an index takes of what is taken along an axis."""
+    """Return the part that an index takes of what is taken along an axis."""
     if isinstance(item, (list, np.ndarray)):
         return [at[int(one)] for one in item]
     return at[item if isinstance(item, slice) else int(item)]

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from czictypes.arrays.labels import hex_colors
-from czictypes.model.errors import (
-    InvalidArgumentError,
-    MissingExtraError,
-    UnsupportedDataError,
-)
+from czictypes.model.errors import InvalidArgumentError, MissingExtraError, UnsupportedDataError
 from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
+    import xarray
+
     from czictypes.arrays.image_base import Image
 
 __all__ = [
@@ -27,30 +25,28 @@ __all__ = [
 ]
 
 
-def to_xarray(image: Image, *, level: int = 0, dask: bool = False, chunks: Any = None) -> Any:
-    """Return a level of an image as a `xarray.DataArray`; see `labels` and `attributes`."""
-    xarray = require("xarray", extra="xarray", doing="labelled arrays")
+def to_xarray(
+    image: Image, *, level: int = 0, dask: bool = False, chunks: Any = None
+) -> xarray.DataArray:
+    """Return a level of an image, with its `labels` and `attributes`."""
+    package = _xarray()
     lazy = dask or chunks is not None
-    data = image.to_dask(level, chunks) if lazy else image.asarray(level)
-    return xarray.DataArray(
-        data,
+    array: xarray.DataArray = package.DataArray(
+        image.to_dask(level, chunks) if lazy else image.asarray(level),
         coords=labels(image, level),
         dims=tuple(image.dims.order),
         name=image.current_scene,
         attrs=attributes(image),
     )
+    return array
+
+
+def _xarray() -> Any:
+    return require("xarray", extra="xarray", doing="labelled arrays")
 
 
 def alike(images: Sequence[Image], *, drop: bool) -> list[Image]:
-    """Return the images that have the shape and dtype of the first, at their current levels.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If one differs and is not to be dropped.
-    InvalidArgumentError
-        If there is no image.
-    """
+    """Return the images that have the shape and dtype of the first, at their current levels."""
     if not images:
         raise InvalidArgumentError("select_scenes names no scene; a stack has at least one")
     forms = [_form(image) for image in images]
@@ -81,27 +77,14 @@ def stacked(images: Sequence[Image], *, dask: bool) -> Any:
     return stack
 
 
-def to_xarray_stack(images: Sequence[Image], name: str, values: str, *, dask: bool) -> Any:
-    """Return scenes that are alike as a `xarray.DataArray`, with the coordinates of the first.
+def to_xarray_stack(
+    images: Sequence[Image], name: str, values: str, *, dask: bool
+) -> xarray.DataArray:
+    """Return images that are alike in one, along a new first dimension of that name.
 
-    Parameters
-    ----------
-    images
-        The scenes.
-    name
-        The name of the dimension along which the scenes lie.
-    values
-        ``"names"`` for the names of the scenes as its coordinates, ``"index"`` for none.
-    dask
-        Whether it is to be lazy.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If the image has a dimension of that name, or `values` is none of these.
+    Its coordinates are the names of the scenes where `values` is ``"names"``.
     """
-    xarray = require("xarray", extra="xarray", doing="labelled arrays")
-    first = images[0]
+    package, first = _xarray(), images[0]
     if name in first.dims:
         raise InvalidArgumentError(
             f"the image has a dimension {name} of its own; give another scene_character"
@@ -112,24 +95,18 @@ def to_xarray_stack(images: Sequence[Image], name: str, values: str, *, dask: bo
     if values == "names":
         coords[name] = (name, [image.current_scene for image in images])
     of_all = {key: one for key, one in attributes(first).items() if key.startswith("channel_")}
-    dims = (name, *first.dims)
-    return xarray.DataArray(stacked(images, dask=dask), coords=coords, dims=dims, attrs=of_all)
+    array: xarray.DataArray = package.DataArray(
+        stacked(images, dask=dask), coords=coords, dims=(name, *first.dims), attrs=of_all
+    )
+    return array
 
 
-def to_datatree(image: Image) -> Any:
-    """Return all levels of an image as a `xarray.DataTree`, lazily.
-
-    The group of each level is ``scale0``, ``scale1``..., and the array in it ``image``.
-
-    Raises
-    ------
-    MissingExtraError
-        If xarray has no DataTree, which came with 2024.10.
-    """
-    xarray = require("xarray", extra="xarray", doing="labelled arrays")
-    if not hasattr(xarray, "DataTree"):
+def to_datatree(image: Image) -> xarray.DataTree:
+    """Return all levels of an image as a tree; see `Image.to_datatree`."""
+    package = _xarray()
+    if not hasattr(package, "DataTree"):
         raise MissingExtraError(
-            f"trees of levels: this needs xarray 2024.10 or later, here is {xarray.__version__}; "
+            f"trees of levels: this needs xarray 2024.10 or later, here is {package.__version__}; "
             "install it with pip install -U 'czictypes[xarray]'"
         )
     groups = {
@@ -138,7 +115,7 @@ def to_datatree(image: Image) -> Any:
         )
         for level in image.levels
     }
-    tree = xarray.DataTree.from_dict(groups, name=image.current_scene)
+    tree: xarray.DataTree = package.DataTree.from_dict(groups, name=image.current_scene)
     tree.attrs.update(attributes(image))
     return tree
 

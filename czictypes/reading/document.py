@@ -131,7 +131,7 @@ class OpenDocument:
                 "and partly new; read again"
             )
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
+    def cached(self, name: str, make: Callable[[], T]) -> T:
         """Return what `make` gives, made at the first call of that name and kept."""
         with self._making:
             if name not in self._made:
@@ -147,25 +147,25 @@ class OpenDocument:
     @property
     def xml(self) -> bytes:
         """The document's XML as it is stored; empty where the file has none."""
-        return self.once("xml", self._read_xml)
+        return self.cached("xml", self._read_xml)
 
     @property
     def xml_text(self) -> str:
         """The document's XML as text."""
-        return self.once("xml_text", lambda: to_text(self.xml))
+        return self.cached("xml_text", lambda: to_text(self.xml))
 
     @property
     def metadata(self) -> dict[str, Any]:
         """The document's XML as nested dictionaries."""
-        return self.once("metadata", lambda: to_dict(self.xml))
+        return self.cached("metadata", lambda: to_dict(self.xml))
 
     def read_metadata(self, read: Callable[[Any], T], name: str | None = None) -> T:
         """Return what `read` makes of the root of the document's XML, made once.
 
         `name` tells it from others; a function of a module needs none.
         """
-        root = self.once("root", lambda: parse(self.xml))
-        return self.once(name or f"{read.__module__}.{read.__qualname__}", lambda: read(root))
+        root = self.cached("root", lambda: parse(self.xml))
+        return self.cached(name or f"{read.__module__}.{read.__qualname__}", lambda: read(root))
 
     @property
     def scaling(self) -> Scaling:
@@ -206,7 +206,7 @@ class OpenDocument:
         table, source = self.table.as_structured(), self.source
         if not isinstance(source, JoinedSource):
             return table
-        return self.once("sub-blocks", lambda: source.own_positions(table))
+        return self.cached("sub-blocks", lambda: source.own_positions(table))
 
     @property
     def has_parts(self) -> bool:
