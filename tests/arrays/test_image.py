@@ -143,3 +143,9 @@ def test_a_file_without_tiles_has_no_array(made: Callable[[str], Made]) -> None:
 def test_a_scene_that_is_not_there_is_named(made: Callable[[str], Made]) -> None:
     with pytest.raises(czictypes.errors.OutOfBoundsError, match=r"'B2'.*'Image:0'"):
         CziImage(made("stack").path, "B2")
+
+
+def test_an_image_has_the_attachments_of_its_document(made: Callable[[str], Made]) -> None:
+    with CziImage(made("attached").path) as image:
+        assert image.attachments.names == ["TimeStamps", "EventList", "Notes"]
+        assert image.attachments["Notes"].data == b"nothing known"
