@@ -24,6 +24,7 @@ from czictypes.container.layout import (
     ENTRY_SIZE,
     FIXED_SIZES,
     SEGMENT_HEADER_SIZE,
+    SUBBLOCK_CONTENT,
     SUBBLOCK_DIRECTORY,
 )
 from czictypes.container.segments import (
@@ -312,7 +313,7 @@ def _read_only(
 
 
 #: What comes before the pixels, where the metadata of a sub-block are not unusually long.
-_HEAD = 288
+_HEAD = SUBBLOCK_CONTENT
 _METADATA_ROOM = 4096
 #: Packed pixels are hardly ever longer than pixels.
 _PACKED_ROOM = 16 << 10

@@ -1,27 +1,30 @@
-"""The segment of one sub-block: where its metadata, pixel data and attachment are.
-
-Segment header (32 bytes), int32 metadata size, int32 attachment size, int64 data size, a copy
-of the directory entry; then, at byte 288 or after the last dimension, metadata, data and
-attachment one behind the other.
-"""
+"""The segments of sub-blocks: the places of their metadata, pixel data and attachments, checked."""
 
 from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import SupportsIndex
+from typing import SupportsIndex, Union
+
+import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import Directory
 from czictypes.container.entries import SubBlockEntry, parse_entry
 from czictypes.container.layout import (
     ENTRY_OFFSET,
+    ENTRY_SIZE,
+    LARGEST_ENTRY,
     SEGMENT_HEADER_SIZE,
     SUBBLOCK,
     SUBBLOCK_CONTENT,
     SUBBLOCK_HEAD_SIZE,
     SUBBLOCK_SIZES,
+    entry_size,
+    id_bytes,
 )
 from czictypes.container.limits import (
     JPEGXR_GROWTH,
@@ -33,7 +36,7 @@ from czictypes.container.limits import (
 from czictypes.container.payload import Payload, examine_payload, read_jpegxr_picture
 from czictypes.container.segments import parse_segment_header, read_whole, require_range
 from czictypes.container.zstd import HEAD_SIZE, parse_zstd_head
-from czictypes.model.errors import CorruptFileError, UnsupportedDataError
+from czictypes.model.errors import CorruptFileError, MissingPartError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT, NO_M, format_coordinate
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
@@ -45,15 +48,24 @@ __all__ = [
     "parse_subblock_head",
     "read_attachment_bytes",
     "read_data_bytes",
+    "read_many_metadata",
     "read_metadata_bytes",
     "read_subblock_segment",
 ]
 
+
 #: The data of most sub-blocks begin at most so many bytes after their segment.
-HEAD_ROOM = 288 + 1024
+HEAD_ROOM = SUBBLOCK_CONTENT + 1024
 
 _DATA_LIMIT = 1 << 31
 _RAW_DATA = 100  # the ZISRAW specification has numbers from here on for cameras, then systems
+
+_XML_ROOM = 2048  # nearly all sub-blocks have less XML than this
+_GAP = 16 << 10  # reading so many bytes for nothing takes less time than another call
+_LONGEST = 1 << 20
+
+#: The XML of a sub-block, or the error of a damaged one.
+_StoredXml = Union[bytes, CorruptFileError, MissingPartError]
 
 _SIXTEEN_BIT = (PixelType.Gray16, PixelType.Bgr48)
 
@@ -344,3 +356,62 @@ def read_attachment_bytes(source: ByteSource, segment: SubBlockSegment) -> bytes
 def _read(source: ByteSource, segment: SubBlockSegment, offset: int, size: int) -> bytes:
     where = describe_subblock(source, segment.index, segment.position)
     return read_whole(source, offset, size, where)
+
+
+def read_many_metadata(
+    source: ByteSource, directory: Directory, indices: Sequence[int]
+) -> list[_StoredXml]:
+    """Return the XML of some sub-blocks as it is stored, empty where there is none.
+
+    Instead of the XML of a damaged sub-block its error is returned. libCZI takes no part here, so
+    only the place of the XML is checked, unless anything is unusual: `read_subblock_segment` says
+    what is wrong.
+    """
+    rows = np.asarray(indices, np.intp)
+    rows = rows[directory.file_position[rows].argsort(kind="stable")]
+    found: dict[int, _StoredXml] = {}
+    for index, head in zip(rows.tolist(), _heads(source, directory.file_position[rows])):
+        found[index] = _metadata_in(head, source, directory, index)
+    return [found[index] for index in indices]
+
+
+def _heads(source: ByteSource, ascending: NDArray[np.int64]) -> Iterator[bytes]:
+    """Give the first bytes of segments; of those one behind the other, many are read at once."""
+    size = source.size()
+    outside = (ascending < 0) | (ascending >= size)
+    positions = np.where(outside, 0, ascending).tolist()
+    spans = np.where(outside, 0, SUBBLOCK_CONTENT + _XML_ROOM).tolist()
+    parts = list(_runs(positions, spans)) if positions else []
+    ranges = [(positions[first], length) for first, _, length in parts]
+    for (first, end, _), data in zip(parts, source.read_ranges(ranges)):
+        begin = positions[first]
+        for position, span in zip(positions[first:end], spans[first:end]):
+            yield data[position - begin : position - begin + span]
+
+
+def _metadata_in(head: bytes, source: ByteSource, directory: Directory, index: int) -> _StoredXml:
+    """Take the XML out of the beginning of a segment, if it is all there."""
+    if len(head) >= SUBBLOCK_CONTENT and head.startswith(id_bytes(SUBBLOCK)):
+        length, _, _ = SUBBLOCK_SIZES.unpack_from(head, SEGMENT_HEADER_SIZE)
+        entry = entry_size(head, ENTRY_OFFSET)
+        start = max(SUBBLOCK_CONTENT, ENTRY_OFFSET + entry)
+        usual = head[ENTRY_OFFSET:].startswith(b"DV") and ENTRY_SIZE <= entry <= LARGEST_ENTRY
+        if usual and 0 <= length <= len(head) - start:
+            return head[start : start + length]
+    try:
+        return read_metadata_bytes(source, read_subblock_segment(source, directory, index))
+    except (CorruptFileError, MissingPartError) as error:
+        return error
+
+
+def _runs(positions: list[int], spans: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Give runs of ascending positions that are read by one call: first, end, length."""
+    first, reach = 0, positions[0] + spans[0]
+    for number in range(1, len(positions)):
+        position = positions[number]
+        end = position + spans[number]
+        if position > reach + _GAP or end - positions[first] > _LONGEST:
+            yield first, number, reach - positions[first]
+            first, reach = number, end
+        reach = max(reach, end)
+    yield first, len(positions), reach - positions[first]

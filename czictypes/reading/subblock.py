@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.batch_metadata import read_many_metadata
+from czictypes.container.subblock import read_many_metadata
 from czictypes.metadata.subblock_tags import SubBlockMetadata, read_subblock_metadata
 from czictypes.metadata.tag_columns import SubBlockColumns
 from czictypes.metadata.xml import to_dict, to_text
