@@ -30,7 +30,7 @@ from czictypes.container.attachments import (
 from czictypes.container.byte_source import PartSource
 from czictypes.container.directory import Directory
 from czictypes.container.found import FAULTS, KINDS, FoundSegments
-from czictypes.container.layout import SEGMENT_HEADER_SIZE, SUBBLOCK
+from czictypes.container.layout import FILE_HEADER, SEGMENT_HEADER_SIZE, SUBBLOCK
 from czictypes.container.parts import JoinedSource
 from czictypes.container.pictures import MOST_PIXELS, decoded_picture
 from czictypes.container.scan import find_segments
@@ -63,8 +63,8 @@ _MAGIC = {
     "BMP": (b"BM",),
     "TIF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    "CZI": (b"ZISRAWFILE",),
-    "ZISRAW": (b"ZISRAWFILE",),
+    "CZI": (FILE_HEADER.encode(),),
+    "ZISRAW": (FILE_HEADER.encode(),),
     "ZIP": (b"PK",),
 }
 

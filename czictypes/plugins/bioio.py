@@ -15,6 +15,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.arrays.labels import complete, dimension_properties, position_of
 from czictypes.arrays.selection import Selection
 from czictypes.arrays.xarray import attributes, labels
+from czictypes.container.layout import FILE_HEADER
 from czictypes.model.errors import CziError
 from czictypes.model.lazy import require
 from czictypes.plugins.bioio_data import (
@@ -50,7 +51,7 @@ except ImportError:
 
 __all__ = ["Reader", "ReaderMetadata"]
 
-_MAGIC = b"ZISRAWFILE"
+_MAGIC = FILE_HEADER.encode()
 
 
 class ReaderMetadata(BaseReaderMetadata):  # type: ignore[misc, unused-ignore]

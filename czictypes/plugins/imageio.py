@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
+from czictypes.container.layout import FILE_HEADER
 from czictypes.model.errors import CziError
 from czictypes.model.lazy import require
 
@@ -25,7 +26,7 @@ else:
 
 __all__ = ["CziPlugin", "register"]
 
-_MAGIC = b"ZISRAWFILE"
+_MAGIC = FILE_HEADER.encode()
 _NAME = "czictypes"
 
 
