@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.layout import ArrayRegion, Layout
 from czictypes.arrays.scenes import scene_layout
-from czictypes.arrays.selection import Indices, Selection, check_output
+from czictypes.arrays.selection import Indices, Selection
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.plane_reads import LevelPlanes, Planes, TilePlanes, read_planes
-from czictypes.reading.request import PlaneRequest
+from czictypes.reading.request import PlaneRequest, check_output, has_adjacent_pixels
 from czictypes.reading.threads import each
 
 __all__ = ["EMPTY_ALPHA", "EmptyAlpha", "ImageSelection", "has_alpha", "valid_block"]
@@ -171,10 +171,13 @@ class _PlanePart:
         """Return arrays (height, width, samples) for planes: their targets where that can be."""
         pixel = pixel_format(pixel_type)
         if self._is_all and targets[0].dtype == np.dtype(pixel.dtype):
+            places = targets
             if self._samples is None:
-                return [target[..., np.newaxis] for target in targets]
-            if self._samples == self._all_samples and pixel.samples == len(self._all_samples):
-                return targets
+                places = [target[..., np.newaxis] for target in targets]
+            elif self._samples != self._all_samples or pixel.samples != len(self._all_samples):
+                places = []
+            if places and has_adjacent_pixels(places[0]):
+                return places
         shape = len(targets), self.roi.h, self.roi.w, pixel.samples
         return list(np.empty(shape, pixel.dtype))
 

@@ -6,9 +6,6 @@ from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from operator import index as as_integer
 from typing import Any, Union
 
-import numpy as np
-from numpy.typing import NDArray
-
 from czictypes.model.errors import OutOfBoundsError
 
 __all__ = [
@@ -16,7 +13,6 @@ __all__ = [
     "Indices",
     "Selection",
     "arranged",
-    "check_output",
     "indices_of",
     "is_index",
     "ordered_selection",
@@ -166,21 +162,3 @@ def arranged(array: Any, dims: str, order: str) -> Any:
     array = array.transpose([dims.index(name) for name in order if name in dims])
     sizes = iter(array.shape)
     return array.reshape([next(sizes) if name in dims else 1 for name in order])
-
-
-def check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Check an array that a caller gave for a result.
-
-    Raises
-    ------
-    ValueError
-        If it has another form, or cannot be written to.
-    """
-    if not isinstance(out, np.ndarray):
-        raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
-    if out.shape != shape or out.dtype != dtype:
-        raise ValueError(
-            f"out must have shape {shape} and dtype {dtype}, not {out.shape} and {out.dtype}"
-        )
-    if not out.flags.writeable:
-        raise ValueError("out is read-only; give an array that can be written to")

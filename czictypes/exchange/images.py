@@ -18,7 +18,7 @@ from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, in_micr
 from czictypes.arrays.layout import ArrayRegion, Layout
 from czictypes.arrays.lazy import chunks_of_planes, normalized_chunks
 from czictypes.arrays.scenes import field_numbers, find_scene
-from czictypes.arrays.selection import Selection, check_output
+from czictypes.arrays.selection import Selection
 from czictypes.exchange.converted import Choice, Conversion
 from czictypes.exchange.locations import Format, target_format
 from czictypes.exchange.pixel_view import PixelView, shown_in_color
@@ -39,6 +39,7 @@ from czictypes.model.defence import defended
 from czictypes.model.errors import ClosedError
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass
+from czictypes.reading.request import check_output
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.remote.urls import describe_target
 

@@ -40,10 +40,9 @@ from czictypes.reading.request import (
     Plane,
     PlaneRequest,
     Roi,
-    allocate,
-    check_output,
     make_request,
     output_shape,
+    result_array,
     type_of_all,
 )
 from czictypes.reading.session import Session
@@ -426,9 +425,7 @@ def _compose(
 ) -> NDArray[Any]:
     shape = output_shape(request)
     dtype = np.dtype(pixel_format(request.pixel_type).dtype)
-    target = (
-        allocate(shape, dtype, document.memory) if out is None else check_output(out, shape, dtype)
-    )
+    target = result_array(out, shape, dtype, document.memory)
     try:
         pool = document.pool
         document.painter.paint([Part(request)], [target], pool.threads, pool.workers, blank=blank)

@@ -28,15 +28,16 @@ __all__ = [
     "Plane",
     "PlaneRequest",
     "Roi",
-    "allocate",
     "background_value",
     "check_output",
     "check_scene",
     "fill",
+    "has_adjacent_pixels",
     "make_request",
     "output_shape",
     "parse_roi",
     "plane_coordinate",
+    "result_array",
     "type_of_all",
 ]
 
@@ -120,29 +121,40 @@ def fill(out: NDArray[Any], samples: tuple[Any, ...]) -> None:
 Shape = tuple[int, int, int]
 
 
-def allocate(shape: Shape, dtype: np.dtype[Any], memory: ResultMemory) -> NDArray[Any]:
-    """Return an array whose contents the compositor will set.
+def result_array(
+    out: NDArray[Any] | None, shape: Shape, dtype: np.dtype[Any], memory: ResultMemory
+) -> NDArray[Any]:
+    """Return the array for a plane (height, width, samples): the caller's, if it can take it.
 
     Raises
     ------
     ValueError
-        If the shape has no pixel, which happens when the zoom is too small for the roi.
+        If the shape has no pixel, which happens when the zoom is too small for the roi, or `out`
+        cannot take the result.
     ResultTooLargeError
-        If it is larger than it may be, or the machine cannot hold it.
+        If a new array is larger than it may be, or the machine cannot hold it.
     """
-    _check_shape(shape)
-    return memory.take(shape, dtype)
+    if 0 in shape:
+        raise InvalidArgumentError(
+            f"the zoom is so small that the result would have {shape[1]} x {shape[0]} pixels; "
+            f"use a larger zoom or roi"
+        )
+    if out is None:
+        return memory.take(shape, dtype)
+    check_output(out, shape, dtype)
+    if not has_adjacent_pixels(out):
+        raise ValueError("out may have strided rows, but the pixels of a row must be adjacent")
+    return out
 
 
-def check_output(out: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Check that the caller's array can take the result.
+def check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Check an array that a caller gave for a result.
 
     Raises
     ------
     ValueError
-        If it is no array, or its shape, dtype or layout is another, or it is read-only.
+        If it is no array, or its shape or dtype is another, or it is read-only.
     """
-    _check_shape(shape)
     if not isinstance(out, np.ndarray):
         raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
@@ -151,18 +163,11 @@ def check_output(out: NDArray[Any], shape: Shape, dtype: np.dtype[Any]) -> NDArr
         )
     if not out.flags.writeable:
         raise ValueError("out is read-only; give an array that can be written to")
-    pixel = dtype.itemsize * shape[2]
-    if out.size and (out.strides[1], out.strides[2]) != (pixel, dtype.itemsize):
-        raise ValueError("out may have strided rows, but the pixels of a row must be adjacent")
-    return out
 
 
-def _check_shape(shape: Shape) -> None:
-    if 0 in shape:
-        raise InvalidArgumentError(
-            f"the zoom is so small that the result would have {shape[1]} x {shape[0]} pixels; "
-            f"use a larger zoom or roi"
-        )
+def has_adjacent_pixels(out: NDArray[Any]) -> bool:
+    """Tell whether the pixels of a row of an array (height, width, samples) are adjacent."""
+    return out.strides[1:] == (out.itemsize * out.shape[2], out.itemsize) or not out.size
 
 
 Roi = Union[Rectangle, tuple[int, int, int, int], Sequence[int]]

@@ -168,6 +168,26 @@ def test_planes_are_read_together_or_not(
                     np.testing.assert_array_equal(image.read_block(selection), whole)
 
 
+@pytest.mark.parametrize("name", ["stack", "rgb"])
+def test_an_array_of_the_caller_may_have_any_strides(
+    made: Callable[[str], Made], name: str
+) -> None:
+    with CziImage(made(name).path) as image:
+        whole = image.asarray()
+        wide = np.full([3 * size for size in whole.shape], 77, whole.dtype)
+        every = (slice(None, None, 3),) * whole.ndim
+        backwards = (slice(None, None, -3),) * whole.ndim
+        for out in (
+            wide[every],
+            wide[backwards],
+            np.empty_like(whole.T).T,
+            np.asfortranarray(whole),
+        ):
+            out[...] = 99
+            image.read_block({}, out=out)
+            np.testing.assert_array_equal(out, whole)
+
+
 def test_an_error_in_one_plane_ends_the_read(tmp_path: Path) -> None:
     planes = [Block(noise(G16, 9, 9, z), plane={"C": 0, "Z": z}) for z in range(9)]
     path = write_czi(tmp_path / "bad.czi", planes)
