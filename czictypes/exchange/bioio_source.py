@@ -30,8 +30,8 @@ def open_with_bioio(
 ) -> Iterator[Sequence[SourceImage]]:
     """Open the scenes of a path, URL or UPath, or of a file object that knows its path or URL.
 
-    Without `reader`, a class of bioio, the one that is installed for such files reads it. The
-    `UnsupportedDataError` where none can has the readers' own words.
+    `reader` is a reader class of bioio; by default the one that is installed for such files. If
+    none can read the file, the `UnsupportedDataError` quotes the readers.
     """
     name = location_text(source)
     if hasattr(source, "read") and "://" not in name and not Path(name).is_file():
@@ -83,7 +83,7 @@ def _opened(bioio: Any, name: str, fs_kwargs: dict[str, Any], reader: type[Any] 
 
 
 def _refusals(bioio: Any, name: str, fs_kwargs: dict[str, Any]) -> Iterator[str]:
-    """Give what each installed reader of such files says against a file; bioio only logs it."""
+    """Yield why each installed reader of such files refuses this one; bioio only logs it."""
     path = name.partition("?")[0].lower()
     asked = set()
     for ending, plugins in bioio.plugins.get_plugins(use_cache=True).items():
@@ -128,7 +128,7 @@ def _metadata(image: Any, number: int) -> Any:
 
 
 def _known(image: Any, number: int) -> dict[str, Any]:
-    """Return what the reader's OME metadata tell beyond that; many readers have none."""
+    """Return the fields that the reader's OME metadata add; many readers have no such metadata."""
     try:
         fields = image_fields(image.ome_metadata, number)
     except NotImplementedError:
@@ -151,7 +151,7 @@ def _channels(image: Any) -> list[ChannelInfo]:
 
 
 def _scaling(image: Any) -> Scaling:
-    """Return metres; bioio has micrometres."""
+    """Return the pixel size in metres; bioio has micrometres."""
     sizes = image.physical_pixel_sizes
     return Scaling(*(None if size is None else size * 1e-6 for size in (sizes.X, sizes.Y, sizes.Z)))
 

@@ -215,7 +215,7 @@ def _name(source: Any) -> str:
 
 
 def _write_file(dest: PathOrUrl, options: ConvertOptions, write: Callable[[Any], None]) -> None:
-    """Have a file written to a local path; a dry run only checks that it could be written."""
+    """Write a file through a local path; a dry run only checks that it could be written."""
     overwrite, storage_options = options.overwrite, options.storage_options
     if options.dry_run:
         check_dest(dest, overwrite=overwrite, storage_options=storage_options)
@@ -227,7 +227,7 @@ def _write_file(dest: PathOrUrl, options: ConvertOptions, write: Callable[[Any],
 def _convert_czi(
     source: Any, dest: PathOrUrl, wanted: Format, options: ConvertOptions
 ) -> tuple[tuple[ConvertedImage, ...], dict[int, str]]:
-    """Write scenes of a CZI; return the images, and the faults of sub-blocks that were left out."""
+    """Write scenes of a CZI; return the images, and the faults of the sub-blocks left out."""
     if isinstance(source, CziReader):
         return _convert_reader(source, dest, wanted, options)
     reader_options = ReaderOptions(
@@ -381,7 +381,7 @@ def _write_one_file(image: Image, path: Any, wanted: Format, options: ConvertOpt
 def _convert_to_czi(
     source: Any, dest: PathOrUrl, given: Format, options: ConvertOptions
 ) -> tuple[ConvertedImage, ...]:
-    """Write images of another format, an open one too, as the scenes of a CZI."""
+    """Write images of another format, opened or not, as the scenes of a CZI."""
     if isinstance(source, FileImage):
         chosen = choose(source.scenes, options.scenes, "scene")
         return _write_czi([source.sources[at] for at in chosen], None, dest, options)
@@ -416,7 +416,7 @@ def _write_czi(
 
 
 def _pyramid(images: Sequence[SourceImage], levels: int | None) -> bool | None:
-    """Return whether to make a pyramid; None to take the one that is there."""
+    """Return whether to make a pyramid; None to copy the existing one."""
     if levels is not None:
         return None if levels > 1 and any(image.levels for image in images) else levels > 1
     longest = max(max(image.sizes["X"], image.sizes["Y"]) for image in images)

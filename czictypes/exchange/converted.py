@@ -43,10 +43,10 @@ Choice = Union[str, int, Iterable[Union[str, int]]]
 
 
 def choose(names: Sequence[str], wanted: Choice, what: str) -> list[int]:
-    """Return the positions in `names` of what is chosen, in the order of the choice.
+    """Return the positions in `names` of the chosen ones, in the order of the choice.
 
-    `what` says in errors what has these names: ``"scene"``. An `OutOfBoundsError` tells of a name
-    or number that there is not, a `ValueError` of an empty choice or one with repetitions.
+    `what` is the kind of thing, for errors: ``"scene"``. Raises `OutOfBoundsError` for an unknown
+    name or number, and `ValueError` for an empty choice or a repetition.
     """
     if isinstance(wanted, str) and wanted == "all" and "all" not in names:
         return list(range(len(names)))
@@ -81,7 +81,7 @@ class Series(NamedTuple):
 
 
 def image_series(image: Image, scenes: Choice = "all") -> Iterator[Series]:
-    """Give the images of some scenes; the image is at each one's scene meanwhile."""
+    """Yield the images of some scenes; meanwhile, `image` is set to the scene of each."""
     for scene in choose(image.scenes, scenes, "scene"):
         image.set_scene(scene)
         image._layout.check_extent()
@@ -94,8 +94,7 @@ def image_series(image: Image, scenes: Choice = "all") -> Iterator[Series]:
 def level_sizes(image: Image, count: int | None = None) -> list[tuple[int, int]]:
     """Return (height, width) of the levels to write: the stored ones, then halves of the last.
 
-    Without `count`, there are all that are stored, and as many more as bring the longest side down
-    to 1024 pixels.
+    By default, the stored levels are followed by as many as it takes to reach 1024 pixels a side.
     """
     sizes = [(level.height, level.width) for level in image.levels]
     while (count is None and max(sizes[-1]) > _SMALL_ENOUGH) or len(sizes) < (count or 0):
@@ -108,7 +107,7 @@ def level_sizes(image: Image, count: int | None = None) -> list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """The arguments of `convert` that are not given by position; see there."""
+    """The keyword arguments of `convert`."""
 
     scenes: Choice
     levels: int | None
@@ -129,7 +128,7 @@ class ConvertOptions:
 
 
 def check_options(given: Format, wanted: Format, options: ConvertOptions) -> None:
-    """Refuse options that the target does not know, so that none is passed over in silence."""
+    """Refuse options that the target does not have, so that none is ignored silently."""
     is_zarr, is_new_czi = wanted is Format.OME_ZARR, wanted is Format.CZI is not given
     has_levels = wanted in (Format.OME_ZARR, Format.OME_TIFF) or is_new_czi
     fits = {
@@ -214,7 +213,7 @@ class Conversion:
         return sum(image.nbytes for image in self.images)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the same as plain values, for JSON."""
+        """Return the same as plain values for JSON."""
         images = [
             {**vars(image), "shape": list(image.shape), "nbytes": image.nbytes}
             for image in self.images
@@ -227,7 +226,7 @@ def images_of(
 ) -> tuple[ConvertedImage, ...]:
     """Return the images that scenes give in a format with levels or without (`pyramid`).
 
-    The image is at another scene afterwards.
+    Afterwards, `image` is set to another scene.
     """
     found = []
     for one in image_series(image, scenes):
@@ -239,7 +238,7 @@ def images_of(
 
 
 def images_of_sparse_czi(image: CziImage, scenes: Choice) -> tuple[ConvertedImage, ...]:
-    """Return what scenes of a CZI claim to hold that is far from full; no levels are planned."""
+    """Return the images that the scenes of a nearly empty CZI claim; no levels are planned."""
     found = []
     with open_document_of(image.reader) as document:
         numbers: list[int | None] = [*document.table.scene_rectangles] or [None]
@@ -252,7 +251,7 @@ def images_of_sparse_czi(image: CziImage, scenes: Choice) -> tuple[ConvertedImag
 def images_of_sources(
     images: Sequence[SourceImage], dtype: Any, levels: int | None
 ) -> tuple[ConvertedImage, ...]:
-    """Return what images of another format give in a CZI."""
+    """Return the images that sources in another format give in a CZI."""
     return tuple(
         ConvertedImage(
             image.name,

@@ -31,10 +31,10 @@ def joined_content(
     times: Sequence[float] = (),
     places: Sequence[Location] = (),
 ) -> DocumentContent:
-    """Join the metadata of images in their scenes; of several values the first counts.
+    """Join the metadata of images in their scenes; the first of several values wins.
 
-    What `base` knows fills the gaps. The annotations on an image are moved to its place, and
-    `times` are those of all T.
+    `base` fills the gaps. `places` are the positions of the images, to which annotations are moved,
+    and `times` those of all T.
     """
     base = base or DocumentContent()
     settings = dict(base.display_settings)
@@ -62,10 +62,11 @@ def joined_content(
 
 
 def common_times(images: Sequence[SourceImage], date: datetime | None = None) -> tuple[float, ...]:
-    """Return when each T was, if all images have as many as there are times; else nothing.
+    """Return the times of all T, if every image has as many T as there are times; else nothing.
 
-    Images with times of their own, or that began at different moments, have none in common if the
-    date of the acquisition is known: each tile tells its own then. Else those of the first count.
+    Images with different times, or with different starts, have none in common if the date of the
+    acquisition is known: then each tile carries its own. Otherwise the times of the first image
+    win.
     """
     counts = {image.sizes.get("T", 1) for image in images}
     times = tuple(float(time) for time in images[0].times)
@@ -104,7 +105,7 @@ def _channels(images: Sequence[SourceImage], base: DocumentContent) -> list[Chan
 
 
 def _drawn(images: Sequence[SourceImage], places: Sequence[Location]) -> list[Annotation]:
-    """Return what is drawn on the images, in pixels of the whole document."""
+    """Return the annotations of all images, in pixels of the document."""
     if len(places) != len(images):
         return []
     left, top = min(place.x for place in places), min(place.y for place in places)
@@ -116,7 +117,7 @@ def _drawn(images: Sequence[SourceImage], places: Sequence[Location]) -> list[An
 
 
 def _plate(images: Sequence[SourceImage], base: DocumentContent) -> Plate | None:
-    """Return the plate; what is known of it in more detail, if that is the same one."""
+    """Return the plate; if it is the known one, with the details that are known."""
     known = base.plate
     for plate in (image.plate for image in images):
         if plate is not None:
@@ -126,7 +127,7 @@ def _plate(images: Sequence[SourceImage], base: DocumentContent) -> Plate | None
 
 
 def _time_axis(times: tuple[float, ...], base: DocumentContent) -> Axis | None:
-    """Return the positions along T; the known ones, if they say the same."""
+    """Return the positions along T; the known ones if they agree."""
     made = time_axis(times)
     known = base.time_axis
     if made is None or known is None:
@@ -138,7 +139,7 @@ def _time_axis(times: tuple[float, ...], base: DocumentContent) -> Axis | None:
 def _scenes(
     images: Sequence[SourceImage], scenes: Sequence[int], base: DocumentContent
 ) -> list[SceneInfo]:
-    """Describe the scenes; of a CZI that comes back, those that it had described itself."""
+    """Describe the scenes; if the images come from a CZI, only those that it described."""
     known = {scene.index: scene for scene in base.scenes}
     found: dict[int, SceneInfo] = {}
     for number, image in zip(scenes, images):
@@ -158,9 +159,9 @@ def _described(image: SourceImage, number: int) -> SceneInfo:
 
 
 def _updated(image: SourceImage, known: SceneInfo) -> SceneInfo:
-    """Return what is known of a scene, but for what the image tells in another way.
+    """Return a known scene with the fields that the image changes.
 
-    Where the contour of the scene is larger than the image, its centre is not that of the image.
+    If the contour of the scene is larger than the image, its centre is not that of the image.
     """
     well = image.well
     if well and known.well and (well.row, well.column) == (known.well.row, known.well.column):

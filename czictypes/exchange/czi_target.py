@@ -36,7 +36,7 @@ _MICROMETRES = 1e6
 
 
 class _Scene(NamedTuple):
-    """An image and where it goes; `moments` are those of each T that its tiles are to tell."""
+    """An image and its position; `moments` are the times of each T for the tags of its tiles."""
 
     number: int
     image: SourceImage
@@ -47,7 +47,7 @@ class _Scene(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """A level that an image brings along: `scale` times smaller than its full resolution."""
+    """A level of an image, `scale` times smaller than its full resolution."""
 
     scene: _Scene
     pixels: PixelView
@@ -71,11 +71,10 @@ def write_images(
 ) -> None:
     """Write images as the scenes of a new CZI, out of core; it appears when it is complete.
 
-    The scenes lie as they did on the stage where each image tells its place and all have the same
-    pixel size, else side by side. Without a choice of `pyramid`, the levels of the images are
-    taken, or new ones made where a CZI cannot have them. Tiles have 2048 pixels a side, colours
-    1024. What the images tell comes before the metadata in `content`. An `UnsupportedDataError`
-    says what a CZI cannot hold; all other arguments and errors are those of `create_czi`.
+    Scenes keep their positions on the stage if all images have one and share a pixel size;
+    otherwise they lie side by side. By default, the pyramid consists of the levels of the images,
+    or is computed where these do not fit a CZI. Metadata of the images override `content`. Raises
+    `UnsupportedDataError` for pixels that a CZI cannot hold; all else is as for `create_czi`.
     """
     if not images:
         raise UnsupportedDataError(f"there is no image to write to {dest!r}")
@@ -127,7 +126,7 @@ def _scenes(images: Sequence[SourceImage], dtype: DTypeLike | None) -> list[_Sce
 
 
 def _places(images: Sequence[SourceImage]) -> list[Location]:
-    """Return where the top left pixel of each image goes."""
+    """Return the position of the top left pixel of each image."""
     locations = [image.location for image in images if image.location is not None]
     if len(locations) == len(images):
         return locations
@@ -148,7 +147,7 @@ def _places(images: Sequence[SourceImage]) -> list[Location]:
 
 
 def _levels(scenes: Sequence[_Scene], dtype: DTypeLike | None) -> list[_Level] | None:
-    """Return the levels that the images bring along; None if a CZI could not have them."""
+    """Return the levels of the images; None if a CZI cannot hold them."""
     found, sizes = [], []
     for scene in scenes:
         height, width = scene.pixels.shape[scene.axes.y], scene.pixels.shape[scene.axes.x]
@@ -174,7 +173,7 @@ def _write(
     base: dict[str, int],
     advance: Callable[[int], None],
 ) -> None:
-    """Write the tiles of a scene; the tiles of one plane have an identifier in common."""
+    """Write the tiles of a scene; the tiles of a plane share an identifier."""
     identifiers: dict[tuple[int, ...], str] = {}
     step = 1 if scene.axes.samples is None else -1  # a CZI has blue first
     with closing(iter(source)) as parts:  # so that its threads end when writing fails
@@ -206,14 +205,14 @@ def _write_level(
 
 
 def _plane(scene: _Scene, base: dict[str, int], place: Mapping[str, int]) -> dict[str, int]:
-    """Return the coordinate of a plane, by its place in the image."""
+    """Return the coordinates of a plane by its indices in the image."""
     first = scene.image.first
     shifted = {letter: at + first.get(letter, 0) for letter, at in place.items()}
     return {**base, **first, **shifted}
 
 
 def _moments(scene: _Scene, date: datetime | None) -> list[datetime]:
-    """Return when each T of a scene was; none where that is not known."""
+    """Return the time of each T of a scene; none if they are not known."""
     image, start = scene.image, scene.image.acquisition_date or date
     if start is None or not 1 < len(image.times) == image.sizes.get("T", 1):
         return []
@@ -240,10 +239,9 @@ def _tile_info(scene: _Scene, part: Part, identifier: str) -> TileInfo:
 
 
 def _pyramid_factor(sizes: Sequence[Sequence[Size]]) -> int | None:
-    """Return how much smaller each level is than the one before: 2 or 3, if the same everywhere.
+    """Return how much smaller each level is than the one before, 2 or 3; None if it is neither.
 
-    `sizes` has those of all levels for each image, full resolution first. The result is None where
-    a CZI could not hold these levels.
+    `sizes` are those of all levels of each image, full resolution first.
     """
     for factor in (2, 3):  # readers of CZI tell levels apart by powers of one of these
         if all(_is_pyramid(levels, factor) for levels in sizes):
@@ -261,15 +259,15 @@ def _is_pyramid(levels: Sequence[Size], factor: int) -> bool:
 
 
 def _fits(have: int, whole: int, scale: int) -> bool:
-    """Tell whether a level has all whole pixels, and no more than one that is not whole."""
+    """Return whether a level covers all whole pixels, and at most one partial pixel."""
     return whole // scale >= 1 and whole // scale <= have <= -(-whole // scale)
 
 
 def _level_tiles(level: _Level) -> Iterator[tuple[Mapping[str, int], Location, NDArray[Any]]]:
-    """Give plane, place in full resolution and pixels of tiles, with an edge of their neighbours.
+    """Yield plane, position in full resolution and pixels of tiles with an edge of neighbours.
 
-    `Seams` explains the edges. A row or column that stands for fewer pixels than the scale is left
-    out: a tile of a pyramid must not reach beyond what it shows.
+    `Seams` explains the edges. Rows and columns that cover fewer pixels than the scale are left
+    out, because a tile of a pyramid must not reach beyond the pixels that it shows.
     """
     scale, corner = level.scale, level.scene.place
     width, height = level.full.w // scale, level.full.h // scale

@@ -66,9 +66,9 @@ def open_with_imageio(
 ) -> Iterator[Sequence[SourceImage]]:
     """Open a path or file object with the plug-in of imageio that is installed for its ending.
 
-    A frame is decoded when it is read; a file of FITS or ITK, an image at a time. Raises
-    `NoPluginError` where imageio has none, and `MissingExtraError` without imageio or the package
-    of the only plug-in.
+    Frames are decoded when they are read; FITS and ITK files, one image at a time. Raises
+    `NoPluginError` if imageio has no plug-in, and `MissingExtraError` without imageio or the
+    package of the only plug-in.
     """
     name = location_name(source)
     require("imageio.v3", extra="imageio", doing=f"reading {name}")
@@ -79,7 +79,7 @@ def open_with_imageio(
 
 
 def _ending(source: Any) -> str:
-    """Return the ending that imageio knows a file by; for a nameless file object, by its bytes."""
+    """Return the ending that imageio knows; for a nameless file object, by its first bytes."""
     from imageio.config import known_extensions
 
     text = location_text(source)
@@ -97,7 +97,7 @@ def _ending(source: Any) -> str:
 
 
 def _opened(stack: ExitStack, source: Any, name: str) -> list[SourceImage]:
-    """Return the images as the first plug-in gives them that can read the file."""
+    """Return the images from the first plug-in that can read the file."""
     from imageio.config import known_extensions, known_plugins
 
     ending = _ending(source)
@@ -130,7 +130,7 @@ def _opened(stack: ExitStack, source: Any, name: str) -> list[SourceImage]:
 
 
 def _copied(stack: ExitStack, source: Any, ending: str) -> str:
-    """Return the path of a copy of what a file object holds, which is removed in the end."""
+    """Return the path of a temporary copy of a file object."""
     folder = tempfile.TemporaryDirectory()
     stack.callback(aside, folder.cleanup)
     path = Path(folder.name) / f"copy{ending}"
@@ -152,7 +152,7 @@ class _LentFile:
         return getattr(self._stream, name)
 
     def close(self) -> None:
-        """Do nothing: who opened it closes it."""
+        """Do nothing; the file belongs to the caller."""
 
 
 def _called(plugin: str) -> str:
@@ -197,7 +197,7 @@ def _images(stack: ExitStack, kind: str, source: Any, ending: str) -> list[Sourc
 
 
 def _separate(reader: Any, kind: str, name: str, lock: threading.Lock) -> list[SourceImage]:
-    """Return the images of a plug-in of imageio's older kind: each may have a shape of its own."""
+    """Return the images of a plug-in with imageio's old interface; each has its own shape."""
     images = []
     for number in range(reader.get_length()):
         probe = np.asarray(reader.get_data(number))
@@ -216,7 +216,7 @@ def _separate(reader: Any, kind: str, name: str, lock: threading.Lock) -> list[S
 
 
 def _axes(shape: Sequence[int], first: str = "") -> str:
-    """Return the letters of the axes: colours last where there are 3 or 4, as of an array."""
+    """Return the letters of the axes; a last axis of 3 or 4 means colours, as for arrays."""
     colours = "S" * (len(shape) > 2 + len(first) and shape[-1] in (3, 4))
     unknown = len(shape) - len(first) - len(colours) - 2
     return axis_letters([*first, *(f"axis {at}" for at in range(unknown)), *f"YX{colours}"])
@@ -229,7 +229,7 @@ def _metadata(plugin: Any, lock: threading.Lock) -> Any:
 
 
 def _claim_of_fits(plugin: Any) -> int:
-    """Return the bytes that the images of a FITS file claim, by their heads."""
+    """Return the bytes that the images of a FITS file claim in their headers."""
     fits = require("astropy.io.fits", extra="imageio", doing="reading FITS")
     file = plugin.request.get_file()
     file.seek(0)
@@ -242,7 +242,7 @@ def _claim_of_fits(plugin: Any) -> int:
 
 
 def _claim_of_itk(plugin: Any) -> int:
-    """Return the bytes that an image claims by its head, of a format of ITK."""
+    """Return the bytes that an image in a format of ITK claims in its header."""
     itk = require("SimpleITK", extra="imageio", doing="reading formats of ITK")
     reader = itk.ImageFileReader()
     reader.SetFileName(plugin.request.get_local_filename())
@@ -264,10 +264,10 @@ _NEAR = 16
 def _open_video(
     stack: ExitStack, source: Any, name: str, stored: int, lock: threading.Lock
 ) -> SourceImage:
-    """Open the first video stream of a path or file object, red, green and blue along T.
+    """Open the first video stream of a path or file object: RGB along T.
 
-    `stored` is its size in bytes, `lock` is held while a frame is decoded, and `stack` closes it.
-    An ImportError says that the package av is missing, a ValueError that FFmpeg does not know the
+    `stored` is the file size in bytes, `lock` is held while a frame is decoded, and `stack` closes
+    the file. Raises ImportError without the package av, and ValueError if FFmpeg does not know the
     file.
     """
     import av
@@ -304,8 +304,7 @@ def _open_video(
 class _Video:
     """Decodes the frames of a video that PyAV opened.
 
-    Frames are found by the times that were seen when they were first decoded, so the file need not
-    have a constant rate.
+    Frames are found by the times seen when they were first decoded, so the rate may vary.
     """
 
     def __init__(self, container: Any, name: str) -> None:
@@ -378,7 +377,7 @@ class _Video:
         return frame
 
     def _go_to(self, number: int) -> None:
-        """Decode up to a frame: from where the video is, from a key frame, or the beginning."""
+        """Decode up to a frame: from the current position, a key frame, or the beginning."""
         known = min(number, len(self._times) - 1)
         if not self._next <= number < self._next + _NEAR and known > 0:
             self._seek(known)
@@ -392,7 +391,7 @@ class _Video:
         self._decoded, self._next = self._container.decode(self._stream), 0
 
     def _seek(self, number: int) -> None:
-        """Go to the last key frame up to a frame whose time is known, if it can be found."""
+        """Go to the last key frame before a frame whose time is known, if it can be found."""
         time = self._times[number]
         if not self._can_seek or time is None or self._times.count(time) != 1:
             return

@@ -269,7 +269,7 @@ class FileImage(Image):
         return array
 
     def _cheap_chunks(self, level: int) -> dict[str, int]:
-        """Return one plane, or as many whole chunks of the file in it as make 16 to 64 MB."""
+        """Return one plane, or whole chunks of the file within it of 16 to 64 MB."""
         layout, source = self._layout, self._source
         grid, pixels = layout.grid(level), [source.pixels, *source.levels][level]
         stored = chunk_sizes(pixels, source.axes)
@@ -391,7 +391,7 @@ class FileImage(Image):
 
 
 def _first_planes(times: NDArray[np.float64], along: Mapping[str, int]) -> PlaneFacts:
-    """Return the first plane of each T with its time: irregular times are kept nowhere else."""
+    """Return the first plane of each T with its time, where irregular times are kept."""
     t = np.arange(int(np.prod([*along.values()])))
     places = dict(zip(along, np.unravel_index(t, tuple(along.values()))))
     zero, nothing = np.zeros_like(t), np.full(len(t), np.nan)
@@ -399,7 +399,7 @@ def _first_planes(times: NDArray[np.float64], along: Mapping[str, int]) -> Plane
 
 
 class _Window:
-    """Reads a part of a lazy array; pickles as what is to be opened, and how."""
+    """Reads a part of a lazy array; pickles as the function that opens the file again."""
 
     def __init__(self, image: FileImage, scene: int, level: int) -> None:
         self._image = image._at(scene)

@@ -32,10 +32,10 @@ _FOLDERS_OF_WELLS = re.compile(r"(?:^|/)([A-Z])/([1-9]\d?)/[^/]+$")
 
 @contextmanager
 def open_lif(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[SourceImage]]:
-    """Open the images of a LIF, those of tile scans and of wavelength and xz scans among them.
+    """Open the images of a LIF, including tile scans, wavelength scans and xz scans.
 
-    Wavelengths are channels where there are no others, and H beside them. An image without an axis
-    X or Y, such as an xz scan, has one of the size 1.
+    Wavelengths are channels if there are no other channels, else H. Images without an axis X or Y,
+    such as xz scans, get one of length 1.
     """
     liffile = require("liffile", extra="convert", doing="reading LIF")
     name = describe_target(source)
@@ -79,7 +79,7 @@ def _image(image: Any, file: Any, name: str, lock: threading.Lock) -> SourceImag
 
 
 def _channels(image: Any, axes: str) -> list[ChannelInfo]:
-    """Return the names of channels: colours as LAS names them, or wavelengths."""
+    """Return the names of channels: LAS's names of their colours, or wavelengths."""
     listed = image.xml_element.findall("./Data/Image/ImageDescription/Channels/ChannelDescription")
     names = [one.get("LUTName") or None for one in listed]
     at = axes.find("C") - (len(axes) - len(image.dims))
@@ -90,7 +90,7 @@ def _channels(image: Any, axes: str) -> list[ChannelInfo]:
 
 
 def _step(image: Any, letter: str) -> float | None:
-    """Return metres from one pixel to the next."""
+    """Return the distance between pixels in metres."""
     places = np.asarray(image.coords.get(letter, ()), float)
     if len(places) < 2:
         return None
@@ -99,7 +99,7 @@ def _step(image: Any, letter: str) -> float | None:
 
 
 def _times(image: Any) -> tuple[float, ...]:
-    """Return the seconds of each T: by the stamps of its frames, else evenly spread."""
+    """Return the seconds of each T, from the time stamps of frames or evenly spaced."""
     count = int(image.sizes.get("T", 1))
     stamps = image.timestamps
     if stamps is not None and count > 1 and len(stamps) and len(stamps) % count == 0:
@@ -118,7 +118,7 @@ def _moment(stamp: Any) -> datetime:
 
 
 def _settings(image: Any) -> dict[str, str]:
-    """Return what the microscope was set to, of confocal and camera images."""
+    """Return the settings of the microscope, confocal or camera."""
     names = ("ATLConfocalSettingDefinition", "ATLCameraSettingDefinition")
     found = (image.xml_element.find(f"./Data/Image/Attachment//{name}") for name in names)
     return next((dict(one.attrib) for one in found if one is not None), {})
@@ -132,10 +132,10 @@ def _number(values: Mapping[str, str], name: str) -> float | None:
 
 
 def _origin(image: Any, steps: Mapping[str, float | None]) -> tuple[float, float] | None:
-    """Return where the corner of an image of one field lies, in micrometres.
+    """Return the stage position of the corner of a single field, in micrometres.
 
-    The place of a field is that of its centre. The tiles of a scan are planes of their own, of
-    which none has the place of all.
+    The position of a field is that of its centre. The tiles of a scan are separate planes, so no
+    position is that of the whole.
     """
     tiles = image.tilescan
     if tiles is not None and len(tiles) == 1:
@@ -153,7 +153,7 @@ def _origin(image: Any, steps: Mapping[str, float | None]) -> tuple[float, float
 
 
 def _well(path: str) -> Well | None:
-    """Return the well by the folders that LAS X makes for a plate: ``TileScan 1/D/6/R1``."""
+    """Return the well from the folders that LAS X makes for a plate: ``TileScan 1/D/6/R1``."""
     found = _FOLDERS_OF_WELLS.search(path)
     if found is None:
         return None
@@ -175,9 +175,9 @@ def _objective(image: Any) -> Objective | None:
 
 
 class _Frames:
-    """The pixels of an image, with the axes X and Y in front if it lacks them.
+    """The pixels of an image, with leading axes X and Y if it lacks them.
 
-    Each frame that is needed is read whole: the two innermost dimensions, and samples.
+    Frames are read whole: the two innermost dimensions, and samples.
     """
 
     def __init__(self, image: Any, lock: threading.Lock) -> None:

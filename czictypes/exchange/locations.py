@@ -44,7 +44,7 @@ PathOrUrl = Any
 
 
 class Format(Enum):
-    """The formats that are read or written; the value is what they are called."""
+    """The formats that are read or written; the value is the name."""
 
     CZI = "CZI"
     OME_ZARR = "OME-Zarr"
@@ -104,11 +104,11 @@ _ZARR_DOCUMENTS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
 def source_format(source: Any) -> Format:
-    """Return the format of what is to be read.
+    """Return the format of a source by its name.
 
-    It goes by the name; without a known ending, by what lies in the folder, or by the first bytes
-    of a file object, which is put to its beginning, or of a local file whose name has no ending. A
-    TypeError refuses what names no file, a ValueError a file object that cannot be searched.
+    Without a known ending, the files in a folder decide, or the first bytes of a file object (which
+    is rewound) or of a local file without any ending. Raises TypeError for other objects, and
+    ValueError for a file object that cannot seek.
     """
     if is_store(source):
         return Format.OME_ZARR
@@ -139,7 +139,7 @@ def source_format(source: Any) -> Format:
 
 
 def target_format(dest: Any) -> Format:
-    """Return the format that a new file's name asks for; ValueError if it asks for none."""
+    """Return the format of a new file by its name; ValueError without a known ending."""
     if is_store(dest):
         return Format.OME_ZARR
     found = _by_ending(location_text(dest), _ENDINGS)
@@ -152,7 +152,7 @@ def target_format(dest: Any) -> Format:
 
 
 def is_store(location: Any) -> bool:
-    """Tell whether something is a store as zarr has them: of its classes, or a mapping."""
+    """Return whether an object is a store of zarr, or a mapping."""
     if isinstance(location, Mapping):
         return True
     # who has such a store has the module as well; it is not imported to find none
@@ -162,18 +162,18 @@ def is_store(location: Any) -> bool:
 
 
 def is_local(location: Any) -> bool:
-    """Tell whether something is the path of a local file or folder."""
+    """Return whether a location is the path of a local file or folder."""
     is_path = isinstance(location, (str, os.PathLike)) and not is_store(location)
     return is_path and "://" not in location_text(location)
 
 
 def is_archive(location: Any) -> bool:
-    """Tell whether the name of a path or URL is that of a ZIP archive with an OME-Zarr in it."""
+    """Return whether a path or URL has the name of a ZIP archive with an OME-Zarr in it."""
     return not is_store(location) and location_path(location_text(location)).endswith(_ARCHIVES)
 
 
 def location_text(location: Any) -> str:
-    """Return the path or URL that a caller gave as text; the name of a store."""
+    """Return a path or URL as text; the name of a store."""
     if isinstance(location, Mapping):
         return f"a {type(location).__name__}"
     if is_store(location):
@@ -186,7 +186,7 @@ def location_text(location: Any) -> str:
 
 
 def stored_bytes(source: Any) -> int:
-    """Return the size of a local file, or of what a file object holds, in bytes."""
+    """Return the size of a local file or a file object in bytes."""
     if not hasattr(source, "read"):
         return os.stat(source).st_size  # noqa: PTH116
     place = source.tell()
@@ -196,18 +196,18 @@ def stored_bytes(source: Any) -> int:
 
 
 def location_name(location: Any) -> str:
-    """Return what to call a path, URL or store in messages: without credentials."""
+    """Return the name of a path, URL or store for messages, without credentials."""
     return redact_url(location_text(location))
 
 
 def location_path(text: str) -> str:
-    """Return what an ending is looked for in, in lower case; a URL's query does not count."""
+    """Return the lower-case path to search for an ending, without the query of a URL."""
     text = text.partition("::")[0]  # of chained URLs, the innermost comes first
     return (urlsplit(text).path or text if "://" in text else text).rstrip("/\\").lower()
 
 
 def _by_ending(text: str, known: Mapping[str, Format]) -> Format | None:
-    """Return the format of the longest ending that is known."""
+    """Return the format of the longest known ending."""
     path = location_path(text)
     endings = [ending for ending in known if path.endswith(ending)]
     return known[max(endings, key=len)] if endings else None
@@ -236,17 +236,17 @@ def filesystem_of(
 
 
 def options_of(location: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what fsspec is to know of a URL, or of a UPath, which has options of its own."""
+    """Return the options of fsspec for a URL or UPath, which has options of its own."""
     merged = {**(getattr(location, "storage_options", None) or {}), **(options or {})}
     merged.pop("czictypes", None)  # not for fsspec, but for reading a CZI
     return merged
 
 
 def without_secrets(function: Function) -> Function:
-    """Decorate a function of a source and a target: its errors show no credentials of either.
+    """Decorate a function of a source and a target so that its errors show no credentials.
 
-    The libraries that read and write URLs put these into their messages as they are. The options
-    are the arguments ``source_options``, ``storage_options`` and ``fs_kwargs``.
+    The libraries that read and write URLs quote them in messages. The options are the arguments
+    ``source_options``, ``storage_options`` and ``fs_kwargs``.
     """
 
     @wraps(function)
@@ -271,10 +271,10 @@ def without_secrets(function: Function) -> Function:
 def staged_output(
     dest: Any, *, overwrite: bool, storage_options: Mapping[str, Any] | None = None
 ) -> Iterator[PathType]:
-    """Give a local path to write to: the target's own, or a temporary one that is uploaded.
+    """Yield a local path to write to: the target itself, or a temporary file to be uploaded.
 
-    Stores of objects cannot change a byte of what they hold, so a file goes there when it is
-    complete. Refuses what `check_dest` refuses.
+    Object stores cannot change parts of a file, so it is uploaded when it is complete. Raises the
+    errors of `check_dest`.
     """
     found = check_dest(dest, overwrite=overwrite, storage_options=storage_options)
     if found is None:
@@ -294,10 +294,10 @@ def staged_output(
 def check_dest(
     dest: Any, *, overwrite: bool, storage_options: Mapping[str, Any] | None = None
 ) -> tuple[Any, str] | None:
-    """Refuse a path or URL that cannot be written, without writing; return as `filesystem_of`.
+    """Check that a path or URL can be written, without writing; return as `filesystem_of`.
 
-    A FileExistsError says that a file is there and `overwrite` is not set, an OSError that a folder
-    is there or the server does not answer.
+    Raises FileExistsError for an existing file unless `overwrite` is set, and OSError for a folder
+    or if the server does not answer.
     """
     found = filesystem_of(dest, storage_options, doing="writing to a URL")
     if found is not None:

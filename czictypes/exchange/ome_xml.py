@@ -36,8 +36,8 @@ _PLAIN_UNIT = re.compile(r"""(Unit\s*=\s*["'])um(["'])""")
 def parse_ome(xml: str | bytes, name: str, extra: str) -> Any:
     """Return OME-XML as an ``ome_types.OME``; None, with a warning, if it is not valid.
 
-    A micrometre written as ``um``, which the schema does not have, is understood. `extra` is named
-    where ome-types is missing.
+    The unit ``um``, which the schema lacks, is read as micrometres. `extra` is the one to name if
+    ome-types is missing.
     """
     ome_types = require("ome_types", extra=extra, doing="reading OME metadata")
     text = xml if isinstance(xml, str) else xml.decode("utf-8", "replace")
@@ -87,7 +87,7 @@ def _channel(index: int, channel: Any, filters: Mapping[str, Any]) -> ChannelInf
 
 
 def _band(channel: Any, filters: Mapping[str, Any]) -> tuple[WavelengthRange, ...] | None:
-    """Return what the only filter in front of the detector lets through."""
+    """Return the band of the emission filter, if there is exactly one."""
     path = channel.light_path
     found = [filters.get(one.id) for one in path.emission_filters] if path is not None else []
     if len(found) != 1 or found[0] is None or found[0].transmittance_range is None:
@@ -98,7 +98,7 @@ def _band(channel: Any, filters: Mapping[str, Any]) -> tuple[WavelengthRange, ..
 
 
 def _color(color: Any) -> Rgb8Color | None:
-    """Return a colour; OME's default, opaque white, says that nobody chose one."""
+    """Return a colour; None for opaque white, the default of OME."""
     if color is None:
         return None
     red, green, blue = color.as_rgb_tuple(alpha=False)
@@ -106,7 +106,7 @@ def _color(color: Any) -> Rgb8Color | None:
 
 
 def _length(node: Any, name: str) -> float | None:
-    """Return a length in metres; None without one, and for units that are no lengths."""
+    """Return a length in metres; None without a value or a unit of length."""
     value, unit = getattr(node, name, None), getattr(node, f"{name}_unit", None)
     factor = metres_of(str(getattr(unit, "value", unit)))
     return None if value is None or factor is None else float(value) * factor
@@ -123,7 +123,7 @@ def _micrometres(node: Any, name: str) -> float | None:
 
 
 def _times(pixels: Any) -> tuple[float, ...]:
-    """Return when each T was: by its first plane with a time, else by the increment."""
+    """Return the time of each T: that of its first plane with a time, else by the increment."""
     first: dict[int, float] = {}
     for plane in pixels.planes:
         seconds = _seconds(plane, "delta_t")
@@ -143,10 +143,10 @@ def _seconds(node: Any, name: str) -> float | None:
 
 
 def _origin(image: Any) -> tuple[float, float] | None:
-    """Return where the corner of the image lies on the stage (x, y), in micrometres.
+    """Return the stage position of the image's corner (x, y) in micrometres.
 
-    The stage label of files of ours has the centre of the first pixel. Else the position of a
-    plane is taken for its centre, where a microscope has its optical axis.
+    Files of ours have the centre of the first pixel as stage label. In others, the position of a
+    plane is taken as its centre, where a microscope has its optical axis.
     """
     label, pixels = image.stage_label, image.pixels
     width, height = _length(pixels, "physical_size_x"), _length(pixels, "physical_size_y")
@@ -165,7 +165,7 @@ def _origin(image: Any) -> tuple[float, float] | None:
 def _corner(
     x: float | None, y: float | None, width: float, height: float
 ) -> tuple[float, float] | None:
-    """Return the corner in micrometres of what has its centre at a place in metres."""
+    """Return the corner in micrometres of a rectangle with a centre in metres."""
     if x is None or y is None:
         return None
     return (x - width / 2) * _MICROMETRES, (y - height / 2) * _MICROMETRES
@@ -197,7 +197,7 @@ def _objective(instruments: Iterable[Any], image: Any) -> Objective | None:
 
 
 def ome_text(image: Image, series: Sequence[Series]) -> bytes:
-    """Return the OME-XML for images that are written one after the other, their planes as XYZCT."""
+    """Return the OME-XML of images written one after the other, their planes as XYZCT."""
     ome_types = require("ome_types", extra="ome-tiff", doing="writing OME-TIFF")
     model = require("ome_types.model", extra="ome-tiff", doing="writing OME-TIFF")
     ome = ome_of_images(image, [(one.scene, one.name) for one in series])
@@ -212,10 +212,10 @@ def ome_text(image: Image, series: Sequence[Series]) -> bytes:
 
 
 def ome_of_images(image: Image, written: Sequence[tuple[int, str]]) -> OME:
-    """Return the OME metadata of images in the order in which they are written, and of no others.
+    """Return the OME metadata of the written images alone, in their order.
 
-    `written` has the scene of each, and its name. Where OME metadata count T through more
-    dimensions, those of one scene are its places in these, one after the other.
+    `written` has the scene and name of each. Where T of the OME metadata includes further
+    dimensions, the images of a scene are its places along these, in order.
     """
     ome = image.ome_metadata
     scenes = [scene for scene, _ in written]
@@ -244,7 +244,7 @@ def ome_of_images(image: Image, written: Sequence[tuple[int, str]]) -> OME:
 
 
 def _number(described: Any, number: int) -> None:
-    """Give an image, and what is in it, identifiers of its own."""
+    """Give an image and its parts identifiers of their own."""
     described.id = f"Image:{number}"
     described.pixels.id = f"Pixels:{number}"
     for at, channel in enumerate(described.pixels.channels):
@@ -252,7 +252,7 @@ def _number(described: Any, number: int) -> None:
 
 
 def _say_pages(model: Any, pixels: Any, first: int) -> int:
-    """Say from which page on the planes are stored; return how many there are."""
+    """Set the first page of the planes of an image; return how many there are."""
     count: int = pixels.size_z * pixels.size_t * len(pixels.channels)
     pixels.dimension_order = model.Pixels_DimensionOrder.XYZCT
     pixels.big_endian = False
@@ -263,7 +263,7 @@ def _say_pages(model: Any, pixels: Any, first: int) -> int:
 
 
 def _stage_label(model: Any, origin: tuple[float, float] | None) -> Any:
-    """Return the label that says where the first pixel lies; None where that is not known."""
+    """Return the label with the stage position of the first pixel; None if it is not known."""
     if origin is None:
         return None
     unit = model.UnitsLength.MICROMETER
@@ -276,7 +276,7 @@ def _origin_of(image: Image, scene: int) -> tuple[float, float] | None:
 
 
 def _parts(described: Any, count: int) -> Iterator[Any]:
-    """Give an image for each of the places that T counts through, where these are several."""
+    """Yield an image for each place of the dimensions that T includes."""
     pixels = described.pixels
     times = pixels.size_t // count
     planes: list[list[Any]] = [[] for _ in range(count)]
@@ -291,7 +291,7 @@ def _parts(described: Any, count: int) -> Iterator[Any]:
 
 
 def _keep_references(ome: Any, scenes: Sequence[int], images: Sequence[Any]) -> None:
-    """Let the wells refer to the images that are written, by their new identifiers."""
+    """Let wells refer to the written images by their new identifiers."""
     new_ids: dict[str, list[str]] = {}
     for scene, image in zip(scenes, images):
         new_ids.setdefault(ome.images[scene].id, []).append(image.id)

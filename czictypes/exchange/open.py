@@ -139,7 +139,7 @@ def open_image(
 
 
 def _check(options: Mapping[str, Any]) -> None:
-    """Refuse arguments that nothing here has; some are AICSImageIO's and have another name."""
+    """Refuse unknown arguments; some are AICSImageIO's, which has other names for them here."""
     for name in options.keys() - signature(CziImage).parameters.keys():
         hint = "; its chunks are those of to_dask(chunks=)" if name in _CHUNKS_THERE else ""
         raise TypeError(f"open_image has no argument {name}{hint}")
@@ -173,9 +173,9 @@ def open_sources(
     *,
     with_content: bool = True,
 ) -> Iterator[tuple[Sequence[SourceImage], DocumentContent | None]]:
-    """Open images of another format than CZI, with what the file knows of a CZI as a whole.
+    """Open images of another format than CZI, with the metadata of a CZI as a whole, if any.
 
-    Without `with_content`, the images tell by themselves what they have in common with it.
+    Without `with_content`, the images carry all metadata themselves.
     """
     with ExitStack() as stack:
         if given is Format.OME_ZARR:
@@ -206,7 +206,7 @@ _OPENERS: dict[Format, Callable[[Any], AbstractContextManager[Sequence[SourceIma
 def _open_other(
     stack: ExitStack, source: Any, options: Mapping[str, Any] | None
 ) -> Sequence[SourceImage]:
-    """Open what has no reader here: with imageio, within this process, else with bioio."""
+    """Open other files: with imageio, within this process, else with bioio."""
     name = location_name(source)
     if is_local(source) and not Path(source).exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
@@ -223,7 +223,7 @@ def _open_other(
 
 
 def _local(stack: ExitStack, source: Any, options: Mapping[str, Any] | None) -> Any:
-    """Return a file object for a URL, which the packages that read files know nothing of."""
+    """Return a file object for a URL, because the packages that read files know paths only."""
     found = filesystem_of(source, options, doing="reading from a URL")
     if found is None:
         return source
@@ -236,10 +236,10 @@ _CACHE = 256 << 20  # bytes of decoded tiles; neighbouring regions need the same
 
 @contextmanager
 def borrowed_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[_Image]:
-    """Give an image of one's own of what a caller gave; only what is opened here is closed.
+    """Yield a separate image of a source; only what is opened here is closed.
 
-    `source` is as for `open_image`, or what it gives, or a `CziReader`, or what `image_of` takes.
-    An alpha that is 0 everywhere is left out. The document of a CZI is entered once.
+    `source` is as for `open_image`, or its result, or a `CziReader`, or as for `image_of`. An alpha
+    that is 0 everywhere is left out. The document of a CZI is entered once.
     """
     with ExitStack() as stack:
         image: _Image
@@ -263,7 +263,7 @@ def borrowed_image(source: Any, options: Mapping[str, Any] | None) -> Iterator[_
 
 
 def held(image: _Image) -> AbstractContextManager[Any]:
-    """Hold the document of an image, which this thread then enters without a look at the file."""
+    """Hold the document of an image; this thread compares it with the file once."""
     return open_document_of(image.reader) if isinstance(image, _CziImage) else nullcontext()
 
 

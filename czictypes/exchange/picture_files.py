@@ -55,7 +55,7 @@ _MOST_BYTES_OF_PIXEL = 4
 
 
 class _Kind(NamedTuple):
-    """The properties that all frames share; `mode` is that of Pillow they are read in."""
+    """The properties that all frames share; `mode` is that of Pillow to read them in."""
 
     width: int
     height: int
@@ -70,10 +70,10 @@ class _Kind(NamedTuple):
 
 
 class _File:
-    """A picture, which is opened anew to go back, and after a read that did not end well.
+    """A picture that is opened again to go back, and after a failed read.
 
-    Pillow does not find back to the first frames of an APNG whose frames have several chunks, and
-    holds half of a frame after an error or an interrupt.
+    Pillow cannot return to the first frames of an APNG whose frames have several chunks, and holds
+    half a frame after an error or an interrupt.
     """
 
     def __init__(self, opener: Callable[[], Any], name: str) -> None:
@@ -83,7 +83,7 @@ class _File:
         self.format = self._picture.format
 
     def read(self, function: Callable[[Any], T], frame: int = 0) -> T:
-        """Call a function of the picture, which goes to a frame."""
+        """Call a function with the picture, which seeks the frame."""
         is_there = self._is_whole and (self.format in _ALBUMS or self._picture.tell() <= frame)
         self._is_whole = False
         if not is_there:
@@ -100,10 +100,10 @@ class _File:
 
 @contextmanager
 def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[SourceImage]]:
-    """Open a picture, by its path or as a file object; one of several frames becomes a time series.
+    """Open a picture from a path or file object; several frames become a time series.
 
-    Frames of different sizes or types, such as the views in a JPEG of a phone, become images of
-    their own. A frame is decoded when it is read.
+    Frames of different sizes or types, such as the views in a JPEG of a phone, become separate
+    images. Frames are decoded when they are read.
     """
     name = describe_target(source)
     images = require("PIL.Image", extra="cli", doing="reading pictures")
@@ -133,7 +133,7 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence
 
 
 def _formats(images: Any, name: str) -> list[str]:
-    """Return the formats that a file of that name may have, as far as this Pillow has them."""
+    """Return the formats that a file of that name may have and this Pillow reads."""
     images.init()
     wanted = [*_FORMATS, _BY_ENDING.get(Path(name).suffix)]
     return [one for one in wanted if one is not None and one in images.OPEN]
@@ -177,7 +177,7 @@ def _kind(picture: Any) -> _Kind:
 
 
 def _deep(picture: Any, name: str) -> _Kind | None:
-    """Return the kind of a PNG of which Pillow would read half of the bits; None of others."""
+    """Return the kind of a PNG of which Pillow would read half of the bits, else None."""
     mode = None
     if picture.format == "PNG" and picture.tile and getattr(picture, "n_frames", 1) == 1:
         mode = _DEEP.get(picture.tile[0][3])
@@ -210,7 +210,7 @@ def _encoded(picture: Any) -> bytes:
 
 
 def _mode(picture: Any) -> str:
-    """Return the mode in which a frame is read: gray or colours, transparent where it is that."""
+    """Return the mode to read a frame in: gray or colours, with transparency if it has some."""
     mode = str(picture.mode)
     if mode in _SAMPLES or mode in _DTYPES or mode.startswith("I;16"):
         return mode
@@ -225,7 +225,7 @@ def _palette_mode(picture: Any) -> str:
 
 
 def _common(kinds: Sequence[_Kind]) -> _Kind | None:
-    """Return the kind that all frames can be read as; None if they are no series."""
+    """Return the kind in which all frames can be read; None if they are no series."""
     first = kinds[0]
     if all(one == first for one in kinds):
         return first
@@ -254,7 +254,7 @@ def _frames(file: _File, first: int, kind: _Kind, count: int) -> Frames:
 
 
 def _decoded(picture: Any, number: int, kind: _Kind, part: tuple[slice, ...]) -> NDArray[Any]:
-    """Return a part of a frame; it alone is turned into another mode."""
+    """Return a part of a frame; only that part is converted to another mode."""
     picture.seek(number)
     picture.load()
     rows, columns = range(kind.height)[part[0]], range(kind.width)[part[1]]
@@ -276,7 +276,7 @@ def _decoded(picture: Any, number: int, kind: _Kind, part: tuple[slice, ...]) ->
 
 
 def _scaling(dots_per_inch: Any) -> Scaling:
-    """Return metres per pixel; screen resolutions say nothing of what a picture shows."""
+    """Return metres per pixel, but not from resolutions of screens."""
     if not dots_per_inch or not all(float(dots) > 1000 for dots in dots_per_inch):
         return Scaling()
     x, y = (0.0254 / float(dots) for dots in dots_per_inch)
@@ -294,11 +294,11 @@ def write_png(
     plane: Mapping[str, int] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write the plane of one scene as a PNG; the image is at that scene afterwards.
+    """Write a plane of one scene as a PNG; afterwards, the image is set to that scene.
 
-    Gray pixels of one channel up to 16 bits and RGB ones of 8 bits keep their values. Several
-    channels are blended as the file says, and other pixels are brought to 8 bits. A ValueError says
-    that several scenes or planes are meant, or none.
+    Gray pixels of one channel up to 16 bits and RGB pixels of 8 bits keep their values. Several
+    channels are blended as the file displays them, and other pixels are brought to 8 bits. Raises
+    ValueError unless exactly one plane is chosen.
     """
     pictures = require("PIL.Image", extra="cli", doing="writing PNG")
     _choose(image, scenes)
@@ -310,7 +310,7 @@ def write_png(
 def describe_png(
     image: Image, scenes: Choice = "all", plane: Mapping[str, int] | None = None
 ) -> ConvertedImage:
-    """Return what `write_png` makes of the same; the errors are the same, too."""
+    """Return the picture that `write_png` would write; it raises the same errors."""
     _choose(image, scenes)
     place = _checked(image, checked_plane(plane))
     keeps = _keeps_values(image, place)
@@ -329,7 +329,7 @@ def _choose(image: Image, scenes: Choice) -> None:
 
 
 def _checked(image: Image, plane: Mapping[str, int]) -> dict[str, int]:
-    """Return the index in each dimension of a picture; without C for all channels."""
+    """Return the index in each dimension of a picture, without C for all channels."""
     sizes = {name: size for name, size in image.sizes.items() if name not in "YXS"}
     unknown = set(plane) - set(sizes)
     if unknown:
@@ -355,7 +355,7 @@ def _checked(image: Image, plane: Mapping[str, int]) -> dict[str, int]:
 
 
 def _keeps_values(image: Image, place: Mapping[str, int]) -> bool:
-    """Tell whether a PNG can hold the pixels of a plane as they are."""
+    """Return whether a PNG can hold the pixels of a plane unchanged."""
     is_gray = "S" not in image.sizes
     return "C" in place and (image.dtype == np.uint8 or (is_gray and image.dtype == np.uint16))
 

@@ -31,12 +31,11 @@ def pixels_for_czi(
     name: str = "the image",
     reader: str | None = None,
 ) -> tuple[PixelView, str]:
-    """Return pixels and axes that a CZI can hold: samples last and at most three, a dtype of its.
+    """Return pixels and axes for a CZI: at most three samples, last, and a dtype that it has.
 
-    S may be anywhere in `axes`. Each value must be one that `dtype` can hold; without it, bool
-    becomes uint8. An `UnsupportedDataError` refuses other types, and samples that are not gray or
-    red, green, blue, with or without transparency, which is left out. `name` and `reader` are for
-    messages.
+    S may be anywhere in `axes`. `dtype` must be able to hold each value; by default, bool becomes
+    uint8. Raises `UnsupportedDataError` for other types, and for samples that are not gray or RGB,
+    with or without transparency, which is left out. `name` and `reader` are for messages.
     """
     native = np.dtype(pixels.dtype).newbyteorder("=")
     target = np.dtype(np.uint8 if native.kind == "b" and dtype is None else dtype or native)
@@ -57,15 +56,14 @@ def pixels_for_czi(
 
 
 def reason(error: Exception) -> str:
-    """Return what another package said: its words, or the name of the error where it has none."""
+    """Return the message of another package's error, or its name if it has none."""
     return str(getattr(error, "msg_extra", None) or error) or type(error).__name__
 
 
 class PixelView:
-    """An array that is read through: its axis of samples moved to the end, and the type changed.
+    """A view of an array, with its axis of samples moved to the end, and another type.
 
-    `reader` is the package that decodes the pixels, where that may not know every file of its
-    format.
+    `reader` is the package that decodes the pixels, if it may not support every file of its format.
     """
 
     def __init__(
@@ -109,7 +107,7 @@ class PixelView:
         return self._converted(np.moveaxis(self._read(keys), self._samples, -1))
 
     def _read(self, keys: list[Any]) -> NDArray[Any]:
-        """Read from the array; what a package of another format raises becomes an error of ours."""
+        """Read from the array; errors of other packages become errors of this one."""
         try:
             return np.asarray(self._pixels[tuple(keys)])
         except (CziError, OSError):
@@ -147,7 +145,7 @@ class PixelView:
 
 
 def _capped(chunks: Sequence[Any], shape: Sequence[int]) -> tuple[Any, ...] | None:
-    """Return the chunks of the view; of the samples all are taken at once."""
+    """Return the chunks of the view; a chunk has all samples."""
     if not chunks:
         return None
     sizes = []
@@ -221,7 +219,7 @@ class Frames:
         return found
 
     def _whole(self, number: int) -> NDArray[Any]:
-        """Return a frame; of a file in order, others that will be asked for are kept too."""
+        """Return a frame; in files decoded in order, others that will be needed are kept."""
         last, self._last = self._last, number
         if number in self._kept:
             return self._at(self._kept[number])
@@ -237,7 +235,7 @@ class Frames:
         return self._at(self._kept[number])
 
     def _keep(self, number: int, frame: NDArray[Any]) -> None:
-        """Put a frame into the buffer, in the place of the one that is there for longest."""
+        """Put a frame into the buffer in place of the oldest one."""
         self._kept.pop(number, None)
         if len(self._kept) == self._room:
             self._kept.popitem(last=False)
@@ -256,10 +254,10 @@ class Frames:
 def shown_in_color(
     pixels: NDArray[Any], limits: tuple[float, float] | None, color: tuple[int, int, int]
 ) -> NDArray[np.float32]:
-    """Return pixels in a colour, between black and white: 0 to 255.
+    """Return pixels in a colour, from 0 for black to 255.
 
-    Without limits, colours of 8 bits are as they are, and all else is stretched between its least
-    and its greatest finite value.
+    Without limits, 8-bit colours are unchanged, and all else is stretched from its least to its
+    greatest finite value.
     """
     values = pixels.real.astype(np.float32)
     if values.ndim == 3:

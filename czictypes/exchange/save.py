@@ -99,7 +99,7 @@ def save(
 
 
 def is_described(source: Any) -> bool:
-    """Tell whether something is an array, or an image, multiscales or a plate of ngff-zarr."""
+    """Return whether an object is an array, or an image, multiscales or a plate of ngff-zarr."""
     if isinstance(source, Image):
         return False
     is_array = hasattr(source, "shape") and hasattr(source, "dtype")
@@ -116,7 +116,7 @@ def image_of(
     times: float | Sequence[float] | None = None,
     name: str | None = None,
 ) -> FileImage:
-    """Return an image of an array, or of what ngff-zarr has; see `save`."""
+    """Return an image of an array or an object of ngff-zarr; see `save`."""
     if _is_plate(array):
         return _of_plate(array)
     levels = _levels_of(array)
@@ -155,7 +155,7 @@ def image_of(
 
 
 def _levels_of(source: Any) -> list[Any] | None:
-    """Return the images of multiscales of ngff-zarr, or one of its images alone."""
+    """Return the images of multiscales of ngff-zarr, or a single image."""
     images = getattr(source, "images", [source])
     if not isinstance(images, (list, tuple)) or not images:
         return None
@@ -168,7 +168,7 @@ def _is_of_ngff(source: Any) -> bool:
 
 
 def _is_plate(source: Any) -> bool:
-    """Tell whether something is a plate of ngff-zarr."""
+    """Return whether an object is a plate of ngff-zarr."""
     return hasattr(source, "get_well") and hasattr(getattr(source, "metadata", None), "wells")
 
 
@@ -225,7 +225,7 @@ def _of_ngff(levels: Sequence[Any], metadata: Any) -> SourceImage:
 def _known(
     image: Any, axis: str, values: Mapping[str, float], size_of: Callable[[str], float | None]
 ) -> float | None:
-    """Return a step or a place along an axis in metres or seconds; None without a unit."""
+    """Return a step or a position along an axis in metres or seconds; None without a unit."""
     unit = size_of((image.axes_units or {}).get(axis) or "")
     return None if unit is None or axis not in image.dims else unit * float(values.get(axis, 0.0))
 

@@ -82,9 +82,8 @@ def axis_letters(dims: Sequence[str], meanings: Mapping[str, str] | None = None)
     """Return the letters of a CZI for the axes of another format.
 
     T, C, Z, Y, X and S mean the same everywhere. An axis with another known meaning takes the first
-    of its letters in `meanings` that is free. All others take the last letters that are free, in
-    their order, as those of an array do that is written without ``axes=``: a stack is Z, and two
-    unknown axes are C and Z.
+    free one of its letters in `meanings`. All others take the last free letters, in order, as in
+    `imwrite` without ``axes=``: a stack is Z, and two unknown axes are C and Z.
     """
     found = [name if name in tuple("TCZYXS") else "" for name in dims]
     for at, name in enumerate(dims):
@@ -99,7 +98,7 @@ def axis_letters(dims: Sequence[str], meanings: Mapping[str, str] | None = None)
 
 
 def with_flat_levels(source: SourceImage) -> SourceImage:
-    """Leave out levels that are smaller along Z or another axis than X and Y, and coarser ones."""
+    """Leave out levels that are smaller along other axes than X and Y, and all coarser ones."""
     others = [at for at, letter in enumerate(source.axes) if letter not in "YX"]
 
     def is_flat(pixels: Any) -> bool:
@@ -109,7 +108,7 @@ def with_flat_levels(source: SourceImage) -> SourceImage:
 
 
 def layout_of(source: SourceImage) -> Layout:
-    """Return the layout of an image: T, C and Z also where it has but one."""
+    """Return the layout of an image, which always has T, C and Z."""
     sizes = source.sizes
     samples = sizes.get("S", 1)
     planes = {
@@ -132,9 +131,9 @@ def layout_of(source: SourceImage) -> Layout:
 
 
 def _factor(full: tuple[int, int], reduced: tuple[int, int]) -> float:
-    """Return how many times smaller a level is; a whole number where its size allows one.
+    """Return how many times smaller a level is, a whole number if its size allows one.
 
-    Of several, a power of two is likely: 90 x 70 pixels shrunk to 11 x 8 are 8 times smaller.
+    A power of two is the most likely: 90 x 70 pixels reduced to 11 x 8 are 8 times smaller.
     """
     ratios = [whole / part for whole, part in zip(full, reduced)]
     whole_ones = [
@@ -148,7 +147,7 @@ def _factor(full: tuple[int, int], reduced: tuple[int, int]) -> float:
 
 
 def chunk_sizes(pixels: Any, axes: str) -> dict[str, int]:
-    """Return the size of a chunk along each axis, as far as an array tells."""
+    """Return the size of a chunk along each axis, if the array has chunks."""
     sizes = {}
     for letter, chunk in zip(axes, getattr(pixels, "chunks", None) or ()):
         sizes[letter] = int(chunk[0] if isinstance(chunk, tuple) else chunk)
@@ -158,9 +157,9 @@ def chunk_sizes(pixels: Any, axes: str) -> dict[str, int]:
 def selected(
     view: PixelView, axes: str, order: str, indices: Mapping[str, Sequence[int]]
 ) -> NDArray[Any]:
-    """Return some indices along each dimension, in an order.
+    """Return some indices along each dimension, in the given order.
 
-    One box is read; of planes that lie far apart, a box each.
+    One box is read, or a box for each of planes that lie far apart.
     """
     for letter in axes:
         if letter in "YXS" or letter not in indices:

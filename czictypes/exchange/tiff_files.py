@@ -43,7 +43,7 @@ _MICROMETRES_PER_PIXEL = re.compile(r"\bMPP\s*=\s*([0-9.]+)")
 
 @contextmanager
 def open_tiff(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[SourceImage]]:
-    """Open the images of a TIFF, by its path or as a file object; each series becomes one."""
+    """Open the images of a TIFF from a path or file object, one for each series."""
     tifffile = require("tifffile", extra=_EXTRA, doing="reading TIFF")
     require("zarr", extra=_EXTRA, doing="reading a part of a TIFF")
     try:
@@ -59,13 +59,13 @@ def open_tiff(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence[So
 
 
 def _series(file: Any) -> list[Any]:
-    """Return the series that are images; of a slide's, the slide alone."""
+    """Return the series that are images; only the slide itself of a slide."""
     slides = [one for one in file.series if one.name == "Baseline"]
     return slides or list(file.series)
 
 
 def _check_sizes(file: Any, series: Sequence[Any]) -> None:
-    """Refuse pixels that the files can hold by no means: each takes time and memory."""
+    """Refuse more pixels than the files can hold, which would take time and memory."""
     parents = {
         id(page.parent): page.parent for one in series for page in one.pages if page is not None
     }
@@ -99,7 +99,7 @@ def _dims(series: Any) -> list[str]:
 
 
 def _warn_of_missing_pages(file: Any, series: Any) -> None:
-    """Say that planes are missing: of a set of files, each describes the planes of all."""
+    """Warn of missing planes: each file of a set describes the planes of all files."""
     missing = sum(page is None for page in series.pages)
     if missing:
         warn_caller(
@@ -148,9 +148,9 @@ def _plain(unit: Any) -> str:
 
 
 def _pixel_size(page: Any, unit: str) -> tuple[float | None, float | None]:
-    """Return metres per pixel along x and y from the tags, where they have a unit of length.
+    """Return metres per pixel along x and y from the tags, if they have a unit of length.
 
-    ImageJ names its unit in the description, and leaves the tag for it empty.
+    ImageJ writes its unit into the description instead of the tag.
     """
     tags = page.tags
     if "XResolution" not in tags or "YResolution" not in tags:
@@ -226,8 +226,8 @@ def write_tiff(
 ) -> None:
     """Write scenes as the series of a plain TIFF, in full resolution; see `write_ome_tiff`.
 
-    The axes stand in the description as tifffile and its friends read them; the size of a pixel in
-    the resolution tags.
+    The axes are in the description, as tifffile reads them, and the pixel size in the resolution
+    tags.
     """
     series = list(image_series(image, scenes))
     total = sum(_bands(image, one, 1) for one in series)
@@ -285,7 +285,7 @@ def _page(
     compression: str | None,
     threads: int | None,
 ) -> dict[str, Any]:
-    """Return the properties that all pages of a level share, as tifffile takes them."""
+    """Return the properties that all pages of a level share, as arguments of tifffile."""
     samples = image.sizes.get("S", 0)
     if samples and image.dtype == np.bool_:  # tifffile packs the bits of a row, not of a sample
         raise UnsupportedDataError(
@@ -315,7 +315,7 @@ def _page(
 def _resolution(
     image: Image, sizes: list[tuple[int, int]], level: int
 ) -> tuple[float, float] | None:
-    """Return pixels in a centimetre along x and y, None for sizes that no tag can hold."""
+    """Return pixels per centimetre along x and y, None for values beyond the range of the tag."""
     pixel = image._pixel_sizes()
     if not pixel.X or not pixel.Y:
         return None
@@ -327,7 +327,7 @@ def _resolution(
 
 
 def _write(writer: Any, bands: Iterable[NDArray[Any]], page: dict[str, Any]) -> None:
-    """Write pages; tifffile has threads of its own, which an interrupt would break."""
+    """Write pages in a thread, because an interrupt would break tifffile's own threads."""
     feed(bands, lambda taken: writer.write(_tiles(taken), **page))
 
 
@@ -338,7 +338,7 @@ def _counted(bands: Iterable[NDArray[Any]], advance: Any) -> Iterator[NDArray[An
 
 
 def _tiles(bands: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-    """Cut bands of rows into tiles, those at the edges filled up with zeros."""
+    """Yield the tiles of bands of rows, filled up with zeros at the edges."""
     for band in bands:
         for left in range(0, band.shape[1], _TILE):
             part = band[:, left : left + _TILE]
@@ -350,10 +350,10 @@ def _tiles(bands: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
 
 
 class _LevelRows:
-    """Gives the levels of one plane, one after the other, in bands as high as a tile.
+    """Yields the levels of one plane, one after the other, in bands as high as a tile.
 
-    A coarser level is made while the one before passes by. It is kept in a temporary file, a
-    quarter of the pixels of its plane, and never in memory.
+    A coarser level is made from the previous one as it passes. It is kept in a temporary file with
+    a quarter of the pixels of the plane, never in memory.
     """
 
     def __init__(
@@ -363,7 +363,7 @@ class _LevelRows:
         self._made: NDArray[Any] | None = None
 
     def bands(self, level: int) -> Iterator[NDArray[Any]]:
-        """Give the bands of a level, each (rows, width, samples); levels in their order."""
+        """Yield the bands of a level, each (rows, width, samples); take levels in order."""
         height, _ = self._sizes[level]
         stored = len(self._image.levels)
         kept = self._coarser(level + 1) if stored <= level + 1 < len(self._sizes) else None

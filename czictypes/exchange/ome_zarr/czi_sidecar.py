@@ -42,7 +42,7 @@ _OF_SERIES, _OF_IMAGE = "OME", "0"
 
 
 def sidecar_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
-    """Return the attribute for the scene that an image is set to."""
+    """Return the attribute for the current scene."""
     content: dict[str, Any] = {"plane": plan.plane, "samples": plan.samples}
     if not isinstance(image, CziImage):
         content["name"] = image.current_scene
@@ -73,7 +73,7 @@ def sidecar_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
 
 
 def _place_in_xml(image: CziImage) -> int | None:
-    """Return which scene of the XML the current one is, counted from 0; None where unknown."""
+    """Return the position of the current scene in the XML; None if it is not known."""
     nothing: list[SceneInfo] = []
     with open_document_of(image.reader) as document:
         listed = metadata_or(document, lambda document: document.read_metadata(scenes), nothing)
@@ -86,11 +86,11 @@ def _place_in_xml(image: CziImage) -> int | None:
 def write_sidecar(
     store: ZarrStore, image: Image, images: Sequence[ImagePlan], *, is_single: bool
 ) -> None:
-    """Write the metadata as OME-XML and as the CZI has them; `is_single` for an image in the root.
+    """Write the metadata as OME-XML and as XML of the CZI; `is_single` for an image in the root.
 
-    The OME-XML has the images that are in the store, in their order: readers of a series find them
-    by it (bioformats2raw.layout). If no OME-XML can be made of the metadata, there is a warning,
-    and the pixels are written all the same.
+    The OME-XML lists the images of the store in their order, by which readers of a series find them
+    (bioformats2raw.layout). If it cannot be made, there is a warning, and the rest is still
+    written.
     """
     folder = _OF_IMAGE if is_single else _OF_SERIES
     written = [(one.scene, one.name) for one in images if isinstance(one.scene, int)]
@@ -106,7 +106,7 @@ def write_sidecar(
 
 
 def read_beside(store: ZarrStore, name: str) -> bytes | None:
-    """Return metadata that are kept beside the images: `OME_XML` or `CZI_XML`; None without any."""
+    """Return the sidecar `OME_XML` or `CZI_XML`; None if there is none."""
     found = store.read(f"{_OF_SERIES}/{name}")
     return store.read(f"{_OF_IMAGE}/{name}") if found is None else found
 
@@ -114,7 +114,7 @@ def read_beside(store: ZarrStore, name: str) -> bytes | None:
 def read_sidecar(
     store: ZarrStore, kept: Sequence[Mapping[str, Any]] = ()
 ) -> DocumentContent | None:
-    """Return the metadata of the CZI that were kept; None if they cannot be written again.
+    """Return the metadata of the original CZI; None if they are missing or cannot be written again.
 
     `kept` is the attribute of each image.
     """
@@ -141,7 +141,7 @@ def _numbered(listed: Sequence[SceneInfo], kept: Sequence[Mapping[str, Any]]) ->
 
 
 def _placed(drawn: Sequence[Annotation], kept: Sequence[Mapping[str, Any]]) -> list[Annotation]:
-    """Return annotations counted from the corner of the images that there are."""
+    """Return annotations in pixels from the corner of the images."""
     if not all("origin" in one for one in kept):
         return list(drawn)
     x, y = (

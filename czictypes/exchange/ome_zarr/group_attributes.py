@@ -58,9 +58,9 @@ class _Field:
 def lay_out(
     image: Image, scenes: Sequence[int] | None, version: str, *, plate: bool | None = None
 ) -> StoreLayout:
-    """Lay out scenes by their positions; None for all of them stitched to one image.
+    """Lay out scenes by their positions; None stitches all of them to one image.
 
-    `plate` is as in `write_ome_zarr`; a ValueError names a scene that does not tell its well.
+    `plate` is as in `write_ome_zarr`; raises ValueError for a scene without a well in a plate.
     """
     fields = _fields(image, scenes)
     homeless = [field for field in fields if field.well is None]
@@ -129,14 +129,14 @@ def _plate(image: Image, fields: Sequence[_Field], version: str) -> StoreLayout:
 
 
 def _round_of(field: _Field, rounds: Sequence[Acquisition]) -> int:
-    """Return the acquisition of a field; the first one where the file does not tell."""
+    """Return the acquisition of a field; the first one if the file does not tell."""
     return next((one.id for one in rounds if one.id == field.acquisition), rounds[0].id)
 
 
 def _described(
     one: Acquisition, wells: Iterable[Sequence[_Field]], rounds: Sequence[Acquisition]
 ) -> dict[str, Any]:
-    """Return an acquisition as OME-Zarr has it; one without fields tells no number of these."""
+    """Return an acquisition as OME-Zarr has it; without fields, it has no number of them."""
     most = max(sum(_round_of(field, rounds) == one.id for field in fields) for fields in wells)
     known = {
         "name": one.name,
@@ -151,7 +151,7 @@ def _described(
 def _extent(
     image: Image, wells: Mapping[tuple[int, int], Any]
 ) -> tuple[Sequence[int], Sequence[int]]:
-    """Return rows and columns: all of the plate where the file tells, else those that are used."""
+    """Return rows and columns: those of the plate if they are known, else those in use."""
     rows, columns = {row for row, _ in wells}, {column for _, column in wells}
     plate = image.plate
     if plate is not None and max(rows) <= plate.rows and max(columns) <= plate.columns:
@@ -176,7 +176,7 @@ _SAMPLE_COLORS = ("FF0000", "00FF00", "0000FF", "FFFFFF")
 
 
 def _namespaced(attributes: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return attributes of a group as a version wants them: in 0.5 they stand under ``ome``."""
+    """Return attributes of a group for a version: since 0.5, they stand under ``ome``."""
     if version == "0.4":
         return dict(attributes)
     return {"ome": {"version": version, **attributes}}
@@ -202,7 +202,7 @@ def image_attributes(plan: ImagePlan, channels: Any, version: str) -> dict[str, 
 
 
 def ngff_metadata(entry: Mapping[str, Any]) -> Any:
-    """Return multiscales of 0.5 as the object that ngff-zarr has for them."""
+    """Return multiscales of 0.5 as an object of ngff-zarr."""
     ngff = require("ngff_zarr", extra="ome-zarr", doing="OME-Zarr")
     models = require("ngff_zarr.v05.zarr_metadata", extra="ome-zarr", doing="OME-Zarr")
     datasets = [
@@ -220,7 +220,7 @@ def ngff_metadata(entry: Mapping[str, Any]) -> Any:
 
 
 def _later(entry: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return multiscales as a later version has them."""
+    """Return multiscales in the form of a later version."""
 
     def known(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         return {name: value for name, value in fields if value is not None and value != {}}
@@ -254,7 +254,7 @@ def omero(image: Image, version: str) -> dict[str, Any]:
 
 
 def channel_look(image: Image) -> list[dict[str, Any]]:
-    """Return label, colour and window of every channel; a colour image has one for each sample."""
+    """Return label, colour and window of each channel, or of each sample of a colour image."""
     samples = image.sizes.get("S", 1)
     shown = image._display_settings
     listed = []
@@ -276,7 +276,7 @@ def channel_look(image: Image) -> list[dict[str, Any]]:
 
 
 def _window(limits: Sequence[float] | None, dtype: np.dtype[Any]) -> dict[str, float]:
-    """Return the range of values, from 0 to 1 for floats as in a CZI, and the part shown of it."""
+    """Return the range of values, 0 to 1 for floats as in a CZI, and the part that is shown."""
     least, most = 0.0, 1.0
     if dtype.kind in "ui":
         least, most = float(np.iinfo(dtype).min), float(np.iinfo(dtype).max)

@@ -37,10 +37,10 @@ AXES = "tczyx"
 
 @dataclass(frozen=True)
 class CoordinateTransform:
-    """The scale and the translation from indices in an array to coordinates, along `AXES`.
+    """Scale and translation from indices in an array to coordinates, along `AXES`.
 
-    An axis whose step is not known has no unit, and the step 1. The translation is that of the
-    centre of the first pixel.
+    An axis whose step is not known has no unit and the step 1. The translation is the coordinate of
+    the centre of the first pixel.
     """
 
     scale: tuple[float, ...] = (1.0,) * len(AXES)
@@ -64,8 +64,8 @@ class CoordinateTransform:
 def transform_of(image: Image) -> CoordinateTransform:
     """Return the transform of an image in full resolution, in micrometres and seconds.
 
-    Times that are not regular have no step: `czi_sidecar` keeps them. The translation is the
-    position of the scene on the stage, where the file tells it.
+    Irregular times have no step; `czi_sidecar` keeps them. The translation is the stage position of
+    the scene, if it is known.
     """
     sizes, interval, origin = image.physical_pixel_sizes, image.time_interval, image.origin
     seconds = 0.0 if interval is None else max(interval.total_seconds(), 0.0)
@@ -84,18 +84,18 @@ _DEFAULT = {"t": 1, "c": 1, "z": 1, "y": 1024, "x": 1024}
 
 @dataclass(frozen=True)
 class Chunking:
-    """The lengths of chunks and shards along all axes; a shard has whole chunks."""
+    """The lengths of chunks and shards along all axes; a shard consists of whole chunks."""
 
     chunk: tuple[int, ...]
     shard: tuple[int, ...] | None
 
     @property
     def unit(self) -> tuple[int, ...]:
-        """The least that is written at once: one object of the store."""
+        """The lengths of an object of the store, the smallest unit that is written."""
         return self.shard or self.chunk
 
     def fitted(self, shape: Sequence[int]) -> Chunking:
-        """Return the same for one array: no chunk is longer than it has to be."""
+        """Return the chunking of an array, no longer than necessary."""
         if self.shard is None:
             return Chunking(tuple(min(c, max(n, 1)) for c, n in zip(self.chunk, shape)), None)
         chunk, shard = [], []
@@ -109,10 +109,9 @@ class Chunking:
 def make_chunking(
     chunks: ChunkSizes, shards: ChunkSizes, version: str, per_shard: ChunkSizes = None
 ) -> Chunking:
-    """Return the chunking that a caller asks for; ValueError for one that does not exist.
+    """Return a chunking from the arguments of `write_ome_zarr`; ValueError if they do not fit.
 
-    `per_shard` are numbers of chunks, in place of `shards`: one for all axes, one for each of the
-    last axes, or by axis.
+    `per_shard` is `chunks_per_shard`, numbers of chunks in place of `shards`.
     """
     chunk = _lengths("chunks", chunks, _DEFAULT)
     if per_shard is not None:
@@ -183,7 +182,7 @@ class LevelPlan:
 
 @dataclass(frozen=True)
 class ImagePlan:
-    """One image: a scene at one place of the dimensions that OME-Zarr does not have."""
+    """One image: a scene at one place of the dimensions that OME-Zarr lacks."""
 
     path: str  # its group, empty for the root
     name: str
@@ -199,7 +198,7 @@ class ImagePlan:
 
 
 def planes_of(image: Image) -> Iterator[dict[str, int]]:
-    """Give each place of the dimensions beyond t, c, z, y and x; one, empty, without any."""
+    """Yield each place of the dimensions beyond t, c, z, y and x; one empty place without any."""
     return image._layout.places("TCZYXS")
 
 
@@ -208,8 +207,8 @@ def plan_image(
 ) -> ImagePlan:
     """Plan an image of the current scene.
 
-    Without `levels`, there are those of the file and further ones, each as many times smaller as in
-    the file (or 2), until one fits into a chunk.
+    By default, the levels of the file are followed by further ones, reduced by the same factor (or
+    2), until one fits into a chunk.
     """
     image._layout.check_extent()
     sizes, transform = image.sizes, transform_of(image)
@@ -263,8 +262,8 @@ Region = Sequence[tuple[int, int]]
 class FiveAxes:
     """A level of an image with exactly the axes t, c, z, y and x.
 
-    The samples of a colour pixel become channels that follow each other: red, green, blue. The
-    image is set to the scene that is planned.
+    The samples of a colour pixel are consecutive channels: red, green, blue. The image must be set
+    to the planned scene.
     """
 
     def __init__(self, image: Image, plan: ImagePlan, level: int) -> None:
@@ -272,7 +271,7 @@ class FiveAxes:
         self._samples, self.dtype = plan.samples, plan.dtype
 
     def read(self, region: Region) -> NDArray[Any]:
-        """Return a region; it may begin and end within the samples of a channel."""
+        """Return a region, which may start and end within the samples of a channel."""
         t, c, z, y, x = (slice(*span) for span in region)
         first, end = c.start // self._samples, -(-c.stop // self._samples)
         wanted: dict[str, Any] = {
@@ -302,5 +301,5 @@ def reduce_block(block: NDArray[Any], factor: int) -> NDArray[Any]:
 
 
 def reduced_region(region: Region, factor: int) -> list[tuple[int, int]]:
-    """Return where the block of a region lies in the level that is `factor` times smaller."""
+    """Return the region in the level that is `factor` times smaller."""
     return [*region[:-2], *((first // factor, end // factor) for first, end in region[-2:])]

@@ -20,11 +20,11 @@ _SECONDS = 2.0
 
 
 class Journal:
-    """The list of tasks that are done. One process keeps it; others only do tasks.
+    """The list of finished tasks, kept by one process; others only do tasks.
 
-    A task that was done and is not noted is done again, which changes nothing: tasks write whole
-    objects, each of them the same at any time. `counts` are the tasks of each sweep, `plan` is what
-    is written, as JSON has it, and `done` is what `_read_journal` returned.
+    A finished task that was not recorded is done again, which is harmless: tasks write whole
+    objects with always the same content. `counts` are the numbers of tasks in each sweep, `plan` is
+    the plan as JSON, and `done` comes from `_read_journal`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Journal:
         self._written = -np.inf
 
     def open_tasks(self, number: int) -> list[int]:
-        """Return the tasks of a sweep that are not done."""
+        """Return the tasks of a sweep that are still to be done."""
         return [int(task) for task in np.flatnonzero(~self._done[number])]
 
     @property
@@ -52,11 +52,11 @@ class Journal:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the store has a journal, though maybe not of all that is done."""
+        """Whether the store has a journal, perhaps an older one."""
         return bool(self._written > -np.inf)
 
     def mark(self, number: int, task: int) -> None:
-        """Note a task as done; writes the journal every few seconds."""
+        """Record a task as done; the journal is written every few seconds."""
         self._done[number][task] = True
         if time.monotonic() - self._written > _SECONDS:
             self.write()
@@ -69,14 +69,14 @@ class Journal:
         self._written = time.monotonic()
 
     def remove(self) -> None:
-        """Say that all is complete."""
+        """Remove the journal, as the store is complete."""
         self._store.delete(JOURNAL)
 
 
 def _read_journal(store: ZarrStore) -> tuple[dict[str, Any], list[bytes]] | None:
-    """Return the plan of an unfinished store, and what of each sweep is done; else None.
+    """Return the plan of an unfinished store and the finished tasks of each sweep; else None.
 
-    A ValueError says that this version of czictypes cannot read it.
+    Raises ValueError for a journal of another version.
     """
     data = store.read(JOURNAL)
     if data is None:
@@ -94,24 +94,24 @@ def _read_journal(store: ZarrStore) -> tuple[dict[str, Any], list[bytes]] | None
 
 
 class FoundStore(NamedTuple):
-    """Whether a target is empty; and if it was begun before, what of each sweep is done."""
+    """The state of a target: whether it is empty, and the finished tasks of each sweep."""
 
     is_empty: bool
     done: list[bytes] | None = None
 
     @property
     def is_in_the_way(self) -> bool:
-        """Whether what is there has to be removed."""
+        """Whether the content must be removed."""
         return not self.is_empty and self.done is None
 
 
 def check_store(
     store: ZarrStore, plan: Mapping[str, Any], *, overwrite: bool, resume: bool
 ) -> FoundStore:
-    """Check that a store can take what is planned, without writing anything.
+    """Check that a store can take the plan, without writing anything.
 
-    A FileExistsError says that something is there which may not be removed, a ValueError that it
-    cannot be resumed, or is no OME-Zarr that could be replaced.
+    Raises FileExistsError for content that may not be removed, and ValueError for a store that
+    cannot be resumed or is no OME-Zarr to be replaced.
     """
     if resume and not store.can_change:
         raise ValueError(
@@ -165,7 +165,7 @@ def _check_same(store: ZarrStore, found: Mapping[str, Any], plan: Mapping[str, A
 
 
 def remove_leftovers(store: ZarrStore) -> None:
-    """Remove what a killed process has left half written in a folder."""
+    """Remove the temporary files of a killed process from a folder."""
     if store.folder is not None:
         for pattern in ("*.partial", "*.__lock"):  # of zarr, of tensorstore
             for path in store.folder.rglob(pattern):

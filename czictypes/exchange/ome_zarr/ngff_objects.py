@@ -162,7 +162,7 @@ def _computed(full: Any, scale_factors: Any, chunks: Any, method: Any) -> Any:
 
 
 def _by_axis(chunks: Any, image: Any) -> dict[str, Any]:
-    """Return a length for each axis of an image of ngff-zarr, as it wants them."""
+    """Return a length for each axis of an image of ngff-zarr."""
     dims = list(image.dims)
     if isinstance(chunks, Integral):
         return dict.fromkeys(dims, int(chunks))
@@ -178,7 +178,7 @@ def _by_axis(chunks: Any, image: Any) -> dict[str, Any]:
 
 
 def _axes(image: Image) -> list[str]:
-    """Return the axes of the objects: z only where there are several planes."""
+    """Return the axes of the objects, with z only if there are several planes."""
     return [axis for axis in AXES if axis != "z" or image.sizes["Z"] > 1]
 
 
@@ -270,7 +270,7 @@ def _set_scene(image: Image, source: Any, scene: int | str | None) -> None:
 
 
 def _place(image: Image, plane: Mapping[str, int] | None) -> dict[str, int]:
-    """Return the place in the dimensions that ngff-zarr does not know."""
+    """Return the indices in the dimensions that ngff-zarr does not know."""
     names = list(next(planes_of(image)))
     given = dict(checked_plane(plane))
     if set(given) != set(names):
@@ -285,13 +285,13 @@ def _place(image: Image, plane: Mapping[str, int] | None) -> dict[str, int]:
 
 
 def _is_array(source: Any) -> bool:
-    """Tell whether something is an array that does not describe itself, as those of xarray do."""
+    """Return whether an object is an array without coordinates of its own, as xarray's have."""
     is_array = hasattr(source, "shape") and hasattr(source, "dtype")
     return is_array and not isinstance(source, Image) and not hasattr(source, "coords")
 
 
 def _plain(source: Any) -> Any:
-    """Return an array as ngff-zarr knows it: of numpy or sliced as such, in the machine's order."""
+    """Return an array for ngff-zarr: sliced like numpy's, in native byte order."""
     array = as_array(source)
     if array.dtype.isnative:
         return array

@@ -33,9 +33,9 @@ _KNOWN_CODECS = {"bytes", "gzip", "zstd", "blosc"}
 
 
 class Documents(Mapping[str, bytes]):
-    """An open store, from one of its groups on, as a mapping of bytes.
+    """A group of an open store as a mapping of bytes.
 
-    Its metadata are for ngff-zarr; zarr reads the pixels.
+    ngff-zarr reads its metadata; zarr reads the pixels.
     """
 
     def __init__(self, store: ZarrStore, path: str = "") -> None:
@@ -57,11 +57,11 @@ class Documents(Mapping[str, bytes]):
         return self.store.name
 
     def at(self, path: str) -> Documents:
-        """Return the same store from one of its groups on."""
+        """Return a group of the store."""
         return Documents(self.store, self._at(path))
 
     def pixels(self, path: str) -> Any:
-        """Return an array as zarr reads it, lazily."""
+        """Return an array of zarr, lazily."""
         found: Any = self.store.open_array(self._at(path))
         from_array: Any = dask.array.from_array
         # without a name, dask would open some stores again to find one
@@ -72,7 +72,7 @@ class Documents(Mapping[str, bytes]):
 
 
 def _plain(document: bytes) -> bytes:
-    """Return the document of an array as one that ngff-zarr takes: it decodes no shards."""
+    """Return the document of an array without codecs such as shards, which ngff-zarr lacks."""
     content = json.loads(document)
     codecs = {one.get("name") for one in content.get("codecs", ())}
     if content.get("node_type") != "array" or codecs <= _KNOWN_CODECS:
@@ -81,7 +81,7 @@ def _plain(document: bytes) -> bytes:
 
 
 def readable(target: PathOrUrl, options: Mapping[str, Any] | None) -> Any:
-    """Return what ngff-zarr reads: the path of a folder, or a mapping of any other store."""
+    """Return the path of a folder, or a mapping of any other store, for ngff-zarr."""
     if isinstance(target, Mapping) and not isinstance(target, dict) and not hasattr(target, "fs"):
         return target  # bytes by their keys, as `Documents` are
     store = ZarrStore(target, options, doing="reading OME-Zarr")
@@ -89,7 +89,7 @@ def readable(target: PathOrUrl, options: Mapping[str, Any] | None) -> Any:
 
 
 def read_multiscales(source: str | Documents, **options: Any) -> Any:
-    """Return what ngff-zarr reads, with pixels that zarr reads where it is no folder."""
+    """Return multiscales from ngff-zarr; outside of folders, zarr reads their pixels."""
     found: Any = ngff_zarr.from_ngff_zarr(cast(Any, source), **options)
     if isinstance(source, Documents) and isinstance(found, ngff_zarr.NgffMultiscales):
         group = source.at(image_path(source.store, source.path))
@@ -100,7 +100,7 @@ def read_multiscales(source: str | Documents, **options: Any) -> Any:
 
 
 def as_version_05(source: Documents) -> dict[str, Any]:
-    """Return the multiscales of an image of any version as 0.5 has them."""
+    """Return the multiscales of an image of any version in the form of 0.5."""
     found: Any = ngff_zarr.from_ngff_zarr(cast(Any, source))
     return asdict(found.metadata.to_version("0.5"))
 
@@ -108,7 +108,7 @@ def as_version_05(source: Documents) -> dict[str, Any]:
 def check_metadata(
     target: PathOrUrl, options: Mapping[str, Any] | None, paths: Iterable[str]
 ) -> None:
-    """Have ngff-zarr check the images at some paths, and the plate that they are in, if any."""
+    """Let ngff-zarr validate the images at some paths, and their plate."""
     with ZarrStore(target, options, doing="reading OME-Zarr") as store:
         documents = Documents(store)
         for path in paths:
@@ -123,9 +123,9 @@ def check_metadata(
 def new_folder(
     target: PathOrUrl, options: Mapping[str, Any] | None, **arguments: Any
 ) -> Iterator[Path]:
-    """Give the folder that ngff-zarr is to write, with the arguments that it gets.
+    """Yield the folder that ngff-zarr writes, given its arguments.
 
-    For a store that is no folder it is a temporary one, whose files are copied there.
+    For other stores it is a temporary one, whose files are copied there.
     """
     store = ZarrStore(target, options, doing="writing OME-Zarr", writing=True)
     own = store.folder
@@ -153,7 +153,7 @@ def new_folder(
 
 
 def read_plate(source: str | Documents, **options: Any) -> Any:
-    """Return what ngff-zarr reads, with wells whose images are read from any store."""
+    """Return a plate from ngff-zarr, whose wells read images from any store."""
     found = ngff_zarr.from_hcs_zarr(source, **options)
     return (
         StoredPlate(source, found.metadata, **options) if isinstance(source, Documents) else found
@@ -161,7 +161,7 @@ def read_plate(source: str | Documents, **options: Any) -> Any:
 
 
 class StoredPlate(ngff_zarr.HCSPlate):  # type: ignore[misc, unused-ignore]
-    """A plate in any store: ngff-zarr's own reads the images of folders and archives alone."""
+    """A plate in any store; ngff-zarr's own class reads folders and archives only."""
 
     def __init__(self, store: Documents, metadata: Any, **options: Any) -> None:
         super().__init__(store, metadata, **options)

@@ -32,7 +32,7 @@ _OLD_AXES = "tczyx"  # of the versions before 0.3, which do not name them
 
 @dataclass(frozen=True)
 class FoundImage:
-    """One image of a store: what its group and the plate say of it."""
+    """One image of a store, as its group and the plate describe it."""
 
     path: str
     name: str | None
@@ -69,7 +69,7 @@ def find_images(store: ZarrStore) -> list[FoundImage]:
 def _paths(
     store: ZarrStore, root: Mapping[str, Any]
 ) -> Iterator[tuple[str, Well | None, int | None]]:
-    """Give the path of each image, its well, and the acquisition that it is said to be of."""
+    """Yield the path of each image, its well, and the acquisition listed for it."""
     ome = _ome(root)
     if "plate" in ome:
         listed = list(_plate_paths(store, ome["plate"]))
@@ -108,7 +108,7 @@ def well_of(path: str, listed: Mapping[str, Any]) -> Well:
 
 
 def plate_of(content: Any) -> Plate | None:
-    """Return what a group says of the plate in it; None if it tells no rows and columns."""
+    """Return the plate in the attributes of a group; None without rows and columns."""
     if not isinstance(content, Mapping):
         return None
     rows, columns = len(content.get("rows", ())), len(content.get("columns", ()))
@@ -127,7 +127,7 @@ def acquisition_of(number: int | None, plate: Plate | None) -> int | None:
 
 
 def series_paths(store: ZarrStore) -> list[str]:
-    """Return the paths of a series of images in their order; none where there is no series."""
+    """Return the ordered paths of a series of images; none if there is no series."""
     listed = _ome(_attributes(store, "OME", missing={})).get("series")
     if listed:
         return [str(path) for path in listed]
@@ -137,12 +137,12 @@ def series_paths(store: ZarrStore) -> list[str]:
 
 
 def is_plate(store: ZarrStore) -> bool:
-    """Tell whether a store is a plate."""
+    """Return whether a store is a plate."""
     return "plate" in _ome(_attributes(store, ""))
 
 
 def image_path(store: ZarrStore, path: str) -> str:
-    """Return where the image of a group is: there, or as the first of a series."""
+    """Return the path of the image of a group: its own, or the first of a series."""
     ome = _ome(_attributes(store, path))
     return "" if "multiscales" in ome else next(iter(series_paths(store)), "")
 
@@ -166,7 +166,7 @@ def _attributes(
 
 
 def _ome(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what OME-Zarr says: under ``ome`` since 0.5, at the top before."""
+    """Return the attributes of OME-Zarr: under ``ome`` since 0.5, at the top before."""
     found = attributes.get("ome", attributes)
     return found if isinstance(found, Mapping) else attributes
 
@@ -202,7 +202,7 @@ def _image(store: ZarrStore, path: str) -> FoundImage:
 
 
 def _plainly(store: ZarrStore, path: str, name: str, entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return multiscales as 0.5 has them; ngff-zarr understands those of later versions."""
+    """Return multiscales in the form of 0.5; ngff-zarr converts later versions."""
     if "coordinateSystems" not in entry:
         return entry
     stores = require(
@@ -237,7 +237,7 @@ def _axes(entry: Mapping[str, Any], name: str) -> tuple[str, dict[str, float]]:
 def _placed(
     entry: Mapping[str, Any], dataset: Mapping[str, Any], count: int
 ) -> tuple[list[float], list[float]]:
-    """Return scale and translation: those of the array, then those that all levels share."""
+    """Return scale and translation: those of the array, followed by the shared ones."""
     scale, translation = np.ones(count), np.zeros(count)
     for content in (dataset, entry):
         for one in content.get("coordinateTransformations") or ():

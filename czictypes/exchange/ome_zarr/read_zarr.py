@@ -127,10 +127,10 @@ def open_ome_zarr(
     *,
     with_content: bool = True,
 ) -> Iterator[tuple[list[SourceImage], DocumentContent | None]]:
-    """Open images for `write_images`, with the metadata that were kept of the CZI they come from.
+    """Open images for `write_images`, with the metadata of the CZI that they come from.
 
-    Without `with_content`, for readers of a part of the pixels, the images themselves tell what
-    they have in common with it, and the claimed sizes are not compared with the files.
+    Without `with_content`, for reading parts, the images carry all metadata themselves, and their
+    sizes are not compared with the files.
     """
     with ZarrStore(source, storage_options, doing="reading OME-Zarr") as store:
         found, content = _images(store, images, with_content=with_content)
@@ -167,7 +167,7 @@ def _images(
 
 
 def _described(store: ZarrStore, paths: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return what the OME-XML that bioformats2raw writes tells of the images, by their paths."""
+    """Return the fields of images from the OME-XML of bioformats2raw, by their paths."""
     xml = read_beside(store, OME_XML)
     if xml is None:
         return {}
@@ -186,7 +186,7 @@ def _described(store: ZarrStore, paths: Sequence[str]) -> dict[str, dict[str, An
 
 
 def _completed(image: SourceImage, known: Mapping[str, Any]) -> SourceImage:
-    """Add what OME-Zarr has no place for."""
+    """Add fields that OME-Zarr does not have."""
     fields = {name: known[name] for name in _BESIDE if name in known}
     if len(known.get("times", ())) == image.sizes.get("T", 1):
         fields["times"] = known["times"]
@@ -199,13 +199,13 @@ _WHITE, _TINTED = Rgb8Color(255, 255, 255), TintingMode.Color
 
 
 def _kept_of(image: FoundImage) -> Mapping[str, Any]:
-    """Return what was kept of the scene that an image was; nothing for one from elsewhere."""
+    """Return the attribute of the original scene; empty for images from elsewhere."""
     found = image.attributes.get(ATTRIBUTE)
     return found if isinstance(found, Mapping) else {}
 
 
 def _places(kept: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return scene, location and first plane of each image, if all of them come from one CZI."""
+    """Return scene, position and first plane of each image, if all come from one CZI."""
     try:
         found = [
             {
@@ -230,7 +230,7 @@ def _source(
     place: Mapping[str, Any],
     content: DocumentContent | None,
 ) -> SourceImage:
-    """Return an image as `write_images` takes it, without what `content` tells in the same way."""
+    """Return an image for `write_images`, without metadata that `content` has as well."""
     samples = _samples(image, kept)
     axes, levels = image.axes, list(image.levels)
     if samples > 1:
@@ -259,7 +259,7 @@ def _source(
 
 
 def _name(image: FoundImage, kept: Mapping[str, Any]) -> str | None:
-    """Return the name of the scene; that of an image may tell a place in other dimensions too."""
+    """Return the name of the scene; that of an image may include places in other dimensions."""
     if "name" not in kept:
         return image.name
     return image.name if kept["name"] is not None and not kept.get("plane") else kept["name"]
@@ -274,7 +274,7 @@ def _samples(image: FoundImage, kept: Mapping[str, Any]) -> int:
 
 
 def _times(image: FoundImage, kept: Mapping[str, Any]) -> list[float]:
-    """Return when each T was: what was kept, for the scale of an axis is one for all."""
+    """Return the time of each T: the kept ones, because an axis has a single scale."""
     if "T" not in image.axes:
         return []
     count = image.levels[0].shape[image.axes.index("T")]
@@ -289,15 +289,15 @@ def _times(image: FoundImage, kept: Mapping[str, Any]) -> list[float]:
 
 
 def _same_step(times: Sequence[float], step: float | None) -> bool:
-    """Tell whether the scale is still as before: the mean interval, or none of irregular times."""
+    """Return whether the scale is unchanged: the mean interval, or none for irregular times."""
     mean = (times[-1] - times[0]) / max(len(times) - 1, 1)
     return step is None or bool(np.isclose(step, mean, rtol=1e-6))
 
 
 def _corner(image: FoundImage) -> tuple[float, float] | None:
-    """Return the top left corner in micrometres: half a pixel before the centre of the first one.
+    """Return the top left corner in micrometres, half a pixel before the first centre.
 
-    A translation of exactly 0 is what images without a place have.
+    Images without a position have a translation of exactly 0.
     """
     if not {"X", "Y"} <= image.translation.keys() or not any(image.translation.values()):
         return None
@@ -312,7 +312,7 @@ def _channels(
     first: int,
     content: DocumentContent | None,
 ) -> tuple[list[ChannelInfo], dict[int, ChannelDisplaySettingsDataClass]]:
-    """Return names, colours and windows; only what is not known already in the same way."""
+    """Return names, colours and windows that are not known already."""
     known = {one.index: one for one in content.channels} if content is not None else {}
     shown = dict(content.display_settings) if content is not None else {}
     names = channel_names([known.get(first + at, ChannelInfo(first + at)) for at in range(count)])
@@ -348,7 +348,7 @@ def _color(look: Mapping[str, Any]) -> Rgb8Color | None:
 def _setting(
     look: Mapping[str, Any], color: Rgb8Color | None, dtype: np.dtype[Any]
 ) -> ChannelDisplaySettingsDataClass | None:
-    """Return the window as fractions of the range of the pixels, as a CZI has it."""
+    """Return the window as fractions of the range of pixels, the form of a CZI."""
     window = look.get("window")
     if not isinstance(window, Mapping) or dtype.kind not in "ui":
         return None
@@ -379,7 +379,7 @@ def _is_same(
 
 
 class _JoinedSamples:
-    """An array whose channels, in groups of `samples`, become samples along a new last axis."""
+    """An array whose channels are grouped into samples along a new last axis."""
 
     def __init__(self, array: Any, axis: int, samples: int) -> None:
         self._array, self._axis, self._samples = array, axis, samples

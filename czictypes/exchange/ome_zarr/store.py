@@ -31,12 +31,11 @@ _EXTRA = "ome-zarr"
 
 
 class ZarrStore(Closable):
-    """A store, with the few operations that are needed beside those of zarr's arrays.
+    """A store with the few operations that are needed beside those of zarr's arrays.
 
-    The target is a path, a URL that fsspec knows, a UPath, a store of zarr, or a dict. A store that
-    the caller has opened stays open; one that is not open yet is opened when it is needed, and
-    closed at the end. One for writing is not touched before `writable`. It pickles where zarr's own
-    store does, so that other processes can work on it.
+    The target is a path, a URL that fsspec knows, a UPath, a store of zarr, or a dict. Open stores
+    stay open; others are opened when needed, and closed at the end. For writing, nothing is touched
+    before `writable`. It pickles if zarr's own store does, so that other processes can work on it.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class ZarrStore(Closable):
             self.zarr = self._to_read(target)
 
     def close(self) -> None:
-        """Let go of what was opened here."""
+        """Close what was opened here."""
         if self._closed_later is not None:
             self._closed_later.close()
             self._closed_later = None
@@ -136,7 +135,7 @@ class ZarrStore(Closable):
 
     @contextmanager
     def writable(self, version: str, *, overwrite: bool, clear: bool) -> Iterator[None]:
-        """Have the store ready to be written in a block, emptied first if `clear` is set.
+        """Make the store writable within a block, emptied first if `clear` is set.
 
         A new archive appears at the end of the block.
         """
@@ -163,9 +162,9 @@ class ZarrStore(Closable):
 
     @contextmanager
     def beside(self, version: str) -> Iterator[ZarrStore]:
-        """Give a new store beside a folder, from which what is to be written may be read.
+        """Yield a new store beside a folder, while the old one may still be read.
 
-        It takes the place of what is in the folder when the block is left well.
+        It replaces the content of the folder if the block succeeds.
         """
         folder = self.folder
         if folder is None:
@@ -179,7 +178,7 @@ class ZarrStore(Closable):
                     file.rename(folder / file.name)
 
     def put_documents(self) -> None:
-        """Write what is kept back until then, where each key can be written only once."""
+        """Write the documents that were held back because each key can be written only once."""
         put = getattr(self.zarr, "put_documents", None)
         if put is not None:
             self._sync(put, root_first=self.archive is not None)
@@ -191,21 +190,21 @@ class ZarrStore(Closable):
         return f"{self.prefix}/{path}".strip("/")
 
     def read(self, key: str) -> bytes | None:
-        """Return what is stored under a key, or None."""
+        """Return the value of a key, or None."""
         found = self._sync(self.zarr.get, self.at(key), self._prototype())
         return None if found is None else bytes(found.to_bytes())
 
     def write(self, key: str, data: bytes) -> None:
-        """Store bytes under a key, in place of what is there."""
+        """Set the value of a key."""
         buffer = self._prototype().buffer.from_bytes(data)
         self._sync(self.zarr.set, self.at(key), buffer)
 
     def delete(self, key: str) -> None:
-        """Remove a key; does nothing where there is none."""
+        """Remove a key, if it exists."""
         self._sync(self.zarr.delete, self.at(key))
 
     def keys(self, path: str) -> list[str]:
-        """Return all keys below a path, from there on."""
+        """Return all keys below a path, relative to it."""
         prefix = f"{self.at(path)}/".lstrip("/")
         return [key[len(prefix) :] for key in self._sync(_listed, self.zarr, prefix)]
 
@@ -225,15 +224,15 @@ class ZarrStore(Closable):
         return aside(lambda: function(self.zarr, **more))
 
     def is_empty(self) -> bool:
-        """Tell whether nothing at all is there."""
+        """Return whether there is nothing at all."""
         if self.folder is not None:
             return not self.folder.exists() or not any(self.folder.iterdir())
         return bool(self._sync(self.zarr.is_empty, self.prefix))
 
     def is_zarr(self) -> bool:
-        """Tell whether it begins as a group or an array of Zarr does.
+        """Return whether it looks like a group or an array of Zarr.
 
-        Where nothing can be changed, an unfinished one has chunks alone.
+        An unfinished archive has only chunks.
         """
         names = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
         if self.can_change:
@@ -242,9 +241,9 @@ class ZarrStore(Closable):
         return any(name in names or name.isdigit() for name in last)
 
     def _clear(self) -> None:
-        """Remove all that is there; one that is interrupted leaves a store that is unfinished.
+        """Remove everything; if interrupted, the store is marked as unfinished.
 
-        A folder stays, no more open to others than before.
+        The folder itself stays, with its permissions.
         """
         if self.folder is not None:
             self.write(JOURNAL, b'{"format": 1, "plan": {}, "done": []}')  # of nothing to resume
@@ -265,13 +264,13 @@ class ZarrStore(Closable):
 
     @property
     def can_change(self) -> bool:
-        """Whether what is written can be changed later: not in an archive."""
+        """Whether written values can be changed later, as they cannot in an archive."""
         store = self.zarr if self._unopened is None else self._unopened
         return self.archive is None and bool(store.supports_deletes)
 
     @property
     def is_shared(self) -> bool:
-        """Whether other processes can work on it too."""
+        """Whether other processes can work on it."""
         storage = _storage()
         store = self.zarr
         while isinstance(store, storage.WrapperStore):
@@ -282,7 +281,7 @@ class ZarrStore(Closable):
 
     @property
     def mode(self) -> str:
-        """The mode in which zarr opens what is in it, to read that."""
+        """The mode in which zarr opens groups and arrays for reading."""
         return "r" if self.zarr.read_only else "r+"
 
     @property
@@ -308,12 +307,12 @@ class ZarrStore(Closable):
 
     @property
     def is_plain_folder(self) -> bool:
-        """Whether it is a folder whose files anybody may write."""
+        """Whether it is a folder without any layer of zarr above it."""
         return type(self.zarr) is _storage().LocalStore
 
     @staticmethod
     def _sync(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Return what an asynchronous function gives."""
+        """Return the result of an asynchronous function."""
         sync = require("zarr.core.sync", extra=_EXTRA, doing="OME-Zarr").sync
         return aside(lambda: sync(function(*args, **kwargs)))
 
@@ -336,7 +335,7 @@ async def _listed(store: Any, prefix: str) -> list[str]:
 
 
 def _store_of(target: PathOrUrl) -> tuple[Any, str]:
-    """Return a store that a caller gave, and the path of the group in it; None for names."""
+    """Return the store and the group in it that a caller gave; None for a path or URL."""
     storage = _storage()
     abc = require("zarr.abc.store", extra=_EXTRA, doing="OME-Zarr")
     if isinstance(target, abc.Store):

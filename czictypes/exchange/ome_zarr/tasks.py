@@ -85,7 +85,7 @@ def plan_sweeps(images: Sequence[ImagePlan], itemsize: int) -> list[list[LevelSw
 
 
 def _sweeps(number: int, image: ImagePlan, itemsize: int) -> Iterator[tuple[int, LevelSweep]]:
-    """Give the sweeps of an image, each with its stage."""
+    """Yield the sweeps of an image, each with its stage."""
 
     def sweep(level: int, writes: bool, depth: int) -> LevelSweep:
         shape = image.levels[level].shape
@@ -104,7 +104,7 @@ def _sweeps(number: int, image: ImagePlan, itemsize: int) -> Iterator[tuple[int,
 
 
 def _depth(image: ImagePlan, level: int, itemsize: int) -> int:
-    """Return how many levels are made at once of what is read at once: as many as fit."""
+    """Return how many levels one sweep makes: as many as fit into memory."""
     further = len(image.levels) - 1 - level
     depth = min(further, 1)
     while depth < further and _fits(_whole_units(image, level, depth + 1), itemsize):
@@ -113,7 +113,7 @@ def _depth(image: ImagePlan, level: int, itemsize: int) -> int:
 
 
 def _whole_units(image: ImagePlan, level: int, depth: int) -> list[int]:
-    """Return the smallest region of whole objects of the store on all levels, and whole colours."""
+    """Return the smallest region of whole objects on all levels, and of whole colours."""
     unit = list(image.levels[0].chunking.unit)
     if image.levels[level].stored is not None:
         unit[1] = math.lcm(unit[1], image.samples)
@@ -135,10 +135,10 @@ def _fits(lengths: Sequence[int], itemsize: int) -> bool:
 
 
 class Job:
-    """Reads regions of an image and writes them to arrays that exist already.
+    """Reads regions of an image and writes them to existing arrays.
 
-    It may be used by many threads at once, and pickles: what it needs is opened where it lands. It
-    does not close the image that it is given.
+    Many threads may use it at once. It pickles, and opens what it needs where it is unpickled. The
+    image that it is given stays open.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class Job:
             self._write(plan, level, region, block)
 
     def close(self) -> None:
-        """Let go of the arrays, and of the document if it was opened here."""
+        """Forget the arrays, and close the document if it was opened here."""
         with self._lock:
             self._arrays.clear()
             self._sources.clear()
@@ -240,10 +240,10 @@ _RETRIES = 3  # of a task whose worker died
 
 
 def choose_runner(scheduler: Any, workers: int | None, *, only_here: str | None = None) -> Runner:
-    """Return what does the tasks; the arguments are those of `write_ome_zarr`.
+    """Return the function that does the tasks; the arguments are those of `write_ome_zarr`.
 
-    `only_here` is the name of what is written, if no other process can work on it: a ValueError
-    then refuses a client.
+    `only_here` is the name of a store that other processes cannot write; then a client is refused
+    with a ValueError.
     """
     if scheduler is None:
         scheduler = "threads" if only_here is not None else _active_client() or "threads"
@@ -268,7 +268,7 @@ def choose_runner(scheduler: Any, workers: int | None, *, only_here: str | None 
 
 
 def _active_client() -> Any:
-    """Return the client in use, if any; distributed is not imported to find none."""
+    """Return the client in use, if any, without importing distributed."""
     distributed = sys.modules.get("distributed")
     if distributed is None:
         return None
@@ -310,7 +310,7 @@ def _run_in_threads(
 def _collect(
     running: dict[Task[None], tuple[int, int]], bell: Bell, done: Callable[[int, int], None]
 ) -> None:
-    """Wait for tasks; one that failed raises its error."""
+    """Wait for tasks; raise the error of one that failed."""
     while not any(task.done for task in running):
         bell.wait()
         for task in running:
@@ -329,10 +329,10 @@ def _collect(
 def _run_distributed(
     client: Any, job: Job, tasks: Iterator[tuple[int, int]], done: Callable[[int, int], None]
 ) -> None:
-    """Submit tasks a few at a time; the journal is kept here, by one process.
+    """Submit tasks a few at a time; this process keeps the journal.
 
-    The job comes to the workers as the result of a task, not as data that are handed out: should
-    all workers die that have it, the scheduler makes it anew.
+    The job reaches the workers as the result of a task, not as scattered data, so the scheduler can
+    make it again if all workers that have it die.
     """
     distributed = require("distributed", extra="dask", doing="work on a cluster")
     shared = client.submit(_as_it_is, job, pure=False, retries=_RETRIES)

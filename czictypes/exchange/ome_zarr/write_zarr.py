@@ -266,7 +266,7 @@ def _plan(
 
 
 def _summary(image: Image, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]:
-    """Return what must be the same for one call to go on where another one ended."""
+    """Return the facts that must not change between an interrupted call and its continuation."""
     return {
         "source": image._identity,
         "version": plan.version,
@@ -308,7 +308,7 @@ def _run(
 
 @contextmanager
 def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
-    """Keep the journal before and, should anything fail, after the work."""
+    """Write the journal before the work and, if anything fails, after it."""
     try:
         journal.write()
         yield

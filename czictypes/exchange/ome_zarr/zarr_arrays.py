@@ -38,7 +38,7 @@ def create_arrays(
     version: str,
     compressor: Any,
 ) -> None:
-    """Create the groups and arrays that are missing. No group says what it is before `describe`."""
+    """Create missing groups and arrays; `describe` adds their attributes."""
     for path in sorted({"", *groups, *(image.path for image in images)}):
         store.open_group(path, "a", zarr_format=_zarr_format(version))
     document = ".zarray" if version == "0.4" else "zarr.json"
@@ -52,7 +52,7 @@ def create_arrays(
 def describe(
     store: ZarrStore, image: Image, images: Sequence[ImagePlan], groups: Groups, version: str
 ) -> None:
-    """Write the attributes of all groups, the root's at last, and the original metadata."""
+    """Write the sidecar, and the attributes of all groups, the root last."""
     attributes: dict[str, dict[str, Any]] = {path: dict(one) for path, one in groups.items()}
     looks: dict[int | str, Any] = {}
     for plan in images:
@@ -106,10 +106,9 @@ _COMPRESSORS = ("lz4", "zstd", "blosc", "gzip", "none")
 
 
 def make_compressor(given: Any, version: str) -> Any:
-    """Return the codec for a name with or without a level; all else is as zarr takes it.
+    """Return the codec for a name with or without a level; other values are returned unchanged.
 
-    By default it is Blosc with lz4: the least work of those that every reader knows, and what
-    bioformats2raw takes.
+    The default is Blosc with lz4, the fastest that every reader knows, as in bioformats2raw.
     """
     if given is not None and not isinstance(given, str):
         return given
@@ -137,17 +136,16 @@ Slices = tuple[slice, ...]
 
 
 class ArrayAccess(NamedTuple):
-    """An array that exists already: regions of whole chunks go in, any come out."""
+    """Functions that read any region of an array, and write regions of whole chunks."""
 
     read: Callable[[Slices], NDArray[Any]]
     write: Callable[[Slices, NDArray[Any]], Any]
 
 
 def uses_tensorstore(wanted: bool | None, store: ZarrStore) -> bool:
-    """Return whether to try tensorstore: by default if it is installed and knows the store.
+    """Return whether to try tensorstore: by default if it is installed and the store is a folder.
 
-    If it is wanted, a MissingExtraError says that it is not installed, a ValueError that the store
-    is no folder.
+    If it is requested, raises MissingExtraError or ValueError where it cannot be used.
     """
     if wanted is False or (wanted is None and find_spec("tensorstore") is None):
         return False

@@ -35,10 +35,10 @@ _MOST_OF_PACKED, _MOST_TIMES = 64 << 20, 100
 
 
 class WriteOnceStore(WrapperStore[Store]):  # type: ignore[misc, unused-ignore]
-    """Makes a store where nothing can be changed or deleted fit to be written.
+    """Makes a store writable in which nothing can be changed or deleted.
 
-    Chunks pass through: each is written once. Documents, which are written again until they are
-    right, stay in memory until `put_documents`, so nothing looks like an image before.
+    Chunks pass through, because each is written once. Documents, which are written repeatedly, stay
+    in memory until `put_documents`, so nothing looks like an image before.
     """
 
     def __init__(self, store: Store) -> None:
@@ -46,12 +46,10 @@ class WriteOnceStore(WrapperStore[Store]):  # type: ignore[misc, unused-ignore]
         self._documents = MemoryStore()
 
     async def put_documents(self, *, root_first: bool) -> None:
-        """Write the documents, the upper groups first; what tells that all is unfinished stays.
+        """Write the documents, outer groups first, but for the mark of an unfinished store.
 
-        Parameters
-        ----------
-        root_first
-            False to have those of the root at last, when all is there that they tell of.
+        Without `root_first`, those of the root come last, when everything that they describe
+        exists.
         """
         listed = [key async for key in self._documents.list() if key.rpartition("/")[2] != JOURNAL]
         kept = self._documents._store_dict
@@ -100,21 +98,20 @@ class WriteOnceStore(WrapperStore[Store]):  # type: ignore[misc, unused-ignore]
 
 
 def _is_document(key: str) -> bool:
-    """Tell whether a key is no chunk, whose name is numbers, with or without a c before them."""
+    """Return whether a key is not that of a chunk, whose name is numbers, perhaps after a c."""
     return not key.rpartition("/")[2].replace(".", "").isdigit()
 
 
 def _order(key: str) -> tuple[bool, int, str]:
-    """Return what sorts keys as RFC-9 wants them: documents of Zarr first, the upper before."""
+    """Return the sort key of RFC-9: documents of Zarr first, outer groups before inner ones."""
     path = PurePosixPath(key)
     return path.name not in _DOCUMENTS, len(path.parts), key
 
 
 def open_archive(path: Path, inner: str = "") -> tuple[Store, str]:
-    """Open an archive for reading; return its store, and the path of the OME-Zarr in it.
+    """Open an archive for reading; return its store and the path of the OME-Zarr in it.
 
-    Without an `inner` path, the OME-Zarr may be in the only folder that there is, as programs pack
-    a folder.
+    Without an `inner` path, it may be in the only folder, because programs pack the folder itself.
     """
     _check_archive(path, str(path))
     store = _wait(ZipStore.open, path, mode="r")
@@ -122,7 +119,7 @@ def open_archive(path: Path, inner: str = "") -> tuple[Store, str]:
 
 
 def _check_archive(file: Path | BinaryIO, path: str) -> None:
-    """Refuse what is no archive, and files that take far more memory than room in it.
+    """Refuse other files, and archives with a file that expands far beyond its packed size.
 
     Each file is read as a whole.
     """
@@ -156,7 +153,7 @@ def open_remote_archive(url: str, options: Mapping[str, Any]) -> tuple[Store, st
 
 
 def _wait(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Return what an asynchronous function gives."""
+    """Return the result of an asynchronous function."""
     return aside(lambda: sync(function(*args, **kwargs)))
 
 
@@ -170,9 +167,9 @@ async def _only_folder(store: Store) -> str:
 def new_archive(
     dest: Any, version: str, *, overwrite: bool, storage_options: Mapping[str, Any] | None
 ) -> Iterator[WriteOnceStore]:
-    """Give a store to write to, which becomes an archive when the block is left well.
+    """Yield a store that becomes an archive if the block succeeds.
 
-    Its central directory is sorted, and its comment says so, as RFC-9 has it.
+    Following RFC-9, its central directory is sorted, and its comment says so.
     """
     with staged_output(dest, overwrite=overwrite, storage_options=storage_options) as path:
         file = AtomicFile(path, exist_ok=overwrite)
