@@ -55,6 +55,15 @@ _FIRST_READ = 1 << 16  # holds the directories of most files, so that one read d
 _PIECE = 1 << 20  # how much is read of larger ones at once: stays in the processor's cache
 _REMOTE_PIECE = 1 << 24  # the same where each request has to travel
 
+#: Metadata of sub-blocks are hardly ever longer.
+_METADATA_ROOM = 4096
+#: Packed pixels are hardly ever longer than pixels.
+_PACKED_ROOM = 16 << 10
+#: Of tiles up to this size all is read: their rows are not worth a request of their own.
+_SMALL = 256 << 10
+
+_PIXEL_SIZES = {int(one): pixel_format(one).bytes_per_pixel for one in PixelType}
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Directory:
@@ -138,9 +147,9 @@ class Directory:
 
     def bytes_per_pixel(self) -> NDArray[np.int64]:
         """Return the size of a pixel of each sub-block; 1 for pixel types that are not known."""
-        known = {int(kind): pixel_format(kind).bytes_per_pixel for kind in PixelType}
-        kinds, which = np.unique(self.pixel_type, return_inverse=True)
-        return np.array([known.get(kind, 1) for kind in kinds.tolist()], np.int64)[which.ravel()]
+        found, which = np.unique(self.pixel_type, return_inverse=True)
+        sizes = [_PIXEL_SIZES.get(pixel_type, 1) for pixel_type in found.tolist()]
+        return np.array(sizes, np.int64)[which.ravel()]
 
     def sizes_of(self, index: int) -> dict[str, int]:
         """Return the sizes above 1 that one sub-block has in dimensions other than X, Y and M."""
@@ -312,17 +321,6 @@ def _read_only(
     return Directory(**plain, scene=scene, coordinates=coordinates, sizes=sizes)
 
 
-#: What comes before the pixels, where the metadata of a sub-block are not unusually long.
-_HEAD = SUBBLOCK_CONTENT
-_METADATA_ROOM = 4096
-#: Packed pixels are hardly ever longer than pixels.
-_PACKED_ROOM = 16 << 10
-#: Of tiles up to this size all is read: their rows are not worth a request of their own.
-_SMALL = 256 << 10
-
-_PIXEL_SIZES = {int(kind): pixel_format(kind).bytes_per_pixel for kind in PixelType}
-
-
 class SubBlockExtents:
     """The extents of sub-blocks in the file, and the ranges to fetch for their pixels.
 
@@ -374,20 +372,23 @@ class SubBlockExtents:
         found: list[Range] = []
         columns = self._directory
         packed = (columns.compression[indices] != Compression.Uncompressed.value).tolist()
-        kinds = columns.pixel_type[indices].tolist()
+        pixel_types = columns.pixel_type[indices].tolist()
         sizes = zip(columns.physical_w[indices].tolist(), columns.physical_h[indices].tolist())
-        for (begin, room), kind, (width, height), is_packed, (first, end) in zip(
-            self.whole(indices), kinds, sizes, packed, rows
+        for (begin, room), pixel_type, (width, height), is_packed, (first, end) in zip(
+            self.whole(indices), pixel_types, sizes, packed, rows
         ):
-            row = max(width, 0) * _PIXEL_SIZES.get(kind, 1)
+            row = max(width, 0) * _PIXEL_SIZES.get(pixel_type, 1)
             claimed = row * max(height, end)  # a sub-block may hold several planes
-            most = _HEAD + _METADATA_ROOM + claimed
+            most = SUBBLOCK_CONTENT + _METADATA_ROOM + claimed
             if is_packed or claimed <= _SMALL or (end - first) * row > claimed - _SMALL:
                 found.append((begin, min(room, most + (_PACKED_ROOM if is_packed else 0))))
                 continue
-            start = min(_HEAD + first * row, room)
-            stop = min(_HEAD + _METADATA_ROOM + end * row, room)
-            found += [(begin, min(_HEAD + _METADATA_ROOM, room)), (begin + start, stop - start)]
+            start = min(SUBBLOCK_CONTENT + first * row, room)
+            stop = min(SUBBLOCK_CONTENT + _METADATA_ROOM + end * row, room)
+            found += [
+                (begin, min(SUBBLOCK_CONTENT + _METADATA_ROOM, room)),
+                (begin + start, stop - start),
+            ]
         return found
 
 
