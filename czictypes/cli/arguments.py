@@ -20,6 +20,7 @@ __all__ = [
     "add_overwrite",
     "add_parts",
     "add_stored_resolution",
+    "check_dimension",
     "count",
     "join_negative_values",
     "parts",
@@ -145,15 +146,20 @@ def plane(text: str) -> dict[str, int]:
         if match is None:
             raise argparse.ArgumentTypeError(f"{text!r} is not a plane such as C=0,Z=3")
         name = match.group(1).upper()
-        if name == "S":
-            raise argparse.ArgumentTypeError("a scene is not part of a plane; use --scene")
-        if name not in PLANE_DIMENSIONS:
-            allowed = ", ".join(PLANE_DIMENSIONS)
-            raise argparse.ArgumentTypeError(f"there is no dimension {name}; use {allowed}")
+        check_dimension(name)
         if name in coordinate:
             raise argparse.ArgumentTypeError(f"{text!r} has {name} twice")
         coordinate[name] = int(match.group(2))
     return coordinate
+
+
+def check_dimension(letter: str) -> None:
+    """Refuse letters that are not dimensions of planes."""
+    if letter == "S":
+        raise argparse.ArgumentTypeError("a scene is not part of a plane; use --scene")
+    if letter not in PLANE_DIMENSIONS:
+        allowed = ", ".join(PLANE_DIMENSIONS)
+        raise argparse.ArgumentTypeError(f"there is no dimension {letter}; use {allowed}")
 
 
 def zoom(text: str) -> float:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import named_refusals, printable, shows_progress
-from czictypes.model.geometry import PLANE_DIMENSIONS
 
 if TYPE_CHECKING:
     from czictypes.czi import CopyReport
@@ -126,11 +125,7 @@ def places(text: str) -> tuple[str, list[int]]:
     matches = [_PART.fullmatch(part.strip()) for part in listed.split(",")]
     if not equals or None in matches:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form C=0,1 or Z=2-5 or T=0-99/10")
-    if letter == "S":
-        raise argparse.ArgumentTypeError("a scene is not part of a plane; use --scene")
-    if letter not in PLANE_DIMENSIONS:
-        allowed = ", ".join(PLANE_DIMENSIONS)
-        raise argparse.ArgumentTypeError(f"there is no dimension {letter}; use {allowed}")
+    arguments.check_dimension(letter)
     found: list[int] = []
     for match in matches:
         assert match is not None

@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(args: argparse.Namespace) -> int:
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            warnings.showwarning = lambda message, *_: report_warning(str(message))
             result: int = args.run(args)
             sys.stdout.flush()
             return result
@@ -122,10 +122,6 @@ def _run(args: argparse.Namespace) -> int:
     except (CziError, OSError, MemoryError) as error:
         report_exception(error, debug=args.debug)
         return _FAILED
-
-
-def _show_warning(message: Warning | str, *_: Any) -> None:
-    report_warning(str(message))
 
 
 def _silence_stdout() -> None:

@@ -184,13 +184,15 @@ def _fact_lines(summary: Values) -> dict[str, str]:
     blocks = summary["sub_blocks"]
     return {
         "size": _size(summary["file_size"]),
-        "other parts": _parts(summary["parts"]),
+        "other parts": ", ".join(
+            f"{name or 'missing'} ({number})" for number, name in summary["parts"].items()
+        ),
         "title": document["title"] or document["name"],
         "acquired": _moment(document["acquisition_date"] or document["creation_date"]),
         "made by": " ".join(filter(None, program)),
         "microscope": ", ".join(filter(None, [document["microscope"], objective])),
         "pixel size": _pixel_size(summary["pixel_size_in_metres"]),
-        "sub-blocks": _block_count(blocks) + _tile_size(blocks["largest_tile"]),
+        "sub-blocks": _sub_block_count(blocks),
         "pixel types": _shares(blocks["pixel_types"]),
         "compression": _shares(blocks["compressions"]),
         "pyramid": _pyramid(summary["pyramid_levels"], summary["needs_pyramid"]),
@@ -209,13 +211,10 @@ def _check(check: Values) -> str:
     return f"{finding['severity']}: {finding['place']}: {finding['message']}{others}"
 
 
-def _block_count(blocks: Values) -> str:
-    several = blocks["planes"] > blocks["count"]
-    return f"{blocks['count']:,}" + (f" with {blocks['planes']:,} planes" if several else "")
-
-
-def _parts(parts: dict[int, str | None]) -> str:
-    return ", ".join(f"{name or 'missing'} ({number})" for number, name in parts.items())
+def _sub_block_count(blocks: Values) -> str:
+    planes = f" with {blocks['planes']:,} planes" if blocks["planes"] > blocks["count"] else ""
+    width, height = blocks["largest_tile"]
+    return f"{blocks['count']:,}{planes}" + (f", tiles up to {width} x {height}" if width else "")
 
 
 def _dimensions(summary: Values) -> Table:
@@ -318,10 +317,6 @@ def _seconds(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:g} s" if value >= 1 else f"{value * 1e3:g} ms"
-
-
-def _tile_size(largest: list[int]) -> str:
-    return f", tiles up to {largest[0]} x {largest[1]}" if largest[0] else ""
 
 
 def _shares(counts: dict[str, int]) -> str:

@@ -129,7 +129,8 @@ class PixelsOnDemand(NDArrayOperatorsMixin):
         if not self._in_order and all(_is_all(item) or is_index(item) for item in items):
             return self._reduced(items)
         selection = {**self._fixed, **dict(zip(self._sizes, items))}
-        if any(not len(range(*item.indices(size))) for item, size in self._slices(items)):
+        parts = ((at, n) for at, n in zip(items, self.shape) if isinstance(at, slice))
+        if any(not len(range(*part.indices(n))) for part, n in parts):
             return np.broadcast_to(np.empty((), self.dtype), self.shape)[index].copy()
         return _as_numpy_orders(self._read(selection), items)
 
@@ -182,10 +183,6 @@ class PixelsOnDemand(NDArrayOperatorsMixin):
         chosen = {name: item for name, item in zip(self._sizes, items) if name not in kept}
         found._fixed, found._in_order = {**self._fixed, **chosen}, self._in_order
         return found
-
-    def _slices(self, items: list[Any]) -> Iterator[tuple[slice, int]]:
-        """Yield the items that are slices, with the sizes of their axes."""
-        return ((at, size) for at, size in zip(items, self.shape) if isinstance(at, slice))
 
 
 def _one_for_each_axis(index: Any, count: int) -> list[Any] | None:

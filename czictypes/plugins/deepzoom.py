@@ -113,10 +113,9 @@ class DeepZoomTiles:
         downsample = self._downsamples[level]
         whole_width, whole_height = self._size
         left, top = x * downsample, y * downsample
-        extent = (
-            min(width * downsample, whole_width - left),
-            min(height * downsample, whole_height - top),
-        )
+        right = min((x + width) * downsample, whole_width)
+        bottom = min((y + height) * downsample, whole_height)
+        extent = (right - left, bottom - top)
         return self._slide.read_resized((left, top), extent, (width, height), self._background)
 
     def get_tile_dimensions(self, level: int, address: tuple[int, int]) -> tuple[int, int]:
@@ -258,11 +257,7 @@ def write_deepzoom(
 
 
 def _write_tiles(
-    tiles: DeepZoomTiles,
-    folder: Path,
-    picture_format: str,
-    options: dict[str, int],
-    progress: Progress,
+    tiles: DeepZoomTiles, folder: Path, form: str, options: dict[str, int], progress: Progress
 ) -> None:
     with show_progress(progress, tiles.tile_count, "DeepZoom") as step:
         for level, (columns, rows) in enumerate(tiles.level_tiles):
@@ -271,7 +266,5 @@ def _write_tiles(
             for row in range(rows):
                 for column in range(columns):
                     tile = tiles.get_tile(level, (column, row))
-                    tile.save(
-                        inside / f"{column}_{row}.{picture_format}", picture_format, **options
-                    )
+                    tile.save(inside / f"{column}_{row}.{form}", form, **options)
                     step(1)

@@ -49,7 +49,10 @@ class CziPlugin(PluginV3):  # type: ignore[misc, unused-ignore]
     def __init__(self, request: Request, **options: Any) -> None:
         super().__init__(request)
         self._image: CziImage | None = None
-        _check_is_read(request)
+        if request.mode.io_mode.value != "r":
+            raise _refusal("czictypes.czi.imwrite writes CZI files; this plug-in reads them")
+        if not _is_url(request) and request.firstbytes[: len(_MAGIC)] != _MAGIC:
+            raise _refusal("this is no CZI")
         try:
             self._image = CziImage(_source(request), **options)
         except CziError as error:
@@ -161,13 +164,6 @@ def register() -> None:
     )
     extensions.extension_list.append(czi)
     extensions.known_extensions.setdefault(".czi", []).insert(0, czi)
-
-
-def _check_is_read(request: Request) -> None:
-    if request.mode.io_mode.value != "r":
-        raise _refusal("czictypes.czi.imwrite writes CZI files; this plug-in reads them")
-    if not _is_url(request) and request.firstbytes[: len(_MAGIC)] != _MAGIC:
-        raise _refusal("this is no CZI")
 
 
 def _is_url(request: Request) -> bool:

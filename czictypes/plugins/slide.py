@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,10 +128,9 @@ class CziSlide(Closable):
 
     def _opened(self) -> CziImage:
         source, scene = self._arguments
-        others = ("plane", "display_settings")
-        options = {name: one for name, one in self._options.items() if name not in others}
-        wanted = ALL_SCENES if scene is None else scene
-        return CziImage(source, wanted, empty_alpha="drop", **options)
+        options = {**self._options, "empty_alpha": "drop"}
+        del options["plane"], options["display_settings"]
+        return CziImage(source, ALL_SCENES if scene is None else scene, **options)
 
     @property  # type: ignore[misc, unused-ignore]
     def __class__(self) -> type:
@@ -140,7 +140,7 @@ class CziSlide(Closable):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments."""
-        return _reopen, (self._arguments, self._options)
+        return partial(type(self), **self._options), self._arguments
 
     def __repr__(self) -> str:
         return f"<CziSlide of {self.reader!r}>"
@@ -368,16 +368,9 @@ def _slide_levels(image: CziImage, box: Rectangle) -> tuple[Level, ...]:
 
 def _picture(pixels: NDArray[np.uint8]) -> Image:
     module = require("PIL.Image", extra="cli", doing="pictures of slides")
-    picture: Image = (
-        module.fromarray(pixels)
-        if pixels.size
-        else module.new("RGBA", (pixels.shape[1], pixels.shape[0]))
-    )
+    size = pixels.shape[1], pixels.shape[0]
+    picture: Image = module.fromarray(pixels) if pixels.size else module.new("RGBA", size)
     return picture
-
-
-def _reopen(arguments: tuple[Any, ...], options: dict[str, Any]) -> CziSlide:
-    return CziSlide(*arguments, **options)
 
 
 _register_with_openslide()

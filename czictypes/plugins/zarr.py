@@ -346,13 +346,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Length": str(end - first), "Content-Type": kind}
         if span is not None:
             headers["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
-        data = self._read(key, first, end) if with_body else b""
+        data = b""
+        if with_body:
+            requests = require("zarr.abc.store", extra="ome-zarr", doing="serving OME-Zarr")
+            data = self.store.read(key, requests.RangeByteRequest(first, end))
         return HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT, headers, data
-
-    def _read(self, key: str, first: int, end: int) -> bytes:
-        requests = require("zarr.abc.store", extra="ome-zarr", doing="serving OME-Zarr")
-        data: bytes = self.store.read(key, requests.RangeByteRequest(first, end))
-        return data
 
     def _send(
         self, status: HTTPStatus, headers: Mapping[str, str] | None = None, body: bytes = b""
