@@ -94,10 +94,10 @@ def join_parts(
     header, directory, attachments = checked
     numbers = part_numbers(directory, header.file_part)
     others = [one for one in attachments if 0 < one.file_part != header.file_part]
-    known = {*np.unique(numbers).tolist(), *(one.file_part for one in others)}
+    known = {*np.unique(numbers[numbers != ITSELF]).tolist(), *(one.file_part for one in others)}
     finder = files.finder(source, header)
     beside = finder.unlisted_numbers(known)
-    if known <= {ITSELF} and not files.named and not beside:
+    if not known and not files.named and not beside:
         return source, directory, attachments
     joined = JoinedSource(source, header, finder, is_remote=files.are_remote)
     try:

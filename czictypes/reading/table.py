@@ -285,13 +285,12 @@ class SubBlockTable:
         if self.count and (w.min() < 0 or h.min() < 0):  # in a damaged or a very odd file
             sized = (w >= 0) & (h >= 0)
             chosen = sized if chosen is None else sized & chosen
-        if chosen is not None:
+        if chosen is not None and not chosen.all():
             x, y, w, h = x[chosen], y[chosen], w[chosen], h[chosen]
         if not len(x):
             return NO_RECTANGLE
         left, top = int(x.min()), int(y.min())
-        right, bottom = np.add(x, w, dtype=np.int64).max(), np.add(y, h, dtype=np.int64).max()
-        return Rectangle(left, top, int(right) - left, int(bottom) - top)
+        return Rectangle(left, top, _furthest(x, w) - left, _furthest(y, h) - top)
 
     def _scene_boxes(
         self, chosen: NDArray[np.bool_]
@@ -313,6 +312,12 @@ class SubBlockTable:
             ]
         )
         return scene[first].astype(np.int64), boxes
+
+
+def _furthest(starts: NDArray[np.int32], sizes: NDArray[np.int32]) -> int:
+    """Return the largest sum of a start and its size; sums of 64 bits take ten times as long."""
+    wide = int(starts.max()) + int(sizes.max()) >= 1 << 31
+    return int(np.add(starts, sizes, dtype=np.int64 if wide else np.int32).max())
 
 
 def _bounds(column: NDArray[np.int32]) -> tuple[int, int] | None:
