@@ -56,8 +56,6 @@ _SMALL = 256 << 10
 _STORED = int(Compression.Uncompressed)
 _OWN = (_STORED, int(Compression.Zstd0), int(Compression.Zstd1))
 _KNOWN = frozenset(map(int, PixelType))
-#: Tiles that are given later, and those that are left blank.
-_LATER, _BLANK = -2, -1
 
 
 class Part(NamedTuple):
@@ -338,8 +336,7 @@ class _Painting:
         self._heads: set[int] = set()
         self._data: set[int] = set()
         self._decoded_tiles: set[int] = set()
-        # The first row that is needed of each tile at work, and the one after the last.
-        self._rows: dict[int, tuple[int, int]] = {}
+        self._needs: dict[int, _Need] = {}  # by tile, of those at work
 
     def run(self) -> None:
         """Paint until all is done."""
@@ -349,20 +346,18 @@ class _Painting:
         left = len(jobs)
         while left:
             check_stopped()
-            status = jobs["status"]
-            if not ((jobs["given"] >= 0) & (status == PENDING)).any():
-                self._give(np.flatnonzero(status == UNUSUAL))
+            status = jobs["status"].tolist()
+            given = jobs["given"].tolist()
+            if not any(at >= 0 and one == PENDING for at, one in zip(given, status)):
+                self._give([number for number, one in enumerate(status) if one == UNUSUAL])
             left = reads.paint(_SLICE)
 
-    def _give(self, waiting: NDArray[np.intp]) -> None:
+    def _give(self, waiting: list[int]) -> None:
         """Give some of the tiles that wait to the kernel."""
-        if not len(waiting):
+        if not waiting:
             return
-        tiles = self._next(self._jobs["tile"][waiting])
-        order = np.argsort(self._jobs["tile"][waiting], kind="stable")
-        waiting = waiting[order]
-        groups = _Groups(self._jobs[waiting])
-        self._rows = groups.rows
+        self._needs = self._needs_of(waiting)
+        tiles = self._first(self._needs)
         given = self._bytes(tiles)
         rest = [tile for tile in tiles if tile not in given]
         assert self._decoded_tiles.isdisjoint(rest), "the kernel refuses pixels that it was given"
@@ -373,32 +368,51 @@ class _Painting:
             if found is not None:
                 given[tile] = found
 
-        each(rest, decode, self._threads, self._workers if len(rest) > 1 else None)
+        if len(rest) == 1:
+            decode(rest[0])
+        else:
+            each(rest, decode, self._threads, self._workers)
         if self._painter.logs:
             self._painter.log_given(list(given.values()))
         self._reads.give(list(given.values()))
-        places = dict.fromkeys(tiles, _BLANK)
-        places.update((tile, number) for number, tile in enumerate(given))
-        place = groups.spread([places.get(tile, _LATER) for tile in groups.rows])
-        ready = place >= 0
-        self._jobs["given"][waiting[ready]] = place[ready]
-        self._jobs["status"][waiting[ready]] = PENDING
-        self._leave_blank(waiting[place == _BLANK])
+        for place, tile in enumerate(given):
+            jobs = self._needs[tile].jobs
+            self._jobs["given"][jobs], self._jobs["status"][jobs] = place, PENDING
+        for tile in tiles:
+            if tile not in given:
+                self._leave_blank(self._needs[tile].jobs)
 
-    def _next(self, waiting: NDArray[np.int64]) -> list[int]:
-        """Return the first tiles that wait, as many as fit into memory side by side."""
-        tiles = list(dict.fromkeys(waiting.tolist()))
+    def _needs_of(self, waiting: list[int]) -> dict[int, _Need]:
+        """Return what some jobs need, in the order of the jobs."""
+        needs: dict[int, _Need] = {}
+        columns = (self._jobs[name][waiting].tolist() for name in ("tile", "first_row", "end_row"))
+        for job, tile, first, end in zip(waiting, *columns):
+            need = needs.get(tile)
+            if need is None:
+                needs[tile] = _Need(first, end, [job])
+            else:
+                need.jobs.append(job)
+                needs[tile] = _Need(min(need.first, first), max(need.end, end), need.jobs)
+        return needs
+
+    def _first(self, needs: dict[int, _Need]) -> list[int]:
+        """Return the first tiles, as many as fit into memory side by side."""
         rows = self._painter.table.directory
-        areas = np.maximum(rows.physical_w[tiles], 0).astype(np.int64) * rows.physical_h[tiles]
-        size = pixel_format(self._request.pixel_type).bytes_per_pixel
-        room = int(np.searchsorted(np.cumsum(areas * size), _GIVEN_BYTES))
-        return tiles[: max(room, self._threads)]
+        pixel = pixel_format(self._request.pixel_type).bytes_per_pixel
+        found: list[int] = []
+        size = 0
+        for tile in needs:
+            size += max(rows.physical_w.item(tile), 0) * rows.physical_h.item(tile) * pixel
+            if size > _GIVEN_BYTES and len(found) >= self._threads:
+                break
+            found.append(tile)
+        return found
 
     def _decoded(self, tile: int) -> Given | None:
         """Return pixels of a tile; None for one that is left blank."""
         painter = self._painter
         try:
-            decoded = painter.tiles.tile(tile, *self._rows[tile])
+            decoded = painter.tiles.tile(tile, *self._needs[tile][:2])
             check_size(painter.table, tile, decoded)
         except UNREADABLE as error:
             if not self._blank:
@@ -446,7 +460,7 @@ class _Painting:
         kind = stored.pixel_type.item(sub_block)
         pixel = pixel_format(kind).bytes_per_pixel if kind in _KNOWN else 0
         row = stored.physical_w.item(sub_block) * pixel
-        first, end = self._rows[tile]
+        first, end, _ = self._needs[tile]
         begin = tiles.data_offset.item(sub_block)
         if tile in self._data or (not begin and tile in self._heads):
             return None  # there is something unusual about it
@@ -463,7 +477,7 @@ class _Painting:
                 size = min(size, self._painter.prefetcher.room(sub_block))
         return None if begin < 0 or size < 0 else (begin, size)
 
-    def _leave_blank(self, jobs: NDArray[np.intp]) -> None:
+    def _leave_blank(self, jobs: list[int]) -> None:
         """Fill the places of some jobs, which may be painted in part, and take them as done."""
         value = background_value(self._request.pixel_type, self._request.background)
         for one in self._jobs[jobs]:
@@ -473,18 +487,9 @@ class _Painting:
         self._jobs["status"][jobs] = DONE
 
 
-class _Groups:
-    """Jobs that are sorted by tile, as groups of one tile."""
+class _Need(NamedTuple):
+    """What is needed of a tile: its rows from the first one to before the end, for some jobs."""
 
-    def __init__(self, jobs: NDArray[np.void]) -> None:
-        tiles = jobs["tile"]
-        starts = np.flatnonzero(np.diff(tiles, prepend=tiles[0] - 1))
-        first = np.minimum.reduceat(jobs["first_row"], starts).tolist()
-        end = np.maximum.reduceat(jobs["end_row"], starts).tolist()
-        self._counts = np.diff(starts, append=len(jobs))
-        # Which rows of each tile are needed: the first, and the one after the last.
-        self.rows: dict[int, tuple[int, int]] = dict(zip(tiles[starts].tolist(), zip(first, end)))
-
-    def spread(self, values: list[int]) -> NDArray[np.intp]:
-        """Return an array with a value for each job, out of one for each tile."""
-        return np.repeat(np.array(values, np.intp), self._counts)
+    first: int
+    end: int
+    jobs: list[int]
