@@ -222,7 +222,7 @@ class CziImage(Image):
 
     @property
     def current_scene_index(self) -> int | None:
-        """The position of the scene in `scenes`; None where all are read."""
+        """The index of the scene in `scenes`; None where all are read."""
         with self._document() as document:
             return self._position(document)
 

@@ -116,23 +116,23 @@ class Image(Closable):
 
     @property
     def current_scene(self) -> str:
-        """The name of the scene that is read."""
+        """The name of the scene that is read; of a CZI, ``"all"`` where all are."""
         index = self.current_scene_index
         return self.scenes[0 if index is None else index]
 
     @property
     @abstractmethod
     def current_scene_index(self) -> int | None:
-        """The position of the scene in `scenes`."""
+        """The index of the scene in `scenes`; of a CZI, None where all are read."""
 
     @abstractmethod
     def set_scene(self, scene: int | str) -> None:
-        """Choose the scene by its index in `scenes` or its name.
+        """Choose the scene by its index in `scenes` or its name; the resolution level stays.
 
         Raises
         ------
         OutOfBoundsError
-            If there is no such scene.
+            If there is no such scene, or it does not have the current resolution level.
         """
 
     # Resolution levels

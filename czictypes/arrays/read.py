@@ -263,6 +263,6 @@ def _find_alpha(document: OpenDocument, scene: int | None) -> bool:
         try:
             if document.decoder.tile(index).pixels[..., 3].any():
                 return True
-        except (CorruptFileError, UnsupportedDataError):  # told of when its pixels are needed
+        except (CorruptFileError, UnsupportedDataError):  # reported when its pixels are needed
             continue
     return False
