@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from bioio_base.types import DimensionProperties
     from ome_types import OME
 
-__all__ = ["Image", "no_mosaic"]
+__all__ = ["Image", "layout_of", "no_mosaic"]
 
 #: Names or indices of scenes, or one of these; None for all.
 Scenes = Union[str, int, Iterable[Union[str, int]], None]
@@ -778,6 +778,11 @@ class Image(Closable):
         MissingExtraError
             If ome-types is not installed.
         """
+
+
+def layout_of(image: Image) -> Layout:
+    """Return the layout of the current scene of an image, for the floors above."""
+    return image._layout
 
 
 def no_mosaic() -> InvalidArgumentError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 import numpy as np
 
+from czictypes.arrays.image_base import layout_of
 from czictypes.arrays.scenes import claimed_array
 from czictypes.exchange.locations import Format
 from czictypes.exchange.source_image import SourceImage
@@ -84,9 +85,9 @@ def image_series(image: Image, scenes: Choice = "all") -> Iterator[Series]:
     """Yield the images of some scenes; meanwhile, `image` is set to the scene of each."""
     for scene in choose(image.scenes, scenes, "scene"):
         image.set_scene(scene)
-        image._layout.check_extent()
+        layout_of(image).check_extent()
         name = image.scenes[scene]
-        for place in image._layout.places(_COMMON):
+        for place in layout_of(image).places(_COMMON):
             marks = [f" {one}{at}" for one, at in place.items() if image.sizes[one] > 1]
             yield Series(scene, name + "".join(marks), place)
 

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from czictypes.arrays.image_base import layout_of
 from czictypes.model.defence import defended
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.plugins.slide import CziSlide
@@ -241,7 +242,7 @@ def write_deepzoom(
     options = {"quality": quality} if picture_format == "jpeg" else {}
     slide = source if isinstance(source, CziSlide) else CziSlide(source, **slide_options)
     try:
-        slide._image._layout.check_extent()
+        layout_of(slide._image).check_extent()
         tiles = DeepZoomTiles(slide, tile_size, overlap)
         _write_tiles(tiles, folder, picture_format, options, progress)
         target.write_text(tiles.get_dzi(picture_format), encoding="utf-8")

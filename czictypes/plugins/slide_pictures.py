@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.image_base import layout_of
 from czictypes.arrays.selection import Selection
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
@@ -60,7 +61,7 @@ def slide_look(
     channel; else they are made of the channels' colours and of the values in a small picture of
     the whole slide: settings that each region found for itself would differ at its borders.
     """
-    pixel_types = image._layout.pixel_types
+    pixel_types = layout_of(image).pixel_types
     photograph = list(pixel_types.values()) in ([PixelType.Bgr24], [PixelType.Bgra32])
     if photograph and settings is None:
         return SlideLook(pixel_types, None, {}, True)
@@ -124,7 +125,7 @@ class SlidePictures:
 
     def __init__(self, image: CziImage, plane: Mapping[str, int], look: SlideLook) -> None:
         self._image, self._plane, self._look = image, dict(plane), look
-        planes = image._layout.planes
+        planes = layout_of(image).planes
         self._indices: dict[str, Selection] = {
             name: positions.index(self._plane[name]) if name in self._plane else 0
             for name, positions in planes.items()

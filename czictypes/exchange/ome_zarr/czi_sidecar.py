@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from czictypes.arrays.image import CziImage
-from czictypes.arrays.image_base import Image
+from czictypes.arrays.image_base import Image, layout_of
 from czictypes.arrays.labels import metadata_or
 from czictypes.arrays.times import times_since
 from czictypes.exchange.ome_xml import ome_of_images
@@ -48,7 +48,7 @@ def sidecar_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
         content["name"] = image.current_scene
         stamps = image.time_stamps or []
         return {ATTRIBUTE: {**content, "times": stamps} if len(stamps) > 1 else content}
-    layout = image._layout
+    layout = layout_of(image)
     box = layout.grids[0].box
     bounds = image.reader.total_bounding_box_no_pyramid
     start = {name: first for name, (first, _) in bounds.items() if name not in "XYMS"}

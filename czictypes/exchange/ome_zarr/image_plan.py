@@ -11,7 +11,7 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.image_base import Image
+from czictypes.arrays.image_base import Image, layout_of
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
 __all__ = [
@@ -199,7 +199,7 @@ class ImagePlan:
 
 def planes_of(image: Image) -> Iterator[dict[str, int]]:
     """Yield each place of the dimensions beyond t, c, z, y and x; one empty place without any."""
-    return image._layout.places("TCZYXS")
+    return layout_of(image).places("TCZYXS")
 
 
 def plan_image(
@@ -210,7 +210,7 @@ def plan_image(
     By default, the levels of the file are followed by further ones, reduced by the same factor (or
     2), until one fits into a chunk.
     """
-    image._layout.check_extent()
+    layout_of(image).check_extent()
     sizes, transform = image.sizes, transform_of(image)
     samples = sizes.get("S", 1)
     made: list[LevelPlan] = []
