@@ -99,8 +99,8 @@ def convert(
     plane
         For a PNG: the index along each dimension that has several places.
     compression
-        The compression, named as in the target: see `create_czi`, `write_ome_zarr`,
-        `write_ome_tiff`.
+        The compression, named as in the target: see `create_czi` and `write_ome_zarr`; in a TIFF
+        ``"zlib"`` (the default), ``"lzw"``, ``"zstd"``... as tifffile names it, or ``"none"``.
     dtype
         For a CZI: ``"uint8"``, ``"uint16"`` or ``"float32"``, if the source has another type.
     version, chunks, shards, scheduler
@@ -119,12 +119,13 @@ def convert(
         Write nothing; return what would be written, and warn if that is far more than the source
         has bytes for, even where the conversion would refuse it.
     parts
-        The other files of a CZI of several files, as for `CziReader`.
+        The other files of a CZI of several files, in any order, or by their numbers.
     on_error
         For a CZI: ``"blank"`` leaves tiles that cannot be read as background, with a
         `DamagedTileWarning` for each; the result lists them. By default, such a tile raises.
     stored_resolution
-        For a CZI to another format: True to write every stored pixel, as for `CziImage`.
+        For a CZI to another format: True to write every stored pixel of tiles that are stored in
+        more pixels than they cover, with all others magnified to match.
 
     Returns
     -------

@@ -72,7 +72,8 @@ def common_times(images: Sequence[SourceImage], date: datetime | None = None) ->
     times = tuple(float(time) for time in images[0].times)
     if counts != {len(times)}:
         return ()
-    dates = [_in_utc(known) for known in (one.acquisition_date or date for one in images) if known]
+    known = [one.acquisition_date or date for one in images]
+    dates = [one if one.tzinfo else one.replace(tzinfo=timezone.utc) for one in known if one]
     if len(dates) == len(images):
         begun = [(one - dates[0]).total_seconds() for one in dates]
     else:
@@ -88,10 +89,6 @@ def common_times(images: Sequence[SourceImage], date: datetime | None = None) ->
         MetadataWarning,
     )
     return times
-
-
-def _in_utc(date: datetime) -> datetime:
-    return date if date.tzinfo is not None else date.replace(tzinfo=timezone.utc)
 
 
 def _channels(images: Sequence[SourceImage], base: DocumentContent) -> list[ChannelInfo]:

@@ -43,15 +43,11 @@ __all__ = ["NoPluginError", "open_with_imageio"]
 #: libraries from the net (FreeImage), open other files (GDAL), look at the screen, or read what has
 #: a module of its own here.
 _PLUGINS = ("pyav", "SPE", "pydicom", "rawpy", "opencv", "FITS", "ITK")
-#: Plug-ins whose frames are moments.
-_TIMED = ("SPE",)
 #: A place and the bytes there tell the format of a file object without a name.
 _MARKS = (
     (4, b"ftyp", ".mp4"), (8, b"AVI ", ".avi"), (0, b"\x1aE\xdf\xa3", ".mkv"),
     (0, b"SIMPLE  =", ".fits"), (128, b"DICM", ".dcm"), (0, b"NRRD", ".nrrd"),
 )  # fmt: skip
-#: Plug-ins that read paths alone. (imageio itself copies file objects for ITK.)
-_OF_PATHS = ("SPE",)
 #: The packages that have other names than their plug-ins.
 _PACKAGES = {"pyav": "av", "FITS": "astropy", "ITK": "SimpleITK", "opencv": "opencv-python"}
 
@@ -165,7 +161,7 @@ def _images(stack: ExitStack, kind: str, source: Any, ending: str) -> list[Sourc
     if kind == "pyav":
         return [_open_video(stack, source, name, stored, lock)]
     given = os.fspath(source) if not hasattr(source, "read") else _LentFile(source)
-    if hasattr(source, "read") and kind in _OF_PATHS:
+    if hasattr(source, "read") and kind == "SPE":  # reads paths alone; imageio copies for ITK
         given = _copied(stack, source, ending)
     plugin = imopen(given, "r", plugin=kind, extension=ending)
     stack.callback(plugin.close)
@@ -188,7 +184,7 @@ def _images(stack: ExitStack, kind: str, source: Any, ending: str) -> list[Sourc
     pixels = Frames(shape, dtype, read, lock, count=count if several else None)
     image = SourceImage(
         pixels,
-        _axes(pixels.shape, "T" if several and kind in _TIMED else ""),
+        _axes(pixels.shape, "T" if several and kind == "SPE" else ""),
         metadata=partial(_metadata, plugin, lock),
         shared=True,
         reader=_called(kind),

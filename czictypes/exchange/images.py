@@ -91,8 +91,12 @@ class Image(_Image):  # noqa: D101  (it has that of the other)
             If the target is there and `overwrite` is not set.
         ClosedError
             After `close`.
-        ValueError, UnsupportedDataError, IncompleteOutputError, MissingExtraError
-            As `convert`.
+        ValueError, UnsupportedDataError
+            For an option that does not fit the format, or an image that it cannot hold.
+        IncompleteOutputError
+            If an OME-Zarr could not be finished; ``resume=True`` goes on with it.
+        MissingExtraError
+            Without the extra that the format needs.
 
         Examples
         --------

@@ -29,7 +29,7 @@ __all__ = ["image_fields", "ome_of_images", "ome_text", "parse_ome"]
 
 #: The name of a stage label that says where the centre of the first pixel lies.
 _FIRST_PIXEL = "centre of the first pixel"
-_MICROMETRES = 1e6
+_MICROMETRES, _NANOMETRES = 1e6, 1e9
 _PLAIN_UNIT = re.compile(r"""(Unit\s*=\s*["'])um(["'])""")
 
 
@@ -79,8 +79,8 @@ def _channel(index: int, channel: Any, filters: Mapping[str, Any]) -> ChannelInf
         index,
         name=channel.name,
         color=_color(channel.color),
-        excitation_wavelength=_nanometres(channel, "excitation_wavelength"),
-        emission_wavelength=_nanometres(channel, "emission_wavelength"),
+        excitation_wavelength=_rounded(channel, "excitation_wavelength", _NANOMETRES),
+        emission_wavelength=_rounded(channel, "emission_wavelength", _NANOMETRES),
         detection_wavelengths=_band(channel, filters),
         dye=channel.fluor,
     )
@@ -93,7 +93,9 @@ def _band(channel: Any, filters: Mapping[str, Any]) -> tuple[WavelengthRange, ..
     if len(found) != 1 or found[0] is None or found[0].transmittance_range is None:
         return None
     ends = found[0].transmittance_range
-    band = WavelengthRange(_nanometres(ends, "cut_in"), _nanometres(ends, "cut_out"))
+    band = WavelengthRange(
+        _rounded(ends, "cut_in", _NANOMETRES), _rounded(ends, "cut_out", _NANOMETRES)
+    )
     return None if band == (None, None) else (band,)
 
 
@@ -112,14 +114,9 @@ def _length(node: Any, name: str) -> float | None:
     return None if value is None or factor is None else float(value) * factor
 
 
-def _nanometres(node: Any, name: str) -> float | None:
+def _rounded(node: Any, name: str, per_metre: float) -> float | None:
     length = _length(node, name)
-    return None if length is None else round(length * 1e9, 6)
-
-
-def _micrometres(node: Any, name: str) -> float | None:
-    length = _length(node, name)
-    return None if length is None else round(length * _MICROMETRES, 6)
+    return None if length is None else round(length * per_metre, 6)
 
 
 def _times(pixels: Any) -> tuple[float, ...]:
@@ -191,7 +188,7 @@ def _objective(instruments: Iterable[Any], image: Any) -> Objective | None:
                     numerical_aperture=one.lens_na,
                     immersion=getattr(one.immersion, "value", None),
                     refractive_index=image.objective_settings.refractive_index,
-                    working_distance=_micrometres(one, "working_distance"),
+                    working_distance=_rounded(one, "working_distance", _MICROMETRES),
                 )
     return None
 

@@ -328,17 +328,26 @@ def imread(
 
     Parameters
     ----------
-    source, scene, storage_options
-        As for `open_image`.
-    parts, stored_resolution, on_error
-        For a CZI, as for `CziImage`.
+    source
+        A path, a URL that fsspec knows, a binary file object, a store of zarr, or a `CziReader`.
+    scene
+        Its index or its name; by default the first.
     dask
-        Whether the array is to be lazy: a dask array, or a labelled one backed by it. It opens
-        the file when it is computed.
+        True for a lazy array, which opens the file when it is computed: a dask array, or a
+        labelled one backed by it.
     xarray
-        Whether it is to be labelled: a `xarray.DataArray` with coordinates in real units.
+        True for a labelled array: a `xarray.DataArray` with coordinates in real units.
     level
-        The resolution level.
+        The resolution level; 0 is full resolution.
+    storage_options
+        The options of fsspec for a URL.
+    parts
+        The other files of a CZI of several files, in any order, or by their numbers.
+    stored_resolution
+        For a CZI: True to read every stored pixel of tiles that are stored in more pixels than they
+        cover, with all others magnified to match.
+    on_error
+        For a CZI: ``"blank"`` leaves tiles that cannot be read as 0, with a `DamagedTileWarning`.
 
     Returns
     -------
@@ -348,9 +357,13 @@ def imread(
     Raises
     ------
     FileNotFoundError, CorruptFileError, UnsupportedDataError, OutOfBoundsError
-        As `open_image`.
+        If there is no such file, it is damaged, no reader knows it, or it has no such scene.
     MissingExtraError
-        If dask or xarray is asked for and not installed.
+        Without dask, xarray or the extra that the format needs.
+
+    Examples
+    --------
+    >>> pixels = imread("cells.czi", scene=0)  # doctest: +SKIP
     """
     chosen = {"parts": parts, "stored_resolution": stored_resolution}
     options: dict[str, Any] = {name: value for name, value in chosen.items() if value}

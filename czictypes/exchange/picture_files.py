@@ -215,13 +215,9 @@ def _mode(picture: Any) -> str:
     if mode in _SAMPLES or mode in _DTYPES or mode.startswith("I;16"):
         return mode
     if mode == "P":
-        clear = "transparency" in picture.info or _palette_mode(picture) == "RGBA"
-        return "RGBA" if clear else "RGB"
+        palette = getattr(picture.palette, "mode", "RGB")
+        return "RGBA" if "transparency" in picture.info or palette == "RGBA" else "RGB"
     return _ALPHA.get(mode, "RGB")
-
-
-def _palette_mode(picture: Any) -> str:
-    return str(getattr(picture.palette, "mode", "RGB"))
 
 
 def _common(kinds: Sequence[_Kind]) -> _Kind | None:
@@ -302,7 +298,9 @@ def write_png(
     """
     pictures = require("PIL.Image", extra="cli", doing="writing PNG")
     _choose(image, scenes)
-    pixels = _pixels(image, _checked(image, checked_plane(plane)))
+    place = _checked(image, checked_plane(plane))
+    keeps = _keeps_values(image, place)
+    pixels = image.read_block(place) if keeps else image._composite(place)
     with atomic_output(dest, overwrite=overwrite) as stream:
         pictures.fromarray(pixels).save(stream, format="PNG")
 
@@ -358,7 +356,3 @@ def _keeps_values(image: Image, place: Mapping[str, int]) -> bool:
     """Return whether a PNG can hold the pixels of a plane unchanged."""
     is_gray = "S" not in image.sizes
     return "C" in place and (image.dtype == np.uint8 or (is_gray and image.dtype == np.uint16))
-
-
-def _pixels(image: Image, place: Mapping[str, int]) -> NDArray[Any]:
-    return image.read_block(place) if _keeps_values(image, place) else image._composite(place)

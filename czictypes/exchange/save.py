@@ -51,8 +51,13 @@ def save(
         A letter for each axis, as for `imwrite`: S at the end stands for red, green and blue,
         anywhere else for scenes. By default the names of an xarray's dimensions, else the last
         letters of ``"TCZYX"``, before S if the last axis has three places.
-    channel_names, channel_colors, pixel_size, times
-        As for `imwrite`: in metres and seconds; by default what an xarray's coordinates tell.
+    channel_names, channel_colors
+        A list in the order of C, or a mapping by its index; by default an xarray's coordinates.
+    pixel_size
+        In metres: (x, y, z), (x, y), one number for x and y, or by letter; by default from an
+        xarray's coordinates.
+    times
+        The interval of T or the time of each T, in seconds; by default as an xarray has them.
     name
         The name of the image; by default that of an xarray.
     overwrite
@@ -70,8 +75,10 @@ def save(
     ------
     FileExistsError
         If the target is there and `overwrite` is not set.
-    ValueError, UnsupportedDataError, MissingExtraError
-        As `convert` and `imwrite`.
+    ValueError, UnsupportedDataError
+        For axes or options that do not fit, or pixels that the format cannot hold.
+    MissingExtraError
+        Without the extra that the format needs.
 
     Examples
     --------
@@ -144,7 +151,8 @@ def image_of(
     parts, names = [array], [name]
     if scenes is not None:
         parts = [_OneScene(array, scenes, at) for at in range(array.shape[scenes])]
-        numbered = [_named(name, at, len(parts)) for at in range(len(parts))]
+        is_plain = name is None or len(parts) == 1
+        numbered = [name if is_plain else f"{name} {at}" for at in range(len(parts))]
         names = list(notes.scene_names) or numbered
         letters = letters[:scenes] + letters[scenes + 1 :]
     images = [
@@ -239,10 +247,6 @@ def _looks(image: Any, metadata: Any) -> list[ChannelInfo]:
         ]
     names = getattr(image, "channel_names", None) or ()
     return [ChannelInfo(at, name=name) for at, name in enumerate(names)]
-
-
-def _named(name: str | None, at: int, count: int) -> str | None:
-    return name if name is None or count == 1 else f"{name} {at}"
 
 
 class _OneScene:

@@ -48,10 +48,12 @@ def to_ngff_image(
 
     Parameters
     ----------
-    source, scene
-        As for `open_image`; or what it gives, whose scene is the default then; or an array of
-        xarray, whose coordinates tell the rest. Or another array: numpy, dask, zarr, h5py, torch,
-        or what else follows Python's array API standard.
+    source
+        An image file (a path, a URL, a file object, a store of zarr), an open image or `CziReader`,
+        an array of xarray, whose coordinates describe it, or another array: numpy, dask, zarr,
+        h5py, torch, or any other that follows Python's array API standard.
+    scene
+        Its index or its name; by default the first, or that of an open image.
     level
         The index of the level.
     plane
@@ -114,15 +116,21 @@ def to_multiscales(
 
     Parameters
     ----------
-    source, scene, plane, source_options
-        As for `to_ngff_image`, whose result may be given, too.
+    source
+        An image file, an open image, an array, all as for `to_ngff_image`, or its result.
+    scene
+        Its index or its name; by default the first, or that of an open image.
+    plane
+        The index along each of V, H, I, R and B that the file has; ngff-zarr does not know them.
     scale_factors, method
-        As in ngff-zarr: which levels it is to compute of the full resolution, and how. Without
+        The levels that ngff-zarr computes of the full resolution, and how, in its terms. Without
         both, the levels are those that the file stores, and coarser ones until one has at most
         1024 pixels along y and x, each of them the mean of the one before.
     chunks
         Of each level: one length for all axes, one for each of the last axes, or by axis, where the
         other axes are cut as they are.
+    source_options
+        The options of fsspec for a URL.
 
     Returns
     -------
@@ -132,8 +140,12 @@ def to_multiscales(
 
     Raises
     ------
-    OutOfBoundsError, ValueError, MissingExtraError
-        As for `to_ngff_image`.
+    OutOfBoundsError
+        If there is no such scene.
+    ValueError
+        If `plane` does not say which of several images is meant.
+    MissingExtraError
+        If the extra ``ome-zarr`` is not installed.
     """
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
     if isinstance(source, ngff.NgffImage) or _is_array(source):

@@ -22,7 +22,7 @@ from czictypes.model.closable import Closable
 from czictypes.model.lazy import require
 from czictypes.writing.atomic import remove_folder
 
-__all__ = ["JOURNAL", "ZarrStore"]
+__all__ = ["JOURNAL", "ZarrStore", "wait_for"]
 
 #: The key that marks a store as unfinished.
 JOURNAL = "czictypes-unfinished.json"
@@ -88,7 +88,7 @@ class ZarrStore(Closable):
             with suppress(NotImplementedError):
                 found = found.with_read_only(True)
         if not isinstance(found, storage.LocalStore):  # that makes the folder that is missing
-            self._sync(found._ensure_open)
+            wait_for(found._ensure_open)
         return found
 
     def _opened(self, target: PathOrUrl) -> Any:
@@ -128,7 +128,7 @@ class ZarrStore(Closable):
         if isinstance(found, storage.ZipStore) and not found._is_open:
             self._unopened = found
             if found._zmode == "a" and found.path.exists():
-                self._closed_later = seen = self._sync(storage.ZipStore.open, found.path, mode="r")
+                self._closed_later = seen = wait_for(storage.ZipStore.open, found.path, mode="r")
                 return seen
             return storage.MemoryStore()  # opened, it would be empty
         return found
@@ -148,7 +148,7 @@ class ZarrStore(Closable):
             return
         if self._unopened is not None:
             self.zarr = self._closed_later = self._unopened
-            self._sync(self.zarr._ensure_open)
+            wait_for(self.zarr._ensure_open)
         if clear:
             self._clear()
         if not self.zarr.supports_deletes:
@@ -181,7 +181,7 @@ class ZarrStore(Closable):
         """Write the documents that were held back because each key can be written only once."""
         put = getattr(self.zarr, "put_documents", None)
         if put is not None:
-            self._sync(put, root_first=self.archive is not None)
+            wait_for(put, root_first=self.archive is not None)
 
     # Keys
 
@@ -191,22 +191,22 @@ class ZarrStore(Closable):
 
     def read(self, key: str) -> bytes | None:
         """Return the value of a key, or None."""
-        found = self._sync(self.zarr.get, self.at(key), self._prototype())
+        found = wait_for(self.zarr.get, self.at(key), self._prototype())
         return None if found is None else bytes(found.to_bytes())
 
     def write(self, key: str, data: bytes) -> None:
         """Set the value of a key."""
         buffer = self._prototype().buffer.from_bytes(data)
-        self._sync(self.zarr.set, self.at(key), buffer)
+        wait_for(self.zarr.set, self.at(key), buffer)
 
     def delete(self, key: str) -> None:
         """Remove a key, if it exists."""
-        self._sync(self.zarr.delete, self.at(key))
+        wait_for(self.zarr.delete, self.at(key))
 
     def keys(self, path: str) -> list[str]:
         """Return all keys below a path, relative to it."""
         prefix = f"{self.at(path)}/".lstrip("/")
-        return [key[len(prefix) :] for key in self._sync(_listed, self.zarr, prefix)]
+        return [key[len(prefix) :] for key in wait_for(_listed, self.zarr, prefix)]
 
     # Groups and arrays
 
@@ -227,7 +227,7 @@ class ZarrStore(Closable):
         """Return whether there is nothing at all."""
         if self.folder is not None:
             return not self.folder.exists() or not any(self.folder.iterdir())
-        return bool(self._sync(self.zarr.is_empty, self.prefix))
+        return bool(wait_for(self.zarr.is_empty, self.prefix))
 
     def is_zarr(self) -> bool:
         """Return whether it looks like a group or an array of Zarr.
@@ -237,7 +237,7 @@ class ZarrStore(Closable):
         names = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
         if self.can_change:
             return any(self.read(name) is not None for name in names)
-        last = [key.rpartition("/")[2] for key in self._sync(_listed, self.zarr, "")]
+        last = [key.rpartition("/")[2] for key in wait_for(_listed, self.zarr, "")]
         return any(name in names or name.isdigit() for name in last)
 
     def _clear(self) -> None:
@@ -256,9 +256,9 @@ class ZarrStore(Closable):
                     path.unlink()
             self.delete(JOURNAL)
         elif self.can_change:
-            self._sync(self.zarr.delete_dir, self.prefix)
+            wait_for(self.zarr.delete_dir, self.prefix)
         else:
-            self._sync(self.zarr.clear)
+            wait_for(self.zarr.clear)
 
     # What it is
 
@@ -311,15 +311,15 @@ class ZarrStore(Closable):
         return type(self.zarr) is _storage().LocalStore
 
     @staticmethod
-    def _sync(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Return the result of an asynchronous function."""
-        sync = require("zarr.core.sync", extra=_EXTRA, doing="OME-Zarr").sync
-        return aside(lambda: sync(function(*args, **kwargs)))
-
-    @staticmethod
     def _prototype() -> Any:
         buffers = require("zarr.core.buffer", extra=_EXTRA, doing="OME-Zarr")
         return buffers.default_buffer_prototype()
+
+
+def wait_for(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Return the result of an asynchronous function of zarr."""
+    sync = require("zarr.core.sync", extra=_EXTRA, doing="OME-Zarr").sync
+    return aside(lambda: sync(function(*args, **kwargs)))
 
 
 def _storage() -> Any:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.core.sync import sync
 from zarr.storage import FsspecStore, MemoryStore, WrapperStore, ZipStore
 
-from czictypes.container.workers import aside
 from czictypes.exchange.locations import staged_output
-from czictypes.exchange.ome_zarr.store import JOURNAL
+from czictypes.exchange.ome_zarr.store import JOURNAL, wait_for
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.writing.atomic import AtomicFile
 
@@ -114,8 +112,8 @@ def open_archive(path: Path, inner: str = "") -> tuple[Store, str]:
     Without an `inner` path, it may be in the only folder, because programs pack the folder itself.
     """
     _check_archive(path, str(path))
-    store = _wait(ZipStore.open, path, mode="r")
-    return store, inner or _wait(_only_folder, store)
+    store = wait_for(ZipStore.open, path, mode="r")
+    return store, inner or wait_for(_only_folder, store)
 
 
 def _check_archive(file: Path | BinaryIO, path: str) -> None:
@@ -140,7 +138,7 @@ def open_archive_object(stream: BinaryIO, name: str) -> tuple[Store, str]:
     """Open an archive in a file object, which stays open, as `open_archive` does."""
     _check_archive(stream, name)
     store = FsspecStore.from_url("zip://", storage_options={"fo": stream}, read_only=True)
-    return store, _wait(_only_folder, store)
+    return store, wait_for(_only_folder, store)
 
 
 def open_remote_archive(url: str, options: Mapping[str, Any]) -> tuple[Store, str]:
@@ -149,12 +147,7 @@ def open_remote_archive(url: str, options: Mapping[str, Any]) -> tuple[Store, st
     store = FsspecStore.from_url(
         f"zip://::{url}", storage_options={protocol: dict(options)}, read_only=True
     )
-    return store, _wait(_only_folder, store)
-
-
-def _wait(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Return the result of an asynchronous function."""
-    return aside(lambda: sync(function(*args, **kwargs)))
+    return store, wait_for(_only_folder, store)
 
 
 async def _only_folder(store: Store) -> str:
@@ -174,7 +167,7 @@ def new_archive(
     with staged_output(dest, overwrite=overwrite, storage_options=storage_options) as path:
         file = AtomicFile(path, exist_ok=overwrite)
         try:
-            store = _wait(ZipStore.open, file.temporary, mode="w")
+            store = wait_for(ZipStore.open, file.temporary, mode="w")
             try:
                 yield WriteOnceStore(store)
             finally:

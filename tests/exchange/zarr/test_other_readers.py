@@ -442,7 +442,7 @@ def test_levels_of_ngff_objects_are_those_that_are_written(tmp_path: Path, dest:
         )
         written = zarr.open_array(str(dest / level.path))[:]
         assert np.array_equal(np.asarray(image.data), without_flat_z(written))
-        assert [image.scale.get(axis, 1.0) for axis in "tczyx"] == level.frame.scales()
+        assert [image.scale.get(axis, 1.0) for axis in "tczyx"] == list(level.transform.scale)
 
 
 METHODS = ("ITKWASM_GAUSSIAN", "ITKWASM_BIN_SHRINK", "ITKWASM_LABEL_IMAGE", "DASK_BIN_SHRINK")
