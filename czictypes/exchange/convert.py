@@ -48,7 +48,7 @@ from czictypes.writing.progress import Progress
 
 __all__ = ["convert"]
 
-#: A dry run warns of images of more bytes than this, and so many times those of the file.
+#: A dry run warns of images above this size in bytes and this multiple of the file's size.
 _LARGE, _FAR_MORE = 1 << 30, 256
 #: An image of another format gets a pyramid in a CZI if it has more pixels along a side.
 _LARGE_SIDE = 2048

@@ -88,7 +88,7 @@ _READ_ONLY = {
         Format.PICTURE,
     ),
 }  # fmt: skip
-#: The first bytes of files, after so many others.
+#: The first bytes of files, by their offset.
 _MARKS = (
     (0, b"ZISRAWFILE", Format.CZI),
     *((0, mark, Format.TIFF) for mark in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
@@ -155,7 +155,7 @@ def is_store(location: Any) -> bool:
     """Return whether an object is a store of zarr, or a mapping."""
     if isinstance(location, Mapping):
         return True
-    # who has such a store has the module as well; it is not imported to find none
+    # the module of such a store is loaded already, so none is imported to look
     known = [("zarr.abc.store", "Store"), ("zarr.storage", "StorePath")]
     kinds = [getattr(sys.modules.get(module), name, None) for module, name in known]
     return isinstance(location, tuple(kind for kind in kinds if kind is not None))

@@ -154,7 +154,7 @@ def _capped(chunks: Sequence[Any], shape: Sequence[int]) -> tuple[Any, ...] | No
     return tuple(sizes)
 
 
-#: So many frames are kept of a file that is decoded in its order, and more if they are small.
+#: The number of frames that are kept of a file decoded in order; more if they are small.
 _FEWEST, _MOST_BYTES = 8, 3 << 25
 
 

@@ -367,7 +367,7 @@ class _LevelRows:
         height, _ = self._sizes[level]
         stored = len(self._image.levels)
         kept = self._coarser(level + 1) if stored <= level + 1 < len(self._sizes) else None
-        # set here and not at the end, which whoever counts the bands does not ask for
+        # set now, as a caller that counts the bands never reaches the end of this generator
         source, self._made = self._made, kept
         for top in range(0, height, _TILE):
             bottom = min(top + _TILE, height)

@@ -37,7 +37,7 @@ ATTRIBUTE = "czictypes"
 OME_XML, CZI_XML = "METADATA.ome.xml", "METADATA.czi.xml"
 
 #: The folders that have them: that of a series or plate, and the first array of a single image, in
-#: which nobody looks. (napari takes any group beside its arrays for the image.)
+#: which readers do not look. (napari takes any group beside its arrays for the image.)
 _OF_SERIES, _OF_IMAGE = "OME", "0"
 
 

@@ -49,7 +49,7 @@ class ZarrStore(Closable):
         require("zarr.abc.store", extra=_EXTRA, doing=doing)  # which zarr 2 has not
         self.name = location_name(target)
         self.options = storage_options
-        #: The name of an archive that is to be made as a whole.
+        #: The name of a new archive, which is written as a whole.
         self.archive: Any = target if writing and is_archive(target) else None
         #: Whether it takes the place of a folder when it is complete.
         self.is_beside = False

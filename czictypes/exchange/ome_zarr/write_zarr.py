@@ -318,7 +318,7 @@ def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
             journal.write()
             is_saved = True
         if not isinstance(error, Exception) or store.archive is not None or store.is_beside:
-            raise  # nothing is left of what is made as a whole
+            raise  # archives and replaced folders leave nothing behind
         if not store.can_change:
             advice = (
                 "It is unfinished and cannot be resumed, because nothing in an archive can be "

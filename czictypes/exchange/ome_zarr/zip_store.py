@@ -28,7 +28,7 @@ __all__ = [
 
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _MADE_BY_FINDERS = "__MACOSX"
-#: A file in an archive may have so many bytes, and more if it was packed to no less than a 100th.
+#: The largest unpacked file in bytes, unless it was packed to no less than a 100th.
 _MOST_OF_PACKED, _MOST_TIMES = 64 << 20, 100
 
 
