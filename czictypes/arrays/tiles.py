@@ -104,9 +104,7 @@ class MosaicTiles:
             ends = f"M {self.numbers[0]} to {self.numbers[-1]}, tile by tile"
             self._bounds.check_planes(planes, len(self.indices), ends)
         width, height = self.size
-        grid = LevelGrid(
-            0, 1.0, Rectangle(0, 0, width, height), width, height, stitched.grids[0].zooms
-        )
+        grid = LevelGrid(0, 1.0, Rectangle(0, 0, width, height), width, height)
         return replace(stitched, planes={**stitched.planes, "M": self.numbers}, grids=(grid,))
 
     def positions(self) -> NDArray[np.void]:

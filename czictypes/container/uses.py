@@ -1,8 +1,8 @@
-"""The uses of a resource by many threads: closing it waits for those in flight.
+"""Counts the uses of a resource by many threads, so that closing it waits for those in flight.
 
-No interrupt can leave a use counted that is over. Python raises KeyboardInterrupt between any two
-steps of Python code, also at the first step of an `__exit__`. So a use is a lock of its own, held
-as long as it lasts, and the `__exit__` that ends it is the lock's, which is no Python code.
+An interrupt must not leave a finished use counted. Python raises KeyboardInterrupt between any two
+steps of Python code, even before the first step of an `__exit__`. So a use is a lock of its own,
+held as long as it lasts, and the `__exit__` that ends it is the lock's, which is not Python code.
 (Before Python 3.10, and on PyPy, an interrupt may come even before that; so a thread that closes
 does not wait for itself.)
 """
@@ -23,7 +23,7 @@ _LONGEST_PAUSE = 0.02  # seconds
 
 
 class Uses:
-    """The uses of a resource; safe to use from many threads, without a lock that they share."""
+    """The uses of a resource; safe to use from many threads, without a shared lock."""
 
     __slots__ = ("_held", "_most", "ended")
 
@@ -34,7 +34,7 @@ class Uses:
         self._most = _LEAST
 
     def add(self, lock: Any) -> bool:
-        """Count a lock, held by the caller, as a use until it is released; False after `end`."""
+        """Count a lock that the caller holds as a use until its release; False after `end`."""
         held = self._held
         if len(held) >= self._most:
             for one in held.copy():
@@ -48,16 +48,16 @@ class Uses:
         return False
 
     def here(self) -> bool:
-        """Whether this thread is in a use."""
+        """Return whether this thread is in a use."""
         me = get_ident()
         return any(owner == me and lock.locked() for lock, owner in self._held.copy().items())
 
     def idle(self) -> bool:
-        """Whether no thread is in a use."""
+        """Return whether no thread is in a use."""
         return not any(lock.locked() for lock in self._held.copy())
 
     def elsewhere(self) -> bool:
-        """Whether another thread is in a use."""
+        """Return whether another thread is in a use."""
         me = get_ident()
         return any(owner != me and lock.locked() for lock, owner in self._held.copy().items())
 
@@ -66,7 +66,7 @@ class Uses:
         self.ended = True
 
     def wait(self) -> None:
-        """Return when no other thread is in a use; to be called after `end`."""
+        """Return when no other thread is in a use; call it after `end`."""
         pause = 1e-4
         while self.elsewhere():
             time.sleep(pause)  # taking the locks instead would have to let go of them again
@@ -74,15 +74,7 @@ class Uses:
 
 
 class Use:
-    """A use of a resource, for the length of a `with` block.
-
-    Parameters
-    ----------
-    uses
-        The uses of the resource.
-    name
-        The resource's name in the `ClosedError` that entering the block raises after `end`.
-    """
+    """A use of a resource during a `with` block; entering it after `end` raises `ClosedError`."""
 
     __slots__ = ("__exit__", "_lock", "_name", "_uses")
 

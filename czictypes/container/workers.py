@@ -1,11 +1,11 @@
-"""Threads that work for others, and ways to wait for them that no interrupt can break.
+"""Threads that do tasks, and ways to wait for them that no interrupt can break.
 
-Python raises KeyboardInterrupt in the main thread between any two steps of Python code. The
-Future, Condition and Event of the standard library are Python code: an interrupt between two of
-their steps leaves a lock locked for which a thread then waits for ever. Here no thread keeps a
-lock that another one needs: shared objects change in single steps of C code (of lists, of
-dictionaries, of plain locks), and a waiting thread looks again every quarter of a second, so that
-not even a missed wake-up matters.
+Python raises KeyboardInterrupt in the main thread between any two steps of Python code. Future,
+Condition and Event of the standard library are Python code: an interrupt between two of their steps
+leaves a lock locked, and a thread waits for it for ever. Here no thread holds a lock that another
+one needs: shared objects change in single steps of C code (of lists, dictionaries and plain locks),
+and a waiting thread looks again every quarter of a second, so that even a missed wake-up is
+harmless.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _AHEAD = 2  # items that wait to be taken
 
 
 class Stopped(BaseException):
-    """Ends the work of a thread whose results nobody wants any more."""
+    """Ends the work of a thread whose result is no longer wanted."""
 
 
 class Bell:
-    """Wakes one thread that waits for it, or the next that will."""
+    """Wakes the thread that waits for it, or the next one that waits."""
 
     __slots__ = ("_lock",)
 
@@ -48,21 +48,21 @@ class Bell:
         self._lock.acquire()
 
     def ring(self, _: object = None) -> None:
-        """Wake a thread; a bell that rings already goes on."""
+        """Wake a thread; a bell that is already ringing keeps ringing."""
         try:  # noqa: SIM105 - called often
             self._lock.release()
         except RuntimeError:  # it rings already
             pass
 
     def wait(self, seconds: float = _LOOK_AGAIN) -> None:
-        """Return when it rings, or after some time: the caller must look itself."""
+        """Return when it rings, or after some time: the caller must check again."""
         self._lock.acquire(timeout=seconds)
 
 
 class _QueueBell:
-    """A `Bell` whose `ring` is no Python code, and so safe to be called by the collector.
+    """A `Bell` whose `ring` is not Python code, so that the garbage collector may call it.
 
-    Python prints an interrupt that comes in such a callback, and goes on.
+    Python prints an interrupt in such a callback and drops it.
     """
 
     def __init__(self) -> None:
@@ -71,12 +71,9 @@ class _QueueBell:
 
 
 class Outcome(Generic[T]):
-    """A result that is not there yet, or an error.
+    """A result or an error that may still be pending.
 
-    Parameters
-    ----------
-    help
-        Called by threads that wait long: an interrupt may have come between work and wake-up.
+    Threads that wait long call `help`: an interrupt may have come between work and wake-up.
     """
 
     __slots__ = ("_bell", "_error", "_result", "done", "help")
@@ -111,10 +108,7 @@ class Outcome(Generic[T]):
     def wait(self, *, obey: bool = True) -> None:
         """Return when it is done.
 
-        Parameters
-        ----------
-        obey
-            Whether a worker whose own task was stopped raises `Stopped`.
+        With `obey`, a worker whose own task was stopped raises `Stopped`.
         """
         if self.done:
             return
@@ -136,14 +130,9 @@ class Outcome(Generic[T]):
 
 
 class Task(Outcome[T]):
-    """Work that is done once, by a thread of `Workers` or by the caller, or not at all.
+    """Work that is done at most once, by a thread of `Workers` or by the caller.
 
-    Parameters
-    ----------
-    work
-        Gives the result.
-    then
-        Called in the worker when it is done.
+    The worker calls `then` when the work is done.
     """
 
     __slots__ = ("_owner", "_then", "_work", "stopped")
@@ -157,12 +146,12 @@ class Task(Outcome[T]):
         self.stopped = False
 
     def claim(self) -> bool:
-        """Tell whether the task is this thread's: nobody else's then. Says the same each time."""
+        """Return whether this thread owns the task, which the first caller does from then on."""
         me = threading.get_ident()
         return self._owner.setdefault("thread", me) == me
 
     def stop(self) -> None:
-        """Have its thread give up at the next `check_stopped`, or when it waits."""
+        """Make the thread give up at the next `check_stopped`, or when it waits."""
         self.stopped = True
 
     def run(self) -> None:
@@ -199,14 +188,9 @@ def check_stopped() -> None:
 
 
 def settle(tasks: Sequence[Task[Any]], *, stop: bool = False) -> None:
-    """Return when none of the tasks runs, nor will run any more.
+    """Return when none of the tasks runs or can still start; with `stop`, stop those that run.
 
-    An interrupt stops them; it is raised when they have ended.
-
-    Parameters
-    ----------
-    stop
-        Whether to stop those that run.
+    An interrupt stops them, and is raised when they have ended.
     """
     interrupt: BaseException | None = None
     while True:
@@ -225,7 +209,7 @@ def settle(tasks: Sequence[Task[Any]], *, stop: bool = False) -> None:
 
 
 class _Crew:
-    """The state that the threads of `Workers` share; they hold nothing else."""
+    """The state that the threads of `Workers` share; they refer to nothing else."""
 
     def __init__(self, count: int, name: str, workers: Workers) -> None:
         self.count, self.name = count, name
@@ -238,14 +222,14 @@ class _Crew:
         self._starting = threading.Lock()
 
     def look(self) -> None:
-        """Have a thread look for tasks; start them all if there are none yet."""
+        """Make a thread look for tasks; start the threads if there are none yet."""
         if not self.started:
             # In a thread of its own, as an interrupt must not come while a thread is started.
             start_new_thread(self._start, ())
         self.bell.ring(None)
 
     def end(self) -> None:
-        """Have the threads end when no task is left."""
+        """Make the threads end when no task is left."""
         self.ended = True
         self.bell.ring(None)
 
@@ -287,21 +271,16 @@ class _Crew:
 
 
 class Workers:
-    """Threads that do tasks, started when there is one, ended by `close` or with this object.
+    """Threads that do tasks. They start with the first task, and end with `close` or this object.
 
-    Parameters
-    ----------
-    count
-        How many.
-    name
-        The beginning of their names.
+    `name` is the beginning of their names.
     """
 
     def __init__(self, count: int, name: str) -> None:
         self._crew = _Crew(count, name, self)
 
     def submit(self, *tasks: Task[Any]) -> None:
-        """Have tasks done by the threads, in this order, unless somebody else claims them."""
+        """Queue tasks for the threads, in this order; another thread may claim them first."""
         crew = self._crew
         for task in tasks:
             task.help = crew.look
@@ -314,11 +293,11 @@ class Workers:
             raise
 
     def look(self) -> None:
-        """See to it that the threads look for tasks."""
+        """Make the threads look for tasks."""
         self._crew.look()
 
     def close(self) -> None:
-        """End the threads, after the tasks that were submitted; return when they have ended."""
+        """End the threads after the submitted tasks; return when they have ended."""
         crew = self._crew
         crew.end()
         if crew.process != os.getpid():  # after a fork they are not here
@@ -330,10 +309,10 @@ class Workers:
 
 
 def aside(act: Callable[[], T]) -> T:
-    """Return what `act` returns, called in a thread of its own, where no interrupt comes.
+    """Call `act` in a thread of its own, where no interrupt comes, and return its result.
 
-    For code of others that takes locks, or that drops an exception. An interrupt stops what `act`
-    does by `check_stopped`, and waits for the rest, but not long.
+    For other packages' code that takes locks or drops exceptions. An interrupt stops `act` at its
+    next `check_stopped`, and otherwise waits for it, but not long.
     """
     if threading.current_thread() is not threading.main_thread():
         return act()
@@ -350,10 +329,10 @@ def aside(act: Callable[[], T]) -> T:
 
 
 def feed(items: Iterable[T], consume: Callable[[Iterator[T]], object]) -> None:
-    """Have `consume` take items as `aside` does, while they are made in this thread.
+    """Call `consume` as `aside` does, with items that this thread makes meanwhile.
 
-    The items that are left when it returns are dropped. An interrupt, or an error of the items,
-    ends it at the next item that it asks for; it is raised when `consume` has ended.
+    Items that are left when it returns are dropped. An interrupt, or an error of the items, ends it
+    at the next item that it asks for, and is raised when `consume` has ended.
     """
     if threading.current_thread() is not threading.main_thread():
         consume(iter(items))
@@ -385,7 +364,7 @@ class _Line(Iterator[T]):
         self._ended = False
 
     def put(self, item: T, task: Task[Any]) -> bool:
-        """Add an item when there is room; False if the task that takes them has ended."""
+        """Add an item when there is room; return False if the consuming task has ended."""
         self._items.append(item)
         self._come.ring()
         while len(self._items) >= _AHEAD and not task.done:
@@ -393,7 +372,7 @@ class _Line(Iterator[T]):
         return not task.done
 
     def end(self) -> None:
-        """Say that no more come."""
+        """Mark the end of the items."""
         self._ended = True
         self._come.ring()
 
@@ -413,10 +392,10 @@ class _Line(Iterator[T]):
 
 
 def _forget_this_thread() -> None:
-    """Let this thread's object go without Python code, wherever it goes.
+    """Let this thread's object be freed without Python code, wherever that happens.
 
-    An error that was raised here holds it, and may go in the main thread. An interrupt of the
-    callback of the set in which `threading` keeps all threads would be lost.
+    An error that was raised here refers to it, and may be freed in the main thread. An interrupt in
+    the callback of the set in which `threading` keeps all threads would be lost.
     """
     known = getattr(threading, "_dangling", None)
     if known is not None:

@@ -1,4 +1,4 @@
-"""The loaded kernel, if there is one that fits; without it, numpy paints (`reading.fallback`)."""
+"""Loads the kernel. If none fits, numpy paints (`reading.fallback`)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["KERNEL_VARIABLE", "Kernel", "KernelInfo", "get_kernel", "kernel_info"]
+__all__ = ["Kernel", "KernelInfo", "get_kernel", "kernel_info"]
 
 _LOG = logging.getLogger(__name__)
 
-KERNEL_VARIABLE = "CZICTYPES_KERNEL"
+_VARIABLE = "CZICTYPES_KERNEL"
 
 _ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _BUNDLED = Path(__file__).resolve().parent.parent / "_native" / f"czictypes_kernel{_ENDING}"
 
 
 class Kernel(NamedTuple):
-    """A kernel: its file, cffi's declarations, and its functions."""
+    """A loaded kernel: its file, cffi's declarations, and its functions."""
 
     path: str
     ffi: Any
@@ -34,11 +34,11 @@ class KernelInfo(NamedTuple):
     Attributes
     ----------
     path
-        Its file; "" where numpy paints.
+        Its file; "" if numpy paints.
     zstd
-        The version of zstd in it; "" without a kernel.
+        Its version of zstd; "" without a kernel.
     reason
-        Why there is none; "" if there is one.
+        The reason why there is none; "" if there is one.
     """
 
     path: str
@@ -47,17 +47,17 @@ class KernelInfo(NamedTuple):
 
 
 def get_kernel() -> Kernel | None:
-    """Return the kernel, which is loaded at the first call; None without one that fits.
+    """Return the kernel, loaded at the first call, or None if there is none that fits.
 
-    The environment variable ``CZICTYPES_KERNEL`` names another one than that which came with
-    czictypes; 0 does without.
+    The environment variable ``CZICTYPES_KERNEL`` names a file to load instead of the bundled
+    kernel; 0 disables the kernel.
     """
-    return _loaded(os.environ.get(KERNEL_VARIABLE, ""))[0]
+    return _loaded(os.environ.get(_VARIABLE, ""))[0]
 
 
 def kernel_info() -> KernelInfo:
-    """Return what is known of the kernel, or why there is none."""
-    kernel, reason = _loaded(os.environ.get(KERNEL_VARIABLE, ""))
+    """Return a description of the kernel, or the reason why there is none."""
+    kernel, reason = _loaded(os.environ.get(_VARIABLE, ""))
     if kernel is None:
         return KernelInfo("", "", reason)
     zstd = kernel.ffi.string(kernel.lib.czk_zstd_version()).decode("ascii")
@@ -76,7 +76,7 @@ def _loaded(named: str) -> tuple[Kernel | None, str]:
 
 def _load(named: str) -> tuple[Kernel | None, str]:
     if named == "0":
-        return None, f"{KERNEL_VARIABLE}=0 does without it"
+        return None, f"{_VARIABLE}=0 does without it"
     path = named or str(_BUNDLED)
     try:
         ffi = importlib.import_module("czictypes.kernel._declarations").ffi

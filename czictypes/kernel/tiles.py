@@ -1,4 +1,4 @@
-"""The tiles of a document as the kernel sees them: columns it reads, and the calls with them."""
+"""The tiles of a document as the kernel sees them: the columns that it reads, and its functions."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _OF_DIRECTORY = {
 
 
 class DirectoryColumns(Protocol):
-    """The sub-block directory of a file: one value for each sub-block, in columns."""
+    """The sub-block directory of a file as columns, with a value for each sub-block."""
 
     @property
     def coordinates(self) -> Mapping[str, NDArray[np.int32]]:
-        """Where they lie in the dimensions but X, Y and M."""
+        """The positions in every dimension but X, Y and M."""
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of sub-blocks."""
 
 
 class TileColumns(NamedTuple):
@@ -67,8 +67,8 @@ class TileColumns(NamedTuple):
 class Given(NamedTuple):
     """The bytes of the file from `begin` on, or the decoded pixels of a tile.
 
-    `pixels` are (rows, width, samples), those of a row adjacent: from `first_row` on of a tile of
-    the stored `height`. `mask` has the size in which the tile is read.
+    `pixels` are (rows, width, samples) with adjacent pixels in a row. They begin at row `first_row`
+    of a tile of the stored `height`. `mask` has the size in which the tile is read.
     """
 
     data: bytes = b""
@@ -80,21 +80,9 @@ class Given(NamedTuple):
 
 
 class KernelTiles:
-    """A document's tiles, for any number of reads at once.
+    """The tiles of a document, for any number of reads at once.
 
-    Parameters
-    ----------
-    kernel
-        The library.
-    stored, file_size
-        The sub-block directory of the file, and the size of the file.
-    columns
-        The tiles.
-
-    Raises
-    ------
-    MemoryError
-        If there is no room for the index.
+    `stored` is the directory of the file. Raises MemoryError if there is no memory for the index.
     """
 
     def __init__(
@@ -131,7 +119,7 @@ class KernelTiles:
         self._idle: list[Reads] = []
 
     def _point(self, structure: Any, member: Any, values: NDArray[Any]) -> NDArray[Any]:
-        """Have a member point to a column, which is kept and returned."""
+        """Point a member to a column, which is kept and returned."""
         values = np.ascontiguousarray(values)
         self._kept.append(values)
         pointer = self.kernel.ffi.from_buffer(values.view(np.uint8).reshape(-1))
@@ -143,7 +131,7 @@ class KernelTiles:
         return values
 
     def take(self, regions: int) -> Reads:
-        """Return memory for reads of some regions, which `give_back` takes again."""
+        """Return memory for a read of some regions; `give_back` recycles it."""
         if regions > 1:
             return Reads(self, regions)
         try:
@@ -152,7 +140,7 @@ class KernelTiles:
             return Reads(self, 1)
 
     def give_back(self, reads: Reads) -> None:
-        """Keep memory for later reads, unless it is much."""
+        """Keep memory for later reads unless it is large."""
         reads.give(())
         if reads.regions == 1 and reads.room <= _MOST_KEPT:
             self._idle.append(reads)
@@ -165,15 +153,7 @@ _C_TYPES = {
 
 
 class Reads:
-    """The memory of a read: its regions, its jobs, and its output.
-
-    Parameters
-    ----------
-    tiles
-        Of the document.
-    regions
-        How many regions are read together.
-    """
+    """The memory of a read: its regions, its jobs, and its output."""
 
     def __init__(self, tiles: KernelTiles, regions: int) -> None:
         self.tiles, self.regions = tiles, regions
@@ -195,7 +175,7 @@ class Reads:
 
     @property
     def room(self) -> int:
-        """For how many jobs there is memory."""
+        """The number of jobs that fit into the memory."""
         return len(self._jobs)
 
     def covered(self, region: int) -> int:
@@ -204,17 +184,17 @@ class Reads:
         return covered
 
     def is_in_order(self, region: int) -> bool:
-        """Tell whether the jobs of a region overlap, and are painted in their order."""
+        """Return whether the jobs of a region overlap, and are painted in order."""
         return bool(self._regions[region].in_order)
 
     @property
     def in_order(self) -> bool:
-        """Whether those of any region do."""
+        """Whether the jobs of any region overlap."""
         return any(self._regions[number].in_order for number in range(self.regions))
 
     @property
     def jobs(self) -> NDArray[np.void]:
-        """The jobs that were chosen, in the order of painting."""
+        """The chosen jobs in painting order."""
         return self._jobs[: self.count]
 
     def set_region(
@@ -229,7 +209,7 @@ class Reads:
         *,
         masks: bool,
     ) -> None:
-        """Set what is read: a region of full resolution, as libCZI's scaling accessor does."""
+        """Set a region of full resolution, as for libCZI's scaling accessor."""
         region = self._regions[number]
         region.x, region.y, region.w, region.h = roi
         region.out_w, region.out_h = width, height
@@ -245,18 +225,15 @@ class Reads:
         region.has_masks = masks
 
     def set_level(self, number: int, factor: float, level: int, corner: tuple[int, int]) -> None:
-        """Make a region one of a level's grid, whose corner lies in full resolution."""
+        """Turn a region into one of a level's grid with this corner in full resolution."""
         region = self._regions[number]
         region.mode, region.factor, region.level = _LEVEL, factor, level
         region.grid_x, region.grid_y = corner
 
     def choose(self, only: Sequence[int | None]) -> None:
-        """Choose the tiles of each region, or take its only one; `jobs` has the work then.
+        """Choose the tiles of each region, or take the `only` one, and make `jobs` of them.
 
-        Raises
-        ------
-        MemoryError
-            If there is not enough.
+        Raises MemoryError if there is too little memory.
         """
         if self.regions > 1 and any(one is not None for one in only):
             self._choose_one_by_one(only)
@@ -272,7 +249,7 @@ class Reads:
             self.count = end
 
     def _choose(self, region: int, count: int, only: int, used: int) -> int:
-        """Choose for some regions, and return how many jobs there are then."""
+        """Choose tiles for some regions, and return the number of jobs so far."""
         while True:
             room = len(self._jobs) - used
             found: int = self._lib.czk_choose(
@@ -287,7 +264,7 @@ class Reads:
             self._jobs[:used] = before
 
     def give(self, given: Sequence[Given]) -> None:
-        """Set the pixels that the jobs may name by their place; they are used until the next."""
+        """Set the tiles that jobs refer to by index; they are in use until the next call."""
         ffi = self._ffi
         if not given and not self._lent:
             return
@@ -313,7 +290,7 @@ class Reads:
     def set_output(
         self, outs: Sequence[NDArray[Any]], pixel_type: int, file: int, threads: int
     ) -> None:
-        """Set where pixels go, and the descriptor of the file that they come from."""
+        """Set the arrays for the pixels, and the descriptor of the file to read."""
         output = self.output
         if len(outs) == 1 and outs[0].flags.c_contiguous:  # sooner than by the address
             out = outs[0]
@@ -331,12 +308,9 @@ class Reads:
         output.pixel_type, output.file, output.threads = pixel_type, file, threads
 
     def paint(self, slice_us: int) -> int:
-        """Paint what is pending, for about so long; return how many jobs are not done.
+        """Paint pending jobs for about this time; return the number of jobs left.
 
-        Raises
-        ------
-        MemoryError
-            If there is not enough.
+        Raises MemoryError if there is too little memory.
         """
         self.output.slice_us = slice_us
         left: int = self._lib.czk_paint(
@@ -356,7 +330,7 @@ def _address(array: NDArray[Any]) -> int:
 
 
 def _span_of(out: NDArray[Any]) -> tuple[int, int]:
-    """Return where the memory of an array (height, width, samples) begins and ends."""
+    """Return the start and end of the memory of an array (height, width, samples)."""
     first, (height, width, samples), row = _address(out), out.shape, out.strides[0]
     last = first + row * (height - 1)
     return min(first, last), max(first, last) + width * samples * out.itemsize

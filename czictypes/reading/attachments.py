@@ -29,7 +29,7 @@ _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF")
 
 @defended(lambda attachment: attachment._file)
 class Attachment:
-    """One attachment of an open document; its bytes are read when asked for."""
+    """An attachment of an open document; its bytes are read when you ask for them."""
 
     def __init__(
         self, entry: AttachmentEntry, document: _Document, nested: _Nested, file: str
@@ -69,30 +69,43 @@ class Attachment:
             return read_attachment_data(document.source, self._entry)
 
     def image(self) -> NDArray[Any]:
-        """Return the picture as (height, width) or (height, width, 3) in the order R, G, B.
+        """Return the attachment as a picture.
 
-        A nested CZI (label, preview) is read whole, its first plane, in the dtype of its pixels,
-        which may be of 16 bits or more. If that would take more than 32 MiB, it is zoomed out to
-        so many bytes. JPEG, PNG, BMP, TIFF and GIF are read through Pillow, up to 32 Mi pixels; no
-        other format is looked for in the bytes.
+        A nested CZI (label, preview) is read whole: its first plane, in the dtype of its pixels,
+        which may have 16 bits or more. If that would take more than 32 MiB, the picture is zoomed
+        out to fit. JPEG, PNG, BMP, TIFF and GIF are decoded by Pillow, up to 32 Mi pixels. No other
+        format is recognised.
+
+        Returns
+        -------
+        numpy.ndarray
+            (height, width), or (height, width, 3) in the order R, G, B.
 
         Raises
         ------
         UnsupportedDataError
-            If the attachment is no such picture, or has more pixels.
+            If the attachment is not such a picture, or has more pixels.
         CorruptFileError
             If the picture is damaged.
         MissingExtraError
-            If Pillow, which the extra ``czictypes[cli]`` brings, is not installed.
+            If Pillow is not installed; the extra ``czictypes[cli]`` brings it.
         """
         data, what = self.data, f"attachment {self.name!r} of {self._file}"
         return self._nested(data) if data.startswith(b"ZISRAWFILE") else _picture(data, what)
 
     def decoded(self) -> NDArray[Any] | list[Event] | bytes:
-        """Return what the content stands for.
+        """Return the decoded content.
 
-        Time stamps (CZTIMS) give seconds as float64, an event list (CZEVL) its events, a
-        picture (JPG, PNG, TIFF, CZI) an array; anything else its bytes.
+        Returns
+        -------
+        numpy.ndarray, list of Event or bytes
+            Time stamps (CZTIMS) as float64 in seconds, an event list (CZEVL) as its events, a
+            picture (JPG, PNG, BMP, TIFF, CZI) as by `image`, and anything else as bytes.
+
+        Raises
+        ------
+        UnsupportedDataError, CorruptFileError, MissingExtraError
+            As for `image`.
         """
         kind = self.content_file_type.upper()
         if kind == "CZTIMS":
@@ -106,18 +119,10 @@ class Attachment:
 
 @defended(lambda attachments: attachments._file)
 class Attachments(Sequence[Attachment]):
-    """The attachments in the order of their directory, also by name.
+    """The attachments of a document in the order of their directory.
 
-    Parameters
-    ----------
-    entries
-        The entries of the attachment directory.
-    document
-        Gives access to the file for the length of a `with` block.
-    nested
-        Turns the bytes of a nested CZI into a picture, (height, width) or (height, width, 3).
-    file
-        What to call the file in errors.
+    Index it with a position, a slice, or a name in any case: ``attachments["Thumbnail"]``. A name
+    that does not exist raises `KeyError`.
     """
 
     def __init__(
@@ -135,7 +140,7 @@ class Attachments(Sequence[Attachment]):
     @overload
     def __getitem__(self, key: slice) -> list[Attachment]: ...
     def __getitem__(self, key: int | str | slice) -> Attachment | list[Attachment]:
-        """Return the attachment at a position, or the first of a name (any case)."""
+        """Return the attachment at a position, or the first one of a name (in any case)."""
         if not isinstance(key, str):
             return self._items[key]
         found = self.find(key)
@@ -159,7 +164,7 @@ class Attachments(Sequence[Attachment]):
         return [item.name for item in self._items]
 
     def find(self, name: str) -> Attachment | None:
-        """Return the first attachment of that name, upper and lower case taken as equal."""
+        """Return the first attachment of a name (in any case), or None."""
         wanted = name.lower()
         return next((item for item in self._items if item.name.lower() == wanted), None)
 

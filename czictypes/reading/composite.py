@@ -1,4 +1,4 @@
-"""A multi-channel picture, blended by the C API's compositor."""
+"""Blends channels into one picture with the compositor of libCZI."""
 
 from __future__ import annotations
 
@@ -42,23 +42,11 @@ _COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0)
 def compose_channels(
     document: OpenDocument, read_channel: _ReadChannel, settings: Settings | None
 ) -> NDArray[np.uint8]:
-    """Blend the channels of a document into one picture.
+    """Blend the channels of a document into one picture, (y, x, 3) of uint8 in the order R, G, B.
 
-    Parameters
-    ----------
-    document
-        The document, for its channels and its own display settings.
-    read_channel
-        Gives the pixels and the pixel type of a channel; None stands for the only plane of a
-        document without channels.
-    settings
-        Instead of the document's display settings. Without either, each channel is shown in its
-        colour of the metadata, between its smallest and largest value.
-
-    Returns
-    -------
-    numpy.ndarray
-        (y, x, 3) of uint8 in the order R, G, B.
+    `read_channel` returns the pixels and pixel type of a channel; None is the only plane of a
+    document without channels. `settings` replace the document's display settings. Without either, a
+    channel is shown in its colour of the metadata, between its smallest and largest value.
     """
     numbers = _channel_numbers(document)
     _check_settings(settings, document)
@@ -83,7 +71,7 @@ def compose_channels(
 
 
 def _channel_numbers(document: OpenDocument) -> list[int | None]:
-    """Return the channels that there are sub-blocks of; others would add nothing but black."""
+    """Return the channels that have sub-blocks; any other would only add black."""
     return [*sorted(document.table.channel_pixel_types)] or [None]
 
 
@@ -108,7 +96,7 @@ def _is_hidden(settings: Settings | None, number: int | None) -> bool:
 def _own_settings(
     document: OpenDocument, settings: Settings | None
 ) -> Iterator[DisplaySettingsHandle | None]:
-    """Give the display settings of the file, None where they are not wanted or not there."""
+    """Yield the display settings of the file; None if they are missing or not wanted."""
     if settings is not None or not document.xml:
         yield None
         return
@@ -142,7 +130,7 @@ def _look(
 
 
 def _is_possible(look: CompositionChannel) -> bool:
-    """Tell whether the settings of a file can be meant; a damaged file may have any numbers."""
+    """Return whether display settings are plausible; a damaged file may have any numbers."""
     return 0 <= look.black_point <= 1 and 0 <= look.white_point <= 1 and 0 <= look.weight < math.inf
 
 
@@ -181,7 +169,7 @@ def _default_color(document: OpenDocument, number: int | None) -> tuple[int, int
 
 
 def _composable(plane: _Plane) -> _Plane:
-    """Bring a plane into a pixel type that libCZI blends: 32 bits and more become 16."""
+    """Convert a plane to a pixel type that libCZI blends: 32 bits and more become 16."""
     pixels, pixel_type = plane
     if pixel_type in _COMPOSABLE:
         return plane
@@ -194,7 +182,7 @@ def _composable(plane: _Plane) -> _Plane:
 def _blend_in_bands(
     planes: list[_Plane], looks: list[CompositionChannel], pool: ThreadPool
 ) -> NDArray[np.uint8]:
-    """Blend some rows at a time, which bounds the memory that libCZI's bitmaps take, in threads."""
+    """Blend bands of rows in threads, which bounds the memory of libCZI's bitmaps."""
     height, width = planes[0][0].shape[:2]
     row_bytes = max(pixels[:1].nbytes for pixels, _ in planes)
     rows = max(1, _BAND_BYTES // max(row_bytes, 1))
@@ -215,7 +203,7 @@ def _blend_in_bands(
 
 
 def _bitmap(pixels: NDArray[Any], pixel_type: PixelType) -> BitmapHandle:
-    """Make a bitmap of libCZI's of an array."""
+    """Return a libCZI bitmap of an array."""
     data = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8).data
     height, width = pixels.shape[:2]
     return bitmap_of(data, width, height, pixel_type)

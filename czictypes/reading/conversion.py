@@ -1,12 +1,13 @@
-"""Conversion of pixels from the type in which a tile is stored to the type that is asked for.
+"""Converts pixels from the type of a tile to the type that the caller asked for.
 
-The numbers are libCZI's: 8-bit values become 16-bit or float ones unscaled, 16-bit values become
-8-bit ones by their high byte, and colour becomes gray as the mean of its components. libCZI's
-own Bgr24 to Bgr48 reads the wrong bytes; here each component keeps its value.
+The results are libCZI's: 8-bit values become 16-bit or float values unscaled, 16-bit values become
+8-bit values by their high byte, and colour becomes gray as the mean of its components. The
+exception is Bgr24 to Bgr48, where libCZI reads the wrong bytes; here each component keeps its
+value.
 
-Beyond libCZI's, pixels become every type that holds them exactly: numbers keep their values, gray
-becomes the value of all components, and colour without alpha becomes opaque (255). Bgra32 becomes
-what its colours become, without the alpha.
+Other conversions exist only where the target holds the source exactly: numbers keep their values,
+gray is copied to all components, and added alpha is opaque (255). Bgra32 converts as its colours
+do, without the alpha.
 """
 
 from __future__ import annotations
@@ -59,32 +60,23 @@ _BY_SIZE = (
 
 
 def holds(target: int, source: int) -> bool:
-    """Tell whether a pixel type holds all pixels of another one exactly."""
+    """Return whether a pixel type holds every pixel of another type exactly."""
     own, other = pixel_format(target), pixel_format(source)
     has_samples = other.samples in (1, own.samples) or (other.samples, own.samples) == (3, 4)
     return has_samples and np.can_cast(other.dtype, own.dtype, "safe")
 
 
 def loses_bits(source: int, target: int) -> bool:
-    """Tell whether pixels of a type can be converted to another one, but not exactly."""
+    """Return whether a conversion between two types exists but loses information."""
     return (source, target) in _CONVERSIONS and not holds(target, source)
 
 
 def common_type(types: Collection[int], what: str) -> PixelType:
     """Return the smallest pixel type that holds pixels of several types exactly.
 
-    Parameters
-    ----------
-    types
-        Numbers of pixel types, one at least. Unknown ones are left aside beside known ones: they
-        are told of when their pixels are needed.
-    what
-        Whose types they are, for messages.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If none does, or the types are unknown.
+    `types` are numbers, at least one. Unknown numbers beside known ones are skipped: the read that
+    needs their pixels reports them. `what` names the owner of the types in messages. Raises
+    UnsupportedDataError if no type holds them all, or all are unknown.
     """
     known = [number for number in types if number in _BY_SIZE]
     if not known:
@@ -101,20 +93,7 @@ def common_type(types: Collection[int], what: str) -> PixelType:
 
 
 def check_convertible(sources: Iterable[int], target: PixelType) -> None:
-    """Check that pixels of some types can be converted.
-
-    Parameters
-    ----------
-    sources
-        Numbers of the types in which tiles are stored.
-    target
-        The type that is asked for.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If there is no conversion, naming both types.
-    """
+    """Raise UnsupportedDataError unless pixels of all these types can be converted to `target`."""
     for source in sources:
         if source != target and (source, target) not in _CONVERSIONS:
             if source not in list(PixelType):
@@ -131,16 +110,9 @@ def check_convertible(sources: Iterable[int], target: PixelType) -> None:
 
 
 def convert(pixels: Pixels, source: int, target: int, out: Pixels) -> None:
-    """Convert pixels into an array.
+    """Convert pixels (height, width, samples) into `out`, which may be any writable view.
 
-    Parameters
-    ----------
-    pixels
-        (height, width, samples) in the type `source`.
-    source, target
-        Numbers of pixel types for which `check_convertible` raises nothing.
-    out
-        (height, width, samples) in the type `target`; may be any view that can be written to.
+    The types are numbers that `check_convertible` accepts.
     """
     if source == target:
         np.copyto(out, pixels)
@@ -156,7 +128,7 @@ def _same_value(pixels: Pixels, out: Pixels) -> None:
 
 
 def _to_components(pixels: Pixels, out: Pixels) -> None:
-    """Give all components the gray value; one after the other takes a fifth of the time."""
+    """Copy gray to all components; one after the other takes a fifth of the time."""
     for component in range(out.shape[2]):
         np.copyto(out[..., component : component + 1], pixels)
 
@@ -251,8 +223,8 @@ _AT_ONCE = 1 << 18
 def eight_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Return pixels of any dtype as uint8, in the same shape.
 
-    8 bits stay as they are, 16 bits give their high byte, as in libCZI and OpenSlide. All others
-    have no range of their own and are stretched, see `stretch`.
+    uint8 stays as it is, and uint16 becomes its high byte, as in libCZI and OpenSlide. All other
+    types have no natural range, and are stretched (see `stretch`).
     """
     if pixels.dtype == np.uint8:
         return pixels
@@ -266,22 +238,10 @@ def stretch(
     window: tuple[float, float] | None = None,
     dtype: DTypeLike = np.uint8,
 ) -> NDArray[Any]:
-    """Map pixels of any dtype linearly to the whole range of an unsigned type.
+    """Map pixels of any shape and dtype linearly to the whole range of an unsigned type.
 
-    Parameters
-    ----------
-    pixels
-        Of any shape. Complex numbers count by their magnitude.
-    window
-        The values that become 0 and the largest number; what lies beyond becomes these, and so
-        do infinities. By default `finite_range`.
-    dtype
-        An unsigned type, of 8 bits by default.
-
-    Returns
-    -------
-    numpy.ndarray
-        In the shape of the pixels; NaN is 0.
+    `window` are the values that become 0 and the largest number, by default `finite_range`; values
+    beyond, and infinities, are clipped. Complex numbers count by their magnitude; NaN becomes 0.
     """
     low, high = window or finite_range(pixels)
     largest = np.iinfo(dtype).max
@@ -295,17 +255,14 @@ def stretch(
 
 
 def real_values(pixels: NDArray[Any]) -> NDArray[np.float64]:
-    """Return pixels as float64, complex numbers by their magnitude."""
+    """Return pixels as float64; complex numbers become their magnitude."""
     if pixels.dtype.kind == "c":
         pixels = np.abs(pixels.astype(np.complex128, copy=False))
     return pixels.astype(np.float64, copy=False)
 
 
 def dark_and_bright(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the values below and above which 0.2 percent of the finite ones lie.
-
-    They may be the same, and are 0 where there is no finite value.
-    """
+    """Return the 0.2 and 99.8 percentiles of the finite values; 0 and 0 if there are none."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 0.0
@@ -314,10 +271,10 @@ def dark_and_bright(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def finite_range(pixels: NDArray[Any]) -> tuple[float, float]:
-    """Return the smallest and the largest finite value, two that differ.
+    """Return the smallest and the largest finite value, always two different numbers.
 
-    Complex numbers count by their magnitude. Without any finite value it is 0 and 1, and of one
-    value alone that and the next whole number.
+    Complex numbers count by their magnitude. The range is 0 to 1 without a finite value, and ends
+    at the next whole number if all values are equal.
     """
     lows, highs = [], []
     for _, values in _bands(pixels):
@@ -332,7 +289,7 @@ def finite_range(pixels: NDArray[Any]) -> tuple[float, float]:
 
 
 def _bands(pixels: NDArray[Any]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Give rows of pixels after each other: where they are, and their values or magnitudes."""
+    """Yield bands of rows: their slice, and their values or magnitudes as float64."""
     row = max(pixels[:1].size, 1)
     rows = max(_AT_ONCE // row, 1)
     for top in range(0, len(pixels), rows):

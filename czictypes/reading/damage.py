@@ -1,7 +1,7 @@
-"""Treats tiles that cannot be read: an error, or background and a warning.
+"""Handles tiles that cannot be read: an error, or background and a warning.
 
-Damage stops a read by default. ``on_error="blank"`` leaves out the tiles at fault, so that
-background shows in their place, warns of each once, and lists them.
+By default damage stops a read. With ``on_error="blank"`` the damaged tiles show as background; each
+is listed, and warned of once.
 """
 
 from __future__ import annotations
@@ -29,34 +29,28 @@ _ADVICE = '; on_error="blank" reads all other tiles'
 
 
 def leaves_blank(on_error: str) -> bool:
-    """Return whether tiles that cannot be read are left out.
-
-    Raises
-    ------
-    InvalidArgumentError
-        For a word that is neither ``"raise"`` nor ``"blank"``.
-    """
+    """Return whether damaged tiles are left blank; raise InvalidArgumentError for another word."""
     if on_error not in ("raise", "blank"):
         raise InvalidArgumentError(f'on_error must be "raise" or "blank", not {on_error!r}')
     return on_error == "blank"
 
 
 def advise(error: CorruptFileError | UnsupportedDataError) -> None:
-    """Add to the message of a sub-block that cannot be read how the other ones can."""
+    """Add a hint to the message of an unreadable sub-block: how to read the others."""
     message = str(error)
     if message.startswith("sub-block") and _ADVICE not in message:
         error.args = (message + _ADVICE,)
 
 
 class DamageList:
-    """The sub-blocks that were left out, by their numbers; safe to use from many threads."""
+    """The sub-blocks that were left blank, by number; safe to use from many threads."""
 
     def __init__(self) -> None:
         self._found: dict[int, str] = {}
         self._lock = threading.Lock()
 
     def found(self) -> dict[int, str]:
-        """Return the sub-blocks that were left out so far, and what is wrong with each."""
+        """Return the sub-blocks that were left blank so far, and the fault of each."""
         with self._lock:
             return dict(sorted(self._found.items()))
 

@@ -1,4 +1,4 @@
-"""Turns sub-blocks of the file into arrays: checked, decoded, and cached if asked for."""
+"""Turns sub-blocks of the file into arrays: checks them, decodes them and fills the cache."""
 
 from __future__ import annotations
 
@@ -48,22 +48,11 @@ _MASK_GROWTH = 1024
 
 
 class SubBlockDecoder:
-    """Decodes the sub-blocks of one opened document; safe to use from many threads.
+    """Decodes the sub-blocks of one open document; safe to use from many threads.
 
-    `tile` takes rows of `PlaneRows`, all else numbers of sub-blocks.
-
-    Parameters
-    ----------
-    source, rows
-        The file's bytes, and the planes that its sub-blocks hold.
-    cache
-        Where decoded tiles are kept, or None.
-    mask_aware
-        Whether tiles carry the valid-pixel mask of their sub-block.
-    prefetcher
-        Fetches beforehand what a read needs, where that pays.
-    memory
-        Says how large what `pixels` and `mask` return may be.
+    Methods take the numbers of sub-blocks, except those that take a `row` of `PlaneRows`.
+    `prefetcher` fetches bytes ahead of a read, and `memory` limits the arrays that `pixels` and
+    `mask` return.
     """
 
     def __init__(
@@ -87,21 +76,14 @@ class SubBlockDecoder:
         self._stacks = _RecentStacks()
 
     def tile(self, row: int, first: int = 0, end: int | None = None) -> DecodedTile:
-        """Return the pixels of a row, at least those of some of its rows of pixels.
-
-        Parameters
-        ----------
-        row
-            Of the table.
-        first, end
-            The rows of pixels that are needed, as the tile is read; by default all.
+        """Return a row of the table, decoded at least from pixel row `first` up to `end`.
 
         Raises
         ------
         CorruptFileError
             If the sub-block contradicts the format or cannot be decoded.
         UnsupportedDataError
-            If its compression is one that is not decoded.
+            If czictypes does not decode its compression.
         """
         kept = None if self.cache is None else self.cache.get(row)
         if kept is not None:
@@ -124,13 +106,7 @@ class SubBlockDecoder:
         return read_subblock_segment(self._source, self._rows.stored, index)
 
     def pixels(self, index: int) -> NDArray[np.generic]:
-        """Return the decoded pixels as they are stored, an array of the caller's own.
-
-        Returns
-        -------
-        numpy.ndarray
-            (planes * height, width, samples): all planes that it holds, one below the other.
-        """
+        """Return all planes as stored, (planes * height, width, samples), in a new array."""
         segment = self.segment(index)
         payload = check_pixels(self._source, segment)
         shape = segment.physical_h * payload.planes, segment.physical_w
@@ -140,34 +116,34 @@ class SubBlockDecoder:
         return pixels if pixels.flags.writeable and pixels.flags.c_contiguous else pixels.copy()
 
     def stored_plane(self, row: int) -> NDArray[np.generic]:
-        """Return the pixels of a row, (height, width, samples), in the size they are stored in."""
+        """Return the pixels of a row in their stored size, (height, width, samples)."""
         segment = self.segment(self._rows.sub_block_of(row))
         return self._plane(row, segment, 0, segment.physical_h)
 
     def data(self, index: int) -> bytes:
-        """Return the pixel data as they stand in the file."""
+        """Return the pixel data as stored in the file."""
         return read_data_bytes(self._source, self.segment(index))
 
     def metadata(self, index: int) -> bytes:
-        """Return the XML of a sub-block as it stands in the file, empty where there is none."""
+        """Return the XML of a sub-block as stored in the file; empty if there is none."""
         return read_metadata_bytes(self._source, self.segment(index))
 
     def attachment(self, index: int) -> bytes:
-        """Return the attachment of a sub-block, empty where there is none."""
+        """Return the attachment of a sub-block; empty if there is none."""
         return read_attachment_bytes(self._source, self.segment(index))
 
     def mask(self, index: int) -> NDArray[np.bool_] | None:
-        """Return the valid-pixel mask of a sub-block in the size of its bitmap, or None."""
+        """Return the valid-pixel mask of a sub-block in its stored size, or None."""
         return self._mask(self.segment(index))
 
     def mask_of_row(self, row: int) -> NDArray[np.bool_] | None:
-        """Return the valid-pixel mask of a row in the size in which it is read, or None."""
+        """Return the valid-pixel mask of a row in the size in which the row is read, or None."""
         return self._mask_of(row, self.segment(self._rows.sub_block_of(row)))
 
     def _plane(
         self, row: int, segment: SubBlockSegment, first: int, end: int
     ) -> NDArray[np.generic]:
-        """Return rows of pixels of a row of the table, as they are stored."""
+        """Return some pixel rows of a row of the table, as they are stored."""
         payload = check_pixels(self._source, segment)
         part, height = self._rows.part_of(row), segment.physical_h
         if part and part >= payload.planes:
@@ -187,7 +163,7 @@ class SubBlockDecoder:
         return stack[above + first : above + end]
 
     def _stored_rows(self, segment: SubBlockSegment, first: int, end: int) -> NDArray[np.generic]:
-        """Read rows of pixels that are not compressed."""
+        """Read pixel rows that are not compressed."""
         layout = pixel_format(segment.pixel_type)
         pixels = np.empty((end - first, segment.physical_w, layout.samples), layout.dtype)
         offset = segment.data_offset + first * segment.physical_w * layout.bytes_per_pixel
@@ -200,7 +176,7 @@ class SubBlockDecoder:
         return pixels
 
     def _stack(self, segment: SubBlockSegment, payload: Payload) -> NDArray[np.generic]:
-        """Return the pixels of all planes that a sub-block holds, one below the other."""
+        """Return the pixels of all planes of a sub-block, one plane below the other."""
         height, width = segment.physical_h * payload.planes, segment.physical_w
         scheme, name = payload.compression, self._name(segment)
         if scheme == Compression.Uncompressed:
@@ -230,7 +206,7 @@ class SubBlockDecoder:
             ) from error
 
     def _cache_for(self, row: int) -> SubBlockCache | None:
-        """Return the cache if it is to keep a row."""
+        """Return the cache if it may keep this row."""
         compressed = self._rows.directory.compression.item(row) != Compression.Uncompressed
         return self.cache if compressed or self._cache_uncompressed else None
 
@@ -267,17 +243,14 @@ class SubBlockDecoder:
 
 
 class _RecentStacks:
-    """Keeps the planes of compressed sub-blocks that hold several; safe to use from many threads.
-
-    To decode one plane, all are decoded.
-    """
+    """Keeps decoded sub-blocks of several planes, because decoding one plane decodes them all."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[int, NDArray[np.generic]] = {}  # what was used last is last
 
     def get(self, index: int) -> NDArray[np.generic] | None:
-        """Return what is kept of a sub-block."""
+        """Return the planes kept of a sub-block, or None."""
         with self._lock:
             kept = self._kept.pop(index, None)
             if kept is not None:
@@ -285,7 +258,7 @@ class _RecentStacks:
             return kept
 
     def keep(self, index: int, pixels: NDArray[np.generic]) -> None:
-        """Keep the planes of a sub-block, and let go of others to make room."""
+        """Keep the planes of a sub-block; drop the least recently used to make room."""
         if pixels.nbytes > _LARGEST_KEPT:
             return
         with self._lock:
@@ -298,17 +271,7 @@ class _RecentStacks:
 def _decode_jpeg(
     packed: bytes, shape: tuple[int, int], pixel_type: int, where: str
 ) -> NDArray[np.generic]:
-    """Decode a JPEG of a height and width; its colours come as R, G, B.
-
-    Raises
-    ------
-    CorruptFileError
-        If it cannot be decoded, or is of another size.
-    UnsupportedDataError
-        For pixels that a JPEG of 8 bits cannot hold.
-    MissingExtraError
-        If Pillow is not installed.
-    """
+    """Decode a JPEG of this (height, width); colours come as R, G, B."""
     if pixel_type not in _JPEG_MODES:
         name = PixelType(pixel_type).name
         raise UnsupportedDataError(
@@ -329,7 +292,7 @@ def _decode_jpeg(
 
 
 def _fit(mask: Mask, width: int, height: int) -> NDArray[np.bool_]:
-    """Bring a mask to the bitmap's size; what lies outside the mask counts as invalid."""
+    """Crop or extend a mask to the size of the bitmap; pixels outside the mask are invalid."""
     if (mask.width, mask.height) == (width, height):
         return mask.bits
     fitted = np.zeros((height, width), dtype=bool)

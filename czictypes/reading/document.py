@@ -1,6 +1,6 @@
 """One opened state of a CZI: its bytes, libCZI's reader on them, and the tables made from both.
 
-A `CziReader` outlives it: when the file changes on disk, it opens a new document.
+When the file changes on disk, its `CziReader` opens a new document.
 """
 
 from __future__ import annotations
@@ -55,17 +55,7 @@ class Remains(NamedTuple):
 
 
 class OpenDocument:
-    """A file as it was when a reader opened it.
-
-    Parameters
-    ----------
-    source
-        The file's bytes; closed with the document.
-    cache_options, options, threads
-        As for `CziReader`.
-    parts
-        Finds the other files of a document of several; by default beside a local file.
-    """
+    """A file as it was when a reader opened it; closes `source` with itself."""
 
     def __init__(
         self,
@@ -115,15 +105,10 @@ class OpenDocument:
         self._closing = threading.Lock()
 
     def require_unchanged(self) -> None:
-        """Refuse what was read if the file was changed in place meanwhile: it may be of both.
+        """Raise `FileChangedError` if the file was changed in place since it was opened.
 
-        A file that took the place of this one does not matter, nor does a change of one that is
+        Replacing the file by another one does not matter. Neither does a change of a file that is
         marked as being written: it grows while the microscope works.
-
-        Raises
-        ------
-        FileChangedError
-            If the file has another size or date than when it was opened.
         """
         if not (self.source.is_still(self._opened_as) or self.header.update_pending):
             raise FileChangedError(
@@ -132,7 +117,7 @@ class OpenDocument:
             )
 
     def cached(self, name: str, make: Callable[[], T]) -> T:
-        """Return what `make` gives, made at the first call of that name and kept."""
+        """Return what `make` returned at the first call with this name."""
         with self._making:
             if name not in self._made:
                 self._made[name] = make()
@@ -147,7 +132,7 @@ class OpenDocument:
     @property
     def xml(self) -> bytes:
         """The document's XML as it is stored; empty where the file has none."""
-        return self.cached("xml", self._read_xml)
+        return self.cached("xml", lambda: read_metadata_xml(self.source, self.header))
 
     @property
     def xml_text(self) -> str:
@@ -160,9 +145,9 @@ class OpenDocument:
         return self.cached("metadata", lambda: to_dict(self.xml))
 
     def read_metadata(self, read: Callable[[Any], T], name: str | None = None) -> T:
-        """Return what `read` makes of the root of the document's XML, made once.
+        """Return what `read` makes of the root of the document's XML; called once per `name`.
 
-        `name` tells it from others; a function of a module needs none.
+        A function of a module needs no name.
         """
         root = self.cached("root", lambda: parse(self.xml))
         return self.cached(name or f"{read.__module__}.{read.__qualname__}", lambda: read(root))
@@ -186,11 +171,11 @@ class OpenDocument:
         return self.read_metadata(lambda root: channels(root, first), "channels")
 
     def cache_info(self) -> CacheInfo:
-        """Return what the cache holds now."""
+        """Return the current size of the cache."""
         return CacheInfo(0, 0) if self.cache is None else self.cache.info()
 
     def remains(self) -> Remains:
-        """Return what is told of the document once it is closed; it holds no tile."""
+        """Return the properties that outlive the document; they hold no tile."""
         table = self.table
         return Remains(table.total_rectangle, table.total_rectangle_no_pyramid, self.cache_info())
 
@@ -202,8 +187,8 @@ class OpenDocument:
 
     @property
     def sub_blocks(self) -> NDArray[np.void]:
-        """The table of sub-blocks, whose positions are those in their own files."""
-        table, source = self.table.as_structured(), self.source
+        """The table of sub-blocks; each `file_position` counts within the sub-block's own file."""
+        table, source = self.table.as_structured, self.source
         if not isinstance(source, JoinedSource):
             return table
         return self.cached("sub-blocks", lambda: source.own_positions(table))
@@ -215,20 +200,17 @@ class OpenDocument:
 
     @property
     def parts(self) -> dict[int, str | None]:
-        """The other files of a document of several, by their numbers; None for missing ones."""
+        """The other files of a document of several, by part number; None for a missing one."""
         return self.source.parts() if isinstance(self.source, JoinedSource) else {}
 
     def _prefetcher(self, options: ReaderOptions) -> Prefetcher:
         masks = options.enable_mask_awareness
         return Prefetcher(self.source, self.rows, self.header, cache=self.cache, masks=masks)
 
-    def _read_xml(self) -> bytes:
-        return read_metadata_xml(self.source, self.header)
-
     def close(self) -> None:
-        """Refuse further uses, and let go of everything after those in flight.
+        """Refuse further uses, wait for those in flight, and release everything.
 
-        It may be interrupted, and called again.
+        The call may be interrupted and repeated.
         """
         self.uses.end()
         self.uses.wait()

@@ -1,8 +1,8 @@
-"""Paints reads with numpy, one tile after the other: where the kernel is missing.
+"""Paints reads with numpy, one tile after the other: used where the kernel is missing.
 
-The rules are libCZI's, as in native/kernel/choose.cpp: a pyramid layer is chosen by the zoom,
-tiles of higher zoom come above those of lower zoom, on layer 0 the highest M-index comes on top,
-and where a region meets several scenes they are painted one after the other.
+The rules are libCZI's, as in native/kernel/choose.cpp: the zoom selects a pyramid layer, tiles of
+higher zoom cover those of lower zoom, on layer 0 the highest M-index is on top, and scenes are
+painted one after the other where a region meets several.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Painted(NamedTuple):
 
 
 def painting_rank(table: SubBlockTable, tiles: Tiles) -> NDArray[np.int32]:
-    """Return the M-index of tiles on layer 0; without one, and in the pyramid, they come first."""
+    """Return the M-index of tiles on layer 0; tiles without one and pyramid tiles come first."""
     rank = np.where(table.is_layer0[tiles], table.directory.m[tiles], np.int32(ABSENT))
     rank[rank == NO_M] = ABSENT
     return rank
@@ -67,16 +67,8 @@ def chosen_tiles(
 ) -> Tiles:
     """Return the tiles that a read paints, the lowest first.
 
-    Parameters
-    ----------
-    table, keys
-        The tiles of the document, and their planes.
-    planes
-        The planes that show.
-    request
-        What is read; with a `grid` its region is one of the level.
-    grid
-        The level, or None.
+    `keys` are the planes of all tiles, `planes` those that show. With a `grid` the region of the
+    request is one of the level.
     """
     roi = request.roi if grid is None else grid.around(request.roi)
     rank = np.zeros(table.count, np.int64)
@@ -84,24 +76,16 @@ def chosen_tiles(
     for plane in planes:
         here = keys == plane.key
         rank[here], shown[here] = plane.rank, True
-    tiles = np.flatnonzero(shown & _meets(table, roi))
+    sized = (table.directory.w > 0) & (table.directory.h > 0)
+    tiles = np.flatnonzero(shown & sized & table.meets(roi))
     if grid is None:
         return _by_zoom(table, tiles, rank, request)
     scenes = np.array(list(table.scene_rectangles) if request.scene is None else [request.scene])
     return _by_level(table, tiles, rank, scenes, grid)
 
 
-def _meets(table: SubBlockTable, roi: Rectangle) -> NDArray[np.bool_]:
-    rows = table.directory
-    x, y = rows.x.astype(np.int64), rows.y.astype(np.int64)
-    meets: NDArray[np.bool_] = (rows.w > 0) & (rows.h > 0)
-    meets &= (x < roi.x + roi.w) & (x + rows.w > roi.x)
-    meets &= (y < roi.y + roi.h) & (y + rows.h > roi.y)
-    return meets
-
-
 def _involved_scenes(table: SubBlockTable, roi: Rectangle, scene: int | None) -> NDArray[np.int64]:
-    """Return the scenes whose box (pyramid included) meets a region, ascending."""
+    """Return the scenes, ascending, whose box (pyramid included) meets a region."""
     numbers, boxes = table.scene_boxes
     meets = (boxes[:, 0] < roi.x + roi.w) & (boxes[:, 2] > roi.x)
     meets &= (boxes[:, 1] < roi.y + roi.h) & (boxes[:, 3] > roi.y)
@@ -113,7 +97,7 @@ def _involved_scenes(table: SubBlockTable, roi: Rectangle, scene: int | None) ->
 def _by_zoom(
     table: SubBlockTable, tiles: Tiles, rank: NDArray[np.int64], request: PlaneRequest
 ) -> Tiles:
-    """Choose one layer of each plane, of each scene where several are involved."""
+    """Choose one layer of each plane; of each scene, too, where several are involved."""
     scenes = _involved_scenes(table, request.roi, request.scene)
     scene = table.directory.scene[tiles]
     counts = np.isin(scene, scenes)
@@ -158,7 +142,7 @@ def _by_level(
 
 
 def _without_hidden(table: SubBlockTable, tiles: Tiles, roi: Rectangle) -> Tiles:
-    """Leave out tiles that later ones cover wholly, within a region of full resolution."""
+    """Remove tiles that later ones cover completely, within a region of full resolution."""
     rows = table.directory
     x, y = rows.x[tiles].astype(np.int64), rows.y[tiles].astype(np.int64)
     left, right = x.clip(roi.x), (x + rows.w[tiles]).clip(max=roi.x + roi.w)
@@ -183,7 +167,7 @@ def places(
     size: tuple[int, int],
     grid: LevelGrid | None,
 ) -> Iterator[Painted]:
-    """Give the pixels of a result of some width and height that tiles paint, if they paint any."""
+    """Yield the tiles that paint anything of a (width, height) result, with their pixels."""
     rows, roi = table.directory, request.roi
     axes = (
         (rows.x, rows.w, rows.physical_w, roi.x, roi.w, size[0]),
@@ -206,7 +190,7 @@ def places(
 
 
 def rows_of(span: Span) -> tuple[int, int]:
-    """Return the first row of a tile that is painted, and the one after the last."""
+    """Return the range of tile rows that are painted: the first row, and the end."""
     pixels = span.pixels
     if isinstance(pixels, slice):
         return pixels.start, pixels.stop
@@ -214,13 +198,7 @@ def rows_of(span: Span) -> tuple[int, int]:
 
 
 def check_size(table: SubBlockTable, tile: int, decoded: DecodedTile) -> None:
-    """Check that a tile has as many pixels as the directory says.
-
-    Raises
-    ------
-    CorruptFileError
-        If it decodes to fewer.
-    """
+    """Raise CorruptFileError if a tile has fewer pixels than the directory says."""
     width, height = (
         side.item(tile) for side in (table.directory.physical_w, table.directory.physical_h)
     )
@@ -240,9 +218,9 @@ def paint_tiles(
     out: NDArray[Any],
     leave: Callable[[int, Exception], None] | None = None,
 ) -> None:
-    """Paint tiles over each other, in a type to which their pixels can be converted.
+    """Paint tiles over each other, converted to the pixel type of `out`.
 
-    `leave` is told of a tile that cannot be read; without it, that raises.
+    An unreadable tile raises, or is passed to `leave` if that is given.
     """
     for tile, x, y in painted:
         check_stopped()
@@ -267,10 +245,10 @@ def paint_tiles(
 def _stored(
     table: SubBlockTable, tile: int, decoded: DecodedTile, y: Span, x: Span
 ) -> tuple[Source, Source]:
-    """Return which rows and columns of what was decoded are painted.
+    """Return the rows and columns of the decoded pixels that are painted.
 
-    A tile that is read in another size than it is stored in shows the stored pixel at
-    ``floor(i * stored / size)``.
+    A tile that is read in another size than stored shows the stored pixel ``floor(i * stored /
+    size)``.
     """
     rows, columns = y.pixels, x.pixels
     if table.rows.is_special(tile):

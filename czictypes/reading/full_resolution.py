@@ -1,8 +1,8 @@
-"""Tells which tiles are full resolution, where they are stored in another size than they cover.
+"""Finds the full-resolution tiles that are stored in another size than they cover.
 
 Full resolution may be stored in fewer pixels (binned channels, Fast Airyscan) or in more (PALM). A
-tile that is smaller in both axes counts as such if nothing finer lies in its place; otherwise it
-belongs to the pyramid.
+tile that is smaller along both axes is full resolution if nothing finer lies in its place;
+otherwise it belongs to the pyramid.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _FINER = 2 / 3
 def full_resolution(directory: Directory) -> Mask | None:
     """Return the rows of full resolution that are stored in another size; None if there are none.
 
-    A tile that is not smaller along an axis of several pixels is none of a pyramid, whose tiles
-    are smaller in both. One that is smaller counts where nothing finer lies: if its entry says that
-    it is none of a pyramid, or if there is no full resolution in its plane and scene at all.
-    The pyramid of a tile that is stored in more pixels may have such tiles, too: one whose entry
-    says so does not count where a finer one of them lies.
+    Pyramid tiles are smaller along both axes, so a tile that is not smaller along an axis of
+    several pixels is full resolution. A smaller tile is full resolution where nothing finer lies,
+    if its entry says that it is not a pyramid tile or its plane and scene have no other full
+    resolution. The pyramid of a tile that is stored in more pixels may contain larger tiles, too: a
+    tile that is marked as a pyramid tile is not full resolution where a finer one lies.
     """
     w, h = directory.w, directory.h
     stored_w, stored_h = directory.physical_w, directory.physical_h
@@ -65,7 +65,7 @@ def is_larger(
     stored_w: NDArray[np.int32],
     stored_h: NDArray[np.int32],
 ) -> Mask:
-    """Tell which tiles are stored in no less pixels than they cover, along an axis of several."""
+    """Return which tiles store at least as many pixels as they cover, along an axis of several."""
     larger: Mask = ((stored_w >= w) & (w > 1)) | ((stored_h >= h) & (h > 1))
     return larger & (w > 0) & (h > 0)
 
@@ -86,9 +86,9 @@ class _Groups:
         self._in_scene = _numbered([*columns, directory.scene], directory.count)
 
     def have_base(self, tiles: Mask) -> Mask:
-        """Tell of some tiles whether their plane and scene have any full resolution.
+        """Return which of some tiles have any full resolution in their plane and scene.
 
-        A tile of a pyramid may leave out dimensions, and so belong to several planes.
+        A pyramid tile may lack dimensions, and then belongs to several planes.
         """
         rows, planes, base = np.flatnonzero(tiles), self._planes, self.base
         without = self._directory.scene == ABSENT
@@ -114,8 +114,8 @@ class _Groups:
     def uncovered(self, candidates: Mask, pool: Mask, least: float = 1) -> Mask:
         """Return the candidates in whose place no finer tile of the pool lies.
 
-        It lies there if it holds the centre of the candidate, or has its own within it. A stored
-        pixel counts as `least` pixels, at least.
+        A tile lies in the place of a candidate if either contains the centre of the other. The
+        scale of a tile is at least `least`.
         """
         found = np.zeros(len(candidates), bool)
         chosen = np.flatnonzero(candidates)
@@ -132,7 +132,7 @@ class _Groups:
         return found
 
     def _scale(self, pool: Mask) -> NDArray[np.float64]:
-        """Return how many pixels a stored one stands for along an axis; 1 for full resolution."""
+        """Return the number of pixels per stored pixel along an axis; 1 for full resolution."""
         columns, scale = self._directory, np.ones(len(pool))
         rows = np.flatnonzero(pool & ~self.base)
         stored = columns.physical_w[rows].astype(np.float64) * columns.physical_h[rows]
@@ -142,7 +142,7 @@ class _Groups:
     def _meet_finer(
         self, rows: NDArray[np.intp], others: NDArray[np.intp], scale: NDArray[np.float64]
     ) -> Mask:
-        """Tell which rows one of some others meets that is finer, in their plane and scene."""
+        """Return which rows meet a finer one of the others in their plane and scene."""
         scene = self._directory.scene
         planes, numbers = np.unique(self._planes[rows], return_inverse=True)
         at = np.searchsorted(planes, self._planes[others]).clip(max=len(planes) - 1)
@@ -173,7 +173,7 @@ def _boxes(columns: Directory, rows: NDArray[np.intp]) -> Boxes:
 
 
 def _are_among(values: NDArray[np.int64], others: NDArray[np.int64]) -> Mask:
-    """Tell which values are among others; fast where there are few different ones."""
+    """Return which values occur in `others`; fast if few values differ."""
     if len(values) and values.min() == values.max():
         return np.full(len(values), bool((others == values[0]).any()))
     different, which = np.unique(values, return_inverse=True)
@@ -182,7 +182,7 @@ def _are_among(values: NDArray[np.int64], others: NDArray[np.int64]) -> Mask:
 
 
 def _numbered(columns: list[NDArray[np.int32]], count: int) -> NDArray[np.int64]:
-    """Return a number for each row, equal for rows that are equal in all columns."""
+    """Return a number for each row; rows that are equal in all columns have the same one."""
     number, most = np.zeros(count, np.int64), 1
     for column in columns:
         least, largest = int(column.min()), int(column.max())

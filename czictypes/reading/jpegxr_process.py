@@ -1,10 +1,10 @@
-"""Decodes JPEG XR in helper processes, for whom a crash of the decoder must stay an error.
+"""Decodes JPEG XR in helper processes, so that a crash of the decoder becomes an error.
 
-Hostile data may crash libCZI's decoder where the library is not the patched one that czictypes
-brings. With the environment variable ``CZICTYPES_JPEGXR`` set to ``process``, tiles are decoded by
-helpers: Python processes that import what decoding needs, get data through a pipe and give pixels
-back. Each serves one thread at a time and is used again; one that ended is replaced by the next
-call. They end when their pipes close, so at the latest with this process.
+Hostile data may crash the decoder of a libCZI other than the patched one that czictypes brings. If
+the environment variable ``CZICTYPES_JPEGXR`` is ``process``, helpers decode: Python processes that
+import only what they need, receive data through a pipe and send pixels back. A helper serves one
+thread at a time and is reused; the next call replaces one that ended. Helpers end when their pipes
+close, at the latest with this process.
 """
 
 from __future__ import annotations
@@ -48,13 +48,7 @@ class HelperEndedError(NativeCallError):
 
 
 def decodes_apart() -> bool:
-    """Tell whether CZICTYPES_JPEGXR asks for helper processes.
-
-    Raises
-    ------
-    ValueError
-        If the variable is neither empty nor ``process``.
-    """
+    """Return whether CZICTYPES_JPEGXR asks for helpers; raise ValueError for an unknown value."""
     wish = os.environ.get(_VARIABLE, "")
     if wish not in ("", "process"):
         raise ValueError(f"{_VARIABLE} must be 'process' or not set, not {wish!r}")
@@ -69,7 +63,7 @@ def decode_apart(
     Raises
     ------
     HelperEndedError
-        If the helper crashed, or was ended; the next call starts another.
+        If the helper crashed or was ended; the next call starts another.
     NativeCallError, NativeMemoryError
         As in this process.
     CziError
@@ -92,7 +86,7 @@ def decode_apart(
 
 
 class _Helper:
-    """One helper process; of one thread at a time."""
+    """A helper process; used by one thread at a time."""
 
     def __init__(self, library: str) -> None:
         import subprocess  # for those who ask for helpers alone
@@ -154,7 +148,7 @@ class _Helper:
         raise NativeMemoryError(text) if result == _NO_MEMORY else NativeCallError(text)
 
     def end(self) -> None:
-        """End the process; it holds nothing that would be lost."""
+        """End the process; it has no state to lose."""
         self._process.kill()
         for pipe in (self._requests, self._answers):
             with suppress(OSError):  # what was not sent
@@ -162,7 +156,7 @@ class _Helper:
         self._process.wait()
 
     def forget(self) -> None:
-        """Let go of the pipes in the child of a fork; the process is the parent's."""
+        """Close the pipes in the child of a fork; the process belongs to the parent."""
         self._process.returncode = 0
         for pipe in (self._requests, self._answers):
             with suppress(OSError):
@@ -196,7 +190,7 @@ class _Pool:
         self._idle: list[_Helper] = []
 
     def take(self, library: str) -> _Helper:
-        """Return a helper that nobody else uses, one that waits or a new one."""
+        """Return an idle helper, or a new one."""
         with self._lock:
             idle, self._idle = self._idle, []
             fit = [helper for helper in idle if helper.library == library and helper.is_alive()]
@@ -220,14 +214,14 @@ class _Pool:
         helper.end()
 
     def end_all(self) -> None:
-        """End all helpers, at the exit of this process."""
+        """End all helpers when this process exits."""
         with self._lock:
             helpers, self._all, self._idle = self._all, set(), []
         for helper in helpers:
             helper.end()
 
     def after_fork(self) -> None:
-        """Forget the parent's helpers in its child, which starts others when it needs them."""
+        """Drop the parent's helpers in the child, which starts its own."""
         for helper in self._all:
             helper.forget()
         self.__init__()  # type: ignore[misc]  # a lock may have been held
@@ -240,13 +234,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def serve(library: str) -> None:
-    """Decode what comes from standard input until it ends: what a helper process does.
-
-    Parameters
-    ----------
-    library
-        The libCZI to decode with.
-    """
+    """Run a helper process: decode requests from standard input with this libCZI until it ends."""
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing that prints may come between the answers

@@ -1,4 +1,4 @@
-"""The pyramid levels that a file stores, and the grid of pixels of each."""
+"""The stored pyramid levels, and the pixel grid of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from czictypes.reading.sampling import Span, copied_span, gridded_span
 from czictypes.reading.table import SubBlockTable
 
 __all__ = [
-    "NEEDS_PYRAMID_ABOVE",
     "LevelGrid",
     "PyramidLevel",
     "level_grids",
@@ -22,15 +21,23 @@ __all__ = [
 ]
 
 
-#: The extent in pixels up to which an image is shown well without a pyramid.
-NEEDS_PYRAMID_ABOVE = 4096
+#: The largest extent in pixels that shows well without a pyramid.
+_WITHOUT_PYRAMID = 4096
 
 
 class PyramidLevel(NamedTuple):
-    """One stored level: its number (0 is full resolution), reduction, and sub-blocks.
+    """A stored resolution level.
 
-    `minification` is the number of layer-0 pixels that one pixel stands for along an axis;
-    `zoom`, its inverse, makes `CziReader.read` use this level.
+    Attributes
+    ----------
+    level
+        Its number; 0 is full resolution.
+    minification
+        The number of layer-0 pixels along an axis that one pixel stands for.
+    zoom
+        The inverse of `minification`; `CziReader.read` uses this level at this zoom.
+    sub_block_count
+        The number of its sub-blocks.
     """
 
     level: int
@@ -40,7 +47,7 @@ class PyramidLevel(NamedTuple):
 
 
 def pyramid_levels(table: SubBlockTable, scene: int | None = None) -> list[PyramidLevel]:
-    """Return the levels of a scene (of all by default), the full resolution first."""
+    """Return the levels of a scene (by default of all), full resolution first."""
     rows, sub_block = table.directory, table.rows.sub_blocks(np.arange(table.count))
     usable = np.isfinite(table.minification) & (table.minification > 0)  # else a damaged entry
     chosen = usable if scene is None else usable & (rows.scene == scene)
@@ -56,13 +63,9 @@ def pyramid_levels(table: SubBlockTable, scene: int | None = None) -> list[Pyram
 
 
 def needs_pyramid(table: SubBlockTable) -> bool:
-    """Tell whether the image is larger than 4096 x 4096 pixels and stores no pyramid."""
+    """Return whether the image exceeds 4096 x 4096 pixels and has no pyramid."""
     box = table.total_rectangle_no_pyramid
-    return max(box.w, box.h) > NEEDS_PYRAMID_ABOVE and not table.has_pyramid
-
-
-#: libCZI takes a tile of slightly less zoom for one of full resolution.
-_FULL_ZOOMS = (float(np.float32(1) / np.float32(1.05)), math.inf)
+    return max(box.w, box.h) > _WITHOUT_PYRAMID and not table.has_pyramid
 
 
 class LevelGrid(NamedTuple):
@@ -71,15 +74,13 @@ class LevelGrid(NamedTuple):
     Attributes
     ----------
     number
-        The level that `SubBlockTable.levels` gives its tiles; 0 is the full resolution.
+        Its tiles' number in `SubBlockTable.levels`; 0 is full resolution.
     factor
-        How many pixels of full resolution a pixel stands for, along each axis.
+        The full-resolution pixels per pixel along each axis.
     box
-        What the whole level shows, in pixels of full resolution.
+        The rectangle of the whole level, in full-resolution pixels.
     width, height
-        Its size in pixels of its own.
-    zooms
-        The least and the greatest zoom (as in `SubBlockTable.zoom`) of its tiles.
+        Its size in its own pixels.
     """
 
     number: int
@@ -87,10 +88,9 @@ class LevelGrid(NamedTuple):
     box: Rectangle
     width: int
     height: int
-    zooms: tuple[float, float]
 
     def around(self, roi: Rectangle) -> Rectangle:
-        """Return the region of full resolution in which the tiles of a part of the level lie."""
+        """Return the full-resolution region that contains the tiles of a part of the level."""
         left, top = (math.floor((start - 1) * self.factor) for start in roi[:2])
         right = math.ceil((roi.x + roi.w + 1) * self.factor)
         bottom = math.ceil((roi.y + roi.h + 1) * self.factor)
@@ -106,18 +106,10 @@ class LevelGrid(NamedTuple):
         roi_start: int,
         roi_size: int,
     ) -> Span:
-        """Return what a tile paints of a part of the level, along x (0) or y (1).
+        """Return the pixels that a tile paints of a part of the level, along x (0) or y (1).
 
-        Parameters
-        ----------
-        axis
-            0 for x, 1 for y.
-        start, size, stored
-            Its position and logical size in pixels of full resolution, and its stored size.
-        is_own
-            Whether it is of this very level.
-        roi_start, roi_size
-            The part.
+        `start`, `size` and `stored` are the tile's position and size in full-resolution pixels, and
+        its stored size; `is_own` is true for a tile of this level.
         """
         start -= self.box[axis]
         if self.number == 0:
@@ -128,23 +120,16 @@ class LevelGrid(NamedTuple):
 
 
 def level_grids(table: SubBlockTable, scene: int | None, box: Rectangle) -> list[LevelGrid]:
-    """Return the grids of the levels that are stored, the full resolution first.
+    """Return the grids of the stored levels, full resolution first.
 
-    Parameters
-    ----------
-    table
-        The sub-blocks of the document.
-    scene
-        The scene that is shown, or None for all.
-    box
-        What is shown of it, in pixels of full resolution.
+    `scene` is None for all scenes; `box` is their rectangle in full-resolution pixels.
     """
-    found = [LevelGrid(0, 1.0, box, box.w, box.h, _FULL_ZOOMS)]
+    found = [LevelGrid(0, 1.0, box, box.w, box.h)]
     rows = table.directory
     usable = ~table.is_layer0 & (rows.physical_w > 0) & (rows.physical_h > 0)
     usable &= (rows.w > 0) & (rows.h > 0)
     if scene is not None:
-        usable &= (rows.scene == scene) | (rows.scene == ABSENT) & _meets(table, box)
+        usable &= (rows.scene == scene) | (rows.scene == ABSENT) & table.meets(box)
     members = np.flatnonzero(usable)
     levels = table.levels[members]
     for number in np.unique(levels).tolist():
@@ -159,14 +144,13 @@ def _grid(
     factor = _factor(table, members, number)
     width = _extent(box.x, box.w, rows.x[members], rows.physical_w[members], factor)
     height = _extent(box.y, box.h, rows.y[members], rows.physical_h[members], factor)
-    zooms = table.zoom[members]
-    return LevelGrid(number, factor, box, width, height, (float(zooms.min()), float(zooms.max())))
+    return LevelGrid(number, factor, box, width, height)
 
 
 def _factor(table: SubBlockTable, members: NDArray[np.intp], number: int) -> float:
-    """Return the factor of a level: a power of 2 or 3, or a whole number, where it can be.
+    """Return the factor of a level: a power of 2 or 3 or a whole number, if one fits.
 
-    The largest tile decides, which suffers least from sizes that are rounded to whole pixels.
+    The largest tile decides, because rounding its size to whole pixels matters least.
     """
     rows = table.directory
     w, h = rows.physical_w[members], rows.physical_h[members]
@@ -185,16 +169,7 @@ def _factor(table: SubBlockTable, members: NDArray[np.intp], number: int) -> flo
 def _extent(
     origin: int, size: int, start: NDArray[np.int32], stored: NDArray[np.int32], factor: float
 ) -> int:
-    """Return the size of a level: with the last pixel, which is not whole, if a tile has it."""
+    """Return the size of a level; it includes the last, partial pixel if a tile does."""
     reach = np.floor((start.astype(np.int64) - origin) / factor + 0.5) + stored
     whole = math.floor(size / factor)
     return max(math.ceil(size / factor) if reach.max() > whole else whole, 1)
-
-
-def _meets(table: SubBlockTable, box: Rectangle) -> NDArray[np.bool_]:
-    rows = table.directory
-    x, y = rows.x.astype(np.int64), rows.y.astype(np.int64)
-    meets: NDArray[np.bool_] = (
-        (x < box.x + box.w) & (x + rows.w > box.x) & (y < box.y + box.h) & (y + rows.h > box.y)
-    )
-    return meets

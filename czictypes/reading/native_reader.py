@@ -1,4 +1,4 @@
-"""libCZI's reader of an open document, which most documents never need."""
+"""libCZI's reader of an open document; most documents never need it."""
 
 from __future__ import annotations
 
@@ -30,20 +30,9 @@ _LOG = logging.getLogger(__name__)
 class NativeReader:
     """Opens libCZI's reader at its first use; safe to use from many threads.
 
-    libCZI reads the whole directory of sub-blocks when it opens a file: as long as nothing is
-    asked of it, that work is spared. The library itself is loaded at once, so that a missing one
-    is told when the document is opened.
-
-    Parameters
-    ----------
-    source
-        The document's bytes, checked by `check_document`: what libCZI refuses to open, or
-        crashes on, is refused there.
-
-    Raises
-    ------
-    LibraryNotFoundError, IncompatibleLibraryError
-        If there is no libCZI that can be used.
+    libCZI reads the whole sub-block directory when it opens a file, so that is put off until a call
+    needs it. The library itself is loaded at once: a missing library is reported when the document
+    is opened, as LibraryNotFoundError or IncompatibleLibraryError.
     """
 
     def __init__(self, source: ByteSource) -> None:
@@ -62,9 +51,9 @@ class NativeReader:
         ClosedError
             After `close`.
         CorruptFileError
-            If libCZI cannot open the document although the checks found nothing.
+            If libCZI cannot open the document although the checks found no fault.
         OSError
-            What the source raised when libCZI read from it.
+            The source's own error if libCZI could not read from it.
         """
         handle = self._handle
         if handle is None:
@@ -90,12 +79,9 @@ def bitmap_of(
     pixel_type: int,
     compression: int = Compression.Uncompressed,
 ) -> BitmapHandle:
-    """Have libCZI make a bitmap of pixel data; its C API makes them from sub-blocks alone.
+    """Return a libCZI bitmap of pixel data; the C API makes bitmaps from sub-blocks only.
 
-    Raises
-    ------
-    NativeCallError
-        If libCZI cannot decode them.
+    Raises NativeCallError if libCZI cannot decode the data.
     """
     from czictypes.libczi.reader import ReaderHandle
     from czictypes.libczi.streams import InputStream
@@ -109,12 +95,9 @@ def bitmap_of(
 def decoded(
     data: bytes | memoryview, width: int, height: int, pixel_type: int, compression: int
 ) -> NDArray[np.generic]:
-    """Have libCZI decode the data of a sub-block, and return the pixels (height, width, samples).
+    """Return the pixels (height, width, samples) that libCZI decodes from the data of a sub-block.
 
-    Raises
-    ------
-    NativeCallError
-        If libCZI cannot decode them.
+    Raises NativeCallError if libCZI cannot decode the data.
     """
     with bitmap_of(data, width, height, pixel_type, compression) as bitmap:
         return bitmap.to_numpy()
@@ -136,9 +119,9 @@ def _open(library: Library, source: ByteSource) -> ReaderHandle:
 
 
 def _stream(library: Library, source: ByteSource) -> InputStream:
-    """Open a stream on the file itself where that is what the source reads, else on the source.
+    """Open a stream on the local file itself, or else on the source.
 
-    The file may have been replaced since it was opened: libCZI must not read from the new one.
+    The file may have been replaced since it was opened; libCZI must not read the new one.
     """
     from czictypes.libczi.streams import InputStream
 

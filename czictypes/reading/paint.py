@@ -1,8 +1,8 @@
-"""Paints reads: by the kernel, or without one by numpy.
+"""Paints reads with the kernel, or with numpy if there is none.
 
-The kernel takes tiles out of local files by itself. Three kinds of tiles are given to it: the bytes
-of tiles in a source that is no local file, the pixels of tiles that it does not decode (JPEG XR,
-several planes in a sub-block, anything unusual), and those that have a mask or are cached.
+The kernel reads tiles from local files by itself. It is given three other kinds of tiles: the bytes
+of tiles that are not in a local file, the pixels of tiles that it does not decode (JPEG XR, several
+planes in a sub-block, anything unusual), and the pixels of tiles that have a mask or are cached.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _KNOWN = frozenset(map(int, PixelType))
 
 
 class Part(NamedTuple):
-    """A part of a plane: a request, perhaps of a level's grid or of one tile alone.
+    """A request, or a part of it: a region of a level's grid, or a single tile.
 
     With a `grid` the region of the request is one of the level, at zoom 1.
     """
@@ -72,17 +72,9 @@ class Part(NamedTuple):
 class Painter:
     """Paints the planes of one document; safe to use from many threads.
 
-    Parameters
-    ----------
-    table
-        The tiles of the document.
-    tiles
-        Their pixels. Their `prefetcher`, if any, fetches beforehand what a read needs; what has a
-        `cache` is asked for all tiles.
-    source
-        The document's bytes; None where tiles come from `tiles` alone.
-    damage
-        Is told of tiles that are left blank.
+    `tiles` provides pixels: all of them if it has a `cache`, and its `prefetcher`, if any, fetches
+    the bytes of a read in advance. Without a `source` all tiles come from it. `damage` records
+    tiles that are left blank.
     """
 
     def __init__(
@@ -111,7 +103,7 @@ class Painter:
 
     @property
     def planes(self) -> PlaneKeys:
-        """The planes of the tiles; worked out at the first read."""
+        """The planes of the tiles, computed at the first read."""
         if self._planes is None:
             with self._lock:
                 if self._planes is None:
@@ -132,14 +124,14 @@ class Painter:
         Parameters
         ----------
         parts
-            What is read: one part or more, of one pixel type, background and mask awareness.
+            One part or more, with the same pixel type, background and mask awareness.
         outs
-            For each (height, width, samples) in the type of the requests; the pixels of a row are
-            adjacent. Several of them lie in one array.
+            An array (height, width, samples) for each, with adjacent pixels in a row, in the
+            requests' type. Several arrays are views of one array.
         threads, workers
-            How many threads may work, and those that may help to decode.
+            How many threads may work, and the threads that may help to decode.
         blank
-            Leave tiles that cannot be read as background, and note them.
+            Leave unreadable tiles as background, and record them.
 
         Raises
         ------
@@ -169,12 +161,9 @@ class Painter:
             self._end(reads)
 
     def valid(self, part: Part, width: int, height: int) -> NDArray[np.bool_]:
-        """Return where a read finds pixels, (height, width); masks count if the request says so.
+        """Return which pixels (height, width) a read takes from tiles; masks count if requested.
 
-        Raises
-        ------
-        CorruptFileError
-            If a mask that is needed is damaged.
+        Raises CorruptFileError if a mask that is needed is damaged.
         """
         found = np.zeros((height, width), bool)
         masks = part.request.mask_aware
@@ -211,11 +200,11 @@ class Painter:
         return -1 if self._local is None else self._local.descriptor()
 
     def _gives(self, request: PlaneRequest) -> bool:
-        """Tell whether all tiles are given to the kernel."""
+        """Return whether the kernel is given every tile."""
         return self._local is None or request.mask_aware
 
     def _places(self, part: Part, size: tuple[int, int]) -> Iterator[Painted]:
-        """Give the tiles that numpy paints, and where; for a result of some width and height."""
+        """Yield the tiles that numpy paints of a (width, height) result, with their pixels."""
         request, grid, only = part
         if only is not None:
             chosen = np.array([only])
@@ -246,7 +235,7 @@ class Painter:
             self._log("numpy", parts, outs, len(every))
 
     def log_given(self, given: list[Given]) -> None:
-        """Log what the kernel is given."""
+        """Log the tiles that the kernel is given."""
         sizes = (len(one.data) if one.pixels is None else one.pixels.nbytes for one in given)
         _LOG.debug("gave the kernel %d tiles of %s: %d bytes", len(given), self._name, sum(sizes))
 
@@ -261,11 +250,11 @@ class Painter:
         )  # fmt: skip
 
     def _note(self, tile: int, error: Exception) -> None:
-        """Note a tile that is left blank."""
+        """Record a tile that is left blank."""
         self.damage.note(self.table.rows.sub_block_of(tile), error)
 
     def _begin(self, parts: Sequence[Part], sizes: Sequence[tuple[int, int]]) -> Reads:
-        """Choose what results of some width and height show; give the memory to `_end` later."""
+        """Choose the tiles for results of (width, height) sizes; `_end` takes the memory back."""
         reads = self._tiles().take(len(parts))
         for number, ((request, grid, _), (width, height)) in enumerate(zip(parts, sizes)):
             planes = self.planes.shown(request.plane, by_lacking=grid is not None)
@@ -317,7 +306,7 @@ class Painter:
 
 
 class _Painting:
-    """A read at work."""
+    """A read in progress."""
 
     def __init__(
         self,
@@ -339,7 +328,7 @@ class _Painting:
         self._needs: dict[int, _Need] = {}  # by tile, of those at work
 
     def run(self) -> None:
-        """Paint until all is done."""
+        """Paint until every job is done."""
         jobs, reads = self._jobs, self._reads
         if self._painter._gives(self._request):
             jobs["status"] = UNUSUAL
@@ -353,7 +342,7 @@ class _Painting:
             left = reads.paint(_SLICE)
 
     def _give(self, waiting: list[int]) -> None:
-        """Give some of the tiles that wait to the kernel."""
+        """Give some of the waiting tiles to the kernel."""
         if not waiting:
             return
         self._needs = self._needs_of(waiting)
@@ -383,7 +372,7 @@ class _Painting:
                 self._leave_blank(self._needs[tile].jobs)
 
     def _needs_of(self, waiting: list[int]) -> dict[int, _Need]:
-        """Return what some jobs need, in the order of the jobs."""
+        """Return the needs of some jobs by tile, in the order of the jobs."""
         needs: dict[int, _Need] = {}
         columns = (self._jobs[name][waiting].tolist() for name in ("tile", "first_row", "end_row"))
         for job, tile, first, end in zip(waiting, *columns):
@@ -396,7 +385,7 @@ class _Painting:
         return needs
 
     def _first(self, needs: dict[int, _Need]) -> list[int]:
-        """Return the first tiles, as many as fit into memory side by side."""
+        """Return the first tiles, as many as fit into memory together."""
         rows = self._painter.table.directory
         pixel = pixel_format(self._request.pixel_type).bytes_per_pixel
         found: list[int] = []
@@ -409,7 +398,7 @@ class _Painting:
         return found
 
     def _decoded(self, tile: int) -> Given | None:
-        """Return pixels of a tile; None for one that is left blank."""
+        """Return the pixels of a tile; None if it is left blank."""
         painter = self._painter
         try:
             decoded = painter.tiles.tile(tile, *self._needs[tile][:2])
@@ -431,7 +420,7 @@ class _Painting:
         )
 
     def _bytes(self, tiles: list[int]) -> dict[int, Given]:
-        """Return the bytes of those tiles that the kernel decodes from them."""
+        """Return the bytes of those tiles that the kernel decodes itself."""
         source = self._painter.source
         if source is None or not self._painter.reads_bytes or self._painter._local:
             return {}
@@ -448,9 +437,9 @@ class _Painting:
         }
 
     def _range(self, tile: int) -> Range | None:
-        """Return which bytes of a tile are needed; at first its head, which tells of them.
+        """Return the next byte range needed of a tile: first its head, then the data it locates.
 
-        None for one that the kernel does not decode.
+        None if the kernel does not decode the tile.
         """
         tiles, table = self._reads.tiles, self._painter.table
         rows, stored = table.rows, table.rows.stored
@@ -478,7 +467,7 @@ class _Painting:
         return None if begin < 0 or size < 0 else (begin, size)
 
     def _leave_blank(self, jobs: list[int]) -> None:
-        """Fill the places of some jobs, which may be painted in part, and take them as done."""
+        """Fill the places of jobs, which may be partly painted, with background; mark them done."""
         value = background_value(self._request.pixel_type, self._request.background)
         for one in self._jobs[jobs]:
             if not self._reads.is_in_order(one["region"]):
@@ -488,7 +477,7 @@ class _Painting:
 
 
 class _Need(NamedTuple):
-    """What is needed of a tile: its rows from the first one to before the end, for some jobs."""
+    """The rows of a tile, from `first` up to `end`, that some jobs need."""
 
     first: int
     end: int

@@ -1,4 +1,4 @@
-"""Reads of the same part of many planes: what the arrays are made of."""
+"""Reads the same part of many planes, for the arrays."""
 
 from __future__ import annotations
 
@@ -28,30 +28,24 @@ _ONE = (0, 1)
 
 
 def open_document_of(reader: CziReader) -> AbstractContextManager[OpenDocument]:
-    """Hold the document of a reader open, as the file is now, for the length of a `with` block.
+    """Return a `with` block that holds the current document of a reader open.
 
-    Raises
-    ------
-    ClosedError
-        After the reader was closed.
+    Raises ClosedError after the reader was closed.
     """
     return reader._session.document(hold=True)
 
 
 class Planes(ABC):
-    """Says for each plane of an array what a part of it is painted from.
-
-    The region of a request is one of the result, at zoom 1.
-    """
+    """Maps each plane of an array to the part that is painted."""
 
     @abstractmethod
     def part(self, document: OpenDocument, request: PlaneRequest) -> Part | None:
-        """Return what is to be painted; None where there is nothing."""
+        """Return the part to paint for a request of the result at zoom 1; None if there is none."""
 
 
 @dataclass(frozen=True)
 class LevelPlanes(Planes):
-    """The planes of a level, mosaics stitched; `scene` is None for all scenes."""
+    """The planes of a level with stitched mosaics; `scene` is None for all scenes."""
 
     grid: LevelGrid
     scene: int | None
@@ -65,12 +59,12 @@ class LevelPlanes(Planes):
 
 @dataclass(frozen=True)
 class TilePlanes(Planes):
-    """The single tiles of a mosaic; `find` tells the tile at a coordinate, or None."""
+    """The single tiles of a mosaic; `find` returns the tile at a coordinate, or None."""
 
     find: Callable[[Mapping[str, int]], int | None]
 
     def part(self, document: OpenDocument, request: PlaneRequest) -> Part | None:
-        """Return the part of the tile, if there is one."""
+        """Return the part that the tile paints, or None."""
         index = self.find(request.plane)
         if index is None:
             return None
@@ -88,20 +82,10 @@ def read_planes(
     outs: Sequence[NDArray[Any]],
     threads: int,
 ) -> None:
-    """Read the same part of some planes together.
+    """Read the same part of several planes together.
 
-    Parameters
-    ----------
-    document
-        The document, held open.
-    planes, roi
-        What composes the planes, and the part of each in pixels of the result.
-    pixel_type, coordinates
-        The type of the result, and the planes.
-    outs
-        For each plane an array (height, width, samples); all lie in one array.
-    threads
-        How many threads may work at most.
+    `roi` is the part in pixels of the result; `outs` has an array (height, width, samples) for each
+    coordinate, all of them views of one array.
     """
     masks = document.options.enable_mask_awareness
     found, targets = [], []

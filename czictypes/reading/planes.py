@@ -1,17 +1,15 @@
-"""The planes of a document: a row for each plane that a sub-block holds, in the size it is read in.
+"""The planes of a document: a row for each plane of each sub-block, in the size that is read.
 
-Nearly always these are the entries of the sub-block directory. There are two exceptions:
+Almost always these are the entries of the sub-block directory. There are three exceptions:
 
 - A sub-block whose entry has a size above 1 in T, Z or another dimension holds that many planes,
-  one behind the other, if its data are long enough. Line scans are stored like this. The dimension
+  one after the other, if its data are long enough. Line scans are stored like this. The dimension
   that the entry lists first varies fastest.
-- A sub-block of full resolution (`full_resolution`) that is stored in another size is read at the
-  size that it covers, by taking the nearest pixel to the left and above:
-  ``floor(i * stored / logical)``. A tile of its pyramid that is finer than these pixels has a row
-  without width and height, which no read meets.
-
-A sub-block whose stored size is negative has a row like any other, so that the reads that need it
-raise.
+- A full-resolution sub-block (`full_resolution`) that is stored in another size is read in the
+  size that it covers. Each pixel is the nearest stored one to the left and above: ``floor(i *
+  stored / logical)``. A pyramid tile that is finer than these pixels has a row without width and
+  height, which no read meets.
+- A sub-block whose stored size is negative has an ordinary row, and reads that need it raise.
 """
 
 from __future__ import annotations
@@ -54,24 +52,23 @@ _INT32 = 2**31
 
 @dataclass(frozen=True)
 class PlaneRows:
-    """The rows that reading works with, and what they are made of.
+    """The rows that reads work with, and their origin.
 
     Attributes
     ----------
     directory
-        The rows: coordinate, place, and size. Where a sub-block counts as full resolution, its
-        stored size here is its logical one.
+        Coordinate, position and size of each row. The stored size of full resolution equals its
+        logical size here.
     stored
         The entries of the file's directory: a row for each sub-block.
     sub_block
-        The sub-block of each row; None where row n is sub-block n.
+        The sub-block of each row; None if row n is sub-block n.
     part
-        Which of its planes a row is; None where all are the first.
+        The index of each row's plane in its sub-block; None if all are the first.
     special
-        The rows whose pixels are not all those of their sub-block as they are stored; None where
-        there are none.
+        The rows whose pixels are not simply those of their sub-block; None if there are none.
     magnification
-        How many pixels of the rows one of the file's coordinate system is, in x and in y.
+        The pixels of the rows per pixel of the file's coordinate system, in x and in y.
     """
 
     directory: Directory
@@ -82,23 +79,23 @@ class PlaneRows:
     magnification: tuple[float, float] = (1.0, 1.0)
 
     def sub_blocks(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the numbers of the sub-blocks that some rows belong to."""
+        """Return the sub-block numbers of some rows."""
         return rows if self.sub_block is None else self.sub_block[rows]
 
     def sub_block_of(self, row: int) -> int:
-        """Return the number of the sub-block that a row belongs to."""
+        """Return the sub-block number of a row."""
         return row if self.sub_block is None else self.sub_block.item(row)
 
     def parts(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Return which of their sub-blocks' planes some rows are."""
+        """Return the plane indices of some rows within their sub-blocks."""
         return np.zeros(len(rows), np.int64) if self.part is None else self.part[rows]
 
     def part_of(self, row: int) -> int:
-        """Return which of its sub-block's planes a row is."""
+        """Return the plane index of a row within its sub-block."""
         return 0 if self.part is None else self.part.item(row)
 
     def is_special(self, row: int) -> bool:
-        """Tell whether a row's pixels are not simply those of its sub-block."""
+        """Return whether the pixels of a row are not simply those of its sub-block."""
         return self.special is not None and self.special.item(row)
 
     def rows_of(self, sub_block: int) -> range:
@@ -116,26 +113,11 @@ def plane_rows(
     stored_resolution: bool = False,
     bounds: Bounds | None = None,
 ) -> PlaneRows:
-    """Return the planes of a document.
+    """Return the planes of a document; reads only the heads of sub-blocks that claim several.
 
-    Reads the heads of those sub-blocks whose entries claim several planes, and nothing else.
-
-    Parameters
-    ----------
-    source, directory
-        The file, and its sub-block directory.
-    stored_resolution
-        Magnify the coordinates of all rows so that the tile that is stored in the most pixels for
-        its size shows each of them.
-    bounds
-        How many planes the sub-blocks may hold; None for no bounds.
-
-    Raises
-    ------
-    SparseDocumentError
-        If the sub-blocks hold more.
-    OSError
-        If the file cannot be read.
+    With `stored_resolution` all coordinates are magnified so that the tile with the most stored
+    pixels for its size shows each of them. Raises SparseDocumentError if there are more planes than
+    `bounds` allows, and OSError if the file cannot be read.
     """
     rows = _one_row_each(source, directory, bounds)
     columns = _with_possible_sizes(rows.directory)
@@ -168,10 +150,10 @@ def plane_rows(
 
 
 def _with_possible_sizes(directory: Directory) -> Directory:
-    """Return rows with a stored size that can be where the file has a negative one.
+    """Replace negative stored sizes by plausible ones.
 
-    It is the share of the logical size that the other axis has, so that a damaged tile of a
-    pyramid stays in its level.
+    The other axis determines the ratio of stored to logical size, so that a damaged pyramid tile
+    stays in its level.
     """
     columns = directory
     if columns.physical_w.min(initial=0) >= 0 and columns.physical_h.min(initial=0) >= 0:
@@ -192,14 +174,14 @@ def _with_possible_sizes(directory: Directory) -> Directory:
 
 
 def _most_pixels(stored: NDArray[np.int32], size: NDArray[np.int32], full: Mask) -> float:
-    """Return how many stored pixels there are for one along an axis, where most are; 1 at least."""
+    """Return the largest number of stored pixels per pixel along an axis; at least 1."""
     return float((stored[full] / size[full].astype(np.float64)).max(initial=1.0))
 
 
 def _magnified(
     start: NDArray[np.int32], size: NDArray[np.int32], scale: float, name: str
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return positions and sizes along an axis in pixels of another size."""
+    """Return positions and sizes along an axis in magnified pixels."""
     if scale == 1:
         return start, size
     first = np.rint(start * scale)
@@ -239,7 +221,7 @@ def _one_row_each(source: ByteSource, directory: Directory, bounds: Bounds | Non
 
 
 def _claimed(directory: Directory) -> NDArray[np.int64]:
-    """Return how many planes each entry claims; at most 2**62, and 1 where places leave 32 bits."""
+    """Return the planes that each entry claims: at most 2**62, and 1 if coordinates overflow."""
     sizes = [column.astype(np.float64) for column in directory.sizes.values()]
     product: NDArray[np.int64] = np.minimum(reduce(np.multiply, sizes), 2.0**62).astype(np.int64)
     for name, column in directory.sizes.items():
@@ -255,11 +237,11 @@ class _PlaneCounter:
         self._directory = directory
 
     def count(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return how many planes some sub-blocks hold.
+        """Return the number of planes in some sub-blocks.
 
-        A head takes a request or 32 KB where bytes have to travel. So if there are many, and all of
-        some hold what they claim, the others are believed as far as there is room for it in the
-        file; a read of one that holds less raises.
+        Each head costs a remote file a request or 32 KB. So if there are many sub-blocks, and all
+        of a sample hold as many planes as they claim, the others are trusted as far as the file has
+        room for their claims; reading one that holds fewer raises.
         """
         found: NDArray[np.int64] = claimed.copy()
         unsure = np.arange(len(several))
@@ -272,7 +254,7 @@ class _PlaneCounter:
         return found
 
     def _have_room(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> Mask:
-        """Tell which sub-blocks may hold all that they claim, by where something else begins."""
+        """Return which sub-blocks may hold all that they claim before the next segment begins."""
         columns = self._directory
         room = SubBlockExtents(columns, self._source.size()).room(several)
         believed: Mask = claimed <= planes_believed()
@@ -287,7 +269,7 @@ class _PlaneCounter:
         return believed
 
     def _look(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what `count` returns, by the heads of all of them."""
+        """Return the number of planes as `count` does, from the head of each sub-block."""
         found = np.ones(len(several), np.int64)
         for first in range(0, len(several), _AT_ONCE):
             some = several[first : first + _AT_ONCE].tolist()
@@ -298,7 +280,7 @@ class _PlaneCounter:
         return found
 
     def _planes_held(self, index: int, claimed: int) -> int:
-        """Return the planes of one sub-block; of one that cannot be read those that it claims."""
+        """Return the planes of one sub-block; the claimed number if it cannot be read."""
         try:
             segment = read_subblock_segment(self._source, self._directory, index)
             planes, size = check_pixels(self._source, segment).planes, segment.data_size
@@ -310,7 +292,7 @@ class _PlaneCounter:
 def _steps(
     source: ByteSource, directory: Directory, counts: NDArray[np.int64]
 ) -> dict[str, NDArray[np.int64]]:
-    """Return after how many planes the place in each dimension changes, for each sub-block."""
+    """Return for each dimension after how many planes its position changes, for each sub-block."""
     steps = {name: np.ones(directory.count, np.int64) for name in directory.sizes}
     dimensions = sum((column > 1).astype(np.int8) for column in directory.sizes.values())
     for index in np.flatnonzero((counts > 1) & (dimensions > 1)).tolist():
@@ -331,7 +313,7 @@ _KEPT = 4096
 
 
 class ShownPlane(NamedTuple):
-    """A plane whose tiles show in a read: its key, and its rank; lower ones are painted first."""
+    """A plane that shows in a read: its key and its rank; lower ranks are painted first."""
 
     key: int
     rank: int
@@ -340,19 +322,8 @@ class ShownPlane(NamedTuple):
 class PlaneKeys:
     """The planes of the tiles of a document.
 
-    Dimensions of one place do not tell planes apart: tiles need not have them.
-
-    Parameters
-    ----------
-    columns
-        The tiles.
-    bounds
-        Start and size of each plane dimension.
-
-    Attributes
-    ----------
-    keys
-        A number for each tile, equal for those of the same plane.
+    Dimensions of size 1 do not distinguish planes, because tiles may lack them. `keys` has a number
+    for each tile, equal for tiles of the same plane.
     """
 
     def __init__(self, columns: Directory, bounds: Mapping[str, tuple[int, int]]) -> None:
@@ -376,13 +347,8 @@ class PlaneKeys:
         self._lacking = self._combinations(places)
         self._found: dict[tuple[Any, ...], list[ShownPlane]] = {}
 
-    @property
-    def is_mixed(self) -> bool:
-        """Whether a tile lacks a dimension in which others lie at several places."""
-        return bool(self._lacking)
-
     def _combinations(self, places: list[NDArray[np.int32]]) -> list[frozenset[str]]:
-        """Return which dimensions are lacking together in some tile, most dimensions first."""
+        """Return the sets of dimensions that tiles lack together, the largest first."""
         lacked = [
             (name, column == ABSENT)
             for name, column in zip(self._steps, places)
@@ -396,17 +362,11 @@ class PlaneKeys:
         return sorted(found, key=lambda one: (-len(one), sorted(one)))
 
     def shown(self, plane: Mapping[str, int], *, by_lacking: bool = False) -> list[ShownPlane]:
-        """Return the planes whose tiles show in a plane.
+        """Return the planes that show in a plane, for a position in each dimension of size above 1.
 
-        A tile that lacks a dimension (one channel without Z beside a stack) shows at every place in
-        it, below those that lie at that place.
-
-        Parameters
-        ----------
-        plane
-            A place in each dimension in which the document has a choice.
-        by_lacking
-            Whether tiles that lack as many dimensions have one rank.
+        A tile that lacks a dimension (one channel without Z beside a stack) shows at every position
+        in it, below the tiles that have that position. With `by_lacking`, tiles that lack the same
+        number of dimensions have the same rank.
         """
         asked = (by_lacking, *plane.items())
         found = self._found.get(asked)

@@ -1,4 +1,4 @@
-"""The properties and the sub-blocks of a document that is open."""
+"""The properties and sub-blocks of an open document."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class DocumentProperties:
 
     @property
     def closed(self) -> bool:
-        """Whether the reader was closed."""
+        """Whether the reader is closed."""
         return self._session.closed
 
     def close(self) -> None:
-        """Close the file after the reads in flight; closing twice is no error."""
+        """Close the file after the reads in flight; closing twice is allowed."""
         self._session.close()
 
     @property
@@ -76,14 +76,15 @@ class DocumentProperties:
     def total_bounding_box(self) -> dict[str, tuple[int, int]]:
         """The range of every dimension as (start, end), the end excluded.
 
-        T, Z, C, X and Y are always there; another dimension only when the file has it.
+        X and Y are in pixels. T, Z, C, X and Y are always present; other dimensions only if the
+        file has them.
         """
         table = self._table
         return _bounding_box(table, table.total_rectangle)
 
     @property
     def total_bounding_box_no_pyramid(self) -> dict[str, tuple[int, int]]:
-        """The same with X and Y from layer 0 alone."""
+        """The range of every dimension as (start, end), with X and Y of layer 0 only."""
         table = self._table
         return _bounding_box(table, table.total_rectangle_no_pyramid)
 
@@ -101,33 +102,33 @@ class DocumentProperties:
 
     @property
     def scenes_bounding_rectangle(self) -> dict[int, Rectangle]:
-        """The rectangle of each scene by its number; empty where there are no scenes."""
+        """The rectangle of each scene in pixels, by scene number; empty without scenes."""
         return dict(self._table.scene_rectangles)
 
     @property
     def scenes_bounding_rectangle_no_pyramid(self) -> dict[int, Rectangle]:
-        """The same from layer 0 alone."""
+        """The rectangle of each scene's layer 0 in pixels, by number; empty without scenes."""
         return dict(self._table.scene_rectangles_no_pyramid)
 
     def to_pixel_coordinates(self, x: int, y: int) -> Location:
-        """Turn a position of the raw-sub-block coordinate system into CZI pixel coordinates.
+        """Convert a position in the raw-sub-block coordinate system to CZI pixel coordinates.
 
-        These have their origin at the top-left of the layer-0 bounding box.
+        Their origin is the top left of the layer-0 bounding box.
         """
         origin = self.total_bounding_rectangle_no_pyramid
         return Location(x - origin.x, y - origin.y)
 
     def from_pixel_coordinates(self, x: int, y: int) -> Location:
-        """Turn CZI pixel coordinates into a position of the raw-sub-block coordinate system."""
+        """Convert CZI pixel coordinates to a position in the raw-sub-block coordinate system."""
         origin = self.total_bounding_rectangle_no_pyramid
         return Location(x + origin.x, y + origin.y)
 
     @property
     def magnification(self) -> tuple[float, float]:
-        """How many pixels of this reader one pixel of the file is, along x and y.
+        """The pixels of this reader per pixel of the file, along x and y.
 
-        (1.0, 1.0), except for ``ReaderOptions(stored_resolution=True)``: there rectangles, regions
-        and annotations count so many times as many pixels as in other readers and in `czi.copy`.
+        (1.0, 1.0), except with ``ReaderOptions(stored_resolution=True)``. There, rectangles,
+        regions and annotations are larger by these factors than in other readers and in `czi.copy`.
         """
         with self._session.document() as document:
             return document.rows.magnification
@@ -135,7 +136,7 @@ class DocumentProperties:
     # Pixels
 
     def get_channel_pixel_type(self, channel_index: int | None = None) -> str:
-        """Return the pixel type of a channel's first sub-block, or ``"Invalid"``.
+        """Return the pixel type of a channel's first sub-block.
 
         Parameters
         ----------
@@ -145,7 +146,8 @@ class DocumentProperties:
         Returns
         -------
         str
-            Such as ``"Gray8"``. A document without channels has one type for every number.
+            A name such as ``"Gray8"``, or ``"Invalid"`` if there is no such sub-block. A document
+            without channels has one type for every number.
         """
         table = self._table
         if channel_index is None:
@@ -155,9 +157,9 @@ class DocumentProperties:
 
     @property
     def pixel_types(self) -> dict[int, str]:
-        """The pixel type of each channel's first sub-block, by the channel's number.
+        """The pixel type of each channel's first sub-block, by channel number.
 
-        `all_pixel_types` has the types of the other sub-blocks too.
+        `all_pixel_types` has the types of all sub-blocks.
         """
         table = self._table
         start, size = table.plane_bounds.get("C", (0, 1))
@@ -171,10 +173,10 @@ class DocumentProperties:
 
     @property
     def all_pixel_types(self) -> dict[int, tuple[str, ...]]:
-        """All pixel types that the sub-blocks of a channel have, by the channel's number.
+        """All pixel types of each channel's sub-blocks, by channel number.
 
-        They are in the order of the file's directory, so the first one is that of `pixel_types`.
-        A channel without sub-blocks has none.
+        They are in the order of the file's directory, so the first one is that of `pixel_types`. A
+        channel without sub-blocks has none.
         """
         table = self._table
         return {
@@ -188,15 +190,15 @@ class DocumentProperties:
         Parameters
         ----------
         channel
-            Its number; by default the lowest one.
+            The channel's number; by default the lowest one.
         scene
-            Only this scene counts; by default all.
+            The number of the only scene that counts; by default all count.
 
         Returns
         -------
         str or None
-            A type for `read`: ``read(scene=1, pixel_type=common_pixel_type(scene=1))`` loses
-            nothing, whatever types the channel has. None in a document without sub-blocks.
+            A type for `read`: ``read(scene=1, pixel_type=common_pixel_type(scene=1))`` loses no
+            bits, whatever types the channel has. None in a document without sub-blocks.
 
         Raises
         ------
@@ -217,48 +219,54 @@ class DocumentProperties:
 
     @property
     def subblocks(self) -> NDArray[np.void]:
-        """A structured array with a row for each sub-block in the order of the directory.
+        """A structured array with a row for each plane of each sub-block, in directory order.
 
-        A sub-block that holds several planes (as in line scans) has a row for each. The fields are
-        index (the number of the sub-block, as for `read_subblock`), the dimensions Z C T R I H V B,
-        scene, M, x, y, w, h (the logical rectangle in pixels), physical_w, physical_h (the stored
-        size), pixel_type, compression, level (0 is full resolution), file_part (the number of the
-        file, as in `parts`) and file_position (the position in that file). A coordinate that the
-        sub-block does not have is -2147483648.
+        Almost every sub-block has one plane; line scans have several. The fields are index (the
+        number of the sub-block, as for `read_subblock`), the dimensions Z C T R I H V B, scene, M,
+        x, y, w, h (the logical rectangle in pixels), physical_w, physical_h (the stored size in
+        pixels), pixel_type, compression (numbers of the file format), level (0 is full resolution),
+        file_part (the number of the file, as in `parts`) and file_position (in bytes, in that
+        file). A missing coordinate is -2147483648.
         """
         with self._session.document() as document:
             return document.sub_blocks
 
     @property
     def damaged_subblocks(self) -> dict[int, str]:
-        """The sub-blocks that reads have left blank so far, and the fault of each.
+        """The sub-blocks that reads have left blank so far, with the fault of each.
 
-        See `ReaderOptions.on_error`. The list starts again if the file changes.
+        See `ReaderOptions.on_error`. The dictionary starts empty again if the file changes.
         """
         with self._session.document() as document:
             return document.damage.found()
 
     @property
     def parts(self) -> dict[int, str | None]:
-        """The other files of a document of several files, by their numbers; None for missing ones.
+        """The other files of a document of several, by part number; None for a missing one.
 
-        Empty if the document is in one file. Files that are not open yet are looked for.
+        Empty if the document is a single file. Reading this looks for the files that are not open
+        yet.
         """
         with self._session.document() as document:
             return document.parts
 
     @property
     def needs_pyramid(self) -> bool:
-        """Whether the layer-0 box exceeds 4096 x 4096 pixels and no pyramid is stored."""
+        """Whether layer 0 is wider or higher than 4096 pixels and the file stores no pyramid."""
         return needs_pyramid(self._table)
 
     def pyramid_levels(self, scene: int | None = None) -> list[PyramidLevel]:
         """Return the stored resolution levels, full resolution first.
 
+        Parameters
+        ----------
+        scene
+            The number of a scene; by default the levels of all scenes.
+
         Raises
         ------
         OutOfBoundsError
-            If there is no such scene.
+            If the scene does not exist.
         """
         table = self._table
         check_scene(table, scene)
@@ -268,24 +276,24 @@ class DocumentProperties:
 
     @property
     def raw_metadata(self) -> str:
-        """The document's XML as it is stored."""
+        """The document's XML as text."""
         with self._session.document() as document:
             return document.xml_text
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The document's XML as nested dictionaries, parsed once."""
+        """The document's XML as nested dictionaries; parsed once."""
         with self._session.document() as document:
             return document.metadata
 
     @property
     def custom_attributes_metadata(self) -> dict[str, Any] | None:
-        """The custom attributes by name (bool, int, float or str), or None without any."""
+        """The custom attributes by name (bool, int, float or str), or None if there are none."""
         return self.described(custom_attributes)
 
     @property
     def scaling(self) -> Scaling:
-        """The extent of a pixel along X, Y and Z in metres, None where unknown."""
+        """The size of a pixel along X, Y and Z in metres; None for each that is unknown."""
         with self._session.document() as document:
             return document.scaling
 
@@ -297,27 +305,27 @@ class DocumentProperties:
 
     @property
     def channel_names(self) -> list[str | None]:
-        """The names of the channels."""
+        """The names of the channels; None for each that has no name."""
         return [channel.name for channel in self.channels]
 
     @property
     def display_settings(
         self,
     ) -> dict[int, ChannelDisplaySettingsDataClassWithNameAndDescription]:
-        """How each channel is to be shown, by its number."""
+        """The display settings of each channel, by channel number."""
         return self.described(display_settings)
 
     @property
     def document_info(self) -> DocumentInfo:
-        """Title, author, dates and objective of the document."""
+        """The title, author, dates and objective of the document."""
         return self.described(document_info)
 
     @property
     def scenes(self) -> list[SceneInfo]:
-        """Name, centre and well of each scene, from the metadata.
+        """The name, centre and well of each scene, from the metadata.
 
-        The `index` of a scene is that of its sub-blocks, even in a part of a split document whose
-        XML counts the scenes in another way. Scenes without sub-blocks are listed too.
+        The `index` of a scene is the S of its sub-blocks, even in a part of a split document whose
+        XML numbers the scenes differently. Scenes without sub-blocks are included.
         """
         with self._session.document() as document:
             return document.scenes
@@ -335,14 +343,17 @@ class DocumentProperties:
 
     @property
     def plate(self) -> Plate | None:
-        """The plate with its rows and columns, or None where there is none."""
+        """The plate with its rows and columns, or None if there is none."""
         return self.described(plate)
 
     def described(self, read: Callable[[ET.Element], T]) -> T:
-        """Return what a function makes of the root element of the document's XML.
+        """Return the result of a function that reads the document's XML.
 
-        It is called once for each state of the file, so give a function of a module, not a
-        ``lambda``.
+        Parameters
+        ----------
+        read
+            Receives the root element. It is called once for each state of the file, so pass a
+            function of a module, not a ``lambda``.
 
         Raises
         ------
@@ -361,32 +372,32 @@ class DocumentProperties:
         only_layer0: bool = True,
         indices: Sequence[int] | None = None,
     ) -> dict[str, NDArray[Any]]:
-        """Return fields of the metadata of many sub-blocks, without reading their pixels.
+        """Return metadata fields of many sub-blocks without reading their pixels.
 
         Parameters
         ----------
         names
             ``stage_x``, ``stage_y``, ``focus_z``, ``roi_center_offset_x`` and ``..._y`` (float64,
-            micrometres), ``exposure_time`` (float64, seconds), ``acquisition_time``
-            (datetime64[us], UTC); ``xml`` for all of it as text; any other name is that of a tag,
-            whose text is given.
+            in micrometres), ``exposure_time`` (float64, in seconds), ``acquisition_time``
+            (datetime64[us], UTC) or ``xml`` (the whole XML as text). Any other name stands for the
+            text of the tag with that name.
         plane, roi, only_layer0
-            Which sub-blocks, as for `enumerate_subblocks_subset`.
+            The choice of sub-blocks, as for `enumerate_subblocks_subset`.
         indices
-            These sub-blocks, instead of a choice by the other arguments.
+            The numbers of the sub-blocks, instead of a choice by the other arguments.
 
         Returns
         -------
         dict of numpy.ndarray
-            ``index``, the positions in the sub-block directory, and a column for each name: NaN,
-            NaT or None where a sub-block does not tell, or is damaged (with a warning).
+            ``index``, the positions in the sub-block directory, and a column for each name. It has
+            NaN, NaT or None where a sub-block lacks the field or is damaged (with a warning).
 
         Raises
         ------
         ValueError
             For a name that no tag can have, or `indices` together with another choice.
         OutOfBoundsError
-            If there is no sub-block of an index.
+            If a sub-block of `indices` does not exist.
         """
         if indices is not None and (plane is not None or roi is not None):
             raise ValueError("give indices, or plane and roi, but not both")
@@ -404,7 +415,10 @@ class DocumentProperties:
             return read_columns(document, rows, names)
 
     def enumerate_subblocks(self, func: Callable[[int, SubBlockInfo], bool]) -> None:
-        """Call ``func(index, info)`` for every sub-block until it returns False."""
+        """Call ``func(index, info)`` for every sub-block until it returns a false value.
+
+        `info` is a `SubBlockInfo`.
+        """
         self.enumerate_subblocks_subset(func)
 
     def enumerate_subblocks_subset(
@@ -414,18 +428,23 @@ class DocumentProperties:
         roi: Roi | None = None,
         only_layer0: bool = False,
     ) -> None:
-        """Call ``func(index, info)`` for some sub-blocks until it returns False.
+        """Call ``func(index, info)`` for some sub-blocks until it returns a false value.
 
         Parameters
         ----------
         func
-            Receives the index and a `SubBlockInfo`; a false result ends the enumeration.
+            Receives the index and a `SubBlockInfo`.
         plane
-            Only sub-blocks at this coordinate: ``"C0Z5T2"`` or a dictionary; S may be in it.
+            Only sub-blocks at this coordinate, such as ``"C0Z5T2"`` or ``{"C": 0}``; S is allowed.
         roi
-            Only sub-blocks that meet this rectangle.
+            Only sub-blocks that meet this rectangle (x, y, w, h) in pixels.
         only_layer0
             Leave out the pyramid.
+
+        Raises
+        ------
+        ValueError
+            If the plane or roi is malformed.
         """
         with self._session.document() as document:
             table = document.table
@@ -440,12 +459,17 @@ class DocumentProperties:
                 return
 
     def read_subblock(self, index: int) -> SubBlock:
-        """Return one sub-block; its pixels, metadata and attachment are read when asked for.
+        """Return a sub-block; its pixels, metadata and attachment are read on demand.
+
+        Parameters
+        ----------
+        index
+            The position in the sub-block directory, from 0.
 
         Raises
         ------
         OutOfBoundsError
-            If there is no sub-block of that index.
+            If the sub-block does not exist.
         """
         with self._session.document() as document:
             count = document.directory.count
@@ -455,7 +479,7 @@ class DocumentProperties:
                     + (f"they go from 0 to {count - 1}" if count else "it has none")
                 )
             table = document.table
-            planes = [table.coordinate(row) for row in table.rows.rows_of(index)]
+            planes = [table.directory.coordinate(row) for row in table.rows.rows_of(index)]
             info = sub_block_info(table, index)
             return SubBlock(index, info, planes, self._decoder, document.name)
 

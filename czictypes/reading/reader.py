@@ -1,4 +1,4 @@
-"""CziReader: opens a CZI and reads planes, sub-blocks, metadata and attachments from it."""
+"""`CziReader` opens a CZI and reads planes, sub-blocks, metadata and attachments from it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
 
 
 class ReaderArguments(NamedTuple):
-    """The arguments of a `CziReader`, as they were given."""
+    """The arguments of a `CziReader` as the caller passed them."""
 
     filepath: Source
     file_input_type: ReaderFileInputTypes
@@ -86,49 +86,49 @@ class CziReader(DocumentProperties, Closable):
     """A CZI document open for reading; safe to use from many threads at once.
 
     Use it in a `with` block, or call `close`, which waits for the reads in flight. A closed reader
-    still tells the rectangles of the whole document and `get_cache_info`, as in pylibCZIrw; every
+    still has the rectangles of the whole document and `get_cache_info`, as in pylibCZIrw; every
     other call raises `ClosedError`. If the file changes on disk, the next call opens it again. A
-    reader pickles as its source and options, and opens the file in the process that unpickles it.
+    pickled reader consists of its source and options; unpickling opens the file again.
 
     Parameters
     ----------
     filepath
-        A path (any `os.PathLike`), a file object open for reading in binary, a URL of any
-        protocol that fsspec knows (chained ones too), a UPath or an OpenFile.
+        A path (any `os.PathLike`), a file object open for reading in binary mode, a URL of any
+        protocol that fsspec knows (chained URLs too), a UPath or an OpenFile.
     file_input_type
-        With ``ReaderFileInputTypes.Curl``, `filepath` must be a URL; by default a URL is
-        recognised by itself.
+        With ``ReaderFileInputTypes.Curl``, `filepath` must be a URL; by default czictypes
+        recognises a URL by itself.
     cache_options
-        The limits of the sub-block cache; without them nothing is cached. The cache keeps only
+        The limits of the sub-block cache; by default nothing is cached. The cache keeps only
         compressed sub-blocks of local files, and all sub-blocks of other sources.
     reader_options
-        Checks, mask awareness, stored resolution, and damaged tiles.
+        Options for checks, masks, stored resolution, damaged tiles and the size of results.
     threads
-        The number of threads that decode; by default CZICTYPES_THREADS, or the CPUs that this
-        process may use.
+        The number of threads that decode; by default CZICTYPES_THREADS, or the number of CPUs that
+        this process may use.
     storage_options
-        The options of fsspec for a URL, such as credentials; the key "czictypes" may have
-        `RemoteOptions`. They travel with a pickled reader, and are never shown.
+        The options of fsspec for a URL, such as credentials; the key "czictypes" may hold
+        `RemoteOptions`. They are pickled with the reader, and never shown.
     parts
-        The other files of a document of several files, if they are not beside it as
-        ``name (1).czi``: a list, whose numbers come from the headers of the files, or a mapping
-        of part numbers to files. Sub-blocks that only these files list are read too.
+        The other files of a document of several files, if they are not beside it as ``name
+        (1).czi``: a list, whose part numbers come from the headers of the files, or a mapping of
+        part numbers to files. Sub-blocks that only these files list are read too.
 
     Raises
     ------
     MissingFileError, IsFolderError, FilePermissionError
         If the file does not exist, or cannot be read.
     RemoteError
-        If a server does not deliver the file; the message tells the reason.
+        If a server does not deliver the file; the message gives the reason.
     MissingExtraError
         If a package for the URL's protocol is missing.
     NotCziError
-        If the file is no CZI.
+        If the file is not a CZI.
     CorruptFileError
         If its segments or its sub-block directory are damaged.
     MissingPartError
-        If a file that `parts` names does not exist. If a file is missing beside the first one,
-        only reads that need it raise this.
+        If a file of `parts` does not exist. If a file is missing beside the first one, only reads
+        that need it raise this.
     """
 
     BLACK_COLOR = Color(0, 0, 0)
@@ -172,7 +172,7 @@ class CziReader(DocumentProperties, Closable):
         super().__init__(Session(open_bytes, open_document, describe_target(filepath)))
 
     def __reduce__(self) -> tuple[Callable[..., CziReader], tuple[Any, ...]]:
-        """Pickle as what was opened and how."""
+        """Pickle the source and the arguments."""
         return reopen, (self._arguments,)
 
     def __repr__(self) -> str:
@@ -181,12 +181,12 @@ class CziReader(DocumentProperties, Closable):
 
     @property
     def source(self) -> Source:
-        """The path, URL or file object that you opened, as you gave it."""
+        """The path, URL or file object that you opened, as you passed it."""
         return self._arguments.filepath
 
     @property
     def arguments(self) -> ReaderArguments:
-        """The arguments that made this reader; czictypes opens the file once more with them."""
+        """The arguments of this reader; czictypes opens the file again with them."""
         return self._arguments
 
     # Planes
@@ -203,43 +203,42 @@ class CziReader(DocumentProperties, Closable):
         *,
         on_error: OnError | None = None,
     ) -> NDArray[Any]:
-        """Compose a plane, or a region of it, from the tiles that the file holds.
+        """Compose a plane, or a region of it, from the tiles in the file.
 
         Parameters
         ----------
         roi
-            The region (x, y, w, h) in pixels of the raw-sub-block coordinate system; by default
-            the box of the scene, or of the whole document.
+            The region (x, y, w, h) in pixels of the raw-sub-block coordinate system; by default the
+            box of the scene, or of the whole document.
         plane
-            The position in each dimension, such as ``{"C": 0, "Z": 4}``; a dimension that you
-            leave out is at its minimum. Use `scene` for S, which is accepted here only if the
-            document leaves no choice.
+            The position in each dimension, such as ``{"C": 0, "Z": 4}``; dimensions that you leave
+            out are at their minimum. Use `scene` for S, which is accepted here only if the document
+            offers no choice.
         scene
-            Only sub-blocks of this scene contribute; by default all do.
+            The number of the only scene that contributes; by default all contribute.
         zoom
-            A number above 0 and up to 1; smaller ones give fewer pixels, from the pyramid level
-            that fits. Each side of the result is ``int(float32(side) * float32(zoom))``.
+            A number above 0 and up to 1; smaller numbers return fewer pixels, from the pyramid
+            level that fits. Each side of the result is ``int(float32(side) * float32(zoom))``.
         pixel_type
             The type of the result, such as ``"Gray16"``; by default that of the channel's first
-            sub-block, as in pylibCZIrw, with a `PixelTypeWarning` if it loses bits of others.
+            sub-block, as in pylibCZIrw, with a `PixelTypeWarning` if other sub-blocks lose bits.
         background_pixel
             The value of pixels without a tile: blue, green and red from 0 to 1 (for Bgra32 also
-            alpha, which is 1 by default), or for a gray result one number in the range of its
-            pixel type. The default is black, and transparent for Bgra32. For whole-number pixels,
-            numbers out of range are clipped with a warning.
+            alpha, 1 by default), or for a gray result a single number in the range of its pixel
+            type. The default is black, and transparent for Bgra32. For whole-number pixels, numbers
+            out of range are clipped with a warning.
         out
-            An array to fill and return, in the shape and dtype of the result; its rows may be
+            An array to fill and return, with the shape and dtype of the result. Its rows may be
             strided.
         on_error
-            ``"blank"`` leaves tiles that cannot be read as background, with a
-            `DamagedTileWarning` for each, and ``"raise"`` raises; the default is that of
-            ``ReaderOptions(on_error=)``.
+            ``"blank"`` leaves unreadable tiles as background, with a `DamagedTileWarning` for each;
+            ``"raise"`` raises. The default is that of ``ReaderOptions(on_error=)``.
 
         Returns
         -------
         numpy.ndarray
-            (y, x, 1) for gray and (y, x, 3) for colour in the order B, G, R (4 for Bgra32). Where
-            tiles overlap, the highest M-index wins.
+            (y, x, 1) for gray and (y, x, 3) for colour in the order B, G, R (4 samples for Bgra32),
+            in the dtype of the pixel type. Where tiles overlap, the highest M-index wins.
 
         Raises
         ------
@@ -249,8 +248,22 @@ class CziReader(DocumentProperties, Closable):
             If the plane or scene does not exist (an `IndexError` and a `ValueError`).
         CorruptFileError
             If a sub-block of the region is damaged; the message names it.
+        UnsupportedDataError
+            If pixels cannot be converted to the pixel type, or czictypes does not decode them.
+        MissingPartError
+            If the region needs another file of the document, which is missing.
+        ResultTooLargeError
+            If the result exceeds ``ReaderOptions(max_result_bytes=)``, or the memory.
+        FileChangedError
+            If the file changed while it was read.
         ClosedError
             After `close`.
+
+        Examples
+        --------
+        >>> with open_czi("image.czi") as document:  # doctest: +SKIP
+        ...     pixels = document.read(roi=(0, 0, 512, 512), plane={"C": 1, "Z": 4})
+        ...     overview = document.read(zoom=0.1)
         """
         blank = self._blank if on_error is None else leaves_blank(on_error)
         with self._session.document() as document:
@@ -267,15 +280,15 @@ class CziReader(DocumentProperties, Closable):
         zoom: float | None = None,
         display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
     ) -> NDArray[np.uint8]:
-        """Blend the channels into one picture, coloured and stretched as the file says.
+        """Blend the channels into one picture with the display settings of the file.
 
         Parameters
         ----------
         roi, plane, scene, zoom
             As for `read`; a C in the plane is ignored.
         display_settings
-            Settings for each channel instead of the file's own; channels that are missing or not
-            enabled are left out.
+            Settings by channel number to use instead. Channels that are missing or not enabled are
+            left out.
 
         Returns
         -------
@@ -289,8 +302,8 @@ class CziReader(DocumentProperties, Closable):
 
         Notes
         -----
-        Channels of more than 16 bits are stretched between their smallest and largest finite
-        value before they are shown; complex numbers count by their magnitude, and NaN is black.
+        Channels of more than 16 bits are stretched between their smallest and largest finite value.
+        Complex numbers are shown as their magnitude, and NaN is black.
         """
         from czictypes.reading.composite import compose_channels  # needs what `read` does not
 
@@ -313,18 +326,20 @@ class CziReader(DocumentProperties, Closable):
         scene: int | None = None,
         zoom: float | None = None,
     ) -> NDArray[np.bool_]:
-        """Tell which pixels of a read come from a tile; the others are its background.
+        """Return which pixels of a read come from a tile; the others are its background.
+
+        No pixel is decoded for this.
 
         Parameters
         ----------
         roi, plane, scene, zoom
-            As for `read`. What a tile's mask calls invalid counts as background with
-            ``ReaderOptions(enable_mask_awareness=True)``.
+            As for `read`. With ``ReaderOptions(enable_mask_awareness=True)``, pixels that a tile's
+            mask marks as invalid count as background.
 
         Returns
         -------
         numpy.ndarray
-            (y, x) of bool. No pixel is decoded for it.
+            (y, x) of bool.
 
         Raises
         ------
@@ -349,7 +364,7 @@ class CziReader(DocumentProperties, Closable):
         pixel_type: str | None = None,
         background: Background | None = None,
     ) -> PlaneRequest:
-        """Check the arguments of a read; what the document does not have is said with its name."""
+        """Check the arguments of a read; errors about planes and scenes name the document."""
         try:
             return make_request(
                 document.table,
@@ -366,15 +381,15 @@ class CziReader(DocumentProperties, Closable):
 
     @property
     def attachments(self) -> Attachments:
-        """The document's attachments, by position or name."""
+        """The attachments of the document, by position or name."""
         with self._session.document() as document:
             entries = document.attachment_entries
         return Attachments(entries, self._session.document, _nested_picture, self._session.name)
 
     def get_cache_info(self) -> CacheInfo:
-        """Return the size of the sub-block cache; 0 without `cache_options`.
+        """Return the number of sub-blocks and bytes in the cache; 0 without `cache_options`.
 
-        After `close`, it is the size that the cache had then.
+        After `close`, it is the state of the cache at that time.
         """
         remains = self._session.remains
         if remains is not None:
@@ -384,7 +399,7 @@ class CziReader(DocumentProperties, Closable):
 
 
 def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
-    """Warn where the type of a channel's first sub-block loses bits of others that are read."""
+    """Warn if reading in the type of a channel's first sub-block loses bits of other sub-blocks."""
     table, target = document.table, request.pixel_type
     if table.has_one_type:
         return
@@ -451,7 +466,7 @@ def reopen(arguments: ReaderArguments) -> CziReader:
 
 
 def _nested_picture(data: bytes) -> NDArray[Any]:
-    """Read the first plane of a CZI in a CZI, zoomed out if it is larger than a picture may be."""
+    """Read the first plane of a nested CZI, zoomed out to the limit of a picture."""
     options = ReaderOptions(max_result_bytes=_PICTURE_BYTES)
     with CziReader(io.BytesIO(data), reader_options=options) as nested:
         name, box = nested.common_pixel_type(), nested.total_bounding_rectangle
@@ -474,8 +489,52 @@ def open_czi(
 ) -> CziReader:
     """Open a CZI for reading.
 
-    Use the result in a `with` block, or call its `close`. The parameters and errors are those
-    of `CziReader`.
+    Use the reader in a `with` block, or call its `close`.
+
+    Parameters
+    ----------
+    filepath
+        A path (any `os.PathLike`), a file object open for reading in binary mode, a URL of any
+        protocol that fsspec knows (chained URLs too), a UPath or an OpenFile.
+    file_input_type
+        With ``ReaderFileInputTypes.Curl``, `filepath` must be a URL; by default czictypes
+        recognises a URL by itself.
+    cache_options
+        The limits of the sub-block cache; by default nothing is cached. The cache keeps only
+        compressed sub-blocks of local files, and all sub-blocks of other sources.
+    reader_options
+        Options for checks, masks, stored resolution, damaged tiles and the size of results.
+    threads
+        The number of threads that decode; by default CZICTYPES_THREADS, or the number of CPUs that
+        this process may use.
+    storage_options
+        The options of fsspec for a URL, such as credentials; the key "czictypes" may hold
+        `RemoteOptions`. They are pickled with the reader, and never shown.
+    parts
+        The other files of a document of several files, if they are not beside it as ``name
+        (1).czi``: a list, whose part numbers come from the headers of the files, or a mapping of
+        part numbers to files. Sub-blocks that only these files list are read too.
+
+    Returns
+    -------
+    CziReader
+        The open document.
+
+    Raises
+    ------
+    MissingFileError, IsFolderError, FilePermissionError
+        If the file does not exist, or cannot be read.
+    RemoteError
+        If a server does not deliver the file; the message gives the reason.
+    MissingExtraError
+        If a package for the URL's protocol is missing.
+    NotCziError
+        If the file is not a CZI.
+    CorruptFileError
+        If its segments or its sub-block directory are damaged.
+    MissingPartError
+        If a file of `parts` does not exist. If a file is missing beside the first one, only reads
+        that need it raise this.
 
     Examples
     --------

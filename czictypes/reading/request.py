@@ -1,7 +1,7 @@
-"""Checks what a caller asks of a read and turns it into a `PlaneRequest`.
+"""Checks the arguments of a read and turns them into a `PlaneRequest`.
 
-libCZI answers most wrong arguments with the same bare status code, so every argument is
-checked here, where the message can say what would be right.
+libCZI answers most wrong arguments with the same status code. So every argument is checked here,
+where the message can say what is allowed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ __all__ = [
     "make_request",
     "output_shape",
     "parse_roi",
-    "plane_coordinate",
     "result_array",
     "type_of_all",
 ]
@@ -60,25 +59,9 @@ _WHITE = {
 def background_value(pixel_type: PixelType, background: Background) -> tuple[Any, ...]:
     """Return the samples of a background pixel.
 
-    Parameters
-    ----------
-    pixel_type
-        The type of the result.
-    background
-        Blue, green and red from 0 to 1, of which gray types take the mean. They become pixel
-        values as in libCZI: in float32, clamped and rounded to the nearest. A fourth one is for
-        alpha, which is opaque else. For a gray type also one number in its own range, which is
-        taken as it is.
-
-    Returns
-    -------
-    tuple
-        One number per sample.
-
-    Raises
-    ------
-    ValueError
-        For a single number with a colour type.
+    Blue, green and red from 0 to 1 become pixel values as in libCZI: in float32, clamped and
+    rounded to the nearest; gray types take their mean. A fourth number is alpha, which is opaque by
+    default. A single number, for gray types only, is used as it is.
     """
     samples = pixel_format(pixel_type).samples
     if isinstance(background, Sequence):
@@ -93,7 +76,7 @@ def background_value(pixel_type: PixelType, background: Background) -> tuple[Any
 
 
 def _precise(pixel_type: PixelType) -> Any:
-    """Return float32, in which libCZI computes, or float64 where it would lose digits."""
+    """Return float32, as in libCZI, or float64 where float32 would lose digits."""
     lossy = pixel_type in (PixelType.Gray32, PixelType.Gray64Float, PixelType.Gray64ComplexFloat)
     return np.float64 if lossy else np.float32
 
@@ -124,15 +107,15 @@ Shape = tuple[int, int, int]
 def result_array(
     out: NDArray[Any] | None, shape: Shape, dtype: np.dtype[Any], memory: ResultMemory
 ) -> NDArray[Any]:
-    """Return the array for a plane (height, width, samples): the caller's, if it can take it.
+    """Return the array for a plane (height, width, samples): a new one, or the caller's `out`.
 
     Raises
     ------
     ValueError
-        If the shape has no pixel, which happens when the zoom is too small for the roi, or `out`
-        cannot take the result.
+        If the shape has no pixel, because the zoom is too small for the roi, or if `out` does not
+        fit.
     ResultTooLargeError
-        If a new array is larger than it may be, or the machine cannot hold it.
+        If a new array exceeds the limit, or the memory of the machine.
     """
     if 0 in shape:
         raise InvalidArgumentError(
@@ -148,13 +131,7 @@ def result_array(
 
 
 def check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Check an array that a caller gave for a result.
-
-    Raises
-    ------
-    ValueError
-        If it is no array, or its shape or dtype is another, or it is read-only.
-    """
+    """Raise ValueError unless `out` is a writable array of this shape and dtype."""
     if not isinstance(out, np.ndarray):
         raise ValueError(f"out must be a numpy array, not {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
@@ -166,7 +143,7 @@ def check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]
 
 
 def has_adjacent_pixels(out: NDArray[Any]) -> bool:
-    """Tell whether the pixels of a row of an array (height, width, samples) are adjacent."""
+    """Return whether the pixels in each row of an array (height, width, samples) are adjacent."""
     return out.strides[1:] == (out.itemsize * out.shape[2], out.itemsize) or not out.size
 
 
@@ -180,24 +157,24 @@ _PIXEL_TYPES = {int(kind): kind for kind in PixelType}
 
 
 class PlaneRequest(NamedTuple):
-    """The request of a read, checked and complete.
+    """The complete, checked request of a read.
 
-    Parameters
+    Attributes
     ----------
     roi
-        The region, in pixels of the raw-sub-block coordinate system.
+        The region in pixels of the raw-sub-block coordinate system.
     plane
-        A value for each plane dimension of the document in which there is a choice.
+        A position in each plane dimension of the document whose size is above 1.
     scene
         The only scene that contributes, or None for all.
     zoom
-        Above 0 and at most 1; counts as float32.
+        Above 0 and at most 1; used as float32.
     pixel_type
         The type of the result.
     background
-        The value where no tile is, see `background_value`.
+        The value where no tile is; see `background_value`.
     mask_aware
-        Leave out the pixels that a tile's mask calls invalid.
+        Whether pixels that a tile's mask marks as invalid are left out.
     """
 
     roi: Rectangle
@@ -212,8 +189,8 @@ class PlaneRequest(NamedTuple):
 def output_shape(request: PlaneRequest) -> tuple[int, int, int]:
     """Return the shape (height, width, samples) of the result.
 
-    Each side is ``int(float32(side) * float32(zoom))`` as in libCZI; a small zoom may leave none.
-    At zoom 1 the side is exact, where libCZI's float32 deviates above 2**24 pixels.
+    Each side is ``int(float32(side) * float32(zoom))`` as in libCZI; a small zoom may leave no
+    pixel. At zoom 1 the side is exact, whereas libCZI's float32 deviates above 2**24 pixels.
     """
     _, _, width, height = request.roi
     if request.zoom != 1:
@@ -236,16 +213,11 @@ def make_request(
 ) -> PlaneRequest:
     """Check the arguments of a read against the document and fill in the defaults.
 
-    Raises
-    ------
-    ValueError
-        For an argument of a wrong kind or value.
-    OutOfBoundsError
-        For a plane coordinate or a scene that the document does not have (an `IndexError` and
-        a `ValueError`).
+    Raises ValueError for a wrong argument, and OutOfBoundsError for a plane position or a scene
+    that the document does not have.
     """
     scene = check_scene(table, scene)
-    coordinate = plane_coordinate(table, plane)
+    coordinate = _plane_coordinate(table, plane)
     wanted = _pixel_type(table, coordinate, pixel_type)
     return PlaneRequest(
         roi=_default_roi(table, scene) if roi is None else parse_roi(roi),
@@ -259,14 +231,10 @@ def make_request(
 
 
 def parse_roi(roi: Roi) -> Rectangle:
-    """Return the rectangle of a region of interest, four whole numbers x, y, w, h.
+    """Return the rectangle of a region of interest: four whole numbers x, y, w, h.
 
-    Raises
-    ------
-    ValueError
-        If it has another form, or is empty.
-    OutOfBoundsError
-        If it leaves the range of coordinates (32 bits).
+    Raises ValueError for anything else or an empty region, and OutOfBoundsError if the region
+    leaves the range of 32-bit coordinates.
     """
     try:
         x, y, w, h = map(as_integer, roi)
@@ -279,11 +247,11 @@ def parse_roi(roi: Roi) -> Rectangle:
     return Rectangle(x, y, w, h)
 
 
-def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int]:
-    """Return a coordinate for every plane dimension of the document, the minimum by default.
+def _plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int]:
+    """Return a position for every plane dimension of the document, the minimum by default.
 
-    A dimension the document lacks may be given as 0, which is where its only plane lies. So may
-    S, as far as it leaves no choice: where there are no scenes, or this one alone.
+    A dimension that the document lacks may be given as 0, the position of its only plane. S may be
+    given if there is no choice: in a document without scenes, or with this scene only.
     """
     ranges = table.plane_bounds
     coordinate = {name: bounds[0] for name, bounds in ranges.items()}
@@ -308,14 +276,14 @@ def plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int
 
 
 def _bounds(table: SubBlockTable, name: str) -> tuple[int, int]:
-    """Return start and size of a dimension, also of one that the document lacks."""
+    """Return the start and size of a dimension, even of one that the document lacks."""
     if name == "S":
         return next(iter(table.scene_rectangles), 0), 1
     return table.plane_bounds.get(name, (0, 1))
 
 
 def _selecting(table: SubBlockTable, coordinate: Mapping[str, int]) -> dict[str, int]:
-    """Leave out dimensions of one value: as in pylibCZIrw, tiles need not have them."""
+    """Drop dimensions of size 1: as in pylibCZIrw, tiles need not have them."""
     ranges = table.plane_bounds
     return {name: at for name, at in coordinate.items() if ranges[name][1] > 1}
 
@@ -326,7 +294,7 @@ def _unknown_dimension(name: object) -> str:
 
 
 def check_scene(table: SubBlockTable, scene: int | None) -> int | None:
-    """Return the number of a scene that the document has; None stands for all."""
+    """Return the number of a scene of the document; None stands for all."""
     if scene is None:
         return None
     try:
@@ -350,15 +318,11 @@ def _scenes_text(table: SubBlockTable) -> str:
 def type_of_all(
     table: SubBlockTable, channel: int | None, scene: int | None = None
 ) -> PixelType | None:
-    """Return the pixel type that holds all sub-blocks of a channel, of a scene or of all.
+    """Return the pixel type that holds all sub-blocks of a channel, of one scene or of all.
 
-    A channel without any there has its first one's type elsewhere, or that of the first sub-block
-    of all; None in a document without sub-blocks.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If the type is unknown, or the channel has several and none holds them all.
+    If the channel has none there, the type is that of its first sub-block elsewhere, or of the
+    first sub-block of all; None in a document without sub-blocks. Raises UnsupportedDataError if
+    the type is unknown, or no type holds them all.
     """
     types = table.pixel_types_of(channel, scene)
     if not types:

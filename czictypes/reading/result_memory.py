@@ -1,12 +1,12 @@
-"""The memory of results: how much they may take, and that of a large one is kept for the next.
+"""Memory for results: limits their size, and keeps the memory of a large one for the next.
 
-A file says itself how large its planes are, and one damaged number is enough for an array that
-makes the machine swap, or has the system end the process. So a result may take half of the memory
-that the process may use. That is looked up for large results alone.
+The size of a plane comes from the file, and one damaged number is enough for an array that makes
+the machine swap, or the system kill the process. So a result may take half of the memory that the
+process may use; only large results need to look that up.
 
-The system clears memory that it hands out: for a plane of 128 MB that takes 12 ms of CPU time
-where reading and copying take 27, on a virtual machine whose host hands out pages anew up to 40.
-What is kept stays the system's to take back as soon as it has a use for it (``MADV_FREE``).
+The system clears the memory that it hands out. For a plane of 128 MB that takes 12 ms of CPU time
+beside 27 ms for reading and copying, and up to 40 ms on a virtual machine whose host hands out new
+pages. The system can take kept memory back at any time (``MADV_FREE``).
 """
 
 from __future__ import annotations
@@ -43,17 +43,11 @@ _BYTES_PER_PLACE = 64
 
 
 class ResultMemory:
-    """Gives arrays for results, whose contents are undefined; safe to use from many threads.
+    """Allocates arrays for results, with undefined contents; safe to use from many threads.
 
-    At most one piece of memory is kept, of 256 MiB at most, and only where the system can be told
-    that it may take the pages back, and arrays go with their last reference: Linux and CPython.
-
-    Parameters
-    ----------
-    name
-        The document, for messages.
-    most
-        The bytes of the largest result; by default half of `usable_memory`.
+    Keeps at most one piece of memory, of up to 256 MiB, on Linux and CPython only: there the system
+    may take the pages back, and an array is freed with its last reference. `name` names the
+    document in messages; `most` is the size limit in bytes, by default half of `usable_memory`.
     """
 
     def __init__(self, name: str = "the document", most: int | None = None) -> None:
@@ -65,26 +59,14 @@ class ResultMemory:
         self._kept: deque[_Return] = deque(maxlen=1 if _can_keep() else 0)
 
     def take(self, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> _Array:
-        """Return an array.
-
-        Raises
-        ------
-        ResultTooLargeError
-            If it is larger than it may be, or the machine cannot hold it.
-        """
+        """Return an array; raise ResultTooLargeError if it exceeds the limit or the memory."""
         height, width, samples = shape
         if height * width * samples * dtype.itemsize <= self._plain:
             return np.empty(shape, dtype)
         return self.make(shape, dtype, self._reused)
 
     def make(self, shape: Shape, dtype: np.dtype[Any], allocate: _Allocate = np.empty) -> _Array:
-        """Return an array that `allocate` makes, of memory that is not kept.
-
-        Raises
-        ------
-        ResultTooLargeError
-            As for `take`.
-        """
+        """Return an array from `allocate`, of memory that is not kept; raises as `take`."""
         size = prod(shape) * dtype.itemsize
         self.check(shape, size)
         try:
@@ -93,13 +75,7 @@ class ResultMemory:
             raise self._refusal(shape, size, "there is not so much memory now") from None
 
     def check(self, shape: Shape, size: int) -> None:
-        """Check that a result may have so many bytes.
-
-        Raises
-        ------
-        ResultTooLargeError
-            If it may not; nothing was allocated then.
-        """
+        """Raise ResultTooLargeError if a result may not take `size` bytes; nothing is allocated."""
         if self._most is None and size <= _SMALL:
             return
         taken = size
@@ -136,13 +112,13 @@ class ResultMemory:
         return np.asarray(_Lease(pages, self._kept, shape, dtype))
 
     def clear(self) -> None:
-        """Give back what is kept, now and from now on."""
+        """Release the kept memory, and keep none from now on."""
         self._kept.clear()
         self._kept = deque(maxlen=0)
 
 
 class _Pages:
-    """Memory of the system's, in large pages where it has any."""
+    """Memory from the system, in large pages if possible."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -165,7 +141,7 @@ class _Pages:
 
 
 class _Lease:
-    """The memory that an array and all views of it hold; when they are gone the pages are kept."""
+    """The memory of an array and all of its views; its pages are kept when they are gone."""
 
     def __init__(self, pages: _Pages, kept: deque[_Return], shape: Shape, dtype: Any) -> None:
         self._pages = pages
@@ -184,9 +160,9 @@ class _Lease:
 
 
 class _Return(weakref.ref):  # type: ignore[type-arg]
-    """Notices the end of a `_Lease`, by callbacks that are no Python code.
+    """Notices the end of a `_Lease` with callbacks that are not Python code.
 
-    An interrupt that comes while an array goes would be printed and lost in such code.
+    An interrupt during Python code in such a callback would be printed and lost.
     """
 
     __slots__ = ("madvise", "pages")
@@ -198,15 +174,11 @@ class _Return(weakref.ref):  # type: ignore[type-arg]
 def usable_memory(
     process: Path = Path("/proc/self"), groups: Path = Path("/sys/fs/cgroup")
 ) -> int | None:
-    """Return how many bytes of memory this process may use; None where nothing tells.
+    """Return the bytes of memory that this process may use; None if unknown.
 
-    That is the memory of the machine, or of its control groups (versions 1 and 2) if that is less,
-    or what the limits of the process leave (``RLIMIT_AS``, ``RLIMIT_DATA``).
-
-    Parameters
-    ----------
-    process, groups
-        Where Linux tells of this process, and of control groups.
+    That is the least of the machine's memory, the limits of its control groups (versions 1 and 2),
+    and the remainder of the process limits (``RLIMIT_AS``, ``RLIMIT_DATA``). The parameters are the
+    folders in which Linux describes this process and the control groups.
     """
     found = [*_of_machine(), *_of_groups(process, groups), *_of_limits(process)]
     return min(found, default=None)
@@ -224,9 +196,9 @@ def _of_machine() -> Iterator[int]:
 
 
 def _of_groups(process: Path, groups: Path) -> Iterator[int]:
-    """Give the limits of the groups that the process is in, and of those around them.
+    """Yield the limits of the process's groups and of the groups around them.
 
-    In a container the outermost group that it sees has another name than the process is told.
+    In a container the outermost visible group has another name than the process knows.
     """
     for line in _lines(process / "cgroup"):
         _, controllers, path = line.split(":", 2)
@@ -274,7 +246,7 @@ def _can_keep() -> bool:
 
 
 def _last_is_called_first() -> bool:
-    """Tell in which order Python calls the callbacks of two weak references."""
+    """Return whether Python calls the callbacks of two weak references in reverse order."""
     called: list[Any] = []
     thing = _Lease.__new__(_Lease)
     refs = _Return(thing, called.append), _Return(thing, called.append)

@@ -1,9 +1,8 @@
 """Maps the pixels of a tile to the pixels of the result, along one axis.
 
-At zoom 1 stored pixels are copied as they are. At any other zoom each pixel of the result takes
-the nearest pixel of the tile, by the very arithmetic of libCZI's scaling accessor (in double, no
-shift by half a pixel), so that results agree with it bit for bit. native/kernel/choose.cpp has the
-same.
+At zoom 1 stored pixels are copied. At any other zoom each pixel of the result takes the nearest
+pixel of the tile, with exactly the arithmetic of libCZI's scaling accessor (in double, without a
+shift by half a pixel), so that results agree bit for bit. native/kernel/choose.cpp does the same.
 """
 
 from __future__ import annotations
@@ -20,15 +19,10 @@ Source = Union[slice, NDArray[np.intp]]
 
 
 class Span(NamedTuple):
-    """What a tile paints along an axis.
+    """The pixels that a tile paints along an axis.
 
-    Attributes
-    ----------
-    first, end
-        The first pixel of the result, and the one after the last one; not above `first` where it
-        paints none.
-    pixels
-        The pixels of the tile that go there.
+    They are `first` up to `end` of the result, none unless `end` is larger, and take their values
+    from the `pixels` of the tile.
     """
 
     first: int
@@ -40,7 +34,7 @@ _NONE = Span(0, 0, slice(0, 0))
 
 
 def copied_span(start: int, stored: int, roi_start: int, roi_size: int) -> Span:
-    """Return what a tile of a position and stored size paints at zoom 1."""
+    """Return the pixels that a tile paints at zoom 1."""
     offset = start - roi_start
     first, end = max(offset, 0), min(offset + stored, roi_size)
     return Span(first, end, slice(first - offset, end - offset))
@@ -49,15 +43,7 @@ def copied_span(start: int, stored: int, roi_start: int, roi_size: int) -> Span:
 def scaled_span(
     start: int, size: int, stored: int, roi_start: int, roi_size: int, out_size: int
 ) -> Span:
-    """Return what a tile paints at any other zoom.
-
-    Parameters
-    ----------
-    start, size, stored
-        Its position, logical and stored size; it meets the region.
-    roi_start, roi_size, out_size
-        The region, and the size of the result.
-    """
+    """Return the pixels that a tile, which meets the region, paints at any other zoom."""
     if stored < 1:
         return _NONE
     low, high = max(start, roi_start), min(start + size, roi_start + roi_size)
@@ -81,9 +67,9 @@ def scaled_span(
 def gridded_span(
     start: int, size: int, stored: int, factor: float, roi_start: int, roi_size: int
 ) -> Span:
-    """Return what a tile paints of a grid that has a pixel for each `factor` pixels.
+    """Return the pixels that a tile paints of a grid with one pixel per `factor` pixels.
 
-    A pixel of the grid takes the one at its top left corner.
+    A pixel of the grid takes the pixel at its top left corner.
     """
     first = max(math.ceil(start / factor) - roi_start, 0)
     end = min(math.ceil((start + size) / factor) - roi_start, roi_size)
@@ -95,6 +81,6 @@ def gridded_span(
 
 
 def round_half_away(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round to whole numbers, halves away from zero (numpy's own rint takes them to even)."""
+    """Round to whole numbers, halves away from zero (numpy's own rint rounds them to even)."""
     whole = np.trunc(values)
     return whole + np.copysign(np.abs(values - whole) >= 0.5, values)

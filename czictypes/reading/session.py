@@ -1,4 +1,4 @@
-"""Keeps a document open: reopens it when the file changed, or in a forked process."""
+"""Keeps a document open; opens it again after the file changed, and in a forked process."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Session:
     Parameters
     ----------
     open_source
-        Opens the file's bytes; called again when the file changed.
+        Opens the bytes of the file; called again when the file changed.
     open_document
         Makes a document of them.
     name
-        What to call the file in errors.
+        The file's name in errors.
     """
 
     def __init__(
@@ -60,23 +60,15 @@ class Session:
 
     @property
     def remains(self) -> Remains | None:
-        """The properties of the document that remain after `close`; None before."""
+        """The properties that remain after `close`; None before."""
         return self._remains
 
     def document(self, *, hold: bool = False) -> _Use:
-        """Use the document of the file as it is now, for the length of a `with` block.
+        """Return a `with` block that uses the document of the file as it is now.
 
-        With `hold`, whatever the thread enters within the block is the same document, and is not
-        compared with the file again.
-
-        Entering the block raises:
-
-        Raises
-        ------
-        ClosedError
-            After `close`.
-        FileChangedError
-            If the file changed on disk and cannot be opened again.
+        With `hold`, nested blocks of the same thread use the same document, without another look at
+        the file. Entering the block raises `ClosedError` after `close`, and `FileChangedError` if
+        the file changed on disk and cannot be opened again.
         """
         return _Use(self, hold)
 
@@ -96,7 +88,7 @@ class Session:
         self._current, self._replaced, self._holds = None, [], {}
 
     def hold(self, document: OpenDocument, lock: Any) -> None:
-        """Take the document for current in this thread until the lock is released."""
+        """Keep the document for this thread until the lock is released."""
         if not self._is_held(document):
             self._holds[threading.get_ident()] = document, lock
 
@@ -105,7 +97,7 @@ class Session:
         return held is not None and held[0] is document and held[1].locked()
 
     def enter(self, lock: Any) -> OpenDocument:
-        """Begin to use the document, until the lock is released. Raises as `document`."""
+        """Use the document until the lock is released; raises as `document`."""
         current = self._current
         # Without a lock where nothing changed: callers would wait here for each other's `stat`.
         if current is not None and self._process == os.getpid() and not self._has_changed(current):
@@ -153,7 +145,7 @@ class Session:
             ) from error
 
     def _close_replaced(self) -> None:
-        """Close the documents of earlier content that nobody uses any more."""
+        """Close the documents of earlier content that are no longer in use."""
         for document in self._replaced.copy():
             if document.uses.idle():
                 document.close()
@@ -179,7 +171,7 @@ class Session:
             raise
 
     def _renew_after_fork(self) -> None:
-        """Forget what belongs to the parent process: its locks and threads do not run here."""
+        """Drop what belongs to the parent process: its locks and threads do not exist here."""
         if self._process == os.getpid():
             return
         with _after_fork:
@@ -190,7 +182,7 @@ class Session:
 
 
 class _Use:
-    """Holds a document, as a `Use` does."""
+    """A use of the session's document, ended like a `Use`."""
 
     __slots__ = ("__exit__", "_hold", "_lock", "_session")
 

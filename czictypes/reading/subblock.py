@@ -1,4 +1,4 @@
-"""One sub-block: its pixels, raw bytes, metadata, attachment and mask, each read when asked for."""
+"""One sub-block: pixels, raw bytes, metadata, attachment and mask, each read on demand."""
 
 from __future__ import annotations
 
@@ -62,7 +62,23 @@ class CompressionMode(IntEnum):
 
 
 class SubBlockInfo(NamedTuple):
-    """One entry of the sub-block directory; the names are those of pylibCZIrw."""
+    """One entry of the sub-block directory, with the names of pylibCZIrw.
+
+    Attributes
+    ----------
+    compressionModeRaw
+        The number of the compression scheme; see `get_compression_mode`.
+    pixelType
+        The pixel type, or its number if it is unknown.
+    coordinate
+        The position in each dimension that the sub-block has.
+    logicalRect
+        The rectangle that it covers, in pixels of the raw-sub-block coordinate system.
+    physicalSize
+        The size of the stored bitmap in pixels.
+    mIndex
+        The M-index; see `is_mindex_valid`.
+    """
 
     compressionModeRaw: int  # noqa: N815
     pixelType: PixelType | int  # noqa: N815
@@ -72,7 +88,7 @@ class SubBlockInfo(NamedTuple):
     mIndex: int  # noqa: N815
 
     def get_compression_mode(self) -> CompressionMode:
-        """Return the compression scheme; `compressionModeRaw` has the number of an unknown one."""
+        """Return the compression scheme; Invalid if `compressionModeRaw` is an unknown number."""
         known = self.compressionModeRaw in list(CompressionMode)
         return CompressionMode(self.compressionModeRaw) if known else CompressionMode.Invalid
 
@@ -84,12 +100,12 @@ class SubBlockInfo(NamedTuple):
         return physical.h / logical.h
 
     def is_mindex_valid(self) -> bool:
-        """Tell whether the sub-block has an M-index."""
+        """Return whether the sub-block has an M-index."""
         return self.mIndex != ABSENT
 
 
 def sub_block_info(table: SubBlockTable, index: int) -> SubBlockInfo:
-    """Return what the file's directory says of one sub-block; its place as reads have it."""
+    """Return a sub-block's entry in the file's directory, with its rectangle as reads see it."""
     rows = table.rows.stored
     coordinate = SubBlockCoordinate(
         (name, int(rows.coordinates[name][index]))
@@ -114,11 +130,10 @@ def matching(
     roi: Rectangle | None,
     only_layer0: bool,
 ) -> NDArray[np.intp]:
-    """Return the rows that lie in a plane and meet a rectangle.
+    """Return the rows that lie at a coordinate and meet a rectangle.
 
-    A coordinate names some of the dimensions; a row that lies elsewhere in one of them is left
-    out. A row that lacks a dimension in which others lie is at each place in it, as for a read, but
-    is in no scene.
+    The coordinate names some of the dimensions. A row that lacks a dimension of other rows is at
+    every position in it, as for a read; but a row without S is in no scene.
     """
     wanted: NDArray[np.bool_] = np.ones(table.count, dtype=bool)
     rows = table.directory
@@ -129,23 +144,13 @@ def matching(
     if only_layer0:
         wanted &= table.is_layer0
     if roi is not None:
-        wanted &= _meets(table, roi)
+        wanted &= table.meets(roi)
     return np.flatnonzero(wanted)
 
 
 def _at(positions: NDArray[np.int32], value: int, start: int, size: int) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = positions == value
     return found | (positions == ABSENT) if start <= value < start + size else found
-
-
-def _meets(table: SubBlockTable, roi: Rectangle) -> NDArray[np.bool_]:
-    rows = table.directory
-    right = rows.x.astype(np.int64) + rows.w
-    bottom = rows.y.astype(np.int64) + rows.h
-    met: NDArray[np.bool_] = (
-        (rows.x < roi.x + roi.w) & (right > roi.x) & (rows.y < roi.y + roi.h) & (bottom > roi.y)
-    )
-    return met
 
 
 #: What is mostly wanted.
@@ -157,15 +162,7 @@ _AT_ONCE = 4096  # the XML of so many sub-blocks are in memory together
 def read_columns(
     document: OpenDocument, indices: Sequence[int] | NDArray[np.intp], names: Sequence[str]
 ) -> dict[str, NDArray[Any]]:
-    """Return ``index`` and a column for each name; see `CziReader.subblock_metadata`.
-
-    Raises
-    ------
-    ValueError
-        For a name that no tag can have.
-    OutOfBoundsError
-        If there is no sub-block of an index.
-    """
+    """Return ``index`` and a column for each name; see `CziReader.subblock_metadata`."""
     rows = np.asarray(indices, np.int64).reshape(-1)
     count = document.directory.count
     outside = rows[(rows < 0) | (rows >= count)]
@@ -190,20 +187,17 @@ _Decoder = Callable[[], "AbstractContextManager[SubBlockDecoder]"]
 
 @defended(lambda sub_block: sub_block._file)
 class SubBlock:
-    """A sub-block of an open document; reading from it needs the reader to stay open.
+    """A sub-block of an open document; reading from it requires the reader to stay open.
 
-    Parameters
+    Attributes
     ----------
     index
-        Its position in the sub-block directory.
+        The position in the sub-block directory.
     info
-        Its entry in the directory.
+        The entry in the directory, a `SubBlockInfo`.
     planes
-        The coordinate of each plane that it holds.
-    decoder
-        Gives access to the file for the length of a `with` block.
-    file
-        What to call the file in errors.
+        The coordinate of each of its planes, S included. Almost always there is one; line scans
+        have many, at consecutive positions in T.
     """
 
     def __init__(
@@ -228,11 +222,14 @@ class SubBlock:
         return f"<SubBlock {self.index}: {w} x {h} at ({x}, {y}), {plane}>"
 
     def pixels(self) -> NDArray[np.generic]:
-        """Return the bitmap as it is stored, unscaled, as (height, width, samples).
+        """Return the bitmap as it is stored, unscaled.
 
-        A sub-block that holds several planes gives (planes, height, width, samples), in the order
-        of `planes`. The dtype is that of the sub-block's pixel type; colour samples are in the
-        order B, G, R.
+        Returns
+        -------
+        numpy.ndarray
+            (height, width, samples) in the dtype of the sub-block's pixel type; colour samples are
+            in the order B, G, R. A sub-block with several planes returns (planes, height, width,
+            samples) in the order of `planes`.
 
         Raises
         ------
@@ -255,19 +252,19 @@ class SubBlock:
 
     @property
     def raw_data(self) -> bytes:
-        """The pixel data as they stand in the file, compressed or not."""
+        """The pixel data as stored in the file, compressed or not."""
         with self._decoder() as decoder:
             return decoder.data(self.index)
 
     @cached_property
     def raw_metadata(self) -> str:
-        """The sub-block's XML; empty where it has none."""
+        """The sub-block's XML; empty if it has none."""
         with self._decoder() as decoder:
             return to_text(decoder.metadata(self.index))
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The sub-block's XML as nested dictionaries; empty where it has none."""
+        """The sub-block's XML as nested dictionaries; empty if it has none."""
         return to_dict(self.raw_metadata) if self.raw_metadata else {}
 
     @cached_property
@@ -276,28 +273,28 @@ class SubBlock:
 
     @property
     def stage_position(self) -> tuple[float | None, float | None, float | None]:
-        """The stage's x, y and the focus z in micrometres, None where not recorded."""
+        """Stage x, stage y and focus z in micrometres; None for each that is not recorded."""
         described = self._described
         return described.stage_x, described.stage_y, described.focus_z
 
     @property
     def acquisition_time(self) -> datetime | None:
-        """When the pixels were acquired, or None where that is not recorded."""
+        """The time at which the pixels were acquired, or None if it is not recorded."""
         return self._described.acquisition_time
 
     @property
     def tags(self) -> dict[str, str]:
-        """Every tag of the sub-block's metadata by name."""
+        """The text of every tag in the sub-block's metadata, by name."""
         return self._described.tags
 
     @property
     def attachment(self) -> bytes:
-        """The sub-block's attachment; empty where it has none."""
+        """The sub-block's attachment; empty if it has none."""
         with self._decoder() as decoder:
             return decoder.attachment(self.index)
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:
-        """The mask of valid pixels, (height, width), or None if none is stored."""
+        """The mask of valid pixels, (height, width) of bool, or None if the file stores none."""
         with self._decoder() as decoder:
             return decoder.mask(self.index)

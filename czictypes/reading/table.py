@@ -1,7 +1,7 @@
 """All planes of sub-blocks as columns, and the bounds and types that follow from them.
 
-The statistics are those libCZI computes when it opens a file. Everything is computed at its
-first use and kept: a document may hold a million sub-blocks, and most users ask for little.
+The statistics are those that libCZI computes when it opens a file. Everything is computed at its
+first use: a document may have a million sub-blocks, and most users need little of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from czictypes.reading.planes import PlaneRows
 __all__ = [
     "NO_RECTANGLE",
     "SubBlockTable",
-    "level_numbers",
 ]
 
 
@@ -29,23 +28,10 @@ NO_RECTANGLE = Rectangle(0, 0, -1, -1)
 
 
 class SubBlockTable:
-    """The planes of sub-blocks of one document, in the order of the file's directory.
+    """The planes of the sub-blocks of one document, in the order of the file's directory.
 
-    Nearly always a row is a sub-block; see `PlaneRows`.
-
-    Parameters
-    ----------
-    rows
-        What reading works with, or a directory of which each entry is a row.
-    bounds
-        What an array of the document may have; None for no bounds.
-
-    Attributes
-    ----------
-    directory
-        The columns of the rows, with the size in which each is read as the stored one.
-    rows
-        The sub-block of each row.
+    Almost always a row is a sub-block; see `PlaneRows`. `directory` has the columns; the stored
+    size there is the size in which a row is read. `bounds` limits the arrays of the document.
     """
 
     def __init__(self, rows: PlaneRows | Directory, bounds: Bounds | None = None) -> None:
@@ -58,14 +44,14 @@ class SubBlockTable:
 
     @cached_property
     def is_layer0(self) -> NDArray[np.bool_]:
-        """Whether a sub-block is stored in full resolution (its physical is its logical size)."""
+        """Whether a sub-block is stored in full resolution (physical size equals logical size)."""
         rows = self.directory
         same: NDArray[np.bool_] = (rows.w == rows.physical_w) & (rows.h == rows.physical_h)
         return same
 
     @cached_property
     def zoom(self) -> NDArray[np.float32]:
-        """Physical over logical size, computed in float32 as libCZI does; 0 for an empty one.
+        """Physical over logical size, in float32 as in libCZI; 0 for an empty sub-block.
 
         The height decides unless the stored bitmap is wider than high.
         """
@@ -77,7 +63,7 @@ class SubBlockTable:
 
     @cached_property
     def minification(self) -> NDArray[np.float64]:
-        """How many layer-0 pixels one stored pixel stands for along an axis; 1 on layer 0."""
+        """The layer-0 pixels per stored pixel along an axis; 1 on layer 0."""
         rows = self.directory
         wide = rows.physical_w > rows.physical_h
         logical = np.where(wide, rows.w, rows.h).astype(np.float64)
@@ -88,10 +74,10 @@ class SubBlockTable:
 
     @cached_property
     def levels(self) -> NDArray[np.int16]:
-        """The pyramid level of a sub-block; 0 is the full resolution."""
+        """The pyramid level of a sub-block; 0 is full resolution."""
         rows = self.directory
         weights = np.minimum(rows.physical_w, rows.physical_h)
-        return level_numbers(self.minification, self.is_layer0, weights)
+        return _level_numbers(self.minification, self.is_layer0, weights)
 
     # The document as a whole
 
@@ -102,7 +88,7 @@ class SubBlockTable:
 
     @cached_property
     def plane_bounds(self) -> dict[str, tuple[int, int]]:
-        """Start and size of each plane dimension that any sub-block has (S is none of them)."""
+        """Start and size of each plane dimension that any sub-block has (without S)."""
         found = {}
         for name in PLANE_DIMENSIONS:
             column = self.directory.coordinates.get(name)
@@ -113,42 +99,34 @@ class SubBlockTable:
 
     @cached_property
     def m_bounds(self) -> tuple[int, int] | None:
-        """Start and size of the M-index, or None where no sub-block has one."""
+        """Start and size of the M-index, or None if no sub-block has one."""
         column = self.directory.m
         return _bounds(column[column != NO_M])
 
     @cached_property
     def total_rectangle(self) -> Rectangle:
-        """The box of all sub-blocks; width and height are -1 where there are none."""
+        """The box of all sub-blocks; width and height are -1 if there are none."""
         return self._box(None)
 
     @cached_property
     def total_rectangle_no_pyramid(self) -> Rectangle:
-        """The box of the sub-blocks on layer 0; width and height are -1 where there are none."""
+        """The box of the sub-blocks on layer 0; width and height are -1 if there are none."""
         return self._box(self.is_layer0)
 
     @cached_property
     def scene_rectangles(self) -> dict[int, Rectangle]:
-        """The box of each scene's sub-blocks, ascending by scene; empty without scenes."""
-        numbers, boxes = self.scene_boxes
-        return {
-            scene: Rectangle(left, top, right - left, bottom - top)
-            for scene, (left, top, right, bottom) in zip(numbers.tolist(), boxes.tolist())
-        }
+        """The box of each scene, in ascending order; empty without scenes."""
+        return _rectangles(*self.scene_boxes)
 
     @cached_property
     def scene_rectangles_no_pyramid(self) -> dict[int, Rectangle]:
-        """The same from layer 0 alone; width and height are -1 for a scene that has none."""
-        numbers, boxes = self._scene_boxes(self.is_layer0)
-        found = {
-            scene: Rectangle(left, top, right - left, bottom - top)
-            for scene, (left, top, right, bottom) in zip(numbers.tolist(), boxes.tolist())
-        }
+        """The same from layer 0 only; width and height are -1 for a scene without layer 0."""
+        found = _rectangles(*self._scene_boxes(self.is_layer0))
         return {scene: found.get(scene, NO_RECTANGLE) for scene in self.scene_rectangles}
 
     @cached_property
     def scene_boxes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Scene numbers, ascending, and their boxes (left, top, right, bottom) of all layers."""
+        """Scene numbers in ascending order, and their boxes (left, top, right, bottom)."""
         return self._scene_boxes(np.ones(self.count, dtype=bool))
 
     @cached_property
@@ -166,18 +144,9 @@ class SubBlockTable:
         }
 
     def channel_pixel_type(self, channel: int | None) -> int | None:
-        """Return the pixel type number of a channel's first sub-block.
+        """Return the pixel type number of a channel's first sub-block; None if there is none.
 
-        Parameters
-        ----------
-        channel
-            Which channel. None, or any number in a document without channels, means the first
-            sub-block of all.
-
-        Returns
-        -------
-        int or None
-            None where there is no such sub-block.
+        None, and any channel of a document without channels, stand for the first sub-block of all.
         """
         if channel is not None and self.channel_pixel_types:
             return self.channel_pixel_types.get(channel)
@@ -190,19 +159,10 @@ class SubBlockTable:
         return not self.count or bool((types == types[0]).all())
 
     def pixel_types_of(self, channel: int | None, scene: int | None = None) -> list[int]:
-        """Return the pixel type numbers that a channel has, in the order of the directory.
+        """Return the different pixel type numbers of a channel, in the order of the directory.
 
-        Parameters
-        ----------
-        channel
-            As for `channel_pixel_type`; a sub-block that names no channel counts for each.
-        scene
-            Only this scene, and sub-blocks of none; by default all.
-
-        Returns
-        -------
-        list of int
-            Each number once; empty where there is no such sub-block.
+        `channel` is as for `channel_pixel_type`; a sub-block without a channel counts for every
+        one. With a `scene` only its sub-blocks and those without a scene count.
         """
         by_channel = self._types_by_channel
         channels = list(by_channel)
@@ -215,7 +175,7 @@ class SubBlockTable:
 
     @cached_property
     def _types_by_channel(self) -> dict[int, list[tuple[int, int]]]:
-        """The scene and pixel type of the sub-blocks of each channel, each pair once."""
+        """The different (scene, pixel type) pairs of each channel."""
         rows = self.directory
         channel = rows.coordinates.get("C", np.broadcast_to(np.int32(ABSENT), self.count))
         columns = np.stack([channel, rows.scene, rows.pixel_type])
@@ -229,8 +189,15 @@ class SubBlockTable:
             found.setdefault(at, []).append((scene, kind))
         return found
 
+    def meets(self, roi: Rectangle) -> NDArray[np.bool_]:
+        """Return which rows meet a rectangle in their logical size."""
+        rows = self.directory
+        x, y = rows.x.astype(np.int64), rows.y.astype(np.int64)
+        met: NDArray[np.bool_] = (x < roi.x + roi.w) & (x + rows.w > roi.x)
+        return met & (y < roi.y + roi.h) & (y + rows.h > roi.y)
+
     def rectangle(self, row: int) -> Rectangle:
-        """Return the logical rectangle of a row, as stored if no read meets it."""
+        """Return the logical rectangle of a row; the stored one if no read meets it."""
         rows = self.directory
         w, h = rows.w.item(row), rows.h.item(row)
         if not (w or h):
@@ -238,38 +205,24 @@ class SubBlockTable:
             w, h = self.rows.stored.w.item(index), self.rows.stored.h.item(index)
         return Rectangle(rows.x.item(row), rows.y.item(row), w, h)
 
-    def coordinate(self, row: int) -> dict[str, int]:
-        """Return the dimensions that a row has, S included, and its place in them."""
-        return self.directory.coordinate(row)
-
-    def as_structured(self) -> NDArray[np.void]:
-        """Return all of it as one read-only structured array with a row per plane.
-
-        Fields: index (of the sub-block), Z, C, T, R, I, H, V, B, scene, M (the smallest int32 where
-        a sub-block has none), x, y, w, h (logical, in pixels of layer 0), physical_w, physical_h
-        (stored), pixel_type, compression (numbers of the file format), level, file_position
-        (bytes), file_part.
-        """
-        return self._structured
-
     @cached_property
-    def _structured(self) -> NDArray[np.void]:
+    def as_structured(self) -> NDArray[np.void]:
+        """The read-only structured array of `CziReader.subblocks`."""
         rows, stored = self.directory, self.rows.stored
         index = self.rows.sub_blocks(np.arange(self.count)).astype(np.int64)
         columns: list[tuple[str, Any]] = [("index", index)]
         for name in PLANE_DIMENSIONS:
             columns.append((name, rows.coordinates.get(name)))
-        columns += [("scene", rows.scene), ("M", rows.m)]
+        columns += [("scene", rows.scene), ("M", rows.m), ("x", rows.x), ("y", rows.y)]
         unmet = (rows.w == 0) & (rows.h == 0)
-        columns += [("x", rows.x), ("y", rows.y)]
         columns += [
             (name, np.where(unmet, getattr(stored, name)[index], getattr(rows, name)))
             for name in "wh"
         ]
         columns += [(name, getattr(stored, name)[index]) for name in ("physical_w", "physical_h")]
         columns += [(name, getattr(rows, name)) for name in ("pixel_type", "compression")]
-        columns += [("level", self.levels), ("file_position", rows.file_position)]
-        columns.append(("file_part", rows.file_part))
+        columns += [("level", self.levels)]
+        columns += [(name, getattr(rows, name)) for name in ("file_position", "file_part")]
         table = np.empty(
             self.count,
             [(name, np.int32 if values is None else values.dtype) for name, values in columns],
@@ -314,8 +267,15 @@ class SubBlockTable:
         return scene[first].astype(np.int64), boxes
 
 
+def _rectangles(scenes: NDArray[np.int64], boxes: NDArray[np.int64]) -> dict[int, Rectangle]:
+    return {
+        scene: Rectangle(left, top, right - left, bottom - top)
+        for scene, (left, top, right, bottom) in zip(scenes.tolist(), boxes.tolist())
+    }
+
+
 def _furthest(starts: NDArray[np.int32], sizes: NDArray[np.int32]) -> int:
-    """Return the largest sum of a start and its size; sums of 64 bits take ten times as long."""
+    """Return the largest sum of a start and its size; 64-bit sums take ten times as long."""
     wide = int(starts.max()) + int(sizes.max()) >= 1 << 31
     return int(np.add(starts, sizes, dtype=np.int64 if wide else np.int32).max())
 
@@ -328,23 +288,16 @@ def _bounds(column: NDArray[np.int32]) -> tuple[int, int] | None:
     return start, int(present.max()) - start + 1
 
 
-def level_numbers(
+def _level_numbers(
     minification: NDArray[np.float64],
     is_layer0: NDArray[np.bool_],
     weights: NDArray[Any],
 ) -> NDArray[np.int16]:
-    """Return the level of each sub-block, 0 for layer 0 and at least 1 for any other.
+    """Return the level of each sub-block: 0 on layer 0, and at least 1 elsewhere.
 
-    Parameters
-    ----------
-    minification
-        Logical over physical size. It is inexact at the edge of an image, where sizes are
-        rounded to whole pixels, so the level is that of the nearest power of the factor.
-    is_layer0
-        Which sub-blocks are in full resolution.
-    weights
-        How much a sub-block counts when the file's factor is determined: its stored extent, as
-        large bitmaps suffer least from rounding.
+    The minification is inexact at the edge of an image, where sizes are rounded to whole pixels, so
+    the level is that of the nearest power of the file's factor. The `weights` decide on that
+    factor: stored sizes, because rounding matters least for large bitmaps.
     """
     levels = np.zeros(len(minification), np.int16)
     pyramid = ~is_layer0
@@ -357,7 +310,7 @@ def level_numbers(
 
 
 def _misfit(scale: NDArray[np.float64], weights: NDArray[Any], factor: float) -> float:
-    """Return how far the scales lie from the powers of a factor, on average."""
+    """Return the mean distance of the scales from the powers of a factor."""
     step = np.log(factor)
     distance = np.abs(scale - np.maximum(np.rint(scale / step), 1) * step)
     return float((distance * weights).sum())

@@ -1,4 +1,4 @@
-"""The number of threads that decode, and their pool."""
+"""The number of decoding threads, and their pool."""
 
 from __future__ import annotations
 
@@ -19,18 +19,9 @@ _VARIABLE = "CZICTYPES_THREADS"
 
 
 def thread_count(requested: int | None = None) -> int:
-    """Return the number of threads to use.
+    """Return the number of threads: as requested, by CZICTYPES_THREADS, or the usable CPUs.
 
-    Parameters
-    ----------
-    requested
-        What the caller asked for; None takes the environment variable CZICTYPES_THREADS, and
-        without it the number of CPUs that this process may use.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For a number below 1, or what is no whole number.
+    Raises ValueError for a number below 1, and TypeError for anything but a whole number.
     """
     if requested is None:
         text = os.environ.get(_VARIABLE, "")
@@ -58,10 +49,10 @@ def _available_cpus() -> int:
 
 
 class ThreadPool:
-    """Threads that help those who read, started at their first use and shared by all callers.
+    """Threads that help with reads, started at their first use and shared by all callers.
 
-    One less than `threads`, for a caller works, too. Each thread beyond the number of CPUs costs:
-    the tiles of all push each other's from the processor's caches.
+    There is one less than `threads`, because the caller works, too. More threads than CPUs would
+    displace each other's tiles from the processor's caches.
     """
 
     def __init__(self, threads: int) -> None:
@@ -70,24 +61,16 @@ class ThreadPool:
         self.workers = Workers(threads - 1, "czictypes-decode") if threads > 1 else None
 
     def close(self) -> None:
-        """Stop the threads after the work they have begun."""
+        """Stop the threads after their current work."""
         if self.workers is not None:
             self.workers.close()
 
 
 def together(work: Callable[[int], None], threads: int, workers: Workers | None) -> None:
-    """Call a function in this thread, with 0, and in others, with 1, 2 ...; return after all.
+    """Call `work(0)` in this thread and `work(1)`, `work(2)` ... in workers; return after all.
 
-    Those whom no thread of the workers has taken up by then are not called any more.
-
-    Parameters
-    ----------
-    work
-        Shares the work out by itself, and is done when nothing is left of it.
-    threads
-        How many shall work at most, this one among them.
-    workers
-        Where the others come from; without them there are none.
+    `work` shares out the work itself, and returns when none is left. Calls that no worker has begun
+    by then are dropped.
     """
     if workers is None or threads < 2:
         work(0)
@@ -108,7 +91,7 @@ def together(work: Callable[[int], None], threads: int, workers: Workers | None)
 def each(
     items: Iterable[T], work: Callable[[T], None], threads: int, workers: Workers | None
 ) -> None:
-    """Call a function with each item, as `together` does; the first error ends it."""
+    """Call a function with each item, in threads as by `together`; the first error stops it."""
     lock, waiting = threading.Lock(), iter(items)
     end: list[bool] = []
 

@@ -1,4 +1,4 @@
-"""Finds the rectangles that hold the centre of another one."""
+"""Finds the rectangles that contain the centre of another one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_NEAR, _LEAST_SEARCH = 64, 1 << 22
 
 
 class Boxes(NamedTuple):
-    """Rectangles as columns of int64; right and bottom are excluded, and empty ones reach nothing.
+    """Rectangles as columns of int64; right and bottom are excluded.
 
     An empty rectangle has its right or bottom far to the left, so that it meets no other.
     """
@@ -34,7 +34,7 @@ class Boxes(NamedTuple):
 
 
 class _Cells(NamedTuple):
-    """A grid of cells for each of some groups, numbered one by one."""
+    """A grid of cells for each group of rectangles, numbered consecutively."""
 
     left: int
     top: int
@@ -46,13 +46,13 @@ class _Cells(NamedTuple):
     def numbers(
         self, groups: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Return the cells of points; those beyond the grid count to the cells at its edge."""
+        """Return the cells of points; points outside the grid belong to the cells at its edge."""
         column = ((x - self.left) // self.w).clip(0, self.columns - 1)
         numbers: NDArray[np.int64] = (groups * self.rows + self._row(y)) * self.columns + column
         return numbers
 
     def height(self, boxes: Boxes) -> NDArray[np.int64]:
-        """Return how many rows of cells rectangles meet."""
+        """Return the number of cell rows that each rectangle meets."""
         return self._row(boxes.bottom - 1) - self._row(boxes.top) + 1
 
     def _row(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -65,22 +65,15 @@ def pairs_by_centre(
     others: Boxes,
     other_groups: NDArray[np.int64],
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Find the rectangles that hold the centres of other ones of the same group.
+    """Find the rectangles that contain the centres of others of the same group.
 
-    Takes time in proportion to the number of rectangles: of absurdly many that lie on top of each
-    other, some pairs are not found.
-
-    Parameters
-    ----------
-    boxes, others
-        Rectangles, none of them empty.
-    groups, other_groups
-        The group of each, from 0 on.
+    Takes time in proportion to the number of rectangles: if very many lie on top of each other,
+    some pairs are not found. No rectangle is empty; groups are numbers from 0 on.
 
     Yields
     ------
     numpy.ndarray, numpy.ndarray
-        The positions of rectangles, and of the others whose centres these hold.
+        The positions of rectangles, and of the others whose centres they contain.
     """
     if not len(boxes.left) or not len(others.left):
         return
@@ -104,7 +97,7 @@ def pairs_by_centre(
 
 
 def _cells(boxes: Boxes, x: NDArray[np.int64], y: NDArray[np.int64], groups: int) -> _Cells:
-    """Return cells of about the size of rectangles, over some points."""
+    """Return cells over some points, about as large as the rectangles."""
     left, top = int(x.min()), int(y.min())
     across, down = int(x.max()) - left + 1, int(y.max()) - top + 1
     w = max(int(np.median(boxes.right - boxes.left)), across >> 18, 1)
@@ -115,7 +108,7 @@ def _cells(boxes: Boxes, x: NDArray[np.int64], y: NDArray[np.int64], groups: int
 def _rows_of_cells(
     cells: _Cells, boxes: Boxes, groups: NDArray[np.int64], keys: NDArray[np.int64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Return where the points near rectangles begin and end in `keys`, and near which they are."""
+    """Return for rows of cells the range of their points in `keys`, and their rectangle."""
     counts = cells.height(boxes)
     which = np.repeat(np.arange(len(counts)), counts)
     down = _ranges(np.zeros(len(counts), np.intp), counts) * cells.columns
@@ -125,7 +118,7 @@ def _rows_of_cells(
 
 
 def _batches(counts: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
-    """Split positions so that each part has about `_PAIRS` of what is counted, or is one."""
+    """Split positions into parts with about `_PAIRS` counts each, or of one position."""
     sums = np.cumsum(counts)
     borders = np.searchsorted(sums, np.arange(_PAIRS, int(sums[-1]) + _PAIRS, _PAIRS))
     for part in np.split(np.arange(len(counts)), np.unique(borders)):

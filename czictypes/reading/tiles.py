@@ -1,4 +1,4 @@
-"""Decoded tiles: what they are, a cache of them, and a prefetch of their bytes."""
+"""Decoded tiles, their cache, and the prefetch of their bytes."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ __all__ = [
 
 
 class DecodedTile(NamedTuple):
-    """The pixels of a tile as they are stored, or some rows of them.
+    """The stored pixels of a tile, or some of its rows.
 
     Attributes
     ----------
     pixels
-        (height, width, samples), of the dtype of the sub-block's pixel type.
+        (rows, width, samples) in the dtype of the sub-block's pixel type.
     first, height
-        Which row of the tile is their first, and how many rows it has.
+        The tile row at which `pixels` begin, and the tile's number of rows.
     mask
-        True for valid pixels, (height, width) in the size in which the tile is read; None means
-        that all are valid.
+        True for valid pixels, (height, width) in the size in which the tile is read; None if all
+        are valid.
     """
 
     pixels: NDArray[Any]
@@ -50,14 +50,13 @@ class TileProvider(Protocol):
     """A source of decoded tiles; called from many threads at once."""
 
     def tile(self, row: int, first: int, end: int) -> DecodedTile:
-        """Return a row of the table, at least the pixels of some rows; they are not changed."""
+        """Return at least the pixel rows `first` up to `end` of a row; nobody changes them."""
 
 
 class SubBlockCache:
-    """Decoded tiles by sub-block index, within the limits of `CacheOptions`.
+    """Decoded tiles by row, within the limits of `CacheOptions`; safe to use from many threads.
 
-    Safe to use from many threads. The limits hold at every moment, so a tile that alone
-    exceeds the memory limit is not kept at all.
+    The limits hold at every moment, so a tile that exceeds the memory limit by itself is not kept.
     """
 
     def __init__(self, options: CacheOptions) -> None:
@@ -68,7 +67,7 @@ class SubBlockCache:
         self._lock = threading.Lock()
 
     def get(self, index: int) -> DecodedTile | None:
-        """Return the tile of that sub-block, or None where it is not kept."""
+        """Return the tile of a row, or None."""
         with self._lock:
             tile = self._tiles.get(index)
             if tile is not None:
@@ -76,11 +75,11 @@ class SubBlockCache:
             return tile
 
     def __contains__(self, index: int) -> bool:
-        """Return whether the tile of that sub-block is kept now."""
+        """Return whether the cache has the tile of a row now."""
         return index in self._tiles
 
     def put(self, index: int, tile: DecodedTile) -> None:
-        """Keep a tile whose arrays nobody will change any more."""
+        """Keep a tile whose arrays do not change any more."""
         with self._lock:
             before = self._tiles.pop(index, None)
             if before is not None:
@@ -92,7 +91,7 @@ class SubBlockCache:
                 self._bytes -= _size(oldest)
 
     def info(self) -> CacheInfo:
-        """Return how many sub-blocks and bytes of pixels are kept now."""
+        """Return the current number of sub-blocks and bytes of pixels."""
         with self._lock:
             return CacheInfo(elements_count=len(self._tiles), memory_usage=self._bytes)
 
@@ -111,16 +110,9 @@ Wanted = tuple[int, int, int]
 
 
 class Prefetcher:
-    """Knows where the bytes of sub-blocks are, for a source that takes long to answer.
+    """Locates the bytes of sub-blocks and fetches them ahead, for a source that answers slowly.
 
-    Parameters
-    ----------
-    source, rows, header
-        The file, and the planes that its sub-blocks hold.
-    cache
-        Has tiles whose bytes are not needed.
-    masks
-        Whether the attachments of sub-blocks are read too.
+    Tiles in the `cache` are skipped. `masks` includes the attachments of sub-blocks.
     """
 
     def __init__(
@@ -139,7 +131,7 @@ class Prefetcher:
         self._masks = masks
 
     def prefetch(self, wanted: Sequence[Wanted]) -> AbstractContextManager[None]:
-        """Have the bytes of sub-blocks fetched for the length of a `with` block."""
+        """Fetch the bytes of sub-blocks during a `with` block."""
         if self._cache is not None:
             wanted = [one for one in wanted if one[0] not in self._cache]
         indices = self._rows.sub_blocks(np.array([row for row, _, _ in wanted], np.intp))
@@ -149,11 +141,11 @@ class Prefetcher:
         return self._source.read_ahead(self._extents.pixels(indices, stored))
 
     def room(self, sub_block: int) -> int:
-        """Return how many bytes there are for a sub-block up to where something else begins."""
+        """Return the bytes from a sub-block to the next segment."""
         return int(self._extents.room(np.array([sub_block]))[0])
 
     def _as_stored(self, row: int, first: int, end: int) -> tuple[int, int]:
-        """Return which rows of pixels as they are stored are needed for some as they are read."""
+        """Return the range of stored pixel rows for a range of rows as they are read."""
         if not self._rows.is_special(row):
             return first, end
         height = self._rows.directory.physical_h.item(row)

@@ -27,7 +27,7 @@ def test_an_empty_document_has_empty_answers():
     assert table.m_bounds is None
     assert table.channel_pixel_type(None) is None
     assert not table.has_pyramid
-    assert len(table.as_structured()) == 0
+    assert len(table.as_structured) == 0
 
 
 def test_boxes_with_and_without_the_pyramid():
@@ -145,7 +145,7 @@ def test_the_structured_array_has_one_row_per_sub_block():
         Entry(-5, 6, 70, 80, plane={"C": 1, "S": 2}, m=3),
         Entry(0, 0, 100, 60, (50, 30), plane={"C": 0}, pixel_type=PixelType.Bgr24),
     )
-    rows = table.as_structured()
+    rows = table.as_structured
     assert ",".join(rows.dtype.names) == (
         "index,Z,C,T,R,I,H,V,B,scene,M,x,y,w,h,physical_w,physical_h,pixel_type,compression,"
         "level,file_position,file_part"
