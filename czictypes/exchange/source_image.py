@@ -34,7 +34,6 @@ __all__ = [
     "with_flat_levels",
 ]
 
-_ALL_ZOOMS = (0.0, float("inf"))
 
 #: The letters that axes may take whose meaning is not known, the last ones first.
 _FREE = "BVHIRTCZ"
@@ -125,7 +124,7 @@ def layout_of(source: SourceImage) -> Layout:
     for number, shape in enumerate(shapes):
         height, width = (shape[axis] for axis in at)
         factor = _factor((sizes["Y"], sizes["X"]), (height, width))
-        grids.append(LevelGrid(number, factor, box, width, height, _ALL_ZOOMS))
+        grids.append(LevelGrid(number, factor, box, width, height))
     dtype = np.dtype(source.pixels.dtype).newbyteorder("=")
     return Layout(planes, samples if samples > 1 else 0, tuple(grids), {}, dtype)
 

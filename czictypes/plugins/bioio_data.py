@@ -297,7 +297,7 @@ def _places(
         table = document.table
         is_mosaic = table.m_bounds is not None and table.m_bounds[1] > 1
         for row in matching(table, coordinate=wanted, roi=None, only_layer0=True):
-            index, place = table.rows.sub_block_of(row), table.coordinate(row)
+            index, place = table.rows.sub_block_of(row), table.directory.coordinate(row)
             info = sub_block_info(table, index)
             if is_mosaic and info.is_mindex_valid():
                 place["M"] = info.mIndex

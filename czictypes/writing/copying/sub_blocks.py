@@ -173,7 +173,7 @@ def _plane_alone(
     pixels = document.decoder.stored_plane(row)
     data = encode(pixels, options, PixelType(segment.pixel_type))
     block = reencoded(source, directory, segment, data, options.method)
-    return block._replace(coordinate=document.table.coordinate(row), sizes={})
+    return block._replace(coordinate=document.table.directory.coordinate(row), sizes={})
 
 
 def _same_compression(scheme: int) -> CompressionOptions:
