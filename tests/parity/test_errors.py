@@ -13,6 +13,7 @@ import pytest
 from peers import pylibczirw
 
 from czictypes import czi, errors
+from czictypes.container.file_source import FileSource
 from czictypes.model.defence import file_error, file_errors
 
 GRAY = np.zeros((8, 9, 1), np.uint8)
@@ -182,6 +183,7 @@ def test_a_failing_disk_is_told_while_reading(
     with czi.open_czi(folder / "good.czi") as document:
         for name in ("pread", "preadv"):
             monkeypatch.setattr(os, name, fail, raising=False)  # PyPy has no preadv
+        monkeypatch.setattr(FileSource, "descriptor", lambda source: -1)  # for the kernel
         with pytest.raises(RuntimeError, match=r"Input/output error.*good\.czi"):
             document.read()
 
