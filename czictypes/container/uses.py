@@ -18,7 +18,7 @@ from czictypes.model.errors import ClosedError
 
 __all__ = ["Use", "Uses"]
 
-_LEAST = 16  # uses to remember before looking which of them are over
+_LEAST = 16  # uses to store before dropping finished ones
 _LONGEST_PAUSE = 0.02  # seconds
 
 
@@ -69,7 +69,7 @@ class Uses:
         """Return when no other thread is in a use; call it after `end`."""
         pause = 1e-4
         while self.elsewhere():
-            time.sleep(pause)  # taking the locks instead would have to let go of them again
+            time.sleep(pause)  # acquiring the locks would mean having to release them
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
@@ -84,7 +84,7 @@ class Use:
         self._uses, self._name = uses, name
         self._lock = lock = Lock()
         lock.acquire()
-        self.__exit__ = lock.__exit__  # looked up before `__enter__` is called
+        self.__exit__ = lock.__exit__  # Python looks it up before it calls `__enter__`
 
     def __enter__(self) -> None:
         try:

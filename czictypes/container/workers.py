@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _LOOK_AGAIN = 0.25  # seconds
 _PATIENCE = 1.0  # seconds
-_AHEAD = 2  # items that wait to be taken
+_AHEAD = 2  # items waiting to be consumed
 
 
 class Stopped(BaseException):
@@ -51,7 +51,7 @@ class Bell:
         """Wake a thread; a bell that is already ringing keeps ringing."""
         try:  # noqa: SIM105 - called often
             self._lock.release()
-        except RuntimeError:  # it rings already
+        except RuntimeError:  # it is already ringing
             pass
 
     def wait(self, seconds: float = _LOOK_AGAIN) -> None:
@@ -118,7 +118,7 @@ class Outcome(Generic[T]):
             self._bell.wait()
             if not self.done and self.help is not None:
                 self.help()
-        self._bell.ring()  # for the next one who waits
+        self._bell.ring()  # for the next thread that waits
 
     def result(self) -> T:
         """Wait, and return the result or raise the error."""
@@ -163,7 +163,7 @@ class Task(Outcome[T]):
         _local.task = self
         try:
             self.succeed(work())
-        except Stopped:  # without a traceback, which would hold the thread's object: see `_start`
+        except Stopped:  # without a traceback, which would keep the thread's object: see `_start`
             self.fail(Stopped())
         except BaseException as error:
             self.fail(error)
@@ -218,13 +218,13 @@ class _Crew:
         self.workers = weakref.ref(workers, self.bell.ring)
         self.ended = self.started = False
         self.process = os.getpid()
-        self.ends: list[Outcome[None]] = []  # of the threads, which are not kept: see `_start`
+        self.ends: list[Outcome[None]] = []  # of the threads, which are not stored: see `_start`
         self._starting = threading.Lock()
 
     def look(self) -> None:
         """Make a thread look for tasks; start the threads if there are none yet."""
         if not self.started:
-            # In a thread of its own, as an interrupt must not come while a thread is started.
+            # In a separate thread: no interrupt may come while a thread is started.
             start_new_thread(self._start, ())
         self.bell.ring(None)
 
@@ -242,10 +242,10 @@ class _Crew:
                 for number in range(self.count):
                     end: Outcome[None] = Outcome()
                     name = f"{self.name}_{number}"
-                    # Python code is run when the object goes, so the main thread must not have it.
+                    # Freeing the object runs Python code, so the main thread must not own it.
                     threading.Thread(target=self._work, args=(end,), name=name).start()
                     self.ends.append(end)
-            except RuntimeError:  # the interpreter is ending, or there can be no more threads
+            except RuntimeError:  # the interpreter is exiting, or the thread limit is reached
                 pass
             self.started = True
 
@@ -261,7 +261,7 @@ class _Crew:
                     self.bell.wait()
                     continue
                 if self.tasks:
-                    self.bell.ring(None)  # for the others: several rings may be one
+                    self.bell.ring(None)  # for the others: several rings may merge into one
                 task.run()
                 del task
         finally:
@@ -288,7 +288,7 @@ class Workers:
             crew.tasks.extend(tasks)
             crew.look()
         except BaseException:
-            # A task that no thread is told of may hold the only reference to what ends them all.
+            # A task that no thread knows of may hold the only reference to what ends them all.
             crew.look()
             raise
 
@@ -300,7 +300,7 @@ class Workers:
         """End the threads after the submitted tasks; return when they have ended."""
         crew = self._crew
         crew.end()
-        if crew.process != os.getpid():  # after a fork they are not here
+        if crew.process != os.getpid():  # a forked process does not have them
             return
         with crew._starting:
             ends = crew.ends
@@ -407,7 +407,7 @@ def _end_all() -> None:
         crew.end()
 
 
-#: The crews whose threads run, which the interpreter waits for at its end.
+#: The crews with running threads; the interpreter waits for them when it exits.
 _crews: dict[int, _Crew] = {}
 _at_end: Callable[[Callable[[], None]], Any] | None = getattr(threading, "_register_atexit", None)
 if _at_end is not None:

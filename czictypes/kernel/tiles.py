@@ -16,13 +16,13 @@ __all__ = ["DONE", "JOB", "PENDING", "UNUSUAL", "Given", "KernelTiles", "Reads",
 PENDING, DONE, UNUSUAL = 0, 1, 2
 _COPY, _ZOOM, _LEVEL = 0, 1, 2
 
-#: The jobs of reads, as `struct czk_job` has them.
+#: The layout of `struct czk_job`.
 JOB = np.dtype(
     [("tile", "<i8"), *((name, "<i4") for name in ("region", "status", "given")),
      *((name, "<i4") for name in ("first_row", "end_row", "reserved")),
      *((name, "<i4") for name in ("left", "top", "right", "bottom"))]
 )  # fmt: skip
-#: Reads begin with room for so many jobs, and keep room for so many.
+#: The numbers of jobs that fit at first, and for which memory is kept at most.
 _FEW, _MOST_KEPT = 64, 4096
 _OF_DIRECTORY = {
     "x": "x", "y": "y", "w": "w", "h": "h", "stored_w": "physical_w", "stored_h": "physical_h",
@@ -89,7 +89,7 @@ class KernelTiles:
         self, kernel: Kernel, stored: DirectoryColumns, file_size: int, columns: TileColumns
     ) -> None:
         self.kernel = kernel
-        self._kept: list[NDArray[Any]] = []  # what the structures point to
+        self._kept: list[NDArray[Any]] = []  # referenced by the structures
         ffi, lib = kernel.ffi, kernel.lib
         self.directory: Any = ffi.new("struct czk_directory *")
         self.directory.count, self.directory.file_size = stored.count, file_size
@@ -99,7 +99,7 @@ class KernelTiles:
         for number, letter in enumerate(DIMENSIONS):
             if letter in stored.coordinates:
                 self._point(self.directory.coordinate, number, stored.coordinates[letter])
-        # Learned by reads: where the data of a sub-block begin, 0 until then.
+        # Filled in by reads: where the data of a sub-block begin, 0 until then.
         self.data_offset = self._point(self.directory, "data_offset", np.zeros(stored.count, "i8"))
         self.data_size = self._point(self.directory, "data_size", np.zeros(stored.count, "i8"))
         self.tiles: Any = ffi.new("struct czk_tiles *")
@@ -292,7 +292,7 @@ class Reads:
     ) -> None:
         """Set the arrays for the pixels, and the descriptor of the file to read."""
         output = self.output
-        if len(outs) == 1 and outs[0].flags.c_contiguous:  # sooner than by the address
+        if len(outs) == 1 and outs[0].flags.c_contiguous:  # faster than by the address
             out = outs[0]
             output.pixels = self._ffi.from_buffer("uint8_t[]", out)
             output.size, self._regions[0].out_offset = out.nbytes, 0

@@ -23,7 +23,7 @@ __all__ = ["Attachment", "Attachments"]
 _Document = Callable[[], "AbstractContextManager[OpenDocument]"]
 _Nested = Callable[[bytes], NDArray[Any]]
 
-#: The formats of pictures in attachments, as Pillow calls them; some are CZIs.
+#: Pillow's names for the formats of pictures in attachments; other pictures are CZIs.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF")
 
 

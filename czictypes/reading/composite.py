@@ -35,7 +35,7 @@ _BAND_BYTES = 2 << 20
 _COMPOSABLE = (PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24, PixelType.Bgr48)
 _SIXTEEN_BIT = (PixelType.Gray16, PixelType.Bgr48)
 
-# What channels without a colour of their own are shown in, one after the other.
+# The colours of channels without a colour of their own, in turn.
 _COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0), (0, 0, 255))
 
 
@@ -48,7 +48,8 @@ def compose_channels(
     document without channels. `settings` replace the document's display settings. Without either, a
     channel is shown in its colour of the metadata, between its smallest and largest value.
     """
-    numbers = _channel_numbers(document)
+    # Channels without sub-blocks would only add black.
+    numbers: list[int | None] = [*sorted(document.table.channel_pixel_types)] or [None]
     _check_settings(settings, document)
     planes: list[_Plane] = []
     looks: list[CompositionChannel] = []
@@ -64,15 +65,10 @@ def compose_channels(
                 height, width = plane[0].shape[:2]
                 held = sum(pixels.nbytes for pixels, _ in planes)
                 document.memory.check((height, width, 3), held + 3 * height * width)
-    if not planes:  # every channel is switched off: the picture is black, in the size of a read
+    if not planes:  # all channels are disabled: a black picture in the size of a read
         height, width = read_channel(numbers[0])[0].shape[:2]
         return np.zeros((height, width, 3), np.uint8)
     return _blend_in_bands(planes, looks, document.pool)
-
-
-def _channel_numbers(document: OpenDocument) -> list[int | None]:
-    """Return the channels that have sub-blocks; any other would only add black."""
-    return [*sorted(document.table.channel_pixel_types)] or [None]
 
 
 def _check_settings(settings: Settings | None, document: OpenDocument) -> None:
@@ -100,7 +96,7 @@ def _own_settings(
     if settings is not None or not document.xml:
         yield None
         return
-    with document.handle.metadata_segment() as segment, segment.document_info() as info:
+    with document.native.handle.metadata_segment() as segment, segment.document_info() as info:
         handle = info.display_settings()
         if handle is None:
             yield None
@@ -194,7 +190,7 @@ def _blend_in_bands(
             bitmaps = [stack.enter_context(_bitmap(pixels[band], kind)) for pixels, kind in planes]
             blended = stack.enter_context(blend(bitmaps, looks))
             view = stack.enter_context(blended.locked())
-            for component in range(3):  # a fifth of the time of all three reversed
+            for component in range(3):  # takes a fifth of the time of reversing all three
                 picture[band, :, component] = view[..., 2 - component]
 
     tops = range(0, height, rows)

@@ -39,7 +39,7 @@ __all__ = [
 
 Pixels = NDArray[Any]
 
-#: So many pixels at a time, which bounds the memory for what is worked out in between.
+#: The number of pixels converted at a time, which bounds the memory for intermediate values.
 _PIXELS_AT_ONCE = 256 << 10
 
 
@@ -214,9 +214,9 @@ for (_source, _target), _conversion in list(_CONVERSIONS.items()):
         _CONVERSIONS[PixelType.Bgra32, _target] = partial(_without_alpha, _conversion)
 
 
-#: The percentiles of the pixels that become black and white.
+#: The percentiles that become black and white.
 _DARK, _BRIGHT = 0.2, 99.8
-#: So many samples at a time: float64 takes up to eight times their memory.
+#: The number of samples at a time: float64 takes up to eight times their memory.
 _AT_ONCE = 1 << 18
 
 
@@ -247,7 +247,7 @@ def stretch(
     largest = np.iinfo(dtype).max
     result = np.empty(pixels.shape, dtype)
     for part, values in _bands(pixels):
-        with np.errstate(all="ignore"):  # halves, since the span of all floats is no float
+        with np.errstate(all="ignore"):  # halves, as the span of all floats overflows
             share = (values / 2 - low / 2) / (high / 2 - low / 2)
         share = np.nan_to_num(share, nan=0, posinf=1, neginf=0).clip(0, 1)
         result[part] = np.rint(share * largest)
@@ -266,7 +266,7 @@ def dark_and_bright(values: NDArray[np.float64]) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 0.0
-    low, high = np.percentile(finite / 2, (_DARK, _BRIGHT)) * 2  # the span may be no float
+    low, high = np.percentile(finite / 2, (_DARK, _BRIGHT)) * 2  # the span may overflow
     return float(low), float(high)
 
 

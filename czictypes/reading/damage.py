@@ -61,5 +61,5 @@ class DamageList:
                 return
             self._found[sub_block] = str(error)
         name = f"sub-block {sub_block}"
-        which = "" if name in str(error) else f"{name}: "  # a missing file has many
+        which = "" if name in str(error) else f"{name}: "  # a missing file affects many
         warn_caller(f"left blank: {which}{error}", DamagedTileWarning)

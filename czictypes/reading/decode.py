@@ -40,10 +40,10 @@ from czictypes.reading.tiles import DecodedTile, Prefetcher, SubBlockCache
 
 __all__ = ["SubBlockDecoder"]
 
-#: So many bytes of sub-blocks with several planes are kept decoded, or a single larger one.
+#: The bytes of decoded sub-blocks with several planes that are kept, or of a single larger one.
 _MOST_KEPT, _LARGEST_KEPT = 256 << 20, 1 << 30
 _JPEG_MODES = {int(PixelType.Gray8): "L", int(PixelType.Bgr24): "RGB"}
-#: A mask is enlarged by so much at most.
+#: The largest factor by which a mask may be enlarged.
 _MASK_GROWTH = 1024
 
 
@@ -185,7 +185,7 @@ class SubBlockDecoder:
         if scheme == Compression.Jpg:
             return _decode_jpeg(packed, (height, width), segment.pixel_type, name)
         if scheme in (Compression.Zstd0, Compression.Zstd1):
-            with suppress(MissingExtraError):  # libCZI decodes it, too, but for what it gets wrong
+            with suppress(MissingExtraError):  # libCZI decodes most of it, too
                 layout = pixel_format(segment.pixel_type)
                 return decode_zstd(packed, scheme, width, height, layout, name)
         return self._decoded_by_libczi(packed, height, scheme, segment)
@@ -198,7 +198,7 @@ class SubBlockDecoder:
             return decode(packed, segment.physical_w, height, segment.pixel_type, scheme)
         except NativeCallError as error:
             if isinstance(error, MemoryError) or error.__cause__ is not None:
-                raise error.__cause__ or error from None  # no fault of the file
+                raise error.__cause__ or error from None  # not a fault of the file
             kind = f"{Compression(scheme).name}, {PixelType(segment.pixel_type).name}"
             why = f": {error}" if isinstance(error, HelperEndedError) else "; its data are damaged"
             raise CorruptFileError(
@@ -247,7 +247,7 @@ class _RecentStacks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[int, NDArray[np.generic]] = {}  # what was used last is last
+        self._kept: dict[int, NDArray[np.generic]] = {}  # the most recently used is last
 
     def get(self, index: int) -> NDArray[np.generic] | None:
         """Return the planes kept of a sub-block, or None."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,6 @@ from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
 from czictypes.reading.tiles import Prefetcher, SubBlockCache
 from czictypes.remote.part_files import PartFiles
-
-if TYPE_CHECKING:
-    from czictypes.libczi.reader import ReaderHandle
 
 __all__ = ["OpenDocument", "Remains"]
 
@@ -123,11 +120,6 @@ class OpenDocument:
                 self._made[name] = make()
             made: T = self._made[name]
             return made
-
-    @property
-    def handle(self) -> ReaderHandle:
-        """The reader of libCZI, opened at its first use; raises what `NativeReader.handle` does."""
-        return self.native.handle
 
     @property
     def xml(self) -> bytes:

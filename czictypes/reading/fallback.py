@@ -37,7 +37,7 @@ __all__ = [
 
 Tiles = NDArray[np.intp]
 
-#: A tile of slightly less zoom than asked for still does, as sizes are rounded at edges.
+#: A tile of slightly less zoom than requested is accepted, as sizes are rounded at edges.
 _TOLERANCE = np.float32(1.05)
 #: Tiles from this much above the lowest chosen zoom belong to the next pyramid layer.
 _LAYER_STEP = np.float32(1.9)
@@ -147,7 +147,7 @@ def _without_hidden(table: SubBlockTable, tiles: Tiles, roi: Rectangle) -> Tiles
     x, y = rows.x[tiles].astype(np.int64), rows.y[tiles].astype(np.int64)
     left, right = x.clip(roi.x), (x + rows.w[tiles]).clip(max=roi.x + roi.w)
     top, bottom = y.clip(roi.y), (y + rows.h[tiles]).clip(max=roi.y + roi.h)
-    # The lines through all edges make cells, each of which is wholly covered or not at all.
+    # The lines through all edges make cells, each of them covered completely or not at all.
     columns, lines = np.unique([left, right]), np.unique([top, bottom])
     covered = np.zeros((len(lines), len(columns)), bool)
     edges = (np.searchsorted(lines, (top, bottom)), np.searchsorted(columns, (left, right)))

@@ -19,7 +19,7 @@ __all__ = ["full_resolution", "is_larger"]
 
 Mask = NDArray[np.bool_]
 
-#: A tile is finer than another one if its scale is less than this part of the other's.
+#: A tile is finer than another one if its scale is less than this fraction of the other's.
 _FINER = 2 / 3
 
 

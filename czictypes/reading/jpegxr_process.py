@@ -33,12 +33,12 @@ __all__ = ["HelperEndedError", "decode_apart", "decodes_apart", "serve"]
 _LOG = logging.getLogger(__name__)
 
 _VARIABLE = "CZICTYPES_JPEGXR"
-#: What a helper runs: isolated from the current folder, with the search path of this process.
+#: The program of a helper: isolated from the current folder, with this process's search path.
 _START = (
     "import sys; library = sys.argv[1]; sys.path[:] = sys.argv[2:]; "
     "from czictypes.reading.jpegxr_process import serve; serve(library)"
 )
-#: width, height, pixel type, compression, size of the data; and: what came of it, size of the rest
+#: width, height, pixel type, compression, size of the data; result, size of the rest
 _REQUEST, _ANSWER = struct.Struct("<IIIIQ"), struct.Struct("<BQ")
 _READY, _PIXELS, _REFUSED, _NO_MEMORY = range(4)
 
@@ -78,7 +78,7 @@ def decode_apart(
         else:
             _pool.give_back(helper)
         raise
-    except BaseException:  # an interrupt: what is on the way in the pipe belongs to this call
+    except BaseException:  # an interrupt: the data in the pipe belong to this call
         _pool.end(helper)
         raise
     _pool.give_back(helper)
@@ -89,11 +89,11 @@ class _Helper:
     """A helper process; used by one thread at a time."""
 
     def __init__(self, library: str) -> None:
-        import subprocess  # for those who ask for helpers alone
+        import subprocess  # needed for helpers only
 
         self.library = library
         command = [sys.executable, "-I", "-B", "-c", _START, library, *sys.path]
-        # in a session of its own: an interrupt from the terminal is for this process alone
+        # in its own session: an interrupt from the terminal is for this process only
         apart: dict[str, Any] = {"start_new_session": True}
         if sys.platform == "win32":
             apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
@@ -151,7 +151,7 @@ class _Helper:
         """End the process; it has no state to lose."""
         self._process.kill()
         for pipe in (self._requests, self._answers):
-            with suppress(OSError):  # what was not sent
+            with suppress(OSError):  # data that were not sent
                 pipe.close()
         self._process.wait()
 
@@ -169,7 +169,7 @@ class _Helper:
         return data
 
     def _ended(self) -> NoReturn:
-        self._process.kill()  # where it only closed its pipes, or answers nonsense
+        self._process.kill()  # it may only have closed its pipes, or send nonsense
         code = self._process.wait()
         how = f"with status {code}"
         if code < 0:
@@ -237,7 +237,7 @@ def serve(library: str) -> None:
     """Run a helper process: decode requests from standard input with this libCZI until it ends."""
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # nothing that prints may come between the answers
+    os.dup2(2, 1)  # prints must not mix with the answers
     use_library(library)
     _answer(answers, _READY, b"")
     while True:
@@ -260,11 +260,7 @@ def _result(
     layout = pixel_format(pixel_type)
     if pixels.shape != (height, width, layout.samples) or pixels.dtype != np.dtype(layout.dtype):
         return _REFUSED, b"the picture is of another size or pixel type"
-    return _PIXELS, _bytes_of(pixels)
-
-
-def _bytes_of(pixels: NDArray[Any]) -> memoryview:
-    return pixels.reshape(-1).view(np.uint8).data
+    return _PIXELS, pixels.reshape(-1).view(np.uint8).data
 
 
 def _answer(answers: IO[bytes], result: int, content: Any) -> None:

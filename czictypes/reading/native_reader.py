@@ -17,7 +17,7 @@ from czictypes.model.errors import ClosedError, CorruptFileError, NativeCallErro
 from czictypes.model.pixel_types import Compression
 from czictypes.remote.urls import redact_text
 
-if TYPE_CHECKING:  # imported where they are needed: most documents are read without them
+if TYPE_CHECKING:  # imported where needed: most documents are read without them
     from czictypes.libczi.bitmap import BitmapHandle
     from czictypes.libczi.reader import ReaderHandle
     from czictypes.libczi.streams import InputStream
@@ -110,7 +110,7 @@ def _open(library: Library, source: ByteSource) -> ReaderHandle:
     try:
         return ReaderHandle.open(_stream(library, source))  # closes the stream when it fails
     except NativeCallError as error:
-        if error.__cause__ is not None:  # the source could not be read: no fault of the file
+        if error.__cause__ is not None:  # the source failed, not the file
             raise error.__cause__ from None
         raise CorruptFileError(
             f"libCZI cannot open {source.name} although its segments look right; the file is "

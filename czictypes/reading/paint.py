@@ -45,13 +45,13 @@ __all__ = ["Painter", "Part"]
 
 _LOG = logging.getLogger(__name__)
 
-#: The kernel comes back after so many microseconds, for an interrupt to be heard.
+#: The kernel returns after this time (microseconds), so that Python notices an interrupt.
 _SLICE = 50_000
-#: So many bytes of tiles are given to it at a time, and one tile for each thread at least.
+#: The bytes of tiles given to it at a time; at least one tile for each thread.
 _GIVEN_BYTES = 64 << 20
-#: The pixels of most sub-blocks begin so many bytes behind their beginning, at most.
+#: The pixels of most sub-blocks begin within this number of bytes.
 _HEAD_ROOM = 288 + 1024
-#: Pixels up to so many bytes are read with the head.
+#: Pixels of at most this number of bytes are read with the head.
 _SMALL = 256 << 10
 _STORED = int(Compression.Uncompressed)
 _OWN = (_STORED, int(Compression.Zstd0), int(Compression.Zstd1))
@@ -92,7 +92,7 @@ class Painter:
         if self.reads_bytes and isinstance(source, FileSource):
             self._local = source
         self._kernel = get_kernel()
-        #: Whether reads are logged; asked once, for a small read takes but a few microseconds.
+        #: Whether reads are logged; asked once, as a small read takes only microseconds.
         self.logs = _LOG.isEnabledFor(logging.DEBUG)
         self._name = redact_text(source.name) if self.logs and source is not None else ""
         self._lock = threading.Lock()
@@ -144,6 +144,7 @@ class Painter:
             self._paint_by_numpy(parts, outs, blank)
             return
         request = parts[0].request
+        file = -1 if self._local is None else self._local.descriptor()
         reads = self._begin(parts, [(out.shape[1], out.shape[0]) for out in outs])
         try:
             for number, out in enumerate(outs):
@@ -151,14 +152,14 @@ class Painter:
                     fill(out, background_value(request.pixel_type, request.background))
             if self._type != request.pixel_type.value:
                 self._check_types(reads.jobs["tile"], request, blank)
-            reads.set_output(outs, request.pixel_type.value, self._file(), threads)
+            reads.set_output(outs, request.pixel_type.value, file, threads)
             if reads.count and (self._gives(request) or reads.paint(_SLICE)):
                 with self._expected(reads):
                     _Painting(self, reads, request, outs, threads, workers, blank).run()
             if self.logs:
                 self._log("the kernel", parts, outs, reads.count)
         finally:
-            self._end(reads)
+            reads.tiles.give_back(reads)
 
     def valid(self, part: Part, width: int, height: int) -> NDArray[np.bool_]:
         """Return which pixels (height, width) a read takes from tiles; masks count if requested.
@@ -181,7 +182,7 @@ class Painter:
             for left, top, right, bottom in zip(*boxes):
                 found[top:bottom, left:right] = True
         finally:
-            self._end(reads)
+            reads.tiles.give_back(reads)
         return found
 
     def tiles_of(self, part: Part, width: int, height: int) -> Tiles:
@@ -193,11 +194,7 @@ class Painter:
             found: Tiles = reads.jobs["tile"].copy()
             return found
         finally:
-            self._end(reads)
-
-    def _file(self) -> int:
-        """Return the descriptor of a local file, -1 for any other source."""
-        return -1 if self._local is None else self._local.descriptor()
+            reads.tiles.give_back(reads)
 
     def _gives(self, request: PlaneRequest) -> bool:
         """Return whether the kernel is given every tile."""
@@ -254,7 +251,7 @@ class Painter:
         self.damage.note(self.table.rows.sub_block_of(tile), error)
 
     def _begin(self, parts: Sequence[Part], sizes: Sequence[tuple[int, int]]) -> Reads:
-        """Choose the tiles for results of (width, height) sizes; `_end` takes the memory back."""
+        """Choose the tiles for results of (width, height) sizes; `give_back` the memory later."""
         reads = self._tiles().take(len(parts))
         for number, ((request, grid, _), (width, height)) in enumerate(zip(parts, sizes)):
             planes = self.planes.shown(request.plane, by_lacking=grid is not None)
@@ -266,9 +263,6 @@ class Painter:
                 reads.set_level(number, grid.factor, grid.number, (grid.box.x, grid.box.y))
         reads.choose([part.only for part in parts])
         return reads
-
-    def _end(self, reads: Reads) -> None:
-        reads.tiles.give_back(reads)
 
     def _tiles(self) -> KernelTiles:
         if self._made is None:
@@ -321,11 +315,11 @@ class _Painting:
         self._painter, self._reads, self._request = painter, reads, request
         self._threads, self._workers, self._blank = threads, workers, blank
         self._outs, self._jobs = outs, reads.jobs
-        # The tiles whose heads, and whose data, were given.
+        # The tiles whose heads, and whose data, the kernel was given.
         self._heads: set[int] = set()
         self._data: set[int] = set()
         self._decoded_tiles: set[int] = set()
-        self._needs: dict[int, _Need] = {}  # by tile, of those at work
+        self._needs: dict[int, _Need] = {}  # of the tiles in progress
 
     def run(self) -> None:
         """Paint until every job is done."""
@@ -409,7 +403,7 @@ class _Painting:
             painter._note(tile, error)
             return None
         pixels, height = decoded.pixels, decoded.height
-        if not painter.table.rows.is_special(tile):  # else it is brought to the size as it is read
+        if not painter.table.rows.is_special(tile):  # special tiles are resampled later
             height = painter.table.directory.physical_h.item(tile)
             pixels = pixels[:, : painter.table.directory.physical_w.item(tile)]
         return Given(
@@ -429,7 +423,7 @@ class _Painting:
         ranges = {tile: found for tile in tiles if (found := self._range(tile)) is not None}
         try:
             read = source.read_ranges(list(ranges.values()))
-        except UNREADABLE:  # each by itself tells of what is wrong
+        except UNREADABLE:  # reading each by itself reports the fault
             return {}
         return {
             tile: Given(data=data, begin=begin)
@@ -452,7 +446,7 @@ class _Painting:
         first, end, _ = self._needs[tile]
         begin = tiles.data_offset.item(sub_block)
         if tile in self._data or (not begin and tile in self._heads):
-            return None  # there is something unusual about it
+            return None  # it is unusual in some way
         if begin:
             self._data.add(tile)
             size = tiles.data_size.item(sub_block)

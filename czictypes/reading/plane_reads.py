@@ -22,7 +22,7 @@ from czictypes.reading.request import PlaneRequest, background_value, fill
 
 __all__ = ["LevelPlanes", "Planes", "TilePlanes", "open_document_of", "read_planes"]
 
-#: Where there is no pixel: black, and where there is an alpha, transparent.
+#: The background: black, and transparent if there is an alpha.
 _EMPTY = (0.0, 0.0, 0.0, 0.0)
 _ONE = (0, 1)
 

@@ -43,9 +43,9 @@ __all__ = [
 
 Mask = NDArray[np.bool_]
 
-#: By so many sub-blocks of a remote file others are judged.
+#: The size of the sample of sub-blocks that is read from a remote file.
 _SAMPLES = 16
-#: So many sub-blocks are looked at together.
+#: The number of sub-blocks whose heads are read together.
 _AT_ONCE = 4096
 _INT32 = 2**31
 
@@ -203,7 +203,7 @@ def _one_row_each(source: ByteSource, directory: Directory, bounds: Bounds | Non
     claimed = _claimed(directory)
     several = np.flatnonzero(claimed > 1)
     counts = np.ones(directory.count, np.int64)
-    counts[several] = _PlaneCounter(source, directory).count(several, claimed[several])
+    counts[several] = _planes_in(source, directory, several, claimed[several])
     total = int(counts.sum())
     if bounds is not None:
         bounds.check_rows(total - directory.count)
@@ -229,64 +229,64 @@ def _claimed(directory: Directory) -> NDArray[np.int64]:
     return product
 
 
-class _PlaneCounter:
-    """Counts the planes in the data of sub-blocks whose entries claim several."""
+def _planes_in(
+    source: ByteSource, directory: Directory, several: NDArray[np.intp], claimed: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the number of planes in the data of some sub-blocks.
 
-    def __init__(self, source: ByteSource, directory: Directory) -> None:
-        self._source = source
-        self._directory = directory
+    Each head costs a remote file a request or 32 KB. So if there are many sub-blocks, and all of a
+    sample hold as many planes as they claim, the others are trusted as far as the file has room for
+    their claims; reading one that holds fewer raises.
+    """
+    found: NDArray[np.int64] = claimed.copy()
+    unsure = np.arange(len(several))
+    if source.is_remote and len(several) > 4 * _SAMPLES and len(directory.sizes) == 1:
+        some = np.linspace(0, len(several) - 1, _SAMPLES).astype(np.intp)
+        counted = _counted(source, directory, several[some], claimed[some])
+        if (counted == claimed[some]).all():
+            unsure = np.flatnonzero(~_have_room(source, directory, several, claimed))
+    found[unsure] = _counted(source, directory, several[unsure], claimed[unsure])
+    return found
 
-    def count(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of planes in some sub-blocks.
 
-        Each head costs a remote file a request or 32 KB. So if there are many sub-blocks, and all
-        of a sample hold as many planes as they claim, the others are trusted as far as the file has
-        room for their claims; reading one that holds fewer raises.
-        """
-        found: NDArray[np.int64] = claimed.copy()
-        unsure = np.arange(len(several))
-        one_dimension = len(self._directory.sizes) == 1
-        if self._source.is_remote and len(several) > 4 * _SAMPLES and one_dimension:
-            some = np.linspace(0, len(several) - 1, _SAMPLES).astype(np.intp)
-            if (self._look(several[some], claimed[some]) == claimed[some]).all():
-                unsure = np.flatnonzero(~self._have_room(several, claimed))
-        found[unsure] = self._look(several[unsure], claimed[unsure])
-        return found
+def _have_room(
+    source: ByteSource, columns: Directory, several: NDArray[np.intp], claimed: NDArray[np.int64]
+) -> Mask:
+    """Return which sub-blocks may hold all that they claim before the next segment begins."""
+    room = SubBlockExtents(columns, source.size()).room(several)
+    pixels = columns.physical_w[several].astype(np.float64) * columns.physical_h[several] * claimed
+    kinds, which = np.unique(columns.pixel_type[several], return_inverse=True)
+    known = list(PixelType)
+    sizes = [
+        pixel_format(one).bytes_per_pixel if one in known else math.inf for one in kinds.tolist()
+    ]
+    packed = columns.compression[several] != Compression.Uncompressed.value
+    fits: Mask = packed | (pixels * np.array(sizes)[which.reshape(-1)] < room)
+    return fits & (claimed <= planes_believed())
 
-    def _have_room(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> Mask:
-        """Return which sub-blocks may hold all that they claim before the next segment begins."""
-        columns = self._directory
-        room = SubBlockExtents(columns, self._source.size()).room(several)
-        believed: Mask = claimed <= planes_believed()
-        plain = columns.compression[several] == Compression.Uncompressed.value
-        for kind in np.unique(columns.pixel_type[several]).tolist():
-            here = columns.pixel_type[several] == kind
-            known = kind in list(PixelType)
-            size = pixel_format(kind).bytes_per_pixel if known else math.inf
-            w, h = (columns.physical_w[several], columns.physical_h[several])
-            fits = w.astype(np.float64) * h * claimed * size < room
-            believed &= ~here | ~plain | fits
-        return believed
 
-    def _look(self, several: NDArray[np.intp], claimed: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of planes as `count` does, from the head of each sub-block."""
-        found = np.ones(len(several), np.int64)
-        for first in range(0, len(several), _AT_ONCE):
-            some = several[first : first + _AT_ONCE].tolist()
-            heads = [(at, HEAD_ROOM) for at in self._directory.file_position[some].tolist()]
-            with self._source.read_ahead(heads):
-                for place, index in enumerate(some, first):
-                    found[place] = self._planes_held(index, claimed.item(place))
-        return found
+def _counted(
+    source: ByteSource, directory: Directory, several: NDArray[np.intp], claimed: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the number of planes in some sub-blocks, from the head of each."""
+    found = np.ones(len(several), np.int64)
+    for first in range(0, len(several), _AT_ONCE):
+        some = several[first : first + _AT_ONCE].tolist()
+        heads = [(at, HEAD_ROOM) for at in directory.file_position[some].tolist()]
+        with source.read_ahead(heads):
+            for place, index in enumerate(some, first):
+                found[place] = _planes_held(source, directory, index, claimed.item(place))
+    return found
 
-    def _planes_held(self, index: int, claimed: int) -> int:
-        """Return the planes of one sub-block; the claimed number if it cannot be read."""
-        try:
-            segment = read_subblock_segment(self._source, self._directory, index)
-            planes, size = check_pixels(self._source, segment).planes, segment.data_size
-        except (CorruptFileError, UnsupportedDataError, MissingPartError):
-            return claimed if claimed <= planes_believed() else 1
-        return 1 if planes > planes_believed(size) else planes
+
+def _planes_held(source: ByteSource, directory: Directory, index: int, claimed: int) -> int:
+    """Return the planes of one sub-block; the claimed number if it cannot be read."""
+    try:
+        segment = read_subblock_segment(source, directory, index)
+        planes, size = check_pixels(source, segment).planes, segment.data_size
+    except (CorruptFileError, UnsupportedDataError, MissingPartError):
+        return claimed if claimed <= planes_believed() else 1
+    return 1 if planes > planes_believed(size) else planes
 
 
 def _steps(
@@ -300,7 +300,7 @@ def _steps(
         try:
             letters = read_subblock_segment(source, directory, index).entry.letters
         except (CorruptFileError, MissingPartError):
-            letters = ""  # it cannot be read anyway
+            letters = ""  # its pixels cannot be read anyway
         for name in sorted(sizes, key=letters.find):
             steps[name][index] = step
             step *= sizes[name]
@@ -308,7 +308,7 @@ def _steps(
 
 
 _MOST = 1 << 62
-#: What shows in so many planes is remembered.
+#: The number of planes for which `PlaneKeys.shown` is cached.
 _KEPT = 4096
 
 
@@ -329,16 +329,15 @@ class PlaneKeys:
     def __init__(self, columns: Directory, bounds: Mapping[str, tuple[int, int]]) -> None:
         several = {name: one for name, one in bounds.items() if one[1] > 1}
         places = [columns.coordinates[name] for name in several]
-        self._steps: dict[str, tuple[int, int]] = {}
-        self._several = several
+        self._steps: dict[str, tuple[int, int, int]] = {}
         step = 1
         for name, (start, size) in several.items():
-            self._steps[name] = start - 1, step
+            self._steps[name] = start - 1, size, step
             step *= size + 1
         self._numbers: dict[tuple[int, ...], int] | None = None
         if step < _MOST:
             self.keys = np.zeros(columns.count, np.int64)
-            for column, (least, width) in zip(places, self._steps.values()):
+            for column, (least, _, width) in zip(places, self._steps.values()):
                 place = np.where(column == ABSENT, 0, column.astype(np.int64) - least)
                 self.keys += place * width
         else:
@@ -390,9 +389,7 @@ class PlaneKeys:
         if self._numbers is not None:
             return self._numbers.get(tuple(places))
         key = 0
-        for at, (least, step), (_, size) in zip(
-            places, self._steps.values(), self._several.values()
-        ):
+        for at, (least, size, step) in zip(places, self._steps.values()):
             if at != ABSENT:
                 if not 0 < at - least <= size:
                     return None

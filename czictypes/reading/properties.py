@@ -164,7 +164,7 @@ class DocumentProperties:
         table = self._table
         start, size = table.plane_bounds.get("C", (0, 1))
         found = {}
-        # One damaged channel number makes the range huge; then only the channels there are count.
+        # One damaged number makes the range huge; then only existing channels count.
         dense = size <= most_planes(table.count)
         for channel in range(start, start + size) if dense else sorted(table.channel_pixel_types):
             number = table.channel_pixel_type(channel)
@@ -489,7 +489,7 @@ class DocumentProperties:
         with self._session.document() as document:
             try:
                 yield document.decoder
-            except CorruptFileError:  # it may be the damage of a file in between
+            except CorruptFileError:  # the file may have been changing
                 document.require_unchanged()
                 raise
             document.require_unchanged()

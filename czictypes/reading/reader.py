@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 
-#: The picture of a CZI in an attachment takes so many bytes at most.
+#: The largest picture (bytes) of a CZI in an attachment.
 _PICTURE_BYTES = 32 << 20
 
 Source = Union[str, "os.PathLike[str]", bytes, BinaryIO]
@@ -165,7 +165,7 @@ class CziReader(DocumentProperties, Closable):
             return open_source(filepath, storage_options, renew=os.getpid() != process)
 
         def open_document(source: ByteSource) -> OpenDocument:
-            renew = os.getpid() != process  # a forked process makes connections of its own
+            renew = os.getpid() != process  # a forked process makes its own connections
             files = PartFiles(filepath, storage_options, parts, renew=renew)
             return OpenDocument(source, cache_options, self._options, thread_count(threads), files)
 
@@ -305,7 +305,7 @@ class CziReader(DocumentProperties, Closable):
         Channels of more than 16 bits are stretched between their smallest and largest finite value.
         Complex numbers are shown as their magnitude, and NaN is black.
         """
-        from czictypes.reading.composite import compose_channels  # needs what `read` does not
+        from czictypes.reading.composite import compose_channels  # has more imports than `read`
 
         with self._session.document() as document:
             position = {name: value for name, value in checked_plane(plane).items() if name != "C"}
@@ -403,7 +403,7 @@ def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
     table, target = document.table, request.pixel_type
     if table.has_one_type:
         return
-    only = table.plane_bounds.get("C", (None, 1))[0]  # which a request leaves out
+    only = table.plane_bounds.get("C", (None, 1))[0]  # requests leave it out
     channel = request.plane.get("C", only)
     if not any(loses_bits(number, target) for number in table.pixel_types_of(channel)):
         return
@@ -455,10 +455,7 @@ def _compose(
 def reopen(arguments: ReaderArguments) -> CziReader:
     """Return a new reader with the arguments of another one."""
     return CziReader(
-        arguments.filepath,
-        arguments.file_input_type,
-        arguments.cache_options,
-        arguments.reader_options,
+        *arguments[:4],
         threads=arguments.threads,
         storage_options=arguments.storage_options,
         parts=arguments.parts,
@@ -472,7 +469,7 @@ def _nested_picture(data: bytes) -> NDArray[Any]:
         name, box = nested.common_pixel_type(), nested.total_bounding_rectangle
         pixel = 1 if name is None else pixel_format(PixelType[name]).bytes_per_pixel
         zoom = math.sqrt(_PICTURE_BYTES / max(box.w * box.h * pixel, 1))
-        least = 1.01 / max(min(box.w, box.h), 1)  # leaves a pixel of the shorter side
+        least = 1.01 / max(min(box.w, box.h), 1)  # keeps a pixel of the shorter side
         pixels = nested.read(pixel_type=name, zoom=min(max(zoom, least), 1.0))
     return pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels[..., 2::-1])
 

@@ -45,14 +45,11 @@ Background = Union[
     Color, tuple[float, float, float], tuple[float, float, float, float], Sequence[float], float
 ]
 
-#: The value of full brightness in the types whose samples are whole numbers.
+#: The largest value of the types whose samples are whole numbers.
 _WHITE = {
-    PixelType.Gray8: 255,
-    PixelType.Gray16: 65535,
-    PixelType.Bgr24: 255,
-    PixelType.Bgr48: 65535,
-    PixelType.Bgra32: 255,
-    PixelType.Gray32: 2**32 - 1,
+    kind: int(np.iinfo(pixel_format(kind).dtype).max)
+    for kind in PixelType
+    if pixel_format(kind).dtype[1] == "u"
 }
 
 
@@ -98,7 +95,7 @@ def fill(out: NDArray[Any], samples: tuple[Any, ...]) -> None:
         out[...] = samples[0]
     elif out.size:
         out[0] = samples
-        out[1:] = out[0]  # whole rows are copied much faster than single pixels are set
+        out[1:] = out[0]  # copying rows is much faster than setting pixels
 
 
 Shape = tuple[int, int, int]
@@ -221,7 +218,8 @@ def make_request(
     wanted = _pixel_type(table, coordinate, pixel_type)
     return PlaneRequest(
         roi=_default_roi(table, scene) if roi is None else parse_roi(roi),
-        plane=_selecting(table, coordinate),
+        # As in pylibCZIrw, tiles need not have dimensions of size 1.
+        plane={name: at for name, at in coordinate.items() if table.plane_bounds[name][1] > 1},
         scene=scene,
         zoom=_check_zoom(zoom),
         pixel_type=wanted,
@@ -259,7 +257,8 @@ def _plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, in
         if name == "S" and len(table.scene_rectangles) > 1:
             raise ValueError("scenes are not part of a plane; name one with scene=")
         if name != "S" and name not in PLANE_DIMENSIONS:
-            raise ValueError(_unknown_dimension(name))
+            allowed = ", ".join(PLANE_DIMENSIONS)
+            raise ValueError(f"{name!r} is not a plane dimension; use one of {allowed}")
         start, size = _bounds(table, name)
         try:
             value = as_integer(given)
@@ -280,17 +279,6 @@ def _bounds(table: SubBlockTable, name: str) -> tuple[int, int]:
     if name == "S":
         return next(iter(table.scene_rectangles), 0), 1
     return table.plane_bounds.get(name, (0, 1))
-
-
-def _selecting(table: SubBlockTable, coordinate: Mapping[str, int]) -> dict[str, int]:
-    """Drop dimensions of size 1: as in pylibCZIrw, tiles need not have them."""
-    ranges = table.plane_bounds
-    return {name: at for name, at in coordinate.items() if ranges[name][1] > 1}
-
-
-def _unknown_dimension(name: object) -> str:
-    allowed = ", ".join(PLANE_DIMENSIONS)
-    return f"{name!r} is not a plane dimension; use one of {allowed}"
 
 
 def check_scene(table: SubBlockTable, scene: int | None) -> int | None:
@@ -344,7 +332,7 @@ def _default_roi(table: SubBlockTable, scene: int | None) -> Rectangle:
 def _check_zoom(zoom: float | None) -> float:
     if zoom is None:
         return 1.0
-    if type(zoom) is float and 0 < zoom <= 1:  # as most are; the check for Real takes longer
+    if type(zoom) is float and 0 < zoom <= 1:  # the usual case; the check for Real takes longer
         return zoom
     if not isinstance(zoom, Real) or not math.isfinite(zoom) or not 0 < zoom <= 1:
         raise ValueError(f"zoom must be greater than 0 and at most 1, not {zoom!r}")
@@ -355,7 +343,7 @@ def _pixel_type(table: SubBlockTable, coordinate: Mapping[str, int], name: str |
     if name is not None:
         return pixel_type_from_name(name)
     number = table.channel_pixel_type(coordinate.get("C"))
-    if number is None:  # a channel within the bounds without any sub-block: all background
+    if number is None:  # a channel within the bounds, but without sub-blocks: all background
         number = table.channel_pixel_type(None)
     if number is None:
         raise OutOfBoundsError("the document has no sub-blocks, so there is nothing to read")
@@ -371,7 +359,7 @@ def _pixel_type(table: SubBlockTable, coordinate: Mapping[str, int], name: str |
 def _check_background(background: Background | None, pixel_type: PixelType) -> Background:
     if background is None:
         return _TRANSPARENT if pixel_type is PixelType.Bgra32 else _BLACK
-    if type(background) is Color:  # as it mostly is
+    if type(background) is Color:  # the usual case
         blue, green, red = background
         if 0 <= blue <= 1 and 0 <= green <= 1 and 0 <= red <= 1:
             return background
@@ -388,7 +376,7 @@ def _check_background(background: Background | None, pixel_type: PixelType) -> B
             f"also takes one number in the range of {pixel_type.name}, a Bgra32 read four (and "
             f"alpha); not {background!r}"
         )
-    if not all(0 <= value <= 1 for value in values) and pixel_format(pixel_type).dtype[1] == "u":
+    if not all(0 <= value <= 1 for value in values) and pixel_type in _WHITE:
         warn_caller(
             f"background_pixel {tuple(background)} is clipped to the range 0 to 1; "  # type: ignore[arg-type]
             f"1.0 is the largest value of {pixel_type.name}",
@@ -397,19 +385,17 @@ def _check_background(background: Background | None, pixel_type: PixelType) -> B
 
 
 def _gray_background(value: float, pixel_type: PixelType) -> float:
-    layout = pixel_format(pixel_type)
-    if layout.samples != 1:
+    if pixel_format(pixel_type).samples != 1:
         raise ValueError(
             f"background_pixel for {pixel_type.name} must be three numbers from 0 to 1 "
             f"(blue, green, red), not the single number {value:g}"
         )
-    if layout.dtype[1] == "u":
-        largest = 2 ** (8 * int(layout.dtype[2:])) - 1
-        if not (0 <= value <= largest and value == int(value)):
-            raise ValueError(
-                f"background_pixel for {pixel_type.name} must be a whole number from 0 to "
-                f"{largest}, not {value:g}"
-            )
-    elif math.isnan(value):
+    largest = _WHITE.get(pixel_type)
+    if largest is not None and not (0 <= value <= largest and value == int(value)):
+        raise ValueError(
+            f"background_pixel for {pixel_type.name} must be a whole number from 0 to "
+            f"{largest}, not {value:g}"
+        )
+    if math.isnan(value):
         raise ValueError("background_pixel must be a number, not NaN")
     return value

@@ -34,11 +34,11 @@ Shape = Sequence[int]
 _Array = NDArray[Any]
 _Allocate = Callable[[Shape, "np.dtype[Any]"], _Array]
 
-#: Smaller results (bytes) have memory that the C library keeps; larger ones give theirs back.
+#: The C library keeps the memory of smaller results (bytes); larger ones return theirs.
 _LEAST, _MOST = 16 << 20, 256 << 20
-#: Results of so many bytes may always be made, if nobody says otherwise.
+#: Results of these sizes (bytes) are always allowed by default.
 _SMALL, _HARMLESS = 1 << 20, 64 << 20
-#: Where each pixel of a row or column lies takes so many bytes more: of a line they are the most.
+#: Reading takes more bytes for each row and column, which matters for images of one line.
 _BYTES_PER_PLACE = 64
 
 
@@ -52,10 +52,10 @@ class ResultMemory:
 
     def __init__(self, name: str = "the document", most: int | None = None) -> None:
         self._name, self._most = name, most
-        # Results of so many bytes are numpy's own, without a further look: most reads are small.
+        # numpy allocates results up to this size (bytes) without a check: most reads are small.
         self._plain = min(_SMALL if most is None else most, _SMALL, _LEAST - 1)
-        self._half = 0  # of the usable memory, once that was looked up
-        # Needs no lock, which memory that comes back while some is taken would wait for.
+        self._half = 0  # of the usable memory; 0 until it is looked up
+        # Without a lock: memory may come back while some is being taken.
         self._kept: deque[_Return] = deque(maxlen=1 if _can_keep() else 0)
 
     def take(self, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> _Array:
@@ -71,7 +71,7 @@ class ResultMemory:
         self.check(shape, size)
         try:
             return allocate(shape, dtype)
-        except (MemoryError, ValueError):  # the latter for more than numpy can count
+        except (MemoryError, ValueError):  # the latter beyond numpy's largest size
             raise self._refusal(shape, size, "there is not so much memory now") from None
 
     def check(self, shape: Shape, size: int) -> None:
@@ -107,7 +107,7 @@ class ResultMemory:
         except IndexError:
             pages = None
         if pages is None or not size <= pages.size <= size + size // 4:
-            del pages  # before there are others
+            del pages  # before new ones are allocated
             pages = _Pages(size)
         return np.asarray(_Lease(pages, self._kept, shape, dtype))
 
@@ -127,7 +127,7 @@ class _Pages:
         except OSError as error:
             raise MemoryError(str(error)) from None
         self._advise(mmap.MADV_HUGEPAGE)
-        #: Whether the system can be told that it may take pages until they are written to again.
+        #: Whether the system may take the pages back until they are written to again.
         self.may_be_kept = self._advise(mmap.MADV_FREE)
         self.madvise = self._map.madvise
         self.address = int(np.frombuffer(self._map, np.uint8).ctypes.data)
@@ -209,7 +209,7 @@ def _of_groups(process: Path, groups: Path) -> Iterator[int]:
         own = top / path.lstrip("/")
         for folder in (own, *own.parents):
             for text in _lines(folder / name):
-                if text.isdigit():  # and not "max"
+                if text.isdigit():  # not "max"
                     yield int(text)
             if folder == top:
                 break

@@ -47,7 +47,7 @@ def scaled_span(
     if stored < 1:
         return _NONE
     low, high = max(start, roi_start), min(start + size, roi_start + roi_size)
-    # The common range as fractions of the tile and of the region, then in their pixels.
+    # The overlap as fractions of the tile and of the region, then in their pixels.
     source_low = (low - start) / size
     source = source_low * stored
     source_size = ((high - start) / size - source_low) * stored

@@ -46,10 +46,10 @@ class Session:
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._closed = False
-        self._replaced: list[OpenDocument] = []  # of earlier content, and perhaps in use
+        self._replaced: list[OpenDocument] = []  # of earlier content, perhaps still in use
         self._remains: Remains | None = None
-        self._holds: dict[int, tuple[OpenDocument, Any]] = {}  # by thread; over when it is unlocked
-        # The document, and what its source's `identity` was then; None when there is none.
+        self._holds: dict[int, tuple[OpenDocument, Any]] = {}  # by thread, until unlocked
+        # The document and its source's `identity` at opening; None if there is no document.
         self._current: tuple[OpenDocument, tuple[Any, ...] | None] | None = None
         self._open()
 
@@ -80,7 +80,7 @@ class Session:
             if current is not None:
                 current[0].uses.end()
             self._closed = True
-        if current is not None:  # only forgotten when it is closed: an interrupt may come before
+        if current is not None:  # kept until it is closed: an interrupt may come before
             current[0].close()
             self._remains = current[0].remains()
         for document in self._replaced.copy():
@@ -99,7 +99,7 @@ class Session:
     def enter(self, lock: Any) -> OpenDocument:
         """Use the document until the lock is released; raises as `document`."""
         current = self._current
-        # Without a lock where nothing changed: callers would wait here for each other's `stat`.
+        # Without a lock if nothing changed: callers would wait for each other's `stat`.
         if current is not None and self._process == os.getpid() and not self._has_changed(current):
             document = current[0]
             if document.uses.add(lock):

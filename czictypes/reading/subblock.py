@@ -153,10 +153,10 @@ def _at(positions: NDArray[np.int32], value: int, start: int, size: int) -> NDAr
     return found | (positions == ABSENT) if start <= value < start + size else found
 
 
-#: What is mostly wanted.
+#: The default fields.
 STANDARD_FIELDS = ("stage_x", "stage_y", "focus_z", "acquisition_time")
 
-_AT_ONCE = 4096  # the XML of so many sub-blocks are in memory together
+_AT_ONCE = 4096  # the number of sub-blocks whose XML is in memory at a time
 
 
 def read_columns(
@@ -210,8 +210,6 @@ class SubBlock:
     ) -> None:
         self.index = index
         self.info = info
-        #: The coordinate of each plane that it holds, S included: nearly always one. Line scans
-        #: hold many, at consecutive places in T.
         self.planes = planes
         self._decoder = decoder
         self._file = file

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-#: The box of nothing, in the form in which libCZI gives it.
+#: libCZI's rectangle for an empty document.
 NO_RECTANGLE = Rectangle(0, 0, -1, -1)
 
 
@@ -235,7 +235,7 @@ class SubBlockTable:
     def _box(self, chosen: NDArray[np.bool_] | None) -> Rectangle:
         rows = self.directory
         x, y, w, h = rows.x, rows.y, rows.w, rows.h
-        if self.count and (w.min() < 0 or h.min() < 0):  # in a damaged or a very odd file
+        if self.count and (w.min() < 0 or h.min() < 0):  # in a damaged or very unusual file
             sized = (w >= 0) & (h >= 0)
             chosen = sized if chosen is None else sized & chosen
         if chosen is not None and not chosen.all():

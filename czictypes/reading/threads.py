@@ -6,12 +6,11 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import TypeVar
 
 from czictypes.container.workers import Task, Workers, check_stopped, settle
 
-__all__ = ["ThreadPool", "each", "thread_count", "together"]
+__all__ = ["ThreadPool", "each", "thread_count"]
 
 T = TypeVar("T")
 
@@ -57,7 +56,7 @@ class ThreadPool:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        #: The threads; None where one thread is all there is.
+        #: The threads; None if the caller is the only one.
         self.workers = Workers(threads - 1, "czictypes-decode") if threads > 1 else None
 
     def close(self) -> None:
@@ -66,36 +65,14 @@ class ThreadPool:
             self.workers.close()
 
 
-def together(work: Callable[[int], None], threads: int, workers: Workers | None) -> None:
-    """Call `work(0)` in this thread and `work(1)`, `work(2)` ... in workers; return after all.
-
-    `work` shares out the work itself, and returns when none is left. Calls that no worker has begun
-    by then are dropped.
-    """
-    if workers is None or threads < 2:
-        work(0)
-        return
-    helpers = [Task(partial(work, number)) for number in range(1, threads)]
-    try:
-        workers.submit(*helpers)
-        work(0)
-        settle(helpers)
-    except BaseException:
-        settle(helpers, stop=True)
-        raise
-    for helper in helpers:
-        if helper.error is not None:
-            raise helper.error
-
-
 def each(
     items: Iterable[T], work: Callable[[T], None], threads: int, workers: Workers | None
 ) -> None:
-    """Call a function with each item, in threads as by `together`; the first error stops it."""
+    """Call a function with each item, here and in workers; the first error stops it."""
     lock, waiting = threading.Lock(), iter(items)
     end: list[bool] = []
 
-    def loop(_: int) -> None:
+    def loop() -> None:
         try:
             while not end:
                 check_stopped()
@@ -109,4 +86,17 @@ def each(
             end.append(True)
             raise
 
-    together(loop, threads, workers)
+    if workers is None or threads < 2:
+        loop()
+        return
+    helpers = [Task(loop) for _ in range(1, threads)]
+    try:
+        workers.submit(*helpers)
+        loop()
+        settle(helpers)
+    except BaseException:
+        settle(helpers, stop=True)
+        raise
+    for helper in helpers:
+        if helper.error is not None:
+            raise helper.error

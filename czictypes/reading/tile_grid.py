@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 __all__ = ["Boxes", "pairs_by_centre"]
 
-#: About so many pairs of rectangles are compared at a time.
+#: The approximate number of pairs of rectangles compared at a time.
 _PAIRS = 1 << 18
-#: So many pairs that are near each other are compared for each rectangle on average; a pyramid has
-#: 25 of them.
+#: The largest average number of nearby pairs compared per rectangle (a pyramid has 25), and the
+#: number that is always allowed.
 _MOST_NEAR, _LEAST_SEARCH = 64, 1 << 22
 
 

@@ -105,7 +105,7 @@ def _size(tile: DecodedTile) -> int:
     return tile.pixels.nbytes + (0 if tile.mask is None else int(tile.mask.nbytes))
 
 
-#: A row of `PlaneRows`, and which rows of its pixels are needed, the end excluded.
+#: A row of `PlaneRows`, and the range of its pixel rows that is needed (end excluded).
 Wanted = tuple[int, int, int]
 
 
