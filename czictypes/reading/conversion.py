@@ -36,7 +36,6 @@ __all__ = [
     "stretch",
 ]
 
-
 Pixels = NDArray[Any]
 
 #: The number of pixels converted at a time, which bounds the memory for intermediate values.

@@ -78,12 +78,8 @@ class SubBlockDecoder:
     def tile(self, row: int, first: int = 0, end: int | None = None) -> DecodedTile:
         """Return a row of the table, decoded at least from pixel row `first` up to `end`.
 
-        Raises
-        ------
-        CorruptFileError
-            If the sub-block contradicts the format or cannot be decoded.
-        UnsupportedDataError
-            If czictypes does not decode its compression.
+        Raises CorruptFileError if the sub-block contradicts the format or cannot be decoded, and
+        UnsupportedDataError if czictypes does not decode its compression.
         """
         kept = None if self.cache is None else self.cache.get(row)
         if kept is not None:

@@ -60,14 +60,9 @@ def decode_apart(
 ) -> NDArray[np.generic]:
     """Decode as `native_reader.decoded` does, in a helper process.
 
-    Raises
-    ------
-    HelperEndedError
-        If the helper crashed or was ended; the next call starts another.
-    NativeCallError, NativeMemoryError
-        As in this process.
-    CziError
-        If no helper can be started.
+    Raises HelperEndedError if the helper crashed or was ended (the next call starts another),
+    NativeCallError or NativeMemoryError as in this process, and CziError if no helper can be
+    started.
     """
     helper = _pool.take(get_library().path)
     try:

@@ -20,7 +20,6 @@ __all__ = [
     "pyramid_levels",
 ]
 
-
 #: The largest extent in pixels that shows well without a pyramid.
 _WITHOUT_PYRAMID = 4096
 

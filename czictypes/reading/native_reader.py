@@ -46,14 +46,8 @@ class NativeReader:
     def handle(self) -> ReaderHandle:
         """The reader, opened at the first use.
 
-        Raises
-        ------
-        ClosedError
-            After `close`.
-        CorruptFileError
-            If libCZI cannot open the document although the checks found no fault.
-        OSError
-            The source's own error if libCZI could not read from it.
+        Raises ClosedError after `close`, CorruptFileError if libCZI cannot open the document
+        although the checks found no fault, and the source's own OSError if it could not be read.
         """
         handle = self._handle
         if handle is None:

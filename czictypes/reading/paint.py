@@ -119,26 +119,13 @@ class Painter:
         *,
         blank: bool = False,
     ) -> None:
-        """Fill arrays with planes, or parts of planes.
+        """Fill `outs` with planes, or parts of planes, in up to `threads` threads.
 
-        Parameters
-        ----------
-        parts
-            One part or more, with the same pixel type, background and mask awareness.
-        outs
-            An array (height, width, samples) for each, with adjacent pixels in a row, in the
-            requests' type. Several arrays are views of one array.
-        threads, workers
-            How many threads may work, and the threads that may help to decode.
-        blank
-            Leave unreadable tiles as background, and record them.
-
-        Raises
-        ------
-        UnsupportedDataError
-            If pixels cannot be converted; nothing is painted then.
-        CorruptFileError, MissingPartError
-            If a tile cannot be read.
+        The parts have the same pixel type, background and mask awareness. Each out is an array
+        (height, width, samples) in the requests' type with adjacent pixels in a row; several are
+        views of one array. With `blank`, unreadable tiles are recorded and stay background;
+        otherwise they raise CorruptFileError or MissingPartError. Raises UnsupportedDataError if
+        pixels cannot be converted; nothing is painted then.
         """
         if self._kernel is None:
             self._paint_by_numpy(parts, outs, blank)

@@ -40,7 +40,6 @@ __all__ = [
     "plane_rows",
 ]
 
-
 Mask = NDArray[np.bool_]
 
 #: The size of the sample of sub-blocks that is read from a remote file.

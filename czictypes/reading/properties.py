@@ -44,7 +44,6 @@ from czictypes.reading.table import SubBlockTable
 
 __all__ = ["DocumentProperties"]
 
-
 T = TypeVar("T")
 
 

@@ -59,7 +59,6 @@ __all__ = [
     "reopen",
 ]
 
-
 #: The largest picture (bytes) of a CZI in an attachment.
 _PICTURE_BYTES = 32 << 20
 

@@ -40,7 +40,6 @@ __all__ = [
     "type_of_all",
 ]
 
-
 Background = Union[
     Color, tuple[float, float, float], tuple[float, float, float, float], Sequence[float], float
 ]
@@ -106,13 +105,8 @@ def result_array(
 ) -> NDArray[Any]:
     """Return the array for a plane (height, width, samples): a new one, or the caller's `out`.
 
-    Raises
-    ------
-    ValueError
-        If the shape has no pixel, because the zoom is too small for the roi, or if `out` does not
-        fit.
-    ResultTooLargeError
-        If a new array exceeds the limit, or the memory of the machine.
+    Raises ValueError if the shape has no pixel, because the zoom is too small for the roi, or if
+    `out` does not fit, and ResultTooLargeError if a new array exceeds the limit or the memory.
     """
     if 0 in shape:
         raise InvalidArgumentError(

@@ -19,10 +19,9 @@ Source = Union[slice, NDArray[np.intp]]
 
 
 class Span(NamedTuple):
-    """The pixels that a tile paints along an axis.
+    """The pixels `first` up to `end` that a tile paints along an axis, none unless `end` is larger.
 
-    They are `first` up to `end` of the result, none unless `end` is larger, and take their values
-    from the `pixels` of the tile.
+    They take their values from the `pixels` of the tile.
     """
 
     first: int

@@ -24,14 +24,8 @@ _LOG = logging.getLogger(__name__)
 class Session:
     """The document that a reader reads from now.
 
-    Parameters
-    ----------
-    open_source
-        Opens the bytes of the file; called again when the file changed.
-    open_document
-        Makes a document of them.
-    name
-        The file's name in errors.
+    `open_source` opens the bytes of the file, also after it changed; `open_document` makes a
+    document of them. `name` is the file's name in errors.
     """
 
     def __init__(

@@ -22,7 +22,6 @@ __all__ = [
     "SubBlockTable",
 ]
 
-
 #: libCZI's rectangle for an empty document.
 NO_RECTANGLE = Rectangle(0, 0, -1, -1)
 

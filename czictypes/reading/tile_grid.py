@@ -65,15 +65,10 @@ def pairs_by_centre(
     others: Boxes,
     other_groups: NDArray[np.int64],
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Find the rectangles that contain the centres of others of the same group.
+    """Yield positions of rectangles, and of others in their group whose centres they contain.
 
     Takes time in proportion to the number of rectangles: if very many lie on top of each other,
     some pairs are not found. No rectangle is empty; groups are numbers from 0 on.
-
-    Yields
-    ------
-    numpy.ndarray, numpy.ndarray
-        The positions of rectangles, and of the others whose centres they contain.
     """
     if not len(boxes.left) or not len(others.left):
         return

@@ -29,15 +29,9 @@ __all__ = [
 class DecodedTile(NamedTuple):
     """The stored pixels of a tile, or some of its rows.
 
-    Attributes
-    ----------
-    pixels
-        (rows, width, samples) in the dtype of the sub-block's pixel type.
-    first, height
-        The tile row at which `pixels` begin, and the tile's number of rows.
-    mask
-        True for valid pixels, (height, width) in the size in which the tile is read; None if all
-        are valid.
+    `pixels` are (rows, width, samples) in the dtype of the sub-block's pixel type; they begin at
+    row `first` of `height` rows. `mask` is True for valid pixels, (height, width) in the size in
+    which the tile is read; None if all are valid.
     """
 
     pixels: NDArray[Any]
