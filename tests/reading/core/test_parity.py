@@ -1,5 +1,7 @@
 """The painter against pylibCZIrw, which composes with libCZI's scaling accessor."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import seeds
