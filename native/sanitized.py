@@ -1,10 +1,12 @@
-"""Run a command with libCZI and the kernel under AddressSanitizer and UndefinedBehaviorSanitizer.
+"""Run a command with the native libraries under sanitizers (gcc on Linux).
 
     python native/sanitized.py python -m pytest tests/reading
+    python native/sanitized.py --kernel thread python tests/kernel_fuzz.py
 
-That is for gcc on Linux. The libraries are built first, in build/native. What sanitizers find ends
-the command. Leaks are not looked for, as Python gives much back to no one; the fuzzer of the
-decoder looks for them.
+The first has libCZI and the kernel under AddressSanitizer and UndefinedBehaviorSanitizer; with
+``--kernel address`` or ``--kernel thread`` the kernel alone, the latter under ThreadSanitizer.
+Libraries are built first, in build/native. What sanitizers find ends the command. Leaks are not
+looked for, as Python gives much back to no one; the fuzzer of the decoder looks for them.
 """
 
 from __future__ import annotations
@@ -19,7 +21,16 @@ __all__ = ["main"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 #: Loaded before Python, which was built without them; and that of C++, whose exceptions they see.
-_PRELOADED = ("libasan.so", "libubsan.so", "libstdc++.so.6")
+_PRELOADED = {
+    "address": ("libasan.so", "libubsan.so", "libstdc++.so.6"),
+    "thread": ("libtsan.so", "libstdc++.so.6"),
+}
+_OPTIONS = {
+    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    # Python and numpy, which were built without it, are not looked at.
+    "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1:allocator_may_return_null=1",
+}
 
 
 def main(command: list[str]) -> int:
@@ -28,21 +39,25 @@ def main(command: list[str]) -> int:
     import build_native
     from native.errors import BuildError
 
+    sanitizer, libraries = "address", {}
     try:
         build_native.build_declarations()
-        output = _ROOT / "build" / "native" / "sanitized"
-        library = build_native.build(output, sanitize=True)
-        kernel = build_native.build_kernel(output, sanitizer="address")
+        if command[:1] == ["--kernel"]:
+            sanitizer, command = command[1], command[2:]
+        else:
+            output = _ROOT / "build" / "native" / "sanitized"
+            libraries["CZICTYPES_LIBRARY"] = str(build_native.build(output, sanitize=True))
+        output = _ROOT / "build" / "native" / f"sanitized-{sanitizer}"
+        kernel = build_native.build_kernel(output, sanitizer=sanitizer)
     except BuildError as error:
         print(f"native/sanitized.py: {error}", file=sys.stderr)
         return 1
     environment = {
         **os.environ,
-        "CZICTYPES_LIBRARY": str(library),
+        **libraries,
+        **_OPTIONS,
         "CZICTYPES_KERNEL": str(kernel),
-        "LD_PRELOAD": " ".join(map(_library_of_compiler, _PRELOADED)),
-        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
-        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "LD_PRELOAD": " ".join(map(_library_of_compiler, _PRELOADED[sanitizer])),
     }
     return subprocess.run(command, env=environment, check=False).returncode
 

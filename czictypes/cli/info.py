@@ -169,16 +169,18 @@ def add_library(add: arguments.AddCommand) -> None:
     add(
         "library",
         _run_library,
-        help="show the libCZI library in use",
+        help="show the libCZI library and the kernel in use",
         description="Show the libCZI library in use: where it is, its version and compiler, its "
         "stream classes, and which functions it has of those that not every version has. Where "
-        "none is found, every place that was looked at is listed.",
+        "none is found, every place that was looked at is listed. Then show the kernel of "
+        "czictypes, which paints what is read, or why there is none.",
     )
 
 
 def _run_library(args: argparse.Namespace) -> int:
     """Print where the library is, its version, and its functions."""
     from czictypes.libczi.info import library_info
+    from czictypes.reading.threads import thread_count
 
     found = library_info()
     _line("path", found.path)
@@ -192,6 +194,13 @@ def _run_library(args: argparse.Namespace) -> int:
     _list("stream classes", [f"{one.name}: {one.description}" for one in found.stream_classes])
     functions = found.optional_functions.items()
     _list("optional functions", [f"{name}: {'yes' if has else 'no'}" for name, has in functions])
+    kernel = found.kernel
+    if kernel.path:
+        _line("kernel", kernel.path)
+        _line("kernel version", f"{kernel.version}, with zstd {kernel.zstd}")
+    else:
+        _line("kernel", f"none, so the slower numpy paints: {kernel.reason}")
+    _line("threads", f"{thread_count()} (CZICTYPES_THREADS sets another number)")
     return 0
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.kernel.codec import EntryParser
 from czictypes.kernel.library import Kernel
 from czictypes.model.geometry import ABSENT, DIMENSIONS
 
-__all__ = ["Columns", "EntryParser", "unique_rows"]
+__all__ = ["Columns", "unique_rows"]
 
-_C_TYPES = {"i4": "int32_t", "i8": "int64_t", "u1": "uint8_t"}
 _IN_KERNEL = {"physical_w": "stored_w", "physical_h": "stored_h", "file_position": "position"}
 
 
@@ -65,6 +65,12 @@ class Columns:
         """Return the column of the sizes in a dimension; made when it is met first."""
         return self._sizes.setdefault(letter, np.ones(self.count, np.int32))
 
+    def parser(self, kernel: Kernel) -> EntryParser:
+        """Return what fills the rows from the bytes of entries."""
+        columns = {_IN_KERNEL.get(name, name): column for name, column in self.plain.items()}
+        letters = "".join(DIMENSIONS)
+        return EntryParser(kernel, self.count, columns, letters, self.coordinate, self.sizes)
+
     def fill_stored_sizes(self) -> None:
         """Set stored sizes of 0, which the ZISRAW specification has for "as large as logical"."""
         for stored, logical in (("physical_w", "w"), ("physical_h", "h")):
@@ -72,49 +78,6 @@ class Columns:
             missing = column == 0
             if missing.any():
                 column[missing] = self.plain[logical][missing]
-
-
-class EntryParser:
-    """Fills columns by the kernel from the bytes of entries, one piece after the other."""
-
-    def __init__(self, kernel: Kernel, columns: Columns) -> None:
-        self._kernel, self._columns = kernel, columns
-        self._struct = kernel.ffi.new("struct czk_columns *")
-        self._struct.count = columns.count
-        self._struct.letters = "".join(DIMENSIONS).encode("ascii")
-        for name, column in columns.plain.items():
-            setattr(self._struct, _IN_KERNEL.get(name, name), self._pointer(column))
-
-    @property
-    def complete(self) -> bool:
-        """Whether all rows are filled."""
-        return bool(self._struct.filled == self._columns.count)
-
-    def add(self, data: memoryview) -> int | None:
-        """Take the entries that are whole in `data`, which begins with one.
-
-        Returns
-        -------
-        int or None
-            How many bytes they have; None where one is unusual in any way.
-        """
-        begin, done = self._kernel.ffi.from_buffer("uint8_t[]", data), 0
-        while True:
-            taken: int = self._kernel.lib.czk_parse(self._struct, begin + done, len(data) - done)
-            if taken < 0:
-                return None
-            done += taken
-            if not self._struct.lacking:
-                return done
-            letter = chr(self._struct.lacking)
-            has_sizes = self._struct.lacking_size
-            column = self._columns.sizes if has_sizes else self._columns.coordinate
-            pointers = self._struct.size if has_sizes else self._struct.coordinate
-            pointers[DIMENSIONS.index(letter)] = self._pointer(column(letter))
-
-    def _pointer(self, column: NDArray[Any]) -> Any:
-        ffi, kind = self._kernel.ffi, _C_TYPES[column.dtype.str[1:]]
-        return ffi.cast(f"{kind} *", ffi.from_buffer(column.view(np.uint8)))
 
 
 def _ordered(columns: dict[str, NDArray[np.int32]]) -> dict[str, NDArray[np.int32]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_directory
 from czictypes.container.byte_source import ByteSource, Range
-from czictypes.container.columns import Columns, EntryParser
+from czictypes.container.columns import Columns
 from czictypes.container.entries import StrictChecks, fill_columns, locate_entries
 from czictypes.container.file_source import FileSource
 from czictypes.container.layout import (
@@ -271,10 +271,10 @@ def _fill_quickly(source: ByteSource, entries: _Entries) -> Columns | None:
     if kernel is None or entries.number * ENTRY_SIZE > entries.size:
         return None
     columns = Columns(entries.number, source.name)
-    parser = EntryParser(kernel, columns)
+    parser = columns.parser(kernel)
     taken = parser.add(entries.first_bytes)
     buffer = memoryview(b"")
-    while taken is not None and not parser.complete:
+    while taken is not None and not parser.is_complete:
         if not buffer:
             size = _PIECE if isinstance(source, FileSource) else _REMOTE_PIECE
             buffer = memoryview(bytearray(size))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.limits import ZSTD_GROWTH, bitmap_size, check_difference, check_growth
+from czictypes.kernel.codec import unpack_zstd
 from czictypes.kernel.library import get_kernel
 from czictypes.model.errors import CorruptFileError, MissingExtraError
 from czictypes.model.pixel_types import Compression, PixelFormat, PixelType
@@ -165,14 +166,8 @@ def decode_zstd(
     if kernel is None:
         content = _decompressed(data, head, where)
     else:
-        content = np.empty(head.content_size, np.uint8)
-        ffi, kind = kernel.ffi, PixelType.Gray16 if head.hilo else PixelType.Gray8
-        result = kernel.lib.czk_unpack(
-            compression, ffi.from_buffer("uint8_t[]", data), len(data),
-            ffi.from_buffer("uint8_t[]", content), len(content), int(kind),
-        )  # fmt: skip
-        if result:
-            raise CorruptFileError(f"{where} cannot be decompressed; the file is damaged")
+        kind = PixelType.Gray16 if head.hilo else PixelType.Gray8
+        content = unpack_zstd(kernel, data, compression, kind, head.content_size, where)
     return content[:claimed].view(layout.dtype).reshape(height, width, layout.samples)
 
 
@@ -190,7 +185,8 @@ def _decompressed(data: bytes, head: ZstdHead, where: str) -> NDArray[np.uint8]:
             found = ZstdDecompressor().decompress(frame, allow_extra_data=True)
     except ImportError:
         raise MissingExtraError(
-            "sub-blocks in this compression are decoded with zstandard: pip install zstandard"
+            "sub-blocks in this compression are decoded with zstandard where the kernel of "
+            "czictypes is missing: pip install 'czictypes[zstd]'"
         ) from None
     except MemoryError:
         raise

@@ -35,15 +35,18 @@ class KernelInfo(NamedTuple):
     ----------
     path
         Its file; "" if numpy paints.
+    version
+        The version of its interface; 0 without a kernel.
     zstd
         Its version of zstd; "" without a kernel.
     reason
         The reason why there is none; "" if there is one.
     """
 
-    path: str
-    zstd: str
-    reason: str
+    path: str = ""
+    version: int = 0
+    zstd: str = ""
+    reason: str = ""
 
 
 def get_kernel() -> Kernel | None:
@@ -59,29 +62,32 @@ def kernel_info() -> KernelInfo:
     """Return a description of the kernel, or the reason why there is none."""
     kernel, reason = _loaded(os.environ.get(_VARIABLE, ""))
     if kernel is None:
-        return KernelInfo("", "", reason)
+        return KernelInfo(reason=reason)
     zstd = kernel.ffi.string(kernel.lib.czk_zstd_version()).decode("ascii")
-    return KernelInfo(kernel.path, zstd, "")
+    return KernelInfo(kernel.path, kernel.lib.czk_abi(), zstd)
 
 
 @cache
 def _loaded(named: str) -> tuple[Kernel | None, str]:
     kernel, reason = _load(named)
-    if kernel is None:
-        _LOG.info("reads are painted by numpy, without the kernel: %s", reason)
-    else:
+    if kernel is not None:
         _LOG.info("loaded the kernel from %s", kernel.path)
+    else:
+        # A file that is there, or that you name, should have loaded.
+        is_expected = named != "0" and (bool(named) or _BUNDLED.exists())
+        level = logging.WARNING if is_expected else logging.INFO
+        _LOG.log(level, "reads are painted by numpy, without the kernel: %s", reason)
     return kernel, reason
 
 
 def _load(named: str) -> tuple[Kernel | None, str]:
     if named == "0":
-        return None, f"{_VARIABLE}=0 does without it"
+        return None, f"{_VARIABLE}=0 switches it off"
     path = named or str(_BUNDLED)
     try:
         ffi = importlib.import_module("czictypes.kernel._declarations").ffi
     except ModuleNotFoundError:
-        return None, "czictypes was not built: its declarations are missing"
+        return None, "its declarations are missing; python build_native.py writes them"
     if not named and not _BUNDLED.exists():
         return None, f"there is no {path}; python build_native.py builds it"
     try:

@@ -142,7 +142,7 @@ class KernelTiles:
     def give_back(self, reads: Reads) -> None:
         """Keep memory for later reads unless it is large."""
         reads.give(())
-        if reads.regions == 1 and reads.room <= _MOST_KEPT:
+        if len(reads.regions) == 1 and reads.room <= _MOST_KEPT:
             self._idle.append(reads)
 
 
@@ -156,10 +156,10 @@ class Reads:
     """The memory of a read: its regions, its jobs, and its output."""
 
     def __init__(self, tiles: KernelTiles, regions: int) -> None:
-        self.tiles, self.regions = tiles, regions
+        self.tiles = tiles
         ffi, self._lib = tiles.kernel.ffi, tiles.kernel.lib
         self._ffi = ffi
-        self._regions: Any = ffi.new("struct czk_region[]", regions)
+        self.regions: Any = ffi.new("struct czk_region[]", regions)
         self._planes = [ffi.new("struct czk_plane[]", 1)] * regions
         self.output: Any = ffi.new("struct czk_output *")
         self._given: Any = ffi.NULL
@@ -180,17 +180,17 @@ class Reads:
 
     def covered(self, region: int) -> int:
         """Return how many pixels of a region the jobs paint, at least."""
-        covered: int = self._regions[region].covered
+        covered: int = self.regions[region].covered
         return covered
 
     def is_in_order(self, region: int) -> bool:
         """Return whether the jobs of a region overlap, and are painted in order."""
-        return bool(self._regions[region].in_order)
+        return bool(self.regions[region].in_order)
 
     @property
     def in_order(self) -> bool:
         """Whether the jobs of any region overlap."""
-        return any(self._regions[number].in_order for number in range(self.regions))
+        return any(self.regions[number].in_order for number in range(len(self.regions)))
 
     @property
     def jobs(self) -> NDArray[np.void]:
@@ -210,7 +210,7 @@ class Reads:
         masks: bool,
     ) -> None:
         """Set a region of full resolution, as for libCZI's scaling accessor."""
-        region = self._regions[number]
+        region = self.regions[number]
         region.x, region.y, region.w, region.h = roi
         region.out_w, region.out_h = width, height
         shown = self._planes[number]
@@ -226,7 +226,7 @@ class Reads:
 
     def set_level(self, number: int, factor: float, level: int, corner: tuple[int, int]) -> None:
         """Turn a region into one of a level's grid with this corner in full resolution."""
-        region = self._regions[number]
+        region = self.regions[number]
         region.mode, region.factor, region.level = _LEVEL, factor, level
         region.grid_x, region.grid_y = corner
 
@@ -235,11 +235,11 @@ class Reads:
 
         Raises MemoryError if there is too little memory.
         """
-        if self.regions > 1 and any(one is not None for one in only):
+        if len(self.regions) > 1 and any(one is not None for one in only):
             self._choose_one_by_one(only)
             return
         first = -1 if only[0] is None else only[0]
-        self.count = self._choose(0, self.regions, first, 0)
+        self.count = self._choose(0, len(self.regions), first, 0)
 
     def _choose_one_by_one(self, only: Sequence[int | None]) -> None:
         self.count = 0
@@ -253,7 +253,7 @@ class Reads:
         while True:
             room = len(self._jobs) - used
             found: int = self._lib.czk_choose(
-                self.tiles.tiles, self._regions + region, count, only, self._job + used, room
+                self.tiles.tiles, self.regions + region, count, only, self._job + used, room
             )
             if found < 0:
                 raise MemoryError("there is no memory to choose the tiles of a read")
@@ -295,16 +295,16 @@ class Reads:
         if len(outs) == 1 and outs[0].flags.c_contiguous:  # faster than by the address
             out = outs[0]
             output.pixels = self._ffi.from_buffer("uint8_t[]", out)
-            output.size, self._regions[0].out_offset = out.nbytes, 0
-            self._regions[0].out_stride = out.strides[0]
+            output.size, self.regions[0].out_offset = out.nbytes, 0
+            self.regions[0].out_stride = out.strides[0]
         else:
             spans = [_span_of(out) for out in outs]
             start = min(span[0] for span in spans)
             output.pixels = self._ffi.cast("uint8_t *", start)
             output.size = max(span[1] for span in spans) - start
             for number, out in enumerate(outs):
-                self._regions[number].out_offset = _address(out) - start
-                self._regions[number].out_stride = out.strides[0]
+                self.regions[number].out_offset = _address(out) - start
+                self.regions[number].out_stride = out.strides[0]
         output.pixel_type, output.file, output.threads = pixel_type, file, threads
 
     def paint(self, slice_us: int) -> int:
@@ -314,13 +314,13 @@ class Reads:
         """
         self.output.slice_us = slice_us
         left: int = self._lib.czk_paint(
-            self.tiles.directory, self.tiles.tiles, self._regions, self.regions,
+            self.tiles.directory, self.tiles.tiles, self.regions, len(self.regions),
             self._job, self.count, self._given, self._given_count, self.output,
         )  # fmt: skip
         if left < 0:
             if left == -1:
-                raise AssertionError("the kernel was given jobs that cannot be")
-            raise MemoryError("there is no memory to paint the tiles of a read")
+                raise MemoryError("there is no memory to paint the tiles of a read")
+            raise AssertionError("the kernel was given jobs that cannot be")
         return left
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from czictypes.kernel.library import KernelInfo, kernel_info
 from czictypes.libczi.functions import FUNCTIONS, Version, format_version
 from czictypes.libczi.library import Library, get_library
 
@@ -28,7 +29,7 @@ class StreamClass(NamedTuple):
 
 @dataclass(frozen=True)
 class LibraryInfo:
-    """The libCZI library in use.
+    """The libCZI library in use, and the kernel of czictypes.
 
     Attributes
     ----------
@@ -47,6 +48,9 @@ class LibraryInfo:
         The input streams it was built with.
     optional_functions
         For each function that not every version has, whether this one has it.
+    kernel
+        The kernel, which reads and paints tiles of all compressions but JPEG XR: its path, or the
+        reason why there is none and numpy paints more slowly.
     """
 
     path: str
@@ -59,6 +63,7 @@ class LibraryInfo:
     patch: str
     stream_classes: tuple[StreamClass, ...]
     optional_functions: dict[str, bool]
+    kernel: KernelInfo
 
     @property
     def version_text(self) -> str:
@@ -72,7 +77,7 @@ class LibraryInfo:
 
 
 def library_info() -> LibraryInfo:
-    """Return what is known of the libCZI library in use; loads it if none was loaded before.
+    """Return what is known of the libraries in use; loads them if none was loaded before.
 
     Raises
     ------
@@ -106,6 +111,7 @@ def library_info() -> LibraryInfo:
             for name, function in FUNCTIONS.items()
             if function.optional and not function.left_out
         },
+        kernel=kernel_info(),
     )
 
 

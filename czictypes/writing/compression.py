@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.pictures import PIXEL_FORMAT_TAG, jpegxr_tags
+from czictypes.kernel.codec import pack_zstd
+from czictypes.kernel.library import get_kernel
 from czictypes.model.errors import InvalidArgumentError
 from czictypes.model.lazy import require
 from czictypes.model.pixel_types import Compression, PixelType
@@ -162,10 +164,8 @@ def encode(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelT
     """
     if options.method == Compression.Uncompressed:
         return _packed(pixels)
-    if options.method == Compression.Zstd0:
-        return _zstd(_packed(pixels), options.level)
-    if options.method == Compression.Zstd1:
-        return _zstd1(pixels, options, pixel_type)
+    if options.method in (Compression.Zstd0, Compression.Zstd1):
+        return _zstd(pixels, options, pixel_type)
     return _jpeg_xr(pixels, options)
 
 
@@ -175,34 +175,33 @@ def _packed(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
 
 
-def _zstd1(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> bytes:
-    """Compress with zstd1.
+def _zstd(pixels: NDArray[Any], options: CompressionOptions, pixel_type: PixelType) -> bytes:
+    """Compress with zstd0 or zstd1.
 
     The packing of low and high bytes is left out for Bgr48, though asked for: libCZI up to 0.67.4
     unpacks only a third of each of its rows, and so would show wrong pixels. The file's header says
     so, and every reader decodes it rightly.
     """
-    if options.hilo and pixel_type == PixelType.Gray16:
-        return _HEADER_HILO + _zstd(_low_then_high_bytes(pixels), options.level)
-    return _HEADER_PLAIN + _zstd(_packed(pixels), options.level)
+    packed, method = _packed(pixels), options.method
+    hilo = options.hilo and pixel_type == PixelType.Gray16 and method == Compression.Zstd1
+    kernel = get_kernel()
+    if kernel is not None:
+        words = packed.view("<u2") if hilo else packed
+        return pack_zstd(kernel, words, method, hilo=hilo, level=options.level)
+    if hilo:
+        packed = np.ascontiguousarray(packed.reshape(-1, 2).T).reshape(-1)
+    header = (_HEADER_HILO if hilo else _HEADER_PLAIN) if method == Compression.Zstd1 else b""
+    return header + _compressed(packed, options.level)
 
 
-def _low_then_high_bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    packed = np.empty((2, *pixels.shape), np.uint8)
-    np.copyto(packed[0], pixels, casting="unsafe")
-    np.right_shift(pixels, 8, out=packed[1], casting="unsafe")
-    return packed.reshape(-1)
-
-
-def _zstd(data: NDArray[np.uint8], level: int) -> bytes:
-    buffer = data.data
+def _compressed(data: NDArray[np.uint8], level: int) -> bytes:
     if sys.version_info >= (3, 14):
         from compression import zstd
 
-        return zstd.compress(buffer, level)
-    import zstandard
-
-    return zstandard.ZstdCompressor(level=level).compress(buffer)
+        return zstd.compress(data.data, level)
+    zstandard = require("zstandard", extra="zstd", doing="compressing with zstd without the kernel")
+    packed: bytes = zstandard.ZstdCompressor(level=level).compress(data.data)
+    return packed
 
 
 def _jpeg_xr(pixels: NDArray[Any], options: CompressionOptions) -> bytes:

@@ -3,9 +3,14 @@
 #ifndef CZICTYPES_KERNEL_INTERNAL_H
 #define CZICTYPES_KERNEL_INTERNAL_H
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <new>
+#include <vector>
 
 #pragma GCC visibility push(default)
 extern "C" {
@@ -13,14 +18,21 @@ extern "C" {
 }
 #pragma GCC visibility pop
 
+struct ZSTD_DCtx_s;
+
 namespace czk {
 
 constexpr int32_t absent = CZK_ABSENT;
 constexpr int32_t uncompressed = 0, zstd0 = 5, zstd1 = 6;  // numbers of the file format
 
+// Larger coordinates are refused: sums of two of these, and their doubles, are exact.
+constexpr int64_t far_away = int64_t{1} << 52;
+
 // Right and bottom are excluded.
 struct Box {
     int64_t left, top, right, bottom;
+
+    static constexpr int64_t huge = INT64_MAX / 4;
 
     bool empty() const { return left >= right || top >= bottom; }
     // Not above `huge`, whatever the sides are.
@@ -28,17 +40,43 @@ struct Box {
         const int64_t w = right - left, h = bottom - top;
         return w > huge / h ? huge : w * h;
     }
-    static constexpr int64_t huge = INT64_MAX / 4;
     bool meets(const Box &other) const {
         return left < other.right && right > other.left && top < other.bottom &&
                bottom > other.top;
     }
     Box within(const Box &other) const {
-        return {left > other.left ? left : other.left, top > other.top ? top : other.top,
-                right < other.right ? right : other.right,
-                bottom < other.bottom ? bottom : other.bottom};
+        return {std::max(left, other.left), std::max(top, other.top),
+                std::min(right, other.right), std::min(bottom, other.bottom)};
+    }
+    Box around(const Box &other) const {
+        return {std::min(left, other.left), std::min(top, other.top),
+                std::max(right, other.right), std::max(bottom, other.bottom)};
     }
 };
+
+inline Box box_of(const czk_tiles &tiles, int64_t tile) {
+    const int64_t x = tiles.x[tile], y = tiles.y[tile];
+    return {x, y, x + tiles.w[tile], y + tiles.h[tile]};
+}
+
+// Calls visit(tile) for the tiles of a plane that share a pixel with a region; groups of tiles for
+// whose zooms wanted(lowest, highest) is false are passed over.
+using Wanted = std::function<bool(float lowest, float highest)>;
+using Visit = std::function<void(int32_t tile)>;
+void search(const czk_tiles &tiles, int64_t plane, const Box &region, const Wanted &wanted,
+            const Visit &visit);
+
+using Boxes = std::vector<Box>;
+
+// A part of the box that has some place in a list of boxes.
+struct Part {
+    int32_t box;
+    Box area;
+};
+
+// Finds what remains visible of boxes that are painted one over the other, those of the last ones
+// first, and how many pixels they cover. False where they overlap so much that it would take long.
+bool visible_parts(const Boxes &boxes, std::vector<Part> &parts, int64_t &covered);
 
 // Maps the pixels of a region to those of one tile, along one axis.
 struct Axis {
@@ -54,28 +92,33 @@ struct Axis {
 
 Axis axis_of(const czk_tiles &tiles, int64_t tile, const czk_region &region, bool is_vertical);
 
-// Memory that grows, and is not cleared; data() is NULL where there is none left.
+// Tells whether the numbers of a region are such that nothing overflows.
+bool is_possible(const czk_region &region);
+
+// Memory that grows, and is not cleared.
 class Buffer {
 public:
-    Buffer() = default;
-    Buffer(const Buffer &) = delete;
-    Buffer &operator=(const Buffer &) = delete;
-    ~Buffer() { std::free(memory_); }
-
-    // Returns room for so many bytes, or NULL. What was in it before is lost.
-    uint8_t *take(int64_t size);
+    // Returns room for so many bytes, or throws std::bad_alloc. What was in it before is lost.
+    uint8_t *take(int64_t size) {
+        if (size <= size_) return memory_.get();
+        size_ = 0, memory_.reset();
+        const int64_t spare = size / 16 + 64;
+        if (size > INT64_MAX - spare) throw std::bad_alloc();
+        memory_.reset(new uint8_t[static_cast<size_t>(size + spare)]);
+        size_ = size + spare;
+        return memory_.get();
+    }
 
 private:
-    void *memory_ = nullptr;
-    int64_t size_ = 0;
+    std::unique_ptr<uint8_t[]> memory_;
+    int64_t size_ = -1;
 };
 
 // Converts so many pixels, one behind the other.
 using Convert = void (*)(const uint8_t *from, uint8_t *to, int64_t count);
 
-int64_t pixel_size(int32_t pixel_type);   // bytes; 0 for an unknown type
+int64_t pixel_size(int32_t pixel_type);        // bytes; 0 for an unknown type
 bool has_sixteen_bits(int32_t pixel_type);
-bool has_colours(int32_t pixel_type);     // blue, green and red
 Convert conversion(int32_t from, int32_t to);  // NULL where there is none; also for the same type
 
 // zstd data of which the first bytes were looked at.
@@ -88,10 +131,15 @@ struct Packed {
 
 Packed look_at_packed(int32_t compression, const uint8_t *data, int64_t size, int32_t pixel_type);
 
-// Decodes the first bytes of the content of a frame; false where it does not give so many.
-bool decode(void *context, const Packed &packed, uint8_t *content, int64_t wanted);
-void *new_context();
-void free_context(void *context);
+// Decodes zstd frames, with memory that is made at the first of them.
+class Decoder {
+public:
+    // Decodes the first bytes of the content of a frame; false where it does not give so many.
+    bool decode(const Packed &packed, uint8_t *content, int64_t wanted);
+
+private:
+    std::shared_ptr<ZSTD_DCtx_s> context_;
+};
 
 // Joins low and high bytes to words.
 void join_bytes(const uint8_t *low, const uint8_t *high, uint8_t *words, int64_t count);
@@ -102,10 +150,20 @@ bool check_head(const czk_directory &directory, int64_t sub_block, const uint8_t
                 int64_t size, int64_t *data_offset, int64_t *data_size);
 constexpr int64_t least_head = 288, longest_head = 48 + 32 + 20 * 40, usual_head = 288 + 1024;
 
+// Calls what may lack memory; returns -1 then.
+template <typename Act>
+int64_t guarded(Act act) {
+    try {
+        return act();
+    } catch (const std::bad_alloc &) {
+        return -1;
+    }
+}
+
 template <typename Number>
 Number read_number(const uint8_t *from) {  // little-endian, as is every machine that has a build
     Number value;
-    __builtin_memcpy(&value, from, sizeof value);
+    std::memcpy(&value, from, sizeof value);
     return value;
 }
 

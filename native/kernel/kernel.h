@@ -10,7 +10,7 @@
  */
 
 /* Grows with every change of this file; czk_abi() returns it. */
-enum czk_version { CZK_ABI = 1 };
+enum czk_version { CZK_ABI = 2 };
 
 /* The number for "none": of a scene, an M-index, a coordinate. */
 enum czk_absent { CZK_ABSENT = -2147483648 };
@@ -112,8 +112,6 @@ struct czk_output {
     int64_t file;     /* a file descriptor, on Windows a HANDLE; -1 for none */
     int64_t slice_us; /* return after about so long */
     int32_t pixel_type, threads;
-    int32_t is_rgb; /* write red, green, blue in place of blue, green, red */
-    int32_t reserved;
 };
 
 int32_t czk_abi(void);
@@ -125,26 +123,24 @@ int64_t czk_sort(struct czk_tiles *tiles);
 int32_t czk_index(struct czk_tiles *tiles);
 
 /* Chooses the jobs of regions, or those of `only` one tile; returns how many there are. Above
-   `capacity` none is valid. -1: no memory. */
+   `capacity` none is valid. -1: no memory; -2: a region whose numbers are too large. */
 int64_t czk_choose(const struct czk_tiles *tiles, struct czk_region *regions, int64_t count,
                    int64_t only, struct czk_job *jobs, int64_t capacity);
 
-/* Paints pending jobs; returns how many of all are not done; -1 for arguments that cannot be, -2 for
-   too little memory. */
+/* Paints pending jobs; returns how many of all are not done. -1: no memory; -2: arguments that cannot
+   be. */
 int64_t czk_paint(const struct czk_directory *directory, const struct czk_tiles *tiles,
                   const struct czk_region *regions, int64_t region_count, struct czk_job *jobs,
                   int64_t job_count, const struct czk_given *given, int64_t given_count,
                   const struct czk_output *output);
 
-/* Tells whether pixels of a type can be converted to another one. */
-int32_t czk_converts(int32_t from, int32_t to);
-
 /* Decodes zstd0 or zstd1 data that hold exactly `size` bytes of pixels; 0, or -1 if they do not. */
 int32_t czk_unpack(int32_t compression, const uint8_t *data, int64_t data_size, uint8_t *pixels,
                    int64_t size, int32_t pixel_type);
-/* Encodes rows of pixels; returns the size, or -1 for too little room. HiLo is for 16 bits. */
-int64_t czk_pack(int32_t compression, const uint8_t *pixels, int64_t row_size, int64_t rows,
-                 int64_t stride, int32_t hilo, int32_t level, uint8_t *data, int64_t capacity);
+/* Encodes pixels; returns the size, or -1 for too little room or memory. HiLo is for zstd1 and words
+   of 16 bits. */
+int64_t czk_pack(int32_t compression, const uint8_t *pixels, int64_t size, int32_t hilo,
+                 int32_t level, uint8_t *data, int64_t capacity);
 int64_t czk_pack_bound(int64_t size);
 
 /* The columns of a directory while they are filled. */

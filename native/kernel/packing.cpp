@@ -17,8 +17,6 @@ constexpr int64_t large = 1 << 30, growth_of_large = 1024, spare = 64 << 20, gro
 // To decode a larger part in steps takes no less time than to decode all in one go.
 constexpr double worth_all = 0.85;
 
-ZSTD_DCtx *as_context(void *context) { return static_cast<ZSTD_DCtx *>(context); }
-
 }  // namespace
 
 Packed look_at_packed(int32_t compression, const uint8_t *data, int64_t size, int32_t pixel_type) {
@@ -48,21 +46,20 @@ Packed look_at_packed(int32_t compression, const uint8_t *data, int64_t size, in
     return packed;
 }
 
-void *new_context() { return ZSTD_createDCtx(); }
-void free_context(void *context) { ZSTD_freeDCtx(as_context(context)); }
-
-bool decode(void *context, const Packed &packed, uint8_t *content, int64_t wanted) {
+bool Decoder::decode(const Packed &packed, uint8_t *content, int64_t wanted) {
+    if (!context_) context_.reset(ZSTD_createDCtx(), ZSTD_freeDCtx);
+    ZSTD_DCtx *const context = context_.get();
+    if (!context) throw std::bad_alloc();
     const auto frame_size = static_cast<size_t>(packed.frame_size);
     const auto capacity = static_cast<size_t>(packed.content);
     if (static_cast<double>(wanted) >= worth_all * static_cast<double>(packed.content)) {
         const size_t used = ZSTD_findFrameCompressedSize(packed.frame, frame_size);
         if (ZSTD_isError(used)) return false;
-        const size_t found =
-            ZSTD_decompressDCtx(as_context(context), content, capacity, packed.frame, used);
+        const size_t found = ZSTD_decompressDCtx(context, content, capacity, packed.frame, used);
         return !ZSTD_isError(found) && found == capacity;
     }
-    ZSTD_DCtx_reset(as_context(context), ZSTD_reset_session_and_parameters);
-    ZSTD_DCtx_setParameter(as_context(context), ZSTD_d_stableOutBuffer, 1);
+    ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters);
+    ZSTD_DCtx_setParameter(context, ZSTD_d_stableOutBuffer, 1);
     ZSTD_outBuffer out{content, capacity, 0};
     ZSTD_inBuffer in{packed.frame, 0, 0};
     constexpr size_t step = 64 << 10;
@@ -70,10 +67,10 @@ bool decode(void *context, const Packed &packed, uint8_t *content, int64_t wante
     while (is_good && static_cast<int64_t>(out.pos) < wanted) {
         if (in.pos == in.size && in.size == frame_size) break;
         in.size = in.size + step < frame_size ? in.size + step : frame_size;
-        const size_t left = ZSTD_decompressStream(as_context(context), &out, &in);
+        const size_t left = ZSTD_decompressStream(context, &out, &in);
         is_good = !ZSTD_isError(left) && (left != 0 || static_cast<int64_t>(out.pos) >= wanted);
     }
-    ZSTD_DCtx_reset(as_context(context), ZSTD_reset_session_and_parameters);
+    ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters);
     return is_good && static_cast<int64_t>(out.pos) >= wanted;
 }
 
@@ -93,47 +90,37 @@ const char *czk_zstd_version(void) { return ZSTD_versionString(); }
 int32_t czk_unpack(int32_t compression, const uint8_t *data, int64_t data_size, uint8_t *pixels,
                    int64_t size, int32_t pixel_type) {
     const czk::Packed packed = czk::look_at_packed(compression, data, data_size, pixel_type);
-    if (packed.content != size) return -1;
-    czk::Buffer buffer;
-    uint8_t *const content = packed.hilo ? buffer.take(size) : pixels;
-    void *const context = czk::new_context();
-    const bool is_good = content && context && czk::decode(context, packed, content, size);
-    czk::free_context(context);
-    if (is_good && packed.hilo) czk::join_bytes(content, content + size / 2, pixels, size / 2);
-    return is_good ? 0 : -1;
+    if (packed.content < 0 || packed.content != size) return -1;
+    return static_cast<int32_t>(czk::guarded([&]() -> int64_t {
+        czk::Buffer buffer;
+        uint8_t *const content = packed.hilo ? buffer.take(size) : pixels;
+        if (!czk::Decoder().decode(packed, content, size)) return -1;
+        if (packed.hilo) czk::join_bytes(content, content + size / 2, pixels, size / 2);
+        return 0;
+    }));
 }
 
 int64_t czk_pack_bound(int64_t size) {
     return static_cast<int64_t>(ZSTD_compressBound(static_cast<size_t>(size))) + 3;
 }
 
-int64_t czk_pack(int32_t compression, const uint8_t *pixels, int64_t row_size, int64_t rows,
-                 int64_t stride, int32_t hilo, int32_t level, uint8_t *data, int64_t capacity) {
-    const int64_t size = row_size * rows, head = compression != czk::zstd1 ? 0 : hilo ? 3 : 1;
-    czk::Buffer buffer;
-    const uint8_t *content = pixels;
-    if (hilo || stride != row_size) {
-        uint8_t *const joined = buffer.take(size);
-        if (!joined) return -1;
-        for (int64_t row = 0; row < rows; row++) {
-            const uint8_t *const from = pixels + row * stride;
-            const int64_t start = row * row_size;
-            if (!hilo) {
-                std::memcpy(joined + start, from, static_cast<size_t>(row_size));
-                continue;
-            }
-            uint8_t *const low = joined + start / 2, *const high = low + size / 2;
-            for (int64_t at = 0; at < row_size / 2; at++)
-                low[at] = from[2 * at], high[at] = from[2 * at + 1];
+int64_t czk_pack(int32_t compression, const uint8_t *pixels, int64_t size, int32_t hilo,
+                 int32_t level, uint8_t *data, int64_t capacity) {
+    const int64_t head = compression == czk::zstd1 ? 3 : 0;
+    if (capacity < head || (hilo && (!head || size % 2))) return -1;
+    return czk::guarded([&]() -> int64_t {
+        czk::Buffer buffer;
+        if (hilo) {
+            uint8_t *const low = buffer.take(size), *const high = low + size / 2;
+            for (int64_t at = 0; at < size / 2; at++)
+                low[at] = pixels[2 * at], high[at] = pixels[2 * at + 1];
+            pixels = low;
         }
-        content = joined;
-    }
-    if (capacity < head) return -1;
-    if (head) data[0] = hilo ? 3 : 1;
-    if (hilo) data[1] = data[2] = 1;
-    const size_t found = ZSTD_compress(data + head, static_cast<size_t>(capacity - head), content,
-                                       static_cast<size_t>(size), level);
-    return ZSTD_isError(found) ? -1 : static_cast<int64_t>(found) + head;
+        if (head) data[0] = 3, data[1] = 1, data[2] = hilo != 0;
+        const size_t found = ZSTD_compress(data + head, static_cast<size_t>(capacity - head),
+                                           pixels, static_cast<size_t>(size), level);
+        return ZSTD_isError(found) ? -1 : static_cast<int64_t>(found) + head;
+    });
 }
 
 }

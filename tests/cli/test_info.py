@@ -334,6 +334,24 @@ def test_it_tells_what_is_loaded(run: Callable[..., Any]) -> None:
         assert f"{one.name}: {one.description}" in result.out
     for name, has in found.optional_functions.items():
         assert f"{name}: {'yes' if has else 'no'}" in result.out
+    assert int(told["threads"].split()[0]) >= 1
+
+
+def test_it_tells_of_the_kernel(run: Callable[..., Any]) -> None:
+    kernel = library_info().kernel
+    if not kernel.path:
+        pytest.skip(f"there is no kernel: {kernel.reason}")
+    out = run("library").out.splitlines()
+    assert f"{'kernel:':<20}{kernel.path}" in out
+    assert f"{'kernel version:':<20}{kernel.version}, with zstd {kernel.zstd}" in out
+
+
+def test_it_tells_why_there_is_no_kernel(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CZICTYPES_KERNEL", "0")
+    line = f"{'kernel:':<20}none, so the slower numpy paints: CZICTYPES_KERNEL=0 switches it off"
+    assert line in run("library").out.splitlines()
 
 
 def test_it_needs_nothing_of_the_extra(

@@ -47,7 +47,7 @@ FORMS: list[dict[str, Any]] = [
     {"coordinates": {"C": 1, "S": 2}, "m": 4},
     {"coordinates": {"C": 1, "S": 2}},
     {"coordinates": {"Z": -7}, "pixel_type": 77, "compression": -1, "pyramid_type": 2},
-    {"dimensions": [Y, X, Dimension(b"M", 3), Dimension(b"M", 8)]},
+    {"dimensions": [Y, X, Dimension(b"M", 8)]},
     {"dimensions": [X]},
     {"dimensions": []},
 ]

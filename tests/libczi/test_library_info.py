@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from czictypes import LibraryInfo, library_info
+from czictypes.kernel.library import kernel_info
 from czictypes.libczi.library import get_library
 
 
@@ -17,6 +18,10 @@ def test_it_tells_where_and_what_the_library_is() -> None:
     assert info.version >= (0, 65, 0)
     assert info.version_text == "{}.{}.{}".format(*info.version)
     assert info.compiler
+
+
+def test_it_tells_of_the_kernel() -> None:
+    assert library_info().kernel == kernel_info()
 
 
 def test_it_lists_the_stream_classes() -> None:

@@ -1,0 +1,178 @@
+"""Pack and unpack the pixels of one sub-block, and spread directory entries, by the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from czictypes.kernel.library import Kernel
+from czictypes.model.errors import CorruptFileError, NativeMemoryError
+
+__all__ = ["EntryParser", "pack_zstd", "unpack_zstd"]
+
+_ZSTD1 = 6
+
+
+def unpack_zstd(
+    kernel: Kernel,
+    data: bytes | memoryview,
+    compression: int,
+    pixel_type: int,
+    size: int,
+    where: str = "the zstd data of a sub-block",
+) -> NDArray[np.uint8]:
+    """Decode zstd0 or zstd1 data, and undo their HiLo packing.
+
+    Parameters
+    ----------
+    kernel
+        The library.
+    data
+        The data as stored; what lies behind their frame is passed over.
+    compression, pixel_type
+        The numbers of the file; only types of 16 bits have HiLo packing.
+    size
+        The bytes that the data hold, exactly.
+    where
+        The owner of the data, for messages.
+
+    Returns
+    -------
+    ndarray
+        (size,) uint8.
+
+    Raises
+    ------
+    CorruptFileError
+        If the data cannot be decoded, or hold more or less.
+    """
+    ffi = kernel.ffi
+    pixels = np.empty(size, np.uint8)
+    stored, target = ffi.from_buffer("uint8_t[]", data), ffi.from_buffer("uint8_t[]", pixels)
+    if kernel.lib.czk_unpack(compression, stored, len(data), target, size, pixel_type):
+        raise CorruptFileError(
+            f"{where} cannot be decompressed to {size} bytes; the file is damaged"
+        )
+    return pixels
+
+
+def pack_zstd(
+    kernel: Kernel,
+    pixels: NDArray[Any],
+    compression: int,
+    *,
+    hilo: bool = False,
+    level: int = 1,
+) -> bytes:
+    """Encode pixels as zstd0 or zstd1 data.
+
+    Parameters
+    ----------
+    kernel
+        The library.
+    pixels
+        An array of any shape; a copy is made where it is not contiguous.
+    compression
+        The number of the file.
+    hilo
+        Put the low bytes of all words first, then the high ones: for zstd1 and 16 bits.
+    level
+        The level of zstd.
+
+    Raises
+    ------
+    ValueError
+        For HiLo packing of what is not zstd1, or not made of words.
+    NativeMemoryError
+        If there is not enough memory.
+    """
+    pixels = np.ascontiguousarray(pixels)
+    if hilo and (compression != _ZSTD1 or pixels.dtype.itemsize != 2):
+        raise ValueError("HiLo packing is for zstd1 and pixels of 16 bits")
+    ffi, lib = kernel.ffi, kernel.lib
+    data = bytearray(lib.czk_pack_bound(pixels.nbytes))
+    target = ffi.from_buffer("uint8_t[]", data)
+    source = ffi.from_buffer("uint8_t[]", pixels)
+    size = lib.czk_pack(compression, source, pixels.nbytes, hilo, level, target, len(data))
+    if size < 0:
+        raise NativeMemoryError(f"there is no memory to compress {pixels.nbytes} bytes")
+    ffi.release(target)
+    return bytes(memoryview(data)[:size])
+
+
+class EntryParser:
+    """Spreads the entries of a directory over columns, from the first row on.
+
+    Parameters
+    ----------
+    kernel
+        The library.
+    count
+        The number of rows.
+    columns
+        By name: the columns of `struct czk_columns`, int32 but for ``position`` (int64) and
+        ``pyramid_type`` (uint8), filled with what a row has that does not name it.
+    letters
+        The dimensions that are neither X, Y nor M.
+    coordinate, size
+        Return a new column of int32 for the coordinates, and for the sizes, in a dimension. They
+        are called when the first entry needs one.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        count: int,
+        columns: dict[str, NDArray[Any]],
+        letters: str,
+        coordinate: Callable[[str], NDArray[np.int32]],
+        size: Callable[[str], NDArray[np.int32]],
+    ) -> None:
+        self._kernel, self._letters = kernel, letters
+        self._make = coordinate, size
+        self._kept: list[NDArray[Any]] = []  # what the structure points to
+        self._columns: Any = kernel.ffi.new("struct czk_columns *")
+        self._columns.count = count
+        self._columns.letters = letters.encode("ascii")
+        for name, column in columns.items():
+            setattr(self._columns, name, self._pointer(column))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all rows are filled."""
+        return bool(self._columns.filled == self._columns.count)
+
+    def add(self, data: bytes | memoryview) -> int | None:
+        """Take the entries that are whole in `data`, which begins with one.
+
+        Returns
+        -------
+        int or None
+            How many bytes they have; None where there is anything unusual about an entry.
+        """
+        ffi = self._kernel.ffi
+        done: int = 0
+        buffer = ffi.from_buffer("uint8_t[]", data)
+        while True:
+            taken = self._kernel.lib.czk_parse(self._columns, buffer + done, len(data) - done)
+            if taken < 0:
+                return None
+            done += taken
+            if not self._columns.lacking:
+                return done
+            self._add_column(chr(self._columns.lacking))
+
+    def _add_column(self, letter: str) -> None:
+        is_size = self._columns.lacking_size
+        columns = self._columns.size if is_size else self._columns.coordinate
+        columns[self._letters.index(letter)] = self._pointer(self._make[is_size](letter))
+
+    def _pointer(self, column: NDArray[Any]) -> Any:
+        if not column.flags.c_contiguous:
+            raise ValueError("a column must be contiguous")
+        self._kept.append(column)
+        kind = {"i4": "int32_t", "i8": "int64_t", "u1": "uint8_t"}[column.dtype.str[1:]]
+        return self._kernel.ffi.from_buffer(f"{kind}[]", column)

@@ -1,0 +1,79 @@
+// Positional reads of a file. It is not mapped: one that is cut meanwhile must not end the process.
+
+#ifndef CZICTYPES_KERNEL_FILE_H
+#define CZICTYPES_KERNEL_FILE_H
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <sys/uio.h>
+#include <unistd.h>
+#endif
+
+namespace czk {
+
+class File {
+public:
+    // A descriptor, on Windows a HANDLE; -1 for none, of which nothing can be read.
+    explicit File(int64_t handle) : handle_(handle) {}
+
+    // Returns how many bytes were read; fewer where the file ends, or cannot be read.
+    int64_t read(int64_t offset, uint8_t *to, int64_t size) const {
+        int64_t done = 0;
+        while (handle_ != -1 && done < size) {
+            const int64_t some = std::min<int64_t>(size - done, 1 << 30);
+            const int64_t found = read_some(offset + done, to + done, some);
+            if (found < 0 && errno == EINTR) continue;
+            if (found <= 0) break;
+            done += found;
+        }
+        return done;
+    }
+
+    // Reads rows that lie one behind the other into rows of the output; false where that is not
+    // to be had in one go.
+    bool read_rows(int64_t offset, uint8_t *to, int64_t row, int64_t count, int64_t stride) const {
+        if (row == stride) return read(offset, to, row * count) == row * count;
+#ifdef _WIN32
+        return false;
+#else
+        constexpr int64_t at_once = 512;
+        iovec places[at_once];
+        for (int64_t first = 0; first < count; first += at_once) {
+            const int64_t some = std::min(at_once, count - first);
+            for (int64_t at = 0; at < some; at++)
+                places[at] = {to + (first + at) * stride, static_cast<size_t>(row)};
+            const ssize_t found = preadv(static_cast<int>(handle_), places, static_cast<int>(some),
+                                         static_cast<off_t>(offset + first * row));
+            if (found != row * some) return false;
+        }
+        return true;
+#endif
+    }
+
+private:
+    int64_t read_some(int64_t offset, uint8_t *to, int64_t size) const {
+#ifdef _WIN32
+        OVERLAPPED place{};
+        place.Offset = static_cast<DWORD>(offset), place.OffsetHigh = static_cast<DWORD>(offset >> 32);
+        DWORD found = 0;
+        const auto handle = reinterpret_cast<HANDLE>(static_cast<intptr_t>(handle_));
+        errno = 0;
+        return ReadFile(handle, to, static_cast<DWORD>(size), &found, &place)
+                   ? int64_t{found} : -1;
+#else
+        return pread(static_cast<int>(handle_), to, static_cast<size_t>(size),
+                     static_cast<off_t>(offset));
+#endif
+    }
+
+    int64_t handle_;
+};
+
+}  // namespace czk
+
+#endif

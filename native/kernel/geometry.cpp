@@ -1,0 +1,213 @@
+// Where a tile is painted: which pixel of it a pixel of the region shows, and what remains visible of
+// tiles that overlap.
+//
+// libCZI's scaling accessor decides which pixel is taken, to the last bit: the order of these
+// operations matters, and the compiler may not contract them.
+//
+// The visible parts share no pixel, so that they can be painted by any thread in any order, and no
+// pixel is painted twice.
+
+#include <cmath>
+
+#include "internal.h"
+
+namespace czk {
+namespace {
+
+int64_t as_integer(double value) {  // the same but for numbers far beyond all coordinates
+    constexpr auto most = static_cast<double>(far_away);
+    return static_cast<int64_t>(value > -most ? std::min(value, most) : -most);
+}
+
+// One axis of a tile and of a region.
+struct Side {
+    int64_t start, logical, roi_start, roi_size, out_size;
+};
+
+// The common range as fractions of the tile and of the region, then in their pixels.
+void zoom(Axis &axis, const Side &side) {
+    const int64_t low = std::max(side.start, side.roi_start);
+    const int64_t high = std::min(side.start + side.logical, side.roi_start + side.roi_size);
+    if (axis.size <= 0 || low >= high) return;
+    const auto span = static_cast<double>(side.logical), stored = static_cast<double>(axis.size);
+    const auto out = static_cast<double>(side.out_size), roi = static_cast<double>(side.roi_size);
+    const double source_low = static_cast<double>(low - side.start) / span;
+    axis.source = source_low * stored;
+    const double source_size = (static_cast<double>(high - side.start) / span - source_low) * stored;
+    const double target_low = static_cast<double>(low - side.roi_start) / roi;
+    axis.target = target_low * out;
+    const double target_size = (static_cast<double>(high - side.roi_start) / roi - target_low) * out;
+    const double least = std::ceil((0 - axis.source) * target_size / source_size + axis.target);
+    const double most =
+        std::ceil((stored - 1 - axis.source) * target_size / source_size + axis.target);
+    axis.scale = source_size / target_size;
+    axis.first = std::max({as_integer(least), as_integer(axis.target), int64_t{0}});
+    axis.end = std::min({as_integer(most), as_integer(axis.target + target_size),
+                         side.out_size - 1}) + 1;
+}
+
+// Comparisons for each box before boxes count as too entangled.
+constexpr int64_t patience = 200;
+
+// The boxes that were added, by the cells of a coarse grid that they touch.
+class Cells {
+public:
+    explicit Cells(const Boxes &boxes) : all_(boxes.front()), seen_(boxes.size(), -1) {
+        int64_t w = 0, h = 0;
+        for (const Box &box : boxes) {
+            all_ = all_.around(box);
+            w += box.right - box.left, h += box.bottom - box.top;
+        }
+        const auto count = static_cast<int64_t>(boxes.size());
+        const auto most = 2 * static_cast<int64_t>(std::sqrt(static_cast<double>(count))) + 1;
+        w_ = std::max<int64_t>({w / count, (all_.right - all_.left) / most, 1});
+        h_ = std::max<int64_t>({h / count, (all_.bottom - all_.top) / most, 1});
+        columns_ = (all_.right - all_.left - 1) / w_ + 1;
+        heads_.assign(columns_ * ((all_.bottom - all_.top - 1) / h_ + 1), -1);
+    }
+
+    bool are_covered_by(int64_t area) const { return area >= all_.area() && area < Box::huge; }
+
+    // Calls visit(cell) for each cell that a box touches.
+    template <typename Visit>
+    void touch(const Box &box, Visit visit) {
+        const int64_t left = (box.left - all_.left) / w_, right = (box.right - 1 - all_.left) / w_;
+        const int64_t bottom = (box.bottom - 1 - all_.top) / h_;
+        for (int64_t row = (box.top - all_.top) / h_; row <= bottom; row++)
+            for (int64_t at = left; at <= right; at++) visit(heads_[row * columns_ + at]);
+    }
+
+    // Calls visit(number) once for each box that was added in a cell, for the box `asking`.
+    template <typename Visit>
+    void members(int32_t cell, int32_t asking, Visit visit) {
+        for (int32_t at = cell; at >= 0; at = links_[at].next) {
+            const int32_t number = links_[at].box;
+            if (seen_[number] != asking) seen_[number] = asking, visit(number);
+        }
+    }
+
+    void add(int32_t &cell, int32_t number) {
+        links_.push_back({number, cell});
+        cell = static_cast<int32_t>(links_.size()) - 1;
+    }
+
+private:
+    struct Link {
+        int32_t box, next;
+    };
+    Box all_;
+    int64_t w_, h_, columns_;
+    std::vector<int32_t> heads_, seen_;
+    std::vector<Link> links_;
+};
+
+// Takes a hole out of some boxes; what is left has the longest rows that it can have.
+void cut(const Boxes &boxes, const Box &hole, Boxes &rest) {
+    rest.clear();
+    for (Box box : boxes) {
+        if (!box.meets(hole)) {
+            rest.push_back(box);
+            continue;
+        }
+        if (box.top < hole.top) rest.push_back({box.left, box.top, box.right, hole.top});
+        box.top = std::max(box.top, hole.top);
+        if (box.bottom > hole.bottom) rest.push_back({box.left, hole.bottom, box.right, box.bottom});
+        box.bottom = std::min(box.bottom, hole.bottom);
+        if (box.left < hole.left) rest.push_back({box.left, box.top, hole.left, box.bottom});
+        if (box.right > hole.right) rest.push_back({hole.right, box.top, box.right, box.bottom});
+    }
+}
+
+}  // namespace
+
+int64_t Axis::nearest(int64_t at) const {
+    if (kind == copied) return at - offset;
+    double place;
+    if (kind == gridded) {
+        const double corner = (static_cast<double>(at) + target) * scale;
+        place = (corner - source) * static_cast<double>(size) / divisor;
+    } else {
+        place = (static_cast<double>(at) - target) * scale + source;
+    }
+    if (!(place > 0)) return 0;
+    if (place >= static_cast<double>(size)) return size - 1;
+    const auto whole = static_cast<int64_t>(place);
+    const bool is_up = kind == zoomed && place - static_cast<double>(whole) >= 0.5;
+    return std::min(whole + is_up, size - 1);
+}
+
+Axis axis_of(const czk_tiles &tiles, int64_t tile, const czk_region &region, bool is_vertical) {
+    Side side = is_vertical
+                    ? Side{tiles.y[tile], tiles.h[tile], region.y, region.h, region.out_h}
+                    : Side{tiles.x[tile], tiles.w[tile], region.x, region.w, region.out_w};
+    Axis axis{};
+    axis.size = is_vertical ? tiles.read_h[tile] : tiles.read_w[tile];
+    axis.kind = region.mode == CZK_ZOOM ? Axis::zoomed : Axis::copied;
+    if (axis.size < 1) return axis;
+    if (region.mode == CZK_ZOOM) {
+        zoom(axis, side);
+        return axis;
+    }
+    if (region.mode == CZK_LEVEL) side.start -= is_vertical ? region.grid_y : region.grid_x;
+    int64_t end = side.start + axis.size;
+    if (region.mode == CZK_LEVEL && region.level != 0) {
+        const double factor = region.factor, begin = static_cast<double>(side.start);
+        const auto span = static_cast<double>(side.logical);
+        const bool is_own = tiles.level[tile] == region.level;
+        if (is_own && std::fabs(static_cast<double>(axis.size) - span / factor) < 1) {
+            side.start = as_integer(std::floor(begin / factor + 0.5));
+            end = side.start + axis.size;
+        } else {
+            axis.kind = Axis::gridded;
+            axis.target = static_cast<double>(side.roi_start);
+            axis.scale = factor, axis.source = begin, axis.divisor = span;
+            side.start = as_integer(std::ceil(begin / factor));
+            end = as_integer(std::ceil((begin + span) / factor));
+        }
+    }
+    axis.offset = side.start - side.roi_start;
+    axis.first = std::max<int64_t>(axis.offset, 0);
+    axis.end = std::min(end - side.roi_start, side.roi_size);
+    return axis;
+}
+
+bool is_possible(const czk_region &region) {
+    auto is_near = [](int64_t value) { return value > -far_away && value < far_away; };
+    auto is_size = [](int64_t value) { return value >= 0 && value <= INT32_MAX; };
+    return is_near(region.x) && is_near(region.y) && is_near(region.w) && is_near(region.h) &&
+           std::min(region.w, region.h) > 0 && is_size(region.out_w) && is_size(region.out_h) &&
+           (region.mode != CZK_LEVEL ||
+            (is_near(region.grid_x) && is_near(region.grid_y) && region.factor > 0 &&
+             region.factor < static_cast<double>(far_away)));
+}
+
+bool visible_parts(const Boxes &boxes, std::vector<Part> &parts, int64_t &covered) {
+    parts.clear(), covered = 0;
+    if (boxes.empty()) return true;
+    Cells cells(boxes);
+    const auto count = static_cast<int32_t>(boxes.size());
+    int64_t looks = patience * count;
+    Boxes visible, rest;
+    for (int32_t at = count - 1; at >= 0 && !cells.are_covered_by(covered); at--) {
+        visible.assign(1, boxes[at]);
+        cells.touch(boxes[at], [&](int32_t &cell) {
+            looks--;
+            if (looks < 0 || visible.empty()) return;
+            cells.members(cell, at, [&](int32_t above) {
+                looks -= 1 + static_cast<int64_t>(visible.size());
+                if (looks < 0) return;
+                cut(visible, boxes[above], rest);
+                visible.swap(rest);
+            });
+        });
+        if (looks < 0) return false;
+        for (const Box &part : visible) {
+            parts.push_back({at, part});
+            covered = std::min(covered + part.area(), Box::huge);
+        }
+        if (!visible.empty()) cells.touch(boxes[at], [&](int32_t &cell) { cells.add(cell, at); });
+    }
+    return true;
+}
+
+}  // namespace czk

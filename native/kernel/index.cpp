@@ -1,0 +1,160 @@
+// The index of the tiles: they are sorted by plane and size, and within such a group by the cell of
+// a grid in which their top-left corner lies. A search looks through the cells of its region, and
+// of the largest tile's size beside it. Groups of larger tiles, of mostly lower zoom, come first.
+
+#include <tuple>
+
+#include "internal.h"
+
+namespace czk {
+namespace {
+
+constexpr int64_t few = 64;  // tiles of a plane, which are looked through one by one
+
+// About one size: the bits of the longer side. A pyramid's tiles of lower zoom are larger.
+int32_t class_of(const czk_tiles &tiles, int64_t tile) {
+    int32_t side = std::max(tiles.w[tile], tiles.h[tile]), kind = 0;
+    for (; side > 0; side >>= 1) kind--;
+    return kind;
+}
+
+struct Place {
+    int64_t plane;
+    int32_t kind, tile;
+
+    bool operator<(const Place &other) const {
+        return std::tie(plane, kind, tile) < std::tie(other.plane, other.kind, other.tile);
+    }
+};
+
+int64_t sort_tiles(czk_tiles &tiles) {
+    std::vector<Place> places;
+    if (tiles.count > INT32_MAX) return -1;
+    places.reserve(static_cast<size_t>(tiles.count));
+    for (int32_t tile = 0; tile < tiles.count; tile++)
+        if (tiles.w[tile] > 0 && tiles.h[tile] > 0)
+            places.push_back({tiles.plane[tile], class_of(tiles, tile), tile});
+    if (!std::is_sorted(places.begin(), places.end())) std::sort(places.begin(), places.end());
+    tiles.ordered = 0;
+    for (const Place &place : places) tiles.order[tiles.ordered++] = place.tile;
+    int64_t groups = 0;
+    for (size_t begin = 0, end = 0; begin < places.size(); begin = end) {
+        int64_t in_plane = 0;
+        for (; end < places.size() && places[end].plane == places[begin].plane; end++)
+            in_plane += end == begin || places[end].kind != places[end - 1].kind;
+        if (end - begin > few) groups += in_plane;
+    }
+    return groups;
+}
+
+// Measures a group, and makes its grid, which has at most as many cells as the group has tiles.
+void measure(const czk_tiles &tiles, czk_group &group) {
+    const int32_t *const begin = tiles.order + group.first, *const end = tiles.order + group.end;
+    Box all = box_of(tiles, *begin);
+    int64_t w = 0, h = 0;
+    group.largest_w = group.largest_h = 0;
+    group.lowest = group.highest = tiles.zoom[*begin];
+    for (const int32_t *tile = begin; tile != end; tile++) {
+        all = all.around(box_of(tiles, *tile));
+        w += tiles.w[*tile], h += tiles.h[*tile];
+        group.largest_w = std::max(group.largest_w, tiles.w[*tile]);
+        group.largest_h = std::max(group.largest_h, tiles.h[*tile]);
+        group.lowest = std::min(group.lowest, tiles.zoom[*tile]);
+        group.highest = std::max(group.highest, tiles.zoom[*tile]);
+    }
+    const int64_t count = end - begin;
+    group.x = all.left, group.y = all.top;
+    group.cell_w = std::max<int64_t>(w / count, 1), group.cell_h = std::max<int64_t>(h / count, 1);
+    auto across = [&] { return (all.right - all.left - 1) / group.cell_w + 1; };
+    auto down = [&] { return (all.bottom - all.top - 1) / group.cell_h + 1; };
+    // They grow where tiles lie far apart.
+    while (across() > count / down()) group.cell_w *= 2, group.cell_h *= 2;
+    group.columns = static_cast<int32_t>(across()), group.rows = static_cast<int32_t>(down());
+}
+
+// Sorts the tiles of a group by cell, and sets where each of its cells begins.
+int64_t arrange(czk_tiles &tiles, const czk_group &group, std::vector<int32_t> &scratch) {
+    int32_t *const order = tiles.order + group.first, *const starts = tiles.cells + group.cells;
+    const int64_t cells = int64_t{group.columns} * group.rows + 1;
+    auto start_of = [&](int32_t tile) -> int32_t & {
+        return starts[(tiles.y[tile] - group.y) / group.cell_h * group.columns +
+                      (tiles.x[tile] - group.x) / group.cell_w];
+    };
+    scratch.assign(order, tiles.order + group.end);
+    std::fill_n(starts, cells, 0);
+    for (const int32_t tile : scratch) start_of(tile)++;
+    for (int64_t at = 1; at < cells; at++) starts[at] += starts[at - 1];
+    for (auto tile = scratch.rbegin(); tile != scratch.rend(); ++tile)
+        order[--start_of(*tile)] = *tile;
+    return cells;
+}
+
+int32_t fill_index(czk_tiles &tiles) {
+    std::vector<int32_t> scratch;
+    int64_t number = 0, cells = 0;
+    for (int64_t begin = 0, end = 0; begin < tiles.ordered; begin = end) {
+        const int64_t plane = tiles.plane[tiles.order[begin]];
+        while (end < tiles.ordered && tiles.plane[tiles.order[end]] == plane) end++;
+        for (int64_t at = begin; end - begin > few && at < end;) {
+            if (number == tiles.group_count) return -1;
+            czk_group &group = tiles.groups[number++];
+            group.first = at, group.cells = cells;
+            const int32_t kind = class_of(tiles, tiles.order[at]);
+            while (at < end && class_of(tiles, tiles.order[at]) == kind) at++;
+            group.end = at;
+            measure(tiles, group);
+            cells += arrange(tiles, group, scratch);
+        }
+    }
+    return number == tiles.group_count ? 0 : -1;
+}
+
+// The cells of a group's grid whose tiles may meet a region.
+Box cells_of(const czk_group &group, const Box &region) {
+    auto cell = [](int64_t distance, int64_t size) { return std::max<int64_t>(distance, 0) / size; };
+    return {cell(region.left - group.largest_w + 1 - group.x, group.cell_w),
+            cell(region.top - group.largest_h + 1 - group.y, group.cell_h),
+            std::min<int64_t>(cell(region.right - 1 - group.x, group.cell_w) + 1, group.columns),
+            std::min<int64_t>(cell(region.bottom - 1 - group.y, group.cell_h) + 1, group.rows)};
+}
+
+}  // namespace
+
+void search(const czk_tiles &tiles, int64_t plane, const Box &region, const Wanted &wanted,
+            const Visit &visit) {
+    const int32_t *const order = tiles.order, *const stop = order + tiles.ordered;
+    auto look = [&](int64_t first, int64_t end) {
+        for (int64_t at = first; at < end; at++)
+            if (box_of(tiles, order[at]).meets(region)) visit(order[at]);
+    };
+    auto is_below = [&](int32_t tile, int64_t value) { return tiles.plane[tile] < value; };
+    const int64_t first = std::lower_bound(order, stop, plane, is_below) - order;
+    auto is_above = [&](int64_t value, int32_t tile) { return value < tiles.plane[tile]; };
+    const int64_t end = std::upper_bound(order + first, stop, plane, is_above) - order;
+    if (end - first <= few) return look(first, end);
+    const czk_group *group = tiles.groups, *const last = group + tiles.group_count;
+    auto is_before = [](const czk_group &one, int64_t value) { return one.first < value; };
+    for (group = std::lower_bound(group, last, first, is_before);
+         group != last && group->first < end; group++) {
+        if (!wanted(group->lowest, group->highest)) continue;
+        const Box cells = cells_of(*group, region);
+        for (int64_t row = cells.top; row < cells.bottom && !cells.empty(); row++) {
+            const int32_t *const starts = tiles.cells + group->cells + row * group->columns;
+            look(group->first + starts[cells.left], group->first + starts[cells.right]);
+        }
+    }
+}
+
+}  // namespace czk
+
+extern "C" {
+
+int64_t czk_sort(czk_tiles *tiles) {
+    return czk::guarded([&] { return czk::sort_tiles(*tiles); });
+}
+
+int32_t czk_index(czk_tiles *tiles) {
+    return static_cast<int32_t>(czk::guarded([&] { return czk::fill_index(*tiles); }));
+}
+
+}
