@@ -74,7 +74,7 @@ def pairs_by_centre(
         return
     most = max(_LEAST_SEARCH, _MOST_NEAR * (len(groups) + len(other_groups)))
     x, y = (others.left + others.right) // 2, (others.top + others.bottom) // 2
-    cells = _cells(boxes, x, y, int(other_groups.max()) + 1)
+    cells = _cells(boxes, x, y)
     keys = cells.numbers(other_groups, x, y)
     order = np.argsort(keys, kind="stable")
     keys, x, y = keys[order], x[order], y[order]
@@ -91,7 +91,7 @@ def pairs_by_centre(
                 return
 
 
-def _cells(boxes: Boxes, x: NDArray[np.int64], y: NDArray[np.int64], groups: int) -> _Cells:
+def _cells(boxes: Boxes, x: NDArray[np.int64], y: NDArray[np.int64]) -> _Cells:
     """Return cells over some points, about as large as the rectangles."""
     left, top = int(x.min()), int(y.min())
     across, down = int(x.max()) - left + 1, int(y.max()) - top + 1
