@@ -1,4 +1,4 @@
-"""Write what the C++ compiler compares with the declarations that cffi reads."""
+"""Writes the declarations that the C++ compiler compares with those that cffi reads."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _FUNCTION = re.compile(r"\b((?:libCZI|czk)_\w+)\s*\(")
 
 
 def declared_functions(header: Path) -> list[str]:
-    """Return the names of the functions that a header of the C API declares, in its order."""
+    """Return the names of the functions that a header of the C API declares, in order."""
     text = _COMMENT.sub(" ", header.read_text(encoding="utf-8"))
     return list(dict.fromkeys(_FUNCTION.findall(text)))
 
 
 def write_abi_names(ours: Path, theirs: Path, target: Path) -> tuple[list[str], list[str]]:
-    """Write the X-macro list `target` of everything that `ours` declares.
+    """Write an X-macro list of everything that `ours` declares.
 
-    Functions that `theirs`, libCZI's own libCZIApi.h, does not have are left out: an older libCZI
-    lacks some, which czictypes finds out when it loads the library.
+    Functions that `theirs`, libCZI's own libCZIApi.h, lacks are left out: an older libCZI may lack
+    some, which czictypes finds out when it loads the library.
 
     Returns
     -------
     tuple
-        The functions only `ours` declares, and those only `theirs` declares.
+        The functions that only `ours` declares, and those that only `theirs` declares.
     """
     our_functions, their_functions = declared_functions(ours), declared_functions(theirs)
     common = [name for name in our_functions if name in set(their_functions)]
@@ -52,7 +52,7 @@ def write_abi_places(header: Path, target: Path) -> None:
 
 
 def _write(target: Path, lines: list[str]) -> None:
-    """Write lines, unless they stand there already: what includes them need not be compiled."""
+    """Write lines unless the file already has them, so that nothing is compiled again."""
     text = "\n".join(lines) + "\n"
     if not target.is_file() or target.read_text(encoding="utf-8") != text:
         target.write_text(text, encoding="utf-8")
@@ -70,7 +70,7 @@ def _structure_lines(header: Path) -> list[str]:
 
 
 class _Structure(NamedTuple):
-    """The bytes of a structure, and its members: pairs of a name and what cffi tells of it."""
+    """The size of a structure in bytes, and its members with cffi's description of each."""
 
     size: int
     fields: list[tuple[str, Any]]

@@ -1,4 +1,4 @@
-"""The folder that keeps downloads, and the check that a file is the one that was pinned."""
+"""The folder of downloads, and the hash of a file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _BLOCK = 1 << 20
 
 
 def cache_folder() -> Path:
-    """Return the folder for files worth keeping between builds.
+    """Return the folder for files that are kept between builds; it may not exist yet.
 
-    The environment variable CZICTYPES_CACHE names it; otherwise it is `czictypes` in the place
-    where the platform keeps a user's caches. It need not exist yet.
+    The environment variable CZICTYPES_CACHE names it; by default it is `czictypes` in the
+    platform's folder for a user's caches.
     """
     chosen = os.environ.get("CZICTYPES_CACHE")
     if chosen:

@@ -1,4 +1,4 @@
-"""Configure and compile the shared libraries with cmake, everything logged to one file."""
+"""Configures and compiles the shared libraries with cmake, and logs everything to one file."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _ERROR = re.compile(r"\berror( [A-Z]+\d+)?: |^CMake Error|undefined reference")
 
 @dataclass(frozen=True)
 class Project:
-    """A library: its name for people, the folder of its CMakeLists.txt, its target in there.
+    """A library: its readable name, the folder of its CMakeLists.txt, and its target there.
 
     Attributes
     ----------
     header
         The declarations that cffi reads, beside CMakeLists.txt.
     note
-        The name of the file that tells, beside the library, what it was made from.
+        The name of the file beside the library that records its sources.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Project:
 
     @property
     def library(self) -> str:
-        """The name of the file."""
+        """The name of the library's file."""
         return self.target + _ENDING
 
 
@@ -69,7 +69,7 @@ KERNEL = _project("the kernel", "kernel", "czictypes_kernel", "kernel.h", "kerne
 
 @dataclass(frozen=True)
 class SourceFolders:
-    """The folders of the sources; the origin and the patch that libCZI shall tell of itself."""
+    """The folders of the sources, and the origin and patch that libCZI reports about itself."""
 
     libczi: Path
     eigen: Path
@@ -139,7 +139,7 @@ def compile_target(
 def _run(
     command: list[str], log: Path, failure: str, progress: Callable[[str], None] | None = None
 ) -> None:
-    """Run a program with its output added to `log`; BuildError `failure` when it fails."""
+    """Run a program and append its output to `log`; raise BuildError `failure` if it fails."""
     environment = {**os.environ, "NINJA_STATUS": "[%f/%t] "}
     cause: list[str] = []
     with log.open("a", encoding="utf-8") as file:
@@ -159,14 +159,14 @@ def _run(
 
 
 def _note_cause(cause: list[str], line: str) -> None:
-    """Keep the first line that tells of an error; cmake says what is wrong in the line after it."""
+    """Keep the first line of an error; for cmake also the next line, which explains it."""
     wanted = not cause or (len(cause) == 1 and cause[0].startswith("CMake Error"))
     if wanted and line.strip() and (cause or _ERROR.search(line)):
         cause.append(line.strip())
 
 
 def libczi_definitions(folders: SourceFolders, names: Path) -> dict[str, str]:
-    """Return the values of cmake's variables for libCZI; `names` has abi_names.inc."""
+    """Return the values of cmake's variables for libCZI; `names` is the folder of abi_names.inc."""
     definitions = {
         "CZICTYPES_LIBCZI_DIR": folders.libczi.as_posix(),
         "CZICTYPES_EIGEN_DIR": folders.eigen.as_posix(),

@@ -1,4 +1,4 @@
-"""The one error of the native build."""
+"""The exception of the native build."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["BuildError", "missing_package"]
 
 
 class BuildError(Exception):
-    """The library cannot be built; the message is one sentence for the person who asked."""
+    """The library cannot be built; the message is one sentence for the user."""
 
 
 def missing_package(name: str) -> BuildError:
-    """Return the error for a Python package that the build needs and this Python lacks."""
+    """Return the error for a missing Python package that the build needs."""
     packages = "cffi cmake ninja" + (" tomli" if sys.version_info < (3, 11) else "")
     return BuildError(
         f"The build needs {name}, which is not there: {sys.executable} -m pip install {packages}"

@@ -1,9 +1,8 @@
-"""Get a pinned source: from the cache, or from the package index through pip.
+"""Gets a pinned source from the cache, or from the package index through pip.
 
-pip is asked, as a program, because it alone knows what the user configured: index and mirrors,
-local folders, proxies, certificates, passwords. It insists on a package's metadata before it keeps
-a source distribution, which would run the package's own build; the folder stand_in_backend keeps
-that from happening.
+pip runs as a program, because only it knows the user's configuration: index and mirrors, local
+folders, proxies, certificates, passwords. It requires a package's metadata before it keeps a source
+distribution, which would run the package's own build; the folder stand_in_backend prevents that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Hatchling's build hook: puts the native library and its declarations into the wheel.
+"""Hatchling's build hook: puts the native libraries and their declarations into the wheel.
 
-With the environment variable CZICTYPES_NO_NATIVE=1 the wheel has no library and serves every
-platform that has libCZI from elsewhere.
+With the environment variable CZICTYPES_NO_NATIVE=1 the wheel has no library, and is for every
+platform that has its own libCZI.
 """
 
 from __future__ import annotations

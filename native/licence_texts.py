@@ -1,4 +1,4 @@
-"""Collect the licence texts of what is inside the library, to lie beside it."""
+"""Collects the licence texts of the code inside the library, which are installed beside it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def collect_licences(folders: dict[str, tuple[Path, tuple[str, ...]]], target: P
 
 
 def add_licences(component: str, folder: Path, names: tuple[str, ...], target: Path) -> None:
-    """Copy the licence texts of one component to the folder `target`, beside what is there."""
+    """Add the licence texts of one component to the folder `target`."""
     present = [folder / name for name in names if (folder / name).is_file()]
     if names and not present:
         raise BuildError(f"{folder} has none of its licence texts ({', '.join(names)}).")

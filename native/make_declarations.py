@@ -1,7 +1,7 @@
-"""Turn a header into the Python module of declarations that cffi reads at run time.
+"""Turns a header into the Python module of declarations that cffi reads at run time.
 
-The module is cffi's out-of-line ABI mode: plain Python, the same for every interpreter and
-platform, so that neither a C compiler nor pycparser is needed where czictypes runs.
+The module is in cffi's out-of-line ABI mode: plain Python, the same for every interpreter and
+platform, so that czictypes needs neither a C compiler nor pycparser at run time.
 """
 
 from __future__ import annotations

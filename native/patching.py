@@ -1,4 +1,4 @@
-"""Apply our patch of jxrlib to unpacked sources, and to no other text than it was made for."""
+"""Applies our patch of jxrlib to unpacked sources, if they are the text that it was made for."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class FilePatch:
 
 
 def patch_name(patch: Path = JXRLIB_PATCH) -> str:
-    """Return a name that tells this patch from every other: its file's, and part of its hash."""
+    """Return a name that identifies this patch: the name of its file, and a part of its hash."""
     return f"{patch.stem}-{hashlib.sha256(patch.read_bytes()).hexdigest()[:12]}"
 
 

@@ -3,10 +3,11 @@
     python native/sanitized.py python -m pytest tests/reading
     python native/sanitized.py --kernel thread python tests/kernel_fuzz.py
 
-The first has libCZI and the kernel under AddressSanitizer and UndefinedBehaviorSanitizer; with
-``--kernel address`` or ``--kernel thread`` the kernel alone, the latter under ThreadSanitizer.
-Libraries are built first, in build/native. What sanitizers find ends the command. Leaks are not
-looked for, as Python gives much back to no one; the fuzzer of the decoder looks for them.
+The first command has libCZI and the kernel under AddressSanitizer and UndefinedBehaviorSanitizer.
+``--kernel address`` and ``--kernel thread`` have only the kernel under sanitizers, the latter under
+ThreadSanitizer. The libraries are built first, in build/native. A finding ends the command. Leaks
+are not detected, because Python itself keeps memory at exit; the fuzzer of the decoder detects
+them.
 """
 
 from __future__ import annotations

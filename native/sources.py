@@ -1,4 +1,4 @@
-"""The pinned native sources, as sources.toml lists them."""
+"""The pinned native sources of sources.toml."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOURCES_FILE = Path(__file__).resolve().with_name("sources.toml")
 
 @dataclass(frozen=True)
 class Source:
-    """One file of the package index, and the folder of it that is needed."""
+    """A file of the package index, and the folder in it that is needed."""
 
     package: str
     version: str
@@ -36,14 +36,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything that sources.toml pins: libCZI by version, and the libraries it is built with."""
+    """The contents of sources.toml: libCZI by version, and the libraries to build it with."""
 
     default_libczi: str
     libczi: dict[str, Source]
     parts: dict[str, Source]
 
     def libczi_source(self, version: str) -> Source:
-        """Return the source of libCZI `version`; BuildError when that version is not pinned."""
+        """Return the source of a version of libCZI; raise BuildError if it is not pinned."""
         try:
             return self.libczi[version]
         except KeyError:

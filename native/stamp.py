@@ -1,4 +1,4 @@
-"""Tell whether the library in an output folder is the one that a build would make again."""
+"""Determines whether the library in an output folder is up to date."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPTIONS = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "MACOSX_DEPLOYMENT_TAR
 
 
 def build_key(project: Project, sources: dict[str, Source], *more: str) -> str:
-    """Return a hash of all that decides what a library becomes; `more` are versions and options."""
+    """Return a hash of everything that determines a library; `more` are versions and options."""
     facts: list[str] = [*more, sys.platform, platform.machine()]
     facts += [f"{name} {source.sha256}" for name, source in sorted(sources.items())]
     facts += [f"{name}={os.environ.get(name, '')}" for name in _OPTIONS]
@@ -31,7 +31,7 @@ def build_key(project: Project, sources: dict[str, Source], *more: str) -> str:
 
 
 def is_up_to_date(project: Project, output: Path, key: str) -> bool:
-    """Tell whether `output` holds a library that was built with `key`."""
+    """Return whether `output` holds a library that was built with `key`."""
     try:
         stamp: dict[str, Any] = json.loads((output / project.note).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -42,7 +42,7 @@ def is_up_to_date(project: Project, output: Path, key: str) -> bool:
 def write_stamp(
     project: Project, output: Path, key: str | None, sources: dict[str, Source], **more: str | None
 ) -> None:
-    """Note in `output` what the library there was made from; without a key it is never current."""
+    """Record in `output` the sources of its library; without a key it is never up to date."""
     stamp = {
         "key": key,
         **more,

@@ -1,4 +1,4 @@
-"""Find the compiler, cmake and ninja."""
+"""Finds the compiler, cmake and ninja."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OLDEST_CMAKE = (3, 18)
 
 @dataclass(frozen=True)
 class Toolchain:
-    """The programs of a build; no `ninja` leaves the choice of a build program to cmake."""
+    """The programs of a build; without `ninja`, cmake selects a build program."""
 
     cmake: str
     ninja: str | None
@@ -29,7 +29,7 @@ class Toolchain:
 
 
 def find_toolchain() -> Toolchain:
-    """Find the programs that the build needs; BuildError says what to install."""
+    """Return the programs that the build needs; raise BuildError if one is missing."""
     compiler = _find_compiler()
     on_path = shutil.which("cmake")
     cmake = on_path if on_path and _is_recent(on_path) else _from_package("cmake", "CMAKE_BIN_DIR")

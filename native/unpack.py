@@ -1,4 +1,4 @@
-"""Unpack the part of a downloaded archive that the build needs."""
+"""Unpacks the needed part of a downloaded archive."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The platform part of the wheel's tag `py3-none-<platform>`.
 
-The library is C and C++ with the C++ runtime inside, so on Linux all that it asks of the system is
-the C library: the newest version of glibc's symbols in it says on which systems it loads. That is
-what a manylinux tag (PEP 600) states.
+The library is C and C++ with the C++ runtime inside, so on Linux it needs only the C library. The
+newest version of glibc's symbols in it determines the systems on which it loads, which is the
+meaning of a manylinux tag (PEP 600).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _GLIBC = re.compile(rb"\0GLIBC_2\.(\d+)(?:\.\d+)?\0")
 
 
 def platform_tag(library: Path) -> str:
-    """Return the platform tag of a wheel that carries `library`, built on this machine."""
+    """Return the platform tag of a wheel with this `library`, built on this machine."""
     system = sysconfig.get_platform()
     if system.startswith("macosx"):
         version = macos_target().replace(".", "_")
@@ -45,5 +45,5 @@ def newest_glibc(library: Path) -> int | None:
 
 
 def macos_target() -> str:
-    """Return the oldest macOS that the library shall load on: MACOSX_DEPLOYMENT_TARGET, or 11.0."""
+    """Return the oldest macOS for the library: MACOSX_DEPLOYMENT_TARGET, or 11.0."""
     return os.environ.get("MACOSX_DEPLOYMENT_TARGET") or "11.0"

@@ -1,1 +1,1 @@
-"""The coverage-guided fuzzer of libCZI's decoder of JPEG XR."""
+"""The coverage-guided fuzzer of libCZI's JPEG XR decoder."""
