@@ -1,4 +1,4 @@
-"""Pack and unpack the pixels of one sub-block, and spread directory entries, by the kernel."""
+"""Packs and unpacks the pixels of a sub-block, and parses directory entries, with the kernel."""
 
 from __future__ import annotations
 
@@ -24,30 +24,11 @@ def unpack_zstd(
     size: int,
     where: str = "the zstd data of a sub-block",
 ) -> NDArray[np.uint8]:
-    """Decode zstd0 or zstd1 data, and undo their HiLo packing.
+    """Decode zstd0 or zstd1 data to (size,) uint8, and undo their HiLo packing.
 
-    Parameters
-    ----------
-    kernel
-        The library.
-    data
-        The data as stored; what lies behind their frame is passed over.
-    compression, pixel_type
-        The numbers of the file; only types of 16 bits have HiLo packing.
-    size
-        The bytes that the data hold, exactly.
-    where
-        The owner of the data, for messages.
-
-    Returns
-    -------
-    ndarray
-        (size,) uint8.
-
-    Raises
-    ------
-    CorruptFileError
-        If the data cannot be decoded, or hold more or less.
+    `compression` and `pixel_type` are numbers of the file format; only types of 16 bits have HiLo
+    packing. Data after the frame are ignored. `where` names the owner of the data in messages.
+    Raises CorruptFileError if the data cannot be decoded, or do not hold exactly `size` bytes.
     """
     ffi = kernel.ffi
     pixels = np.empty(size, np.uint8)
@@ -67,27 +48,11 @@ def pack_zstd(
     hilo: bool = False,
     level: int = 1,
 ) -> bytes:
-    """Encode pixels as zstd0 or zstd1 data.
+    """Encode pixels of any shape as zstd0 or zstd1 data.
 
-    Parameters
-    ----------
-    kernel
-        The library.
-    pixels
-        An array of any shape; a copy is made where it is not contiguous.
-    compression
-        The number of the file.
-    hilo
-        Put the low bytes of all words first, then the high ones: for zstd1 and 16 bits.
-    level
-        The level of zstd.
-
-    Raises
-    ------
-    ValueError
-        For HiLo packing of what is not zstd1, or not made of words.
-    NativeMemoryError
-        If there is not enough memory.
+    With `hilo`, for zstd1 and 16 bits, the low bytes of all words come first, then the high ones.
+    Raises ValueError for HiLo packing of anything else, and NativeMemoryError if there is too
+    little memory.
     """
     pixels = np.ascontiguousarray(pixels)
     if hilo and (compression != _ZSTD1 or pixels.dtype.itemsize != 2):
@@ -104,22 +69,12 @@ def pack_zstd(
 
 
 class EntryParser:
-    """Spreads the entries of a directory over columns, from the first row on.
+    """Parses the entries of a directory into columns, from the first row on.
 
-    Parameters
-    ----------
-    kernel
-        The library.
-    count
-        The number of rows.
-    columns
-        By name: the columns of `struct czk_columns`, int32 but for ``position`` (int64) and
-        ``pyramid_type`` (uint8), filled with what a row has that does not name it.
-    letters
-        The dimensions that are neither X, Y nor M.
-    coordinate, size
-        Return a new column of int32 for the coordinates, and for the sizes, in a dimension. They
-        are called when the first entry needs one.
+    `columns` are those of `struct czk_columns` by name: int32, except ``position`` (int64) and
+    ``pyramid_type`` (uint8), filled with the default of each. `letters` are the dimensions except
+    X, Y and M. `coordinate` and `size` return a new int32 column for a dimension, when the first
+    entry needs it.
     """
 
     def __init__(
@@ -133,7 +88,7 @@ class EntryParser:
     ) -> None:
         self._kernel, self._letters = kernel, letters
         self._make = coordinate, size
-        self._kept: list[NDArray[Any]] = []  # what the structure points to
+        self._kept: list[NDArray[Any]] = []  # referenced by the structure
         self._columns: Any = kernel.ffi.new("struct czk_columns *")
         self._columns.count = count
         self._columns.letters = letters.encode("ascii")
@@ -146,12 +101,9 @@ class EntryParser:
         return bool(self._columns.filled == self._columns.count)
 
     def add(self, data: bytes | memoryview) -> int | None:
-        """Take the entries that are whole in `data`, which begins with one.
+        """Parse the complete entries in `data`, which begins with one; return the number of bytes.
 
-        Returns
-        -------
-        int or None
-            How many bytes they have; None where there is anything unusual about an entry.
+        Returns None if an entry is unusual in any way.
         """
         ffi = self._kernel.ffi
         done: int = 0

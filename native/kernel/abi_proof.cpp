@@ -1,5 +1,5 @@
-// Compiles only if cffi and the compiler lay out the structures of kernel.h alike: kernel_abi.inc
-// has the sizes and places that cffi counts on, and is written by native/abi_names.py.
+// Compiles only if cffi and the compiler agree on the layout of the structures of kernel.h.
+// native/abi_names.py writes kernel_abi.inc with the sizes and offsets that cffi uses.
 
 #include "internal.h"
 

@@ -9,17 +9,17 @@
 namespace czk {
 namespace {
 
-// A job has so many pixels at most, so that threads share large tiles, and Ctrl-C is heard.
+// The largest number of pixels in a job: threads share large tiles, and Ctrl-C is noticed soon.
 constexpr int64_t largest_job = 1 << 22;
-// libCZI: a tile of slightly less zoom than asked for still does; from this much above the lowest
-// chosen zoom on, tiles belong to the next layer.
+// As in libCZI: a tile of slightly less zoom than requested is accepted; tiles from this much above
+// the lowest chosen zoom belong to the next layer.
 constexpr float tolerance = 1.05f, layer_step = 1.9f;
 constexpr int32_t other_absent = 2147483647;  // libCZI's second mark of a missing M-index
 
 struct Chosen {
     int64_t rank;   // of its plane
-    int32_t level;  // 0 but for the grid of a level
-    int32_t scene;  // its place among the scenes that are painted one after the other
+    int32_t level;  // 0 except on the grid of a level
+    int32_t scene;  // its index among the scenes that are painted one after the other
     float zoom;
     int32_t m;
     int32_t tile;
@@ -34,7 +34,7 @@ public:
         : tiles_(tiles), region_(region), number_(number),
           roi_{region.x, region.y, region.x + region.w, region.y + region.h} {}
 
-    // Writes the jobs from the `used`-th on; returns how many there are with those before.
+    // Writes the jobs after the first `used` ones; returns the total number.
     int64_t make(int64_t only, czk_job *jobs, int64_t capacity, int64_t used) {
         if (only >= 0 && only < tiles_.count)
             chosen_.push_back({0, 0, 0, 0, 0, static_cast<int32_t>(only)}), find_parts();
@@ -64,7 +64,7 @@ private:
     }
 
     void choose_by_zoom() {
-        for (int64_t at = 0; at < tiles_.scene_count; at++) {  // those whose box meets the region
+        for (int64_t at = 0; at < tiles_.scene_count; at++) {  // scenes whose box meets the region
             const int64_t *const box = tiles_.boxes + 4 * at;
             if (region_.scene != absent && region_.scene != tiles_.scenes[at]) continue;
             if (roi_.meets({box[0], box[1], box[2], box[3]})) scenes_.push_back(tiles_.scenes[at]);
@@ -85,8 +85,8 @@ private:
         return std::binary_search(scenes_.begin(), scenes_.end(), static_cast<int64_t>(scene));
     }
 
-    // Adds the tiles of one layer of a plane; each scene has its own, unless there are fewer than
-    // two. A tile without a scene counts unless several scenes are involved.
+    // Adds the tiles of one layer of a plane. With two scenes or more, each has its own layer. A
+    // tile without a scene counts unless several scenes are involved.
     void add_layer(const czk_plane &plane, float least) {
         const auto begin = static_cast<std::ptrdiff_t>(chosen_.size());
         const bool apart = scenes_.size() > 1;
@@ -109,13 +109,13 @@ private:
                       chosen_.end());
     }
 
-    // The M-index on layer 0; tiles without one, and those of a pyramid, come first.
+    // The M-index on layer 0; tiles without one and pyramid tiles come first.
     int32_t m_of(int32_t tile) const {
         const int32_t m = tiles_.m[tile];
         return tiles_.layer0[tile] && m != other_absent ? m : absent;
     }
 
-    // Leaves out the tiles that add nothing to the covered area, in pixels of full resolution.
+    // Removes tiles that add nothing to the covered area, in pixels of full resolution.
     void drop_hidden() {
         std::vector<Chosen> kept;
         Boxes boxes;
@@ -138,7 +138,7 @@ private:
         chosen_.swap(kept);
     }
 
-    // Sets the parts of the output that the chosen tiles paint.
+    // Determines the parts of the output that the chosen tiles paint.
     void find_parts() {
         Boxes boxes;
         size_t used = 0;
@@ -158,7 +158,7 @@ private:
         for (const Box &box : boxes) parts_.push_back({static_cast<int32_t>(parts_.size()), box});
     }
 
-    // A pixel of a level shows the tiles of that level, and where it has none those of finer ones.
+    // A pixel of a level shows the tiles of that level, or else those of finer levels.
     void choose_for_level() {
         if (region_.scene != absent)
             scenes_.push_back(region_.scene);
@@ -174,7 +174,7 @@ private:
         add_level([&](int32_t tile) { return tiles_.level[tile] <= level; });
     }
 
-    // The region in pixels of full resolution, and a bit more, as tiles are placed by rounding.
+    // The region in pixels of full resolution, slightly enlarged, as tile positions are rounded.
     Box in_full_resolution() const {
         constexpr auto most = static_cast<double>(far_away);
         auto scaled = [&](int64_t at, int64_t corner) {

@@ -1,8 +1,8 @@
-// Converts pixels from the type in which a tile is stored to the type that is asked for.
+// Converts pixels from the type of a tile to the requested type.
 //
-// The numbers are libCZI's: 8-bit values become 16-bit or float ones unscaled, 16-bit values become
-// 8-bit ones by their high byte, and colour becomes gray as the mean of its components. Beyond
-// that, pixels become every type that holds them exactly.
+// The results are libCZI's: 8-bit values become 16-bit or float values unscaled, 16-bit values become
+// 8-bit values by their high byte, and colour becomes gray as the mean of its components. Pixels can
+// also become every type that holds them exactly.
 
 #include <complex>
 
@@ -14,7 +14,7 @@ namespace {
 using Complex = std::complex<float>;
 static_assert(sizeof(Complex) == 8);
 
-// A pixel of a type: its number in files, the samples of it, and a letter for their own type.
+// A pixel type: its number in files, its samples, and a letter for their type.
 struct Format {
     int32_t type, samples;
     char sample;
@@ -32,7 +32,7 @@ Format format_of(int32_t type) {
     return {type, 0, 'b'};
 }
 
-// Calls act(number) with a number of the type of samples.
+// Calls act(number) with a number of the samples' type.
 template <typename Act>
 auto with_sample(char sample, Act act) {
     switch (sample) {
@@ -45,7 +45,7 @@ auto with_sample(char sample, Act act) {
     }
 }
 
-// Whether a type of numbers can become another one: it holds them, or takes their high bytes.
+// Whether numbers can be converted to another type: it holds them, or takes their high bytes.
 template <typename From, typename To>
 constexpr bool becomes = std::is_same_v<From, To> || (std::is_integral_v<From> && sizeof(From) < 4) ||
                          (std::is_arithmetic_v<From> && std::is_same_v<To, double>) ||
@@ -61,7 +61,7 @@ To value_of(From value) {
         return static_cast<To>(value);
 }
 
-// The mean of blue, green and red; libCZI rounds it for 8 bits, and cuts it for 16.
+// The mean of blue, green and red; libCZI rounds it for 8 bits, and truncates it for 16.
 template <typename From, typename To>
 To mean_of(uint32_t sum) {
     if constexpr (std::is_same_v<To, float>)
@@ -72,7 +72,7 @@ To mean_of(uint32_t sum) {
         return static_cast<To>(sizeof(To) == 1 ? sum / 3 >> 8 : sum / 3);
 }
 
-// Colours stay what they are, or become gray; gray becomes all of them. An alpha is opaque.
+// Colours are copied or become gray; gray is copied to all of them. An added alpha is opaque.
 template <typename From, int before, typename To, int after>
 void convert(const uint8_t *from, uint8_t *to, int64_t count) {
     constexpr int64_t from_size = sizeof(From), to_size = sizeof(To);
@@ -91,7 +91,7 @@ void convert(const uint8_t *from, uint8_t *to, int64_t count) {
     }
 }
 
-// Only 8 and 16 bits become gray, of these types or float; only 8 bits get an alpha.
+// Only colours of 8 and 16 bits become gray (8, 16 bits or float); only 8 bits get an alpha.
 template <typename From, typename To>
 Convert one_of(int32_t before, int32_t after) {
     constexpr bool has_mean = sizeof(From) < 4 && (sizeof(To) < 4 || std::is_same_v<To, float>);

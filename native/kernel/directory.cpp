@@ -1,4 +1,4 @@
-// Entries of the sub-block directory, and the copy of its own that the head of each sub-block has.
+// Entries of the sub-block directory, and their copies in the heads of sub-blocks.
 //
 // An entry: "DV", int32 pixel type, int64 position, int32 file part, int32 compression, a byte for
 // the pyramid, 5 spare ones, int32 count of dimensions; then for each of these 20 bytes: a letter
@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t entry_size = 32, dimension_size = 20;
 constexpr int32_t most_dimensions = 40, planar = 9;  // planar ones are neither X, Y nor M
-constexpr int64_t most_spare = 64 << 20;  // a larger part of a bitmap's data is no padding
+constexpr int64_t most_spare = 64 << 20;  // the most padding that a bitmap's data may have
 constexpr int64_t data_limit = int64_t{1} << 31;
 
 struct Dimension {
@@ -26,14 +26,14 @@ struct Entry {
     Dimension x, y, m, others[planar];
 };
 
-// Returns how many bytes an entry has; -1 where it is none.
+// Returns the number of bytes of an entry; -1 if it is not one.
 int64_t length_of(const uint8_t *entry) {
     if (entry[0] != 'D' || entry[1] != 'V') return -1;
     const auto count = read_number<int32_t>(entry + 28);
     return count < 0 || count > most_dimensions ? -1 : entry_size + dimension_size * count;
 }
 
-// Reads an entry of so many bytes; false for a dimension that is unknown, or named twice.
+// Reads an entry of this size; returns false if a dimension is unknown or named twice.
 bool read_entry(const uint8_t *from, int64_t length, const char *letters, Entry &entry) {
     entry = {};
     entry.pixel_type = read_number<int32_t>(from + 2);
@@ -76,7 +76,7 @@ bool agrees(const czk_directory &directory, int64_t row, const Entry &entry) {
            covers(entry.y, directory.y, directory.h, directory.stored_h);
 }
 
-// Finds a column that an entry needs and that is lacking; notes its letter.
+// Finds a missing column that an entry needs, and records its letter.
 bool lacks_column(czk_columns &columns, const Entry &entry) {
     for (int32_t number = 0; number < planar; number++) {
         const Dimension &one = entry.others[number];
@@ -110,7 +110,7 @@ void fill(czk_columns &columns, const Entry &entry) {
     }
 }
 
-bool is_unusual(const Entry &entry) {  // a coordinate looks as if there were none
+bool is_unusual(const Entry &entry) {  // a coordinate has the number for a missing one
     return std::any_of(entry.others, entry.others + planar, [](const Dimension &one) {
         return one.is_there && one.start == absent;
     });

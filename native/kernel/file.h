@@ -1,4 +1,4 @@
-// Positional reads of a file. It is not mapped: one that is cut meanwhile must not end the process.
+// Positional reads of a file. It is not mapped, because truncating it would crash the process.
 
 #ifndef CZICTYPES_KERNEL_FILE_H
 #define CZICTYPES_KERNEL_FILE_H
@@ -18,10 +18,10 @@ namespace czk {
 
 class File {
 public:
-    // A descriptor, on Windows a HANDLE; -1 for none, of which nothing can be read.
+    // A descriptor, on Windows a HANDLE; -1 for no file, from which nothing can be read.
     explicit File(int64_t handle) : handle_(handle) {}
 
-    // Returns how many bytes were read; fewer where the file ends, or cannot be read.
+    // Returns the number of bytes read; fewer if the file ends or cannot be read.
     int64_t read(int64_t offset, uint8_t *to, int64_t size) const {
         int64_t done = 0;
         while (handle_ != -1 && done < size) {
@@ -34,8 +34,8 @@ public:
         return done;
     }
 
-    // Reads rows that lie one behind the other into rows of the output; false where that is not
-    // to be had in one go.
+    // Reads consecutive rows into rows of the output; returns false if they cannot all be read
+    // this way.
     bool read_rows(int64_t offset, uint8_t *to, int64_t row, int64_t count, int64_t stride) const {
         if (row == stride) return read(offset, to, row * count) == row * count;
 #ifdef _WIN32

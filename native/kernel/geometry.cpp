@@ -1,11 +1,11 @@
-// Where a tile is painted: which pixel of it a pixel of the region shows, and what remains visible of
-// tiles that overlap.
+// The geometry of painting: the pixel of a tile that a pixel of the region shows, and the visible
+// parts of overlapping tiles.
 //
-// libCZI's scaling accessor decides which pixel is taken, to the last bit: the order of these
-// operations matters, and the compiler may not contract them.
+// The choice of pixels equals that of libCZI's scaling accessor to the last bit: the order of these
+// operations matters, and the compiler must not contract them.
 //
-// The visible parts share no pixel, so that they can be painted by any thread in any order, and no
-// pixel is painted twice.
+// Visible parts share no pixel, so that threads can paint them in any order, and no pixel is
+// painted twice.
 
 #include <cmath>
 
@@ -14,7 +14,7 @@
 namespace czk {
 namespace {
 
-int64_t as_integer(double value) {  // the same but for numbers far beyond all coordinates
+int64_t as_integer(double value) {  // clamps numbers far beyond all coordinates
     constexpr auto most = static_cast<double>(far_away);
     return static_cast<int64_t>(value > -most ? std::min(value, most) : -most);
 }
@@ -24,7 +24,7 @@ struct Side {
     int64_t start, logical, roi_start, roi_size, out_size;
 };
 
-// The common range as fractions of the tile and of the region, then in their pixels.
+// The overlap as fractions of the tile and of the region, then in their pixels.
 void zoom(Axis &axis, const Side &side) {
     const int64_t low = std::max(side.start, side.roi_start);
     const int64_t high = std::min(side.start + side.logical, side.roi_start + side.roi_size);
@@ -101,7 +101,7 @@ private:
     std::vector<Link> links_;
 };
 
-// Takes a hole out of some boxes; what is left has the longest rows that it can have.
+// Cuts a hole out of some boxes; the remaining boxes have the longest possible rows.
 void cut(const Boxes &boxes, const Box &hole, Boxes &rest) {
     rest.clear();
     for (Box box : boxes) {

@@ -1,6 +1,6 @@
-// The index of the tiles: they are sorted by plane and size, and within such a group by the cell of
-// a grid in which their top-left corner lies. A search looks through the cells of its region, and
-// of the largest tile's size beside it. Groups of larger tiles, of mostly lower zoom, come first.
+// The index of the tiles: they are sorted by plane and size, and within such a group by the grid cell
+// of their top-left corner. A search looks through the cells of its region, enlarged by the size of
+// the largest tile. Groups of larger tiles, which usually have a lower zoom, come first.
 
 #include <tuple>
 
@@ -9,9 +9,9 @@
 namespace czk {
 namespace {
 
-constexpr int64_t few = 64;  // tiles of a plane, which are looked through one by one
+constexpr int64_t few = 64;  // the number of tiles of a plane that are searched one by one
 
-// About one size: the bits of the longer side. A pyramid's tiles of lower zoom are larger.
+// Similar size: the number of bits of the longer side. Pyramid tiles of lower zoom are larger.
 int32_t class_of(const czk_tiles &tiles, int64_t tile) {
     int32_t side = std::max(tiles.w[tile], tiles.h[tile]), kind = 0;
     for (; side > 0; side >>= 1) kind--;
@@ -47,7 +47,7 @@ int64_t sort_tiles(czk_tiles &tiles) {
     return groups;
 }
 
-// Measures a group, and makes its grid, which has at most as many cells as the group has tiles.
+// Measures a group and makes its grid, with at most as many cells as tiles.
 void measure(const czk_tiles &tiles, czk_group &group) {
     const int32_t *const begin = tiles.order + group.first, *const end = tiles.order + group.end;
     Box all = box_of(tiles, *begin);
@@ -72,7 +72,7 @@ void measure(const czk_tiles &tiles, czk_group &group) {
     group.columns = static_cast<int32_t>(across()), group.rows = static_cast<int32_t>(down());
 }
 
-// Sorts the tiles of a group by cell, and sets where each of its cells begins.
+// Sorts the tiles of a group by cell, and sets the beginning of each cell.
 int64_t arrange(czk_tiles &tiles, const czk_group &group, std::vector<int32_t> &scratch) {
     int32_t *const order = tiles.order + group.first, *const starts = tiles.cells + group.cells;
     const int64_t cells = int64_t{group.columns} * group.rows + 1;

@@ -1,4 +1,4 @@
-// What the files of the kernel share: boxes, the mapping of pixels, conversions, checks of data.
+// Declarations that the kernel's files share: boxes, pixel mapping, conversions, checks of data.
 
 #ifndef CZICTYPES_KERNEL_INTERNAL_H
 #define CZICTYPES_KERNEL_INTERNAL_H
@@ -35,7 +35,7 @@ struct Box {
     static constexpr int64_t huge = INT64_MAX / 4;
 
     bool empty() const { return left >= right || top >= bottom; }
-    // Not above `huge`, whatever the sides are.
+    // At most `huge`, whatever the sides are.
     int64_t area() const {
         const int64_t w = right - left, h = bottom - top;
         return w > huge / h ? huge : w * h;
@@ -68,20 +68,20 @@ void search(const czk_tiles &tiles, int64_t plane, const Box &region, const Want
 
 using Boxes = std::vector<Box>;
 
-// A part of the box that has some place in a list of boxes.
+// A part of the box with this index in a list of boxes.
 struct Part {
     int32_t box;
     Box area;
 };
 
-// Finds what remains visible of boxes that are painted one over the other, those of the last ones
-// first, and how many pixels they cover. False where they overlap so much that it would take long.
+// Finds the visible parts of boxes that are painted over each other, those of the last boxes first,
+// and the number of pixels they cover. False if they overlap so much that it would take too long.
 bool visible_parts(const Boxes &boxes, std::vector<Part> &parts, int64_t &covered);
 
 // Maps the pixels of a region to those of one tile, along one axis.
 struct Axis {
     int64_t first, end;  // the pixels of the region that the tile covers
-    int64_t offset;      // copied: the pixel of the region where its first one lies
+    int64_t offset;      // copied: the pixel of the region that shows its first one
     int64_t size;        // pixels of the tile
     double scale, target, source, divisor;
     enum { copied, zoomed, gridded } kind;
@@ -92,13 +92,13 @@ struct Axis {
 
 Axis axis_of(const czk_tiles &tiles, int64_t tile, const czk_region &region, bool is_vertical);
 
-// Tells whether the numbers of a region are such that nothing overflows.
+// Returns whether the numbers of a region are too small to overflow.
 bool is_possible(const czk_region &region);
 
-// Memory that grows, and is not cleared.
+// Memory that grows and is not cleared.
 class Buffer {
 public:
-    // Returns room for so many bytes, or throws std::bad_alloc. What was in it before is lost.
+    // Returns memory of this size, or throws std::bad_alloc. Earlier contents are lost.
     uint8_t *take(int64_t size) {
         if (size <= size_) return memory_.get();
         size_ = 0, memory_.reset();
@@ -114,27 +114,27 @@ private:
     int64_t size_ = -1;
 };
 
-// Converts so many pixels, one behind the other.
+// Converts consecutive pixels.
 using Convert = void (*)(const uint8_t *from, uint8_t *to, int64_t count);
 
 int64_t pixel_size(int32_t pixel_type);        // bytes; 0 for an unknown type
 bool has_sixteen_bits(int32_t pixel_type);
-Convert conversion(int32_t from, int32_t to);  // NULL where there is none; also for the same type
+Convert conversion(int32_t from, int32_t to);  // NULL if there is none; defined for equal types, too
 
-// zstd data of which the first bytes were looked at.
+// zstd data whose first bytes were inspected.
 struct Packed {
     const uint8_t *frame;
     int64_t frame_size;
-    int64_t content;  // bytes; -1 where anything about the data is unusual
+    int64_t content;  // bytes; -1 if the data are unusual in any way
     bool hilo;        // the low bytes of all words, then the high ones
 };
 
 Packed look_at_packed(int32_t compression, const uint8_t *data, int64_t size, int32_t pixel_type);
 
-// Decodes zstd frames, with memory that is made at the first of them.
+// Decodes zstd frames; the first one allocates the memory.
 class Decoder {
 public:
-    // Decodes the first bytes of the content of a frame; false where it does not give so many.
+    // Decodes the first bytes of the content of a frame; false if it has fewer.
     bool decode(const Packed &packed, uint8_t *content, int64_t wanted);
 
 private:
@@ -145,12 +145,12 @@ private:
 void join_bytes(const uint8_t *low, const uint8_t *high, uint8_t *words, int64_t count);
 
 // Finds the data of a sub-block by its head, which must agree with the directory in everything.
-// Returns false where anything is unusual. `head` is its segment from the first byte on.
+// Returns false if anything is unusual. `head` is its segment from the first byte on.
 bool check_head(const czk_directory &directory, int64_t sub_block, const uint8_t *head,
                 int64_t size, int64_t *data_offset, int64_t *data_size);
 constexpr int64_t least_head = 288, longest_head = 48 + 32 + 20 * 40, usual_head = 288 + 1024;
 
-// Calls what may lack memory; returns -1 then.
+// Calls a function; returns -1 if there is no memory.
 template <typename Act>
 int64_t guarded(Act act) {
     try {
@@ -161,7 +161,7 @@ int64_t guarded(Act act) {
 }
 
 template <typename Number>
-Number read_number(const uint8_t *from) {  // little-endian, as is every machine that has a build
+Number read_number(const uint8_t *from) {  // little-endian, like every machine that has a build
     Number value;
     std::memcpy(&value, from, sizeof value);
     return value;

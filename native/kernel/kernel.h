@@ -1,21 +1,21 @@
 /*
  * The kernel of czictypes: chooses the sub-blocks of a read, and paints them into an array.
  *
- * Two readers: cffi (native/make_declarations.py), and the C++ files beside this one. So this file
- * has no preprocessor lines. The members of each structure stand in an order that needs no padding.
+ * cffi (native/make_declarations.py) and the C++ files of this folder read this file, so it has no
+ * preprocessor lines. The order of the members of each structure needs no padding.
  *
- * Nothing that is allocated here is handed out; all memory is the caller's. No function keeps a
- * pointer, raises, or leaves a thread behind. Whatever is unusual about a sub-block is no error
- * here: its job gets the status CZK_UNUSUAL, and the caller, who can say what is wrong, looks.
+ * All memory is the caller's; nothing that the kernel allocates outlives a call. No function keeps
+ * a pointer, throws, or leaves a thread behind. An unusual sub-block is not an error here: its job
+ * gets the status CZK_UNUSUAL, and the caller finds out what is wrong.
  */
 
-/* Grows with every change of this file; czk_abi() returns it. */
+/* Increases with every change of the declarations; czk_abi() returns it. */
 enum czk_version { CZK_ABI = 2 };
 
 /* The number for "none": of a scene, an M-index, a coordinate. */
 enum czk_absent { CZK_ABSENT = -2147483648 };
 
-/* Not painted yet; painted; to be decoded by the caller, who gives its pixels. */
+/* Not painted yet; painted; the caller must decode it and give its pixels. */
 enum czk_status { CZK_PENDING = 0, CZK_DONE = 1, CZK_UNUSUAL = 2 };
 
 /* Stored pixels as they are; by libCZI's scaling accessor; on the grid of a resolution level. */
@@ -26,16 +26,16 @@ struct czk_directory {
     int64_t count, file_size;
     const int32_t *x, *y, *w, *h, *stored_w, *stored_h, *m, *pixel_type, *compression;
     const int64_t *position;
-    const int32_t *coordinate[9];      /* NULL where no entry has the dimension */
-    int64_t *data_offset, *data_size;  /* learned by reads; 0 until then */
+    const int32_t *coordinate[9];      /* NULL if no entry has the dimension */
+    int64_t *data_offset, *data_size;  /* set by reads; 0 until then */
     char letters[16];                  /* of the coordinates */
 };
 
-/* Several tiles of about one size in one plane, in cells of a grid. */
+/* Tiles of similar size in one plane, in cells of a grid. */
 struct czk_group {
     int64_t first, end; /* in `order` */
     int64_t x, y, cell_w, cell_h;
-    int64_t cells; /* the first of its columns * rows + 1 places in `cells` */
+    int64_t cells; /* the first of its columns * rows + 1 entries in `cells` */
     int32_t columns, rows, largest_w, largest_h;
     float lowest, highest; /* zoom */
 };
@@ -44,18 +44,18 @@ struct czk_group {
 struct czk_tiles {
     int64_t count;
     const int32_t *x, *y, *w, *h;
-    const int32_t *read_w, *read_h; /* the size in pixels in which it is read */
+    const int32_t *read_w, *read_h; /* the size in pixels that is read */
     const int32_t *m, *scene, *pixel_type;
     const float *zoom;
     const int16_t *level;
     const uint8_t *layer0;
     const int64_t *plane;     /* equal for tiles of the same plane */
     const int64_t *sub_block; /* its row in the directory; NULL: the same */
-    const uint8_t *special;   /* 1: not the pixels as they are stored; NULL: none is */
+    const uint8_t *special;   /* 1: not the stored pixels as they are; NULL: no tile is */
     const int64_t *scenes;    /* the numbers of the scenes, ascending */
     const int64_t *boxes;     /* left, top, right, bottom of each */
     int64_t scene_count;
-    int32_t *order; /* the index: tiles by plane, scale and place */
+    int32_t *order; /* the index: tiles by plane, scale and position */
     int64_t ordered;
     struct czk_group *groups;
     int64_t group_count;
@@ -67,21 +67,21 @@ struct czk_plane {
     int64_t plane, rank;
 };
 
-/* A part of a plane that is to be painted into some rows of the output. */
+/* A part of a plane to paint into some rows of the output. */
 struct czk_region {
     int64_t x, y, w, h; /* in pixels of full resolution; CZK_LEVEL: in those of the level */
     int64_t out_w, out_h;
     int64_t out_offset, out_stride; /* bytes: from the beginning of the output, from row to row */
     const struct czk_plane *planes;
     int64_t plane_count;
-    double factor;          /* CZK_LEVEL: pixels of full resolution a pixel stands for */
+    double factor;          /* CZK_LEVEL: pixels of full resolution per pixel */
     int64_t grid_x, grid_y; /* CZK_LEVEL: the corner of its grid in full resolution */
     int64_t first, end;     /* set by czk_choose: its jobs */
-    int64_t covered;        /* set by czk_choose: so many pixels are painted, at least */
-    int32_t in_order;       /* set by czk_choose: jobs overlap, and are painted in their order */
+    int64_t covered;        /* set by czk_choose: the least number of painted pixels */
+    int32_t in_order;       /* set by czk_choose: jobs overlap, and are painted in order */
     int32_t mode, level;
     int32_t scene;     /* the only one, or CZK_ABSENT for all */
-    int32_t has_masks; /* masks may let lower tiles be seen */
+    int32_t has_masks; /* lower tiles may show through masks */
     float zoom;
 };
 
@@ -89,13 +89,13 @@ struct czk_region {
 struct czk_job {
     int64_t tile;
     int32_t region, status;
-    int32_t given;              /* its place in an array of czk_given, or -1 */
-    int32_t first_row, end_row; /* of the tile as it is read, set by czk_choose: those it needs */
+    int32_t given;              /* its index in an array of czk_given, or -1 */
+    int32_t first_row, end_row; /* the needed rows of the tile as it is read; set by czk_choose */
     int32_t reserved;
     int32_t left, top, right, bottom;
 };
 
-/* What the caller has of a tile: bytes of the file, or decoded pixels; and perhaps a mask. */
+/* The caller's data of a tile: bytes of the file, or decoded pixels, and perhaps a mask. */
 struct czk_given {
     const uint8_t *bytes; /* the bytes `begin` to `end` of the file, or NULL; no others are read */
     int64_t begin, end;
@@ -110,35 +110,35 @@ struct czk_output {
     uint8_t *pixels;
     int64_t size;     /* bytes */
     int64_t file;     /* a file descriptor, on Windows a HANDLE; -1 for none */
-    int64_t slice_us; /* return after about so long */
+    int64_t slice_us; /* the time after which to return, approximately */
     int32_t pixel_type, threads;
 };
 
 int32_t czk_abi(void);
 const char *czk_zstd_version(void);
 
-/* Sorts the tiles into `order` and sets `ordered`; returns how many groups there are, or -1. */
+/* Sorts the tiles into `order` and sets `ordered`; returns the number of groups, or -1. */
 int64_t czk_sort(struct czk_tiles *tiles);
 /* Fills `groups`, and `cells`, which has room for ordered + 2 * group_count numbers. */
 int32_t czk_index(struct czk_tiles *tiles);
 
-/* Chooses the jobs of regions, or those of `only` one tile; returns how many there are. Above
-   `capacity` none is valid. -1: no memory; -2: a region whose numbers are too large. */
+/* Chooses the jobs of regions, or of the `only` tile; returns their number. If it exceeds
+   `capacity`, none is valid. -1: no memory; -2: a region whose numbers are too large. */
 int64_t czk_choose(const struct czk_tiles *tiles, struct czk_region *regions, int64_t count,
                    int64_t only, struct czk_job *jobs, int64_t capacity);
 
-/* Paints pending jobs; returns how many of all are not done. -1: no memory; -2: arguments that cannot
-   be. */
+/* Paints pending jobs; returns the number of jobs that are not done. -1: no memory; -2: impossible
+   arguments. */
 int64_t czk_paint(const struct czk_directory *directory, const struct czk_tiles *tiles,
                   const struct czk_region *regions, int64_t region_count, struct czk_job *jobs,
                   int64_t job_count, const struct czk_given *given, int64_t given_count,
                   const struct czk_output *output);
 
-/* Decodes zstd0 or zstd1 data that hold exactly `size` bytes of pixels; 0, or -1 if they do not. */
+/* Decodes zstd0 or zstd1 data of exactly `size` bytes of pixels; returns 0, or -1 on failure. */
 int32_t czk_unpack(int32_t compression, const uint8_t *data, int64_t data_size, uint8_t *pixels,
                    int64_t size, int32_t pixel_type);
-/* Encodes pixels; returns the size, or -1 for too little room or memory. HiLo is for zstd1 and words
-   of 16 bits. */
+/* Encodes pixels; returns the size, or -1 if room or memory is too small. HiLo is for zstd1 and
+   words of 16 bits. */
 int64_t czk_pack(int32_t compression, const uint8_t *pixels, int64_t size, int32_t hilo,
                  int32_t level, uint8_t *data, int64_t capacity);
 int64_t czk_pack_bound(int64_t size);
@@ -153,10 +153,10 @@ struct czk_columns {
     int32_t *coordinate[9];
     int32_t *size[9]; /* filled with 1 */
     char letters[16];
-    int32_t lacking;      /* set to a letter whose column is NULL, else 0 */
-    int32_t lacking_size; /* 1: it is that of the sizes */
+    int32_t lacking;      /* the letter of a missing column that is needed, or 0 */
+    int32_t lacking_size; /* 1: it is a column of sizes */
 };
 
-/* Takes the whole entries at the beginning of `data`; returns how many bytes they have. It stops
-   where a column is lacking, and returns -1 for an entry with anything unusual. */
+/* Parses the complete entries at the beginning of `data`; returns their number of bytes. It stops
+   if a column is missing, and returns -1 if an entry is unusual in any way. */
 int64_t czk_parse(struct czk_columns *columns, const uint8_t *data, int64_t size);

@@ -1,7 +1,7 @@
-// zstd data of sub-blocks: what their first bytes say, decoding and encoding.
+// zstd data of sub-blocks: inspecting, decoding and encoding.
 //
-// zstd0 is a bare frame. zstd1 has a header before it: 01, or 03 01 and a byte whose lowest bit
-// says that the low bytes of all 16-bit words come first, then the high ones (HiLo).
+// zstd0 is a plain frame. zstd1 has a header before it: 01, or 03 01 and a byte whose lowest bit
+// means that the low bytes of all 16-bit words come first, then the high ones (HiLo).
 
 #include <cstring>
 
@@ -14,7 +14,7 @@ namespace {
 
 // Of more content than this, no more memory is believed than so many times the data.
 constexpr int64_t large = 1 << 30, growth_of_large = 1024, spare = 64 << 20, growth = 32768;
-// To decode a larger part in steps takes no less time than to decode all in one go.
+// Decoding a larger part in steps takes as long as decoding everything at once.
 constexpr double worth_all = 0.85;
 
 }  // namespace
@@ -37,7 +37,7 @@ Packed look_at_packed(int32_t compression, const uint8_t *data, int64_t size, in
         return packed;
     const auto frame_size = static_cast<size_t>(packed.frame_size);
     const unsigned long long content = ZSTD_getFrameContentSize(packed.frame, frame_size);
-    if (content > INT64_MAX) return packed;  // unknown, or none at all
+    if (content > INT64_MAX) return packed;  // unknown, or no frame
     const auto claimed = static_cast<int64_t>(content);
     const int64_t believed = size > large ? INT64_MAX : growth_of_large * size;
     const bool is_too_large = claimed > large && claimed > believed;

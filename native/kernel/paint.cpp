@@ -1,8 +1,8 @@
-// Paints the visible parts of tiles into the output, in as many threads as pay.
+// Paints the visible parts of tiles into the output, in as many threads as are worthwhile.
 //
-// Pixels come from the file by positional reads (only the rows, and mostly only the columns, that
-// are needed; small tiles that lie one behind the other by one read), from bytes that the caller
-// has read, or from pixels that it has decoded.
+// Pixels come from the file by positional reads (only the needed rows, and usually only the needed
+// columns; one read for small consecutive tiles), from bytes that the caller has read, or from
+// pixels that it has decoded.
 
 #include <atomic>
 #include <chrono>
@@ -19,17 +19,17 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t band_bytes = 256 << 10;  // stay in the cache between reading and converting
-constexpr int64_t far_apart = 16 << 10;    // rows: to read what lies between takes longer
-constexpr int64_t long_row = 2 << 10;      // is worth a read into its place
+constexpr int64_t far_apart = 16 << 10;    // rows: reading the bytes between them takes longer
+constexpr int64_t long_row = 2 << 10;      // is worth a separate read into the output
 constexpr int64_t small_data = 64 << 10, longest_gap = 16 << 10, longest_run = 1 << 20;
 #ifndef CZICTYPES_THREAD_BYTES  // sanitizers have threads for small files, too
 #define CZICTYPES_THREAD_BYTES (4 << 20)
 #endif
-constexpr int64_t copied_by_one = CZICTYPES_THREAD_BYTES;  // bytes that one thread takes
-constexpr int64_t decoded_for_copied = 4;                  // to decode takes so much longer
+constexpr int64_t copied_by_one = CZICTYPES_THREAD_BYTES;  // bytes for which one thread is enough
+constexpr int64_t decoded_for_copied = 4;                  // the cost of decoding in bytes copied
 constexpr int64_t most_threads = 256, page = 4096;
 
-// Bytes of the file that are at hand.
+// Bytes of the file that are in memory.
 struct Window {
     const uint8_t *bytes;
     int64_t begin, end;
@@ -43,17 +43,17 @@ struct Window {
 // Where the pixels of a tile are: in memory, by rows or in two halves, or in the file.
 struct Pixels {
     int64_t w, h, stride;
-    const uint8_t *rows, *high;  // `high`: the high bytes, where `rows` are the low ones
-    int64_t first, end;          // the rows that are there
+    const uint8_t *rows, *high;  // `high`: the high bytes if `rows` are the low ones
+    int64_t first, end;          // the rows that are available
     int64_t offset;              // without `rows`: in the file
 };
 
-// Places from the first to the last one, which is excluded.
+// A range; the end is excluded.
 struct Span {
     int64_t first, end;
 };
 
-// A call: its jobs, and how far it is. One thread paints an item, the pending jobs of it in order.
+// A call: its jobs and progress. One thread paints an item: its pending jobs in order.
 struct Work {
     const czk_directory &directory;
     const czk_tiles &tiles;
@@ -70,7 +70,7 @@ struct Work {
     int64_t sub_block_of(const czk_job &job) const {
         return tiles.sub_block ? tiles.sub_block[job.tile] : job.tile;
     }
-    // The bytes that the pixels of a sub-block have, by its entry.
+    // The bytes of a sub-block's pixels, according to its entry.
     int64_t claimed(int64_t sub_block) const {
         const int64_t w = directory.stored_w[sub_block], h = directory.stored_h[sub_block];
         const int64_t row = w * pixel_size(directory.pixel_type[sub_block]);
@@ -84,7 +84,7 @@ struct Work {
     }
 };
 
-// What calls have learned of a sub-block: many threads may learn it at once.
+// The known data position of a sub-block, which many threads may set at once.
 int64_t known_data(const czk_directory &directory, int64_t sub_block, int64_t &size) {
     const int64_t offset = __atomic_load_n(&directory.data_offset[sub_block], __ATOMIC_ACQUIRE);
     if (offset) size = __atomic_load_n(&directory.data_size[sub_block], __ATOMIC_RELAXED);
@@ -112,7 +112,7 @@ public:
     }
 
 private:
-    // Paints items whose bytes are read at once: small ones that lie near each other.
+    // Paints items whose bytes are read together: small ones that are close to each other.
     int64_t paint_run(int64_t at, int64_t end) {
         Span run{}, next{};
         int64_t last = at + 1;
@@ -129,18 +129,18 @@ private:
         return at;
     }
 
-    // Reads so many bytes, or as many as there are.
+    // Reads this number of bytes, or as many as there are.
     Window read(Buffer &buffer, int64_t offset, int64_t size) {
         uint8_t *bytes = buffer.take(size + page);
-        // A processor copies slowly to a place that lies a little behind one of the same page offset.
+        // Processors copy slowly to an address whose page offset is slightly above the source's.
         bytes += (static_cast<uintptr_t>(offset) - reinterpret_cast<uintptr_t>(bytes)) % page;
         return {bytes, offset, offset + file_.read(offset, bytes, size)};
     }
 
-    // The caller's bytes of a tile are all that there are of it.
+    // If the caller gave bytes of a tile, no others are read.
     bool is_given() const { return given_ && given_->bytes; }
 
-    // Tells whether an item has few bytes in the file, and where they are expected.
+    // Returns whether an item has few bytes in the file, and sets their expected range.
     bool is_small(int64_t at, Span &place) {
         const czk_job &one = work_.jobs[work_.items[at].first];
         if (one.given >= 0 || !work_.is_own(one)) return false;
@@ -168,7 +168,7 @@ private:
             };
             for (end = first; end < item.end && is_alike(work_.jobs[end]);) end++;
             if (end > first) {
-                // A tile for which there is no memory is left to the caller, too.
+                // A tile that does not fit into memory is left to the caller, too.
                 auto paint = [&] { return paint_tile({first, end}, window); };
                 const int32_t status = guarded(paint) == 1 ? CZK_DONE : CZK_UNUSUAL;
                 for (int64_t at = first; at < end; at++) work_.jobs[at].status = status;
@@ -221,7 +221,7 @@ private:
         return pixels.rows || !is_given();
     }
 
-    // Decodes the rows up to the end of those that are needed.
+    // Decodes the rows up to the end of the needed ones.
     bool unpack(int64_t sub_block, int64_t size, Pixels &pixels) {
         const czk_directory &directory = work_.directory;
         const int64_t content = work_.claimed(sub_block), wanted = pixels.end * pixels.stride;
@@ -237,8 +237,8 @@ private:
         return decoder_.decode(packed, memory, packed.hilo ? (content + wanted) / 2 : wanted);
     }
 
-    // Returns where the data of a sub-block begin, 0 where its head is unusual. What was read is at
-    // hand then, which may be all.
+    // Returns where the data of a sub-block begin, or 0 if its head is unusual. The bytes that were
+    // read, perhaps all of them, stay in memory.
     int64_t find_data(int64_t sub_block, int64_t &size) {
         const czk_directory &directory = work_.directory;
         int64_t offset = known_data(directory, sub_block, size);
@@ -273,7 +273,7 @@ private:
         return true;
     }
 
-    // Sets which columns of the data a box shows.
+    // Sets the columns of the data that a box shows.
     bool set_columns(const czk_job &one, const Pixels &pixels) {
         left_ = one.left, width_ = one.right - one.left;
         is_run_ = x_.kind == Axis::copied && x_.size == pixels.w;
@@ -297,7 +297,7 @@ private:
         return y_.size == pixels.h ? found : found * pixels.h / y_.size;
     }
 
-    // Reads whole rows that are needed as they are to where they belong.
+    // Reads whole rows that need no conversion into their place.
     bool read_into_place(const czk_job &one, const Pixels &pixels, int64_t top, int64_t bottom) {
         const int64_t rows = one.bottom - one.top;
         const int64_t start = pixels.offset + top * pixels.stride;
@@ -311,7 +311,7 @@ private:
         return file_.read_rows(start, place, pixels.stride, rows, out_stride_);
     }
 
-    // Reads as many rows at a time as stay in the cache; alone, those that are far apart.
+    // Reads as many rows at a time as fit into the cache; distant rows are read one by one.
     bool paint_from_file(const czk_job &one, const Pixels &pixels) {
         for (int64_t at = one.top; at < one.bottom;) {
             const int64_t first = row(at, pixels);
@@ -331,7 +331,7 @@ private:
         return true;
     }
 
-    // Returns a row from the first column on that is needed.
+    // Returns a row from the first needed column on.
     const uint8_t *columns_of(int64_t row, const Pixels &pixels) {
         const int64_t start = (row - pixels.first) * pixels.stride;
         if (!pixels.high) return pixels.rows + start + first_column_ * from_;
@@ -354,7 +354,7 @@ private:
         if (mask) put_masked(to, place, mask + y_.nearest(at) * given_->mask_stride);
     }
 
-    // Puts the columns that are needed one behind the other.
+    // Makes the needed columns adjacent.
     const uint8_t *pick(const uint8_t *from, uint8_t *to) const {
         auto each = [&](auto size) {  // a constant, so that each copy is one instruction
             for (int64_t at = 0; at < width_; at++)
@@ -382,11 +382,11 @@ private:
     File file_;
     Decoder decoder_;
     Buffer run_, head_, packed_, content_, band_, joined_, picked_, masked_;
-    std::vector<int64_t> columns_;  // of the tile, from the first one on that is needed
+    std::vector<int64_t> columns_;  // of the tile, from the first needed one on
     // Of the tile and the box that are painted:
     Convert convert_ = nullptr;
     const czk_given *given_ = nullptr;
-    Window window_{};            // bytes that are at hand
+    Window window_{};            // bytes in memory
     int64_t from_ = 0, to_ = 0;  // sizes of pixels
     Axis x_{}, y_{};
     int64_t left_ = 0, width_ = 0, first_column_ = 0, span_ = 0;
@@ -395,7 +395,7 @@ private:
     int64_t out_stride_ = 0;
 };
 
-// Tells whether a region lies within the output.
+// Returns whether a region lies within the output.
 bool is_within(const czk_region &region, const czk_output &output, int64_t pixel) {
     int64_t to_last = 0, last = 0;
     if (!is_possible(region) || region.out_w < 1 || region.out_h < 1) return false;
@@ -428,7 +428,7 @@ bool are_possible(const Work &work, int64_t region_count, int64_t job_count, int
     return true;
 }
 
-// Makes the items of what is pending; returns how many threads are worth their start for it.
+// Makes items of the pending jobs; returns the number of threads worth starting.
 int64_t distribute(Work &work, int64_t job_count) {
     constexpr int64_t most = int64_t{1} << 40;
     const int64_t pixel = pixel_size(work.output.pixel_type);
@@ -441,7 +441,7 @@ int64_t distribute(Work &work, int64_t job_count) {
             const czk_job &each = work.jobs[end];
             const int64_t sub_block = work.sub_block_of(each);
             const bool is_packed = work.directory.compression[sub_block] != uncompressed;
-            // The parts of what is packed are painted together: it is decoded once.
+            // The parts of a compressed tile are painted together, so that it is decoded once.
             if (!in_order && end > at && (!is_packed || each.tile != one.tile)) break;
             if (each.status != CZK_PENDING) continue;
             is_pending = true;
@@ -457,7 +457,7 @@ int64_t distribute(Work &work, int64_t job_count) {
                                1, most_threads);
 }
 
-// What lies together in the file is read together, and mostly lies together in the output.
+// Tiles that are adjacent in the file are read together; most are adjacent in the output, too.
 void sort_by_place(Work &work) {
     auto place = [&](const Span &item) {
         const czk_job &job = work.jobs[item.first];
@@ -479,7 +479,7 @@ void paint_all(Work &work, int64_t threads) {
     others.reserve(static_cast<size_t>(threads));
     try {
         for (int64_t at = 1; at < threads; at++) others.emplace_back(run);
-    } catch (const std::exception &) {  // there are no more to be had; those that there are go on
+    } catch (const std::exception &) {  // no more threads can be started; continue with those that run
     }
     run();
     for (std::thread &one : others) one.join();
