@@ -72,7 +72,7 @@ class ResultMemory:
         try:
             return allocate(shape, dtype)
         except (MemoryError, ValueError):  # the latter beyond numpy's largest size
-            raise self._refusal(shape, size, "there is not so much memory now") from None
+            raise self._refusal(shape, size, "there is not enough memory now") from None
 
     def check(self, shape: Shape, size: int) -> None:
         """Raise ResultTooLargeError if a result may not take `size` bytes; nothing is allocated."""
