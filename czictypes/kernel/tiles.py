@@ -24,6 +24,8 @@ JOB = np.dtype(
 )  # fmt: skip
 #: The numbers of jobs that fit at first, and for which memory is kept at most.
 _FEW, _MOST_KEPT = 64, 4096
+#: So many jobs are painted at a time, as each call looks at all that it is given.
+_AT_ONCE = 1 << 14
 _OF_DIRECTORY = {
     "x": "x", "y": "y", "w": "w", "h": "h", "stored_w": "physical_w", "stored_h": "physical_h",
     "m": "m", "pixel_type": "pixel_type", "compression": "compression", "position": "file_position",
@@ -167,6 +169,8 @@ class Reads:
         self._lent: list[Any] = []
         self._make_room(_FEW * regions)
         self.count = 0
+        #: The numbers of the jobs that the next `paint` works on; those before are done.
+        self.current = range(0)
 
     def _make_room(self, jobs: int) -> None:
         self._jobs = np.zeros(jobs, JOB)
@@ -237,9 +241,10 @@ class Reads:
         """
         if len(self.regions) > 1 and any(one is not None for one in only):
             self._choose_one_by_one(only)
-            return
-        first = -1 if only[0] is None else only[0]
-        self.count = self._choose(0, len(self.regions), first, 0)
+        else:
+            first = -1 if only[0] is None else only[0]
+            self.count = self._choose(0, len(self.regions), first, 0)
+        self.current = range(min(self.count, _AT_ONCE))
 
     def _choose_one_by_one(self, only: Sequence[int | None]) -> None:
         self.count = 0
@@ -308,20 +313,23 @@ class Reads:
         output.pixel_type, output.file, output.threads = pixel_type, file, threads
 
     def paint(self, slice_us: int) -> int:
-        """Paint pending jobs for about this time; return the number of jobs left.
+        """Paint pending jobs of the `current` ones for about this time; return how many are left.
 
-        Raises MemoryError if there is too little memory.
+        That is of all jobs. Raises MemoryError if there is too little memory.
         """
+        jobs = self.current
         self.output.slice_us = slice_us
         left: int = self._lib.czk_paint(
             self.tiles.directory, self.tiles.tiles, self.regions, len(self.regions),
-            self._job, self.count, self._given, self._given_count, self.output,
+            self._job + jobs.start, len(jobs), self._given, self._given_count, self.output,
         )  # fmt: skip
         if left < 0:
             if left == -1:
                 raise MemoryError("there is no memory to paint the tiles of a read")
             raise AssertionError("the kernel was given jobs that cannot be")
-        return left
+        if not left:
+            self.current = range(jobs.stop, min(jobs.stop + _AT_ONCE, self.count))
+        return left + self.count - jobs.stop
 
 
 def _address(array: NDArray[Any]) -> int:

@@ -140,6 +140,8 @@ class Painter:
             if self._type != request.pixel_type.value:
                 self._check_types(reads.jobs["tile"], request, blank)
             reads.set_output(outs, request.pixel_type.value, file, threads)
+            if self.prefetcher is not None or reads.count > len(reads.current):
+                self._sort_by_place(reads)
             if reads.count and (self._gives(request) or reads.paint(_SLICE)):
                 with self._expected(reads):
                     _Painting(self, reads, request, outs, threads, workers, blank).run()
@@ -154,6 +156,8 @@ class Painter:
         Raises CorruptFileError if a mask that is needed is damaged.
         """
         found = np.zeros((height, width), bool)
+        if not found.size:
+            return found
         masks = part.request.mask_aware
         if self._kernel is None or masks:
             mask_of = getattr(self.tiles, "mask_of_row", None) if masks else None
@@ -272,14 +276,16 @@ class Painter:
         size = 0 if self.source is None else self.source.size()
         return KernelTiles(self._kernel, table.rows.stored, size, columns)
 
+    def _sort_by_place(self, reads: Reads) -> None:
+        """Bring jobs that do not overlap into the order in which their bytes lie in the file."""
+        if not reads.in_order:
+            positions = self.table.directory.file_position[reads.jobs["tile"]]
+            reads.jobs[:] = reads.jobs[np.argsort(positions, kind="stable")]
+
     def _expected(self, reads: Reads) -> AbstractContextManager[None]:
         if self.prefetcher is None:
             return nullcontext()
-        jobs = reads.jobs
-        if not reads.in_order:
-            positions = self.table.directory.file_position[jobs["tile"]]
-            jobs = jobs[np.argsort(positions, kind="stable")]
-        columns = (jobs[name].tolist() for name in ("tile", "first_row", "end_row"))
+        columns = (reads.jobs[name].tolist() for name in ("tile", "first_row", "end_row"))
         return self._prefetched(list(zip(*columns)))
 
     def _prefetched(self, wanted: list[Wanted]) -> AbstractContextManager[None]:
@@ -302,25 +308,43 @@ class _Painting:
         self._painter, self._reads, self._request = painter, reads, request
         self._threads, self._workers, self._blank = threads, workers, blank
         self._outs, self._jobs = outs, reads.jobs
-        # The tiles whose heads, and whose data, the kernel was given.
+        # The tiles whose heads, and whose data, the kernel was given, and the jobs given pixels.
         self._heads: set[int] = set()
         self._data: set[int] = set()
-        self._decoded_tiles: set[int] = set()
+        self._decoded_jobs: set[int] = set()
         self._needs: dict[int, _Need] = {}  # of the tiles in progress
+        self._ahead = 0
 
     def run(self) -> None:
         """Paint until every job is done."""
-        jobs, reads = self._jobs, self._reads
+        reads, current = self._reads, range(0)
         if self._painter._gives(self._request):
-            jobs["status"] = UNUSUAL
-        left = len(jobs)
+            self._jobs["status"] = UNUSUAL
+        left = len(self._jobs)
         while left:
             check_stopped()
-            status = jobs["status"].tolist()
-            given = jobs["given"].tolist()
+            if reads.current != current:
+                current = reads.current
+                self._heads, self._data = set(), set()
+            jobs = self._jobs[current.start : current.stop]
+            status, given = jobs["status"].tolist(), jobs["given"].tolist()
             if not any(at >= 0 and one == PENDING for at, one in zip(given, status)):
-                self._give([number for number, one in enumerate(status) if one == UNUSUAL])
+                jobs["given"] = -1  # what was given before is gone
+                waiting = [number for number, one in zip(current, status) if one == UNUSUAL]
+                self._give(waiting + self._following(waiting, current))
             left = reads.paint(_SLICE)
+
+    def _following(self, waiting: list[int], current: range) -> list[int]:
+        """Return jobs to give with the only one that waits in a region that is painted in order.
+
+        The kernel stops at each such job, so where there are many, more and more are given at once.
+        """
+        if len(waiting) != 1 or not self._reads.is_in_order(self._jobs["region"].item(waiting[0])):
+            return []
+        self._ahead = 2 * self._ahead + 1
+        first = waiting[0] + 1
+        pending = self._jobs["status"][first : min(first + self._ahead, current.stop)] == PENDING
+        return [first + int(at) for at in np.flatnonzero(pending)]
 
     def _give(self, waiting: list[int]) -> None:
         """Give some of the waiting tiles to the kernel."""
@@ -330,8 +354,10 @@ class _Painting:
         tiles = self._first(self._needs)
         given = self._bytes(tiles)
         rest = [tile for tile in tiles if tile not in given]
-        assert self._decoded_tiles.isdisjoint(rest), "the kernel refuses pixels that it was given"
-        self._decoded_tiles.update(rest)
+        for tile in rest:
+            jobs = self._needs[tile].jobs
+            assert self._decoded_jobs.isdisjoint(jobs), "the kernel refuses pixels it was given"
+            self._decoded_jobs.update(jobs)
 
         def decode(tile: int) -> None:
             found = self._decoded(tile)

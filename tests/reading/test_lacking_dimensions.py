@@ -15,6 +15,7 @@ from files.xml import subblock_xml
 
 from czictypes import CziImage, czi
 from czictypes.model.pixel_types import PixelType
+from czictypes.reading import paint
 
 G16 = PixelType.Gray16
 SCENES = [{"C": 0}, {"C": 0, "S": 0}, {"C": 0, "S": 1}]
@@ -77,6 +78,19 @@ def test_arrays_have_it_at_every_place(mosaic: bool, tmp_path: Path) -> None:
             found = image.get_image_data("YX" if mosaic else "MYX", C=0, Z=z)
             each = [tile.pixels[..., 0] for tile in tiles]
             assert np.array_equal(found, np.hstack(each) if mosaic else np.stack(each))
+
+
+def test_it_may_be_decoded_again_for_places_that_are_painted_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paint, "_SLICE", 0)  # one tile at a time, as if each took long
+    everywhere = Block(noise(G16, 20, 20, 940), 10, logical=(10, 10), pyramid_type=0)
+    stack = [Block(noise(G16, 10, 10, 941 + t), plane={"C": 0, "T": t}) for t in range(9)]
+    with CziImage(write_czi(tmp_path / "beside.czi", [everywhere, *stack])) as image:
+        found = image.read_block({"C": 0, "Z": 0})
+    for t, block in enumerate(stack):
+        np.testing.assert_array_equal(found[t, :, :10], block.pixels[..., 0])
+        np.testing.assert_array_equal(found[t, :, 10:], everywhere.pixels[::2, ::2, 0])
 
 
 def test_a_level_has_it_at_every_place(tmp_path: Path) -> None:

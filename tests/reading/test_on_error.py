@@ -15,8 +15,10 @@ from files.encode import encode
 from files.patch import name_pixel_type
 from files.patterns import noise
 from numpy.typing import NDArray
+from reading.core.made_tables import needs_kernel
 
 from czictypes import CziImage, convert, czi, imread
+from czictypes.kernel.tiles import Reads
 from czictypes.model.errors import (
     CorruptFileError,
     DamagedTileWarning,
@@ -331,3 +333,32 @@ def test_a_blank_tile_of_absurd_size_takes_no_memory(tmp_path: Path) -> None:
             found = document.read(roi=(0, 0, 300, 90), zoom=0.3)
         assert found[:2, :2].all()
         assert not found[:, 7:].any()
+
+
+@needs_kernel
+def test_many_damaged_tiles_do_not_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strips that cross overlap so much that they are painted in order, and one stops the next."""
+    side, calls, paint = 240, [0], Reads.paint
+    strips = [
+        Block(noise(G16, h, w, 850 + at), x, y, m=2 * at + k, compression=Compression.Zstd0,
+              payload=None if at == 7 and k else b"no zstd")
+        for at in range(side // 3)
+        for k, (x, y, w, h) in enumerate(((0, 3 * at, side, 2), (3 * at, 0, 2, side)))
+    ]  # fmt: skip
+
+    def counted(reads: Reads, slice_us: int) -> int:
+        calls[0] += 1
+        return paint(reads, slice_us)
+
+    monkeypatch.setattr(Reads, "paint", counted)
+    path = write_czi(tmp_path / "strips.czi", strips)
+    with czi.open_czi(path, reader_options=BLANK) as reader:
+        with pytest.warns(DamagedTileWarning):
+            found = reader.read()
+        assert len(reader.damaged_subblocks) == len(strips) - 1
+    expected = np.zeros_like(found)
+    expected[:, 21:23] = strips[15].pixels
+    np.testing.assert_array_equal(found, expected)
+    assert calls[0] < 30

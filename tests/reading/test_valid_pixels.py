@@ -47,3 +47,10 @@ def test_a_scene_alone(made: Callable[[str], Made]) -> None:
     with czi.open_czi(made("multi_scene_pyramid").path) as document:
         assert document.valid_pixels(scene=1, zoom=0.25).all()
         assert not document.valid_pixels(zoom=0.25).all()
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_a_zoom_that_leaves_no_pixel(made: Callable[[str], Made], masks: bool) -> None:
+    options = czi.ReaderOptions(enable_mask_awareness=masks)
+    with czi.open_czi(made("masked").path, reader_options=options) as document:
+        assert document.valid_pixels((0, 0, 9, 1), zoom=0.5).shape == (0, 4)

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from files.block import Block
 from files.builder import write_czi
+from reading.core.made_tables import needs_kernel
 
 from czictypes import czi
+from czictypes.kernel import tiles as tiles_of_kernel
+from czictypes.kernel.tiles import Reads
 from czictypes.libczi.library import Library
 from czictypes.model.pixel_types import Compression
 
@@ -113,6 +116,28 @@ def test_small_tiles_are_read_together_and_without_libczi(tmp_path: Path, calls:
     assert plane.shape == (800, 800, 1)
     assert calls.reads <= 3 + calls.bytes // (1 << 18)
     assert calls.bytes < 2 * plane.nbytes
+
+
+@needs_kernel
+@pytest.mark.parametrize("zoom", [1.0, 0.6])
+@pytest.mark.parametrize("masks", [False, True])
+def test_a_call_of_the_kernel_looks_at_some_tiles_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zoom: float, masks: bool
+) -> None:
+    path, seen, paint = mosaic(tmp_path, 10, 8), set(), Reads.paint
+    options = czi.ReaderOptions(enable_mask_awareness=masks)
+
+    def watched(reads: Reads, slice_us: int) -> int:
+        seen.add((reads.current, reads.count))
+        return paint(reads, slice_us)
+
+    with czi.open_czi(path, reader_options=options) as document:
+        expected = document.read(zoom=zoom)
+        monkeypatch.setattr(tiles_of_kernel, "_AT_ONCE", 7)
+        monkeypatch.setattr(Reads, "paint", watched)
+        np.testing.assert_array_equal(document.read(zoom=zoom), expected)
+    starts = range(0, 100, 7)
+    assert seen == {(range(at, min(at + 7, 100)), 100) for at in starts}
 
 
 @pytest.mark.parametrize("tiles", [5, 20])
