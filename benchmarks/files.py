@@ -48,7 +48,7 @@ class Files:
         """Return a gray16 mosaic of square tiles of 1024 pixels."""
 
         def make(path: Path) -> None:
-            with czi.create_czi(path, compression_options=compression) as writer:
+            with czi.create_czi(path, compression=compression) as writer:
                 for row in range(self.tiles):
                     for column in range(self.tiles):
                         place = column * _TILE, row * _TILE

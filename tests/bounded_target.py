@@ -230,7 +230,7 @@ def copy_anonymized(path: Path, folder: Path) -> Any:
 
 @operation()
 def copy_with_pyramid(path: Path, folder: Path) -> Any:
-    return czi.add_pyramid(path, output=folder / "pyramid.czi")
+    return czi.add_pyramid(path, dest=folder / "pyramid.czi")
 
 
 @operation()

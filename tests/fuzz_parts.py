@@ -342,7 +342,7 @@ def _crop(path: Path, folder: Path, trials: Trials) -> None:
     with _reader(path) as document:
         x, y, width, height = document.total_bounding_rectangle
         roi = x + 3, y + 1, max(1, min(width - 3, 200)), max(1, min(height - 1, 200))
-    act = {"roi": roi, "planes": {"C": 0}, "renumber": True, "recompress": "zstd1:"}
+    act = {"roi": roi, "planes": {"C": 0}, "renumber": True, "compression": "zstd1:"}
     _write(folder, trials, lambda new: czi.copy(path, new, threads=1, **act))
 
 
@@ -355,7 +355,7 @@ def _anonymize(path: Path, folder: Path, trials: Trials) -> None:
 
 
 def _pyramid(path: Path, folder: Path, trials: Trials) -> None:
-    _write(folder, trials, lambda new: czi.add_pyramid(path, output=new, threads=1))
+    _write(folder, trials, lambda new: czi.add_pyramid(path, dest=new, threads=1))
 
 
 def _edit(path: Path, folder: Path, trials: Trials) -> None:
@@ -405,7 +405,7 @@ def _convert(name: str) -> Callable[[Path, Path, Trials], None]:
     def act(path: Path, folder: Path, trials: Trials) -> None:
         with _reader(path) as document:
             trials.attempt(lambda: convert(document, folder / name, dry_run=True))
-            _write(folder, trials, lambda new: convert(document, new, workers=1), name)
+            _write(folder, trials, lambda new: convert(document, new, threads=1), name)
 
     return act
 

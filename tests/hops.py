@@ -113,7 +113,7 @@ def _write(folder: Path) -> Iterator[Trace]:
     pixels = np.zeros((100, 100, 1), np.uint16)
 
     def write() -> None:
-        with czi.create_czi(folder / "new.czi", exist_ok=True) as new:
+        with czi.create_czi(folder / "new.czi", overwrite=True) as new:
             new.write(pixels, plane={"C": 0})
 
     yield trace(write, folder / "new.czi")
@@ -121,7 +121,7 @@ def _write(folder: Path) -> Iterator[Trace]:
 
 def _mosaic(folder: Path) -> Path:
     path = folder / "mosaic.czi"
-    with czi.create_czi(path, compression_options="uncompressed:") as new:
+    with czi.create_czi(path, compression="uncompressed:") as new:
         for channel in range(2):
             for place in [(0, 0), (100, 0), (0, 100), (100, 100)]:
                 new.write(np.zeros((100, 100, 1), np.uint16), place, {"C": channel})

@@ -19,6 +19,7 @@ from czictypes.checking.file_view import (
 )
 from czictypes.model.defence import Defence
 from czictypes.model.errors import CziError, MissingPartError
+from czictypes.model.renamed import renamed
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.reader import Source
 from czictypes.reading.threads import thread_count
@@ -37,8 +38,9 @@ _FULL = (*structure.FULL, *xml_and_pixels.FULL)
 _PIXELS = (*structure.PIXELS, *xml_and_pixels.PIXELS)
 
 
+@renamed(filepath="source")
 def check(
-    filepath: Source,
+    source: Source,
     *,
     quick: bool = False,
     pixels: bool = False,
@@ -54,7 +56,7 @@ def check(
 
     Parameters
     ----------
-    filepath
+    source
         A path, a URL or a binary file object.
     quick
         Read only the header, the directories and the XML, no sub-blocks.
@@ -91,7 +93,7 @@ def check(
     if quick and pixels:
         raise ValueError("quick=True reads no sub-blocks, so it cannot be had with pixels=True")
     count = thread_count(threads)
-    with open_view(filepath, storage_options, parts) as view:
+    with open_view(source, storage_options, parts) as view:
         view.threads = count
         chosen = _QUICK + (() if quick else _FULL) + (_PIXELS if pixels else ())
         number = 0 if view.directory is None else view.directory.count

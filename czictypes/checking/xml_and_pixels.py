@@ -286,7 +286,7 @@ def _mislabelled(view: FileView, number: int, stored: int, label: int) -> Findin
         f"it is labelled {_scheme(label)}, but its data are {_scheme(stored)}; czictypes reads it "
         "by its data, and other programs may not"
     )
-    remedy = 'czi.copy(..., recompress="zstd1:") writes data and label anew'
+    remedy = 'czi.copy(..., compression="zstd1:") writes data and label anew'
     return view.finding("subblksegmentsvalid", "warning", number, message, remedy)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddCommand",
+    "add_former",
     "add_on_error",
     "add_overwrite",
     "add_parts",
@@ -60,9 +61,13 @@ def add_on_error(parser: argparse.ArgumentParser) -> None:
 
 def add_overwrite(parser: Any) -> None:
     """Declare --overwrite."""
-    parser.add_argument(
-        "--overwrite", "--force", action="store_true", help="replace DST if it is there"
-    )
+    parser.add_argument("--overwrite", action="store_true", help="replace DST if it is there")
+    add_former(parser, "--force", dest="overwrite", action="store_true")
+
+
+def add_former(parser: Any, flag: str, **how: Any) -> None:
+    """Declare the former name of an option, which works and is not shown."""
+    parser.add_argument(flag, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **how)
 
 
 def add_parts(parser: argparse.ArgumentParser) -> None:

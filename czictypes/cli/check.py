@@ -140,7 +140,7 @@ def _run_repair(args: argparse.Namespace) -> int:
         report = repair(
             args.source,
             args.target,
-            exist_ok=args.overwrite,
+            overwrite=args.overwrite,
             progress=shows_progress(),
             parts=arguments.parts(args.parts),
         )

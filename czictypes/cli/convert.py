@@ -48,7 +48,8 @@ def add_convert(add: arguments.AddCommand) -> None:
     parser.add_argument("target", metavar="DST", help="what to write; its ending says the format")
     _add_choice(parser)
     _add_zarr(parser)
-    parser.add_argument("--workers", type=arguments.count, metavar="N", help="how many threads")
+    parser.add_argument("--threads", type=arguments.count, metavar="N", help="how many threads")
+    arguments.add_former(parser, "--workers", dest="threads", type=arguments.count)
     found = parser.add_mutually_exclusive_group()
     arguments.add_overwrite(found)
     found.add_argument(
@@ -135,7 +136,7 @@ def _run(args: argparse.Namespace) -> int:
             shards=args.shards,
             overwrite=args.overwrite,
             resume=args.resume,
-            workers=args.workers,
+            threads=args.threads,
             progress=not args.quiet and not args.dry_run and shows_progress(),
             dry_run=args.dry_run,
             parts=arguments.parts(args.parts),

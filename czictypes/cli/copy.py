@@ -18,7 +18,7 @@ __all__ = ["add_copy", "add_pyramid"]
 
 _COPY = """\
 Copy a CZI, or some scenes, planes or a region of it. Tiles move as they are, without being decoded
-(unless --recompress is given): the same pixels, metadata and positions. The metadata of the
+(unless --compression is given): the same pixels, metadata and positions. The metadata of the
 document are copied too, made to fit where parts are left out. The new file appears when it is
 complete; if anything goes wrong, what was there before stays."""
 
@@ -51,10 +51,11 @@ def add_copy(add: arguments.AddCommand) -> None:
     parser.add_argument("target", metavar="DST", help="the new file")
     _add_choice(parser)
     parser.add_argument(
-        "--recompress",
+        "--compression",
         metavar="TEXT",
         help="encode the pixels anew, such as zstd1:ExplicitLevel=3",
     )
+    arguments.add_former(parser, "--recompress", dest="compression")
     kept = parser.add_mutually_exclusive_group()
     kept.add_argument("--no-attachments", action="store_true", help="copy no attachments")
     kept.add_argument(
@@ -149,10 +150,10 @@ def _run_copy(args: argparse.Namespace) -> int:
             scenes=args.scene,
             planes=planes or None,
             roi=args.roi,
-            recompress=args.recompress,
+            compression=args.compression,
             attachments=() if args.no_attachments else args.attachment,
             anonymize=args.anonymize,
-            exist_ok=args.overwrite,
+            overwrite=args.overwrite,
             progress=shows_progress(),
             renumber=args.renumber,
             parts=arguments.parts(args.parts),
@@ -196,7 +197,8 @@ def add_pyramid(add: arguments.AddCommand) -> None:
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="write a new file and leave FILE as it is"
     )
-    parser.add_argument("--force", action="store_true", help="replace OUT if it is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
+    arguments.add_former(parser, "--force", dest="overwrite", action="store_true")
     parser.add_argument(
         "--factor",
         type=_checked("factor", int),
@@ -238,12 +240,12 @@ def _run_pyramid(args: argparse.Namespace) -> int:
     from czictypes.czi import PyramidOptions, add_pyramid
 
     options = PyramidOptions(args.factor, args.tile, args.until, args.filter, args.compression)
-    with named_refusals(args.file, args.output, "--force"):
+    with named_refusals(args.file, args.output):
         count = add_pyramid(
             args.file,
             options,
-            output=args.output,
-            exist_ok=args.force,
+            dest=args.output,
+            overwrite=args.overwrite,
             progress=shows_progress(),
             parts=arguments.parts(args.parts),
         )

@@ -94,7 +94,7 @@ def write_demo(path: Path) -> None:
     with CziWriter(
         str(path),
         "zstd1:PreProcess=HiLoByteUnpack",
-        exist_ok=True,
+        overwrite=True,
         overlap="allow",
         file_guid=_GUID,
         pyramid=PyramidOptions(tile=_TILE, until=_COARSEST),

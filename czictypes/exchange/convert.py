@@ -39,6 +39,7 @@ from czictypes.metadata.document_content import DocumentContent
 from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import MissingExtraError, SparseDocumentError
 from czictypes.model.options import ReaderOptions
+from czictypes.model.renamed import renamed
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
@@ -54,6 +55,7 @@ _LARGE, _FAR_MORE = 1 << 30, 256
 _LARGE_SIDE = 2048
 
 
+@renamed(workers="threads")
 @without_secrets
 @defended(location_name)
 def convert(
@@ -70,7 +72,7 @@ def convert(
     shards: Any = None,
     overwrite: bool = False,
     resume: bool = False,
-    workers: int | None = None,
+    threads: int | None = None,
     scheduler: Any = None,
     progress: Progress = None,
     source_options: Mapping[str, Any] | None = None,
@@ -109,8 +111,8 @@ def convert(
         Whether an existing target is replaced.
     resume
         For OME-Zarr: finish what an interrupted conversion has begun.
-    workers
-        The number of threads.
+    threads
+        The number of threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
     progress
         True for a bar, or ``progress(done, total)``.
     source_options, storage_options
@@ -178,7 +180,7 @@ def convert(
         {key: value for key, value in zarr.items() if value is not None},
         overwrite,
         resume,
-        workers,
+        threads,
         progress,
         source_options,
         storage_options,
@@ -237,7 +239,7 @@ def _convert_czi(
     with CziReader(
         source,
         reader_options=reader_options,
-        threads=options.workers,
+        threads=options.threads,
         storage_options=options.source_options,
         parts=options.parts,
     ) as reader:
@@ -278,11 +280,11 @@ def _copy(image: CziImage, path: Any, options: ConvertOptions) -> dict[int, str]
         opened.filepath,
         path,
         scenes=None if is_whole else [numbers[at] for at in chosen],
-        recompress=options.compression,
-        exist_ok=options.overwrite,
-        threads=options.workers,
+        compression=options.compression,
+        overwrite=options.overwrite,
+        threads=options.threads,
         progress=options.progress,
-        source_options=opened.storage_options,
+        storage_options=opened.storage_options,
         parts=opened.parts,
         on_error="blank" if leaves_out else "raise",
     )
@@ -348,12 +350,12 @@ def _write_zarr(image: Image, dest: PathOrUrl, options: ConvertOptions) -> None:
         image,
         dest,
         scenes=options.scenes,
-        compressor=options.compression,
+        compression=options.compression,
         levels=options.levels,
         progress=options.progress,
         overwrite=options.overwrite,
         resume=options.resume,
-        workers=options.workers,
+        threads=options.threads,
         storage_options=options.storage_options,
         dry_run=options.dry_run,
         **options.zarr,
@@ -370,7 +372,7 @@ def _write_one_file(image: Image, path: Any, wanted: Format, options: ConvertOpt
         "scenes": options.scenes,
         "compression": None if compression == "none" else compression,
         "overwrite": options.overwrite,
-        "threads": options.workers,
+        "threads": options.threads,
         "progress": options.progress,
     }
     if wanted is Format.OME_TIFF:
@@ -407,8 +409,8 @@ def _write_czi(
             compression=options.compression or DEFAULT_COMPRESSION,
             pyramid=_pyramid(images, options.levels),
             dtype=options.dtype,
-            exist_ok=options.overwrite,
-            threads=options.workers,
+            overwrite=options.overwrite,
+            threads=options.threads,
             progress=options.progress,
         )
 

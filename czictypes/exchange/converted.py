@@ -118,7 +118,7 @@ class ConvertOptions:
     zarr: dict[str, Any]
     overwrite: bool
     resume: bool
-    workers: int | None
+    threads: int | None
     progress: Progress
     source_options: Mapping[str, Any] | None
     storage_options: Mapping[str, Any] | None

@@ -65,7 +65,7 @@ def write_images(
     tile: int | None = None,
     dtype: DTypeLike | None = None,
     content: DocumentContent | None = None,
-    exist_ok: bool = False,
+    overwrite: bool = False,
     threads: int | None = None,
     progress: Progress = None,
 ) -> None:
@@ -94,7 +94,7 @@ def write_images(
     numbers, places = [scene.number for scene in scenes], [scene.place for scene in scenes]
     made = joined_content(images, numbers, content, times, places)
     scenes = [scene._replace(moments=() if times else _moments(scene, date)) for scene in scenes]
-    with create_czi(dest, exist_ok, compression, threads=threads, pyramid=pyramid) as document:
+    with create_czi(dest, overwrite, compression, threads=threads, pyramid=pyramid) as document:
         document.write_metadata(None, content=made)
         total = sum(len(source) for source in sources) + sum(level.tiles for level in levels)
         with show_progress(progress, total, f"writing {document.name}") as advance:

@@ -77,7 +77,7 @@ class Image(_Image):  # noqa: D101  (it has that of the other)
             Whether an existing target is replaced.
         **options
             More arguments of `convert` that the format knows: ``levels``, ``plane``,
-            ``compression``, ``version``, ``chunks``, ``workers``, ``progress``,
+            ``compression``, ``version``, ``chunks``, ``threads``, ``progress``,
             ``storage_options`` of the target...
 
         Returns

@@ -305,7 +305,7 @@ def check_dest(
         exists = aside(lambda: system.exists(name))
     else:
         name = os.fsdecode(dest)
-        check_new_file(name, exist_ok=True)
+        check_new_file(name, overwrite=True)
         exists = Path(name).exists()
     if exists and not overwrite:
         raise FileExistsError(errno.EEXIST, "the file exists; overwrite=True replaces it", name)

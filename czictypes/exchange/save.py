@@ -64,7 +64,7 @@ def save(
         Whether an existing target is replaced.
     **options
         More arguments of `convert` that the format knows: ``levels``, ``plane``, ``compression``,
-        ``version``, ``chunks``, ``workers``, ``progress``, ``storage_options``, ``dtype``...
+        ``version``, ``chunks``, ``threads``, ``progress``, ``storage_options``, ``dtype``...
 
     Returns
     -------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from czictypes.arrays.image_base import layout_of
 from czictypes.model.defence import defended
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.renamed import renamed
 from czictypes.plugins.slide import CziSlide
 from czictypes.remote.urls import describe_target
 from czictypes.writing.atomic import remove_folder
@@ -185,10 +186,11 @@ class DeepZoomTiles:
         return (corner[0], corner[1]), (size[0], size[1])
 
 
+@renamed(path="dest")
 @defended(describe_target)
 def write_deepzoom(
     source: Any,
-    path: Any,
+    dest: Any,
     *,
     tile_size: int = 254,
     overlap: int = 1,
@@ -205,7 +207,7 @@ def write_deepzoom(
     ----------
     source
         A `CziSlide`, or what `CziSlide` opens.
-    path
+    dest
         The path of the ``.dzi``; it is written when all tiles are there.
     tile_size, overlap
         Width and height of a tile in pixels, and how many more it shows of each neighbour.
@@ -234,7 +236,7 @@ def write_deepzoom(
     """
     if picture_format not in ("jpeg", "png"):
         raise ValueError(f'picture_format must be "jpeg" or "png", not {picture_format!r}')
-    target = Path(path)
+    target = Path(dest)
     folder = target.with_name(f"{target.stem}_files")
     for there in (target, folder):
         if there.exists():

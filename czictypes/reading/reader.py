@@ -29,6 +29,7 @@ from czictypes.model.options import (
     ReaderOptions,
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.model.renamed import renamed
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.damage import OnError, advise, leaves_blank
@@ -134,6 +135,7 @@ class CziReader(DocumentProperties, Closable):
 
     PIXEL_TYPES: ClassVar[dict[str, int]] = {kind.name: kind.value for kind in PixelType}
 
+    @renamed({"source": "filepath"})
     def __init__(
         self,
         filepath: Source,
@@ -473,6 +475,7 @@ def _nested_picture(data: bytes) -> NDArray[Any]:
     return pixels[..., 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels[..., 2::-1])
 
 
+@renamed({"source": "filepath"})
 def open_czi(
     filepath: Source,
     file_input_type: ReaderFileInputTypes = ReaderFileInputTypes.Standard,

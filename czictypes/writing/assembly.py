@@ -65,12 +65,12 @@ class Assembly:
         self,
         target: Target,
         *,
-        exist_ok: bool = False,
+        overwrite: bool = False,
         file_guid: uuid.UUID | None = None,
         allow_duplicates: bool = False,
         read_back: bool = False,
     ) -> None:
-        self._target = open_target(target, exist_ok=exist_ok, read_back=read_back)
+        self._target = open_target(target, overwrite=overwrite, read_back=read_back)
         self.name = self._target.name
         self._sink = OutputSink(self._target)
         self._open = True

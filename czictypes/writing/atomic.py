@@ -49,15 +49,15 @@ class AtomicFile:
     """A file that appears under its name only when it is complete, replacing an earlier one.
 
     Missing folders are made. A symbolic link stays one; the file that it points to is replaced.
-    With `exist_ok`, a file that is there may be replaced; it is left as it is until `commit`. Until
-    then the new one is at `temporary`.
+    With `overwrite`, a file that is there may be replaced; it is left as it is until `commit`.
+    Until then the new one is at `temporary`.
     """
 
-    def __init__(self, path: PathType, *, exist_ok: bool) -> None:
+    def __init__(self, path: PathType, *, overwrite: bool) -> None:
         self.name = os.fsdecode(path)
         self._path = Path(os.path.realpath(self.name))
-        self._exist_ok = exist_ok
-        check_new_file(path, exist_ok=exist_ok)
+        self._overwrite = overwrite
+        check_new_file(path, overwrite=overwrite)
         descriptor = -1
         try:
             with file_errors():
@@ -117,7 +117,7 @@ class AtomicFile:
         self._abort()
 
     def _publish(self) -> None:
-        if self._exist_ok:
+        if self._overwrite:
             self.temporary.replace(self._path)
             return
         try:
@@ -132,10 +132,10 @@ class AtomicFile:
             self.temporary.unlink()
 
 
-def check_new_file(path: PathType, *, exist_ok: bool) -> None:
+def check_new_file(path: PathType, *, overwrite: bool) -> None:
     """Refuse a path that no new file can have: a URL, a folder, a device, an existing file.
 
-    Nothing is made. A file that exists is a FileExistsError unless `exist_ok` is set.
+    Nothing is made. A file that exists is a FileExistsError unless `overwrite` is set.
     """
     refuse_url(path, "give a file object opened by fsspec, or use convert")
     name = os.fsdecode(path)
@@ -148,7 +148,7 @@ def check_new_file(path: PathType, *, exist_ok: bool) -> None:
         return
     if stat.S_ISDIR(mode):
         raise IsFolderError(errno.EISDIR, "is a folder, not the name of a file", name)
-    if not exist_ok:
+    if not overwrite:
         raise _exists(name)
     if not stat.S_ISREG(mode):
         raise FileAccessError(errno.EINVAL, "is not an ordinary file and cannot be replaced", name)
@@ -180,7 +180,7 @@ def write_all(file: Any, offset: int | None, data: memoryview | bytearray | byte
 
 
 def _exists(name: str) -> FileExistsError:
-    return FileExistsError(errno.EEXIST, "the file exists; give exist_ok=True to replace it", name)
+    return FileExistsError(errno.EEXIST, "the file exists; give overwrite=True to replace it", name)
 
 
 def _create_temporary(path: Path) -> tuple[Path, int]:
@@ -348,7 +348,7 @@ def atomic_output(path: PathType, *, overwrite: bool) -> Iterator[BinaryIO]:
     An exception in the block leaves what was there before, and nothing else. An OSError names the
     file.
     """
-    file = AtomicFile(path, exist_ok=overwrite)
+    file = AtomicFile(path, overwrite=overwrite)
     try:
         with file_errors(file.name), file.temporary.open("r+b") as stream:
             yield stream

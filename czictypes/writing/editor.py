@@ -21,6 +21,7 @@ from czictypes.model.options import (
     Rgb8Color,
     TintingMode,
 )
+from czictypes.model.renamed import renamed
 from czictypes.remote.urls import refuse_url
 from czictypes.writing.atomic import PathType
 
@@ -82,6 +83,7 @@ class CziEditor(Closable):
         If the file is no CZI.
     """
 
+    @renamed({"source": "filepath"})
     def __init__(self, filepath: PathType) -> None:
         refuse_url(filepath, "edit a copy on this machine (czi.copy makes one)")
         self._file = EditableFile(filepath)
@@ -175,6 +177,7 @@ class CziEditor(Closable):
             raise ClosedError(f"the editor of {self._file.name} is closed; open the file again")
 
 
+@renamed({"source": "filepath"})
 def edit_czi(filepath: PathType) -> CziEditor:
     """Open an existing CZI to edit its metadata in place; use it in a ``with`` block.
 

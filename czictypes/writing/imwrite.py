@@ -11,6 +11,7 @@ import numpy as np
 
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import CustomValue
+from czictypes.model.renamed import renamed
 from czictypes.writing.array_source import (
     ArraySource,
     Axes,
@@ -38,8 +39,9 @@ __all__ = ["imwrite"]
 _TILE, _COLOUR_TILE = 2048, 1024
 
 
+@renamed(path="dest", exist_ok="overwrite")
 def imwrite(
-    path: Target,
+    dest: Target,
     array: Any,
     axes: str | None = None,
     *,
@@ -58,7 +60,7 @@ def imwrite(
     content: DocumentContent | None = None,
     thumbnail: bool = True,
     only_named_dimensions: bool = False,
-    exist_ok: bool = False,
+    overwrite: bool = False,
     threads: int | None = None,
     progress: Progress = None,
 ) -> None:
@@ -69,7 +71,7 @@ def imwrite(
 
     Parameters
     ----------
-    path
+    dest
         A path, or a file object opened for writing in binary. Missing folders are made.
     array
         numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py), or
@@ -110,7 +112,7 @@ def imwrite(
     only_named_dimensions
         Whether the file has only those of Z, C and T that are axes of the array, and not all three.
         OpenSlide reads no file with Z or T.
-    exist_ok
+    overwrite
         Whether an existing file is replaced.
     threads
         The number of threads that compress; by default CZICTYPES_THREADS, or the CPUs there are.
@@ -120,7 +122,7 @@ def imwrite(
     Raises
     ------
     FileExistsError
-        If the file is there and `exist_ok` is not set.
+        If the file is there and `overwrite` is not set.
     ValueError
         For axes or another argument that does not fit the array, or a type of pixels that
         cannot be written.
@@ -136,8 +138,8 @@ def imwrite(
     placing = _Placing(array.shape, parsed, location, scene)
     notes = found_notes(array, parsed, channel_names, channel_colors, pixel_size, times)
     with create_czi(
-        path,
-        exist_ok,
+        dest,
+        overwrite,
         compression,
         threads=threads,
         thumbnail=thumbnail,

@@ -26,6 +26,7 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 from czictypes.model.pixel_types import Compression, pixel_format
+from czictypes.model.renamed import renamed
 from czictypes.reading.damage import UNREADABLE
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.planes import PlaneRows
@@ -131,15 +132,16 @@ def _plain(tile: LostTile) -> dict[str, Any]:
     return {**tile._asdict(), "rectangle": tile.rectangle._asdict()}
 
 
+@renamed(src="source", dst="dest", exist_ok="overwrite", source_options="storage_options")
 @defended(describe_target)
 def repair(
-    src: PathOrFile,
-    dst: Target,
+    source: PathOrFile,
+    dest: Target,
     *,
-    exist_ok: bool = False,
+    overwrite: bool = False,
     threads: int | None = None,
     progress: Progress = None,
-    source_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     parts: Parts | None = None,
 ) -> RepairReport:
     """Write a readable document with everything that is whole in a damaged one.
@@ -152,14 +154,14 @@ def repair(
 
     Parameters
     ----------
-    src
+    source
         A path; a URL, UPath or OpenFile of fsspec; or a file object opened for reading in
         binary.
-    dst
+    dest
         A path, or a file object opened for writing in binary: not the source, nor a link to it.
         The file appears under its name when it is complete, all or nothing. Missing folders are
         made.
-    exist_ok
+    overwrite
         Whether an existing file is replaced.
     threads
         The number of threads that read and decode; by default CZICTYPES_THREADS, or the CPUs that
@@ -167,8 +169,8 @@ def repair(
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of bytes; the total is
         twice the size of the source, which is searched, then read.
-    source_options
-        The options of fsspec for the URL of `src`, as the `storage_options` of `CziReader`.
+    storage_options
+        The options of fsspec for the URL of `source`, as for `CziReader`.
     parts
         The other files of a document of several files, as for `CziReader`. Their sub-blocks go
         into the one new file.
@@ -185,27 +187,27 @@ def repair(
     NotCziError
         If there is nothing of a CZI in the source.
     InvalidArgumentError
-        If `dst` is the source.
+        If `dest` is the source.
     FileExistsError
-        If `dst` exists and `exist_ok` is not set.
+        If `dest` exists and `overwrite` is not set.
     FileChangedError
         If the source changed meanwhile.
     OSError
         If a file cannot be read or written.
     """
-    files = PartFiles(src, source_options, parts)
-    refuse_same_file([src, files.target, *files.listed, *files.numbered.values()], dst)
-    if is_path(dst):
-        check_new_file(dst, exist_ok=exist_ok)
+    files = PartFiles(source, storage_options, parts)
+    refuse_same_file([source, files.target, *files.listed, *files.numbered.values()], dest)
+    if is_path(dest):
+        check_new_file(dest, overwrite=overwrite)
     with ExitStack() as output:
         with ExitStack() as stack:
-            main = SearchedFile(stack.enter_context(open_source(src, source_options)))
+            main = SearchedFile(stack.enter_context(open_source(source, storage_options)))
             searched = [main, *open_parts(files, main, stack)]
-            refuse_same_file([getattr(one.source, "path", None) for one in searched], dst)
+            refuse_same_file([getattr(one.source, "path", None) for one in searched], dest)
             total = 2 * sum(one.source.size() for one in searched)
             with show_progress(progress, total, f"repairing {main.source.name}") as advance:
                 found = _search(searched, advance)
-                assembly = Assembly(dst, exist_ok=exist_ok, allow_duplicates=True)
+                assembly = Assembly(dest, overwrite=overwrite, allow_duplicates=True)
                 output.enter_context(assembly)
                 report = _Writing(assembly, thread_count(threads), advance).write(found)
             for one in searched:

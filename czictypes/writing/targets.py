@@ -37,14 +37,14 @@ class WriteTarget(Protocol):
         """Undo what was written; does nothing after `commit` or a first `abort`."""
 
 
-def open_target(target: Target, *, exist_ok: bool, read_back: bool = False) -> WriteTarget:
+def open_target(target: Target, *, overwrite: bool, read_back: bool = False) -> WriteTarget:
     """Return what writes to a path or a file object.
 
     With `read_back`, `WriteTarget.read_at` may be called: what goes to a file object is kept in a
     temporary file then until it is complete.
     """
     if is_path(target):
-        return AtomicFile(target, exist_ok=exist_ok)
+        return AtomicFile(target, overwrite=overwrite)
     return FileObject(target, read_back=read_back)
 
 

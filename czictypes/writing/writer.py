@@ -15,6 +15,7 @@ from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import CustomValue
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass
+from czictypes.model.renamed import renamed
 from czictypes.reading.threads import thread_count
 from czictypes.writing.array_tiles import (
     TileInfo,
@@ -39,6 +40,12 @@ __all__ = ["CziWriter", "create_czi"]
 
 #: For programs that write overlapping tiles and cannot be changed.
 _OVERLAP = "CZICTYPES_OVERLAP"
+#: pylibCZIrw's names of parameters, and ours of the one that keeps its name.
+_PYLIBCZIRW = {
+    "exist_ok": "overwrite",
+    "compression_options": "compression",
+    "dest": "filepath",
+}
 
 
 class CziWriter(AttachmentMethods):
@@ -53,11 +60,11 @@ class CziWriter(AttachmentMethods):
     ----------
     filepath
         A path, or a file object opened for writing in binary. Missing folders are made.
-    compression_options
+    compression
         How pixels are compressed unless `write` says otherwise: ``"uncompressed:"`` (the
         default), ``"zstd0:ExplicitLevel=3"``, ``"zstd1:ExplicitLevel=3;PreProcess=HiLoByteUnpack"``
         or ``"jpgxr:"``.
-    exist_ok
+    overwrite
         Whether an existing file is replaced.
     threads
         The number of threads that compress; by default CZICTYPES_THREADS, or the CPUs that this
@@ -80,17 +87,18 @@ class CziWriter(AttachmentMethods):
     Raises
     ------
     FileExistsError
-        If the file is there and `exist_ok` is not set.
+        If the file is there and `overwrite` is not set.
     ValueError
         For an argument that is none of the above.
     """
 
+    @renamed(_PYLIBCZIRW)
     def __init__(
         self,
         filepath: Target,
-        compression_options: str | None = None,
+        compression: str | None = None,
         *,
-        exist_ok: bool = False,
+        overwrite: bool = False,
         threads: int | None = None,
         overlap: str | None = None,
         thumbnail: bool = True,
@@ -98,7 +106,7 @@ class CziWriter(AttachmentMethods):
         pyramid: PyramidChoice = None,
         only_named_dimensions: bool = False,
     ) -> None:
-        self._compression = resolve_compression(compression_options)
+        self._compression = resolve_compression(compression)
         self._pyramid = resolve_pyramid(pyramid)
         self._threads = thread_count(threads)
         self._planes = PlaneRecords(
@@ -108,7 +116,7 @@ class CziWriter(AttachmentMethods):
         self._thumbnail = FirstPlane() if thumbnail else None
         assembly = Assembly(
             filepath,
-            exist_ok=exist_ok,
+            overwrite=overwrite,
             file_guid=file_guid,
             read_back=self._pyramid is not None,
         )
@@ -124,12 +132,13 @@ class CziWriter(AttachmentMethods):
         """Whether nothing more can be written."""
         return not self._session.assembly.is_open
 
+    @renamed(_PYLIBCZIRW)
     def write(
         self,
         data: Any,
         location: tuple[int, int] = (0, 0),
         plane: Mapping[str, int] | None = None,
-        compression_options: str | None = None,
+        compression: str | None = None,
         scene: int | None = None,
         *,
         info: TileInfo | None = None,
@@ -149,7 +158,7 @@ class CziWriter(AttachmentMethods):
         plane
             Which plane, by dimension: any of Z C T R I H V B; Z, C and T are 0 if not given. All
             writes to a document must give the same ones beyond these.
-        compression_options
+        compression
             As that of the document, for this array.
         scene
             The scene's index, 0 if not given.
@@ -180,7 +189,7 @@ class CziWriter(AttachmentMethods):
         """
         with self._session.lock:
             self._session.require_open()
-            options = resolve_compression(compression_options, self._compression)
+            options = resolve_compression(compression, self._compression)
             pixels = to_pixels(data)
             pixel_type = pixel_type_of(pixels)
             check_codec(options, pixel_type)
@@ -410,10 +419,11 @@ def _refuses_overlaps(overlap: str | None) -> bool:
     return overlap == "error"
 
 
+@renamed(_PYLIBCZIRW)
 def create_czi(
     filepath: Target,
-    exist_ok: bool = False,
-    compression_options: str | None = None,
+    overwrite: bool = False,
+    compression: str | None = None,
     *,
     threads: int | None = None,
     overlap: str | None = None,
@@ -430,9 +440,9 @@ def create_czi(
     ----------
     filepath
         A path, or a file object opened for writing in binary. Missing folders are made.
-    exist_ok
+    overwrite
         Whether an existing file is replaced.
-    compression_options
+    compression
         How pixels are compressed unless `CziWriter.write` says otherwise: ``"uncompressed:"`` (the
         default), ``"zstd0:ExplicitLevel=3"``, ``"zstd1:ExplicitLevel=3;PreProcess=HiLoByteUnpack"``
         or ``"jpgxr:"``.
@@ -461,7 +471,7 @@ def create_czi(
     Raises
     ------
     FileExistsError
-        If the file is there and `exist_ok` is not set.
+        If the file is there and `overwrite` is not set.
     OSError
         If no file can be made there.
     ValueError
@@ -469,14 +479,14 @@ def create_czi(
 
     Examples
     --------
-    >>> with create_czi("new.czi", compression_options="zstd1:") as document:  # doctest: +SKIP
+    >>> with create_czi("new.czi", compression="zstd1:") as document:  # doctest: +SKIP
     ...     document.write(pixels, location=(0, 0), plane={"C": 0})
     ...     document.write_metadata(channel_names={0: "DAPI"}, scale_x=1e-7, scale_y=1e-7)
     """
     return CziWriter(
         filepath,
-        compression_options,
-        exist_ok=exist_ok,
+        compression,
+        overwrite=overwrite,
         threads=threads,
         overlap=overlap,
         thumbnail=thumbnail,

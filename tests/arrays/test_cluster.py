@@ -31,7 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a stack of 64 MB in pixels, and little on disk."""
     path = tmp_path_factory.mktemp("cluster") / "stack.czi"
     ramp = np.arange(SIDE * SIDE, dtype=np.uint16).reshape(SIDE, SIDE)
-    with czi.create_czi(path, compression_options="zstd1:ExplicitLevel=1") as document:
+    with czi.create_czi(path, compression="zstd1:ExplicitLevel=1") as document:
         for z in range(PLANES):
             document.write(ramp // 8 + 200 * z, plane={"Z": z})
     return path

@@ -219,7 +219,7 @@ def test_pyramids_keep_all_bits(
 def test_copies_keep_the_type_of_each_sub_block(tmp_path: Path, recompress: str | None) -> None:
     blocks = two("Gray8", "Bgr48", "tile")
     path = write_czi(tmp_path / "mixed.czi", blocks)
-    czi.copy(path, tmp_path / "copy.czi", recompress=recompress)
+    czi.copy(path, tmp_path / "copy.czi", compression=recompress)
     with czi.open_czi(tmp_path / "copy.czi") as document:
         assert document.all_pixel_types == {0: ("Gray8", "Bgr48")}
         for index, block in enumerate(blocks):

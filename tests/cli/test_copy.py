@@ -57,13 +57,30 @@ def test_scenes_and_planes_are_chosen(run: Run, source: Path, target: Path) -> N
 
 
 def test_what_was_left_out_is_listed(run: Run, source: Path, target: Path) -> None:
-    _, said, _ = run(source, target, "--roi", "-5,-5,20,20", "--renumber", "--recompress", "zstd0:")
+    how = ("--renumber", "--compression", "zstd0:")
+    _, said, _ = run(source, target, "--roi", "-5,-5,20,20", *how)
     assert said.splitlines()[1:] == [
         "removed: pyramid level 1 of scene 0 (it shows more than the region)",
         "removed: pyramid level 2 of scene 0 (it shows more than the region)",
     ]
     with CziReader(target) as read:
         assert set(read.subblocks["compression"].tolist()) == {5}
+
+
+def test_the_former_names_of_options_work_and_are_not_shown(
+    run: Run, source: Path, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        code, _, told = run(source, target, "--recompress", "zstd0:", "--force")
+        assert (code, told) == (0, "")
+    with CziReader(target) as read:
+        assert set(read.subblocks["compression"].tolist()) == {5}
+    for command in ("copy", "pyramid", "convert", "repair"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        shown = capsys.readouterr().out
+        assert "--overwrite" in shown
+        assert not any(old in shown for old in ("--recompress", "--force", "--workers"))
 
 
 def test_attachments_are_chosen(run: Run, made: Callable[[str], Made], target: Path) -> None:
@@ -109,7 +126,7 @@ def test_options_of_anonymizing(run: Run, made: Callable[[str], Made], target: P
     ("options", "code", "message"),
     [
         (["--scene", "9"], 1, "S: the choice has 9"),
-        (["--recompress", "best"], 1, "compression options 'best'"),
+        (["--compression", "best"], 1, "compression options 'best'"),
         (["--plane", "C"], 2, "'C' is not of the form"),
         (["--plane", "C=a"], 2, "'C=a' is not of the form"),
         (["--plane", "C=1-"], 2, "is not of the form"),

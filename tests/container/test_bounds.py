@@ -148,7 +148,7 @@ def test_a_pyramid_is_not_made_of_what_cannot_be_there(tmp_path: Path) -> None:
     wide = Block(noise(PixelType.Gray8, 4, 4, 1), logical=(2**30, 2**30), pyramid_type=0)
     path = write_czi(tmp_path / "wide.czi", [wide])
     with pytest.raises(SparseDocumentError):
-        czi.add_pyramid(path, output=tmp_path / "out.czi")
+        czi.add_pyramid(path, dest=tmp_path / "out.czi")
 
 
 def test_a_result_has_a_limit_and_an_array_of_yours_has_none(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def stack(value: int) -> Any:
 
 
 def _create(folder: Path) -> None:
-    with czi.create_czi(folder / "a.czi", exist_ok=True, compression_options="zstd0:") as document:
+    with czi.create_czi(folder / "a.czi", overwrite=True, compression="zstd0:") as document:
         for z in range(2):
             document.write(stack(2)[z], plane={"Z": z})
 
@@ -66,10 +66,10 @@ def _source(folder: Path) -> Path:
 OPERATIONS = {
     "create": Operation("a.czi", _create),
     "imwrite": Operation(
-        "a.czi", lambda folder: czi.imwrite(folder / "a.czi", stack(2), axes="ZYX", exist_ok=True)
+        "a.czi", lambda folder: czi.imwrite(folder / "a.czi", stack(2), axes="ZYX", overwrite=True)
     ),
     "copy": Operation(
-        "a.czi", lambda folder: czi.copy(_source(folder), folder / "a.czi", exist_ok=True)
+        "a.czi", lambda folder: czi.copy(_source(folder), folder / "a.czi", overwrite=True)
     ),
     "edit": Operation("a.czi", _edit),
     "pyramid": Operation("a.czi", _pyramid),
@@ -128,7 +128,7 @@ def _made(base: Path, operation: str) -> Path:
         czi.imwrite(base / "source.czi", stack(2), axes="ZYX")
         czi.imwrite(base / "before.czi", stack(1), axes="ZYX")
         for value, png in ((1, "before.png"), (2, "source.png")):
-            czi.imwrite(base / "one.czi", stack(value)[0], exist_ok=True)
+            czi.imwrite(base / "one.czi", stack(value)[0], overwrite=True)
             convert(base / "one.czi", base / png)
         convert(base / "before.czi", base / "before.ome.tif")
     shutil.copy(base / name.replace("a", "before", 1), folder / name)

@@ -39,7 +39,7 @@ def test_plain_pixels_under_another_label_are_read(
     with czi.open_czi(path, cache_options=cached) as document:
         for _ in range(2):
             assert np.array_equal(document.read(), expected)
-    for name, options in (("copy.czi", {}), ("packed.czi", {"recompress": "zstd1:"})):
+    for name, options in (("copy.czi", {}), ("packed.czi", {"compression": "zstd1:"})):
         czi.copy(path, tmp_path / name, **options)
         with czi.open_czi(tmp_path / name) as document:
             assert np.array_equal(document.read(), expected)
@@ -86,7 +86,7 @@ def test_jpeg_is_decoded(samples: int, tmp_path: Path) -> None:
         assert found.shape == pixels.shape
         assert np.abs(found.astype(int) - pixels).mean() < 4
     czi.copy(path, tmp_path / "copy.czi")
-    czi.copy(path, tmp_path / "packed.czi", recompress="zstd1:")
+    czi.copy(path, tmp_path / "packed.czi", compression="zstd1:")
     assert np.array_equal(imread(tmp_path / "copy.czi"), imread(tmp_path / "packed.czi"))
 
 

@@ -192,7 +192,7 @@ def test_a_negative_stored_size_stops_reads_of_every_kind(
     with CziImage(path) as image, pytest.raises(CorruptFileError, match="sub-block 0 "):
         image.asarray()
     with pytest.raises(CorruptFileError, match="sub-block 0 "):
-        czi.add_pyramid(path, output=tmp_path / "new.czi")
+        czi.add_pyramid(path, dest=tmp_path / "new.czi")
 
 
 @pytest.mark.parametrize("damage", ["too short", "width below 0", "height below 0"])
@@ -252,7 +252,7 @@ def test_a_copy_keeps_what_others_may_decode(tmp_path: Path) -> None:
 def test_a_recompression_finds_what_is_wrong_within_the_data(tmp_path: Path) -> None:
     path, _, at = row_of_tiles(tmp_path, "within zstd")
     with pytest.warns(DamagedTileWarning):
-        report = czi.copy(path, tmp_path / "new.czi", recompress="zstd1:", on_error="blank")
+        report = czi.copy(path, tmp_path / "new.czi", compression="zstd1:", on_error="blank")
     assert list(report.damaged) == [at]
 
 
@@ -309,7 +309,7 @@ def test_an_error_says_how_the_other_tiles_are_read(
     with pytest.raises(ValueError, match=advice):
         imread(path)
     with pytest.raises(ValueError, match=advice):
-        czi.copy(path, tmp_path / "x.czi", recompress="zstd0:")
+        czi.copy(path, tmp_path / "x.czi", compression="zstd0:")
     assert main(["plane", str(path), str(tmp_path / "x.npy")]) == 1
     assert "; --on-error blank reads all other tiles" in capsys.readouterr().err
 

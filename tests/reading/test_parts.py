@@ -258,7 +258,7 @@ def test_a_neighbour_that_is_no_part_is_left_alone(neighbour: Any, tmp_path: Pat
 def test_a_copy_in_the_place_of_its_source_has_the_parts_once(tmp_path: Path) -> None:
     files = build_parts([tile(0)], [tile(1)], number=False)
     path = write_parts(tmp_path / "scan.czi", files)
-    assert czi.copy(path, path, exist_ok=True).sub_blocks == 2
+    assert czi.copy(path, path, overwrite=True).sub_blocks == 2
     with czi.open_czi(path) as document:
         assert document.parts == {}
         assert len(document.subblocks) == 2

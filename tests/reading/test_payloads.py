@@ -82,8 +82,8 @@ USES: dict[str, Callable[[Path], object]] = {
     "sub-block": read_subblock,
     "array": read_array,
     "copy": lambda path: czi.copy(path, path.with_name("copy.czi")),
-    "recompressed": lambda path: czi.copy(path, path.with_name("copy.czi"), recompress="zstd0:"),
-    "pyramid": lambda path: czi.add_pyramid(path, SMALL, output=path.with_name("levels.czi")),
+    "recompressed": lambda path: czi.copy(path, path.with_name("copy.czi"), compression="zstd0:"),
+    "pyramid": lambda path: czi.add_pyramid(path, SMALL, dest=path.with_name("levels.czi")),
 }
 
 
@@ -156,7 +156,7 @@ def test_complex_pixels_keep_all_bits_in_copies(
     waves: tuple[Path, np.ndarray], tmp_path: Path, compression: str
 ) -> None:
     path, expected = waves
-    czi.copy(path, tmp_path / "copy.czi", recompress=compression)
+    czi.copy(path, tmp_path / "copy.czi", compression=compression)
     with czi.open_czi(tmp_path / "copy.czi") as document:
         assert np.array_equal(document.read(), expected)
 
@@ -165,7 +165,7 @@ def test_the_pyramid_of_complex_pixels_holds_their_means(
     waves: tuple[Path, np.ndarray], tmp_path: Path
 ) -> None:
     path, expected = waves
-    czi.add_pyramid(path, SMALL, output=tmp_path / "levels.czi")
+    czi.add_pyramid(path, SMALL, dest=tmp_path / "levels.czi")
     height, width, samples = expected.shape
     blocks = expected.reshape(height // 2, 2, width // 2, 2, samples).astype(np.complex128)
     with CziImage(tmp_path / "levels.czi") as image:

@@ -182,10 +182,10 @@ def test_every_copy_is_the_same(document: Any, data: st.DataObject) -> None:
     choices: list[dict[str, Any]] = [
         {},
         {"anonymize": True},
-        {"recompress": "zstd1:"},
-        {"recompress": "uncompressed:"},
+        {"compression": "zstd1:"},
+        {"compression": "uncompressed:"},
         {"planes": {letter: wanted}},
-        {"planes": {letter: wanted}, "renumber": True, "recompress": "zstd0:"},
+        {"planes": {letter: wanted}, "renumber": True, "compression": "zstd0:"},
         {"roi": (0, 9, 12, 4)},
     ]
     options = data.draw(st.sampled_from(choices))
@@ -203,7 +203,7 @@ def test_every_pyramid_is_the_same(document: Any, kind: str, in_place: bool) -> 
     with written(document) as both:
         deep = both if in_place else tuple(path.with_suffix(".deep.czi") for path in both)
         for path, target in zip(both, deep):
-            czi.add_pyramid(path, options, output=None if in_place else target)
+            czi.add_pyramid(path, options, dest=None if in_place else target)
         assert_equal_arrays(*deep)
 
 

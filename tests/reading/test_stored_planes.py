@@ -247,7 +247,7 @@ def test_recompression_keeps_all_planes(scheme: str, tmp_path: Path) -> None:
     if scheme == "jpgxr:":
         pytest.importorskip("imagecodecs", reason="encodes JPEG XR")
     path, planes = line_scan(tmp_path, "Z")
-    czi.copy(path, tmp_path / "packed.czi", recompress=scheme)
+    czi.copy(path, tmp_path / "packed.czi", compression=scheme)
     with CziImage(tmp_path / "packed.czi") as image:
         assert np.array_equal(image.data[0, 0], planes[..., 0])
 
@@ -256,7 +256,7 @@ def test_a_pyramid_is_made_of_every_plane(tmp_path: Path) -> None:
     planes = planes_of(G8, 3, h=64, w=64)
     path = write_czi(tmp_path / "flat.czi", [block(planes, {"C": 0, "T": 0}, {"T": 3})])
     options = czi.PyramidOptions(tile=32, until=32, filter="nearest")
-    czi.add_pyramid(path, options, output=tmp_path / "deep.czi")
+    czi.add_pyramid(path, options, dest=tmp_path / "deep.czi")
     with CziImage(tmp_path / "deep.czi") as image:
         assert np.array_equal(image.data[:, 0, 0], planes[..., 0])
         small = image.asarray(level=1)[:, 0, 0]

@@ -155,7 +155,7 @@ def test_a_stored_size_of_zero_is_the_logical_one(tmp_path: Path) -> None:
             with czi.open_czi(path) as document:
                 assert np.array_equal(document.read(), pixels)
                 assert len(document.pyramid_levels()) == 1
-            czi.copy(path, tmp_path / "copy.czi", exist_ok=True)
+            czi.copy(path, tmp_path / "copy.czi", overwrite=True)
             assert np.array_equal(imread(tmp_path / "copy.czi")[0, 0, 0], pixels[..., 0])
 
 
@@ -259,8 +259,8 @@ def test_copies_and_conversions_keep_the_tile(tmp_path: Path) -> None:
     fine = noise(G8, 100, 150, 922)
     block = Block(fine, 0, 0, {"C": 0}, m=0, logical=(30, 20))
     path = write_czi(tmp_path / "palm.czi", [block])
-    for options in ({}, {"recompress": "zstd1:"}):
-        czi.copy(path, tmp_path / "copy.czi", exist_ok=True, **options)
+    for options in ({}, {"compression": "zstd1:"}):
+        czi.copy(path, tmp_path / "copy.czi", overwrite=True, **options)
         with czi.open_czi(tmp_path / "copy.czi") as copy:
             assert np.array_equal(copy.read_subblock(0).pixels(), fine)
             assert np.array_equal(copy.read(), fine[::5, ::5])
@@ -366,7 +366,7 @@ def test_the_pyramid_of_a_larger_tile_is_none_of_full_resolution(
         assert {document.read_subblock(index).info.logicalRect for index in range(4)} == {
             (5, 6, 48, 32)
         }
-    for number, options in enumerate(({}, {"recompress": "zstd1:"}, {"on_error": "blank"})):
+    for number, options in enumerate(({}, {"compression": "zstd1:"}, {"on_error": "blank"})):
         copied = tmp_path / f"{number}.czi"
         assert czi.copy(path, copied, **options).sub_blocks == 4
         with CziImage(copied, stored_resolution=True) as image:

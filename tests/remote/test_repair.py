@@ -31,7 +31,7 @@ def test_a_file_on_a_server_is_repaired(server: RangeServer, tmp_path: Path) -> 
     assert server.sent < 1.5 * len(data)
     data[84:92] = bytes(8)
     data[-5000:] = np.random.default_rng(1).bytes(5000)
-    report = czi.repair(server.put("/broken.czi", bytes(data)), target, exist_ok=True)
+    report = czi.repair(server.put("/broken.czi", bytes(data)), target, overwrite=True)
     assert (report.sub_blocks, report.directory) == (20, "rebuilt")
 
 

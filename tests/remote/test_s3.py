@@ -107,7 +107,7 @@ def test_a_changed_object_is_noticed(bucket: Any, s3_options: Options, made: Mak
 def test_a_copy_of_an_object(bucket: Any, s3_options: Options, made: Make, tmp_path: Path) -> None:
     file = made("mosaic")
     bucket.put_file(str(file.path), KEY)
-    report = czi.copy(URL, tmp_path / "copy.czi", planes={"C": 1}, source_options=s3_options)
+    report = czi.copy(URL, tmp_path / "copy.czi", planes={"C": 1}, storage_options=s3_options)
     with czi.open_czi(tmp_path / "copy.czi") as document:
         assert np.array_equal(document.read(plane={"C": 1}), file.plane({"C": 1}))
         assert report.sub_blocks == len(document.subblocks)

@@ -102,9 +102,7 @@ def source_file(folder: Path) -> Path:
         return path
     with czi.create_czi(path) as document:
         for channel, scheme in enumerate(["uncompressed:", "zstd1:", "zstd0:", "jpgxr:"]):
-            document.write(
-                _PIXELS, plane={"C": channel}, compression_options=scheme, location=(5, 7)
-            )
+            document.write(_PIXELS, plane={"C": channel}, compression=scheme, location=(5, 7))
         document.add_attachment("notes", "TXT", b"some notes")
     return path
 
@@ -238,9 +236,9 @@ class Makes(Job):
 
     def make(self) -> None:
         """Make it."""
-        with czi.create_czi(self.path, exist_ok=True, threads=3) as document:
+        with czi.create_czi(self.path, overwrite=True, threads=3) as document:
             for channel in range(3):
-                document.write(_PIXELS, plane={"C": channel}, compression_options="zstd1:")
+                document.write(_PIXELS, plane={"C": channel}, compression="zstd1:")
             document.add_attachment("notes", "TXT", b"some notes")
 
     def work(self) -> object:
@@ -274,7 +272,7 @@ class Pyramids(Makes):
     def make(self) -> None:
         """Make it."""
         czi.imwrite(
-            self.path, _PIXELS, axes="YX", pyramid=True, compression="zstd1:", exist_ok=True
+            self.path, _PIXELS, axes="YX", pyramid=True, compression="zstd1:", overwrite=True
         )
 
 
@@ -283,7 +281,7 @@ class AddsPyramids(Makes):
 
     def make(self) -> None:
         """Make it."""
-        czi.add_pyramid(self.source, output=self.path, exist_ok=True)
+        czi.add_pyramid(self.source, dest=self.path, overwrite=True)
 
 
 class Copies(Makes):
@@ -291,7 +289,7 @@ class Copies(Makes):
 
     def make(self) -> None:
         """Make it."""
-        czi.copy(self.source, self.path, roi=(5, 7, 600, 500), recompress="zstd1:", exist_ok=True)
+        czi.copy(self.source, self.path, roi=(5, 7, 600, 500), compression="zstd1:", overwrite=True)
 
 
 class Edits(Makes):
@@ -385,7 +383,7 @@ class FromDask(Makes):
         import dask.array
 
         pixels = dask.array.from_array(_PIXELS, chunks=(300, 400))
-        czi.imwrite(self.path, (pixels + 1).astype("<u2"), axes="YX", exist_ok=True)
+        czi.imwrite(self.path, (pixels + 1).astype("<u2"), axes="YX", overwrite=True)
 
 
 class Repairs(Makes):
@@ -399,7 +397,7 @@ class Repairs(Makes):
 
     def make(self) -> None:
         """Make it."""
-        czi.repair(self.source, self.path, exist_ok=True)
+        czi.repair(self.source, self.path, overwrite=True)
 
 
 class DeepZooms(Makes):

@@ -22,15 +22,15 @@ def names(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir())
 
 
-def write(path: Path, data: bytes, *, exist_ok: bool = False) -> None:
-    file = AtomicFile(path, exist_ok=exist_ok)
+def write(path: Path, data: bytes, *, overwrite: bool = False) -> None:
+    file = AtomicFile(path, overwrite=overwrite)
     file.write_at(0, memoryview(data))
     file.commit()
 
 
 def test_a_file_appears_at_commit_and_not_before(tmp_path: Path) -> None:
     path = tmp_path / "new.czi"
-    file = AtomicFile(path, exist_ok=False)
+    file = AtomicFile(path, overwrite=False)
     file.write_at(3, memoryview(b"def"))
     file.write_at(0, memoryview(b"abc"))
     assert not path.exists()
@@ -42,7 +42,7 @@ def test_a_file_appears_at_commit_and_not_before(tmp_path: Path) -> None:
 def test_abort_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "old.czi"
     path.write_bytes(b"old")
-    file = AtomicFile(path, exist_ok=True)
+    file = AtomicFile(path, overwrite=True)
     file.write_at(0, memoryview(b"new"))
     file.abort()
     file.abort()
@@ -51,7 +51,7 @@ def test_abort_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_forgotten_leaves_nothing(tmp_path: Path) -> None:
-    file = AtomicFile(tmp_path / "lost.czi", exist_ok=False)
+    file = AtomicFile(tmp_path / "lost.czi", overwrite=False)
     file.write_at(0, memoryview(b"new"))
     finalizer = file._abort
     del file
@@ -67,15 +67,15 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
 def test_an_existing_file_is_replaced_only_when_that_is_allowed(tmp_path: Path) -> None:
     path = tmp_path / "old.czi"
     path.write_bytes(b"old")
-    with pytest.raises(FileExistsError, match=r"exist_ok=True.*old\.czi"):
-        AtomicFile(path, exist_ok=False)
-    write(path, b"new", exist_ok=True)
+    with pytest.raises(FileExistsError, match=r"overwrite=True.*old\.czi"):
+        AtomicFile(path, overwrite=False)
+    write(path, b"new", overwrite=True)
     assert path.read_bytes() == b"new"
 
 
 def test_a_file_that_appeared_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "raced.czi"
-    file = AtomicFile(path, exist_ok=False)
+    file = AtomicFile(path, overwrite=False)
     path.write_bytes(b"faster")
     with pytest.raises(FileExistsError):
         file.commit()
@@ -97,15 +97,15 @@ def test_without_hard_links_a_file_is_renamed(
 
 def test_a_folder_is_no_target(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
-        AtomicFile(tmp_path, exist_ok=True)
+        AtomicFile(tmp_path, overwrite=True)
     with pytest.raises(IsADirectoryError):
-        AtomicFile(f"{tmp_path}{os.sep}new{os.sep}", exist_ok=True)
+        AtomicFile(f"{tmp_path}{os.sep}new{os.sep}", overwrite=True)
 
 
 @posix_only
 def test_a_device_is_never_replaced() -> None:
     with pytest.raises(OSError, match="not an ordinary file"):
-        AtomicFile("/dev/null", exist_ok=True)
+        AtomicFile("/dev/null", overwrite=True)
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
@@ -114,7 +114,7 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "file.czi").write_bytes(b"old")
     (tmp_path / "link.czi").symlink_to(tmp_path / "real" / "file.czi")
-    write(tmp_path / "link.czi", b"new", exist_ok=True)
+    write(tmp_path / "link.czi", b"new", overwrite=True)
     assert (tmp_path / "link.czi").is_symlink()
     assert (tmp_path / "real" / "file.czi").read_bytes() == b"new"
 
@@ -124,7 +124,7 @@ def test_the_mode_follows_the_file_before_or_the_umask(tmp_path: Path) -> None:
     old = tmp_path / "old.czi"
     old.write_bytes(b"old")
     old.chmod(0o640)
-    write(old, b"new", exist_ok=True)
+    write(old, b"new", overwrite=True)
     assert stat.S_IMODE(old.stat().st_mode) == 0o640
     plain = tmp_path / "plain"
     plain.write_bytes(b"")
@@ -140,7 +140,7 @@ def test_nobody_else_reads_the_new_content_of_a_file_before_it_is_there(
     path = tmp_path / "private.czi"
     path.write_bytes(b"old")
     path.chmod(mode)
-    file = AtomicFile(path, exist_ok=True)
+    file = AtomicFile(path, overwrite=True)
     assert stat.S_IMODE(file.temporary.stat().st_mode) == 0o600
     file.commit()
     assert stat.S_IMODE(path.stat().st_mode) == mode
@@ -154,7 +154,7 @@ def test_extended_attributes_stay(tmp_path: Path) -> None:
         os.setxattr(path, "user.project", b"cells")
     except OSError:
         pytest.skip("a file system without extended attributes")
-    write(path, b"new", exist_ok=True)
+    write(path, b"new", overwrite=True)
     assert path.read_bytes() == b"new"
     assert os.getxattr(path, "user.project") == b"cells"
 
@@ -192,7 +192,7 @@ def test_long_and_odd_names_work(tmp_path: Path, name: str) -> None:
 
 def test_two_at_once_do_not_meet_and_the_last_one_stays(tmp_path: Path) -> None:
     path = tmp_path / "both.czi"
-    one, two = AtomicFile(path, exist_ok=True), AtomicFile(path, exist_ok=True)
+    one, two = AtomicFile(path, overwrite=True), AtomicFile(path, overwrite=True)
     one.write_at(0, memoryview(b"one"))
     two.write_at(0, memoryview(b"two"))
     two.commit()
@@ -206,7 +206,7 @@ def killed(tmp_path: Path) -> Callable[[Path], None]:
     """A function that begins to write a file in another process, and kills that."""
     code = (
         "import sys; from czictypes.writing.atomic import AtomicFile\n"
-        "file = AtomicFile(sys.argv[1], exist_ok=True); file.write_at(0, memoryview(b'half'))\n"
+        "file = AtomicFile(sys.argv[1], overwrite=True); file.write_at(0, memoryview(b'half'))\n"
         "print('written', flush=True); sys.stdin.read()"
     )
 
@@ -230,16 +230,16 @@ def test_what_a_killed_process_left_is_removed_by_the_next_writer(
     killed(path)
     assert path.read_bytes() == b"old"
     assert len(names(tmp_path)) == 2
-    write(path, b"new", exist_ok=True)
+    write(path, b"new", overwrite=True)
     assert names(tmp_path) == ["killed.czi"]
 
 
 def test_a_living_writer_is_left_in_peace(tmp_path: Path, killed: Callable[[Path], None]) -> None:
     path = tmp_path / "alive.czi"
-    alive = AtomicFile(path, exist_ok=True)
+    alive = AtomicFile(path, overwrite=True)
     alive.write_at(0, memoryview(b"alive"))
     killed(path)
-    write(path, b"new", exist_ok=True)
+    write(path, b"new", overwrite=True)
     alive.commit()
     assert path.read_bytes() == b"alive"
     assert names(tmp_path) == ["alive.czi"]
@@ -247,7 +247,7 @@ def test_a_living_writer_is_left_in_peace(tmp_path: Path, killed: Callable[[Path
 
 @posix_only
 def test_a_forked_child_takes_nothing_away(tmp_path: Path) -> None:
-    file = AtomicFile(tmp_path / "forked.czi", exist_ok=False)
+    file = AtomicFile(tmp_path / "forked.czi", overwrite=False)
     child = os.fork()
     if child == 0:
         file._abort()

@@ -44,7 +44,7 @@ class Recorder(EditableFile):
 def path(tmp_path: Path) -> Path:
     """A document of two sub-blocks, an attachment and some metadata."""
     path = tmp_path / "edited.czi"
-    with create_czi(path, compression_options="zstd0:") as document:
+    with create_czi(path, compression="zstd0:") as document:
         for channel in range(2):
             document.write(np.full((30, 40), channel, np.uint16), plane={"C": channel})
         document.add_attachment("Note", "TXT", b"a note")

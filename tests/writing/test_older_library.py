@@ -28,7 +28,7 @@ with create_czi(sys.argv[1]) as document:
     patcher = document._session.assembly._sink.patcher
     for z, text in enumerate({TEXTS!r}):
         pixels = np.arange(600, dtype=np.uint16).reshape(20, 30) + z
-        document.write(pixels, plane={{"Z": z}}, compression_options=text)
+        document.write(pixels, plane={{"Z": z}}, compression=text)
 print(*get_library().version, patcher.patched)
 """
 

@@ -39,10 +39,10 @@ def write(file: Any, *pieces: tuple[int, bytes]) -> FileObject:
 
 def test_a_path_and_a_file_object_are_told_apart(tmp_path: Path) -> None:
     for path in (tmp_path / "a", str(tmp_path / "b"), os.fsencode(tmp_path / "c")):
-        target = open_target(path, exist_ok=False)
+        target = open_target(path, overwrite=False)
         assert isinstance(target, AtomicFile)
         target.abort()
-    assert isinstance(open_target(io.BytesIO(), exist_ok=False), FileObject)
+    assert isinstance(open_target(io.BytesIO(), overwrite=False), FileObject)
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -54,7 +54,7 @@ def test_only_a_file_that_replaces_another_is_synced_before_it_gets_its_name(
         path.write_bytes(b"old")
     synced = []
     monkeypatch.setattr(os, "fsync", lambda _: synced.append(path.exists() and path.read_bytes()))
-    target = AtomicFile(path, exist_ok=True)
+    target = AtomicFile(path, overwrite=True)
     target.write_at(0, memoryview(b"new"))
     target.commit()
     assert path.read_bytes() == b"new"

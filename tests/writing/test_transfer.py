@@ -164,7 +164,7 @@ def test_a_tile_without_pixels_is_damaged_or_left_out(
     tiles = [Tile(), Tile(x=9, **{"physical": (4, 3), "data": bytes(12), **change})]
     source.write_bytes(build_czi(tiles).data)
     with pytest.raises(CorruptFileError, match=r"sub-block 1 .*empty\.czi.*damaged"):
-        czi.copy(source, tmp_path / "out.czi", recompress=recompress)
+        czi.copy(source, tmp_path / "out.czi", compression=recompress)
     with pytest.warns(DamagedTileWarning):
-        report = czi.copy(source, tmp_path / "out.czi", recompress=recompress, on_error="blank")
+        report = czi.copy(source, tmp_path / "out.czi", compression=recompress, on_error="blank")
     assert report.sub_blocks == 1

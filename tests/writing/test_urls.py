@@ -23,9 +23,9 @@ PIXELS = np.zeros((8, 8), np.uint8)
         (lambda _: czi.create_czi(URL), "file object"),
         (lambda _: czi.imwrite(URL, PIXELS), "file object"),
         (lambda source: czi.copy(source, URL), "file object"),
-        (lambda source: czi.add_pyramid(source, output=URL), "file object"),
+        (lambda source: czi.add_pyramid(source, dest=URL), "file object"),
         (lambda _: czi.add_pyramid(URL), "copy"),
-        (lambda _: czi.add_pyramid(URL, output=io.BytesIO()), "copy"),
+        (lambda _: czi.add_pyramid(URL, dest=io.BytesIO()), "copy"),
         (lambda _: czi.edit_czi(URL), "copy"),
     ],
 )

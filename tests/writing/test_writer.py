@@ -191,22 +191,22 @@ def test_a_large_array_is_cut_into_tiles_of_one_retiling_id(path: Path) -> None:
 @pytest.mark.parametrize("text", ["zstd0:", "zstd1:PreProcess=HiLoByteUnpack", "uncompressed:"])
 def test_a_write_may_choose_its_own_compression(path: Path, text: str) -> None:
     pixels = ramp(20, 30, "uint16")
-    with create_czi(path, compression_options="zstd0:") as document:
+    with create_czi(path, compression="zstd0:") as document:
         document.write(pixels)
-        document.write(pixels, plane={"C": 1}, compression_options=text)
+        document.write(pixels, plane={"C": 1}, compression=text)
     with CziReader(path) as read:
         assert np.array_equal(read.read(plane={"C": 1}), pixels)
 
 
 def test_a_wrong_compression_is_refused_before_the_file_exists(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="there is no method 'lzw'"):
-        create_czi(tmp_path / "a.czi", compression_options="lzw:")
+        create_czi(tmp_path / "a.czi", compression="lzw:")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_caller_may_change_the_array_after_the_call(path: Path) -> None:
     buffer = np.zeros((400, 400), np.uint16)
-    with create_czi(path, compression_options="zstd0:", threads=2) as document:
+    with create_czi(path, compression="zstd0:", threads=2) as document:
         for number in range(8):
             buffer[:] = number
             document.write(buffer, plane={"Z": number})
@@ -227,11 +227,9 @@ def test_the_bytes_are_the_same_with_any_number_of_threads(
             for number in range(12):
                 text = ("zstd0:", "zstd1:", "uncompressed:")[number % 3]
                 size = (300, 20)[number % 2]
-                document.write(
-                    ramp(size, size, "uint16"), plane={"T": number}, compression_options=text
-                )
+                document.write(ramp(size, size, "uint16"), plane={"T": number}, compression=text)
             document.add_attachment("Note", "TXT", b"text", guid=uuid.UUID(int=2))
-            document.write(ramp(4000, 3200), plane={"C": 1}, compression_options="zstd0:")
+            document.write(ramp(4000, 3200), plane={"C": 1}, compression="zstd0:")
         files.append(file.getvalue())
     assert files[0] == files[1] == files[2]
 
@@ -240,7 +238,7 @@ def test_an_exception_in_the_block_leaves_what_was_there(path: Path) -> None:
     path.write_bytes(b"old")
 
     def fail() -> None:
-        with create_czi(path, exist_ok=True) as document:
+        with create_czi(path, overwrite=True) as document:
             document.write(ramp(2, 2))
             raise RuntimeError("stop")
 
@@ -254,7 +252,7 @@ def test_an_existing_file_is_an_error_unless_it_may_be_replaced(path: Path) -> N
     path.write_bytes(b"old")
     with pytest.raises(FileExistsError):
         create_czi(path)
-    with create_czi(path, exist_ok=True) as document:
+    with create_czi(path, overwrite=True) as document:
         document.write(ramp(2, 2))
     assert path.read_bytes()[:10] == b"ZISRAWFILE"
 

@@ -25,7 +25,7 @@ import itertools, sys
 import numpy as np
 from czictypes.writing.writer import create_czi
 for number in itertools.count(2):
-    with create_czi(sys.argv[1], exist_ok=True, compression_options="zstd0:") as document:
+    with create_czi(sys.argv[1], overwrite=True, compression="zstd0:") as document:
         for z in range(4):
             document.write(np.full((900, 900), number % 250, np.uint8), plane={"Z": z})
             if number == 2 and z == 0:
@@ -43,7 +43,7 @@ if len(sys.argv) > 2:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 pixels = np.random.default_rng(0).integers(0, 255, (1500, 1500)).astype(np.uint8)
 try:
-    with create_czi(sys.argv[1], exist_ok=True) as document:
+    with create_czi(sys.argv[1], overwrite=True) as document:
         for z in range(4):
             document.write(pixels, plane={"Z": z})
 except OSError as error:
@@ -58,7 +58,7 @@ def names(folder: Path) -> list[str]:
 
 
 def write_ones(path: Path) -> None:
-    with create_czi(path, exist_ok=True) as document:
+    with create_czi(path, overwrite=True) as document:
         for z in range(4):
             document.write(np.ones((900, 900), np.uint8), plane={"Z": z})
 

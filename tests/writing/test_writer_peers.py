@@ -98,7 +98,7 @@ def folder() -> Any:
 
 def written(folder: Path, document: Document, **options: Any) -> Path:
     path = folder / "ours.czi"
-    with create_czi(path, exist_ok=True, **options) as writer:
+    with create_czi(path, overwrite=True, **options) as writer:
         document.write(writer)
     return path
 
@@ -173,7 +173,7 @@ def test_aicspylibczi_reads_it_back(
         for z in range(3)
     }
     path = tmp_path / "new.czi"
-    with create_czi(path, compression_options=compression) as document:
+    with create_czi(path, compression=compression) as document:
         for (channel, z), pixels in planes.items():
             document.write(pixels, plane={"C": channel, "Z": z})
     with path.open("rb") as opened:
@@ -190,7 +190,7 @@ def test_libczis_own_accessor_reads_it_back(
 ) -> None:
     pixels = np.random.default_rng(1).integers(0, 250, (33, 47, samples)).astype(dtype)
     path = tmp_path / "new.czi"
-    with create_czi(path, compression_options=compression) as document:
+    with create_czi(path, compression=compression) as document:
         document.write(pixels, location=(-7, 9))
     with peers.open_accessor(path) as accessor:
         theirs = accessor.read(Read(None, {"C": 0}, None, None, None, None))

@@ -22,6 +22,7 @@ from czictypes.exchange.open import borrowed_image
 from czictypes.model.defence import defended
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
+from czictypes.model.renamed import renamed
 from czictypes.remote.urls import describe_target
 from czictypes.writing.array_source import as_array
 
@@ -33,6 +34,7 @@ __all__ = ["from_hcs_zarr", "from_ngff_zarr", "to_multiscales", "to_ngff_image",
 _EXTRA, _DOING = "ome-zarr", "objects of ngff-zarr"
 
 
+@renamed(source_options="storage_options")
 @defended(describe_target)
 def to_ngff_image(
     source: Any,
@@ -41,7 +43,7 @@ def to_ngff_image(
     *,
     plane: Mapping[str, int] | None = None,
     chunks: Any = None,
-    source_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     **described: Any,
 ) -> NgffImage:
     """Return a level of a scene, or an array, as an image of ngff-zarr, lazily.
@@ -60,7 +62,7 @@ def to_ngff_image(
         The index along each of V, H, I, R and B that the file has; ngff-zarr does not know them.
     chunks
         Of the dask array, by the axes of the CZI; by default what its tiles make cheap.
-    source_options
+    storage_options
         The options of fsspec for a URL.
     **described
         For an array, the arguments of `ngff_zarr.to_ngff_image`: ``dims``, the names of its axes
@@ -92,7 +94,7 @@ def to_ngff_image(
         return own
     if described:
         raise TypeError(f"{next(iter(described))}= describes an array; a file describes itself")
-    with borrowed_image(source, source_options) as image:
+    with borrowed_image(source, storage_options) as image:
         _set_scene(image, source, scene)
         transform = transform_of(image).reduced(image.levels[level].factor)
         made: NgffImage = _image(
@@ -101,6 +103,7 @@ def to_ngff_image(
     return made
 
 
+@renamed(source_options="storage_options")
 @defended(describe_target)
 def to_multiscales(
     source: Any,
@@ -110,7 +113,7 @@ def to_multiscales(
     scale_factors: int | Sequence[Any] | None = None,
     chunks: Any = None,
     method: Any = None,
-    source_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> NgffMultiscales:
     """Return a scene or an array as multiscales of ngff-zarr; pixels are computed when needed.
 
@@ -152,7 +155,7 @@ def to_multiscales(
         full = to_ngff_image(source) if _is_array(source) else source
         own: NgffMultiscales = _computed(full, scale_factors, chunks, method)
         return own
-    with borrowed_image(source, source_options) as image:
+    with borrowed_image(source, storage_options) as image:
         _set_scene(image, source, scene)
         omero = _omero(image)
         if scale_factors is not None or method is not None:

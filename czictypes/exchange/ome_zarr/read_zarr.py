@@ -29,6 +29,7 @@ from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import MetadataWarning, MissingExtraError
 from czictypes.model.geometry import Location
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
+from czictypes.model.renamed import renamed
 from czictypes.writing.progress import Progress
 from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
@@ -38,6 +39,7 @@ __all__ = ["from_ome_zarr", "open_ome_zarr"]
 _BESIDE = ("acquisition_date", "objective", "annotations")
 
 
+@renamed(workers="threads")
 @without_secrets
 @defended(location_name)
 def from_ome_zarr(
@@ -50,7 +52,7 @@ def from_ome_zarr(
     tile: int | None = None,
     dtype: DTypeLike | None = None,
     overwrite: bool = False,
-    workers: int | None = None,
+    threads: int | None = None,
     progress: Progress = None,
     storage_options: Mapping[str, Any] | None = None,
 ) -> None:
@@ -83,7 +85,7 @@ def from_ome_zarr(
         values that it can hold.
     overwrite
         Whether an existing file is replaced.
-    workers
+    threads
         The number of threads that compress.
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of tiles.
@@ -113,8 +115,8 @@ def from_ome_zarr(
             pyramid=pyramid,
             tile=tile,
             dtype=dtype,
-            exist_ok=overwrite,
-            threads=workers,
+            overwrite=overwrite,
+            threads=threads,
             progress=progress,
         )
 

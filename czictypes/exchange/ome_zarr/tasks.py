@@ -239,7 +239,7 @@ _WAITING = 2  # tasks that wait for each worker, so that none is idle
 _RETRIES = 3  # of a task whose worker died
 
 
-def choose_runner(scheduler: Any, workers: int | None, *, only_here: str | None = None) -> Runner:
+def choose_runner(scheduler: Any, threads: int | None, *, only_here: str | None = None) -> Runner:
     """Return the function that does the tasks; the arguments are those of `write_ome_zarr`.
 
     `only_here` is the name of a store that other processes cannot write; then a client is refused
@@ -252,7 +252,7 @@ def choose_runner(scheduler: Any, workers: int | None, *, only_here: str | None 
         if scheduler is None:
             raise ValueError('scheduler="distributed" needs a client: distributed.Client(...)')
     if scheduler in ("threads", "synchronous"):
-        count = 0 if scheduler == "synchronous" else thread_count(workers)
+        count = 0 if scheduler == "synchronous" else thread_count(threads)
         return partial(_run_in_threads, count)
     if callable(getattr(scheduler, "submit", None)) and hasattr(scheduler, "scheduler_info"):
         if only_here is not None:

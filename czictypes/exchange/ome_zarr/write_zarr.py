@@ -37,6 +37,7 @@ from czictypes.exchange.open import borrowed_image
 from czictypes.model.defence import defended
 from czictypes.model.errors import IncompleteOutputError
 from czictypes.model.lazy import require
+from czictypes.model.renamed import renamed
 from czictypes.writing.progress import Progress, show_progress
 
 __all__ = ["OmeZarrPlan", "write_ome_zarr"]
@@ -78,6 +79,7 @@ class OmeZarrPlan:
         )
 
 
+@renamed(workers="threads", compressor="compression")
 @without_secrets
 @defended(location_name)
 def write_ome_zarr(
@@ -89,14 +91,14 @@ def write_ome_zarr(
     chunks: ChunkSizes = None,
     shards: ChunkSizes = None,
     chunks_per_shard: ChunkSizes = None,
-    compressor: Any = None,
+    compression: Any = None,
     levels: int | None = None,
     plate: bool | None = None,
     progress: Progress = None,
     overwrite: bool = False,
     resume: bool = False,
     scheduler: Any = None,
-    workers: int | None = None,
+    threads: int | None = None,
     storage_options: Mapping[str, Any] | None = None,
     source_options: Mapping[str, Any] | None = None,
     tensorstore: bool | None = None,
@@ -131,7 +133,7 @@ def write_ome_zarr(
     chunks_per_shard
         In place of `shards`, how many chunks a shard has: one number for all axes, one for each of
         the last axes, or by axis.
-    compressor
+    compression
         ``"lz4"`` (in Blosc; the default), ``"zstd"``, ``"blosc"`` (with zstd), ``"gzip"`` or
         ``"none"``, with a level if you like (``"zstd:5"``), or a codec of zarr (0.5) or numcodecs
         (0.4).
@@ -152,7 +154,7 @@ def write_ome_zarr(
         ``"threads"``, ``"synchronous"``, ``"distributed"`` or a client of dask.distributed; by
         default the active client if there is one, else threads. Threads write archives and stores
         in memory.
-    workers
+    threads
         The number of threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
     storage_options, source_options
         The options of fsspec for the URL of `dest`, and for that of `source`.
@@ -193,17 +195,17 @@ def write_ome_zarr(
         raise ValueError(f"version is one of {', '.join(_VERSIONS)}, not {version!r}")
     require("zarr.abc.store", extra="ome-zarr", doing="writing OME-Zarr")  # which zarr 2 has not
     chunking = make_chunking(chunks, shards, version, chunks_per_shard)
-    codec = make_compressor(compressor, version)
+    codec = make_compressor(compression, version)
     tensorstore = use_tensorstore if tensorstore is None else tensorstore
     require("ome_types", extra="ome-zarr", doing="writing OME-Zarr")  # before the work begins
     store = ZarrStore(dest, storage_options, doing="writing OME-Zarr", writing=True)
-    runner = choose_runner(scheduler, workers, only_here=None if store.is_shared else store.name)
+    runner = choose_runner(scheduler, threads, only_here=None if store.is_shared else store.name)
     fast = uses_tensorstore(tensorstore, store)
     with store, borrowed_image(source, source_options) as image, ExitStack() as beside:
         plan = _plan(image, scenes, version, chunking, levels, plate)
         stages = plan_sweeps(plan.images, plan.dtype.itemsize)
         sweeps = [sweep for stage in stages for sweep in stage]
-        summary = _summary(image, plan, compressor)
+        summary = _summary(image, plan, compression)
         found = check_store(store, summary, overwrite=overwrite, resume=resume)
         if dry_run:
             return plan
@@ -265,7 +267,7 @@ def _plan(
     return OmeZarrPlan(version, tuple(images), layout)
 
 
-def _summary(image: Image, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]:
+def _summary(image: Image, plan: OmeZarrPlan, compression: Any) -> dict[str, Any]:
     """Return the facts that must not change between an interrupted call and its continuation."""
     return {
         "source": image._identity,
@@ -277,7 +279,7 @@ def _summary(image: Image, plan: OmeZarrPlan, compressor: Any) -> dict[str, Any]
         ],
         "chunks": [list(image.levels[0].chunking.unit) for image in plan.images],
         "dtypes": [image.dtype.str for image in plan.images],
-        "compressor": str(compressor),
+        "compressor": str(compression),
     }
 
 

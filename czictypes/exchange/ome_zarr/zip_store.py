@@ -165,7 +165,7 @@ def new_archive(
     Following RFC-9, its central directory is sorted, and its comment says so.
     """
     with staged_output(dest, overwrite=overwrite, storage_options=storage_options) as path:
-        file = AtomicFile(path, exist_ok=overwrite)
+        file = AtomicFile(path, overwrite=overwrite)
         try:
             store = wait_for(ZipStore.open, file.temporary, mode="w")
             try:

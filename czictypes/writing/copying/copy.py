@@ -20,6 +20,7 @@ from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import FileChangedError, OutOfBoundsError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.options import ReaderOptions
+from czictypes.model.renamed import renamed
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
@@ -97,23 +98,30 @@ class _Plan(NamedTuple):
     removed: list[RemovedPart]
 
 
+@renamed(
+    src="source",
+    dst="dest",
+    recompress="compression",
+    exist_ok="overwrite",
+    source_options="storage_options",
+)
 @defended(describe_target)
 def copy(
-    src: PathOrFile,
-    dst: Target,
+    source: PathOrFile,
+    dest: Target,
     scenes: Indices | None = None,
     planes: Mapping[str, Indices] | None = None,
     roi: Any = None,
-    recompress: str | None = None,
+    compression: str | None = None,
     metadata: MetadataChange = None,
     attachments: Iterable[str] | None = None,
     anonymize: bool | Iterable[str] = False,
-    exist_ok: bool = False,
+    overwrite: bool = False,
     threads: int | None = None,
     progress: Progress = None,
     *,
     renumber: bool = False,
-    source_options: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
     parts: Parts | None = None,
     on_error: OnError = "raise",
     keep_relative_times: bool = False,
@@ -123,14 +131,14 @@ def copy(
 
     Sub-blocks move as they are: same pixel data, metadata, attachment, position and M-index. The
     copy has its own file GUID, and appears under its name when it is complete, all or nothing;
-    so `src` may be replaced by its own copy.
+    so `source` may be replaced by its own copy.
 
     Parameters
     ----------
-    src
+    source
         A path; a URL, UPath or OpenFile of fsspec; or a file object opened for reading in
         binary.
-    dst
+    dest
         A path, or a file object opened for writing in binary. Missing folders are made.
     scenes
         One scene, several, or a slice; all by default. A sub-block that belongs to no scene (such
@@ -141,7 +149,7 @@ def copy(
         A region (x, y, w, h): every tile that meets it is copied, whole. A pyramid level (of a
         scene) whose tiles reach beyond those of layer 0 is left out whole; what the copy has
         reads in the region as in the source, from a finer level where need be.
-    recompress
+    compression
         Decode the pixels and encode them anew: ``"zstd1:ExplicitLevel=3"`` (see `CziWriter`).
     metadata
         XML in place of the source's, or a function that is given an `XmlEditor` of it. Else the
@@ -158,7 +166,7 @@ def copy(
         are not of microscopy become neutral (``Channel 0``), identifiers become new ones. You may
         give further words that must not stay instead of True. Pixels stay: what was written into
         them is still to be seen. The report lists all values that went and stayed.
-    exist_ok
+    overwrite
         Whether an existing file is replaced.
     threads
         The number of threads that read (and encode); by default CZICTYPES_THREADS, or the CPUs
@@ -168,15 +176,15 @@ def copy(
     renumber
         Whether the copy counts the indices of each dimension, and scenes, from 0. By default they
         keep the numbers they have in the source.
-    source_options
-        The options of fsspec for the URL of `src`, as the `storage_options` of `CziReader`.
+    storage_options
+        The options of fsspec for the URL of `source`, as for `CziReader`.
     parts
         The other files of a document of several files, as for `CziReader`. The copy is one file.
     on_error
         ``"blank"`` leaves out sub-blocks that cannot be read, with a `DamagedTileWarning` for each;
         the report lists them. All are decoded to find them, but those that czictypes cannot decode
         are copied as they are. By default an error says what is wrong and nothing is copied; damage
-        within compressed data then shows only with `recompress`, which decodes them.
+        within compressed data then shows only with `compression`, which decodes them.
     keep_relative_times
         With `anonymize`, whether times stay as differences from the first: dates are counted from
         the beginning of the year 2000, time stamps from 0.
@@ -194,7 +202,7 @@ def copy(
     Raises
     ------
     FileExistsError
-        If `dst` exists and `exist_ok` is not set.
+        If `dest` exists and `overwrite` is not set.
     OutOfBoundsError
         If the document does not have the scene, plane or attachment, or nothing is left.
     CorruptFileError
@@ -208,15 +216,15 @@ def copy(
     ValueError, TypeError
         For an argument that is none of the above.
     """
-    options = None if recompress is None else parse_compression(recompress)
+    options = None if compression is None else parse_compression(compression)
     blank = leaves_blank(on_error)
-    files = PartFiles(src, source_options, parts)
-    opened = _opened(src, source_options, thread_count(threads), files)
+    files = PartFiles(source, storage_options, parts)
+    opened = _opened(source, storage_options, thread_count(threads), files)
     with ExitStack() as output, opened as document:
         chosen = select(document.table, scenes, planes, roi)
         anonymity = _anonymity(anonymize, keep_relative_times, keep_attachments)
         plan = _plan(document, chosen, options, metadata, attachments, anonymity, renumber)
-        assembly = Assembly(dst, exist_ok=exist_ok, allow_duplicates=True)
+        assembly = Assembly(dest, overwrite=overwrite, allow_duplicates=True)
         # It is completed when the source is closed, which may be the file to be replaced.
         output.enter_context(assembly)
         return _carry_out(document, plan, assembly, progress, blank=blank)
@@ -243,9 +251,9 @@ def _anonymity(
 
 @contextmanager
 def _opened(
-    src: PathOrFile, options: Mapping[str, Any] | None, threads: int, parts: PartFiles
+    target: PathOrFile, options: Mapping[str, Any] | None, threads: int, parts: PartFiles
 ) -> Iterator[OpenDocument]:
-    source = open_source(src, options)
+    source = open_source(target, options)
     try:
         before = source.opened_identity()
         document = OpenDocument(source, None, ReaderOptions(), threads, parts)
@@ -276,7 +284,7 @@ def _warn_of_missing(
 def _plan(
     document: OpenDocument,
     chosen: Selection,
-    recompress: CompressionOptions | None,
+    compression: CompressionOptions | None,
     metadata: MetadataChange,
     attachments: Iterable[str] | None,
     anonymity: Anonymity | None,
@@ -295,8 +303,8 @@ def _plan(
         anonymizer = anonymity.metadata
         _warn_of_missing(anonymity.names, entries, document.name)
         xml = anonymizer.document(xml) if xml else xml
-    rows, whole = whole_or_planes(document, chosen.rows, recompress)
-    blocks = SubBlockPlan(rows, whole, recompress, new_indices(layout), anonymizer)
+    rows, whole = whole_or_planes(document, chosen.rows, compression)
+    blocks = SubBlockPlan(rows, whole, compression, new_indices(layout), anonymizer)
     check_recompression(document, blocks)
     return _Plan(blocks, entries, layout.changed.get("T"), anonymity, xml, removed)
 

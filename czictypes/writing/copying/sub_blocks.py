@@ -42,7 +42,7 @@ class SubBlockPlan(NamedTuple):
     #: plane of the others.
     rows: np.ndarray
     whole: np.ndarray  # of bool: whether each of them stands for its whole sub-block
-    recompress: CompressionOptions | None  # None to leave pixels as they are
+    compression: CompressionOptions | None  # None to leave pixels as they are
     renumbered: Mapping[str, Mapping[int, int]]  # by dimension, the new index by the old one
     anonymizer: Anonymizer | None  # which has done the document's metadata already
 
@@ -78,11 +78,11 @@ def whole_or_planes(
 
 def check_recompression(document: OpenDocument, plan: SubBlockPlan) -> None:
     """Check that all pixel types of the document can be encoded, before anything is written."""
-    if plan.recompress is None:
+    if plan.compression is None:
         return
     for number in np.unique(document.table.directory.pixel_type[plan.rows]).tolist():
         if number in list(PixelType):  # others are named when they are met
-            check_codec(plan.recompress, PixelType(number))
+            check_codec(plan.compression, PixelType(number))
 
 
 def copy_sub_blocks(
@@ -110,7 +110,7 @@ def copy_sub_blocks(
             block = anonymized_sub_block(block, plan.anonymizer, removed)
         take(block)
 
-    options = plan.recompress
+    options = plan.compression
     whole = dict(zip(plan.rows.tolist(), plan.whole.tolist()))
 
     def make(row: int) -> EncodedSubBlock | None:

@@ -10,6 +10,7 @@ import numpy as np
 from czictypes.container.file_source import FileSource
 from czictypes.model.defence import defended
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
+from czictypes.model.renamed import renamed
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
 from czictypes.remote.part_files import PartFiles, Parts
@@ -25,13 +26,14 @@ from czictypes.writing.transfer import transfer_attachments, transfer_sub_blocks
 __all__ = ["add_pyramid"]
 
 
+@renamed(path="source", output="dest", exist_ok="overwrite")
 @defended(describe_target)
 def add_pyramid(
-    path: PathType,
+    source: PathType,
     options: PyramidOptions | None = None,
     *,
-    output: Target | None = None,
-    exist_ok: bool = False,
+    dest: Target | None = None,
+    overwrite: bool = False,
     threads: int | None = None,
     progress: Progress = None,
     parts: Parts | None = None,
@@ -45,16 +47,16 @@ def add_pyramid(
 
     Parameters
     ----------
-    path
+    source
         The path of the document; it cannot be a URL.
     options
         What the pyramid is like.
-    output
+    dest
         Where to write instead: a path, or a file object opened for writing in binary. The
-        document at `path` stays as it is, and the new one has a GUID of its own; without
-        `output`, the GUID is kept.
-    exist_ok
-        Whether a file at `output` may be replaced.
+        document at `source` stays as it is, and the new one has a GUID of its own; without
+        `dest`, the GUID is kept.
+    overwrite
+        Whether a file at `dest` may be replaced.
     threads
         The number of threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
         The file is the same for any number.
@@ -68,13 +70,13 @@ def add_pyramid(
     -------
     int
         How many pyramid sub-blocks were written: 0 for images so small that they need none.
-        Where `path` has none either, and there is no `output`, nothing is written at all.
+        Where `source` has none either, and there is no `dest`, nothing is written at all.
 
     Raises
     ------
     CorruptFileError, UnsupportedDataError
         If the document is damaged, or its pixels cannot be decoded; or if it has several files, and
-        there is no `output`.
+        there is no `dest`.
     FileChangedError
         If the document changed meanwhile.
     FileNotFoundError, FileExistsError, PermissionError, OSError
@@ -85,25 +87,25 @@ def add_pyramid(
     >>> add_pyramid("slide.czi", PyramidOptions(factor=3))  # doctest: +SKIP
     """
     options, threads = options or PyramidOptions(), thread_count(threads)
-    refuse_url(path, "add the pyramid to a copy on this machine (czi.copy makes one)")
+    refuse_url(source, "add the pyramid to a copy on this machine (czi.copy makes one)")
     with ExitStack() as stack:
-        document = open_document(FileSource(path), PartFiles(path, parts=parts))
+        document = open_document(FileSource(source), PartFiles(source, parts=parts))
         with closing(document):
-            if output is None:
+            if dest is None:
                 _require_one_file(document)
             identity = document.source.opened_identity()
             plans = plan_pyramid(document.table, options)
-            if not plans and not document.table.has_pyramid and output is None:
+            if not plans and not document.table.has_pyramid and dest is None:
                 return 0
-            if output is None:
+            if dest is None:
                 guid = document.header.file_guid
-                assembly = Assembly(path, exist_ok=True, file_guid=guid, allow_duplicates=True)
+                assembly = Assembly(source, overwrite=True, file_guid=guid, allow_duplicates=True)
             else:
-                assembly = Assembly(output, exist_ok=exist_ok, allow_duplicates=True)
+                assembly = Assembly(dest, overwrite=overwrite, allow_duplicates=True)
             stack.enter_context(assembly)
             count = _write(document, plans, options, threads, assembly, progress)
-        if output is None:
-            _require_unchanged(path, identity, assembly.name)
+        if dest is None:
+            _require_unchanged(source, identity, assembly.name)
     return count
 
 
@@ -144,14 +146,14 @@ def _require_one_file(document: OpenDocument) -> None:
     if document.has_parts:
         raise UnsupportedDataError(
             f"{document.name} is one file of a document of several, so it cannot be replaced; "
-            "write the whole document with its pyramid to another file (output=...)"
+            "write the whole document with its pyramid to another file (dest=...)"
         )
 
 
-def _require_unchanged(path: PathType, identity: tuple[int, ...] | None, name: str) -> None:
+def _require_unchanged(source: PathType, identity: tuple[int, ...] | None, name: str) -> None:
     """Raise a `FileChangedError` if the old file is not any more what was read."""
     try:
-        with FileSource(path) as now:
+        with FileSource(source) as now:
             if now.opened_identity() == identity:
                 return
     except OSError:

@@ -24,7 +24,7 @@ def mosaic_czi(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of 700 x 900 pixels, two channels and two planes, in four tiles."""
     path = tmp_path_factory.mktemp("mosaic") / "mosaic.czi"
     rng = np.random.default_rng(5)
-    with create_czi(path, compression_options="zstd1:") as document:
+    with create_czi(path, compression="zstd1:") as document:
         document.write_metadata("Mosaic", {0: "DAPI", 1: "GFP"}, 2e-7, 2e-7, 1e-6)
         for c, z in np.ndindex(2, 2):
             pixels = rng.integers(0, 65536, (700, 900)).astype(np.uint16)

@@ -56,7 +56,7 @@ def client() -> Iterator[Any]:
 def test_any_number_of_threads_makes_the_same_store(
     mosaic_czi: Path, dest: Path, expected: dict[str, bytes], workers: int
 ) -> None:
-    write_ome_zarr(mosaic_czi, dest, scheduler="threads", workers=workers, **OPTIONS)
+    write_ome_zarr(mosaic_czi, dest, scheduler="threads", threads=workers, **OPTIONS)
     assert stored(dest) == expected
 
 

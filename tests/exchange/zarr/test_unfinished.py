@@ -112,7 +112,7 @@ def test_it_can_be_interrupted_again_and_again(
         store = FullStore(dest)
         store.room = 70
         try:
-            write_ome_zarr(mosaic_czi, store, resume=True, workers=1, **OPTIONS)
+            write_ome_zarr(mosaic_czi, store, resume=True, threads=1, **OPTIONS)
         except IncompleteOutputError:
             continue
         break

@@ -72,13 +72,13 @@ def test_it_is_taken_for_folders_alone(
 
 def test_what_it_cannot_do_is_told_only_if_it_is_wanted(mosaic_czi: Path, dest: Path) -> None:
     lzma = needs("numcodecs").LZMA(preset=0)
-    write_ome_zarr(mosaic_czi, dest, version="0.4", compressor=lzma, levels=1)
+    write_ome_zarr(mosaic_czi, dest, version="0.4", compression=lzma, levels=1)
     with pytest.raises(OSError, match="tensorstore cannot write"):
         write_ome_zarr(
             mosaic_czi,
             dest,
             version="0.4",
-            compressor=lzma,
+            compression=lzma,
             levels=1,
             overwrite=True,
             tensorstore=True,

@@ -153,7 +153,7 @@ def test_the_report_says_what_stayed(source: Path, target: Path) -> None:
         KeptPart("sub-block metadata", "METADATA/Tags/FocusPosition", ("12.5",)),
         KeptPart("attachment", "Thumbnail"),
     ]
-    assert copy(source, target, exist_ok=True).kept == []
+    assert copy(source, target, overwrite=True).kept == []
 
 
 def test_what_tells_nothing_stays(source: Path, target: Path) -> None:

@@ -336,7 +336,7 @@ def test_a_level_within_the_tiles_that_are_kept_stays(made: MadeFiles, target: P
         ({"planes": {"C": 0.5}}, "C: 0.5 is neither"),
         ({"planes": {"C": "0"}}, "C: '0' is neither"),
         ({"roi": (0, 0, 0, 5)}, "empty"),
-        ({"recompress": "best"}, "compression options 'best'"),
+        ({"compression": "best"}, "compression options 'best'"),
         ({"metadata": "<Other/>"}, "<Other>"),
         ({"metadata": "no xml"}, "XML"),
     ],
@@ -367,7 +367,7 @@ def test_recompressed_pixels_are_the_same(
     made: MadeFiles, target: Path, name: str, options: str
 ) -> None:
     source = made(name).path
-    copy(source, target, recompress=options)
+    copy(source, target, compression=options)
     method = {"u": Compression.Uncompressed, "0": Compression.Zstd0, "1": Compression.Zstd1}
     with CziReader(source) as before, CziReader(target) as after:
         assert set(after.subblocks["compression"].tolist()) == {
@@ -383,7 +383,7 @@ def test_recompressed_pixels_are_the_same(
 def test_the_file_is_the_same_for_any_number_of_threads(made: MadeFiles, tmp_path: Path) -> None:
     source = made("multi_scene_pyramid").path
     for threads in (1, 4):
-        copy(source, tmp_path / f"{threads}.czi", recompress="zstd0:", threads=threads)
+        copy(source, tmp_path / f"{threads}.czi", compression="zstd0:", threads=threads)
     one, four = ((tmp_path / f"{threads}.czi").read_bytes() for threads in (1, 4))
     assert one[80:] == four[80:]  # all but the GUIDs in the file's header
 
@@ -391,7 +391,7 @@ def test_the_file_is_the_same_for_any_number_of_threads(made: MadeFiles, tmp_pat
 def test_pixels_that_a_method_cannot_hold_are_named(made: MadeFiles, target: Path) -> None:
     pytest.importorskip("imagecodecs", reason="imagecodecs is missing: pip install imagecodecs")
     with pytest.raises(ValueError, match="jpgxr: "):
-        copy(made("all_pixel_types").path, target, recompress="jpgxr:")
+        copy(made("all_pixel_types").path, target, compression="jpgxr:")
 
 
 # Metadata and attachments
@@ -454,13 +454,13 @@ def test_what_is_there_is_replaced_on_request_alone(made: MadeFiles, target: Pat
     with pytest.raises(FileExistsError):
         copy(made("mosaic").path, target)
     assert target.read_bytes() == b"before"
-    copy(made("mosaic").path, target, exist_ok=True)
+    copy(made("mosaic").path, target, overwrite=True)
     assert stored_blocks(target) == stored_blocks(made("mosaic").path)
 
 
 def test_a_document_may_be_replaced_by_its_own_copy(stack: Path, target: Path) -> None:
     copy(stack, target)
-    copy(target, target, planes={"C": 1}, exist_ok=True)
+    copy(target, target, planes={"C": 1}, overwrite=True)
     with CziReader(target) as read:
         assert len(read.subblocks) == 15
     assert sorted(path.name for path in target.parent.iterdir()) == ["copy.czi", "stack.czi"]
@@ -474,7 +474,7 @@ def test_a_damaged_source_leaves_what_was_there(made: MadeFiles, target: Path) -
     source.write_bytes(content)
     target.write_bytes(b"before")
     with pytest.raises(CorruptFileError, match="sub-block"):
-        copy(source, target, exist_ok=True)
+        copy(source, target, overwrite=True)
     assert target.read_bytes() == b"before"
     assert sorted(path.name for path in target.parent.iterdir()) == ["copy.czi", "damaged.czi"]
 
@@ -530,7 +530,7 @@ def test_masks_and_tags_of_tiles_come_along(tmp_path: Path, target: Path) -> Non
     mask = pixels % 3 == 0
     with create_czi(tmp_path / "masked.czi") as document:
         document.write(pixels, mask=mask)
-    copy(tmp_path / "masked.czi", target, recompress="zstd1:")
+    copy(tmp_path / "masked.czi", target, compression="zstd1:")
     with CziReader(target) as read:
         found = read.read_subblock(0).mask
         assert found is not None

@@ -50,7 +50,7 @@ def assert_one_file(path: Path) -> None:
 @pytest.mark.parametrize("recompress", [None, "zstd1:"])
 def test_a_copy_is_one_file(master: Path, tmp_path: Path, recompress: str | None) -> None:
     copied = tmp_path / "copied" / "copy.czi"
-    assert czi.copy(master, copied, recompress=recompress).sub_blocks == 3
+    assert czi.copy(master, copied, compression=recompress).sub_blocks == 3
     assert_one_file(copied)
     convert(master, tmp_path / "converted" / "scan.czi")
     assert_one_file(tmp_path / "converted" / "scan.czi")
@@ -77,12 +77,12 @@ def test_a_pyramid_goes_to_another_file(master: Path, tmp_path: Path) -> None:
         czi.add_pyramid(master)
     assert master.read_bytes() == before
     options = czi.PyramidOptions(tile=16, until=16)
-    assert czi.add_pyramid(master, options, output=tmp_path / "pyramid.czi") > 0
+    assert czi.add_pyramid(master, options, dest=tmp_path / "pyramid.czi") > 0
     assert_one_file(tmp_path / "pyramid.czi")
     elsewhere = master.with_name("scan (1).czi").rename(tmp_path / "elsewhere.czi")
     with pytest.raises(MissingPartError, match="part 1"):
-        czi.add_pyramid(master, options, output=tmp_path / "other.czi")
-    czi.add_pyramid(master, options, output=tmp_path / "other.czi", parts=[elsewhere])
+        czi.add_pyramid(master, options, dest=tmp_path / "other.czi")
+    czi.add_pyramid(master, options, dest=tmp_path / "other.czi", parts=[elsewhere])
     assert_one_file(tmp_path / "other.czi")
 
 

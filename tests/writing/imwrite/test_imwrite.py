@@ -266,7 +266,7 @@ def test_a_thumbnail_is_attached_unless_not_wanted(path: Path) -> None:
     imwrite(path, numbers((40, 50)))
     with CziReader(path) as document:
         assert document.attachments.names == ["Thumbnail"]
-    imwrite(path, numbers((40, 50)), thumbnail=False, exist_ok=True)
+    imwrite(path, numbers((40, 50)), thumbnail=False, overwrite=True)
     with CziReader(path) as document:
         assert document.attachments.names == []
 
@@ -319,7 +319,7 @@ def test_a_file_that_is_there_is_replaced_on_request_alone(path: Path) -> None:
     with pytest.raises(FileExistsError):
         imwrite(path, numbers((4, 5)))
     assert path.read_bytes() == b"before"
-    imwrite(path, numbers((4, 5)), exist_ok=True)
+    imwrite(path, numbers((4, 5)), overwrite=True)
     assert_reads_as(path, numbers((4, 5)), "")
 
 
@@ -334,7 +334,7 @@ def test_an_array_that_fails_midway_leaves_what_was_there(path: Path) -> None:
 
     path.write_bytes(b"before")
     with pytest.raises(OSError, match="the disk is gone"):
-        imwrite(path, Failing(), exist_ok=True)
+        imwrite(path, Failing(), overwrite=True)
     assert path.read_bytes() == b"before"
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 

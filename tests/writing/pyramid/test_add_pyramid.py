@@ -198,20 +198,20 @@ def test_another_output_leaves_the_file_alone(tmp_path: Path) -> None:
     path = write_czi(tmp_path / "old.czi", [Block(noise(G8, 60, 70, 3), m=0)])
     before = path.read_bytes()
     output = tmp_path / "folder" / "new.czi"
-    assert add_pyramid(path, PyramidOptions(**SMALL), output=output) > 0
+    assert add_pyramid(path, PyramidOptions(**SMALL), dest=output) > 0
     assert path.read_bytes() == before
     assert described(output) == described(path)
     assert guid_of(output) != guid_of(path)
     with pytest.raises(FileExistsError):
-        add_pyramid(path, PyramidOptions(**SMALL), output=output)
-    add_pyramid(path, output=output, exist_ok=True)
+        add_pyramid(path, PyramidOptions(**SMALL), dest=output)
+    add_pyramid(path, dest=output, overwrite=True)
     assert not any(one.is_reduced for one in stored_tiles(output))
 
 
 def test_a_file_object_can_take_the_output(tmp_path: Path) -> None:
     path = write_czi(tmp_path / "old.czi", [Block(noise(G8, 60, 70, 3), m=0)])
     target = io.BytesIO()
-    count = add_pyramid(path, PyramidOptions(**SMALL), output=target)
+    count = add_pyramid(path, PyramidOptions(**SMALL), dest=target)
     (tmp_path / "new.czi").write_bytes(target.getvalue())
     assert count == sum(one.is_reduced for one in stored_tiles(tmp_path / "new.czi"))
 
@@ -417,5 +417,5 @@ def test_a_scene_that_spans_more_than_a_tile_can_cover_gets_no_pyramid(
     blocks = [Block(pixels, m=m, **end) for m, end in enumerate(ends)]
     source = write_czi(tmp_path / "far.czi", blocks)
     with pytest.raises(UnsupportedDataError, match=r"far\.czi spans .*more than a tile"):
-        add_pyramid(source, output=tmp_path / "out.czi")
+        add_pyramid(source, dest=tmp_path / "out.czi")
     assert not (tmp_path / "out.czi").exists()

@@ -63,7 +63,7 @@ def test_the_pyramid_is_right_whatever_the_order_of_the_tiles(
 ) -> None:
     path = folder / "new.czi"
     pyramid = PyramidOptions(factor, tile, 5)
-    write(path, blocks, exist_ok=True, compression_options=compression, pyramid=pyramid)
+    write(path, blocks, overwrite=True, compression=compression, pyramid=pyramid)
     assert_right_pyramid(path, blocks, factor=factor, tile=tile, until=5)
 
 
@@ -78,8 +78,8 @@ def some_tiles() -> list[Block]:
 
 def test_it_is_the_pyramid_that_add_pyramid_makes(tmp_path: Path) -> None:
     written, added = tmp_path / "written.czi", tmp_path / "added.czi"
-    write(written, some_tiles(), pyramid=OPTIONS, compression_options="zstd1:")
-    write(added, some_tiles(), compression_options="zstd1:")
+    write(written, some_tiles(), pyramid=OPTIONS, compression="zstd1:")
+    write(added, some_tiles(), compression="zstd1:")
     add_pyramid(added, OPTIONS)
     one, other = stored_tiles(written), stored_tiles(added)
     assert len(one) == len(other)
@@ -146,7 +146,7 @@ def test_the_level_of_compression_is_that_of_the_document(tmp_path: Path) -> Non
     for level in (-20, 19):
         path = tmp_path / f"{level}.czi"
         with create_czi(
-            path, compression_options=f"zstd1:ExplicitLevel={level}", pyramid=OPTIONS
+            path, compression=f"zstd1:ExplicitLevel={level}", pyramid=OPTIONS
         ) as document:
             document.write(np.arange(250_000, dtype=np.uint16).reshape(500, 500) // 9)
         reduced = 0
@@ -167,7 +167,7 @@ def test_the_file_is_the_same_for_any_number_of_threads(
     contents = set()
     for threads in (1, 2, 5):
         path = tmp_path / f"{threads}.czi"
-        options = {"compression_options": "zstd0:", "pyramid": OPTIONS, "file_guid": guid}
+        options = {"compression": "zstd0:", "pyramid": OPTIONS, "file_guid": guid}
         write(path, some_tiles(), threads=threads, **options)
         contents.add(path.read_bytes())
     assert len(contents) == 1

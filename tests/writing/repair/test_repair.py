@@ -378,11 +378,11 @@ def test_the_parts_of_a_document_are_searched_too(
     assert [one.plane["T"] for one in report.lost] == [1]
     (tmp_path / "scan (2).czi").unlink()
     if number:
-        report = repair(path, target, exist_ok=True)
+        report = repair(path, target, overwrite=True)
         assert [one.reason for one in report.lost][-1] == "part 2 of the document is missing"
     elsewhere = tmp_path / "elsewhere.czi"
     elsewhere.write_bytes(files[2].data)
-    repair(path, target, exist_ok=True, parts={1: tmp_path / "scan (1).czi", 2: elsewhere})
+    repair(path, target, overwrite=True, parts={1: tmp_path / "scan (1).czi", 2: elsewhere})
     assert times(target) == [0, 2, 3]
 
 
@@ -414,7 +414,7 @@ def test_the_source_is_never_the_target(tmp_path: Path) -> None:
     relative = os.path.relpath(source)
     for path in (source, hard, soft, relative, str(source).encode()):
         with pytest.raises(InvalidArgumentError, match="only reads its source"):
-            repair(source, path, exist_ok=True)
+            repair(source, path, overwrite=True)
     with source.open("r+b") as file, pytest.raises(InvalidArgumentError, match="only reads"):
         repair(source, file)
     memory = io.BytesIO(FILE.data)
@@ -427,7 +427,7 @@ def test_another_file_of_the_document_is_never_the_target(tmp_path: Path) -> Non
     path = write_parts(tmp_path / "scan.czi", build_parts([tile(0)], [tile(1)]))
     before = (tmp_path / "scan (1).czi").read_bytes()
     with pytest.raises(InvalidArgumentError, match="only reads its source"):
-        repair(path, tmp_path / "scan (1).czi", exist_ok=True)
+        repair(path, tmp_path / "scan (1).czi", overwrite=True)
     assert (tmp_path / "scan (1).czi").read_bytes() == before
 
 
@@ -436,7 +436,7 @@ def test_a_local_url_is_the_same_file(tmp_path: Path) -> None:
     source = tmp_path / "source.czi"
     source.write_bytes(FILE.data)
     with pytest.raises(InvalidArgumentError, match="only reads its source"):
-        repair(f"file://{source}", source, exist_ok=True)
+        repair(f"file://{source}", source, overwrite=True)
     assert source.read_bytes() == FILE.data
 
 
@@ -508,7 +508,7 @@ def test_a_source_that_changes_is_noticed(tmp_path: Path, target: Path) -> None:
 def test_progress_ends_at_the_total(target: Path) -> None:
     calls: list[tuple[int, int]] = []
     for data in (FILE.data, spoiled(FILE, (FILE.subblocks[1], 2000))):
-        repair(io.BytesIO(data), target, exist_ok=True, progress=lambda *call: calls.append(call))
+        repair(io.BytesIO(data), target, overwrite=True, progress=lambda *call: calls.append(call))
         assert calls[-1] == (2 * len(data), 2 * len(data))
         assert [done for done, _ in calls] == sorted(done for done, _ in calls)
         calls.clear()
