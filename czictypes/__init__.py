@@ -1,7 +1,8 @@
 """czictypes: ZEISS CZI microscopy images through libCZI's C API, on every Python.
 
-``from czictypes import czi`` gives the API of pylibCZIrw. Importing the package loads neither
-libCZI nor any other package; what is used is imported when it is asked for.
+Every public name is here; ``from czictypes import czi`` gives those that pylibCZIrw's API has, and
+more of its kind. Importing the package loads neither libCZI nor any other package; what is used is
+imported when it is asked for.
 """
 
 from __future__ import annotations
@@ -10,6 +11,56 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from czictypes import czi as czi
+    from czictypes.czi import (
+        Annotation,
+        Axis,
+        CacheInfo,
+        CacheOptions,
+        CacheType,
+        ChannelDisplaySettingsDataClass,
+        ChannelDisplaySettingsDataClassWithNameAndDescription,
+        ChannelInfo,
+        CheckReport,
+        Color,
+        CopyReport,
+        CziEditor,
+        CziMetadataBuilder,
+        CziReader,
+        CziWriter,
+        DocumentContent,
+        Event,
+        Finding,
+        GeneralDocumentInfoDto,
+        KeptPart,
+        Location,
+        LostPart,
+        LostTile,
+        Objective,
+        PyramidOptions,
+        ReaderFileInputTypes,
+        ReaderOptions,
+        Rectangle,
+        RemoteOptions,
+        RemovedPart,
+        RepairReport,
+        Rgb8Color,
+        Scaling,
+        ScalingInfoDto,
+        SceneInfo,
+        Skew,
+        TileInfo,
+        TintingMode,
+        WavelengthRange,
+        Well,
+        add_pyramid,
+        check,
+        copy,
+        create_czi,
+        edit_czi,
+        imwrite,
+        open_czi,
+        repair,
+    )
     from czictypes.exchange.convert import convert as convert
     from czictypes.exchange.images import CziImage as CziImage
     from czictypes.exchange.images import Image as Image
@@ -36,23 +87,71 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Annotation",
+    "Axis",
+    "CacheInfo",
+    "CacheOptions",
+    "CacheType",
+    "ChannelDisplaySettingsDataClass",
+    "ChannelDisplaySettingsDataClassWithNameAndDescription",
+    "ChannelInfo",
+    "CheckReport",
+    "Color",
+    "CopyReport",
+    "CziEditor",
     "CziImage",
+    "CziMetadataBuilder",
+    "CziReader",
     "CziSlide",
+    "CziWriter",
     "DeepZoomTiles",
+    "DocumentContent",
+    "Event",
+    "Finding",
+    "GeneralDocumentInfoDto",
     "Image",
+    "KeptPart",
     "LibraryInfo",
+    "Location",
+    "LostPart",
+    "LostTile",
+    "Objective",
+    "PyramidOptions",
+    "ReaderFileInputTypes",
+    "ReaderOptions",
+    "Rectangle",
+    "RemoteOptions",
+    "RemovedPart",
+    "RepairReport",
+    "Rgb8Color",
+    "Scaling",
+    "ScalingInfoDto",
+    "SceneInfo",
+    "Skew",
+    "TileInfo",
+    "TintingMode",
+    "WavelengthRange",
+    "Well",
     "ZarrServer",
     "__version__",
+    "add_pyramid",
     "aszarr",
+    "check",
     "convert",
+    "copy",
+    "create_czi",
     "czi",
+    "edit_czi",
     "errors",
     "from_hcs_zarr",
     "from_ngff_zarr",
     "from_ome_zarr",
     "imread",
+    "imwrite",
     "library_info",
+    "open_czi",
     "open_image",
+    "repair",
     "save",
     "to_multiscales",
     "to_ngff_image",
@@ -88,6 +187,11 @@ _EXPORTS = {
     "write_deepzoom": ("czictypes.plugins.deepzoom", "write_deepzoom"),
     "write_ome_zarr": ("czictypes.exchange.ome_zarr.write_zarr", "write_ome_zarr"),
 }
+
+# and the names of czictypes.czi
+_EXPORTS.update(
+    {name: ("czictypes.czi", name) for name in __all__ if name not in {*_EXPORTS, "__version__"}}
+)
 
 # hidden from type checkers, which would take it to mean that every name exists
 if not TYPE_CHECKING:

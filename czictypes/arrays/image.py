@@ -11,23 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image_base import Image, no_mosaic
-from czictypes.arrays.labels import (
-    PhysicalPixelSizes,
-    channel_infos,
-    contrast_limits,
-    metadata_or,
-    pixel_sizes,
-)
+from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, pixel_sizes
 from czictypes.arrays.layout import ArrayRegion, Layout
 from czictypes.arrays.lazy import lazy_array, native_chunks
 from czictypes.arrays.read import EMPTY_ALPHA, EmptyAlpha, ImageSelection, valid_block
-from czictypes.arrays.scenes import (
-    field_numbers,
-    find_scene,
-    scene_infos,
-    scene_names,
-    stage_origin,
-)
+from czictypes.arrays.scenes import field_numbers, stage_origin
 from czictypes.arrays.selection import Dimensions, Selection
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.arrays.times import times_along
@@ -38,9 +26,11 @@ from czictypes.metadata.document_info import DocumentInfo, document_info
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import CacheOptions, ChannelDisplaySettingsDataClass, ReaderOptions
+from czictypes.model.renamed import former_name
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.names import channel_infos, find_scene, metadata_or, scene_infos, scene_names
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader, Source
 from czictypes.remote.part_files import Parts
@@ -229,7 +219,7 @@ class CziImage(Image):
     def _position(self, document: OpenDocument) -> int | None:
         if self._is_all:
             return None
-        number = self.scene_index
+        number = self.scene_number
         return 0 if number is None else list(document.table.scene_rectangles).index(number)
 
     @property
@@ -239,9 +229,15 @@ class CziImage(Image):
         return ALL_SCENES if index is None else index
 
     @property
-    def scene_index(self) -> int | None:
-        """The number of the scene in the file; None where it has none, or all are read."""
+    def scene_number(self) -> int | None:
+        """The number of the scene in the file (its S), as `CziReader` counts; None for no scene.
+
+        It is None where the file has no scenes, or all are read.
+        """
         return self._selection.scene
+
+    if not TYPE_CHECKING:
+        scene_index = former_name("scene_index", "scene_number")
 
     def set_scene(self, scene: int | str) -> None:
         """Choose the scene by its index in `scenes` or its name; ``"all"`` for all at once.
@@ -275,7 +271,7 @@ class CziImage(Image):
     def scene_info(self) -> SceneInfo | None:
         """The metadata of the scene: name, centre, contour, well."""
         with self._document() as document:
-            return scene_infos(document).get(self.scene_index)
+            return scene_infos(document).get(self.scene_number)
 
     @property
     def origin(self) -> tuple[float, float] | None:
@@ -285,7 +281,7 @@ class CziImage(Image):
         The offset of the camera's region of interest and the camera's rotation are not regarded.
         """
         with self._document() as document:
-            sizes, number = pixel_sizes(document), self.scene_index
+            sizes, number = pixel_sizes(document), self.scene_number
             if sizes.X is None or sizes.Y is None:
                 return None
             pixel = (sizes.X, sizes.Y)
@@ -298,7 +294,7 @@ class CziImage(Image):
         """The number of the scene within its well, from 0 on; None without a well."""
         with self._document() as document:
             fields = document.cached("fields", lambda: field_numbers(scene_infos(document)))
-            return fields.get(self.scene_index)
+            return fields.get(self.scene_number)
 
     @property
     def plate(self) -> Plate | None:
@@ -369,9 +365,9 @@ class CziImage(Image):
         CorruptFileError
             If a mask that is needed is damaged.
         """
-        level = self._chosen(level)
+        level, chosen = self._chosen(level), self._by_index(selection or {})
         with self._document() as document:
-            return valid_block(document, self._selection, selection or {}, level)
+            return valid_block(document, self._selection, chosen, level)
 
     def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
         with self._document() as document:
@@ -380,7 +376,7 @@ class CziImage(Image):
     def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
         box = self._reader.total_bounding_box
         plane = {name: box[name][0] + at for name, at in place.items() if name in box}
-        return self._reader.composite(plane=plane, scene=self.scene_index)
+        return self._reader.composite(plane=plane, scene=self.scene_number)
 
     # Single tiles
 
@@ -404,24 +400,24 @@ class CziImage(Image):
         return Dimensions("YX", (height, width))
 
     def get_mosaic_tile_positions(  # noqa: D102 (it has that of the base class)
-        self, **where: int
+        self, **where: int | str
     ) -> list[tuple[int, int]]:
         return list(self._tile_corners(where).values())
 
     def get_mosaic_tile_position(  # noqa: D102 (it has that of the base class)
-        self, mosaic_tile_index: int, **where: int
+        self, mosaic_tile_index: int, **where: int | str | str
     ) -> tuple[int, int]:
         corners = self._tile_corners(where)
         if mosaic_tile_index not in corners:
             raise OutOfBoundsError(f"there is no tile M={mosaic_tile_index} at {where}")
         return corners[mosaic_tile_index]
 
-    def _tile_corners(self, where: Mapping[str, int]) -> dict[int, tuple[int, int]]:
+    def _tile_corners(self, where: Mapping[str, int | str]) -> dict[int, tuple[int, int]]:
         with self._document() as document:
             tiles = self._tiles(document)
             if not self._selection.has_tiles(document):
                 raise no_mosaic()
-            return tiles.corners(where)
+            return tiles.corners(self._by_index(where))  # type: ignore[arg-type]
 
     def _tiles(self, document: OpenDocument) -> MosaicTiles:
         if self._is_all and document.table.scene_rectangles:
@@ -468,7 +464,7 @@ class CziImage(Image):
     def _times(self) -> NDArray[np.float64] | None:
         with self._document() as document:
             along_t = self._selection.layout(document).planes["T"]
-            return times_along(document, self.scene_index, along_t)
+            return times_along(document, self.scene_number, along_t)
 
     # Labels of the document
 

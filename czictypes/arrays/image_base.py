@@ -17,14 +17,12 @@ from czictypes.arrays.labels import (
     PhysicalPixelSizes,
     Scale,
     channel_colors,
-    channel_names,
     coordinates,
     dimension_properties,
     standard_metadata,
 )
 from czictypes.arrays.layout import ArrayRegion, Layout, Level
 from czictypes.arrays.lazy import take_lazily
-from czictypes.arrays.scenes import find_scene
 from czictypes.arrays.selection import Dimensions, Selection, arranged, ordered_selection
 from czictypes.arrays.times import regular_interval
 from czictypes.metadata.acquisitions import Acquisition
@@ -35,6 +33,7 @@ from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.closable import Closable
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 from czictypes.model.options import ChannelDisplaySettingsDataClass
+from czictypes.reading.names import channel_names, find_channels, find_scene, has_names
 
 if TYPE_CHECKING:
     import dask.array
@@ -272,7 +271,8 @@ class Image(Closable):
         ----------
         selection
             For each dimension an index, which drops it, or a slice or several indices; all of a
-            dimension that is not named. ``read_block({"C": 1, "X": slice(0, 512)})``.
+            dimension that is not named. ``read_block({"C": 1, "X": slice(0, 512)})``. Channels may
+            be given by name, as in `channel_names`: ``{"C": "DAPI"}``.
         level
             The resolution level, see `levels`; by default the current one.
         out
@@ -293,8 +293,14 @@ class Image(Closable):
         OutOfBoundsError
             For an index or a level beyond the image.
         """
-        level = self._chosen(level)
-        return self._read(lambda layout: layout.region(selection, level), out, threads)
+        level, by_index = self._chosen(level), self._by_index(selection)
+        return self._read(lambda layout: layout.region(by_index, level), out, threads)
+
+    def _by_index(self, selection: Mapping[str, Selection]) -> Mapping[str, Selection]:
+        """Return a selection with the indices of channels that are given by name."""
+        if isinstance(selection, Mapping) and has_names(selection.get("C")):
+            return {**selection, "C": find_channels(self.channels, selection["C"])}
+        return selection
 
     def to_xarray(
         self, level: int | None = None, dask: bool = False, chunks: Any = None
@@ -378,6 +384,7 @@ class Image(Closable):
         **selections
             For a dimension of the result an index, a slice, a range or several indices; for
             another one index, else the first is taken: ``get_image_data("ZYX", T=2, C=1)``.
+            Channels may be given by name: ``C="DAPI"``.
 
         Returns
         -------
@@ -392,8 +399,8 @@ class Image(Closable):
         OutOfBoundsError
             For an index or a level beyond the image.
         """
-        order, level = dimension_order_out, self._chosen(level)
-        return self._read(lambda layout: layout.ordered_region(order, selections, level))
+        order, level, chosen = dimension_order_out, self._chosen(level), self._by_index(selections)
+        return self._read(lambda layout: layout.ordered_region(order, chosen, level))
 
     def get_image_dask_data(
         self,
@@ -421,7 +428,7 @@ class Image(Closable):
         """
         level = self._chosen(level)
         dims = self._layout.dims(level)
-        selection, order = ordered_selection(dims, dimension_order_out, selections)
+        selection, order = ordered_selection(dims, dimension_order_out, self._by_index(selections))
         part = take_lazily(self.to_dask(level, chunks), dims.order, selection)
         kept = "".join(name for name in dims if name in order)
         array: dask.array.Array = arranged(part, kept, order)
@@ -454,14 +461,14 @@ class Image(Closable):
         """The size of the tiles, ``dims.Y`` and ``dims.X``; None if the image is no mosaic."""
         return None
 
-    def get_mosaic_tile_positions(self, **where: int) -> list[tuple[int, int]]:
+    def get_mosaic_tile_positions(self, **where: int | str) -> list[tuple[int, int]]:
         """Return (y, x) of the top left pixel of each tile of a mosaic, in the order of M.
 
         Parameters
         ----------
         **where
-            Indices in other dimensions, ``get_mosaic_tile_positions(T=1, C=0)``; the first tile of
-            each M counts where they leave a choice.
+            Indices in other dimensions, ``get_mosaic_tile_positions(T=1, C=0)``; a channel may be
+            given by name. The first tile of each M counts where they leave a choice.
 
         Raises
         ------
@@ -470,7 +477,9 @@ class Image(Closable):
         """
         raise no_mosaic()
 
-    def get_mosaic_tile_position(self, mosaic_tile_index: int, **where: int) -> tuple[int, int]:
+    def get_mosaic_tile_position(
+        self, mosaic_tile_index: int, **where: int | str
+    ) -> tuple[int, int]:
         """Return (y, x) of the top left pixel of one tile of a mosaic.
 
         Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -14,10 +14,11 @@ from czictypes.arrays.layout import Layout
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.model.defence import warn_caller
-from czictypes.model.errors import CorruptFileError, MetadataWarning
+from czictypes.model.errors import MetadataWarning
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.names import metadata_or
 
 if TYPE_CHECKING:
     from bioio_base.standard_metadata import StandardMetadata
@@ -30,15 +31,12 @@ __all__ = [
     "PhysicalPixelSizes",
     "Scale",
     "channel_colors",
-    "channel_infos",
-    "channel_names",
     "complete",
     "contrast_limits",
     "coordinates",
     "dimension_properties",
     "hex_colors",
     "in_micrometres",
-    "metadata_or",
     "pixel_sizes",
     "position_of",
     "standard_metadata",
@@ -53,62 +51,7 @@ _AXIS_TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "sp
 _UNITS = {"time": "second", "space": "micrometer"}
 
 
-def metadata_or(document: OpenDocument, read: Callable[[OpenDocument], T], otherwise: T) -> T:
-    """Return metadata of a document; `otherwise`, with a warning, where they are damaged.
-
-    Single fields never fail; this is for XML, or a directory of attachments, that cannot be read
-    at all. Pixels have nothing to do with either.
-    """
-    try:
-        return read(document)
-    except CorruptFileError as error:
-        warn_caller(
-            f"metadata of {document.name!r}: {error}; they are taken as missing", MetadataWarning
-        )
-        return otherwise
-
-
 # Channels
-
-
-def channel_infos(document: OpenDocument, channels: range) -> list[ChannelInfo]:
-    """Return the metadata of each channel that there are pixels of.
-
-    Metadata of more or fewer channels are warned of, once for a document.
-    """
-    nothing: list[ChannelInfo] = []
-    listed = metadata_or(document, lambda document: document.channels, nothing)
-    if listed and len(listed) != len(channels):
-        document.cached("number of channels", lambda: _warn(len(listed), len(channels)))
-    known = {info.index: info for info in listed}
-    return [known.get(channel) or ChannelInfo(channel) for channel in channels]
-
-
-def _warn(listed: int, present: int) -> None:
-    warn_caller(
-        f"metadata: they list {listed} channels, but there are pixels of {present}; what is "
-        "listed is taken for the first ones",
-        MetadataWarning,
-    )
-
-
-def channel_names(infos: Iterable[ChannelInfo]) -> list[str]:
-    """Return a name for each channel; no two are equal.
-
-    It is the name in the metadata, else the Id there, else ``"Channel:0"`` with the channel's
-    number. A name that was taken before has its count behind it: ``"DAPI (2)"``.
-    """
-    names: list[str] = []
-    taken: set[str] = set()
-    counts: dict[str, int] = {}
-    for info in infos:
-        plain = name = info.name or info.id or f"Channel:{info.index}"
-        while name in taken:
-            counts[plain] = counts.get(plain, 1) + 1
-            name = f"{plain} ({counts[plain]})"
-        taken.add(name)
-        names.append(name)
-    return names
 
 
 def channel_colors(infos: Iterable[ChannelInfo]) -> list[tuple[int, int, int] | None]:

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.labels import channel_infos, channel_names, metadata_or, pixel_sizes
+from czictypes.arrays.labels import pixel_sizes
 from czictypes.arrays.read import EmptyAlpha, has_alpha
-from czictypes.arrays.scenes import (
-    channel_types,
-    common_dtype,
-    plane_ranges,
-    scene_box,
-    scene_infos,
-    scene_names,
-)
+from czictypes.arrays.scenes import channel_types, common_dtype, plane_ranges, scene_box
 from czictypes.arrays.times import in_utc, regular_interval, since_start, times_along
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.document_info import DocumentInfo, document_info
@@ -29,6 +22,13 @@ from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.names import (
+    channel_infos,
+    channel_names,
+    metadata_or,
+    scene_infos,
+    scene_names,
+)
 from czictypes.reading.subblock import read_columns
 from czictypes.reading.table import SubBlockTable
 

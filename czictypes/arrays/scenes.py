@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from operator import index as as_integer
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.labels import metadata_or
 from czictypes.arrays.layout import Layout
 from czictypes.metadata.scenes import SceneInfo, Well
 from czictypes.model.errors import OutOfBoundsError
@@ -19,6 +16,7 @@ from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.levels import level_grids
+from czictypes.reading.names import scene_infos
 from czictypes.reading.request import type_of_all
 from czictypes.reading.subblock import read_columns
 from czictypes.reading.table import SubBlockTable
@@ -29,12 +27,9 @@ __all__ = [
     "claimed_array",
     "common_dtype",
     "field_numbers",
-    "find_scene",
     "plane_ranges",
     "scene_box",
-    "scene_infos",
     "scene_layout",
-    "scene_names",
     "stage_origin",
 ]
 
@@ -159,23 +154,6 @@ def _ranges(table: SubBlockTable, members: NDArray[Any] | None) -> dict[str, ran
     return found
 
 
-def scene_infos(document: OpenDocument) -> dict[int | None, SceneInfo]:
-    """Return the metadata of the scenes by their numbers.
-
-    In a document whose sub-blocks have no S, the scene of None is the one that the metadata list,
-    if there is exactly one.
-    """
-    return document.cached("scenes by number", lambda: _scene_infos(document))
-
-
-def _scene_infos(document: OpenDocument) -> dict[int | None, SceneInfo]:
-    nothing: list[SceneInfo] = []
-    listed = metadata_or(document, lambda document: document.scenes, nothing)
-    if document.table.scene_rectangles:
-        return {scene.index: scene for scene in reversed(listed)}
-    return {None: listed[0]} if len(listed) == 1 else {}
-
-
 def field_numbers(scenes: Mapping[int | None, SceneInfo]) -> dict[int | None, int]:
     """Return the number of each scene among those of its well, from 0 on, by scene number."""
     counts: dict[tuple[object, ...], int] = {}
@@ -193,46 +171,6 @@ def _well_key(well: Well) -> tuple[object, ...]:
     if well.row is not None and well.column is not None:
         return well.row, well.column
     return (well.name,)
-
-
-def scene_names(document: OpenDocument) -> tuple[str, ...]:
-    """Return a name for each scene that the document has tiles of; no two are equal.
-
-    It is that of the metadata, with the well where several have the same name, or ``Image:0``.
-    """
-    numbers: list[int | None] = list(document.table.scene_rectangles) or [None]
-    known = scene_infos(document)
-    infos = [known.get(number) for number in numbers]
-    names = [(info and info.name) or f"Image:{number or 0}" for info, number in zip(infos, numbers)]
-    wells = [info.well.name if info and info.well else None for info in infos]
-    names = _distinct(names, [f"-{well}" if well else "" for well in wells])
-    return tuple(_distinct(names, [f" ({number})" for number in numbers]))
-
-
-def _distinct(names: list[str], endings: list[str]) -> list[str]:
-    """Add the endings to names that there are several of."""
-    counts = Counter(names)
-    return [name if counts[name] == 1 else name + end for name, end in zip(names, endings)]
-
-
-def find_scene(names: Sequence[str], scene: int | str) -> int:
-    """Return the index of a scene given by its name or index.
-
-    Raises
-    ------
-    OutOfBoundsError
-        If there is no such scene; the message lists some that there are.
-    """
-    if isinstance(scene, str):
-        if scene in names:
-            return names.index(scene)
-    else:
-        index = as_integer(scene)
-        if -len(names) <= index < len(names):
-            return index % len(names)
-    some = ", ".join(repr(name) for name in names[:8])
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    raise OutOfBoundsError(f"there is no scene {scene!r}; the scenes are {some}{more}")
 
 
 def stage_origin(

@@ -18,8 +18,9 @@ __all__ = [
     "ordered_selection",
 ]
 
-#: What is taken of one dimension: an index (which drops it), a slice, or several indices.
-Selection = Union[int, slice, range, Sequence[int]]
+#: What is taken of one dimension: an index (which drops it), a slice, or several indices; of the
+#: channels also by their names.
+Selection = Union[int, str, slice, range, Sequence[Union[int, str]]]
 
 #: Which indices along a dimension, none negative.
 Indices = Sequence[int]
@@ -108,7 +109,7 @@ def indices_of(name: str, item: Selection, size: int) -> Indices:
     if isinstance(item, range) and item and min(item) >= 0 and max(item) < size:
         return item
     try:
-        wanted = [as_integer(value) for value in item]  # type: ignore[union-attr]
+        wanted = [as_integer(value) for value in item]  # type: ignore[union-attr, arg-type]
     except TypeError:
         raise ValueError(
             f"{name} takes an index, a slice or several indices, not {item!r}"

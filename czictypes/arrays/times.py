@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, timezone
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.labels import metadata_or
 from czictypes.container.attachments import read_attachment_data
 from czictypes.metadata.axes import Axis, axis
 from czictypes.metadata.records import read_time_stamps
@@ -16,6 +15,7 @@ from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import ABSENT
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.names import metadata_or
 from czictypes.reading.subblock import read_columns
 
 __all__ = ["in_utc", "regular_interval", "since_start", "times_along", "times_since"]

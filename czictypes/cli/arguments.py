@@ -27,6 +27,7 @@ __all__ = [
     "parts",
     "plane",
     "roi",
+    "scene",
     "zoom",
 ]
 
@@ -34,6 +35,7 @@ __all__ = [
 AddCommand = Callable[..., argparse.ArgumentParser]
 
 _COORDINATE = re.compile(r"([A-Za-z])\s*=\s*(-?\d+)")
+_CHANNEL = re.compile(r"[Cc]\s*=\s*(\S.*)")
 _NUMBERED = re.compile(r"(\d+)=(.+)", re.DOTALL)
 _NEGATIVE = re.compile(r"-\d")
 
@@ -143,11 +145,20 @@ def roi(text: str) -> Rectangle:
     return Rectangle(x, y, w, h)
 
 
-def plane(text: str) -> dict[str, int]:
-    """Return ``C=0,Z=3`` as a coordinate."""
-    coordinate: dict[str, int] = {}
+def scene(text: str) -> int | str:
+    """Return the number of a scene, or its name."""
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
+def plane(text: str) -> dict[str, int | str]:
+    """Return ``C=DAPI,Z=3`` as a coordinate."""
+    coordinate: dict[str, int | str] = {}
     for part in text.split(","):
         match = _COORDINATE.fullmatch(part.strip())
+        channel = _CHANNEL.fullmatch(part.strip())
+        if match is None and channel is not None and "C" not in coordinate:
+            coordinate["C"] = channel.group(1)
+            continue
         if match is None:
             raise argparse.ArgumentTypeError(f"{text!r} is not a plane such as C=0,Z=3")
         name = match.group(1).upper()

@@ -70,7 +70,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--scene",
         nargs="+",
         action="extend",
-        type=_scene,
+        type=arguments.scene,
         metavar="S",
         help="only these scenes, by number from 0 or by name; default: all",
     )
@@ -84,7 +84,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--plane",
         type=arguments.plane,
         metavar="C=0,Z=3",
-        help="for PNG: which plane, counted from 0",
+        help="for PNG: which plane, counted from 0; a channel also by name",
     )
     parser.add_argument(
         "--compression",
@@ -111,10 +111,6 @@ def _add_zarr(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shards", type=arguments.count, metavar="N", help="for OME-Zarr 0.5: sides of a shard"
     )
-
-
-def _scene(text: str) -> int | str:
-    return int(text) if text.isdigit() else text
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -96,7 +96,12 @@ def add_copy(add: arguments.AddCommand) -> None:
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--scene", nargs="+", action="extend", type=int, metavar="N", help="only these scenes"
+        "--scene",
+        nargs="+",
+        action="extend",
+        type=arguments.scene,
+        metavar="N",
+        help="only these scenes, by number or name",
     )
     parser.add_argument(
         "--plane",
@@ -104,7 +109,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         action="extend",
         type=places,
         metavar="Z=2-5",
-        help="only these places in a dimension: C=0,1 or Z=2-5 or T=0-99/10 (each tenth)",
+        help="only these places in a dimension: C=0,1 or C=DAPI or Z=2-5 or T=0-99/10 (each tenth)",
     )
     parser.add_argument(
         "--roi",
@@ -119,15 +124,17 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def places(text: str) -> tuple[str, list[int]]:
-    """Return ``Z=2-5,8`` as a dimension and its places."""
+def places(text: str) -> tuple[str, list[int | str]]:
+    """Return ``Z=2-5,8`` or ``C=DAPI`` as a dimension and its places."""
     letter, equals, listed = text.partition("=")
     letter = letter.strip().upper()
     matches = [_PART.fullmatch(part.strip()) for part in listed.split(",")]
+    if equals and letter == "C" and None in matches:
+        return letter, [part.strip() for part in listed.split(",")]
     if not equals or None in matches:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form C=0,1 or Z=2-5 or T=0-99/10")
     arguments.check_dimension(letter)
-    found: list[int] = []
+    found: list[int | str] = []
     for match in matches:
         assert match is not None
         first, last, step = (None if part is None else int(part) for part in match.groups())
@@ -140,7 +147,7 @@ def _run_copy(args: argparse.Namespace) -> int:
     """Copy, and print what was copied and removed."""
     from czictypes.czi import copy
 
-    planes: dict[str, list[int]] = {}
+    planes: dict[str, list[int | str]] = {}
     for letter, listed in args.plane or ():
         planes.setdefault(letter, []).extend(listed)
     with named_refusals(args.source, args.target):

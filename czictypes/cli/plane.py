@@ -43,12 +43,18 @@ def add_plane(add: arguments.AddCommand) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="a CZI file")
     parser.add_argument("output", metavar="OUT", type=_output, help="a name in .png or .npy")
-    parser.add_argument("--scene", type=int, metavar="N", help="only this scene; default: all")
+    parser.add_argument(
+        "--scene",
+        type=arguments.scene,
+        metavar="S",
+        help="only this scene, by number or name; default: all",
+    )
     parser.add_argument(
         "--plane",
         type=arguments.plane,
         metavar="C=0,Z=3",
-        help="which plane; the first one of each dimension that is left out",
+        help="which plane, a channel by number or name (C=DAPI); the first one of each dimension "
+        "that is left out",
     )
     parser.add_argument(
         "--zoom", type=arguments.zoom, metavar="F", help="above 0 and up to 1, the default"

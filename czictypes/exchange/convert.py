@@ -64,7 +64,7 @@ def convert(
     *,
     scenes: Choice = "all",
     levels: int | None = None,
-    plane: Mapping[str, int] | None = None,
+    plane: Mapping[str, int | str] | None = None,
     compression: Any = None,
     dtype: Any = None,
     version: str | None = None,
@@ -99,7 +99,7 @@ def convert(
         The number of resolutions; by default all stored ones, and coarser ones. In a CZI, 1
         means no pyramid.
     plane
-        For a PNG: the index along each dimension that has several places.
+        For a PNG: the index along each dimension that has several places; a channel also by name.
     compression
         The compression, named as in the target: see `create_czi` and `write_ome_zarr`; in a TIFF
         ``"zlib"`` (the default), ``"lzw"``, ``"zstd"``... as tifffile names it, or ``"none"``.

@@ -16,6 +16,7 @@ from czictypes.exchange.locations import Format
 from czictypes.exchange.source_image import SourceImage
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.names import find_name
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.remote.part_files import Parts
 from czictypes.writing.progress import Progress
@@ -61,9 +62,8 @@ def choose(names: Sequence[str], wanted: Choice, what: str) -> list[int]:
 
 def _position(names: Sequence[str], one: str | int, what: str) -> int:
     if isinstance(one, str):
-        if one in names:
-            return names.index(one)
-    elif 0 <= index(one) < len(names):
+        return find_name(names, one, what)
+    if 0 <= index(one) < len(names):
         return index(one)
     raise OutOfBoundsError(f"there is no {what} {one!r}; there are {', '.join(map(repr, names))}")
 
@@ -112,7 +112,7 @@ class ConvertOptions:
 
     scenes: Choice
     levels: int | None
-    plane: Mapping[str, int] | None
+    plane: Mapping[str, int | str] | None
     compression: Any
     dtype: Any
     zarr: dict[str, Any]

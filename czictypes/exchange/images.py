@@ -17,7 +17,7 @@ from czictypes.arrays.image_base import Image as _Image
 from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, in_micrometres
 from czictypes.arrays.layout import ArrayRegion, Layout
 from czictypes.arrays.lazy import chunks_of_planes, normalized_chunks
-from czictypes.arrays.scenes import field_numbers, find_scene
+from czictypes.arrays.scenes import field_numbers
 from czictypes.arrays.selection import Selection
 from czictypes.exchange.converted import Choice, Conversion
 from czictypes.exchange.locations import Format, target_format
@@ -39,6 +39,7 @@ from czictypes.model.defence import defended
 from czictypes.model.errors import ClosedError
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass
+from czictypes.reading.names import find_scene
 from czictypes.reading.request import check_output
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.remote.urls import describe_target

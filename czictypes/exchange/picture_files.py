@@ -25,6 +25,7 @@ from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
+from czictypes.reading.names import find_channels
 from czictypes.remote.urls import describe_target
 from czictypes.writing.atomic import PathType, atomic_output
 
@@ -287,7 +288,7 @@ def write_png(
     dest: PathType,
     *,
     scenes: Choice = "all",
-    plane: Mapping[str, int] | None = None,
+    plane: Mapping[str, int | str] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a plane of one scene as a PNG; afterwards, the image is set to that scene.
@@ -306,7 +307,7 @@ def write_png(
 
 
 def describe_png(
-    image: Image, scenes: Choice = "all", plane: Mapping[str, int] | None = None
+    image: Image, scenes: Choice = "all", plane: Mapping[str, int | str] | None = None
 ) -> ConvertedImage:
     """Return the picture that `write_png` would write; it raises the same errors."""
     _choose(image, scenes)
@@ -326,8 +327,11 @@ def _choose(image: Image, scenes: Choice) -> None:
     image.set_scene(chosen[0])
 
 
-def _checked(image: Image, plane: Mapping[str, int]) -> dict[str, int]:
+def _checked(image: Image, given: Mapping[str, int | str]) -> dict[str, int]:
     """Return the index in each dimension of a picture, without C for all channels."""
+    plane: dict[str, Any] = dict(given)
+    if isinstance(plane.get("C"), str):
+        plane["C"] = find_channels(image.channels, plane["C"])
     sizes = {name: size for name, size in image.sizes.items() if name not in "YXS"}
     unknown = set(plane) - set(sizes)
     if unknown:

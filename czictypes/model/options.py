@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Any
+from typing import Any, Union
 
 __all__ = [
     "CacheInfo",
@@ -13,6 +13,7 @@ __all__ = [
     "CacheType",
     "ChannelDisplaySettingsDataClass",
     "ChannelDisplaySettingsDataClassWithNameAndDescription",
+    "DisplaySettings",
     "ReaderFileInputTypes",
     "ReaderOptions",
     "RemoteOptions",
@@ -221,3 +222,9 @@ class ChannelDisplaySettingsDataClassWithNameAndDescription(ChannelDisplaySettin
 
     name: str | None = None
     description: str | None = None
+
+
+#: Settings of channels by their numbers, or by their names.
+DisplaySettings = Union[
+    Mapping[int, ChannelDisplaySettingsDataClass], Mapping[str, ChannelDisplaySettingsDataClass]
+]

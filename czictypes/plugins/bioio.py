@@ -352,7 +352,7 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         if "S" in kwargs:
             raise ValueError("choose the scene with set_scene(), not with S")
         with self._opened() as image:
-            return as_element(sub_blocks(image.reader, image.scene_index, kwargs))
+            return as_element(sub_blocks(image.reader, image.scene_number, kwargs))
 
     # Mosaics
 

@@ -13,11 +13,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.reader_pool import ReaderPool
-from czictypes.arrays.scenes import scene_infos
 from czictypes.arrays.selection import Selection, is_index
 from czictypes.arrays.windows import windowed_array
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError
+from czictypes.reading.names import scene_infos
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 from czictypes.reading.subblock import matching, sub_block_info
@@ -340,7 +340,7 @@ def as_element(sub_blocks: Iterator[tuple[dict[str, int], str]]) -> ET.Element:
 
 def acquisition_times(image: CziImage) -> list[AcquisitionTime]:
     """Return the place and the acquisition time of each tile of a scene that has one."""
-    places = dict(_places(image.reader, scene=image.scene_index))
+    places = dict(_places(image.reader, scene=image.scene_number))
     moments = _moments(image.reader, places)
     return [
         {**place, "acquisition_time": moments[index]}
@@ -356,7 +356,7 @@ def duration_of(image: CziImage) -> timedelta | None:
     start, stop = image.reader.total_bounding_box["T"]
     ends = []
     for at in (start, stop - 1):
-        indices = [index for index, _ in _places(image.reader, {"T": at}, image.scene_index)]
+        indices = [index for index, _ in _places(image.reader, {"T": at}, image.scene_number)]
         ends += [min(_moments(image.reader, indices).values(), default=None)]
     first, last = ends
     if first is not None and last is not None:

@@ -127,7 +127,7 @@ def _start(image: CziImage, steps: dict[str, float]) -> dict[str, float]:
     origin = image.origin
     if origin is not None:
         return {"X": origin[0], "Y": origin[1]}
-    number = image.scene_index
+    number = image.scene_number
     if number is None:
         return {}
     box = image.reader.scenes_bounding_rectangle_no_pyramid[number]

@@ -19,10 +19,12 @@ from czictypes.model.defence import Defence, defended
 from czictypes.model.errors import CziError
 from czictypes.model.geometry import Rectangle, checked_plane
 from czictypes.model.lazy import require
-from czictypes.model.options import CacheOptions, ChannelDisplaySettingsDataClass
+from czictypes.model.options import CacheOptions, DisplaySettings
 from czictypes.plugins.slide_pictures import SlidePictures, slide_look
 from czictypes.plugins.slide_properties import AssociatedImages, SlideProperties, slide_properties
 from czictypes.reading.damage import OnError
+from czictypes.reading.names import numbered_plane, numbered_settings
+from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 from czictypes.remote.part_files import Parts
 from czictypes.remote.urls import describe_target
@@ -57,7 +59,8 @@ class CziSlide(Closable):
     plane
         The position in Z, T and so on; a dimension that you leave out is at its minimum.
     display_settings
-        Settings for each channel instead of the display above; other channels are left out.
+        Settings for each channel, by its number or its name, instead of the display above; other
+        channels are left out.
     storage_options
         The options of fsspec for a URL.
     cache_options
@@ -93,8 +96,8 @@ class CziSlide(Closable):
         source: Any,
         scene: int | str | None = None,
         *,
-        plane: Mapping[str, int] | None = None,
-        display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
+        plane: Mapping[str, int | str] | None = None,
+        display_settings: DisplaySettings | None = None,
         storage_options: Mapping[str, Any] | None = None,
         cache_options: CacheOptions | None = None,
         threads: int | None = None,
@@ -115,11 +118,18 @@ class CziSlide(Closable):
         }
         self._image = self._opened()
         try:
-            place = checked_plane(plane)
+            with open_document_of(self.reader) as document:
+                place = numbered_plane(document.table, checked_plane(plane))
+                settings = (
+                    None
+                    if display_settings is None
+                    else numbered_settings(document.table, display_settings)
+                )
+            self._place = place
             with Defence(describe_target(source)):
                 self._box = _box(self._image)
                 self._levels = _slide_levels(self._image, self._box)
-                self._look = slide_look(self._image, self._box, place, display_settings)
+                self._look = slide_look(self._image, self._box, place, settings)
                 self._pictures = SlidePictures(self._image, place, self._look)
         except BaseException:
             self._image.close()
@@ -164,7 +174,7 @@ class CziSlide(Closable):
             return
         before, self._image = self._image, self._opened()
         before.close()
-        self._pictures = SlidePictures(self._image, self._options["plane"] or {}, self._look)
+        self._pictures = SlidePictures(self._image, self._place, self._look)
 
     @classmethod
     def detect_format(cls, filename: Any) -> str | None:
@@ -343,7 +353,7 @@ def _cache_options(cache: Any) -> CacheOptions:
 
 
 def _box(image: CziImage) -> Rectangle:
-    reader, scene = image.reader, image.scene_index
+    reader, scene = image.reader, image.scene_number
     if scene is None:
         return reader.total_bounding_rectangle_no_pyramid
     return reader.scenes_bounding_rectangle_no_pyramid[scene]
@@ -352,7 +362,7 @@ def _box(image: CziImage) -> Rectangle:
 def _slide_levels(image: CziImage, box: Rectangle) -> tuple[Level, ...]:
     """Return the levels as OpenSlide counts them: those of all scenes, their sizes rounded down."""
     deepest = math.inf
-    if image.scene_index is None:
+    if image.scene_number is None:
         each = (CziImage(image.reader, scene).levels for scene in range(len(image.scenes)))
         deepest = min(levels[-1].factor for levels in each)
     return tuple(

@@ -85,7 +85,7 @@ def _overview(
     zoom = min(1.0, 1.001 * zoom)
     most = int(_LONGEST / zoom)
     part = Rectangle(box.x, box.y, min(box.w, most), min(box.h, most))
-    return image.reader.read(part, plane, image.scene_index, zoom, pixel_type.name)
+    return image.reader.read(part, plane, image.scene_number, zoom, pixel_type.name)
 
 
 def _made_settings(
@@ -162,7 +162,7 @@ class SlidePictures:
 
     def of_zoom(self, roi: Rectangle, zoom: float) -> NDArray[np.uint8]:
         """Return a region at any zoom, sampled from full resolution as `CziReader.read` does."""
-        reader, scene = self._image.reader, self._image.scene_index
+        reader, scene = self._image.reader, self._image.scene_number
 
         def fetch(channel: int) -> NDArray[Any]:
             pixel_type = self._look.pixel_types[channel]

@@ -77,7 +77,7 @@ def slide_properties(
         **_scale(texts, image.reader.magnification),
         **_levels(levels),
     }
-    is_all = image.scene_index is None
+    is_all = image.scene_number is None
     scenes = list(image.reader.scenes_bounding_rectangle_no_pyramid.values()) if is_all else []
     for number, scene in enumerate(scenes or [box]):
         corner = {"x": scene.x - box.x, "y": scene.y - box.y, "width": scene.w, "height": scene.h}

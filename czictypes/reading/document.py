@@ -29,6 +29,7 @@ from czictypes.model.geometry import Rectangle
 from czictypes.model.options import CacheInfo, CacheOptions, ReaderOptions
 from czictypes.reading.damage import DamageList, leaves_blank
 from czictypes.reading.decode import SubBlockDecoder
+from czictypes.reading.names import DocumentNames
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.paint import Painter
 from czictypes.reading.planes import plane_rows
@@ -82,6 +83,7 @@ class OpenDocument:
             source, self.directory, stored_resolution=options.stored_resolution, bounds=bounds
         )
         self.table = SubBlockTable(self.rows, bounds)
+        self.table.names = DocumentNames(self)
         self.cache = None if cache_options is None else SubBlockCache(cache_options)
         self.memory = ResultMemory(source.name, options.max_result_bytes)
         self.decoder = SubBlockDecoder(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import index as as_integer
 from typing import Any, ClassVar, TypeVar
@@ -21,7 +21,6 @@ from czictypes.model.errors import CorruptFileError, OutOfBoundsError, Unsupport
 from czictypes.model.geometry import (
     DIMENSION_INDEX,
     PLANE_DIMENSIONS,
-    Coordinate,
     Location,
     Rectangle,
     parse_coordinate,
@@ -30,6 +29,7 @@ from czictypes.model.options import ChannelDisplaySettingsDataClassWithNameAndDe
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.levels import PyramidLevel, needs_pyramid, pyramid_levels
+from czictypes.reading.names import numbered_plane, numbers_of
 from czictypes.reading.request import Plane, Roi, check_scene, parse_roi, type_of_all
 from czictypes.reading.session import Session
 from czictypes.reading.subblock import (
@@ -134,24 +134,29 @@ class DocumentProperties:
 
     # Pixels
 
-    def get_channel_pixel_type(self, channel_index: int | None = None) -> str:
+    def get_channel_pixel_type(self, channel_index: int | str | None = None) -> str:
         """Return the pixel type of a channel's first sub-block.
 
         Parameters
         ----------
         channel_index
-            The channel's number; by default the lowest one, or 0 in a document without channels.
+            The channel's number, or its name; by default the lowest number, or 0 in a document
+            without channels.
 
         Returns
         -------
         str
             A name such as ``"Gray8"``, or ``"Invalid"`` if there is no such sub-block. A document
             without channels has one type for every number.
+
+        Raises
+        ------
+        OutOfBoundsError, InvalidArgumentError
+            If no channel has the name, or several have it.
         """
-        table = self._table
-        if channel_index is None:
-            channel_index = table.plane_bounds.get("C", (0, 1))[0]
-        number = table.channel_pixel_type(as_integer(channel_index))
+        with self._session.document() as document:
+            table = document.table
+            number = table.channel_pixel_type(_channel(table, channel_index))
         return "Invalid" if number is None else _pixel_type_name(number)
 
     @property
@@ -183,15 +188,17 @@ class DocumentProperties:
             for channel in self.pixel_types
         }
 
-    def common_pixel_type(self, channel: int | None = None, scene: int | None = None) -> str | None:
+    def common_pixel_type(
+        self, channel: int | str | None = None, scene: int | str | None = None
+    ) -> str | None:
         """Return the smallest pixel type that holds all pixels of a channel exactly.
 
         Parameters
         ----------
         channel
-            The channel's number; by default the lowest one.
+            The channel's number or name; by default the lowest number.
         scene
-            The number of the only scene that counts; by default all count.
+            The number or name of the only scene that counts; by default all count.
 
         Returns
         -------
@@ -206,14 +213,12 @@ class DocumentProperties:
         OutOfBoundsError
             If the scene does not exist.
         """
-        table = self._table
-        try:
-            scene = check_scene(table, scene)
-            if channel is None:
-                channel = table.plane_bounds.get("C", (0, 1))[0]
-            kind = type_of_all(table, channel, scene)
-        except (OutOfBoundsError, UnsupportedDataError) as error:
-            raise type(error)(f"{self._session.name}: {error}") from None
+        with self._session.document() as document:
+            table = document.table
+            try:
+                kind = type_of_all(table, _channel(table, channel), check_scene(table, scene))
+            except (OutOfBoundsError, UnsupportedDataError) as error:
+                raise type(error)(f"{self._session.name}: {error}") from None
         return None if kind is None else kind.name
 
     @property
@@ -254,22 +259,22 @@ class DocumentProperties:
         """Whether layer 0 is wider or higher than 4096 pixels and the file stores no pyramid."""
         return needs_pyramid(self._table)
 
-    def pyramid_levels(self, scene: int | None = None) -> list[PyramidLevel]:
+    def pyramid_levels(self, scene: int | str | None = None) -> list[PyramidLevel]:
         """Return the stored resolution levels, full resolution first.
 
         Parameters
         ----------
         scene
-            The number of a scene; by default the levels of all scenes.
+            The number or name of a scene; by default the levels of all scenes.
 
         Raises
         ------
         OutOfBoundsError
             If the scene does not exist.
         """
-        table = self._table
-        check_scene(table, scene)
-        return pyramid_levels(table, scene)
+        with self._session.document() as document:
+            table = document.table
+            return pyramid_levels(table, check_scene(table, scene))
 
     # Metadata
 
@@ -366,7 +371,7 @@ class DocumentProperties:
         self,
         names: Sequence[str] = STANDARD_FIELDS,
         *,
-        plane: str | Coordinate | None = None,
+        plane: str | Plane | None = None,
         roi: Roi | None = None,
         only_layer0: bool = True,
         indices: Sequence[int] | None = None,
@@ -406,7 +411,7 @@ class DocumentProperties:
                 table = document.table
                 found = matching(
                     table,
-                    coordinate=None if plane is None else parse_coordinate(plane),
+                    coordinate=_coordinate(table, plane),
                     roi=None if roi is None else parse_roi(roi),
                     only_layer0=only_layer0,
                 )
@@ -434,7 +439,8 @@ class DocumentProperties:
         func
             Receives the index and a `SubBlockInfo`.
         plane
-            Only sub-blocks at this coordinate, such as ``"C0Z5T2"`` or ``{"C": 0}``; S is allowed.
+            Only sub-blocks at this coordinate, such as ``"C0Z5T2"`` or ``{"C": "DAPI"}``; S is
+            allowed.
         roi
             Only sub-blocks that meet this rectangle (x, y, w, h) in pixels.
         only_layer0
@@ -447,9 +453,10 @@ class DocumentProperties:
         """
         with self._session.document() as document:
             table = document.table
+            coordinate = _coordinate(table, plane)
         rows = matching(
             table,
-            coordinate=None if plane is None else parse_coordinate(plane),
+            coordinate=coordinate,
             roi=None if roi is None else parse_roi(roi),
             only_layer0=only_layer0,
         )
@@ -501,6 +508,19 @@ def _bounding_box(table: SubBlockTable, rectangle: Rectangle) -> dict[str, tuple
     box["X"] = (rectangle.x, rectangle.x + rectangle.w)
     box["Y"] = (rectangle.y, rectangle.y + rectangle.h)
     return box
+
+
+def _coordinate(table: SubBlockTable, plane: str | Plane | None) -> dict[str, int] | None:
+    if plane is None:
+        return None
+    return parse_coordinate(numbered_plane(table, plane) if isinstance(plane, Mapping) else plane)
+
+
+def _channel(table: SubBlockTable, channel: int | str | None) -> int:
+    """Return the number of a channel; by default the lowest one, or 0 where there are none."""
+    if channel is None:
+        return table.plane_bounds.get("C", (0, 1))[0]
+    return as_integer(numbers_of(table, "C", channel))
 
 
 def _pixel_type_name(number: int) -> str:

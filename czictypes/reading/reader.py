@@ -24,7 +24,7 @@ from czictypes.model.geometry import Color, checked_plane
 from czictypes.model.options import (
     CacheInfo,
     CacheOptions,
-    ChannelDisplaySettingsDataClass,
+    DisplaySettings,
     ReaderFileInputTypes,
     ReaderOptions,
 )
@@ -34,6 +34,7 @@ from czictypes.reading.attachments import Attachments
 from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.damage import OnError, advise, leaves_blank
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.names import numbered_settings
 from czictypes.reading.paint import Part
 from czictypes.reading.properties import DocumentProperties
 from czictypes.reading.request import (
@@ -41,6 +42,7 @@ from czictypes.reading.request import (
     Plane,
     PlaneRequest,
     Roi,
+    check_scene,
     make_request,
     output_shape,
     result_array,
@@ -196,7 +198,7 @@ class CziReader(DocumentProperties, Closable):
         self,
         roi: Roi | None = None,
         plane: Plane | None = None,
-        scene: int | None = None,
+        scene: int | str | None = None,
         zoom: float | None = None,
         pixel_type: str | None = None,
         background_pixel: Background | None = None,
@@ -213,10 +215,11 @@ class CziReader(DocumentProperties, Closable):
             box of the scene, or of the whole document.
         plane
             The position in each dimension, such as ``{"C": 0, "Z": 4}``; dimensions that you leave
-            out are at their minimum. Use `scene` for S, which is accepted here only if the document
-            offers no choice.
+            out are at their minimum. A channel may be given by its name (``{"C": "DAPI"}``). Use
+            `scene` for S, which is accepted here only if the document offers no choice.
         scene
-            The number of the only scene that contributes; by default all contribute.
+            The number (the S of its sub-blocks) or the name (as in `CziImage.scenes`) of the only
+            scene that contributes; by default all contribute.
         zoom
             A number above 0 and up to 1; smaller numbers return fewer pixels, from the pyramid
             level that fits. Each side of the result is ``int(float32(side) * float32(zoom))``.
@@ -277,9 +280,9 @@ class CziReader(DocumentProperties, Closable):
         self,
         roi: Roi | None = None,
         plane: Plane | None = None,
-        scene: int | None = None,
+        scene: int | str | None = None,
         zoom: float | None = None,
-        display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
+        display_settings: DisplaySettings | None = None,
     ) -> NDArray[np.uint8]:
         """Blend the channels into one picture with the display settings of the file.
 
@@ -288,8 +291,8 @@ class CziReader(DocumentProperties, Closable):
         roi, plane, scene, zoom
             As for `read`; a C in the plane is ignored.
         display_settings
-            Settings by channel number to use instead. Channels that are missing or not enabled are
-            left out.
+            Settings by channel number or name to use instead. Channels that are missing or not
+            enabled are left out.
 
         Returns
         -------
@@ -309,22 +312,29 @@ class CziReader(DocumentProperties, Closable):
         from czictypes.reading.composite import compose_channels  # has more imports than `read`
 
         with self._session.document() as document:
+            table = document.table
             position = {name: value for name, value in checked_plane(plane).items() if name != "C"}
+            try:
+                only, settings = check_scene(table, scene), display_settings
+                if settings is not None:
+                    settings = numbered_settings(table, settings)
+            except OutOfBoundsError as error:
+                raise OutOfBoundsError(f"{document.name}: {error}") from None
 
             def read_channel(channel: int | None) -> tuple[NDArray[Any], PixelType]:
                 where = position if channel is None else {**position, "C": channel}
-                kind = type_of_all(document.table, channel, scene)
+                kind = type_of_all(table, channel, only)
                 name = None if kind is None else kind.name
-                request = self._request(document, roi, where, scene, zoom, name)
+                request = self._request(document, roi, where, only, zoom, name)
                 return _compose(document, request, None, blank=self._blank), request.pixel_type
 
-            return compose_channels(document, read_channel, display_settings)
+            return compose_channels(document, read_channel, settings)
 
     def valid_pixels(
         self,
         roi: Roi | None = None,
         plane: Plane | None = None,
-        scene: int | None = None,
+        scene: int | str | None = None,
         zoom: float | None = None,
     ) -> NDArray[np.bool_]:
         """Return which pixels of a read come from a tile; the others are its background.
@@ -360,7 +370,7 @@ class CziReader(DocumentProperties, Closable):
         document: OpenDocument,
         roi: Roi | None,
         plane: Plane | None,
-        scene: int | None,
+        scene: int | str | None,
         zoom: float | None,
         pixel_type: str | None = None,
         background: Background | None = None,

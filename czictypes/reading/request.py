@@ -20,6 +20,7 @@ from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, Unsup
 from czictypes.model.geometry import PLANE_DIMENSIONS, Color, Rectangle, checked_plane
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
 from czictypes.reading.conversion import common_type
+from czictypes.reading.names import numbers_of
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.table import SubBlockTable
 
@@ -139,7 +140,7 @@ def has_adjacent_pixels(out: NDArray[Any]) -> bool:
 
 
 Roi = Union[Rectangle, tuple[int, int, int, int], Sequence[int]]
-Plane = Mapping[str, int]
+Plane = Mapping[str, Union[int, str]]
 
 _INT32 = 2**31
 _BLACK = Color(0, 0, 0)
@@ -196,7 +197,7 @@ def make_request(
     *,
     roi: Roi | None,
     plane: Plane | None,
-    scene: int | None,
+    scene: int | str | None,
     zoom: float | None,
     pixel_type: str | None,
     background: Background | None,
@@ -255,9 +256,9 @@ def _plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, in
             raise ValueError(f"{name!r} is not a plane dimension; use one of {allowed}")
         start, size = _bounds(table, name)
         try:
-            value = as_integer(given)
+            value = as_integer(given)  # type: ignore[arg-type]
         except TypeError:
-            raise ValueError(f"plane[{name!r}] must be a whole number, not {given!r}") from None
+            value = _named(table, name, given)
         if not start <= value < start + size:
             raise OutOfBoundsError(
                 f"plane {name}={value} is outside the document; "
@@ -268,6 +269,17 @@ def _plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, in
     return coordinate
 
 
+def _named(table: SubBlockTable, name: str, given: object) -> int:
+    """Return the number of a channel, or the only scene, that is given by its name."""
+    number = numbers_of(table, name, given) if isinstance(given, str) else given
+    if name == "S" and number is None:
+        return 0
+    if not isinstance(number, int):
+        kind = "a whole number or a name" if name == "C" else "a whole number"
+        raise ValueError(f"plane[{name!r}] must be {kind}, not {given!r}")
+    return number
+
+
 def _bounds(table: SubBlockTable, name: str) -> tuple[int, int]:
     """Return the start and size of a dimension, even of one that the document lacks."""
     if name == "S":
@@ -275,14 +287,19 @@ def _bounds(table: SubBlockTable, name: str) -> tuple[int, int]:
     return table.plane_bounds.get(name, (0, 1))
 
 
-def check_scene(table: SubBlockTable, scene: int | None) -> int | None:
+def check_scene(table: SubBlockTable, scene: int | str | None) -> int | None:
     """Return the number of a scene of the document; None stands for all."""
     if scene is None:
         return None
     try:
-        scene = as_integer(scene)
+        scene = as_integer(scene)  # type: ignore[arg-type]
     except TypeError:
-        raise InvalidArgumentError(f"scene must be a whole number, not {scene!r}") from None
+        number: int | str | None = numbers_of(table, "S", scene)
+        if number is None or isinstance(number, int):
+            return number
+        raise InvalidArgumentError(
+            f"scene must be a whole number or a name, not {scene!r}"
+        ) from None
     if scene not in table.scene_rectangles:
         raise OutOfBoundsError(f"there is no scene {scene}; {_scenes_text(table)}")
     return scene

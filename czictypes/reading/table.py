@@ -15,6 +15,7 @@ from czictypes.container.directory import Directory
 from czictypes.container.limits import Bounds
 from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle
 from czictypes.model.lazy import cached_property
+from czictypes.reading.names import DocumentNames
 from czictypes.reading.planes import PlaneRows
 
 __all__ = [
@@ -30,7 +31,8 @@ class SubBlockTable:
     """The planes of the sub-blocks of one document, in the order of the file's directory.
 
     Almost always a row is a sub-block; see `PlaneRows`. `directory` has the columns; the stored
-    size there is the size in which a row is read. `bounds` limits the arrays of the document.
+    size there is the size in which a row is read. `bounds` limits the arrays of the document, and
+    `names` finds its scenes and channels by their names.
     """
 
     def __init__(self, rows: PlaneRows | Directory, bounds: Bounds | None = None) -> None:
@@ -38,6 +40,7 @@ class SubBlockTable:
         self.directory = self.rows.directory
         self.count = int(self.directory.count)
         self.bounds = bounds
+        self.names: DocumentNames | None = None
 
     # One value per sub-block
 

@@ -33,7 +33,7 @@ def test_full_resolution_is_what_the_reader_reads(every_real_file: Path) -> None
             pixels = image.asarray()
             for place in np.ndindex(pixels.shape[:3]):
                 plane = dict(zip("TCZ", place))
-                theirs = document.read(plane=plane, scene=image.scene_index)
+                theirs = document.read(plane=plane, scene=image.scene_number)
                 ours = pixels[place] if "S" in image.dims else pixels[place][..., None]
                 np.testing.assert_array_equal(ours, theirs[..., ::-1])
 
@@ -45,14 +45,14 @@ def test_every_plane_of_a_file_is_what_the_reader_reads(every_made: Made) -> Non
         for scene in (*image.scenes, "all"):
             image.set_scene(scene)
             rois = document.scenes_bounding_rectangle_no_pyramid
-            roi = rois.get(image.scene_index, document.total_bounding_rectangle_no_pyramid)
+            roi = rois.get(image.scene_number, document.total_bounding_rectangle_no_pyramid)
             for plane in every_made.planes:
                 found = plane_of(image, document, plane)
                 if found is None:
                     continue  # a plane of another scene
                 kinds = image._layout.pixel_types
                 kind = kinds[plane.get("C", min(kinds))].name
-                expected = document.read(roi, plane, image.scene_index, pixel_type=kind)
+                expected = document.read(roi, plane, image.scene_number, pixel_type=kind)
                 if "S" not in image.dims:
                     found = found[..., None]
                 assert (found[..., :3] == as_rgb(expected, min(found.shape[2], 3))).all()
@@ -97,15 +97,15 @@ def test_a_lazy_array_has_the_same_pixels(made: Callable[[str], Made]) -> None:
 def test_scenes_are_chosen_by_name_or_index(made: Callable[[str], Made]) -> None:
     with CziImage(made("gapped_scenes").path, -1) as image:
         assert image.scenes == ("Image:1", "Image:4")
-        assert (image.current_scene, image.current_scene_index, image.scene_index) == (
+        assert (image.current_scene, image.current_scene_index, image.scene_number) == (
             "Image:4",
             1,
             4,
         )
         image.set_scene("Image:1")
-        assert (image.current_scene_index, image.scene_index) == (0, 1)
+        assert (image.current_scene_index, image.scene_number) == (0, 1)
         image.set_scene("all")
-        assert (image.current_scene, image.current_scene_index, image.scene_index) == (
+        assert (image.current_scene, image.current_scene_index, image.scene_number) == (
             "all",
             None,
             None,

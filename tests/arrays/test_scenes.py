@@ -101,7 +101,7 @@ def test_all_views_of_a_split_document_agree(tmp_path: Path) -> None:
         assert image.well is not None
         assert (image.well.row, image.well.column, image.field) == (2, 2, 0)
         assert image.origin == (97.5, 48.5)  # the centre of 6 x 4 pixels lies at 100, 50
-        assert image.scene_index == 8
+        assert image.scene_number == 8
 
 
 def test_a_document_without_s_has_the_position_of_its_scene(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_ome_zarr_and_back(tmp_path: Path, wanted: str | list[str]) -> None:
     from_ome_zarr(tmp_path / "plate.zarr", tmp_path / "back.czi")
     with CziImage(tmp_path / "back.czi") as image:
         image.set_scene("P2")
-        assert (image.scene_index, image.well and image.well.name) == (8, "B2")
+        assert (image.scene_number, image.well and image.well.name) == (8, "B2")
         assert image.origin == (97.5, 48.5)
 
 
@@ -152,7 +152,7 @@ def test_a_copy_of_one_scene_keeps_its_name(tmp_path: Path, *, renumber: bool) -
     czi.copy(source, tmp_path / "copy.czi", scenes=8, renumber=renumber)
     with CziImage(tmp_path / "copy.czi") as image:
         assert image.scenes == ("P2",)
-        assert (image.scene_index, image.well and image.well.name) == (0 if renumber else 8, "B2")
+        assert (image.scene_number, image.well and image.well.name) == (0 if renumber else 8, "B2")
 
 
 def test_damaged_indices_warn_once(tmp_path: Path) -> None:

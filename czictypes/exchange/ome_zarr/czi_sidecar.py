@@ -8,7 +8,6 @@ from typing import Any
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.image_base import Image, layout_of
-from czictypes.arrays.labels import metadata_or
 from czictypes.arrays.times import times_since
 from czictypes.exchange.ome_xml import ome_of_images
 from czictypes.exchange.ome_zarr.image_plan import ImagePlan
@@ -19,6 +18,7 @@ from czictypes.metadata.document_content import DocumentContent, read_content
 from czictypes.metadata.scenes import SceneInfo, match_scenes, scenes
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, CziError, MetadataWarning
+from czictypes.reading.names import metadata_or
 from czictypes.reading.plane_reads import open_document_of
 
 __all__ = [
@@ -55,8 +55,8 @@ def sidecar_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
     start.update((name, values.start) for name, values in layout.planes.items() if name != "M")
     content = {
         **content,
-        "name": image.current_scene if image.scene_index is not None else None,
-        "number": image.scene_index or 0,
+        "name": image.current_scene if image.scene_number is not None else None,
+        "number": image.scene_number or 0,
         "listed": _place_in_xml(image),
         "location": [box.x, box.y],
         "origin": [bounds["X"][0], bounds["Y"][0]],
@@ -66,7 +66,7 @@ def sidecar_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
     along = layout.planes["T"]
     date = image.acquisition_date
     with open_document_of(image.reader) as document:
-        times = times_since(document, image.scene_index, along, date)
+        times = times_since(document, image.scene_number, along, date)
     if times is not None and len(times) > 1:
         content["times"] = times.tolist()
     return {ATTRIBUTE: content}
@@ -77,10 +77,10 @@ def _place_in_xml(image: CziImage) -> int | None:
     nothing: list[SceneInfo] = []
     with open_document_of(image.reader) as document:
         listed = metadata_or(document, lambda document: document.read_metadata(scenes), nothing)
-    if image.scene_index is None:
+    if image.scene_number is None:
         return 0 if len(listed) == 1 else None
     numbers = image.reader.scenes_bounding_rectangle
-    return match_scenes([scene.index for scene in listed], numbers).get(image.scene_index)
+    return match_scenes([scene.index for scene in listed], numbers).get(image.scene_number)
 
 
 def write_sidecar(

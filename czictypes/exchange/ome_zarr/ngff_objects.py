@@ -132,7 +132,7 @@ def to_multiscales(
     chunks
         Of each level: one length for all axes, one for each of the last axes, or by axis, where the
         other axes are cut as they are.
-    source_options
+    storage_options
         The options of fsspec for a URL.
 
     Returns

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from czictypes.arrays.labels import channel_names
 from czictypes.container.limits import bytes_for, check_claim
 from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
@@ -30,6 +29,7 @@ from czictypes.model.errors import MetadataWarning, MissingExtraError
 from czictypes.model.geometry import Location
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.model.renamed import renamed
+from czictypes.reading.names import channel_names
 from czictypes.writing.progress import Progress
 from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target

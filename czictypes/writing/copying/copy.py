@@ -141,10 +141,11 @@ def copy(
     dest
         A path, or a file object opened for writing in binary. Missing folders are made.
     scenes
-        One scene, several, or a slice; all by default. A sub-block that belongs to no scene (such
-        as a pyramid tile over several scenes) is left out if others are.
+        One scene, several, or a slice, by number or name; all by default. A sub-block that belongs
+        to no scene (such as a pyramid tile over several scenes) is left out if others are.
     planes
         The planes to copy, by dimension: ``{"C": 0, "T": range(5), "Z": slice(None, None, 2)}``.
+        Channels may be given by their names: ``{"C": ["DAPI", "GFP"]}``.
     roi
         A region (x, y, w, h): every tile that meets it is copied, whole. A pyramid level (of a
         scene) whose tiles reach beyond those of layer 0 is left out whole; what the copy has

@@ -22,6 +22,7 @@ from czictypes.metadata.xml_editor import (
 )
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle, checked_plane
+from czictypes.reading.names import numbers_of
 from czictypes.reading.request import parse_roi
 from czictypes.reading.subblock import matching
 from czictypes.reading.table import SubBlockTable
@@ -39,8 +40,9 @@ __all__ = [
 ]
 
 
-#: Indices in a dimension: one, several, or a slice as Python cuts a list.
-Indices = Union[int, slice, Iterable[int]]
+#: Indices in a dimension: one, several, or a slice as Python cuts a list; channels and scenes also
+#: by their names.
+Indices = Union[int, str, slice, Iterable[Union[int, str]]]
 
 _ALWAYS_THERE = ("Z", "C", "T")  # of size 1 in a document that does not name them
 #: XML that replaces the source's, or a function that edits it.
@@ -79,8 +81,10 @@ def select(
             raise ValueError(f"{letter!r} is not a dimension of a plane; use some of {names}")
     if scenes is not None:
         wanted["S"] = scenes
-    for letter, indices in wanted.items():
-        keep &= _in_dimension(table, letter, indices)
+    for letter, given in wanted.items():
+        indices = numbers_of(table, letter, given)
+        if indices is not None:  # the only scene of a document without numbers is all of it
+            keep &= _in_dimension(table, letter, indices)
     dropped: tuple[tuple[int, int], ...] = ()
     if roi is not None:
         keep, dropped = _in_region(table, keep, parse_roi(roi))
@@ -129,11 +133,11 @@ def _resolve(letter: str, wanted: Indices, present: list[int]) -> set[int]:
     return chosen
 
 
-def _listed(wanted: int | Iterable[int]) -> Iterable[int]:
+def _listed(wanted: Any) -> Iterable[Any]:
     try:
-        return [operator.index(wanted)]  # type: ignore[arg-type]
+        return [operator.index(wanted)]
     except TypeError:
-        return wanted  # type: ignore[return-value]
+        return wanted  # type: ignore[no-any-return]
 
 
 def _sliced(wanted: slice, present: list[int]) -> set[int]:
