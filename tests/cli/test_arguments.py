@@ -37,7 +37,9 @@ def test_a_plane_names_dimensions(plane: dict[str, int]) -> None:
     [
         ("", "not a plane"),
         ("C", "not a plane"),
-        ("C=x", "not a plane"),
+        ("Z=x", "not a plane"),
+        ("C=", "not a plane"),
+        ("C=x,C=2", "twice"),
         ("C=1,C=2", "twice"),
         ("Q=1", "no dimension Q; use Z, C, T"),
         ("S=1", "use --scene"),
@@ -47,6 +49,11 @@ def test_a_plane_names_dimensions(plane: dict[str, int]) -> None:
 def test_no_plane(text: str, reason: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=reason):
         arguments.plane(text)
+
+
+def test_a_channel_and_a_scene_may_be_named() -> None:
+    assert arguments.plane("c=Alexa 488,Z=3") == {"C": "Alexa 488", "Z": 3}
+    assert [arguments.scene(text) for text in ("2", "-1", "A1")] == [2, -1, "A1"]
 
 
 @pytest.mark.parametrize("text", ["0", "-0.5", "1.01", "nan", "inf", "half"])

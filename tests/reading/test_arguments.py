@@ -29,10 +29,12 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"plane": {"Z": 1}}, IndexError, "Z goes from 0 to 0"),
     ({"plane": {"Q": 0}}, ValueError, "use one of Z, C, T"),
     ({"plane": {"S": 0}}, ValueError, "scene="),
-    ({"plane": {"C": "x"}}, ValueError, "whole number"),
+    ({"plane": {"C": "x"}}, ValueError, "there is no channel 'x'"),
+    ({"plane": {"C": 0.5}}, ValueError, "whole number or a name"),
     ({"scene": 3}, IndexError, "scenes 0 to 2"),
     ({"scene": 3}, ValueError, "scenes 0 to 2"),
-    ({"scene": "A"}, ValueError, "whole number"),
+    ({"scene": "A"}, ValueError, "there is no scene 'A'"),
+    ({"scene": 0.5}, ValueError, "whole number or a name"),
     ({"pixel_type": 3}, ValueError, "'?3'? is not a pixel type"),
     ({"zoom": 0}, ValueError, "greater than 0"),
     ({"zoom": 1.01}, ValueError, "at most 1"),
@@ -83,6 +85,8 @@ def test_a_scene_may_be_given_in_the_plane_where_there_is_no_choice(
         with pytest.raises(OutOfBoundsError, match=f"S goes from {number} to {number}"):
             document.read(plane={"S": number + 1})
         with pytest.raises(ValueError, match="whole number"):
+            document.read(plane={"S": 0.5})
+        with pytest.raises(ValueError, match="there is no scene 'first'"):
             document.read(plane={"S": "first"})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from czictypes import czi
-from czictypes.model.errors import ClosedError
+from czictypes.model.errors import ClosedError, OutOfBoundsError
 
 
 def test_ranges_start_where_the_file_starts(made) -> None:
@@ -57,11 +57,12 @@ def test_a_pixel_type_is_that_of_the_lowest_channel(made, name: str, expected: s
         assert document.get_channel_pixel_type(channel_index=first) == expected
 
 
-@pytest.mark.parametrize("channel", ["Gray8", 0.5])
-def test_a_channel_is_a_whole_number(made, channel: object) -> None:
+def test_a_channel_is_a_whole_number_or_a_name(made) -> None:
     with czi.open_czi(made("mosaic").path) as document:
         with pytest.raises(TypeError):
-            document.get_channel_pixel_type(channel)
+            document.get_channel_pixel_type(0.5)
+        with pytest.raises(OutOfBoundsError, match="there is no channel 'Gray8'"):
+            document.get_channel_pixel_type("Gray8")
 
 
 @pytest.mark.parametrize("name", ["mosaic", "multi_scene_pyramid", "negative", "empty"])
