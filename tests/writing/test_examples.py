@@ -27,13 +27,13 @@ def write_classes(module: Any, path: Path, classes: Any, points: tuple[float, fl
             data=classes[0, :, :],
             location=(0, 0),
             plane={"C": 0},
-            compression="zstd0:ExplicitLevel=0",
+            compression_options="zstd0:ExplicitLevel=0",
         )
         document.write(
             data=classes[1, :, :],
             location=(0, 0),
             plane={"C": 1},
-            compression="zstd1:ExplicitLevel=2",
+            compression_options="zstd1:ExplicitLevel=2",
         )
         document.write_metadata(
             channel_names={0: "C1", 1: "C2"},

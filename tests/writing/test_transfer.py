@@ -149,7 +149,7 @@ def test_a_type_and_name_of_wrong_bytes_are_cut_to_what_can_be_written(tmp_path:
     source.write_bytes(build_czi([Tile()], attachments=[attached]).data)
     for number, act in enumerate((czi.copy, czi.repair, czi.add_pyramid)):
         target = tmp_path / f"{number}.czi"
-        act(source, target) if act is not czi.add_pyramid else act(source, output=target)
+        act(source, target) if act is not czi.add_pyramid else act(source, dest=target)
         with CziReader(target) as document:
             (found,) = document.attachments
             assert (found.data, len(found.name), len(found.content_file_type)) == (b"data", 26, 2)

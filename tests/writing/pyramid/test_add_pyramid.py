@@ -393,7 +393,7 @@ def test_the_command_line_does_it_as_well(
     assert_right_pyramid(output, blocks, tile=8, until=8, kind="nearest")
     capsys.readouterr()
     assert call(path, "-o", output) == 1
-    assert "--force replaces it" in capsys.readouterr().err
+    assert "--overwrite replaces it" in capsys.readouterr().err
     assert call(path, "-o", output, "--force") == 0
     for wrong in (["--factor", "one"], ["--factor", "1"], ["--compression", "zip"]):
         assert call(path, *wrong) == 2
