@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import index as as_integer
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from czictypes.model.geometry import (
 )
 from czictypes.model.options import ChannelDisplaySettingsDataClassWithNameAndDescription
 from czictypes.model.pixel_types import PixelType
+from czictypes.model.renamed import former_name
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.levels import PyramidLevel, needs_pyramid, pyramid_levels
 from czictypes.reading.names import numbered_plane, numbers_of
@@ -293,7 +294,7 @@ class DocumentProperties:
     @property
     def custom_attributes_metadata(self) -> dict[str, Any] | None:
         """The custom attributes by name (bool, int, float or str), or None if there are none."""
-        return self.described(custom_attributes)
+        return self.read_metadata(custom_attributes)
 
     @property
     def scaling(self) -> Scaling:
@@ -317,12 +318,12 @@ class DocumentProperties:
         self,
     ) -> dict[int, ChannelDisplaySettingsDataClassWithNameAndDescription]:
         """The display settings of each channel, by channel number."""
-        return self.described(display_settings)
+        return self.read_metadata(display_settings)
 
     @property
     def document_info(self) -> DocumentInfo:
         """The title, author, dates and objective of the document."""
-        return self.described(document_info)
+        return self.read_metadata(document_info)
 
     @property
     def scenes(self) -> list[SceneInfo]:
@@ -343,14 +344,14 @@ class DocumentProperties:
     @property
     def skew(self) -> Skew | None:
         """The skew of a lattice light-sheet stack, its angle in degrees; None for other files."""
-        return self.described(skew)
+        return self.read_metadata(skew)
 
     @property
     def plate(self) -> Plate | None:
         """The plate with its rows and columns, or None if there is none."""
-        return self.described(plate)
+        return self.read_metadata(plate)
 
-    def described(self, read: Callable[[ET.Element], T]) -> T:
+    def read_metadata(self, read: Callable[[ET.Element], T]) -> T:
         """Return the result of a function that reads the document's XML.
 
         Parameters
@@ -366,6 +367,9 @@ class DocumentProperties:
         """
         with self._session.document() as document:
             return document.read_metadata(read)
+
+    if not TYPE_CHECKING:
+        described = former_name("described", "read_metadata")
 
     def subblock_metadata(
         self,

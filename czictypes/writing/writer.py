@@ -6,16 +6,15 @@ import io
 import operator
 import os
 import uuid
-import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import CustomValue
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass
-from czictypes.model.renamed import renamed
+from czictypes.model.renamed import former_name, renamed
 from czictypes.reading.threads import thread_count
 from czictypes.writing.array_tiles import (
     TileInfo,
@@ -264,12 +263,8 @@ class CziWriter(AttachmentMethods):
             with self._session.all_or_nothing():
                 self._session.write(tiles, source)
 
-    def write_reduced(self, *arguments: Any, **options: Any) -> None:
-        """Do the same as `write_pyramid_tile`, which is the name of this method now."""
-        warnings.warn(
-            "write_reduced is called write_pyramid_tile now", DeprecationWarning, stacklevel=2
-        )
-        self.write_pyramid_tile(*arguments, **options)
+    if not TYPE_CHECKING:
+        write_reduced = former_name("write_reduced", "write_pyramid_tile")
 
     def write_metadata(
         self,

@@ -99,8 +99,8 @@ def test_a_damaged_sub_block_takes_nothing_else_down(
 
 def test_what_a_function_makes_of_the_xml_is_kept(made: Callable[[str], Made]) -> None:
     with czi.open_czi(made("described").path) as document:
-        assert document.described(count_channels) == 2
-        assert document.described(count_channels) == 2
+        assert document.read_metadata(count_channels) == 2
+        assert document.read_metadata(count_channels) == 2
     assert calls == ["called"]
 
 
