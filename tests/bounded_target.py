@@ -163,7 +163,7 @@ _slide("whole", lambda slide: slide.read_region((0, 0), 0, slide.dimensions))
 _slide("coarsest", lambda slide: slide.read_region((0, 0), -1, slide.level_dimensions[-1]))
 _slide("thumbnail", lambda slide: slide.get_thumbnail((100, 100)))
 _slide("large_thumbnail", lambda slide: slide.get_thumbnail((100_000, 100_000)))
-_slide("resized", lambda slide: slide.read_resized((0, 0), slide.dimensions, (50, 50)))
+_slide("resized", lambda slide: slide.read_resized((0, 0, *slide.dimensions), (50, 50)))
 _slide(
     "associated", lambda slide: {name: one.size for name, one in slide.associated_images.items()}
 )

@@ -118,7 +118,7 @@ class DeepZoomTiles:
         right = min((x + width) * downsample, whole_width)
         bottom = min((y + height) * downsample, whole_height)
         extent = (right - left, bottom - top)
-        return self._slide.read_resized((left, top), extent, (width, height), self._background)
+        return self._slide.read_resized((left, top, *extent), (width, height), self._background)
 
     def get_tile_dimensions(self, level: int, address: tuple[int, int]) -> tuple[int, int]:
         """Return width and height of a tile, overlap included."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.layout import Level
 from czictypes.model.closable import Closable
-from czictypes.model.defence import Defence, defended
+from czictypes.model.defence import Defence, defended, warn_caller
 from czictypes.model.errors import CziError
 from czictypes.model.geometry import Rectangle, checked_plane
 from czictypes.model.lazy import require
@@ -26,6 +26,7 @@ from czictypes.reading.damage import OnError
 from czictypes.reading.names import numbered_plane, numbered_settings
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
+from czictypes.reading.request import Roi
 from czictypes.remote.part_files import Parts
 from czictypes.remote.urls import describe_target
 
@@ -36,6 +37,26 @@ __all__ = ["CziSlide"]
 
 #: Between a reduction and the stored level that it is made of, at most.
 _FAR = 4
+
+
+Read = TypeVar("Read", bound=Callable[..., Any])
+
+
+def _takes_location_and_extent(read: Read) -> Read:
+    """Have `read_resized` take its region as a location and an extent too, as formerly."""
+
+    @wraps(read)
+    def call(slide: Any, *args: Any, **kwargs: Any) -> Any:
+        given = {**dict(zip(("location", "extent", "size", "background"), args)), **kwargs}
+        if "location" in kwargs or (args and len(args[0]) == 2):
+            warn_caller(
+                "read_resized(): location and extent are one roi=(x, y, w, h) now",
+                DeprecationWarning,
+            )
+            args, kwargs = ((*given.pop("location"), *given.pop("extent")),), given
+        return read(slide, *args, **kwargs)
+
+    return call  # type: ignore[return-value]
 
 
 @defended(lambda slide: describe_target(slide._arguments[0]))
@@ -267,12 +288,12 @@ class CziSlide(Closable):
         width, height = self.dimensions
         downsample = max(1.0, width / size[0], height / size[1])
         goal = max(1, round(width / downsample)), max(1, round(height / downsample))
-        return self.read_resized((0, 0), (width, height), goal)
+        return self.read_resized((0, 0, width, height), goal)
 
+    @_takes_location_and_extent
     def read_resized(
         self,
-        location: tuple[int, int],
-        extent: tuple[int, int],
+        roi: Roi,
         size: tuple[int, int],
         background: tuple[int, int, int] = (255, 255, 255),
     ) -> Image:
@@ -280,16 +301,17 @@ class CziSlide(Closable):
 
         Parameters
         ----------
-        location, extent
-            The region: its corner (x, y), its width and height, in pixels of full resolution.
+        roi
+            The region (x, y, w, h), in pixels of full resolution from the top left of the slide.
         size
             Width and height of the picture.
         background
             What shows where the file has no pixels.
         """
         module = require("PIL.Image", extra="cli", doing="pictures of slides")
-        wanted = max(1.0, min(extent[0] / size[0], extent[1] / size[1]))
-        picture = _picture(self._read_about(location, extent, wanted))
+        x, y, w, h = roi
+        wanted = max(1.0, min(w / size[0], h / size[1]))
+        picture = _picture(self._read_about((x, y), (w, h), wanted))
         flat = module.new("RGB", picture.size, background)
         flat.paste(picture, mask=picture.getchannel("A"))
         if flat.size != tuple(size):

@@ -202,3 +202,28 @@ def test_what_makes_a_czi_shows_our_names_of_its_options(create: Callable[..., A
     names = inspect.signature(create).parameters
     assert names.keys() >= {"filepath", "overwrite", "compression"}
     assert not names.keys() & {"exist_ok", "compression_options", "dest"}
+
+
+def test_a_slide_takes_a_location_and_an_extent_for_a_region(folder: Path) -> None:
+    pytest.importorskip("PIL", exc_type=ImportError)
+    with czictypes.CziSlide(source(folder)) as slide:
+        expected = slide.read_resized((5, 6, 40, 30), (20, 15), (1, 2, 3)).tobytes()
+        assert list(inspect.signature(slide.read_resized).parameters)[:2] == ["roi", "size"]
+        for call in (
+            lambda: slide.read_resized((5, 6), (40, 30), (20, 15), (1, 2, 3)),
+            lambda: slide.read_resized(
+                location=(5, 6), extent=(40, 30), size=(20, 15), background=(1, 2, 3)
+            ),
+        ):
+            with pytest.warns(DeprecationWarning, match="one roi=") as caught:
+                assert call().tobytes() == expected
+            assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(("old", "new"), [("described", "read_metadata")])
+def test_former_names_of_methods(folder: Path, old: str, new: str) -> None:
+    with czi.open_czi(source(folder)) as document:
+        with pytest.warns(DeprecationWarning, match=f"{old} is called {new} now") as caught:
+            method = getattr(document, old)
+        assert caught[0].filename == __file__
+        assert method == getattr(document, new)

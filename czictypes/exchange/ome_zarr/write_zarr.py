@@ -279,7 +279,7 @@ def _summary(image: Image, plan: OmeZarrPlan, compression: Any) -> dict[str, Any
         ],
         "chunks": [list(image.levels[0].chunking.unit) for image in plan.images],
         "dtypes": [image.dtype.str for image in plan.images],
-        "compressor": str(compression),
+        "compression": str(compression),
     }
 
 

@@ -36,7 +36,7 @@ def create_arrays(
     images: Sequence[ImagePlan],
     groups: Groups,
     version: str,
-    compressor: Any,
+    codec: Any,
 ) -> None:
     """Create missing groups and arrays; `describe` adds their attributes."""
     for path in sorted({"", *groups, *(image.path for image in images)}):
@@ -46,7 +46,7 @@ def create_arrays(
         for number, level in enumerate(image.levels):
             path = image.array_path(number)
             if store.read(f"{path}/{document}") is None:
-                _create(store, path, level, image.dtype, version, compressor)
+                _create(store, path, level, image.dtype, version, codec)
 
 
 def describe(
@@ -75,7 +75,7 @@ def _create(
     level: LevelPlan,
     dtype: np.dtype[Any],
     version: str,
-    compressor: Any,
+    codec: Any,
 ) -> None:
     zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
     more: dict[str, Any] = {}
@@ -90,7 +90,7 @@ def _create(
         shape=level.shape,
         chunks=level.chunking.chunk,
         dtype=dtype.newbyteorder("<"),
-        compressors=compressor,
+        compressors=codec,
         fill_value=0,
         zarr_format=_zarr_format(version),
         **more,

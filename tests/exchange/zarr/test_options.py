@@ -33,9 +33,9 @@ pytestmark = pytest.mark.filterwarnings(
         {"chunks": 16},
         {"chunks": (1, 2, 2, 32, 16), "version": "0.4"},
         {"chunks": 16, "shards": 48},
-        {"chunks": {"c": 3, "x": 20}, "compressor": "lz4"},
-        {"compressor": "none", "scheduler": "synchronous"},
-        {"compressor": "gzip:1", "version": "0.4", "workers": 3},
+        {"chunks": {"c": 3, "x": 20}, "compression": "lz4"},
+        {"compression": "none", "scheduler": "synchronous"},
+        {"compression": "gzip:1", "version": "0.4", "threads": 3},
     ],
 )
 def test_pixels_do_not_depend_on_options(
@@ -118,8 +118,8 @@ def test_an_open_reader_stays_open(
     [
         ({"version": "0.3"}, ValueError, "one of 0.5, 0.4, 0.6"),
         ({"levels": 0}, ValueError, "at least one"),
-        ({"compressor": "zip"}, ValueError, "no compressor"),
-        ({"compressor": "zstd:x"}, ValueError, "no compressor"),
+        ({"compression": "zip"}, ValueError, "no compressor"),
+        ({"compression": "zstd:x"}, ValueError, "no compressor"),
         ({"scheduler": "processes"}, ValueError, "scheduler is"),
         ({"scheduler": "distributed"}, ValueError, "needs a client"),
         ({"scenes": 7}, OutOfBoundsError, "scene 7"),

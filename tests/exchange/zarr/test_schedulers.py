@@ -52,11 +52,11 @@ def client() -> Iterator[Any]:
             yield client
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("threads", [1, 2, 5])
 def test_any_number_of_threads_makes_the_same_store(
-    mosaic_czi: Path, dest: Path, expected: dict[str, bytes], workers: int
+    mosaic_czi: Path, dest: Path, expected: dict[str, bytes], threads: int
 ) -> None:
-    write_ome_zarr(mosaic_czi, dest, scheduler="threads", threads=workers, **OPTIONS)
+    write_ome_zarr(mosaic_czi, dest, scheduler="threads", threads=threads, **OPTIONS)
     assert stored(dest) == expected
 
 

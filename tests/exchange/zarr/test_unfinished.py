@@ -85,17 +85,17 @@ def test_a_journal_of_before_is_enough_where_none_can_be_written(
 
 
 @pytest.mark.parametrize("room", [0, 30, 200])
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("threads", [1, 3])
 def test_resume_finishes_it(
-    mosaic_czi: Path, dest: Path, complete: dict[str, bytes], room: int, workers: int
+    mosaic_czi: Path, dest: Path, complete: dict[str, bytes], room: int, threads: int
 ) -> None:
-    interrupted(mosaic_czi, dest, room, workers=workers)
+    interrupted(mosaic_czi, dest, room, threads=threads)
     write_ome_zarr(mosaic_czi, dest, resume=True, **OPTIONS)
     assert stored(dest) == complete
 
 
 def test_what_is_done_is_not_done_again(mosaic_czi: Path, dest: Path) -> None:
-    interrupted(mosaic_czi, dest, 150, workers=1)
+    interrupted(mosaic_czi, dest, 150, threads=1)
     calls: list[tuple[int, int]] = []
     write_ome_zarr(
         mosaic_czi, dest, resume=True, progress=lambda *both: calls.append(both), **OPTIONS
@@ -107,7 +107,7 @@ def test_what_is_done_is_not_done_again(mosaic_czi: Path, dest: Path) -> None:
 def test_it_can_be_interrupted_again_and_again(
     mosaic_czi: Path, dest: Path, complete: dict[str, bytes]
 ) -> None:
-    interrupted(mosaic_czi, dest, 70, workers=1)
+    interrupted(mosaic_czi, dest, 70, threads=1)
     for _ in range(10):
         store = FullStore(dest)
         store.room = 70
@@ -164,7 +164,7 @@ def test_a_broken_source_is_told_and_the_rest_is_kept(
         ({"chunks": 32}, "chunks"),
         ({"version": "0.4"}, "version"),
         ({"levels": 2}, "levels"),
-        ({"compressor": "lz4"}, "compressor"),
+        ({"compression": "lz4"}, "compression"),
     ],
 )
 def test_only_the_same_call_goes_on(

@@ -31,9 +31,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::czictypes.model.errors.Metadata
     "options",
     [
         {"version": "0.4", "chunks": 16, "levels": 3},
-        {"version": "0.4", "compressor": "zstd", "chunks": (2, 3, 2, 16, 16)},
-        {"chunks": 8, "shards": 24, "levels": 3, "compressor": "gzip"},
-        {"compressor": "none", "levels": 2},
+        {"version": "0.4", "compression": "zstd", "chunks": (2, 3, 2, 16, 16)},
+        {"chunks": 8, "shards": 24, "levels": 3, "compression": "gzip"},
+        {"compression": "none", "levels": 2},
     ],
 )
 def test_pixels_are_the_same(
