@@ -19,7 +19,7 @@ from czictypes.reading.levels import LevelGrid
 def grid(number: int, width: int, height: int) -> LevelGrid:
     factor = 2.0**number
     box = Rectangle(-3, 7, round(width * factor), round(height * factor))
-    return LevelGrid(number, factor, box, width, height, (1 / factor, 1 / factor))
+    return LevelGrid(number, factor, box, width, height)
 
 
 @st.composite
