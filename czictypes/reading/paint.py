@@ -156,8 +156,6 @@ class Painter:
         Raises CorruptFileError if a mask that is needed is damaged.
         """
         found = np.zeros((height, width), bool)
-        if not found.size:
-            return found
         masks = part.request.mask_aware
         if self._kernel is None or masks:
             mask_of = getattr(self.tiles, "mask_of_row", None) if masks else None
@@ -194,6 +192,8 @@ class Painter:
     def _places(self, part: Part, size: tuple[int, int]) -> Iterator[Painted]:
         """Yield the tiles that numpy paints of a (width, height) result, with their pixels."""
         request, grid, only = part
+        if not min(size):
+            return iter(())
         if only is not None:
             chosen = np.array([only])
         else:
@@ -209,9 +209,7 @@ class Painter:
         self, parts: Sequence[Part], outs: Sequence[NDArray[Any]], blank: bool
     ) -> None:
         sizes = [(out.shape[1], out.shape[0]) for out in outs]
-        painted = [
-            list(self._places(part, size)) if min(size) else [] for part, size in zip(parts, sizes)
-        ]
+        painted = [list(self._places(part, size)) for part, size in zip(parts, sizes)]
         request, every = parts[0].request, [one for some in painted for one in some]
         self._check_types(np.array([one.tile for one in every], np.intp), request, blank)
         leave = self._note if blank else None

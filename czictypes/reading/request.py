@@ -53,6 +53,10 @@ _WHITE = {
 }
 
 
+#: So many bytes are filled in one go, so that an interrupt is heard.
+_FILLED_AT_ONCE = 32 << 20
+
+
 def background_value(pixel_type: PixelType, background: Background) -> tuple[Any, ...]:
     """Return the samples of a background pixel.
 
@@ -91,7 +95,11 @@ def _scaled(pixel_type: PixelType, value: Any, divisor: int) -> Any:
 
 def fill(out: NDArray[Any], samples: tuple[Any, ...]) -> None:
     """Set every pixel of an array (height, width, samples) to the same value."""
-    if len(set(samples)) == 1:
+    if out.nbytes > _FILLED_AT_ONCE and len(out) > 1:
+        half = len(out) // 2
+        fill(out[:half], samples)
+        fill(out[half:], samples)
+    elif len(set(samples)) == 1:
         out[...] = samples[0]
     elif out.size:
         out[0] = samples

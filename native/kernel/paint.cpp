@@ -122,10 +122,7 @@ private:
                 run.end = std::max(run.end, next.end);
             }
         const Window window = last > at + 1 ? read(run_, run.first, run.end - run.first) : Window{};
-        for (; at < last && !work_.is_over; at++) {
-            paint_item(work_.items[at], window);
-            if (Clock::now() > work_.deadline) work_.is_over = true;
-        }
+        for (; at < last && !work_.is_over; at++) paint_item(work_.items[at], window);
         return at;
     }
 
@@ -161,7 +158,7 @@ private:
     // Jobs of the same tile need its pixels once; those of a region in order stop where one needs
     // the caller.
     void paint_item(const Span &item, const Window &window) {
-        for (int64_t first = item.first, end = 0; first < item.end; first = end) {
+        for (int64_t first = item.first, end = 0; first < item.end && !work_.is_over; first = end) {
             const czk_job &one = work_.jobs[first];
             auto is_alike = [&](const czk_job &other) {
                 return other.tile == one.tile && other.status == CZK_PENDING;
@@ -172,6 +169,7 @@ private:
                 auto paint = [&] { return paint_tile({first, end}, window); };
                 const int32_t status = guarded(paint) == 1 ? CZK_DONE : CZK_UNUSUAL;
                 for (int64_t at = first; at < end; at++) work_.jobs[at].status = status;
+                if (Clock::now() > work_.deadline) work_.is_over = true;
             }
             end = std::max(end, first + 1);
             if (one.status == CZK_UNUSUAL && work_.region_of(one).in_order) return;

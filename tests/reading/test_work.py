@@ -140,6 +140,27 @@ def test_a_call_of_the_kernel_looks_at_some_tiles_only(
     assert seen == {(range(at, min(at + 7, 100)), 100) for at in starts}
 
 
+@needs_kernel
+def test_the_kernel_returns_between_tiles_that_are_painted_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strips that cross cut each other into so many parts that they are painted one by one."""
+    strips = [Block(np.full((240, 2), at, "u1"), 3 * at, 0, m=2 * at) for at in range(80)]
+    strips += [Block(np.full((2, 240), at, "u1"), 0, 3 * at, m=2 * at + 1) for at in range(80)]
+    left: list[int] = []
+    paint = Reads.paint
+
+    def one(reads: Reads, slice_us: int) -> int:
+        left.append(paint(reads, 0))
+        return left[-1]
+
+    with czi.open_czi(write_czi(tmp_path / "strips.czi", strips)) as document:
+        expected = document.read()
+        monkeypatch.setattr(Reads, "paint", one)
+        np.testing.assert_array_equal(document.read(), expected)
+    assert left == list(range(159, -1, -1))
+
+
 @pytest.mark.parametrize("tiles", [5, 20])
 def test_a_small_roi_costs_the_same_in_a_large_file(
     tmp_path: Path, calls: Calls, tiles: int
