@@ -1,7 +1,7 @@
-"""The attachments of a document: their directory, and their bytes.
+"""Read the attachments of a document: their directory and their bytes.
 
-The directory's segment holds an entry count in 256 bytes, then 128 bytes for each entry; an
-attachment's segment has 256 bytes before its data, the first eight of them the data's size.
+The segment of the directory holds the number of entries in 256 bytes, then 128 bytes per entry.
+The segment of an attachment has 256 bytes before its data; the first eight are the data's size.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _FIRST_READ = 1 << 13
 
 @dataclass(frozen=True)
 class AttachmentEntry:
-    """An entry of the attachment directory; `index` counts as libCZI does."""
+    """An entry of the attachment directory; `index` is libCZI's number of the attachment."""
 
     index: int
     guid: uuid.UUID
@@ -69,12 +69,12 @@ class AttachmentSegment(NamedTuple):
 def read_attachment_directory(source: ByteSource, header: FileHeader) -> list[AttachmentEntry]:
     """Read the attachment directory; a file without one has no attachments.
 
-    Entries of another schema than A1 are passed over, as in libCZI.
+    Like libCZI, skip entries whose schema is not A1.
 
     Raises
     ------
     CorruptFileError
-        If the header points at none, or it goes beyond the end of the file.
+        If there is no directory where the header says, or it extends past the end of the file.
     """
     position = header.attachment_directory_position
     if position == 0:
@@ -97,7 +97,7 @@ def read_attachment_directory(source: ByteSource, header: FileHeader) -> list[At
 
 
 def parse_attachment_entries(data: bytes) -> list[AttachmentEntry]:
-    """Return the entries that lie one behind the other, but for those of unknown schemas."""
+    """Parse consecutive entries; skip those of unknown schemas."""
     entries: list[AttachmentEntry] = []
     for schema, position, part, guid, file_type, name in ATTACHMENT_ENTRY.iter_unpack(data):
         if schema == b"A1":
@@ -105,7 +105,7 @@ def parse_attachment_entries(data: bytes) -> list[AttachmentEntry]:
                 len(entries),
                 uuid.UUID(bytes_le=guid),
                 _text(file_type),
-                _text(name[:-1]),  # libCZI puts an end to the name in its last byte
+                _text(name[:-1]),  # libCZI overwrites the last byte with a terminator
                 position,
                 part,
             )
@@ -118,12 +118,12 @@ def _text(field: bytes) -> str:
 
 
 def read_attachment_segment(source: ByteSource, entry: AttachmentEntry) -> AttachmentSegment:
-    """Read the head of an attachment; check what would crash libCZI's ReadAttachment.
+    """Read the head of an attachment and check what would crash libCZI's ReadAttachment.
 
     Raises
     ------
     CorruptFileError
-        If there is no attachment where the directory says, or it goes beyond the file's end.
+        If there is no attachment where the directory says, or it extends past the end of the file.
     """
     where = f"attachment {entry.index} ({entry.name!r}, at byte {entry.file_position})"
     position = entry.file_position
@@ -142,14 +142,14 @@ def read_attachment_data(source: ByteSource, entry: AttachmentEntry) -> bytes:
     Raises
     ------
     CorruptFileError
-        As `read_attachment_segment`, and if the file was cut off meanwhile.
+        As `read_attachment_segment`, and if the file was truncated in the meantime.
     """
     segment = read_attachment_segment(source, entry)
     where = f"attachment {entry.index} ({entry.name!r}) of {source.name}"
     return read_whole(source, segment.data_offset, segment.data_size, where)
 
 
-#: Marks the chunk with the mask of valid pixels.
+#: The GUID of the chunk that holds the mask of valid pixels.
 MASK_GUID = uuid.UUID("CBE3EA67-5BFC-492B-A16A-ECE378031448")
 
 _CHUNK_HEADER = struct.Struct("<16sI")
@@ -167,14 +167,14 @@ class Mask(NamedTuple):
 def iter_chunks(
     attachment: bytes, where: str = "the attachment of a sub-block"
 ) -> Iterator[tuple[uuid.UUID, memoryview]]:
-    """Give the GUID and payload of each chunk of a chunk container.
+    """Yield the GUID and payload of each chunk of a chunk container.
 
-    Fewer bytes than a chunk header at the end are passed over.
+    Trailing bytes too short for a chunk header are ignored.
 
     Raises
     ------
     CorruptFileError
-        If a chunk goes beyond the end of the attachment.
+        If a chunk extends past the end of the attachment.
     """
     view = memoryview(attachment)
     position = 0
@@ -191,16 +191,16 @@ def iter_chunks(
 
 
 def find_mask(attachment: bytes, where: str = "the attachment of a sub-block") -> Mask | None:
-    """Return the mask in a chunk container, in any of its chunks; None if there is none.
+    """Return the first mask in a chunk container, or None.
 
-    Call it only for an attachment that the sub-block's XML calls a CHUNKCONTAINER.
+    Call this only for an attachment that the sub-block's XML calls a CHUNKCONTAINER.
 
     Raises
     ------
     CorruptFileError
         If the container or the mask contradicts its sizes.
     UnsupportedDataError
-        If the mask has another representation than plain bits.
+        If the mask is not stored as plain bits.
     """
     for guid, payload in iter_chunks(attachment, where):
         if guid == MASK_GUID:
@@ -226,7 +226,7 @@ def _parse_mask(payload: memoryview, where: str) -> Mask:
             f"{where} has a mask that claims {width} x {height} pixels in rows of {stride} bytes, "
             f"but {available} bytes; the file is damaged"
         )
-    # The last row may be shorter than the stride, so rows are laid out by strides, not reshaped.
+    # The last row may be shorter than the stride, so `reshape` would fail.
     data = np.frombuffer(payload, np.uint8, needed, _MASK_HEADER.size)
     rows = np.lib.stride_tricks.as_strided(data, (height, row), (stride, 1), writeable=False)
     bits = np.unpackbits(rows, axis=1, count=width).view(np.bool_)

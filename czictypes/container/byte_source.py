@@ -1,4 +1,4 @@
-"""Bytes that are read by position, wherever the file is."""
+"""The base class of all sources of bytes, local or remote."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["ByteSource", "PartSource", "Range"]
 #: Offset and count, in bytes.
 Range = tuple[int, int]
 
-# Longer requests are cut to what the source has, so that a damaged length in a file
-# cannot make us allocate for bytes that are not there.
+# Longer requests are limited to the size of the source, so that a damaged length in a file
+# cannot make us allocate memory for bytes that do not exist.
 _TRUSTED_COUNT = 1 << 20
 
 
 class ByteSource(Closable):
-    """Bytes that are read by position, from any number of threads at once.
+    """Bytes that any number of threads can read by position.
 
-    A subclass gives `_size`, `_read` and `_release`. Closing while another thread reads is
-    safe: the read is finished first, and what follows raises `ClosedError`.
+    Subclasses implement `_size`, `_read` and `_release`. Another thread may close the source
+    during a read: the read finishes first, and later reads raise `ClosedError`.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class ByteSource(Closable):
     Attributes
     ----------
     is_remote : bool
-        Whether reads are so slow that announcing them beforehand pays.
+        Whether reads are slow enough to be worth announcing in advance.
     """
 
     is_remote = False
@@ -57,7 +57,7 @@ class ByteSource(Closable):
     def _release(self) -> None: ...
 
     def size(self) -> int:
-        """Return how many bytes there are now.
+        """Return the current size in bytes.
 
         Raises
         ------
@@ -72,11 +72,11 @@ class ByteSource(Closable):
                 self._finish()
 
     def stored_bytes(self) -> int:
-        """Return how many bytes the files have; `size` where there is one file."""
+        """Return the total size of the files in bytes; the same as `size` for a single file."""
         return self.size()
 
     def read_at(self, offset: int, count: int) -> bytes:
-        """Return `count` bytes from `offset` on; fewer only where the source ends.
+        """Return `count` bytes from `offset` on; fewer only at the end of the source.
 
         Raises
         ------
@@ -97,7 +97,9 @@ class ByteSource(Closable):
                 self._finish()
 
     def read_into(self, offset: int, buffer: memoryview) -> int:
-        """Fill a buffer of bytes from `offset` on; return how many, fewer only at the end.
+        """Read bytes from `offset` on into a buffer and return their number.
+
+        The buffer is filled unless the source ends.
 
         Raises
         ------
@@ -117,9 +119,9 @@ class ByteSource(Closable):
         return len(data)
 
     def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Return the bytes of many ranges (offset, count), each as `read_at` gives it.
+        """Return the bytes of many ranges (offset, count), as `read_at` does for one.
 
-        A remote source fetches them together: close ones in one request, others in parallel.
+        A remote source fetches nearby ranges in one request, and the others in parallel.
 
         Raises
         ------
@@ -129,31 +131,31 @@ class ByteSource(Closable):
         return [self.read_at(offset, count) for offset, count in ranges]
 
     def read_ahead(self, ranges: Sequence[Range]) -> AbstractContextManager[None]:
-        """Fetch ranges in the background for the length of a `with` block that reads them.
+        """Fetch ranges in the background during a `with` block that reads them.
 
-        They are best given in the order in which they are read. It changes when bytes travel,
-        never what is read; a source that is not remote does nothing.
+        List the ranges in the order in which they are read. This affects only the timing of
+        requests, never the result. Local sources do nothing.
         """
         return nullcontext()
 
     def fetch_soon(self, ranges: Sequence[Range]) -> None:
-        """Fetch ranges in the background, whether or not they are read; only if remote."""
+        """Fetch ranges in the background, whether or not they are read; local sources do not."""
         return
 
     def identity(self) -> tuple[Any, ...] | None:
-        """Return a value that changes with the content; None if nothing identifies it."""
+        """Return a value that changes with the content, or None if there is none."""
         return None
 
     def opened_identity(self) -> tuple[Any, ...] | None:
-        """Return the same for the file that was opened, which may have been replaced since."""
+        """Return the identity of the opened file, which may have been replaced since."""
         return None
 
     def is_still(self, identity: tuple[Any, ...] | None) -> bool:
-        """Tell whether the opened file still has an identity that `opened_identity` returned."""
+        """Return whether the opened file still has this identity, as from `opened_identity`."""
         return self.opened_identity() == identity
 
     def end_of(self, position: int) -> int:
-        """Return the end of the file that a position is in; a source may have several files."""
+        """Return the end of the file that contains a position; a source may have several files."""
         return self.size()
 
     def place(self, position: int) -> str:
@@ -166,12 +168,12 @@ class ByteSource(Closable):
         return self._uses.ended
 
     def close(self) -> None:
-        """Close the source, after the reads in flight; a second call does nothing."""
+        """Close the source after pending reads; a second call does nothing."""
         self._uses.end()
         self._finish()
 
     def _finish(self) -> None:
-        """Release what is closed when nobody reads any more; called by the last read, too."""
+        """Release the resource if no read is pending; `close` and the last read call this."""
         if self._uses.idle():
             with self._closing:
                 if not self._released:
@@ -179,27 +181,17 @@ class ByteSource(Closable):
                     self._released = True
 
     def _use(self) -> Use:
-        """Keep the source open for the length of a `with` block; ClosedError after `close`."""
+        """Keep the source open during a `with` block; raise ClosedError after `close`."""
         return Use(self._uses, self.name)
 
     def __repr__(self) -> str:
-        """Tell the name, and whether the source is closed."""
+        """Show the name, and whether the source is closed."""
         state = " (closed)" if self.closed else ""
         return f"<{type(self).__name__} {self.name!r}{state}>"
 
 
 class PartSource(ByteSource):
-    """A part of a byte source, which it closes at the end.
-
-    Parameters
-    ----------
-    whole
-        The source.
-    offset, count
-        The part.
-    name
-        Its name in messages.
-    """
+    """A range of another byte source; closing it closes that source, too."""
 
     def __init__(self, whole: ByteSource, offset: int, count: int, name: str) -> None:
         super().__init__(name)
@@ -207,11 +199,11 @@ class PartSource(ByteSource):
         self._whole, self._offset, self._count = whole, offset, count
 
     def identity(self) -> tuple[Any, ...] | None:
-        """Return that of the whole."""
+        """Return the identity of the whole source."""
         return self._whole.identity()
 
     def opened_identity(self) -> tuple[Any, ...] | None:
-        """Return that of the whole."""
+        """Return the opened identity of the whole source."""
         return self._whole.opened_identity()
 
     def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:

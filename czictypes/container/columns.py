@@ -1,4 +1,4 @@
-"""The columns of a sub-block directory while they are filled, and rows of several columns."""
+"""The columns of a sub-block directory while it is being read."""
 
 from __future__ import annotations
 
@@ -17,22 +17,14 @@ _IN_KERNEL = {"physical_w": "stored_w", "physical_h": "stored_h", "file_position
 
 
 class Columns:
-    """The columns of a directory while they are filled.
-
-    Parameters
-    ----------
-    count
-        The number of rows.
-    name
-        What to call the file in messages.
-    """
+    """The columns of a directory with `count` rows; `name` is the file's name in messages."""
 
     def __init__(self, count: int, name: str) -> None:
         self.count = count
         self.name = name
         rectangle = ("x", "y", "w", "h", "physical_w", "physical_h", "m")
         numbers = ("pixel_type", "compression", "file_part")
-        # each column is a row of one array, for allocations are what opening a small file takes
+        # Columns share an array: allocations dominate the time that opening a small file takes.
         self.plain: dict[str, NDArray[Any]] = {
             **dict(zip(rectangle, np.full((len(rectangle), count), ABSENT, np.int32))),
             **dict(zip(numbers, np.zeros((len(numbers), count), np.int32))),
@@ -43,36 +35,36 @@ class Columns:
         self._sizes: dict[str, NDArray[np.int32]] = {}
 
     def set_sizes(self, letter: str, rows: Any, sizes: NDArray[np.int32]) -> None:
-        """Note the sizes of some rows in a dimension; a column is made where one is above 1."""
+        """Set the sizes of some rows in a dimension; create the column if one is above 1."""
         if letter in self._sizes or (len(sizes) and sizes.max() > 1):
             self.sizes(letter)[rows] = np.maximum(sizes, 1)
 
     def coordinate(self, letter: str) -> NDArray[np.int32]:
-        """Return the column of a dimension; made when it is met first."""
+        """Return the column of a dimension; create it on first use."""
         if letter not in self._coordinates:
             self._coordinates[letter] = np.full(self.count, ABSENT, np.int32)
         return self._coordinates[letter]
 
     def ordered_coordinates(self) -> dict[str, NDArray[np.int32]]:
-        """Return the columns of the dimensions met, in libCZI's order."""
+        """Return the columns of all dimensions that occur, in libCZI's order."""
         return _ordered(self._coordinates)
 
     def ordered_sizes(self) -> dict[str, NDArray[np.int32]]:
-        """Return the sizes in the dimensions in which one is above 1, in libCZI's order."""
+        """Return the sizes in dimensions with a size above 1, in libCZI's order."""
         return _ordered(self._sizes)
 
     def sizes(self, letter: str) -> NDArray[np.int32]:
-        """Return the column of the sizes in a dimension; made when it is met first."""
+        """Return the column of sizes in a dimension; create it on first use."""
         return self._sizes.setdefault(letter, np.ones(self.count, np.int32))
 
     def parser(self, kernel: Kernel) -> EntryParser:
-        """Return what fills the rows from the bytes of entries."""
+        """Return a parser that fills the rows from the bytes of entries."""
         columns = {_IN_KERNEL.get(name, name): column for name, column in self.plain.items()}
         letters = "".join(DIMENSIONS)
         return EntryParser(kernel, self.count, columns, letters, self.coordinate, self.sizes)
 
     def fill_stored_sizes(self) -> None:
-        """Set stored sizes of 0, which the ZISRAW specification has for "as large as logical"."""
+        """Replace stored sizes of 0, which the ZISRAW specification defines as the logical size."""
         for stored, logical in (("physical_w", "w"), ("physical_h", "h")):
             column = self.plain[stored]
             missing = column == 0
@@ -85,10 +77,10 @@ def _ordered(columns: dict[str, NDArray[np.int32]]) -> dict[str, NDArray[np.int3
 
 
 def unique_rows(table: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the different rows of a table in their order, and which of them each row is.
+    """Return the sorted distinct rows of a table, and the index among them of each row.
 
-    ``numpy.unique`` with an axis compares structured arrays, for which numpy calls Python code; it
-    makes a TypeError of an interrupt that comes there.
+    ``numpy.unique`` with an axis compares structured arrays by calling Python code, and turns an
+    interrupt in that code into a TypeError.
     """
     order = np.lexsort(table.T[::-1])
     ordered = table[order]

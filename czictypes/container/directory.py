@@ -1,7 +1,7 @@
-"""The sub-block directory: the place of everything in the document, as a table of numpy columns.
+"""Read the sub-block directory into a table of numpy columns.
 
-Its segment holds an entry count, then entries of 32 bytes plus 20 for each dimension. The
-table's rows are numbered as libCZI numbers the sub-blocks: in the order of the entries.
+Its segment holds the number of entries, then the entries: 32 bytes each, plus 20 per dimension.
+Rows of the table are in the order of the entries, which is how libCZI numbers sub-blocks.
 """
 
 from __future__ import annotations
@@ -51,49 +51,46 @@ __all__ = [
 
 _NOT_PLAIN = ("scene", "coordinates", "sizes")
 _FIXED_SIZE = FIXED_SIZES[SUBBLOCK_DIRECTORY]
-_FIRST_READ = 1 << 16  # holds the directories of most files, so that one read does
-_PIECE = 1 << 20  # how much is read of larger ones at once: stays in the processor's cache
-_REMOTE_PIECE = 1 << 24  # the same where each request has to travel
+_FIRST_READ = 1 << 16  # enough for the directories of most files
+_PIECE = 1 << 20  # larger directories are read in pieces that fit into the processor's cache
+_REMOTE_PIECE = 1 << 24  # remote ones in larger pieces, to save requests
 
-#: Metadata of sub-blocks are hardly ever longer.
-_METADATA_ROOM = 4096
-#: Packed pixels are hardly ever longer than pixels.
-_PACKED_ROOM = 16 << 10
-#: Of tiles up to this size all is read: their rows are not worth a request of their own.
-_SMALL = 256 << 10
+_METADATA_ROOM = 4096  # metadata of sub-blocks are rarely longer
+_PACKED_ROOM = 16 << 10  # compressed pixels rarely exceed their uncompressed size by more
+_SMALL = 256 << 10  # tiles up to this size are read as a whole, not by rows
 
 _PIXEL_SIZES = {int(one): pixel_format(one).bytes_per_pixel for one in PixelType}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Directory:
-    """The sub-blocks of a document: one read-only array per property, one row per sub-block.
+    """The sub-blocks of a document: a read-only array per property, with a row per sub-block.
 
     Attributes
     ----------
     x, y, w, h : ndarray of int32
         The logical rectangle, in pixels of layer 0.
     physical_w, physical_h : ndarray of int32
-        The size of the stored bitmap in pixels; the logical one where the entry has 0 for it.
-        All six are `ABSENT` where an entry names no X or Y, and may be negative or wrong in a
-        damaged file: `check_pixels` refuses those.
+        The size of the stored bitmap in pixels; the logical size if the entry stores 0.
+        All six are `ABSENT` where an entry has no X or Y. They may be negative or wrong in a
+        damaged file; `check_pixels` refuses such values.
     m : ndarray of int32
-        The M-index, `ABSENT` where there is none. libCZI takes 2147483647 as none, too.
+        The M-index, `ABSENT` where there is none. libCZI also treats 2147483647 as none.
     scene : ndarray of int32
         The scene (S), `ABSENT` where there is none.
     pixel_type, compression : ndarray of int32
-        The numbers as in the file, which need not be known ones.
+        The numbers in the file, which may be unknown.
     file_position : ndarray of int64
-        Where the segment of the sub-block begins.
+        The position of the sub-block's segment.
     pyramid_type : ndarray of uint8
-        0 none, 1 single, 2 multiple sub-blocks; of little use, kept for editing.
+        0 none, 1 single, 2 multiple sub-blocks; kept only for editing.
     file_part : ndarray of int32
         0 except in documents of several files (`parts`); libCZI ignores it.
     coordinates : dict of str to ndarray of int32
-        One column for each dimension that any entry has, S included, in libCZI's order.
+        A column for each dimension that any entry has, S included, in libCZI's order.
     sizes : dict of str to ndarray of int32
-        The sizes in those of these dimensions in which an entry has a size above 1: such a
-        sub-block claims a plane for each place from its coordinate on. 1 or more everywhere.
+        The sizes, at least 1, in each dimension in which an entry has a size above 1. Such a
+        sub-block claims a plane at each of so many positions from its coordinate on.
     """
 
     x: NDArray[np.int32]
@@ -122,37 +119,37 @@ class Directory:
         return self.count
 
     def __repr__(self) -> str:
-        """Tell the size and the dimensions, not the columns."""
+        """Show the size and the dimensions, not the columns."""
         return f"<Directory of {self.count} sub-blocks, dimensions {''.join(self.coordinates)}>"
 
     def coordinate(self, index: int) -> dict[str, int]:
-        """Return the dimensions that one sub-block has, S included, and its place in them."""
+        """Return the position of a sub-block in each dimension that it has, S included."""
         places = ((name, int(column[index])) for name, column in self.coordinates.items())
         return {name: place for name, place in places if place != ABSENT}
 
     def take(
         self, rows: NDArray[np.intp], coordinates: Mapping[str, NDArray[np.int32]]
     ) -> Directory:
-        """Return some rows, with other coordinates and no sizes in any dimension."""
+        """Return some rows, with new coordinates and without sizes."""
         names = (one.name for one in fields(self) if one.name not in _NOT_PLAIN)
         columns = {name: getattr(self, name)[rows] for name in names}
         absent = np.full(len(rows), ABSENT, np.int32)
         return _read_only(columns, {**coordinates}, {}, absent)
 
     def select(self, rows: NDArray[np.intp]) -> Directory:
-        """Return some rows as they are."""
+        """Return some rows unchanged."""
         coordinates = {name: column[rows] for name, column in self.coordinates.items()}
         sizes = {name: column[rows] for name, column in self.sizes.items()}
         return replace(self.take(rows, coordinates), sizes=sizes)
 
     def bytes_per_pixel(self) -> NDArray[np.int64]:
-        """Return the size of a pixel of each sub-block; 1 for pixel types that are not known."""
+        """Return the size of a pixel of each sub-block; 1 for unknown pixel types."""
         found, which = np.unique(self.pixel_type, return_inverse=True)
         sizes = [_PIXEL_SIZES.get(pixel_type, 1) for pixel_type in found.tolist()]
         return np.array(sizes, np.int64)[which.ravel()]
 
     def sizes_of(self, index: int) -> dict[str, int]:
-        """Return the sizes above 1 that one sub-block has in dimensions other than X, Y and M."""
+        """Return the sizes above 1 of a sub-block in dimensions other than X, Y and M."""
         found = ((name, int(column[index])) for name, column in self.sizes.items())
         return {name: size for name, size in found if size > 1}
 
@@ -164,23 +161,23 @@ def read_directory(
     strict: bool = False,
     ignore_sizem_for_pyramid: bool = False,
 ) -> Directory:
-    """Read the sub-block directory; check what would crash libCZI.
+    """Read the sub-block directory and check what would crash libCZI.
 
     Parameters
     ----------
     source, header
         The file and its header.
     strict
-        Refuse entries that pylibCZIrw's strict checks refuse: X or Y missing, a size other
-        than 1 in a dimension that is neither X nor Y; and entries of an unknown schema,
-        which are passed over otherwise, as in libCZI.
+        Refuse what pylibCZIrw's strict checks refuse: entries without X or Y, or with a size
+        other than 1 in another dimension. Also refuse entries of an unknown schema, which are
+        skipped otherwise, as in libCZI.
     ignore_sizem_for_pyramid
-        With `strict`, allow any size of M in sub-blocks of a pyramid.
+        With `strict`, allow any size of M in pyramid sub-blocks.
 
     Raises
     ------
     CorruptFileError
-        If the segment is missing or cut off, or an entry contradicts the format; the message
+        If the segment is missing or truncated, or an entry violates the format; the message
         names the entry or sub-block.
     UnsupportedDataError
         If an entry has the old schema DE, which libCZI does not read either.
@@ -193,13 +190,7 @@ def read_directory(
 
 
 def parse_entries(data: bytes, count: int, name: str) -> Directory:
-    """Return the table of entries that lie one behind the other in `data`.
-
-    Raises
-    ------
-    CorruptFileError
-        If an entry contradicts the format.
-    """
+    """Parse consecutive entries; raise CorruptFileError if one violates the format."""
     view = memoryview(data)
     located = locate_entries(view, count, name, strict=True)
     columns = Columns(count, name)
@@ -208,7 +199,7 @@ def parse_entries(data: bytes, count: int, name: str) -> Directory:
 
 
 def join_directories(first: Directory, second: Directory, rows: NDArray[np.intp]) -> Directory:
-    """Return a directory with the rows of one, then some of another."""
+    """Return the rows of one directory followed by some rows of another."""
     plain = {
         one.name: np.concatenate([getattr(first, one.name), getattr(second, one.name)[rows]])
         for one in fields(Directory)
@@ -229,7 +220,7 @@ def join_directories(first: Directory, second: Directory, rows: NDArray[np.intp]
 
 
 class _Entries(NamedTuple):
-    """The entries in the file: how many there should be, their bytes, those read already."""
+    """The entries in the file: number, position, size in bytes, and the bytes read so far."""
 
     number: int
     position: int
@@ -266,7 +257,7 @@ def _locate_entries_of(source: ByteSource, position: int) -> _Entries:
 
 
 def _fill_quickly(source: ByteSource, entries: _Entries) -> Columns | None:
-    """Fill columns by the kernel; None without one, and where an entry is unusual in any way."""
+    """Fill columns with the kernel; return None without a kernel or if an entry is unusual."""
     kernel = get_kernel()
     if kernel is None or entries.number * ENTRY_SIZE > entries.size:
         return None
@@ -289,7 +280,7 @@ def _fill_quickly(source: ByteSource, entries: _Entries) -> Columns | None:
 def _fill_with_care(
     source: ByteSource, entries: _Entries, strict: bool, ignore_sizem_for_pyramid: bool
 ) -> Columns:
-    """Fill columns from entries of any kind; raise for what is wrong with them."""
+    """Fill columns from entries of any kind; raise an error if one is invalid."""
     data = entries.first_bytes
     if len(data) < entries.size:
         data = memoryview(source.read_at(entries.position, entries.size))
@@ -322,16 +313,9 @@ def _read_only(
 
 
 class SubBlockExtents:
-    """The extents of sub-blocks in the file, and the ranges to fetch for their pixels.
+    """The byte ranges of sub-blocks in a file of `size` bytes, and of their pixels.
 
-    Parameters
-    ----------
-    directory
-        The sub-block directory.
-    size
-        The file's size in bytes.
-    header
-        The file header; the segments that it names end the sub-blocks before them, too.
+    A sub-block ends at the latest where the next one begins, or a segment that `header` names.
     """
 
     def __init__(self, directory: Directory, size: int, header: FileHeader | None = None) -> None:
@@ -347,7 +331,7 @@ class SubBlockExtents:
         self._ends: NDArray[np.int64] = np.unique(found[found > 0])
 
     def room(self, indices: NDArray[np.intp] | slice) -> NDArray[np.int64]:
-        """Return how many bytes there are for each sub-block up to where something else begins."""
+        """Return the number of bytes between the start of each sub-block and the next segment."""
         begins = self._directory.file_position[indices]
         places = np.searchsorted(self._ends, begins, side="right")
         ends = self._ends[np.minimum(places, len(self._ends) - 1)]
@@ -355,19 +339,14 @@ class SubBlockExtents:
         return room
 
     def whole(self, indices: NDArray[np.intp]) -> list[Range]:
-        """Return the range of each sub-block, up to where something else begins."""
+        """Return the range from the start of each sub-block to the next segment."""
         begins = self._directory.file_position[indices]
         return list(zip(begins.tolist(), self.room(indices).tolist()))
 
     def pixels(self, indices: NDArray[np.intp], rows: list[tuple[int, int]]) -> list[Range]:
-        """Return the ranges with head and pixels of sub-blocks, one or two for each.
+        """Return the ranges of heads and needed pixels of sub-blocks, one or two for each.
 
-        Parameters
-        ----------
-        indices
-            The sub-blocks.
-        rows
-            For each, the first row of pixels that is needed and the end of the rows.
+        `rows` has the first and the end of the needed rows of pixels for each sub-block.
         """
         found: list[Range] = []
         columns = self._directory
@@ -393,7 +372,7 @@ class SubBlockExtents:
 
 
 class CheckedDocument(NamedTuple):
-    """The file header and both directories, as the checks read them."""
+    """The file header and both directories."""
 
     header: FileHeader
     directory: Directory
@@ -403,10 +382,10 @@ class CheckedDocument(NamedTuple):
 def check_document(
     source: ByteSource, *, strict: bool = False, ignore_sizem_for_pyramid: bool = False
 ) -> CheckedDocument:
-    """Check all that libCZI's ReaderOpen reads: file header and both directories.
+    """Check what libCZI's ReaderOpen reads: the file header and both directories.
 
-    Sub-blocks, attachments and metadata have their own checks, made when they are read:
-    `read_subblock_segment`, `check_pixels`, `read_attachment_segment`,
+    Sub-blocks, attachments and metadata are checked when they are read, by
+    `read_subblock_segment`, `check_pixels`, `read_attachment_segment` and
     `read_metadata_segment`.
 
     Parameters
@@ -419,11 +398,11 @@ def check_document(
     Raises
     ------
     NotCziError
-        If the file is no CZI.
+        If the file is not a CZI file.
     CorruptFileError
-        If it is damaged or truncated in these parts; the message names the part.
+        If one of these parts is damaged or truncated; the message names the part.
     UnsupportedDataError
-        If it is of a kind that libCZI does not read.
+        If libCZI does not read this kind of file.
     """
     header = read_file_header(source)
     directory = read_directory(

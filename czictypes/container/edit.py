@@ -1,12 +1,11 @@
-"""Replaces the metadata of a file in place, so that it is valid at every moment of the edit.
+"""Replace the metadata of a file in place; the file is valid at every moment of the edit.
 
-The new segment is written to room that nothing refers to, and synced. Then the eight bytes of
-the file header that point at the metadata are switched, and synced: before that write the file
-has the old metadata, after it the new ones. Last, the old segment is marked as deleted and its
-text wiped.
+First, the new segment is written to unused room and synced. Then the eight bytes of the file
+header that point at the metadata are overwritten and synced: this write switches the file from
+the old metadata to the new. Last, the old segment is marked as deleted and its text wiped.
 
-Room is what earlier edits left free behind all that the file refers to, else the end of the
-file: so repeated edits do not make it grow. No byte of anything else is touched.
+The room is what earlier edits left free behind all referenced segments, or else the end of the
+file, so repeated edits do not make the file grow. No other byte is changed.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ _WIPED_AT_ONCE = 1 << 20
 
 
 class EditableFile(FileSource):
-    """A local file that is there already, open for reading and writing; errors as `FileSource`."""
+    """An existing local file, open for reading and writing; raises errors as `FileSource`."""
 
     _mode = "r+b"
 
@@ -70,18 +69,18 @@ class EditableFile(FileSource):
                 view = view[self._file.write(view) :]
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk."""
+        """Flush all writes to the disk."""
         with file_errors(self.name):
             os.fsync(self._file.fileno())
 
     def truncate(self, size: int) -> None:
-        """Cut the file off."""
+        """Truncate the file."""
         with file_errors(self.name):
             self._file.truncate(size)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other editors of the file waiting, where the file system has locks."""
+        """Make other editors of the file wait, if the file system supports locks."""
         try:
             import fcntl
         except ImportError:
@@ -101,14 +100,14 @@ class EditableFile(FileSource):
 
 
 class _Room(NamedTuple):
-    """Free bytes from `position` on; `size` None at the end of the file, where there is no end."""
+    """Free bytes from `position` on; `size` is None at the end of the file."""
 
     position: int
     size: int | None
 
 
 def read_metadata(file: ByteSource) -> bytes:
-    """Return the file's XML; empty where it has none."""
+    """Return the file's XML; empty if it has none."""
     return read_metadata_xml(file, read_file_header(file))
 
 
@@ -120,9 +119,9 @@ def replace_metadata(file: EditableFile, xml: bytes) -> None:
     ValueError
         If the XML is too large for the format.
     CorruptFileError
-        If the file is damaged; it is not changed.
+        If the file is damaged; it is left unchanged.
     OSError
-        If the file cannot be written; it still has the old XML or already the new one.
+        If the file cannot be written; it then has either the old or the new XML.
     """
     with file.locked():
         header = read_file_header(file)
@@ -144,20 +143,20 @@ def _attachment(file: ByteSource, segment: MetadataSegment) -> bytes:
 
 
 def _content(xml: bytes, attachment: bytes) -> bytes:
-    """Return the data of a metadata segment, filled up to a whole number of 32 bytes."""
+    """Return the data of a metadata segment, padded to a multiple of 32 bytes."""
     sizes = METADATA_SIZES.pack(len(xml), len(attachment)).ljust(_FIXED_SIZE, b"\0")
     content = sizes + xml + attachment
     return content.ljust(-(-len(content) // ALIGNMENT) * ALIGNMENT, b"\0")
 
 
 def _fill(file: EditableFile, room: _Room, content: bytes, used: int) -> None:
-    """Write the new segment, to which nothing points yet, and sync it."""
+    """Write the new segment, which nothing points at yet, and sync it."""
     size_before = file.size()
     try:
         if room.size is not None:
             rest = room.size - SEGMENT_HEADER_SIZE - len(content)
             if rest >= SEGMENT_HEADER_SIZE:
-                # first, so that the segments always follow one another without a gap
+                # Written first, so that there is never a gap between segments.
                 position = room.position + room.size - rest
                 allocated = rest - SEGMENT_HEADER_SIZE
                 file.write_at(position, SEGMENT_HEADER.pack(DELETED.encode(), allocated, allocated))
@@ -175,7 +174,7 @@ def _fill(file: EditableFile, room: _Room, content: bytes, used: int) -> None:
 
 
 def _retire(file: EditableFile, segment: MetadataSegment) -> None:
-    """Mark the old segment as deleted and wipe its text: it may hold what was to be removed."""
+    """Mark the old segment as deleted and wipe its text, which may be confidential."""
     file.write_at(segment.position, id_bytes(DELETED))
     end = segment.xml_offset + segment.xml_size + segment.attachment_size
     for start in range(segment.xml_offset, end, _WIPED_AT_ONCE):
@@ -183,7 +182,7 @@ def _retire(file: EditableFile, segment: MetadataSegment) -> None:
 
 
 def _find_room(file: ByteSource, header: FileHeader, needed: int) -> _Room:
-    """Find room behind all that the file refers to, or at its end."""
+    """Find free room behind all referenced segments, or at the end of the file."""
     size = file.size()
     position = min(_end_of_content(file, header), size)
     free_from: int | None = None
@@ -197,7 +196,7 @@ def _find_room(file: ByteSource, header: FileHeader, needed: int) -> _Room:
         if not name.startswith(("ZISRAW", DELETED)) or min(allocated, used) < 0:
             break
         end = position + SEGMENT_HEADER_SIZE + max(allocated, used)
-        # metadata that nothing points at are what an edit left that did not come to its end
+        # Metadata that nothing points at are left over from an unfinished edit.
         if name == DELETED or (name == METADATA and position != header.metadata_position):
             free_from = position if free_from is None else free_from
             end = min(end, size)
@@ -210,7 +209,7 @@ def _find_room(file: ByteSource, header: FileHeader, needed: int) -> _Room:
 
 
 def _end_of_content(file: ByteSource, header: FileHeader) -> int:
-    """Return where the last segment ends that the file refers to, the metadata apart."""
+    """Return the end of the last referenced segment other than the metadata."""
     ends = [FILE_HEADER_SIZE]
     for position, identifier in (
         (header.directory_position, SUBBLOCK_DIRECTORY),
@@ -231,4 +230,4 @@ def _end_of_last(file: ByteSource, position: int, identifier: str) -> int:
     try:
         return read_segment_header(file, position, identifier).end
     except CorruptFileError:
-        return file.size()  # a damaged one, or in another file of the document: go behind it all
+        return file.size()  # it is damaged or in another file: use the end of this file

@@ -1,7 +1,7 @@
-"""Finds the entries of the sub-block directory and spreads them over numpy columns.
+"""Parse the entries of the sub-block directory into numpy columns.
 
-Entries have different lengths (20 bytes for each dimension), so they are taken in groups of
-equal length, each group as one structured array.
+Entries differ in length (20 bytes per dimension), so entries of equal length are parsed together
+as a structured array.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
     "parse_entry",
 ]
 
-_CHUNK = 1 << 16  # entries handled at once: bounds the memory beside the segment itself
+_CHUNK = 1 << 16  # entries handled at once, to limit memory
 
 
 class Located(NamedTuple):
@@ -45,10 +45,10 @@ class Located(NamedTuple):
 
 
 def locate_entries(data: memoryview, count: int, name: str, *, strict: bool) -> Located:
-    """Find the beginnings of the entries.
+    """Find the start of each entry.
 
-    Where all entries have the same length, without a loop. Two bytes that begin no known
-    schema count as an entry and are passed over, unless `strict`: so does libCZI.
+    If all entries have the same length, no loop is needed. Unless `strict`, two bytes that are no
+    known schema count as an entry and are skipped, as in libCZI.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def _locate_uniform(data: memoryview, count: int) -> Located | None:
 def _locate_each(data: memoryview, count: int, name: str, strict: bool) -> Located:
     offsets: list[int] = []
     dimension_counts: list[int] = []
-    # PyPy copies all of a memoryview for each look into it.
+    # PyPy copies the whole memoryview at each access.
     raw = bytes(data)
     position, end = 0, len(raw)
     unpack = ENTRY.unpack_from
@@ -100,7 +100,7 @@ def _locate_each(data: memoryview, count: int, name: str, strict: bool) -> Locat
 
 
 def _check_schema(schema: bytes, name: str, entry: int, strict: bool) -> None:
-    """Refuse what libCZI refuses as the beginning of an entry."""
+    """Refuse the schemas that libCZI refuses."""
     if len(schema) < 2 or schema == b"DV":
         raise _cut_off(name, entry)
     if schema == b"DE":
@@ -132,12 +132,12 @@ def _cut_off(name: str, entry: int) -> CorruptFileError:
 def fill_columns(
     columns: Columns, data: memoryview, located: Located, checks: StrictChecks | None
 ) -> None:
-    """Fill the columns with the entries found.
+    """Fill the columns with the located entries.
 
     Raises
     ------
     CorruptFileError
-        For a dimension that no CZI has, or a place in one that cannot be.
+        If a dimension is unknown, or a position in it impossible.
     """
     for rows, entries in _chunks(data, located):
         _fill_fixed_part(columns, rows, entries)
@@ -147,7 +147,7 @@ def fill_columns(
 
 
 def _chunks(data: memoryview, located: Located) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-    """Give row numbers and entries, in chunks of entries with equal numbers of dimensions."""
+    """Yield row numbers and entries, in chunks of entries with the same number of dimensions."""
     if not len(located.offsets):
         return
     everything = np.frombuffer(data, np.uint8)
@@ -171,7 +171,7 @@ def _fill_dimension(
     found: NDArray[Any],
     checks: StrictChecks | None,
 ) -> None:
-    """Spread the n-th dimension of each entry; a later mention of a dimension wins."""
+    """Store the n-th dimension of each entry; if a dimension is repeated, the last one wins."""
     letters = np.ascontiguousarray(found["letter"])
     for code in np.flatnonzero(np.bincount(letters)).tolist():
         here = letters == code
@@ -217,14 +217,10 @@ def _refuse(name: str, rows: NDArray[np.int64], bad: NDArray[np.bool_], problem:
 
 
 class StrictChecks:
-    """Collects what strict checks find wrong, and raises for the first sub-block at fault.
+    """The strict checks; they raise an error for the first invalid sub-block.
 
-    Parameters
-    ----------
-    columns
-        The directory that is being filled.
-    ignore_sizem_for_pyramid
-        Allow any size of M in sub-blocks whose stored size differs from the logical one.
+    `ignore_sizem_for_pyramid` allows any size of M in sub-blocks whose stored size differs from
+    their logical size.
     """
 
     def __init__(self, columns: Columns, ignore_sizem_for_pyramid: bool) -> None:
@@ -234,7 +230,7 @@ class StrictChecks:
         self._problems: dict[int, str] = {}
 
     def dimension(self, letter: str, rows: NDArray[np.int64], found: NDArray[Any]) -> None:
-        """Note the sizes in one dimension of some entries."""
+        """Check the sizes of some entries in one dimension."""
         if letter in ("X", "Y"):
             return
         odd = found["size"] != 1
@@ -245,13 +241,7 @@ class StrictChecks:
         self._note(rows, found["stored_size"] != 1, f"a stored size other than 1 in {letter}")
 
     def finish(self) -> None:
-        """Check what needs whole entries, then raise if anything was found.
-
-        Raises
-        ------
-        CorruptFileError
-            Naming the first sub-block at fault.
-        """
+        """Make the checks that need whole entries; raise CorruptFileError if any check failed."""
         plain = self._columns.plain
         rows = np.arange(self._columns.count)
         for letter, size in (("X", "w"), ("Y", "h")):
@@ -281,7 +271,7 @@ _NOWHERE: _Extent = (ABSENT, ABSENT, ABSENT)
 class SubBlockEntry(NamedTuple):
     """A directory entry; `coordinate` has the plane dimensions and S, `m` may be `ABSENT`.
 
-    A stored size of 0 stands for the logical one, and is given as that.
+    A stored size of 0 means the logical size, and is replaced by it.
     """
 
     pixel_type: int
@@ -307,7 +297,7 @@ def parse_entry(data: bytes, where: str) -> SubBlockEntry:
     Raises
     ------
     CorruptFileError
-        If it is none, has a dimension that no CZI has, or goes beyond `data`.
+        If there is no entry, it has an unknown dimension, or it extends past the end of `data`.
     """
     schema, pixel_type, position, part, compression, pyramid, count = ENTRY.unpack_from(data)
     if schema != b"DV":

@@ -1,4 +1,4 @@
-"""Local files, and file objects of the caller, as byte sources."""
+"""Byte sources for local files and for file objects of the caller."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class FileSource(ByteSource):
     Parameters
     ----------
     path
-        The file's path; kept as an absolute one in `path`.
+        The path of the file; the attribute `path` has it as an absolute path.
 
     Raises
     ------
     MissingFileError, FilePermissionError, IsFolderError
-        As the operating system says, with the path.
+        If the file cannot be opened; the message has the reason and the path.
     FileAccessError
-        If the path names neither a file nor a directory (a device, a pipe).
+        If the path is neither a file nor a directory (a device or a pipe).
     """
 
     _mode = "rb"
@@ -41,7 +41,7 @@ class FileSource(ByteSource):
         super().__init__(os.fsdecode(path))
         self.path = Path(self.name).absolute()
         with file_errors(self.name):
-            mode = self.path.stat().st_mode  # before opening, which waits for ever at a pipe
+            mode = self.path.stat().st_mode  # checked first, because opening a pipe may hang
             if stat.S_ISDIR(mode):
                 raise IsFolderError(errno.EISDIR, os.strerror(errno.EISDIR), self.name)
             if not stat.S_ISREG(mode):
@@ -57,7 +57,7 @@ class FileSource(ByteSource):
         return found.st_size, found.st_mtime_ns, found.st_ino
 
     def opened_identity(self) -> tuple[int, ...]:
-        """Return the same of the file that was opened, which may have been replaced since."""
+        """Return the same for the opened file, which may have been replaced since."""
         try:
             with self._use():
                 found = os.fstat(self._file.fileno())
@@ -67,19 +67,19 @@ class FileSource(ByteSource):
         return found.st_size, found.st_mtime_ns, found.st_ino
 
     def is_still(self, identity: tuple[Any, ...] | None) -> bool:
-        """Tell whether the opened file has that identity; for callers that keep it open."""
+        """Return whether the opened file has this identity; the caller keeps it open."""
         found = os.fstat(self._file.fileno())
         return (found.st_size, found.st_mtime_ns, found.st_ino) == identity
 
     def is_current(self) -> bool:
-        """Tell whether the file at the path is still the one that was opened, and unchanged."""
+        """Return whether the path still names the opened file, unchanged."""
         try:
             return self.identity() == self.opened_identity()
         except OSError:
             return False
 
     def descriptor(self) -> int:
-        """Return what the system knows the opened file by: on Windows, its handle."""
+        """Return the file descriptor; on Windows, the file handle."""
         number = self._file.fileno()
         if sys.platform == "win32":
             import msvcrt
@@ -114,31 +114,31 @@ class FileSource(ByteSource):
         return done
 
     def _release(self) -> None:
-        with suppress(OSError):  # nothing was written that could be lost
+        with suppress(OSError):  # a reader has no writes to lose
             self._file.close()
 
 
 class StreamSource(ByteSource):
     """A file object of the caller.
 
-    Every read moves its position, but for what `open` gives for a local file: that is read past
-    it, since a process that was forked shares the position.
+    Reads move its position, except in local files opened by `open`. These are read with `pread`,
+    because a forked process shares the position.
 
     Parameters
     ----------
     stream
-        Readable, seekable, binary.
+        A readable and seekable binary file object.
     owns
-        Whether closing the source closes the stream too.
+        Whether closing the source closes the stream, too.
     name
-        Its name in messages; by default the stream's own.
+        Its name in messages; by default the stream's own name.
 
     Raises
     ------
     TypeError
-        If the stream gives text, or has no `read` and `seek`.
+        If the stream returns text, or has no `read` and `seek`.
     ValueError
-        If it is closed, or cannot be read or be seeked in.
+        If it is closed, not readable or not seekable.
     """
 
     def __init__(self, stream: BinaryIO, *, owns: bool = False, name: str | None = None) -> None:
@@ -168,7 +168,7 @@ class StreamSource(ByteSource):
 
 
 def _read_descriptor(descriptor: int, offset: int, count: int) -> bytes:
-    """Read without regard to the position; short only at the end of the file."""
+    """Read without using the file's position; return less only at the end of the file."""
     parts: list[bytes] = []
     while count:
         part: bytes = os.pread(descriptor, count, offset)
@@ -180,7 +180,7 @@ def _read_descriptor(descriptor: int, offset: int, count: int) -> bytes:
 
 
 def read_stream(stream: BinaryIO | io.FileIO, offset: int, count: int) -> bytes:
-    """Read at a position; short only at the end of the stream."""
+    """Read at a position; return less only at the end of the stream."""
     parts: list[bytes] = []
     stream.seek(offset)
     while count:
@@ -193,7 +193,7 @@ def read_stream(stream: BinaryIO | io.FileIO, offset: int, count: int) -> bytes:
 
 
 def _is_plain_file(stream: object) -> bool:
-    """Tell whether a stream is one that `open` gives for a file, not one that changes its bytes."""
+    """Return whether a stream is a local file as `open` returns it, without any decoding."""
     if type(stream) is io.BufferedReader:
         stream = stream.raw
     return type(stream) is io.FileIO and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
@@ -207,7 +207,7 @@ def _stream_name(stream: object) -> str:
 
 
 def check_stream(stream: BinaryIO, name: str) -> None:
-    """Refuse a file object that is closed, gives text, or cannot be read and searched."""
+    """Refuse a file object that is closed, returns text, or is not readable and seekable."""
     if getattr(stream, "closed", False):
         raise ValueError(f"the file object {name} is closed")
     for ability in ("readable", "seekable"):

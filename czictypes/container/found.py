@@ -1,10 +1,10 @@
-"""The segments that the search of a damaged file found, and those of them that are believed.
+"""Decide which of the segments found in a damaged file are genuine.
 
-A segment may be none: pixels can hold the bytes of an id, a copy of a head may have been written
-over other data, a size may be wrong. Sub-blocks and attachments carry a copy of their directory
-entry, which tells where they were written; the file header is at byte 0, and tells where the
-directories and the XML are. Each segment that tells its place so has a shift: how far from it it
-was found. A segment that another of the same shift follows has all its bytes.
+A segment may be an illusion: pixels can contain the bytes of an id, a copy of a head may have been
+written over other data, a size may be wrong. Sub-blocks and attachments carry a copy of their
+directory entry, which has their original position. The file header, at byte 0, has the positions
+of the directories and the XML. A segment with a known original position has a shift: the distance
+from there to where it was found. If another segment of the same shift follows, it is complete.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 Positions = NDArray[np.int64]
 
-#: The kinds of segment that are looked for; a column of `FoundSegments` has their places in here.
+#: The kinds of segments; `FoundSegments.kind` holds indices into this.
 KINDS = (
     FILE_HEADER, SUBBLOCK_DIRECTORY, SUBBLOCK, METADATA, ATTACHMENT_DIRECTORY, ATTACHMENT, DELETED,
 )  # fmt: skip
-#: The faults of a segment; a column of `FoundSegments` has their places in here, 0 for none.
+#: The faults of a segment; `FoundSegments.fault` holds indices into this, 0 for none.
 FAULTS = (
     "",
     "the file ends within it",
@@ -63,28 +63,28 @@ _NOWHERE = -1
 
 
 class FoundSegment(NamedTuple):
-    """A place that may be a segment.
+    """A possible segment.
 
     Attributes
     ----------
     kind
         Its id, one of `KINDS`.
     position, end
-        Where it begins, and where its content ends, by the sizes that it claims.
+        Where it begins, and where its content ends according to its sizes.
     room
-        Where the room ends that it claims; its content need not fill it.
+        The end of the allocated room; the content need not fill it.
     fault
-        Its fault: an index of `FAULTS`.
+        Its fault: an index into `FAULTS`.
     entry
-        The copy of its directory entry; empty for other kinds than sub-blocks and attachments.
+        The copy of its directory entry; only in sub-blocks and attachments.
     own_position
-        Where that entry, or the file header, says that it is; -1 where nothing tells. The file
-        header may mean another segment of the kind.
+        Its position according to that entry or to the file header; -1 if unknown. The file
+        header may refer to another segment of the kind.
     is_exact
-        Whether the sizes of its parts add up to that of the segment, as programs write them.
+        Whether the sizes of its parts add up to the size of the segment, as programs write them.
     link
-        2 if the segment that belongs behind it is there, 1 if there is one that does not tell its
-        place, 0 if there is none.
+        2 if the expected segment follows, 1 if a segment of unknown original position follows,
+        0 if none does.
     """
 
     kind: str
@@ -99,22 +99,22 @@ class FoundSegment(NamedTuple):
 
 
 class FoundSegments:
-    """Places that may be segments, as columns in the order of the file.
+    """Possible segments, as columns in the order of the file.
 
     Attributes
     ----------
     kind, fault, link : ndarray of int8
-        Indices of `KINDS` and `FAULTS`; as in `FoundSegment`.
+        Indices into `KINDS` and `FAULTS`, and the link, as in `FoundSegment`.
     position, end, room, own_position : ndarray of int64
-        As in `FoundSegment`; the ends are at most a little behind that of the file.
+        As in `FoundSegment`; ends beyond the file are limited to its size plus 1.
     shift : ndarray of int64
-        How far behind its own position each was found.
+        The distance from the original position to the one found.
     is_exact : ndarray of bool
         As in `FoundSegment`.
     is_placed : ndarray of bool
-        Whether a segment tells its place credibly.
+        Whether the original position is credible.
     nested : ndarray of int64
-        Where documents in attachments begin that are lost themselves.
+        The starts of documents in attachments that are lost.
     size : int
         The size of the file.
     """
@@ -128,7 +128,7 @@ class FoundSegments:
         self._entries = bytearray()
 
     def add(self, segment: FoundSegment) -> None:
-        """Take one more, which lies behind all others."""
+        """Append a segment, which lies behind all others."""
         for name, small in (
             ("kind", KINDS.index(segment.kind)),
             ("fault", segment.fault),
@@ -147,7 +147,7 @@ class FoundSegments:
         self._entries += segment.entry
 
     def finish(self) -> None:
-        """Make the columns, and settle which segment owns bytes that several claim."""
+        """Build the columns, and decide between segments that overlap."""
         self.kind, self.fault, exact, self.link = (
             np.frombuffer(column, np.int8).copy() for column in self._small.values()
         )
@@ -167,31 +167,31 @@ class FoundSegments:
         self.nested = _nested_documents(self)
 
     def entry(self, row: int) -> bytes:
-        """Return the copy of its directory entry that a sub-block or attachment has."""
+        """Return the copy of its directory entry that a sub-block or an attachment holds."""
         start = int(self._starts[row])
         if KINDS[self.kind[row]] == ATTACHMENT:
             return bytes(self._entries[start : start + ATTACHMENT_ENTRY_SIZE])
         return bytes(self._entries[start : start + entry_size(self._entries, start)])
 
     def is_kind(self, *kinds: str) -> Mask:
-        """Tell which are of some kinds."""
+        """Return a mask of the segments of some kinds."""
         return np.isin(self.kind, [KINDS.index(kind) for kind in kinds])
 
     def rows(self, kind: str, *faults: int) -> Rows:
-        """Return the whole ones of a kind, or those with some faults."""
+        """Return the rows of the intact segments of a kind, or of those with some faults."""
         return np.flatnonzero(self.is_kind(kind) & np.isin(self.fault, faults or (WHOLE,)))
 
     @property
     def is_located(self) -> Mask:
-        """The segments that are where they say."""
+        """A mask of the segments that are at their original position."""
         located: Mask = self.own_position == self.position
         return located
 
     def _refuse_inexact(self) -> None:
-        """Refuse sub-blocks whose sizes do not add up, unless the file has no others.
+        """Refuse segments whose sizes do not add up, unless the file has no others.
 
-        Every known program writes sizes that do; where metadata seem longer than they are, pixels
-        would be taken from a wrong place.
+        All known programs write sizes that add up. If the size of the metadata were wrong, pixels
+        would be read from the wrong position.
         """
         for kind in (SUBBLOCK, ATTACHMENT):
             ours = self.is_kind(kind) & (self.fault == WHOLE)
@@ -199,10 +199,10 @@ class FoundSegments:
                 self.fault[ours & ~self.is_exact] = CONTRADICTS
 
     def _hide_content(self) -> None:
-        """Mark what lies in attachments, whose content may be a document.
+        """Mark segments within attachments, whose content may be a document.
 
-        The positions in it count from its beginning. An attachment in which a segment begins that
-        is found in front of its own position, or that reaches behind its end, is damaged.
+        Positions in that document count from its start. An attachment is damaged if it contains a
+        segment that lies before its own original position or extends past the attachment's end.
         """
         rows = self.rows(ATTACHMENT)
         first = np.searchsorted(self.position, self.position[rows], side="right")
@@ -216,17 +216,17 @@ class FoundSegments:
         self.fault[(self.position < ends[before]) & (self.fault == WHOLE)] = WITHIN
 
     def _settle(self) -> None:
-        """Decide between segments that claim the same bytes.
+        """Decide between segments that overlap.
 
-        Those count first that others follow, then those that tell their places; of two, the later
-        one: where it begins, the other one was overwritten, or has lost bytes.
+        Segments with a successor win, then those with a credible position, then the later one:
+        the other was overwritten at its start, or has lost bytes.
         """
         rival = (self.fault == WHOLE) | (self.fault == CUT_OFF) & self.is_placed
         rows = np.flatnonzero(rival)
         reach = np.append(0, np.maximum.accumulate(self.end[rows]))[:-1]
         group = np.cumsum(self.position[rows] >= reach)
         rows = rows[np.bincount(group, minlength=1)[group] > 1]
-        placed = self.is_placed & ~self.is_kind(FILE_HEADER)  # which has much room for nothing
+        placed = self.is_placed & ~self.is_kind(FILE_HEADER)  # it is mostly unused room
         order = np.lexsort((self.position[rows], placed[rows], self.link[rows]))
         starts: list[int] = []
         ends: list[int] = []
@@ -245,12 +245,12 @@ class FoundSegments:
 
 
 def _nested_documents(found: FoundSegments) -> Positions:
-    """Return where documents in attachments begin that are lost, by all that tells of them.
+    """Return the starts of documents in lost attachments.
 
-    Their own headers do, the heads of damaged attachments, and segments that are behind their own
-    positions. Those may also be where they are because bytes were added to the file. Then
-    everything behind them has moved as far at least, and they follow on what is in front of them,
-    which is not moved: something is, unless nothing of the file is.
+    The evidence is their own file headers, the heads of damaged attachments, and segments behind
+    their original positions. Such segments may also have moved because bytes were inserted into
+    the file. Then everything behind them has moved at least as far, and they follow unmoved
+    segments directly in original order; there are some, unless nothing of the file is unmoved.
     """
     headers = found.position[found.is_kind(FILE_HEADER) & (found.fault != WITHIN)]
     headers = headers[(headers > 0) & (headers != found.position[:1])]
@@ -262,7 +262,7 @@ def _nested_documents(found: FoundSegments) -> Positions:
     run = np.cumsum(np.append(True, ~joined))[: len(rows)][found.is_placed[rows]]
     rows = rows[found.is_placed[rows]]
     shift, own = found.shift[rows], found.own_position[rows]
-    # One document ends where segments without a gap between them have moved differently.
+    # A document ends between adjacent segments that have different shifts.
     inner = np.append((run[1:] == run[:-1]) & (shift[1:] < shift[:-1]), False)[: len(rows)]
     kept = (shift <= 0) & ~np.isin(shift, shift[inner & (shift != 0)])
     ends = np.where(kept & (own > 0), own + found.end[rows] - found.position[rows], -1)
@@ -271,7 +271,7 @@ def _nested_documents(found: FoundSegments) -> Positions:
     added = (own >= before) & (shift <= behind) & ((before >= 0) | (not kept.any()))
     implied = shift[~kept & ~added]
     implied = implied[~_are_copies(found, rows[~kept & ~added], rows[kept])]
-    if not kept.any():  # a document has one directory and one text of XML: the others are behind
+    if not kept.any():  # a document has one directory and one XML: earlier ones are nested
         several = [found.position[found.rows(kind)] for kind in (METADATA, SUBBLOCK_DIRECTORY)]
         limit = max(int(positions[:-1].max(initial=-1)) for positions in several)
         implied = np.append(implied, shift[shift < limit])
@@ -279,7 +279,7 @@ def _nested_documents(found: FoundSegments) -> Positions:
 
 
 def _are_copies(found: FoundSegments, rows: Rows, others: Rows) -> Mask:
-    """Tell which segments tell the same of themselves as some others."""
+    """Return a mask of the rows that have the same kind and entry as some of the others."""
     others = others[np.argsort(found.own_position[others])]
     known = found.own_position[others]
     at = np.searchsorted(known, found.own_position[rows])
@@ -295,8 +295,8 @@ def _are_copies(found: FoundSegments, rows: Rows, others: Rows) -> Mask:
 def trust(found: FoundSegments, rows: Rows) -> Rows:
     """Return the order of some rows from the least to the most credible.
 
-    The last are where they say they are; of the others, those that others follow, then those that
-    moved as far as most others, then the later ones.
+    Segments at their original position are the most credible, then those with a successor, then
+    those with the most common shift, then the later ones.
     """
     shifts, number = np.unique(found.shift[found.is_placed], return_inverse=True)
     counts = np.append(np.bincount(number.reshape(-1), minlength=len(shifts)), 0)

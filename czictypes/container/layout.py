@@ -1,22 +1,22 @@
-"""The layout of a CZI file, written down once: segments, and what stands in them.
+"""The layout of a CZI file: its segments and their contents.
 
-A file is a row of segments. Each has a header of 32 bytes (an id of 16 bytes, the allocated and the
-used size of what follows), a part of fixed size that depends on its kind, then its content. All
-numbers are little-endian.
+A file is a sequence of segments. Each has a header of 32 bytes (an id of 16 bytes, the allocated
+size and the used size of the rest), a part of fixed size that depends on its kind, then its
+content. All numbers are little-endian.
 
 ==================== ===== ====================================================================
 segment              fixed content
 ==================== ===== ====================================================================
-file header            512 `FILE_HEADER_FIELDS`: where the others are
-sub-block directory    128 the number of entries; then entries
+file header            512 `FILE_HEADER_FIELDS`: the positions of the others
+sub-block directory    128 the number of entries; then the entries
 sub-block              256 `SUBBLOCK_SIZES`, a copy of its entry; then XML, pixels, attachment
-metadata               256 `METADATA_SIZES`; then XML and an attachment, which is never used
+metadata               256 `METADATA_SIZES`; then XML and an attachment that is never used
 attachment directory   256 the number of entries; then `ATTACHMENT_ENTRY`
 attachment             256 the size of the data, a copy of its entry at 16; then the data
 ==================== ===== ====================================================================
 
-An entry of a sub-block (schema DV) is `ENTRY`, then a `DIMENSION` for each of its dimensions. The
-fixed part of a sub-block is longer where its entry does not fit in.
+The entry of a sub-block (schema DV) is an `ENTRY`, then a `DIMENSION` for each of its dimensions.
+The fixed part of a sub-block is longer if its entry does not fit.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ DELETED = "DELETED"
 #: Id, allocated size, used size.
 SEGMENT_HEADER = struct.Struct("<16sqq")
 SEGMENT_HEADER_SIZE = SEGMENT_HEADER.size
-#: Programs begin segments at multiples of this.
+#: Programs start segments at multiples of this.
 ALIGNMENT = 32
 FIXED_SIZES = {
     FILE_HEADER: 512,
@@ -94,11 +94,11 @@ FIXED_SIZES = {
     ATTACHMENT: 256,
 }
 
-#: Version (two numbers), GUIDs of the master and of the file, number of the part, positions of
-#: directory and metadata, update pending, position of the attachment directory.
+#: Version (two numbers), GUIDs of the master file and of this file, part number, positions of the
+#: directory and the metadata, update pending, position of the attachment directory.
 FILE_HEADER_FIELDS = struct.Struct("<ii8x16s16siqqiq")
 FILE_HEADER_SIZE = SEGMENT_HEADER_SIZE + FIXED_SIZES[FILE_HEADER]
-#: Where the file header says where the metadata are.
+#: The position of the file header's field with the position of the metadata.
 METADATA_POSITION = SEGMENT_HEADER_SIZE + struct.calcsize("<ii8x16s16siq")
 
 #: The number of entries of a directory.
@@ -111,18 +111,18 @@ ENTRY_SIZE = ENTRY.size
 #: Letter, start, size, start coordinate, stored size.
 DIMENSION = struct.Struct("<c3xiifi")
 DIMENSION_SIZE = DIMENSION.size
-#: libCZI keeps this many dimensions of an entry on its stack, and crashes with more.
+#: libCZI has room for so many dimensions of an entry on its stack, and crashes with more.
 MAX_DIMENSIONS = 40
 LARGEST_ENTRY = ENTRY_SIZE + DIMENSION_SIZE * MAX_DIMENSIONS
 _DIMENSION_COUNT = struct.Struct(f"<{ENTRY_SIZE - 4}xi")
 
 #: The sizes of XML, attachment and pixels of a sub-block.
 SUBBLOCK_SIZES = struct.Struct("<iiq")
-#: Where a sub-block, or an attachment, has the copy of its entry.
+#: The offset of the copy of the entry in the segment of a sub-block or an attachment.
 ENTRY_OFFSET = SEGMENT_HEADER_SIZE + SUBBLOCK_SIZES.size
-#: The least offset of the XML of a sub-block.
+#: The smallest possible offset of the XML of a sub-block.
 SUBBLOCK_CONTENT = SEGMENT_HEADER_SIZE + FIXED_SIZES[SUBBLOCK]
-#: No head of a sub-block is longer.
+#: The size of the longest head of a sub-block.
 SUBBLOCK_HEAD_SIZE = ENTRY_OFFSET + LARGEST_ENTRY
 
 #: The sizes of the XML and of its attachment.
@@ -134,7 +134,7 @@ ATTACHMENT_ENTRY = struct.Struct("<2s10xqi16s8s80s")
 ATTACHMENT_ENTRY_SIZE = ATTACHMENT_ENTRY.size
 #: The size of an attachment's data.
 DATA_SIZE = struct.Struct("<q")
-#: Where the data of an attachment begin, and the entries of the attachment directory.
+#: The offset of the data of an attachment, and of the entries of the attachment directory.
 ATTACHMENT_CONTENT = SEGMENT_HEADER_SIZE + FIXED_SIZES[ATTACHMENT]
 
 _DIMENSION_TYPE = np.dtype(
@@ -150,7 +150,7 @@ _DIMENSION_TYPE = np.dtype(
 
 
 def entry_type(dimensions: int) -> np.dtype[Any]:
-    """Return an entry with so many dimensions as a structured type."""
+    """Return the structured type of an entry with so many dimensions."""
     return np.dtype(
         [
             ("schema", "S2"),
@@ -167,12 +167,12 @@ def entry_type(dimensions: int) -> np.dtype[Any]:
 
 
 def entry_offset(field: str) -> int:
-    """Return where a field of `entry_type` stands in an entry."""
+    """Return the offset of a field of `entry_type`."""
     return _offset(entry_type(0), field)
 
 
 def dimension_offset(field: str) -> int:
-    """Return where a field stands in the part of an entry that is about one dimension."""
+    """Return the offset of a field within a dimension of an entry."""
     return _offset(_DIMENSION_TYPE, field)
 
 
@@ -182,24 +182,24 @@ def _offset(kind: np.dtype[Any], field: str) -> int:
 
 
 def entry_size(data: bytes | bytearray | memoryview, position: int = 0) -> int:
-    """Return how many bytes the entry at a position has, by the number of dimensions in it."""
+    """Return the size in bytes of the entry at a position."""
     (dimensions,) = _DIMENSION_COUNT.unpack_from(data, position)
     return ENTRY_SIZE + DIMENSION_SIZE * int(dimensions)
 
 
 def id_bytes(identifier: str) -> bytes:
-    """Return the id of a segment as it stands in its header."""
+    """Return the id of a segment as stored in its header."""
     return identifier.encode().ljust(16, b"\0")
 
 
 def pack_segment(identifier: str, content: bytes, following: int = 0) -> bytes:
-    """Return a segment, of whose content so many bytes follow elsewhere."""
+    """Return a segment; `following` bytes of its content are written separately."""
     size = len(content) + following
     return SEGMENT_HEADER.pack(id_bytes(identifier), size, size) + content
 
 
 def pack_file_header(guid: uuid.UUID, directory_position: int) -> bytes:
-    """Return the file header of a document in one file without metadata and attachments."""
+    """Return the file header of a single-file document without metadata and attachments."""
     own = guid.bytes_le
     fields = FILE_HEADER_FIELDS.pack(1, 0, own, own, 0, directory_position, 0, 0, 0)
     return pack_segment(FILE_HEADER, fields.ljust(FIXED_SIZES[FILE_HEADER], b"\0"))
@@ -214,7 +214,7 @@ def pack_directory(entries: list[bytes]) -> bytes:
 def pack_entry(
     pixel_type: int, position: int, compression: int, extents: Iterable[tuple[bytes, int, int]]
 ) -> bytes:
-    """Return an entry whose dimensions have a letter, a start and a size each."""
+    """Return an entry; `extents` has the letter, start and size of each dimension."""
     dimensions = [DIMENSION.pack(one, start, size, start, size) for one, start, size in extents]
     fixed = ENTRY.pack(b"DV", pixel_type, position, 0, compression, 0, len(dimensions))
     return fixed + b"".join(dimensions)

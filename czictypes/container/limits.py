@@ -1,17 +1,17 @@
-"""The largest difference of claimed and stored sizes before a sub-block counts as damaged.
+"""Limits on the sizes that a file may claim before it counts as damaged.
 
-libCZI fills a bitmap with zeros where its data are too short, and cuts what is too long, in
-any amount: a tile of 100 bytes may claim 4 GB. Zeros look like measured values, so here:
+libCZI pads a bitmap with zeros if its data are too short, and cuts data that are too long, by any
+amount: a tile of 100 bytes may claim 4 GB. Zeros look like measured values, so our rules are:
 
-- data that are too short for their bitmap are damaged;
-- at most 64 MiB, or as much again as is used, may be too much, and is cut;
-- no zstd frame can grow by more than 32768 (128 KiB from a block of 4 bytes), so a content
-  size beyond that is a lie; JPEG XR of one colour was measured to grow by 3000, 8192 is allowed;
-- beyond 1 GiB data may grow by 1024 at most, whatever the scheme: a bigger image of so little
-  content would be written as tiles;
-- a row has less than 2 GiB, since libCZI counts its bytes in 32 bits.
+- Data that are too short for their bitmap are damaged.
+- Excess data are cut, up to 64 MiB or the size of the bitmap, whichever is larger.
+- zstd can expand data at most 32768 times (a block of 4 bytes to 128 KiB). JPEG XR of a single
+  colour was measured to expand 3000 times; 8192 times is allowed.
+- Beyond 1 GiB, data may expand at most 1024 times in any scheme: programs would write a larger
+  image of so little content as tiles.
+- A row has less than 2 GiB, because libCZI counts its bytes in 32 bits.
 
-`Bounds` does the same for the planes and pixels of a whole document: one damaged coordinate makes
+`Bounds` limits the planes and pixels of a whole document: a single damaged coordinate can claim
 billions of them, and a loop over these would never end.
 """
 
@@ -44,54 +44,43 @@ JPEGXR_GROWTH = 8192
 _LARGE = 1 << 30
 _GROWTH_OF_LARGE = 1024
 _ROW_LIMIT = 1 << 31
-#: A sub-block may hold so many planes, and more for each byte.
+#: The planes of a sub-block: so many, plus so many per byte.
 _BELIEVED, _PLANES_PER_BYTE = 65_536, 64
-#: A document may have so many planes, and more for each sub-block.
+#: The planes of a document: so many, plus so many per sub-block.
 _MOST_PLANES, _PLANES_PER_ROW = 1_000, 100
-#: It may become so many images of another format beside one for each sub-block.
+#: The images of another format that a document becomes: so many, plus one per sub-block.
 _MOST_IMAGES = 100
-#: Its sub-blocks may hold so many planes, and one more for so many bytes.
+#: The planes of all sub-blocks together: so many, plus one per so many bytes.
 _MOST_ROWS, _BYTES_PER_ROW = 100, 128
-#: Its pixels may take so many bytes, and more for each byte of the file.
+#: The bytes of all pixels: so many, plus so many per byte of the file.
 _MOST_BYTES, _BYTES_PER_BYTE = 1 << 27, 1 << 13
-#: A side that is shorter counts as this one: there is work for each row, column and tile of it.
+#: Shorter sides count as this long, because each row, column and tile costs time.
 _LEAST_SIDE = 512
 _ADVICE = "open it with ReaderOptions(allow_sparse=True) if that is meant"
 
 
 def planes_believed(size: int = 0) -> int:
-    """Return how many planes a sub-block may claim; `size` are its bytes, where they are known."""
+    """Return how many planes a sub-block of `size` bytes may claim; `size` is 0 if unknown."""
     return _BELIEVED + _PLANES_PER_BYTE * size
 
 
 def most_planes(rows: int) -> int:
-    """Return how many planes there may be, if so many sub-blocks are in them."""
+    """Return how many planes a document with so many sub-blocks may have."""
     return _MOST_PLANES + _PLANES_PER_ROW * rows
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The number of planes and pixels that a document may have, in proportion to its size.
+    """Limits on the planes and pixels of a document, in proportion to its size.
 
-    The numbers let pass what is made on purpose: a stack whose planes are mostly missing, a slide
-    of which a few fields were scanned.
-
-    Parameters
-    ----------
-    source
-        The bytes of the document.
+    They allow documents that are sparse on purpose: a stack with few of its planes, or a slide of
+    which only a few fields were scanned.
     """
 
     source: ByteSource
 
     def check_rows(self, rows: int) -> None:
-        """Check how many planes the sub-blocks hold, each of which takes memory.
-
-        Raises
-        ------
-        SparseDocumentError
-            If they are too many.
-        """
+        """Raise SparseDocumentError if the sub-blocks hold too many planes, which take memory."""
         if rows > _MOST_ROWS and rows > _MOST_ROWS + self.source.stored_bytes() // _BYTES_PER_ROW:
             raise SparseDocumentError(
                 f"the sub-blocks of {self.source.name} claim {rows} planes, far more than its "
@@ -99,13 +88,7 @@ class Bounds:
             )
 
     def check_planes(self, planes: int, rows: int, what: str) -> None:
-        """Check how many planes an array has, given its sub-blocks.
-
-        Raises
-        ------
-        SparseDocumentError
-            If they are too many.
-        """
+        """Raise SparseDocumentError if an array has too many planes for its sub-blocks."""
         if planes > most_planes(rows):
             raise SparseDocumentError(
                 f"{self.source.name} has {planes} planes ({what}), but only {rows} sub-blocks: a "
@@ -114,13 +97,7 @@ class Bounds:
             )
 
     def check_images(self, images: int, rows: int) -> None:
-        """Check how many images it becomes in a format that lacks some of its dimensions.
-
-        Raises
-        ------
-        SparseDocumentError
-            If they are too many for its sub-blocks.
-        """
+        """Raise SparseDocumentError if the document becomes too many images of another format."""
         if images > _MOST_IMAGES + rows:
             raise SparseDocumentError(
                 f"{self.source.name} would become {images} images, but has only {rows} "
@@ -128,17 +105,9 @@ class Bounds:
             )
 
     def check_bytes(self, areas: Iterable[tuple[int, int, int]]) -> None:
-        """Check how many bytes all pixels take.
+        """Raise SparseDocumentError if the pixels take too many bytes.
 
-        Parameters
-        ----------
-        areas
-            The bytes of a pixel, in all planes of an area, with its width and height.
-
-        Raises
-        ------
-        SparseDocumentError
-            If they are too many.
+        `areas` has for each area the bytes of a pixel in all planes, the width and the height.
         """
         claimed = sum(
             each * max(width, _LEAST_SIDE) * max(height, _LEAST_SIDE)
@@ -156,17 +125,14 @@ class Bounds:
 
 
 def bytes_for(claimed: int) -> int:
-    """Return how many bytes a file needs that `check_claim` lets have so many bytes of pixels."""
+    """Return the least size of a file in which `check_claim` allows so many bytes of pixels."""
     return max(0, -(-(claimed - _MOST_BYTES) // _BYTES_PER_BYTE))
 
 
 def check_claim(claimed: int, stored: int, name: str) -> None:
-    """Check that a file of another format can hold so many bytes of pixels.
+    """Raise UnsupportedDataError if a file of another format claims far too many pixels.
 
-    Raises
-    ------
-    UnsupportedDataError
-        If they are far too many for its `stored` bytes.
+    `claimed` and `stored` are in bytes.
     """
     if stored < bytes_for(claimed):
         raise UnsupportedDataError(
@@ -176,13 +142,7 @@ def check_claim(claimed: int, stored: int, name: str) -> None:
 
 
 def check_frames(count: int, stored: int, name: str) -> None:
-    """Check that a file of another format can have so many frames: each takes a byte at least.
-
-    Raises
-    ------
-    UnsupportedDataError
-        If there are none, or more than its `stored` bytes.
-    """
+    """Raise UnsupportedDataError if a file of another format has no frames, or more than bytes."""
     if not 0 < count <= max(stored, 1):
         raise UnsupportedDataError(
             f"{name} claims {count} frames, which its {stored} bytes cannot hold; it is damaged"
@@ -190,12 +150,12 @@ def check_frames(count: int, stored: int, name: str) -> None:
 
 
 def bitmap_size(width: int, height: int, bytes_per_pixel: int, where: str) -> int:
-    """Return the bytes of a bitmap of that size in pixels.
+    """Return the size of a bitmap in bytes.
 
     Raises
     ------
     CorruptFileError
-        If it has no pixels, or a row of 2 GiB or more.
+        If the bitmap has no pixels, or rows of 2 GiB or more.
     """
     if width <= 0 or height <= 0:
         raise CorruptFileError(
@@ -209,12 +169,9 @@ def bitmap_size(width: int, height: int, bytes_per_pixel: int, where: str) -> in
 
 
 def check_difference(claimed: int, available: int, where: str) -> None:
-    """Check that a bitmap's size fits the size of its data, both in bytes.
+    """Raise CorruptFileError if the data are too short or far too long for their bitmap.
 
-    Raises
-    ------
-    CorruptFileError
-        If anything is missing, or so much is too much that the sizes cannot both be right.
+    `claimed` and `available` are in bytes.
     """
     if not claimed <= available <= claimed + max(TOLERANCE, claimed):
         raise CorruptFileError(
@@ -224,13 +181,7 @@ def check_difference(claimed: int, available: int, where: str) -> None:
 
 
 def check_growth(claimed: int, stored: int, factor: int, where: str) -> None:
-    """Check that compressed data of that size can give so many bytes at all.
-
-    Raises
-    ------
-    CorruptFileError
-        If no data of that size can, or none that a program would write.
-    """
+    """Raise CorruptFileError if `stored` compressed bytes cannot expand to `claimed` bytes."""
     possible = TOLERANCE + factor * stored
     if claimed > min(possible, max(_LARGE, _GROWTH_OF_LARGE * stored)):
         raise CorruptFileError(

@@ -1,4 +1,4 @@
-"""Reads of damaged directories what can be read of them."""
+"""Read the readable entries of damaged directories."""
 
 from __future__ import annotations
 
@@ -42,38 +42,28 @@ __all__ = [
     "read_tile_list",
 ]
 
-#: So many directories are looked at besides the one that the header names.
+#: The number of directories to examine besides the one that the header names.
 _MOST_LISTS = 16
 
 
 class ListedTiles(NamedTuple):
-    """The entries of a sub-block directory that can be read, and whether these are all."""
+    """The readable entries of a sub-block directory, and whether these are all."""
 
     tiles: Directory
     is_complete: bool
 
 
 class ListedAttachments(NamedTuple):
-    """The entries of an attachment directory that can be read, and whether these are all."""
+    """The readable entries of an attachment directory, and whether these are all."""
 
     entries: list[AttachmentEntry]
     is_complete: bool
 
 
 def read_tile_list(source: ByteSource, position: int, limit: int) -> ListedTiles:
-    """Read the sub-block directory whose segment began at a position, whatever is there now.
+    """Read the sub-block directory at a position, where its segment may be damaged.
 
-    Parameters
-    ----------
-    source, position
-        The file and the place.
-    limit
-        Where something else begins.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
+    Another segment begins at `limit`.
     """
     head = source.read_at(position, DIRECTORY_ENTRIES)
     count, room = _claims(head, SUBBLOCK_DIRECTORY)
@@ -89,7 +79,7 @@ def read_tile_list(source: ByteSource, position: int, limit: int) -> ListedTiles
 
 
 def _claims(head: bytes, identifier: str) -> tuple[int | None, int]:
-    """Return how many entries a segment claims, and how many bytes for them; None for no such."""
+    """Return the claimed number of entries, None if invalid, and their size in bytes."""
     if len(head) < SEGMENT_HEADER_SIZE + COUNT.size or head[:16] != id_bytes(identifier):
         return None, 0
     _, allocated, used = SEGMENT_HEADER.unpack_from(head)
@@ -99,7 +89,7 @@ def _claims(head: bytes, identifier: str) -> tuple[int | None, int]:
 
 
 def _parse_all(data: bytes, count: int, name: str) -> Directory | None:
-    """Return the entries where they fill their segment and all can be used; None where not."""
+    """Return the entries if they fill their segment and all are usable, else None."""
     if count * ENTRY_SIZE > len(data):
         return None
     try:
@@ -115,7 +105,7 @@ def _parse_all(data: bytes, count: int, name: str) -> Directory | None:
 
 
 def _size_of(data: bytes, count: int) -> int:
-    """Return how many bytes so many entries have that lie one behind the other."""
+    """Return the size in bytes of so many consecutive entries."""
     position = 0
     for _ in range(count):
         position += entry_size(data, position)
@@ -123,7 +113,7 @@ def _size_of(data: bytes, count: int) -> int:
 
 
 def _readable_entries(data: bytes) -> tuple[bytes, int]:
-    """Return the entries that can be read, one behind the other, and their number."""
+    """Return the readable entries, joined, and their number."""
     found, number, position = bytearray(), 0, 0
     while position + ENTRY_SIZE <= len(data):
         size = _usable_size(data, position)
@@ -139,7 +129,7 @@ def _readable_entries(data: bytes) -> tuple[bytes, int]:
 
 
 def _usable_size(data: bytes, position: int) -> int:
-    """Return how long the entry at a position is; 0 where there is none that can be used."""
+    """Return the size of the entry at a position; 0 if there is no usable entry."""
     is_entry = data[position : position + 2] == b"DV"
     if not (is_entry and ENTRY_SIZE < entry_size(data, position) <= LARGEST_ENTRY):
         return 0
@@ -151,15 +141,12 @@ def _usable_size(data: bytes, position: int) -> int:
 
 
 def read_attachment_list(source: ByteSource, position: int, limit: int) -> ListedAttachments:
-    """Read the attachment directory whose segment began at a position, whatever is there now.
-
-    Parameters and errors are those of `read_tile_list`.
-    """
+    """Read the attachment directory at a position, as `read_tile_list` does."""
     head = source.read_at(position, ATTACHMENT_CONTENT)
     count, room = _claims(head, ATTACHMENT_DIRECTORY)
     start = position + ATTACHMENT_CONTENT
     size = max(limit - start, 0)
-    # There may be more than a damaged number of entries tells.
+    # A damaged number of entries may be too small.
     wanted = size if count is None else max(room, count * ATTACHMENT_ENTRY_SIZE)
     data = source.read_at(start, min(size, wanted))
     entries = parse_attachment_entries(data[: len(data) - len(data) % ATTACHMENT_ENTRY_SIZE])
@@ -169,9 +156,9 @@ def read_attachment_list(source: ByteSource, position: int, limit: int) -> Liste
 def directory_places(
     found: FoundSegments, kind: str, named: int | None
 ) -> Iterator[tuple[int, int]]:
-    """Give where directories of a kind begin, the one that the header names first, and their ends.
+    """Yield the start and end of directories of a kind, first of the one that the header names.
 
-    No two of them share bytes.
+    They do not overlap.
     """
     outer = found.fault != WITHIN
     positions = outer_places(found, kind, named)
@@ -179,7 +166,7 @@ def directory_places(
     if named is not None and FILE_HEADER_SIZE <= named < found.size and named not in positions:
         whole = np.flatnonzero(found.fault == 0)
         before = np.searchsorted(found.position[whole], named, side="right") - 1
-        if before < 0 or found.end[whole[before]] <= named:  # its id may be overwritten
+        if before < 0 or found.end[whole[before]] <= named:  # its id may have been overwritten
             yield named, int(stops[np.searchsorted(stops, named, side="right")])
     latest = positions[-_MOST_LISTS:].tolist()
     first = [named] if named in positions else []
@@ -190,8 +177,8 @@ def directory_places(
 def outer_places(found: FoundSegments, kind: str, named: int | None) -> NDArray[np.int64]:
     """Return where segments of a kind begin, except those of documents in attachments.
 
-    Such a document reaches up to the next segment that tells another place, and has one segment
-    of a kind. The one that the header names is none of it.
+    Such a document extends to the next segment of a different shift and has one segment of each
+    kind. The segment that the header names is never part of it.
     """
     positions = found.position[found.is_kind(kind) & (found.fault != WITHIN)]
     certain = found.is_placed & (found.fault != WITHIN) & ~np.isin(found.shift, found.nested)

@@ -1,7 +1,7 @@
-"""Joins the files of a document into one address space, so that no other module knows of them.
+"""Join the files of a document into one address space, so that other modules see a single file.
 
-Each part has addresses of its own, and is opened at the first read of it. In the file that was
-opened first, addresses are positions.
+Each part has its own range of addresses and is opened when it is first read. In the file that was
+opened first, addresses equal positions.
 """
 
 from __future__ import annotations
@@ -29,67 +29,67 @@ from czictypes.model.errors import CorruptFileError, MissingPartError
 
 __all__ = ["ITSELF", "JoinedSource", "OtherFiles", "PartFinder", "join_parts", "part_numbers"]
 
-#: The addresses of a part begin at a multiple of this; 64 TiB.
+#: The addresses of each part start at a multiple of this; 64 TiB.
 _ROOM = 1 << 46
 _MOST = (1 << 63) // _ROOM - 3
-#: In place of a part's number.
+#: The part number that stands for the file itself.
 ITSELF = -1
 
-#: Something that a part has: a row of the directory, or an attachment.
+#: An item that a part contains: a row of the directory, or an attachment.
 _Sample = Union[int, AttachmentEntry]
 _Identity = Union["tuple[Any, ...]", None]
 
 
 class PartFinder(Protocol):
-    """Opens the other files of one document, each once; safe to use from many threads."""
+    """A thread-safe opener of the other files of a document, each once."""
 
     def named_numbers(self) -> set[int]:
         """Return the numbers of the files that the caller named."""
 
     def unlisted_numbers(self, listed: set[int], /) -> set[int]:
-        """Return the numbers of files beside a master that call it theirs, besides those listed."""
+        """Return the numbers of unlisted files beside a master file that refer to it."""
 
     def find(self, number: int, holds: Callable[[ByteSource], bool], /) -> ByteSource | None:
-        """Open a part, of which `holds` tells whether a file has what is listed for it.
+        """Open a part; `holds` returns whether a file contains what is listed for the part.
 
-        Returns None where the file that was opened holds it itself, so that its number is wrong;
-        raises MissingPartError if there is none.
+        Return None if the main file contains it itself, so that the number is wrong. Raise
+        MissingPartError if no file contains it.
         """
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close the opened files."""
 
 
 class OtherFiles(Protocol):
-    """The places of the other files of a document."""
+    """The locations of the other files of a document."""
 
     @property
     def named(self) -> bool:
-        """Whether the caller named any."""
+        """Whether the caller named any files."""
 
     @property
     def are_remote(self) -> bool:
-        """Whether any of the files that the caller named is behind a network."""
+        """Whether any of the files that the caller named is remote."""
 
     def finder(self, main: ByteSource, header: FileHeader, /) -> PartFinder:
-        """Return what opens them, for the file that was opened."""
+        """Return the opener of the other files of an opened main file."""
 
 
 def join_parts(
     source: ByteSource, checked: CheckedDocument, files: OtherFiles
 ) -> tuple[ByteSource, Directory, list[AttachmentEntry]]:
-    """Return source, directory and attachments of a document, its other files joined to it.
+    """Join the other files of a document; return its source, directory and attachments.
 
-    A document in one file is returned as it is. Of other documents, only these files are opened
-    yet: those that the caller named, and those beside it whose header names it as their master.
-    Sub-blocks that they list, and the document does not, are added.
+    A document in one file is returned unchanged. Otherwise, two kinds of files are opened
+    immediately: those that the caller named, and those beside the document whose header names it
+    as their master. Sub-blocks that only they list are added.
 
     Raises
     ------
     CorruptFileError
-        If the document names more files than there can be, or an added one is damaged.
+        If the document names too many files, or an added file is damaged.
     MissingPartError
-        If a file that is to be added is not there.
+        If a file to be added is missing.
     """
     header, directory, attachments = checked
     numbers = part_numbers(directory, header.file_part)
@@ -121,28 +121,28 @@ def join_parts(
 
 
 def part_numbers(directory: Directory, own: int) -> NDArray[np.int32]:
-    """Return for each sub-block the number of the file in which it is, or `ITSELF`.
+    """Return the number of the file that contains each sub-block, or `ITSELF`.
 
-    `own` is the number of the file whose directory it is.
+    `own` is the number of the file that the directory belongs to.
     """
     parts = directory.file_part
     elsewhere = (parts > 0) & (parts != own)
-    if own > 0 and (parts == own).any():  # else numbers are just not filled in
+    if own > 0 and (parts == own).any():  # otherwise the writer left the numbers at 0
         elsewhere |= parts == 0
     return np.where(elsewhere, parts, np.int32(ITSELF))
 
 
 class JoinedSource(ByteSource):
-    """The files of a document as one byte source; closes them all.
+    """The files of a document as one byte source; closing it closes them all.
 
     Parameters
     ----------
     main, header
         The file that was opened, and its header.
     finder
-        Opens the other files; closed with the source.
+        The opener of the other files; closed with the source.
     is_remote
-        Whether any of these may be behind a network.
+        Whether any of the other files may be remote.
     """
 
     def __init__(
@@ -152,12 +152,12 @@ class JoinedSource(ByteSource):
         self.is_remote = main.is_remote or is_remote
         self._main, self._header = main, header
         self._finder = finder
-        self._samples: dict[int, _Sample] = {}  # something that is listed for each part
+        self._samples: dict[int, _Sample] = {}  # an item listed for each part
         self._opened: dict[int, ByteSource] = {}  # by number
-        self._before: dict[int, tuple[ByteSource, _Identity]] = {}  # what told them when opened
+        self._before: dict[int, tuple[ByteSource, _Identity]] = {}  # identities when opened
 
     def not_among(self, known: set[int], beside: set[int]) -> Iterator[tuple[int, ByteSource]]:
-        """Give the files that the caller named or that stand beside, and the directory does not."""
+        """Open the files that the caller named or that lie beside, unless already listed."""
         own = self._header.file_part
         for number in sorted((self._finder.named_numbers() | beside) - known - {own}):
             yield number, self._part(number)
@@ -168,14 +168,9 @@ class JoinedSource(ByteSource):
         numbers: NDArray[np.int32],
         attachments: Sequence[AttachmentEntry],
     ) -> Directory:
-        """Take what is where; return the directory with addresses in place of positions.
+        """Assign addresses; return the directory with addresses in place of positions.
 
-        Parameters
-        ----------
-        directory, numbers
-            The sub-blocks as they are listed, and for each the number of its file.
-        attachments
-            Those of other files.
+        `numbers` has the file number of each sub-block; `attachments` are those in other files.
         """
         self._samples = {one.file_part: one for one in attachments}
         found, rows = np.unique(numbers, return_index=True)
@@ -199,27 +194,27 @@ class JoinedSource(ByteSource):
     # Addresses
 
     def address(self, number: int, position: int) -> int:
-        """Return where a place in a part is among all bytes; -1 where it cannot be anywhere."""
+        """Return the address of a position in a part; -1 if the position is impossible."""
         return self._slots[number] * _ROOM + position if 0 <= position < _ROOM else -1
 
     def own_positions(self, table: NDArray[np.void]) -> NDArray[np.void]:
-        """Return a table of sub-blocks with positions in their own files in place of addresses."""
+        """Return a copy of a table of sub-blocks with positions in place of addresses."""
         found: NDArray[np.void] = table.copy()
         found["file_position"] = self._directory.file_position[found["index"]]
         found.flags.writeable = False
         return found
 
     def own_position(self, position: int) -> int:
-        """Return where a position is in its own file; negative ones stay as they are."""
+        """Return the position in its own file for an address; negative ones stay unchanged."""
         return position % _ROOM if position >= 0 else position
 
     def end_of(self, position: int) -> int:
-        """Return where the file ends in which a position is."""
+        """Return the end of the file that contains a position."""
         source, inside = self._find(position)
         return position - inside + source.size()
 
     def place(self, position: int) -> str:
-        """Say where a position is, for messages."""
+        """Describe a position for messages."""
         slot = position // _ROOM
         if not 0 < slot <= len(self._numbers):
             return super().place(position)
@@ -231,7 +226,7 @@ class JoinedSource(ByteSource):
     # The files
 
     def parts(self) -> dict[int, str | None]:
-        """Return the names of the other files by their numbers; None for those that are missing."""
+        """Return the names of the other files by number; None for missing files."""
         found: dict[int, str | None] = {}
         for number in self._numbers:
             try:
@@ -241,7 +236,7 @@ class JoinedSource(ByteSource):
         return found
 
     def stored_bytes(self) -> int:
-        """Return how many bytes the files have that are there."""
+        """Return the total size in bytes of the files that exist."""
         sources = [self._main]
         for number in self._numbers:
             with suppress(MissingPartError):
@@ -249,13 +244,7 @@ class JoinedSource(ByteSource):
         return sum(source.size() for source in set(sources))
 
     def _find(self, offset: int) -> tuple[ByteSource, int]:
-        """Return the file in which an address is, and the position there.
-
-        Raises
-        ------
-        MissingPartError
-            If that file is not there.
-        """
+        """Return the file and the position for an address; MissingPartError if it is missing."""
         slot = offset // _ROOM
         if not 0 < slot <= len(self._numbers):
             return self._main, offset
@@ -271,15 +260,15 @@ class JoinedSource(ByteSource):
         return found
 
     def _holds(self, number: int, source: ByteSource) -> bool:
-        """Tell whether a file has what is listed for a part, or the first of it."""
+        """Return whether a file contains a sample of what is listed for a part."""
         sample = self._samples.get(number)
-        if sample is None:  # nothing is: it tells itself what it has
+        if sample is None:  # nothing is listed for it
             return source is not self._main
         try:
             if isinstance(sample, AttachmentEntry):
                 read_attachment_segment(source, sample)
                 return True
-            if source is self._main:  # what it lists as its own is not that of another part
+            if source is self._main:  # its own sub-blocks are not those of another part
                 position = self._directory.file_position[sample]
                 if ((self._moved.file_position == position) & (position >= 0)).any():
                     return False
@@ -291,11 +280,11 @@ class JoinedSource(ByteSource):
     # As a byte source
 
     def identity(self) -> tuple[Any, ...] | None:
-        """Return that of the file that was opened, and more once another one changed."""
+        """Return the identity of the main file, extended once another file has changed."""
         return self._with_others(self._main.identity(), lambda part: part.identity())
 
     def opened_identity(self) -> tuple[Any, ...] | None:
-        """Return that of the file that was opened."""
+        """Return the opened identity of the main file, extended likewise."""
         return self._with_others(self._main.opened_identity(), lambda part: part.opened_identity())
 
     def _with_others(
@@ -307,7 +296,7 @@ class JoinedSource(ByteSource):
         return own
 
     def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Return the bytes of many ranges, those of one file together; of a missing one, none."""
+        """Return the bytes of many ranges, read file by file; none from missing files."""
         found = dict.fromkeys(range(len(ranges)), b"")
         for source, places in self._by_file(ranges):
             found.update(zip(places, source.read_ranges(list(places.values()))))
@@ -327,7 +316,7 @@ class JoinedSource(ByteSource):
             source.fetch_soon(list(places.values()))
 
     def _by_file(self, ranges: Sequence[Range]) -> Iterator[tuple[ByteSource, dict[int, Range]]]:
-        """Give each file that is there, and its ranges by their place among all."""
+        """Yield each existing file, and its ranges by their index among all."""
         by_slot: dict[int, dict[int, Range]] = {}
         for place, (offset, count) in enumerate(ranges):
             by_slot.setdefault(offset // _ROOM, {})[place] = (offset, count)
@@ -335,7 +324,7 @@ class JoinedSource(ByteSource):
             first, _ = next(iter(places.values()))
             try:
                 source, inside = self._find(first)
-            except OSError:  # the read that needs it tells
+            except OSError:  # the read that needs the file raises the error
                 continue
             shift = first - inside
             yield source, {at: (one - shift, count) for at, (one, count) in places.items()}

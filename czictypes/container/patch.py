@@ -1,8 +1,8 @@
-"""Sets the fields of sub-blocks that libCZI's C API writes wrongly or has no argument for.
+"""Correct the sub-block fields that libCZI's C API writes wrongly or does not support.
 
-The C API's writer marks every sub-block as uncompressed, as no pyramid tile, and as of the size 1
-in each dimension. A file has these fields twice, in the segment of the sub-block and in its entry
-in the directory; an entry is laid out alike in both places.
+The writer of the C API marks every sub-block as uncompressed, as not part of a pyramid, and as of
+size 1 in each dimension. A file has these fields twice: in the sub-block's segment and in its
+directory entry. The layout of an entry is the same in both places.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ __all__ = ["SubBlockPatcher"]
 
 _POSITION = entry_offset("file_position")
 _COMPRESSION = entry_offset("compression")
-_PYRAMID = entry_offset("pyramid_type")  # behind the compression, and set along with it
+_PYRAMID = entry_offset("pyramid_type")  # follows the compression, and is set with it
 _SIZE, _STORED_SIZE = dimension_offset("size"), dimension_offset("stored_size")
 
 
 class SubBlockPatcher:
-    """Watches what a writer writes, and corrects the fields.
+    """A filter of a writer's output that corrects the fields.
 
-    `declare` must come before each sub-block, and `finish` before the directory: bytes that only
-    look like a segment, as pixels may, are never touched.
+    Call `declare` before each sub-block and `finish` before the directory. So bytes that only look
+    like a segment, such as pixels, are never changed.
     """
 
     def __init__(self) -> None:
@@ -61,42 +61,31 @@ class SubBlockPatcher:
 
     @property
     def positions(self) -> list[int]:
-        """The positions of the sub-blocks' segments that were written so far, in their order."""
+        """The positions of the sub-block segments written so far, in order."""
         return self._positions.tolist()
 
     @property
     def is_watching(self) -> bool:
-        """Whether `patch` may have something to correct in the next bytes."""
+        """Whether `patch` may have to correct the next bytes."""
         return self._next is not None or self._finishing
 
     def declare(
         self, compression: int, pyramid_type: int = 0, sizes: Mapping[str, int] | None = None
     ) -> None:
-        """Declare the fields of the sub-block that is written next.
+        """Declare the fields of the next sub-block.
 
-        Parameters
-        ----------
-        compression, pyramid_type
-            Their numbers.
-        sizes
-            The sizes other than 1, by dimension; the one that varies fastest comes first.
+        `sizes` has the sizes other than 1 by dimension; the fastest-varying dimension comes first.
         """
         self._next = (int(compression), int(pyramid_type))
         self._next_sizes = sizes or {}
 
     def finish(self) -> None:
-        """Declare that only the end of the file follows: its directories."""
+        """Declare that only the directories follow, at the end of the file."""
         self._check_nothing_is_missing()
         self._finishing = True
 
     def complete(self) -> None:
-        """Check that the directory was seen.
-
-        Raises
-        ------
-        IncompatibleLibraryError
-            If it was not.
-        """
+        """Raise IncompatibleLibraryError if no directory was written."""
         if not self._directory_seen:
             raise _unknown("no sub-block directory was written")
 
@@ -106,7 +95,7 @@ class SubBlockPatcher:
         Raises
         ------
         IncompatibleLibraryError
-            If the library writes a file in another way than expected.
+            If the library writes the file in an unexpected way.
         """
         if self._next is not None:
             return self._patch_subblock(position, data)
@@ -165,8 +154,8 @@ class SubBlockPatcher:
         return memoryview(corrected)
 
     def _match(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of the written sub-block at each position of the directory."""
-        known = np.frombuffer(self._positions, np.int64)  # ascending: as they were written
+        """Return the index of the written sub-block at each position in the directory."""
+        known = np.frombuffer(self._positions, np.int64)  # ascending, as written
         order = np.searchsorted(known, positions).clip(max=len(known) - 1)
         if not np.array_equal(known[order], positions):
             raise _unknown("the directory names a sub-block that was not written")
@@ -178,7 +167,7 @@ class SubBlockPatcher:
 
 
 def _set_sizes(data: bytearray, entry: int, sizes: Mapping[str, int]) -> None:
-    """Set the sizes of an entry, and list the dimensions that have them in their order."""
+    """Set the sizes of an entry, and put the dimensions that have them into their order."""
     end = entry + entry_size(data, entry)
     if end > len(data):
         raise _unknown("a sub-block's entry is not written in one piece")
@@ -194,14 +183,14 @@ def _set_sizes(data: bytearray, entry: int, sizes: Mapping[str, int]) -> None:
 
 
 def _gather(data: NDArray[np.uint8], offsets: NDArray[np.int64], dtype: str) -> NDArray[Any]:
-    """Return the numbers that stand at these offsets."""
+    """Return the numbers at these offsets."""
     size = np.dtype(dtype).itemsize
     numbers: NDArray[Any] = data[offsets[:, None] + np.arange(size)].view(dtype)[:, 0]
     return numbers
 
 
 def _scatter(data: NDArray[np.uint8], offsets: NDArray[np.int64], values: NDArray[Any]) -> None:
-    """Put the numbers at these offsets."""
+    """Store numbers at these offsets."""
     places = offsets[:, None] + np.arange(values.itemsize)
     data[places] = np.ascontiguousarray(values)[:, None].view(np.uint8)
 

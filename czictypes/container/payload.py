@@ -1,8 +1,8 @@
-"""Tells the compression and the planes of pixel data by their bytes, not by their labels.
+"""Determine the compression and the number of planes of pixel data from their bytes.
 
-Real files label plain pixels as JPEG XR, and give a sub-block a size in T or Z although its data
-hold one plane. The first bytes of the data tell the compression, and their length tells the number
-of planes: `planes` bitmaps of the size in the entry, one behind the other.
+Some real files label plain pixels as JPEG XR, or give a sub-block a size in T or Z although its
+data hold one plane. The first bytes of the data show the compression, and their length shows the
+number of planes: consecutive bitmaps of the size in the entry.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from czictypes.model.pixel_types import Compression
 
 __all__ = ["PAYLOAD_HEAD", "Payload", "examine_payload", "read_jpegxr_picture", "scheme_of"]
 
-#: So many first bytes of the data are enough for `scheme_of`.
+#: The number of bytes at the start of the data that `scheme_of` needs.
 PAYLOAD_HEAD = HEAD_SIZE
 
 _JPEGXR_MAGIC = b"II\xbc"
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _ENCODED = (Compression.Jpg, Compression.JpegXr, Compression.Zstd0, Compression.Zstd1)
-# The markers that begin a frame of a JPEG (ITU-T T.81, table B.1): C4, C8 and CC are others.
+# The markers that start a JPEG frame (ITU-T T.81, table B.1); C4, C8 and CC do not.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_ROOM = 1 << 16
 
 
 class Payload(NamedTuple):
-    """The compression of the data of a sub-block, and the number of planes that they hold."""
+    """The compression of a sub-block's data, and the number of planes in them."""
 
     compression: int
     planes: int
@@ -45,27 +45,27 @@ def examine_payload(
     height: int,
     where: str,
 ) -> Payload:
-    """Find out what pixel data are, by their first bytes and their size.
+    """Determine the compression and the number of planes of pixel data.
 
     Parameters
     ----------
     source, offset, size
-        The file, and where the data are in it.
+        The file, and the position and size of the data in it.
     label
-        The compression that the entry names.
+        The compression according to the entry.
     claimed
-        The bytes of one plane.
+        The size of one plane in bytes.
     planes
-        The planes that the entry claims: the product of its sizes in all dimensions but X and Y.
+        The number of planes that the entry claims.
     height
-        The rows of one plane.
+        The number of rows of one plane.
     where
         The owner of the data, for messages.
 
     Raises
     ------
     CorruptFileError
-        If the data hold neither the planes that are claimed nor a single one.
+        If the data hold neither the claimed number of planes nor a single plane.
     """
     if label == Compression.Uncompressed and planes == 1 and size >= claimed:
         return Payload(label, 1)
@@ -91,16 +91,10 @@ def examine_payload(
 
 
 def scheme_of(head: bytes, label: int, size: int, claimed: int, planes: int = 1) -> int:
-    """Return the compression of data, which is not always the one that their label names.
+    """Return the compression of data, which may differ from their label.
 
-    The label holds where the bytes do not say otherwise, so damaged data stay damaged.
-
-    Parameters
-    ----------
-    head
-        The data, or their first `PAYLOAD_HEAD` bytes.
-    label, size, claimed, planes
-        As for `examine_payload`.
+    The label holds unless the bytes prove otherwise, so damaged data stay damaged. `head` is the
+    data or their first `PAYLOAD_HEAD` bytes; the other arguments are those of `examine_payload`.
     """
     fits_plain = size in (claimed, claimed * planes)
     if label == Compression.Uncompressed:
@@ -116,7 +110,7 @@ def scheme_of(head: bytes, label: int, size: int, claimed: int, planes: int = 1)
 
 
 def _marked_scheme(head: bytes) -> int | None:
-    """Return the scheme that the first bytes of data name, None where they name none."""
+    """Return the compression scheme that the first bytes of data identify, or None."""
     if head.startswith(_JPEGXR_MAGIC):
         return Compression.JpegXr
     if head.startswith(_JPEG_MAGIC):
@@ -131,14 +125,14 @@ def _marked_scheme(head: bytes) -> int | None:
 
 
 def read_jpegxr_picture(source: ByteSource, offset: int, size: int) -> JpegXrPicture:
-    """Return what a JPEG XR file holds that is so many bytes of a source."""
+    """Read the size and pixel type of a JPEG XR file in a range of a source."""
     return jpegxr_picture(
         lambda start, count: source.read_at(offset + start, max(min(count, size - start), 0))
     )
 
 
 def _jpeg_height(source: ByteSource, offset: int, size: int) -> int:
-    """Return the height that the frame of a JPEG names; 0 where none is found."""
+    """Return the height of a JPEG according to its frame header; 0 if there is none."""
     data = source.read_at(offset, min(size, _JPEG_ROOM))
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:

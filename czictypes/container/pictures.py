@@ -1,4 +1,4 @@
-"""Pictures in other formats: what the tags of JPEG XR say, and the others as Pillow opens them."""
+"""Pictures in other formats: the tags of JPEG XR files, and pictures opened by Pillow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-#: A picture within a CZI (label, preview, thumbnail) has so many pixels at most.
+#: The largest number of pixels of a picture in a CZI (label, preview, thumbnail).
 MOST_PIXELS = 1 << 25
 
 
@@ -38,28 +38,28 @@ def decoded_picture(
     doing: str,
     most_pixels: int | None = None,
 ) -> Iterator[Any]:
-    """Open a picture as an object of Pillow, for the length of a `with` block.
+    """Open a picture with Pillow for a `with` block.
 
     Parameters
     ----------
     source
-        A path, or a file object, whose content may be anything.
+        A path or a file object with any content.
     formats
-        Pillow's names of the formats that it may have. No other is looked for: Pillow knows some
-        that start other programs.
+        Pillow's names of the allowed formats. No others are tried, because for some of them
+        Pillow starts other programs.
     what
         The picture's name in messages.
     extra, doing
         As for `require`.
     most_pixels
-        Refuse pictures with more pixels than that.
+        The largest allowed number of pixels.
 
     Raises
     ------
     UnsupportedDataError
-        If it is no picture in one of the formats, or too large.
+        If it is not a picture in one of the formats, or too large.
     CorruptFileError
-        If it is damaged, whatever Pillow calls that, in the block too.
+        If it is damaged; also for errors that Pillow raises in the block.
     MissingExtraError
         If Pillow is not installed.
     """
@@ -75,18 +75,7 @@ def decoded_picture(
 
 @contextmanager
 def picture_errors(what: str, formats: Sequence[str] = ()) -> Iterator[None]:
-    """Turn what Pillow raises in a `with` block into errors of ours.
-
-    Parameters
-    ----------
-    what, formats
-        As for `decoded_picture`.
-
-    Raises
-    ------
-    UnsupportedDataError, CorruptFileError
-        As `decoded_picture`.
-    """
+    """Turn Pillow's errors in a `with` block into ours, as `decoded_picture` does."""
     images = require("PIL.Image", extra="cli", doing="reading pictures")
     try:
         yield
@@ -100,9 +89,9 @@ def picture_errors(what: str, formats: Sequence[str] = ()) -> Iterator[None]:
         ) from error
     except (CziError, MemoryError, Warning):
         raise
-    except Exception as error:  # Pillow raises many kinds for damaged pictures
+    except Exception as error:  # Pillow raises many kinds of errors for damaged pictures
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # of the file that it reads from
+            raise  # an error of the file, not of the picture
         raise CorruptFileError(f"{what} is a damaged picture: {error}") from error
 
 
@@ -110,8 +99,8 @@ PIXEL_FORMAT_TAG = 0xBC01
 
 _WIDTH_TAG, _HEIGHT_TAG = 0xBC80, 0xBC81
 _MAGIC = b"II\xbc"
-#: The pixel formats that libCZI decodes, as GUIDs (ITU-T T.832, table A.6). It swaps the colours of
-#: 48-bit RGB, and takes no 24-bit RGB.
+#: The pixel formats that libCZI decodes, by GUID (ITU-T T.832, table A.6). libCZI swaps the colours
+#: of 48-bit RGB and does not accept 24-bit RGB.
 _PIXEL_TYPES = {
     bytes.fromhex("24c3dd6f034efe4bb1853d77768dc9") + bytes([last]): pixel_type
     for last, pixel_type in (
@@ -122,27 +111,20 @@ _PIXEL_TYPES = {
         (0x15, PixelType.Bgr48),
     )
 }
-#: Tags with a number that the picture needs; others may hold Exif, XMP, names.
+#: Numeric tags that the picture needs; others may hold Exif, XMP or names.
 _PLAIN_TAGS = frozenset({0xBC02, 0xBC04, 0xBC80, 0xBC81, 0xBC82, 0xBC83, 0xBCC4, 0xBCC5})
-_STREAMS = ((0xBCC0, 0xBCC1), (0xBCC2, 0xBCC3))  # where the image and the alpha are, and how long
+_STREAMS = ((0xBCC0, 0xBCC1), (0xBCC2, 0xBCC3))  # offset and size of the image and of the alpha
 _NUMBERS = (1, 3, 4, 11)  # types of tags: byte, short, long, float
 _ENTRY = struct.Struct("<HHII")
-#: The value of a tag of one of these types (byte, short) takes the lower bits alone.
+#: Values of these types (byte, short) use only the lower bits.
 _NARROW = {1: 0xFF, 3: 0xFFFF}
 
 
 def jpegxr_tags(read: Callable[[int, int], bytes]) -> dict[int, int]:
-    """Return the tags of a JPEG XR file: its numbers, and where its longer values begin.
+    """Return the tags of a JPEG XR file: numbers, and the offsets of longer values.
 
-    Parameters
-    ----------
-    read
-        Gives bytes of the file, fewer at its end: ``read(offset, count)``.
-
-    Returns
-    -------
-    dict of int to int
-        Empty where the bytes are no JPEG XR file.
+    ``read(offset, count)`` returns bytes of the file, fewer at its end. The result is empty if the
+    bytes are not a JPEG XR file.
     """
     head = read(0, 8)
     if not head.startswith(_MAGIC):
@@ -158,7 +140,7 @@ def jpegxr_tags(read: Callable[[int, int], bytes]) -> dict[int, int]:
 
 
 class JpegXrPicture(NamedTuple):
-    """The size of a picture, and its pixel type, each None if it is missing.
+    """The size and pixel type of a picture; each is None if it is missing.
 
     The pixel type is also None if libCZI does not decode it.
     """
@@ -168,9 +150,9 @@ class JpegXrPicture(NamedTuple):
     pixel_type: PixelType | None
 
     def converts_to(self, pixel_type: int) -> bool:
-        """Tell whether libCZI makes pixels of some type of it.
+        """Return whether libCZI can convert the picture to a pixel type.
 
-        Where it cannot, it ends the process (0.67.4 and before).
+        If it cannot, it terminates the process (up to 0.67.4).
         """
         if self.pixel_type == pixel_type:
             return True
@@ -178,13 +160,7 @@ class JpegXrPicture(NamedTuple):
 
 
 def jpegxr_picture(read: Callable[[int, int], bytes]) -> JpegXrPicture:
-    """Return the size and the pixel type of a JPEG XR picture by the tags of the file.
-
-    Parameters
-    ----------
-    read
-        As for `jpegxr_tags`.
-    """
+    """Return the size and the pixel type of a JPEG XR file; `read` is as for `jpegxr_tags`."""
     tags = jpegxr_tags(read)
     pixel_format = read(tags.get(PIXEL_FORMAT_TAG, 0), 16)
     size = tags.get(_WIDTH_TAG), tags.get(_HEIGHT_TAG)
@@ -192,13 +168,10 @@ def jpegxr_picture(read: Callable[[int, int], bytes]) -> JpegXrPicture:
 
 
 def bare_jpegxr(data: bytes) -> bytes | None:
-    """Return a JPEG XR file with only what its picture needs, the picture untouched.
+    """Return a JPEG XR file stripped of everything that its picture does not need.
 
-    Returns
-    -------
-    bytes or None
-        The data themselves if they have nothing else. None if they are no JPEG XR file, or one that
-        is not understood.
+    Return `data` itself if there is nothing to strip, and None if it is not a JPEG XR file that we
+    understand.
     """
     tags = jpegxr_tags(lambda start, count: data[start : start + count])
     where = tags.get(PIXEL_FORMAT_TAG, 0)
@@ -226,7 +199,7 @@ def bare_jpegxr(data: bytes) -> bytes | None:
 
 
 def _entries(data: bytes) -> list[tuple[int, int, int]]:
-    """Return tag, type and count of each entry of the directory."""
+    """Return the tag, type and count of each entry of the directory."""
     directory = int.from_bytes(data[4:8], "little")
     count = int.from_bytes(data[directory : directory + 2], "little")
     listed = data[directory + 2 : directory + 2 + _ENTRY.size * count]

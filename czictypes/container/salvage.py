@@ -1,9 +1,9 @@
-"""Decides what a damaged file holds, by the segments found in it and by its directories.
+"""Decide what a damaged file contains, from its segments and its directories.
 
-The head of a sub-block is believed, not its entry in the directory. The directory tells which
-sub-blocks belong to the document as long as it is whole itself, and what is lost as far as it can
-be read. Without it, all sub-blocks belong to the document that are where their own entries say, and
-those that missing bytes have moved; of several at the same place, the later one.
+The head of a sub-block is trusted more than its entry in the directory. An intact directory
+determines which sub-blocks belong to the document; even a damaged one shows what is lost. Without
+a directory, sub-blocks belong to the document if they are at the position in their own entry, or
+were moved by missing bytes. Of several at the same coordinates, the last one counts.
 """
 
 from __future__ import annotations
@@ -42,36 +42,36 @@ from czictypes.model.errors import CorruptFileError
 
 __all__ = ["Salvage", "salvage"]
 
-_LIST_DESTROYED = "it is destroyed; attachments that were not found are not known"
+_LIST_DESTROYED = "it is destroyed; attachments that were not found are unknown"
 
 
 @dataclass(frozen=True)
 class Salvage:
-    """The parts of one file that can be recovered, and those that cannot.
+    """The recoverable and the lost parts of a file.
 
     Attributes
     ----------
     tiles
-        The sub-blocks to take, in the order of the file; their positions are where they were found.
+        The sub-blocks to recover, in file order, with the positions where they were found.
     lost
-        The sub-blocks that are known and destroyed.
+        The known sub-blocks that are destroyed.
     directory_is_whole
-        Whether the file's own directory of sub-blocks tells all of this.
+        Whether the sub-block directory of the file is intact.
     unlisted, superseded
-        How many whole sub-blocks are left out: because the whole directory does not list them, and
-        because a later one has the same place.
+        The numbers of intact sub-blocks that are left out, because the intact directory does not
+        list them, or because a later one has the same coordinates.
     elsewhere
-        The entries of sub-blocks that the file lists for other files of the document.
+        The entries of sub-blocks in other files of the document.
     doubtful
-        Sub-blocks that are taken as their segments say, although their entries say otherwise.
+        Recovered sub-blocks whose directory entries differ from their segments.
     metadata
-        Where segments with XML were found, the best first.
+        The positions of segments with XML, the best first.
     had_metadata
-        Whether the file may have had any.
+        Whether the file may have had metadata.
     attachments, lost_attachments
-        The attachments to take, and those that are destroyed.
+        The attachments to recover, and those that are destroyed.
     unknown_bytes
-        How many bytes belong to nothing that was found.
+        The number of bytes that belong to no segment.
     """
 
     tiles: Directory
@@ -91,21 +91,16 @@ class Salvage:
 def salvage(
     source: ByteSource, found: FoundSegments, number: int = 0, listed: Directory | None = None
 ) -> Salvage:
-    """Decide what a file holds.
+    """Decide what a file contains.
 
     Parameters
     ----------
     source, found
-        The file, and what may be its segments.
+        The file, and its possible segments.
     number
-        The number of the file among those of the document.
+        The part number of the file in the document.
     listed
-        The entries that the master of the document has for this file.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
+        The entries for this file in the master file of the document.
     """
     header = _header(source)
     tiles = SalvagedTiles(source, found, header, number, listed)
@@ -134,7 +129,7 @@ def _header(source: ByteSource) -> FileHeader | None:
 
 
 class _Attachments:
-    """The attachments that are whole, and those that their directory lists."""
+    """The intact attachments, and those that are lost."""
 
     def __init__(
         self, source: ByteSource, found: FoundSegments, header: FileHeader | None, number: int
@@ -150,9 +145,9 @@ class _Attachments:
             self.lost.append(LostPart("the list of attachments", _LIST_DESTROYED))
 
     def _by_place(self, rows: NDArray[np.intp]) -> dict[int, int]:
-        """Return rows by where they say that they are; of several, the one that is most credible.
+        """Return the most credible row for each original position.
 
-        Those of documents in attachments are left out.
+        Attachments of documents in attachments are left out.
         """
         found = self._found
         rows = rows[found.is_placed[rows] & ~np.isin(found.shift[rows], found.nested)]
@@ -181,7 +176,7 @@ class _Attachments:
                 missing.append(entry)
         positions = {entry.file_position for entry in listed.entries}
         others: set[tuple[str, object]] = set()
-        if missing or not listed.is_complete:  # an entry may only be wrong about the position
+        if missing or not listed.is_complete:  # perhaps only the position in an entry is wrong
             for position in sorted({*self._whole} - positions):
                 self._take(position)
             others = {(entry.name, entry.guid) for entry in self.taken}
@@ -211,9 +206,9 @@ class _Attachments:
 
 
 def _metadata(found: FoundSegments, header: FileHeader | None, directory: int) -> list[int]:
-    """Return where XML is, that of documents in attachments left out.
+    """Return the positions of the XML, except in documents in attachments.
 
-    First comes that which the header names, then what is in front of the directory, then the last.
+    First comes the one that the header names, then one just before the directory, then the last.
     """
     named = None if header is None else header.metadata_position
     rows = found.rows(METADATA)
@@ -224,7 +219,7 @@ def _metadata(found: FoundSegments, header: FileHeader | None, directory: int) -
 
 
 def _unknown_bytes(found: FoundSegments) -> int:
-    """Return how many bytes lie between segments, and in no room that one of these claims."""
+    """Return the number of bytes between segments that no segment has allocated."""
     whole = np.flatnonzero(found.fault == 0)
     starts = np.append(found.position[whole], found.size)
     ends = -(-found.end[whole] // ALIGNMENT) * ALIGNMENT

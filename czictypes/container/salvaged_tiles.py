@@ -1,4 +1,4 @@
-"""Decides which sub-blocks of a damaged file belong to its document, and which are lost."""
+"""Decide which sub-blocks of a damaged file belong to its document, and which are lost."""
 
 from __future__ import annotations
 
@@ -41,33 +41,33 @@ Positions = NDArray[np.int64]
 
 _PLACE = ("x", "y", "w", "h", "physical_w", "physical_h", "m")
 _CONTENT = (*_PLACE, "pixel_type", "compression")
-_DOUBTFUL = "its entry in the directory says otherwise"
+_DOUBTFUL = "its entry in the directory differs"
 
 
 class SalvagedTiles:
-    """The sub-blocks that are whole, and those that the directory lists.
+    """The intact sub-blocks, and those that the directory lists.
 
     Parameters
     ----------
     source, found, header
-        The file, what may be its segments, and its header if that is whole.
+        The file, its possible segments, and its header if intact.
     number
-        The number of the file among those of the document.
+        The part number of the file in the document.
     listed
-        The entries that the master of the document has for this file.
+        The entries for this file in the master file of the document.
 
     Attributes
     ----------
     taken : ndarray of int
-        The whole sub-blocks that belong to the document; to be given to `found`.
+        The intact sub-blocks that belong to the document; an argument for `found`.
     directory_is_whole : bool
-        Whether the directory decided that.
+        Whether the directory is intact.
     directory_position : int
-        Where the directory is that fits best; -1 if there is none.
+        The position of the best directory; -1 if there is none.
     elsewhere : Directory
         The entries for other files of the document.
     unlisted, superseded : int
-        How many whole sub-blocks are left out, as in `Salvage`.
+        The numbers of intact sub-blocks that are left out, as in `Salvage`.
     """
 
     def __init__(
@@ -98,18 +98,18 @@ class SalvagedTiles:
         self._decide()
 
     def found(self, rows: Rows) -> Directory:
-        """Return some of the whole sub-blocks, with where they were found as their positions."""
+        """Return some of the intact sub-blocks, with the positions where they were found."""
         heads = self._heads.select(rows)
         nothing = np.zeros(len(rows), np.int32)
         return replace(heads, file_position=self._positions[rows], file_part=nothing)
 
     def lost(self) -> LostTiles:
-        """Return the sub-blocks that are known, and not whole."""
+        """Return the known sub-blocks that are not intact."""
         found = self._found
         broken = found.rows(SUBBLOCK, *range(1, WITHIN))
         faults = dict(zip(found.position[broken].tolist(), found.fault[broken].tolist()))
         missing = np.flatnonzero(self._matches < 0)
-        if not self.directory_is_whole:  # an entry may only be wrong about the position
+        if not self.directory_is_whole:  # perhaps only the position in an entry is wrong
             taken = self.found(self.taken)
             missing = missing[~_replaced(self._listed.select(missing), taken)]
         tiles = self._listed.select(missing)
@@ -126,7 +126,7 @@ class SalvagedTiles:
         return LostTiles((tiles, reasons))
 
     def doubtful(self) -> LostTiles:
-        """Return the sub-blocks whose entries in the directory say something else."""
+        """Return the sub-blocks whose entries in the directory differ from their heads."""
         listed = np.flatnonzero(self._matches >= 0)
         rows = self._matches[listed]
         same = _agree(self._heads, rows, self._listed, listed)
@@ -136,7 +136,7 @@ class SalvagedTiles:
         return LostTiles((tiles, [_DOUBTFUL] * tiles.count))
 
     def _copies(self, rows: Rows) -> Rows:
-        """Return the sub-blocks of which a more credible copy tells the same place and content."""
+        """Return the sub-blocks that have a more credible copy."""
         own = self._found.own_position[rows]
         number, counts = np.unique(own, return_inverse=True, return_counts=True)[1:]
         rows = rows[(counts[number.reshape(-1)] > 1) & (own >= FILE_HEADER_SIZE)]
@@ -153,7 +153,7 @@ class SalvagedTiles:
     # The directory
 
     def _choose(self, named: int | None) -> ListedTiles:
-        """Return the directory that fits the file best; of several, that of the header."""
+        """Return the directory that fits the file best; prefer the one that the header names."""
         best, best_score = ListedTiles(parse_entries(b"", 0, ""), is_complete=False), 0
         self.directory_position = -1
         for position, limit in directory_places(self._found, SUBBLOCK_DIRECTORY, named):
@@ -170,13 +170,13 @@ class SalvagedTiles:
         return best
 
     def _score(self, listed: Directory) -> int:
-        """Return how many entries say the same as the sub-blocks that they mean."""
+        """Return how many entries agree with their sub-blocks."""
         rows = self._match(listed)
         matched = np.flatnonzero(rows >= 0)
         return int(_agree(self._heads, rows[matched], listed, matched).sum())
 
     def _split(self, listed: Directory) -> tuple[Directory, Directory]:
-        """Split entries into those of this file and those of others of the document."""
+        """Split entries into those of this file and those of other files of the document."""
         if not listed.count:
             return listed, listed
         ours = part_numbers(listed, self._number) == ITSELF
@@ -187,7 +187,7 @@ class SalvagedTiles:
         return listed.select(own), listed.select(others)
 
     def _match(self, listed: Directory) -> Rows:
-        """Return for each entry the whole sub-block that it means; -1 where there is none."""
+        """Return the intact sub-block of each entry; -1 where there is none."""
         wanted = listed.file_position
         moved = self._own != self._positions
         order = np.lexsort((moved, self._own))
@@ -196,7 +196,7 @@ class SalvagedTiles:
         doubtful = np.flatnonzero(rows >= 0)
         doubtful = doubtful[moved[rows[doubtful]]]
         rows[doubtful[~_agree(self._heads, rows[doubtful], listed, doubtful)]] = -1
-        rest = np.flatnonzero(rows < 0)  # maybe a program that writes no positions into heads
+        rest = np.flatnonzero(rows < 0)  # perhaps the program wrote no positions into heads
         here = _look_up(self._positions, wanted[rest])
         rest, here = rest[here >= 0], here[here >= 0]
         same = _agree(self._heads, here, listed, rest)
@@ -204,7 +204,7 @@ class SalvagedTiles:
         return rows
 
     def _contradicts_file(self) -> bool:
-        """Whether entries of the directory cannot be right, so that it is damaged."""
+        """Return whether entries of the directory are impossible, so that it must be damaged."""
         matched = self._matches[self._matches >= 0]
         if len(np.unique(matched)) < len(matched) or not self._listed.count:
             return True
@@ -218,8 +218,6 @@ class SalvagedTiles:
         inside = (before >= 0) & (missing < ends[before]) if len(ends) else missing < 0
         wrong = inside | (missing < FILE_HEADER_SIZE) | (missing >= self._found.size) & (not is_cut)
         return bool(wrong.any())
-
-    # What is taken
 
     def _decide(self) -> None:
         listed = np.zeros(len(self._rows), bool)
@@ -243,9 +241,9 @@ class SalvagedTiles:
             self.elsewhere = self.elsewhere.select(np.flatnonzero(~found))
 
     def _are_meant(self, rows: Rows) -> Mask:
-        """Tell which sub-blocks are at places that entries name which mean no sub-block here.
+        """Return a mask of sub-blocks with the coordinates of an entry without a sub-block.
 
-        Then these entries tell a wrong position, or file; or a later sub-block is destroyed.
+        Such an entry has a wrong position or file number, or a later sub-block is destroyed.
         """
         missing = self._listed.select(np.flatnonzero(self._matches < 0))
         missing = join_directories(missing, self.elsewhere, np.arange(self.elsewhere.count))
@@ -253,7 +251,7 @@ class SalvagedTiles:
 
 
 def _look_up(known: Positions, wanted: Positions) -> Rows:
-    """Return the first place of each wanted number among sorted ones; -1 where it is not."""
+    """Return the first index of each wanted number in a sorted array; -1 where it is missing."""
     if not len(known):
         return np.full(len(wanted), -1, np.intp)
     places = np.searchsorted(known, wanted)
@@ -262,7 +260,7 @@ def _look_up(known: Positions, wanted: Positions) -> Rows:
 
 
 def _agree(first: Directory, rows: Rows, second: Directory, others: Rows) -> Mask:
-    """Tell which rows of two directories say the same of a sub-block."""
+    """Return a mask of the rows that describe the same sub-block in two directories."""
     same = np.ones(len(rows), bool)
     for name in _CONTENT:
         same &= getattr(first, name)[rows] == getattr(second, name)[others]
@@ -278,16 +276,16 @@ def _agree(first: Directory, rows: Rows, second: Directory, others: Rows) -> Mas
 
 
 def _place_numbers(tiles: Directory) -> NDArray[np.int64]:
-    """Return a number for each sub-block, equal for those at the same place."""
+    """Return a number for each sub-block, equal for those with the same coordinates."""
     columns = [getattr(tiles, name) for name in _PLACE]
     columns += [*tiles.coordinates.values(), *tiles.sizes.values()]
     return unique_rows(np.column_stack(columns))[1]
 
 
 def _latest(tiles: Directory, rank: NDArray[np.int64]) -> Mask:
-    """Tell which rows stay if one sub-block is to be at each place: of the highest rank, the last.
+    """Return a mask that keeps one sub-block at each place: the last one of the highest rank.
 
-    All of rank 2 stay.
+    All sub-blocks of rank 2 are kept.
     """
     if not tiles.count:
         return np.zeros(0, bool)
@@ -297,7 +295,7 @@ def _latest(tiles: Directory, rank: NDArray[np.int64]) -> Mask:
 
 
 def _last_of_each(order: Rows, *keys: NDArray[np.int64]) -> Mask:
-    """Tell which rows are the last in an order of those that have the same keys."""
+    """Return a mask of the rows that come last, in the given order, among those with equal keys."""
     order = order[np.lexsort([key[order] for key in keys])]
     kept = np.zeros(len(order), bool)
     differs = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
@@ -306,7 +304,7 @@ def _last_of_each(order: Rows, *keys: NDArray[np.int64]) -> Mask:
 
 
 def _replaced(tiles: Directory, others: Directory) -> Mask:
-    """Tell which sub-blocks are at places where others are."""
+    """Return a mask of the sub-blocks that have the same coordinates as one of the others."""
     if not tiles.count:
         return np.zeros(0, bool)
     numbers = _place_numbers(join_directories(others, tiles, np.arange(tiles.count)))
@@ -314,7 +312,7 @@ def _replaced(tiles: Directory, others: Directory) -> Mask:
     return found
 
 
-#: Reasons for parts of which no segment was found.
+#: The reasons for parts without any segment.
 DESTROYED = "its segment is destroyed"
 BEHIND_END = "the file ends before it"
 
@@ -325,17 +323,17 @@ class LostTile(NamedTuple):
     Attributes
     ----------
     plane
-        Its plane, ``{"C": 0, "T": 3}``.
+        Its plane, such as ``{"C": 0, "T": 3}``.
     scene, m_index
-        None where it has none.
+        Its scene and M-index; None if it has none.
     rectangle
         The area that it covers, in layer-0 pixels.
     is_pyramid
-        Whether it is stored in less than full resolution, so that no pixel of the image is lost.
+        Whether it belongs to a reduced resolution level, so that no pixel of the image is lost.
     position
-        Where in the file it was, in bytes.
+        Its position in the file, in bytes.
     reason
-        The fault.
+        What is wrong with it.
     """
 
     plane: dict[str, int]
@@ -347,7 +345,7 @@ class LostTile(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        """Name the plane, the tile and the fault."""
+        """Describe the plane, the tile and the reason."""
         plane = " ".join(f"{letter}={place}" for letter, place in self.plane.items())
         scene = "" if self.scene is None else f"scene {self.scene}"
         tile = "" if self.m_index is None else f"M={self.m_index}"
@@ -359,12 +357,9 @@ class LostTile(NamedTuple):
 
 
 class LostTiles(Sequence[LostTile]):
-    """Sub-blocks that are lost; each is made when it is asked for, for there may be many.
+    """The lost sub-blocks: a sequence that creates its items on demand, because there may be many.
 
-    Parameters
-    ----------
-    parts
-        Their entries, and the fault of each.
+    Each of `parts` is a directory and the reason for each of its rows.
     """
 
     def __init__(self, *parts: tuple[Directory, Sequence[str]]) -> None:
@@ -373,11 +368,11 @@ class LostTiles(Sequence[LostTile]):
 
     @classmethod
     def joined(cls, several: Iterable[LostTiles]) -> LostTiles:
-        """Return all of several sequences as one."""
+        """Return several sequences joined to one."""
         return cls(*(part for one in several for part in one._parts))
 
     def __len__(self) -> int:
-        """Return how many are lost."""
+        """Return the number of lost sub-blocks."""
         return self._ends[-1] if self._ends else 0
 
     @overload
@@ -387,7 +382,7 @@ class LostTiles(Sequence[LostTile]):
     def __getitem__(self, which: slice) -> list[LostTile]: ...
 
     def __getitem__(self, which: int | slice) -> LostTile | list[LostTile]:
-        """Return one, or some."""
+        """Return one sub-block, or those of a slice."""
         numbers = range(len(self))[which]
         if isinstance(numbers, range):
             return [self._made(number) for number in numbers]
@@ -401,7 +396,7 @@ class LostTiles(Sequence[LostTile]):
 
 
 def _lost_tile(tiles: Directory, row: int, reason: str) -> LostTile:
-    """Return a row of a directory as a tile that is lost."""
+    """Return a row of a directory as a `LostTile`."""
     plane = tiles.coordinate(row)
     scene = plane.pop("S", None)
     m = int(tiles.m[row])
@@ -416,11 +411,11 @@ def _lost_tile(tiles: Directory, row: int, reason: str) -> LostTile:
 
 
 class LostPart(NamedTuple):
-    """An attachment that could not be recovered: its name, and the fault."""
+    """An attachment that could not be recovered: its name and the reason."""
 
     name: str
     reason: str
 
     def __str__(self) -> str:
-        """Name both."""
+        """Return the name and the reason."""
         return f"{self.name}: {self.reason}"

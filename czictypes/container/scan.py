@@ -1,8 +1,8 @@
-"""Finds the segments of a damaged file by their ids, whatever its directories say.
+"""Find the segments of a damaged file by their ids, without its directories.
 
-From a segment behind which the one begins that belongs there, the search goes on with that: what
-lies between, such as a document in an attachment, is content. Everywhere else each byte is searched
-for ids, once. What is found may be no segment; `found.py` decides.
+If the expected segment follows a segment, the search continues there; all between, such as a
+document in an attachment, is content. Otherwise, every byte is searched for ids, once. Not every
+id that is found belongs to a segment; `found.py` decides.
 """
 
 from __future__ import annotations
@@ -58,27 +58,16 @@ _NONE, _SILENT, _EXPECTED = range(3)  # links
 def find_segments(
     source: ByteSource, advance: Callable[[int], object] = lambda _: None
 ) -> FoundSegments:
-    """Return all that may be segments of a file.
+    """Return all possible segments of a file.
 
-    Takes time in proportion to the size of the file, and reads little of whole segments.
-
-    Parameters
-    ----------
-    source
-        The file.
-    advance
-        Called with the number of bytes that were passed since the last call.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
+    This takes time in proportion to the size of the file, but reads little of intact segments.
+    `advance` is called with the number of bytes passed since the last call.
     """
     window, found = _Window(source, advance), FoundSegments(source.size())
     place = window.find(0)
     while place is not None:
         segment = window.segment(place)
-        while segment is not None:  # from one to the next
+        while segment is not None:  # follow the chain of segments
             place = segment.position
             window.pass_to(place)
             after, link = window.follower(segment)
@@ -91,32 +80,32 @@ def find_segments(
 
 
 class _Window:
-    """The bytes of a file, looked at from the beginning to the end."""
+    """The bytes of a file, searched from beginning to end."""
 
     def __init__(self, source: ByteSource, advance: Callable[[int], object]) -> None:
         self.size = source.size()
         self._source, self._advance, self._passed = source, advance, 0
         self._start, self._bytes = 0, b""
-        self._places: dict[str, int] = {}  # what the file header says of directories and XML
-        self._next: dict[bytes, int] = {}  # where each id is met next in the bytes, or their end
+        self._places: dict[str, int] = {}  # positions of directories and XML in the file header
+        self._next: dict[bytes, int] = {}  # the next occurrence of each id in the bytes
 
     def pass_to(self, position: int) -> None:
-        """Tell how far the search has come."""
+        """Report the progress of the search."""
         if position > self._passed:
             self._advance(position - self._passed)
             self._passed = position
 
     def head(self, position: int) -> bytes:
-        """Return the bytes of the longest head of a segment."""
+        """Return as many bytes at a position as the longest head of a segment has."""
         inside = position - self._start
         if inside >= 0 and inside + SUBBLOCK_HEAD_SIZE <= len(self._bytes):
             return self._bytes[inside : inside + SUBBLOCK_HEAD_SIZE]
         return self._source.read_at(position, SUBBLOCK_HEAD_SIZE)
 
     def find(self, position: int) -> int | None:
-        """Return the next place of an id, from a position on; None where there is none."""
+        """Return the next position of an id, from a position on, or None."""
         if not self._bytes and _begins_segment(self._source.read_at(position, 16)):
-            return position  # as in all files that are not damaged at once
+            return position  # the common case: the file has no damage at its start
         while position < self.size:
             if not 0 <= position - self._start < len(self._bytes) - 15:
                 self._load(position)
@@ -133,7 +122,7 @@ class _Window:
         return None
 
     def segment(self, position: int) -> FoundSegment | None:
-        """Return what may begin at a position; None where nothing does."""
+        """Return the possible segment at a position, or None."""
         found = _examine(self.head(position), position, self.size)
         if found is not None and found.kind == FILE_HEADER:
             if not position:
@@ -144,11 +133,11 @@ class _Window:
         return found._replace(own_position=self._places[found.kind])
 
     def follower(self, segment: FoundSegment) -> tuple[FoundSegment | None, int]:
-        """Return what begins behind a whole segment, and whether it belongs there.
+        """Return the segment that follows an intact segment, and how the two are linked.
 
-        Its content may be followed by room that is not used. The last one is searched as well: if
-        bytes are missing in it, it only seems to reach up to the end. So is one behind which
-        another is found by accident, which tells another place, or none.
+        Unused room may follow the content. Segments without an expected successor are searched
+        inside, too: the last segment, which may only seem to reach the end because bytes are
+        missing in it, and a segment followed by an unrelated one.
         """
         content = segment.end + (segment.position - segment.end) % ALIGNMENT
         for end in (content, segment.room) if segment.fault == WHOLE else ():
@@ -176,7 +165,7 @@ class _Window:
         self._next = {}
 
     def _next_of(self, name: bytes, inside: int) -> int:
-        """Return the next place of an id; each byte is searched for it once."""
+        """Return the next occurrence of an id; each byte is searched for it once."""
         known = self._next.get(name, -1)
         if known < inside:
             found = self._bytes.find(name, inside)
@@ -194,7 +183,7 @@ def _begins_segment(data: bytes) -> bool:
 
 
 def _link(first: FoundSegment, second: FoundSegment | None) -> int:
-    """Return what a segment tells of the one that ends where it begins."""
+    """Return how a segment is linked to the one that starts where it ends."""
     if second is None:
         return _SILENT
     if second.kind == FILE_HEADER:
@@ -205,12 +194,12 @@ def _link(first: FoundSegment, second: FoundSegment | None) -> int:
     tells = min(first.own_position, second.own_position) >= 0
     if tells and distance == second.position - first.position:
         return _EXPECTED
-    carry = (SUBBLOCK, ATTACHMENT)  # their places
+    carry = (SUBBLOCK, ATTACHMENT)  # kinds that store their position
     return _NONE if first.kind in carry and second.kind in carry else _SILENT
 
 
 def _examine(head: bytes, position: int, size: int) -> FoundSegment | None:
-    """Return what a head tells; None where it cannot be that of a segment."""
+    """Parse the head of a possible segment; return None if it cannot be one."""
     number = _NUMBERS.get(head[:16])
     if number is None or len(head) < SEGMENT_HEADER_SIZE:
         return None
@@ -256,7 +245,7 @@ def _examine_subblock(
 
 
 def is_usable(entry: SubBlockEntry) -> bool:
-    """Tell whether an entry tells of pixels: where they are, how many, and in which plane."""
+    """Return whether an entry has the position, the size and the plane of its pixels."""
     placed = "X" in entry.letters and "Y" in entry.letters
     sized = min(entry.w, entry.h, entry.physical_w, entry.physical_h) > 0
     return placed and sized and ABSENT not in entry.coordinate.values()

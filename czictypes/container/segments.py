@@ -1,4 +1,4 @@
-"""The segments a CZI file is made of; those with the file header and the document's XML."""
+"""Read the segments of a CZI file, in particular the file header and the document's XML."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
 
 
 class SegmentHeader(NamedTuple):
-    """The header of a segment; sizes in bytes, the header itself not counted."""
+    """The header of a segment; sizes are in bytes, without the header itself."""
 
     id: str
     position: int
@@ -53,7 +53,7 @@ class SegmentHeader(NamedTuple):
 
     @property
     def data_size(self) -> int:
-        """The used size; old writers leave that 0, then the allocated size counts."""
+        """The used size, or the allocated size if an old writer left the used size at 0."""
         return self.used_size or self.allocated_size
 
     @property
@@ -66,7 +66,7 @@ class FileHeader(NamedTuple):
     """The contents of the file header segment.
 
     Positions are those of segment headers in the file. `metadata_position` and
-    `attachment_directory_position` are 0 where the file has no such segment.
+    `attachment_directory_position` are 0 if the file has no such segment.
     """
 
     major: int
@@ -83,21 +83,9 @@ class FileHeader(NamedTuple):
 def require_range(
     source: ByteSource, position: int, count: int, where: str, size: int | None = None
 ) -> None:
-    """Check that `count` bytes at `position` lie inside the file.
+    """Raise CorruptFileError unless `count` bytes at `position` lie inside the file.
 
-    Parameters
-    ----------
-    source, position, count
-        The file, and the place and number of the bytes.
-    where
-        The owner of the bytes, for messages.
-    size
-        The file's size, where it is known already.
-
-    Raises
-    ------
-    CorruptFileError
-        If they do not.
+    `where` is the owner of the bytes, for messages; `size` is the file's size, if known already.
     """
     size = source.end_of(position) if size is None else size
     if position < 0 or count < 0:
@@ -112,13 +100,7 @@ def require_range(
 
 
 def read_whole(source: ByteSource, offset: int, size: int, where: str) -> bytes:
-    """Return bytes whose range was checked before.
-
-    Raises
-    ------
-    CorruptFileError
-        If the file was cut off meanwhile.
-    """
+    """Read a range that was checked before; CorruptFileError if the file was truncated since."""
     data = source.read_at(offset, size)
     if len(data) < size:
         raise CorruptFileError(
@@ -135,7 +117,7 @@ def parse_segment_header(
     Raises
     ------
     CorruptFileError
-        If the file ends before, or the id is not the expected one.
+        If the file ends before the header, or the id is not the expected one.
     """
     if len(data) < SEGMENT_HEADER_SIZE:
         raise CorruptFileError(
@@ -156,19 +138,12 @@ def read_segment_header(
 ) -> SegmentHeader:
     """Read the header of a segment and check its id and sizes.
 
-    Parameters
-    ----------
-    source, position
-        Where to read.
-    expected
-        The id it must have, such as ``"ZISRAWMETADATA"``.
-    where
-        The name of the segment in messages.
+    `expected` is the id, such as ``"ZISRAWMETADATA"``; `where` is the segment's name in messages.
 
     Raises
     ------
     CorruptFileError
-        If the segment is not there, or its used size goes beyond the end of the file.
+        If there is no such segment, or it extends past the end of the file.
     """
     where = where or f"the {expected} segment"
     require_range(source, position, SEGMENT_HEADER_SIZE, where)
@@ -179,14 +154,14 @@ def read_segment_header(
 
 
 def read_file_header(source: ByteSource) -> FileHeader:
-    """Read the file header, which is the segment at byte 0.
+    """Read the file header, the segment at byte 0.
 
     Raises
     ------
     NotCziError
-        If the file does not begin as a CZI does.
+        If the file does not start like a CZI file.
     CorruptFileError
-        If it is cut off inside the header.
+        If the file ends inside the header.
     """
     data = source.read_at(0, FILE_HEADER_SIZE)
     if not data:
@@ -212,22 +187,21 @@ def read_file_header(source: ByteSource) -> FileHeader:
         uuid.UUID(bytes_le=own),
         part,
         directory,
-        0 if metadata == -1 else metadata,  # libCZI takes both as "there is none"
+        0 if metadata == -1 else metadata,  # both mean that there is none, as in libCZI
         pending,
         attachments,
     )
 
 
 def iter_segments(source: ByteSource) -> Iterator[SegmentHeader]:
-    """Walk over all segments in file order, the file header and deleted ones included.
+    """Yield the headers of all segments in file order, including deleted ones.
 
-    Reads 32 bytes for each. Bytes after the last segment, fewer than a segment header, are
-    passed over.
+    This reads 32 bytes per segment. Trailing bytes too short for a segment header are ignored.
 
     Raises
     ------
     CorruptFileError
-        At a place that is not a segment, or where a segment goes beyond the end of the file.
+        At a position without a segment, or if a segment extends past the end of the file.
     """
     size = source.size()
     position = 0
@@ -249,7 +223,7 @@ def iter_segments(source: ByteSource) -> Iterator[SegmentHeader]:
 
 
 class MetadataSegment(NamedTuple):
-    """The place of the document's XML in the file, and the room in its segment, in bytes."""
+    """The position of the document's XML in the file, and the room in its segment, in bytes."""
 
     position: int
     allocated_size: int
@@ -259,14 +233,15 @@ class MetadataSegment(NamedTuple):
 
 
 def read_metadata_segment(source: ByteSource, header: FileHeader) -> MetadataSegment | None:
-    """Read the head of the metadata segment; None where the file has none.
+    """Read the head of the metadata segment; return None if the file has none.
 
-    Does the checks that keep libCZI's ReaderGetMetadataSegment safe.
+    The checks protect libCZI's ReaderGetMetadataSegment from crashes.
 
     Raises
     ------
     CorruptFileError
-        If the header points at none, or it goes beyond the end of the file.
+        If there is no metadata segment where the header says, or it extends past the end of the
+        file.
     """
     if header.metadata_position == 0:
         return None
@@ -287,17 +262,17 @@ def read_metadata_segment_at(source: ByteSource, position: int) -> MetadataSegme
 
 
 def read_metadata_xml(source: ByteSource, header: FileHeader) -> bytes:
-    """Return the document's XML as it is stored; empty where the file has none.
+    """Return the document's XML as stored; empty if the file has none.
 
     Raises
     ------
     CorruptFileError
-        As `read_metadata_segment`, and if the file was cut off meanwhile.
+        As `read_metadata_segment`, and if the file was truncated in the meantime.
     """
     segment = read_metadata_segment(source, header)
     return b"" if segment is None else read_xml(source, segment)
 
 
 def read_xml(source: ByteSource, segment: MetadataSegment) -> bytes:
-    """Return the XML of a segment; CorruptFileError if the file was cut off meanwhile."""
+    """Return the XML of a segment; CorruptFileError if the file was truncated in the meantime."""
     return read_whole(source, segment.xml_offset, segment.xml_size, f"the XML of {source.name}")

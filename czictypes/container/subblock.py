@@ -1,4 +1,4 @@
-"""The segments of sub-blocks: the places of their metadata, pixel data and attachments, checked."""
+"""Read and check the segments of sub-blocks: their metadata, pixel data and attachments."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ __all__ = [
 ]
 
 
-#: The data of most sub-blocks begin at most so many bytes after their segment.
+#: The data of most sub-blocks start at most so many bytes after the start of their segment.
 HEAD_ROOM = SUBBLOCK_CONTENT + 1024
 
 _DATA_LIMIT = 1 << 31
-_RAW_DATA = 100  # the ZISRAW specification has numbers from here on for cameras, then systems
+_RAW_DATA = 100  # the ZISRAW specification reserves numbers from here on for cameras and systems
 
 _XML_ROOM = 2048  # nearly all sub-blocks have less XML than this
-_GAP = 16 << 10  # reading so many bytes for nothing takes less time than another call
+_GAP = 16 << 10  # reading so many unneeded bytes is faster than another call
 _LONGEST = 1 << 20
 
 #: The XML of a sub-block, or the error of a damaged one.
@@ -74,13 +74,13 @@ _SIXTEEN_BIT = (PixelType.Gray16, PixelType.Bgr48)
 class SubBlockSegment:
     """The head of a sub-block's segment, checked against the file and its directory.
 
-    Offsets are positions in the file, sizes are in bytes.
+    Offsets are positions in the file; sizes are in bytes.
     """
 
     index: int
     position: int
     entry: SubBlockEntry
-    #: How many planes the directory claims for it.
+    #: The number of planes according to the directory.
     planes: int
     metadata_offset: int
     metadata_size: int
@@ -118,14 +118,14 @@ def describe_subblock(source: ByteSource, index: int, position: int) -> str:
 def read_subblock_segment(
     source: ByteSource, directory: Directory, index: SupportsIndex
 ) -> SubBlockSegment:
-    """Read the head of a sub-block; check what would crash libCZI's ReadSubBlock.
+    """Read the head of a sub-block and check what would crash libCZI's ReadSubBlock.
 
-    Takes one read of 880 bytes.
+    This takes one read of 880 bytes.
 
     Parameters
     ----------
     source, directory
-        The file, and its sub-block directory.
+        The file and its sub-block directory.
     index
         The sub-block's row in the directory.
 
@@ -135,7 +135,7 @@ def read_subblock_segment(
         If there is no such sub-block.
     CorruptFileError
         If there is no sub-block where the directory says, it contradicts its directory entry
-        (libCZI refuses it then), or its parts go beyond the end of the file.
+        (libCZI also refuses it then), or it extends past the end of the file.
     """
     index = operator.index(index)
     if not 0 <= index < directory.count:
@@ -167,9 +167,9 @@ def _check_agreement(entry: SubBlockEntry, directory: Directory, index: int, whe
 
 
 def _differences(entry: SubBlockEntry, directory: Directory, index: int) -> str:
-    """Describe how an entry differs from its row of the directory; empty if it does not.
+    """Describe how an entry differs from its row in the directory; return "" if it does not.
 
-    The fields are those that libCZI compares before it reads a sub-block.
+    The compared fields are those that libCZI compares before it reads a sub-block.
     """
     fields = ("pixel_type", "compression", "x", "y", "w", "h", "physical_w", "physical_h")
     found = []
@@ -194,21 +194,14 @@ def _valid_m(m: int) -> int | None:
 def parse_subblock_head(
     data: bytes, index: int, position: int, planes: int, where: str
 ) -> SubBlockSegment:
-    """Locate the parts of a sub-block by the sizes that its segment claims, unchecked.
+    """Locate the parts of a sub-block from the sizes in its segment, without checks.
 
-    Parameters
-    ----------
-    data
-        The first 880 bytes of the segment; fewer where the file ends.
-    index, position, planes
-        As in `SubBlockSegment`.
-    where
-        The name of the sub-block for messages.
+    `data` are the first 880 bytes of the segment, fewer at the end of the file.
 
     Raises
     ------
     CorruptFileError
-        If its entry is none.
+        If its entry is invalid.
     """
     entry = parse_entry(data[ENTRY_OFFSET:], where)
     metadata_size, attachment_size, data_size = SUBBLOCK_SIZES.unpack_from(
@@ -240,14 +233,14 @@ def _check_parts(source: ByteSource, segment: SubBlockSegment, name: str, file_s
 
 
 def check_pixels(source: ByteSource, segment: SubBlockSegment) -> Payload:
-    """Check that decoding a sub-block neither crashes nor takes memory out of proportion.
+    """Check that decoding a sub-block neither crashes nor takes excessive memory.
 
-    Reads some first bytes of the data. The rules are told in `limits`.
+    This reads the first bytes of the data. The module `limits` explains the rules.
 
     Returns
     -------
     Payload
-        How the pixels are really stored, and how many planes of the bitmap's size there are.
+        The actual compression of the pixels, and the number of planes.
 
     Raises
     ------
@@ -305,9 +298,9 @@ def _check_zstd(
 
 
 def _check_jpegxr(source: ByteSource, segment: SubBlockSegment, planes: int, where: str) -> None:
-    """Check the size and the pixel type of the picture, which libCZI makes those of the bitmap.
+    """Check the size and the pixel type of the JPEG XR picture.
 
-    It adds black to a smaller one, and cuts a larger one after it has taken memory for all of it.
+    libCZI pads a smaller picture with black, and cuts a larger one after decoding all of it.
     """
     picture = read_jpegxr_picture(source, segment.data_offset, segment.data_size)
     claimed = segment.physical_w, segment.physical_h * planes
@@ -339,17 +332,17 @@ def _compression_name(number: int) -> str:
 
 
 def read_metadata_bytes(source: ByteSource, segment: SubBlockSegment) -> bytes:
-    """Return the sub-block's XML as it is stored; empty where there is none."""
+    """Return the sub-block's XML as stored; empty if there is none."""
     return _read(source, segment, segment.metadata_offset, segment.metadata_size)
 
 
 def read_data_bytes(source: ByteSource, segment: SubBlockSegment) -> bytes:
-    """Return the pixel data as they are stored, compressed or not."""
+    """Return the pixel data as stored, compressed or not."""
     return _read(source, segment, segment.data_offset, segment.data_size)
 
 
 def read_attachment_bytes(source: ByteSource, segment: SubBlockSegment) -> bytes:
-    """Return the sub-block's attachment; empty where there is none."""
+    """Return the sub-block's attachment; empty if there is none."""
     return _read(source, segment, segment.attachment_offset, segment.attachment_size)
 
 
@@ -361,11 +354,11 @@ def _read(source: ByteSource, segment: SubBlockSegment, offset: int, size: int) 
 def read_many_metadata(
     source: ByteSource, directory: Directory, indices: Sequence[int]
 ) -> list[_StoredXml]:
-    """Return the XML of some sub-blocks as it is stored, empty where there is none.
+    """Return the XML of some sub-blocks as stored, empty where there is none.
 
-    Instead of the XML of a damaged sub-block its error is returned. libCZI takes no part here, so
-    only the place of the XML is checked, unless anything is unusual: `read_subblock_segment` says
-    what is wrong.
+    For a damaged sub-block, the error is returned instead. Only the location of the XML is
+    checked, because libCZI is not involved; unusual sub-blocks get all checks of
+    `read_subblock_segment`.
     """
     rows = np.asarray(indices, np.intp)
     rows = rows[directory.file_position[rows].argsort(kind="stable")]
@@ -376,7 +369,7 @@ def read_many_metadata(
 
 
 def _heads(source: ByteSource, ascending: NDArray[np.int64]) -> Iterator[bytes]:
-    """Give the first bytes of segments; of those one behind the other, many are read at once."""
+    """Yield the first bytes of segments; nearby segments are read together."""
     size = source.size()
     outside = (ascending < 0) | (ascending >= size)
     positions = np.where(outside, 0, ascending).tolist()
@@ -390,7 +383,7 @@ def _heads(source: ByteSource, ascending: NDArray[np.int64]) -> Iterator[bytes]:
 
 
 def _metadata_in(head: bytes, source: ByteSource, directory: Directory, index: int) -> _StoredXml:
-    """Take the XML out of the beginning of a segment, if it is all there."""
+    """Return the XML of a sub-block, from the first bytes of its segment if they contain it."""
     if len(head) >= SUBBLOCK_CONTENT and head.startswith(id_bytes(SUBBLOCK)):
         length, _, _ = SUBBLOCK_SIZES.unpack_from(head, SEGMENT_HEADER_SIZE)
         entry = entry_size(head, ENTRY_OFFSET)
@@ -405,7 +398,7 @@ def _metadata_in(head: bytes, source: ByteSource, directory: Directory, index: i
 
 
 def _runs(positions: list[int], spans: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Give runs of ascending positions that are read by one call: first, end, length."""
+    """Yield runs of ascending positions to be read by one call: first, end, length."""
     first, reach = 0, positions[0] + spans[0]
     for number in range(1, len(positions)):
         position = positions[number]

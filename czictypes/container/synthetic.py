@@ -1,4 +1,4 @@
-"""CZI files that are not on any disk: made in memory around bytes that are."""
+"""CZI files that exist only in memory, built around existing bytes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,9 @@ __all__ = ["SingleTileSource", "UnfinishedSource"]
 
 
 class SingleTileSource:
-    """A CZI whose only sub-block holds the data of a bitmap, so that libCZI decodes them.
+    """A CZI whose only sub-block holds the data of a bitmap, so that libCZI can decode them.
 
-    Nothing is copied: the data are read from where they are.
-
-    Parameters
-    ----------
-    data
-        The bytes, as a sub-block has them.
-    width, height, pixel_type, compression
-        The size of the bitmap, and the numbers of its pixel type and compression.
+    `data` are the bytes as stored in a sub-block; they are not copied.
     """
 
     name = "pixel data in memory"
@@ -66,22 +59,22 @@ class SingleTileSource:
 
 
 class UnfinishedSource(ByteSource):
-    """A CZI that is still being written: its sub-blocks are there, its directory is not yet.
+    """A CZI that is still being written: it has sub-blocks, but no directory yet.
 
-    The missing parts are made in memory: a file header that points behind the last byte written,
-    and there a directory, copied from the entries that sub-blocks carry. Bytes that are written
-    behind `end` later on do not show.
+    The missing parts are built in memory: a file header that points to the end of the file, and
+    there a directory, built from the entries in the sub-blocks. Bytes that are written behind
+    `end` later are not visible.
 
     Parameters
     ----------
     name
         The name of the file in messages.
     read_at
-        Gives bytes of the file (offset, count); from any thread, also while it is written.
+        Returns bytes of the file (offset, count); thread-safe, also during writing.
     positions
-        Where the segments of the sub-blocks begin.
+        The positions of the sub-blocks' segments.
     end
-        How many bytes the file has.
+        The size of the file in bytes.
     """
 
     def __init__(

@@ -1,10 +1,10 @@
-"""Counts the uses of a resource by many threads, so that closing it waits for those in flight.
+"""Count the uses of a resource by many threads, so that closing it can wait for them.
 
 An interrupt must not leave a finished use counted. Python raises KeyboardInterrupt between any two
-steps of Python code, even before the first step of an `__exit__`. So a use is a lock of its own,
-held as long as it lasts, and the `__exit__` that ends it is the lock's, which is not Python code.
-(Before Python 3.10, and on PyPy, an interrupt may come even before that; so a thread that closes
-does not wait for itself.)
+steps of Python code, even before the first step of an `__exit__` method. Therefore each use is a
+lock that is held during the use, and ends with the lock's own `__exit__`, which is not Python code.
+(Before Python 3.10, and on PyPy, an interrupt may come even before that. Therefore a closing
+thread does not wait for its own uses.)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LONGEST_PAUSE = 0.02  # seconds
 
 
 class Uses:
-    """The uses of a resource; safe to use from many threads, without a shared lock."""
+    """The uses of a resource; thread-safe without a shared lock."""
 
     __slots__ = ("_held", "_most", "ended")
 
@@ -34,7 +34,7 @@ class Uses:
         self._most = _LEAST
 
     def add(self, lock: Any) -> bool:
-        """Count a lock that the caller holds as a use until its release; False after `end`."""
+        """Count a lock held by the caller as a use until it is released; return False if ended."""
         held = self._held
         if len(held) >= self._most:
             for one in held.copy():
@@ -66,7 +66,7 @@ class Uses:
         self.ended = True
 
     def wait(self) -> None:
-        """Return when no other thread is in a use; call it after `end`."""
+        """Wait until no other thread is in a use; call this after `end`."""
         pause = 1e-4
         while self.elsewhere():
             time.sleep(pause)  # acquiring the locks would mean having to release them

@@ -1,10 +1,10 @@
-"""Threads that do tasks, and ways to wait for them that no interrupt can break.
+"""Worker threads, and ways to wait for them that are safe against interrupts.
 
 Python raises KeyboardInterrupt in the main thread between any two steps of Python code. Future,
 Condition and Event of the standard library are Python code: an interrupt between two of their steps
-leaves a lock locked, and a thread waits for it for ever. Here no thread holds a lock that another
-one needs: shared objects change in single steps of C code (of lists, dictionaries and plain locks),
-and a waiting thread looks again every quarter of a second, so that even a missed wake-up is
+can leave a lock locked, and another thread then waits for ever. Here no thread holds a lock that
+another one needs: shared objects change in single steps of C code (of lists, dictionaries and plain
+locks), and a waiting thread checks again every quarter of a second, so even a missed wake-up is
 harmless.
 """
 
@@ -35,11 +35,11 @@ _AHEAD = 2  # items waiting to be consumed
 
 
 class Stopped(BaseException):
-    """Ends the work of a thread whose result is no longer wanted."""
+    """Raised in a worker thread to end a task whose result is no longer needed."""
 
 
 class Bell:
-    """Wakes the thread that waits for it, or the next one that waits."""
+    """A signal that wakes the waiting thread, or else the next thread that waits."""
 
     __slots__ = ("_lock",)
 
@@ -55,14 +55,14 @@ class Bell:
             pass
 
     def wait(self, seconds: float = _LOOK_AGAIN) -> None:
-        """Return when it rings, or after some time: the caller must check again."""
+        """Wait until it rings or the time is over; the caller must check again."""
         self._lock.acquire(timeout=seconds)
 
 
 class _QueueBell:
     """A `Bell` whose `ring` is not Python code, so that the garbage collector may call it.
 
-    Python prints an interrupt in such a callback and drops it.
+    Python would print and drop an interrupt in such a callback.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class _QueueBell:
 class Outcome(Generic[T]):
     """A result or an error that may still be pending.
 
-    Threads that wait long call `help`: an interrupt may have come between work and wake-up.
+    Long-waiting threads call `help`, because an interrupt may have prevented the wake-up.
     """
 
     __slots__ = ("_bell", "_error", "_result", "done", "help")
@@ -92,7 +92,7 @@ class Outcome(Generic[T]):
         self._finish()
 
     def fail(self, error: BaseException) -> None:
-        """Set an error instead."""
+        """Set an error instead of a result."""
         self._error = error
         self._finish()
 
@@ -102,14 +102,11 @@ class Outcome(Generic[T]):
 
     @property
     def error(self) -> BaseException | None:
-        """The error, if there is one by now."""
+        """The error, or None if there is none so far."""
         return self._error
 
     def wait(self, *, obey: bool = True) -> None:
-        """Return when it is done.
-
-        With `obey`, a worker whose own task was stopped raises `Stopped`.
-        """
+        """Wait until it is done; with `obey`, raise `Stopped` if this worker's task is stopped."""
         if self.done:
             return
         while not self.done:
@@ -121,7 +118,7 @@ class Outcome(Generic[T]):
         self._bell.ring()  # for the next thread that waits
 
     def result(self) -> T:
-        """Wait, and return the result or raise the error."""
+        """Wait, then return the result or raise the error."""
         self.wait()
         if self._error is not None:
             raise self._error
@@ -132,7 +129,7 @@ class Outcome(Generic[T]):
 class Task(Outcome[T]):
     """Work that is done at most once, by a thread of `Workers` or by the caller.
 
-    The worker calls `then` when the work is done.
+    After the work, the same thread calls `then`.
     """
 
     __slots__ = ("_owner", "_then", "_work", "stopped")
@@ -146,12 +143,12 @@ class Task(Outcome[T]):
         self.stopped = False
 
     def claim(self) -> bool:
-        """Return whether this thread owns the task, which the first caller does from then on."""
+        """Return whether this thread owns the task; the first caller becomes the owner."""
         me = threading.get_ident()
         return self._owner.setdefault("thread", me) == me
 
     def stop(self) -> None:
-        """Make the thread give up at the next `check_stopped`, or when it waits."""
+        """Make the thread stop at its next `check_stopped` or wait."""
         self.stopped = True
 
     def run(self) -> None:
@@ -163,7 +160,7 @@ class Task(Outcome[T]):
         _local.task = self
         try:
             self.succeed(work())
-        except Stopped:  # without a traceback, which would keep the thread's object: see `_start`
+        except Stopped:  # drop the traceback, which refers to the thread's object: see `_start`
             self.fail(Stopped())
         except BaseException as error:
             self.fail(error)
@@ -181,16 +178,16 @@ _local = _Local()
 
 
 def check_stopped() -> None:
-    """Raise `Stopped` in a worker whose task was stopped."""
+    """Raise `Stopped` if this worker's task was stopped."""
     task = _local.task
     if task is not None and task.stopped:
         raise Stopped
 
 
 def settle(tasks: Sequence[Task[Any]], *, stop: bool = False) -> None:
-    """Return when none of the tasks runs or can still start; with `stop`, stop those that run.
+    """Wait until no task runs or can still start; with `stop`, stop the running ones.
 
-    An interrupt stops them, and is raised when they have ended.
+    An interrupt stops the tasks and is raised after they have ended.
     """
     interrupt: BaseException | None = None
     while True:
@@ -222,14 +219,14 @@ class _Crew:
         self._starting = threading.Lock()
 
     def look(self) -> None:
-        """Make a thread look for tasks; start the threads if there are none yet."""
+        """Make a thread look for tasks; start the threads if necessary."""
         if not self.started:
-            # In a separate thread: no interrupt may come while a thread is started.
+            # In a separate thread, because an interrupt must not come while a thread is started.
             start_new_thread(self._start, ())
         self.bell.ring(None)
 
     def end(self) -> None:
-        """Make the threads end when no task is left."""
+        """Make the threads end after the last task."""
         self.ended = True
         self.bell.ring(None)
 
@@ -271,9 +268,9 @@ class _Crew:
 
 
 class Workers:
-    """Threads that do tasks. They start with the first task, and end with `close` or this object.
+    """Threads that do tasks. They start with the first task and end with `close` or this object.
 
-    `name` is the beginning of their names.
+    Their names start with `name`.
     """
 
     def __init__(self, count: int, name: str) -> None:
@@ -288,7 +285,8 @@ class Workers:
             crew.tasks.extend(tasks)
             crew.look()
         except BaseException:
-            # A task that no thread knows of may hold the only reference to what ends them all.
+            # A task that no thread knows of may hold the only reference to the object that ends
+            # the threads.
             crew.look()
             raise
 
@@ -297,7 +295,7 @@ class Workers:
         self._crew.look()
 
     def close(self) -> None:
-        """End the threads after the submitted tasks; return when they have ended."""
+        """End the threads after the submitted tasks, and wait for them."""
         crew = self._crew
         crew.end()
         if crew.process != os.getpid():  # a forked process does not have them
@@ -309,10 +307,10 @@ class Workers:
 
 
 def aside(act: Callable[[], T]) -> T:
-    """Call `act` in a thread of its own, where no interrupt comes, and return its result.
+    """Call `act` in a separate thread, safe from interrupts, and return its result.
 
-    For other packages' code that takes locks or drops exceptions. An interrupt stops `act` at its
-    next `check_stopped`, and otherwise waits for it, but not long.
+    Use this for code of other packages that takes locks or drops exceptions. An interrupt stops
+    `act` at its next `check_stopped`, and waits for it for a short time.
     """
     if threading.current_thread() is not threading.main_thread():
         return act()
@@ -329,10 +327,10 @@ def aside(act: Callable[[], T]) -> T:
 
 
 def feed(items: Iterable[T], consume: Callable[[Iterator[T]], object]) -> None:
-    """Call `consume` as `aside` does, with items that this thread makes meanwhile.
+    """Call `consume` as `aside` does, with items that this thread produces meanwhile.
 
-    Items that are left when it returns are dropped. An interrupt, or an error of the items, ends it
-    at the next item that it asks for, and is raised when `consume` has ended.
+    Items left when `consume` returns are dropped. An interrupt, or an error from the items, stops
+    `consume` at its next item and is raised after `consume` has ended.
     """
     if threading.current_thread() is not threading.main_thread():
         consume(iter(items))
@@ -392,10 +390,10 @@ class _Line(Iterator[T]):
 
 
 def _forget_this_thread() -> None:
-    """Let this thread's object be freed without Python code, wherever that happens.
+    """Allow this thread's object to be freed without running Python code.
 
-    An error that was raised here refers to it, and may be freed in the main thread. An interrupt in
-    the callback of the set in which `threading` keeps all threads would be lost.
+    An error raised here refers to the object and may be freed in the main thread. `threading` keeps
+    all threads in a set with a callback, in which an interrupt would be lost.
     """
     known = getattr(threading, "_dangling", None)
     if known is not None:

@@ -1,10 +1,10 @@
-"""zstd data of sub-blocks: what their head says, and decoding by the library that libCZI uses, too.
+"""Parse and decode the zstd data of sub-blocks.
 
-The frame header is that of RFC 8878; the header before it is the CZI format's own. zstd0 data
-are a bare frame, zstd1 data begin with a header of 1 byte (``01``) or 3 bytes
-(``03 01 xx``, lowest bit of the last: HiLo packing).
+The frame header is defined by RFC 8878, the header before it by the CZI format. zstd0 data are a
+bare frame. zstd1 data start with a header of 1 byte (``01``) or 3 bytes (``03 01 xx``; the lowest
+bit of the last one means HiLo packing).
 
-libCZI 0.64.0 to 0.67.4 undo the HiLo packing of Bgr48 wrongly, for a third of each row alone.
+libCZI 0.64.0 to 0.67.4 unpack Bgr48 with HiLo packing wrongly: only a third of each row.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ __all__ = [
     "parse_zstd_head",
 ]
 
-#: So many first bytes of the data are enough for `parse_zstd_head`.
+#: The number of bytes at the start of the data that `parse_zstd_head` needs.
 HEAD_SIZE = 24
 
-#: Begins a zstd frame (RFC 8878).
+#: The start of a zstd frame (RFC 8878).
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _RESERVED_BIT = 0x08
 
 
 class ZstdHead(NamedTuple):
-    """The start of the frame in the data, whether HiLo packing was used, its content's size."""
+    """The offset of the frame in the data, whether it is HiLo-packed, and its content size."""
 
     frame_offset: int
     hilo: bool
@@ -47,22 +47,14 @@ class ZstdHead(NamedTuple):
 
 
 def parse_zstd_head(data: bytes, compression: int, where: str) -> ZstdHead:
-    """Read the headers at the start of zstd0 or zstd1 data.
+    """Parse the headers at the start of zstd0 or zstd1 data.
 
-    Parameters
-    ----------
-    data
-        The data, or their first `HEAD_SIZE` bytes.
-    compression
-        `Compression.Zstd0` or `Compression.Zstd1`.
-    where
-        The owner of the data, for messages.
+    The first `HEAD_SIZE` bytes of `data` suffice; `where` is their owner, for messages.
 
     Raises
     ------
     CorruptFileError
-        If they are no such data, or their frame does not tell its content's size, which the
-        CZI format requires.
+        If the headers are invalid, or lack the content size, which the CZI format requires.
     """
     offset, hilo = 0, False
     if compression == Compression.Zstd1:
@@ -79,9 +71,9 @@ def _parse_packing(data: bytes, where: str) -> tuple[int, bool]:
 
 
 def find_zstd_end(data: bytes | memoryview, head: ZstdHead) -> int | None:
-    """Return where the frame ends of which `parse_zstd_head` read the head; None if it is cut off.
+    """Return the end of the frame in the data, or None if it is truncated.
 
-    The blocks of a frame follow each other, each with its size in front (RFC 8878, 3.1.1.2).
+    A frame is a sequence of blocks, each with its size in front (RFC 8878, 3.1.1.2).
     """
     descriptor = data[head.frame_offset + 4]
     at = head.frame_offset + _head_size(descriptor)
@@ -97,7 +89,7 @@ def find_zstd_end(data: bytes | memoryview, head: ZstdHead) -> int | None:
 
 
 def _head_size(descriptor: int) -> int:
-    """Return the bytes of a frame's header."""
+    """Return the size of a frame's header."""
     single_segment = descriptor >> 5 & 1
     return 5 + (1 - single_segment) + (0, 1, 2, 4)[descriptor & 3] + (1 << (descriptor >> 6))
 
@@ -115,7 +107,7 @@ def _content_size(frame: bytes, where: str) -> int:
     field = frame[end - width : end]
     if len(field) < width:
         raise CorruptFileError(f"{where} is cut off inside the header of its zstd frame")
-    # A field of two bytes counts from 256 on, since smaller sizes fit one byte.
+    # A field of two bytes counts from 256 on, because smaller sizes fit into one byte.
     return int.from_bytes(field, "little") + (256 if width == 2 else 0)
 
 
@@ -127,9 +119,9 @@ def decode_zstd(
     layout: PixelFormat,
     where: str = "the zstd data of a sub-block",
 ) -> NDArray[np.generic]:
-    """Decode zstd0 or zstd1 data; a HiLo packing is undone.
+    """Decode zstd0 or zstd1 data, and undo HiLo packing.
 
-    Bytes beyond the bitmap's are cut, within the bounds told in `limits`.
+    Excess bytes are cut, within the bounds that `limits` explains.
 
     Parameters
     ----------
@@ -147,14 +139,14 @@ def decode_zstd(
     Returns
     -------
     ndarray
-        (height, width, samples), dtype as in `layout`.
+        The pixels, of the shape (height, width, samples) and the dtype of `layout`.
 
     Raises
     ------
     CorruptFileError
-        If the data cannot be decoded, or do not fit the bitmap.
+        If the data cannot be decoded or do not fit the bitmap.
     MissingExtraError
-        If there is neither the kernel nor a package that decodes.
+        If neither the kernel nor a decoding package is installed.
     """
     claimed = bitmap_size(width, height, layout.bytes_per_pixel, where)
     head = parse_zstd_head(bytes(data[:HEAD_SIZE]), compression, where)
@@ -172,7 +164,7 @@ def decode_zstd(
 
 
 def _decompressed(data: bytes, head: ZstdHead, where: str) -> NDArray[np.uint8]:
-    """Decode by a package, or since Python 3.14 by the standard library."""
+    """Decode with zstandard, or from Python 3.14 on with the standard library."""
     frame = data[head.frame_offset :]
     try:
         if sys.version_info >= (3, 14):
