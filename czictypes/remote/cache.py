@@ -1,6 +1,6 @@
-"""Blocks of a remote file: those in memory, those on their way, and which to ask for next.
+"""Keep the blocks of a remote file in memory, and decide which to request next.
 
-A block is asked for once, however many threads want it at the same time.
+A block is requested only once, even if several threads need it at the same time.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ __all__ = [
 
 
 class PendingRequest(Outcome[bytes]):
-    """Consecutive blocks that one request fetches: what it brings, or how it failed.
+    """The outcome of a request for consecutive blocks.
 
     Attributes
     ----------
     run : range
         The numbers of the blocks.
     sent : bool
-        Whether the request is made; an interrupt may have come before.
+        Whether the request was sent; an interrupt may have prevented that.
     """
 
     __slots__ = ("_block", "run", "sent")
@@ -43,7 +43,7 @@ class PendingRequest(Outcome[bytes]):
         self._block = block
 
     def part(self, number: int) -> bytes:
-        """Wait for a block and return it; the last of a file may be short."""
+        """Wait for a block and return it; the last block of a file may be short."""
         at = (number - self.run.start) * self._block
         return self.result()[at : at + self._block]
 
@@ -52,20 +52,18 @@ Entry = Union[bytes, PendingRequest]
 
 
 class BlockCache:
-    """Keeps blocks up to a number of bytes; the least recently used leave first.
-
-    Safe to use from many threads.
+    """A thread-safe cache that drops the least recently used blocks first.
 
     Parameters
     ----------
     limit
-        Bytes to keep.
+        The number of bytes to keep.
     block
-        Bytes of a block.
+        The size of a block in bytes.
     gap, most
-        How missing blocks are joined to requests, in blocks; see `runs_of`.
+        Limits for joining missing blocks to requests, in blocks, as in `runs_of`.
     help
-        Called with a request by threads that wait for it long.
+        Called with a request by threads that have waited long for it.
     """
 
     def __init__(
@@ -83,14 +81,13 @@ class BlockCache:
         self._pending: dict[int, PendingRequest] = {}
 
     def __len__(self) -> int:
-        """Return how many blocks are kept."""
+        """Return the number of blocks in the cache."""
         return len(self._kept)
 
     def take(self, blocks: Sequence[int]) -> tuple[dict[int, Entry], list[PendingRequest]]:
-        """Return the state of some blocks, and the requests that the caller has to start.
+        """Return some blocks or their pending requests, and the new requests to send.
 
-        Every block is there: kept, on its way, or in one of those requests. For each of these
-        either `complete` or `fail` must be called.
+        The caller must send the new requests, and then call `complete` or `fail` for each.
         """
         with self._lock:
             found: dict[int, Entry] = {}
@@ -108,12 +105,12 @@ class BlockCache:
             begun = [PendingRequest(run, self._block, self._help) for run in runs]
             for request in begun:
                 for number in request.run:
-                    self._pending.setdefault(number, request)  # one in a gap may be on its way
+                    self._pending.setdefault(number, request)  # one in a gap may be pending
                     found.setdefault(number, request)
             return found, begun
 
     def complete(self, request: PendingRequest, data: bytes) -> None:
-        """Keep the data of a request, and give them to the threads that wait."""
+        """Keep the data of a request, and pass them to the waiting threads."""
         with self._lock:
             self._forget(request)
             for number in request.run:
@@ -125,13 +122,13 @@ class BlockCache:
         request.succeed(data)
 
     def fail(self, request: PendingRequest, error: BaseException) -> None:
-        """Tell the threads that wait that a request failed; the next to ask starts another."""
+        """Pass the error of a request to the waiting threads; a later `take` requests it again."""
         with self._lock:
             self._forget(request)
         request.fail(error)
 
     def clear(self) -> None:
-        """Forget what is kept."""
+        """Drop all blocks."""
         with self._lock:
             self._kept.clear()
 
@@ -142,16 +139,10 @@ class BlockCache:
 
 
 class ReadAhead:
-    """The blocks of one read, in the order of their use; safe to use from many threads.
+    """The blocks of a read, fetched in the order of their use; thread-safe.
 
-    Parameters
-    ----------
-    blocks
-        Their numbers.
-    window
-        So many are fetched before they are used.
-    fetch
-        Has some blocks fetched in the background.
+    At most `window` blocks are fetched before they are used. `fetch` starts fetching blocks in the
+    background.
     """
 
     def __init__(
@@ -170,12 +161,12 @@ class ReadAhead:
         self.used(())
 
     def used(self, blocks: Iterable[int]) -> None:
-        """Tell that blocks are used, which makes room for others."""
+        """Mark blocks as used, which makes room for others."""
         more: list[int] = []
         with self._lock:
             self._unused.difference_update(blocks)
             if not self._waits.isdisjoint(blocks):
-                # The reader has overtaken us: what is left unused will never be used.
+                # The reader has overtaken us: the unused blocks will never be used.
                 self._unused.clear()
             room = self._window - len(self._unused)
             if room >= self._step:
@@ -187,7 +178,7 @@ class ReadAhead:
             self._fetch(more)
 
     def stop(self) -> None:
-        """Ask for nothing more."""
+        """Stop fetching."""
         with self._lock:
             self._waiting.clear()
             self._waits.clear()
@@ -195,14 +186,9 @@ class ReadAhead:
 
 
 def blocks_of(ranges: Iterable[Range], block: int, size: int) -> list[int]:
-    """Return the numbers of the blocks that ranges touch, each once, as they come first.
+    """Return the numbers of the blocks that ranges touch, each once, in order of first use.
 
-    Parameters
-    ----------
-    ranges
-        Offsets and counts; what lies outside the file is left out.
-    block, size
-        The size of a block and of the file in bytes.
+    `block` and `size` are the sizes of a block and of the file in bytes.
     """
     found: dict[int, None] = {}
     for offset, count in ranges:
@@ -215,14 +201,8 @@ def blocks_of(ranges: Iterable[Range], block: int, size: int) -> list[int]:
 def runs_of(blocks: Iterable[int], gap: int, most: int) -> list[range]:
     """Join blocks into runs, each of which is fetched by one request.
 
-    Parameters
-    ----------
-    blocks
-        Numbers of blocks in any order.
-    gap
-        So many blocks that nobody asked for are fetched along to spare a request.
-    most
-        The length of a run in blocks.
+    A run may include up to `gap` unneeded blocks between two needed ones, to save a request. It has
+    at most `most` blocks.
     """
     runs: list[range] = []
     for number in sorted(blocks):

@@ -1,7 +1,7 @@
-"""Ranges of a file in any filesystem of fsspec, asynchronous or not.
+"""Read ranges of a file in any filesystem of fsspec, asynchronous or not.
 
-Such a filesystem does not tell of which version a range is; so what it tells of the file is
-compared after each request with what it told at opening.
+Such a filesystem does not reveal the version of the file that a range comes from. Therefore the
+description of the file is compared after each request with that at opening.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ __all__ = [
 
 T = TypeVar("T")
 
-# The filesystem's description of the file, or the reason why there is none.
+# The filesystem's description of the file, or the reason why it could not be read.
 Info = tuple[Optional[dict[str, Any]], Optional[Failure]]
 Asking = asyncio.Future[Info]
 
-#: What filesystems call that which changes with the content.
+#: The keys by which filesystems describe the version of a file.
 _VERSION_KEYS = (
     *("ETag", "etag", "generation", "md5Hash", "content_md5", "checksum", "VersionId", "sha"),
     *("LastModified", "last_modified", "updated", "mtime", "modified", "created", "Last-Modified"),
@@ -62,15 +62,7 @@ def _size(transport: Transport, info: dict[str, Any]) -> int:
 
 
 class AsyncFsTransport(AsyncTransport):
-    """One file of an asynchronous filesystem.
-
-    Parameters
-    ----------
-    fs, path
-        The filesystem, and the file's path in it.
-    redact, options
-        As for `Transport`.
-    """
+    """A file in an asynchronous filesystem."""
 
     def __init__(self, fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> None:
         super().__init__(fs, redact, options)
@@ -80,7 +72,7 @@ class AsyncFsTransport(AsyncTransport):
         self._next: Asking | None = None
 
     async def first(self, count: int) -> Opening:
-        """Ask for the size, then for the first bytes."""
+        """Request the size, then the first bytes."""
         info = await self._info()
         size = _size(self, info)
         self._opened = _identity(info)
@@ -91,7 +83,7 @@ class AsyncFsTransport(AsyncTransport):
         return Opening(size, self._opened, data)
 
     async def fetch(self, start: int, end: int) -> bytes:
-        """Fetch a range, then see whether the file is still the same."""
+        """Fetch a range, then check that the file has not changed."""
         data = await self._part(start, end)
         await self._check()
         return data
@@ -109,7 +101,7 @@ class AsyncFsTransport(AsyncTransport):
         return info
 
     async def _check(self) -> None:
-        """Compare; ranges that arrive while a comparison is under way share the next one."""
+        """Check that the file has not changed; ranges that arrive meanwhile share the next check."""
         if self._asking is not None and not self._asking.done():
             if self._next is None:
                 self._next = asyncio.ensure_future(self._after(self._asking))
@@ -129,18 +121,10 @@ class AsyncFsTransport(AsyncTransport):
 
 
 class SyncFsTransport(Transport):
-    """One file of a filesystem that answers one request after the other.
+    """A file in a synchronous filesystem.
 
-    They are made by a thread of its own, so that reading ahead works here too.
-
-    Parameters
-    ----------
-    fs, path
-        The filesystem, and the file's path in it.
-    redact, options
-        As for `Transport`.
-    owned
-        The archive that the filesystem is in; closed at the end.
+    A separate thread makes the requests, so that reading ahead works here, too. `owned` is the
+    archive that contains the filesystem; it is closed with the transport.
     """
 
     def __init__(
@@ -160,7 +144,7 @@ class SyncFsTransport(Transport):
         self._direct = _has_own(fs, "cat_file")
 
     def open(self, count: int) -> Opening:
-        """Ask for the size, and for the first bytes."""
+        """Request the size and the first bytes."""
         opening = Task(lambda: self._attempts(lambda: self._first(count)))
         try:
             self._worker.submit(opening)
@@ -177,18 +161,18 @@ class SyncFsTransport(Transport):
             try:
                 data = self._attempts(lambda: self._fetch(start, end))
             except BaseException as error:
-                fail(error.with_traceback(None))  # it says all that it should
+                fail(error.with_traceback(None))  # the message is enough
             else:
                 complete(data)
 
         self._worker.submit(Task(fetch))
 
     def wake(self) -> None:
-        """Have the thread look for requests."""
+        """Make the thread look for requests."""
         self._worker.look()
 
     def identity(self) -> tuple[Any, ...] | None:
-        """Return it where the filesystem is the memory of this process."""
+        """Return the identity if the filesystem is in the memory of this process."""
         return self._current() if _is_memory(self._fs) else None
 
     def close(self) -> None:
@@ -245,7 +229,7 @@ class SyncFsTransport(Transport):
     def _attempts(self, act: Callable[[], T]) -> T:
         pause = self.options.backoff
         for left in range(int(self.options.retries), -1, -1):
-            if self._closed:  # nobody waits for it any more
+            if self._closed:  # no one waits for the result any more
                 raise ConnectionError("the file was closed while it was read")
             result, failure = self._once(act)
             if failure is None:
@@ -272,7 +256,7 @@ def _is_memory(fs: Any) -> bool:
 
 
 def _has_own(fs: Any, method: str) -> bool:
-    """Tell whether a filesystem has its own way for what the base class does by opening a file."""
+    """Return whether a filesystem overrides a method of fsspec's base class."""
     from fsspec import AbstractFileSystem
 
     own, base = getattr(type(fs), method, None), getattr(AbstractFileSystem, method)

@@ -1,8 +1,8 @@
-"""Ranges of a file on a web server, through the session of fsspec's HTTP filesystem.
+"""Read ranges of a file on a web server, with the session of fsspec's HTTP filesystem.
 
-Each request says which version of the file it is for (If-Match, or If-Unmodified-Since), and
+Each request names the version of the file that it needs (If-Match or If-Unmodified-Since), and
 each answer is compared with the first one: ETag, Last-Modified and size (RFC 9110, 13 and 14).
-So a change is noticed without a request for that alone.
+Thus, no additional requests are needed to notice changes.
 """
 
 from __future__ import annotations
@@ -25,27 +25,20 @@ __all__ = [
 
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+)", re.IGNORECASE)
 _QUOTED = re.compile(r"(?:[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~-]|%[0-9A-Fa-f]{2})+")
-_PASSING = {408, 425, 429, 500, 502, 503, 504}  # what may be over soon
+_PASSING = {408, 425, 429, 500, 502, 503, 504}  # temporary failures
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MOST_REDIRECTS = 10
 _CHUNK = 1 << 20
-# After its time-out, a request has brought so many bytes a second, or it is given up.
+# A request that is slower than this many bytes a second is given up after its time-out.
 _SLOWEST = 1 << 10
-# Options about the way to a host, not about the client; all others stay with the host of the URL.
+# Options that concern the connection. All others may be secret and go only to the URL's host.
 _NO_SECRETS = {"allow_redirects", "timeout", "ssl", "trust_env", "proxy", "read_bufsize"}
 
 
 class HttpTransport(AsyncTransport):
-    """One file on a web server.
+    """A file on a web server.
 
-    Parameters
-    ----------
-    fs
-        fsspec's HTTPFileSystem; what it sends with each request (headers, auth) is sent here too.
-    url
-        The file's URL.
-    redact, options
-        As for `Transport`.
+    `fs` is fsspec's HTTPFileSystem; its headers and authentication are sent with each request.
     """
 
     def __init__(self, fs: Any, url: str, redact: Redactor, options: RemoteOptions) -> None:
@@ -58,7 +51,7 @@ class HttpTransport(AsyncTransport):
         self._other: Any = None
 
     async def first(self, count: int) -> Opening:
-        """Fetch the first bytes; the answer tells the size and the version."""
+        """Fetch the first bytes; the answer has the size and the version."""
         async with await self._get({"Range": f"bytes=0-{count - 1}"}) as response:
             self._remember(response)
             if response.status == 206 and not _is_packed(response):
@@ -74,7 +67,7 @@ class HttpTransport(AsyncTransport):
                 return await self._take_whole(response)
             if response.status != 206:
                 raise AttemptError(self._refused(response))
-        async with await self._get({}) as response:  # a part of packed bytes is of no use
+        async with await self._get({}) as response:  # a range of compressed bytes is useless
             if response.status != 200:
                 raise AttemptError(self._refused(response))
             return await self._take_whole(response)
@@ -86,7 +79,7 @@ class HttpTransport(AsyncTransport):
         async with await self._get({**headers, **condition}) as response:
             if not (response.status == 412 and condition):
                 return await self._take(response, start, end)
-        # Some servers get conditions wrong; without one, the answer itself shows the version.
+        # Some servers misjudge conditions; without one, the answer itself shows the version.
         async with await self._get(headers) as response:
             data = await self._take(response, start, end)
             if not (response.headers.get("ETag") or response.headers.get("Last-Modified")):
@@ -95,10 +88,10 @@ class HttpTransport(AsyncTransport):
         return data
 
     async def _get(self, headers: dict[str, str]) -> Any:
-        """Send a request and follow redirects; credentials go to the host of the URL alone."""
+        """Send a request and follow redirects; credentials go only to the host of the URL."""
         patience = self._patience()
         options = {**self.fs.kwargs, "allow_redirects": False, **patience}
-        # to connect, and for the head of an answer as a whole, which may come byte by byte
+        # The time for connecting and for the complete head, which may come byte by byte.
         patience_for_head = 2 * self.options.timeout if patience else None
         ours = {**headers, "Accept-Encoding": "identity"}
         more = {**options.pop("headers", {}), **ours}
@@ -129,7 +122,7 @@ class HttpTransport(AsyncTransport):
         return {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=wait, sock_read=wait)}
 
     async def _strangers(self) -> Any:
-        """Return a session for other hosts, which has no headers, cookies nor passwords."""
+        """Return a session for other hosts, without headers, cookies and passwords."""
         if self._other is None:
             kept = {
                 key: value for key, value in self.fs.client_kwargs.items() if key in _NO_SECRETS
@@ -141,7 +134,7 @@ class HttpTransport(AsyncTransport):
         return self._other
 
     def _address(self, url: str) -> Any:
-        """Return a URL as it was given where it is one: a signature may be about each letter."""
+        """Return a URL, unchanged if it is valid, because a signature may depend on each letter."""
         if not _QUOTED.fullmatch(url):
             return self.fs.encode_url(url)
         import yarl
@@ -149,7 +142,7 @@ class HttpTransport(AsyncTransport):
         return yarl.URL(url, encoded=True)
 
     async def _take(self, response: Any, start: int, end: int) -> bytes:
-        """Return the range that an answer brings, if it is one and of the same version."""
+        """Return the range in an answer, after checking the range and the version."""
         if response.status == 200:
             self._check_version(response, None)
             return (await self._take_whole(response)).data[start:end]
@@ -173,7 +166,7 @@ class HttpTransport(AsyncTransport):
         return await self._body(response, end - start)
 
     async def _take_whole(self, response: Any) -> Opening:
-        """Take the whole file, which a server without ranges sends, if it is small."""
+        """Read the whole file, if it is small, from a server that does not send ranges."""
         limit = self.options.largest_download
         length = int(response.headers.get("Content-Length") or 0)
         data = b"" if length > limit else await self._body(response, limit + 1)
@@ -196,7 +189,7 @@ class HttpTransport(AsyncTransport):
         return Opening(self._size, self._identity(), data, whole=True)
 
     async def _body(self, response: Any, limit: int) -> bytes:
-        """Read the answer, up to a number of bytes that is never surpassed by much."""
+        """Read the body of an answer, up to about `limit` bytes."""
         parts, count, begun = [], 0, time.monotonic()
         while count < limit:
             part = await response.content.read(min(_CHUNK, limit - count))
@@ -225,7 +218,7 @@ class HttpTransport(AsyncTransport):
         return self._size, self._etag, self._date
 
     def _condition(self) -> dict[str, str]:
-        if self._etag and not self._etag.startswith("W/"):  # weak ones match nothing
+        if self._etag and not self._etag.startswith("W/"):  # weak ETags never match
             return {"If-Match": self._etag}
         return {"If-Unmodified-Since": self._date} if self._date else {}
 
@@ -265,7 +258,7 @@ class HttpTransport(AsyncTransport):
         return Failure(error, status in _PASSING, seconds)
 
     def failure(self, error: BaseException) -> Failure:
-        """Tell what an exception means; aiohttp's are tried again unless they would stay."""
+        """Translate an exception; retry after those of aiohttp that may be temporary."""
         import aiohttp
 
         found = super().failure(error)
@@ -281,7 +274,7 @@ class HttpTransport(AsyncTransport):
 
 
 def _is_trusted(first: Any, other: Any) -> bool:
-    """Tell whether an origin may get the credentials of the first: itself, and by way of TLS."""
+    """Return whether an origin may get the credentials: the first one, or the same with TLS."""
     is_safer = (first.scheme, other.scheme) == ("http", "https") and first.host == other.host
     return bool(first == other or (is_safer and first.is_default_port()))
 
@@ -291,6 +284,6 @@ def _is_packed(response: Any) -> bool:
 
 
 async def _finish(response: Any) -> None:
-    """Let the connection serve the next request, if the answer ends here."""
+    """Close the connection unless the answer is complete, so that it can be reused."""
     if not response.content.at_eof():
         response.close()

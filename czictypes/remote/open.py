@@ -1,4 +1,4 @@
-"""Opens files by path, URL, file object, or objects of fsspec."""
+"""Open files by path, URL, file object, or objects of fsspec."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _OURS = "czictypes"
 _DOING = "reading what is not a local file"
 
-#: A directory of so many bytes has 1,500 entries; the rest of what is larger comes later.
+#: The most bytes to prefetch of each part: a directory of this size has 1,500 entries.
 _MOST_AT_OPENING = 256 << 10
 
-#: What names a document: a path, a URL, or a file object open for reading in binary; also a
-#: UPath or an OpenFile of fsspec, for which there are no types here.
+#: The ways to specify a document: a path, a URL, or a file object open for reading in binary mode;
+#: also a UPath or an OpenFile of fsspec, which have no types here.
 PathOrFile = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]", BinaryIO, "ByteSource"]
 
 
@@ -46,22 +46,22 @@ def open_source(
     Parameters
     ----------
     target
-        A path; a URL of any protocol that fsspec knows, chained ones too; a UPath; an OpenFile
-        of fsspec; or a file object open for reading in binary.
+        A path; a URL of any protocol that fsspec supports, also a chained one; a UPath; an OpenFile
+        of fsspec; or a file object open for reading in binary mode.
     storage_options
-        Options of fsspec for a URL, credentials for example. The key "czictypes" is ours: a
-        `RemoteOptions`, or a dictionary of its fields.
+        Options of fsspec for a URL, such as credentials. The key "czictypes" is ours: a
+        `RemoteOptions` or a dictionary of its fields.
     renew
-        Make the connections of a UPath or OpenFile anew: it was inherited by a fork.
+        Whether to renew the connections of a UPath or OpenFile that was inherited by a fork.
 
     Raises
     ------
     TypeError
-        For anything else, and for a stream that gives text.
+        If `target` is anything else, or a stream that returns text.
     OSError
-        If the file cannot be opened, with the path.
+        If the file cannot be opened; the message has the path.
     MissingExtraError
-        If fsspec, or what it needs for a URL's protocol, is not installed.
+        If fsspec, or a package that it needs for the protocol, is not installed.
     """
     if isinstance(target, ByteSource):
         return target
@@ -78,7 +78,7 @@ def open_source(
 
 
 def _open_remote(target: Any, storage_options: Mapping[str, Any] | None, renew: bool) -> ByteSource:
-    """Open what `is_url` or `is_fsspec` tells to be fsspec's."""
+    """Open a target for which `is_url` or `is_fsspec` is true."""
     _forget_dead_loop()
     options = dict(storage_options or {})
     ours = RemoteOptions.parse(options.pop(_OURS, None))
@@ -102,9 +102,9 @@ def _open_remote(target: Any, storage_options: Mapping[str, Any] | None, renew: 
 
 
 def _forget_dead_loop() -> None:
-    """Have fsspec make a new event loop where a fork has left the old one without its thread.
+    """Make fsspec create a new event loop if a fork has left the old one without its thread.
 
-    Later versions do that by themselves.
+    Newer versions of fsspec do this themselves.
     """
     asyn = sys.modules.get("fsspec.asyn")
     thread = None if asyn is None else asyn.iothread[0]
@@ -113,13 +113,13 @@ def _forget_dead_loop() -> None:
 
 
 def _renewed(fs: Any) -> Any:
-    """Return a filesystem like this one, whose threads and connections are of this process."""
+    """Return a copy of a filesystem with threads and connections of this process."""
     return type(fs)(*fs.storage_args, **fs.storage_options)
 
 
 def _filesystem(url: str, options: dict[str, Any]) -> tuple[Any, str]:
     fsspec = require("fsspec", extra="remote", doing=_DOING)
-    if _HTTP.match(url):  # the end of any chain: "::" in it is of a query, or of an IPv6 host
+    if _HTTP.match(url):  # always the end of a chain: "::" belongs to a query or an IPv6 host
         protocol = url.partition(":")[0].lower()
         own = {name: value for name, value in options.items() if name not in ("http", "https")}
         return fsspec.filesystem(protocol, **{**own, **options.get(protocol, {})}), url
@@ -132,14 +132,14 @@ def _open(fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> ByteS
     if cached is not None and isinstance(fs, cached.CachingFileSystem):
         if isinstance(fs, cached.WholeFileCacheFileSystem):
             return StreamSource(fs.open(path, "rb"), owns=True, name=redact.name)
-        fs = fs.fs  # of blocks we have a cache of our own, which asks for several at a time
-    if getattr(fs, "asynchronous", False):  # its loop is that of the caller
+        fs = fs.fs  # our own cache of blocks requests several at a time
+    if getattr(fs, "asynchronous", False):  # its event loop belongs to the caller
         fs = type(fs)(*fs.storage_args, **{**fs.storage_options, "asynchronous": False})
     return _at_work(_transport(fs, path, redact, options))
 
 
 def _transport(fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> Transport:
-    """Return what makes the requests; each kind is imported where it is needed, asyncio too."""
+    """Return a transport for the filesystem; import its module, and asyncio, only if needed."""
     if _has_protocol(fs, "http") and hasattr(fs, "set_session"):
         from czictypes.remote.http import HttpTransport
 
@@ -163,21 +163,16 @@ def _at_work(transport: Transport) -> ByteSource:
 
 
 def _fetch_what_opening_needs(source: ByteSource) -> None:
-    with suppress(CorruptFileError):  # the next reader of the header says it better
+    with suppress(CorruptFileError):  # the next read of the header has a better message
         source.fetch_soon(_opening_ranges(source))
 
 
 def _opening_ranges(source: ByteSource) -> list[Range]:
-    """Return where directory, attachment directory and metadata may reach, from the file header.
+    """Return the ranges of the directory, the attachment directory and the metadata.
 
-    Each ends at the latest where the next of them begins, mostly there: programs write them one
-    behind the other, after all sub-blocks. Of a part of a document of several files nothing: it is
-    mostly opened for what the master lists.
-
-    Raises
-    ------
-    CorruptFileError
-        If the file header is damaged.
+    Each extends to the start of the next one, because programs write them in sequence, after all
+    sub-blocks. For a part of a document of several files there are no ranges, because its own
+    directory is rarely read.
     """
     header = read_file_header(source)
     if header.file_part > 0:
@@ -199,7 +194,7 @@ def _opening_ranges(source: ByteSource) -> list[Range]:
 def _open_member(
     url: str, options: dict[str, Any], redact: Redactor, ours: RemoteOptions
 ) -> ByteSource:
-    """Open a file in a ZIP archive, which is itself opened as any other target is."""
+    """Open a file in a ZIP archive; the archive may be any target."""
     from czictypes.remote.fsspec import SyncFsTransport
     from czictypes.remote.source import RemoteSource, SourceFile, find_stored
 
@@ -225,9 +220,9 @@ def _has_protocol(fs: Any, name: str) -> bool:
 
 
 def _said_plainly(act: Callable[[], T], redact: Redactor) -> T:
-    """Return what `act` returns; what it raises is raised in our words.
+    """Return the result of `act`; raise its errors in our own words.
 
-    Messages of others may have credentials in them, so they are neither passed on nor chained.
+    Foreign messages may contain credentials, so they are neither passed on nor chained.
     """
     try:
         return act()

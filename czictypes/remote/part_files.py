@@ -1,9 +1,9 @@
-"""Finds the other files of a document: beside it, by their names, or where the caller says.
+"""Find the other files of a document: beside it, by their names, or where the caller says.
 
-A document of several files has a master, ``scan.czi``, and parts that are numbered from 1 on:
-``scan (1).czi``, or ``scan(1).czi``. Each has its number in its file header, and the GUID of the
-master, by which a neighbour that belongs to another document is told, and one that belongs to the
-document although the master does not list what it holds.
+A document of several files has a master file, ``scan.czi``, and parts that are numbered from 1 on:
+``scan (1).czi`` or ``scan(1).czi``. The file header of each part has its number and the GUID of the
+master. The GUID distinguishes parts from files of other documents, and identifies parts whose
+contents the master does not list.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-#: Other files of a document, in any order, or by their numbers.
+#: The other files of a document, in any order or by number.
 Parts = Union[PathOrFile, "list[PathOrFile]", "tuple[PathOrFile, ...]", Mapping[int, PathOrFile]]
 
 _LOG = logging.getLogger(__name__)
@@ -48,17 +48,17 @@ _NOT_THERE = "is not there"
 
 
 class PartFiles:
-    """The places of the other files of a document, as the caller gave them.
+    """The locations of the other files of a document, as given by the caller.
 
     Parameters
     ----------
     target
-        The file that is open, as the caller named it.
+        The opened file, as the caller named it.
     storage_options, renew
         As for `open_source`.
     parts
-        Files that are not beside it: a list, whose numbers come from their headers, or from their
-        place in the list (from 1 on) if these have none; or a mapping of numbers to files.
+        The files that are not beside it. Either a mapping of numbers to files, or a list: then the
+        numbers come from the file headers, or else from the positions in the list (from 1 on).
     """
 
     def __init__(
@@ -81,12 +81,12 @@ class PartFiles:
 
     @property
     def named(self) -> bool:
-        """Whether the caller named any."""
+        """Whether the caller named any files."""
         return bool(self.numbered or self.listed)
 
     @property
     def are_remote(self) -> bool:
-        """Whether any of the files that the caller named is behind a network."""
+        """Whether any of the files that the caller named is remote."""
         return any(is_url(one) or is_fsspec(one) for one in [*self.numbered.values(), *self.listed])
 
     def open(self, target: PathOrFile) -> ByteSource:
@@ -94,12 +94,12 @@ class PartFiles:
         return open_source(target, self._options, renew=self._renew)
 
     def finder(self, main: ByteSource, header: FileHeader) -> PartFinder:
-        """Return what opens the other files of `main`, the file that was opened."""
+        """Return the opener of the other files of `main`."""
         return _Finder(main, header, self)
 
 
 class _Finder:
-    """A `PartFinder`: opens the files that the caller named, or that stand beside the main one."""
+    """A `PartFinder` for files that the caller named or that lie beside the main file."""
 
     def __init__(self, main: ByteSource, header: FileHeader, files: PartFiles) -> None:
         self._main, self._header, self._files = main, header, files
@@ -115,10 +115,10 @@ class _Finder:
             return {*self._files.numbered, *self._of_list()}
 
     def unlisted_numbers(self, listed: set[int]) -> set[int]:
-        """Return the numbers of files beside a master that call it theirs, besides those it lists.
+        """Return the numbers of unlisted files beside a master file that refer to it.
 
-        They are looked for in the order of their numbers, up to the first that is not there. At a
-        URL none is: each document would cost another request.
+        The search goes by number and ends at the first missing file. There is no search at URLs,
+        because it would cost an additional request for each document.
         """
         target, header = self._files.target, self._header
         if target is None or is_url(target) or is_fsspec(target) or header.file_part:
@@ -129,7 +129,7 @@ class _Finder:
         return set(numbers) - listed
 
     def _is_beside(self, target: PathOrFile, number: int) -> bool:
-        """Tell whether a file beside the opened one says that it is its part of a number."""
+        """Return whether a file beside the opened one claims to be its part of this number."""
         master = self._header.file_guid
         for one in siblings(target, number, 0):
             found, _ = self._try(one, number, lambda _: True)
@@ -141,25 +141,7 @@ class _Finder:
         return False
 
     def find(self, number: int, holds: Callable[[ByteSource], bool]) -> ByteSource | None:
-        """Open a part: the one that the caller named, or one beside the file.
-
-        Parameters
-        ----------
-        number
-            Its number.
-        holds
-            Tells whether a file has what is listed for the part.
-
-        Returns
-        -------
-        ByteSource or None
-            None where the file that was opened holds it itself, so that its number is wrong.
-
-        Raises
-        ------
-        MissingPartError
-            If there is none.
-        """
+        """Open a part: the one that the caller named, or one beside the file."""
         with self._lock:
             if number in self._absent:
                 raise self._absent[number]
@@ -172,7 +154,7 @@ class _Finder:
             return self._found[number]
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close the opened files."""
         for source in self._kept:
             source.close()
 
@@ -199,7 +181,7 @@ class _Finder:
     def _try(
         self, target: PathOrFile, number: int, holds: Callable[[ByteSource], bool]
     ) -> tuple[ByteSource | None, str]:
-        """Open what may be a part; return it, or why it is not."""
+        """Open a possible part; return it, or the reason why it is not the part."""
         try:
             found = self._files.open(target)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
@@ -221,7 +203,7 @@ class _Finder:
         return None, why
 
     def _named(self, number: int) -> ByteSource | None:
-        """Open a part that the caller named, whose word counts; but a contradiction is told."""
+        """Open a part that the caller named; warn if the file contradicts the caller."""
         target = self._files.numbered.get(number)
         found = self._of_list().get(number) if target is None else self._open(target)
         if found is None:
@@ -235,7 +217,7 @@ class _Finder:
         return found
 
     def _of_list(self) -> dict[int, ByteSource]:
-        """Open the files of the caller's list once, and tell their numbers."""
+        """Open the files of the caller's list, once, and return them by number."""
         if self._listed is None:
             listed: dict[int, ByteSource] = {}
             for place, target in enumerate(self._files.listed, 1):
@@ -265,13 +247,10 @@ class _Finder:
 
 
 def mismatch(found: FileHeader, number: int, opened: FileHeader) -> str | None:
-    """Say why a file is not the part that is wanted.
+    """Return the reason why a file is not the wanted part.
 
-    Returns
-    -------
-    str or None
-        Empty where it is, as its GUID tells; None where nothing tells: the file names itself as its
-        master, but has the right number.
+    The reason is empty if the GUID shows that the file is the part, and None if this is unknown:
+    the file has the right number, but names itself as its master.
     """
     ours = {opened.primary_file_guid, opened.file_guid} - {_NOBODY}
     names_itself = found.primary_file_guid in (found.file_guid, _NOBODY)
@@ -287,16 +266,9 @@ def mismatch(found: FileHeader, number: int, opened: FileHeader) -> str | None:
 
 
 def siblings(target: Any, number: int, own: int) -> list[PathOrFile]:
-    """Return what a part may be called beside a file; none where the file has no name.
+    """Return the possible names of a part beside a file; none if the file has no name.
 
-    Parameters
-    ----------
-    target
-        A path, a URL, or what fsspec opens.
-    number
-        The part's; 0 for the master.
-    own
-        The number of the file itself.
+    `number` is the number of the part, 0 for the master; `own` is the number of the file itself.
     """
     found: list[PathOrFile] = []
     if target is None:
@@ -317,7 +289,7 @@ def siblings(target: Any, number: int, own: int) -> list[PathOrFile]:
 
 
 def _names(name: str, number: int, own: int, space: str = " ") -> list[str]:
-    """Return the names of a part, made of that of another file of the document."""
+    """Derive the possible names of a part from the name of another file of the document."""
     stem, dot, ending = name.rpartition(".")
     if not dot:
         stem, ending = ending, ""
@@ -327,9 +299,9 @@ def _names(name: str, number: int, own: int, space: str = " ") -> list[str]:
 
 
 def _split_url(url: str) -> tuple[str, str, str]:
-    """Split a URL, or a chain of them, into what is before the file's name, that, and the rest.
+    """Split a URL or a chain of URLs before and after the file's name.
 
-    The file's path is in the first link of a chain that has one.
+    In a chain, the file's path is in the first link that has a path.
     """
     match = URL.match(url)
     start = match.end() if match else 0
@@ -341,7 +313,7 @@ def _split_url(url: str) -> tuple[str, str, str]:
 
 
 def _named(target: Any) -> Any:
-    """Return what tells the name of a file: itself, mostly; the path of an open one."""
+    """Return the target itself, or the path of an open file; None if it has no name."""
     if isinstance(target, FileSource):
         return target.path
     if isinstance(target, (str, bytes, os.PathLike)) or is_fsspec(target):
@@ -353,7 +325,7 @@ def _named(target: Any) -> Any:
 
 
 def _kept(target: Any) -> Any:
-    """Return the same file's name for any working directory."""
+    """Make a path absolute, so that it stays valid in other working directories."""
     if isinstance(target, (str, bytes, os.PathLike)) and not is_url(target):
         return target if is_fsspec(target) else str(Path(os.fsdecode(target)).absolute())
     return target

@@ -1,7 +1,7 @@
-"""Ranges of an object in S3, or what speaks its protocol, through s3fs.
+"""Read ranges of an object in S3, or in a store with the same protocol, with s3fs.
 
-Each request carries If-Match with the ETag that the first answer gave, so that the server
-refuses a range of another version.
+Each request has an If-Match header with the ETag of the first answer, so that the server refuses
+ranges of another version.
 """
 
 from __future__ import annotations
@@ -23,16 +23,10 @@ _TOTAL = re.compile(r"bytes\s+\d+-\d+/(\d+)", re.IGNORECASE)
 
 
 class S3Transport(AsyncTransport):
-    """One object.
+    """An object in S3.
 
-    Parameters
-    ----------
-    fs
-        s3fs's S3FileSystem. It sends a request that failed again by itself.
-    path
-        The bucket and the key.
-    redact, options
-        As for `Transport`.
+    `fs` is the S3FileSystem of s3fs, which also repeats failed requests itself; `path` is the
+    bucket and the key.
     """
 
     def __init__(self, fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> None:
@@ -45,7 +39,7 @@ class S3Transport(AsyncTransport):
         self._etag = ""
 
     async def first(self, count: int) -> Opening:
-        """Fetch the first bytes; the answer tells the size and the version."""
+        """Fetch the first bytes; the answer has the size and the version."""
         if not self._object["Key"]:
             raise AttemptError(self.missing())
         try:
@@ -101,7 +95,7 @@ class S3Transport(AsyncTransport):
             answer["Body"].close()
 
     def failure(self, error: BaseException) -> Failure:
-        """Tell what an exception means; a body that broke off is asked for again."""
+        """Translate an exception; retry if the connection broke."""
         found = super().failure(error)
         broken = type(error).__module__.partition(".")[0] in ("aiohttp", "aiobotocore", "botocore")
         known = isinstance(error, (FileNotFoundError, PermissionError, AttemptError))
@@ -109,6 +103,6 @@ class S3Transport(AsyncTransport):
 
 
 def _code(error: BaseException) -> str:
-    """Return the code that S3 gave, which s3fs keeps in the cause."""
+    """Return the error code of S3, which s3fs keeps in the cause."""
     response = getattr(error.__cause__, "response", None) or getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))

@@ -1,7 +1,7 @@
-"""A file behind a network as a byte source: only the blocks that are needed travel, once.
+"""The byte source of a remote file, which fetches only the needed blocks, and each once.
 
-A file in a ZIP archive (``zip://image.czi::https://host/a.zip``) that is not packed is a part of
-such a source; zipfile unpacks the others.
+A file stored uncompressed in a ZIP archive (``zip://image.czi::https://host/a.zip``) is a part of
+such a source; zipfile decompresses the others.
 """
 
 from __future__ import annotations
@@ -32,17 +32,12 @@ _LOG = logging.getLogger(__name__)
 
 
 class RemoteSource(ByteSource):
-    """A remote file.
-
-    Parameters
-    ----------
-    transport
-        Makes the requests; closed with the source.
+    """A remote file; the transport, which makes the requests, is closed with it.
 
     Raises
     ------
     RemoteError
-        If there is no such file, or it cannot be read.
+        If the file does not exist or cannot be read.
     """
 
     is_remote = True
@@ -72,16 +67,16 @@ class RemoteSource(ByteSource):
             self._keep_beginning(opening.data)
 
     def identity(self) -> tuple[Any, ...] | None:
-        """Return another value once an answer has shown that the file changed."""
+        """Return the identity, with another value once an answer showed that the file changed."""
         live = self._transport.identity()
         return (*self._opened, "changed") if self._changed else live or self._opened
 
     def opened_identity(self) -> tuple[Any, ...]:
-        """Return what identified the content when it was opened."""
+        """Return the identity of the content at opening."""
         return self._opened
 
     def read_ranges(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Return the bytes of many ranges; all that is missing is fetched at the same time."""
+        """Return the bytes of many ranges; fetch all missing blocks at the same time."""
         try:
             with self._use():
                 bounded = [
@@ -98,11 +93,11 @@ class RemoteSource(ByteSource):
                 self._finish()
 
     def read_ahead(self, ranges: Sequence[Range]) -> AbstractContextManager[None]:
-        """Fetch ranges in the background for the length of a `with` block that reads them."""
+        """Fetch ranges in the background during a `with` block that reads them."""
         return self._ahead(ranges)
 
     def fetch_soon(self, ranges: Sequence[Range]) -> None:
-        """Have ranges fetched in the background, whether or not they are read."""
+        """Fetch ranges in the background, whether or not they are read."""
         if self._whole is None:
             self._fetch(blocks_of(ranges, self._block, self._length))
 
@@ -127,7 +122,7 @@ class RemoteSource(ByteSource):
         return self._length
 
     def _reach(self, offset: int, count: int) -> int:
-        """Return where a range ends that may go beyond the file."""
+        """Return the end of a range, limited to the end of the file."""
         return max(min(offset + count, self._length), offset)
 
     def _read(self, offset: int, count: int) -> bytes:
@@ -142,7 +137,7 @@ class RemoteSource(ByteSource):
         return bytes(buffer)
 
     def _read_into(self, offset: int, buffer: memoryview) -> int:
-        """Fill a buffer, a window at a time, the next one being on its way."""
+        """Fill a buffer window by window, fetching the next window in the background."""
         end = self._reach(offset, len(buffer))
         if self._whole is not None:
             buffer[: end - offset] = self._whole[offset:end]
@@ -165,7 +160,7 @@ class RemoteSource(ByteSource):
             done += len(part)
 
     def _cut(self, blocks: dict[int, bytes], offset: int, count: int) -> bytes:
-        """Return a range of what was fetched."""
+        """Return a range of fetched blocks."""
         if count <= 0:
             return b""
         first, start = divmod(offset, self._block)
@@ -178,7 +173,7 @@ class RemoteSource(ByteSource):
         return b"".join(parts)
 
     def _blocks(self, ranges: Sequence[Range]) -> dict[int, bytes]:
-        """Return the blocks of some ranges; wait for those that have to travel."""
+        """Return the blocks of some ranges; wait for those that must be fetched."""
         numbers = blocks_of(ranges, self._block, self._length)
         found, begun = self._cache.take(numbers)
         self._start(begun)
@@ -191,14 +186,14 @@ class RemoteSource(ByteSource):
             raise
 
     def _fetch(self, blocks: list[int]) -> None:
-        """Have blocks fetched in the background; what fails is asked for again when it is used."""
+        """Fetch blocks in the background; failed ones are requested again when they are used."""
         self._start(self._cache.take(blocks)[1])
 
     def _start(self, requests: Sequence[PendingRequest]) -> None:
         for number, request in enumerate(requests):
             try:
                 self._send(request)
-            except Exception as error:  # an interrupt concerns this thread alone
+            except Exception as error:  # an interrupt concerns only this thread
                 for other in requests[number:]:
                     self._cache.fail(other, error)
                 raise
@@ -212,7 +207,7 @@ class RemoteSource(ByteSource):
         request.sent = True
 
     def _help(self, request: PendingRequest) -> None:
-        """See to it that a request is on its way, whoever was interrupted before it was."""
+        """Send a request that another thread could not send because of an interrupt."""
         if not request.sent:
             self._start([request])
         self._transport.wake()
@@ -236,13 +231,7 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")  # APPNOTE.TXT 4.3.7: signature, lengt
 
 
 class SourceFile(io.RawIOBase):
-    """A byte source as a file object.
-
-    Parameters
-    ----------
-    source
-        The bytes; stays open.
-    """
+    """A file object that reads a byte source and leaves it open."""
 
     def __init__(self, source: ByteSource) -> None:
         super().__init__()
@@ -267,19 +256,19 @@ class SourceFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Read on from the position."""
+        """Read from the position into a buffer."""
         count = self._source.read_into(self._position, memoryview(buffer).cast("B"))
         self._position += count
         return count
 
 
 def find_stored(archive: ByteSource, member: str, name: str) -> PartSource | None:
-    """Return a file of an archive, or None if it is packed or encrypted.
+    """Return a file in an archive, or None if it is compressed or encrypted.
 
     Raises
     ------
     RemoteNotFoundError
-        If there is none of that name.
+        If there is no file of that name.
     CorruptFileError
         If the archive is damaged.
     """

@@ -1,7 +1,7 @@
-"""Requests for the bytes of a remote file: one for each range, repeated after a failure.
+"""Request ranges of a remote file, and repeat failed requests.
 
-A subclass makes the requests: `http`, `s3`, `fsspec`. It also sees to
-it that all ranges are of the same file: each answer is compared with the first one.
+Subclasses in `http`, `s3` and `fsspec` make the requests. They also compare each answer with the
+first one, to ensure that all ranges are from the same version of the file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: Called with the data of a request that succeeded, or with the error of one that failed.
+#: Called with the data of a successful request, or with the error of a failed one.
 Complete = Callable[[T], object]
 Fail = Callable[[BaseException], object]
 
@@ -51,9 +51,9 @@ _BUSY = {errno.EBUSY, errno.EAGAIN, errno.ETIMEDOUT, errno.ECONNRESET, errno.EPI
 
 
 class Opening(NamedTuple):
-    """The facts about a remote file after the first request.
+    """The properties of a remote file after the first request.
 
-    `identity` is what changes with the content; `data` are the first bytes, or with `whole` all.
+    `identity` changes with the content; `data` are the first bytes, or all bytes if `whole`.
     """
 
     size: int
@@ -63,7 +63,7 @@ class Opening(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """The reason why a request failed, without credentials; whether to try again, and when."""
+    """The error of a failed request, without credentials; whether to retry it, and when."""
 
     error: Exception
     again: bool = False
@@ -71,7 +71,7 @@ class Failure(NamedTuple):
 
 
 class AttemptError(Exception):
-    """A request failed; never seen by callers."""
+    """The internal error for a failed request; callers never see it."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(str(failure.error))
@@ -79,14 +79,9 @@ class AttemptError(Exception):
 
 
 class Transport(ABC):
-    """Gives ranges of one remote file, several at the same time.
+    """A remote file that is read by ranges, several at the same time.
 
-    Parameters
-    ----------
-    redact
-        Knows the file's name, and hides its credentials.
-    options
-        Patience and parallel requests.
+    `redact` has the file's name, and removes credentials from messages.
     """
 
     def __init__(self, redact: Redactor, options: RemoteOptions) -> None:
@@ -96,41 +91,41 @@ class Transport(ABC):
 
     @abstractmethod
     def open(self, count: int) -> Opening:
-        """Fetch the first bytes, so many at least where there are as many.
+        """Fetch at least the first `count` bytes, or the whole file if it is smaller.
 
         Raises
         ------
         RemoteError
-            If the file is not there, or cannot be read.
+            If the file does not exist or cannot be read.
         """
 
     @abstractmethod
     def submit(self, start: int, end: int, complete: Complete[bytes], fail: Fail) -> None:
-        """Fetch the bytes from `start` to `end`, never fewer, and call one of the functions.
+        """Fetch exactly the bytes from `start` to `end`, then call `complete` or `fail`.
 
-        It is called in another thread, where no interrupt comes.
+        The call is made in another thread, safe from interrupts.
         """
 
     def wake(self) -> None:
-        """Wake the thread that makes the requests: an interrupt may have come before that."""
+        """Wake the thread that makes the requests, in case an interrupt has prevented that."""
         return
 
     def identity(self) -> tuple[Any, ...] | None:
-        """Return what identifies the content now, if that takes no request; else None."""
+        """Return the current identity if that takes no request, else None."""
         return None
 
     @abstractmethod
     def close(self) -> None:
-        """Give up what is on its way."""
+        """Cancel pending requests."""
 
     def log_retry(self, failure: Failure, wait: float) -> None:
-        """Log that a failed request is sent again after so many seconds."""
+        """Log that a failed request is repeated after `wait` seconds."""
         _LOG.info("%s; trying again in %.2g s", failure.error, wait)
 
     def failure(self, error: BaseException) -> Failure:
         """Translate an exception of fsspec or of the network.
 
-        The text of an exception may have credentials in it, so it is neither raised nor chained.
+        The text of an exception may contain credentials, so it is neither raised nor chained.
         """
         if isinstance(error, AttemptError):
             return error.failure
@@ -150,11 +145,11 @@ class Transport(ABC):
         return Failure(RemoteError(f"{self.name} cannot be read: {said}"), again)
 
     def missing(self) -> Failure:
-        """Return the failure for a file that is not there."""
+        """Return the failure for a file that does not exist."""
         return Failure(RemoteNotFoundError(f"there is no file at {self.name}; check the URL"))
 
     def forbidden(self, said: str) -> Failure:
-        """Return the failure for missing rights."""
+        """Return the failure for missing permissions."""
         return Failure(
             RemoteAccessError(
                 f"the server does not let us read {self.name} ({said}); credentials go into the "
@@ -173,7 +168,7 @@ class Transport(ABC):
         )
 
     def changed(self, how: str) -> Failure:
-        """Return the failure for a file that is not the one that was opened."""
+        """Return the failure for a file that changed after it was opened."""
         return Failure(
             FileChangedError(
                 f"{self.name} changed on the server while it was open ({how}); what was read "
@@ -192,15 +187,7 @@ class Transport(ABC):
 
 
 class AsyncTransport(Transport):
-    """Makes its requests in the event loop of an asynchronous filesystem of fsspec.
-
-    Parameters
-    ----------
-    fs
-        The filesystem.
-    redact, options
-        As for `Transport`.
-    """
+    """A transport that uses the event loop of an asynchronous filesystem of fsspec."""
 
     def __init__(self, fs: Any, redact: Redactor, options: RemoteOptions) -> None:
         super().__init__(redact, options)
@@ -216,7 +203,7 @@ class AsyncTransport(Transport):
 
     @abstractmethod
     async def fetch(self, start: int, end: int) -> bytes:
-        """Make one request; it raises anything, and `failure` tells what it means."""
+        """Make a request; `failure` translates any exception."""
 
     def open(self, count: int) -> Opening:
         """Fetch the first bytes."""
@@ -237,7 +224,7 @@ class AsyncTransport(Transport):
         self._loop.call_soon_threadsafe(_nothing)
 
     def close(self) -> None:
-        """Cancel the requests that nobody waits for any more."""
+        """Cancel all pending requests."""
         self._closed = True
         with suppress(RuntimeError):  # a loop that has ended
             self._loop.call_soon_threadsafe(self._cancel)
@@ -252,7 +239,7 @@ class AsyncTransport(Transport):
         complete: Complete[T],
         fail: Fail,
     ) -> None:
-        """Begin in the loop's own thread: a Future that this one has a part in is not safe."""
+        """Start in the loop's own thread, because Futures are not safe against interrupts here."""
         if _running_loop() is self._loop:
             raise RuntimeError(f"{self.name} cannot be read by the thread that fetches its bytes")
         self._loop.call_soon_threadsafe(self._begin, act, complete, fail)
@@ -280,7 +267,7 @@ class AsyncTransport(Transport):
         if error is None:
             complete(task.result())
         else:
-            fail(error.with_traceback(None))  # it says all that it should
+            fail(error.with_traceback(None))  # the message is enough
 
     async def _whole(self, start: int, end: int) -> bytes:
         data = await self.fetch(start, end)
@@ -289,7 +276,7 @@ class AsyncTransport(Transport):
         return data
 
     async def _attempts(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Try, and try again; what is raised has no cause and no context with credentials."""
+        """Try repeatedly; raise errors without a cause or context that may have credentials."""
         if self._places is None:
             self._places = asyncio.Semaphore(self.options.max_concurrency)
         pause = self.options.backoff

@@ -1,4 +1,4 @@
-"""Tells URLs from paths, and keeps credentials out of names, messages and logs."""
+"""Distinguish URLs from paths, and keep credentials out of names, messages and logs."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ __all__ = [
 ]
 
 
-#: A URL, or a chain of them, with the protocol as group 1. Two letters at least: C:// is a drive.
+#: A URL or a chain of URLs; group 1 is the protocol, of two letters at least: C:// is a drive.
 URL = re.compile(r"(?:[A-Za-z0-9+.-]+::)*([A-Za-z][A-Za-z0-9+.-]+)://")
 
-#: What a Path makes of a URL, and a URL as bytes or after a space.
+#: A URL that a Path has normalized, a URL as bytes, or a URL after a space.
 _LOST = re.compile(
     r"\s*((?:https?|s3a?|gs|gcs|s?ftp|az|abfss?|webdavs?):)/+(?=[^/])", re.IGNORECASE
 )
 
 
 def is_url(target: Any) -> bool:
-    """Tell whether this is a text such as ``https://host/image.czi``."""
+    """Return whether `target` is a string such as ``https://host/image.czi``."""
     return isinstance(target, str) and URL.match(target) is not None
 
 
 def is_fsspec(target: Any) -> bool:
-    """Tell whether this is a UPath, an OpenFile, or a file that fsspec reads in blocks.
+    """Return whether `target` is a UPath, an OpenFile, or an open file of fsspec.
 
     Raises
     ------
     TypeError
-        If it is open, but not for reading in binary.
+        If it is an OpenFile that is not for reading in binary mode.
     """
     kind = type(target)
     if hasattr(kind, "fs") and hasattr(kind, "storage_options"):  # UPath
@@ -65,7 +65,7 @@ def is_fsspec(target: Any) -> bool:
 
 
 def url_of(target: Any) -> str:
-    """Return the URL of what `is_url` or `is_fsspec` calls such, credentials and all."""
+    """Return the URL of a URL or an object of fsspec, including credentials."""
     if isinstance(target, str):
         return target
     if hasattr(type(target), "storage_options"):  # UPath
@@ -84,12 +84,9 @@ def describe_target(target: Any) -> str:
 
 
 def refuse_url(target: Any, advice: str) -> None:
-    """Refuse a URL where a local file is written: as a path, it would name a folder.
+    """Raise FileAccessError with advice if `target`, a file to be written, is a URL.
 
-    Raises
-    ------
-    FileAccessError
-        If it is a URL, with what to do instead.
+    As a path, a URL would name a folder.
     """
     name = redact_url(target) if is_url(target) else _lost_url(target)
     if name:
@@ -98,13 +95,7 @@ def refuse_url(target: Any, advice: str) -> None:
 
 
 def refuse_lost_url(target: Any) -> None:
-    """Refuse a path that was a URL, which no file can have.
-
-    Raises
-    ------
-    MissingFileError
-        If it is one, with what to do instead.
-    """
+    """Raise MissingFileError with advice if `target` is a path or bytes made from a URL."""
     name = _lost_url(target)
     if name:
         why = "is a URL, but came as a path or bytes; give it as a str that begins with it"
@@ -112,7 +103,7 @@ def refuse_lost_url(target: Any) -> None:
 
 
 def _lost_url(target: Any) -> str:
-    """Return the URL, as it may be shown, that a path was made of; empty for other paths."""
+    """Return the redacted URL that a path was made from; empty for other paths."""
     if not isinstance(target, (str, bytes, os.PathLike)):
         return ""
     text = os.fsdecode(target)
@@ -120,13 +111,7 @@ def _lost_url(target: Any) -> str:
 
 
 def check_url(target: Any) -> None:
-    """Refuse anything but a URL where one is asked for.
-
-    Raises
-    ------
-    MissingFileError
-        If it is a path.
-    """
+    """Raise MissingFileError if `target` is a path where a URL is required."""
     if isinstance(target, (str, bytes)) and not is_url(target):
         raise MissingFileError(f"{target!r} is not a URL such as https://host/image.czi")
 
@@ -147,21 +132,21 @@ _PAIR = re.compile(
     r"|(?:access|api)[_-]?key|authorization)"
     r"[\w.-]*['\"]?\s*[=:]\s*['\"]?(?:(?:basic|bearer)\s+)?)[^\s&'\",;<>)]+"
 )
-_SHORT = 4  # so short a secret is hidden as a word of its own alone
+_SHORT = 4  # secrets this short are hidden only where they are a whole word
 
 
 def redact_url(url: str) -> str:
-    """Return a URL, a chained one too, without user, password and the values of its query."""
+    """Return a URL or a chain of URLs without user, password and the values of the query."""
     return "::".join(_redact_link(link) for link in _links(url))
 
 
 def redact_text(text: str) -> str:
-    """Return a text without credentials in the URLs in it, nor values of names such as "token"."""
+    """Return a text without the credentials in URLs and the values of names such as "token"."""
     return _PAIR.sub(rf"\g<1>{_HIDDEN}", _URL.sub(_redact_match, text))
 
 
 def _links(url: str) -> list[str]:
-    """Split a chained URL; within brackets (IPv6) and in a query, ``::`` is no chain."""
+    """Split a chained URL; ``::`` in brackets (IPv6) and in a query does not separate."""
     head, mark, query = url.partition("?")
     links = _CHAIN.split(head)
     links[-1] += mark + query
@@ -188,9 +173,9 @@ def _redact_link(link: str) -> str:
 
 
 def _user_of(rest: str) -> str:
-    """Return user and password, up to their @, of what follows ``://``; empty without them.
+    """Return the user and password, up to the @, in the text after ``://``; "" if there are none.
 
-    A password that was not quoted may have any character.
+    A password that is not quoted may contain any character.
     """
     authority, slash, path = rest.partition("/")
     port = authority.rpartition(":")[2]
@@ -206,19 +191,9 @@ def _redact_query(query: str) -> str:
 
 
 class Redactor:
-    """Hides the credentials that belong to one file.
+    """A function that removes the credentials of a file from texts and exceptions.
 
-    Parameters
-    ----------
-    url
-        As the caller gave it.
-    options
-        The storage options.
-
-    Attributes
-    ----------
-    name : str
-        The URL as it may be shown.
+    The credentials are those in the URL and the storage options. `name` is the redacted URL.
     """
 
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
@@ -229,7 +204,7 @@ class Redactor:
         self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """Return a text without the credentials of this file, nor those of other URLs in it."""
+        """Return a text without the credentials of this file and of any URLs in the text."""
         return redact_text(self._without_secrets(text))
 
     def _without_secrets(self, text: str) -> str:
@@ -242,7 +217,7 @@ class Redactor:
         return text
 
     def run(self, act: Callable[[], T]) -> T:
-        """Return what `act` returns; what it raises shows no credentials."""
+        """Return the result of `act`; remove credentials from the errors that it raises."""
         try:
             return act()
         except Exception as error:
@@ -252,13 +227,10 @@ class Redactor:
         raise cleaned
 
     def clean(self, error: Exception) -> Exception:
-        """Remove the credentials from all that can be printed of an exception.
+        """Remove the credentials from everything that can be printed of an exception.
 
-        Returns
-        -------
-        Exception
-            The same one, its texts changed; without its causes if these cannot be; and if it cannot
-            be itself, another that says the same.
+        Return the same exception with changed texts. Drop its causes if their texts cannot be
+        changed. If its own text cannot be changed, return a new exception with the same message.
         """
         for one in _chain(error):
             self._clean_texts(one)
@@ -280,7 +252,7 @@ class Redactor:
                 setattr(error, name, [self(str(note)) for note in value])
         for name in ("filename", "filename2", "strerror"):
             if isinstance(getattr(error, name, None), str):
-                with suppress(AttributeError):  # PyAV's are made of the arguments
+                with suppress(AttributeError):  # PyAV computes them from the arguments
                     setattr(error, name, self(getattr(error, name)))
 
     def _shows(self, error: BaseException) -> bool:
@@ -301,7 +273,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _of_url(url: str) -> Iterator[str]:
-    """Give the secrets in a URL: user, password, values of the query and of the path."""
+    """Yield the secrets in a URL: user, password, values in the query and in the path."""
     for link in _links(url):
         rest = link.partition("://")[2]
         user = _user_of(rest)
@@ -313,14 +285,14 @@ def _of_url(url: str) -> Iterator[str]:
 
 
 def _in_header(user: str) -> Iterator[str]:
-    """Give user and password as an Authorization header has them; the latter may be empty."""
+    """Yield the user and password as encoded in an Authorization header."""
     name, _, password = user.partition(":")
     if user:
         yield b64encode(f"{name}:{password}".encode()).decode()
 
 
 def _of_options(value: Any, *, hidden: bool) -> Iterator[str]:
-    """Give the texts in storage options that stand below a name such as "secret"."""
+    """Yield the texts in storage options under names such as "secret"."""
     if hasattr(value, "_asdict"):  # such as aiohttp.BasicAuth
         value = value._asdict()
         yield from _in_header(f"{value.get('login', '')}:{value.get('password', '')}")
