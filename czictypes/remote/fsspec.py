@@ -101,7 +101,7 @@ class AsyncFsTransport(AsyncTransport):
         return info
 
     async def _check(self) -> None:
-        """Check that the file has not changed; ranges that arrive meanwhile share the next check."""
+        """Check that the file is unchanged; ranges that arrive meanwhile share the next check."""
         if self._asking is not None and not self._asking.done():
             if self._next is None:
                 self._next = asyncio.ensure_future(self._after(self._asking))
