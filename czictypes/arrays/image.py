@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     import dask.array
     from ome_types import OME
 
-__all__ = ["ALL_SCENES", "CziImage", "fsspec_options", "stitches"]
-
 T = TypeVar("T")
 
 #: Names the image of all scenes in one plane.

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from bioio_base.types import DimensionProperties
     from ome_types import OME
 
-__all__ = ["Image", "layout_of", "no_mosaic"]
-
 #: Names or indices of scenes, or one of these; None for all.
 Scenes = Union[str, int, Iterable[Union[str, int]], None]
 

@@ -26,23 +26,6 @@ if TYPE_CHECKING:
 
     from czictypes.arrays.image_base import Image
 
-__all__ = [
-    "AxisCoordinates",
-    "PhysicalPixelSizes",
-    "Scale",
-    "channel_colors",
-    "complete",
-    "contrast_limits",
-    "coordinates",
-    "dimension_properties",
-    "hex_colors",
-    "in_micrometres",
-    "pixel_sizes",
-    "position_of",
-    "standard_metadata",
-]
-
-
 T = TypeVar("T")
 
 _UNKNOWN = "pixel"

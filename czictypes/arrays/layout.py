@@ -27,12 +27,6 @@ from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.levels import LevelGrid
 
-__all__ = [
-    "ArrayRegion",
-    "Layout",
-    "Level",
-]
-
 
 @dataclass(frozen=True)
 class Level:

@@ -25,17 +25,6 @@ from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader, ReaderArguments, reopen
 from czictypes.reading.table import SubBlockTable
 
-__all__ = [
-    "Chunks",
-    "chunks_of_planes",
-    "extent_of_chunks",
-    "hand_over",
-    "lazy_array",
-    "native_chunks",
-    "normalized_chunks",
-    "take_lazily",
-]
-
 #: The sizes of the chunks along each dimension.
 Chunks = tuple[tuple[int, ...], ...]
 

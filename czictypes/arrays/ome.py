@@ -35,8 +35,6 @@ from czictypes.reading.table import SubBlockTable
 if TYPE_CHECKING:
     from ome_types import OME
 
-__all__ = ["ome_of"]
-
 _LARGEST = 2**31 - 1
 _MOST_LISTED = 10_000  # ome-types takes 0.2 ms to write one, so that is two seconds
 

@@ -22,8 +22,6 @@ from czictypes.reading.plane_reads import LevelPlanes, Planes, TilePlanes, read_
 from czictypes.reading.request import PlaneRequest, check_output, has_adjacent_pixels
 from czictypes.reading.threads import each
 
-__all__ = ["EMPTY_ALPHA", "EmptyAlpha", "ImageSelection", "has_alpha", "valid_block"]
-
 #: The treatment of an alpha that is 0 everywhere, as ZEN mostly leaves it.
 EmptyAlpha = Literal["keep", "drop", "opaque"]
 EMPTY_ALPHA = get_args(EmptyAlpha)

@@ -16,12 +16,6 @@ from contextlib import contextmanager
 
 from czictypes.reading.reader import CziReader
 
-__all__ = [
-    "ReaderPool",
-    "reader_pool",
-]
-
-
 _MOST = 16
 
 

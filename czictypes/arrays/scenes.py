@@ -21,18 +21,6 @@ from czictypes.reading.request import type_of_all
 from czictypes.reading.subblock import read_columns
 from czictypes.reading.table import SubBlockTable
 
-__all__ = [
-    "PLANE_ORDER",
-    "channel_types",
-    "claimed_array",
-    "common_dtype",
-    "field_numbers",
-    "plane_ranges",
-    "scene_box",
-    "scene_layout",
-    "stage_origin",
-]
-
 #: The dimensions of planes in the order of an array. All but T, C and Z are there only where a
 #: document has several values of them.
 PLANE_ORDER = "VHIRBTCZ"

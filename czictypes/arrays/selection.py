@@ -8,16 +8,6 @@ from typing import Any, Union
 
 from czictypes.model.errors import OutOfBoundsError
 
-__all__ = [
-    "Dimensions",
-    "Indices",
-    "Selection",
-    "arranged",
-    "indices_of",
-    "is_index",
-    "ordered_selection",
-]
-
 #: What is taken of one dimension: an index (which drops it), a slice, or several indices; of the
 #: channels also by their names.
 Selection = Union[int, str, slice, range, Sequence[Union[int, str]]]

@@ -15,8 +15,6 @@ from czictypes.model.geometry import ABSENT, NO_M, Rectangle
 from czictypes.reading.levels import LevelGrid
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["MosaicTiles"]
-
 _NOWHERE, _EVERYWHERE = -2, -1  # places of tiles along a dimension that they are not in, or lack
 
 

@@ -18,8 +18,6 @@ from czictypes.reading.document import OpenDocument
 from czictypes.reading.names import metadata_or
 from czictypes.reading.subblock import read_columns
 
-__all__ = ["in_utc", "regular_interval", "since_start", "times_along", "times_since"]
-
 Seconds = NDArray[np.float64]
 
 _TOLERANCE = 0.05  # of the mean interval: what clocks of microscopes vary by

@@ -23,8 +23,6 @@ from czictypes.arrays.lazy import Chunks
 from czictypes.arrays.selection import Selection
 from czictypes.model.errors import FileChangedError
 
-__all__ = ["windowed_array"]
-
 #: Functions of dask without types.
 _blockwise: Any = dask.blockwise.blockwise
 _normalized: Any = dask.array.slicing.normalize_index

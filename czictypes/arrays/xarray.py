@@ -14,16 +14,6 @@ if TYPE_CHECKING:
 
     from czictypes.arrays.image_base import Image
 
-__all__ = [
-    "alike",
-    "attributes",
-    "labels",
-    "stacked",
-    "to_datatree",
-    "to_xarray",
-    "to_xarray_stack",
-]
-
 
 def to_xarray(
     image: Image, *, level: int = 0, dask: bool = False, chunks: Any = None

@@ -26,8 +26,6 @@ from czictypes.reading.threads import thread_count
 from czictypes.remote.part_files import Parts
 from czictypes.writing.progress import Progress, show_progress
 
-__all__ = ["check", "check_quickly"]
-
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 #: So many findings of one check and severity are listed; all others are counted.
 _MOST_LISTED = 100

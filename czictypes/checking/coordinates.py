@@ -16,8 +16,6 @@ from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.levels import needs_pyramid
 from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
-__all__ = ["QUICK"]
-
 _PIXEL_TYPES = [pixel_type.value for pixel_type in PixelType]
 
 _COPY = "if another program refuses the file, give it a copy: czi.copy(renumber=True)"

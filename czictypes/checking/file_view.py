@@ -27,21 +27,6 @@ from czictypes.reading.table import SubBlockTable
 from czictypes.remote.open import open_source
 from czictypes.remote.part_files import PartFiles, Parts
 
-__all__ = [
-    "REPAIR",
-    "Check",
-    "CheckReport",
-    "FileView",
-    "Finding",
-    "Severity",
-    "counted",
-    "noted",
-    "open_view",
-    "read_xml",
-    "view_of",
-]
-
-
 #: ``"error"``: something cannot be read, or is lost. ``"warning"``: everything can be read, but
 #: the file contradicts itself, or other programs may misread it. ``"info"``: worth knowing.
 Severity = Literal["error", "warning", "info"]

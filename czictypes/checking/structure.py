@@ -44,8 +44,6 @@ from czictypes.model.errors import (
 )
 from czictypes.model.pixel_types import Compression, PixelType
 
-__all__ = ["FULL", "PIXELS", "QUICK"]
-
 _HEADER = "the file header"
 _CUT_OFF = FAULTS.index("the file ends within it")
 _NOBODY = uuid.UUID(int=0)

@@ -42,9 +42,6 @@ from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.planes import PlaneRows
 from czictypes.reading.threads import ThreadPool, each
 
-__all__ = ["FULL", "PIXELS", "QUICK"]
-
-
 _IMAGE = "Metadata/Information/Image"
 _EDIT = "czi.edit_czi changes the metadata in place"
 #: The bits of a component of the types that are whole numbers.

@@ -14,23 +14,6 @@ from czictypes.model.geometry import PLANE_DIMENSIONS, Rectangle
 if TYPE_CHECKING:
     from czictypes.remote.part_files import Parts
 
-__all__ = [
-    "AddCommand",
-    "add_former",
-    "add_on_error",
-    "add_overwrite",
-    "add_parts",
-    "add_stored_resolution",
-    "check_dimension",
-    "count",
-    "join_negative_values",
-    "parts",
-    "plane",
-    "roi",
-    "scene",
-    "zoom",
-]
-
 #: Declares a command by its name and what runs it, with texts as argparse takes them.
 AddCommand = Callable[..., argparse.ArgumentParser]
 

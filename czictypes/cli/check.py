@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from czictypes.czi import RepairReport
     from czictypes.remote.part_files import Parts
 
-__all__ = ["add_check", "add_repair"]
-
 _CHECK = """\
 Find out what is wrong with CZI files, where, and what you can do about it: damaged segments and
 tiles, a directory that contradicts them, pyramids with holes, metadata that do not fit the pixels.

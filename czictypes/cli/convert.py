@@ -14,8 +14,6 @@ from czictypes.remote.urls import redact_text
 if TYPE_CHECKING:
     from czictypes.exchange.converted import Conversion
 
-__all__ = ["add_convert"]
-
 _EXISTS, _UNFINISHED = 3, 4
 
 _DESCRIPTION = """\

@@ -14,8 +14,6 @@ from czictypes.cli.output import named_refusals, printable, shows_progress
 if TYPE_CHECKING:
     from czictypes.czi import CopyReport
 
-__all__ = ["add_copy", "add_pyramid"]
-
 _COPY = """\
 Copy a CZI, or some scenes, planes or a region of it. Tiles move as they are, without being decoded
 (unless --compression is given): the same pixels, metadata and positions. The metadata of the

@@ -8,8 +8,6 @@ from pathlib import Path
 from czictypes.cli import arguments
 from czictypes.model.lazy import require
 
-__all__ = ["CZI_NAME", "PICTURE_NAME", "add_demo"]
-
 CZI_NAME, PICTURE_NAME = "demo.czi", "demo.png"
 _FOLDER = "czictypes-demo"
 _OVERVIEW_ZOOM = 0.5

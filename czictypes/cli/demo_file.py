@@ -31,15 +31,6 @@ from czictypes.metadata.scenes import well_name
 from czictypes.model.geometry import Size
 from czictypes.model.lazy import require
 
-__all__ = [
-    "STAINS",
-    "Stain",
-    "grow_cells",
-    "photograph",
-    "write_demo",
-]
-
-
 _TILE, _OVERLAP = 256, 32
 _STRIDE = _TILE - _OVERLAP
 _COARSEST = 350  # the longer side of the pyramid's last level, at most

@@ -14,8 +14,6 @@ from czictypes.model.lazy import require
 if TYPE_CHECKING:
     from czictypes.remote.part_files import Parts
 
-__all__ = ["add_info", "add_library", "add_metadata"]
-
 _UNPATCHED = (
     "unpatched: damaged data may crash the process; CZICTYPES_JPEGXR=process decodes in another"
 )

@@ -22,8 +22,6 @@ from czictypes.cli.output import (
 )
 from czictypes.model.errors import CziError
 
-__all__ = ["main", "program"]
-
 #: The commands in the order of the help, and the modules that have them.
 _COMMANDS = {
     "info": "info",

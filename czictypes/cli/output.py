@@ -18,18 +18,6 @@ from typing import Any
 from czictypes.model.errors import CziError, LibraryNotFoundError
 from czictypes.remote.urls import redact_text
 
-__all__ = [
-    "advised",
-    "named_refusals",
-    "print_json",
-    "printable",
-    "report_error",
-    "report_exception",
-    "report_warning",
-    "shows_progress",
-    "use_utf8_when_piped",
-]
-
 #: What messages advise, and the commands and options that stand for it.
 _OPTIONS = {
     re.compile('on_error="blank"'): "--on-error blank",

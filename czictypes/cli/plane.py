@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from czictypes.czi import CziReader
 
-__all__ = ["add_plane", "display_range", "save_png"]
-
 _ENOUGH_PIXELS = 1 << 22
 _PNG, _NPY = ".png", ".npy"
 

@@ -22,8 +22,6 @@ from czictypes.remote.urls import describe_target
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["show", "summarize"]
-
 Values = dict[str, Any]
 
 _MOST_ROWS = 20

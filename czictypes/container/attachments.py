@@ -29,20 +29,6 @@ from czictypes.container.layout import (
 from czictypes.container.segments import FileHeader, parse_segment_header, read_whole, require_range
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 
-__all__ = [
-    "MASK_GUID",
-    "AttachmentEntry",
-    "AttachmentSegment",
-    "Mask",
-    "find_mask",
-    "iter_chunks",
-    "parse_attachment_entries",
-    "read_attachment_data",
-    "read_attachment_directory",
-    "read_attachment_segment",
-]
-
-
 _FIRST_READ = 1 << 13
 
 

@@ -11,8 +11,6 @@ from typing import Any
 from czictypes.container.uses import Use, Uses
 from czictypes.model.closable import Closable
 
-__all__ = ["ByteSource", "PartSource", "Range"]
-
 #: Offset and count, in bytes.
 Range = tuple[int, int]
 

@@ -11,8 +11,6 @@ from czictypes.kernel.codec import EntryParser
 from czictypes.kernel.library import Kernel
 from czictypes.model.geometry import ABSENT, DIMENSIONS
 
-__all__ = ["Columns", "unique_rows"]
-
 _IN_KERNEL = {"physical_w": "stored_w", "physical_h": "stored_h", "file_position": "position"}
 
 

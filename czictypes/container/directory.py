@@ -38,17 +38,6 @@ from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
-__all__ = [
-    "CheckedDocument",
-    "Directory",
-    "SubBlockExtents",
-    "check_document",
-    "join_directories",
-    "parse_entries",
-    "read_directory",
-]
-
-
 _NOT_PLAIN = ("scene", "coordinates", "sizes")
 _FIXED_SIZE = FIXED_SIZES[SUBBLOCK_DIRECTORY]
 _FIRST_READ = 1 << 16  # enough for the directories of most files

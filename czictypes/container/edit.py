@@ -47,8 +47,6 @@ from czictypes.container.segments import (
 from czictypes.model.defence import file_errors
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["EditableFile", "read_metadata", "replace_metadata"]
-
 _FIXED_SIZE = FIXED_SIZES[METADATA]  # the sizes and reserved bytes before the XML
 _LARGEST = 2**31 - 1
 _MOST_SEGMENTS = 1000

@@ -25,15 +25,6 @@ from czictypes.container.layout import (
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT, DIMENSION_INDEX, DIMENSIONS
 
-__all__ = [
-    "Located",
-    "StrictChecks",
-    "SubBlockEntry",
-    "fill_columns",
-    "locate_entries",
-    "parse_entry",
-]
-
 _CHUNK = 1 << 16  # entries handled at once, to limit memory
 
 

@@ -16,8 +16,6 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.model.defence import file_error, file_errors
 from czictypes.model.errors import FileAccessError, IsFolderError
 
-__all__ = ["FileSource", "StreamSource", "read_stream"]
-
 
 class FileSource(ByteSource):
     """A local file.

@@ -30,17 +30,6 @@ from czictypes.container.layout import (
     entry_size,
 )
 
-__all__ = [
-    "CUT_OFF",
-    "FAULTS",
-    "KINDS",
-    "WHOLE",
-    "WITHIN",
-    "FoundSegment",
-    "FoundSegments",
-    "trust",
-]
-
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 Positions = NDArray[np.int64]

@@ -28,50 +28,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "ALIGNMENT",
-    "ATTACHMENT",
-    "ATTACHMENT_CONTENT",
-    "ATTACHMENT_DIRECTORY",
-    "ATTACHMENT_ENTRY",
-    "ATTACHMENT_ENTRY_SIZE",
-    "COUNT",
-    "DATA_SIZE",
-    "DELETED",
-    "DIMENSION",
-    "DIMENSION_SIZE",
-    "DIRECTORY_ENTRIES",
-    "ENTRY",
-    "ENTRY_OFFSET",
-    "ENTRY_SIZE",
-    "FILE_HEADER",
-    "FILE_HEADER_FIELDS",
-    "FILE_HEADER_SIZE",
-    "FIXED_SIZES",
-    "LARGEST_ENTRY",
-    "MAX_DIMENSIONS",
-    "METADATA",
-    "METADATA_POSITION",
-    "METADATA_SIZES",
-    "SEGMENT_HEADER",
-    "SEGMENT_HEADER_SIZE",
-    "SUBBLOCK",
-    "SUBBLOCK_CONTENT",
-    "SUBBLOCK_DIRECTORY",
-    "SUBBLOCK_HEAD_SIZE",
-    "SUBBLOCK_SIZES",
-    "XML_OFFSET",
-    "dimension_offset",
-    "entry_offset",
-    "entry_size",
-    "entry_type",
-    "id_bytes",
-    "pack_directory",
-    "pack_entry",
-    "pack_file_header",
-    "pack_segment",
-]
-
 FILE_HEADER = "ZISRAWFILE"
 SUBBLOCK_DIRECTORY = "ZISRAWDIRECTORY"
 SUBBLOCK = "ZISRAWSUBBLOCK"

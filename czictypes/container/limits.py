@@ -23,21 +23,6 @@ from dataclasses import dataclass
 from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import CorruptFileError, SparseDocumentError, UnsupportedDataError
 
-__all__ = [
-    "JPEGXR_GROWTH",
-    "TOLERANCE",
-    "ZSTD_GROWTH",
-    "Bounds",
-    "bitmap_size",
-    "bytes_for",
-    "check_claim",
-    "check_difference",
-    "check_frames",
-    "check_growth",
-    "most_planes",
-    "planes_believed",
-]
-
 TOLERANCE = 64 << 20
 ZSTD_GROWTH = 32768
 JPEGXR_GROWTH = 8192

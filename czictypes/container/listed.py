@@ -33,15 +33,6 @@ from czictypes.container.scan import is_usable
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT
 
-__all__ = [
-    "ListedAttachments",
-    "ListedTiles",
-    "directory_places",
-    "outer_places",
-    "read_attachment_list",
-    "read_tile_list",
-]
-
 #: The number of directories to examine besides the one that the header names.
 _MOST_LISTS = 16
 

@@ -27,8 +27,6 @@ from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.container.subblock import read_subblock_segment
 from czictypes.model.errors import CorruptFileError, MissingPartError
 
-__all__ = ["ITSELF", "JoinedSource", "OtherFiles", "PartFinder", "join_parts", "part_numbers"]
-
 #: The addresses of each part start at a multiple of this; 64 TiB.
 _ROOM = 1 << 46
 _MOST = (1 << 63) // _ROOM - 3

@@ -32,8 +32,6 @@ from czictypes.container.layout import (
 )
 from czictypes.model.errors import IncompatibleLibraryError
 
-__all__ = ["SubBlockPatcher"]
-
 _POSITION = entry_offset("file_position")
 _COMPRESSION = entry_offset("compression")
 _PYRAMID = entry_offset("pyramid_type")  # follows the compression, and is set with it

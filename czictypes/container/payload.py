@@ -15,8 +15,6 @@ from czictypes.container.zstd import HEAD_SIZE, ZSTD_MAGIC, parse_zstd_head
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import Compression
 
-__all__ = ["PAYLOAD_HEAD", "Payload", "examine_payload", "read_jpegxr_picture", "scheme_of"]
-
 #: The number of bytes at the start of the data that `scheme_of` needs.
 PAYLOAD_HEAD = HEAD_SIZE
 

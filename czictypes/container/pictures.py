@@ -12,18 +12,6 @@ from czictypes.model.errors import CorruptFileError, CziError, UnsupportedDataEr
 from czictypes.model.lazy import require
 from czictypes.model.pixel_types import PixelType
 
-__all__ = [
-    "MOST_PIXELS",
-    "PIXEL_FORMAT_TAG",
-    "JpegXrPicture",
-    "bare_jpegxr",
-    "decoded_picture",
-    "jpegxr_picture",
-    "jpegxr_tags",
-    "picture_errors",
-]
-
-
 #: The largest number of pixels of a picture in a CZI (label, preview, thumbnail).
 MOST_PIXELS = 1 << 25
 

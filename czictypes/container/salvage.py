@@ -40,8 +40,6 @@ from czictypes.container.salvaged_tiles import (
 from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["Salvage", "salvage"]
-
 _LIST_DESTROYED = "it is destroyed; attachments that were not found are unknown"
 
 

@@ -25,16 +25,6 @@ from czictypes.container.parts import ITSELF, part_numbers
 from czictypes.container.segments import FileHeader
 from czictypes.model.geometry import ABSENT, NO_M, Rectangle
 
-__all__ = [
-    "BEHIND_END",
-    "DESTROYED",
-    "LostPart",
-    "LostTile",
-    "LostTiles",
-    "SalvagedTiles",
-]
-
-
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 Positions = NDArray[np.int64]

@@ -47,8 +47,6 @@ from czictypes.container.subblock import parse_subblock_head
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT
 
-__all__ = ["find_segments", "is_usable"]
-
 _NUMBERS = {id_bytes(kind): number for number, kind in enumerate(KINDS)}
 _IDS = (b"ZISRAW", DELETED.encode())
 _AT_ONCE = 4 << 20  # bytes that are searched at a time

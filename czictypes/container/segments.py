@@ -21,22 +21,6 @@ from czictypes.container.layout import (
 )
 from czictypes.model.errors import CorruptFileError, NotCziError
 
-__all__ = [
-    "FileHeader",
-    "MetadataSegment",
-    "SegmentHeader",
-    "iter_segments",
-    "parse_segment_header",
-    "read_file_header",
-    "read_metadata_segment",
-    "read_metadata_segment_at",
-    "read_metadata_xml",
-    "read_segment_header",
-    "read_whole",
-    "read_xml",
-    "require_range",
-]
-
 
 class SegmentHeader(NamedTuple):
     """The header of a segment; sizes are in bytes, without the header itself."""

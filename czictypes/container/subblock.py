@@ -40,20 +40,6 @@ from czictypes.model.errors import CorruptFileError, MissingPartError, Unsupport
 from czictypes.model.geometry import ABSENT, NO_M, format_coordinate
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
-__all__ = [
-    "HEAD_ROOM",
-    "SubBlockSegment",
-    "check_pixels",
-    "describe_subblock",
-    "parse_subblock_head",
-    "read_attachment_bytes",
-    "read_data_bytes",
-    "read_many_metadata",
-    "read_metadata_bytes",
-    "read_subblock_segment",
-]
-
-
 #: The data of most sub-blocks start at most so many bytes after the start of their segment.
 HEAD_ROOM = SUBBLOCK_CONTENT + 1024
 

@@ -20,8 +20,6 @@ from czictypes.container.layout import (
     pack_segment,
 )
 
-__all__ = ["SingleTileSource", "UnfinishedSource"]
-
 
 class SingleTileSource:
     """A CZI whose only sub-block holds the data of a bitmap, so that libCZI can decode them.

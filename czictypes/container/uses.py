@@ -16,8 +16,6 @@ from typing import Any
 
 from czictypes.model.errors import ClosedError
 
-__all__ = ["Use", "Uses"]
-
 _LEAST = 16  # uses to store before dropping finished ones
 _LONGEST_PAUSE = 0.02  # seconds
 

@@ -22,11 +22,6 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
-__all__ = [
-    *("Bell", "Outcome", "Stopped", "Task", "Workers"),
-    *("aside", "check_stopped", "feed", "settle"),
-]
-
 T = TypeVar("T")
 
 _LOOK_AGAIN = 0.25  # seconds

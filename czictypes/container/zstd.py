@@ -21,15 +21,6 @@ from czictypes.kernel.library import get_kernel
 from czictypes.model.errors import CorruptFileError, MissingExtraError
 from czictypes.model.pixel_types import Compression, PixelFormat, PixelType
 
-__all__ = [
-    "HEAD_SIZE",
-    "ZSTD_MAGIC",
-    "ZstdHead",
-    "decode_zstd",
-    "find_zstd_end",
-    "parse_zstd_head",
-]
-
 #: The number of bytes at the start of the data that `parse_zstd_head` needs.
 HEAD_SIZE = 24
 

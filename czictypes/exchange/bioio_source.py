@@ -21,8 +21,6 @@ from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CziError, MetadataWarning, UnsupportedDataError
 from czictypes.model.lazy import require
 
-__all__ = ["open_with_bioio"]
-
 
 @contextmanager
 def open_with_bioio(

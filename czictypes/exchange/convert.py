@@ -47,8 +47,6 @@ from czictypes.remote.part_files import Parts
 from czictypes.writing.copying.copy import copy
 from czictypes.writing.progress import Progress
 
-__all__ = ["convert"]
-
 #: A dry run warns of images above this size in bytes and this multiple of the file's size.
 _LARGE, _FAR_MORE = 1 << 30, 256
 #: An image of another format gets a pyramid in a CZI if it has more pixels along a side.

@@ -25,21 +25,6 @@ if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage
     from czictypes.arrays.image_base import Image
 
-__all__ = [
-    "Choice",
-    "Conversion",
-    "ConvertOptions",
-    "ConvertedImage",
-    "Series",
-    "check_options",
-    "choose",
-    "image_series",
-    "images_of",
-    "images_of_sources",
-    "images_of_sparse_czi",
-    "level_sizes",
-]
-
 #: ``"all"``, or names or numbers (from 0), or one of these.
 Choice = Union[str, int, Iterable[Union[str, int]]]
 

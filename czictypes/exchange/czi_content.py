@@ -19,8 +19,6 @@ from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import Location
 from czictypes.writing.new_metadata import time_axis
 
-__all__ = ["common_times", "joined_content"]
-
 _MICROMETRES = 1e6
 
 

@@ -26,8 +26,6 @@ from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.writer import CziWriter, create_czi
 
-__all__ = ["DEFAULT_COMPRESSION", "write_images"]
-
 DEFAULT_COMPRESSION = "zstd1:ExplicitLevel=1;PreProcess=HiLoByteUnpack"
 
 _TILE, _COLOUR_TILE, _LEVEL_TILE = 2048, 1024, 1024  # pixels along a side

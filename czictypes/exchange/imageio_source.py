@@ -37,8 +37,6 @@ from czictypes.model.errors import (
 )
 from czictypes.model.lazy import require
 
-__all__ = ["NoPluginError", "open_with_imageio"]
-
 #: The plug-ins that decode within this process. Others start programs (FFMPEG, DICOM), fetch
 #: libraries from the net (FreeImage), open other files (GDAL), look at the screen, or read what has
 #: a module of its own here.

@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     import dask.array
     from ome_types import OME
 
-__all__ = ["CziImage", "FileImage", "Image"]
-
 
 class Image(_Image):  # noqa: D101  (it has that of the other)
     __doc__ = _Image.__doc__

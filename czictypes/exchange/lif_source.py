@@ -24,8 +24,6 @@ from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.lazy import require
 from czictypes.remote.urls import describe_target
 
-__all__ = ["open_lif"]
-
 _WAVELENGTHS = "\u03bb\u039b"
 _FOLDERS_OF_WELLS = re.compile(r"(?:^|/)([A-Z])/([1-9]\d?)/[^/]+$")
 

@@ -20,25 +20,6 @@ from czictypes.model.lazy import require
 from czictypes.remote.urls import Redactor, is_fsspec, redact_url
 from czictypes.writing.atomic import PathType, check_new_file
 
-__all__ = [
-    "Format",
-    "PathOrUrl",
-    "check_dest",
-    "filesystem_of",
-    "is_archive",
-    "is_local",
-    "is_store",
-    "location_name",
-    "location_path",
-    "location_text",
-    "options_of",
-    "source_format",
-    "staged_output",
-    "stored_bytes",
-    "target_format",
-    "without_secrets",
-]
-
 #: A path, a URL that fsspec knows, a UPath; of an OME-Zarr, a store of zarr too.
 PathOrUrl = Any
 

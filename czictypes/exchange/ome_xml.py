@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from czictypes.arrays.image_base import Image
 
-__all__ = ["image_fields", "ome_of_images", "ome_text", "parse_ome"]
-
 #: The name of a stage label that says where the centre of the first pixel lies.
 _FIRST_PIXEL = "centre of the first pixel"
 _MICROMETRES, _NANOMETRES = 1e6, 1e9

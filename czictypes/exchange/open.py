@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     import dask.array
     import xarray as xr
 
-__all__ = ["borrowed_image", "held", "imread", "open_image", "open_sources"]
-
 #: The arguments of AICSImageIO's readers that say how lazy arrays are cut.
 _CHUNKS_THERE = ("chunk_dims", "dask_tiles", "tile_size")
 

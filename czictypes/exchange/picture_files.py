@@ -32,8 +32,6 @@ from czictypes.writing.atomic import PathType, atomic_output
 if TYPE_CHECKING:
     from czictypes.arrays.image_base import Image
 
-__all__ = ["describe_png", "open_picture", "write_png"]
-
 T = TypeVar("T")
 
 #: The formats of Pillow that are decoded within this process, and are pictures as a rule. (What

@@ -18,8 +18,6 @@ from czictypes.model.errors import (
 )
 from czictypes.reading.conversion import finite_range
 
-__all__ = ["Frames", "PixelView", "pixels_for_czi", "reason", "shown_in_color"]
-
 _HELD = ("uint8", "uint16", "float32")
 
 

@@ -20,8 +20,6 @@ from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.writing.array_source import as_array, own_axes, parse_axes
 from czictypes.writing.new_metadata import ChannelValues, PixelSize, found_notes
 
-__all__ = ["image_of", "is_described", "save"]
-
 
 def save(
     image: Any,

@@ -25,16 +25,6 @@ from czictypes.model.geometry import Location, Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.reading.levels import LevelGrid
 
-__all__ = [
-    "SourceImage",
-    "axis_letters",
-    "chunk_sizes",
-    "layout_of",
-    "selected",
-    "with_flat_levels",
-]
-
-
 #: The letters that axes may take whose meaning is not known, the last ones first.
 _FREE = "BVHIRTCZ"
 

@@ -34,8 +34,6 @@ from czictypes.writing.pyramid.reduce import reduce_pixels
 if TYPE_CHECKING:
     from czictypes.arrays.image_base import Image
 
-__all__ = ["DEFAULT_TIFF_COMPRESSION", "open_tiff", "write_ome_tiff", "write_tiff"]
-
 _EXTRA = "ome-tiff"
 _MOST_VALUES = 1000  # of a tag; those of more are places of tiles
 _MICROMETRES_PER_PIXEL = re.compile(r"\bMPP\s*=\s*([0-9.]+)")

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from czictypes.kernel.library import Kernel
 from czictypes.model.errors import CorruptFileError, NativeMemoryError
 
-__all__ = ["EntryParser", "pack_zstd", "unpack_zstd"]
-
 _ZSTD1 = 6
 
 

@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Kernel", "KernelInfo", "get_kernel", "kernel_info"]
-
 _LOG = logging.getLogger(__name__)
 
 _VARIABLE = "CZICTYPES_KERNEL"

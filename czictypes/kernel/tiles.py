@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from czictypes.kernel.library import Kernel
 from czictypes.model.geometry import ABSENT, DIMENSIONS, Rectangle
 
-__all__ = ["DONE", "JOB", "PENDING", "UNUSUAL", "Given", "KernelTiles", "Reads", "TileColumns"]
-
 PENDING, DONE, UNUSUAL = 0, 1, 2
 _COPY, _ZOOM, _LEVEL = 0, 1, 2
 

@@ -13,8 +13,6 @@ from czictypes.libczi.handle import Handle
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import PixelFormat, PixelType, pixel_format
 
-__all__ = ["BitmapHandle", "BitmapInfo", "libczi_format"]
-
 _COMPLEX128 = PixelFormat("<c16", 1)
 
 

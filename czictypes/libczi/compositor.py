@@ -11,13 +11,6 @@ from czictypes.libczi.metadata import DisplaySettingsHandle
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 
-__all__ = [
-    "CompositionChannel",
-    "compose_channels",
-    "composition_channel",
-]
-
-
 # the elements of a look-up table, by the pixel types that libCZI composes
 _TABLE_SIZES = {
     PixelType.Gray8: 256,

@@ -8,15 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = [
-    "FIRST_VERSION",
-    "FUNCTIONS",
-    "Function",
-    "Version",
-    "format_version",
-]
-
-
 Version = tuple[int, int, int]
 
 #: The first libCZI with the C API.

@@ -18,13 +18,6 @@ from czictypes.libczi.library import Library, loaded_libraries
 from czictypes.model.closable import Closable
 from czictypes.model.errors import ClosedError, CziError
 
-__all__ = [
-    "Borrow",
-    "Handle",
-    "live_handles",
-]
-
-
 _serial = itertools.count(1)
 
 

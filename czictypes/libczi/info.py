@@ -9,13 +9,6 @@ from czictypes.kernel.library import KernelInfo, kernel_info
 from czictypes.libczi.functions import FUNCTIONS, Version, format_version
 from czictypes.libczi.library import Library, get_library
 
-__all__ = [
-    "LibraryInfo",
-    "StreamClass",
-    "library_info",
-]
-
-
 #: So begins the branch that build_native.py writes into a library that it has patched.
 _PATCHED = "czictypes patch "
 

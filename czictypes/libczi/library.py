@@ -21,20 +21,6 @@ from czictypes.model.errors import (
     NativeMemoryError,
 )
 
-__all__ = [
-    "ENVIRONMENT_VARIABLE",
-    "Candidate",
-    "Library",
-    "Status",
-    "candidates",
-    "failure",
-    "get_library",
-    "library_names",
-    "loaded_libraries",
-    "use_library",
-]
-
-
 _LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")

@@ -14,14 +14,6 @@ from czictypes.libczi.handle import Handle
 from czictypes.libczi.library import Library
 from czictypes.model.errors import UnsupportedDataError
 
-__all__ = [
-    "ChannelDisplaySettingsHandle",
-    "DisplaySettingsHandle",
-    "DocumentInfoHandle",
-    "MetadataSegmentHandle",
-    "count_display_channels",
-]
-
 # a look-up table has (white - black) * 65536 elements or so
 _LOWEST, _HIGHEST = -1.0, 2.0
 

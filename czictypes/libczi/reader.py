@@ -9,8 +9,6 @@ from czictypes.libczi.handle import Handle
 from czictypes.libczi.metadata import MetadataSegmentHandle
 from czictypes.libczi.streams import InputStream
 
-__all__ = ["ReaderHandle", "SubBlockHandle"]
-
 Self = TypeVar("Self", bound="ReaderHandle")
 
 

@@ -15,8 +15,6 @@ from typing import Any, Protocol, Union
 from czictypes.libczi.handle import Handle
 from czictypes.libczi.library import Library, get_library
 
-__all__ = ["Callbacks", "InputStream", "OutputStream", "ReadStream", "WriteStream"]
-
 PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 # How much is asked of a stream at once: a damaged file may make libCZI ask for terabytes.

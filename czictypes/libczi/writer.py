@@ -16,12 +16,6 @@ from czictypes.model.errors import ClosedError, CziError
 from czictypes.model.geometry import DIMENSION_INDEX, DIMENSIONS
 from czictypes.model.pixel_types import Compression, PixelType
 
-__all__ = [
-    "SubBlockSpec",
-    "WriterHandle",
-]
-
-
 # libCZI reads no sub-block of 2 GiB or more, and counts metadata and attachments with 32 bits
 _LARGEST = 2**31 - 1
 

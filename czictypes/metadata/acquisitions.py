@@ -16,16 +16,6 @@ from typing import Any
 from czictypes.metadata.fields import NodeSource, root_node
 from czictypes.metadata.sections import set_attribute
 
-__all__ = [
-    "Acquisition",
-    "acquisitions",
-    "add_acquisitions",
-    "anonymous_acquisitions",
-    "as_acquisitions",
-    "keep_acquisitions",
-    "scene_acquisitions",
-]
-
 _LIST, _TIMES = "PlateAcquisitions", "PlateAcquisitionTimes"
 _PATH = "Metadata/Information/CustomAttributes/KeyValue"
 _SMALL = range(1_000_000)  # larger numbers may be dates

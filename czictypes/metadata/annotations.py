@@ -13,8 +13,6 @@ from czictypes.metadata.fields import Node, NodeSource, format_color, root_node
 from czictypes.metadata.xml import check_text
 from czictypes.model.options import Rgb8Color
 
-__all__ = ["Annotation", "add_annotations", "move_annotations", "read_annotations"]
-
 Point = tuple[float, float]
 
 _RECTANGLES = {"Rectangle", "RectRoi", "TextBox", "Text", "SFRoi"}

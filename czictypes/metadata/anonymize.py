@@ -16,8 +16,6 @@ from czictypes.metadata.known_values import is_guid, is_known, is_known_words, i
 from czictypes.metadata.xml import XmlSource, parse, to_string, to_text
 from czictypes.model.errors import CorruptFileError
 
-__all__ = ["Anonymizer", "ValueReport"]
-
 # The point in time that stands for the first one if differences are kept.
 _FIRST = datetime(2000, 1, 1, tzinfo=timezone.utc)
 # Software writes earlier years for "unknown"; the difference from these would be a date.

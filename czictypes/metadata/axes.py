@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from czictypes.metadata.fields import NodeSource, root_node
 
-__all__ = ["Axis", "Scaling", "ScalingInfoDto", "Skew", "axis", "scaling", "skew"]
-
 _SKEW = re.compile(r"Skew(\d{1,2})", re.ASCII)
 
 

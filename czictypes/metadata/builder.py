@@ -27,8 +27,6 @@ from czictypes.model.geometry import DIMENSIONS
 from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.pixel_types import PixelType, pixel_format
 
-__all__ = ["build_document", "check_content"]
-
 _TEMPLATE = (
     "Metadata/Experiment/ExperimentBlocks/AcquisitionBlock/SubDimensionSetups/RegionsSetup/"
     "SampleHolder/Template"

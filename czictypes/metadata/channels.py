@@ -13,15 +13,6 @@ from czictypes.model.options import (
 )
 from czictypes.model.pixel_types import PixelType, pixel_type_from_name
 
-__all__ = [
-    "ChannelInfo",
-    "WavelengthRange",
-    "channel_display_settings",
-    "channels",
-    "display_channel_nodes",
-    "display_settings",
-]
-
 
 class WavelengthRange(NamedTuple):
     """A band of wavelengths in nanometres; None for an end that is open, equal ends for a line."""

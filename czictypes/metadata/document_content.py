@@ -25,13 +25,6 @@ from czictypes.metadata.fields import NodeSource, root_node
 from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 
-__all__ = [
-    "DocumentContent",
-    "ImageSummary",
-    "read_content",
-]
-
-
 # Each channel up to the last one gets an element, unless there are more.
 _MOST_CHANNELS = 10_000
 

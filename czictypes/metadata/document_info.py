@@ -8,18 +8,6 @@ from typing import Union
 
 from czictypes.metadata.fields import Node, NodeSource, root_node
 
-__all__ = [
-    "DESCRIPTION_TAGS",
-    "CustomValue",
-    "DocumentInfo",
-    "GeneralDocumentInfoDto",
-    "Objective",
-    "custom_attribute",
-    "custom_attributes",
-    "document_info",
-    "general_document_info",
-]
-
 
 @dataclass
 class GeneralDocumentInfoDto:

@@ -10,8 +10,6 @@ from typing import Union
 from czictypes.metadata.fields import format_datetime
 from czictypes.metadata.xml import check_text
 
-__all__ = ["ensure", "format_number", "put", "set_name", "set_text"]
-
 # The value of a field; None leaves the field out.
 _Value = Union[bool, int, float, str, datetime, tuple[float, float], None]
 

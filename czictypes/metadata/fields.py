@@ -13,16 +13,6 @@ from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.options import Rgb8Color
 
-__all__ = [
-    "Node",
-    "NodeSource",
-    "format_color",
-    "format_datetime",
-    "parse_color",
-    "parse_datetime",
-    "root_node",
-]
-
 _T = TypeVar("_T")
 
 _ISO = re.compile(

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["DEEPEST", "ROOTS", "kind_of"]
-
 #: The roots of the XML of a document, of a sub-block, and of XML within text.
 ROOTS = frozenset({"ImageDocument", "METADATA", "CameraState"})
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_guid", "is_known", "is_known_words", "is_place_name"]
-
 _NUMBER = re.compile(r"(?![+-]?0\d+$)[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _WAVELENGTH = r"(?:1[0-6]\d\d|[1-9]\d\d)(?:\.\d{1,9})?"  # smaller than a year
 _FROM_TO = re.compile(rf"(?:{_WAVELENGTH})?-(?:{_WAVELENGTH})?", re.ASCII)

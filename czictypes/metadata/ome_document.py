@@ -21,8 +21,6 @@ from czictypes.model.options import Rgb8Color
 if TYPE_CHECKING:
     from ome_types import OME
 
-__all__ = ["annotations_of", "build_ome"]
-
 # The names that OME's annotation has for the dimensions of a CZI.
 _MEANINGS = {
     "H": ("phase", "phases"),

@@ -14,8 +14,6 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_info import DocumentInfo
 from czictypes.metadata.scenes import Plate, SceneInfo
 
-__all__ = ["DocumentFacts", "ImageFacts", "PlaneFacts", "Sizes"]
-
 
 @dataclass(frozen=True)
 class PlaneFacts:

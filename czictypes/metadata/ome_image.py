@@ -13,8 +13,6 @@ from czictypes.metadata.ome_facts import ImageFacts, PlaneFacts
 from czictypes.metadata.ome_make import choice, make, measured, within
 from czictypes.model.errors import UnsupportedDataError
 
-__all__ = ["Parts", "image", "image_id", "instrument", "middle_of_band", "parts_of"]
-
 _INSTRUMENT = "Instrument:0"
 _OBJECTIVE = "Objective:0"
 # OME's names of the types of pixels, by numpy's.

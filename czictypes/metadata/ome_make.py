@@ -13,8 +13,6 @@ from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.lazy import require
 
-__all__ = ["choice", "load_model", "make", "measured", "within"]
-
 # The schema's numbers are of 32 bits; smaller ones would count as 0, larger as infinite.
 _SMALLEST, _LARGEST = 1.2e-38, 3.4e38
 _LARGEST_INT = 2**31 - 1

@@ -16,15 +16,6 @@ import numpy.typing as npt
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
 
-__all__ = [
-    "Event",
-    "build_event_list",
-    "build_time_stamps",
-    "read_event_list",
-    "read_focus_positions",
-    "read_time_stamps",
-]
-
 _HEADER = struct.Struct("<ii")
 _EVENT = struct.Struct("<idii")  # size of the record, time, type, size of the description
 

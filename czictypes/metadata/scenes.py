@@ -10,17 +10,6 @@ from dataclasses import dataclass, replace
 from czictypes.metadata.acquisitions import Acquisition, acquisitions, scene_acquisitions
 from czictypes.metadata.fields import Node, NodeSource, root_node
 
-__all__ = [
-    "Plate",
-    "SceneInfo",
-    "Well",
-    "match_scenes",
-    "parse_well_name",
-    "plate",
-    "scenes",
-    "well_name",
-]
-
 _WELL = re.compile(r"([A-Z]{1,2})\s?0*([1-9]\d{0,2})", re.ASCII | re.IGNORECASE)
 _LAST_ROW = 26 + 26 * 26  # ZZ
 _SHAPE_ID = re.compile(r"(\d{1,4})-(\d{1,4})", re.ASCII)

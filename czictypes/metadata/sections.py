@@ -17,17 +17,6 @@ from czictypes.metadata.xml import check_text
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
 
-__all__ = [
-    "add_attributes",
-    "check_channel_index",
-    "check_display_settings",
-    "fill_channel",
-    "set_attribute",
-    "set_display_settings",
-    "set_general_document_info",
-    "set_scaling",
-]
-
 _LETTER = "A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u3001-\ud7ff"
 _NAME = re.compile(rf"[{_LETTER}][{_LETTER}0-9.\-\u00b7]*")
 _INT32 = range(-(2**31), 2**31)

@@ -15,14 +15,6 @@ from czictypes.metadata.fields import Node, root_node
 from czictypes.metadata.xml import XmlSource, parse, to_bytes
 from czictypes.model.errors import CorruptFileError
 
-__all__ = [
-    "SubBlockMetadata",
-    "build_subblock_metadata",
-    "has_chunk_container",
-    "read_subblock_metadata",
-]
-
-
 _CHUNK_CONTAINER = "CHUNKCONTAINER"
 _TAG = re.compile(r"[^\W\d][\w.-]*")
 

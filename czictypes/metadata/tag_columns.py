@@ -22,12 +22,6 @@ from czictypes.metadata.xml import to_text
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, MetadataWarning
 
-__all__ = [
-    "FIELDS",
-    "SubBlockColumns",
-]
-
-
 _TAG = re.compile(r"[^\W\d][\w.\-]*")
 
 

@@ -11,18 +11,6 @@ from xml.parsers import expat
 from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, MetadataWarning
 
-__all__ = [
-    "XmlSource",
-    "check_text",
-    "parse",
-    "recovered_xml",
-    "storable",
-    "to_bytes",
-    "to_dict",
-    "to_string",
-    "to_text",
-]
-
 #: XML as the functions of this floor take it; None and empty text count as "no metadata".
 XmlSource = Union[bytes, bytearray, memoryview, str, ET.Element, None]
 

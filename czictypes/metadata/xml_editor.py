@@ -23,15 +23,6 @@ from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT, DIMENSIONS
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 
-__all__ = [
-    "XmlEditor",
-    "drop_pyramid_info",
-    "keep_channels",
-    "keep_positions",
-    "keep_scenes",
-    "set_sizes",
-]
-
 _IMAGE = "Metadata/Information/Image"
 _SCENES = f"{_IMAGE}/Dimensions/S/Scenes"
 _SIZES = {f"Size{letter}" for letter in ("X", "Y", "M", *DIMENSIONS)}

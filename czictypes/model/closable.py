@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TypeVar
 
-__all__ = ["Closable"]
-
 Self = TypeVar("Self", bound="Closable")
 
 

@@ -21,14 +21,6 @@ from czictypes.model.errors import (
     UnexpectedError,
 )
 
-__all__ = [
-    "Defence",
-    "defended",
-    "file_error",
-    "file_errors",
-    "warn_caller",
-]
-
 T = TypeVar("T")
 
 # The caller's mistakes, the system's errors, lack of memory, and warnings that the caller has made

@@ -13,24 +13,6 @@ from typing import NamedTuple, TypeVar
 
 from czictypes.model.errors import InvalidArgumentError
 
-__all__ = [
-    "ABSENT",
-    "DIMENSIONS",
-    "DIMENSION_INDEX",
-    "NO_M",
-    "PLANE_DIMENSIONS",
-    "Color",
-    "Coordinate",
-    "Location",
-    "Rectangle",
-    "Size",
-    "checked_plane",
-    "format_coordinate",
-    "metres_of",
-    "parse_coordinate",
-    "seconds_of",
-]
-
 Coordinate = Mapping[str, int]
 
 T = TypeVar("T")

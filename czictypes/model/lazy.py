@@ -8,8 +8,6 @@ from typing import Any, Callable, Generic, TypeVar, overload
 
 from czictypes.model.errors import MissingExtraError
 
-__all__ = ["cached_property", "load_export", "require"]
-
 T = TypeVar("T")
 Self = TypeVar("Self")
 

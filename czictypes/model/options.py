@@ -7,20 +7,6 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, Union
 
-__all__ = [
-    "CacheInfo",
-    "CacheOptions",
-    "CacheType",
-    "ChannelDisplaySettingsDataClass",
-    "ChannelDisplaySettingsDataClassWithNameAndDescription",
-    "DisplaySettings",
-    "ReaderFileInputTypes",
-    "ReaderOptions",
-    "RemoteOptions",
-    "Rgb8Color",
-    "TintingMode",
-]
-
 
 class ReaderFileInputTypes(Enum):
     """The kind of source of a document: a local file (or file object), or a URL."""

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from czictypes.model.errors import UnsupportedDataError
 
-__all__ = ["Compression", "PixelFormat", "PixelType", "pixel_format", "pixel_type_from_name"]
-
 
 class PixelType(IntEnum):
     """The pixel types of the CZI format that libCZI decodes, by their number in the file."""

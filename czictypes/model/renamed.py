@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 
 from czictypes.model.defence import warn_caller
 
-__all__ = ["former_name", "renamed"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _NONE: Mapping[str, str] = MappingProxyType({})

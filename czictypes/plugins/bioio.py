@@ -49,8 +49,6 @@ except ImportError:
     require("bioio_base", extra="bioio", doing="the bioio reader")
     raise
 
-__all__ = ["Reader", "ReaderMetadata"]
-
 _MAGIC = FILE_HEADER.encode()
 
 

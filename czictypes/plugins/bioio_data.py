@@ -22,21 +22,6 @@ from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 from czictypes.reading.subblock import matching, sub_block_info
 
-__all__ = [
-    "AcquisitionTime",
-    "PixelsOnDemand",
-    "acquisition_times",
-    "as_element",
-    "check_options",
-    "closing_array",
-    "duration_of",
-    "element_of",
-    "has_channels",
-    "names_with_wells",
-    "sub_blocks",
-]
-
-
 _ALL = slice(None)
 _Read = Callable[[Mapping[str, Selection]], NDArray[Any]]
 

@@ -18,12 +18,6 @@ from czictypes.writing.progress import Progress, show_progress
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = [
-    "DeepZoomTiles",
-    "write_deepzoom",
-]
-
-
 _NAMESPACE = "http://schemas.microsoft.com/deepzoom/2008"
 
 

@@ -24,8 +24,6 @@ else:
     _api = require("imageio.core.v3_plugin_api", extra="imageio", doing="the imageio plug-in")
     PluginV3 = _api.PluginV3
 
-__all__ = ["CziPlugin", "register"]
-
 _MAGIC = FILE_HEADER.encode()
 _NAME = "czictypes"
 

@@ -17,8 +17,6 @@ from czictypes.exchange.locations import location_path
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.lazy import require
 
-__all__ = ["get_reader", "read_layers"]
-
 #: What napari takes for a layer: data, its arguments, and ``"image"``.
 LayerData = tuple[Any, dict[str, Any], str]
 PathOrPaths = Union[str, "os.PathLike[str]", Sequence[str]]

@@ -33,8 +33,6 @@ from czictypes.remote.urls import describe_target
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["CziSlide"]
-
 #: Between a reduction and the stored level that it is made of, at most.
 _FAR = 4
 

@@ -19,8 +19,6 @@ from czictypes.reading.composite import compose_channels
 from czictypes.reading.conversion import finite_range, stretch
 from czictypes.reading.plane_reads import open_document_of
 
-__all__ = ["SlidePictures", "slide_look"]
-
 Settings = Mapping[int, ChannelDisplaySettingsDataClass]
 
 #: The longer side, in pixels, of the picture that the contrast of a whole slide is taken from.

@@ -23,8 +23,6 @@ from czictypes.reading.reader import CziReader
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["AssociatedImages", "SlideProperties", "slide_properties"]
-
 #: The parts of the metadata that OpenSlide tells of, and no others.
 _PARTS = ("AttachmentInfos", "DisplaySetting", "Information", "Scaling")
 _ASSOCIATED = "openslide.associated."

@@ -24,8 +24,6 @@ except ImportError:
     require("xarray", extra="xarray", doing="the xarray backend")
     raise
 
-__all__ = ["CziBackendEntrypoint"]
-
 #: The variable of a dataset that holds the pixels, as in `CziImage.to_datatree`.
 _VARIABLE = "image"
 

@@ -27,11 +27,6 @@ from czictypes.remote.urls import describe_target
 if TYPE_CHECKING:
     from czictypes.plugins.zarr_store import CziStore
 
-__all__ = [
-    "ZarrServer",
-    "aszarr",
-]
-
 
 @defended(describe_target)
 def aszarr(

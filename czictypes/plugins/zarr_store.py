@@ -36,8 +36,6 @@ from czictypes.exchange.ome_zarr.image_plan import (
 )
 from czictypes.reading.plane_reads import open_document_of
 
-__all__ = ["CziStore"]
-
 _Document = dict[str, Any]
 
 #: The version of OME-Zarr; its format is Zarr 3.

@@ -18,8 +18,6 @@ from czictypes.model.defence import defended
 if TYPE_CHECKING:
     from czictypes.reading.document import OpenDocument
 
-__all__ = ["Attachment", "Attachments"]
-
 _Document = Callable[[], "AbstractContextManager[OpenDocument]"]
 _Nested = Callable[[bytes], NDArray[Any]]
 

@@ -25,8 +25,6 @@ from czictypes.reading.document import OpenDocument
 from czictypes.reading.native_reader import bitmap_of
 from czictypes.reading.threads import ThreadPool, each
 
-__all__ = ["compose_channels"]
-
 Settings = Mapping[int, ChannelDisplaySettingsDataClass]
 _Plane = tuple[NDArray[Any], PixelType]
 _ReadChannel = Callable[[Union[int, None]], _Plane]

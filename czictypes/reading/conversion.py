@@ -23,19 +23,6 @@ from numpy.typing import DTypeLike, NDArray
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.pixel_types import PixelType, pixel_format
 
-__all__ = [
-    "check_convertible",
-    "common_type",
-    "convert",
-    "dark_and_bright",
-    "eight_bit",
-    "finite_range",
-    "holds",
-    "loses_bits",
-    "real_values",
-    "stretch",
-]
-
 Pixels = NDArray[Any]
 
 #: The number of pixels converted at a time, which bounds the memory for intermediate values.

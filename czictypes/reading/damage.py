@@ -18,8 +18,6 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 
-__all__ = ["UNREADABLE", "DamageList", "OnError", "advise", "leaves_blank"]
-
 OnError = Literal["raise", "blank"]
 
 #: The exceptions for a tile that cannot be read.

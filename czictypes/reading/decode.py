@@ -38,8 +38,6 @@ from czictypes.reading.planes import PlaneRows
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.tiles import DecodedTile, Prefetcher, SubBlockCache
 
-__all__ = ["SubBlockDecoder"]
-
 #: The bytes of decoded sub-blocks with several planes that are kept, or of a single larger one.
 _MOST_KEPT, _LARGEST_KEPT = 256 << 20, 1 << 30
 _JPEG_MODES = {int(PixelType.Gray8): "L", int(PixelType.Bgr24): "RGB"}

@@ -39,8 +39,6 @@ from czictypes.reading.threads import ThreadPool
 from czictypes.reading.tiles import Prefetcher, SubBlockCache
 from czictypes.remote.part_files import PartFiles
 
-__all__ = ["OpenDocument", "Remains"]
-
 T = TypeVar("T")
 
 

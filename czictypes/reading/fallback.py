@@ -25,16 +25,6 @@ from czictypes.reading.sampling import Source, Span, copied_span, scaled_span
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tiles import DecodedTile, TileProvider
 
-__all__ = [
-    "Painted",
-    "check_size",
-    "chosen_tiles",
-    "paint_tiles",
-    "painting_rank",
-    "places",
-    "rows_of",
-]
-
 Tiles = NDArray[np.intp]
 
 #: A tile of slightly less zoom than requested is accepted, as sizes are rounded at edges.

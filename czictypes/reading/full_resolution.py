@@ -15,8 +15,6 @@ from czictypes.container.directory import Directory
 from czictypes.model.geometry import ABSENT
 from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
-__all__ = ["full_resolution", "is_larger"]
-
 Mask = NDArray[np.bool_]
 
 #: A tile is finer than another one if its scale is less than this fraction of the other's.

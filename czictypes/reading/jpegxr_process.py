@@ -28,8 +28,6 @@ from czictypes.model.errors import CziError, NativeCallError, NativeMemoryError
 from czictypes.model.pixel_types import pixel_format
 from czictypes.reading.native_reader import decoded
 
-__all__ = ["HelperEndedError", "decode_apart", "decodes_apart", "serve"]
-
 _LOG = logging.getLogger(__name__)
 
 _VARIABLE = "CZICTYPES_JPEGXR"

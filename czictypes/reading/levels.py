@@ -12,14 +12,6 @@ from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.reading.sampling import Span, copied_span, gridded_span
 from czictypes.reading.table import SubBlockTable
 
-__all__ = [
-    "LevelGrid",
-    "PyramidLevel",
-    "level_grids",
-    "needs_pyramid",
-    "pyramid_levels",
-]
-
 #: The largest extent in pixels that shows well without a pyramid.
 _WITHOUT_PYRAMID = 4096
 

@@ -22,21 +22,6 @@ if TYPE_CHECKING:
     from czictypes.reading.document import OpenDocument
     from czictypes.reading.table import SubBlockTable
 
-__all__ = [
-    "DocumentNames",
-    "channel_infos",
-    "channel_names",
-    "find_channels",
-    "find_name",
-    "find_scene",
-    "metadata_or",
-    "numbered_plane",
-    "numbered_settings",
-    "numbers_of",
-    "scene_infos",
-    "scene_names",
-]
-
 T = TypeVar("T")
 NumberedSettings = dict[int, ChannelDisplaySettingsDataClass]
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:  # imported where needed: most documents are read without them
     from czictypes.libczi.reader import ReaderHandle
     from czictypes.libczi.streams import InputStream
 
-__all__ = ["NativeReader", "bitmap_of", "decoded"]
-
 _LOG = logging.getLogger(__name__)
 
 

@@ -41,8 +41,6 @@ from czictypes.reading.threads import each
 from czictypes.reading.tiles import Prefetcher, TileProvider, Wanted
 from czictypes.remote.urls import redact_text
 
-__all__ = ["Painter", "Part"]
-
 _LOG = logging.getLogger(__name__)
 
 #: The kernel returns after this time (microseconds), so that Python notices an interrupt.

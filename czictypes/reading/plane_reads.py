@@ -20,8 +20,6 @@ from czictypes.reading.paint import Part
 from czictypes.reading.reader import CziReader
 from czictypes.reading.request import PlaneRequest, background_value, fill
 
-__all__ = ["LevelPlanes", "Planes", "TilePlanes", "open_document_of", "read_planes"]
-
 #: The background: black, and transparent if there is an alpha.
 _EMPTY = (0.0, 0.0, 0.0, 0.0)
 _ONE = (0, 1)

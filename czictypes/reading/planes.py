@@ -33,13 +33,6 @@ from czictypes.model.geometry import ABSENT
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.full_resolution import full_resolution, is_larger
 
-__all__ = [
-    "PlaneKeys",
-    "PlaneRows",
-    "ShownPlane",
-    "plane_rows",
-]
-
 Mask = NDArray[np.bool_]
 
 #: The size of the sample of sub-blocks that is read from a remote file.

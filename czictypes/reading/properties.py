@@ -43,8 +43,6 @@ from czictypes.reading.subblock import (
 )
 from czictypes.reading.table import SubBlockTable
 
-__all__ = ["DocumentProperties"]
-
 T = TypeVar("T")
 
 

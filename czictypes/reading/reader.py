@@ -54,14 +54,6 @@ from czictypes.remote.open import open_source
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import check_url, describe_target
 
-__all__ = [
-    "CziReader",
-    "ReaderArguments",
-    "Source",
-    "open_czi",
-    "reopen",
-]
-
 #: The largest picture (bytes) of a CZI in an attachment.
 _PICTURE_BYTES = 32 << 20
 

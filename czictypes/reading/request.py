@@ -24,23 +24,6 @@ from czictypes.reading.names import numbers_of
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.table import SubBlockTable
 
-__all__ = [
-    "Background",
-    "Plane",
-    "PlaneRequest",
-    "Roi",
-    "background_value",
-    "check_output",
-    "check_scene",
-    "fill",
-    "has_adjacent_pixels",
-    "make_request",
-    "output_shape",
-    "parse_roi",
-    "result_array",
-    "type_of_all",
-]
-
 Background = Union[
     Color, tuple[float, float, float], tuple[float, float, float, float], Sequence[float], float
 ]

@@ -28,8 +28,6 @@ from numpy.typing import NDArray
 
 from czictypes.model.errors import ResultTooLargeError
 
-__all__ = ["ResultMemory", "usable_memory"]
-
 Shape = Sequence[int]
 _Array = NDArray[Any]
 _Allocate = Callable[[Shape, "np.dtype[Any]"], _Array]

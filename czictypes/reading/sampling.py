@@ -13,8 +13,6 @@ from typing import NamedTuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Source", "Span", "copied_span", "gridded_span", "round_half_away", "scaled_span"]
-
 Source = Union[slice, NDArray[np.intp]]
 
 

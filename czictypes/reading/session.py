@@ -16,8 +16,6 @@ from czictypes.model.errors import ClosedError, FileChangedError
 from czictypes.reading.document import OpenDocument, Remains
 from czictypes.remote.urls import redact_text
 
-__all__ = ["Session"]
-
 _LOG = logging.getLogger(__name__)
 
 

@@ -26,17 +26,6 @@ from czictypes.reading.table import SubBlockTable
 if TYPE_CHECKING:
     from czictypes.reading.document import OpenDocument
 
-__all__ = [
-    "STANDARD_FIELDS",
-    "CompressionMode",
-    "SubBlock",
-    "SubBlockCoordinate",
-    "SubBlockInfo",
-    "matching",
-    "read_columns",
-    "sub_block_info",
-]
-
 
 class SubBlockCoordinate(dict[str, int]):
     """The plane coordinate of a sub-block: a dictionary from dimension to position."""

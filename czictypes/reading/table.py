@@ -18,11 +18,6 @@ from czictypes.model.lazy import cached_property
 from czictypes.reading.names import DocumentNames
 from czictypes.reading.planes import PlaneRows
 
-__all__ = [
-    "NO_RECTANGLE",
-    "SubBlockTable",
-]
-
 #: libCZI's rectangle for an empty document.
 NO_RECTANGLE = Rectangle(0, 0, -1, -1)
 

@@ -10,8 +10,6 @@ from typing import TypeVar
 
 from czictypes.container.workers import Task, Workers, check_stopped, settle
 
-__all__ = ["ThreadPool", "each", "thread_count"]
-
 T = TypeVar("T")
 
 _VARIABLE = "CZICTYPES_THREADS"

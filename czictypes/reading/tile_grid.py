@@ -8,8 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Boxes", "pairs_by_centre"]
-
 #: The approximate number of pairs of rectangles compared at a time.
 _PAIRS = 1 << 18
 #: The largest average number of nearby pairs compared per rectangle (a pyramid has 25), and the

@@ -17,14 +17,6 @@ from czictypes.container.segments import FileHeader
 from czictypes.model.options import CacheInfo, CacheOptions
 from czictypes.reading.planes import PlaneRows
 
-__all__ = [
-    "DecodedTile",
-    "Prefetcher",
-    "SubBlockCache",
-    "TileProvider",
-    "Wanted",
-]
-
 
 class DecodedTile(NamedTuple):
     """The stored pixels of a tile, or some of its rows.

@@ -14,14 +14,6 @@ from typing import Union
 from czictypes.container.byte_source import Range
 from czictypes.container.workers import Outcome
 
-__all__ = [
-    "BlockCache",
-    "PendingRequest",
-    "ReadAhead",
-    "blocks_of",
-    "runs_of",
-]
-
 
 class PendingRequest(Outcome[bytes]):
     """The outcome of a request for consecutive blocks.

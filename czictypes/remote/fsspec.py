@@ -27,12 +27,6 @@ from czictypes.remote.transport import (
 )
 from czictypes.remote.urls import Redactor
 
-__all__ = [
-    "AsyncFsTransport",
-    "SyncFsTransport",
-]
-
-
 T = TypeVar("T")
 
 # The filesystem's description of the file, or the reason why it could not be read.

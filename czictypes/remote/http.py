@@ -18,11 +18,6 @@ from czictypes.model.options import RemoteOptions
 from czictypes.remote.transport import AsyncTransport, AttemptError, Failure, Opening
 from czictypes.remote.urls import Redactor
 
-__all__ = [
-    "HttpTransport",
-]
-
-
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d+)-(\d+)/(\d+)", re.IGNORECASE)
 _QUOTED = re.compile(r"(?:[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~-]|%[0-9A-Fa-f]{2})+")
 _PASSING = {408, 425, 429, 500, 502, 503, 504}  # temporary failures

@@ -21,8 +21,6 @@ from czictypes.remote.urls import URL, Redactor, is_fsspec, is_url, refuse_lost_
 if TYPE_CHECKING:
     from czictypes.remote.transport import Transport
 
-__all__ = ["PathOrFile", "open_source"]
-
 T = TypeVar("T")
 
 _HTTP = re.compile(r"https?://", re.IGNORECASE)

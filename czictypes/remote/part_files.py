@@ -28,15 +28,6 @@ from czictypes.model.errors import CorruptFileError, MissingPartError
 from czictypes.remote.open import PathOrFile, open_source
 from czictypes.remote.urls import URL, describe_target, is_fsspec, is_url, redact_text
 
-__all__ = [
-    "PartFiles",
-    "PartFinder",
-    "Parts",
-    "mismatch",
-    "siblings",
-]
-
-
 #: The other files of a document, in any order or by number.
 Parts = Union[PathOrFile, "list[PathOrFile]", "tuple[PathOrFile, ...]", Mapping[int, PathOrFile]]
 

@@ -14,11 +14,6 @@ from czictypes.model.options import RemoteOptions
 from czictypes.remote.transport import AsyncTransport, AttemptError, Failure, Opening
 from czictypes.remote.urls import Redactor
 
-__all__ = [
-    "S3Transport",
-]
-
-
 _TOTAL = re.compile(r"bytes\s+\d+-\d+/(\d+)", re.IGNORECASE)
 
 

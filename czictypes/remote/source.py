@@ -21,13 +21,6 @@ from czictypes.model.errors import CorruptFileError, FileChangedError, RemoteNot
 from czictypes.remote.cache import BlockCache, Entry, PendingRequest, ReadAhead, blocks_of
 from czictypes.remote.transport import Transport
 
-__all__ = [
-    "RemoteSource",
-    "SourceFile",
-    "find_stored",
-]
-
-
 _LOG = logging.getLogger(__name__)
 
 

@@ -27,17 +27,6 @@ from czictypes.model.errors import (
 from czictypes.model.options import RemoteOptions
 from czictypes.remote.urls import Redactor
 
-__all__ = [
-    "AsyncTransport",
-    "AttemptError",
-    "Complete",
-    "Fail",
-    "Failure",
-    "Opening",
-    "Transport",
-]
-
-
 T = TypeVar("T")
 
 #: Called with the data of a successful request, or with the error of a failed one.

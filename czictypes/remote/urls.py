@@ -14,21 +14,6 @@ from urllib.parse import unquote
 
 from czictypes.model.errors import FileAccessError, MissingFileError
 
-__all__ = [
-    "URL",
-    "Redactor",
-    "check_url",
-    "describe_target",
-    "is_fsspec",
-    "is_url",
-    "redact_text",
-    "redact_url",
-    "refuse_lost_url",
-    "refuse_url",
-    "url_of",
-]
-
-
 #: A URL or a chain of URLs; group 1 is the protocol, of two letters at least: C:// is a drive.
 URL = re.compile(r"(?:[A-Za-z0-9+.-]+::)*([A-Za-z][A-Za-z0-9+.-]+)://")
 

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from czictypes.container.workers import Task, Workers, aside, settle
 from czictypes.model.geometry import DIMENSIONS
 
-__all__ = ["ArraySource", "Axes", "Part", "as_array", "own_axes", "parse_axes"]
-
 _DEFAULT = "TCZYX"
 _NAMES = {
     "CHANNEL": "C",

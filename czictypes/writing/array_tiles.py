@@ -23,20 +23,6 @@ from czictypes.metadata.subblock_tags import build_subblock_metadata
 from czictypes.model.geometry import Location
 from czictypes.model.pixel_types import PixelType
 
-__all__ = [
-    "ArrayTile",
-    "SubBlockExtras",
-    "TileInfo",
-    "check_location",
-    "cut",
-    "encode_mask",
-    "make_subblock_extras",
-    "mask_of",
-    "pixel_type_of",
-    "to_pixels",
-]
-
-
 #: By numpy's kind of number, bytes of a sample, and samples.
 _PIXEL_TYPES = {
     ("u", 1, 1): PixelType.Gray8,

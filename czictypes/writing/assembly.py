@@ -25,8 +25,6 @@ from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.targets import Target, WriteTarget, open_target
 
-__all__ = ["MULTI_TILE_PYRAMID", "Assembly", "EncodedSubBlock", "OrderedPipeline", "OutputSink"]
-
 #: The pyramid type that ZEISS software gives to pyramid tiles.
 MULTI_TILE_PYRAMID = 2
 _BUFFER_SIZE = 1 << 20

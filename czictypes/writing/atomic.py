@@ -29,16 +29,6 @@ from czictypes.model.defence import file_errors
 from czictypes.model.errors import FileAccessError, IsFolderError
 from czictypes.remote.urls import refuse_url
 
-__all__ = [
-    "AtomicFile",
-    "PathType",
-    "atomic_output",
-    "check_new_file",
-    "keep_access",
-    "remove_folder",
-    "write_all",
-]
-
 PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 _LONGEST_NAME = 200  # of 255 bytes; the rest is for what the temporary name adds
 _ALWAYS_LOOKED_AT = 8

@@ -25,15 +25,6 @@ from czictypes.model.errors import InvalidArgumentError
 from czictypes.model.lazy import require
 from czictypes.model.pixel_types import Compression, PixelType
 
-__all__ = [
-    "UNCOMPRESSED",
-    "CompressionOptions",
-    "check_codec",
-    "encode",
-    "parse_compression",
-    "resolve_compression",
-]
-
 #: zstd's own bounds; libCZI clips a level to them.
 _MIN_LEVEL, _MAX_LEVEL = -131072, 22
 _MAX_QUALITY = 1000

@@ -25,8 +25,6 @@ from czictypes.model.renamed import renamed
 from czictypes.remote.urls import refuse_url
 from czictypes.writing.atomic import PathType
 
-__all__ = ["CziEditor", "CziMetadataBuilder", "edit_czi"]
-
 
 class CziMetadataBuilder(XmlEditor):
     """The metadata of a file while they are edited; nothing is written before `commit`.

@@ -34,8 +34,6 @@ from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.writer import CziWriter, create_czi
 
-__all__ = ["imwrite"]
-
 _TILE, _COLOUR_TILE = 2048, 1024
 
 

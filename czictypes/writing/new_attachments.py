@@ -16,15 +16,6 @@ from czictypes.model.geometry import Location, Rectangle
 from czictypes.reading.conversion import dark_and_bright, real_values, stretch
 from czictypes.writing.assembly import Assembly
 
-__all__ = [
-    "AttachmentMethods",
-    "FirstPlane",
-    "Thumbnail",
-    "check_attachment",
-    "encode_picture",
-]
-
-
 _LONGEST_NAME = 79
 _LONGEST_TYPE = 8
 _LARGEST = 2**31 - 1

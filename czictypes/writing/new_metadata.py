@@ -21,17 +21,6 @@ from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color
 from czictypes.model.pixel_types import PixelType
 from czictypes.writing.array_source import Axes
 
-__all__ = [
-    "DEFAULT_TITLE",
-    "ChannelValues",
-    "PixelSize",
-    "WrittenSummary",
-    "found_notes",
-    "make_array_content",
-    "make_content",
-    "time_axis",
-]
-
 #: The title that pylibCZIrw gives to a document without one.
 DEFAULT_TITLE = "CZI"
 #: One value for each channel, or values by channel index.

@@ -16,8 +16,6 @@ from czictypes.model.geometry import (
 )
 from czictypes.model.pixel_types import PixelType
 
-__all__ = ["OccupiedArea", "PlaneRecords"]
-
 #: What every plane has, as those of ZEISS software do.
 _ALWAYS_THERE = ("Z", "C", "T")
 _LARGEST_M = 2**31 - 2  # one more would mean "no M-index"

@@ -8,8 +8,6 @@ from typing import Any, Union
 
 from czictypes.model.lazy import require
 
-__all__ = ["Progress", "show_progress"]
-
 #: True for a bar, or what to call with the work done and all the work.
 Progress = Union[bool, Callable[[int, int], None], None]
 

@@ -48,8 +48,6 @@ from czictypes.writing.transfer import (
     transfer_sub_blocks,
 )
 
-__all__ = ["RepairReport", "repair"]
-
 _LARGEST = 2**31 - 1
 #: Compressed pixels are decoded to see whether they are whole, if they grow by less than this.
 _DECODED, _GROWTH = 64 << 20, 16

@@ -26,8 +26,6 @@ from czictypes.model.errors import (
 from czictypes.remote.part_files import PartFiles, mismatch, siblings
 from czictypes.remote.urls import describe_target, is_fsspec, is_url, url_of
 
-__all__ = ["SearchedFile", "open_parts", "refuse_same_file"]
-
 #: The numbers of parts may have gaps of so many.
 _LARGEST_GAP = 8
 _LOCAL = ("file://", "local://")

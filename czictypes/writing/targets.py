@@ -11,8 +11,6 @@ from typing import Any, Protocol, Union
 from czictypes.container.file_source import read_stream
 from czictypes.writing.atomic import AtomicFile, PathType, write_all
 
-__all__ = ["FileObject", "Target", "WriteTarget", "is_path", "open_target"]
-
 #: What a caller may name as target: a path, or a file object opened for writing in binary.
 Target = Union[PathType, Any]
 

@@ -30,18 +30,6 @@ from czictypes.model.geometry import ABSENT, NO_M, Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.assembly import Assembly, EncodedSubBlock, OrderedPipeline
 
-__all__ = [
-    "bounding_box",
-    "check_writable",
-    "decoded_sizes",
-    "read_encoded",
-    "reencoded",
-    "stored_names",
-    "stored_sizes",
-    "transfer_attachments",
-    "transfer_sub_blocks",
-]
-
 _IN_MEMORY = 256 << 20  # bytes of sub-blocks that are read ahead, at most
 _WORTH_A_THREAD = 1 << 16  # bytes
 _LONGEST_NAME, _LONGEST_TYPE = 79, 8

@@ -22,12 +22,6 @@ from czictypes.writing.assembly import (
 )
 from czictypes.writing.compression import CompressionOptions, encode
 
-__all__ = [
-    "TileSource",
-    "WriteSession",
-]
-
-
 _WORTH_A_THREAD = 1 << 16  # bytes of pixels
 
 

@@ -35,8 +35,6 @@ from czictypes.writing.pyramid.tile_plan import PyramidChoice, resolve_pyramid
 from czictypes.writing.targets import Target
 from czictypes.writing.write_session import TileSource, WriteSession
 
-__all__ = ["CziWriter", "create_czi"]
-
 #: For programs that write overlapping tiles and cannot be changed.
 _OVERLAP = "CZICTYPES_OVERLAP"
 #: pylibCZIrw's names of parameters, and ours of the one that keeps its name.

@@ -21,15 +21,6 @@ from czictypes.model.errors import CorruptFileError, CziError, MetadataWarning
 from czictypes.reading.names import metadata_or
 from czictypes.reading.plane_reads import open_document_of
 
-__all__ = [
-    "ATTRIBUTE",
-    "OME_XML",
-    "read_beside",
-    "read_sidecar",
-    "sidecar_attributes",
-    "write_sidecar",
-]
-
 #: The attribute of an image's group that has what only a CZI knows.
 ATTRIBUTE = "czictypes"
 

@@ -24,8 +24,6 @@ from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.scenes import well_name
 from czictypes.model.lazy import require
 
-__all__ = ["StoreLayout", "channel_look", "image_attributes", "lay_out", "ngff_metadata", "omero"]
-
 #: The number of the layout that bioformats2raw made known.
 _BIOFORMATS2RAW = 3
 

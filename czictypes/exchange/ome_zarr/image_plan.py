@@ -14,23 +14,6 @@ from numpy.typing import NDArray
 from czictypes.arrays.image_base import Image, layout_of
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
-__all__ = [
-    "AXES",
-    "ChunkSizes",
-    "Chunking",
-    "CoordinateTransform",
-    "FiveAxes",
-    "ImagePlan",
-    "LevelPlan",
-    "Region",
-    "make_chunking",
-    "plan_image",
-    "planes_of",
-    "reduce_block",
-    "reduced_region",
-    "transform_of",
-]
-
 #: The axes of every image written, in the order that OME-Zarr wants.
 AXES = "tczyx"
 

@@ -13,8 +13,6 @@ import numpy as np
 from czictypes.exchange.locations import check_dest
 from czictypes.exchange.ome_zarr.store import JOURNAL, ZarrStore
 
-__all__ = ["FoundStore", "Journal", "check_store", "check_version", "remove_leftovers"]
-
 _FORMAT = 1
 _SECONDS = 2.0
 

@@ -29,8 +29,6 @@ from czictypes.writing.array_source import as_array
 if TYPE_CHECKING:
     from ngff_zarr import NgffImage, NgffMultiscales
 
-__all__ = ["from_hcs_zarr", "from_ngff_zarr", "to_multiscales", "to_ngff_image", "to_ngff_zarr"]
-
 _EXTRA, _DOING = "ome-zarr", "objects of ngff-zarr"
 
 

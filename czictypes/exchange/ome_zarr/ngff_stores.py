@@ -18,16 +18,6 @@ from czictypes.exchange.ome_zarr.journal import check_version
 from czictypes.exchange.ome_zarr.parse import image_path, is_plate
 from czictypes.exchange.ome_zarr.store import ZarrStore
 
-__all__ = [
-    "Documents",
-    "as_version_05",
-    "check_metadata",
-    "new_folder",
-    "read_multiscales",
-    "read_plate",
-    "readable",
-]
-
 #: The codecs that ngff-zarr decodes in a mapping.
 _KNOWN_CODECS = {"bytes", "gzip", "zstd", "blosc"}
 

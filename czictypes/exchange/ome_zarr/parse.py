@@ -16,17 +16,6 @@ from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.model.lazy import require
 
-__all__ = [
-    "FoundImage",
-    "acquisition_of",
-    "find_images",
-    "image_path",
-    "is_plate",
-    "plate_of",
-    "series_paths",
-    "well_of",
-]
-
 _OLD_AXES = "tczyx"  # of the versions before 0.3, which do not name them
 
 

@@ -34,8 +34,6 @@ from czictypes.writing.progress import Progress
 from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 
-__all__ = ["from_ome_zarr", "open_ome_zarr"]
-
 _BESIDE = ("acquisition_date", "objective", "annotations")
 
 

@@ -22,8 +22,6 @@ from czictypes.model.closable import Closable
 from czictypes.model.lazy import require
 from czictypes.writing.atomic import remove_folder
 
-__all__ = ["JOURNAL", "ZarrStore", "wait_for"]
-
 #: The key that marks a store as unfinished.
 JOURNAL = "czictypes-unfinished.json"
 

@@ -30,8 +30,6 @@ from czictypes.exchange.open import held
 from czictypes.model.lazy import require
 from czictypes.reading.threads import thread_count
 
-__all__ = ["Job", "LevelSweep", "Runner", "choose_runner", "plan_sweeps"]
-
 #: Bytes of pixels that a task reads at once, unless a single unit of the store is larger.
 _AT_ONCE = 16 << 20
 

@@ -40,8 +40,6 @@ from czictypes.model.lazy import require
 from czictypes.model.renamed import renamed
 from czictypes.writing.progress import Progress, show_progress
 
-__all__ = ["OmeZarrPlan", "write_ome_zarr"]
-
 _VERSIONS = ("0.5", "0.4", "0.6", "0.9.dev1")
 _UNFINISHED = "It is marked as unfinished; "
 

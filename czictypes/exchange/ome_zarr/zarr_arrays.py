@@ -18,16 +18,6 @@ from czictypes.exchange.ome_zarr.image_plan import AXES, ImagePlan, LevelPlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.model.lazy import require
 
-__all__ = [
-    "ArrayAccess",
-    "create_arrays",
-    "describe",
-    "knows_array",
-    "make_compressor",
-    "open_array",
-    "uses_tensorstore",
-]
-
 Groups = Mapping[str, Mapping[str, Any]]
 
 

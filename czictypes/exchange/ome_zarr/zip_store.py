@@ -18,14 +18,6 @@ from czictypes.exchange.ome_zarr.store import JOURNAL, wait_for
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.writing.atomic import AtomicFile
 
-__all__ = [
-    "WriteOnceStore",
-    "new_archive",
-    "open_archive",
-    "open_archive_object",
-    "open_remote_archive",
-]
-
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _MADE_BY_FINDERS = "__MACOSX"
 #: The largest unpacked file in bytes, unless it was packed to no less than a 100th.

@@ -32,20 +32,6 @@ from czictypes.writing.array_tiles import encode_mask
 from czictypes.writing.assembly import EncodedSubBlock
 from czictypes.writing.transfer import stored_names
 
-__all__ = [
-    "FOCUS",
-    "THUMBNAIL",
-    "TIME_STAMPS",
-    "Anonymity",
-    "KeptPart",
-    "RemovedPart",
-    "anonymized_attachment",
-    "anonymized_parts",
-    "anonymized_sub_block",
-    "bare_data",
-    "strip_jpeg",
-]
-
 THUMBNAIL = "thumbnail"
 _PICTURE = "the picture"
 _CZI_MAGIC = b"ZISRAWFILE"

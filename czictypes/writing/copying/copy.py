@@ -59,8 +59,6 @@ from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.targets import Target
 from czictypes.writing.transfer import stored_names
 
-__all__ = ["CopyReport", "copy"]
-
 
 @dataclass(frozen=True)
 class CopyReport:

@@ -28,18 +28,6 @@ from czictypes.reading.subblock import matching
 from czictypes.reading.table import SubBlockTable
 from czictypes.writing.transfer import bounding_box
 
-__all__ = [
-    "Extent",
-    "Indices",
-    "Layout",
-    "MetadataChange",
-    "Selection",
-    "copied_metadata",
-    "lay_out",
-    "select",
-]
-
-
 #: Indices in a dimension: one, several, or a slice as Python cuts a list; channels and scenes also
 #: by their names.
 Indices = Union[int, str, slice, Iterable[Union[int, str]]]

@@ -26,14 +26,6 @@ from czictypes.writing.transfer import (
     transfer_sub_blocks,
 )
 
-__all__ = [
-    "SubBlockPlan",
-    "check_recompression",
-    "copy_sub_blocks",
-    "new_indices",
-    "whole_or_planes",
-]
-
 
 class SubBlockPlan(NamedTuple):
     """The plan for the sub-blocks."""

@@ -23,8 +23,6 @@ from czictypes.writing.pyramid.tile_plan import PlanePlan, PyramidOptions, plan_
 from czictypes.writing.targets import Target
 from czictypes.writing.transfer import transfer_attachments, transfer_sub_blocks
 
-__all__ = ["add_pyramid"]
-
 
 @renamed(path="source", output="dest", exist_ok="overwrite")
 @defended(describe_target)

@@ -41,8 +41,6 @@ from czictypes.writing.pyramid.reduce import LevelStack, reduce_pixels
 from czictypes.writing.pyramid.tile_plan import PlanePlan, PyramidOptions, plan_pyramid
 from czictypes.writing.transfer import decoded_sizes
 
-__all__ = ["build_pyramid", "open_document", "write_pyramid"]
-
 _CACHE = 160 << 20  # bytes of decoded sub-blocks
 _WORK = 256 << 20  # bytes of pixels that all threads together work on
 _EMPTY = (0.0, 0.0, 0.0, 0.0)  # black, and transparent where there is an alpha

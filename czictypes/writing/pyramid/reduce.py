@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from czictypes.model.geometry import Size
 from czictypes.writing.pyramid.tile_plan import PyramidGrid
 
-__all__ = ["LevelStack", "Seams", "reduce_pixels"]
-
 Pixels = NDArray[Any]
 #: Takes level, column, row and pixels of a tile that is complete.
 Emit = Callable[[int, int, int, NDArray[Any]], None]

@@ -27,17 +27,6 @@ from czictypes.reading.table import SubBlockTable
 from czictypes.writing.compression import parse_compression
 from czictypes.writing.transfer import bounding_box
 
-__all__ = [
-    "PlanePlan",
-    "PyramidChoice",
-    "PyramidGrid",
-    "PyramidOptions",
-    "make_grid",
-    "plan_pyramid",
-    "resolve_pyramid",
-]
-
-
 _FILTERS = ("mean", "nearest")
 
 #: What callers may give: True for the default options, False or None for no pyramid.
