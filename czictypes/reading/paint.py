@@ -87,8 +87,9 @@ class Painter:
         self.reads_bytes = source is not None and getattr(tiles, "cache", None) is None
         self.prefetcher: Prefetcher | None = getattr(tiles, "prefetcher", None)
         self._local: FileSource | None = None
-        if self.reads_bytes and isinstance(source, FileSource):
-            self._local = source
+        if isinstance(source, FileSource):
+            has_stored = self.reads_bytes or (table.directory.compression == _STORED).any()
+            self._local = source if has_stored else None
         self._kernel = get_kernel()
         #: Whether reads are logged; asked once, as a small read takes only microseconds.
         self.logs = _LOG.isEnabledFor(logging.DEBUG)
@@ -140,7 +141,13 @@ class Painter:
             reads.set_output(outs, request.pixel_type.value, file, threads)
             if self.prefetcher is not None or reads.count > len(reads.current):
                 self._sort_by_place(reads)
-            if reads.count and (self._gives(request) or reads.paint(_SLICE)):
+            gives = self._gives(request)
+            if gives:
+                reads.jobs["status"] = UNUSUAL
+            elif not self.reads_bytes:  # the cache of a local file keeps what is packed
+                packed = self.table.directory.compression[reads.jobs["tile"]] != _STORED
+                reads.jobs["status"][packed] = UNUSUAL
+            if reads.count and (gives or reads.paint(_SLICE)):
                 with self._expected(reads):
                     _Painting(self, reads, request, outs, threads, workers, blank).run()
             if self.logs:
@@ -314,8 +321,6 @@ class _Painting:
     def run(self) -> None:
         """Paint until every job is done."""
         reads, current = self._reads, range(0)
-        if self._painter._gives(self._request):
-            self._jobs["status"] = UNUSUAL
         left = len(self._jobs)
         while left:
             check_stopped()

@@ -178,8 +178,11 @@ def test_a_small_roi_costs_the_same_in_a_large_file(
     assert calls.bytes <= 10 * SIDE * 2
 
 
-def test_many_small_tiles_take_few_calls(tmp_path: Path, calls: Calls) -> None:
-    with czi.open_czi(mosaic(tmp_path, 30, 8), threads=1) as document:
+@pytest.mark.parametrize("cache", [None, czi.CacheOptions(czi.CacheType.Standard)])
+def test_many_small_tiles_take_few_calls(
+    tmp_path: Path, calls: Calls, cache: czi.CacheOptions | None
+) -> None:
+    with czi.open_czi(mosaic(tmp_path, 30, 8), cache_options=cache, threads=1) as document:
         document.read()
         calls.clear()
         count = calls_of(lambda: document.read(roi=(3, 3, 200, 200)))  # 26 x 26 tiles
