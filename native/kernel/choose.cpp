@@ -169,7 +169,9 @@ private:
         add_level([&](int32_t tile) {
             return level ? tiles_.level[tile] == level : tiles_.zoom[tile] >= least;
         });
-        if (level == 0 || region_.covered == region_.out_w * region_.out_h) return;
+        // A finer tile may lie above those of the level, if its plane is of a higher rank.
+        const bool is_all = region_.plane_count < 2 && region_.covered == region_.out_w * region_.out_h;
+        if (level == 0 || is_all) return;
         chosen_.clear();
         add_level([&](int32_t tile) { return tiles_.level[tile] <= level; });
     }

@@ -108,6 +108,18 @@ def test_a_level_has_it_at_every_place(tmp_path: Path) -> None:
             assert np.array_equal(small[1], others[z][::2, ::2, 0])
 
 
+def test_a_level_of_it_lies_below_finer_tiles_of_a_place(tmp_path: Path) -> None:
+    below = [Block(noise(G16, 40, 40, 930)), Block(noise(G16, 20, 20, 931), logical=(40, 40))]
+    here = [Block(noise(G16, 40, 40, 932 + t), plane={"C": 0, "T": t}) for t in range(2)]
+    with CziImage(write_czi(tmp_path / "finer.czi", [*below, *here])) as image:
+        whole = image.read_block({"C": 0, "Z": 0}, level=1)
+        part = image.read_block({"C": 0, "Z": 0, "Y": slice(3, 9), "X": slice(2, 11)}, level=1)
+    np.testing.assert_array_equal(whole[:, 3:9, 2:11], part)
+    for t, block in enumerate(here):
+        assert np.isin(whole[t], block.pixels).all()
+        assert not np.array_equal(whole[t], below[1].pixels[..., 0])
+
+
 def test_a_copy_of_one_place_has_it(tmp_path: Path) -> None:
     path, alone, stack = beside_a_stack(tmp_path, "Z")
     czi.copy(path, tmp_path / "one.czi", planes={"Z": 1})
