@@ -1,4 +1,4 @@
-"""A bitmap: decoded pixels in libCZI's memory."""
+"""Bitmaps: decoded pixels in libCZI's memory."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class BitmapInfo(NamedTuple):
 
 
 def libczi_format(pixel_type: int) -> PixelFormat:
-    """Return the memory layout that libCZI takes a pixel type to have.
+    """Return the memory layout of a pixel type in libCZI.
 
-    A pixel of Gray64ComplexFloat has 8 bytes in a file; libCZI believes 16.
+    A pixel of Gray64ComplexFloat has 8 bytes in a file, but 16 in libCZI.
     """
     wrong = pixel_type == PixelType.Gray64ComplexFloat
     return _COMPLEX128 if wrong else pixel_format(pixel_type)
 
 
 class BitmapHandle(Handle):
-    """Decoded pixels, which never change."""
+    """Immutable decoded pixels."""
 
     _release = "libCZI_ReleaseBitmap"
     _kind = "bitmap"
@@ -47,15 +47,15 @@ class BitmapHandle(Handle):
 
     @contextmanager
     def locked(self) -> Iterator[NDArray[Any]]:
-        """Give the pixels in place, as a read-only array (height, width, samples).
+        """Return the pixels without a copy, as a read-only array (height, width, samples).
 
-        The array must not be used after the ``with`` block: its memory is libCZI's. `close`
-        waits for the end of the block.
+        The array must not be used after the ``with`` block, because its memory belongs to libCZI.
+        `close` waits for the end of the block.
 
         Raises
         ------
         CorruptFileError
-            If the memory that libCZI tells of is smaller than the bitmap.
+            If the memory that libCZI reports is smaller than the bitmap.
         """
         info = self.info()
         layout = libczi_format(info.pixel_type)
@@ -74,7 +74,7 @@ class BitmapHandle(Handle):
         return copied
 
     def _view(self, lock: Any, info: BitmapInfo, layout: PixelFormat) -> NDArray[Any]:
-        """Return the locked pixels as a read-only array, once it is sure that all are there."""
+        """Return the locked pixels as a read-only array, after checking their size."""
         shape = (info.height, info.width, layout.samples)
         if 0 in shape:
             return np.empty(shape, layout.dtype)

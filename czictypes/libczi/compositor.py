@@ -1,4 +1,4 @@
-"""Multi-channel pictures: several bitmaps, each in its colour, added up."""
+"""Compose multi-channel pictures: add several bitmaps, each in its colour."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from czictypes.libczi.metadata import DisplaySettingsHandle
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
 
-# the elements of a look-up table, by the pixel types that libCZI composes
+# The number of elements of a look-up table, by the pixel types that libCZI composes.
 _TABLE_SIZES = {
     PixelType.Gray8: 256,
     PixelType.Bgr24: 256,
-    PixelType.Bgra32: 0,  # composed without a table only
+    PixelType.Bgra32: 0,  # composed only without a table
     PixelType.Gray16: 65536,
     PixelType.Bgr48: 65536,
 }
@@ -27,13 +27,13 @@ class CompositionChannel(NamedTuple):
     Attributes
     ----------
     weight
-        Its share; if all are equal they do not matter.
+        Its weight; equal weights have no effect.
     tinting
         Red, green, blue (0 to 255), or None to show the channel in its own values.
     black_point, white_point
         The window that is stretched, as fractions of the pixel type's range.
     table
-        Instead of the window: the shown value (0 to 255) of each pixel value, 256 bytes for 8-bit
+        The shown value (0 to 255) of each pixel value, in place of the window: 256 bytes for 8-bit
         pixel types, 65536 for 16-bit ones.
     """
 
@@ -47,20 +47,13 @@ class CompositionChannel(NamedTuple):
 def composition_channel(
     settings: DisplaySettingsHandle, channel: int, *, sixteen_bit: bool
 ) -> CompositionChannel:
-    """Return how a channel is shown by the document's display settings.
+    """Return the settings of a channel in the document's display settings.
 
-    Parameters
-    ----------
-    sixteen_bit
-        Whether its pixel type has 16 bits (for the size of the table, where there is one).
-
-    Raises
-    ------
-    IndexError
-        If the document has no settings for the channel.
+    `sixteen_bit` is whether its pixel type has 16 bits, which determines the size of a table.
+    Raises IndexError if the document has no settings for the channel.
     """
     library = settings.library
-    settings.channel(channel).close()  # libCZI crashes below if there is none
+    settings.channel(channel).close()  # raises an error, where libCZI would crash below
     info = library.ffi.new("struct CompositionChannelInfoInterop *")
     settings._call(
         "libCZI_CompositorFillOutCompositionChannelInfoInterop",
@@ -87,7 +80,7 @@ def composition_channel(
 def compose_channels(
     bitmaps: Sequence[BitmapHandle], channels: Sequence[CompositionChannel]
 ) -> BitmapHandle:
-    """Compose a Bgr24 picture of bitmaps of one size.
+    """Compose a Bgr24 picture from bitmaps of the same size.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The call table: every function of libCZI's C API, and what must be known to call it.
+"""The table of all functions of libCZI's C API.
 
-The prototypes stand in ``native/libczi_c_api/libczi_c_api.h``; a test checks that both list the
-same functions, and that each one is either called somewhere or left out here with its reason.
+The prototypes are in ``native/libczi_c_api/libczi_c_api.h``. A test checks that both list the same
+functions, and that each function is either called somewhere or left out here with a reason.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ FIRST_VERSION: Version = (0, 65, 0)
 
 
 class Function(NamedTuple):
-    """One function of the C API.
+    """A function of the C API.
 
     Attributes
     ----------
     since
-        The libCZI version that brought it; later than `FIRST_VERSION` makes it optional.
+        The first libCZI version with the function; it is optional if later than `FIRST_VERSION`.
     left_out
-        Why czictypes does not call it; empty for those it calls.
+        The reason why czictypes does not call it; empty if it does.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Function(NamedTuple):
 
     @property
     def optional(self) -> bool:
-        """Whether a library may lack the function and still be used."""
+        """Whether a library without the function can be used."""
         return self.since > FIRST_VERSION or bool(self.left_out)
 
 

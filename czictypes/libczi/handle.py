@@ -1,7 +1,7 @@
-"""The owner of one libCZI object: released exactly once, and never while it is in use.
+"""The owner of a libCZI object, which is released exactly once and never while it is in use.
 
-libCZI cannot tell a released handle from a live one, so a second release, or a call on a released
-handle, is memory corruption. Release functions are therefore called here and nowhere else.
+libCZI cannot distinguish a released handle from a live one: a second release, or a call on a
+released handle, corrupts memory. Therefore release functions are only called in this module.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _serial = itertools.count(1)
 
 
 class _Ownership:
-    """The native object behind a `Handle`; it outlives the handle, for the finaliser's sake.
+    """The native object behind a `Handle`, separate from it for the finalizer.
 
-    After a fork the child leaves the object alone: its locks may be held by threads that the
-    child does not have, and closing a stream there could write the parent's buffers twice.
+    After a fork, the child does not touch the object: its locks may be held by threads that do not
+    exist in the child, and closing a stream could write the parent's buffers twice.
     """
 
     def __init__(self, library: Library, raw: int, release: str, label: str) -> None:
@@ -35,7 +35,7 @@ class _Ownership:
         self.label = label
         self.process = os.getpid()
         self.uses = Uses()
-        # The handle to release; taken out by the very step that releases it.
+        # The handle to release; removed in the same step that releases it.
         self._to_release = {"raw": raw}
         self.serial = next(_serial)
         library.live[self.serial] = self
@@ -47,7 +47,7 @@ class _Ownership:
 
     @property
     def released(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether nothing is left to be released."""
         return not self._to_release or self.process != os.getpid()
 
     def enter(self, lock: Any) -> int:
@@ -61,7 +61,7 @@ class _Ownership:
         return self.raw
 
     def close(self) -> None:
-        """Wait for the calls in flight, then release; calls after the first do nothing."""
+        """Wait for pending calls, then release the object; a second call does nothing."""
         if self.process != os.getpid():
             self.uses.end()
             self.forget()
@@ -78,24 +78,24 @@ class _Ownership:
 
     def abandon(self) -> None:
         """Release at garbage collection or interpreter exit."""
-        # at exit a daemon thread may still be in a call: better to leak than to pull it away
+        # At exit, a daemon thread may still be in a call: a leak is better than a crash.
         if self.uses.idle():
             self.close()
 
     def forget(self) -> None:
-        """Take the object off the list of live ones."""
+        """Remove the object from the list of live ones."""
         self.library.live.pop(self.serial, None)
 
 
 class Borrow:
-    """A use of a handle, as a context manager that gives the native handle (see `Use`)."""
+    """A use of a handle: a context manager that returns the native handle (see `Use`)."""
 
     __slots__ = ("__exit__", "_handle", "_lock", "_ownership")
 
     __exit__: Callable[..., None]
 
     def __init__(self, handle: Handle, ownership: _Ownership) -> None:
-        self._handle = handle  # not collected, hence not released, meanwhile
+        self._handle = handle  # keeps it from being collected, hence from being released
         self._ownership = ownership
         self._lock = lock = threading.Lock()
         lock.acquire()
@@ -110,25 +110,24 @@ class Borrow:
 
 
 class Handle(Closable):
-    """One libCZI object, owned.
+    """The owner of a libCZI object.
 
-    It is released by `close`, at the end of a ``with`` block, when it is collected as garbage or
-    at interpreter exit, whichever comes first, and only once. `close` waits for calls in flight.
-    Methods may be called from any thread.
+    The object is released once: by `close`, at the end of a ``with`` block, at garbage collection
+    or at interpreter exit. `close` waits for pending calls. Methods are thread-safe.
 
     Parameters
     ----------
     library
-        The library that made the object; the handle stays with it.
+        The library that made the object.
     raw
         The native handle, not 0.
     name
-        The file it is of, for messages.
+        The name of the file, for messages.
     owns
         Handles that this one closes after itself.
     """
 
-    #: The C function that releases an object of this kind.
+    #: The C function that releases the object.
     _release: ClassVar[str] = ""
 
     #: The name of the kind in messages.
@@ -154,24 +153,24 @@ class Handle(Closable):
         return self._ownership.closed
 
     def borrow(self) -> Borrow:
-        """Use the native handle: ``with handle.borrow() as raw`` keeps `close` waiting.
+        """Use the native handle: `close` waits for the end of ``with handle.borrow() as raw``.
 
         Raises
         ------
         ClosedError
-            On entering, when the handle is closed or was inherited by a fork.
+            On entry, if the handle is closed or was inherited by a fork.
         """
         return Borrow(self, self._ownership)
 
     def close(self) -> None:
-        """Wait for calls in flight, release the object, then what it owns.
+        """Wait for pending calls, then release the object and what it owns.
 
-        Does nothing the second time.
+        A second call does nothing.
 
         Raises
         ------
         CziError
-            If the calling thread itself is in a call on this handle; it stays open.
+            If the calling thread itself is in a call on this handle, which then stays open.
         """
         try:
             self._ownership.close()
@@ -182,12 +181,12 @@ class Handle(Closable):
                     handle.close()
 
     def _call(self, function: str, *args: Any, what: str) -> None:
-        """Call a C function on this object, guarded."""
+        """Call a C function on this object while keeping it open."""
         with Borrow(self, self._ownership) as raw:
             self.library.call(function, raw, *args, what=what, file=self.name)
 
     def _create(self, function: str, *args: Any, what: str) -> int:
-        """Call a C function on this object that makes another; return that one's handle."""
+        """Call a C function on this object that creates another one; return its native handle."""
         out = self.library.ffi.new("ObjectHandle *")
         self._call(function, *args, out, what=what)
         return int(out[0])
@@ -203,7 +202,7 @@ class Handle(Closable):
 
 
 def live_handles() -> list[str]:
-    """Return a description of each libCZI object that is not released yet, oldest first."""
+    """Return a description of each libCZI object that is not yet released, oldest first."""
     here = os.getpid()
     return [
         ownership.label

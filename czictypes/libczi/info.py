@@ -1,4 +1,4 @@
-"""Facts about the loaded library."""
+"""Describe the loaded library."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from czictypes.kernel.library import KernelInfo, kernel_info
 from czictypes.libczi.functions import FUNCTIONS, Version, format_version
 from czictypes.libczi.library import Library, get_library
 
-#: So begins the branch that build_native.py writes into a library that it has patched.
+#: The start of the branch name that build_native.py writes into a patched library.
 _PATCHED = "czictypes patch "
 
 
 class StreamClass(NamedTuple):
-    """A kind of input stream that the library was built with."""
+    """A kind of input stream that the library supports."""
 
     name: str
     description: str
@@ -27,23 +27,23 @@ class LibraryInfo:
     Attributes
     ----------
     path
-        The file, or the bare name that the system's loader found it by.
+        The file, or a bare name that the system's loader found.
     origin
         How it was found: ``use_library``, ``CZICTYPES_LIBRARY``, ``bundled`` or ``system``.
     version
         libCZI's version: major, minor, patch.
     compiler, repository, branch, tag
-        How it was built; "" where it does not tell.
+        How it was built; "" if unknown.
     patch
         The patch of czictypes that it was built with, which keeps damaged JPEG XR data from
-        crashing the process; "" for a library that is not patched.
+        crashing the process; "" for an unpatched library.
     stream_classes
-        The input streams it was built with.
+        The kinds of input streams that it supports.
     optional_functions
-        For each function that not every version has, whether this one has it.
+        For each function that only some versions have, whether this version has it.
     kernel
-        The kernel, which reads and paints tiles of all compressions but JPEG XR: its path, or the
-        reason why there is none and numpy paints more slowly.
+        The kernel, which reads and paints tiles of all compressions except JPEG XR: its path, or
+        the reason why it is missing, so that numpy paints more slowly.
     """
 
     path: str
@@ -70,12 +70,17 @@ class LibraryInfo:
 
 
 def library_info() -> LibraryInfo:
-    """Return what is known of the libraries in use; loads them if none was loaded before.
+    """Describe the libraries in use; load them if necessary.
+
+    Returns
+    -------
+    LibraryInfo
+        The paths, the versions and the features.
 
     Raises
     ------
     LibraryNotFoundError, IncompatibleLibraryError
-        As at every first use of the library.
+        If the library cannot be loaded.
     """
     library = get_library()
     build = library.ffi.new("struct LibCZIBuildInformationInterop *")

@@ -1,4 +1,4 @@
-"""The loaded library: finding it, loading it, and calling it with its failures as exceptions."""
+"""Find and load libCZI, and call it with its failures as exceptions."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 
 class _CallbackError(NamedTuple):
-    """An exception of Python code that libCZI called; raised as it is, or as a cause."""
+    """An exception of Python code that libCZI called; raised unchanged or as a cause."""
 
     error: BaseException
     as_itself: bool
 
 
 class _Pending(threading.local):
-    """The errors of callbacks during this thread's call; they run in the calling thread."""
+    """The error of a callback during this thread's call; callbacks run in the calling thread."""
 
     failed: _CallbackError | None = None
 
@@ -42,15 +42,10 @@ class _Pending(threading.local):
 class Library:
     """A libCZI library with the C API.
 
-    Parameters
-    ----------
-    candidate
-        The library to load.
-
     Raises
     ------
     OSError
-        If the system's loader cannot load it.
+        If the system's loader cannot load the library.
     IncompatibleLibraryError
         If it lacks functions that every libCZI from 0.65.0 on has.
     """
@@ -62,18 +57,18 @@ class Library:
         self.lib: Any = self.ffi.dlopen(candidate.path)
         self._functions = self._resolve()
         self.version: Version = self._read_version()
-        #: What is alive of this library's objects, by a serial number (see `libczi.handle`).
+        #: The live objects of this library, by a serial number (see `libczi.handle`).
         self.live: dict[int, Any] = {}
         self._pending = _Pending()
         self._companions: dict[Any, Any] = {}
         self._lock = threading.RLock()
 
     def has(self, name: str) -> bool:
-        """Tell whether the library has the function; True for all that are not optional."""
+        """Return whether the library has a function; it has all that are not optional."""
         return name in self._functions
 
     def function(self, name: str) -> Any:
-        """Return the C function, or raise IncompatibleLibraryError if it is missing."""
+        """Return a C function, or raise IncompatibleLibraryError if it is missing."""
         try:
             return self._functions[name]
         except KeyError:
@@ -85,30 +80,30 @@ class Library:
         )
 
     def call(self, name: str, *args: Any, what: str = "", file: str = "") -> None:
-        """Call a function that returns a status; raise an error unless it succeeds.
+        """Call a C function that returns a status; raise an error if it fails.
 
         Parameters
         ----------
         name, *args
             The C function and its arguments.
         what, file
-            For the message: the attempt ("read sub-block 7") and the name of the file.
+            The attempt ("read sub-block 7") and the name of the file, for the message.
 
         Raises
         ------
         NativeCallError
-            If the status is a failure. Its ``__cause__`` is the exception of the Python code
-            that libCZI called meanwhile (a stream), if there was one.
+            If the status is a failure. If Python code that libCZI called (a stream) raised an
+            exception, it is the ``__cause__``.
         BaseException
-            The exception of such Python code itself, where it asked for that.
+            The exception of such Python code itself, if reported `as_itself`.
         """
         function = self._functions.get(name) or self.function(name)
         self._run(partial(function, *args), name, what, file)
 
     def call_once(self, name: str, handles: dict[str, int], *, what: str) -> None:
-        """Take the handle "raw" out and call a function on it; if it is not there, do nothing.
+        """Remove the handle "raw", if present, and call a function on it.
 
-        Both in a single step: an interrupt comes before, and the handle is still there, or after.
+        Both happen in a single step, so an interrupt comes before or after, but never between.
         """
         function = self._functions.get(name) or self.function(name)
         taken = iter(partial(handles.pop, "raw", None), None)
@@ -116,7 +111,7 @@ class Library:
 
     def _run(self, act: Callable[[], int], name: str, what: str, file: str) -> None:
         pending = self._pending
-        # a callback may call libCZI again in this thread, so calls nest
+        # A callback may call libCZI again in this thread, so calls nest.
         outer, pending.failed = pending.failed, None
         try:
             status = act()
@@ -131,14 +126,14 @@ class Library:
             raise failure(name, status, what, file) from failed.error
 
     def callback_failed(self, error: BaseException, *, as_itself: bool) -> None:
-        """Keep an exception of a callback for the call that this thread is in."""
+        """Store an exception of a callback for the current call of this thread."""
         interrupts = not isinstance(error, Exception)
-        # the first is the cause of the others; but an interrupt must never be lost
+        # The first error causes the others, but an interrupt must never be lost.
         if self._pending.failed is None or interrupts:
             self._pending.failed = _CallbackError(error, as_itself or interrupts)
 
     def companion(self, make: Callable[[Library], T]) -> T:
-        """Return ``make(library)``, made once and kept as long as the library."""
+        """Return ``make(library)``, computed once and kept as long as the library."""
         with self._lock:
             if make not in self._companions:
                 self._companions[make] = make(self)
@@ -146,15 +141,15 @@ class Library:
             return companion
 
     def renew_lock(self) -> None:
-        """Replace the lock, which another thread may have held when the process was forked."""
+        """Replace the lock, which another thread may have held during the fork."""
         self._lock = threading.RLock()
 
     def free(self, pointer: Any) -> None:
-        """Give memory back that libCZI handed out (NULL is fine)."""
+        """Free memory that libCZI returned (or NULL)."""
         self._functions["libCZI_Free"](pointer)
 
     def take_text(self, pointer: Any) -> str:
-        """Return the UTF-8 text that libCZI handed out, "" for NULL, and give its memory back."""
+        """Decode UTF-8 text that libCZI returned, "" for NULL, and free its memory."""
         if not pointer:
             return ""
         try:
@@ -202,7 +197,7 @@ def _declarations() -> Any:
 
 
 class _State:
-    """The one piece of global state: which library is in use."""
+    """The only global state: the library in use."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -211,7 +206,7 @@ class _State:
         self.loaded: dict[Candidate, Library] = {}
 
     def after_fork(self) -> None:
-        """Replace locks that another thread may have held when this process was forked."""
+        """Replace locks that another thread may have held during the fork."""
         self.lock = threading.Lock()
         for library in self.loaded.values():
             library.renew_lock()
@@ -223,14 +218,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def get_library() -> Library:
-    """Return the library, which is found and loaded at the first call (from any thread).
+    """Return the library; the first call finds and loads it. Thread-safe.
 
     Raises
     ------
     LibraryNotFoundError
-        If there is none; the message lists what was tried and what to install.
+        If there is none; the message lists the attempts and says what to install.
     IncompatibleLibraryError
-        If the one that was named explicitly is too old or incomplete.
+        If the explicitly named library is too old or incomplete.
     """
     current = _state.current
     if current is not None:
@@ -242,25 +237,24 @@ def get_library() -> Library:
 
 
 def use_library(path: str | os.PathLike[str] | None) -> None:
-    """Load the libCZI library at `path` and use it for everything opened from now on.
+    """Load the libCZI library at `path` and use it for all documents opened from now on.
 
-    Documents that are open already keep the library they were opened with. It may be called at
-    any time, but usually comes first.
+    Documents that are already open keep their library. You can call this function at any time, but
+    usually it comes first. After an error, the previous library stays in use.
 
     Parameters
     ----------
     path
-        The shared library; a bare file name is looked up by the system's loader. None goes back
-        to the default search: the environment variable ``CZICTYPES_LIBRARY``, the library that
-        came with czictypes, the system's.
+        The shared library; the system's loader searches for a bare file name. None restores the
+        default search: the environment variable ``CZICTYPES_LIBRARY``, the library bundled with
+        czictypes, then the system's library.
 
     Raises
     ------
     LibraryNotFoundError
-        If it cannot be loaded.
+        If the library cannot be loaded.
     IncompatibleLibraryError
-        If it is no libCZI with the C API, or one before 0.65.0. After an error the library
-        used so far stays in use.
+        If it is not a libCZI with the C API of version 0.65.0 or later.
     """
     chosen = None if path is None else os.fspath(path)
     with _state.lock:
@@ -269,7 +263,7 @@ def use_library(path: str | os.PathLike[str] | None) -> None:
 
 
 def loaded_libraries() -> list[Library]:
-    """Return the libraries that were loaded up to now; loads none."""
+    """Return the libraries that were loaded so far."""
     return list(_state.loaded.values())
 
 
@@ -319,16 +313,16 @@ _BUNDLED = Path(__file__).resolve().parent.parent / "_native"
 
 
 class Candidate(NamedTuple):
-    """A library that may be loaded.
+    """A library to try.
 
     Attributes
     ----------
     path
-        A file, or a bare name that the system's loader looks up.
+        A file, or a bare name for the system's loader.
     origin
         How it was found: ``use_library``, the environment variable, ``bundled`` or ``system``.
     explicit
-        Whether the user named it; then it is used or an error, nothing else is tried.
+        Whether the user named it, so that no other library is tried.
     """
 
     path: str
@@ -337,7 +331,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(chosen: str | None = None) -> Iterator[Candidate]:
-    """Yield the libraries to try; only one if the caller of `use_library` has chosen it."""
+    """Yield the libraries to try; only one if the user has named it."""
     if chosen is not None:
         yield Candidate(_as_path(chosen), "use_library", True)
         return
@@ -347,7 +341,7 @@ def candidates(chosen: str | None = None) -> Iterator[Candidate]:
         return
     names = library_names()
     yield from (Candidate(str(_BUNDLED / name), "bundled") for name in names)
-    # where conda and its relatives put libraries, which the system's loader may not know
+    # Conda installs libraries here, where the system's loader may not find them.
     folder = Path(sys.prefix, *(("Library", "bin") if sys.platform == "win32" else ("lib",)))
     yield from (Candidate(str(folder / name), "system") for name in names)
     yield from (Candidate(name, "system") for name in names)
@@ -355,8 +349,8 @@ def candidates(chosen: str | None = None) -> Iterator[Candidate]:
 
 
 def library_names() -> tuple[str, ...]:
-    """Return the file names that libCZI's builds give to the C API on this platform."""
-    # CMake puts its "lib" before the target name libCZIAPI, packages often take it away again
+    """Return the file names of libCZI's C API on this platform."""
+    # CMake prefixes the target name libCZIAPI with "lib"; packages often remove the prefix.
     if sys.platform == "win32":
         return ("libCZIAPI.dll", "liblibCZIAPI.dll")
     if sys.platform == "darwin":
@@ -365,14 +359,14 @@ def library_names() -> tuple[str, ...]:
 
 
 def _as_path(text: str) -> str:
-    """Return the absolute path where `text` is a file or has a folder in it, else `text`."""
+    """Return the absolute path if `text` is a file or contains a folder, else `text`."""
     path = Path(text).expanduser()
     return str(path.absolute()) if path.exists() or path.name != text else text
 
 
 def _registered_names() -> Iterator[str]:
-    """Yield what the system's own registry of libraries knows, such as versioned names."""
-    from ctypes.util import find_library  # slow: may start programs; hence last, and imported here
+    """Yield names from the system's registry of libraries, such as versioned names."""
+    from ctypes.util import find_library  # slow, because it may start programs
 
     for stem in ("CZIAPI", "libCZIAPI"):
         name = find_library(stem)
@@ -381,7 +375,7 @@ def _registered_names() -> Iterator[str]:
 
 
 class Status(IntEnum):
-    """The status codes of the C API; everything above 0 is a failure."""
+    """The status codes of the C API; all above 0 are failures."""
 
     OK = 0
     INVALID_ARGUMENT = 1
@@ -404,7 +398,7 @@ _MEANINGS = {
 
 
 def failure(function: str, status: int, what: str = "", file: str = "") -> NativeCallError:
-    """Return the exception for a call that failed; the other arguments as for `Library.call`."""
+    """Return the exception for a failed call; the arguments are those of `Library.call`."""
     asked = what or f"carry out {function}"
     place = f" of {file}" if file else ""
     meaning = _MEANINGS.get(Status(status), "") if status in set(Status) else ""

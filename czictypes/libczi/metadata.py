@@ -1,9 +1,9 @@
 """The display settings that libCZI reads from the document's XML.
 
-czictypes reads the XML itself (the metadata floor); libCZI's reading serves composition with the
-file's display settings. They are looked at before: libCZI gives an object also where there are no
-settings, and dies when that is used; black and white points far outside of 0 to 1 make its look-up
-tables grow without bound.
+czictypes reads the XML itself (in ``czictypes.metadata``) and needs libCZI's display settings only
+for composition. They are checked first. Without settings, libCZI still returns an object, and
+crashes when it is used. Black and white points far outside of 0 to 1 make its look-up tables grow
+without bound.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from czictypes.libczi.handle import Handle
 from czictypes.libczi.library import Library
 from czictypes.model.errors import UnsupportedDataError
 
-# a look-up table has (white - black) * 65536 elements or so
+# A look-up table has about (white - black) * 65536 elements.
 _LOWEST, _HIGHEST = -1.0, 2.0
 
-# the spline through n points takes a dense matrix of n * n numbers
+# The spline through n points takes a dense matrix of n * n numbers.
 _MOST_POINTS = 256
 
 
@@ -28,13 +28,7 @@ class MetadataSegmentHandle(Handle):
     _kind = "metadata"
 
     def xml(self) -> bytes:
-        """Return the XML as stored (UTF-8), without the zero bytes that may trail it.
-
-        Raises
-        ------
-        NativeCallError
-            If there is none.
-        """
+        """Return the XML as stored (UTF-8) without trailing zero bytes; NativeCallError if none."""
         info = self.library.ffi.new("struct MetadataAsXmlInterop *")
         self._call("libCZI_MetadataSegmentGetMetadataAsXml", info, what="get the XML")
         try:
@@ -43,8 +37,8 @@ class MetadataSegmentHandle(Handle):
             self.library.free(info.data)
 
     def document_info(self) -> DocumentInfoHandle:
-        """Let libCZI parse the XML; NativeCallError where it is damaged."""
-        xml = self.xml()  # fails where there is none, which libCZI's parser is not made for
+        """Parse the XML with libCZI; NativeCallError if it is damaged."""
+        xml = self.xml()  # raises an error without XML, which libCZI's parser cannot handle
         function = "libCZI_MetadataSegmentGetCziDocumentInfo"
         raw = self._create(function, what="parse the XML")
         return DocumentInfoHandle(self.library, raw, self.name, xml)
@@ -61,14 +55,14 @@ class DocumentInfoHandle(Handle):
         self._xml = xml
 
     def display_settings(self) -> DisplaySettingsHandle | None:
-        """Return the display settings, or None where the XML has none.
+        """Return the display settings, or None if the XML has none.
 
         Raises
         ------
         UnsupportedDataError
-            For settings that would make libCZI use up the memory.
+            If the settings would make libCZI use up all memory.
         """
-        # without settings libCZI still gives an object, and crashes when that is used
+        # Without settings, libCZI still returns an object, and crashes when it is used.
         channels = count_display_channels(self._xml)
         if channels is None:
             return None
@@ -78,7 +72,7 @@ class DocumentInfoHandle(Handle):
 
 
 class DisplaySettingsHandle(Handle):
-    """The display settings; made by `DocumentInfoHandle.display_settings`, which checks them."""
+    """The display settings, which `DocumentInfoHandle.display_settings` has checked."""
 
     _release = "libCZI_ReleaseDisplaySettings"
     _kind = "display settings"
@@ -88,7 +82,7 @@ class DisplaySettingsHandle(Handle):
         self.channel_count = channel_count
 
     def channel(self, index: int) -> ChannelDisplaySettingsHandle:
-        """Return the settings of a channel; IndexError where there are none."""
+        """Return the settings of a channel; IndexError if there are none."""
         if not 0 <= index < self.channel_count:
             raise IndexError(
                 f"{self.name} has display settings for {self.channel_count} channels, "
@@ -101,27 +95,26 @@ class DisplaySettingsHandle(Handle):
 
 
 class ChannelDisplaySettingsHandle(Handle):
-    """The display settings of a channel; the C API has no function that tells them."""
+    """The display settings of a channel, which no function of the C API returns."""
 
     _release = "libCZI_ReleaseChannelDisplaySettings"
     _kind = "channel display settings"
 
 
 def count_display_channels(xml: bytes) -> int | None:
-    """Return how many channels have display settings; None where libCZI would find no settings.
+    """Return the number of channels with display settings; None if libCZI would find no settings.
 
-    In doubt it is None: where the XML could mean one thing to libCZI's parser and another to
-    Python's.
+    The result is also None if libCZI's parser and Python's might understand the XML differently.
 
     Raises
     ------
     UnsupportedDataError
-        If a value is out of what libCZI can stand.
+        If libCZI cannot handle a value.
     """
-    if b"<!DOCTYPE" in xml:  # entities: expanded here, not by libCZI
+    if b"<!DOCTYPE" in xml:  # entities are expanded by Python, not by libCZI
         return None
     try:
-        # libCZI takes every document for UTF-8, whatever its declaration says; so does text here
+        # libCZI decodes every document as UTF-8, whatever its declaration says.
         node: ElementTree.Element | None = ElementTree.fromstring(xml.decode("utf-8-sig"))
     except (ElementTree.ParseError, UnicodeDecodeError, ValueError):
         return None
@@ -138,7 +131,7 @@ def count_display_channels(xml: bytes) -> int | None:
 
 
 def _first(node: ElementTree.Element, name: str) -> ElementTree.Element | None:
-    """Return the first child of that name, as libCZI does: it never looks at a second one."""
+    """Return the first child of that name; libCZI ignores further ones."""
     return next((child for child in node if child.tag == name), None)
 
 
@@ -159,7 +152,7 @@ def _check(channel: ElementTree.Element, index: int) -> None:
 
 
 def _is_moderate(text: str) -> bool:
-    # hexadecimal and the like are numbers to C only, digits with underscores to Python only
+    # C also accepts hexadecimal numbers, Python also digits with underscores.
     if not set(text) <= set("0123456789+-.eE"):
         return False
     try:

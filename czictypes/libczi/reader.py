@@ -1,4 +1,4 @@
-"""libCZI's reader with its document open, and the sub-blocks that it reads."""
+"""libCZI's reader with an open document, and the sub-blocks that it reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Self = TypeVar("Self", bound="ReaderHandle")
 
 
 class ReaderHandle(Handle):
-    """A reader with its document open; every method may be called from many threads."""
+    """A reader with an open document; thread-safe."""
 
     _release = "libCZI_ReleaseReader"
     _kind = "reader"
@@ -26,13 +26,13 @@ class ReaderHandle(Handle):
     def open(cls: type[Self], stream: InputStream) -> Self:
         """Open the document that `stream` reads.
 
-        The reader takes the stream over and closes it after itself, also when opening fails.
-        libCZI crashes on some damaged files here: check them before.
+        The reader owns the stream and closes it, also if opening fails. Check the file first,
+        because libCZI crashes on some damaged files.
 
         Raises
         ------
         NativeCallError
-            If it is not a CZI, or a damaged one.
+            If it is not a CZI, or is damaged.
         """
         library = stream.library
         try:
@@ -63,7 +63,7 @@ class ReaderHandle(Handle):
     def read_sub_block(self, index: int) -> SubBlockHandle:
         """Read a sub-block, which outlives the reader.
 
-        libCZI crashes on some damaged sub-blocks here: check them before.
+        Check the sub-block first, because libCZI crashes on some damaged ones.
 
         Raises
         ------
@@ -81,13 +81,13 @@ class ReaderHandle(Handle):
         return SubBlockHandle(self.library, raw, self.name)
 
     def metadata_segment(self) -> MetadataSegmentHandle:
-        """Read the document's XML; NativeCallError where there is none."""
+        """Read the document's XML; NativeCallError if there is none."""
         raw = self._create("libCZI_ReaderGetMetadataSegment", what="read the metadata")
         return MetadataSegmentHandle(self.library, raw, self.name)
 
 
 class SubBlockHandle(Handle):
-    """A sub-block in memory, as it stands in the file."""
+    """A sub-block in memory, as stored in the file."""
 
     _release = "libCZI_ReleaseSubBlock"
     _kind = "sub-block"

@@ -1,8 +1,8 @@
-"""Streams of libCZI over local files and Python objects.
+"""libCZI's streams on local files and Python objects.
 
-libCZI calls the functions of a stream from any thread, several at once, and the closing one at a
-time of its own choosing, long after the stream's handle was released if a reader still uses the
-stream. So they live as long as the library, and find their stream by a number.
+libCZI calls the functions of a stream from any thread, also at the same time. It calls the closing
+function late: possibly long after the release of the stream's handle, if a reader still uses the
+stream. Therefore the functions live as long as the library, and find their stream by a number.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from czictypes.libczi.library import Library, get_library
 
 PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
-# How much is asked of a stream at once: a damaged file may make libCZI ask for terabytes.
+# The most bytes requested from a stream at once; damaged files can make libCZI request terabytes.
 _CHUNK = 1 << 24
 
 
 class ReadStream(Protocol):
-    """An object that libCZI can read from, by many threads at once."""
+    """An object that libCZI can read from, in many threads at once."""
 
     def read_at(self, offset: int, count: int, /) -> bytes | memoryview:
         """Return `count` bytes from `offset` on; fewer only at the end."""
@@ -32,7 +32,7 @@ class WriteStream(Protocol):
     """An object that libCZI can write to."""
 
     def write_at(self, offset: int, data: memoryview, /) -> object:
-        """Write all of `data`, which is gone after the call, at `offset`; or raise."""
+        """Write all of `data` at `offset` or raise an error; `data` is invalid after the call."""
 
 
 class InputStream(Handle):
@@ -43,14 +43,7 @@ class InputStream(Handle):
 
     @classmethod
     def from_path(cls, path: PathType, *, library: Library | None = None) -> InputStream:
-        """Open a local file, which libCZI reads by itself.
-
-        Parameters
-        ----------
-        path
-            The file.
-        library
-            The library to read with; the one in use now, if not given.
+        """Open a local file, which libCZI reads itself.
 
         Raises
         ------
@@ -66,9 +59,9 @@ class InputStream(Handle):
 
     @classmethod
     def from_source(cls, source: ReadStream, *, library: Library | None = None) -> InputStream:
-        """Read through a Python object, which is kept until libCZI needs it no more.
+        """Read from a Python object, which is kept as long as libCZI needs it.
 
-        An error of `source` becomes the ``__cause__`` of the error of the call that read.
+        An error of `source` becomes the ``__cause__`` of the error of the call that reads.
         """
         library = library or get_library()
         callbacks = library.companion(Callbacks)
@@ -86,9 +79,9 @@ class OutputStream(Handle):
 
     @classmethod
     def from_sink(cls, sink: WriteStream) -> OutputStream:
-        """Write through a Python object, which is kept until libCZI needs it no more.
+        """Write to a Python object, which is kept as long as libCZI needs it.
 
-        An error of `sink` is raised as it is by the call that wrote.
+        The call that writes raises an error of `sink` unchanged.
         """
         library = get_library()
         callbacks = library.companion(Callbacks)
@@ -99,14 +92,14 @@ class OutputStream(Handle):
 
 
 def create_stream(library: Library, function: str, *args: Any, file: str) -> int:
-    """Call a C function that makes a stream; return the native handle."""
+    """Call a C function that creates a stream; return the native handle."""
     out = library.ffi.new("ObjectHandle *")
     library.call(function, *args, out, what="open a stream", file=file)
     return int(out[0])
 
 
 def native_path(path: PathType) -> bytes:
-    """Return the path as libCZI takes it: raw bytes, on Windows UTF-8."""
+    """Return the path as libCZI expects it: raw bytes, on Windows UTF-8."""
     native = os.fsdecode(path).encode() if sys.platform == "win32" else os.fsencode(path)
     if not native or b"\0" in native:
         raise ValueError(f"{path!r} is no path of a file")
@@ -120,8 +113,8 @@ class Callbacks:
         self._library = library
         self._ffi = library.ffi
         self._numbers = itertools.count(1)
-        # Only single operations on the dictionary, each atomic: a lock could be held by the very
-        # thread that the garbage collector makes call `_close`.
+        # Use only single, atomic operations on the dictionary. A lock could be held by the same
+        # thread in which the garbage collector calls `_close`.
         self._streams: dict[int, Any] = {}
         transfer = (
             "int32_t(uintptr_t, uintptr_t, uint64_t, {} *, uint64_t, uint64_t *, "
@@ -138,7 +131,7 @@ class Callbacks:
         return len(self._streams)
 
     def create(self, function: str, struct: str, transfer: Any, stream: Any) -> tuple[str, int]:
-        """Make a stream of libCZI over a Python object; return its name and native handle."""
+        """Create a stream of libCZI on a Python object; return its name and native handle."""
         name = str(getattr(stream, "name", "") or stream)
         number = next(self._numbers)
         self._streams[number] = stream
@@ -168,7 +161,7 @@ class Callbacks:
             self._report(exception, error, as_itself=False)
             return 1
         finally:
-            if done:  # libCZI presets it with nonsense
+            if done:  # libCZI does not initialize it
                 done[0] = count
         return 0
 
@@ -183,7 +176,7 @@ class Callbacks:
                 self._streams[number].write_at(offset, data)
                 count = size
             finally:
-                data.release()  # an error if the sink kept it: the memory is libCZI's
+                data.release()  # raises an error if the sink kept it, because libCZI owns it
                 whole.release()
         except BaseException as exception:
             self._report(exception, error, as_itself=True)
@@ -197,7 +190,7 @@ class Callbacks:
         self._streams.pop(number, None)
 
     def _failed(self, _: Any, exception: BaseException, __: Any) -> None:
-        """Keep what was raised outside of the functions above, such as an interrupt."""
+        """Store an exception raised outside of the functions above, such as an interrupt."""
         self._library.callback_failed(exception, as_itself=True)
 
     def _report(self, exception: BaseException, error: Any, *, as_itself: bool) -> None:
@@ -209,7 +202,7 @@ class Callbacks:
             error.error_message = self._message(f"{type(exception).__name__}: {exception}")
 
     def _message(self, text: str) -> int:
-        """Return text in memory that libCZI will free, 0 if there is none to be had."""
+        """Return the address of a text that libCZI will free; 0 without memory."""
         raw = text.encode("utf-8", "replace")[:1000] + b"\0"
         out = self._ffi.new("void **")
         allocate = self._library.function("libCZI_AllocateMemory")

@@ -1,4 +1,4 @@
-"""The writer of a document."""
+"""libCZI's writer of a document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from czictypes.model.errors import ClosedError, CziError
 from czictypes.model.geometry import DIMENSION_INDEX, DIMENSIONS
 from czictypes.model.pixel_types import Compression, PixelType
 
-# libCZI reads no sub-block of 2 GiB or more, and counts metadata and attachments with 32 bits
+# libCZI reads no sub-block of 2 GiB or more, and counts metadata and attachments in 32 bits.
 _LARGEST = 2**31 - 1
 
 _INT32 = range(-(2**31), 2**31)
@@ -28,20 +28,19 @@ class SubBlockSpec(NamedTuple):
     Parameters
     ----------
     coordinate
-        By dimension letter.
+        The positions by dimension letter.
     x, y, width, height
-        The area it covers, in pixels of the whole picture.
+        The area that it covers, in pixels of the whole picture.
     pixel_type, compression
-        The numbers that stand in the file. Note that no libCZI up to 0.67.4 writes the
-        compression: the file says 0 whatever is given here.
+        The numbers in the file. libCZI up to 0.67.4 ignores the compression and writes 0.
     data
-        The pixels in any contiguous buffer, compressed already if they are to be.
+        The pixels in any contiguous buffer, already compressed if `compression` says so.
     physical_size
-        Width and height of the bitmap; (`width`, `height`) if not given.
+        Width and height of the bitmap; by default (`width`, `height`).
     m_index
-        None for no M-index.
+        The M-index, or None.
     metadata, attachment
-        Bytes to go with it.
+        The bytes of its metadata and its attachment.
     """
 
     coordinate: Mapping[str, int]
@@ -59,12 +58,12 @@ class SubBlockSpec(NamedTuple):
 
 
 class WriterHandle(Handle):
-    """A document being written.
+    """A document that is being written.
 
-    `close`, or leaving the ``with`` block without an exception, completes the document; `abort`,
-    an exception in the block, or garbage collection leaves it incomplete, that is unreadable.
-    Once a call failed it cannot be completed any more: what failed may stand in the directory.
-    Calls from several threads are carried out one after the other.
+    `close`, or leaving the ``with`` block without an exception, completes the document. `abort`, an
+    exception in the block, or garbage collection leaves it incomplete, hence unreadable. After a
+    failed call it cannot be completed, because the directory may list what failed. Calls from
+    several threads are made one after the other.
     """
 
     _release = "libCZI_ReleaseWriter"
@@ -87,20 +86,20 @@ class WriterHandle(Handle):
         reserved_attachments: int | None = None,
         reserved_metadata: int | None = None,
     ) -> WriterHandle:
-        """Begin a document.
+        """Start a document.
 
-        The writer takes the stream over and closes it after itself, also when this fails.
+        The writer owns the stream and closes it, also if this fails.
 
         Parameters
         ----------
         allow_duplicates
-            Whether sub-blocks of the same coordinate, M-index and zoom are accepted.
+            Whether sub-blocks with equal coordinates, M-index and zoom are allowed.
         file_guid
-            The file's GUID; a new one if not given.
+            The file's GUID; by default a new one.
         reserved_sub_blocks, reserved_attachments
-            For how many entries to keep room at the front of the file.
+            The number of directory entries to reserve room for at the start of the file.
         reserved_metadata
-            For how many bytes of XML to keep room there.
+            The number of bytes of XML to reserve room for there.
         """
         library = stream.library
         options = {"allow_duplicate_subblocks": allow_duplicates}
@@ -133,9 +132,9 @@ class WriterHandle(Handle):
         Raises
         ------
         ValueError
-            If something does not fit together or into the format; the document goes on.
+            If values contradict each other or the format; writing can continue.
         NativeCallError
-            If libCZI refuses, for instance a duplicate.
+            If libCZI refuses the sub-block, for instance a duplicate.
         Exception
             An error of the stream's sink.
         """
@@ -177,14 +176,14 @@ class WriterHandle(Handle):
         self._write("libCZI_WriterWriteMetadata", native, what="write the XML")
 
     def close(self) -> None:
-        """Complete the document and release the writer; does nothing the second time.
+        """Complete the document and release the writer; a second call does nothing.
 
         Raises
         ------
         CziError
-            If a call failed before: the document was left incomplete.
+            If an earlier call failed, so that the document is incomplete.
         Exception
-            Any error while it is completed.
+            Any error of the completion.
         """
         if self.closed:
             return
@@ -193,7 +192,7 @@ class WriterHandle(Handle):
             if failed is None:
                 self._write("libCZI_WriterClose", what="complete the document")
         except ClosedError:
-            pass  # another thread was faster
+            pass  # another thread has closed it
         finally:
             super().close()
         if failed is not None:
@@ -246,7 +245,7 @@ def _fixed(text: str, room: int, what: str) -> bytes:
 
 
 def _buffer(ffi: Any, data: Any, what: str) -> Any:
-    """Return C's view of a buffer, which stays alive with it; ValueError if it is too large."""
+    """Return a C view of a buffer, which keeps it alive; ValueError if it is too large."""
     content = ffi.from_buffer(data)
     if len(content) > _LARGEST:
         raise ValueError(f"{what} has {len(content)} bytes; a CZI holds less than 2 GiB")
@@ -254,9 +253,9 @@ def _buffer(ffi: Any, data: Any, what: str) -> Any:
 
 
 class _Packer:
-    """Fills one struct AddSubBlockInfoInterop for one sub-block after the other.
+    """A struct AddSubBlockInfoInterop that is filled again for each sub-block.
 
-    A file may have a million sub-blocks, so what they have in common is packed once.
+    A file may have a million sub-blocks, so a coordinate that they have in common is packed once.
     """
 
     def __init__(self, ffi: Any) -> None:
@@ -265,7 +264,7 @@ class _Packer:
         self._coordinate: tuple[tuple[str, int], ...] | None = None
 
     def pack(self, spec: SubBlockSpec) -> tuple[Any, Any]:
-        """Return the struct, which holds until the next call, and the memory it points to."""
+        """Return the struct, valid until the next call, and the memory that it points to."""
         ffi, native = self._ffi, self._native
         try:
             width, height = spec.physical_size or (spec.width, spec.height)
@@ -279,7 +278,7 @@ class _Packer:
             native.compression_mode_raw = spec.compression
             native.m_index_valid = spec.m_index is not None
             native.m_index = 0 if spec.m_index is None else _check_m(spec.m_index)
-        except OverflowError:  # cffi found a number of more than 32 bits, and does not say which
+        except OverflowError:  # cffi does not say which number has more than 32 bits
             for name in ("x", "y", "width", "height", "compression"):
                 check_int32(getattr(spec, name), name)
             check_int32(max(width, height), "a side of the bitmap")
@@ -308,14 +307,14 @@ def _described(spec: SubBlockSpec) -> str:
 
 
 def _check_m(m_index: int) -> int:
-    # the smallest means "none" when read, the largest when written
+    # Readers take the smallest number as "none", writers the largest.
     if check_int32(m_index, "the M-index") in (-(2**31), 2**31 - 1):
         raise ValueError(f"the M-index {m_index} stands for no M-index in a CZI")
     return m_index
 
 
 def _check_pixels(spec: SubBlockSpec, width: int, height: int, size: int) -> int:
-    """Return the stride; libCZI reads past the end of data that are too short."""
+    """Return the stride; ValueError if the data are too short: libCZI would read past their end."""
     if spec.compression != Compression.Uncompressed:
         if size == 0:
             raise ValueError(f"a compressed sub-block needs data: {_described(spec)}")
@@ -330,7 +329,7 @@ def _check_pixels(spec: SubBlockSpec, width: int, height: int, size: int) -> int
 
 
 def pack_coordinate(coordinate: Mapping[str, int]) -> dict[str, Any]:
-    """Return what initialises a struct CoordinateInterop; ValueError for what does not fit."""
+    """Return the values of a struct CoordinateInterop; ValueError if they are invalid."""
     unknown = set(coordinate) - set(DIMENSION_INDEX)
     if unknown:
         raise ValueError(
@@ -345,7 +344,7 @@ def pack_coordinate(coordinate: Mapping[str, int]) -> dict[str, Any]:
 
 
 def check_int32(value: int, what: str) -> int:
-    """Return `value` as an int, or raise ValueError unless it fits in 32 bits with sign."""
+    """Return `value` as an int; ValueError unless it fits into a signed 32-bit integer."""
     number = int(value)
     if number not in _INT32:
         raise ValueError(f"{what} is {number}, which a CZI cannot hold (32 bits with sign)")

@@ -1,8 +1,8 @@
-"""Acquisitions of a plate: the rounds in which its fields were taken, each scene in one of them.
+"""Acquisitions of a plate: the rounds in which its fields were imaged; each scene belongs to one.
 
 ZEN has no field for acquisitions, so they are custom attributes: ``PlateAcquisitions`` is a JSON
-list as in OME-Zarr, with the indices of the scenes of each; ``PlateAcquisitionTimes`` has the
-times, by the id.
+list as in OME-Zarr, with the indices of the scenes of each; ``PlateAcquisitionTimes`` has the times
+by id.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SMALL = range(1_000_000)  # larger numbers may be dates
 
 @dataclass(frozen=True)
 class Acquisition:
-    """A round in which fields of a plate were taken.
+    """A round in which fields of a plate were imaged.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Acquisition:
     name, description
         Free text.
     start, end
-        The times as in OME-Zarr: whole numbers since 1970, in a unit that the file does not tell.
+        The times as in OME-Zarr: whole numbers since 1970, in a unit that the file lacks.
     """
 
     id: int
@@ -43,7 +43,7 @@ class Acquisition:
 
 
 def as_acquisitions(listed: Any) -> tuple[Acquisition, ...]:
-    """Return a list of OME-Zarr's JSON as values; entries without an own id are left out."""
+    """Convert a list in OME-Zarr's JSON; leave out entries without a unique id."""
     found: dict[int, Acquisition] = {}
     for one in listed if isinstance(listed, list) else ():
         number = _whole(one.get("id")) if isinstance(one, Mapping) else None
@@ -71,7 +71,7 @@ def acquisitions(source: NodeSource) -> tuple[Acquisition, ...]:
 
 
 def scene_acquisitions(source: NodeSource) -> dict[int, int]:
-    """Return the id of the acquisition by the index of the scene in the XML."""
+    """Return the acquisition id of each scene, by the scene's index in the XML."""
     listed = _stored(source, _LIST)
     return {
         scene: one["id"]
@@ -84,10 +84,10 @@ def scene_acquisitions(source: NodeSource) -> dict[int, int]:
 def add_acquisitions(
     root: ET.Element, known: Sequence[Acquisition], scenes: Iterable[tuple[int, int | None]]
 ) -> None:
-    """Add acquisitions in place of the present ones.
+    """Replace the acquisitions.
 
     `scenes` has the index of each scene and the id of its acquisition. Raises a ValueError if two
-    acquisitions have one id, a scene names an unknown one, or XML cannot store a text.
+    acquisitions have the same id, a scene names an unknown one, or XML cannot store a text.
     """
     stored = root.find(_PATH)
     if stored is not None:
@@ -119,7 +119,7 @@ def add_acquisitions(
 
 
 def keep_acquisitions(root: ET.Element, new_index: Mapping[int, int]) -> None:
-    """Keep some scenes; `new_index` has their new index by that in the XML."""
+    """Keep some scenes; `new_index` maps their indices in the XML to new ones."""
     listed = _stored(root, _LIST)
     if not isinstance(listed, list):
         return
@@ -130,7 +130,7 @@ def keep_acquisitions(root: ET.Element, new_index: Mapping[int, int]) -> None:
 
 
 def anonymous_acquisitions(text: str) -> str | None:
-    """Return the stored list with nothing but ids and scenes; None if it is not JSON."""
+    """Return the stored list with only ids and scenes; None if it is not JSON."""
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError):

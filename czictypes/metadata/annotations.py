@@ -151,7 +151,7 @@ def _annotation(layer: Node, node: Node) -> Annotation:
 
 
 def _numbers(node: Node, names: str) -> list[float] | None:
-    """Return the numbers of child elements; None unless all are there."""
+    """Return the numbers in child elements; None unless all exist."""
     listed = names.split()
     if not all(node.child(name) for name in listed):
         return None
@@ -226,7 +226,7 @@ def _vertices(known: Annotation, node: Node) -> Annotation | None:
     return replace(known, shape=shape, points=points, z=heights)
 
 
-# The numbers of a geometry, and the function that takes them; the first result counts.
+# The numbers of a geometry, and the function that takes them; the first result is used.
 _GEOMETRIES: tuple[tuple[str, Callable[..., Annotation | None]], ...] = (
     ("Left Top Width Height", _rectangle),
     ("CenterX CenterY RadiusX RadiusY", _ellipse),
@@ -241,9 +241,9 @@ _GEOMETRIES: tuple[tuple[str, Callable[..., Annotation | None]], ...] = (
 
 
 def add_annotations(root: ET.Element, drawn: Sequence[Annotation]) -> None:
-    """Write annotations, those of a layer together.
+    """Write annotations, grouped by layer.
 
-    A tool with a geometry of its own, such as an angle, is written as the shape that it drew.
+    A tool with a special geometry, such as an angle, is written as the shape that it drew.
     Raises a ValueError for text that XML cannot store, and for an unknown shape.
     """
     layers: dict[tuple[str | None, str | None, str], ET.Element] = {}
@@ -274,7 +274,7 @@ def _add_layer(root: ET.Element, name: str | None, usage: str | None, unit: str)
 
 
 def _written(one: Annotation) -> Iterator[tuple[str, dict[str, float | str]]]:
-    """Give name and geometry of each element that an annotation becomes."""
+    """Yield the name and geometry of each element of an annotation."""
     if one.shape == "rectangle":
         (left, top), (right, bottom) = one.points
         kind = one.kind if one.kind in _RECTANGLES else "Rectangle"
@@ -305,7 +305,7 @@ def _written(one: Annotation) -> Iterator[tuple[str, dict[str, float | str]]]:
 
 
 def move_annotations(root: ET.Element, x: float, y: float) -> None:
-    """Move all that is drawn in pixels by a vector, as when the image begins elsewhere."""
+    """Move everything drawn in pixels by a vector, for an image with another origin."""
     layers = root.findall("Metadata/Layers/Layer")
     for layer in [*layers, *root.findall("Metadata/MetadataNodes/MetadataNode/Layers/Layer")]:
         unit, drawn = layer.find("CoordinateUnitX"), layer.find("Elements")
@@ -323,7 +323,7 @@ def move_annotations(root: ET.Element, x: float, y: float) -> None:
 
 
 def _shift(element: ET.Element, by: Sequence[float]) -> None:
-    """Add a vector to each of the points in an element; what are no points stays as it is."""
+    """Add a vector to each point in an element; leave other text unchanged."""
     if len(element) or not (element.text or "").strip():
         return
     points = [part.split(",") for part in (element.text or "").split()]

@@ -18,9 +18,9 @@ from czictypes.model.errors import CorruptFileError
 
 # The point in time that stands for the first one if differences are kept.
 _FIRST = datetime(2000, 1, 1, tzinfo=timezone.utc)
-# Software writes earlier years for "unknown"; the difference from these would be a date.
+# Software writes earlier years for "unknown"; a difference from them would reveal a date.
 _FIRST_YEAR = 1980
-# Nothing that is longer ago belongs to the same experiment, nor is it a mere difference.
+# Times further apart belong to different experiments; their difference would reveal a date.
 _LONGEST_TIME = timedelta(days=366)
 _STARTS = ("Information/Image/AcquisitionDateAndTime", "Information/Image/Dimensions/T/StartTime")
 
@@ -34,9 +34,9 @@ _MOST_VALUES, _MOST_PATHS, _LONGEST = 100, 10_000, 200
 class ValueReport:
     """The values that an `Anonymizer` met, by the path of their element or (with ``@``) attribute.
 
-    `went` has the removed values (of an unknown element all within it), `changed` a description of
-    their replacement, if there is one (``"a neutral name"``), `stayed` the others. Of each path up
-    to 100 different values are noted, each up to 200 characters.
+    `went` has the removed values, including everything within unknown elements. `changed` describes
+    their replacement, if there is one (``"a neutral name"``). `stayed` has the other values. For
+    each path, up to 100 different values are noted, each up to 200 characters.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ def _add(noted: dict[str, dict[str, None]], path: str, value: str) -> None:
 
 
 class _Copied(NamedTuple):
-    """An element that stays, and its copy."""
+    """An element that is kept, and its copy."""
 
     element: ET.Element
     copy: ET.Element
@@ -70,19 +70,20 @@ class _Copied(NamedTuple):
 
 
 class Anonymizer:
-    """Anonymises the XML of one document and of its sub-blocks.
+    """An anonymizer for the XML of a document and of its sub-blocks.
 
-    Elements that `harmless` lists stay if their value is of the kind: numbers, colours, words of
-    microscopy. Names of channels, scenes and the like become neutral if they are not known words;
-    identifiers become new ones, equal ones alike. All else goes. The reports `of_document` and
-    `of_subblocks` have the values. Time and memory are in proportion to the length of the XML.
+    Elements that `harmless` lists are kept if their value is of the right kind: numbers, colours,
+    words of microscopy. Names of channels, scenes and the like become neutral unless they are known
+    words. Identifiers become new ones, and equal ones stay equal. Everything else is removed. The
+    reports `of_document` and `of_subblocks` have the values. Time and memory are in proportion to
+    the length of the XML.
 
     Parameters
     ----------
     also
-        More words that must not stay, such as the name of a patient or a project.
+        Additional words to remove, such as the name of a patient or a project.
     keep_relative_times
-        Whether times stay as differences from the first, which becomes the year 2000.
+        Whether to keep times as differences from the first one, which becomes the year 2000.
     """
 
     def __init__(self, also: Iterable[str] = (), *, keep_relative_times: bool = False) -> None:
@@ -93,11 +94,11 @@ class Anonymizer:
         self._start: datetime | None = None
         self._given: dict[tuple[str, str], str] = {}  # names and identifiers by kind and value
         self._highest: dict[str, int] = {}
-        self._inners: dict[str, str | None] = {}  # tiles have the same state of the camera mostly
+        self._inners: dict[str, str | None] = {}  # most tiles have the same camera state
         self.of_document, self.of_subblocks = ValueReport(), ValueReport()
 
     def document(self, source: XmlSource) -> bytes:
-        """Return the anonymised XML of the document; empty if it is not that of a CZI.
+        """Return the anonymised XML of the document; empty if the XML is not that of a CZI.
 
         Raises a CorruptFileError for XML that is not well-formed.
         """
@@ -107,7 +108,7 @@ class Anonymizer:
         return self._clean(root, self.of_document).encode()
 
     def subblock(self, source: XmlSource) -> bytes:
-        """Return the anonymised XML of a sub-block, as `document` does, which comes first."""
+        """Return the anonymised XML of a sub-block; call `document` first."""
         if not isinstance(source, ET.Element) and not to_text(source).strip():
             return b""
         return self._clean(parse(source), self.of_subblocks).encode()
@@ -136,12 +137,12 @@ class Anonymizer:
                 copied.copy.set(name, kept)
 
     def _children(self, copied: _Copied, report: ValueReport, nested: int) -> Iterator[_Copied]:
-        """Copy the children that stay, with their text; yield those that hold more."""
+        """Copy the children that are kept, with their text; yield those with content."""
         tag, numbers = copied.element.tag, dict[str, int]()
         for child in copied.element:
             if (child.tail or "").strip():
                 report.note(f"{copied.path}/text()", child.tail or "", None, "")
-            if not isinstance(child.tag, str):  # a comment may say anything
+            if not isinstance(child.tag, str):  # a comment may contain anything
                 report.note(f"{copied.path}/comment()", child.text or "", None, "")
                 continue
             path = f"{copied.path}/{child.tag[:_LONGEST]}"
@@ -168,7 +169,7 @@ class Anonymizer:
         kept, change = self._kept(kind, value, number, report, nested) if kind else (None, "")
         if kept is not None and self._words is not None and self._words.search(kept):
             kept = None
-        if kind != "xml" or kept is None:  # what is within notes itself
+        if kind != "xml" or kept is None:  # nested values are noted one by one
             report.note(path, value, kept, change)
         return kept
 
@@ -202,7 +203,7 @@ class Anonymizer:
         if is_guid(text):
             return self._given.setdefault(("GUID", text.strip("{}").lower()), str(uuid.uuid4()))
         if text.isascii() and text.isdigit() and not _SMALL_NUMBER.fullmatch(text):
-            return self._new("identifier", "", text, 10_001)  # ZEN takes clock readings
+            return self._new("identifier", "", text, 10_001)  # ZEN uses times as identifiers
         prefix, colon, rest = text.partition(":")
         known = not colon or is_known_words(prefix)
         if known and (_SMALL_NUMBER.fullmatch(rest if colon else text) or is_known_words(text)):
@@ -211,7 +212,7 @@ class Anonymizer:
         return self._new("identifier", f"{prefix}:", text, 10_001)
 
     def _new(self, kind: str, prefix: str, value: str, number: int) -> str:
-        """Return the new name or identifier of a value; the same for equal ones."""
+        """Return a new name or identifier for a value, the same for equal values."""
         key = (kind, value.strip())
         if key not in self._given:
             number = max(number, self._highest.get(kind + prefix, -1) + 1)
@@ -245,7 +246,7 @@ class Anonymizer:
 
 
 def _moment(text: str) -> datetime | None:
-    """Return the point in time in a text; None for none, or one before all experiments."""
+    """Return the point in time in a text; None if there is none, or it is too early to be real."""
     try:
         found = parse_datetime(text)
     except ValueError:
@@ -256,7 +257,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _note_all(top: ET.Element, path: str, report: ValueReport) -> None:
-    """Note all values within an element that goes, as far as a report has room for them."""
+    """Note all values within a removed element, as far as the report has room."""
     values = report.went.setdefault(path, {}) if len(report.went) < _MOST_PATHS else {}
     waiting = [top]
     while waiting and len(values) < _MOST_VALUES:

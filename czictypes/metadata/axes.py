@@ -13,7 +13,7 @@ _SKEW = re.compile(r"Skew(\d{1,2})", re.ASCII)
 
 
 class Scaling(NamedTuple):
-    """The extent of a pixel along each axis in metres; None if the file does not have it."""
+    """The size of a pixel along each axis in metres; None if unknown."""
 
     x: float | None = None
     y: float | None = None
@@ -22,7 +22,7 @@ class Scaling(NamedTuple):
 
 @dataclass
 class ScalingInfoDto:
-    """The extent of a pixel in metres, by the names that pylibCZIrw uses.
+    """The size of a pixel in metres, with the names that pylibCZIrw uses.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class ScalingInfoDto:
 def scaling(source: NodeSource) -> Scaling:
     """Return the pixel size in metres.
 
-    It stands in ``Metadata/Scaling/Items/Distance[Id="X"]/Value``. A value of 0 or below counts as
-    unknown (pylibCZIrw writes 0 when it is given no scale), and so does ``Items/Pixel``, by which
-    ZEN marks an axis without a physical scale.
+    It is in ``Metadata/Scaling/Items/Distance[Id="X"]/Value``. A value of 0 or below counts as
+    unknown, because pylibCZIrw writes 0 without a scale. So does ``Items/Pixel``, with which ZEN
+    marks an axis without a physical scale.
     """
     items = root_node(source).child("Metadata/Scaling/Items")
     found: dict[str, float | None] = {}
@@ -61,9 +61,10 @@ class Axis:
     start, increment
         The first position and the distance between neighbours, for evenly spaced planes.
     offsets
-        The position of each plane, for others. Relative to `start_time` or `start_position`.
+        The position of each plane, if they are not evenly spaced, relative to `start_time` or
+        `start_position`.
     attachment
-        The name of the attachment that has the positions instead, ``TimeStamps``.
+        The name of the attachment that has the positions instead, such as ``TimeStamps``.
     start_time
         The time at which T begins.
     start_position
@@ -78,7 +79,7 @@ class Axis:
     start_position: float | None = None
 
     def step(self) -> float | None:
-        """Return the distance between neighbouring planes; the mean one for a list."""
+        """Return the distance between neighbouring planes; for a list, the mean distance."""
         if self.increment is not None:
             return self.increment
         if self.offsets and len(self.offsets) > 1:

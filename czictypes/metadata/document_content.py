@@ -1,7 +1,7 @@
 """The metadata of a new document, as plain values.
 
-The classes that describe channels, scenes and so on are those that reading gives, so what was
-read from one document can be written to another.
+Reading returns objects of the same classes for channels, scenes and so on, so what was read from
+one document can be written to another.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class ImageSummary:
 
     @property
     def channels(self) -> Sequence[int]:
-        """The C indices of the image; empty when its sub-blocks have no C.
+        """The C indices of the image; empty if its sub-blocks have no C.
 
-        All from the first to the last one; if these are too many, those that sub-blocks have.
+        These are all from the first to the last one or, if too many, only those of sub-blocks.
         """
         every = range(self.channel_start, self.channel_start + self.sizes.get("C", 0))
         return every if len(every) <= _MOST_CHANNELS else sorted(self.pixel_types)

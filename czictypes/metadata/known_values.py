@@ -1,4 +1,4 @@
-"""Tell values of metadata that cannot name persons, places and dates from others."""
+"""Recognize values of metadata that cannot identify persons, places or dates."""
 
 from __future__ import annotations
 
@@ -143,17 +143,17 @@ _NAMES_ELSEWHERE = frozenset(
 
 
 def is_guid(text: str) -> bool:
-    """Tell whether a text is a GUID, in braces or not."""
+    """Return whether a text is a GUID, in braces or not."""
     return _GUID.fullmatch(text.strip().strip("{}")) is not None
 
 
 def is_place_name(text: str) -> bool:
-    """Tell whether a text is a well's name or a scene's number: ``D6``, ``P1``, ``Scene 4``."""
+    """Return whether a text is a well's name or a scene's number: ``D6``, ``P1``, ``Scene 4``."""
     return _PLACE_NAME.fullmatch(text.strip()) is not None
 
 
 def is_known_words(text: str) -> bool:
-    """Tell whether a text is words of microscopy and short numbers that are no dates.
+    """Return whether a text has only words of microscopy and short numbers that are not dates.
 
     ``Plan-Apochromat 20x/0.8 M27``, ``Alexa Fluor 488`` and ``MTBObjectiveChanger`` are.
     """
@@ -171,7 +171,7 @@ def is_known_words(text: str) -> bool:
 
 
 def _is_known_run(run: str) -> bool:
-    """Tell whether letters and digits without a space are known, as a whole or in pieces."""
+    """Return whether a run of letters and digits is known, as a whole or in pieces."""
     if run.lower() in _WORDS:
         return True
     pieces = _PIECE.findall(run)
@@ -208,7 +208,7 @@ def _is_number(text: str, largest: float) -> bool:
 
 
 def _are_numbers(text: str) -> bool:
-    """Tell whether a text is numbers between spaces, commas and semicolons, or from-to ranges."""
+    """Return whether a text is a list of numbers and ranges, separated by , ; or spaces."""
     if text in ("Empty", "n/a"):
         return True
     largest = _LARGEST["number"]
@@ -219,7 +219,7 @@ def _are_numbers(text: str) -> bool:
 
 
 def is_known(kind: str, text: str) -> bool:
-    """Tell whether a value that is not empty may stay, for the kinds that the value decides."""
+    """Return whether a value that is not empty may be kept, for kinds that depend on the value."""
     text = text.strip()
     largest = _LARGEST.get(kind)
     if largest is not None:

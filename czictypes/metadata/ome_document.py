@@ -67,7 +67,7 @@ def build_ome(facts: DocumentFacts) -> OME:
 
 
 def _modulo(model: ModuleType, number: int, facts: ImageFacts) -> Iterator[Any]:
-    """Give an annotation for each of T and C that stands for another dimension of the CZI."""
+    """Yield an annotation for each of T and C that represents another dimension of the CZI."""
     others = [name for name, size in facts.along_t.items() if size > 1]
     if len(others) == 1 and others[0] in _MEANINGS:
         kind, words = _MEANINGS[others[0]]
@@ -201,7 +201,7 @@ def _roi(model: ModuleType, identifier: str, one: Annotation) -> Any:
 
 
 def _shapes(one: Annotation) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give name and fields of each shape of OME."""
+    """Yield the name and the fields of each OME shape."""
     if one.shape == "rectangle":
         (left, top), (right, bottom) = one.points
         yield "Rectangle", {"x": left, "y": top, "width": right - left, "height": bottom - top}

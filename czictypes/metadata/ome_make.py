@@ -1,4 +1,4 @@
-"""Makes objects of ome-types out of values that may not be allowed."""
+"""Create objects of ome-types from values that may not be allowed."""
 
 from __future__ import annotations
 

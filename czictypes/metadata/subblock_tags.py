@@ -53,9 +53,9 @@ class SubBlockMetadata:
 
 
 def has_chunk_container(xml: bytes) -> bool:
-    """Tell whether the XML calls the attachment a chunk container, in which masks are stored.
+    """Return whether the XML calls the attachment a chunk container, in which masks are stored.
 
-    XML that is not well-formed does not.
+    Return False for XML that is not well-formed.
     """
     if _CHUNK_CONTAINER.encode() not in xml and b"\0" not in xml:
         return False  # spares parsing, which nearly every sub-block of a file would cost

@@ -92,7 +92,7 @@ FIELDS: dict[str, _Field] = {
 
 
 class SubBlockColumns:
-    """Collects chosen fields of sub-blocks.
+    """The columns of selected fields of sub-blocks.
 
     Parameters
     ----------

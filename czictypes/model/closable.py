@@ -1,4 +1,4 @@
-"""The base of all that is closed at the end of a ``with`` block."""
+"""The base class of objects that are closed at the end of a ``with`` block."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Closable(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close it; a second call does nothing."""
+        """Close the object; a second call does nothing."""
 
     def __enter__(self: Self) -> Self:
         return self

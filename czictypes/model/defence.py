@@ -1,4 +1,4 @@
-"""Turns errors into exceptions of czictypes, and has warnings name the caller's line."""
+"""Turn errors into exceptions of czictypes, and make warnings point at the caller's line."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from czictypes.model.errors import (
 
 T = TypeVar("T")
 
-# The caller's mistakes, the system's errors, lack of memory, and warnings that the caller has made
-# errors: passed on as they are.
+# These are passed on unchanged: mistakes of the caller, errors of the system, lack of memory, and
+# warnings that the caller has turned into errors.
 _FORESEEN = (CziError, OSError, ImportError, TypeError, MemoryError, StopIteration, Warning)
 
-# Packages that work on the bytes of a file for us. All other code is the caller's, such as a
-# `progress` function or a file object, and so are its errors.
+# Packages that process the bytes of a file for us. Errors of any other code, such as a `progress`
+# function or a file object, belong to the caller.
 _AT_WORK = frozenset(
     {"czictypes", "numpy", "dask", "xarray", "zarr", "PIL", "tifffile", "imagecodecs", "zstandard"}
     | {"xml", "xmltodict", "xmlschema", "ome_types", "pydantic", "struct"}
@@ -36,7 +36,7 @@ _AT_WORK = frozenset(
 
 
 class Defence:
-    """Turns unforeseen errors of a ``with`` block into an `UnexpectedError` that names the file."""
+    """A context that turns unforeseen errors into an `UnexpectedError` that names the file."""
 
     __slots__ = ("_name",)
 
@@ -123,7 +123,7 @@ def _raise_if_unforeseen(error: Exception, name: Callable[[], str]) -> None:
 
 
 def _is_unforeseen(error: Exception) -> bool:
-    """Tell whether an error was raised in our code or for us, but by no `raise` of ours."""
+    """Return whether an error comes from our code or our packages, but not from our `raise`."""
     trace = error.__traceback__
     if isinstance(error, _FORESEEN) or trace is None:
         return False
@@ -132,7 +132,7 @@ def _is_unforeseen(error: Exception) -> bool:
     package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
     if package != "czictypes":
         return package in _AT_WORK
-    from dis import opmap  # needed for an error alone
+    from dis import opmap  # only needed for errors
 
     return trace.tb_frame.f_code.co_code[trace.tb_lasti] != opmap["RAISE_VARARGS"]
 
@@ -149,8 +149,8 @@ _FILE_ERRORS: dict[type[OSError], type[FileAccessError]] = {
 def file_error(error: OSError, name: str | None = None) -> OSError:
     """Return an error of the operating system about a local file as a `FileAccessError`.
 
-    Errors without a counterpart, such as FileExistsError, stay as they are. `name` is the name of
-    the file, for errors that have none.
+    Errors without a counterpart, such as FileExistsError, are returned unchanged. `name` is the
+    name of the file, for errors without one.
     """
     if error.errno is None:
         return error

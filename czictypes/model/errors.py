@@ -1,8 +1,8 @@
 """The exceptions of czictypes: one small tree under `CziError`.
 
 Each class also derives from the builtin that a Python programmer would catch, so
-``except ValueError`` and ``except OSError`` keep working in code that knows nothing of CZI. All
-of them are a `RuntimeError` as well, which programs written for pylibCZIrw catch.
+``except ValueError`` and ``except OSError`` work in code that knows nothing about CZI. All of them
+are also a `RuntimeError`, which programs written for pylibCZIrw catch.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ __all__ = [
 
 
 class CziError(RuntimeError):
-    """The base of every error that czictypes raises on its own account."""
+    """The base class of all errors of czictypes."""
 
 
-# Where the builtin has arguments of its own (errno, name), it comes first: its `__init__` counts.
+# A builtin with arguments of its own (errno, name) comes first, so that its `__init__` is used.
 
 
 class LibraryNotFoundError(OSError, CziError):
@@ -54,7 +54,7 @@ class LibraryNotFoundError(OSError, CziError):
 
 
 class IncompatibleLibraryError(CziError):
-    """The loaded library lacks what was asked of it; the message names the version that has it."""
+    """The loaded library lacks a feature; the message names the version that has it."""
 
 
 class CorruptFileError(CziError, ValueError):
@@ -62,7 +62,7 @@ class CorruptFileError(CziError, ValueError):
 
 
 class UnexpectedError(CorruptFileError):
-    """Reading failed in a way that no check foresaw; the error's ``__cause__`` tells where.
+    """Reading failed in a way that no check foresaw; the ``__cause__`` is the original error.
 
     The file is damaged in a new way, or this is a bug of czictypes.
     """
@@ -84,26 +84,26 @@ class SparseDocumentError(UnsupportedDataError):
 
 
 class ResultTooLargeError(CziError, MemoryError):
-    """A result would take more memory than it may; the message tells how to read less.
+    """A result would take more memory than allowed; the message says how to read less.
 
     ``ReaderOptions(max_result_bytes=)`` sets the limit.
     """
 
 
 class InvalidArgumentError(CziError, ValueError):
-    """An argument without meaning, such as compression options that do not exist."""
+    """An argument is invalid, such as compression options that do not exist."""
 
 
 class OutOfBoundsError(CziError, IndexError, ValueError):
-    """A plane, scene, channel or sub-block that the document does not have."""
+    """The document has no such plane, scene, channel or sub-block."""
 
 
 class ClosedError(CziError, ValueError):
-    """An operation on a reader, writer or handle that was closed before."""
+    """The reader, writer or handle is already closed."""
 
 
 class FileAccessError(OSError, CziError):
-    """The operating system cannot open, make, read or write a local file."""
+    """The operating system cannot open, create, read or write a local file."""
 
 
 class MissingFileError(FileAccessError, FileNotFoundError):
@@ -123,43 +123,43 @@ class FilePermissionError(FileAccessError, PermissionError):
 
 
 class FileChangedError(OSError, CziError):
-    """The file changed while it was open: what was read would not fit together.
+    """The file changed while it was open, so that the results would be inconsistent.
 
-    Of a local file, that it could not be opened again either. A remote file is opened anew by
-    the next read.
+    For a local file, opening it again has failed, too. The next read of a remote file opens it
+    again.
     """
 
 
 class RemoteError(OSError, CziError):
-    """A remote file could not be read; the message tells what was tried. It has no credentials."""
+    """A remote file could not be read; the message names the attempt, without credentials."""
 
 
 class RemoteNotFoundError(RemoteError, FileNotFoundError):
-    """There is nothing at a URL."""
+    """There is no file at the URL."""
 
 
 class RemoteAccessError(RemoteError, PermissionError):
-    """The server does not let us read a file."""
+    """The server denies access to the file."""
 
 
 class RemoteTimeoutError(RemoteError, TimeoutError):
-    """The server did not answer in time, each time it was asked."""
+    """The server did not answer any of the requests in time."""
 
 
 class RangesNotSupportedError(RemoteError):
-    """The server sends whole files alone, and this one is too large for that."""
+    """The server only sends whole files, and this file is too large for that."""
 
 
 class IncompleteOutputError(OSError, CziError):
-    """Writing failed on the way; what is there is marked as unfinished, and can be resumed."""
+    """Writing failed; the output is marked as unfinished, and writing can be resumed."""
 
 
 class MissingExtraError(ImportError, CziError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """An optional dependency is not installed; the message names the extra that installs it."""
 
 
 class MissingPartError(MissingFileError):
-    """The document is in several files, and one that is needed is missing; the message names it."""
+    """A document in several files lacks one that is needed; the message names it."""
 
 
 class NativeCallError(CziError):
@@ -168,11 +168,11 @@ class NativeCallError(CziError):
     Parameters
     ----------
     message
-        What was asked, and of what.
+        The attempt, and the file.
     function
-        The C function's name.
+        The name of the C function.
     status
-        The status code it returned (libCZI gives no text with it).
+        The status code that it returned (libCZI provides no text).
     """
 
     def __init__(self, message: str, function: str = "", status: int = 0) -> None:
@@ -182,16 +182,16 @@ class NativeCallError(CziError):
 
 
 class NativeMemoryError(NativeCallError, MemoryError):
-    """The C API could not allocate the memory that a call needs."""
+    """The C API could not allocate the memory for a call."""
 
 
 class DamagedTileWarning(UserWarning):
-    """A tile that cannot be read is left blank, because of ``on_error="blank"``."""
+    """A tile cannot be read and is left blank, because of ``on_error="blank"``."""
 
 
 class PixelTypeWarning(UserWarning):
-    """A read gives pixels in a type that loses bits; the message names a type that does not."""
+    """A read returns pixels in a type that loses bits; the message names a type that does not."""
 
 
 class MetadataWarning(UserWarning):
-    """A part of the metadata could not be understood and is taken as missing."""
+    """A part of the metadata is not understood and treated as missing."""

@@ -32,14 +32,14 @@ class Rectangle(NamedTuple):
         return self.w <= 0 or self.h <= 0
 
     def intersect(self, other: Rectangle) -> Rectangle:
-        """Return the common area; its width and height are 0 where there is none."""
+        """Return the common area; its width or height is 0 if there is none."""
         left, top = max(self.x, other.x), max(self.y, other.y)
         right = min(self.x + self.w, other.x + other.w)
         bottom = min(self.y + self.h, other.y + other.h)
         return Rectangle(left, top, max(right - left, 0), max(bottom - top, 0))
 
     def union(self, other: Rectangle) -> Rectangle:
-        """Return the smallest rectangle that holds both."""
+        """Return the smallest rectangle that contains both."""
         left, top = min(self.x, other.x), min(self.y, other.y)
         right = max(self.x + self.w, other.x + other.w)
         bottom = max(self.y + self.h, other.y + other.h)
@@ -73,16 +73,16 @@ DIMENSION_INDEX: dict[str, int] = {
     letter: position for position, letter in enumerate("ZCTRSIHVB", start=1)
 }
 
-#: The same letters in order of their index.
+#: The same letters in the order of their indices.
 DIMENSIONS: tuple[str, ...] = tuple(DIMENSION_INDEX)
 
 #: The dimensions that name a plane; scenes (S) are tags on sub-blocks instead.
 PLANE_DIMENSIONS: tuple[str, ...] = tuple(letter for letter in DIMENSIONS if letter != "S")
 
-#: Marks a coordinate (or an M-index) that a sub-block does not have: the smallest int32.
+#: The value of a coordinate or an M-index that a sub-block does not have: the smallest int32.
 ABSENT = -(2**31)
 
-#: The other mark of a missing M-index, which libCZI writes: the largest int32.
+#: The value that libCZI writes for a missing M-index: the largest int32.
 NO_M = 2**31 - 1
 
 _COORDINATE = re.compile(r"(\s*([A-Za-z]\s*-?\d+\s*)+)?")
@@ -90,7 +90,7 @@ _PART = re.compile(r"([A-Za-z])\s*(-?\d+)")
 
 
 def checked_plane(plane: Mapping[str, T] | None, name: str = "plane") -> Mapping[str, T]:
-    """Return a caller's plane, checked to be a mapping; None becomes an empty one."""
+    """Check that a caller's plane is a mapping and return it; return an empty one for None."""
     if plane is None:
         return {}
     if not isinstance(plane, Mapping):
@@ -135,14 +135,14 @@ def format_coordinate(coordinate: Coordinate) -> str:
 def metres_of(unit: str, *, any_case: bool = False) -> float | None:
     """Return the length of a unit in metres, or None for an unknown one.
 
-    Units have their symbols in the OME model (``UnitsLength``), words of OME-Zarr, or common names.
-    In any case, ``UM`` is a micrometre and ``Mm`` a millimetre, not a megametre.
+    A unit is a symbol of the OME model (``UnitsLength``), a word of OME-Zarr, or a common name.
+    With `any_case`, ``UM`` is a micrometre and ``Mm`` a millimetre, not a megametre.
     """
     return _size_of(_LENGTHS, unit, any_case=any_case)
 
 
 def seconds_of(unit: str, *, any_case: bool = False) -> float | None:
-    """Return the length of a unit of time in seconds; as `metres_of`."""
+    """Return the length of a unit of time in seconds, as `metres_of` does for lengths."""
     return _size_of(_TIMES, unit, any_case=any_case)
 
 
@@ -152,7 +152,7 @@ def _size_of(table: Mapping[str, float], unit: str, *, any_case: bool) -> float 
 
 
 def _prefixed(symbol: str, *words: str) -> dict[str, float]:
-    """Return a unit with each prefix, by its symbol and its words."""
+    """Return the size of a unit with each prefix, by its symbols and words."""
     return {
         prefix + unit: size
         for short, long, size in _PREFIXES

@@ -1,4 +1,4 @@
-"""What waits until it is needed: public names, optional packages, values of properties."""
+"""Import public names and optional packages, and compute properties, only when needed."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from czictypes.model.errors import MissingExtraError
 T = TypeVar("T")
 Self = TypeVar("Self")
 
-# The names of packages that differ from those of their modules.
+# Packages whose names differ from those of their modules.
 _PACKAGES = {"PIL": "Pillow"}
 
 
 def load_export(
     namespace: dict[str, Any], exports: Mapping[str, tuple[str, str | None]], name: str
 ) -> Any:
-    """Import a public name when it is first asked for (PEP 562), and keep it in the namespace.
+    """Import a public name on first use (PEP 562), and store it in the namespace.
 
-    `exports` has for each name a module, and the name in it (None for the module itself).
+    `exports` has the module of each name, and the name in it (None for the module itself).
     """
     try:
         module_name, attribute = exports[name]
@@ -36,7 +36,7 @@ def load_export(
 def require(module_name: str, *, extra: str, doing: str) -> Any:
     """Import a module of an optional package, or raise `MissingExtraError`.
 
-    The message begins with the purpose (`doing`), such as "lazy arrays" or "writing OME-Zarr", and
+    The message starts with the purpose (`doing`), such as "lazy arrays" or "writing OME-Zarr". It
     names the package and the extra of czictypes that installs it.
     """
     try:
@@ -54,9 +54,9 @@ def require(module_name: str, *, extra: str, doing: str) -> Any:
 class cached_property(Generic[T]):  # noqa: N801 (named after that of functools)
     """A property that is computed once for each object, without a lock.
 
-    Before Python 3.12, `functools.cached_property` holds a lock for all objects of the class while
-    it computes; in a process forked meanwhile, nobody would ever release it. Here, threads that ask
-    at the same time may compute the value twice; all get the first one.
+    Before Python 3.12, `functools.cached_property` holds a lock for all objects of the class during
+    the computation. In a process forked in the meantime, the lock would never be released. Here,
+    concurrent threads may compute the value more than once; all get the first one.
     """
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
@@ -71,7 +71,7 @@ class cached_property(Generic[T]):  # noqa: N801 (named after that of functools)
     def __get__(self, instance: object, owner: type) -> T: ...
 
     def __get__(self, instance: object, owner: type) -> Any:
-        """Return the value; later uses take it straight from the object's dictionary."""
+        """Return the value; later uses take it directly from the object's dictionary."""
         if instance is None:
             return self
         return instance.__dict__.setdefault(self._name, self._compute(instance))

@@ -42,7 +42,7 @@ class CacheOptions:
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """The fill of a cache: the number of its sub-blocks, and of the bytes of their pixels."""
+    """The contents of a cache: the number of sub-blocks, and the bytes of their pixels."""
 
     elements_count: int
     memory_usage: int
@@ -50,33 +50,34 @@ class CacheInfo:
 
 @dataclass
 class ReaderOptions:
-    """The checks of a document, and the rules by which its tiles are read.
+    """The checks of a document, and the rules for reading its tiles.
 
     Parameters
     ----------
     enable_mask_awareness
-        Leave out the pixels that a sub-block's own mask calls invalid.
+        Leave out pixels that the mask of a sub-block marks as invalid.
     enable_visibility_check_optimization
-        Skip tiles that others cover; never changes the pixels.
+        Skip tiles that others cover; this never changes the pixels.
     lax_subblock_coordinate_checks
         Accept directory entries with odd sizes, as old files have them.
     ignore_sizem_for_pyramid_subblocks
         With strict checks: accept any size of M in pyramid sub-blocks.
     stored_resolution
-        Read every stored pixel of tiles that are stored in more pixels than they cover (PALM):
-        coordinates, sizes and the pixel size then count in pixels of the finest tile. By default
+        Read every stored pixel of tiles that have more stored pixels than they cover (PALM).
+        Coordinates, sizes and the pixel size then refer to pixels of the finest tile. By default,
         such a tile is read at the size that it covers, as ZEN exports it.
     on_error
         ``"raise"``, or ``"blank"`` to leave tiles that cannot be read as background, with a
         `DamagedTileWarning` for each; `CziReader.damaged_subblocks` lists them.
     max_result_bytes
         The most bytes that czictypes allocates for one result; a larger result raises
-        `ResultTooLargeError` before any memory is taken. By default half of the memory that this
-        process may use. An array that you pass (``out=``) may have any size.
+        `ResultTooLargeError` before any memory is allocated. The default is half of the memory
+        that this process may use. An array that you pass (``out=``) may have any size.
     allow_sparse
-        Accept a document that claims far more planes or pixels than its sub-blocks could fill, as
-        a single damaged coordinate can make it: work on all of it then takes as long as the claimed
-        numbers require. By default such a document is read only plane by plane (`CziReader.read`).
+        Accept a document that claims far more planes or pixels than its sub-blocks could fill,
+        which may be the effect of a single damaged coordinate. Processing the whole document may
+        then take very long. By default, such a document can only be read plane by plane
+        (`CziReader.read`).
     """
 
     enable_mask_awareness: bool = False
@@ -94,7 +95,7 @@ class RemoteOptions:
     """How remote files are read: time limits, parallel requests, and the cache of their bytes.
 
     Pass it as ``storage_options={"czictypes": RemoteOptions(...)}``, or pass a dictionary of some
-    of its fields in its place.
+    of its fields instead.
 
     Parameters
     ----------
@@ -104,8 +105,8 @@ class RemoteOptions:
     retries
         How many times a failed request is sent again.
     backoff
-        Seconds before the first retry; each further one waits twice as long, up to 8 s. A server's
-        Retry-After header is obeyed, up to `timeout`.
+        Seconds before the first retry; each further retry waits twice as long, up to 8 s. The
+        Retry-After header of a server is obeyed, up to `timeout`.
     max_concurrency
         The largest number of requests at the same time.
     cache_bytes
@@ -122,7 +123,7 @@ class RemoteOptions:
     Raises
     ------
     ValueError
-        If a value is too small or no number.
+        If a value is too small or not a number.
     """
 
     timeout: float = 60.0
