@@ -15,11 +15,11 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def renamed(silent: Mapping[str, str] = _NONE, /, **former: str) -> Callable[[F], F]:
-    """Have a function take parameters by their former names too.
+    """Decorate a function so that it also accepts the former names of its parameters.
 
-    Each keyword of `former` is a former name, and its value the name of today; its use is a
-    DeprecationWarning at the caller's line. `silent` has the names that other libraries give to
-    parameters, which are no mistake. Signatures show the names of today alone.
+    `former` maps former names to current ones; using one issues a DeprecationWarning at the
+    caller's line. `silent` likewise maps the names in other libraries, without a warning.
+    Signatures show only the current names.
     """
     names = {**silent, **former}
 
