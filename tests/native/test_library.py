@@ -73,7 +73,7 @@ def test_it_does_not_tell_where_it_was_built(either: Path, root: Path) -> None:
 
 def test_the_licence_texts_lie_beside_it(bundled_library: Path) -> None:
     texts = {
-        "NOTICE.txt": "Replacing the library",
+        "NOTICE.txt": "Replacing libCZIAPI",
         "libczi-LGPL-3.0-or-later.txt": "GNU LESSER GENERAL PUBLIC LICENSE",
         "libczi-THIRD_PARTY_LICENSES.txt": "pugixml",
         "jxrlib-LICENSE.txt": "Microsoft Corp",
