@@ -14,7 +14,6 @@ from numpy.typing import DTypeLike, NDArray
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.reader_pool import ReaderPool
 from czictypes.arrays.selection import Selection, is_index
-from czictypes.arrays.windows import windowed_array
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError
 from czictypes.reading.names import scene_infos
@@ -31,6 +30,8 @@ def closing_array(image: CziImage, path: str, level: int, chunks: Any, **options
 
     That of `CziImage.to_dask` keeps the file open. The options are those of `CziReader`.
     """
+    from czictypes.arrays.windows import windowed_array  # needs dask
+
     plain = image.to_dask(level, chunks)
     order = image.dims.order
     read = _WindowRead(path, image.current_scene_index, "M" not in order, level, options)

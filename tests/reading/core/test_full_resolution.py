@@ -95,7 +95,8 @@ class Rule:
         own = self._place(k)
         if any(self._place(one) == own and self._in_one_scene(k, one) for one in self.base):
             return True
-        return "Z" not in own and any(self._place(one)["C"] == own["C"] for one in self.base)
+        lacks_z = "Z" not in own and any("Z" in tile.plane for tile in self.tiles)
+        return lacks_z and any(self._place(one)["C"] == own["C"] for one in self.base)
 
     def _uncovered(self, chosen: Sequence[int], pool: Sequence[int]) -> set[int]:
         def is_covered(k: int) -> bool:
