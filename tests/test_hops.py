@@ -47,7 +47,7 @@ def at_most(limit: int, journey: str, measure: str, now: int = 0) -> Any:
         at_most(25, READ, "hops"),
         at_most(1, READ, "stats"),
         at_most(20, ARRAY, "files"),
-        at_most(55, CONVERT, "files", now=78),
+        at_most(55, CONVERT, "files", now=76),
         at_most(3, CONVERT, "stats"),
         at_most(36, WRITE, "files"),  # the house names no number
     ],

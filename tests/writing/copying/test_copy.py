@@ -334,7 +334,7 @@ def test_a_level_within_the_tiles_that_are_kept_stays(made: MadeFiles, target: P
         ({"planes": {"Q": 0}}, "'Q' is not a dimension"),
         ({"planes": {"S": 0}}, "give scenes="),
         ({"planes": {"C": 0.5}}, "C: 0.5 is neither"),
-        ({"planes": {"C": "0"}}, "C: '0' is neither"),
+        ({"planes": {"C": "0"}}, "there is no channel '0'"),
         ({"roi": (0, 0, 0, 5)}, "empty"),
         ({"compression": "best"}, "compression options 'best'"),
         ({"metadata": "<Other/>"}, "<Other>"),
