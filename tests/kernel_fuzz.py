@@ -109,7 +109,7 @@ class Fuzzer:
         try:
             if is_odd and rng.random() < 0.5:
                 _damage(_pick(rng, list(reads.regions)), _REGION, rng)
-            reads.choose([_pick(rng, (None, None, None, 0, 1, 2**40)) for _ in outs])
+            reads.choose()
             kind = _pick(rng, _TYPES) if rng.random() < 0.3 else _type_of(outs[0])
             reads.set_output(outs, kind, file if rng.random() < 0.8 else -1, int(rng.integers(5)))
             if is_odd:
@@ -306,7 +306,8 @@ def _regions(reads: Reads, columns: TileColumns, rng: Rng) -> list[NDArray[Any]]
         x, y = x - int(rng.integers(-20, 20)), y - int(rng.integers(-20, 20))
         planes = [(int(key), rank) for rank, key in enumerate(np.unique(columns.plane)[:3])]
         scene, roi = _pick(rng, (None, None, 0, 1)), Rectangle(x, y, width, height)
-        reads.set_region(number, roi, *size, planes, zoom, scene, masks=masks)
+        only = _pick(rng, (None, None, None, 0, 1, 2**40))
+        reads.set_region(number, roi, *size, planes, zoom, scene, only, masks=masks)
         if rng.random() < 0.3:
             region.w, region.h = size
             reads.set_level(

@@ -208,10 +208,11 @@ class Reads:
         planes: Sequence[tuple[int, int]],
         zoom: float,
         scene: int | None,
+        only: int | None = None,
         *,
         masks: bool,
     ) -> None:
-        """Set a region of full resolution, as for libCZI's scaling accessor."""
+        """Set a region of full resolution, as for libCZI's scaling accessor, or of one tile."""
         region = self.regions[number]
         region.x, region.y, region.w, region.h = roi
         region.out_w, region.out_h = width, height
@@ -224,6 +225,7 @@ class Reads:
         region.zoom = zoom
         region.mode = _COPY if region.zoom == 1 else _ZOOM
         region.scene = ABSENT if scene is None else scene
+        region.only = -1 if only is None else only
         region.has_masks = masks
 
     def set_level(self, number: int, factor: float, level: int, corner: tuple[int, int]) -> None:
@@ -232,39 +234,26 @@ class Reads:
         region.mode, region.factor, region.level = _LEVEL, factor, level
         region.grid_x, region.grid_y = corner
 
-    def choose(self, only: Sequence[int | None]) -> None:
-        """Choose the tiles of each region, or take the `only` one, and make `jobs` of them.
+    def choose(self) -> None:
+        """Choose the tiles of each region, and make `jobs` of them.
 
         Raises MemoryError if there is too little memory.
         """
-        if len(self.regions) > 1 and any(one is not None for one in only):
-            self._choose_one_by_one(only)
-        else:
-            first = -1 if only[0] is None else only[0]
-            self.count = self._choose(0, len(self.regions), first, 0)
-        self.current = range(min(self.count, _AT_ONCE))
+        found = self._choose()
+        if found > self.room:
+            self._make_room(found + found // 4)
+            found = self._choose()
+        self.count = found
+        self.current = range(min(found, _AT_ONCE))
 
-    def _choose_one_by_one(self, only: Sequence[int | None]) -> None:
-        self.count = 0
-        for number, one in enumerate(only):
-            end = self._choose(number, 1, -1 if one is None else one, self.count)
-            self._jobs["region"][self.count : end] = number
-            self.count = end
-
-    def _choose(self, region: int, count: int, only: int, used: int) -> int:
-        """Choose tiles for some regions, and return the number of jobs so far."""
-        while True:
-            room = len(self._jobs) - used
-            found: int = self._lib.czk_choose(
-                self.tiles.tiles, self.regions + region, count, only, self._job + used, room
-            )
-            if found < 0:
-                raise MemoryError("there is no memory to choose the tiles of a read")
-            if found <= room:
-                return used + found
-            before = self._jobs[:used]
-            self._make_room(used + found + (used + found) // 4)
-            self._jobs[:used] = before
+    def _choose(self) -> int:
+        """Return how many jobs there are; they are made if all of them fit into the memory."""
+        found: int = self._lib.czk_choose(
+            self.tiles.tiles, self.regions, len(self.regions), self._job, self.room
+        )
+        if found < 0:
+            raise MemoryError("there is no memory to choose the tiles of a read")
+        return found
 
     def give(self, given: Sequence[Given]) -> None:
         """Set the tiles that jobs refer to by index; they are in use until the next call."""

@@ -247,15 +247,15 @@ class Painter:
     def _begin(self, parts: Sequence[Part], sizes: Sequence[tuple[int, int]]) -> Reads:
         """Choose the tiles for results of (width, height) sizes; `give_back` the memory later."""
         reads = self._tiles().take(len(parts))
-        for number, ((request, grid, _), (width, height)) in enumerate(zip(parts, sizes)):
+        for number, ((request, grid, only), (width, height)) in enumerate(zip(parts, sizes)):
             planes = self.planes.shown(request.plane, by_lacking=grid is not None)
             reads.set_region(
-                number, request.roi, width, height, planes, request.zoom, request.scene,
+                number, request.roi, width, height, planes, request.zoom, request.scene, only,
                 masks=request.mask_aware,
             )  # fmt: skip
             if grid is not None:
                 reads.set_level(number, grid.factor, grid.number, (grid.box.x, grid.box.y))
-        reads.choose([part.only for part in parts])
+        reads.choose()
         return reads
 
     def _tiles(self) -> KernelTiles:

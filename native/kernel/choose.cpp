@@ -35,21 +35,20 @@ public:
           roi_{region.x, region.y, region.x + region.w, region.y + region.h} {}
 
     // Writes the jobs after the first `used` ones; returns the total number.
-    int64_t make(int64_t only, czk_job *jobs, int64_t capacity, int64_t used) {
+    int64_t make(czk_job *jobs, int64_t capacity, int64_t used) {
+        const int64_t only = region_.only;
         if (only >= 0 && only < tiles_.count)
             chosen_.push_back({0, 0, 0, 0, 0, static_cast<int32_t>(only)}), find_parts();
         else if (region_.mode == CZK_LEVEL)
             choose_for_level();
         else
             choose_by_zoom();
-        region_.first = used;
         for (const Part &part : parts_) {
             const int64_t rows = std::max<int64_t>(largest_job / (part.area.right - part.area.left), 1);
             for (int64_t top = part.area.top; top < part.area.bottom; top += rows, used++)
                 if (used < capacity)
                     jobs[used] = job_of(part, top, std::min(top + rows, part.area.bottom));
         }
-        region_.end = used;
         return used;
     }
 
@@ -220,13 +219,13 @@ private:
 }  // namespace czk
 
 extern "C" int64_t czk_choose(const czk_tiles *tiles, czk_region *regions, int64_t count,
-                              int64_t only, czk_job *jobs, int64_t capacity) {
+                              czk_job *jobs, int64_t capacity) {
     return czk::guarded([&]() -> int64_t {
         int64_t used = 0;
         for (int64_t at = 0; at < count; at++) {
             if (!czk::is_possible(regions[at])) return -2;
             czk::Choice choice(*tiles, regions[at], static_cast<int32_t>(at));
-            used = choice.make(only, jobs, capacity, used);
+            used = choice.make(jobs, capacity, used);
         }
         return used;
     });

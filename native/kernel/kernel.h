@@ -10,7 +10,7 @@
  */
 
 /* Increases with every change of the declarations; czk_abi() returns it. */
-enum czk_version { CZK_ABI = 2 };
+enum czk_version { CZK_ABI = 3 };
 
 /* The number for "none": of a scene, an M-index, a coordinate. */
 enum czk_absent { CZK_ABSENT = -2147483648 };
@@ -76,7 +76,7 @@ struct czk_region {
     int64_t plane_count;
     double factor;          /* CZK_LEVEL: pixels of full resolution per pixel */
     int64_t grid_x, grid_y; /* CZK_LEVEL: the corner of its grid in full resolution */
-    int64_t first, end;     /* set by czk_choose: its jobs */
+    int64_t only;           /* the only tile to paint, or -1 to choose by the rules */
     int64_t covered;        /* set by czk_choose: the least number of painted pixels */
     int32_t in_order;       /* set by czk_choose: jobs overlap, and are painted in order */
     int32_t mode, level;
@@ -122,10 +122,10 @@ int64_t czk_sort(struct czk_tiles *tiles);
 /* Fills `groups`, and `cells`, which has room for ordered + 2 * group_count numbers. */
 int32_t czk_index(struct czk_tiles *tiles);
 
-/* Chooses the jobs of regions, or of the `only` tile; returns their number. If it exceeds
-   `capacity`, none is valid. -1: no memory; -2: a region whose numbers are too large. */
+/* Chooses the jobs of regions; returns their number. If it exceeds `capacity`, none is valid.
+   -1: no memory; -2: a region whose numbers are too large. */
 int64_t czk_choose(const struct czk_tiles *tiles, struct czk_region *regions, int64_t count,
-                   int64_t only, struct czk_job *jobs, int64_t capacity);
+                   struct czk_job *jobs, int64_t capacity);
 
 /* Paints pending jobs; returns the number of jobs that are not done. -1: no memory; -2: impossible
    arguments. */
