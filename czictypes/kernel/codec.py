@@ -124,5 +124,4 @@ class EntryParser:
         if not column.flags.c_contiguous:
             raise ValueError("a column must be contiguous")
         self._kept.append(column)
-        kind = {"i4": "int32_t", "i8": "int64_t", "u1": "uint8_t"}[column.dtype.str[1:]]
-        return self._kernel.ffi.from_buffer(f"{kind}[]", column)
+        return self._kernel.pointer(column)

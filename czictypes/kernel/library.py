@@ -8,12 +8,19 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _LOG = logging.getLogger(__name__)
 
 _VARIABLE = "CZICTYPES_KERNEL"
 
+_C_TYPES = {
+    "i4": "int32_t", "i8": "int64_t", "i2": "int16_t", "u1": "uint8_t", "b1": "uint8_t",
+    "f4": "float",
+}  # fmt: skip
 _ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _BUNDLED = Path(__file__).resolve().parent.parent / "_native" / f"czictypes_kernel{_ENDING}"
 
@@ -24,6 +31,12 @@ class Kernel(NamedTuple):
     path: str
     ffi: Any
     lib: Any
+
+    def pointer(self, column: NDArray[Any]) -> Any:
+        """Return a typed pointer to a contiguous column, which the caller keeps alive."""
+        kind = _C_TYPES[column.dtype.str[1:]]
+        data = self.ffi.from_buffer(column.reshape(-1).view("u1"))
+        return self.ffi.cast(f"{kind} *", data)
 
 
 class KernelInfo(NamedTuple):

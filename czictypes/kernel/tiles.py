@@ -122,12 +122,11 @@ class KernelTiles:
         """Point a member to a column, which is kept and returned."""
         values = np.ascontiguousarray(values)
         self._kept.append(values)
-        pointer = self.kernel.ffi.from_buffer(values.view(np.uint8).reshape(-1))
-        kind = self.kernel.ffi.cast(f"{_C_TYPES[values.dtype.str[1:]]} *", pointer)
+        pointer = self.kernel.pointer(values)
         if isinstance(member, int):
-            structure[member] = kind
+            structure[member] = pointer
         else:
-            setattr(structure, member, kind)
+            setattr(structure, member, pointer)
         return values
 
     def take(self, regions: int) -> Reads:
@@ -144,12 +143,6 @@ class KernelTiles:
         reads.give(())
         if len(reads.regions) == 1 and reads.room <= _MOST_KEPT:
             self._idle.append(reads)
-
-
-_C_TYPES = {
-    "i4": "int32_t", "i8": "int64_t", "i2": "int16_t", "u1": "uint8_t", "b1": "uint8_t",
-    "f4": "float",
-}  # fmt: skip
 
 
 class Reads:

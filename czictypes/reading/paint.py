@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.file_source import FileSource
+from czictypes.container.subblock import HEAD_ROOM
 from czictypes.container.workers import Workers, check_stopped
 from czictypes.kernel.library import get_kernel
 from czictypes.kernel.tiles import DONE, PENDING, UNUSUAL, Given, KernelTiles, Reads, TileColumns
@@ -47,8 +48,6 @@ _LOG = logging.getLogger(__name__)
 _SLICE = 50_000
 #: The bytes of tiles given to it at a time; at least one tile for each thread.
 _GIVEN_BYTES = 64 << 20
-#: The pixels of most sub-blocks begin within this number of bytes.
-_HEAD_ROOM = 288 + 1024
 #: Pixels of at most this number of bytes are read with the head.
 _SMALL = 256 << 10
 _STORED = int(Compression.Uncompressed)
@@ -430,9 +429,8 @@ class _Painting:
     def _bytes(self, tiles: list[int]) -> dict[int, Given]:
         """Return the bytes of those tiles that the kernel decodes itself."""
         source = self._painter.source
-        if source is None or not self._painter.reads_bytes or self._painter._local:
-            return {}
-        if self._request.mask_aware:
+        decodes = self._painter.reads_bytes and not self._request.mask_aware
+        if source is None or self._painter._local or not decodes:
             return {}
         ranges = {tile: found for tile in tiles if (found := self._range(tile)) is not None}
         try:
@@ -468,7 +466,7 @@ class _Painting:
                 begin, size = begin + first * row, (end - first) * row
         else:
             self._heads.add(tile)
-            begin, size = stored.file_position.item(sub_block), _HEAD_ROOM
+            begin, size = stored.file_position.item(sub_block), HEAD_ROOM
             size += end * row if end * row <= _SMALL else 0
             if self._painter.prefetcher is not None:
                 size = min(size, self._painter.prefetcher.room(sub_block))
