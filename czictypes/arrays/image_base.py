@@ -634,11 +634,11 @@ class Image(Closable):
 
     @property
     def time_stamps(self) -> list[float] | None:
-        """The time of each T, in seconds; None where the file does not tell.
+        """The time of each T in seconds; None if the file does not have it.
 
-        Of a CZI, the time stamps attached to the document count, on its own clock; else the times
-        at which the tiles of this scene were acquired, since the first T; else the positions along
-        T in the XML.
+        A CZI has the time stamps attached to the document, on its own clock. Without them the times
+        are those at which the tiles of this scene were acquired, since the first T, or else the
+        positions along T in the XML.
         """
         times = self._times()
         return None if times is None else [float(time) for time in times]

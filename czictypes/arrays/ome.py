@@ -169,8 +169,8 @@ class _ScenePlanes(NamedTuple):
     first, tiles
         The first sub-block of each, and how many there are.
     part
-        Which of the planes of that sub-block it is: time and focus of a sub-block are those of its
-        first plane.
+        The index of each plane in its sub-block, whose time and focus are those of its first
+        plane.
     """
 
     z: NDArray[np.intp]

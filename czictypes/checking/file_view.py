@@ -177,7 +177,7 @@ class FileView:
 
     @cached_property
     def sane(self) -> NDArray[np.bool_]:
-        """Which sub-blocks have a possible position and size."""
+        """A mask of the sub-blocks whose position and size are possible."""
         columns = self.columns
         good = np.ones(columns.count, bool)
         for start, size, stored in (

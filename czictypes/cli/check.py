@@ -32,7 +32,7 @@ head of each tile is read; --pixels decodes all of them."""
 _REPAIR = """\
 Write a readable CZI with everything that is whole in a damaged one: after an interrupted
 acquisition, a copy that broke off, a lost directory, or with overwritten pieces. SRC is only read.
-What is lost is listed, by plane and tile. DST appears when it is complete."""
+Lost data are listed by plane and tile. DST appears when it is complete."""
 
 _CHECK_CODES = """\
 exit codes: 0 nothing is wrong, 1 there are warnings, 2 there are errors, 5 a file cannot be opened;

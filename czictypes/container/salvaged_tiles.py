@@ -319,11 +319,11 @@ class LostTile(NamedTuple):
     rectangle
         The area that it covers, in layer-0 pixels.
     is_pyramid
-        Whether it belongs to a reduced resolution level, so that no pixel of the image is lost.
+        True for a tile of a reduced level, without which no pixel of the image is lost.
     position
         Its position in the file, in bytes.
     reason
-        What is wrong with it.
+        The damage.
     """
 
     plane: dict[str, int]

@@ -82,7 +82,7 @@ class Image(_Image):  # noqa: D101  (it has that of the other)
         Returns
         -------
         Conversion
-            What was written.
+            A report of the written scenes.
 
         Raises
         ------

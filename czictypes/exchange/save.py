@@ -67,7 +67,7 @@ def save(
     Returns
     -------
     Conversion
-        What was written.
+        A report of the written scenes.
 
     Raises
     ------

@@ -239,7 +239,7 @@ def _channels_of(document: OpenDocument) -> list[int]:
 def numbers_of(table: SubBlockTable, dimension: str, wanted: Any) -> Any:
     """Return what is chosen along S or C with numbers in the place of names.
 
-    What has no name in it is returned as it is, and along other dimensions no names are known.
+    A choice without names is returned as it is. Other dimensions have no names.
     """
     if dimension not in ("S", "C") or table.names is None or not has_names(wanted):
         return wanted

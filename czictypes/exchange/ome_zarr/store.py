@@ -305,7 +305,7 @@ class ZarrStore(Closable):
 
     @property
     def is_plain_folder(self) -> bool:
-        """Whether it is a folder without any layer of zarr above it."""
+        """Whether the store is a folder, without another layer of zarr."""
         return type(self.zarr) is _storage().LocalStore
 
     @staticmethod

@@ -75,9 +75,9 @@ class RemovedPart:
         The name of an attachment; of metadata the path of the XML element or (with ``@``)
         attribute, empty where the whole XML is meant.
     level, scene
-        Of a pyramid level, and of the scene that it belongs to; None for none.
+        The number of a removed pyramid level, and of its scene; None otherwise.
     kept
-        What of it the copy has all the same; empty for nothing.
+        The rest of it that the copy has; empty if nothing is left.
     reason
         Why it was left out, where `anonymize` was not the reason.
     values
@@ -166,7 +166,7 @@ class Anonymity(NamedTuple):
 
 
 class AttachmentPart(NamedTuple):
-    """What is left of an attachment; we set name and type, for they may tell something too."""
+    """The rest of an attachment. The copy sets its name and type, which could identify it."""
 
     name: str
     content_file_type: str
