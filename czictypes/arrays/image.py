@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image_base import Image, no_mosaic
-from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, pixel_sizes
-from czictypes.arrays.layout import ArrayRegion, Layout
+from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, pixel_sizes, times_along
+from czictypes.arrays.layout import ArrayRegion, Dimensions, Layout, Selection
 from czictypes.arrays.lazy import lazy_array, native_chunks
 from czictypes.arrays.read import EMPTY_ALPHA, EmptyAlpha, ImageSelection, valid_block
 from czictypes.arrays.scenes import field_numbers, stage_origin
-from czictypes.arrays.selection import Dimensions, Selection
 from czictypes.arrays.tiles import MosaicTiles
-from czictypes.arrays.times import times_along
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.axes import Skew, skew
 from czictypes.metadata.channels import ChannelInfo, display_settings
@@ -26,7 +24,7 @@ from czictypes.metadata.document_info import DocumentInfo, document_info
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import CacheOptions, ChannelDisplaySettingsDataClass, ReaderOptions
-from czictypes.model.renamed import former_name
+from czictypes.model.public import former_name
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument

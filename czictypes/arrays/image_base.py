@@ -19,20 +19,26 @@ from czictypes.arrays.labels import (
     channel_colors,
     coordinates,
     dimension_properties,
+    regular_interval,
     standard_metadata,
 )
-from czictypes.arrays.layout import ArrayRegion, Layout, Level
+from czictypes.arrays.layout import (
+    ArrayRegion,
+    Dimensions,
+    Layout,
+    Level,
+    Selection,
+    arranged,
+    ordered_selection,
+)
 from czictypes.arrays.lazy import take_lazily
-from czictypes.arrays.selection import Dimensions, Selection, arranged, ordered_selection
-from czictypes.arrays.times import regular_interval
-from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_info import DocumentInfo, Objective
-from czictypes.metadata.scenes import Plate, SceneInfo, Well
-from czictypes.model.closable import Closable
+from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 from czictypes.model.options import ChannelDisplaySettingsDataClass
+from czictypes.model.public import Closable
 from czictypes.reading.names import channel_names, find_channels, find_scene, has_names
 
 if TYPE_CHECKING:

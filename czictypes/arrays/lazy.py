@@ -11,10 +11,9 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.layout import Layout
+from czictypes.arrays.layout import Dimensions, Layout, Selection
 from czictypes.arrays.read import ImageSelection
 from czictypes.arrays.reader_pool import reader_pool
-from czictypes.arrays.selection import Dimensions, Selection
 from czictypes.model.errors import ClosedError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.lazy import require

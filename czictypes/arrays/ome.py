@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.labels import pixel_sizes
+from czictypes.arrays.labels import in_utc, pixel_sizes, regular_interval, since_start, times_along
 from czictypes.arrays.read import EmptyAlpha, has_alpha
 from czictypes.arrays.scenes import channel_types, common_dtype, plane_ranges, scene_box
-from czictypes.arrays.times import in_utc, regular_interval, since_start, times_along
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.document_info import DocumentInfo, document_info
 from czictypes.metadata.ome_document import build_ome

@@ -10,9 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.layout import ArrayRegion, Layout
+from czictypes.arrays.layout import ArrayRegion, Indices, Layout, Selection
 from czictypes.arrays.scenes import scene_layout
-from czictypes.arrays.selection import Indices, Selection
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT

@@ -19,8 +19,8 @@ from dask.highlevelgraph import HighLevelGraph
 from dask.layers import ArraySliceDep
 from numpy.typing import NDArray
 
+from czictypes.arrays.layout import Selection
 from czictypes.arrays.lazy import Chunks
-from czictypes.arrays.selection import Selection
 from czictypes.model.errors import FileChangedError
 
 #: Functions of dask without types.

@@ -17,14 +17,12 @@ from czictypes.checking.file_view import (
     open_view,
     read_xml,
 )
-from czictypes.model.defence import Defence
 from czictypes.model.errors import CziError, MissingPartError
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Defence, Progress, renamed, show_progress
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.reader import Source
 from czictypes.reading.threads import thread_count
 from czictypes.remote.part_files import Parts
-from czictypes.writing.progress import Progress, show_progress
 
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 #: So many findings of one check and severity are listed; all others are counted.

@@ -13,8 +13,8 @@ from czictypes.checking.file_view import REPAIR, Check, FileView, Finding, Sever
 from czictypes.container.columns import unique_rows
 from czictypes.model.geometry import ABSENT, format_coordinate
 from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.reading.full_resolution import Boxes, pairs_by_centre
 from czictypes.reading.levels import needs_pyramid
-from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
 _PIXEL_TYPES = [pixel_type.value for pixel_type in PixelType]
 

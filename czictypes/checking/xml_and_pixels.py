@@ -26,7 +26,6 @@ from czictypes.metadata.document_info import custom_attributes, document_info
 from czictypes.metadata.fields import Node
 from czictypes.metadata.scenes import plate, scenes
 from czictypes.metadata.xml import parse
-from czictypes.model.defence import Defence
 from czictypes.model.errors import (
     CorruptFileError,
     CziError,
@@ -38,6 +37,7 @@ from czictypes.model.errors import (
 )
 from czictypes.model.geometry import ABSENT, DIMENSIONS
 from czictypes.model.pixel_types import Compression, PixelType, pixel_type_from_name
+from czictypes.model.public import Defence
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.planes import PlaneRows
 from czictypes.reading.threads import ThreadPool, each

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from czictypes.container.uses import Use, Uses
-from czictypes.model.closable import Closable
+from czictypes.model.public import Closable
 
 #: Offset and count, in bytes.
 Range = tuple[int, int]

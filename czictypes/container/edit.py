@@ -44,8 +44,8 @@ from czictypes.container.segments import (
     read_metadata_xml,
     read_segment_header,
 )
-from czictypes.model.defence import file_errors
 from czictypes.model.errors import CorruptFileError
+from czictypes.model.public import file_errors
 
 _FIXED_SIZE = FIXED_SIZES[METADATA]  # the sizes and reserved bytes before the XML
 _LARGEST = 2**31 - 1

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.model.defence import file_error, file_errors
 from czictypes.model.errors import FileAccessError, IsFolderError
+from czictypes.model.public import file_error, file_errors
 
 
 class FileSource(ByteSource):

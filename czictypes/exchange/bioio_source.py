@@ -17,9 +17,9 @@ from czictypes.exchange.pixel_view import reason
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CziError, MetadataWarning, UnsupportedDataError
 from czictypes.model.lazy import require
+from czictypes.model.public import warn_caller
 
 
 @contextmanager

@@ -36,16 +36,14 @@ from czictypes.exchange.picture_files import describe_png, write_png
 from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.tiff_files import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import MissingExtraError, SparseDocumentError
 from czictypes.model.options import ReaderOptions
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Progress, defended, renamed, warn_caller
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader
 from czictypes.remote.part_files import Parts
 from czictypes.writing.copying.copy import copy
-from czictypes.writing.progress import Progress
 
 #: A dry run warns of images above this size in bytes and this multiple of the file's size.
 _LARGE, _FAR_MORE = 1 << 30, 256

@@ -15,11 +15,11 @@ from czictypes.arrays.scenes import claimed_array
 from czictypes.exchange.locations import Format
 from czictypes.exchange.source_image import SourceImage
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.public import Progress
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.names import find_name
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.remote.part_files import Parts
-from czictypes.writing.progress import Progress
 
 if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage

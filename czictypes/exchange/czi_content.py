@@ -14,9 +14,9 @@ from czictypes.metadata.axes import Axis, Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.scenes import Plate, SceneInfo
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import Location
+from czictypes.model.public import warn_caller
 from czictypes.writing.new_metadata import time_axis
 
 _MICROMETRES = 1e6

@@ -17,10 +17,10 @@ from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location, Size
+from czictypes.model.public import Progress, show_progress
 from czictypes.reading.threads import thread_count
 from czictypes.writing.array_source import ArraySource, Axes, Part, parse_axes
 from czictypes.writing.array_tiles import TileInfo
-from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid.reduce import Seams
 from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target

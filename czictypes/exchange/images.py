@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import CziImage as _CziImage
 from czictypes.arrays.image_base import Image as _Image
 from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, in_micrometres
-from czictypes.arrays.layout import ArrayRegion, Layout
+from czictypes.arrays.layout import ArrayRegion, Layout, Selection
 from czictypes.arrays.lazy import chunks_of_planes, normalized_chunks
 from czictypes.arrays.scenes import field_numbers
-from czictypes.arrays.selection import Selection
 from czictypes.exchange.converted import Choice, Conversion
 from czictypes.exchange.locations import Format, target_format
 from czictypes.exchange.pixel_view import PixelView, shown_in_color
@@ -35,10 +34,10 @@ from czictypes.metadata.document_info import DocumentInfo
 from czictypes.metadata.ome_document import build_ome
 from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts, PlaneFacts, Sizes
 from czictypes.metadata.scenes import Plate, SceneInfo
-from czictypes.model.defence import defended
 from czictypes.model.errors import ClosedError
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass
+from czictypes.model.public import defended
 from czictypes.reading.names import find_scene
 from czictypes.reading.request import check_output
 from czictypes.reading.result_memory import ResultMemory

@@ -14,11 +14,11 @@ from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document_info import Objective
 from czictypes.metadata.ome_document import annotations_of
 from czictypes.metadata.scenes import Well, well_name
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.model.lazy import require
 from czictypes.model.options import Rgb8Color
+from czictypes.model.public import warn_caller
 
 if TYPE_CHECKING:
     from ome_types import OME

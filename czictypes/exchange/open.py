@@ -37,9 +37,9 @@ from czictypes.exchange.save import image_of, is_described
 from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.tiff_files import open_tiff
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.model.defence import defended
 from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
 from czictypes.model.options import CacheOptions
+from czictypes.model.public import defended
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.plane_reads import open_document_of
 from czictypes.reading.reader import CziReader

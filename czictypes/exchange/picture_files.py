@@ -21,10 +21,10 @@ from czictypes.exchange.locations import location_path, location_text, stored_by
 from czictypes.exchange.pixel_view import Frames
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
+from czictypes.model.public import warn_caller
 from czictypes.reading.names import find_channels
 from czictypes.remote.urls import describe_target
 from czictypes.writing.atomic import PathType, atomic_output

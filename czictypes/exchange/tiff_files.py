@@ -22,13 +22,12 @@ from czictypes.exchange.ome_xml import image_fields, ome_text, parse_ome
 from czictypes.exchange.source_image import SourceImage, axis_letters
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.model.defence import file_errors, warn_caller
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.model.lazy import require
+from czictypes.model.public import Progress, file_errors, show_progress, warn_caller
 from czictypes.reading.threads import thread_count
 from czictypes.writing.atomic import PathType, atomic_output
-from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, NoReturn
 
 from czictypes.container.uses import Uses
 from czictypes.libczi.library import Library, loaded_libraries
-from czictypes.model.closable import Closable
 from czictypes.model.errors import ClosedError, CziError
+from czictypes.model.public import Closable
 
 _serial = itertools.count(1)
 

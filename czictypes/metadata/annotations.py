@@ -8,8 +8,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from czictypes.metadata.elements import ensure, format_number, put, set_name
-from czictypes.metadata.fields import Node, NodeSource, format_color, root_node
+from czictypes.metadata.fields import (
+    Node,
+    NodeSource,
+    ensure,
+    format_color,
+    format_number,
+    put,
+    root_node,
+    set_name,
+)
 from czictypes.metadata.xml import check_text
 from czictypes.model.options import Rgb8Color
 

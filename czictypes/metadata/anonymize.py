@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from czictypes.metadata.acquisitions import anonymous_acquisitions
 from czictypes.metadata.fields import parse_datetime
 from czictypes.metadata.harmless import DEEPEST, ROOTS, kind_of
 from czictypes.metadata.known_values import is_guid, is_known, is_known_words, is_place_name
+from czictypes.metadata.scenes import anonymous_acquisitions
 from czictypes.metadata.xml import XmlSource, parse, to_string, to_text
 from czictypes.model.errors import CorruptFileError
 

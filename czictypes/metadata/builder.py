@@ -5,15 +5,20 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 
-from czictypes.metadata.acquisitions import add_acquisitions
 from czictypes.metadata.annotations import add_annotations
 from czictypes.metadata.axes import Axis, Skew
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import GeneralDocumentInfoDto, Objective
-from czictypes.metadata.elements import ensure, format_number, put, set_name
-from czictypes.metadata.fields import format_color
-from czictypes.metadata.scenes import Plate, SceneInfo, Well, parse_well_name, well_name
+from czictypes.metadata.fields import ensure, format_color, format_number, put, set_name
+from czictypes.metadata.scenes import (
+    Plate,
+    SceneInfo,
+    Well,
+    add_acquisitions,
+    parse_well_name,
+    well_name,
+)
 from czictypes.metadata.sections import (
     add_attributes,
     check_channel_index,

@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.ome_facts import DocumentFacts, ImageFacts
-from czictypes.metadata.ome_image import image, image_id, instrument, middle_of_band, parts_of
-from czictypes.metadata.ome_make import load_model, make, measured, within
+from czictypes.metadata.ome_image import (
+    image,
+    image_id,
+    instrument,
+    load_model,
+    make,
+    measured,
+    middle_of_band,
+    parts_of,
+    within,
+)
 from czictypes.metadata.scenes import Plate
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.options import Rgb8Color
+from czictypes.model.public import warn_caller
 
 if TYPE_CHECKING:
     from ome_types import OME

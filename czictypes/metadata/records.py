@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import MetadataWarning
+from czictypes.model.public import warn_caller
 
 _HEADER = struct.Struct("<ii")
 _EVENT = struct.Struct("<idii")  # size of the record, time, type, size of the description

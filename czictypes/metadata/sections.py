@@ -11,8 +11,15 @@ from numbers import Integral
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import channel_display_settings, display_channel_nodes
 from czictypes.metadata.document_info import DESCRIPTION_TAGS, CustomValue, GeneralDocumentInfoDto
-from czictypes.metadata.elements import ensure, format_number, put, set_name, set_text
-from czictypes.metadata.fields import Node, format_color
+from czictypes.metadata.fields import (
+    Node,
+    ensure,
+    format_color,
+    format_number,
+    put,
+    set_name,
+    set_text,
+)
 from czictypes.metadata.xml import check_text
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode

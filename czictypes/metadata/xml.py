@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ET
 from typing import Any, Callable, TypeVar, Union
 from xml.parsers import expat
 
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, MetadataWarning
+from czictypes.model.public import warn_caller
 
 #: XML as the functions of this floor take it; None and empty text count as "no metadata".
 XmlSource = Union[bytes, bytearray, memoryview, str, ET.Element, None]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.labels import complete, dimension_properties, position_of
-from czictypes.arrays.selection import Selection
+from czictypes.arrays.layout import Selection
 from czictypes.arrays.xarray import attributes, labels
 from czictypes.container.layout import FILE_HEADER
 from czictypes.model.errors import CziError

@@ -12,8 +12,8 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike, NDArray
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.layout import Selection, is_index
 from czictypes.arrays.reader_pool import ReaderPool
-from czictypes.arrays.selection import Selection, is_index
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError
 from czictypes.reading.names import scene_infos

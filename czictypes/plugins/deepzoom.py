@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from czictypes.arrays.image_base import layout_of
-from czictypes.model.defence import defended
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Progress, defended, renamed, show_progress
 from czictypes.plugins.slide import CziSlide
 from czictypes.remote.urls import describe_target
 from czictypes.writing.atomic import remove_folder
-from czictypes.writing.progress import Progress, show_progress
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -14,14 +14,18 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.layout import Level
-from czictypes.model.closable import Closable
-from czictypes.model.defence import Defence, defended, warn_caller
 from czictypes.model.errors import CziError
 from czictypes.model.geometry import Rectangle, checked_plane
 from czictypes.model.lazy import require
 from czictypes.model.options import CacheOptions, DisplaySettings
-from czictypes.plugins.slide_pictures import SlidePictures, slide_look
-from czictypes.plugins.slide_properties import AssociatedImages, SlideProperties, slide_properties
+from czictypes.model.public import Closable, Defence, defended, warn_caller
+from czictypes.plugins.slide_contents import (
+    AssociatedImages,
+    SlidePictures,
+    SlideProperties,
+    slide_look,
+    slide_properties,
+)
 from czictypes.reading.damage import OnError
 from czictypes.reading.names import numbered_plane, numbered_settings
 from czictypes.reading.plane_reads import open_document_of

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from czictypes.exchange.ome_zarr.image_plan import ChunkSizes
-from czictypes.model.closable import Closable
-from czictypes.model.defence import defended
 from czictypes.model.lazy import require
+from czictypes.model.public import Closable, defended
 from czictypes.reading.damage import OnError
 from czictypes.remote.part_files import Parts
 from czictypes.remote.urls import describe_target

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
 from czictypes.container.pictures import MOST_PIXELS, decoded_picture
 from czictypes.metadata.records import Event, read_event_list, read_time_stamps
-from czictypes.model.defence import defended
+from czictypes.model.public import defended
 
 if TYPE_CHECKING:
     from czictypes.reading.document import OpenDocument

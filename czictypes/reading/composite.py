@@ -10,12 +10,12 @@ from typing import Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.libczi.bitmap import BitmapHandle
-from czictypes.libczi.compositor import (
+from czictypes.libczi.bitmap import (
+    BitmapHandle,
     CompositionChannel,
     composition_channel,
 )
-from czictypes.libczi.compositor import compose_channels as blend
+from czictypes.libczi.bitmap import compose_channels as blend
 from czictypes.libczi.metadata import DisplaySettingsHandle
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode

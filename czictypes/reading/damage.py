@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from typing import Literal
 
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import (
     CorruptFileError,
     DamagedTileWarning,
@@ -17,6 +16,7 @@ from czictypes.model.errors import (
     MissingPartError,
     UnsupportedDataError,
 )
+from czictypes.model.public import warn_caller
 
 OnError = Literal["raise", "blank"]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scenes import SceneInfo
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import (
     CorruptFileError,
     InvalidArgumentError,
@@ -17,6 +16,7 @@ from czictypes.model.errors import (
     OutOfBoundsError,
 )
 from czictypes.model.options import ChannelDisplaySettingsDataClass, DisplaySettings
+from czictypes.model.public import warn_caller
 
 if TYPE_CHECKING:
     from czictypes.reading.document import OpenDocument

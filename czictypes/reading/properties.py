@@ -27,7 +27,7 @@ from czictypes.model.geometry import (
 )
 from czictypes.model.options import ChannelDisplaySettingsDataClassWithNameAndDescription
 from czictypes.model.pixel_types import PixelType
-from czictypes.model.renamed import former_name
+from czictypes.model.public import former_name
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.levels import PyramidLevel, needs_pyramid, pyramid_levels
 from czictypes.reading.names import numbered_plane, numbers_of

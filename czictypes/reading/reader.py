@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.model.closable import Closable
-from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import (
     CorruptFileError,
     OutOfBoundsError,
@@ -29,7 +27,7 @@ from czictypes.model.options import (
     ReaderOptions,
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Closable, defended, renamed, warn_caller
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.damage import OnError, advise, leaves_blank

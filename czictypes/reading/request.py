@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import PLANE_DIMENSIONS, Color, Rectangle, checked_plane
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
+from czictypes.model.public import warn_caller
 from czictypes.reading.conversion import common_type
 from czictypes.reading.names import numbers_of
 from czictypes.reading.result_memory import ResultMemory

@@ -11,8 +11,8 @@ from typing import Any
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
-from czictypes.model.defence import Defence
 from czictypes.model.errors import ClosedError, FileChangedError
+from czictypes.model.public import Defence
 from czictypes.reading.document import OpenDocument, Remains
 from czictypes.remote.urls import redact_text
 

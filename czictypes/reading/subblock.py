@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.subblock import read_many_metadata
-from czictypes.metadata.subblock_tags import SubBlockMetadata, read_subblock_metadata
-from czictypes.metadata.tag_columns import SubBlockColumns
+from czictypes.metadata.subblock_tags import (
+    SubBlockColumns,
+    SubBlockMetadata,
+    read_subblock_metadata,
+)
 from czictypes.metadata.xml import to_dict, to_text
-from czictypes.model.defence import defended
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import ABSENT, DIMENSION_INDEX, Coordinate, Rectangle, Size
 from czictypes.model.lazy import cached_property
 from czictypes.model.pixel_types import PixelType
+from czictypes.model.public import defended
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.table import SubBlockTable
 

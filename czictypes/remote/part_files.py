@@ -23,8 +23,8 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
 from czictypes.container.parts import PartFinder
 from czictypes.container.segments import FileHeader, read_file_header
-from czictypes.model.defence import warn_caller
 from czictypes.model.errors import CorruptFileError, MissingPartError
+from czictypes.model.public import warn_caller
 from czictypes.remote.open import PathOrFile, open_source
 from czictypes.remote.urls import URL, describe_target, is_fsspec, is_url, redact_text
 

@@ -19,10 +19,10 @@ from czictypes.container.synthetic import UnfinishedSource
 from czictypes.container.workers import Task, Workers, settle
 from czictypes.libczi.streams import OutputStream
 from czictypes.libczi.writer import SubBlockSpec, WriterHandle
-from czictypes.model.defence import file_errors
 from czictypes.model.errors import ClosedError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.model.public import file_errors
 from czictypes.writing.targets import Target, WriteTarget, open_target
 
 #: The pyramid type that ZEISS software gives to pyramid tiles.

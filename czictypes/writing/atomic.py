@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Union
 
 from czictypes.container.file_source import read_stream
-from czictypes.model.defence import file_errors
 from czictypes.model.errors import FileAccessError, IsFolderError
+from czictypes.model.public import file_errors
 from czictypes.remote.urls import refuse_url
 
 PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]

@@ -13,15 +13,13 @@ from czictypes.metadata.channels import display_settings
 from czictypes.metadata.document_info import CustomValue, custom_attribute, general_document_info
 from czictypes.metadata.xml import to_text
 from czictypes.metadata.xml_editor import XmlEditor
-from czictypes.model.closable import Closable
-from czictypes.model.defence import defended
 from czictypes.model.errors import ClosedError
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClassWithNameAndDescription,
     Rgb8Color,
     TintingMode,
 )
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Closable, defended, renamed
 from czictypes.remote.urls import refuse_url
 from czictypes.writing.atomic import PathType
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import CustomValue
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Progress, renamed, show_progress
 from czictypes.writing.array_source import (
     ArraySource,
     Axes,
@@ -29,7 +29,6 @@ from czictypes.writing.new_metadata import (
     found_notes,
     make_array_content,
 )
-from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.writer import CziWriter, create_czi

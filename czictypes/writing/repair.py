@@ -18,7 +18,6 @@ from czictypes.container.scan import find_segments
 from czictypes.container.segments import read_metadata_segment_at, read_xml
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.xml import recovered_xml
-from czictypes.model.defence import defended
 from czictypes.model.errors import (
     CorruptFileError,
     MissingExtraError,
@@ -26,7 +25,7 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 from czictypes.model.pixel_types import Compression, pixel_format
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Progress, defended, renamed, show_progress
 from czictypes.reading.damage import UNREADABLE
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.planes import PlaneRows
@@ -37,7 +36,6 @@ from czictypes.remote.urls import describe_target
 from czictypes.writing.assembly import Assembly, EncodedSubBlock
 from czictypes.writing.atomic import check_new_file
 from czictypes.writing.new_metadata import WrittenSummary, make_content
-from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.repair_files import SearchedFile, open_parts, refuse_same_file
 from czictypes.writing.targets import Target, is_path
 from czictypes.writing.transfer import (

@@ -14,7 +14,7 @@ from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import CustomValue
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass
-from czictypes.model.renamed import former_name, renamed
+from czictypes.model.public import former_name, renamed
 from czictypes.reading.threads import thread_count
 from czictypes.writing.array_tiles import (
     TileInfo,

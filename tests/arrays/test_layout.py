@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.arrays.layout import Layout
-from czictypes.arrays.selection import Dimensions
+from czictypes.arrays.layout import Dimensions, Layout
 from czictypes.model.geometry import Rectangle
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.levels import LevelGrid

@@ -15,7 +15,7 @@ from files.recipes import Made
 from reading.core.made_tables import Entry, table_of
 
 from czictypes import CziImage, czi
-from czictypes.arrays.selection import Dimensions
+from czictypes.arrays.layout import Dimensions
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.model.pixel_types import PixelType
 

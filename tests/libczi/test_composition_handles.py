@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from czictypes.libczi.bitmap import BitmapHandle
-from czictypes.libczi.compositor import (
+from czictypes.libczi.bitmap import (
+    BitmapHandle,
     CompositionChannel,
     compose_channels,
     composition_channel,

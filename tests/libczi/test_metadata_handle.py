@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from czictypes.libczi.compositor import composition_channel
+from czictypes.libczi.bitmap import composition_channel
 from czictypes.libczi.metadata import MetadataSegmentHandle, count_display_channels
 from czictypes.libczi.streams import InputStream
 from czictypes.model.errors import NativeCallError, UnsupportedDataError

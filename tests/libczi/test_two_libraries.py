@@ -11,7 +11,7 @@ from older_library import OLDER_VERSION
 from older_library import older_library as older_library
 
 from czictypes import library_info, use_library
-from czictypes.libczi.compositor import CompositionChannel, compose_channels
+from czictypes.libczi.bitmap import CompositionChannel, compose_channels
 from czictypes.libczi.streams import InputStream
 from czictypes.model.geometry import Rectangle
 from libczi.made import Memory, document, gray

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.document_content import DocumentContent, ImageSummary, read_content
 from czictypes.metadata.document_info import custom_attributes
-from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes
+from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, plate, scenes
 from czictypes.model.errors import MetadataWarning
 
 PLATES = [

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from libczi.oracle import FullReader
 
-from czictypes.libczi.compositor import composition_channel
+from czictypes.libczi.bitmap import composition_channel
 from czictypes.libczi.streams import InputStream
 from czictypes.metadata.axes import scaling
 from czictypes.metadata.channels import display_settings

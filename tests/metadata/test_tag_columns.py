@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from czictypes.metadata.subblock_tags import read_subblock_metadata
-from czictypes.metadata.tag_columns import FIELDS, SubBlockColumns
+from czictypes.metadata.subblock_tags import FIELDS, SubBlockColumns, read_subblock_metadata
 from czictypes.model.errors import CorruptFileError
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from czictypes.model.defence import Defence, defended, warn_caller
 from czictypes.model.errors import CorruptFileError, UnexpectedError
+from czictypes.model.public import Defence, defended, warn_caller
 
 # The functions below stand for code of the package: their module's name says so.
 at_work: dict[str, Any] = {"__name__": "czictypes.somewhere", "np": np}

@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from czictypes.model.renamed import former_name, renamed
+from czictypes.model.public import former_name, renamed
 
 
 @renamed({"filepath": "source"}, dst="dest")

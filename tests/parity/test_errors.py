@@ -14,7 +14,7 @@ from peers import pylibczirw
 
 from czictypes import czi, errors
 from czictypes.container.file_source import FileSource
-from czictypes.model.defence import file_error, file_errors
+from czictypes.model.public import file_error, file_errors
 
 GRAY = np.zeros((8, 9, 1), np.uint8)
 

@@ -19,10 +19,9 @@ from czictypes.exchange.ome_zarr.image_plan import (
     transform_of,
 )
 from czictypes.exchange.open import borrowed_image
-from czictypes.model.defence import defended
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
-from czictypes.model.renamed import renamed
+from czictypes.model.public import defended, renamed
 from czictypes.remote.urls import describe_target
 from czictypes.writing.array_source import as_array
 

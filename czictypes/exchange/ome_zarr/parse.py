@@ -10,8 +10,7 @@ import numpy as np
 
 from czictypes.container.workers import aside
 from czictypes.exchange.ome_zarr.store import JOURNAL, ZarrStore
-from czictypes.metadata.acquisitions import Acquisition, as_acquisitions
-from czictypes.metadata.scenes import Plate, Well, parse_well_name
+from czictypes.metadata.scenes import Acquisition, Plate, Well, as_acquisitions, parse_well_name
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.model.lazy import require

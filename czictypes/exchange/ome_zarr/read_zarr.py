@@ -17,20 +17,23 @@ from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
 from czictypes.exchange.locations import PathOrUrl, location_name, without_secrets
 from czictypes.exchange.ome_xml import image_fields, parse_ome
-from czictypes.exchange.ome_zarr.czi_sidecar import ATTRIBUTE, OME_XML, read_beside, read_sidecar
+from czictypes.exchange.ome_zarr.group_attributes import (
+    ATTRIBUTE,
+    OME_XML,
+    read_beside,
+    read_sidecar,
+)
 from czictypes.exchange.ome_zarr.parse import FoundImage, find_images, series_paths
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import MetadataWarning, MissingExtraError
 from czictypes.model.geometry import Location
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Progress, defended, renamed, warn_caller
 from czictypes.reading.names import channel_names
-from czictypes.writing.progress import Progress
 from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 

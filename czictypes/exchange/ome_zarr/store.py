@@ -18,8 +18,8 @@ from czictypes.exchange.locations import (
     location_text,
     options_of,
 )
-from czictypes.model.closable import Closable
 from czictypes.model.lazy import require
+from czictypes.model.public import Closable
 from czictypes.writing.atomic import remove_folder
 
 #: The key that marks a store as unfinished.

@@ -34,11 +34,9 @@ from czictypes.exchange.ome_zarr.zarr_arrays import (
     uses_tensorstore,
 )
 from czictypes.exchange.open import borrowed_image
-from czictypes.model.defence import defended
 from czictypes.model.errors import IncompleteOutputError
 from czictypes.model.lazy import require
-from czictypes.model.renamed import renamed
-from czictypes.writing.progress import Progress, show_progress
+from czictypes.model.public import Progress, defended, renamed, show_progress
 
 _VERSIONS = ("0.5", "0.4", "0.6", "0.9.dev1")
 _UNFINISHED = "It is marked as unfinished; "

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image_base import Image
 from czictypes.container.workers import aside
-from czictypes.exchange.ome_zarr.czi_sidecar import sidecar_attributes, write_sidecar
-from czictypes.exchange.ome_zarr.group_attributes import image_attributes, omero
+from czictypes.exchange.ome_zarr.group_attributes import (
+    image_attributes,
+    omero,
+    sidecar_attributes,
+    write_sidecar,
+)
 from czictypes.exchange.ome_zarr.image_plan import AXES, ImagePlan, LevelPlan
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.model.lazy import require

@@ -16,11 +16,10 @@ from czictypes.container.attachments import AttachmentEntry, read_attachment_dat
 from czictypes.container.byte_source import ByteSource
 from czictypes.metadata.anonymize import Anonymizer
 from czictypes.metadata.records import build_time_stamps, read_time_stamps
-from czictypes.model.defence import defended, warn_caller
 from czictypes.model.errors import FileChangedError, OutOfBoundsError
 from czictypes.model.geometry import ABSENT
 from czictypes.model.options import ReaderOptions
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Progress, defended, renamed, show_progress, warn_caller
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
@@ -55,7 +54,6 @@ from czictypes.writing.copying.sub_blocks import (
     new_indices,
     whole_or_planes,
 )
-from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.targets import Target
 from czictypes.writing.transfer import stored_names
 

@@ -8,16 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from czictypes.container.file_source import FileSource
-from czictypes.model.defence import defended
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
-from czictypes.model.renamed import renamed
+from czictypes.model.public import Progress, defended, renamed, show_progress
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import describe_target, refuse_url
 from czictypes.writing.assembly import Assembly, EncodedSubBlock
 from czictypes.writing.atomic import PathType
-from czictypes.writing.progress import Progress, show_progress
 from czictypes.writing.pyramid.build import build_pyramid, open_document
 from czictypes.writing.pyramid.tile_plan import PlanePlan, PyramidOptions, plan_pyramid
 from czictypes.writing.targets import Target

@@ -14,9 +14,8 @@ from ome_zarrs import array, ome
 
 from czictypes import from_ome_zarr, write_ome_zarr
 from czictypes.arrays.image import CziImage
-from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
 from czictypes.writing.writer import create_czi
 
 ngff = needs("ngff_zarr", "ome-zarr")

@@ -18,9 +18,8 @@ from extras import needs
 
 import czictypes as nz
 from czictypes import convert, imread, open_image, save, write_ome_zarr
-from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.writing.writer import create_czi
 

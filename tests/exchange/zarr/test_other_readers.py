@@ -15,9 +15,8 @@ from ome_zarrs import five_axes
 
 from czictypes import czi, save, to_multiscales, to_ngff_image, write_ome_zarr
 from czictypes.arrays.image import CziImage
-from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
 from czictypes.writing.writer import create_czi
 
 needs("zarr.abc.store", "ome-zarr")  # zarr 3

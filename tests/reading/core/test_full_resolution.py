@@ -17,8 +17,8 @@ from reading.core.made_tables import Entry, directory_of
 
 from czictypes.container.directory import Directory
 from czictypes.reading import full_resolution as module
+from czictypes.reading.full_resolution import Boxes, pairs_by_centre
 from czictypes.reading.planes import plane_rows
-from czictypes.reading.tile_grid import Boxes, pairs_by_centre
 
 SOURCE = build_czi([Tile(w=1, h=1)]).source()  # nothing is read of it
 
@@ -153,6 +153,6 @@ def test_tiles_all_in_one_place_end() -> None:
     left, top = rng.integers(0, 3, (2, count))
     boxes = Boxes(left, top, left + 30, top + 30)
     groups = np.zeros(count, np.int64)
-    with mock.patch("czictypes.reading.tile_grid._LEAST_SEARCH", 0):
+    with mock.patch("czictypes.reading.full_resolution._LEAST_SEARCH", 0):
         found = sum(len(row) for row, _ in pairs_by_centre(boxes, groups, boxes, groups))
     assert 0 < found <= (1 << 18) + 2 * 64 * count

@@ -21,9 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stored import stored_attachments, stored_blocks, stored_xml
 
-from czictypes.metadata.acquisitions import Acquisition
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.metadata.scenes import Plate, SceneInfo, Well
+from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
 from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.errors import CorruptFileError, FileChangedError, OutOfBoundsError
 from czictypes.model.pixel_types import Compression, PixelType

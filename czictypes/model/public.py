@@ -1,15 +1,16 @@
-"""Turn errors into exceptions of czictypes, and make warnings point at the caller's line."""
+"""What public functions and classes share: errors, warnings, former names, `close`, progress."""
 
 from __future__ import annotations
 
 import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
-from types import TracebackType
-from typing import Any, TypeVar
+from types import MappingProxyType, TracebackType
+from typing import Any, TypeVar, Union
 
 from czictypes.model.errors import (
     CziError,
@@ -20,6 +21,7 @@ from czictypes.model.errors import (
     NotFolderError,
     UnexpectedError,
 )
+from czictypes.model.lazy import require
 
 T = TypeVar("T")
 
@@ -184,3 +186,110 @@ def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
 
 def _is_passed(module: str) -> bool:
     return module.partition(".")[0] in _PASSED
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def renamed(silent: Mapping[str, str] = _NONE, /, **former: str) -> Callable[[F], F]:
+    """Decorate a function so that it also accepts the former names of its parameters.
+
+    `former` maps former names to current ones; using one issues a DeprecationWarning at the
+    caller's line. `silent` likewise maps the names in other libraries, without a warning.
+    Signatures show only the current names.
+    """
+    names = {**silent, **former}
+
+    def decorate(function: F) -> F:
+        called = function.__name__
+
+        @wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if not names.keys().isdisjoint(kwargs):
+                kwargs = translated(kwargs)
+            return function(*args, **kwargs)
+
+        def translated(given: dict[str, Any]) -> dict[str, Any]:
+            found: dict[str, Any] = {}
+            for name, value in given.items():
+                today = names.get(name, name)
+                if today in found or (today != name and today in given):
+                    raise TypeError(
+                        f"{called}() got {today!r} twice, also by its other name {name!r}"
+                    )
+                if name in former:
+                    warn_caller(f"{called}(): {name}= is called {today}= now", DeprecationWarning)
+                found[today] = value
+            return found
+
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def former_name(old: str, new: str) -> Any:
+    """Return a property that is another attribute under its former name, with a warning.
+
+    It stands behind ``if not TYPE_CHECKING``, so that type checkers know the name of today alone.
+    """
+
+    def get(instance: Any) -> Any:
+        warn_caller(f"{type(instance).__name__}.{old} is called {new} now", DeprecationWarning)
+        return getattr(instance, new)
+
+    return property(get, doc=f"The former name of `{new}`.")
+
+
+Self = TypeVar("Self", bound="Closable")
+
+
+class Closable(ABC):
+    """An object with a method `close`, which the end of a ``with`` block calls."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the object; a second call does nothing."""
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+#: True for a bar, or what to call with the work done and all the work.
+Progress = Union[bool, Callable[[int, int], None], None]
+
+
+@contextmanager
+def show_progress(
+    progress: Progress, total: int, description: str
+) -> Iterator[Callable[[int], Any]]:
+    """Give a function to call with the work done since the last call, in any unit.
+
+    A MissingExtraError says that a bar is wanted and the extra that draws it is not installed.
+    """
+    if progress is None or progress is False:
+        yield lambda _: None
+    elif progress is True:
+        tqdm = require("tqdm", extra="cli", doing="a progress bar").tqdm
+        with tqdm(total=total, desc=description) as bar:
+            yield bar.update
+    elif callable(progress):
+        report, done = progress, 0
+
+        def step(count: int) -> None:
+            nonlocal done
+            done += count
+            report(done, total)
+
+        yield step
+    else:
+        raise TypeError(f"progress is True, False or a function, not {progress!r}")
