@@ -128,6 +128,9 @@ def _fill(
         buffers = part.buffers(pixel_type, targets)
         coordinates = [coordinate for _, coordinate in group]
         read_planes(document, planes, part.roi, pixel_type, coordinates, buffers, most)
+        in_place = np.may_share_memory(buffers[0], targets[0])
+        if in_place and buffers[0].shape[2] == 1:
+            continue
 
         def finish(index: int) -> None:
             buffer, target = buffers[index], targets[index]  # noqa: B023
@@ -135,7 +138,7 @@ def _fill(
                 _swap_red_and_blue(buffer)
             if layout.is_opaque:
                 buffer[..., 3:] = _OPAQUE
-            if not np.may_share_memory(buffer, target):
+            if not in_place:  # noqa: B023
                 part.put(buffer, target)
 
         each(range(len(group)), finish, most, pool.workers if len(group) > 1 else None)

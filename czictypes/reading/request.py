@@ -127,7 +127,7 @@ def check_output(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]
 
 def has_adjacent_pixels(out: NDArray[Any]) -> bool:
     """Return whether the pixels in each row of an array (height, width, samples) are adjacent."""
-    return out.strides[1:] == (out.itemsize * out.shape[2], out.itemsize) or not out.size
+    return out[:1].flags.c_contiguous  # whatever the strides of an axis of size 1
 
 
 Roi = Union[Rectangle, tuple[int, int, int, int], Sequence[int]]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from czictypes import CziImage, czi
 from czictypes.arrays import read
 from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.reading.paint import Painter
 
 G8, G16, B24, BGRA = PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24, PixelType.Bgra32
 
@@ -152,6 +153,24 @@ def test_threads_do_not_change_the_pixels(made: Callable[[str], Made], threads: 
         with CziImage(made(name).path, threads=threads) as image:
             with CziImage(made(name).path, threads=1) as alone:
                 assert (image.asarray() == alone.asarray()).all()
+
+
+@pytest.mark.parametrize("name", ["stack", "rgb"])
+def test_whole_planes_are_painted_into_the_array(
+    made: Callable[[str], Made], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    painted: list[np.ndarray] = []
+    paint = Painter.paint
+
+    def spy(painter: Painter, parts: Any, outs: Any, *args: Any, **options: Any) -> None:
+        painted.extend(outs)
+        paint(painter, parts, outs, *args, **options)
+
+    monkeypatch.setattr(Painter, "paint", spy)
+    with CziImage(made(name).path) as image:
+        whole = image.asarray()
+    assert painted
+    assert all(np.may_share_memory(plane, whole) for plane in painted)
 
 
 @pytest.mark.parametrize("together", [1, 2, 256])

@@ -195,6 +195,11 @@ class TestOut:
         assert (big[:, :3] == 5).all()
         assert (big[:, 3 + width :] == 5).all()
 
+    def test_it_may_be_a_view_with_an_axis_for_the_samples(self, document: czi.CziReader) -> None:
+        plane = np.zeros((72, 92), np.uint16)
+        document.read(scene=0, out=plane[..., np.newaxis])
+        np.testing.assert_array_equal(plane, document.read(scene=0)[..., 0])
+
     @pytest.mark.parametrize(
         ("out", "message"),
         [
