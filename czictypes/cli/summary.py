@@ -107,7 +107,7 @@ def _sub_blocks(document: CziReader) -> Values:
         "planes": len(planes),
         "compressions": _counts(table["compression"], Compression),
         "pixel_types": _counts(table["pixel_type"], PixelType),
-        "largest_tile": [int(layer0[side].max(initial=0)) for side in ("physical_w", "physical_h")],
+        "largest_tile": [int(layer0[side].max(initial=0)) for side in ("stored_w", "stored_h")],
     }
 
 

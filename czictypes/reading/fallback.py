@@ -18,10 +18,9 @@ from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT, NO_M, Rectangle
 from czictypes.reading.conversion import convert
 from czictypes.reading.damage import UNREADABLE
-from czictypes.reading.levels import LevelGrid
+from czictypes.reading.levels import LevelGrid, Source, Span, copied_span, scaled_span
 from czictypes.reading.planes import ShownPlane
 from czictypes.reading.request import PlaneRequest
-from czictypes.reading.sampling import Source, Span, copied_span, scaled_span
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tiles import DecodedTile, TileProvider
 

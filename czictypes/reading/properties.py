@@ -226,7 +226,7 @@ class DocumentProperties:
 
         Almost every sub-block has one plane; line scans have several. The fields are index (the
         number of the sub-block, as for `read_subblock`), the dimensions Z C T R I H V B, scene, M,
-        x, y, w, h (the logical rectangle in pixels), physical_w, physical_h (the stored size in
+        x, y, w, h (the logical rectangle in pixels), stored_w, stored_h (the stored size in
         pixels), pixel_type, compression (numbers of the file format), level (0 is full resolution),
         file_part (the number of the file, as in `parts`) and file_position (in bytes, in that
         file). A missing coordinate is -2147483648.

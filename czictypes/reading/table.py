@@ -15,11 +15,38 @@ from czictypes.container.directory import Directory
 from czictypes.container.limits import Bounds
 from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle
 from czictypes.model.lazy import cached_property
+from czictypes.model.public import warn_caller
 from czictypes.reading.names import DocumentNames
 from czictypes.reading.planes import PlaneRows
 
 #: libCZI's rectangle for an empty document.
 NO_RECTANGLE = Rectangle(0, 0, -1, -1)
+
+_FORMER_FIELDS = {"physical_w": "stored_w", "physical_h": "stored_h"}
+
+
+class SubBlockArray(np.ndarray):
+    """A structured array that also takes former names of its fields, with a warning.
+
+    Single rows take them as the titles of the fields, without a warning.
+    """
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return np.asarray(self)[_field(key)]
+        if isinstance(key, list):
+            key = [_field(name) if isinstance(name, str) else name for name in key]
+        return super().__getitem__(key)
+
+    def __reduce__(self) -> Any:
+        return np.asarray(self).__reduce__()
+
+
+def _field(name: str) -> str:
+    field = _FORMER_FIELDS.get(name, name)
+    if field != name:
+        warn_caller(f"the field {name} of `subblocks` is called {field} now", DeprecationWarning)
+    return field
 
 
 class SubBlockTable:
@@ -41,7 +68,7 @@ class SubBlockTable:
 
     @cached_property
     def is_layer0(self) -> NDArray[np.bool_]:
-        """Whether a sub-block is stored in full resolution (physical size equals logical size)."""
+        """Whether a sub-block is stored in full resolution (the stored size is the logical one)."""
         rows = self.directory
         same: NDArray[np.bool_] = (rows.w == rows.physical_w) & (rows.h == rows.physical_h)
         return same
@@ -216,14 +243,19 @@ class SubBlockTable:
             (name, np.where(unmet, getattr(stored, name)[index], getattr(rows, name)))
             for name in "wh"
         ]
-        columns += [(name, getattr(stored, name)[index]) for name in ("physical_w", "physical_h")]
+        columns += [
+            ("stored_w", stored.physical_w[index]),
+            ("stored_h", stored.physical_h[index]),
+        ]
         columns += [(name, getattr(rows, name)) for name in ("pixel_type", "compression")]
         columns += [("level", self.levels)]
         columns += [(name, getattr(rows, name)) for name in ("file_position", "file_part")]
-        table = np.empty(
-            self.count,
-            [(name, np.int32 if values is None else values.dtype) for name, values in columns],
-        )
+        titled = {field: (former, field) for former, field in _FORMER_FIELDS.items()}
+        dtype = [
+            (titled.get(name, name), np.int32 if values is None else values.dtype)
+            for name, values in columns
+        ]
+        table = np.empty(self.count, dtype).view(SubBlockArray)
         for name, values in columns:
             table[name] = ABSENT if values is None else values
         table.flags.writeable = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -227,3 +228,17 @@ def test_former_names_of_methods(folder: Path, old: str, new: str) -> None:
             method = getattr(document, old)
         assert caught[0].filename == __file__
         assert method == getattr(document, new)
+
+
+def test_former_names_of_the_fields_of_the_table(folder: Path) -> None:
+    with czi.open_czi(source(folder)) as document:
+        table = document.subblocks
+    with pytest.warns(DeprecationWarning, match="physical_w .* is called stored_w now") as caught:
+        column = table["physical_w"]
+    assert caught[0].filename == __file__
+    assert type(column) is np.ndarray
+    assert column.tolist() == table["stored_w"].tolist()
+    with pytest.warns(DeprecationWarning, match="physical_h .* is called stored_h now"):
+        assert table[["index", "physical_h"]].dtype.names == ("index", "stored_h")
+    assert table[0]["physical_h"] == table[0]["stored_h"] == table[:1]["stored_h"]
+    assert (pickle.loads(pickle.dumps(table))["stored_h"] == table["stored_h"]).all()

@@ -47,7 +47,7 @@ class CoordinateTransform:
 def transform_of(image: Image) -> CoordinateTransform:
     """Return the transform of an image in full resolution, in micrometres and seconds.
 
-    Irregular times have no step; `czi_sidecar` keeps them. The translation is the stage position of
+    Irregular times have no step; the sidecar keeps them. The translation is the stage position of
     the scene, if it is known.
     """
     sizes, interval, origin = image.physical_pixel_sizes, image.time_interval, image.origin

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from czictypes.reading.sampling import copied_span, round_half_away, scaled_span
+from czictypes.reading.levels import copied_span, round_half_away, scaled_span
 
 
 @pytest.mark.parametrize(

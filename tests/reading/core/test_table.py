@@ -147,7 +147,7 @@ def test_the_structured_array_has_one_row_per_sub_block():
     )
     rows = table.as_structured
     assert ",".join(rows.dtype.names) == (
-        "index,Z,C,T,R,I,H,V,B,scene,M,x,y,w,h,physical_w,physical_h,pixel_type,compression,"
+        "index,Z,C,T,R,I,H,V,B,scene,M,x,y,w,h,stored_w,stored_h,pixel_type,compression,"
         "level,file_position,file_part"
     )
     first, second = rows.tolist()
