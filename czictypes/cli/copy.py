@@ -200,10 +200,10 @@ def add_pyramid(add: arguments.AddCommand) -> None:
     )
     parser.add_argument("file", metavar="FILE", help="a CZI file")
     parser.add_argument(
-        "-o", "--output", metavar="OUT", help="write a new file and leave FILE as it is"
+        "-o", "--dest", metavar="DST", help="write a new file and leave FILE as it is"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is there")
-    arguments.add_former(parser, "--force", dest="overwrite", action="store_true")
+    arguments.add_former(parser, "--output", dest="dest")
+    arguments.add_overwrite(parser)
     parser.add_argument(
         "--factor",
         type=_checked("factor", int),
@@ -245,17 +245,17 @@ def _run_pyramid(args: argparse.Namespace) -> int:
     from czictypes.czi import PyramidOptions, add_pyramid
 
     options = PyramidOptions(args.factor, args.tile, args.until, args.filter, args.compression)
-    with named_refusals(args.file, args.output):
+    with named_refusals(args.file, args.dest):
         count = add_pyramid(
             args.file,
             options,
-            dest=args.output,
+            dest=args.dest,
             overwrite=args.overwrite,
             progress=shows_progress(),
             parts=arguments.parts(args.parts),
         )
     said = f"{count} pyramid tiles written" if count else "small enough to need no pyramid"
-    print(printable(f"{args.output or args.file}: {said}"))
+    print(printable(f"{args.dest or args.file}: {said}"))
     return 0
 
 

@@ -75,11 +75,13 @@ def test_the_former_names_of_options_work_and_are_not_shown(
         assert (code, told) == (0, "")
     with CziReader(target) as read:
         assert set(read.subblocks["compression"].tolist()) == {5}
+    assert main(["pyramid", str(source), "--output", str(target), "--force"]) == 0
+    assert capsys.readouterr().out.startswith(str(target))
     for command in ("copy", "pyramid", "convert", "repair"):
         assert main([command, "--help"]) == 0
         shown = capsys.readouterr().out
         assert "--overwrite" in shown
-        assert not any(old in shown for old in ("--recompress", "--force", "--workers"))
+        assert not any(old in shown for old in ("--recompress", "--force", "--workers", "--output"))
 
 
 def test_attachments_are_chosen(run: Run, made: Callable[[str], Made], target: Path) -> None:

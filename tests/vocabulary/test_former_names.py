@@ -107,6 +107,12 @@ FORMER: list[tuple[Callable[..., Any], str, str, Callable[[Path], Any]]] = [
         lambda at: czictypes.from_ome_zarr(ome_zarr(at), at / "a.czi", workers=1),
     ),
     (
+        czictypes.from_ome_zarr,
+        "images",
+        "scenes",
+        lambda at: czictypes.from_ome_zarr(ome_zarr(at), at / "a.czi", images=0),
+    ),
+    (
         czictypes.to_multiscales,
         "source_options",
         "storage_options",

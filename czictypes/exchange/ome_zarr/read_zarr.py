@@ -40,14 +40,14 @@ from czictypes.writing.targets import Target
 _BESIDE = ("acquisition_date", "objective", "annotations")
 
 
-@renamed(workers="threads")
+@renamed(workers="threads", images="scenes")
 @without_secrets
 @defended(location_name)
 def from_ome_zarr(
     source: PathOrUrl,
     dest: Target,
     *,
-    images: Choice = "all",
+    scenes: Choice = "all",
     compression: str = DEFAULT_COMPRESSION,
     pyramid: PyramidChoice = None,
     tile: int | None = None,
@@ -72,8 +72,8 @@ def from_ome_zarr(
         archive. A store that is not open yet is opened, and closed at the end.
     dest
         A path, or a file object opened for writing in binary.
-    images
-        ``"all"``, a position or a path (``"0"``, ``"A/1/0"``), or several of them.
+    scenes
+        ``"all"``, or indices or paths (``"0"``, ``"A/1/0"``) of the images to write.
     compression
         As in `create_czi`; by default fast and lossless.
     pyramid
@@ -107,7 +107,7 @@ def from_ome_zarr(
     --------
     >>> from_ome_zarr("slide.ome.zarr", "slide.czi")  # doctest: +SKIP
     """
-    with open_ome_zarr(source, images, storage_options) as (found, content):
+    with open_ome_zarr(source, scenes, storage_options) as (found, content):
         write_images(
             found,
             dest,

@@ -193,7 +193,7 @@ def test_a_part_of_a_plate_keeps_its_acquisitions(
     rounds_czi: Path, dest: Path, tmp_path: Path, open_czi: Callable[..., CziImage]
 ) -> None:
     write_ome_zarr(rounds_czi, dest)
-    from_ome_zarr(dest, tmp_path / "part.czi", images=["A/1/1", "B/3/0"])
+    from_ome_zarr(dest, tmp_path / "part.czi", scenes=["A/1/1", "B/3/0"])
     image = open_czi(tmp_path / "part.czi")
     found = []
     for at in range(2):

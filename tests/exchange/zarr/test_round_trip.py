@@ -156,7 +156,7 @@ def test_some_images_come_back_alone(
     made: Callable[[str], Made], dest: Path, tmp_path: Path, open_czi: Callable[..., CziImage]
 ) -> None:
     write_ome_zarr(made("multi_scene_pyramid").path, dest)
-    from_ome_zarr(dest, tmp_path / "back.czi", images=["2", 1])
+    from_ome_zarr(dest, tmp_path / "back.czi", scenes=["2", 1])
     before, after = open_czi(made("multi_scene_pyramid").path), open_czi(tmp_path / "back.czi")
     numbers = list(before.reader.scenes_bounding_rectangle)
     assert list(after.reader.scenes_bounding_rectangle) == numbers[1:]
@@ -169,7 +169,7 @@ def test_some_images_come_back_alone(
 def test_there_are_only_the_images_that_there_are(mosaic_czi: Path, dest: Path) -> None:
     write_ome_zarr(mosaic_czi, dest)
     with pytest.raises(ValueError, match="'7'"):
-        from_ome_zarr(dest, dest.with_suffix(".czi"), images="7")
+        from_ome_zarr(dest, dest.with_suffix(".czi"), scenes="7")
 
 
 @pytest.mark.parametrize(("pyramid", "count"), [(None, 3), (False, 1), (True, 1)])
