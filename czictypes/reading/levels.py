@@ -225,10 +225,11 @@ def _factor(table: SubBlockTable, members: NDArray[np.intp], number: int) -> flo
         stored, size = int(w[at]), int(rows.w[largest])
     else:
         stored, size = int(h[at]), int(rows.h[largest])
-    for factor in (2.0**number, 3.0**number, float(round(size / stored))):
+    scale = max(size / stored, 1.0)  # a tile one pixel high may be stored in more rows
+    for factor in (2.0**number, 3.0**number, float(round(scale))):
         if abs(stored - size / factor) < 1:
             return factor
-    return size / stored
+    return scale
 
 
 def _extent(

@@ -138,3 +138,17 @@ def test_a_level_beyond_the_last_is_an_error(made: Callable[[str], Made]) -> Non
         assert len(image.levels) == 2
         with pytest.raises(IndexError, match="no level 2; the levels go from 0 to 1"):
             image.asarray(2)
+
+
+def test_a_tile_of_a_level_may_have_more_rows_than_it_covers(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    line = Block(noise(G16, 35, 16, 2), 5, 3, m=0, logical=(21, 1), pyramid_type=2)
+    path = write_czi(tmp_path / "line.czi", [Block(noise(G16, 20, 30, 1), m=1), line])
+    with CziImage(path) as image:
+        assert [level.factor for level in image.levels] == [1, 1]
+        whole = image.asarray(1)
+        for _ in range(20):
+            part = {name: random_slice(rng, size) for name, size in zip("YX", whole.shape[-2:])}
+            found = image.read_block(part, level=1)
+            np.testing.assert_array_equal(found, whole[..., part["Y"], part["X"]])
