@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 import warnings
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar, Union
 
 from czictypes.model.errors import (
+    CorruptFileError,
     CziError,
     FileAccessError,
     FilePermissionError,
@@ -20,6 +22,7 @@ from czictypes.model.errors import (
     MissingFileError,
     NotFolderError,
     UnexpectedError,
+    UnsupportedDataError,
 )
 from czictypes.model.lazy import require
 
@@ -38,7 +41,10 @@ _AT_WORK = frozenset(
 
 
 class Defence:
-    """A context that turns unforeseen errors into an `UnexpectedError` that names the file."""
+    """A context that turns unforeseen errors into an `UnexpectedError`.
+
+    It also adds the name of the file to errors about its content that lack it.
+    """
 
     __slots__ = ("_name",)
 
@@ -55,19 +61,21 @@ class Defence:
         trace: TracebackType | None,
     ) -> None:
         if isinstance(error, Exception):
+            _name_file(error, lambda: self._name)
             _raise_if_unforeseen(error, lambda: self._name)
 
 
 def defended(name_of: Callable[[Any], str]) -> Callable[[T], T]:
     """Decorate a function, or all public methods and properties of a class.
 
-    Their unforeseen errors become the cause of an `UnexpectedError`. `name_of` takes the first
-    argument (`self` of a method) and returns the name of the file, without credentials.
+    Their unforeseen errors become the cause of an `UnexpectedError`, and errors of methods about
+    the content of the file name it. `name_of` takes the first argument (`self` of a method) and
+    returns the name of the file, without credentials.
     """
 
     def decorate(target: T) -> T:
         if not isinstance(target, type):
-            function: T = _defended_function(target, name_of)
+            function: T = _defended_function(target, name_of, is_method=False)
             return function
         for name in dir(target):
             value = inspect.getattr_static(target, name)
@@ -88,9 +96,16 @@ def _is_ours(cls: type, name: str) -> bool:
     return owner.__module__.partition(".")[0] == "czictypes"
 
 
-def _defended_function(function: Any, name_of: Callable[[Any], str]) -> Any:
+def _defended_function(
+    function: Any, name_of: Callable[[Any], str], *, is_method: bool = True
+) -> Any:
     def tell(error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        _raise_if_unforeseen(error, lambda: name_of(next(iter((*args, *kwargs.values())))))
+        def name() -> str:
+            return name_of(next(iter((*args, *kwargs.values()))))
+
+        if is_method:
+            _name_file(error, name)
+        _raise_if_unforeseen(error, name)
 
     if inspect.isgeneratorfunction(function):
 
@@ -113,6 +128,13 @@ def _defended_function(function: Any, name_of: Callable[[Any], str]) -> Any:
             raise
 
     return call
+
+
+def _name_file(error: Exception, name: Callable[[], str]) -> None:
+    if isinstance(error, (CorruptFileError, UnsupportedDataError)):
+        message, file = str(error), name()
+        if re.split(r"[/\\]", file)[-1] not in message:
+            error.args = (f"{file}: {message}",)
 
 
 def _raise_if_unforeseen(error: Exception, name: Callable[[], str]) -> None:

@@ -12,7 +12,7 @@ do, without the alpha.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import permutations
 from typing import Any
@@ -78,21 +78,21 @@ def common_type(types: Collection[int], what: str) -> PixelType:
     )
 
 
-def check_convertible(sources: Iterable[int], target: PixelType) -> None:
-    """Raise UnsupportedDataError unless pixels of all these types can be converted to `target`."""
-    for source in sources:
-        if source != target and (source, target) not in _CONVERSIONS:
-            if source not in list(PixelType):
-                raise UnsupportedDataError(
-                    f"a tile has the pixel type number {source}, which is unknown, so it cannot be "
-                    f"read as {target.name}"
-                )
-            name = PixelType(source).name
-            possible = sorted(PixelType(to).name for start, to in _CONVERSIONS if start == source)
-            raise UnsupportedDataError(
-                f"pixels of type {name} cannot be converted to {target.name}; "
-                f"they can be read as {', '.join([name, *possible])}"
-            )
+def check_convertible(source: int, target: PixelType, sub_block: int) -> None:
+    """Raise UnsupportedDataError unless the pixels of a sub-block can be converted to `target`."""
+    if source == target or (source, target) in _CONVERSIONS:
+        return
+    if source not in list(PixelType):
+        raise UnsupportedDataError(
+            f"sub-block {sub_block} has the pixel type number {source}, which is unknown, so it "
+            f"cannot be read as {target.name}"
+        )
+    name = PixelType(source).name
+    possible = sorted(PixelType(to).name for start, to in _CONVERSIONS if start == source)
+    raise UnsupportedDataError(
+        f"pixels of type {name} (of sub-block {sub_block}) cannot be converted to {target.name}; "
+        f"they can be read as {', '.join([name, *possible])}"
+    )
 
 
 def convert(pixels: Pixels, source: int, target: int, out: Pixels) -> None:

@@ -206,8 +206,12 @@ class Painter:
         return places(self.table, chosen, request, size, grid)
 
     def _check_types(self, tiles: NDArray[Any], request: PlaneRequest, blank: bool) -> None:
-        types = set(self.table.directory.pixel_type[tiles].tolist())
-        check_convertible(types & _KNOWN if blank else types, request.pixel_type)
+        types = self.table.directory.pixel_type[tiles]
+        for kind in set(types.tolist()):
+            if kind in _KNOWN or not blank:
+                tile = int(tiles[np.argmax(types == kind)])
+                sub_block = self.table.rows.sub_block_of(tile)
+                check_convertible(kind, request.pixel_type, sub_block)
 
     def _paint_by_numpy(
         self, parts: Sequence[Part], outs: Sequence[NDArray[Any]], blank: bool

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from czictypes.model.errors import CorruptFileError, UnexpectedError
+from czictypes.model.errors import (
+    CorruptFileError,
+    InvalidArgumentError,
+    UnexpectedError,
+    UnsupportedDataError,
+)
 from czictypes.model.public import Defence, defended, warn_caller
 
 # The functions below stand for code of the package: their module's name says so.
@@ -124,6 +129,29 @@ def test_the_public_methods_and_properties_of_a_class_are_defended() -> None:
     assert (Thing.read.__doc__, Thing.size.__doc__) == ("Read it.", "The size.")
     with pytest.raises(ZeroDivisionError):
         _ = Base().size
+
+
+class Refusing:
+    def read(self, message: str) -> None:
+        raise UnsupportedDataError(message)
+
+    def check(self, message: str) -> None:
+        raise InvalidArgumentError(message)
+
+
+Refusing.__module__ = "czictypes.somewhere"
+defended(lambda _: "folder/cells.czi")(Refusing)
+
+
+def test_errors_about_the_content_of_a_file_name_it() -> None:
+    with pytest.raises(UnsupportedDataError, match=r"^folder/cells\.czi: no such pixels$"):
+        Refusing().read("no such pixels")
+    with pytest.raises(UnsupportedDataError, match=r"^sub-block 3 of cells\.czi$"):
+        Refusing().read("sub-block 3 of cells.czi")
+    with pytest.raises(InvalidArgumentError, match=r"^no such zoom$"):
+        Refusing().check("no such zoom")
+    with pytest.raises(CorruptFileError, match=r"^cells\.czi: bad XML$"), Defence("cells.czi"):
+        raise CorruptFileError("bad XML")
 
 
 # Its frames are taken for those of the package.
