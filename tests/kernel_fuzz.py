@@ -109,9 +109,13 @@ class Fuzzer:
         try:
             if is_odd and rng.random() < 0.5:
                 _damage(_pick(rng, list(reads.regions)), _REGION, rng)
-            reads.choose()
             kind = _pick(rng, _TYPES) if rng.random() < 0.3 else _type_of(outs[0])
             reads.set_output(outs, kind, file if rng.random() < 0.8 else -1, int(rng.integers(5)))
+            if rng.random() < 0.5:
+                reads.choose()
+            elif reads.read(_pick(rng, (0, 100, 50_000))):
+                self.outcomes["read"] += 1
+                return
             if is_odd:
                 _damage(_pick(rng, list(reads.regions)), _REGION, rng)
                 _damage(reads.output, ("slice_us", "pixel_type", "threads", "file"), rng)
@@ -125,7 +129,8 @@ class Fuzzer:
         except (AssertionError, MemoryError):
             self.outcomes["arguments refused"] += 1
         finally:
-            reads.tiles.give_back(reads)
+            if not is_odd:
+                reads.tiles.give_back(reads)
 
     def _damage_jobs(self, reads: Reads, rng: Rng) -> None:
         jobs = reads.jobs
@@ -297,7 +302,7 @@ def _odd_directory(directory: Directory, rng: Rng) -> Directory:
 def _regions(reads: Reads, columns: TileColumns, rng: Rng) -> list[NDArray[Any]]:
     """Set regions somewhere near the tiles; return memory for them."""
     zoom = float(_pick(rng, _LEVELS))
-    width, height = int(rng.integers(1, 200)), int(rng.integers(1, 200))
+    width, height = (int(rng.integers(1, _pick(rng, (9, 200)))) for _ in range(2))
     size = max(int(width * zoom), 1), max(int(height * zoom), 1)
     masks, at = bool(rng.random() < 0.2), None
     for number, region in enumerate(reads.regions):

@@ -67,8 +67,8 @@ class TileColumns(NamedTuple):
 class Given(NamedTuple):
     """The bytes of the file from `begin` on, or the decoded pixels of a tile.
 
-    `pixels` are (rows, width, samples) with adjacent pixels in a row. They begin at row `first_row`
-    of a tile of the stored `height`. `mask` has the size in which the tile is read.
+    `pixels` are (rows, width, samples), C-contiguous. They begin at row `first_row` of a tile of
+    the stored `height`. `mask` has the size in which the tile is read.
     """
 
     data: bytes = b""
@@ -82,17 +82,25 @@ class Given(NamedTuple):
 class KernelTiles:
     """The tiles of a document, for any number of reads at once.
 
-    `stored` is the directory of the file. Raises MemoryError if there is no memory for the index.
+    `stored` is the directory of the file; `identity` are the size, the time of modification
+    (nanoseconds) and the inode of a local file. Raises MemoryError if there is no memory for the
+    index.
     """
 
     def __init__(
-        self, kernel: Kernel, stored: DirectoryColumns, file_size: int, columns: TileColumns
+        self,
+        kernel: Kernel,
+        stored: DirectoryColumns,
+        file_size: int,
+        columns: TileColumns,
+        identity: tuple[Any, ...] = (0, 0, 0),
     ) -> None:
         self.kernel = kernel
         self._kept: list[NDArray[Any]] = []  # referenced by the structures
         ffi, lib = kernel.ffi, kernel.lib
         self.directory: Any = ffi.new("struct czk_directory *")
         self.directory.count, self.directory.file_size = stored.count, file_size
+        _, self.directory.modified_ns, self.directory.inode = identity
         for name, column in _OF_DIRECTORY.items():
             self._point(self.directory, name, getattr(stored, column))
         self.directory.letters = "".join(DIMENSIONS).encode("ascii")
@@ -141,7 +149,7 @@ class KernelTiles:
     def give_back(self, reads: Reads) -> None:
         """Keep memory for later reads unless it is large."""
         reads.give(())
-        if len(reads.regions) == 1 and reads.room <= _MOST_KEPT:
+        if reads.region_count == 1 and reads.room <= _MOST_KEPT:
             self._idle.append(reads)
 
 
@@ -153,25 +161,24 @@ class Reads:
         ffi, self._lib = tiles.kernel.ffi, tiles.kernel.lib
         self._ffi = ffi
         self.regions: Any = ffi.new("struct czk_region[]", regions)
+        self.region_count = regions
         self._planes = [ffi.new("struct czk_plane[]", 1)] * regions
+        self._set: list[tuple[Any, ...] | None] = [None] * regions  # what `set_region` set last
         self.output: Any = ffi.new("struct czk_output *")
         self._given: Any = ffi.NULL
         self._given_count = 0
         self._lent: list[Any] = []
+        #: The number of jobs that fit into the memory.
+        self.room = 0
         self._make_room(_FEW * regions)
         self.count = 0
         #: The numbers of the jobs that the next `paint` works on; those before are done.
         self.current = range(0)
 
     def _make_room(self, jobs: int) -> None:
-        self._jobs = np.zeros(jobs, JOB)
+        self._jobs, self.room = np.zeros(jobs, JOB), jobs
         buffer = self._ffi.from_buffer(self._jobs.view(np.uint8))
         self._job = self._ffi.cast("struct czk_job *", buffer)
-
-    @property
-    def room(self) -> int:
-        """The number of jobs that fit into the memory."""
-        return len(self._jobs)
 
     def covered(self, region: int) -> int:
         """Return how many pixels of a region the jobs paint, at least."""
@@ -185,7 +192,7 @@ class Reads:
     @property
     def in_order(self) -> bool:
         """Whether the jobs of any region overlap."""
-        return any(self.regions[number].in_order for number in range(len(self.regions)))
+        return any(self.regions[number].in_order for number in range(self.region_count))
 
     @property
     def jobs(self) -> NDArray[np.void]:
@@ -209,6 +216,10 @@ class Reads:
         region = self.regions[number]
         region.x, region.y, region.w, region.h = roi
         region.out_w, region.out_h = width, height
+        rest = (planes, zoom, scene, only, masks)
+        if rest == self._set[number]:
+            return
+        self._set[number] = rest
         shown = self._planes[number]
         if number or len(planes) > len(shown):
             shown = self._planes[number] = self._ffi.new("struct czk_plane[]", len(planes))
@@ -223,6 +234,7 @@ class Reads:
 
     def set_level(self, number: int, factor: float, level: int, corner: tuple[int, int]) -> None:
         """Turn a region into one of a level's grid with this corner in full resolution."""
+        self._set[number] = None
         region = self.regions[number]
         region.mode, region.factor, region.level = _LEVEL, factor, level
         region.grid_x, region.grid_y = corner
@@ -232,45 +244,70 @@ class Reads:
 
         Raises MemoryError if there is too little memory.
         """
-        found = self._choose()
-        if found > self.room:
+        while True:
+            found: int = self._lib.czk_choose(
+                self.tiles.tiles, self.regions, self.region_count, self._job, self.room
+            )
+            if found < 0:
+                raise MemoryError("there is no memory to choose the tiles of a read")
+            if found <= self.room:
+                break
             self._make_room(found + found // 4)
-            found = self._choose()
         self.count = found
         self.current = range(min(found, _AT_ONCE))
 
-    def _choose(self) -> int:
-        """Return how many jobs there are; they are made if all of them fit into the memory."""
-        found: int = self._lib.czk_choose(
-            self.tiles.tiles, self.regions, len(self.regions), self._job, self.room
-        )
-        if found < 0:
-            raise MemoryError("there is no memory to choose the tiles of a read")
-        return found
+    def read(self, slice_us: int) -> bool:
+        """Choose the tiles, and paint them if they fill the regions; return whether all is done.
+
+        If not, `jobs` tells what is left. The output must be set. Raises as `choose` and `paint`.
+        """
+        output, most = self.output, min(self.room, _AT_ONCE)
+        output.slice_us = slice_us
+        done: int = self._lib.czk_read(
+            self.tiles.directory, self.tiles.tiles, self.regions, self.region_count, self._job,
+            most, output,
+        )  # fmt: skip
+        self.count = output.chosen
+        if done > 0:
+            return True
+        if not 0 <= self.count <= most:
+            self.choose()
+        else:
+            _check(done)
+            self.current = range(self.count)
+        return False
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether `read` found the file unchanged after it had painted all."""
+        return bool(self.output.unchanged)
 
     def give(self, given: Sequence[Given]) -> None:
         """Set the tiles that jobs refer to by index; they are in use until the next call."""
         ffi = self._ffi
         if not given and not self._lent:
             return
-        self._lent = list(given)
+        self._lent = []
         self._given_count = len(given)
         self._given = ffi.new("struct czk_given[]", len(given)) if given else ffi.NULL
         for number, one in enumerate(given):
             place, pixels = self._given[number], one.pixels
             if pixels is None:
-                self._lent.append(ffi.from_buffer(one.data))
-                place.bytes = ffi.cast("uint8_t *", self._lent[-1])
+                place.bytes = self._lend(one.data)
                 place.begin, place.end = one.begin, one.begin + len(one.data)
                 continue
-            place.pixels = ffi.cast("uint8_t *", _address(pixels))
+            place.pixels = self._lend(pixels)
             place.stride, place.w, place.h = pixels.strides[0], pixels.shape[1], one.height
             place.first_row, place.end_row = one.first_row, one.first_row + len(pixels)
             if one.mask is not None:
-                mask = np.ascontiguousarray(one.mask)
-                self._lent.append(mask)
-                place.mask = ffi.cast("uint8_t *", _address(mask))
-                place.mask_stride = mask.strides[0]
+                place.mask = self._lend(np.ascontiguousarray(one.mask))
+                place.mask_stride = one.mask.shape[1]
+
+    def _lend(self, data: Any) -> Any:
+        """Return a pointer to bytes or to an array that has no gaps."""
+        pointer = self._ffi.from_buffer("uint8_t[]", data)
+        self._lent.append(pointer)
+        return pointer
 
     def set_output(
         self, outs: Sequence[NDArray[Any]], pixel_type: int, file: int, threads: int
@@ -300,16 +337,21 @@ class Reads:
         jobs = self.current
         self.output.slice_us = slice_us
         left: int = self._lib.czk_paint(
-            self.tiles.directory, self.tiles.tiles, self.regions, len(self.regions),
+            self.tiles.directory, self.tiles.tiles, self.regions, self.region_count,
             self._job + jobs.start, len(jobs), self._given, self._given_count, self.output,
         )  # fmt: skip
-        if left < 0:
-            if left == -1:
-                raise MemoryError("there is no memory to paint the tiles of a read")
-            raise AssertionError("the kernel was given jobs that cannot be")
+        _check(left)
         if not left:
             self.current = range(jobs.stop, min(jobs.stop + _AT_ONCE, self.count))
         return left + self.count - jobs.stop
+
+
+def _check(painted: int) -> None:
+    """Raise an error of the kernel."""
+    if painted == -1:
+        raise MemoryError("there is no memory to paint the tiles of a read")
+    if painted < 0:
+        raise AssertionError("the kernel was given jobs that cannot be")
 
 
 def _address(array: NDArray[Any]) -> int:

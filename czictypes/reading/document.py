@@ -33,6 +33,7 @@ from czictypes.reading.names import DocumentNames
 from czictypes.reading.native_reader import NativeReader
 from czictypes.reading.paint import Painter
 from czictypes.reading.planes import plane_rows
+from czictypes.reading.request import Requests
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import ThreadPool
@@ -93,8 +94,9 @@ class OpenDocument:
             prefetcher=self._prefetcher(options) if source.is_remote else None,
             memory=self.memory,
         )
+        self.requests = Requests(self.table, self.name, mask_aware=options.enable_mask_awareness)
         self.damage = DamageList()
-        self.painter = Painter(self.table, self.decoder, source, self.damage)
+        self.painter = Painter(self.table, self.decoder, source, self.damage, self._opened_as)
         self.pool = ThreadPool(threads)
         self.uses = Uses()
         self._made: dict[str, Any] = {}

@@ -39,7 +39,7 @@ from czictypes.reading.planes import PlaneKeys
 from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.threads import each
-from czictypes.reading.tiles import Prefetcher, TileProvider, Wanted
+from czictypes.reading.tiles import DecodedTile, Prefetcher, SubBlockCache, TileProvider, Wanted
 from czictypes.remote.urls import redact_text
 
 _LOG = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Painter:
 
     `tiles` provides pixels: all of them if it has a `cache`, and its `prefetcher`, if any, fetches
     the bytes of a read in advance. Without a `source` all tiles come from it. `damage` records
-    tiles that are left blank.
+    tiles that are left blank. `opened_as` is the identity of a local file at opening.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Painter:
         tiles: TileProvider,
         source: ByteSource | None = None,
         damage: DamageList | None = None,
+        opened_as: tuple[Any, ...] | None = None,
     ) -> None:
         self.table, self.tiles, self.source = table, tiles, source
         self.damage = damage or DamageList()
@@ -89,6 +90,9 @@ class Painter:
         if isinstance(source, FileSource):
             has_stored = self.reads_bytes or (table.directory.compression == _STORED).any()
             self._local = source if has_stored else None
+        self._opened_as = (0, 0, 0) if self._local is None or opened_as is None else opened_as
+        #: Whether the kernel reads every tile that it decodes by itself.
+        self._reads_files = self._local is not None and self.reads_bytes
         self._kernel = get_kernel()
         #: Whether reads are logged; asked once, as a small read takes only microseconds.
         self.logs = _LOG.isEnabledFor(logging.DEBUG)
@@ -116,8 +120,11 @@ class Painter:
         workers: Workers | None = None,
         *,
         blank: bool = False,
-    ) -> None:
+    ) -> bool:
         """Fill `outs` with planes, or parts of planes, in up to `threads` threads.
+
+        Returns True if the file is known to be unchanged afterwards; False if that is to be found
+        out.
 
         The parts have the same pixel type, background and mask awareness. Each out is an array
         (height, width, samples) in the requests' type with adjacent pixels in a row; several are
@@ -127,30 +134,40 @@ class Painter:
         """
         if self._kernel is None:
             self._paint_by_numpy(parts, outs, blank)
-            return
+            return False
         request = parts[0].request
         file = -1 if self._local is None else self._local.descriptor()
-        reads = self._begin(parts, [(out.shape[1], out.shape[0]) for out in outs])
+        reads = self._begin(parts, [out.shape for out in outs])
         try:
+            reads.set_output(outs, request.pixel_type, file, threads)
+            is_plain = self._type == request.pixel_type and not (blank or request.mask_aware)
+            if not (is_plain and self._reads_files):
+                reads.choose()
+            elif reads.read(_SLICE):
+                if self.logs:
+                    self._log("the kernel", parts, outs, reads.count)
+                return reads.unchanged
             for number, out in enumerate(outs):
                 if blank or reads.covered(number) != out.shape[0] * out.shape[1]:
                     fill(out, background_value(request.pixel_type, request.background))
-            if self._type != request.pixel_type.value:
+            if self._type != request.pixel_type:
                 self._check_types(reads.jobs["tile"], request, blank)
-            reads.set_output(outs, request.pixel_type.value, file, threads)
             if self.prefetcher is not None or reads.count > len(reads.current):
                 self._sort_by_place(reads)
-            gives = self._gives(request)
-            if gives:
+            cache = getattr(self.tiles, "cache", None)
+            if self._gives(request):
                 reads.jobs["status"] = UNUSUAL
-            elif not self.reads_bytes:  # the cache of a local file keeps what is packed
+            elif cache is not None:  # that of a local file keeps what is packed
                 packed = self.table.directory.compression[reads.jobs["tile"]] != _STORED
                 reads.jobs["status"][packed] = UNUSUAL
-            if reads.count and (gives or reads.paint(_SLICE)):
+            if cache is not None:
+                self._give_cached(reads, cache)
+            if reads.count and reads.paint(_SLICE):
                 with self._expected(reads):
                     _Painting(self, reads, request, outs, threads, workers, blank).run()
             if self.logs:
                 self._log("the kernel", parts, outs, reads.count)
+            return False
         finally:
             reads.tiles.give_back(reads)
 
@@ -169,8 +186,9 @@ class Painter:
                     True if mask is None else mask[y.pixels][:, x.pixels]
                 )
             return found
-        reads = self._begin([part], [(width, height)])
+        reads = self._begin([part], [(height, width)])
         try:
+            reads.choose()
             boxes = (reads.jobs[name].tolist() for name in ("left", "top", "right", "bottom"))
             for left, top, right, bottom in zip(*boxes):
                 found[top:bottom, left:right] = True
@@ -182,8 +200,9 @@ class Painter:
         """Return the tiles that a read paints."""
         if self._kernel is None:
             return np.array([one.tile for one in self._places(part, (width, height))], np.intp)
-        reads = self._begin([part], [(width, height)])
+        reads = self._begin([part], [(height, width)])
         try:
+            reads.choose()
             found: Tiles = reads.jobs["tile"].copy()
             return found
         finally:
@@ -247,18 +266,19 @@ class Painter:
         """Record a tile that is left blank."""
         self.damage.note(self.table.rows.sub_block_of(tile), error)
 
-    def _begin(self, parts: Sequence[Part], sizes: Sequence[tuple[int, int]]) -> Reads:
-        """Choose the tiles for results of (width, height) sizes; `give_back` the memory later."""
-        reads = self._tiles().take(len(parts))
-        for number, ((request, grid, only), (width, height)) in enumerate(zip(parts, sizes)):
-            planes = self.planes.shown(request.plane, by_lacking=grid is not None)
+    def _begin(self, parts: Sequence[Part], shapes: Sequence[Sequence[int]]) -> Reads:
+        """Set the regions of results (height, width, ...); `give_back` the memory later."""
+        reads = (self._made or self._tiles()).take(len(parts))
+        keys = self.planes
+        for number, (request, grid, only) in enumerate(parts):
+            height, width = shapes[number][:2]
             reads.set_region(
-                number, request.roi, width, height, planes, request.zoom, request.scene, only,
-                masks=request.mask_aware,
+                number, request.roi, width, height,
+                keys.shown(request.plane, by_lacking=grid is not None),
+                request.zoom, request.scene, only, masks=request.mask_aware,
             )  # fmt: skip
             if grid is not None:
                 reads.set_level(number, grid.factor, grid.number, (grid.box.x, grid.box.y))
-        reads.choose()
         return reads
 
     def _tiles(self) -> KernelTiles:
@@ -267,6 +287,38 @@ class Painter:
             with self._lock:
                 self._made = self._made or made
         return self._made
+
+    def _give_cached(self, reads: Reads, cache: SubBlockCache) -> None:
+        """Give the kernel what the cache has of the first tiles that it waits for."""
+        jobs = reads.jobs[: len(reads.current)]
+        given: list[Given] = []
+        places: dict[int, int] = {}
+        for job, tile in enumerate(jobs["tile"].tolist()):
+            if jobs["status"][job] != UNUSUAL:
+                continue
+            kept = None if tile in places else cache.get(tile)
+            if kept is not None:
+                places[tile] = len(given)
+                given.append(self.given(tile, kept))
+            if tile in places:
+                jobs["given"][job], jobs["status"][job] = places[tile], PENDING
+            elif reads.in_order:
+                break  # the others are painted over this one
+        reads.give(given)
+
+    def given(self, tile: int, decoded: DecodedTile) -> Given:
+        """Return the pixels of a tile; raise CorruptFileError if they are too few."""
+        check_size(self.table, tile, decoded)
+        pixels, height = decoded.pixels, decoded.height
+        if not self.table.rows.is_special(tile):  # special tiles are resampled later
+            height = self.table.directory.physical_h.item(tile)
+            pixels = pixels[:, : self.table.directory.physical_w.item(tile)]
+        return Given(
+            pixels=np.ascontiguousarray(pixels),
+            first_row=decoded.first,
+            height=height,
+            mask=decoded.mask,
+        )
 
     def _make(self) -> KernelTiles:
         assert self._kernel is not None
@@ -280,7 +332,7 @@ class Painter:
             scenes, boxes,
         )  # fmt: skip
         size = 0 if self.source is None else self.source.size()
-        return KernelTiles(self._kernel, table.rows.stored, size, columns)
+        return KernelTiles(self._kernel, table.rows.stored, size, columns, self._opened_as)
 
     def _sort_by_place(self, reads: Reads) -> None:
         """Bring jobs that do not overlap into the order in which their bytes lie in the file."""
@@ -412,23 +464,12 @@ class _Painting:
         """Return the pixels of a tile; None if it is left blank."""
         painter = self._painter
         try:
-            decoded = painter.tiles.tile(tile, *self._needs[tile][:2])
-            check_size(painter.table, tile, decoded)
+            return painter.given(tile, painter.tiles.tile(tile, *self._needs[tile][:2]))
         except UNREADABLE as error:
             if not self._blank:
                 raise
             painter._note(tile, error)
             return None
-        pixels, height = decoded.pixels, decoded.height
-        if not painter.table.rows.is_special(tile):  # special tiles are resampled later
-            height = painter.table.directory.physical_h.item(tile)
-            pixels = pixels[:, : painter.table.directory.physical_w.item(tile)]
-        return Given(
-            pixels=np.ascontiguousarray(pixels),
-            first_row=decoded.first,
-            height=height,
-            mask=decoded.mask,
-        )
 
     def _bytes(self, tiles: list[int]) -> dict[int, Given]:
         """Return the bytes of those tiles that the kernel decodes itself."""

@@ -99,9 +99,12 @@ def read_planes(
         return
     workers = document.pool.workers if threads > 1 else None
     try:
-        document.painter.paint(found, targets, threads, workers, blank=document.blank)
+        is_unchanged = document.painter.paint(
+            found, targets, threads, workers, blank=document.blank
+        )
     except (CorruptFileError, UnsupportedDataError) as error:
         document.require_unchanged()
         advise(error)
         raise
-    document.require_unchanged()
+    if not is_unchanged:
+        document.require_unchanged()

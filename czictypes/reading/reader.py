@@ -36,12 +36,12 @@ from czictypes.reading.names import numbered_settings
 from czictypes.reading.paint import Part
 from czictypes.reading.properties import DocumentProperties
 from czictypes.reading.request import (
+    DTYPES,
     Background,
     Plane,
     PlaneRequest,
     Roi,
     check_scene,
-    make_request,
     output_shape,
     result_array,
     type_of_all,
@@ -261,8 +261,8 @@ class CziReader(DocumentProperties, Closable):
         """
         blank = self._blank if on_error is None else leaves_blank(on_error)
         with self._session.document() as document:
-            request = self._request(document, roi, plane, scene, zoom, pixel_type, background_pixel)
-            if pixel_type is None:
+            request = document.requests.make(roi, plane, scene, zoom, pixel_type, background_pixel)
+            if pixel_type is None and not document.table.has_one_type:
                 _warn_of_loss(document, request)
             return _compose(document, request, out, blank=blank)
 
@@ -315,7 +315,7 @@ class CziReader(DocumentProperties, Closable):
                 where = position if channel is None else {**position, "C": channel}
                 kind = type_of_all(table, channel, only)
                 name = None if kind is None else kind.name
-                request = self._request(document, roi, where, only, zoom, name)
+                request = document.requests.make(roi, where, only, zoom, name)
                 return _compose(document, request, None, blank=self._blank), request.pixel_type
 
             return compose_channels(document, read_channel, settings)
@@ -350,35 +350,10 @@ class CziReader(DocumentProperties, Closable):
             If a mask that is needed is damaged.
         """
         with self._session.document() as document:
-            request = self._request(document, roi, plane, scene, zoom)
+            request = document.requests.make(roi, plane, scene, zoom)
             height, width, _ = output_shape(request)
             document.memory.check((height, width), height * width)
             return document.painter.valid(Part(request), width, height)
-
-    def _request(
-        self,
-        document: OpenDocument,
-        roi: Roi | None,
-        plane: Plane | None,
-        scene: int | str | None,
-        zoom: float | None,
-        pixel_type: str | None = None,
-        background: Background | None = None,
-    ) -> PlaneRequest:
-        """Check the arguments of a read; errors about planes and scenes name the document."""
-        try:
-            return make_request(
-                document.table,
-                roi=roi,
-                plane=plane,
-                scene=scene,
-                zoom=zoom,
-                pixel_type=pixel_type,
-                background=background,
-                mask_aware=self._options.enable_mask_awareness,
-            )
-        except OutOfBoundsError as error:
-            raise OutOfBoundsError(f"{document.name}: {error}") from None
 
     @property
     def attachments(self) -> Attachments:
@@ -402,8 +377,6 @@ class CziReader(DocumentProperties, Closable):
 def _warn_of_loss(document: OpenDocument, request: PlaneRequest) -> None:
     """Warn if reading in the type of a channel's first sub-block loses bits of other sub-blocks."""
     table, target = document.table, request.pixel_type
-    if table.has_one_type:
-        return
     only = table.plane_bounds.get("C", (None, 1))[0]  # requests leave it out
     channel = request.plane.get("C", only)
     if not any(loses_bits(number, target) for number in table.pixel_types_of(channel)):
@@ -440,16 +413,19 @@ def _compose(
     document: OpenDocument, request: PlaneRequest, out: NDArray[Any] | None, *, blank: bool
 ) -> NDArray[Any]:
     shape = output_shape(request)
-    dtype = np.dtype(pixel_format(request.pixel_type).dtype)
+    dtype = DTYPES[int(request.pixel_type)]
     target = result_array(out, shape, dtype, document.memory)
     try:
         pool = document.pool
-        document.painter.paint([Part(request)], [target], pool.threads, pool.workers, blank=blank)
+        is_unchanged = document.painter.paint(
+            [Part(request)], [target], pool.threads, pool.workers, blank=blank
+        )
     except (CorruptFileError, UnsupportedDataError) as error:
         document.require_unchanged()
         advise(error)
         raise
-    document.require_unchanged()
+    if not is_unchanged:
+        document.require_unchanged()
     return target
 
 

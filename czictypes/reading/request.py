@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
 from numbers import Real
 from operator import index as as_integer
 from typing import Any, NamedTuple, Union
@@ -36,6 +37,8 @@ _WHITE = {
 }
 
 
+#: The type of a sample, by the number of the pixel type.
+DTYPES = {int(kind): np.dtype(pixel_format(kind).dtype) for kind in PixelType}
 #: So many bytes are filled in one go, so that an interrupt is heard.
 _FILLED_AT_ONCE = 32 << 20
 
@@ -134,6 +137,8 @@ Roi = Union[Rectangle, tuple[int, int, int, int], Sequence[int]]
 Plane = Mapping[str, Union[int, str]]
 
 _INT32 = 2**31
+#: The number of different requests, but for roi and background, whose checks are kept.
+_KEPT = 256
 _BLACK = Color(0, 0, 0)
 _TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
 _PIXEL_TYPES = {int(kind): kind for kind in PixelType}
@@ -183,35 +188,55 @@ def output_shape(request: PlaneRequest) -> tuple[int, int, int]:
     return height, width, pixel_format(request.pixel_type).samples
 
 
-def make_request(
+class Requests:
+    """Makes the requests of the reads of one document, and keeps the results of their checks."""
+
+    def __init__(self, table: SubBlockTable, name: str, *, mask_aware: bool) -> None:
+        self._table, self._name, self._mask_aware = table, name, mask_aware
+        # By type, too: 1.0 is not a position, but equals one.
+        self._checked = lru_cache(_KEPT, typed=True)(partial(_checked, table))
+
+    def make(
+        self,
+        roi: Roi | None = None,
+        plane: Plane | None = None,
+        scene: int | str | None = None,
+        zoom: float | None = None,
+        pixel_type: str | None = None,
+        background: Background | None = None,
+    ) -> PlaneRequest:
+        """Check the arguments of a read against the document and fill in the defaults.
+
+        Raises ValueError for a wrong argument, and OutOfBoundsError, which names the document, for
+        a plane position or a scene that it does not have.
+        """
+        plane = checked_plane(plane)
+        try:
+            try:
+                found = self._checked(scene, zoom, pixel_type, *plane, *plane.values())
+            except TypeError:  # an argument that cannot be a key
+                found = _checked(self._table, scene, zoom, pixel_type, *plane, *plane.values())
+            box = _default_roi(self._table, found[1]) if roi is None else parse_roi(roi)
+        except OutOfBoundsError as error:
+            raise OutOfBoundsError(f"{self._name}: {error}") from None
+        return PlaneRequest(box, *found, _check_background(background, found[3]), self._mask_aware)
+
+
+def _checked(
     table: SubBlockTable,
-    *,
-    roi: Roi | None,
-    plane: Plane | None,
     scene: int | str | None,
     zoom: float | None,
     pixel_type: str | None,
-    background: Background | None,
-    mask_aware: bool,
-) -> PlaneRequest:
-    """Check the arguments of a read against the document and fill in the defaults.
-
-    Raises ValueError for a wrong argument, and OutOfBoundsError for a plane position or a scene
-    that the document does not have.
-    """
-    scene = check_scene(table, scene)
-    coordinate = _plane_coordinate(table, plane)
+    *plane: Any,
+) -> tuple[dict[str, int], int | None, float, PixelType]:
+    """Return plane, scene, zoom and pixel type; `plane` are dimensions, and then positions."""
+    number = check_scene(table, scene)
+    half = len(plane) // 2
+    coordinate = _plane_coordinate(table, dict(zip(plane[:half], plane[half:])))
     wanted = _pixel_type(table, coordinate, pixel_type)
-    return PlaneRequest(
-        roi=_default_roi(table, scene) if roi is None else parse_roi(roi),
-        # As in pylibCZIrw, tiles need not have dimensions of size 1.
-        plane={name: at for name, at in coordinate.items() if table.plane_bounds[name][1] > 1},
-        scene=scene,
-        zoom=_check_zoom(zoom),
-        pixel_type=wanted,
-        background=_check_background(background, wanted),
-        mask_aware=mask_aware,
-    )
+    # As in pylibCZIrw, tiles need not have dimensions of size 1.
+    position = {name: at for name, at in coordinate.items() if table.plane_bounds[name][1] > 1}
+    return position, number, _check_zoom(zoom), wanted
 
 
 def parse_roi(roi: Roi) -> Rectangle:
@@ -231,7 +256,7 @@ def parse_roi(roi: Roi) -> Rectangle:
     return Rectangle(x, y, w, h)
 
 
-def _plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, int]:
+def _plane_coordinate(table: SubBlockTable, plane: Plane) -> dict[str, int]:
     """Return a position for every plane dimension of the document, the minimum by default.
 
     A dimension that the document lacks may be given as 0, the position of its only plane. S may be
@@ -239,7 +264,7 @@ def _plane_coordinate(table: SubBlockTable, plane: Plane | None) -> dict[str, in
     """
     ranges = table.plane_bounds
     coordinate = {name: bounds[0] for name, bounds in ranges.items()}
-    for name, given in checked_plane(plane).items():
+    for name, given in plane.items():
         if name == "S" and len(table.scene_rectangles) > 1:
             raise ValueError("scenes are not part of a plane; name one with scene=")
         if name != "S" and name not in PLANE_DIMENSIONS:

@@ -85,16 +85,16 @@ class Session:
             self._holds[threading.get_ident()] = document, lock
 
     def _is_held(self, document: OpenDocument) -> bool:
-        held = self._holds.get(threading.get_ident()) if self._holds else None
+        held = self._holds.get(threading.get_ident())
         return held is not None and held[0] is document and held[1].locked()
 
     def enter(self, lock: Any) -> OpenDocument:
         """Use the document until the lock is released; raises as `document`."""
         current = self._current
         # Without a lock if nothing changed: callers would wait for each other's `stat`.
-        if current is not None and self._process == os.getpid() and not self._has_changed(current):
+        if current is not None and self._process == os.getpid():
             document = current[0]
-            if document.uses.add(lock):
+            if not self._has_changed(current) and document.uses.add(lock):
                 return document
         self._renew_after_fork()
         with self._lock:
@@ -112,7 +112,7 @@ class Session:
 
     def _has_changed(self, current: tuple[OpenDocument, tuple[Any, ...] | None]) -> bool:
         document, identity = current
-        if self._is_held(document):
+        if self._holds and self._is_held(document):
             return False
         try:
             return document.source.identity() != identity

@@ -10,6 +10,7 @@
 #ifdef _WIN32
 #include <windows.h>
 #else
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #endif
@@ -52,6 +53,23 @@ public:
             if (found != row * some) return false;
         }
         return true;
+#endif
+    }
+
+    // Returns whether the file is known to have this size, time of modification and inode.
+    bool is_still(int64_t size, int64_t modified_ns, int64_t inode) const {
+#ifdef _WIN32
+        return false;
+#else
+        struct stat found;
+        if (fstat(static_cast<int>(handle_), &found)) return false;
+#ifdef __APPLE__
+        const timespec modified = found.st_mtimespec;
+#else
+        const timespec modified = found.st_mtim;
+#endif
+        return found.st_size == size && static_cast<int64_t>(found.st_ino) == inode &&
+               int64_t{modified.tv_sec} * 1000000000 + modified.tv_nsec == modified_ns;
 #endif
     }
 

@@ -10,7 +10,7 @@
  */
 
 /* Increases with every change of the declarations; czk_abi() returns it. */
-enum czk_version { CZK_ABI = 3 };
+enum czk_version { CZK_ABI = 4 };
 
 /* The number for "none": of a scene, an M-index, a coordinate. */
 enum czk_absent { CZK_ABSENT = -2147483648 };
@@ -23,7 +23,8 @@ enum czk_mode { CZK_COPY = 0, CZK_ZOOM = 1, CZK_LEVEL = 2 };
 
 /* The sub-block directory of the file: columns of `count` rows. */
 struct czk_directory {
-    int64_t count, file_size;
+    int64_t count;
+    int64_t file_size, modified_ns, inode; /* of the file when it was opened */
     const int32_t *x, *y, *w, *h, *stored_w, *stored_h, *m, *pixel_type, *compression;
     const int64_t *position;
     const int32_t *coordinate[9];      /* NULL if no entry has the dimension */
@@ -112,6 +113,8 @@ struct czk_output {
     int64_t file;     /* a file descriptor, on Windows a HANDLE; -1 for none */
     int64_t slice_us; /* the time after which to return, approximately */
     int32_t pixel_type, threads;
+    /* Set by czk_read: the number of jobs; 1 if the file was unchanged at the end, else 0. */
+    int64_t chosen, unchanged;
 };
 
 int32_t czk_abi(void);
@@ -133,6 +136,13 @@ int64_t czk_paint(const struct czk_directory *directory, const struct czk_tiles 
                   const struct czk_region *regions, int64_t region_count, struct czk_job *jobs,
                   int64_t job_count, const struct czk_given *given, int64_t given_count,
                   const struct czk_output *output);
+
+/* Chooses jobs, and paints them if they fill every region and fit into `capacity`. Returns 1 if all
+   are done, 0 if not, or an error as czk_choose and czk_paint. On Windows it does not find out
+   whether the file is unchanged. */
+int64_t czk_read(const struct czk_directory *directory, const struct czk_tiles *tiles,
+                 struct czk_region *regions, int64_t region_count, struct czk_job *jobs,
+                 int64_t capacity, struct czk_output *output);
 
 /* Decodes zstd0 or zstd1 data of exactly `size` bytes of pixels; returns 0, or -1 on failure. */
 int32_t czk_unpack(int32_t compression, const uint8_t *data, int64_t data_size, uint8_t *pixels,

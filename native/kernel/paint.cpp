@@ -508,4 +508,20 @@ int64_t czk_paint(const czk_directory *directory, const czk_tiles *tiles, const 
     });
 }
 
+int64_t czk_read(const czk_directory *directory, const czk_tiles *tiles, czk_region *regions,
+                 int64_t region_count, czk_job *jobs, int64_t capacity, czk_output *output) {
+    output->unchanged = 0;
+    const int64_t count = output->chosen =
+        czk_choose(tiles, regions, region_count, jobs, capacity);
+    auto is_full = [](const czk_region &one) { return one.covered == one.out_w * one.out_h; };
+    if (count < 0) return count;
+    if (count > capacity || !std::all_of(regions, regions + region_count, is_full)) return 0;
+    const int64_t left = czk_paint(directory, tiles, regions, region_count, jobs, count, nullptr,
+                                   0, output);
+    if (left != 0) return std::min<int64_t>(left, 0);
+    output->unchanged = czk::File(output->file).is_still(
+        directory->file_size, directory->modified_ns, directory->inode);
+    return 1;
+}
+
 }

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,7 +223,7 @@ class TestChangedOnDisk:
 
 def change_at(patch: pytest.MonkeyPatch, number: int, change: Callable[[], object]) -> None:
     """Change the file before one of the reads from it, of Python or of the kernel."""
-    read, paint, calls = FileSource._read_into, Reads.paint, [0]
+    read, of_kernel, calls = FileSource._read_into, (Reads.read, Reads.paint), [0]
 
     def count() -> None:
         calls[0] += 1
@@ -233,12 +234,16 @@ def change_at(patch: pytest.MonkeyPatch, number: int, change: Callable[[], objec
         count()
         return read(source, offset, buffer)
 
-    def paint_one(reads: Reads, slice_us: int) -> int:
-        count()
-        return paint(reads, 0)
+    def paint_one(way: Callable[[Reads, int], Any]) -> Callable[[Reads, int], Any]:
+        def paint(reads: Reads, slice_us: int) -> Any:
+            count()
+            return way(reads, 0)
+
+        return paint
 
     patch.setattr(FileSource, "_read_into", read_into)
-    patch.setattr(Reads, "paint", paint_one)
+    for way in of_kernel:
+        patch.setattr(Reads, way.__name__, paint_one(way))
 
 
 class TestChangedInPlaceWhileItIsRead:

@@ -154,8 +154,13 @@ def test_the_kernel_returns_between_tiles_that_are_painted_in_order(
         left.append(paint(reads, 0))
         return left[-1]
 
+    def choose(reads: Reads, slice_us: int) -> bool:
+        reads.choose()
+        return False
+
     with czi.open_czi(write_czi(tmp_path / "strips.czi", strips)) as document:
         expected = document.read()
+        monkeypatch.setattr(Reads, "read", choose)
         monkeypatch.setattr(Reads, "paint", one)
         np.testing.assert_array_equal(document.read(), expected)
     assert left == list(range(159, -1, -1))
