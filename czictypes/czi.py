@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from czictypes.checking.file_view import CheckReport, Finding
     from czictypes.container.salvaged_tiles import LostPart, LostTile
     from czictypes.metadata.annotations import Annotation
-    from czictypes.metadata.axes import Axis, Scaling, ScalingInfoDto, Skew
     from czictypes.metadata.channels import ChannelInfo, WavelengthRange
     from czictypes.metadata.document_content import DocumentContent
-    from czictypes.metadata.document_info import GeneralDocumentInfoDto, Objective
+    from czictypes.metadata.document_info import (
+        Axis,
+        GeneralDocumentInfoDto,
+        Objective,
+        Scaling,
+        ScalingInfoDto,
+        Skew,
+    )
     from czictypes.metadata.records import Event
     from czictypes.metadata.scenes import SceneInfo, Well
     from czictypes.model.geometry import Color, Location, Rectangle
@@ -103,10 +109,16 @@ _NAMES = {
     "czictypes.checking.file_view": ("CheckReport", "Finding"),
     "czictypes.container.salvaged_tiles": ("LostPart", "LostTile"),
     "czictypes.metadata.annotations": ("Annotation",),
-    "czictypes.metadata.axes": ("Axis", "Scaling", "ScalingInfoDto", "Skew"),
     "czictypes.metadata.channels": ("ChannelInfo", "WavelengthRange"),
     "czictypes.metadata.document_content": ("DocumentContent",),
-    "czictypes.metadata.document_info": ("GeneralDocumentInfoDto", "Objective"),
+    "czictypes.metadata.document_info": (
+        "Axis",
+        "GeneralDocumentInfoDto",
+        "Objective",
+        "Scaling",
+        "ScalingInfoDto",
+        "Skew",
+    ),
     "czictypes.metadata.records": ("Event",),
     "czictypes.metadata.scenes": ("SceneInfo", "Well"),
     "czictypes.model.geometry": ("Color", "Location", "Rectangle"),

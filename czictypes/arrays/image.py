@@ -18,9 +18,8 @@ from czictypes.arrays.read import EMPTY_ALPHA, EmptyAlpha, ImageSelection, valid
 from czictypes.arrays.scenes import field_numbers, stage_origin
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.metadata.annotations import Annotation
-from czictypes.metadata.axes import Skew, skew
 from czictypes.metadata.channels import ChannelInfo, display_settings
-from czictypes.metadata.document_info import DocumentInfo, document_info
+from czictypes.metadata.document_info import DocumentInfo, Skew, document_info, skew
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import CacheOptions, ChannelDisplaySettingsDataClass, ReaderOptions
@@ -29,8 +28,7 @@ from czictypes.reading.attachments import Attachments
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.names import channel_infos, find_scene, metadata_or, scene_infos, scene_names
-from czictypes.reading.plane_reads import open_document_of
-from czictypes.reading.reader import CziReader, Source
+from czictypes.reading.reader import CziReader, Source, open_document_of
 from czictypes.remote.part_files import Parts
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
 from czictypes.container.attachments import read_attachment_data
-from czictypes.metadata.axes import Axis, Scaling, axis
 from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document_info import Axis, Scaling, axis
 from czictypes.metadata.records import read_time_stamps
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import ABSENT

@@ -20,8 +20,7 @@ from czictypes.model.lazy import require
 from czictypes.model.pixel_types import Compression
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.levels import LevelGrid
-from czictypes.reading.plane_reads import open_document_of
-from czictypes.reading.reader import CziReader, ReaderArguments, reopen
+from czictypes.reading.reader import CziReader, ReaderArguments, open_document_of, reopen
 from czictypes.reading.table import SubBlockTable
 
 #: The sizes of the chunks along each dimension.

@@ -20,9 +20,8 @@ from czictypes.container.subblock import (
     read_subblock_segment,
 )
 from czictypes.metadata.annotations import read_annotations
-from czictypes.metadata.axes import axis, scaling, skew
 from czictypes.metadata.channels import channels, display_settings
-from czictypes.metadata.document_info import custom_attributes, document_info
+from czictypes.metadata.document_info import axis, custom_attributes, document_info, scaling, skew
 from czictypes.metadata.fields import Node
 from czictypes.metadata.scenes import plate, scenes
 from czictypes.metadata.xml import parse

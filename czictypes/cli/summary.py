@@ -16,7 +16,7 @@ from czictypes.checking.check import check_quickly
 from czictypes.cli.output import printable
 from czictypes.czi import CziReader, Rgb8Color
 from czictypes.model.pixel_types import Compression, PixelType
-from czictypes.reading.plane_reads import open_document_of
+from czictypes.reading.reader import open_document_of
 from czictypes.remote.urls import describe_target
 
 if TYPE_CHECKING:

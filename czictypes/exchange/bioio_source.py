@@ -15,8 +15,8 @@ from czictypes.exchange.locations import location_text, options_of
 from czictypes.exchange.ome_xml import image_fields
 from czictypes.exchange.pixel_view import reason
 from czictypes.exchange.source_image import SourceImage
-from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document_info import Scaling
 from czictypes.model.errors import CziError, MetadataWarning, UnsupportedDataError
 from czictypes.model.lazy import require
 from czictypes.model.public import warn_caller

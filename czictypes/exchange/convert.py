@@ -40,8 +40,7 @@ from czictypes.model.errors import MissingExtraError, SparseDocumentError
 from czictypes.model.options import ReaderOptions
 from czictypes.model.public import Progress, defended, renamed, warn_caller
 from czictypes.reading.damage import OnError, leaves_blank
-from czictypes.reading.plane_reads import open_document_of
-from czictypes.reading.reader import CziReader
+from czictypes.reading.reader import CziReader, open_document_of
 from czictypes.remote.part_files import Parts
 from czictypes.writing.copying.copy import copy
 

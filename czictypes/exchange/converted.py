@@ -18,7 +18,7 @@ from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.public import Progress
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.names import find_name
-from czictypes.reading.plane_reads import open_document_of
+from czictypes.reading.reader import open_document_of
 from czictypes.remote.part_files import Parts
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import numpy as np
 
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.annotations import Annotation
-from czictypes.metadata.axes import Axis, Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_info import Axis, Scaling
 from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import Location

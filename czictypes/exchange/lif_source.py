@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.exchange.source_image import SourceImage, axis_letters
-from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document_info import Objective
+from czictypes.metadata.document_info import Objective, Scaling
 from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.lazy import require

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from czictypes.exchange.converted import Series
-from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
-from czictypes.metadata.document_info import Objective
+from czictypes.metadata.document_info import Objective, Scaling
 from czictypes.metadata.ome_document import annotations_of
 from czictypes.metadata.scenes import Well, well_name
 from czictypes.model.errors import MetadataWarning

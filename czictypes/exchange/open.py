@@ -41,8 +41,7 @@ from czictypes.model.errors import CorruptFileError, MissingExtraError, Unsuppor
 from czictypes.model.options import CacheOptions
 from czictypes.model.public import defended
 from czictypes.reading.damage import OnError, leaves_blank
-from czictypes.reading.plane_reads import open_document_of
-from czictypes.reading.reader import CziReader
+from czictypes.reading.reader import CziReader, open_document_of
 from czictypes.remote.part_files import Parts
 
 if TYPE_CHECKING:

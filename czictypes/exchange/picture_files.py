@@ -20,7 +20,7 @@ from czictypes.exchange.converted import Choice, ConvertedImage, choose
 from czictypes.exchange.locations import location_path, location_text, stored_bytes
 from czictypes.exchange.pixel_view import Frames
 from czictypes.exchange.source_image import SourceImage
-from czictypes.metadata.axes import Scaling
+from czictypes.metadata.document_info import Scaling
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require

@@ -12,8 +12,8 @@ from czictypes.exchange.images import FileImage, Image
 from czictypes.exchange.locations import location_name
 from czictypes.exchange.ome_zarr.parse import acquisition_of, plate_of, well_of
 from czictypes.exchange.source_image import SourceImage
-from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document_info import Scaling
 from czictypes.metadata.fields import parse_color
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of

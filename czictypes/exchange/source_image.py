@@ -16,9 +16,8 @@ from czictypes.arrays.layout import Layout
 from czictypes.arrays.scenes import PLANE_ORDER
 from czictypes.exchange.pixel_view import PixelView
 from czictypes.metadata.annotations import Annotation
-from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
-from czictypes.metadata.document_info import Objective
+from czictypes.metadata.document_info import Objective, Scaling
 from czictypes.metadata.scenes import Plate, Well
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import Location, Rectangle

@@ -20,8 +20,8 @@ from czictypes.container.workers import aside, feed
 from czictypes.exchange.converted import Choice, Series, image_series, level_sizes
 from czictypes.exchange.ome_xml import image_fields, ome_text, parse_ome
 from czictypes.exchange.source_image import SourceImage, axis_letters
-from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document_info import Scaling
 from czictypes.model.errors import MetadataWarning, UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.model.lazy import require

@@ -6,10 +6,9 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 
 from czictypes.metadata.annotations import add_annotations
-from czictypes.metadata.axes import Axis, Skew
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
-from czictypes.metadata.document_info import GeneralDocumentInfoDto, Objective
+from czictypes.metadata.document_info import Axis, GeneralDocumentInfoDto, Objective, Skew
 from czictypes.metadata.fields import ensure, format_color, format_number, put, set_name
 from czictypes.metadata.scenes import (
     Plate,

@@ -11,15 +11,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from czictypes.metadata.annotations import Annotation, read_annotations
-from czictypes.metadata.axes import Axis, Scaling, Skew, axis, scaling, skew
 from czictypes.metadata.channels import ChannelInfo, channels, display_settings
 from czictypes.metadata.document_info import (
+    Axis,
     CustomValue,
     GeneralDocumentInfoDto,
     Objective,
+    Scaling,
+    Skew,
+    axis,
     custom_attributes,
     document_info,
     general_document_info,
+    scaling,
+    skew,
 )
 from czictypes.metadata.fields import NodeSource, root_node
 from czictypes.metadata.scenes import Plate, SceneInfo, plate, scenes

@@ -8,9 +8,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from numbers import Integral
 
-from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import channel_display_settings, display_channel_nodes
-from czictypes.metadata.document_info import DESCRIPTION_TAGS, CustomValue, GeneralDocumentInfoDto
+from czictypes.metadata.document_info import (
+    DESCRIPTION_TAGS,
+    CustomValue,
+    GeneralDocumentInfoDto,
+    Scaling,
+)
 from czictypes.metadata.fields import (
     Node,
     ensure,

@@ -7,8 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from czictypes.metadata.axes import Scaling, ScalingInfoDto, axis
-from czictypes.metadata.document_info import CustomValue, GeneralDocumentInfoDto
+from czictypes.metadata.document_info import (
+    CustomValue,
+    GeneralDocumentInfoDto,
+    Scaling,
+    ScalingInfoDto,
+    axis,
+)
 from czictypes.metadata.fields import ensure, format_number, put
 from czictypes.metadata.scenes import keep_acquisitions, match_scenes
 from czictypes.metadata.sections import (

@@ -17,8 +17,7 @@ from czictypes.arrays.reader_pool import ReaderPool
 from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError
 from czictypes.reading.names import scene_infos
-from czictypes.reading.plane_reads import open_document_of
-from czictypes.reading.reader import CziReader
+from czictypes.reading.reader import CziReader, open_document_of
 from czictypes.reading.subblock import matching, sub_block_info
 
 _ALL = slice(None)

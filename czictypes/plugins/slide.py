@@ -28,8 +28,7 @@ from czictypes.plugins.slide_contents import (
 )
 from czictypes.reading.damage import OnError
 from czictypes.reading.names import numbered_plane, numbered_settings
-from czictypes.reading.plane_reads import open_document_of
-from czictypes.reading.reader import CziReader
+from czictypes.reading.reader import CziReader, open_document_of
 from czictypes.reading.request import Roi
 from czictypes.remote.part_files import Parts
 from czictypes.remote.urls import describe_target

@@ -25,8 +25,7 @@ from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.composite import compose_channels
 from czictypes.reading.conversion import eight_bit, finite_range, stretch
-from czictypes.reading.plane_reads import open_document_of
-from czictypes.reading.reader import CziReader
+from czictypes.reading.reader import CziReader, open_document_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image

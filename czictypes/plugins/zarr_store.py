@@ -34,7 +34,7 @@ from czictypes.exchange.ome_zarr.image_plan import (
     make_chunking,
     plan_image,
 )
-from czictypes.reading.plane_reads import open_document_of
+from czictypes.reading.reader import open_document_of
 
 _Document = dict[str, Any]
 

@@ -20,8 +20,8 @@ from czictypes.container.parts import JoinedSource, join_parts
 from czictypes.container.segments import read_metadata_xml
 from czictypes.container.uses import Uses
 from czictypes.metadata.annotations import Annotation, read_annotations
-from czictypes.metadata.axes import Scaling, scaling
 from czictypes.metadata.channels import ChannelInfo, channels
+from czictypes.metadata.document_info import Scaling, scaling
 from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import parse, to_dict, to_text
 from czictypes.model.errors import FileChangedError

@@ -13,9 +13,15 @@ from numpy.typing import NDArray
 
 from czictypes.container.limits import most_planes
 from czictypes.metadata.annotations import Annotation
-from czictypes.metadata.axes import Scaling, Skew, skew
 from czictypes.metadata.channels import ChannelInfo, display_settings
-from czictypes.metadata.document_info import DocumentInfo, custom_attributes, document_info
+from czictypes.metadata.document_info import (
+    DocumentInfo,
+    Scaling,
+    Skew,
+    custom_attributes,
+    document_info,
+    skew,
+)
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
 from czictypes.model.errors import CorruptFileError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import (

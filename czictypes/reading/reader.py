@@ -6,6 +6,7 @@ import io
 import math
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, ClassVar, NamedTuple, Union
 
 import numpy as np
@@ -527,3 +528,11 @@ def open_czi(
         storage_options=storage_options,
         parts=parts,
     )
+
+
+def open_document_of(reader: CziReader) -> AbstractContextManager[OpenDocument]:
+    """Return a `with` block that holds the current document of a reader open.
+
+    Raises ClosedError after the reader was closed.
+    """
+    return reader._session.document(hold=True)

@@ -8,9 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
-from czictypes.metadata.axes import ScalingInfoDto, scaling
 from czictypes.metadata.channels import display_settings
-from czictypes.metadata.document_info import CustomValue, custom_attribute, general_document_info
+from czictypes.metadata.document_info import (
+    CustomValue,
+    ScalingInfoDto,
+    custom_attribute,
+    general_document_info,
+    scaling,
+)
 from czictypes.metadata.xml import to_text
 from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.errors import ClosedError

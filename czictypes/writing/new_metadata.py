@@ -10,11 +10,10 @@ from typing import Any, NamedTuple, Union
 
 import numpy as np
 
-from czictypes.metadata.axes import Axis, Scaling
 from czictypes.metadata.builder import check_content
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
-from czictypes.metadata.document_info import CustomValue
+from czictypes.metadata.document_info import Axis, CustomValue, Scaling
 from czictypes.metadata.fields import parse_color
 from czictypes.model.geometry import Rectangle, metres_of, seconds_of
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color

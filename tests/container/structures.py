@@ -25,11 +25,10 @@ from files.xml import subblock_xml
 from container.czi_bytes import AttachedFile, Built, Tile, build_czi, mask_chunk
 from container.mutations import SEEDS, XML, mutate
 from czictypes.metadata.annotations import Annotation
-from czictypes.metadata.axes import Axis, Scaling, Skew
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
-from czictypes.metadata.document_info import GeneralDocumentInfoDto, Objective
+from czictypes.metadata.document_info import Axis, GeneralDocumentInfoDto, Objective, Scaling, Skew
 from czictypes.metadata.scenes import Plate, SceneInfo, Well
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 from czictypes.model.pixel_types import PixelType

@@ -13,7 +13,7 @@ from files.recipes import Made
 
 from czictypes import convert, czi, imread, save
 from czictypes.arrays.image import CziImage
-from czictypes.metadata.axes import Scaling
+from czictypes.metadata.document_info import Scaling
 from czictypes.model.errors import OutOfBoundsError
 
 

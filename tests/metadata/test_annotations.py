@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from czictypes.metadata.annotations import Annotation, move_annotations, read_annotations
-from czictypes.metadata.axes import Skew, skew
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.channels import ChannelInfo, WavelengthRange, channels
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
+from czictypes.metadata.document_info import Skew, skew
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.options import Rgb8Color
 

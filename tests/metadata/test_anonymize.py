@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from czictypes.metadata.anonymize import Anonymizer
-from czictypes.metadata.axes import axis, scaling
 from czictypes.metadata.channels import channels, display_settings
-from czictypes.metadata.document_info import document_info
+from czictypes.metadata.document_info import axis, document_info, scaling
 from czictypes.metadata.known_values import is_known, is_known_words, is_place_name
 from czictypes.metadata.scenes import plate, scenes
 from czictypes.metadata.subblock_tags import read_subblock_metadata

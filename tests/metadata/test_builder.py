@@ -10,16 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.axes import Axis, Scaling, axis, scaling
 from czictypes.metadata.builder import build_document, check_content
 from czictypes.metadata.channels import ChannelInfo, channels, display_settings
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import (
+    Axis,
     GeneralDocumentInfoDto,
     Objective,
+    Scaling,
+    axis,
     custom_attributes,
     document_info,
     general_document_info,
+    scaling,
 )
 from czictypes.metadata.scenes import SceneInfo, Well, scenes
 from czictypes.metadata.xml import parse, to_dict

@@ -6,15 +6,17 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from czictypes.metadata.axes import Scaling, axis, scaling
 from czictypes.metadata.channels import channels, display_settings
 from czictypes.metadata.document_info import (
     DocumentInfo,
     GeneralDocumentInfoDto,
+    Scaling,
+    axis,
     custom_attribute,
     custom_attributes,
     document_info,
     general_document_info,
+    scaling,
 )
 from czictypes.metadata.scenes import Plate, Well, parse_well_name, plate, scenes, well_name
 from czictypes.model.options import Rgb8Color, TintingMode

@@ -9,9 +9,8 @@ from libczi.oracle import FullReader
 
 from czictypes.libczi.bitmap import composition_channel
 from czictypes.libczi.streams import InputStream
-from czictypes.metadata.axes import scaling
 from czictypes.metadata.channels import display_settings
-from czictypes.metadata.document_info import general_document_info
+from czictypes.metadata.document_info import general_document_info, scaling
 from czictypes.model.options import TintingMode
 
 

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.axes import Scaling, ScalingInfoDto, scaling
 from czictypes.metadata.channels import display_settings
 from czictypes.metadata.document_info import (
     GeneralDocumentInfoDto,
+    Scaling,
+    ScalingInfoDto,
     custom_attributes,
     general_document_info,
+    scaling,
 )
 from czictypes.metadata.xml import parse, to_dict, to_string
 from czictypes.metadata.xml_editor import XmlEditor

@@ -19,7 +19,7 @@ from czictypes import CziImage, czi
 from czictypes.container.file_source import FileSource
 from czictypes.kernel.tiles import Reads
 from czictypes.model.errors import ClosedError, CorruptFileError, FileChangedError, NotCziError
-from czictypes.reading.plane_reads import open_document_of
+from czictypes.reading.reader import open_document_of
 
 
 def test_paths_of_every_kind_and_file_objects_read_alike(made) -> None:

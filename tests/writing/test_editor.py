@@ -10,8 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from czictypes.metadata.axes import ScalingInfoDto
-from czictypes.metadata.document_info import GeneralDocumentInfoDto
+from czictypes.metadata.document_info import GeneralDocumentInfoDto, ScalingInfoDto
 from czictypes.model.errors import ClosedError, NotCziError, UnexpectedError
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,

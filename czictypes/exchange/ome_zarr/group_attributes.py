@@ -33,7 +33,7 @@ from czictypes.model.errors import CorruptFileError, CziError, MetadataWarning
 from czictypes.model.lazy import require
 from czictypes.model.public import warn_caller
 from czictypes.reading.names import metadata_or
-from czictypes.reading.plane_reads import open_document_of
+from czictypes.reading.reader import open_document_of
 
 #: The number of the layout that bioformats2raw made known.
 _BIOFORMATS2RAW = 3

@@ -26,9 +26,9 @@ from czictypes.exchange.ome_zarr.group_attributes import (
 from czictypes.exchange.ome_zarr.parse import FoundImage, find_images, series_paths
 from czictypes.exchange.ome_zarr.store import ZarrStore
 from czictypes.exchange.source_image import SourceImage
-from czictypes.metadata.axes import Scaling
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_info import Scaling
 from czictypes.model.errors import MetadataWarning, MissingExtraError
 from czictypes.model.geometry import Location
 from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode

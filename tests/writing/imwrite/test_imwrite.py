@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.axes import Scaling
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.metadata.document_info import GeneralDocumentInfoDto
+from czictypes.metadata.document_info import GeneralDocumentInfoDto, Scaling
 from czictypes.model.options import Rgb8Color
 from czictypes.reading.reader import CziReader
 from czictypes.writing.imwrite import imwrite
