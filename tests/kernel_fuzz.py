@@ -148,7 +148,8 @@ class Fuzzer:
         for tile in jobs["tile"][waiting].tolist():
             if rng.random() < 0.3:
                 begin = int(rng.integers(len(data) + 1))
-                given.append(Given(data[begin : begin + int(rng.integers(4000))], begin))
+                some = data[begin : begin + int(rng.integers(4000))]
+                given.append(Given.of_bytes(self.kernel, some, begin))
                 continue
             width, rows = int(rng.integers(1, 40)), int(rng.integers(0, 40))
             pixels = np.zeros((rows, width, _LARGEST_PIXEL), np.uint8)
@@ -160,8 +161,8 @@ class Fuzzer:
                     mask = rng.random(shape) < 0.5
             exact = rng.random() < 0.7
             given.append(
-                Given(pixels=pixels, first_row=0 if exact else first,
-                      height=rows if exact else height, mask=mask)
+                Given.of_pixels(self.kernel, pixels, 0 if exact else first,
+                                rows if exact else height, mask)
             )  # fmt: skip
         reads.give(given)
         jobs["given"][waiting] = np.arange(len(waiting))

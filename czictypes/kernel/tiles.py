@@ -64,19 +64,48 @@ class TileColumns(NamedTuple):
     boxes: NDArray[np.int64]
 
 
-class Given(NamedTuple):
-    """The bytes of the file from `begin` on, or the decoded pixels of a tile.
+class Given:
+    """A tile for the kernel: the bytes of the file around it, or its decoded pixels."""
 
-    `pixels` are (rows, width, samples), C-contiguous. They begin at row `first_row` of a tile of
-    the stored `height`. `mask` has the size in which the tile is read.
-    """
+    __slots__ = ("_kept", "entry", "size")
 
-    data: bytes = b""
-    begin: int = 0
-    pixels: NDArray[Any] | None = None
-    first_row: int = 0
-    height: int = 0
-    mask: NDArray[np.bool_] | None = None
+    def __init__(self, kernel: Kernel, entry: dict[str, Any], *kept: Any) -> None:
+        #: The `struct czk_given`, and the number of bytes that it points to.
+        self.entry: Any = kernel.ffi.new("struct czk_given *", entry)
+        self.size: int = memoryview(kept[0]).nbytes
+        self._kept = kept
+
+    @classmethod
+    def of_bytes(cls, kernel: Kernel, data: bytes, begin: int) -> Given:
+        """Return the bytes of the file from `begin` on."""
+        start = kernel.ffi.from_buffer("uint8_t[]", data)
+        return cls(kernel, {"bytes": start, "begin": begin, "end": begin + len(data)}, data)
+
+    @classmethod
+    def of_pixels(
+        cls,
+        kernel: Kernel,
+        pixels: NDArray[Any],
+        first_row: int,
+        height: int,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> Given:
+        """Return pixels (rows, width, samples) from `first_row` on of a tile as it is stored.
+
+        `height` is that of the whole tile; `mask` has the size in which the tile is read.
+        """
+        pixels = np.ascontiguousarray(pixels)
+        rows, width, samples = pixels.shape
+        entry = {
+            "pixels": kernel.ffi.from_buffer("uint8_t[]", pixels),
+            "stride": width * samples * pixels.itemsize, "w": width, "h": height,
+            "first_row": first_row, "end_row": first_row + rows,
+        }  # fmt: skip
+        if mask is not None:
+            mask = np.ascontiguousarray(mask)
+            entry["mask"] = kernel.ffi.from_buffer("uint8_t[]", mask)
+            entry["mask_stride"] = mask.shape[1]
+        return cls(kernel, entry, pixels, mask)
 
 
 class KernelTiles:
@@ -166,8 +195,7 @@ class Reads:
         self._set: list[tuple[Any, ...] | None] = [None] * regions  # what `set_region` set last
         self.output: Any = ffi.new("struct czk_output *")
         self._given: Any = ffi.NULL
-        self._given_count = 0
-        self._lent: list[Any] = []
+        self._lent: Sequence[Given] = ()
         #: The number of jobs that fit into the memory.
         self.room = 0
         self._make_room(_FEW * regions)
@@ -279,35 +307,16 @@ class Reads:
 
     @property
     def unchanged(self) -> bool:
-        """Whether `read` found the file unchanged after it had painted all."""
+        """Whether the file is known to be as it was at opening, after the last job was painted."""
         return bool(self.output.unchanged)
 
     def give(self, given: Sequence[Given]) -> None:
         """Set the tiles that jobs refer to by index; they are in use until the next call."""
-        ffi = self._ffi
-        if not given and not self._lent:
-            return
-        self._lent = []
-        self._given_count = len(given)
-        self._given = ffi.new("struct czk_given[]", len(given)) if given else ffi.NULL
-        for number, one in enumerate(given):
-            place, pixels = self._given[number], one.pixels
-            if pixels is None:
-                place.bytes = self._lend(one.data)
-                place.begin, place.end = one.begin, one.begin + len(one.data)
-                continue
-            place.pixels = self._lend(pixels)
-            place.stride, place.w, place.h = pixels.strides[0], pixels.shape[1], one.height
-            place.first_row, place.end_row = one.first_row, one.first_row + len(pixels)
-            if one.mask is not None:
-                place.mask = self._lend(np.ascontiguousarray(one.mask))
-                place.mask_stride = one.mask.shape[1]
-
-    def _lend(self, data: Any) -> Any:
-        """Return a pointer to bytes or to an array that has no gaps."""
-        pointer = self._ffi.from_buffer("uint8_t[]", data)
-        self._lent.append(pointer)
-        return pointer
+        self._lent = given
+        if len(given) == 1:
+            self._given = given[0].entry
+        elif given:
+            self._given = self._ffi.new("struct czk_given[]", [one.entry[0] for one in given])
 
     def set_output(
         self, outs: Sequence[NDArray[Any]], pixel_type: int, file: int, threads: int
@@ -338,7 +347,7 @@ class Reads:
         self.output.slice_us = slice_us
         left: int = self._lib.czk_paint(
             self.tiles.directory, self.tiles.tiles, self.regions, self.region_count,
-            self._job + jobs.start, len(jobs), self._given, self._given_count, self.output,
+            self._job + jobs.start, len(jobs), self._given, len(self._lent), self.output,
         )  # fmt: skip
         _check(left)
         if not left:

@@ -86,10 +86,7 @@ class Painter:
         self.damage = damage or DamageList()
         self.reads_bytes = source is not None and getattr(tiles, "cache", None) is None
         self.prefetcher: Prefetcher | None = getattr(tiles, "prefetcher", None)
-        self._local: FileSource | None = None
-        if isinstance(source, FileSource):
-            has_stored = self.reads_bytes or (table.directory.compression == _STORED).any()
-            self._local = source if has_stored else None
+        self._local = source if isinstance(source, FileSource) else None
         self._opened_as = (0, 0, 0) if self._local is None or opened_as is None else opened_as
         #: Whether the kernel reads every tile that it decodes by itself.
         self._reads_files = self._local is not None and self.reads_bytes
@@ -167,7 +164,7 @@ class Painter:
                     _Painting(self, reads, request, outs, threads, workers, blank).run()
             if self.logs:
                 self._log("the kernel", parts, outs, reads.count)
-            return False
+            return reads.count > 0 and reads.unchanged
         finally:
             reads.tiles.give_back(reads)
 
@@ -249,8 +246,8 @@ class Painter:
 
     def log_given(self, given: list[Given]) -> None:
         """Log the tiles that the kernel is given."""
-        sizes = (len(one.data) if one.pixels is None else one.pixels.nbytes for one in given)
-        _LOG.debug("gave the kernel %d tiles of %s: %d bytes", len(given), self._name, sum(sizes))
+        size = sum(one.size for one in given)
+        _LOG.debug("gave the kernel %d tiles of %s: %d bytes", len(given), self._name, size)
 
     def _log(
         self, way: str, parts: Sequence[Part], outs: Sequence[NDArray[Any]], tiles: int
@@ -293,13 +290,13 @@ class Painter:
         jobs = reads.jobs[: len(reads.current)]
         given: list[Given] = []
         places: dict[int, int] = {}
-        for job, tile in enumerate(jobs["tile"].tolist()):
-            if jobs["status"][job] != UNUSUAL:
+        for job, (tile, status) in enumerate(zip(jobs["tile"].tolist(), jobs["status"].tolist())):
+            if status != UNUSUAL:
                 continue
             kept = None if tile in places else cache.get(tile)
             if kept is not None:
                 places[tile] = len(given)
-                given.append(self.given(tile, kept))
+                given.append(kept.given or self.given(tile, kept))
             if tile in places:
                 jobs["given"][job], jobs["status"][job] = places[tile], PENDING
             elif reads.in_order:
@@ -308,17 +305,16 @@ class Painter:
 
     def given(self, tile: int, decoded: DecodedTile) -> Given:
         """Return the pixels of a tile; raise CorruptFileError if they are too few."""
+        assert self._kernel is not None
         check_size(self.table, tile, decoded)
         pixels, height = decoded.pixels, decoded.height
         if not self.table.rows.is_special(tile):  # special tiles are resampled later
             height = self.table.directory.physical_h.item(tile)
             pixels = pixels[:, : self.table.directory.physical_w.item(tile)]
-        return Given(
-            pixels=np.ascontiguousarray(pixels),
-            first_row=decoded.first,
-            height=height,
-            mask=decoded.mask,
-        )
+        given = Given.of_pixels(self._kernel, pixels, decoded.first, height, decoded.mask)
+        if pixels.flags.c_contiguous:  # and shared, so it takes no more memory
+            decoded.given = given
+        return given
 
     def _make(self) -> KernelTiles:
         assert self._kernel is not None
@@ -483,7 +479,7 @@ class _Painting:
         except UNREADABLE:  # reading each by itself reports the fault
             return {}
         return {
-            tile: Given(data=data, begin=begin)
+            tile: Given.of_bytes(self._reads.tiles.kernel, data, begin)
             for (tile, (begin, _)), data in zip(ranges.items(), read)
         }
 

@@ -6,7 +6,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +15,25 @@ from numpy.typing import NDArray
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import SubBlockExtents
 from czictypes.container.segments import FileHeader
+from czictypes.kernel.tiles import Given
 from czictypes.model.options import CacheInfo, CacheOptions
 from czictypes.reading.planes import PlaneRows
 
 
-class DecodedTile(NamedTuple):
+@dataclass(eq=False)
+class DecodedTile:
     """The stored pixels of a tile, or some of its rows.
 
     `pixels` are (rows, width, samples) in the dtype of the sub-block's pixel type; they begin at
     row `first` of `height` rows. `mask` is True for valid pixels, (height, width) in the size in
-    which the tile is read; None if all are valid.
+    which the tile is read; None if all are valid. `given` is the same for the kernel, once made.
     """
 
     pixels: NDArray[Any]
     first: int
     height: int
     mask: NDArray[np.bool_] | None = None
+    given: Given | None = None
 
 
 class TileProvider(Protocol):

@@ -113,8 +113,8 @@ struct czk_output {
     int64_t file;     /* a file descriptor, on Windows a HANDLE; -1 for none */
     int64_t slice_us; /* the time after which to return, approximately */
     int32_t pixel_type, threads;
-    /* Set by czk_read: the number of jobs; 1 if the file was unchanged at the end, else 0. */
-    int64_t chosen, unchanged;
+    int64_t chosen;    /* set by czk_read: the number of jobs */
+    int64_t unchanged; /* set once all is done: 1 if the file is still as it was, 0 if unknown */
 };
 
 int32_t czk_abi(void);
@@ -135,11 +135,10 @@ int64_t czk_choose(const struct czk_tiles *tiles, struct czk_region *regions, in
 int64_t czk_paint(const struct czk_directory *directory, const struct czk_tiles *tiles,
                   const struct czk_region *regions, int64_t region_count, struct czk_job *jobs,
                   int64_t job_count, const struct czk_given *given, int64_t given_count,
-                  const struct czk_output *output);
+                  struct czk_output *output);
 
 /* Chooses jobs, and paints them if they fill every region and fit into `capacity`. Returns 1 if all
-   are done, 0 if not, or an error as czk_choose and czk_paint. On Windows it does not find out
-   whether the file is unchanged. */
+   are done, 0 if not, or an error as czk_choose and czk_paint. */
 int64_t czk_read(const struct czk_directory *directory, const struct czk_tiles *tiles,
                  struct czk_region *regions, int64_t region_count, struct czk_job *jobs,
                  int64_t capacity, struct czk_output *output);

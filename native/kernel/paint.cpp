@@ -492,7 +492,8 @@ int32_t czk_abi(void) { return CZK_ABI; }
 
 int64_t czk_paint(const czk_directory *directory, const czk_tiles *tiles, const czk_region *regions,
                   int64_t region_count, czk_job *jobs, int64_t job_count, const czk_given *given,
-                  int64_t given_count, const czk_output *output) {
+                  int64_t given_count, czk_output *output) {
+    output->unchanged = 0;
     constexpr int64_t longest_slice = int64_t{3600} * 1000 * 1000;
     const int64_t slice = std::clamp<int64_t>(output->slice_us, 0, longest_slice);
     return czk::guarded([&]() -> int64_t {
@@ -504,13 +505,16 @@ int64_t czk_paint(const czk_directory *directory, const czk_tiles *tiles, const 
         if (!work.items.empty()) czk::paint_all(work, threads);
         if (!work.has_memory) return -1;
         auto is_left = [](const czk_job &one) { return one.status != CZK_DONE; };
-        return std::count_if(jobs, jobs + job_count, is_left);
+        const int64_t left = std::count_if(jobs, jobs + job_count, is_left);
+        if (left == 0)
+            output->unchanged = czk::File(output->file).is_still(
+                directory->file_size, directory->modified_ns, directory->inode);
+        return left;
     });
 }
 
 int64_t czk_read(const czk_directory *directory, const czk_tiles *tiles, czk_region *regions,
                  int64_t region_count, czk_job *jobs, int64_t capacity, czk_output *output) {
-    output->unchanged = 0;
     const int64_t count = output->chosen =
         czk_choose(tiles, regions, region_count, jobs, capacity);
     auto is_full = [](const czk_region &one) { return one.covered == one.out_w * one.out_h; };
@@ -518,10 +522,7 @@ int64_t czk_read(const czk_directory *directory, const czk_tiles *tiles, czk_reg
     if (count > capacity || !std::all_of(regions, regions + region_count, is_full)) return 0;
     const int64_t left = czk_paint(directory, tiles, regions, region_count, jobs, count, nullptr,
                                    0, output);
-    if (left != 0) return std::min<int64_t>(left, 0);
-    output->unchanged = czk::File(output->file).is_still(
-        directory->file_size, directory->modified_ns, directory->inode);
-    return 1;
+    return left > 0 ? 0 : left == 0 ? 1 : left;
 }
 
 }
