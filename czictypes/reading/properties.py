@@ -35,10 +35,10 @@ from czictypes.model.options import ChannelDisplaySettingsDataClassWithNameAndDe
 from czictypes.model.pixel_types import PixelType
 from czictypes.model.public import former_name
 from czictypes.reading.decode import SubBlockDecoder
+from czictypes.reading.document import Session
 from czictypes.reading.levels import PyramidLevel, needs_pyramid, pyramid_levels
 from czictypes.reading.names import numbered_plane, numbers_of
 from czictypes.reading.request import Plane, Roi, check_scene, parse_roi, type_of_all
-from czictypes.reading.session import Session
 from czictypes.reading.subblock import (
     STANDARD_FIELDS,
     SubBlock,

@@ -32,7 +32,7 @@ from czictypes.model.public import Closable, defended, renamed, warn_caller
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.damage import OnError, advise, leaves_blank
-from czictypes.reading.document import OpenDocument
+from czictypes.reading.document import OpenDocument, Session
 from czictypes.reading.names import numbered_settings
 from czictypes.reading.paint import Part
 from czictypes.reading.properties import DocumentProperties
@@ -47,7 +47,6 @@ from czictypes.reading.request import (
     result_array,
     type_of_all,
 )
-from czictypes.reading.session import Session
 from czictypes.reading.threads import thread_count
 from czictypes.remote.open import open_source
 from czictypes.remote.part_files import PartFiles, Parts
