@@ -20,8 +20,9 @@ JOB = np.dtype(
      *((name, "<i4") for name in ("first_row", "end_row", "reserved")),
      *((name, "<i4") for name in ("left", "top", "right", "bottom"))]
 )  # fmt: skip
-#: The numbers of jobs that fit at first, and for which memory is kept at most.
-_FEW, _MOST_KEPT = 64, 4096
+#: The number of jobs for which there is memory at first, which the system provides once it is used,
+#: and for which memory is kept.
+_FEW = 1 << 16
 #: So many jobs are painted at a time, as each call looks at all that it is given.
 _AT_ONCE = 1 << 14
 _OF_DIRECTORY = {
@@ -178,7 +179,7 @@ class KernelTiles:
     def give_back(self, reads: Reads) -> None:
         """Keep memory for later reads unless it is large."""
         reads.give(())
-        if reads.region_count == 1 and reads.room <= _MOST_KEPT:
+        if reads.region_count == 1 and reads.room <= _FEW:
             self._idle.append(reads)
 
 
@@ -198,7 +199,7 @@ class Reads:
         self._lent: Sequence[Given] = ()
         #: The number of jobs that fit into the memory.
         self.room = 0
-        self._make_room(_FEW * regions)
+        self._make_room(min(tiles.tiles.count * regions, _FEW))
         self.count = 0
         #: The numbers of the jobs that the next `paint` works on; those before are done.
         self.current = range(0)
@@ -289,20 +290,20 @@ class Reads:
 
         If not, `jobs` tells what is left. The output must be set. Raises as `choose` and `paint`.
         """
-        output, most = self.output, min(self.room, _AT_ONCE)
+        output = self.output
         output.slice_us = slice_us
         done: int = self._lib.czk_read(
             self.tiles.directory, self.tiles.tiles, self.regions, self.region_count, self._job,
-            most, output,
+            self.room, _AT_ONCE, output,
         )  # fmt: skip
         self.count = output.chosen
         if done > 0:
             return True
-        if not 0 <= self.count <= most:
+        if not 0 <= self.count <= self.room:
             self.choose()
         else:
             _check(done)
-            self.current = range(self.count)
+            self.current = range(min(self.count, _AT_ONCE))
         return False
 
     @property

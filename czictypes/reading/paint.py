@@ -21,7 +21,16 @@ from czictypes.container.file_source import FileSource
 from czictypes.container.subblock import HEAD_ROOM
 from czictypes.container.workers import Workers, check_stopped
 from czictypes.kernel.library import get_kernel
-from czictypes.kernel.tiles import DONE, PENDING, UNUSUAL, Given, KernelTiles, Reads, TileColumns
+from czictypes.kernel.tiles import (
+    DONE,
+    JOB,
+    PENDING,
+    UNUSUAL,
+    Given,
+    KernelTiles,
+    Reads,
+    TileColumns,
+)
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.conversion import check_convertible
 from czictypes.reading.damage import UNREADABLE, DamageList
@@ -334,7 +343,9 @@ class Painter:
         """Bring jobs that do not overlap into the order in which their bytes lie in the file."""
         if not reads.in_order:
             positions = self.table.directory.file_position[reads.jobs["tile"]]
-            reads.jobs[:] = reads.jobs[np.argsort(positions, kind="stable")]
+            if (positions[1:] < positions[:-1]).any():
+                jobs = reads.jobs.view(f"V{JOB.itemsize}")  # moved whole: ten times as fast
+                jobs[:] = jobs[np.argsort(positions, kind="stable")]
 
     def _expected(self, reads: Reads) -> AbstractContextManager[None]:
         if self.prefetcher is None:
@@ -379,10 +390,9 @@ class _Painting:
                 current = reads.current
                 self._heads, self._data = set(), set()
             jobs = self._jobs[current.start : current.stop]
-            status, given = jobs["status"].tolist(), jobs["given"].tolist()
-            if not any(at >= 0 and one == PENDING for at, one in zip(given, status)):
+            if not ((jobs["given"] >= 0) & (jobs["status"] == PENDING)).any():
                 jobs["given"] = -1  # what was given before is gone
-                waiting = [number for number, one in zip(current, status) if one == UNUSUAL]
+                waiting = (np.flatnonzero(jobs["status"] == UNUSUAL) + current.start).tolist()
                 self._give(waiting + self._following(waiting, current))
             left = reads.paint(_SLICE)
 

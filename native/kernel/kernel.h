@@ -10,7 +10,7 @@
  */
 
 /* Increases with every change of the declarations; czk_abi() returns it. */
-enum czk_version { CZK_ABI = 4 };
+enum czk_version { CZK_ABI = 5 };
 
 /* The number for "none": of a scene, an M-index, a coordinate. */
 enum czk_absent { CZK_ABSENT = -2147483648 };
@@ -137,11 +137,11 @@ int64_t czk_paint(const struct czk_directory *directory, const struct czk_tiles 
                   int64_t job_count, const struct czk_given *given, int64_t given_count,
                   struct czk_output *output);
 
-/* Chooses jobs, and paints them if they fill every region and fit into `capacity`. Returns 1 if all
+/* Chooses jobs, and paints them if they fill every region and are at most `most`. Returns 1 if all
    are done, 0 if not, or an error as czk_choose and czk_paint. */
 int64_t czk_read(const struct czk_directory *directory, const struct czk_tiles *tiles,
                  struct czk_region *regions, int64_t region_count, struct czk_job *jobs,
-                 int64_t capacity, struct czk_output *output);
+                 int64_t capacity, int64_t most, struct czk_output *output);
 
 /* Decodes zstd0 or zstd1 data of exactly `size` bytes of pixels; returns 0, or -1 on failure. */
 int32_t czk_unpack(int32_t compression, const uint8_t *data, int64_t data_size, uint8_t *pixels,

@@ -27,6 +27,7 @@ constexpr int64_t small_data = 64 << 10, longest_gap = 16 << 10, longest_run = 1
 #endif
 constexpr int64_t copied_by_one = CZICTYPES_THREAD_BYTES;  // bytes for which one thread is enough
 constexpr int64_t decoded_for_copied = 4;                  // the cost of decoding in bytes copied
+constexpr int64_t tile_for_copied = 8 << 10;              // the cost of a tile, likewise
 constexpr int64_t most_threads = 256, page = 4096;
 
 // Bytes of the file that are in memory.
@@ -443,7 +444,8 @@ int64_t distribute(Work &work, int64_t job_count) {
             if (!in_order && end > at && (!is_packed || each.tile != one.tile)) break;
             if (each.status != CZK_PENDING) continue;
             is_pending = true;
-            worth += int64_t{each.right - each.left} * (each.bottom - each.top) * pixel;
+            worth += int64_t{each.right - each.left} * (each.bottom - each.top) * pixel +
+                     tile_for_copied;
             if (each.given < 0 && is_packed)
                 worth += std::min(work.claimed(sub_block), most) * decoded_for_copied;
             worth = std::min(worth, most);
@@ -514,12 +516,13 @@ int64_t czk_paint(const czk_directory *directory, const czk_tiles *tiles, const 
 }
 
 int64_t czk_read(const czk_directory *directory, const czk_tiles *tiles, czk_region *regions,
-                 int64_t region_count, czk_job *jobs, int64_t capacity, czk_output *output) {
+                 int64_t region_count, czk_job *jobs, int64_t capacity, int64_t most,
+                 czk_output *output) {
     const int64_t count = output->chosen =
         czk_choose(tiles, regions, region_count, jobs, capacity);
     auto is_full = [](const czk_region &one) { return one.covered == one.out_w * one.out_h; };
     if (count < 0) return count;
-    if (count > capacity || !std::all_of(regions, regions + region_count, is_full)) return 0;
+    if (count > std::min(capacity, most) || !std::all_of(regions, regions + region_count, is_full)) return 0;
     const int64_t left = czk_paint(directory, tiles, regions, region_count, jobs, count, nullptr,
                                    0, output);
     return left > 0 ? 0 : left == 0 ? 1 : left;
