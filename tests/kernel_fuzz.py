@@ -29,7 +29,7 @@ from czictypes.kernel.codec import EntryParser, pack_zstd, unpack_zstd
 from czictypes.kernel.library import Kernel, get_kernel, kernel_info
 from czictypes.kernel.tiles import PENDING, UNUSUAL, Given, KernelTiles, Reads, TileColumns
 from czictypes.model.errors import CziError
-from czictypes.model.geometry import ABSENT, DIMENSIONS, Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 
 __all__ = ["Fuzzer", "main"]
@@ -191,23 +191,14 @@ class Fuzzer:
         for _ in range(int(rng.integers(3))):
             entries[int(rng.integers(len(entries)))] = int(rng.integers(256))
         count = int(rng.integers(20))
-        columns = {name: np.zeros(count, kind) for name, kind in _COLUMNS.items()}
-
-        def column(letter: str) -> NDArray[np.int32]:
-            return np.zeros(count, np.int32)
-
-        parser = EntryParser(self.kernel, count, columns, "".join(DIMENSIONS), column, column)
+        parser = EntryParser(self.kernel, count)
         cut = int(rng.integers(len(entries) + 1))
         taken = parser.add(bytes(entries[:cut]))
         if taken is not None:
             parser.add(bytes(entries[taken:]))
+            parser.columns()
 
 
-_COLUMNS = {
-    **dict.fromkeys(("x", "y", "w", "h", "stored_w", "stored_h", "m"), "i4"),
-    **dict.fromkeys(("pixel_type", "compression", "file_part"), "i4"),
-    "position": "i8", "pyramid_type": "u1",
-}  # fmt: skip
 _REGION = (
     "x", "y", "w", "h", "out_w", "out_h", "out_offset", "out_stride", "plane_count", "grid_x",
     "grid_y", "mode", "level", "scene", "has_masks", "in_order", "factor", "zoom",

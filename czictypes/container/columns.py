@@ -7,11 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.kernel.codec import EntryParser
-from czictypes.kernel.library import Kernel
 from czictypes.model.geometry import ABSENT, DIMENSIONS
-
-_IN_KERNEL = {"physical_w": "stored_w", "physical_h": "stored_h", "file_position": "position"}
 
 
 class Columns:
@@ -22,7 +18,6 @@ class Columns:
         self.name = name
         rectangle = ("x", "y", "w", "h", "physical_w", "physical_h", "m")
         numbers = ("pixel_type", "compression", "file_part")
-        # Columns share an array: allocations dominate the time that opening a small file takes.
         self.plain: dict[str, NDArray[Any]] = {
             **dict(zip(rectangle, np.full((len(rectangle), count), ABSENT, np.int32))),
             **dict(zip(numbers, np.zeros((len(numbers), count), np.int32))),
@@ -55,12 +50,6 @@ class Columns:
         """Return the column of sizes in a dimension; create it on first use."""
         return self._sizes.setdefault(letter, np.ones(self.count, np.int32))
 
-    def parser(self, kernel: Kernel) -> EntryParser:
-        """Return a parser that fills the rows from the bytes of entries."""
-        columns = {_IN_KERNEL.get(name, name): column for name, column in self.plain.items()}
-        letters = "".join(DIMENSIONS)
-        return EntryParser(kernel, self.count, columns, letters, self.coordinate, self.sizes)
-
     def fill_stored_sizes(self) -> None:
         """Replace stored sizes of 0, which the ZISRAW specification defines as the logical size."""
         for stored, logical in (("physical_w", "w"), ("physical_h", "h")):
@@ -72,6 +61,28 @@ class Columns:
 
 def _ordered(columns: dict[str, NDArray[np.int32]]) -> dict[str, NDArray[np.int32]]:
     return {letter: columns[letter] for letter in DIMENSIONS if letter in columns}
+
+
+def narrowed(column: NDArray[Any]) -> NDArray[Any]:
+    """Return a single row of a column that is the same everywhere; any other column unchanged.
+
+    Such columns take no memory (`EntryParser`), and broadcast.
+    """
+    return column if column.strides[0] else column[:1]
+
+
+def lowest(column: NDArray[Any]) -> int:
+    """Return the smallest number in a column, at most 0."""
+    column = narrowed(column)
+    return min(int(column.item() if len(column) == 1 else column.min(initial=0)), 0)
+
+
+def differ(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    """Return whether two columns differ in any row."""
+    first, second = narrowed(first), narrowed(second)
+    if len(first) == len(second) == 1:  # usual, and comparing arrays takes a hundred times as long
+        return bool(first.item() != second.item())
+    return bool((first != second).any())
 
 
 def unique_rows(table: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

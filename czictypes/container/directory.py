@@ -33,6 +33,7 @@ from czictypes.container.segments import (
     read_file_header,
     require_range,
 )
+from czictypes.kernel.codec import EntryColumns, EntryParser
 from czictypes.kernel.library import get_kernel
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT
@@ -54,6 +55,8 @@ _PIXEL_SIZES = {int(one): pixel_format(one).bytes_per_pixel for one in PixelType
 @dataclass(frozen=True, eq=False, repr=False)
 class Directory:
     """The sub-blocks of a document: a read-only array per property, with a row per sub-block.
+
+    An array of equal values may have the stride 0 and take no memory.
 
     Attributes
     ----------
@@ -172,10 +175,13 @@ def read_directory(
         If an entry has the old schema DE, which libCZI does not read either.
     """
     entries = _locate_entries_of(source, header.directory_position)
-    columns = None if strict else _fill_quickly(source, entries)
-    if columns is None:
+    found = None if strict else _fill_quickly(source, entries)
+    if found is None:
         columns = _fill_with_care(source, entries, strict, ignore_sizem_for_pyramid)
-    return _as_directory(columns)
+        return _as_directory(columns)
+    return Directory(
+        **found.plain, scene=found.scene, coordinates=found.coordinates, sizes=found.sizes
+    )
 
 
 def parse_entries(data: bytes, count: int, name: str) -> Directory:
@@ -245,13 +251,12 @@ def _locate_entries_of(source: ByteSource, position: int) -> _Entries:
     return _Entries(count, position + DIRECTORY_ENTRIES, size, first_bytes)
 
 
-def _fill_quickly(source: ByteSource, entries: _Entries) -> Columns | None:
-    """Fill columns with the kernel; return None without a kernel or if an entry is unusual."""
+def _fill_quickly(source: ByteSource, entries: _Entries) -> EntryColumns | None:
+    """Parse entries with the kernel; return None without a kernel or if an entry is unusual."""
     kernel = get_kernel()
     if kernel is None or entries.number * ENTRY_SIZE > entries.size:
         return None
-    columns = Columns(entries.number, source.name)
-    parser = columns.parser(kernel)
+    parser = EntryParser(kernel, entries.number)
     taken = parser.add(entries.first_bytes)
     buffer = memoryview(b"")
     while taken is not None and not parser.is_complete:
@@ -263,7 +268,7 @@ def _fill_quickly(source: ByteSource, entries: _Entries) -> Columns | None:
             return None
         more = parser.add(piece)
         taken = taken + more if more else None
-    return None if taken is None else columns
+    return None if taken is None else parser.columns()
 
 
 def _fill_with_care(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_segment
 from czictypes.container.byte_source import ByteSource, Range
+from czictypes.container.columns import narrowed
 from czictypes.container.directory import (
     CheckedDocument,
     Directory,
@@ -90,7 +91,7 @@ def join_parts(
         If a file to be added is missing.
     """
     header, directory, attachments = checked
-    numbers = part_numbers(directory, header.file_part)
+    numbers = part_numbers(narrowed(directory.file_part), header.file_part)
     others = [one for one in attachments if 0 < one.file_part != header.file_part]
     known = {*np.unique(numbers[numbers != ITSELF]).tolist(), *(one.file_part for one in others)}
     finder = files.finder(source, header)
@@ -98,11 +99,12 @@ def join_parts(
     if not known and not files.named and not beside:
         return source, directory, attachments
     joined = JoinedSource(source, header, finder, is_remote=files.are_remote)
+    numbers = np.broadcast_to(numbers, directory.count)
     try:
         for number, part in joined.not_among(known, beside):
             found_header = read_file_header(part)
             found = read_directory(part, found_header)
-            own = np.flatnonzero(part_numbers(found, found_header.file_part) == ITSELF)
+            own = np.flatnonzero(part_numbers(found.file_part, found_header.file_part) == ITSELF)
             directory = join_directories(directory, found, own)
             numbers = np.append(numbers, np.full(len(own), number, np.int32))
         moved = joined.lay_out(directory, numbers, others)
@@ -118,12 +120,11 @@ def join_parts(
     return joined, moved, attachments
 
 
-def part_numbers(directory: Directory, own: int) -> NDArray[np.int32]:
+def part_numbers(parts: NDArray[np.int32], own: int) -> NDArray[np.int32]:
     """Return the number of the file that contains each sub-block, or `ITSELF`.
 
-    `own` is the number of the file that the directory belongs to.
+    `parts` are the numbers in the directory, and `own` is that of the file that it belongs to.
     """
-    parts = directory.file_part
     elsewhere = (parts > 0) & (parts != own)
     if own > 0 and (parts == own).any():  # otherwise the writer left the numbers at 0
         elsewhere |= parts == 0

@@ -169,7 +169,7 @@ class SalvagedTiles:
         """Split entries into those of this file and those of other files of the document."""
         if not listed.count:
             return listed, listed
-        ours = part_numbers(listed, self._number) == ITSELF
+        ours = part_numbers(listed.file_part, self._number) == ITSELF
         rows = self._match(listed)
         matched = np.flatnonzero(rows >= 0)
         ours[matched] |= _agree(self._heads, rows[matched], listed, matched)

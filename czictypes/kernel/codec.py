@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.kernel.library import Kernel
 from czictypes.model.errors import CorruptFileError, NativeMemoryError
+from czictypes.model.geometry import ABSENT, DIMENSIONS
 
 _ZSTD1 = 6
 
@@ -66,62 +66,95 @@ def pack_zstd(
     return bytes(memoryview(data)[:size])
 
 
-class EntryParser:
-    """Parses the entries of a directory into columns, from the first row on.
+#: The first fields of `struct czk_columns`; a coordinate and a size for each letter follow.
+_FIELDS = (
+    "x", "y", "w", "h", "physical_w", "physical_h", "m",
+    "pixel_type", "compression", "file_part", "pyramid_type",
+)  # fmt: skip
+_LETTERS = "".join(DIMENSIONS)
+_AT_ONCE = 4  # columns that are allocated together
+_INT32 = np.dtype(np.int32)
 
-    `columns` are those of `struct czk_columns` by name: int32, except ``position`` (int64) and
-    ``pyramid_type`` (uint8), filled with the default of each. `letters` are the dimensions except
-    X, Y and M. `coordinate` and `size` return a new int32 column for a dimension, when the first
-    entry needs it.
+
+class EntryColumns(NamedTuple):
+    """Columns of a directory: of fields that all entries have, and by dimension.
+
+    They are read-only. One whose values are all the same takes no memory: its stride is 0.
     """
 
-    def __init__(
-        self,
-        kernel: Kernel,
-        count: int,
-        columns: dict[str, NDArray[Any]],
-        letters: str,
-        coordinate: Callable[[str], NDArray[np.int32]],
-        size: Callable[[str], NDArray[np.int32]],
-    ) -> None:
-        self._kernel, self._letters = kernel, letters
-        self._make = coordinate, size
-        self._kept: list[NDArray[Any]] = []  # referenced by the structure
+    plain: dict[str, NDArray[Any]]
+    coordinates: dict[str, NDArray[np.int32]]
+    sizes: dict[str, NDArray[np.int32]]
+    scene: NDArray[np.int32]
+
+
+class EntryParser:
+    """Parses the entries of a directory with `count` rows into columns, from the first row on."""
+
+    def __init__(self, kernel: Kernel, count: int) -> None:
+        self._kernel, self._count = kernel, count
+        self._made: dict[int, NDArray[np.int32]] = {}  # by field
+        self._free: list[NDArray[np.int32]] = []
+        self._position = np.empty(count, np.int64)
         self._columns: Any = kernel.ffi.new("struct czk_columns *")
         self._columns.count = count
-        self._columns.letters = letters.encode("ascii")
-        for name, column in columns.items():
-            setattr(self._columns, name, self._pointer(column))
+        self._columns.letters = _LETTERS.encode("ascii")
+        self._columns.position = kernel.pointer(self._position)
 
     @property
     def is_complete(self) -> bool:
         """Whether all rows are filled."""
-        return bool(self._columns.filled == self._columns.count)
+        return bool(self._columns.filled == self._count)
 
     def add(self, data: bytes | memoryview) -> int | None:
         """Parse the complete entries in `data`, which begins with one; return the number of bytes.
 
         Returns None if an entry is unusual in any way.
         """
-        ffi = self._kernel.ffi
+        columns = self._columns
         done: int = 0
-        buffer = ffi.from_buffer("uint8_t[]", data)
+        buffer = self._kernel.ffi.from_buffer("uint8_t[]", data)
         while True:
-            taken = self._kernel.lib.czk_parse(self._columns, buffer + done, len(data) - done)
+            taken = self._kernel.lib.czk_parse(columns, buffer + done, len(data) - done)
             if taken < 0:
                 return None
             done += taken
-            if not self._columns.lacking:
+            field = columns.lacking
+            if field < 0:
                 return done
-            self._add_column(chr(self._columns.lacking))
+            # Several in an array: numpy asks for huge pages only for large ones.
+            self._free = self._free or list(np.empty((_AT_ONCE, self._count), np.int32))
+            column = self._made[field] = self._free.pop()
+            column[: columns.filled] = columns.value[field]
+            columns.column[field] = self._kernel.pointer(column)
 
-    def _add_column(self, letter: str) -> None:
-        is_size = self._columns.lacking_size
-        columns = self._columns.size if is_size else self._columns.coordinate
-        columns[self._letters.index(letter)] = self._pointer(self._make[is_size](letter))
+    def columns(self) -> EntryColumns:
+        """Return the columns; all rows must be filled."""
+        ffi, value = self._kernel.ffi, self._columns.value
+        constants, values = bytes(ffi.buffer(value)), ffi.unpack(value, len(value))
+        made, count = self._made, self._count
 
-    def _pointer(self, column: NDArray[Any]) -> Any:
-        if not column.flags.c_contiguous:
-            raise ValueError("a column must be contiguous")
-        self._kept.append(column)
-        return self._kernel.pointer(column)
+        def column(field: int, kind: Any = _INT32) -> NDArray[Any]:
+            found: NDArray[Any]
+            if field in made:
+                found = made[field].astype(kind, copy=False)
+                found.setflags(write=False)
+            else:
+                found = np.ndarray((count,), kind, constants, 4 * field, (0,))
+            return found
+
+        plain = {name: column(field) for field, name in enumerate(_FIELDS)}
+        plain["pyramid_type"] = column(_FIELDS.index("pyramid_type"), np.uint8)
+        plain["file_position"] = self._position
+        self._position.setflags(write=False)
+        coordinates, sizes = {}, {}
+        for field, letter in enumerate(_LETTERS, len(_FIELDS)):
+            if count and (field in made or values[field] != ABSENT):
+                coordinates[letter] = column(field)
+            extent = field + len(_LETTERS)
+            if count and (extent in made or values[extent] > 1):
+                sizes[letter] = column(extent)
+        scene = coordinates.get("S")
+        if scene is None:
+            scene = np.broadcast_to(np.int32(ABSENT), count)
+        return EntryColumns(plain, coordinates, sizes, scene)

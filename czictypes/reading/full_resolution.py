@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.columns import unique_rows
+from czictypes.container.columns import differ, unique_rows
 from czictypes.container.directory import Directory
 from czictypes.model.geometry import ABSENT
 
@@ -34,9 +34,9 @@ def full_resolution(directory: Directory) -> Mask | None:
     """
     w, h = directory.w, directory.h
     stored_w, stored_h = directory.physical_w, directory.physical_h
-    other = (w != stored_w) | (h != stored_h)
-    if not other.any():
+    if not (differ(w, stored_w) or differ(h, stored_h)):
         return None
+    other = (w != stored_w) | (h != stored_h)
     sized = (w > 0) & (h > 0) & (stored_w > 0) & (stored_h > 0)
     other &= sized
     full = other & is_larger(w, h, stored_w, stored_h)

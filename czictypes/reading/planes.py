@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.columns import unique_rows
+from czictypes.container.columns import lowest, unique_rows
 from czictypes.container.directory import Directory, SubBlockExtents
 from czictypes.container.limits import Bounds, planes_believed
 from czictypes.container.subblock import HEAD_ROOM, check_pixels, read_subblock_segment
@@ -148,7 +148,7 @@ def _with_possible_sizes(directory: Directory) -> Directory:
     stays in its level.
     """
     columns = directory
-    if columns.physical_w.min(initial=0) >= 0 and columns.physical_h.min(initial=0) >= 0:
+    if lowest(columns.physical_w) >= 0 and lowest(columns.physical_h) >= 0:
         return directory
     damaged = (columns.physical_w < 0) | (columns.physical_h < 0)
     rows = np.flatnonzero(damaged & (columns.w > 0) & (columns.h > 0))

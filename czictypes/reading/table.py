@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.container.columns import differ, lowest, narrowed
 from czictypes.container.directory import Directory
 from czictypes.container.limits import Bounds
 from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle
@@ -69,9 +70,8 @@ class SubBlockTable:
     @cached_property
     def is_layer0(self) -> NDArray[np.bool_]:
         """Whether a sub-block is stored in full resolution (the stored size is the logical one)."""
-        rows = self.directory
-        same: NDArray[np.bool_] = (rows.w == rows.physical_w) & (rows.h == rows.physical_h)
-        return same
+        w, h, physical_w, physical_h = self._sizes()
+        return np.broadcast_to((w == physical_w) & (h == physical_h), self.count)
 
     @cached_property
     def zoom(self) -> NDArray[np.float32]:
@@ -79,11 +79,12 @@ class SubBlockTable:
 
         The height decides unless the stored bitmap is wider than high.
         """
-        rows = self.directory
-        wide = rows.physical_w > rows.physical_h
-        logical = np.where(wide, rows.w, rows.h).astype(np.float32)
-        physical = np.where(wide, rows.physical_w, rows.physical_h).astype(np.float32)
-        return np.divide(physical, logical, out=np.zeros_like(logical), where=logical > 0)
+        w, h, physical_w, physical_h = self._sizes()
+        wide = physical_w > physical_h
+        logical = np.where(wide, w, h).astype(np.float32)
+        physical = np.where(wide, physical_w, physical_h).astype(np.float32)
+        zoom = np.divide(physical, logical, out=np.zeros_like(logical), where=logical > 0)
+        return np.broadcast_to(zoom, self.count)
 
     @cached_property
     def minification(self) -> NDArray[np.float64]:
@@ -99,16 +100,26 @@ class SubBlockTable:
     @cached_property
     def levels(self) -> NDArray[np.int16]:
         """The pyramid level of a sub-block; 0 is full resolution."""
+        if not self.has_pyramid:
+            return np.broadcast_to(np.int16(0), self.count)
         rows = self.directory
         weights = np.minimum(rows.physical_w, rows.physical_h)
         return _level_numbers(self.minification, self.is_layer0, weights)
+
+    def _sizes(self) -> tuple[NDArray[np.int32], ...]:
+        """Return logical and physical sizes, with a single row if each is the same everywhere."""
+        rows = self.directory
+        sizes = rows.w, rows.h, rows.physical_w, rows.physical_h
+        narrow = tuple(map(narrowed, sizes))
+        return narrow if all(len(one) == 1 for one in narrow) else sizes
 
     # The document as a whole
 
     @cached_property
     def has_pyramid(self) -> bool:
         """Whether any sub-block is stored in less than full resolution."""
-        return not bool(self.is_layer0.all())
+        rows = self.directory
+        return differ(rows.w, rows.physical_w) or differ(rows.h, rows.physical_h)
 
     @cached_property
     def plane_bounds(self) -> dict[str, tuple[int, int]]:
@@ -135,7 +146,7 @@ class SubBlockTable:
     @cached_property
     def total_rectangle_no_pyramid(self) -> Rectangle:
         """The box of the sub-blocks on layer 0; width and height are -1 if there are none."""
-        return self._box(self.is_layer0)
+        return self._box(self.is_layer0) if self.has_pyramid else self.total_rectangle
 
     @cached_property
     def scene_rectangles(self) -> dict[int, Rectangle]:
@@ -159,7 +170,7 @@ class SubBlockTable:
         channels = self.directory.coordinates.get("C")
         if channels is None:
             return {}
-        numbers, first = np.unique(channels, return_index=True)
+        numbers, first = np.unique(narrowed(channels), return_index=True)
         types = self.directory.pixel_type[first]
         return {
             channel: kind
@@ -179,8 +190,8 @@ class SubBlockTable:
     @cached_property
     def has_one_type(self) -> bool:
         """Whether all sub-blocks have the same pixel type."""
-        types = self.directory.pixel_type
-        return not self.count or bool((types == types[0]).all())
+        types = narrowed(self.directory.pixel_type)
+        return len(types) <= 1 or bool((types == types[0]).all())
 
     def pixel_types_of(self, channel: int | None, scene: int | None = None) -> list[int]:
         """Return the different pixel type numbers of a channel, in the order of the directory.
@@ -264,7 +275,7 @@ class SubBlockTable:
     def _box(self, chosen: NDArray[np.bool_] | None) -> Rectangle:
         rows = self.directory
         x, y, w, h = rows.x, rows.y, rows.w, rows.h
-        if self.count and (w.min() < 0 or h.min() < 0):  # in a damaged or very unusual file
+        if lowest(w) < 0 or lowest(h) < 0:  # in a damaged or very unusual file
             sized = (w >= 0) & (h >= 0)
             chosen = sized if chosen is None else sized & chosen
         if chosen is not None and not chosen.all():
@@ -278,7 +289,8 @@ class SubBlockTable:
         self, chosen: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         rows = self.directory
-        members = np.flatnonzero(chosen & (rows.scene != ABSENT))
+        has_scene = narrowed(rows.scene) != ABSENT
+        members = np.flatnonzero(chosen & has_scene) if has_scene.any() else np.empty(0, np.intp)
         if not len(members):
             return np.empty(0, np.int64), np.empty((0, 4), np.int64)
         members = members[np.argsort(rows.scene[members], kind="stable")]
@@ -305,11 +317,13 @@ def _rectangles(scenes: NDArray[np.int64], boxes: NDArray[np.int64]) -> dict[int
 
 def _furthest(starts: NDArray[np.int32], sizes: NDArray[np.int32]) -> int:
     """Return the largest sum of a start and its size; 64-bit sums take ten times as long."""
+    sizes = narrowed(sizes)
     wide = int(starts.max()) + int(sizes.max()) >= 1 << 31
     return int(np.add(starts, sizes, dtype=np.int64 if wide else np.int32).max())
 
 
 def _bounds(column: NDArray[np.int32]) -> tuple[int, int] | None:
+    column = narrowed(column)
     present = column[column != ABSENT]
     if not len(present):
         return None

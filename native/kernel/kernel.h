@@ -152,20 +152,19 @@ int64_t czk_pack(int32_t compression, const uint8_t *pixels, int64_t size, int32
                  int32_t level, uint8_t *data, int64_t capacity);
 int64_t czk_pack_bound(int64_t size);
 
-/* The columns of a directory while they are filled. */
+/* The columns of a directory while they are filled. The fields are x, y, w, h, stored_w, stored_h, m,
+   pixel type, compression, file part, pyramid type; then the coordinate, and the size, in each of the
+   dimensions in `letters`. A field has no column as long as all rows have the same value. */
+enum czk_fields { CZK_FIELDS = 29 };
 struct czk_columns {
     int64_t count, filled;
-    int32_t *x, *y, *w, *h, *stored_w, *stored_h, *m;
-    int32_t *pixel_type, *compression, *file_part;
     int64_t *position;
-    uint8_t *pyramid_type;
-    int32_t *coordinate[9];
-    int32_t *size[9]; /* filled with 1 */
+    int32_t *column[29]; /* NULL: all rows have the `value` */
+    int32_t value[29];   /* of the first row */
+    int32_t lacking;     /* the field that needs a column, or -1 */
     char letters[16];
-    int32_t lacking;      /* the letter of a missing column that is needed, or 0 */
-    int32_t lacking_size; /* 1: it is a column of sizes */
 };
 
 /* Parses the complete entries at the beginning of `data`; returns their number of bytes. It stops
-   if a column is missing, and returns -1 if an entry is unusual in any way. */
+   where a field needs a column, and returns -1 if an entry is unusual in any way. */
 int64_t czk_parse(struct czk_columns *columns, const uint8_t *data, int64_t size);

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from container.czi_bytes import Tile, build_czi
 from files.encode import zstd_frame
+from hypothesis import given
+from hypothesis import strategies as st
 
-from czictypes.container.directory import check_document
+from czictypes.container.directory import Directory, check_document, parse_entries
 from czictypes.container.file_source import FileSource
-from czictypes.kernel.codec import EntryParser, pack_zstd, unpack_zstd
+from czictypes.container.layout import DIMENSION, ENTRY
+from czictypes.kernel.codec import EntryColumns, EntryParser, pack_zstd, unpack_zstd
 from czictypes.kernel.library import Kernel, get_kernel, kernel_info
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.geometry import ABSENT, DIMENSIONS
@@ -90,39 +94,38 @@ def test_only_words_can_be_packed_by_their_bytes(kernel: Kernel) -> None:
             pack_zstd(kernel, pixels, compression, hilo=True)
 
 
-_PLAIN = {
-    "x": "x", "y": "y", "w": "w", "h": "h", "stored_w": "physical_w", "stored_h": "physical_h",
-    "m": "m", "pixel_type": "pixel_type", "compression": "compression", "file_part": "file_part",
-    "position": "file_position", "pyramid_type": "pyramid_type",
-}  # fmt: skip
-
-
-class Filled:
-    """The columns of a parser."""
-
-    def __init__(self, kernel: Kernel, count: int) -> None:
-        self.coordinates: dict[str, Any] = {}
-        self.sizes: dict[str, Any] = {}
-        kinds = {"position": "i8", "pyramid_type": "u1"}
-        self.plain = {
-            name: np.full(count, ABSENT, "i8").astype(kinds.get(name, "i4")) for name in _PLAIN
-        }
-
-        def coordinate(letter: str) -> Any:
-            return self.coordinates.setdefault(letter, np.full(count, ABSENT, np.int32))
-
-        def size(letter: str) -> Any:
-            return self.sizes.setdefault(letter, np.ones(count, np.int32))
-
-        self.parser = EntryParser(kernel, count, self.plain, "".join(DIMENSIONS), coordinate, size)
-
-
 def entries_of(path: Any) -> tuple[Any, bytes]:
     """Return the directory of a file, and the bytes of its entries."""
     with FileSource(path) as source:
         document = check_document(source)
         begin = document.header.directory_position + 32 + 128
         return document.directory, source.read_at(begin, source.size() - begin)
+
+
+def parsed(kernel: Kernel, count: int, data: bytes, cuts: Sequence[int] = ()) -> EntryColumns:
+    """Return the columns of entries that the parser is given in pieces."""
+    parser, taken = EntryParser(kernel, count), 0
+    for cut in (*cuts, len(data)):
+        more = parser.add(data[taken : max(cut, taken)])
+        assert more is not None
+        taken += more
+    assert parser.is_complete
+    return parser.columns()
+
+
+def assert_same(found: EntryColumns, directory: Directory) -> None:
+    for name, column in {**found.plain, "scene": found.scene}.items():
+        expected = getattr(directory, name)
+        np.testing.assert_array_equal(column, expected)
+        assert column.dtype == expected.dtype
+        assert not column.flags.writeable
+    for columns, others in (
+        (found.coordinates, directory.coordinates),
+        (found.sizes, directory.sizes),
+    ):
+        assert list(columns) == list(others)
+        for letter, column in others.items():
+            np.testing.assert_array_equal(columns[letter], column)
 
 
 def test_entries_are_spread_as_the_directory_has_them(kernel: Kernel, tmp_path: Any) -> None:
@@ -136,17 +139,7 @@ def test_entries_are_spread_as_the_directory_has_them(kernel: Kernel, tmp_path: 
     path.write_bytes(build_czi(tiles).data)
     directory, data = entries_of(path)
     for cuts in ([], [1], [100, 300], list(range(0, 700, 7))):
-        filled, taken = Filled(kernel, directory.count), 0
-        for cut in (*cuts, len(data)):
-            more = filled.parser.add(data[taken : max(cut, taken)])
-            assert more is not None
-            taken += more
-        assert filled.parser.is_complete
-        for name, attribute in _PLAIN.items():
-            np.testing.assert_array_equal(filled.plain[name], getattr(directory, attribute))
-        assert sorted(filled.coordinates) == sorted(directory.coordinates)
-        for letter, column in directory.coordinates.items():
-            np.testing.assert_array_equal(filled.coordinates[letter], column)
+        assert_same(parsed(kernel, directory.count, data, cuts), directory)
 
 
 def test_an_unusual_entry_is_left_to_others(kernel: Kernel, tmp_path: Any) -> None:
@@ -156,4 +149,68 @@ def test_an_unusual_entry_is_left_to_others(kernel: Kernel, tmp_path: Any) -> No
     for at, value in ((0, ord("X")), (28, 41), (28, 255), (32, ord("Q"))):
         damaged = bytearray(data)
         damaged[at] = value
-        assert Filled(kernel, 3).parser.add(bytes(damaged)) is None
+        assert EntryParser(kernel, 3).add(bytes(damaged)) is None
+
+
+_EXTENTS = (0, 1, 1, 1, 3, -2)
+
+
+def packed(*dimensions: tuple[bytes, int, int, int]) -> bytes:
+    """Return an entry with these letters, starts, sizes and stored sizes."""
+    fixed = ENTRY.pack(b"DV", 0, 0, 0, 0, 0, len(dimensions))
+    extents = (
+        DIMENSION.pack(one, start, size, 0.0, stored) for one, start, size, stored in dimensions
+    )
+    return fixed + b"".join(extents)
+
+
+def test_a_stored_size_of_0_follows_the_size(kernel: Kernel) -> None:
+    sizes = [(5, 5), (7, 5), (9, 5), (9, 5), (5, 0), (5, 0), (5, 0), (6, 0), (6, 0)]
+    data = b"".join(packed((b"X", 0, *both)) for both in sizes)
+    found = parsed(kernel, len(sizes), data).plain
+    assert found["w"].tolist() == [5, 7, 9, 9, 5, 5, 5, 6, 6]
+    assert found["physical_w"].tolist() == [5, 5, 5, 5, 5, 5, 5, 6, 6]
+
+
+def test_a_coordinate_with_the_number_for_none_is_unusual(kernel: Kernel) -> None:
+    entries = [packed((b"Z", at, 1, 1)) for at in range(20)]
+    assert EntryParser(kernel, 20).add(b"".join(entries)) == 20 * 52
+    for at in range(20):
+        odd = packed((b"Z", ABSENT, 1, 1))
+        assert EntryParser(kernel, 20).add(b"".join([*entries[:at], odd, *entries[at:]])) is None
+
+
+@given(st.data())
+def test_any_entries_are_parsed_as_by_numpy(data: st.DataObject) -> None:
+    """Runs of similar entries, whose fields change at any row, and whose layout changes."""
+    kernel = get_kernel()
+    if kernel is None:
+        pytest.skip(f"there is no kernel: {kernel_info().reason}")
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    letters = [*"XYM", *rng.permutation([*DIMENSIONS])[: rng.integers(4)]]
+    entries: list[bytes] = []
+    while len(entries) < data.draw(st.sampled_from([1, 3, 40, 700])):
+        order = rng.permutation(letters[rng.integers(2) * rng.integers(3) :])
+        changing = [letter for letter in letters if rng.random() < 0.3]
+        fixed = {one: _extent(rng) for one in letters}
+        for _ in range(rng.choice([1, 2, 9, 300])):
+            extents = {one: _extent(rng) if one in changing else fixed[one] for one in order}
+            dimensions = [
+                DIMENSION.pack(letter.encode(), start, size, 0.0, stored)
+                for letter, (start, size, stored) in extents.items()
+            ]
+            numbers = rng.integers(0, 2, 4) if rng.random() < 0.1 else [0] * 4
+            kind, part, compression, pyramid = map(int, numbers)
+            entry = ENTRY.pack(
+                b"DV", kind, int(rng.integers(2**62)), part, compression, pyramid, len(order)
+            )
+            entries.append(entry + b"".join(dimensions))
+    joined = b"".join(entries)
+    cuts = sorted(rng.integers(0, len(joined), rng.integers(4)).tolist())
+    found = parsed(kernel, len(entries), joined, cuts)
+    assert_same(found, parse_entries(joined, len(entries), "x"))
+
+
+def _extent(rng: np.random.Generator) -> tuple[int, int, int]:
+    start, size, stored = rng.choice([0, 1, 1, 5, -3]), rng.choice(_EXTENTS), rng.choice(_EXTENTS)
+    return int(start), int(size), int(stored)
