@@ -1,4 +1,4 @@
-"""The work of filling the arrays: sweeps over levels, their tasks, and the workers that do them."""
+"""The work of filling the arrays: sweeps over levels, tasks, their workers, opening of arrays."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image_base import Image
-from czictypes.container.workers import Bell, Task, Workers, settle
+from czictypes.container.workers import Bell, Task, Workers, aside, settle
 from czictypes.exchange.ome_zarr.image_plan import (
     FiveAxes,
     ImagePlan,
@@ -25,7 +26,6 @@ from czictypes.exchange.ome_zarr.image_plan import (
     reduced_region,
 )
 from czictypes.exchange.ome_zarr.store import ZarrStore
-from czictypes.exchange.ome_zarr.zarr_arrays import ArrayAccess, open_array
 from czictypes.exchange.open import held
 from czictypes.model.lazy import require
 from czictypes.reading.threads import thread_count
@@ -361,3 +361,56 @@ def _run_distributed(
 
 def _as_it_is(job: Job) -> Job:
     return job
+
+
+Slices = tuple[slice, ...]
+
+
+class ArrayAccess(NamedTuple):
+    """Functions that read any region of an array, and write regions of whole chunks."""
+
+    read: Callable[[Slices], NDArray[Any]]
+    write: Callable[[Slices, NDArray[Any]], Any]
+
+
+def uses_tensorstore(wanted: bool | None, store: ZarrStore) -> bool:
+    """Return whether to try tensorstore: by default if it is installed and the store is a folder.
+
+    If it is requested, raises MissingExtraError or ValueError where it cannot be used.
+    """
+    if wanted is False or (wanted is None and find_spec("tensorstore") is None):
+        return False
+    require("tensorstore", extra="tensorstore", doing="writing with tensorstore")
+    if wanted and not store.is_plain_folder:
+        raise ValueError(f"tensorstore writes to folders only, and {store.name} is none")
+    return store.is_plain_folder
+
+
+def knows_array(wanted: bool | None, store: ZarrStore, version: str, path: str) -> bool:
+    """Return whether tensorstore knows an existing array; ValueError if it must and does not."""
+    try:
+        open_array(store, version, path, fast=True)
+    except (ValueError, NotImplementedError) as error:
+        if wanted:
+            raise ValueError(f"tensorstore cannot write {store.name}: {error}") from error
+        return False
+    return True
+
+
+def open_array(store: ZarrStore, version: str, path: str, *, fast: bool) -> ArrayAccess:
+    """Open an array for reading and writing; `fast` with tensorstore."""
+    if not fast:
+        array = store.open_array(path, "r+")
+        return ArrayAccess(
+            lambda slices: aside(lambda: array[slices]),
+            lambda slices, pixels: aside(lambda: array.__setitem__(slices, pixels)),
+        )
+    tensorstore = require("tensorstore", extra="tensorstore", doing="writing with tensorstore")
+    assert store.folder is not None
+    place = {"driver": "file", "path": (store.folder / path).as_posix()}
+    spec = {"driver": "zarr" if version == "0.4" else "zarr3", "kvstore": place}
+    opened = aside(lambda: tensorstore.open(spec, read=True, write=True).result())
+    return ArrayAccess(
+        lambda slices: aside(lambda: np.asarray(opened[slices].read().result())),
+        lambda slices, pixels: aside(lambda: opened[slices].write(pixels).result()),
+    )

@@ -7,36 +7,50 @@ import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from czictypes.arrays.image_base import Image
+from czictypes.container.workers import aside
 from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.images import FileImage
 from czictypes.exchange.locations import PathOrUrl, location_name, without_secrets
-from czictypes.exchange.ome_zarr.group_attributes import StoreLayout, lay_out
+from czictypes.exchange.ome_zarr.group_attributes import (
+    StoreLayout,
+    image_attributes,
+    lay_out,
+    omero,
+    sidecar_attributes,
+    write_sidecar,
+)
 from czictypes.exchange.ome_zarr.image_plan import (
+    AXES,
     Chunking,
     ChunkSizes,
     ImagePlan,
+    LevelPlan,
     make_chunking,
     plan_image,
 )
 from czictypes.exchange.ome_zarr.journal import FoundStore, Journal, check_store, remove_leftovers
 from czictypes.exchange.ome_zarr.store import ZarrStore
-from czictypes.exchange.ome_zarr.tasks import Job, LevelSweep, Runner, choose_runner, plan_sweeps
-from czictypes.exchange.ome_zarr.zarr_arrays import (
-    create_arrays,
-    describe,
+from czictypes.exchange.ome_zarr.tasks import (
+    Job,
+    LevelSweep,
+    Runner,
+    choose_runner,
     knows_array,
-    make_compressor,
+    plan_sweeps,
     uses_tensorstore,
 )
 from czictypes.exchange.open import borrowed_image
 from czictypes.model.errors import IncompleteOutputError
 from czictypes.model.lazy import require
 from czictypes.model.public import Progress, defended, renamed, show_progress
+
+Groups = Mapping[str, Mapping[str, Any]]
 
 _VERSIONS = ("0.5", "0.4", "0.6", "0.9.dev1")
 _UNFINISHED = "It is marked as unfinished; "
@@ -191,7 +205,7 @@ def write_ome_zarr(
         raise ValueError(f"version is one of {', '.join(_VERSIONS)}, not {version!r}")
     require("zarr.abc.store", extra="ome-zarr", doing="writing OME-Zarr")  # which zarr 2 has not
     chunking = make_chunking(chunks, shards, version, chunks_per_shard)
-    codec = make_compressor(compression, version)
+    codec = _make_compressor(compression, version)
     tensorstore = use_tensorstore if tensorstore is None else tensorstore
     require("ome_types", extra="ome-zarr", doing="writing OME-Zarr")  # before the work begins
     store = ZarrStore(dest, storage_options, doing="writing OME-Zarr", writing=True)
@@ -222,16 +236,16 @@ def write_ome_zarr(
             try:
                 with _resumable(store, journal):
                     groups = plan.layout.groups
-                    create_arrays(store, plan.images, groups, version, codec)
+                    _create_arrays(store, plan.images, groups, version, codec)
                     if store.archive is not None:  # its documents come first, as RFC-9 wants them
-                        describe(store, image, plan.images, groups, version)
+                        _describe(store, image, plan.images, groups, version)
                         store.put_documents()
                     first = plan.images[0].array_path(0)
                     fast = fast and knows_array(tensorstore, store, version, first)
                     job = Job(image, store, plan.images, sweeps, version, fast=fast)
                     _run(job, stages, journal, runner, progress, store.name)
                     if store.archive is None:
-                        describe(store, image, plan.images, groups, version)
+                        _describe(store, image, plan.images, groups, version)
                     journal.remove()
                     store.put_documents()
             finally:
@@ -333,3 +347,104 @@ def _resumable(store: ZarrStore, journal: Journal) -> Iterator[None]:
             advice = _UNFINISHED + "nothing could be noted, so begin anew with overwrite=True"
         reason = str(error) or type(error).__name__
         raise IncompleteOutputError(f"writing {store.name} failed: {reason}. {advice}") from error
+
+
+def _create_arrays(
+    store: ZarrStore,
+    images: Sequence[ImagePlan],
+    groups: Groups,
+    version: str,
+    codec: Any,
+) -> None:
+    """Create missing groups and arrays; `_describe` adds their attributes."""
+    for path in sorted({"", *groups, *(image.path for image in images)}):
+        store.open_group(path, "a", zarr_format=_zarr_format(version))
+    document = ".zarray" if version == "0.4" else "zarr.json"
+    for image in images:
+        for number, level in enumerate(image.levels):
+            path = image.array_path(number)
+            if store.read(f"{path}/{document}") is None:
+                _create(store, path, level, image.dtype, version, codec)
+
+
+def _describe(
+    store: ZarrStore, image: Image, images: Sequence[ImagePlan], groups: Groups, version: str
+) -> None:
+    """Write the sidecar, and the attributes of all groups, the root last."""
+    attributes: dict[str, dict[str, Any]] = {path: dict(one) for path, one in groups.items()}
+    looks: dict[int | str, Any] = {}
+    for plan in images:
+        image.set_scene(plan.scene)
+        if plan.scene not in looks:
+            looks[plan.scene] = omero(image, version)
+        attributes[plan.path] = {
+            **image_attributes(plan, looks[plan.scene], version),
+            **sidecar_attributes(image, plan),
+        }
+    write_sidecar(store, image, images, is_single=not groups)
+    for path in sorted(attributes, reverse=True):
+        group = store.open_group(path, "r+", zarr_format=_zarr_format(version))
+        aside(partial(group.attrs.put, attributes[path]))
+
+
+def _create(
+    store: ZarrStore,
+    path: str,
+    level: LevelPlan,
+    dtype: np.dtype[Any],
+    version: str,
+    codec: Any,
+) -> None:
+    zarr = require("zarr", extra="ome-zarr", doing="writing OME-Zarr")
+    more: dict[str, Any] = {}
+    if version == "0.4":
+        more = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    else:
+        more = {"dimension_names": tuple(AXES), "shards": level.chunking.shard}
+    create = partial(
+        zarr.create_array,
+        store.zarr,
+        name=store.at(path),
+        shape=level.shape,
+        chunks=level.chunking.chunk,
+        dtype=dtype.newbyteorder("<"),
+        compressors=codec,
+        fill_value=0,
+        zarr_format=_zarr_format(version),
+        **more,
+    )
+    aside(create)
+
+
+def _zarr_format(version: str) -> int:
+    return 2 if version == "0.4" else 3
+
+
+_COMPRESSORS = ("lz4", "zstd", "blosc", "gzip", "none")
+
+
+def _make_compressor(given: Any, version: str) -> Any:
+    """Return the codec for a name with or without a level; other values are returned unchanged.
+
+    The default is Blosc with lz4, the fastest that every reader knows, as in bioformats2raw.
+    """
+    if given is not None and not isinstance(given, str):
+        return given
+    name, _, digits = (given or "lz4").partition(":")
+    if name not in _COMPRESSORS or (digits and not digits.lstrip("-").isdigit()):
+        raise ValueError(
+            f"{given!r} is no compressor; use {', '.join(_COMPRESSORS)}, with a level if you like "
+            '("zstd:5"), or a codec of zarr'
+        )
+    if name == "none":
+        return None
+    level = int(digits) if digits else {"zstd": 1, "gzip": 5}.get(name, 3)
+    is_v2 = version == "0.4"
+    module = "numcodecs" if is_v2 else "zarr.codecs"
+    codecs = require(module, extra="ome-zarr", doing="writing OME-Zarr")
+    if name == "zstd":
+        return (codecs.Zstd if is_v2 else codecs.ZstdCodec)(level=level)
+    if name == "gzip":
+        return (codecs.GZip if is_v2 else codecs.GzipCodec)(level=level)
+    blosc, shuffle = (codecs.Blosc, 1) if is_v2 else (codecs.BloscCodec, "shuffle")
+    return blosc(cname="zstd" if name == "blosc" else "lz4", clevel=level, shuffle=shuffle)
