@@ -60,16 +60,30 @@ class Files:
         name = re.sub(r"\W+", "-", compression).strip("-")
         return self._made(name + ("-pyramid" if pyramid else ""), make)
 
-    def stack(self) -> Path:
-        """Return planes of 1024 x 1024 pixels along Z, one tile each."""
+    def overlapping(self, compression: str) -> Path:
+        """Return a gray16 mosaic of 900 tiles of 256 pixels that overlap by a tenth, in a snake."""
+        side, step = (10 if self.quick else 30), 230
+
+        def make(path: Path) -> None:
+            with czi.create_czi(path, compression=compression, overlap="allow") as writer:
+                for row in range(side):
+                    for column in range(side)[:: 1 - 2 * (row % 2)]:
+                        pixels = picture(row + column)[:256, :256]
+                        writer.write(pixels, location=(column * step, row * step))
+                _scale(writer)
+
+        return self._made("overlapping-" + re.sub(r"\W+", "-", compression).strip("-"), make)
+
+    def stack(self, side: int = _TILE) -> Path:
+        """Return square planes along Z, one tile each."""
 
         def make(path: Path) -> None:
             with czi.create_czi(path) as writer:
                 for z in range(50 if self.quick else 200):
-                    writer.write(picture(z), plane={"Z": z})
+                    writer.write(picture(z)[:side, :side], plane={"Z": z})
                 _scale(writer)
 
-        return self._made("stack", make)
+        return self._made("stack" if side == _TILE else f"stack-{side}", make)
 
     def many(self, count: int, tile: int) -> Path:
         """Return a square mosaic of so many small gray8 tiles."""

@@ -20,7 +20,7 @@ from benchmarks.limits import copying, decoding, reading, reading_pieces
 from benchmarks.readers import Czictypes, Reader, installed
 from benchmarks.remote import remote_reads
 from benchmarks.runs import Call, Runs, Scenario
-from czictypes import czi
+from czictypes import CziImage, czi
 
 __all__ = ["SCENARIOS"]
 
@@ -146,17 +146,43 @@ def _plane(compression: str, *, into: bool = False, callers: int = 1) -> Scenari
     return scenario
 
 
-def _small_tiles(files: Files, stack: ExitStack) -> Runs:
-    return _reads(files.many(2500 if files.quick else 40_000, 40), stack, [{}])
+def _small_tiles(**read: Any) -> Scenario:
+    def scenario(files: Files, stack: ExitStack) -> Runs:
+        return _reads(files.many(2500 if files.quick else 40_000, 40), stack, [read])
+
+    return scenario
 
 
-def _roi(compression: str, *, cached: bool, callers: int = 1) -> Scenario:
+def _of_shared(runs: Runs) -> Runs:
+    """Return the calls of the packages that compose planes as czictypes does."""
+    return runs._replace(calls={name: runs.calls[name] for name in _SHARED if name in runs.calls})
+
+
+def _overlapping(compression: str) -> Scenario:
+    def scenario(files: Files, stack: ExitStack) -> Runs:
+        return _of_shared(_reads(files.overlapping(compression), stack, [{}]))
+
+    return scenario
+
+
+def _roi(compression: str, *, cached: bool, side: int = 256, callers: int = 1) -> Scenario:
     def scenario(files: Files, stack: ExitStack) -> Runs:
         options: dict[str, Any] = {}
         if cached:
             options["cache_options"] = czi.CacheOptions(czi.CacheType.Standard, 1 << 28, 1000)
-        reads = [{"roi": (300, 300, 256, 256)}] * 20
+        reads = [{"roi": (300, 300, side, side)}] * 20
         return _reads(files.mosaic(compression), stack, reads, callers=callers, **options)
+
+    return scenario
+
+
+def _rois_of_large_tiles(callers: int) -> Scenario:
+    def scenario(files: Files, stack: ExitStack) -> Runs:
+        places = np.random.default_rng(0).integers(0, files.tiles * 1024 - 256, (400, 2))
+        reads = [{"roi": (int(x), int(y), 256, 256)} for x, y in places]
+        runs = _reads(files.mosaic(), stack, reads, callers=callers)
+        runs.calls.pop("bioio-czi", None)  # reads whole tiles for each region: many minutes
+        return runs
 
     return scenario
 
@@ -201,6 +227,25 @@ def _stack(callers: int) -> Scenario:
     return scenario
 
 
+def _planes_together(*, lazily: bool) -> Scenario:
+    """All planes of a stack: in one call of czictypes, and one by one in the others."""
+
+    def scenario(files: Files, stack: ExitStack) -> Runs:
+        path = files.stack(512)
+        count = 50 if files.quick else 200
+        runs = _reads(path, stack, [{"z": z} for z in range(count)])
+        image = stack.enter_context(CziImage(path))
+
+        def together() -> Any:
+            if lazily:
+                return list(image.get_image_dask_data("ZYX").compute())
+            return list(image.get_image_data("ZYX"))
+
+        return _of_shared(runs._replace(calls={**runs.calls, "czictypes": together}))
+
+    return scenario
+
+
 def _remote(roi: tuple[int, int, int, int] | None) -> Scenario:
     def scenario(files: Files, stack: ExitStack) -> Runs:
         return Runs(remote_reads(files.mosaic(), stack, roi=roi), {})
@@ -241,7 +286,14 @@ SCENARIOS: dict[str, Scenario] = {
     **_by_callers("plane, zstd1", lambda n: _plane("zstd1:", callers=n)),
     "plane, zstd1, HiLo": _plane("zstd1:PreProcess=HiLoByteUnpack"),
     **_by_callers("plane, JPEG XR", lambda n: _plane(_JPEG_XR, callers=n)),
-    "plane, 40,000 small tiles": _small_tiles,
+    "plane, 40,000 small tiles": _small_tiles(),
+    "zoom 0.05, 40,000 small tiles": _small_tiles(zoom=0.05),
+    "plane, tiles overlap, uncompressed": _overlapping("uncompressed:"),
+    "plane, tiles overlap, zstd1, HiLo": _overlapping("zstd1:PreProcess=HiLoByteUnpack"),
+    "20 times a roi of 30 x 30, uncompressed": _roi("uncompressed:", cached=False, side=30),
+    "20 times a roi of 256 x 256, uncompressed": _roi("uncompressed:", cached=False),
+    **_by_callers("400 random rois of 256 x 256, uncompressed", _rois_of_large_tiles),
+    "20 times a roi of 30 x 30, zstd1, cache": _roi("zstd1:", cached=True, side=30),
     **_by_callers(
         "20 times a roi of 256 x 256, zstd1", lambda n: _roi("zstd1:", cached=False, callers=n)
     ),
@@ -254,6 +306,8 @@ SCENARIOS: dict[str, Scenario] = {
     **_by_callers("zoom 0.05, no pyramid", lambda n: _zoom(pyramid=False, callers=n)),
     "zoom 0.05, pyramid": _zoom(pyramid=True),
     **_by_callers("200 planes of a stack", _stack),
+    "200 planes of 512 x 512 together": _planes_together(lazily=False),
+    "200 planes of 512 x 512 together, dask": _planes_together(lazily=True),
     "remote mosaic, 50 ms latency": _remote(None),
     "remote roi of 1500 x 1500, 50 ms latency": _remote((300, 300, 1500, 1500)),
     "plane as Gray8": _conversion,
