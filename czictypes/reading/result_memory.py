@@ -1,12 +1,13 @@
-"""Memory for results: limits their size, and keeps the memory of a large one for the next.
+"""Memory for results: limits their size, and keeps that of large ones for later results.
 
 The size of a plane comes from the file, and one damaged number is enough for an array that makes
 the machine swap, or the system kill the process. So a result may take half of the memory that the
 process may use; only large results need to look that up.
 
-The system clears the memory that it hands out. For a plane of 128 MB that takes 12 ms of CPU time
-beside 27 ms for reading and copying, and up to 40 ms on a virtual machine whose host hands out new
-pages. The system can take kept memory back at any time (``MADV_FREE``).
+The system clears the memory that it hands out. For 512 KiB this takes 0.3 ms in pages of 4 KiB,
+three times as long as reading them, and a tenth of that in pages of 2 MiB. The C library often
+gives memory back, especially after several results at once. So large results have places in memory
+that is kept. The system can take it back as soon as no result is left in it (``MADV_FREE``).
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import mmap
 import operator
 import os
 import sys
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -32,8 +35,12 @@ Shape = Sequence[int]
 _Array = NDArray[Any]
 _Allocate = Callable[[Shape, "np.dtype[Any]"], _Array]
 
-#: The C library keeps the memory of smaller results (bytes); larger ones return theirs.
-_LEAST, _MOST = 16 << 20, 256 << 20
+#: Results of these sizes (bytes) get memory that is kept; the second is the limit of all, too.
+_LEAST, _MOST = 256 << 10, 256 << 20
+#: Memory comes from the system in pieces of so many bytes, or of one result.
+_PIECE = 8 << 20
+#: The system may search for a large page for longer than clearing small ones takes (seconds).
+_SLOW = 0.001
 #: Results of these sizes (bytes) are always allowed by default.
 _SMALL, _HARMLESS = 1 << 20, 64 << 20
 #: Reading takes more bytes for each row and column, which matters for images of one line.
@@ -43,9 +50,9 @@ _BYTES_PER_PLACE = 64
 class ResultMemory:
     """Allocates arrays for results, with undefined contents; safe to use from many threads.
 
-    Keeps at most one piece of memory, of up to 256 MiB, on Linux and CPython only: there the system
-    may take the pages back, and an array is freed with its last reference. `name` names the
-    document in messages; `most` is the size limit in bytes, by default half of `usable_memory`.
+    Keeps up to 256 MiB without results, on Linux and CPython only: there the system may take
+    the pages back, and an array is freed with its last reference. `name` names the document in
+    messages; `most` is the size limit in bytes, by default half of `usable_memory`.
     """
 
     def __init__(self, name: str = "the document", most: int | None = None) -> None:
@@ -53,22 +60,29 @@ class ResultMemory:
         # numpy allocates results up to this size (bytes) without a check: most reads are small.
         self._plain = min(_SMALL if most is None else most, _SMALL, _LEAST - 1)
         self._half = 0  # of the usable memory; 0 until it is looked up
-        # Without a lock: memory may come back while some is being taken.
-        self._kept: deque[_Return] = deque(maxlen=1 if _can_keep() else 0)
+        self._keeps = _can_keep()
+        # By size. Without a lock: places may come back while some are being taken.
+        self._free: dict[int, deque[_Place]] = {}
+        self._latest: _Use | None = None  # so that results one after the other release nothing
+        self._large = True  # whether large pages are to be had
 
     def take(self, shape: tuple[int, int, int], dtype: np.dtype[Any]) -> _Array:
         """Return an array; raise ResultTooLargeError if it exceeds the limit or the memory."""
         height, width, samples = shape
         if height * width * samples * dtype.itemsize <= self._plain:
             return np.empty(shape, dtype)
-        return self.make(shape, dtype, self._reused)
+        return self.make(shape, dtype)
 
-    def make(self, shape: Shape, dtype: np.dtype[Any], allocate: _Allocate = np.empty) -> _Array:
-        """Return an array from `allocate`, of memory that is not kept; raises as `take`."""
+    def make(self, shape: Shape, dtype: np.dtype[Any], allocate: _Allocate | None = None) -> _Array:
+        """Return an array of any shape, from `allocate` if it is given; raises as `take`."""
         size = prod(shape) * dtype.itemsize
         self.check(shape, size)
         try:
-            return allocate(shape, dtype)
+            if allocate is None and self._keeps and _LEAST <= size <= _MOST:
+                # OSError: no memory that can be kept. IndexError: another thread was faster.
+                with suppress(OSError, IndexError):
+                    return np.asarray(self._lease(size, tuple(shape), dtype.str))
+            return (allocate or np.empty)(shape, dtype)
         except (MemoryError, ValueError):  # the latter beyond numpy's largest size
             raise self._refusal(shape, size, "there is not enough memory now") from None
 
@@ -96,77 +110,130 @@ class ResultMemory:
             "(read_block) or lazily (to_dask), or set ReaderOptions(max_result_bytes=)"
         )
 
-    def _reused(self, shape: Shape, dtype: np.dtype[Any]) -> _Array:
-        size = prod(shape) * dtype.itemsize
-        if not self._kept.maxlen or not _LEAST <= size <= _MOST:
-            return np.empty(shape, dtype)
-        try:
-            pages: _Pages | None = self._kept.pop().pages
-        except IndexError:
-            pages = None
-        if pages is None or not size <= pages.size <= size + size // 4:
-            del pages  # before new ones are allocated
-            pages = _Pages(size)
-        return np.asarray(_Lease(pages, self._kept, shape, dtype))
+    def _lease(self, size: int, shape: tuple[int, ...], typestr: str) -> _Lease:
+        step = max(1 << max(size.bit_length() - 4, 0), mmap.PAGESIZE)
+        size = -(-size // step) * step  # results of similar sizes have the same places
+        places = self._free.get(size)
+        if not places:
+            places = self._with_more(size)
+        place = places.pop()
+        use = place.pages.use()
+        if place.pages.size <= _PIECE:
+            self._latest = use
+        return _Lease(place, use, places, shape, typestr)
+
+    def _with_more(self, size: int) -> deque[_Place]:
+        """Return places of a size, with new ones, after those of other sizes made room."""
+        places = self._free.pop(size, None)
+        count = max(_PIECE // size, 1)
+        if places is None:
+            places, count = deque(maxlen=_MOST // size), 1  # there may be only one at a time
+        self._free[size] = places
+        for oldest in list(self._free.values()):
+            if self.kept + size > _MOST:
+                oldest.clear()
+        pages = _Pages(count * size, large=self._large or size > _PIECE)
+        self._large = pages.large
+        for offset in range(pages.size - size, -1, -size):
+            place = _Place(pages)
+            place.pages, place.offset = pages, offset
+            places.append(place)
+        return places
+
+    @property
+    def kept(self) -> int:
+        """The bytes of free places."""
+        return sum(size * len(places) for size, places in list(self._free.items()))
 
     def clear(self) -> None:
         """Release the kept memory, and keep none from now on."""
-        self._kept.clear()
-        self._kept = deque(maxlen=0)
+        self._keeps, self._latest = False, None
+        for places in list(self._free.values()):
+            places.clear()
+        self._free.clear()
 
 
 class _Pages:
-    """Memory from the system, in large pages if possible."""
+    """Memory from the system, in `large` pages if they are to be had soon.
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        try:
-            self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        except OSError as error:
-            raise MemoryError(str(error)) from None
-        self._advise(mmap.MADV_HUGEPAGE)
-        #: Whether the system may take the pages back until they are written to again.
-        self.may_be_kept = self._advise(mmap.MADV_FREE)
-        self.madvise = self._map.madvise
-        self.address = int(np.frombuffer(self._map, np.uint8).ctypes.data)
+    Raises OSError if the system gives none that it takes back.
+    """
 
-    def _advise(self, advice: int) -> bool:
-        try:
-            self._map.madvise(advice)
-        except OSError:  # an old kernel, or locked memory
-            return False
-        return True
+    def __init__(self, size: int, *, large: bool) -> None:
+        self.size, self.large = size, large
+        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        #: Lets the system take the pages back until they are written to again.
+        self.release = partial(memory.madvise, mmap.MADV_FREE)
+        self.release()  # an old kernel refuses, and for locked memory every one
+        with suppress(OSError):
+            memory.madvise(mmap.MADV_HUGEPAGE if large else mmap.MADV_NOHUGEPAGE)
+            begun = time.thread_time()
+            memory[0] = 0
+            if time.thread_time() - begun > _SLOW:
+                self.large = False
+                memory.madvise(mmap.MADV_NOHUGEPAGE)
+        self.address = int(np.frombuffer(memory, np.uint8).ctypes.data)
+        #: Holds an item while there is no `_Use`.
+        self.released: list[object] = [None]
+        self._use: Callable[[], _Use | None] = lambda: None
+
+    def use(self) -> _Use:
+        """Return what a result must hold; IndexError if the pages are just being released."""
+        use = self._use()
+        if use is None:
+            self.released.pop()
+            use = _Use(self)
+            self._use = weakref.ref(use)
+        return use
+
+
+class _Use:
+    """Held by all results in the same pages, which are released when it is gone."""
+
+    def __init__(self, pages: _Pages) -> None:
+        released = weakref.ref(self, pages.released.append)
+        release = _Release(self, operator.methodcaller("release"))
+        release.release = pages.release
+        self._returns = released, release  # the last one made is called first
 
 
 class _Lease:
-    """The memory of an array and all of its views; its pages are kept when they are gone."""
+    """The memory of an array and all of its views; its place is free when they are gone."""
 
-    def __init__(self, pages: _Pages, kept: deque[_Return], shape: Shape, dtype: Any) -> None:
-        self._pages = pages
-        if pages.may_be_kept:
-            keep = _Return(self, kept.append)
-            keep.pages = pages
-            free = _Return(self, operator.methodcaller("madvise", mmap.MADV_FREE))
-            free.madvise = pages.madvise
-            self._returns = keep, free  # the last one made is called first
+    __slots__ = ("__array_interface__", "__weakref__", "_place", "_use")
+
+    def __init__(
+        self, place: _Place, use: _Use, places: deque[_Place], shape: Shape, typestr: str
+    ) -> None:
+        self._use = use
+        self._place = again = _Place(self, places.append)
+        again.pages, again.offset = place.pages, place.offset
         self.__array_interface__ = {
             "version": 3,
             "shape": shape,
-            "typestr": dtype.str,
-            "data": (pages.address, False),
+            "typestr": typestr,
+            "data": (place.pages.address + place.offset, False),
         }
 
 
-class _Return(weakref.ref):  # type: ignore[type-arg]
-    """Notices the end of a `_Lease` with callbacks that are not Python code.
+# The callbacks of these are not Python code: an interrupt in it would be printed and lost.
 
-    An interrupt during Python code in such a callback would be printed and lost.
-    """
 
-    __slots__ = ("madvise", "pages")
+class _Place(weakref.ref):  # type: ignore[type-arg]
+    """A place for a result; free when the lease to which it refers is gone."""
 
-    madvise: Callable[[int], None]
+    __slots__ = ("offset", "pages")
+
+    offset: int
     pages: _Pages
+
+
+class _Release(weakref.ref):  # type: ignore[type-arg]
+    """Releases pages when the use to which it refers is gone."""
+
+    __slots__ = ("release",)
+
+    release: Callable[[], object]
 
 
 def usable_memory(
@@ -246,7 +313,7 @@ def _can_keep() -> bool:
 def _last_is_called_first() -> bool:
     """Return whether Python calls the callbacks of two weak references in reverse order."""
     called: list[Any] = []
-    thing = _Lease.__new__(_Lease)
-    refs = _Return(thing, called.append), _Return(thing, called.append)
+    thing = _Use.__new__(_Use)
+    refs = weakref.ref(thing, called.append), _Release(thing, called.append)
     del thing
     return called == [refs[1], refs[0]]

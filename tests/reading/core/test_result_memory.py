@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -61,34 +65,116 @@ def test_a_view_holds_the_memory():
 
 
 @keeps
-@pytest.mark.parametrize("height", [40, 65])
-def test_memory_of_a_very_different_size_is_given_back(height):
+def test_results_at_the_same_time_have_places_of_their_own():
     memory = ResultMemory()
-    pixels = take(memory)
-    del pixels
-    other = take(memory, height=height)
-    assert not memory._kept
-    assert other.shape[0] == height
+    results = [take(memory) for _ in range(3000)]  # in several pieces
+    for number, pixels in enumerate(results):
+        pixels[:] = number
+    spans = sorted((address(pixels), address(pixels) + pixels.nbytes) for pixels in results)
+    assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:]))
+    assert [pixels.max() for pixels in results] == list(range(3000))
 
 
 @keeps
-def test_one_piece_of_memory_is_kept_and_none_after_all_is_given_back():
+def test_places_are_used_again_in_any_order(rng):
     memory = ResultMemory()
-    results = [take(memory) for _ in range(3)]
+    held: dict[int, NDArray[Any]] = {}
+    for number in range(2000):
+        height = int(rng.integers(40, 65))
+        held[number] = take(memory, height=height)
+        held[number][:] = number
+        for gone in rng.choice(list(held), len(held) // 8, replace=False).tolist():
+            assert (held.pop(gone) == gone).all()
+    assert all((pixels == number).all() for number, pixels in held.items())
+
+
+@keeps
+def test_the_system_may_have_pages_when_the_last_result_in_them_is_gone(monkeypatch):
+    advice: list[int] = []
+
+    class Spy(mmap.mmap):
+        def madvise(self, *args: int) -> None:
+            advice.append(args[0])
+            super().madvise(*args)
+
+    monkeypatch.setattr(mmap, "mmap", Spy)
+    monkeypatch.setattr(result_memory, "_PIECE", 4 * 8192)
+    memory = ResultMemory()
+    results = [take(memory) for _ in range(6)]  # in three pieces
+    advice.clear()
+    del results[2:5]
+    assert advice == []
+    del results[1]
+    assert advice == [mmap.MADV_FREE]
+    results = [*results, take(memory), take(memory)]
+    assert len({address(pixels) for pixels in results}) == 4
+
+
+@keeps
+def test_small_pages_do_where_the_system_has_no_large_ones_at_hand(monkeypatch):
+    seconds = iter([0.0, 0.01, 1.0, 1.0, 2.0, 2.0])
+    monkeypatch.setattr(time, "thread_time", lambda: next(seconds))
+    monkeypatch.setattr(result_memory, "_PIECE", 1 << 20)
+    memory = ResultMemory()
+    pages = [take(memory, height=height).base._place.pages for height in (8192, 4000, 9000)]
+    assert [one.large for one in pages] == [False, False, True]  # a large result tries again
+
+
+@keeps
+def test_threads_do_not_get_the_same_place(monkeypatch):
+    monkeypatch.setattr(result_memory, "_PIECE", 4 * 8192)
+    memory, wrong = ResultMemory(), list[int]()
+
+    def work(number: int) -> None:
+        for at in range(400):
+            results = [take(memory) for _ in range(at % 7)]
+            for pixels in results:
+                pixels[:] = number
+            wrong.extend(1 for pixels in results if not (pixels == number).all())
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@keeps
+def test_no_more_is_kept_than_the_limit_and_nothing_after_all_is_given_back(monkeypatch):
+    monkeypatch.setattr(result_memory, "_MOST", 3 * 8192)
+    monkeypatch.setattr(result_memory, "_PIECE", 1)
+    memory = ResultMemory()
+    results = [take(memory) for _ in range(5)]
     results.clear()
-    assert len(memory._kept) == 1
+    assert memory.kept == 3 * 8192
     late = take(memory)
     memory.clear()
     del late
-    assert not memory._kept
+    assert memory.kept == 0
+    assert take(memory).flags.owndata
+
+
+@keeps
+def test_places_of_another_size_make_room(monkeypatch):
+    monkeypatch.setattr(result_memory, "_MOST", 3 * 8192)
+    monkeypatch.setattr(result_memory, "_PIECE", 1)
+    memory = ResultMemory()
+    results = [take(memory) for _ in range(3)]
+    results.clear()
+    take(memory, height=128)
+    assert memory.kept == 2 * 8192
 
 
 @keeps
 def test_memory_that_the_system_cannot_take_back_is_not_kept(monkeypatch):
-    monkeypatch.setattr(result_memory._Pages, "_advise", lambda pages, advice: False)
+    def refuse(size: int, *, large: bool) -> None:
+        raise OSError(errno.EINVAL, "locked")
+
+    monkeypatch.setattr(result_memory, "_Pages", refuse)
     memory = ResultMemory()
-    take(memory)
-    assert not memory._kept
+    assert take(memory).flags.owndata
+    assert not memory.kept
 
 
 def test_small_and_very_large_results_are_numpys_own(monkeypatch):
