@@ -163,7 +163,7 @@ def _native_block(
                 bitmap.to_numpy()
     if segment.compression in (Compression.Zstd0, Compression.Zstd1):
         layout = pixel_format(segment.pixel_type)
-        size = segment.physical_w, segment.physical_h
+        size = segment.stored_w, segment.stored_h
         decode_zstd(data, segment.compression, *size, layout)
     if attachment:
         find_mask(attachment)

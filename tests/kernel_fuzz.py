@@ -236,14 +236,14 @@ def columns_of(rows: Directory) -> TileColumns:
     plane = np.zeros(rows.count, np.int64)
     if present and rows.count:
         plane = np.unique(present, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    is_layer0 = (rows.w == rows.physical_w) & (rows.h == rows.physical_h)
+    is_layer0 = (rows.w == rows.stored_w) & (rows.h == rows.stored_h)
     logical = np.maximum(rows.w, 1).astype(np.float32)
-    zoom = rows.physical_w.astype(np.float32) / logical
+    zoom = rows.stored_w.astype(np.float32) / logical
     level = np.round(-np.log2(zoom.clip(0.001))).clip(0, 9).astype(np.int16)
     scenes = np.unique(rows.scene[rows.scene != ABSENT]).astype(np.int64)
     boxes = np.tile(np.array([-1000, -1000, 1000, 1000], np.int64), (len(scenes), 1))
     return TileColumns(
-        rows.x, rows.y, rows.w, rows.h, rows.physical_w, rows.physical_h, rows.m, rows.scene,
+        rows.x, rows.y, rows.w, rows.h, rows.stored_w, rows.stored_h, rows.m, rows.scene,
         rows.pixel_type, zoom, level, is_layer0, plane, None, None, scenes, boxes,
     )  # fmt: skip
 
@@ -277,8 +277,8 @@ def _odd_directory(directory: Directory, rng: Rng) -> Directory:
     for name in (
         "x",
         "w",
-        "physical_w",
-        "physical_h",
+        "stored_w",
+        "stored_h",
         "pixel_type",
         "compression",
         "file_position",

@@ -246,8 +246,8 @@ def _step(table: SubBlockTable, grid: LevelGrid, members: NDArray[np.intp]) -> t
     """Return the usual distance of a tile from the next one, in pixels of the level."""
     rows = table.directory
     return (
-        _distance(rows.y[members], rows.physical_h[members], grid.factor, grid.height),
-        _distance(rows.x[members], rows.physical_w[members], grid.factor, grid.width),
+        _distance(rows.y[members], rows.stored_h[members], grid.factor, grid.height),
+        _distance(rows.x[members], rows.stored_w[members], grid.factor, grid.width),
     )
 
 

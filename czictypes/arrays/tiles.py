@@ -86,7 +86,7 @@ class MosaicTiles:
     @property
     def size(self) -> tuple[int, int]:
         """The width and height that hold each of the tiles."""
-        w, h = self._rows.physical_w[self.indices], self._rows.physical_h[self.indices]
+        w, h = self._rows.stored_w[self.indices], self._rows.stored_h[self.indices]
         return (int(w.max()), int(h.max())) if len(w) else (1, 1)
 
     def layout(self, stitched: Layout) -> Layout:

@@ -34,7 +34,7 @@ def _entries_possible(view: FileView) -> Iterator[Finding]:
     check, columns = "subblkentries", view.columns
     for number in np.flatnonzero(~view.sane).tolist():
         size = f"{columns.w[number]} x {columns.h[number]}"
-        stored = f"{columns.physical_w[number]} x {columns.physical_h[number]}"
+        stored = f"{columns.stored_w[number]} x {columns.stored_h[number]}"
         message = f"its size of {size} pixels, stored as {stored}, cannot be"
         if ABSENT in (columns.w[number], columns.h[number]):
             message = "its entry names no X or no Y, so that it has neither place nor size"
@@ -99,7 +99,7 @@ def _coordinates_unique(view: FileView) -> Iterator[Finding]:
     """Look for tiles of the same plane at the same place, or with the same M-index."""
     check, tiles = "subblkcoordsunique", view.table.directory
     full = view.table.is_layer0.astype(np.int32)
-    place = [tiles.x, tiles.y, tiles.w, tiles.h, tiles.physical_w, tiles.physical_h]
+    place = [tiles.x, tiles.y, tiles.w, tiles.h, tiles.stored_w, tiles.stored_h]
     same_place = set()
     for first, second in _equal(view, [*view.planes(), view.m, full, *place]):
         same_place.add(second)
@@ -372,7 +372,7 @@ def _pyramid(view: FileView) -> Iterator[Finding]:
 def _stretched(view: FileView, rows: Rows) -> Iterator[Finding]:
     """Look for tiles whose reduction differs between X and Y by more than rounding."""
     tiles = view.table.directory
-    stored_w, stored_h = (one[rows].astype(float) for one in (tiles.physical_w, tiles.physical_h))
+    stored_w, stored_h = (one[rows].astype(float) for one in (tiles.stored_w, tiles.stored_h))
     across, down = tiles.w[rows] / stored_w, tiles.h[rows] / stored_h
     odd = np.abs(tiles.w[rows] / down - stored_w) > 1.5
     odd &= np.abs(tiles.h[rows] / across - stored_h) > 1.5

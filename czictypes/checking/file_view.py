@@ -181,8 +181,8 @@ class FileView:
         columns = self.columns
         good = np.ones(columns.count, bool)
         for start, size, stored in (
-            (columns.x, columns.w, columns.physical_w),
-            (columns.y, columns.h, columns.physical_h),
+            (columns.x, columns.w, columns.stored_w),
+            (columns.y, columns.h, columns.stored_h),
         ):
             good &= (size > 0) & (stored > 0) & (start != ABSENT)
             good &= start.astype(np.int64) + size <= _MOST_PIXELS

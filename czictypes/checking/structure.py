@@ -270,7 +270,7 @@ def _ends(view: FileView) -> NDArray[np.int64]:
 
 def _plain_size(columns: Directory) -> NDArray[np.int64]:
     """Return the least number of bytes that the pixels of each sub-block need; 0 if unknown."""
-    width, height = columns.physical_w.astype(np.int64), columns.physical_h.astype(np.int64)
+    width, height = columns.stored_w.astype(np.int64), columns.stored_h.astype(np.int64)
     known = (columns.compression == Compression.Uncompressed.value) & (width > 0) & (height > 0)
     known &= np.isin(columns.pixel_type, [one.value for one in PixelType])
     known &= np.maximum(width, height) < 1 << 24

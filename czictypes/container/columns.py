@@ -16,7 +16,7 @@ class Columns:
     def __init__(self, count: int, name: str) -> None:
         self.count = count
         self.name = name
-        rectangle = ("x", "y", "w", "h", "physical_w", "physical_h", "m")
+        rectangle = ("x", "y", "w", "h", "stored_w", "stored_h", "m")
         numbers = ("pixel_type", "compression", "file_part")
         self.plain: dict[str, NDArray[Any]] = {
             **dict(zip(rectangle, np.full((len(rectangle), count), ABSENT, np.int32))),
@@ -52,7 +52,7 @@ class Columns:
 
     def fill_stored_sizes(self) -> None:
         """Replace stored sizes of 0, which the ZISRAW specification defines as the logical size."""
-        for stored, logical in (("physical_w", "w"), ("physical_h", "h")):
+        for stored, logical in (("stored_w", "w"), ("stored_h", "h")):
             column = self.plain[stored]
             missing = column == 0
             if missing.any():

@@ -62,7 +62,7 @@ class Directory:
     ----------
     x, y, w, h : ndarray of int32
         The logical rectangle, in pixels of layer 0.
-    physical_w, physical_h : ndarray of int32
+    stored_w, stored_h : ndarray of int32
         The size of the stored bitmap in pixels; the logical size if the entry stores 0.
         All six are `ABSENT` where an entry has no X or Y. They may be negative or wrong in a
         damaged file; `check_pixels` refuses such values.
@@ -89,8 +89,8 @@ class Directory:
     y: NDArray[np.int32]
     w: NDArray[np.int32]
     h: NDArray[np.int32]
-    physical_w: NDArray[np.int32]
-    physical_h: NDArray[np.int32]
+    stored_w: NDArray[np.int32]
+    stored_h: NDArray[np.int32]
     m: NDArray[np.int32]
     scene: NDArray[np.int32]
     pixel_type: NDArray[np.int32]
@@ -346,7 +346,7 @@ class SubBlockExtents:
         columns = self._directory
         packed = (columns.compression[indices] != Compression.Uncompressed.value).tolist()
         pixel_types = columns.pixel_type[indices].tolist()
-        sizes = zip(columns.physical_w[indices].tolist(), columns.physical_h[indices].tolist())
+        sizes = zip(columns.stored_w[indices].tolist(), columns.stored_h[indices].tolist())
         for (begin, room), pixel_type, (width, height), is_packed, (first, end) in zip(
             self.whole(indices), pixel_types, sizes, packed, rows
         ):

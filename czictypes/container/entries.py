@@ -181,7 +181,7 @@ def _fill_letter(
         start, size = ("x", "w") if letter == "X" else ("y", "h")
         columns.plain[start][rows] = found["start"]
         columns.plain[size][rows] = found["size"]
-        columns.plain["physical_" + size][rows] = found["stored_size"]
+        columns.plain["stored_" + size][rows] = found["stored_size"]
     elif letter == "M":
         columns.plain["m"][rows] = found["start"]
     elif letter in DIMENSION_INDEX:
@@ -239,8 +239,8 @@ class StrictChecks:
             self._note(rows, plain[size] == ABSENT, f"no {letter}")
         odd = self._odd_m
         if self._ignore_sizem_for_pyramid:
-            same_size = plain["w"] == plain["physical_w"]
-            odd = odd & same_size & (plain["h"] == plain["physical_h"])
+            same_size = plain["w"] == plain["stored_w"]
+            odd = odd & same_size & (plain["h"] == plain["stored_h"])
         self._note(rows, odd, "a size other than 1 in dimension M")
         if self._problems:
             index = min(self._problems)
@@ -274,8 +274,8 @@ class SubBlockEntry(NamedTuple):
     y: int
     w: int
     h: int
-    physical_w: int
-    physical_h: int
+    stored_w: int
+    stored_h: int
     m: int
     coordinate: dict[str, int]
     size: int  # in bytes
@@ -303,13 +303,13 @@ def parse_entry(data: bytes, where: str) -> SubBlockEntry:
         raise CorruptFileError(f"{where} is cut off inside its dimensions; the file is truncated")
     extents = _parse_dimensions(data[ENTRY_SIZE:size], where)
     letters = "".join(extents)
-    x, w, physical_w = extents.pop("X", _NOWHERE)
-    y, h, physical_h = extents.pop("Y", _NOWHERE)
+    x, w, stored_w = extents.pop("X", _NOWHERE)
+    y, h, stored_h = extents.pop("Y", _NOWHERE)
     m, _, _ = extents.pop("M", _NOWHERE)
     coordinate = {letter: extents[letter][0] for letter in DIMENSION_INDEX if letter in extents}
     return SubBlockEntry(
         pixel_type, position, part, compression, pyramid,
-        x, y, w, h, physical_w or w, physical_h or h, m, coordinate, size, letters,
+        x, y, w, h, stored_w or w, stored_h or h, m, coordinate, size, letters,
     )  # fmt: skip
 
 

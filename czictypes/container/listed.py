@@ -89,7 +89,7 @@ def _parse_all(data: bytes, count: int, name: str) -> Directory | None:
         return None
     if _size_of(data, count) != len(data):
         return None
-    sizes = (tiles.w, tiles.h, tiles.physical_w, tiles.physical_h)
+    sizes = (tiles.w, tiles.h, tiles.stored_w, tiles.stored_h)
     usable = all((size > 0).all() for size in sizes)
     usable &= bool((tiles.x != ABSENT).all() and (tiles.y != ABSENT).all())
     return tiles if usable else None

@@ -29,7 +29,7 @@ Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 Positions = NDArray[np.int64]
 
-_PLACE = ("x", "y", "w", "h", "physical_w", "physical_h", "m")
+_PLACE = ("x", "y", "w", "h", "stored_w", "stored_h", "m")
 _CONTENT = (*_PLACE, "pixel_type", "compression")
 _DOUBTFUL = "its entry in the directory differs"
 
@@ -390,7 +390,7 @@ def _lost_tile(tiles: Directory, row: int, reason: str) -> LostTile:
     plane = tiles.coordinate(row)
     scene = plane.pop("S", None)
     m = int(tiles.m[row])
-    names = ("x", "y", "w", "h", "physical_w", "physical_h")
+    names = ("x", "y", "w", "h", "stored_w", "stored_h")
     x, y, w, h, stored_w, stored_h = (int(getattr(tiles, name)[row]) for name in names)
     pyramid = stored_w < w and stored_h < h
     position = int(tiles.file_position[row])

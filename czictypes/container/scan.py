@@ -245,7 +245,7 @@ def _examine_subblock(
 def is_usable(entry: SubBlockEntry) -> bool:
     """Return whether an entry has the position, the size and the plane of its pixels."""
     placed = "X" in entry.letters and "Y" in entry.letters
-    sized = min(entry.w, entry.h, entry.physical_w, entry.physical_h) > 0
+    sized = min(entry.w, entry.h, entry.stored_w, entry.stored_h) > 0
     return placed and sized and ABSENT not in entry.coordinate.values()
 
 

@@ -86,14 +86,14 @@ class SubBlockSegment:
         return self.entry.compression
 
     @property
-    def physical_w(self) -> int:
+    def stored_w(self) -> int:
         """The width of the stored bitmap in pixels."""
-        return self.entry.physical_w
+        return self.entry.stored_w
 
     @property
-    def physical_h(self) -> int:
+    def stored_h(self) -> int:
         """The height of the stored bitmap in pixels."""
-        return self.entry.physical_h
+        return self.entry.stored_h
 
 
 def describe_subblock(source: ByteSource, index: int, position: int) -> str:
@@ -157,7 +157,7 @@ def _differences(entry: SubBlockEntry, directory: Directory, index: int) -> str:
 
     The compared fields are those that libCZI compares before it reads a sub-block.
     """
-    fields = ("pixel_type", "compression", "x", "y", "w", "h", "physical_w", "physical_h")
+    fields = ("pixel_type", "compression", "x", "y", "w", "h", "stored_w", "stored_h")
     found = []
     for name in fields:
         own, listed = getattr(entry, name), int(getattr(directory, name)[index])
@@ -242,10 +242,10 @@ def check_pixels(source: ByteSource, segment: SubBlockSegment) -> Payload:
         raise UnsupportedDataError(
             f"{where} has the pixel type {segment.pixel_type}, which libCZI does not know"
         ) from None
-    plane = bitmap_size(segment.physical_w, segment.physical_h, layout.bytes_per_pixel, where)
+    plane = bitmap_size(segment.stored_w, segment.stored_h, layout.bytes_per_pixel, where)
     payload = examine_payload(
         source, segment.data_offset, segment.data_size, segment.compression,
-        plane, segment.planes, segment.physical_h, where,
+        plane, segment.planes, segment.stored_h, where,
     )  # fmt: skip
     scheme, claimed = payload.compression, plane * payload.planes
     if segment.data_size >= _DATA_LIMIT and scheme != Compression.Uncompressed:
@@ -289,7 +289,7 @@ def _check_jpegxr(source: ByteSource, segment: SubBlockSegment, planes: int, whe
     libCZI pads a smaller picture with black, and cuts a larger one after decoding all of it.
     """
     picture = read_jpegxr_picture(source, segment.data_offset, segment.data_size)
-    claimed = segment.physical_w, segment.physical_h * planes
+    claimed = segment.stored_w, segment.stored_h * planes
     width = claimed[0] if picture.width is None else picture.width
     height = claimed[1] if picture.height is None else picture.height
     if width < claimed[0] or height < claimed[1]:

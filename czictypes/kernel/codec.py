@@ -68,7 +68,7 @@ def pack_zstd(
 
 #: The first fields of `struct czk_columns`; a coordinate and a size for each letter follow.
 _FIELDS = (
-    "x", "y", "w", "h", "physical_w", "physical_h", "m",
+    "x", "y", "w", "h", "stored_w", "stored_h", "m",
     "pixel_type", "compression", "file_part", "pyramid_type",
 )  # fmt: skip
 _LETTERS = "".join(DIMENSIONS)

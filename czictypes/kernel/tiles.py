@@ -25,10 +25,7 @@ JOB = np.dtype(
 _FEW = 1 << 16
 #: So many jobs are painted at a time, as each call looks at all that it is given.
 _AT_ONCE = 1 << 14
-_OF_DIRECTORY = {
-    "x": "x", "y": "y", "w": "w", "h": "h", "stored_w": "physical_w", "stored_h": "physical_h",
-    "m": "m", "pixel_type": "pixel_type", "compression": "compression", "position": "file_position",
-}  # fmt: skip
+_OF_DIRECTORY = ("x", "y", "w", "h", "stored_w", "stored_h", "m", "pixel_type", "compression")
 
 
 class DirectoryColumns(Protocol):
@@ -37,6 +34,10 @@ class DirectoryColumns(Protocol):
     @property
     def coordinates(self) -> Mapping[str, NDArray[np.int32]]:
         """The positions in every dimension but X, Y and M."""
+
+    @property
+    def file_position(self) -> NDArray[np.int64]:
+        """The positions of the sub-blocks in the file."""
 
     @property
     def count(self) -> int:
@@ -131,8 +132,9 @@ class KernelTiles:
         self.directory: Any = ffi.new("struct czk_directory *")
         self.directory.count, self.directory.file_size = stored.count, file_size
         _, self.directory.modified_ns, self.directory.inode = identity
-        for name, column in _OF_DIRECTORY.items():
-            self._point(self.directory, name, getattr(stored, column))
+        for name in _OF_DIRECTORY:
+            self._point(self.directory, name, getattr(stored, name))
+        self._point(self.directory, "position", stored.file_position)
         self.directory.letters = "".join(DIMENSIONS).encode("ascii")
         for number, letter in enumerate(DIMENSIONS):
             if letter in stored.coordinates:

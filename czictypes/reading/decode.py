@@ -84,7 +84,7 @@ class SubBlockDecoder:
             return kept
         segment = self.segment(self._rows.sub_block_of(row))
         cache = self._cache_for(row)
-        height, stored = self._rows.directory.physical_h.item(row), segment.physical_h
+        height, stored = self._rows.directory.stored_h.item(row), segment.stored_h
         begin, stop = 0, stored
         if end is not None and cache is None and height:
             begin, stop = first * stored // height, (end - 1) * stored // height + 1
@@ -103,7 +103,7 @@ class SubBlockDecoder:
         """Return all planes as stored, (planes * height, width, samples), in a new array."""
         segment = self.segment(index)
         payload = check_pixels(self._source, segment)
-        shape = segment.physical_h * payload.planes, segment.physical_w
+        shape = segment.stored_h * payload.planes, segment.stored_w
         pixel = pixel_format(segment.pixel_type).bytes_per_pixel
         self._memory.check(shape, shape[0] * shape[1] * pixel)
         pixels = self._stack(segment, payload)
@@ -112,7 +112,7 @@ class SubBlockDecoder:
     def stored_plane(self, row: int) -> NDArray[np.generic]:
         """Return the pixels of a row in their stored size, (height, width, samples)."""
         segment = self.segment(self._rows.sub_block_of(row))
-        return self._plane(row, segment, 0, segment.physical_h)
+        return self._plane(row, segment, 0, segment.stored_h)
 
     def data(self, index: int) -> bytes:
         """Return the pixel data as stored in the file."""
@@ -139,7 +139,7 @@ class SubBlockDecoder:
     ) -> NDArray[np.generic]:
         """Return some pixel rows of a row of the table, as they are stored."""
         payload = check_pixels(self._source, segment)
-        part, height = self._rows.part_of(row), segment.physical_h
+        part, height = self._rows.part_of(row), segment.stored_h
         if part and part >= payload.planes:
             raise CorruptFileError(
                 f"the entry of {self._name(segment)} claims {segment.planes} planes, but its data "
@@ -159,8 +159,8 @@ class SubBlockDecoder:
     def _stored_rows(self, segment: SubBlockSegment, first: int, end: int) -> NDArray[np.generic]:
         """Read pixel rows that are not compressed."""
         layout = pixel_format(segment.pixel_type)
-        pixels = np.empty((end - first, segment.physical_w, layout.samples), layout.dtype)
-        offset = segment.data_offset + first * segment.physical_w * layout.bytes_per_pixel
+        pixels = np.empty((end - first, segment.stored_w, layout.samples), layout.dtype)
+        offset = segment.data_offset + first * segment.stored_w * layout.bytes_per_pixel
         found = self._source.read_into(offset, pixels.reshape(-1).view(np.uint8).data)
         if found < pixels.nbytes:
             raise CorruptFileError(
@@ -171,7 +171,7 @@ class SubBlockDecoder:
 
     def _stack(self, segment: SubBlockSegment, payload: Payload) -> NDArray[np.generic]:
         """Return the pixels of all planes of a sub-block, one plane below the other."""
-        height, width = segment.physical_h * payload.planes, segment.physical_w
+        height, width = segment.stored_h * payload.planes, segment.stored_w
         scheme, name = payload.compression, self._name(segment)
         if scheme == Compression.Uncompressed:
             return self._stored_rows(segment, 0, height)
@@ -189,7 +189,7 @@ class SubBlockDecoder:
     ) -> NDArray[np.generic]:
         decode = decode_apart if decodes_apart() else decoded
         try:
-            return decode(packed, segment.physical_w, height, segment.pixel_type, scheme)
+            return decode(packed, segment.stored_w, height, segment.pixel_type, scheme)
         except NativeCallError as error:
             if isinstance(error, MemoryError) or error.__cause__ is not None:
                 raise error.__cause__ or error from None  # not a fault of the file
@@ -209,7 +209,7 @@ class SubBlockDecoder:
         if mask is None or not self._rows.is_special(row):
             return mask
         columns = self._rows.directory
-        size = columns.physical_h.item(row), columns.physical_w.item(row)
+        size = columns.stored_h.item(row), columns.stored_w.item(row)
         if size == mask.shape:
             return mask
         check_growth(size[0] * size[1], mask.size, _MASK_GROWTH, self._name(segment))
@@ -226,7 +226,7 @@ class SubBlockDecoder:
         mask = find_mask(read_attachment_bytes(self._source, segment), where)
         if mask is None:
             return None
-        width, height = segment.physical_w, segment.physical_h
+        width, height = segment.stored_w, segment.stored_h
         stored = mask.bits.size + segment.data_size
         check_growth(bitmap_size(width, height, 1, where), stored, _MASK_GROWTH, where)
         self._memory.check((height, width), height * width)

@@ -159,8 +159,8 @@ def places(
     """Yield the tiles that paint anything of a (width, height) result, with their pixels."""
     rows, roi = table.directory, request.roi
     axes = (
-        (rows.x, rows.w, rows.physical_w, roi.x, roi.w, size[0]),
-        (rows.y, rows.h, rows.physical_h, roi.y, roi.h, size[1]),
+        (rows.x, rows.w, rows.stored_w, roi.x, roi.w, size[0]),
+        (rows.y, rows.h, rows.stored_h, roi.y, roi.h, size[1]),
     )
     for tile in tiles.tolist():
         spans = []
@@ -189,7 +189,7 @@ def rows_of(span: Span) -> tuple[int, int]:
 def check_size(table: SubBlockTable, tile: int, decoded: DecodedTile) -> None:
     """Raise CorruptFileError if a tile has fewer pixels than the directory says."""
     width, height = (
-        side.item(tile) for side in (table.directory.physical_w, table.directory.physical_h)
+        side.item(tile) for side in (table.directory.stored_w, table.directory.stored_h)
     )
     found = decoded.pixels.shape[1], decoded.height
     if not table.rows.is_special(tile) and (found[0] < width or found[1] < height):
@@ -241,7 +241,7 @@ def _stored(
     """
     rows, columns = y.pixels, x.pixels
     if table.rows.is_special(tile):
-        size = table.directory.physical_h.item(tile), table.directory.physical_w.item(tile)
+        size = table.directory.stored_h.item(tile), table.directory.stored_w.item(tile)
         rows = _numbers(rows) * decoded.height // size[0]
         columns = _numbers(columns) * decoded.pixels.shape[1] // size[1]
     if isinstance(rows, slice):

@@ -33,7 +33,7 @@ def full_resolution(directory: Directory) -> Mask | None:
     tile that is marked as a pyramid tile is not full resolution where a finer one lies.
     """
     w, h = directory.w, directory.h
-    stored_w, stored_h = directory.physical_w, directory.physical_h
+    stored_w, stored_h = directory.stored_w, directory.stored_h
     if not (differ(w, stored_w) or differ(h, stored_h)):
         return None
     other = (w != stored_w) | (h != stored_h)
@@ -135,7 +135,7 @@ class _Groups:
         """Return the number of pixels per stored pixel along an axis; 1 for full resolution."""
         columns, scale = self._directory, np.ones(len(pool))
         rows = np.flatnonzero(pool & ~self.base)
-        stored = columns.physical_w[rows].astype(np.float64) * columns.physical_h[rows]
+        stored = columns.stored_w[rows].astype(np.float64) * columns.stored_h[rows]
         scale[rows] = np.sqrt(columns.w[rows].astype(np.float64) * columns.h[rows] / stored)
         return scale
 

@@ -191,7 +191,7 @@ def level_grids(table: SubBlockTable, scene: int | None, box: Rectangle) -> list
     """
     found = [LevelGrid(0, 1.0, box, box.w, box.h)]
     rows = table.directory
-    usable = ~table.is_layer0 & (rows.physical_w > 0) & (rows.physical_h > 0)
+    usable = ~table.is_layer0 & (rows.stored_w > 0) & (rows.stored_h > 0)
     usable &= (rows.w > 0) & (rows.h > 0)
     if scene is not None:
         usable &= (rows.scene == scene) | (rows.scene == ABSENT) & table.meets(box)
@@ -207,8 +207,8 @@ def _grid(
 ) -> LevelGrid:
     rows = table.directory
     factor = _factor(table, members, number)
-    width = _extent(box.x, box.w, rows.x[members], rows.physical_w[members], factor)
-    height = _extent(box.y, box.h, rows.y[members], rows.physical_h[members], factor)
+    width = _extent(box.x, box.w, rows.x[members], rows.stored_w[members], factor)
+    height = _extent(box.y, box.h, rows.y[members], rows.stored_h[members], factor)
     return LevelGrid(number, factor, box, width, height)
 
 
@@ -218,7 +218,7 @@ def _factor(table: SubBlockTable, members: NDArray[np.intp], number: int) -> flo
     The largest tile decides, because rounding its size to whole pixels matters least.
     """
     rows = table.directory
-    w, h = rows.physical_w[members], rows.physical_h[members]
+    w, h = rows.stored_w[members], rows.stored_h[members]
     at = int(np.maximum(w, h).argmax())
     largest = members[at]
     if w[at] > h[at]:

@@ -318,8 +318,8 @@ class Painter:
         check_size(self.table, tile, decoded)
         pixels, height = decoded.pixels, decoded.height
         if not self.table.rows.is_special(tile):  # special tiles are resampled later
-            height = self.table.directory.physical_h.item(tile)
-            pixels = pixels[:, : self.table.directory.physical_w.item(tile)]
+            height = self.table.directory.stored_h.item(tile)
+            pixels = pixels[:, : self.table.directory.stored_w.item(tile)]
         given = Given.of_pixels(self._kernel, pixels, decoded.first, height, decoded.mask)
         if pixels.flags.c_contiguous:  # and shared, so it takes no more memory
             decoded.given = given
@@ -331,7 +331,7 @@ class Painter:
         scenes, boxes = table.scene_boxes
         sub_block = table.rows.sub_block
         columns = TileColumns(
-            rows.x, rows.y, rows.w, rows.h, rows.physical_w, rows.physical_h, rows.m, rows.scene,
+            rows.x, rows.y, rows.w, rows.h, rows.stored_w, rows.stored_h, rows.m, rows.scene,
             rows.pixel_type, table.zoom, table.levels, table.is_layer0, self.planes.keys,
             None if sub_block is None else sub_block.astype(np.int64), table.rows.special,
             scenes, boxes,
@@ -460,7 +460,7 @@ class _Painting:
         found: list[int] = []
         size = 0
         for tile in needs:
-            size += max(rows.physical_w.item(tile), 0) * rows.physical_h.item(tile) * pixel
+            size += max(rows.stored_w.item(tile), 0) * rows.stored_h.item(tile) * pixel
             if size > _GIVEN_BYTES and len(found) >= self._threads:
                 break
             found.append(tile)
@@ -505,7 +505,7 @@ class _Painting:
         sub_block = rows.sub_block_of(tile)
         kind = stored.pixel_type.item(sub_block)
         pixel = pixel_format(kind).bytes_per_pixel if kind in _KNOWN else 0
-        row = stored.physical_w.item(sub_block) * pixel
+        row = stored.stored_w.item(sub_block) * pixel
         first, end, _ = self._needs[tile]
         begin = tiles.data_offset.item(sub_block)
         if tile in self._data or (not begin and tile in self._heads):

@@ -118,26 +118,26 @@ def plane_rows(
         if columns is rows.directory:
             return rows
         other = np.zeros(columns.count, bool)
-    full = other | (columns.w == columns.physical_w) & (columns.h == columns.physical_h)
+    full = other | (columns.w == columns.stored_w) & (columns.h == columns.stored_h)
     scale = (1.0, 1.0)
     if stored_resolution:
         scale = (
-            _most_pixels(columns.physical_w, columns.w, other),
-            _most_pixels(columns.physical_h, columns.h, other),
+            _most_pixels(columns.stored_w, columns.w, other),
+            _most_pixels(columns.stored_h, columns.h, other),
         )
     x, w = _magnified(columns.x, columns.w, scale[0], source.name)
     y, h = _magnified(columns.y, columns.h, scale[1], source.name)
-    unused = ~full & is_larger(w, h, columns.physical_w, columns.physical_h)
+    unused = ~full & is_larger(w, h, columns.stored_w, columns.stored_h)
     w, h = np.where(unused, np.int32(0), w), np.where(unused, np.int32(0), h)
-    physical_w = np.where(full, w, columns.physical_w)
-    physical_h = np.where(full, h, columns.physical_h)
+    stored_w = np.where(full, w, columns.stored_w)
+    stored_h = np.where(full, h, columns.stored_h)
     stored = rows.directory
-    special = (physical_w != stored.physical_w) | (physical_h != stored.physical_h)
+    special = (stored_w != stored.stored_w) | (stored_h != stored.stored_h)
     if rows.special is not None:
         special |= rows.special
-    for column in (x, y, w, h, physical_w, physical_h):
+    for column in (x, y, w, h, stored_w, stored_h):
         column.setflags(write=False)
-    as_read = replace(columns, x=x, y=y, w=w, h=h, physical_w=physical_w, physical_h=physical_h)
+    as_read = replace(columns, x=x, y=y, w=w, h=h, stored_w=stored_w, stored_h=stored_h)
     return replace(rows, directory=as_read, special=special, magnification=scale)
 
 
@@ -148,21 +148,21 @@ def _with_possible_sizes(directory: Directory) -> Directory:
     stays in its level.
     """
     columns = directory
-    if lowest(columns.physical_w) >= 0 and lowest(columns.physical_h) >= 0:
+    if lowest(columns.stored_w) >= 0 and lowest(columns.stored_h) >= 0:
         return directory
-    damaged = (columns.physical_w < 0) | (columns.physical_h < 0)
+    damaged = (columns.stored_w < 0) | (columns.stored_h < 0)
     rows = np.flatnonzero(damaged & (columns.w > 0) & (columns.h > 0))
     if not len(rows):
         return directory
     logical = np.column_stack([columns.w[rows], columns.h[rows]])
-    stored = np.column_stack([columns.physical_w[rows], columns.physical_h[rows]])
+    stored = np.column_stack([columns.stored_w[rows], columns.stored_h[rows]])
     share = np.where(stored > 0, stored / logical, 0).max(axis=1)
     unknown = np.where(columns.pyramid_type[rows] > 0, 0.5, 1)
     share = np.where(share > 0, share, unknown)[:, np.newaxis]
     possible = np.where(stored > 0, stored, np.rint(logical * share).clip(1, _INT32 - 1))
-    physical_w, physical_h = columns.physical_w.copy(), columns.physical_h.copy()
-    physical_w[rows], physical_h[rows] = possible.T
-    return replace(directory, physical_w=physical_w, physical_h=physical_h)
+    stored_w, stored_h = columns.stored_w.copy(), columns.stored_h.copy()
+    stored_w[rows], stored_h[rows] = possible.T
+    return replace(directory, stored_w=stored_w, stored_h=stored_h)
 
 
 def _most_pixels(stored: NDArray[np.int32], size: NDArray[np.int32], full: Mask) -> float:
@@ -246,7 +246,7 @@ def _have_room(
 ) -> Mask:
     """Return which sub-blocks may hold all that they claim before the next segment begins."""
     room = SubBlockExtents(columns, source.size()).room(several)
-    pixels = columns.physical_w[several].astype(np.float64) * columns.physical_h[several] * claimed
+    pixels = columns.stored_w[several].astype(np.float64) * columns.stored_h[several] * claimed
     kinds, which = np.unique(columns.pixel_type[several], return_inverse=True)
     known = list(PixelType)
     sizes = [

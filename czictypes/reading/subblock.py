@@ -110,7 +110,7 @@ def sub_block_info(table: SubBlockTable, index: int) -> SubBlockInfo:
         pixelType=PixelType(number) if number in list(PixelType) else number,
         coordinate=coordinate,
         logicalRect=table.rectangle(table.rows.rows_of(index).start),
-        physicalSize=Size(int(rows.physical_w[index]), int(rows.physical_h[index])),
+        physicalSize=Size(int(rows.stored_w[index]), int(rows.stored_h[index])),
         mIndex=int(rows.m[index]),
     )
 

@@ -70,8 +70,8 @@ class SubBlockTable:
     @cached_property
     def is_layer0(self) -> NDArray[np.bool_]:
         """Whether a sub-block is stored in full resolution (the stored size is the logical one)."""
-        w, h, physical_w, physical_h = self._sizes()
-        return np.broadcast_to((w == physical_w) & (h == physical_h), self.count)
+        w, h, stored_w, stored_h = self._sizes()
+        return np.broadcast_to((w == stored_w) & (h == stored_h), self.count)
 
     @cached_property
     def zoom(self) -> NDArray[np.float32]:
@@ -79,21 +79,21 @@ class SubBlockTable:
 
         The height decides unless the stored bitmap is wider than high.
         """
-        w, h, physical_w, physical_h = self._sizes()
-        wide = physical_w > physical_h
+        w, h, stored_w, stored_h = self._sizes()
+        wide = stored_w > stored_h
         logical = np.where(wide, w, h).astype(np.float32)
-        physical = np.where(wide, physical_w, physical_h).astype(np.float32)
-        zoom = np.divide(physical, logical, out=np.zeros_like(logical), where=logical > 0)
+        stored = np.where(wide, stored_w, stored_h).astype(np.float32)
+        zoom = np.divide(stored, logical, out=np.zeros_like(logical), where=logical > 0)
         return np.broadcast_to(zoom, self.count)
 
     @cached_property
     def minification(self) -> NDArray[np.float64]:
         """The layer-0 pixels per stored pixel along an axis; 1 on layer 0."""
         rows = self.directory
-        wide = rows.physical_w > rows.physical_h
+        wide = rows.stored_w > rows.stored_h
         logical = np.where(wide, rows.w, rows.h).astype(np.float64)
-        physical = np.where(wide, rows.physical_w, rows.physical_h)
-        ratio = np.divide(logical, physical, out=np.ones_like(logical), where=physical > 0)
+        stored = np.where(wide, rows.stored_w, rows.stored_h)
+        ratio = np.divide(logical, stored, out=np.ones_like(logical), where=stored > 0)
         ratio[self.is_layer0] = 1
         return ratio
 
@@ -103,13 +103,13 @@ class SubBlockTable:
         if not self.has_pyramid:
             return np.broadcast_to(np.int16(0), self.count)
         rows = self.directory
-        weights = np.minimum(rows.physical_w, rows.physical_h)
+        weights = np.minimum(rows.stored_w, rows.stored_h)
         return _level_numbers(self.minification, self.is_layer0, weights)
 
     def _sizes(self) -> tuple[NDArray[np.int32], ...]:
-        """Return logical and physical sizes, with a single row if each is the same everywhere."""
+        """Return logical and stored sizes, with a single row if each is the same everywhere."""
         rows = self.directory
-        sizes = rows.w, rows.h, rows.physical_w, rows.physical_h
+        sizes = rows.w, rows.h, rows.stored_w, rows.stored_h
         narrow = tuple(map(narrowed, sizes))
         return narrow if all(len(one) == 1 for one in narrow) else sizes
 
@@ -119,7 +119,7 @@ class SubBlockTable:
     def has_pyramid(self) -> bool:
         """Whether any sub-block is stored in less than full resolution."""
         rows = self.directory
-        return differ(rows.w, rows.physical_w) or differ(rows.h, rows.physical_h)
+        return differ(rows.w, rows.stored_w) or differ(rows.h, rows.stored_h)
 
     @cached_property
     def plane_bounds(self) -> dict[str, tuple[int, int]]:
@@ -254,10 +254,7 @@ class SubBlockTable:
             (name, np.where(unmet, getattr(stored, name)[index], getattr(rows, name)))
             for name in "wh"
         ]
-        columns += [
-            ("stored_w", stored.physical_w[index]),
-            ("stored_h", stored.physical_h[index]),
-        ]
+        columns += [(name, getattr(stored, name)[index]) for name in ("stored_w", "stored_h")]
         columns += [(name, getattr(rows, name)) for name in ("pixel_type", "compression")]
         columns += [("level", self.levels)]
         columns += [(name, getattr(rows, name)) for name in ("file_position", "file_part")]

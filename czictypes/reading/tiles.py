@@ -138,7 +138,7 @@ class Prefetcher:
         """Return the range of stored pixel rows for a range of rows as they are read."""
         if not self._rows.is_special(row):
             return first, end
-        height = self._rows.directory.physical_h.item(row)
-        stored = max(self._rows.stored.physical_h.item(self._rows.sub_block_of(row)), 0)
+        height = self._rows.directory.stored_h.item(row)
+        stored = max(self._rows.stored.stored_h.item(self._rows.sub_block_of(row)), 0)
         start = self._rows.part_of(row) * stored
         return start + first * stored // height, start + (end - 1) * stored // height + 1

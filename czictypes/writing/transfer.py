@@ -92,7 +92,7 @@ def bounding_box(directory: Directory, rows: NDArray[Any]) -> Rectangle:
 
 def decoded_sizes(directory: Directory) -> NDArray[np.int64]:
     """Return for each row of the directory about how many bytes its pixels take when decoded."""
-    pixels = directory.physical_w.astype(np.float64) * directory.physical_h  # of damaged files too
+    pixels = directory.stored_w.astype(np.float64) * directory.stored_h  # of damaged files too
     return np.minimum(pixels * directory.bytes_per_pixel(), 2.0**62).astype(np.int64)
 
 
@@ -139,7 +139,7 @@ def check_writable(source: ByteSource, segment: SubBlockSegment) -> None:
             f"{_where(source, segment)} has the pixel type {entry.pixel_type}, which libCZI does "
             "not know"
         )
-    if min(entry.w, entry.h, entry.physical_w, entry.physical_h) <= 0:
+    if min(entry.w, entry.h, entry.stored_w, entry.stored_h) <= 0:
         raise CorruptFileError(f"{_where(source, segment)} has no pixels; the file is damaged")
 
 
@@ -173,7 +173,7 @@ def _block(
     return EncodedSubBlock(
         coordinate=entry.coordinate,
         rectangle=Rectangle(entry.x, entry.y, entry.w, entry.h),
-        size=Size(entry.physical_w, entry.physical_h),
+        size=Size(entry.stored_w, entry.stored_h),
         pixel_type=PixelType(entry.pixel_type),
         compression=compression,
         data=data,

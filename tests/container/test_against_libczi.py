@@ -46,7 +46,7 @@ def assert_same_directory(directory: Directory, reader: FullReader) -> None:
 
 def described(directory: Directory, index: int) -> dict[str, object]:
     """What our table says of a sub-block."""
-    names = ("x", "y", "w", "h", "physical_w", "physical_h", "compression", "m")
+    names = ("x", "y", "w", "h", "stored_w", "stored_h", "compression", "m")
     found: dict[str, object] = {name: int(getattr(directory, name)[index]) for name in names}
     pixel_type = int(directory.pixel_type[index])
     known = pixel_type in set(PixelType)
@@ -64,8 +64,8 @@ def expected(info: SubBlockInfo) -> dict[str, object]:
         "y": info.logical_rect.y,
         "w": info.logical_rect.w,
         "h": info.logical_rect.h,
-        "physical_w": info.physical_size.w,
-        "physical_h": info.physical_size.h,
+        "stored_w": info.physical_size.w,
+        "stored_h": info.physical_size.h,
         "compression": info.compression,
         "m": ABSENT if info.m_index is None else info.m_index,
         "pixel_type": info.pixel_type if known else "unknown",

@@ -23,7 +23,7 @@ def directory_of(built: Built, **options: bool) -> Directory:
 
 def rows(directory: Directory) -> list[dict[str, Any]]:
     """The table as one dictionary for each sub-block."""
-    names = ("x", "y", "w", "h", "physical_w", "physical_h", "m", "pixel_type", "compression")
+    names = ("x", "y", "w", "h", "stored_w", "stored_h", "m", "pixel_type", "compression")
     return [
         {name: int(getattr(directory, name)[index]) for name in names}
         | {"file_position": int(directory.file_position[index])}
@@ -41,7 +41,7 @@ def test_an_entry_becomes_a_row() -> None:
     directory = directory_of(built)
     assert rows(directory) == [
         {
-            "x": -7, "y": 9, "w": 100, "h": 50, "physical_w": 50, "physical_h": 25, "m": 5,
+            "x": -7, "y": 9, "w": 100, "h": 50, "stored_w": 50, "stored_h": 25, "m": 5,
             "pixel_type": 4, "compression": 6, "file_position": built.subblocks[0],
             "coordinate": {"Z": 3, "C": 1, "S": 2},
         }
@@ -120,7 +120,7 @@ def test_duplicates_are_all_kept() -> None:
 def test_odd_sizes_and_unknown_numbers_pass_since_libczi_opens_such_files() -> None:
     odd = Tile(w=-3, h=0, physical=(-1, 2**31 - 1), pixel_type=99, compression=-5, data=b"")
     directory = directory_of(build_czi([odd]))
-    assert (directory.w[0], directory.physical_h[0]) == (-3, 2**31 - 1)
+    assert (directory.w[0], directory.stored_h[0]) == (-3, 2**31 - 1)
     assert (directory.pixel_type[0], directory.compression[0]) == (99, -5)
 
 
@@ -189,7 +189,7 @@ def test_any_directory_comes_back_as_it_was_written(written: list[Tile]) -> None
         {
             "x": tile.x, "y": tile.y, "w": tile.w, "h": tile.h,
             # a stored size of 0 is that of the logical one
-            "physical_w": tile.physical[0] or tile.w, "physical_h": tile.physical[1] or tile.h,
+            "stored_w": tile.physical[0] or tile.w, "stored_h": tile.physical[1] or tile.h,
             "m": ABSENT if tile.m is None else tile.m, "pixel_type": tile.pixel_type,
             "compression": tile.compression, "file_position": position,
             "coordinate": tile.coordinates,

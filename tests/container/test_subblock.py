@@ -41,7 +41,7 @@ def test_a_segment_tells_where_its_parts_are() -> None:
     assert segment.position == FILE.subblocks[1]
     assert segment.metadata_offset == FILE.subblocks[1] + 288
     assert (segment.metadata_size, segment.data_size, segment.attachment_size) == (11, 12, 6)
-    assert (segment.physical_w, segment.physical_h) == (4, 3)
+    assert (segment.stored_w, segment.stored_h) == (4, 3)
     assert (segment.pixel_type, segment.compression) == (0, 0)
     assert segment.entry.coordinate == {"C": 1, "S": 0}
 
@@ -118,7 +118,7 @@ def test_an_unknown_dimension_is_refused() -> None:
 DISAGREEING = [
     (replace(TILE, x=6), "x 5, there 6"),
     (replace(TILE, h=4, physical=(4, 3)), "h 3, there 4"),
-    (replace(TILE, physical=(2, 3)), "physical_w 4, there 2"),
+    (replace(TILE, physical=(2, 3)), "stored_w 4, there 2"),
     (replace(TILE, pixel_type=1), "pixel_type 0, there 1"),
     (replace(TILE, compression=5), "compression 0, there 5"),
     (replace(TILE, m=3), "M 2, there 3"),

@@ -169,7 +169,7 @@ def test_a_stored_size_of_0_follows_the_size(kernel: Kernel) -> None:
     data = b"".join(packed((b"X", 0, *both)) for both in sizes)
     found = parsed(kernel, len(sizes), data).plain
     assert found["w"].tolist() == [5, 7, 9, 9, 5, 5, 5, 6, 6]
-    assert found["physical_w"].tolist() == [5, 5, 5, 5, 5, 5, 5, 6, 6]
+    assert found["stored_w"].tolist() == [5, 5, 5, 5, 5, 5, 5, 6, 6]
 
 
 def test_a_coordinate_with_the_number_for_none_is_unusual(kernel: Kernel) -> None:

@@ -114,7 +114,7 @@ class Rule:
 def full_resolution(directory: Directory) -> set[int]:
     """Return the tiles that are read as full resolution."""
     read = plane_rows(SOURCE, directory).directory
-    return {*np.flatnonzero((read.w == read.physical_w) & (read.h == read.physical_h)).tolist()}
+    return {*np.flatnonzero((read.w == read.stored_w) & (read.h == read.stored_h)).tolist()}
 
 
 @given(st.lists(entries, min_size=1, max_size=25), st.data())
