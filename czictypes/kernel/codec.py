@@ -14,6 +14,15 @@ from czictypes.model.geometry import ABSENT, DIMENSIONS
 _ZSTD1 = 6
 
 
+def memory_of(ffi: Any, data: Any) -> Any:
+    """Return a C view of a contiguous buffer, which keeps it alive.
+
+    numpy stands between, as CPython crashes where a view of a memoryview and the memoryview belong
+    to the same garbage: the traceback of an error may refer to both.
+    """
+    return ffi.from_buffer("uint8_t[]", np.frombuffer(data, np.uint8))
+
+
 def unpack_zstd(
     kernel: Kernel,
     data: bytes | memoryview,
@@ -30,7 +39,7 @@ def unpack_zstd(
     """
     ffi = kernel.ffi
     pixels = np.empty(size, np.uint8)
-    stored, target = ffi.from_buffer("uint8_t[]", data), ffi.from_buffer("uint8_t[]", pixels)
+    stored, target = memory_of(ffi, data), memory_of(ffi, pixels)
     if kernel.lib.czk_unpack(compression, stored, len(data), target, size, pixel_type):
         raise CorruptFileError(
             f"{where} cannot be decompressed to {size} bytes; the file is damaged"
@@ -57,8 +66,7 @@ def pack_zstd(
         raise ValueError("HiLo packing is for zstd1 and pixels of 16 bits")
     ffi, lib = kernel.ffi, kernel.lib
     data = bytearray(lib.czk_pack_bound(pixels.nbytes))
-    target = ffi.from_buffer("uint8_t[]", data)
-    source = ffi.from_buffer("uint8_t[]", pixels)
+    target, source = memory_of(ffi, data), memory_of(ffi, pixels)
     size = lib.czk_pack(compression, source, pixels.nbytes, hilo, level, target, len(data))
     if size < 0:
         raise NativeMemoryError(f"there is no memory to compress {pixels.nbytes} bytes")
@@ -113,7 +121,7 @@ class EntryParser:
         """
         columns = self._columns
         done: int = 0
-        buffer = self._kernel.ffi.from_buffer("uint8_t[]", data)
+        buffer = memory_of(self._kernel.ffi, data)
         while True:
             taken = self._kernel.lib.czk_parse(columns, buffer + done, len(data) - done)
             if taken < 0:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from czictypes.kernel.codec import memory_of
 from czictypes.libczi.bitmap import libczi_format
 from czictypes.libczi.handle import Handle
 from czictypes.libczi.streams import OutputStream
@@ -246,7 +247,7 @@ def _fixed(text: str, room: int, what: str) -> bytes:
 
 def _buffer(ffi: Any, data: Any, what: str) -> Any:
     """Return a C view of a buffer, which keeps it alive; ValueError if it is too large."""
-    content = ffi.from_buffer(data)
+    content = memory_of(ffi, data)
     if len(content) > _LARGEST:
         raise ValueError(f"{what} has {len(content)} bytes; a CZI holds less than 2 GiB")
     return content

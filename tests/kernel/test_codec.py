@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -214,3 +216,24 @@ def test_any_entries_are_parsed_as_by_numpy(data: st.DataObject) -> None:
 def _extent(rng: np.random.Generator) -> tuple[int, int, int]:
     start, size, stored = rng.choice([0, 1, 1, 5, -3]), rng.choice(_EXTENTS), rng.choice(_EXTENTS)
     return int(start), int(size), int(stored)
+
+
+_GARBAGE = """
+import cffi, gc
+from czictypes.kernel.codec import memory_of
+class Thing: pass
+for _ in range(20):
+    data = memoryview(bytearray(1000))
+    view = memory_of(cffi.FFI(), data)
+    thing = Thing()
+    thing.me, thing.all = thing, (data, view)
+    del data, view, thing
+    gc.collect()
+"""
+
+
+def test_a_memoryview_may_be_garbage_together_with_its_view() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _GARBAGE], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
