@@ -221,6 +221,17 @@ class Reads:
         return bool(self.regions[region].in_order)
 
     @property
+    def is_filled(self) -> bool:
+        """Whether the jobs paint every pixel of the only region."""
+        region = self.regions[0]
+        return self.region_count == 1 and region.covered == region.out_w * region.out_h
+
+    def tile(self, job: int) -> int:
+        """Return the tile of a job."""
+        tile: int = self._job[job].tile
+        return tile
+
+    @property
     def in_order(self) -> bool:
         """Whether the jobs of any region overlap."""
         return any(self.regions[number].in_order for number in range(self.region_count))
@@ -320,6 +331,12 @@ class Reads:
             self._given = given[0].entry
         elif given:
             self._given = self._ffi.new("struct czk_given[]", [one.entry[0] for one in given])
+
+    def give_each(self, given: Sequence[Given]) -> None:
+        """Give a tile to each job; they are in use until the next call."""
+        self.give(given)
+        for job in range(len(given)):
+            self._job[job].given = job
 
     def set_output(
         self, outs: Sequence[NDArray[Any]], pixel_type: int, file: int, threads: int

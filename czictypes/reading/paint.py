@@ -59,6 +59,8 @@ _SLICE = 50_000
 _GIVEN_BYTES = 64 << 20
 #: Pixels of at most this number of bytes are read with the head.
 _SMALL = 256 << 10
+#: So many tiles are looked up in the cache for a read that is painted at once.
+_FEW = 64
 _STORED = int(Compression.Uncompressed)
 _OWN = (_STORED, int(Compression.Zstd0), int(Compression.Zstd1))
 _KNOWN = frozenset(map(int, PixelType))
@@ -93,7 +95,8 @@ class Painter:
     ) -> None:
         self.table, self.tiles, self.source = table, tiles, source
         self.damage = damage or DamageList()
-        self.reads_bytes = source is not None and getattr(tiles, "cache", None) is None
+        self._cache: SubBlockCache | None = getattr(tiles, "cache", None)
+        self.reads_bytes = source is not None and self._cache is None
         self.prefetcher: Prefetcher | None = getattr(tiles, "prefetcher", None)
         self._local = source if isinstance(source, FileSource) else None
         self._opened_as = (0, 0, 0) if self._local is None or opened_as is None else opened_as
@@ -147,9 +150,9 @@ class Painter:
         try:
             reads.set_output(outs, request.pixel_type, file, threads)
             is_plain = self._type == request.pixel_type and not (blank or request.mask_aware)
-            if not (is_plain and self._reads_files):
+            if not is_plain:
                 reads.choose()
-            elif reads.read(_SLICE):
+            elif self._paint_at_once(reads):
                 if self.logs:
                     self._log("the kernel", parts, outs, reads.count)
                 return reads.unchanged
@@ -160,14 +163,11 @@ class Painter:
                 self._check_types(reads.jobs["tile"], request, blank)
             if self.prefetcher is not None or reads.count > len(reads.current):
                 self._sort_by_place(reads)
-            cache = getattr(self.tiles, "cache", None)
             if self._gives(request):
                 reads.jobs["status"] = UNUSUAL
-            elif cache is not None:  # that of a local file keeps what is packed
+            elif self._cache is not None:  # that of a local file keeps what is packed
                 packed = self.table.directory.compression[reads.jobs["tile"]] != _STORED
                 reads.jobs["status"][packed] = UNUSUAL
-            if cache is not None:
-                self._give_cached(reads, cache)
             if reads.count and reads.paint(_SLICE):
                 with self._expected(reads):
                     _Painting(self, reads, request, outs, threads, workers, blank).run()
@@ -294,23 +294,24 @@ class Painter:
                 self._made = self._made or made
         return self._made
 
-    def _give_cached(self, reads: Reads, cache: SubBlockCache) -> None:
-        """Give the kernel what the cache has of the first tiles that it waits for."""
-        jobs = reads.jobs[: len(reads.current)]
+    def _paint_at_once(self, reads: Reads) -> bool:
+        """Choose the tiles; paint them if the kernel reads them all, or a few are all in the cache.
+
+        Return whether all is painted.
+        """
+        if self._reads_files:
+            return reads.read(_SLICE)
+        reads.choose()
+        if self._cache is None or not reads.is_filled or reads.count > _FEW:
+            return False
         given: list[Given] = []
-        places: dict[int, int] = {}
-        for job, (tile, status) in enumerate(zip(jobs["tile"].tolist(), jobs["status"].tolist())):
-            if status != UNUSUAL:
-                continue
-            kept = None if tile in places else cache.get(tile)
-            if kept is not None:
-                places[tile] = len(given)
-                given.append(kept.given or self.given(tile, kept))
-            if tile in places:
-                jobs["given"][job], jobs["status"][job] = places[tile], PENDING
-            elif reads.in_order:
-                break  # the others are painted over this one
-        reads.give(given)
+        for job in range(reads.count):
+            kept = self._cache.get(reads.tile(job))
+            if kept is None or kept.given is None:
+                return False
+            given.append(kept.given)
+        reads.give_each(given)
+        return not reads.paint(_SLICE)
 
     def given(self, tile: int, decoded: DecodedTile) -> Given:
         """Return the pixels of a tile; raise CorruptFileError if they are too few."""
@@ -470,7 +471,8 @@ class _Painting:
         """Return the pixels of a tile; None if it is left blank."""
         painter = self._painter
         try:
-            return painter.given(tile, painter.tiles.tile(tile, *self._needs[tile][:2]))
+            decoded = painter.tiles.tile(tile, *self._needs[tile][:2])
+            return decoded.given or painter.given(tile, decoded)
         except UNREADABLE as error:
             if not self._blank:
                 raise
