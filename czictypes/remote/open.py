@@ -142,12 +142,10 @@ def _transport(fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> 
         from czictypes.remote.http import HttpTransport
 
         return HttpTransport(fs, path, redact, options)
+    from czictypes.remote.fsspec import AsyncFsTransport, S3Transport, SyncFsTransport
+
     if _has_protocol(fs, "s3") and hasattr(fs, "_call_s3"):
-        from czictypes.remote.s3 import S3Transport
-
         return S3Transport(fs, path, redact, options)
-    from czictypes.remote.fsspec import AsyncFsTransport, SyncFsTransport
-
     kind = AsyncFsTransport if fs.async_impl else SyncFsTransport
     return kind(fs, path, redact, options)
 
