@@ -235,7 +235,9 @@ class _Crew:
                     end: Outcome[None] = Outcome()
                     name = f"{self.name}_{number}"
                     # Freeing the object runs Python code, so the main thread must not own it.
-                    threading.Thread(target=self._work, args=(end,), name=name).start()
+                    # Without `daemon`, it asks for this thread, which `threading` then remembers.
+                    work, them = self._work, (end,)
+                    threading.Thread(target=work, args=them, name=name, daemon=False).start()
                     self.ends.append(end)
             except RuntimeError:  # the interpreter is exiting, or the thread limit is reached
                 pass

@@ -126,3 +126,15 @@ def test_no_python_code_is_run_when_the_object_of_a_worker_goes() -> None:
     workers.submit(task)
     assert not task.result()
     workers.close()
+
+
+def test_workers_leave_no_unknown_thread_behind() -> None:
+    before = {*threading.enumerate()}
+    for _ in range(10):
+        workers = Workers(2, "helpers")
+        task = Task(lambda: 1)
+        workers.submit(task)
+        task.result()
+        workers.close()
+    left = {thread.name for thread in {*threading.enumerate()} - before}
+    assert not [name for name in left if not name.startswith("helpers")]  # these are ending
