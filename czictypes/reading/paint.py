@@ -149,28 +149,11 @@ class Painter:
         reads = self._begin(parts, [out.shape for out in outs])
         try:
             reads.set_output(outs, request.pixel_type, file, threads)
-            is_plain = self._type == request.pixel_type and not (blank or request.mask_aware)
-            if not is_plain:
-                reads.choose()
-            elif self._paint_at_once(reads):
-                if self.logs:
-                    self._log("the kernel", parts, outs, reads.count)
-                return reads.unchanged
-            for number, out in enumerate(outs):
-                if blank or reads.covered(number) != out.shape[0] * out.shape[1]:
-                    fill(out, background_value(request.pixel_type, request.background))
-            if self._type != request.pixel_type:
-                self._check_types(reads.jobs["tile"], request, blank)
-            if self.prefetcher is not None or reads.count > len(reads.current):
-                self._sort_by_place(reads)
-            if self._gives(request):
-                reads.jobs["status"] = UNUSUAL
-            elif self._cache is not None:  # that of a local file keeps what is packed
-                packed = self.table.directory.compression[reads.jobs["tile"]] != _STORED
-                reads.jobs["status"][packed] = UNUSUAL
-            if reads.count and reads.paint(_SLICE):
-                with self._expected(reads):
-                    _Painting(self, reads, request, outs, threads, workers, blank).run()
+            if not self._paint_at_once(reads, request, blank):
+                self._prepare(reads, request, outs, blank)
+                if reads.count and reads.paint(_SLICE):
+                    with self._expected(reads):
+                        _Painting(self, reads, request, outs, threads, workers, blank).run()
             if self.logs:
                 self._log("the kernel", parts, outs, reads.count)
             return reads.count > 0 and reads.unchanged
@@ -294,11 +277,14 @@ class Painter:
                 self._made = self._made or made
         return self._made
 
-    def _paint_at_once(self, reads: Reads) -> bool:
+    def _paint_at_once(self, reads: Reads, request: PlaneRequest, blank: bool) -> bool:
         """Choose the tiles; paint them if the kernel reads them all, or a few are all in the cache.
 
         Return whether all is painted.
         """
+        if self._type != request.pixel_type or request.mask_aware or blank:
+            reads.choose()
+            return False
         if self._reads_files:
             return reads.read(_SLICE)
         reads.choose()
@@ -312,6 +298,23 @@ class Painter:
             given.append(kept.given)
         reads.give_each(given)
         return not reads.paint(_SLICE)
+
+    def _prepare(
+        self, reads: Reads, request: PlaneRequest, outs: Sequence[NDArray[Any]], blank: bool
+    ) -> None:
+        """Fill in the background, check the chosen tiles, and tell which the kernel is given."""
+        for number, out in enumerate(outs):
+            if blank or reads.covered(number) != out.shape[0] * out.shape[1]:
+                fill(out, background_value(request.pixel_type, request.background))
+        if self._type != request.pixel_type:
+            self._check_types(reads.jobs["tile"], request, blank)
+        if self.prefetcher is not None or reads.count > len(reads.current):
+            self._sort_by_place(reads)
+        if self._gives(request):
+            reads.jobs["status"] = UNUSUAL
+        elif self._cache is not None:  # that of a local file keeps what is packed
+            packed = self.table.directory.compression[reads.jobs["tile"]] != _STORED
+            reads.jobs["status"][packed] = UNUSUAL
 
     def given(self, tile: int, decoded: DecodedTile) -> Given:
         """Return the pixels of a tile; raise CorruptFileError if they are too few."""
