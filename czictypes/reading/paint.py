@@ -55,8 +55,8 @@ _LOG = logging.getLogger(__name__)
 
 #: The kernel returns after this time (microseconds), so that Python notices an interrupt.
 _SLICE = 50_000
-#: The bytes of tiles given to it at a time; at least one tile for each thread.
-_GIVEN_BYTES = 64 << 20
+#: The bytes and the number of tiles given to it at a time; at least one tile for each thread.
+_GIVEN_BYTES, _GIVEN_TILES = 16 << 20, 2048
 #: Pixels of at most this number of bytes are read with the head.
 _SMALL = 256 << 10
 #: So many tiles are looked up in the cache for a read that is painted at once.
@@ -416,6 +416,7 @@ class _Painting:
         """Give some of the waiting tiles to the kernel."""
         if not waiting:
             return
+        self._reads.give(())  # frees what was given before
         self._needs = self._needs_of(waiting)
         tiles = self._first(self._needs)
         given = self._bytes(tiles)
@@ -445,8 +446,11 @@ class _Painting:
                 self._leave_blank(self._needs[tile].jobs)
 
     def _needs_of(self, waiting: list[int]) -> dict[int, _Need]:
-        """Return the needs of some jobs by tile, in the order of the jobs."""
+        """Return the needs of some jobs by tile, in the order of the jobs; those of a few tiles."""
         needs: dict[int, _Need] = {}
+        if len(waiting) > _GIVEN_TILES:
+            tiles = self._jobs["tile"][waiting]
+            waiting = np.array(waiting)[np.isin(tiles, tiles[:_GIVEN_TILES])].tolist()
         columns = (self._jobs[name][waiting].tolist() for name in ("tile", "first_row", "end_row"))
         for job, tile, first, end in zip(waiting, *columns):
             need = needs.get(tile)

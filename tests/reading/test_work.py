@@ -5,8 +5,11 @@ from __future__ import annotations
 import platform
 import sys
 import threading
+import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -242,3 +245,31 @@ def test_a_tile_in_the_cache_is_not_read_again(tmp_path: Path, calls: Calls) -> 
         calls.clear()
         document.read(roi=(10, 10, 100, 100))
         assert (calls.reads, calls.native) == (0, 0)
+
+
+@pytest.mark.skipif(
+    platform.python_implementation() == "PyPy", reason="PyPy does not trace the memory of numpy"
+)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cache_options": czi.CacheOptions(max_sub_block_count=1)},
+        {"reader_options": czi.ReaderOptions(enable_mask_awareness=True)},
+    ],
+)
+def test_few_decoded_tiles_are_in_memory_at_a_time(tmp_path: Path, options: Any) -> None:
+    side, count = 1024, 64
+    tile = Block(np.full((side, side), 3, "u1"), compression=Compression.Zstd1)
+    blocks = [replace(tile, x=side * place, m=place) for place in range(count)]
+    path = write_czi(tmp_path / "large.czi", blocks)
+    with czi.open_czi(path, threads=2, **options) as document:
+        document.read(roi=(0, 0, side, side))
+        out = np.empty((side, side * count, 1), "u1")
+        tracemalloc.start()
+        try:
+            document.read(out=out)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert (out == 3).all()
+    assert peak < 24 << 20
