@@ -67,8 +67,9 @@ def read_attachment_directory(source: ByteSource, header: FileHeader) -> list[At
         return []
     where = "the attachment directory"
     start = ATTACHMENT_CONTENT
-    require_range(source, position, start, where)
-    data = source.read_at(position, _FIRST_READ)
+    end = source.end_of(position)
+    require_range(source, position, start, where, end)
+    data = source.read_at(position, min(_FIRST_READ, end - position))
     parse_segment_header(source, data, position, ATTACHMENT_DIRECTORY, where)
     (count,) = COUNT.unpack_from(data, SEGMENT_HEADER_SIZE)
     if count < 0:
@@ -76,7 +77,7 @@ def read_attachment_directory(source: ByteSource, header: FileHeader) -> list[At
             f"{where} of {source.name} claims {count} entries; the file is damaged"
         )
     size = count * ATTACHMENT_ENTRY_SIZE
-    require_range(source, position + start, size, where)
+    require_range(source, position + start, size, where, end)
     whole = start + size <= len(data)
     entries = data[start : start + size] if whole else source.read_at(position + start, size)
     return parse_attachment_entries(entries)

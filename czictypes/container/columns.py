@@ -77,12 +77,17 @@ def lowest(column: NDArray[Any]) -> int:
     return min(int(column.item() if len(column) == 1 else column.min(initial=0)), 0)
 
 
+def has_other(column: NDArray[Any], value: int) -> bool:
+    """Return whether a column has any other value."""
+    column = narrowed(column)
+    # Usually it has one row, and comparing arrays takes a hundred times as long.
+    return bool(column.item() != value if len(column) == 1 else (column != value).any())
+
+
 def differ(first: NDArray[Any], second: NDArray[Any]) -> bool:
     """Return whether two columns differ in any row."""
     first, second = narrowed(first), narrowed(second)
-    if len(first) == len(second) == 1:  # usual, and comparing arrays takes a hundred times as long
-        return bool(first.item() != second.item())
-    return bool((first != second).any())
+    return has_other(first, second.item()) if len(second) == 1 else bool((first != second).any())
 
 
 def unique_rows(table: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

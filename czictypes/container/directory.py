@@ -233,7 +233,7 @@ def _locate_entries_of(source: ByteSource, position: int) -> _Entries:
         )
     file_size = source.size()
     require_range(source, position, DIRECTORY_ENTRIES, where, file_size)
-    data = source.read_at(position, _FIRST_READ)
+    data = source.read_at(position, min(_FIRST_READ, file_size - position))
     segment = parse_segment_header(source, data, position, SUBBLOCK_DIRECTORY, where)
     require_range(source, segment.data_position, segment.data_size, where, file_size)
     if segment.data_size < _FIXED_SIZE:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import FileAccessError, IsFolderError
-from czictypes.model.public import file_error, file_errors
+from czictypes.model.public import file_error
 
 
 class FileSource(ByteSource):
@@ -23,7 +23,7 @@ class FileSource(ByteSource):
     Parameters
     ----------
     path
-        The path of the file; the attribute `path` has it as an absolute path.
+        The path of the file.
 
     Raises
     ------
@@ -37,21 +37,30 @@ class FileSource(ByteSource):
 
     def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
         super().__init__(os.fsdecode(path))
-        self.path = Path(self.name).absolute()
-        with file_errors(self.name):
-            mode = self.path.stat().st_mode  # checked first, because opening a pipe may hang
+        self._place = absolute_path(self.name)
+        try:
+            # Checked first, because opening a pipe may hang. (Path.stat takes twice as long.)
+            mode = os.stat(self._place).st_mode  # noqa: PTH116
             if stat.S_ISDIR(mode):
                 raise IsFolderError(errno.EISDIR, os.strerror(errno.EISDIR), self.name)
             if not stat.S_ISREG(mode):
                 raise FileAccessError(errno.EINVAL, "not a regular file", self.name)
-            self._file = io.FileIO(self.path, self._mode)
-        self._place = os.fspath(self.path)
+            self._file = io.FileIO(self._place, self._mode)
+        except FileAccessError:
+            raise
+        except OSError as error:
+            raise file_error(error, self.name) from None
         self._seek_guard = threading.Lock()
         self._pread = hasattr(os, "pread")
 
+    @property
+    def path(self) -> Path:
+        """The absolute path of the file."""
+        return Path(self._place)
+
     def identity(self) -> tuple[int, ...]:
         """Return size, modification time (ns) and inode of the file at the path *now*."""
-        found = os.stat(self._place)  # noqa: PTH116 (Path.stat takes twice as long)
+        found = os.stat(self._place)  # noqa: PTH116
         return found.st_size, found.st_mtime_ns, found.st_ino
 
     def opened_identity(self) -> tuple[int, ...]:
@@ -114,6 +123,11 @@ class FileSource(ByteSource):
     def _release(self) -> None:
         with suppress(OSError):  # a reader has no writes to lose
             self._file.close()
+
+
+def absolute_path(path: str) -> str:
+    """Make a path absolute, so that it stays valid in other working directories."""
+    return path if os.path.isabs(path) else str(Path(path).absolute())  # noqa: PTH117
 
 
 class StreamSource(ByteSource):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from czictypes.container.attachments import AttachmentEntry, read_attachment_segment
 from czictypes.container.byte_source import ByteSource, Range
-from czictypes.container.columns import narrowed
+from czictypes.container.columns import has_other
 from czictypes.container.directory import (
     CheckedDocument,
     Directory,
@@ -91,15 +91,19 @@ def join_parts(
         If a file to be added is missing.
     """
     header, directory, attachments = checked
-    numbers = part_numbers(narrowed(directory.file_part), header.file_part)
     others = [one for one in attachments if 0 < one.file_part != header.file_part]
-    known = {*np.unique(numbers[numbers != ITSELF]).tolist(), *(one.file_part for one in others)}
+    known = {one.file_part for one in others}
+    numbers = None
+    if has_other(directory.file_part, 0):
+        numbers = part_numbers(directory.file_part, header.file_part)
+        known.update(np.unique(numbers[numbers != ITSELF]).tolist())
     finder = files.finder(source, header)
     beside = finder.unlisted_numbers(known)
     if not known and not files.named and not beside:
         return source, directory, attachments
     joined = JoinedSource(source, header, finder, is_remote=files.are_remote)
-    numbers = np.broadcast_to(numbers, directory.count)
+    if numbers is None:
+        numbers = np.full(directory.count, ITSELF, np.int32)
     try:
         for number, part in joined.not_among(known, beside):
             found_header = read_file_header(part)

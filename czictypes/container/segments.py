@@ -164,11 +164,12 @@ def read_file_header(source: ByteSource) -> FileHeader:
     major, minor, primary, own, part, directory, metadata, pending, attachments = (
         FILE_HEADER_FIELDS.unpack_from(data, SEGMENT_HEADER_SIZE)
     )
+    primary_guid = uuid.UUID(bytes_le=primary)
     return FileHeader(
         major,
         minor,
-        uuid.UUID(bytes_le=primary),
-        uuid.UUID(bytes_le=own),
+        primary_guid,
+        primary_guid if own == primary else uuid.UUID(bytes_le=own),
         part,
         directory,
         0 if metadata == -1 else metadata,  # both mean that there is none, as in libCZI

@@ -81,7 +81,7 @@ _FIELDS = (
 )  # fmt: skip
 _LETTERS = "".join(DIMENSIONS)
 _AT_ONCE = 4  # columns that are allocated together
-_INT32 = np.dtype(np.int32)
+_PYRAMID, _SCENE = _FIELDS.index("pyramid_type"), len(_FIELDS) + _LETTERS.index("S")
 
 
 class EntryColumns(NamedTuple):
@@ -141,28 +141,24 @@ class EntryParser:
         ffi, value = self._kernel.ffi, self._columns.value
         constants, values = bytes(ffi.buffer(value)), ffi.unpack(value, len(value))
         made, count = self._made, self._count
-
-        def column(field: int, kind: Any = _INT32) -> NDArray[Any]:
-            found: NDArray[Any]
-            if field in made:
-                found = made[field].astype(kind, copy=False)
-                found.setflags(write=False)
-            else:
-                found = np.ndarray((count,), kind, constants, 4 * field, (0,))
-            return found
-
-        plain = {name: column(field) for field, name in enumerate(_FIELDS)}
-        plain["pyramid_type"] = column(_FIELDS.index("pyramid_type"), np.uint8)
-        plain["file_position"] = self._position
+        pyramid_type = np.ndarray((count,), np.uint8, constants, 4 * _PYRAMID, (0,))
+        if _PYRAMID in made:
+            pyramid_type = made[_PYRAMID].astype(np.uint8)
+            pyramid_type.setflags(write=False)
         self._position.setflags(write=False)
+        for column in made.values():
+            column.setflags(write=False)
+        equal = np.ndarray((len(values), count), np.int32, constants, 0, (4, 0))
+        plain = dict(zip(_FIELDS, equal))
+        plain.update((name, made[field]) for field, name in enumerate(_FIELDS) if field in made)
+        plain["file_position"] = self._position
+        plain["pyramid_type"] = pyramid_type
         coordinates, sizes = {}, {}
-        for field, letter in enumerate(_LETTERS, len(_FIELDS)):
-            if count and (field in made or values[field] != ABSENT):
-                coordinates[letter] = column(field)
+        for field, letter in enumerate(_LETTERS if count else "", len(_FIELDS)):
+            if field in made or values[field] != ABSENT:
+                coordinates[letter] = made.get(field, equal[field])
             extent = field + len(_LETTERS)
-            if count and (extent in made or values[extent] > 1):
-                sizes[letter] = column(extent)
-        scene = coordinates.get("S")
-        if scene is None:
-            scene = np.broadcast_to(np.int32(ABSENT), count)
+            if extent in made or values[extent] > 1:
+                sizes[letter] = made.get(extent, equal[extent])
+        scene = coordinates["S"] if "S" in coordinates else equal[_SCENE]
         return EntryColumns(plain, coordinates, sizes, scene)

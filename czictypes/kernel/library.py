@@ -17,9 +17,9 @@ _LOG = logging.getLogger(__name__)
 
 _VARIABLE = "CZICTYPES_KERNEL"
 
-_C_TYPES = {
-    "i4": "int32_t", "i8": "int64_t", "i2": "int16_t", "u1": "uint8_t", "b1": "uint8_t",
-    "f4": "float",
+_C_ARRAYS = {
+    "i4": "int32_t[]", "i8": "int64_t[]", "i2": "int16_t[]", "u1": "uint8_t[]", "b1": "uint8_t[]",
+    "f4": "float[]",
 }  # fmt: skip
 _ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 _BUNDLED = Path(__file__).resolve().parent.parent / "_native" / f"czictypes_kernel{_ENDING}"
@@ -34,9 +34,7 @@ class Kernel(NamedTuple):
 
     def pointer(self, column: NDArray[Any]) -> Any:
         """Return a typed pointer to a contiguous column, which the caller keeps alive."""
-        kind = _C_TYPES[column.dtype.str[1:]]
-        data = self.ffi.from_buffer(column.reshape(-1).view("u1"))
-        return self.ffi.cast(f"{kind} *", data)
+        return self.ffi.from_buffer(_C_ARRAYS[column.dtype.str[1:]], column)
 
 
 class KernelInfo(NamedTuple):

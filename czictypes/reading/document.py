@@ -29,7 +29,6 @@ from czictypes.metadata.document_info import Scaling, scaling
 from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import parse, to_dict, to_text
 from czictypes.model.errors import ClosedError, FileChangedError
-from czictypes.model.geometry import Rectangle
 from czictypes.model.options import CacheInfo, CacheOptions, ReaderOptions
 from czictypes.model.public import Defence
 from czictypes.reading.damage import DamageList, leaves_blank
@@ -52,10 +51,9 @@ _LOG = logging.getLogger(__name__)
 
 
 class Remains(NamedTuple):
-    """The properties that a closed reader still has, as in pylibCZIrw."""
+    """What a closed reader still has, as in pylibCZIrw: the table for its boxes, and the cache."""
 
-    total_rectangle: Rectangle
-    total_rectangle_no_pyramid: Rectangle
+    table: SubBlockTable
     cache: CacheInfo
 
 
@@ -70,7 +68,7 @@ class OpenDocument:
         threads: int,
         parts: PartFiles | None = None,
     ) -> None:
-        self._opened_as = source.opened_identity()
+        self.opened_as = source.opened_identity()
         self.options = options
         self.blank = leaves_blank(options.on_error)
         checked = check_document(
@@ -104,7 +102,7 @@ class OpenDocument:
         )
         self.requests = Requests(self.table, self.name, mask_aware=options.enable_mask_awareness)
         self.damage = DamageList()
-        self.painter = Painter(self.table, self.decoder, source, self.damage, self._opened_as)
+        self.painter = Painter(self.table, self.decoder, source, self.damage, self.opened_as)
         self.pool = ThreadPool(threads)
         self.uses = Uses()
         self._made: dict[str, Any] = {}
@@ -117,7 +115,7 @@ class OpenDocument:
         Replacing the file by another one does not matter. Neither does a change of a file that is
         marked as being written: it grows while the microscope works.
         """
-        if not (self.source.is_still(self._opened_as) or self.header.update_pending):
+        if not (self.source.is_still(self.opened_as) or self.header.update_pending):
             raise FileChangedError(
                 f"{self.name} was changed while it was read, so what was read may be partly old "
                 "and partly new; read again"
@@ -177,9 +175,8 @@ class OpenDocument:
         return CacheInfo(0, 0) if self.cache is None else self.cache.info()
 
     def remains(self) -> Remains:
-        """Return the properties that outlive the document; they hold no tile."""
-        table = self.table
-        return Remains(table.total_rectangle, table.total_rectangle_no_pyramid, self.cache_info())
+        """Return what outlives the document; it holds no tile."""
+        return Remains(self.table, self.cache_info())
 
     @property
     def scenes(self) -> list[SceneInfo]:
@@ -352,7 +349,6 @@ class Session:
         source = self._open_source()
         try:
             with Defence(self.name):
-                identity = source.opened_identity()
                 document = self._open_document(source)
                 if _LOG.isEnabledFor(logging.DEBUG):
                     taken = 1000 * (time.perf_counter() - begun)
@@ -361,7 +357,7 @@ class Session:
                         redact_text(source.name), _kind(source), source.size(), taken,
                         document.directory.count, " in several files" * document.has_parts,
                     )  # fmt: skip
-                self._current = document, identity
+                self._current = document, document.opened_as
         except BaseException:
             source.close()
             raise

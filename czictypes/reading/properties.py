@@ -96,13 +96,13 @@ class DocumentProperties:
     def total_bounding_rectangle(self) -> Rectangle:
         """The rectangle in pixels that holds all sub-blocks; also after `close`."""
         remains = self._session.remains
-        return (self._table if remains is None else remains).total_rectangle
+        return (self._table if remains is None else remains.table).total_rectangle
 
     @property
     def total_bounding_rectangle_no_pyramid(self) -> Rectangle:
         """The rectangle in pixels that holds the sub-blocks of layer 0; also after `close`."""
         remains = self._session.remains
-        return (self._table if remains is None else remains).total_rectangle_no_pyramid
+        return (self._table if remains is None else remains.table).total_rectangle_no_pyramid
 
     @property
     def scenes_bounding_rectangle(self) -> dict[int, Rectangle]:

@@ -148,8 +148,8 @@ class CziReader(DocumentProperties, Closable):
             storage_options,
             parts,
         )
-        self._options = reader_options or ReaderOptions()
-        self._blank = leaves_blank(self._options.on_error)
+        options = reader_options or ReaderOptions()
+        self._blank = leaves_blank(options.on_error)
         if _is_curl(file_input_type):
             check_url(filepath)
         process = os.getpid()
@@ -160,7 +160,7 @@ class CziReader(DocumentProperties, Closable):
         def open_document(source: ByteSource) -> OpenDocument:
             renew = os.getpid() != process  # a forked process makes its own connections
             files = PartFiles(filepath, storage_options, parts, renew=renew)
-            return OpenDocument(source, cache_options, self._options, thread_count(threads), files)
+            return OpenDocument(source, cache_options, options, thread_count(threads), files)
 
         super().__init__(Session(open_bytes, open_document, describe_target(filepath)))
 

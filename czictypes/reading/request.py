@@ -7,7 +7,7 @@ where the message can say what is allowed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from numbers import Real
 from operator import index as as_integer
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, UnsupportedDataError
 from czictypes.model.geometry import PLANE_DIMENSIONS, Color, Rectangle, checked_plane
+from czictypes.model.lazy import cached_property
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
 from czictypes.model.public import warn_caller
 from czictypes.reading.conversion import common_type
@@ -193,8 +194,11 @@ class Requests:
 
     def __init__(self, table: SubBlockTable, name: str, *, mask_aware: bool) -> None:
         self._table, self._name, self._mask_aware = table, name, mask_aware
+
+    @cached_property
+    def _checked(self) -> Callable[..., tuple[dict[str, int], int | None, float, PixelType]]:
         # By type, too: 1.0 is not a position, but equals one.
-        self._checked = lru_cache(_KEPT, typed=True)(partial(_checked, table))
+        return lru_cache(_KEPT, typed=True)(partial(_checked, self._table))
 
     def make(
         self,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from czictypes.container.workers import Task, Workers, check_stopped, settle
+from czictypes.model.lazy import cached_property
 
 T = TypeVar("T")
 
@@ -54,12 +55,15 @@ class ThreadPool:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        #: The threads; None if the caller is the only one.
-        self.workers = Workers(threads - 1, "czictypes-decode") if threads > 1 else None
+
+    @cached_property
+    def workers(self) -> Workers | None:
+        """The threads; None if the caller is the only one."""
+        return Workers(self.threads - 1, "czictypes-decode") if self.threads > 1 else None
 
     def close(self) -> None:
         """Stop the threads after their current work."""
-        if self.workers is not None:
+        if "workers" in vars(self) and self.workers is not None:
             self.workers.close()
 
 

@@ -61,13 +61,13 @@ def open_source(
     MissingExtraError
         If fsspec, or a package that it needs for the protocol, is not installed.
     """
-    if isinstance(target, ByteSource):
-        return target
     if is_url(target) or is_fsspec(target):
         return _open_remote(target, storage_options, renew=renew)
     if isinstance(target, (str, bytes, os.PathLike)):
         refuse_lost_url(target)
         return FileSource(target)
+    if isinstance(target, ByteSource):
+        return target
     if hasattr(target, "read") and hasattr(target, "seek"):
         return StreamSource(target)
     raise TypeError(

@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from itertools import count, takewhile
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Union, cast
 from uuid import UUID
 
 from czictypes.container.byte_source import ByteSource
-from czictypes.container.file_source import FileSource
+from czictypes.container.file_source import FileSource, absolute_path
 from czictypes.container.parts import PartFinder
 from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.model.errors import CorruptFileError, MissingPartError
@@ -62,7 +62,7 @@ class PartFiles:
     ) -> None:
         self.target = _kept(_named(target))
         self._options, self._renew = storage_options, renew
-        if isinstance(parts, Mapping):
+        if parts is not None and isinstance(parts, Mapping):
             self.numbered = {int(number): _kept(one) for number, one in parts.items()}
             self.listed: list[PathOrFile] = []
         else:
@@ -114,6 +114,8 @@ class _Finder:
         target, header = self._files.target, self._header
         if target is None or is_url(target) or is_fsspec(target) or header.file_part:
             return set()
+        if header.file_guid == _NOBODY:
+            return set()
         numbers = takewhile(
             lambda number: number in listed or self._is_beside(target, number), count(1)
         )
@@ -123,11 +125,13 @@ class _Finder:
         """Return whether a file beside the opened one claims to be its part of this number."""
         master = self._header.file_guid
         for one in siblings(target, number, 0):
+            if not os.access(cast(str, one), os.F_OK):  # faster than opening it
+                continue
             found, _ = self._try(one, number, lambda _: True)
             if found is not None:
                 with closing(found):
                     header = read_file_header(found)
-                if header.file_part == number and header.primary_file_guid == master != _NOBODY:
+                if header.file_part == number and header.primary_file_guid == master:
                     return True
         return False
 
@@ -275,8 +279,8 @@ def siblings(target: Any, number: int, own: int) -> list[PathOrFile]:
 
         folder, slash, name = target.path.rpartition("/")
         return [OpenFile(target.fs, folder + slash + one) for one in _names(name, number, own)]
-    path = Path(os.fsdecode(target))
-    return [str(path.with_name(one)) for one in _names(path.name, number, own)]
+    folder, name = os.path.split(os.fsdecode(target))
+    return [os.path.join(folder, one) for one in _names(name, number, own)]  # noqa: PTH118
 
 
 def _names(name: str, number: int, own: int, space: str = " ") -> list[str]:
@@ -305,10 +309,10 @@ def _split_url(url: str) -> tuple[str, str, str]:
 
 def _named(target: Any) -> Any:
     """Return the target itself, or the path of an open file; None if it has no name."""
-    if isinstance(target, FileSource):
-        return target.path
     if isinstance(target, (str, bytes, os.PathLike)) or is_fsspec(target):
         return target
+    if isinstance(target, FileSource):
+        return target.path
     name = getattr(target, "name", None)
     if isinstance(target, ByteSource) or not isinstance(name, (str, bytes)):
         return None
@@ -318,5 +322,5 @@ def _named(target: Any) -> Any:
 def _kept(target: Any) -> Any:
     """Make a path absolute, so that it stays valid in other working directories."""
     if isinstance(target, (str, bytes, os.PathLike)) and not is_url(target):
-        return target if is_fsspec(target) else str(Path(os.fsdecode(target)).absolute())
+        return target if is_fsspec(target) else absolute_path(os.fsdecode(target))
     return target

@@ -25,7 +25,7 @@ _LOST = re.compile(
 
 def is_url(target: Any) -> bool:
     """Return whether `target` is a string such as ``https://host/image.czi``."""
-    return isinstance(target, str) and URL.match(target) is not None
+    return isinstance(target, str) and "://" in target and URL.match(target) is not None
 
 
 def is_fsspec(target: Any) -> bool:
@@ -37,6 +37,8 @@ def is_fsspec(target: Any) -> bool:
         If it is an OpenFile that is not for reading in binary mode.
     """
     kind = type(target)
+    if kind is str:  # usual, and the rest takes as long as opening a file
+        return False
     if hasattr(kind, "fs") and hasattr(kind, "storage_options"):  # UPath
         return True
     spec = sys.modules.get("fsspec.spec")
