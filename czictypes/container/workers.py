@@ -303,11 +303,11 @@ class Workers:
             end.wait(obey=False)
 
 
-def aside(act: Callable[[], T]) -> T:
+def aside(act: Callable[[], T], patience: float = _PATIENCE) -> T:
     """Call `act` in a separate thread, safe from interrupts, and return its result.
 
     Use this for code of other packages that takes locks or drops exceptions. An interrupt stops
-    `act` at its next `check_stopped`, and waits for it for a short time.
+    `act` at its next `check_stopped`, and waits for it for `patience` seconds at most.
     """
     if threading.current_thread() is not threading.main_thread():
         return act()
@@ -317,7 +317,7 @@ def aside(act: Callable[[], T]) -> T:
         return task.result()
     except KeyboardInterrupt:
         task.stop()
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + patience
         while not task.claim() and not task.done and time.monotonic() < end:
             time.sleep(0.01)
         raise

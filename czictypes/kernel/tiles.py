@@ -201,12 +201,13 @@ class Reads:
         self._lent: Sequence[Given] = ()
         #: The number of jobs that fit into the memory.
         self.room = 0
-        self._make_room(min(tiles.tiles.count * regions, _FEW))
+        self.make_room(min(tiles.tiles.count * regions, _FEW))
         self.count = 0
         #: The numbers of the jobs that the next `paint` works on; those before are done.
         self.current = range(0)
 
-    def _make_room(self, jobs: int) -> None:
+    def make_room(self, jobs: int) -> None:
+        """Make memory for so many jobs."""
         self._jobs, self.room = np.zeros(jobs, JOB), jobs
         buffer = self._ffi.from_buffer(self._jobs.view(np.uint8))
         self._job = self._ffi.cast("struct czk_job *", buffer)
@@ -294,7 +295,7 @@ class Reads:
                 raise MemoryError("there is no memory to choose the tiles of a read")
             if found <= self.room:
                 break
-            self._make_room(found + found // 4)
+            self.make_room(found + found // 4)
         self.count = found
         self.current = range(min(found, _AT_ONCE))
 

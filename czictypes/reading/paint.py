@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from czictypes.container.byte_source import ByteSource, Range
 from czictypes.container.file_source import FileSource
 from czictypes.container.subblock import HEAD_ROOM
-from czictypes.container.workers import Workers, check_stopped
+from czictypes.container.workers import Workers, aside, check_stopped
 from czictypes.kernel.library import get_kernel
 from czictypes.kernel.tiles import (
     DONE,
@@ -57,6 +57,8 @@ _LOG = logging.getLogger(__name__)
 _SLICE = 50_000
 #: The bytes and the number of tiles given to it at a time; at least one tile for each thread.
 _GIVEN_BYTES, _GIVEN_TILES = 16 << 20, 2048
+#: Choosing from so many tiles takes as long as a slice; an interrupt must be heard meanwhile.
+_MANY = 1 << 17
 #: Pixels of at most this number of bytes are read with the head.
 _SMALL = 256 << 10
 #: So many tiles are looked up in the cache for a read that is painted at once.
@@ -149,7 +151,7 @@ class Painter:
         reads = self._begin(parts, [out.shape for out in outs])
         try:
             reads.set_output(outs, request.pixel_type, file, threads)
-            if not self._paint_at_once(reads, request, blank):
+            if not self._paint_at_once(reads, parts[0], blank):
                 self._prepare(reads, request, outs, blank)
                 if reads.count and reads.paint(_SLICE):
                     with self._expected(reads):
@@ -177,7 +179,7 @@ class Painter:
             return found
         reads = self._begin([part], [(height, width)])
         try:
-            reads.choose()
+            self._choose(reads, part)
             boxes = (reads.jobs[name].tolist() for name in ("left", "top", "right", "bottom"))
             for left, top, right, bottom in zip(*boxes):
                 found[top:bottom, left:right] = True
@@ -191,7 +193,7 @@ class Painter:
             return np.array([one.tile for one in self._places(part, (width, height))], np.intp)
         reads = self._begin([part], [(height, width)])
         try:
-            reads.choose()
+            self._choose(reads, part)
             found: Tiles = reads.jobs["tile"].copy()
             return found
         finally:
@@ -277,13 +279,32 @@ class Painter:
                 self._made = self._made or made
         return self._made
 
-    def _paint_at_once(self, reads: Reads, request: PlaneRequest, blank: bool) -> bool:
+    def _may_choose_many(self, part: Part) -> bool:
+        """Return whether a region may show very many tiles."""
+        count = self.table.count
+        if count <= _MANY:
+            return False
+        _, _, w, h = self.table.total_rectangle
+        roi = part.request.roi if part.grid is None else part.grid.around(part.request.roi)
+        return min(roi.w, w) * min(roi.h, h) * count > _MANY * w * h
+
+    def _choose(self, reads: Reads, part: Part) -> None:
+        """Choose the tiles; in another thread if that may take long."""
+        if self._may_choose_many(part):
+            reads.make_room(self.table.count)  # what an interrupted thread uses is not recycled
+            aside(reads.choose, patience=0)
+        else:
+            reads.choose()
+
+    def _paint_at_once(self, reads: Reads, part: Part, blank: bool) -> bool:
         """Choose the tiles; paint them if the kernel reads them all, or a few are all in the cache.
 
         Return whether all is painted.
         """
-        if self._type != request.pixel_type or request.mask_aware or blank:
-            reads.choose()
+        request = part.request
+        is_long = self._may_choose_many(part)
+        if self._type != request.pixel_type or request.mask_aware or blank or is_long:
+            self._choose(reads, part)
             return False
         if self._reads_files:
             return reads.read(_SLICE)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import signal
 import sys
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +24,7 @@ from czictypes.kernel import tiles as tiles_of_kernel
 from czictypes.kernel.tiles import Reads
 from czictypes.libczi.library import Library
 from czictypes.model.pixel_types import Compression
+from czictypes.reading import paint
 
 SIDE = 40
 COUNTERS = Path("/proc/self/io")
@@ -273,3 +276,34 @@ def test_few_decoded_tiles_are_in_memory_at_a_time(tmp_path: Path, options: Any)
             tracemalloc.stop()
     assert (out == 3).all()
     assert peak < 24 << 20
+
+
+@needs_kernel
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no such timers")
+def test_an_interrupt_is_heard_while_very_many_tiles_are_chosen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Choosing is one call; here it takes seconds, as for ten millions of tiles."""
+    choose = Reads.choose
+
+    def slowly(reads: Reads) -> None:
+        time.sleep(3)
+        choose(reads)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(paint, "_MANY", 10)
+    with czi.open_czi(mosaic(tmp_path, 5)) as document:
+        expected = document.read()
+        before = signal.signal(signal.SIGALRM, interrupt)
+        for call in (document.read, document.valid_pixels):
+            begun = time.perf_counter()
+            monkeypatch.setattr(Reads, "choose", slowly)
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(KeyboardInterrupt):
+                call()
+            assert time.perf_counter() - begun < 2
+            monkeypatch.setattr(Reads, "choose", choose)
+            assert np.array_equal(document.read(), expected)
+        signal.signal(signal.SIGALRM, before)
