@@ -128,6 +128,7 @@ class KernelTiles:
     ) -> None:
         self.kernel = kernel
         self._kept: list[NDArray[Any]] = []  # referenced by the structures
+        self._equal: dict[tuple[str, Any], NDArray[Any]] = {}
         ffi, lib = kernel.ffi, kernel.lib
         self.directory: Any = ffi.new("struct czk_directory *")
         self.directory.count, self.directory.file_size = stored.count, file_size
@@ -160,6 +161,11 @@ class KernelTiles:
 
     def _point(self, structure: Any, member: Any, values: NDArray[Any]) -> NDArray[Any]:
         """Point a member to a column, which is kept and returned."""
+        if values.strides == (0,) and len(values) > 1:  # the same value everywhere
+            key = values.dtype.str, values.item(0)
+            if key not in self._equal:
+                self._equal[key] = np.ascontiguousarray(values)
+            values = self._equal[key]
         values = np.ascontiguousarray(values)
         self._kept.append(values)
         pointer = self.kernel.pointer(values)
