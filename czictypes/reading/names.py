@@ -250,7 +250,27 @@ def numbers_of(table: SubBlockTable, dimension: str, wanted: Any) -> Any:
 
 def numbered_settings(table: SubBlockTable, settings: DisplaySettings) -> NumberedSettings:
     """Return display settings by the numbers of the channels that they are for."""
-    found = {numbers_of(table, "C", channel): one for channel, one in settings.items()}
+    return _by_number(settings, lambda channel: numbers_of(table, "C", channel))
+
+
+def listed_settings(
+    infos: Sequence[ChannelInfo], settings: DisplaySettings, numbers: Sequence[int] = ()
+) -> NumberedSettings:
+    """Return display settings by the numbers of channels, which may be named as in `infos`.
+
+    `numbers` are those of the channels in `infos`, by default their indices.
+    """
+    numbers = numbers or [info.index for info in infos]
+    return _by_number(
+        settings,
+        lambda channel: (
+            numbers[find_channels(infos, channel)] if isinstance(channel, str) else channel
+        ),
+    )
+
+
+def _by_number(settings: DisplaySettings, number: Callable[[Any], Any]) -> NumberedSettings:
+    found = {number(channel): one for channel, one in settings.items()}
     if len(found) < len(settings):
         raise InvalidArgumentError("display_settings has a channel twice, by number and by name")
     return found

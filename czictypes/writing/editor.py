@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
-from czictypes.metadata.channels import display_settings
+from czictypes.metadata.channels import channels, display_channel_nodes, display_settings
 from czictypes.metadata.document_info import (
     CustomValue,
     ScalingInfoDto,
@@ -16,15 +16,18 @@ from czictypes.metadata.document_info import (
     general_document_info,
     scaling,
 )
+from czictypes.metadata.fields import root_node
 from czictypes.metadata.xml import to_text
 from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.errors import ClosedError
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClassWithNameAndDescription,
+    DisplaySettings,
     Rgb8Color,
     TintingMode,
 )
 from czictypes.model.public import Closable, defended, renamed
+from czictypes.reading.names import listed_settings
 from czictypes.remote.urls import refuse_url
 from czictypes.writing.atomic import PathType
 
@@ -38,6 +41,27 @@ class CziMetadataBuilder(XmlEditor):
     def __init__(self, editor: CziEditor) -> None:
         super().__init__(editor.read_metadata_bytes())
         self._editor = editor
+
+    def set_display_settings(self, display_settings: DisplaySettings) -> None:
+        """Change how the given channels are shown; the others stay as they are.
+
+        Parameters
+        ----------
+        display_settings
+            The settings by channel: by its index, as `CziEditor.read_display_settings` has it, or
+            by its name in the metadata. A name or description in them that is None or empty stays
+            as it is.
+
+        Raises
+        ------
+        ValueError
+            The document has no such channel, or several of that name; the message lists those
+            that there are. Or a value cannot be written.
+        """
+        infos = channels(self.root)
+        ids = [node.attribute("Id") for node in display_channel_nodes(root_node(self.root))]
+        indices = [ids.index(one.id) if one.id in ids else one.index for one in infos]
+        super().set_display_settings(listed_settings(infos, display_settings, indices))
 
     def can_commit(self) -> bool:
         """Tell whether the changes can be written: the editor is still open."""

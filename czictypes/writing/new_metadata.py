@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any, NamedTuple, Union
@@ -16,8 +16,9 @@ from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import Axis, CustomValue, Scaling
 from czictypes.metadata.fields import parse_color
 from czictypes.model.geometry import Rectangle, metres_of, seconds_of
-from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color
+from czictypes.model.options import DisplaySettings, Rgb8Color
 from czictypes.model.pixel_types import PixelType
+from czictypes.reading.names import listed_settings
 from czictypes.writing.array_source import Axes
 
 #: The title that pylibCZIrw gives to a document without one.
@@ -34,21 +35,31 @@ def make_content(
     channel_names: Mapping[int, str] | None = None,
     scales: tuple[float | None, float | None, float | None] = (None, None, None),
     custom_attributes: Mapping[str, CustomValue] | None = None,
-    display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
+    display_settings: DisplaySettings | None = None,
+    present: Collection[int] = (),
 ) -> DocumentContent:
-    """Return `content` with the other arguments put into it; a ValueError names a wrong one."""
+    """Return `content` with the other arguments put into it; a ValueError names a wrong one.
+
+    `present` are the channels that pixels were written of.
+    """
     from czictypes import __version__
 
     base = content or DocumentContent()
     keep_title = base.info.title is not None and document_name in (None, DEFAULT_TITLE)
     title = base.info.title if keep_title else document_name
+    channels = _named(base, channel_names or {})
+    settings = base.display_settings
+    if display_settings:
+        known = {channel.index: replace(channel, id=None) for channel in channels}
+        infos = [known.get(index, ChannelInfo(index)) for index in sorted({*known, *present})]
+        settings = listed_settings(infos, display_settings)
     made = replace(
         base,
         info=replace(base.info, title=title),
-        channels=_named(base, channel_names or {}),
+        channels=channels,
         scaling=Scaling(*(_scale(new, old) for new, old in zip(scales, base.scaling))),
         custom_attributes={**base.custom_attributes, **(custom_attributes or {})},
-        display_settings=display_settings or base.display_settings,
+        display_settings=settings,
         application=base.application or "czictypes",
         application_version=base.application_version or __version__,
     )

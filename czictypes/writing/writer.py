@@ -13,7 +13,7 @@ from czictypes.metadata.builder import build_document
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import CustomValue
 from czictypes.model.geometry import Rectangle
-from czictypes.model.options import ChannelDisplaySettingsDataClass
+from czictypes.model.options import DisplaySettings
 from czictypes.model.public import former_name, renamed
 from czictypes.reading.threads import thread_count
 from czictypes.writing.array_tiles import (
@@ -272,7 +272,7 @@ class CziWriter(AttachmentMethods):
         scale_y: float | None = 0.0,
         scale_z: float | None = 0.0,
         custom_attributes: Mapping[str, CustomValue] | None = None,
-        display_settings: Mapping[int, ChannelDisplaySettingsDataClass] | None = None,
+        display_settings: DisplaySettings | None = None,
         *,
         content: DocumentContent | None = None,
     ) -> None:
@@ -291,7 +291,9 @@ class CziWriter(AttachmentMethods):
         custom_attributes
             Keys and values, of type bool, int (32 bits), float or str.
         display_settings
-            How channels are shown, by channel index; they take the place of all earlier ones.
+            How channels are shown, by channel index or name; they take the place of all earlier
+            ones. Names are those that `channel_names` or `content` give, here or before; a channel
+            without one is called ``"Channel:0"``, with its index.
         content
             Everything else: objective, acquisition date, colours, scenes, wells and so on. The
             arguments above take precedence over it.
@@ -299,7 +301,8 @@ class CziWriter(AttachmentMethods):
         Raises
         ------
         ValueError
-            For a value that cannot be written; the metadata stay as they were.
+            For a value that cannot be written, or a channel's name that there is not; the metadata
+            stay as they were.
         """
         with self._session.lock:
             self._session.require_open()
@@ -310,6 +313,7 @@ class CziWriter(AttachmentMethods):
                 (scale_x, scale_y, scale_z),
                 custom_attributes,
                 display_settings,
+                {record.coordinate["C"] for record in self._planes if "C" in record.coordinate},
             )
 
     def add_attachment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,68 @@ def test_a_slide_takes_names(path: Path) -> None:
             where = (0, 0), 0, by_name.dimensions
             found = by_name.read_region_array(*where)
             assert (found == by_number.read_region_array(*where)).all()
+
+
+def test_new_metadata_take_names(tmp_path: Path) -> None:
+    written = []
+    for number, name in ((1, "GFP"), (0, "Channel:0"), (2, "RFP")):
+        for key in (number, name):
+            with czi.create_czi(tmp_path / f"{key}.czi", file_guid=uuid.UUID(int=1)) as new:
+                for c in range(2):
+                    new.write(np.zeros((4, 5), np.uint8), plane={"C": c})
+                new.write_metadata(channel_names={1: "GFP"})
+                content = czi.DocumentContent(channels=[czi.ChannelInfo(2, name="RFP")])
+                new.write_metadata(
+                    content=None if name == "GFP" else content, display_settings={key: LOOK}
+                )
+            with czi.open_czi(tmp_path / f"{key}.czi") as made:
+                assert made.display_settings[number].black_point == 0.1
+                written.append(made.raw_metadata)
+    assert written[::2] == written[1::2]
+
+
+def test_new_metadata_refuse_unknown_names(tmp_path: Path) -> None:
+    errors = czictypes.errors
+    with czi.create_czi(tmp_path / "new.czi") as new:
+        new.write(np.zeros((4, 5), np.uint8))
+        new.write_metadata(channel_names={0: "DAPI", 1: "DAPI"})
+        with pytest.raises(errors.OutOfBoundsError, match="no channel 'GFP'; the channels are 'DA"):
+            new.write_metadata(display_settings={"GFP": LOOK})
+        with pytest.raises(errors.InvalidArgumentError, match="there are 2 channels 'DAPI'"):
+            new.write_metadata(display_settings={"DAPI": LOOK})
+        both: Any = {1: LOOK, "DAPI (2)": LOOK}
+        with pytest.raises(errors.InvalidArgumentError, match="a channel twice"):
+            new.write_metadata(display_settings=both)
+
+
+def test_edited_display_settings_take_names(path: Path) -> None:
+    with czi.edit_czi(path) as editor:
+        assert not editor.read_display_settings()
+        with editor.edit_session() as builder:
+            builder.set_display_settings({"GFP": LOOK})
+        assert editor.read_display_settings()[1].black_point == 0.1
+        with editor.edit_session() as builder:
+            builder.set_display_settings({"DAPI": LOOK})
+            with pytest.raises(czictypes.errors.OutOfBoundsError, match="are 'DAPI', 'GFP'"):
+                builder.set_display_settings({"RFP": LOOK})
+        shown = editor.read_display_settings()
+    assert {c: look.name for c, look in shown.items()} == {0: "DAPI", 1: "GFP"}
+    assert shown[0].tinting_color == shown[1].tinting_color == LOOK.tinting_color
+    with czi.open_czi(path) as document:
+        assert [channel.color for channel in document.channels] == [LOOK.tinting_color] * 2
+
+
+def test_a_name_is_that_of_the_channel_whose_look_has_its_id(tmp_path: Path) -> None:
+    path = tmp_path / "later.czi"
+    with czi.create_czi(path) as new:
+        for c in (2, 3):
+            new.write(np.zeros((4, 5), np.uint8), plane={"C": c})
+        new.write_metadata(channel_names={2: "DAPI", 3: "GFP"}, display_settings={"GFP": LOOK})
+    with czi.edit_czi(path) as editor, editor.edit_session() as builder:
+        builder.set_display_settings({"DAPI": LOOK})
+    with czi.open_czi(path) as document:
+        assert [channel.color for channel in document.channels] == [LOOK.tinting_color] * 2
+        assert document.display_settings[2].tinting_color == LOOK.tinting_color
 
 
 def test_a_conversion_takes_names(path: Path, tmp_path: Path) -> None:
