@@ -19,6 +19,8 @@ from czictypes.model.geometry import Size
 from czictypes.writing.pyramid.tile_plan import PyramidGrid
 
 Pixels = NDArray[Any]
+#: The bytes of the sums that are worked on at a time: more fall out of the processor's cache.
+_IN_CACHE = 1 << 20
 #: Takes level, column, row and pixels of a tile that is complete.
 Emit = Callable[[int, int, int, NDArray[Any]], None]
 
@@ -33,11 +35,19 @@ def reduce_pixels(pixels: Pixels, factor: int, kind: str) -> Pixels:
     """
     height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
     pixels = pixels[: height * factor, : width * factor]
+    made = np.empty((height, width, pixels.shape[2]), pixels.dtype)
     if kind == "nearest":
-        return np.ascontiguousarray(pixels[::factor, ::factor])
+        for sample in range(pixels.shape[2]):  # as in `_sums`
+            made[..., sample] = pixels[::factor, ::factor, sample]
+        return made
+    dtype = _sum_type(pixels.dtype, factor)
+    step = max(_IN_CACHE // max(pixels[:1].size * dtype.itemsize, 1), 1)
     with np.errstate(invalid="ignore", over="ignore"):  # infinities and NaNs stay what they are
-        total = _sums(pixels, factor, _sum_type(pixels.dtype, factor))
-        return _divided(total, factor * factor, pixels.dtype)
+        for first in range(0, height, step):
+            band = made[first : first + step]
+            total = _sums(pixels[first * factor :][: len(band) * factor], factor, dtype)
+            band[...] = _divided(total, factor * factor)
+    return made
 
 
 def _sum_type(dtype: np.dtype[Any], factor: int) -> np.dtype[Any]:
@@ -72,13 +82,14 @@ def _sums(pixels: Pixels, factor: int, dtype: np.dtype[Any]) -> Pixels:
     return total
 
 
-def _divided(total: Pixels, count: int, dtype: np.dtype[Any]) -> Pixels:
-    if dtype.kind in "fc":
+def _divided(total: Pixels, count: int) -> Pixels:
+    """Return the rounded means of blocks with these sums, in the memory of the sums."""
+    if total.dtype.kind in "fc":
         total /= count
     else:
         total += total.dtype.type(count // 2)
         total //= total.dtype.type(count)
-    return total.astype(dtype)
+    return total
 
 
 class Seams:
