@@ -231,6 +231,10 @@ def stretch(
     """
     low, high = window or finite_range(pixels)
     largest = np.iinfo(dtype).max
+    if pixels.dtype in (np.uint8, np.uint16) and pixels.size > np.iinfo(pixels.dtype).max:
+        # There are fewer values than pixels.
+        mapped = stretch(np.arange(int(pixels.max()) + 1), (low, high), dtype)
+        return mapped.take(pixels)
     result = np.empty(pixels.shape, dtype)
     for part, values in _bands(pixels):
         with np.errstate(all="ignore"):  # halves, as the span of all floats overflows
@@ -247,8 +251,18 @@ def real_values(pixels: NDArray[Any]) -> NDArray[np.float64]:
     return pixels.astype(np.float64, copy=False)
 
 
-def dark_and_bright(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the 0.2 and 99.8 percentiles of the finite values; 0 and 0 if there are none."""
+def dark_and_bright(values: NDArray[Any]) -> tuple[float, float]:
+    """Return the 0.2 and 99.8 percentiles of the finite values; 0 and 0 if there are none.
+
+    They are real; of uint8 and uint16 they are counted, which takes a tenth of the time.
+    """
+    if values.dtype in (np.uint8, np.uint16) and values.size:
+        counts = np.bincount(values.ravel()).cumsum()
+        places = np.multiply((_DARK, _BRIGHT), (values.size - 1) / 100)
+        first = np.floor(places)
+        below, above = (counts.searchsorted(one, "right") for one in (first, np.ceil(places)))
+        low, high = below + (above - below) * (places - first)
+        return float(low), float(high)
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 0.0, 0.0

@@ -148,13 +148,18 @@ class Thumbnail:
 
     def add(self, x: int, y: int, pixels: NDArray[Any]) -> None:
         """Add pixels (h, w, samples) whose top-left one lies at (x, y); all of one type."""
-        height, width = pixels.shape[:2]
-        self._make_room(Rectangle(x, y, width, height), pixels)
-        step = self._step
-        left, right = -((self._x - x) // step), -((self._x - x - width) // step)
-        top, bottom = -((self._y - y) // step), -((self._y - y - height) // step)
-        first_x, first_y = self._x + left * step - x, self._y + top * step - y
-        self._canvas[top:bottom, left:right] = pixels[first_y::step, first_x::step]
+        height, width, _ = pixels.shape
+        box = self._box
+        if box is None or not (
+            box.x <= x and x + width <= box.x + box.w and box.y <= y and y + height <= box.y + box.h
+        ):
+            self._make_room(Rectangle(x, y, width, height), pixels)
+        step, own_x, own_y = self._step, self._x, self._y
+        left, top = -((own_x - x) // step), -((own_y - y) // step)
+        first_x, first_y = own_x + left * step - x, own_y + top * step - y
+        if first_x < width and first_y < height:
+            right, bottom = -((own_x - x - width) // step), -((own_y - y - height) // step)
+            self._canvas[top:bottom, left:right] = pixels[first_y::step, first_x::step]
 
     def picture(self) -> NDArray[np.uint8] | None:
         """Return the picture: (h, w, 1) or (h, w, 3) in the order red, green, blue; or None.
@@ -168,18 +173,15 @@ class Thumbnail:
         pixels = self._canvas[: max(bottom, 1), : max(right, 1), ::-1]
         if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
             return np.ascontiguousarray(pixels)
-        values = real_values(pixels)
+        values = pixels if pixels.dtype.kind == "u" else real_values(pixels)
         dark, bright = dark_and_bright(values)
         if not bright > dark:
-            dark, bright = 0.0, float(values.max(where=np.isfinite(values), initial=1.0))
+            dark, bright = 0.0, float(values.max(where=np.isfinite(values), initial=1))
         return stretch(values, (dark, bright))
 
     def _make_room(self, new: Rectangle, pixels: NDArray[Any]) -> None:
         """Move and coarsen the canvas so that it holds the new rectangle, too."""
-        old = self._box or new
-        box = old.union(new)
-        if box == self._box:
-            return
+        box = new if self._box is None else self._box.union(new)
         left, top, right, bottom = box.x, box.y, box.x + box.w, box.y + box.h
         step = self._step
         while max(right - left // step * step, bottom - top // step * step) > _SIDE * step:

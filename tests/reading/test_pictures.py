@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from files.patterns import noise
 
 from czictypes import czi
 from czictypes.model.pixel_types import PixelType
-from czictypes.reading.conversion import eight_bit, finite_range, stretch
+from czictypes.reading.conversion import dark_and_bright, eight_bit, finite_range, stretch
 
 INF, NAN = np.inf, np.nan
 
@@ -53,6 +54,21 @@ def test_bands_do_not_show(rng: np.random.Generator, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("czictypes.reading.conversion._AT_ONCE", 40)
     assert finite_range(pixels) == (pixels.min(), pixels.max())
     np.testing.assert_array_equal(stretch(pixels), whole)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1,), (2,), (3, 1), (300, 301)])
+@pytest.mark.parametrize("largest", [0, 1, 77, 255])
+def test_whole_numbers_are_counted_and_looked_up(
+    rng: np.random.Generator, dtype: Any, shape: tuple[int, ...], largest: int
+) -> None:
+    pixels = rng.integers(0, largest + 1, shape).astype(dtype)
+    pixels *= 1 if dtype == np.uint8 else 200
+    window = dark_and_bright(pixels)
+    np.testing.assert_allclose(window, np.percentile(pixels, (0.2, 99.8)))
+    np.testing.assert_allclose(window, dark_and_bright(pixels.astype(float)))
+    for given in (None, (3.5, 90.25)):
+        np.testing.assert_array_equal(stretch(pixels, given), stretch(pixels.astype(float), given))
 
 
 @pytest.mark.parametrize("kind", list(PixelType))
