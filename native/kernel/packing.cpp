@@ -74,6 +74,15 @@ bool Decoder::decode(const Packed &packed, uint8_t *content, int64_t wanted) {
     return is_good && static_cast<int64_t>(out.pos) >= wanted;
 }
 
+// As ZSTD_compress, whose context takes longer to make than a few KB to compress: each thread keeps
+// one for small data. It takes less than 2 MB, at any level.
+size_t compress(uint8_t *data, size_t capacity, const uint8_t *content, size_t size, int level) {
+    thread_local std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx *)> small(nullptr, ZSTD_freeCCtx);
+    if (size > 64 << 10) return ZSTD_compress(data, capacity, content, size, level);
+    if (!small) small.reset(ZSTD_createCCtx());
+    return ZSTD_compressCCtx(small.get(), data, capacity, content, size, level);
+}
+
 void join_bytes(const uint8_t *low, const uint8_t *high, uint8_t *words, int64_t count) {
     for (int64_t at = 0; at < count; at++) {
         const auto word = static_cast<uint16_t>(low[at] | high[at] << 8);
@@ -117,7 +126,7 @@ int64_t czk_pack(int32_t compression, const uint8_t *pixels, int64_t size, int32
             pixels = low;
         }
         if (head) data[0] = 3, data[1] = 1, data[2] = hilo != 0;
-        const size_t found = ZSTD_compress(data + head, static_cast<size_t>(capacity - head),
+        const size_t found = czk::compress(data + head, static_cast<size_t>(capacity - head),
                                            pixels, static_cast<size_t>(size), level);
         return ZSTD_isError(found) ? -1 : static_cast<int64_t>(found) + head;
     });
