@@ -184,7 +184,7 @@ def read_directory(
     )
 
 
-def parse_entries(data: bytes, count: int, name: str) -> Directory:
+def parse_entries(data: bytes | bytearray, count: int, name: str) -> Directory:
     """Parse consecutive entries; raise CorruptFileError if one violates the format."""
     view = memoryview(data)
     located = locate_entries(view, count, name, strict=True)

@@ -154,17 +154,27 @@ def pack_segment(identifier: str, content: bytes, following: int = 0) -> bytes:
     return SEGMENT_HEADER.pack(id_bytes(identifier), size, size) + content
 
 
-def pack_file_header(guid: uuid.UUID, directory_position: int) -> bytes:
-    """Return the file header of a single-file document without metadata and attachments."""
+def pack_file_header(
+    guid: uuid.UUID, directory: int = 0, metadata: int = 0, attachment_directory: int = 0
+) -> bytes:
+    """Return the file header of a single-file document, with positions; 0 for what is not there."""
     own = guid.bytes_le
-    fields = FILE_HEADER_FIELDS.pack(1, 0, own, own, 0, directory_position, 0, 0, 0)
+    places = directory, metadata, 0, attachment_directory
+    fields = FILE_HEADER_FIELDS.pack(1, 0, own, own, 0, *places)
     return pack_segment(FILE_HEADER, fields.ljust(FIXED_SIZES[FILE_HEADER], b"\0"))
 
 
-def pack_directory(entries: list[bytes]) -> bytes:
+def pack_directory(count: int, entries: bytes) -> bytes:
     """Return a sub-block directory."""
-    fixed = COUNT.pack(len(entries)).ljust(FIXED_SIZES[SUBBLOCK_DIRECTORY], b"\0")
-    return pack_segment(SUBBLOCK_DIRECTORY, fixed + b"".join(entries))
+    fixed = COUNT.pack(count).ljust(FIXED_SIZES[SUBBLOCK_DIRECTORY], b"\0")
+    return pack_segment(SUBBLOCK_DIRECTORY, fixed + entries)
+
+
+def subblock_head(dimensions: int) -> struct.Struct:
+    """Return the segment header and the fixed part of a sub-block with so many dimensions."""
+    parts = (SEGMENT_HEADER, SUBBLOCK_SIZES, ENTRY, *[DIMENSION] * dimensions)
+    spare = SUBBLOCK_CONTENT - ENTRY_OFFSET - ENTRY_SIZE - DIMENSION_SIZE * dimensions
+    return struct.Struct("<" + "".join(part.format[1:] for part in parts) + f"{max(spare, 0)}x")
 
 
 def pack_entry(

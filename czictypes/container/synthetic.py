@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.layout import (
-    ENTRY_OFFSET,
     FILE_HEADER_SIZE,
-    LARGEST_ENTRY,
     SUBBLOCK,
     SUBBLOCK_CONTENT,
     SUBBLOCK_SIZES,
-    entry_size,
     pack_directory,
     pack_entry,
     pack_file_header,
@@ -35,14 +32,14 @@ class SingleTileSource:
         self._data = memoryview(data)
         extents = ((b"X", 0, width), (b"Y", 0, height))
         anywhere = pack_entry(pixel_type, 0, compression, extents)
-        position = FILE_HEADER_SIZE + len(pack_directory([anywhere]))
+        position = FILE_HEADER_SIZE + len(pack_directory(1, anywhere))
         entry = pack_entry(pixel_type, position, compression, extents)
         head = SUBBLOCK_SIZES.pack(0, 0, len(data)) + entry
         room = SUBBLOCK_CONTENT - len(pack_segment(SUBBLOCK, b""))
         self._head = b"".join(
             (
                 pack_file_header(uuid.uuid4(), FILE_HEADER_SIZE),
-                pack_directory([entry]),
+                pack_directory(1, entry),
                 pack_segment(SUBBLOCK, head.ljust(room, b"\0"), len(data)),
             )
         )
@@ -60,7 +57,7 @@ class UnfinishedSource(ByteSource):
     """A CZI that is still being written: it has sub-blocks, but no directory yet.
 
     The missing parts are built in memory: a file header that points to the end of the file, and
-    there a directory, built from the entries in the sub-blocks. Bytes that are written behind
+    there a directory. Bytes that are written behind
     `end` later are not visible.
 
     Parameters
@@ -69,8 +66,8 @@ class UnfinishedSource(ByteSource):
         The name of the file in messages.
     read_at
         Returns bytes of the file (offset, count); thread-safe, also during writing.
-    positions
-        The positions of the sub-blocks' segments.
+    count, entries
+        The number of sub-blocks, and their entries.
     end
         The size of the file in bytes.
     """
@@ -79,17 +76,14 @@ class UnfinishedSource(ByteSource):
         self,
         name: str,
         read_at: Callable[[int, int], bytes],
-        positions: Iterable[int],
+        count: int,
+        entries: bytes,
         end: int,
     ) -> None:
         super().__init__(name)
         self._read_file, self._end = read_at, end
         self._head = pack_file_header(uuid.UUID(int=0), end)
-        self._tail = pack_directory([self._entry(position) for position in positions])
-
-    def _entry(self, position: int) -> bytes:
-        data = self._read_file(position + ENTRY_OFFSET, LARGEST_ENTRY)
-        return data[: entry_size(data)]
+        self._tail = pack_directory(count, entries)
 
     def _size(self) -> int:
         return self._end + len(self._tail)

@@ -28,13 +28,6 @@ class ReadStream(Protocol):
         """Return `count` bytes from `offset` on; fewer only at the end."""
 
 
-class WriteStream(Protocol):
-    """An object that libCZI can write to."""
-
-    def write_at(self, offset: int, data: memoryview, /) -> object:
-        """Write all of `data` at `offset` or raise an error; `data` is invalid after the call."""
-
-
 class InputStream(Handle):
     """A stream that a reader reads from."""
 
@@ -71,26 +64,6 @@ class InputStream(Handle):
         return cls(library, raw, name)
 
 
-class OutputStream(Handle):
-    """A stream that a writer writes to."""
-
-    _release = "libCZI_ReleaseOutputStream"
-    _kind = "output stream"
-
-    @classmethod
-    def from_sink(cls, sink: WriteStream) -> OutputStream:
-        """Write to a Python object, which is kept as long as libCZI needs it.
-
-        The call that writes raises an error of `sink` unchanged.
-        """
-        library = get_library()
-        callbacks = library.companion(Callbacks)
-        function = "libCZI_CreateOutputStreamFromExternal"
-        struct = "struct ExternalOutputStreamStructInterop *"
-        name, raw = callbacks.create(function, struct, callbacks.write, sink)
-        return cls(library, raw, name)
-
-
 def create_stream(library: Library, function: str, *args: Any, file: str) -> int:
     """Call a C function that creates a stream; return the native handle."""
     out = library.ffi.new("ObjectHandle *")
@@ -106,6 +79,13 @@ def native_path(path: PathType) -> bytes:
     return native
 
 
+#: The type of a callback that reads or writes.
+TRANSFER = (
+    "int32_t(uintptr_t, uintptr_t, uint64_t, {} *, uint64_t, uint64_t *, "
+    "struct ExternalStreamErrorInfoInterop *)"
+)
+
+
 class Callbacks:
     """The callbacks of one library (see `Library.companion`), and the streams they serve."""
 
@@ -116,13 +96,8 @@ class Callbacks:
         # Use only single, atomic operations on the dictionary. A lock could be held by the same
         # thread in which the garbage collector calls `_close`.
         self._streams: dict[int, Any] = {}
-        transfer = (
-            "int32_t(uintptr_t, uintptr_t, uint64_t, {} *, uint64_t, uint64_t *, "
-            "struct ExternalStreamErrorInfoInterop *)"
-        )
         make = self._ffi.callback
-        self.read = make(transfer.format("void"), self._read, error=1, onerror=self._failed)
-        self.write = make(transfer.format("const void"), self._write, error=1, onerror=self._failed)
+        self.read = make(TRANSFER.format("void"), self._read, error=1, onerror=self._failed)
         self.close = make("void(uintptr_t, uintptr_t)", self._close, onerror=self._failed)
 
     @property
@@ -162,27 +137,6 @@ class Callbacks:
             return 1
         finally:
             if done:  # libCZI does not initialize it
-                done[0] = count
-        return 0
-
-    def _write(
-        self, number: int, _: int, offset: int, source: Any, size: int, done: Any, error: Any
-    ) -> int:
-        count = 0
-        try:
-            whole = memoryview(self._ffi.buffer(source, size))
-            data = whole.toreadonly()
-            try:
-                self._streams[number].write_at(offset, data)
-                count = size
-            finally:
-                data.release()  # raises an error if the sink kept it, because libCZI owns it
-                whole.release()
-        except BaseException as exception:
-            self._report(exception, error, as_itself=True)
-            return 1
-        finally:
-            if done:
                 done[0] = count
         return 0
 

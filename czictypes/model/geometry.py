@@ -40,9 +40,10 @@ class Rectangle(NamedTuple):
 
     def union(self, other: Rectangle) -> Rectangle:
         """Return the smallest rectangle that contains both."""
-        left, top = min(self.x, other.x), min(self.y, other.y)
-        right = max(self.x + self.w, other.x + other.w)
-        bottom = max(self.y + self.h, other.y + other.h)
+        x, y, w, h = self
+        left, top, width, height = other
+        right, bottom = max(x + w, left + width), max(y + h, top + height)
+        left, top = min(x, left), min(y, top)
         return Rectangle(left, top, right - left, bottom - top)
 
 

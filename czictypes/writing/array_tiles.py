@@ -7,8 +7,8 @@ sub-block besides its pixels are tags, stage position, mask and attachment.
 from __future__ import annotations
 
 import operator
+import os
 import struct
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,27 +99,30 @@ def pixel_type_of(pixels: NDArray[Any]) -> PixelType:
 def check_location(location: Any, width: int, height: int) -> Location:
     """Return the position of the top-left pixel; all pixels must lie within 32-bit positions."""
     try:
-        x, y = (operator.index(value) for value in location)
+        x, y = location
+        x, y = operator.index(x), operator.index(y)
     except (TypeError, ValueError):
         raise ValueError(f"the location {location!r} is not two whole numbers (x, y)") from None
-    for start, size, axis in ((x, width, "x"), (y, height, "y")):
-        if start not in _INT32 or start + size not in _INT32:
-            raise ValueError(
-                f"{size} pixels from {axis} = {start} on go past what a CZI can hold: positions "
-                "have 32 bits"
-            )
+    if min(x, y) < _INT32.start or x + width >= _INT32.stop or y + height >= _INT32.stop:
+        fits = x >= _INT32.start and x + width < _INT32.stop
+        start, size, axis = (y, height, "y") if fits else (x, width, "x")
+        raise ValueError(
+            f"{size} pixels from {axis} = {start} on go past what a CZI can hold: positions "
+            "have 32 bits"
+        )
     return Location(x, y)
 
 
-def cut(pixels: NDArray[Any]) -> Iterator[ArrayTile]:
+def cut(pixels: NDArray[Any]) -> list[ArrayTile]:
     """Cut an array (h, w, samples) of more than 10 MB into tiles, row by row; no copies."""
-    height, width, samples = pixels.shape
     if pixels.nbytes <= _LARGEST_UNCUT:
-        yield ArrayTile(0, 0, pixels)
-        return
-    for top, bottom in _parts(height, _LARGEST_SIDE[samples]):
-        for left, right in _parts(width, _LARGEST_SIDE[samples]):
-            yield ArrayTile(left, top, pixels[top:bottom, left:right])
+        return [ArrayTile(0, 0, pixels)]
+    height, width, samples = pixels.shape
+    return [
+        ArrayTile(left, top, pixels[top:bottom, left:right])
+        for top, bottom in _parts(height, _LARGEST_SIDE[samples])
+        for left, right in _parts(width, _LARGEST_SIDE[samples])
+    ]
 
 
 def _parts(extent: int, largest: int) -> Iterator[tuple[int, int]]:
@@ -192,11 +195,11 @@ def make_subblock_extras(
         raise ValueError("an attachment must have less than 2 GiB")
     if info is None and mask is None:
         # the XML that nearly all tiles have, without the detour through a tree
-        tag = f"<METADATA><Tags><RetilingId>{uuid.uuid4()}</RetilingId></Tags></METADATA>"
+        tag = f"<METADATA><Tags><RetilingId>{_new_id()}</RetilingId></Tags></METADATA>"
         return SubBlockExtras(tag.encode(), None, bytes(attachment or b""))
     info = info or TileInfo()
     metadata = build_subblock_metadata(
-        {"RetilingId": str(uuid.uuid4()), **info.tags},
+        {"RetilingId": _new_id(), **info.tags},
         stage_x=info.stage_x,
         stage_y=info.stage_y,
         focus_z=info.focus_z,
@@ -205,6 +208,13 @@ def make_subblock_extras(
     )
     checked = None if mask is None else _checked_mask(mask, *pixels.shape[:2])
     return SubBlockExtras(metadata, checked, bytes(attachment or b""))
+
+
+def _new_id() -> str:
+    """Return the text of a random UUID, version 4, in a fifth of the time that `uuid` takes."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _checked_mask(mask: Any, height: int, width: int) -> NDArray[np.bool_]:

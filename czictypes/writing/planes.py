@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from czictypes.model.geometry import (
@@ -38,6 +39,7 @@ class PlaneRecord:
         self.pixel_type: PixelType | None = None
         self.bounds: Rectangle | None = None
         self._next_m = 0
+        self._reduced: set[tuple[Rectangle, int]] = set()
         self._area = OccupiedArea() if watch_overlaps else None
 
     @property
@@ -63,8 +65,8 @@ class PlaneRecord:
                 f'written before to {self._where}; overlap="allow" accepts that'
             )
 
-    def check_reduced(self, rectangle: Rectangle, pixel_type: PixelType) -> None:
-        """Raise a ValueError for a pyramid tile of what is not here in full resolution."""
+    def check_reduced(self, rectangle: Rectangle, pixel_type: PixelType, factor: int) -> None:
+        """Raise a ValueError for a pyramid tile of what is not here, or that is here already."""
         if self.bounds is None or self.bounds.intersect(rectangle) != rectangle:
             there = "nothing" if self.bounds is None else f"only {tuple(self.bounds)}"
             raise ValueError(
@@ -77,6 +79,15 @@ class PlaneRecord:
                 f"{self._where} holds {self.pixel_type.name} pixels; it cannot take reduced ones "
                 f"of {pixel_type.name}"
             )
+        if (rectangle, factor) in self._reduced:
+            raise ValueError(
+                f"{self._where} holds reduced pixels for {tuple(rectangle)} (x, y, w, h), factor "
+                f"{factor}, already"
+            )
+
+    def add_reduced(self, rectangle: Rectangle, factor: int) -> None:
+        """Note that a pyramid tile is being written."""
+        self._reduced.add((rectangle, factor))
 
     def add(self, rectangle: Rectangle, pixel_type: PixelType, tiles: int) -> int:
         """Note that pixels are being written; return the M-index of the first of their tiles."""
@@ -135,8 +146,9 @@ class PlaneRecords:
         self, record: PlaneRecord, rectangle: Rectangle, pixel_type: PixelType, tiles: int
     ) -> int:
         """Note pixels that are being written to a plane; return the M-index of their first tile."""
-        self._letters = tuple(record.coordinate)
-        self._records[tuple(record.coordinate.values())] = record
+        if record.bounds is None:
+            self._letters = tuple(record.coordinate)
+            self._records[tuple(record.coordinate.values())] = record
         return record.add(rectangle, pixel_type, tiles)
 
     def __iter__(self) -> Iterator[PlaneRecord]:
@@ -146,10 +158,12 @@ class PlaneRecords:
 def _key(plane: Mapping[str, int], scene: int | None) -> Any:
     """Return a key for a plane as it was asked for; None unless in plain numbers."""
     items = tuple(plane.items())
-    plain = scene is None or type(scene) is int
-    if plain and items:
-        plain = all(type(value) is int for _, value in items)
-    return (items, scene) if plain else None
+    if scene is not None and type(scene) is not int:
+        return None
+    for _, value in items:
+        if type(value) is not int:
+            return None
+    return items, scene
 
 
 def _complete(
@@ -222,30 +236,37 @@ class _SizeClass:
         self._coarser: list[dict[_Cell, _Box]] = []
 
     def add(self, box: _Box) -> None:
-        for cell in self._cells_of(box):
-            self._cells.setdefault(cell, []).append(box)
-            if self._coarser:
-                self._widen(cell, box)
+        columns, rows = self._spans(box)
+        for row in rows:
+            for column in columns:
+                self._cells.setdefault((column, row), []).append(box)
+                if self._coarser:
+                    self._widen((column, row), box)
 
     def find(self, box: _Box) -> _Box | None:
-        width_bits, height_bits = self._bits
-        left, top = box[0] >> width_bits, box[1] >> height_bits
-        right, bottom = (box[2] - 1) >> width_bits, (box[3] - 1) >> height_bits
-        if (right - left + 1) * (bottom - top + 1) > _MANY_CELLS:
-            return self._find_from_above(box, (left, top, right, bottom))
+        left, top, right, bottom = box
         cells = self._cells
-        for row in range(top, bottom + 1):
-            for column in range(left, right + 1):
+        columns, rows = self._spans(box)
+        if len(columns) * len(rows) > _MANY_CELLS:
+            return self._find_from_above(box, (columns[0], rows[0], columns[-1], rows[-1]))
+        for row in rows:
+            for column in columns:
                 for other in cells.get((column, row), ()):
-                    if _overlap(box, other):
+                    if (
+                        left < other[2]
+                        and other[0] < right
+                        and top < other[3]
+                        and other[1] < bottom
+                    ):
                         return other
         return None
 
-    def _cells_of(self, box: _Box) -> list[_Cell]:
+    def _spans(self, box: _Box) -> tuple[range, range]:
+        """Return the columns and the rows of the cells that a box touches."""
+        left, top, right, bottom = box
         width_bits, height_bits = self._bits
-        columns = range(box[0] >> width_bits, ((box[2] - 1) >> width_bits) + 1)
-        rows = range(box[1] >> height_bits, ((box[3] - 1) >> height_bits) + 1)
-        return [(column, row) for row in rows for column in columns]
+        columns = range(left >> width_bits, ((right - 1) >> width_bits) + 1)
+        return columns, range(top >> height_bits, ((bottom - 1) >> height_bits) + 1)
 
     def _widen(self, cell: _Cell, box: _Box) -> None:
         column, row = cell
@@ -303,6 +324,7 @@ class _SizeClass:
         return [(level - 1, child) for child in children if child in finer]
 
 
+@lru_cache
 def _cell_bits(size: int) -> int:
     bits = (size - 1).bit_length()
     return max(bits + (bits & 1), _SMALLEST_BITS)

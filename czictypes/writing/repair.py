@@ -33,9 +33,10 @@ from czictypes.reading.threads import thread_count
 from czictypes.remote.open import PathOrFile, open_source
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import describe_target
-from czictypes.writing.assembly import Assembly, EncodedSubBlock
+from czictypes.writing.assembly import Assembly
 from czictypes.writing.atomic import check_new_file
 from czictypes.writing.new_metadata import WrittenSummary, make_content
+from czictypes.writing.new_segments import EncodedSubBlock
 from czictypes.writing.repair_files import SearchedFile, open_parts, refuse_same_file
 from czictypes.writing.targets import Target, is_path
 from czictypes.writing.transfer import (
@@ -203,7 +204,7 @@ def repair(
             total = 2 * sum(one.source.size() for one in searched)
             with show_progress(progress, total, f"repairing {main.source.name}") as advance:
                 found = _search(searched, advance)
-                assembly = Assembly(dest, overwrite=overwrite, allow_duplicates=True)
+                assembly = Assembly(dest, overwrite=overwrite)
                 output.enter_context(assembly)
                 report = _Writing(assembly, thread_count(threads), advance).write(found)
             for one in searched:

@@ -28,7 +28,8 @@ from czictypes.container.subblock import (
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT, NO_M, Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
-from czictypes.writing.assembly import Assembly, EncodedSubBlock, OrderedPipeline
+from czictypes.writing.assembly import Assembly, OrderedPipeline
+from czictypes.writing.new_segments import EncodedSubBlock
 
 _IN_MEMORY = 256 << 20  # bytes of sub-blocks that are read ahead, at most
 _WORTH_A_THREAD = 1 << 16  # bytes
@@ -70,8 +71,10 @@ def transfer_sub_blocks(
         for index, size in zip(chosen.tolist(), sizes[chosen].tolist()):
             if size > ahead:
                 pipeline.drain()
-            small = size < _WORTH_A_THREAD
-            pipeline.submit(partial(make, index), at_once=in_turn or small or size > ahead)
+            if in_turn or size < _WORTH_A_THREAD or size > ahead:
+                pipeline.put(make(index))
+            else:
+                pipeline.submit(partial(make, index))
         pipeline.drain()
     finally:
         pipeline.close()

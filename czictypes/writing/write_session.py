@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,13 +13,9 @@ from czictypes.model.errors import ClosedError, CziError
 from czictypes.model.geometry import Location, Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.writing.array_tiles import ArrayTile, SubBlockExtras
-from czictypes.writing.assembly import (
-    MULTI_TILE_PYRAMID,
-    Assembly,
-    EncodedSubBlock,
-    OrderedPipeline,
-)
+from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, OrderedPipeline
 from czictypes.writing.compression import CompressionOptions, encode
+from czictypes.writing.new_segments import EncodedSubBlock
 
 _WORTH_A_THREAD = 1 << 16  # bytes of pixels
 
@@ -45,6 +40,7 @@ class WriteSession:
     """The file of a document and its tiles on their way; all of it is written, or given up.
 
     Tiles are encoded in `threads` threads and added in order: the file is the same for any number.
+    A ``with`` block is a step after whose failure the document is given up.
     """
 
     def __init__(self, assembly: Assembly, threads: int) -> None:
@@ -67,30 +63,29 @@ class WriteSession:
             failure, self._failure = self._failure, None
             raise self._given_up(failure) from failure
 
-    @contextmanager
-    def all_or_nothing(self) -> Iterator[None]:
-        """Give the document up when something fails: it may be half in the file."""
-        try:
-            yield
-        except BaseException as error:
+    def __enter__(self) -> None:
+        """Begin a step that gives the document up if it fails: it may be half in the file."""
+
+    def __exit__(self, exc_type: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
             self._failure = error
             self.abort()
-            raise
 
     def write(self, tiles: list[ArrayTile], source: TileSource) -> None:
         """Write the tiles of one array, which the caller may change after this call.
 
         Few tiles are copied, and encoded while the caller goes on; many are waited for.
         """
-        threads = self._pipeline.threads
-        plain = source.options.method == Compression.Uncompressed
-        wait = plain or len(tiles) > threads
+        pipeline, plain = self._pipeline, source.options.method == Compression.Uncompressed
+        wait = plain or len(tiles) > pipeline.threads
         for m_index, tile in enumerate(tiles, source.first_m):
-            at_once = plain or tile.pixels.nbytes < _WORTH_A_THREAD
-            later = not (wait or at_once) and threads > 1
-            pixels = tile.pixels.copy() if later else tile.pixels
-            work = partial(_encoded, tile, pixels, m_index, source)
-            self._pipeline.submit(work, at_once=at_once)
+            pixels = tile.pixels
+            if plain or pixels.nbytes < _WORTH_A_THREAD:
+                pipeline.put(_encoded(tile, pixels, m_index, source))
+                continue
+            if not wait and pipeline.threads > 1:
+                pixels = pixels.copy()
+            pipeline.submit(partial(_encoded, tile, pixels, m_index, source))
         if wait:
             self.drain()
 
@@ -117,18 +112,19 @@ class WriteSession:
 def _encoded(
     tile: ArrayTile, pixels: NDArray[Any], m_index: int, source: TileSource
 ) -> EncodedSubBlock:
-    height, width = pixels.shape[:2]
-    factor = source.factor
-    x, y = source.location.x + tile.x * factor, source.location.y + tile.y * factor
+    height, width, _ = pixels.shape
+    coordinate, (x, y), _, pixel_type, options, extras, factor = source
+    area = x + tile.x * factor, y + tile.y * factor, width * factor, height * factor
+    full = factor == 1
     return EncodedSubBlock(
-        coordinate=source.coordinate,
-        rectangle=Rectangle(x, y, width * factor, height * factor),
-        size=Size(width, height),
-        pixel_type=source.pixel_type,
-        compression=source.options.method,
-        data=encode(pixels, source.options, source.pixel_type),
-        m_index=m_index if factor == 1 else None,
-        pyramid_type=0 if factor == 1 else MULTI_TILE_PYRAMID,
-        metadata=source.extras.metadata,
-        attachment=source.extras.attachment_of(tile),
+        coordinate,
+        Rectangle(*area),
+        Size(width, height),
+        pixel_type,
+        options.method,
+        encode(pixels, options, pixel_type),
+        m_index if full else None,
+        0 if full else MULTI_TILE_PYRAMID,
+        extras.metadata,
+        extras.attachment_of(tile),
     )

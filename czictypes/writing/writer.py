@@ -193,12 +193,12 @@ class CziWriter(AttachmentMethods):
             height, width = pixels.shape[:2]
             location = check_location(location, width, height)
             rectangle = Rectangle(*location, width, height)
-            tiles = list(cut(pixels))
+            tiles = cut(pixels)
             record = self._planes.find(plane, scene)
             record.check(rectangle, pixel_type, len(tiles))
             mask = mask_of(data, mask)
             extras = make_subblock_extras(pixels, len(tiles), info, mask, attachment)
-            with self._session.all_or_nothing():
+            with self._session:
                 first_m = self._planes.add(record, rectangle, pixel_type, len(tiles))
                 source = TileSource(
                     record.coordinate, location, first_m, pixel_type, options, extras
@@ -235,8 +235,9 @@ class CziWriter(AttachmentMethods):
         Raises
         ------
         ValueError
-            If the pixels cannot be written, the factor is below 2, or the plane has no pixels of
-            this type in full resolution there; and if a pyramid is to be made by `close`.
+            If the pixels cannot be written or were before, the factor is below 2, or the plane has
+            no pixels of this type in full resolution there; and if a pyramid is to be made by
+            `close`.
         OSError, CziError
             If the file cannot be written; it is given up.
         """
@@ -252,13 +253,15 @@ class CziWriter(AttachmentMethods):
             check_codec(self._compression, pixel_type)
             height, width = (size * factor for size in pixels.shape[:2])
             location = check_location(location, width, height)
-            record.check_reduced(Rectangle(*location, width, height), pixel_type)
-            tiles = list(cut(pixels))
+            rectangle = Rectangle(*location, width, height)
+            record.check_reduced(rectangle, pixel_type, factor)
+            tiles = cut(pixels)
             extras = make_subblock_extras(pixels, len(tiles))
             source = TileSource(
                 record.coordinate, location, 0, pixel_type, self._compression, extras, factor
             )
-            with self._session.all_or_nothing():
+            with self._session:
+                record.add_reduced(rectangle, factor)
                 self._session.write(tiles, source)
 
     if not TYPE_CHECKING:
@@ -340,7 +343,7 @@ class CziWriter(AttachmentMethods):
         with self._session.lock:
             self._session.require_open()
             check_attachment(name, content_file_type, data)
-            with self._session.all_or_nothing():
+            with self._session:
                 self._session.drain()  # or its place in the file would be a matter of luck
                 self._session.assembly.add_attachment(name, content_file_type, data, guid)
             if name == "Thumbnail":
@@ -371,7 +374,7 @@ class CziWriter(AttachmentMethods):
             # A subclass, or a mock, may have `write_metadata` set nothing.
             content = self._content or make_content(None, DEFAULT_TITLE)
             assembly = self._session.assembly
-            with self._session.all_or_nothing():
+            with self._session:
                 self._session.drain()
                 if self._thumbnail is not None:
                     self._thumbnail.attach_to(assembly)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libczi.oracle import file_output
+from libczi.writer import SubBlockSpec, WriterHandle
 
-from czictypes.libczi.writer import SubBlockSpec, WriterHandle
 from czictypes.model.pixel_types import Compression
 from files.block import Block
 from files.encode import encode

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from czictypes.libczi.streams import Callbacks, OutputStream
-from czictypes.libczi.writer import SubBlockSpec, WriterHandle
+from czictypes.libczi.streams import Callbacks
+from libczi.writer import OutputStream, SubBlockSpec, WriterHandle
 
 XML = (
     b"<ImageDocument><Metadata>"

@@ -17,10 +17,10 @@ from czictypes.libczi.handle import Handle
 from czictypes.libczi.library import Library, Status, get_library
 from czictypes.libczi.metadata import DocumentInfoHandle, MetadataSegmentHandle
 from czictypes.libczi.reader import ReaderHandle, SubBlockHandle
-from czictypes.libczi.streams import InputStream, OutputStream, create_stream, native_path
-from czictypes.libczi.writer import check_int32, pack_coordinate
+from czictypes.libczi.streams import InputStream, create_stream, native_path
 from czictypes.model.errors import CorruptFileError, IncompatibleLibraryError, NativeCallError
 from czictypes.model.geometry import ABSENT, DIMENSION_INDEX, DIMENSIONS, Rectangle, Size
+from libczi.writer import OutputStream, check_int32, pack_coordinate
 
 __all__ = [
     "AccessorOptions",

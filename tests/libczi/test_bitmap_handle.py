@@ -11,11 +11,11 @@ import pytest
 from czictypes.libczi.bitmap import BitmapHandle, libczi_format
 from czictypes.libczi.library import Library
 from czictypes.libczi.streams import InputStream
-from czictypes.libczi.writer import SubBlockSpec
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.pixel_types import PixelType
 from libczi.made import Memory, document, gray
 from libczi.oracle import FullReader, copied_pixels
+from libczi.writer import SubBlockSpec
 
 
 @pytest.fixture

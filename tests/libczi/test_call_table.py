@@ -15,11 +15,11 @@ from czictypes.libczi.library import Status, get_library
 
 PACKAGE = Path(czictypes.__file__).parent
 ROOT = Path(__file__).resolve().parents[2]  # the package may be an installed one
-ORACLE = Path(__file__).with_name("oracle.py")
+ORACLES = [Path(__file__).with_name(name) for name in ("oracle.py", "writer.py")]
 HEADER = ROOT / "native" / "libczi_c_api" / "libczi_c_api.h"
 TABLE = PACKAGE / "libczi" / "functions.py"
 DECLARATIONS = PACKAGE / "libczi" / "_declarations.py"
-CALLERS = sorted({*PACKAGE.glob("libczi/*.py"), ORACLE} - {TABLE, DECLARATIONS})
+CALLERS = sorted({*PACKAGE.glob("libczi/*.py"), *ORACLES} - {TABLE, DECLARATIONS})
 
 
 def strings(path: Path) -> Iterator[str]:

@@ -16,12 +16,12 @@ from czictypes.libczi.bitmap import (
     composition_channel,
 )
 from czictypes.libczi.streams import InputStream
-from czictypes.libczi.writer import SubBlockSpec
 from czictypes.model.errors import IncompatibleLibraryError, NativeCallError, UnsupportedDataError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from libczi.made import Memory, document, gray
 from libczi.oracle import AccessorOptions, FullReader, TileAccessorHandle
+from libczi.writer import SubBlockSpec
 
 BOX = Rectangle(-3, 5, 8, 4)
 

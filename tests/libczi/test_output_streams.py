@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from czictypes.libczi.streams import InputStream, OutputStream
-from czictypes.libczi.writer import WriterHandle
+from czictypes.libczi.streams import InputStream
 from czictypes.model.errors import CziError
 from libczi.made import Memory, document, tile
 from libczi.oracle import FullReader, file_output
+from libczi.writer import OutputStream, WriterHandle
 
 
 def count(path: Path) -> int:

@@ -8,12 +8,12 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from czictypes.libczi.streams import InputStream, OutputStream
-from czictypes.libczi.writer import SubBlockSpec, WriterHandle
+from czictypes.libczi.streams import InputStream
 from czictypes.model.errors import NativeCallError
 from czictypes.model.geometry import Rectangle, Size
 from libczi.made import Memory, document, gray, tile
 from libczi.oracle import FullReader, Interval, PyramidLayer, SceneBoxes
+from libczi.writer import OutputStream, SubBlockSpec, WriterHandle
 
 
 def open_document(content: bytes) -> FullReader:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.libczi.streams import InputStream, OutputStream
-from czictypes.libczi.writer import SubBlockSpec, WriterHandle
+from czictypes.libczi.streams import InputStream
 from czictypes.model.errors import ClosedError, CziError, NativeCallError
 from czictypes.model.geometry import DIMENSIONS, Rectangle, Size
 from libczi.made import Memory, document, tile
 from libczi.oracle import FullReader, SubBlockInfo
+from libczi.writer import OutputStream, SubBlockSpec, WriterHandle
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
 coordinates = st.dictionaries(st.sampled_from(DIMENSIONS), st.integers(-(2**31) + 1, 2**31 - 1))

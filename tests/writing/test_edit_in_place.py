@@ -20,7 +20,8 @@ from czictypes.model.errors import CorruptFileError, NotCziError
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.remote.open import open_source
-from czictypes.writing.assembly import Assembly, EncodedSubBlock
+from czictypes.writing.assembly import Assembly
+from czictypes.writing.new_segments import EncodedSubBlock
 from czictypes.writing.writer import create_czi
 
 

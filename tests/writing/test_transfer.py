@@ -18,13 +18,14 @@ from czictypes import czi
 from czictypes.model.errors import CorruptFileError, DamagedTileWarning, UnsupportedDataError
 from czictypes.model.pixel_types import Compression
 from czictypes.reading.reader import CziReader
-from czictypes.writing.assembly import Assembly, EncodedSubBlock
+from czictypes.writing.assembly import Assembly
+from czictypes.writing.new_segments import EncodedSubBlock
 from czictypes.writing.transfer import transfer_attachments, transfer_sub_blocks
 
 
 def move_all(source: Path, target: Path, threads: int = 1) -> None:
     with open_document(source) as document:
-        assembly = Assembly(target, allow_duplicates=True)
+        assembly = Assembly(target)
         try:
             everything = np.arange(document.directory.count)
             transfer_sub_blocks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -219,7 +220,7 @@ def test_the_caller_may_change_the_array_after_the_call(path: Path) -> None:
 def test_the_bytes_are_the_same_with_any_number_of_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))
+    monkeypatch.setattr(os, "urandom", bytes)  # what differs between any two documents
     files = []
     for threads in (1, 2, 5):
         file = io.BytesIO()

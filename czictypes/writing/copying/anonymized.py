@@ -29,7 +29,7 @@ from czictypes.metadata.subblock_tags import has_chunk_container
 from czictypes.model.errors import CorruptFileError, CziError, UnsupportedDataError
 from czictypes.model.pixel_types import Compression, pixel_format
 from czictypes.writing.array_tiles import encode_mask
-from czictypes.writing.assembly import EncodedSubBlock
+from czictypes.writing.new_segments import EncodedSubBlock
 from czictypes.writing.transfer import stored_names
 
 THUMBNAIL = "thumbnail"

@@ -26,7 +26,7 @@ from czictypes.reading.threads import thread_count
 from czictypes.remote.open import PathOrFile, open_source
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import describe_target
-from czictypes.writing.assembly import Assembly, EncodedSubBlock
+from czictypes.writing.assembly import Assembly
 from czictypes.writing.compression import CompressionOptions, parse_compression
 from czictypes.writing.copying.anonymized import (
     FOCUS,
@@ -54,6 +54,7 @@ from czictypes.writing.copying.sub_blocks import (
     new_indices,
     whole_or_planes,
 )
+from czictypes.writing.new_segments import EncodedSubBlock
 from czictypes.writing.targets import Target
 from czictypes.writing.transfer import stored_names
 
@@ -221,7 +222,7 @@ def copy(
         chosen = select(document.table, scenes, planes, roi)
         anonymity = _anonymity(anonymize, keep_relative_times, keep_attachments)
         plan = _plan(document, chosen, options, metadata, attachments, anonymity, renumber)
-        assembly = Assembly(dest, overwrite=overwrite, allow_duplicates=True)
+        assembly = Assembly(dest, overwrite=overwrite)
         # It is completed when the source is closed, which may be the file to be replaced.
         output.enter_context(assembly)
         return _carry_out(document, plan, assembly, progress, blank=blank)

@@ -13,10 +13,10 @@ from czictypes.model.errors import CorruptFileError, MissingExtraError, Unsuppor
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.damage import UNREADABLE, advise
 from czictypes.reading.document import OpenDocument
-from czictypes.writing.assembly import EncodedSubBlock
 from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression
 from czictypes.writing.copying.anonymized import RemovedPart, anonymized_sub_block, bare_data
 from czictypes.writing.copying.copy_selection import Layout
+from czictypes.writing.new_segments import EncodedSubBlock
 from czictypes.writing.transfer import (
     check_writable,
     decoded_sizes,

@@ -14,8 +14,9 @@ from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
 from czictypes.remote.part_files import PartFiles, Parts
 from czictypes.remote.urls import describe_target, refuse_url
-from czictypes.writing.assembly import Assembly, EncodedSubBlock
+from czictypes.writing.assembly import Assembly
 from czictypes.writing.atomic import PathType
+from czictypes.writing.new_segments import EncodedSubBlock
 from czictypes.writing.pyramid.build import build_pyramid, open_document
 from czictypes.writing.pyramid.tile_plan import PlanePlan, PyramidOptions, plan_pyramid
 from czictypes.writing.targets import Target
@@ -95,9 +96,9 @@ def add_pyramid(
                 return 0
             if dest is None:
                 guid = document.header.file_guid
-                assembly = Assembly(source, overwrite=True, file_guid=guid, allow_duplicates=True)
+                assembly = Assembly(source, overwrite=True, file_guid=guid)
             else:
-                assembly = Assembly(dest, overwrite=overwrite, allow_duplicates=True)
+                assembly = Assembly(dest, overwrite=overwrite)
             stack.enter_context(assembly)
             count = _write(document, plans, options, threads, assembly, progress)
         if dest is None:

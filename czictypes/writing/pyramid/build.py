@@ -30,13 +30,9 @@ from czictypes.reading.request import PlaneRequest, background_value, fill
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tiles import DecodedTile, SubBlockCache, TileProvider
 from czictypes.remote.part_files import PartFiles
-from czictypes.writing.assembly import (
-    MULTI_TILE_PYRAMID,
-    Assembly,
-    EncodedSubBlock,
-    OrderedPipeline,
-)
+from czictypes.writing.assembly import MULTI_TILE_PYRAMID, Assembly, OrderedPipeline
 from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression
+from czictypes.writing.new_segments import EncodedSubBlock
 from czictypes.writing.pyramid.reduce import LevelStack, reduce_pixels
 from czictypes.writing.pyramid.tile_plan import PlanePlan, PyramidOptions, plan_pyramid
 from czictypes.writing.transfer import decoded_sizes
@@ -98,7 +94,7 @@ def build_pyramid(
             levels = LevelStack(plan.grid, options.filter, plane.blank, emit)
             for column, row in plan.cells.tolist():
                 makers.submit(partial(make, plane, levels, column, row))
-            makers.submit(partial(getattr, levels, "finish"), at_once=True)
+            makers.put(levels.finish)
         makers.drain()
         encoders.drain()
     finally:

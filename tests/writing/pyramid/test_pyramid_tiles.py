@@ -62,6 +62,13 @@ def test_they_have_the_pixel_type_of_their_plane(document: CziWriter) -> None:
         document.write_pyramid_tile(SMALL.astype(np.uint8), (10, 20), 2, {"C": 1})
 
 
+def test_none_is_written_twice(document: CziWriter) -> None:
+    document.write_pyramid_tile(SMALL, (10, 20), 2, {"C": 1})
+    with pytest.raises(ValueError, match=r"reduced pixels for \(10, 20, .* factor 2, already"):
+        document.write_pyramid_tile(SMALL, (10, 20), 2, {"C": 1})
+    document.write_pyramid_tile(SMALL[::2, ::2], (10, 20), 4, {"C": 1})
+
+
 def test_a_document_that_makes_its_own_pyramid_takes_none(tmp_path: Path) -> None:
     with create_czi(tmp_path / "new.czi", pyramid=True) as writer:
         writer.write(FULL)

@@ -16,7 +16,8 @@ from czictypes.container.directory import check_document
 from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
-from czictypes.writing.assembly import Assembly, EncodedSubBlock
+from czictypes.writing.assembly import Assembly
+from czictypes.writing.new_segments import EncodedSubBlock
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""libCZI's writer of a document."""
+"""libCZI's writer of a document, the oracle of ours."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import threading
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from czictypes.kernel.codec import memory_of
 from czictypes.libczi.bitmap import libczi_format
 from czictypes.libczi.handle import Handle
-from czictypes.libczi.streams import OutputStream
+from czictypes.libczi.library import Library, get_library
+from czictypes.libczi.streams import TRANSFER, Callbacks
 from czictypes.model.errors import ClosedError, CziError
 from czictypes.model.geometry import DIMENSION_INDEX, DIMENSIONS
 from czictypes.model.pixel_types import Compression, PixelType
@@ -56,6 +57,64 @@ class SubBlockSpec(NamedTuple):
     m_index: int | None = None
     metadata: Any = b""
     attachment: Any = b""
+
+
+class WriteStream(Protocol):
+    """An object that libCZI can write to."""
+
+    def write_at(self, offset: int, data: memoryview, /) -> object:
+        """Write all of `data` at `offset` or raise an error; `data` is invalid after the call."""
+
+
+class OutputStream(Handle):
+    """A stream that a writer writes to."""
+
+    _release = "libCZI_ReleaseOutputStream"
+    _kind = "output stream"
+
+    @classmethod
+    def from_sink(cls, sink: WriteStream) -> OutputStream:
+        """Write to a Python object, which is kept as long as libCZI needs it.
+
+        The call that writes raises an error of `sink` unchanged.
+        """
+        library = get_library()
+        callbacks = library.companion(WriteCallbacks)
+        function = "libCZI_CreateOutputStreamFromExternal"
+        struct = "struct ExternalOutputStreamStructInterop *"
+        name, raw = callbacks.create(function, struct, callbacks.write, sink)
+        return cls(library, raw, name)
+
+
+class WriteCallbacks(Callbacks):
+    """The callbacks of streams that libCZI writes to."""
+
+    def __init__(self, library: Library) -> None:
+        super().__init__(library)
+        self.write = self._ffi.callback(
+            TRANSFER.format("const void"), self._write, error=1, onerror=self._failed
+        )
+
+    def _write(
+        self, number: int, _: int, offset: int, source: Any, size: int, done: Any, error: Any
+    ) -> int:
+        count = 0
+        try:
+            whole = memoryview(self._ffi.buffer(source, size))
+            data = whole.toreadonly()
+            try:
+                self._streams[number].write_at(offset, data)
+                count = size
+            finally:
+                data.release()  # raises an error if the sink kept it, because libCZI owns it
+                whole.release()
+        except BaseException as exception:
+            self._report(exception, error, as_itself=True)
+            return 1
+        finally:
+            if done:
+                done[0] = count
+        return 0
 
 
 class WriterHandle(Handle):
