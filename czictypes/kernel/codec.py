@@ -65,13 +65,12 @@ def pack_zstd(
     if hilo and (compression != _ZSTD1 or pixels.dtype.itemsize != 2):
         raise ValueError("HiLo packing is for zstd1 and pixels of 16 bits")
     ffi, lib = kernel.ffi, kernel.lib
-    data = bytearray(lib.czk_pack_bound(pixels.nbytes))
-    target, source = memory_of(ffi, data), memory_of(ffi, pixels)
+    data = np.empty(lib.czk_pack_bound(pixels.nbytes), np.uint8)
+    target, source = (ffi.from_buffer("uint8_t[]", one) for one in (data, pixels))
     size = lib.czk_pack(compression, source, pixels.nbytes, hilo, level, target, len(data))
     if size < 0:
         raise NativeMemoryError(f"there is no memory to compress {pixels.nbytes} bytes")
-    ffi.release(target)
-    return bytes(memoryview(data)[:size])
+    return data[:size].tobytes()
 
 
 #: The first fields of `struct czk_columns`; a coordinate and a size for each letter follow.
