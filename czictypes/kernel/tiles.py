@@ -184,6 +184,10 @@ class KernelTiles:
         except IndexError:
             return Reads(self, 1)
 
+    def close(self) -> None:
+        """Forget the memory for later reads, which refers to these tiles and would keep them."""
+        self._idle.clear()
+
     def give_back(self, reads: Reads) -> None:
         """Keep memory for later reads unless it is large."""
         reads.give(())

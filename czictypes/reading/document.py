@@ -215,6 +215,7 @@ class OpenDocument:
         self.uses.wait()
         with self._closing:
             self.memory.clear()
+            self.painter.close()
             self.pool.close()
             self.native.close()
             self.source.close()

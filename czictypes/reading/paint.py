@@ -114,6 +114,12 @@ class Painter:
         types = table.directory.pixel_type
         self._type = types.item(0) if table.has_one_type and table.count else None
 
+    def close(self) -> None:
+        """Release the memory of the kernel's tiles; no reads may follow."""
+        made, self._made = self._made, None
+        if made is not None:
+            made.close()
+
     @property
     def planes(self) -> PlaneKeys:
         """The planes of the tiles, computed at the first read."""

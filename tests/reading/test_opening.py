@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -305,3 +307,23 @@ class TestChangedInPlaceWhileItIsRead:
                 change_at(patch, 4, lambda: change(path))
                 assert (document.read() == 1).all()
             assert (document.read() == 2).all()
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="others free nothing at once")
+def test_a_closed_reader_is_freed_without_the_garbage_collector(made) -> None:
+    path = made("mosaic").path
+
+    def use() -> None:
+        with czi.open_czi(path) as document:
+            document.read()
+            document.read(zoom=0.5)
+        assert document.total_bounding_rectangle.w > 0
+
+    use()
+    gc.collect()
+    gc.disable()
+    try:
+        use()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
