@@ -16,6 +16,9 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import FileAccessError, IsFolderError
 from czictypes.model.public import file_error
 
+#: The bytes of a read during which no interrupt is heard.
+_AT_ONCE = 32 << 20
+
 
 class FileSource(ByteSource):
     """A local file.
@@ -112,7 +115,8 @@ class FileSource(ByteSource):
         done = 0
         try:
             while done < len(buffer):
-                count = os.preadv(self._file.fileno(), [buffer[done:]], offset + done)
+                part = buffer[done : done + _AT_ONCE]
+                count = os.preadv(self._file.fileno(), [part], offset + done)
                 if not count:
                     break
                 done += count

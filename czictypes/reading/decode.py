@@ -23,6 +23,7 @@ from czictypes.container.subblock import (
     read_metadata_bytes,
     read_subblock_segment,
 )
+from czictypes.container.workers import aside
 from czictypes.container.zstd import decode_zstd
 from czictypes.metadata.subblock_tags import has_chunk_container
 from czictypes.model.errors import (
@@ -41,6 +42,8 @@ from czictypes.reading.tiles import DecodedTile, Prefetcher, SubBlockCache
 #: The bytes of decoded sub-blocks with several planes that are kept, or of a single larger one.
 _MOST_KEPT, _LARGEST_KEPT = 256 << 20, 1 << 30
 _JPEG_MODES = {int(PixelType.Gray8): "L", int(PixelType.Bgr24): "RGB"}
+#: Decoding so many pixels may take longer than an interrupt may wait.
+_LONG = 4 << 20
 #: The largest factor by which a mask may be enlarged.
 _MASK_GROWTH = 1024
 
@@ -176,13 +179,17 @@ class SubBlockDecoder:
         if scheme == Compression.Uncompressed:
             return self._stored_rows(segment, 0, height)
         packed = read_data_bytes(self._source, segment)
-        if scheme == Compression.Jpg:
-            return _decode_jpeg(packed, (height, width), segment.pixel_type, name)
-        if scheme in (Compression.Zstd0, Compression.Zstd1):
-            with suppress(MissingExtraError):  # libCZI decodes most of it, too
-                layout = pixel_format(segment.pixel_type)
-                return decode_zstd(packed, scheme, width, height, layout, name)
-        return self._decoded_by_libczi(packed, height, scheme, segment)
+
+        def unpack() -> NDArray[np.generic]:
+            if scheme == Compression.Jpg:
+                return _decode_jpeg(packed, (height, width), segment.pixel_type, name)
+            layout = pixel_format(segment.pixel_type)
+            if scheme in (Compression.Zstd0, Compression.Zstd1):
+                with suppress(MissingExtraError):  # libCZI decodes most of it, too
+                    return decode_zstd(packed, scheme, width, height, layout, name)
+            return self._decoded_by_libczi(packed, height, scheme, segment)
+
+        return aside(unpack, patience=0) if height * width > _LONG else unpack()
 
     def _decoded_by_libczi(
         self, packed: bytes, height: int, scheme: int, segment: SubBlockSegment

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from czictypes.kernel import tiles as tiles_of_kernel
 from czictypes.kernel.tiles import Reads
 from czictypes.libczi.library import Library
 from czictypes.model.pixel_types import Compression
-from czictypes.reading import paint
+from czictypes.reading import decode, paint
 
 SIDE = 40
 COUNTERS = Path("/proc/self/io")
@@ -278,10 +278,34 @@ def test_few_decoded_tiles_are_in_memory_at_a_time(tmp_path: Path, options: Any)
     assert peak < 24 << 20
 
 
+@pytest.fixture
+def interrupt_soon() -> Iterator[Callable[[], None]]:
+    """Give a function that has an interrupt come in a tenth of a second."""
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("the system has no such timers")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def soon() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield soon
+    signal.signal(signal.SIGALRM, before)
+
+
+def assert_interrupted(call: Callable[[], object], interrupt_soon: Callable[[], None]) -> None:
+    begun = time.perf_counter()
+    interrupt_soon()
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    assert time.perf_counter() - begun < 2
+
+
 @needs_kernel
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the system has no such timers")
 def test_an_interrupt_is_heard_while_very_many_tiles_are_chosen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupt_soon: Callable[[], None]
 ) -> None:
     """Choosing is one call; here it takes seconds, as for ten millions of tiles."""
     choose = Reads.choose
@@ -290,20 +314,32 @@ def test_an_interrupt_is_heard_while_very_many_tiles_are_chosen(
         time.sleep(3)
         choose(reads)
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(paint, "_MANY", 10)
     with czi.open_czi(mosaic(tmp_path, 5)) as document:
         expected = document.read()
-        before = signal.signal(signal.SIGALRM, interrupt)
         for call in (document.read, document.valid_pixels):
-            begun = time.perf_counter()
             monkeypatch.setattr(Reads, "choose", slowly)
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
-            with pytest.raises(KeyboardInterrupt):
-                call()
-            assert time.perf_counter() - begun < 2
+            assert_interrupted(call, interrupt_soon)
             monkeypatch.setattr(Reads, "choose", choose)
             assert np.array_equal(document.read(), expected)
-        signal.signal(signal.SIGALRM, before)
+
+
+def test_an_interrupt_is_heard_while_a_large_tile_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupt_soon: Callable[[], None]
+) -> None:
+    """Decoding is one call; here it takes seconds, as for a tile of a gigabyte."""
+    decoded = decode.decode_zstd
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(3)
+        return decoded(*given)
+
+    monkeypatch.setattr(decode, "_LONG", 10)
+    tile = Block(np.full((SIDE, SIDE), 3, "u1"), compression=Compression.Zstd1)
+    path = write_czi(tmp_path / "large.czi", [tile])
+    with czi.open_czi(path, cache_options=czi.CacheOptions()) as document:
+        for call in (document.read_subblock(0).pixels, document.read):
+            monkeypatch.setattr(decode, "decode_zstd", slowly)
+            assert_interrupted(call, interrupt_soon)
+            monkeypatch.setattr(decode, "decode_zstd", decoded)
+        assert (document.read() == 3).all()
