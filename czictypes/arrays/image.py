@@ -321,7 +321,8 @@ class CziImage(Image):
     def native_chunks(self, level: int | None = None) -> dict[str, int]:
         """Return the chunk size along each dimension that the file's tiles make cheap to read.
 
-        Each chunk is one plane, or a part of it of 16 to 64 MB that ends where tiles end.
+        Each chunk is one plane, several neighbours along Z (or T) of up to 4 MB, or a part of a
+        plane of 16 to 64 MB that ends where tiles end.
 
         Parameters
         ----------

@@ -32,6 +32,8 @@ Steps = tuple[tuple[int, int], bool]
 _DOING = "lazy arrays"
 #: A plane of at most so many bytes is one chunk; otherwise chunks have about half as many.
 _MOST = 64 << 20
+#: So many planes of together at most so many bytes are one chunk: dask takes 0.3 ms for a task.
+_PLANES, _TOGETHER = 256, 4 << 20
 
 
 def lazy_array(reader: CziReader, shown: ImageSelection, level: int, chunks: Any) -> Any:
@@ -182,9 +184,10 @@ def normalized_chunks(
 def native_chunks(document: OpenDocument, shown: ImageSelection, level: int) -> dict[str, int]:
     """Return the chunk size along each dimension of a level that the file's tiles make cheap.
 
-    Each chunk lies in one plane. A plane of up to 64 MB is one chunk; a larger one is cut into
-    chunks of 16 to 64 MB along the borders of tiles, so that no tile is read for two of them. One
-    tile larger than that is a chunk, or is cut into bands of rows where it is not compressed.
+    A plane of up to 64 MB is one chunk, together with its neighbours along Z (or T, without a Z) if
+    they have at most 4 MB. A larger plane is cut into chunks of 16 to 64 MB along the borders of
+    tiles, so that no tile is read for two of them. One tile larger than that is a chunk, or is cut
+    into bands of rows where it is not compressed.
     """
     layout, table = shown.layout(document), document.table
 
@@ -200,7 +203,7 @@ def native_chunks(document: OpenDocument, shown: ImageSelection, level: int) -> 
 def chunks_of_planes(
     layout: Layout, level: int, tiles: Callable[[], Steps] | None
 ) -> dict[str, int]:
-    """Return the chunk size along each dimension: a plane, or a part of one that is large.
+    """Return the chunk size along each dimension: small planes, a plane, or a part of a large one.
 
     `tiles` gives the steps of the tiles of a large plane; None where all planes stay whole.
     """
@@ -210,6 +213,11 @@ def chunks_of_planes(
         step, can_cut = tiles()
         extent = extent_of_chunks(extent, step, pixel, can_cut=can_cut)
     sizes = {"Y": extent[0], "X": extent[1], "S": layout.samples}
+    along = "Z" if len(layout.planes["Z"]) > 1 else "T"
+    planes = len(layout.planes[along])
+    most = min(max(_TOGETHER // (grid.height * grid.width * pixel), 1), _PLANES)
+    if "M" not in layout.planes:
+        sizes[along] = -(-planes // -(-planes // most))  # as equal as can be
     return {name: sizes.get(name, 1) for name in layout.dims(level)}
 
 

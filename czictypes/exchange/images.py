@@ -271,7 +271,7 @@ class FileImage(Image):
         return array
 
     def _cheap_chunks(self, level: int) -> dict[str, int]:
-        """Return one plane, or whole chunks of the file within it of 16 to 64 MB."""
+        """Return small planes, one plane, or whole chunks of the file within it of 16 to 64 MB."""
         layout, source = self._layout, self._source
         grid, pixels = layout.grid(level), [source.pixels, *source.levels][level]
         stored = chunk_sizes(pixels, source.axes)

@@ -88,7 +88,7 @@ def test_a_lazy_array_has_the_same_pixels(made: Callable[[str], Made]) -> None:
     needs("dask.array", "dask")
     with CziImage(made("stack").path) as image:
         lazy = image.to_dask()
-        assert lazy.chunksize == (1, 1, 1, 15, 21)
+        assert lazy.chunksize == (1, 1, 4, 15, 21)
         assert (lazy.compute() == image.data).all()
         assert (image.to_dask(chunks={"T": 2, "X": 4}).compute() == image.data).all()
     assert (czictypes.imread(made("stack").path, dask=True).compute() == lazy.compute()).all()

@@ -135,7 +135,7 @@ def test_a_small_part_reads_itself_and_a_large_one_whole_chunks(path_of_a_stack:
             read.reset_mock()
             steps = (lazy[..., 1:, :] - lazy[..., :-1, :]).compute(scheduler="sync")
             np.testing.assert_array_equal(steps, whole[..., 1:, :] - whole[..., :-1, :])
-            assert read.call_count == 3 * 2 * 4
+            assert read.call_count == 3 * 2
 
 
 def test_what_was_assigned_is_kept(path_of_a_stack: Path) -> None:
@@ -159,7 +159,7 @@ def test_an_array_is_one_layer_that_is_not_spelled_out(tmp_path: Path) -> None:
     )
     options = czi.ReaderOptions(allow_sparse=True)
     with CziImage(path, reader_options=options) as image:
-        lazy = image.to_dask()
+        lazy = image.to_dask(chunks={"Z": 1})
         assert lazy.npartitions == 100_000
         (layer,) = lazy.dask.layers.values()
         assert not layer.is_materialized()

@@ -56,6 +56,36 @@ def test_small_planes_are_one_chunk(made: Callable[[str], Made]) -> None:
         assert image.native_chunks(2) == {"T": 1, "C": 1, "Z": 1, "Y": 18, "X": 23}
 
 
+@pytest.mark.parametrize(
+    ("most", "t", "z", "expected"),
+    [
+        (3000, 1, 9, (1, 5)),  # not 7 and 2
+        (400, 1, 9, (1, 1)),
+        (9999, 3, 4, (1, 4)),
+        (800, 5, 1, (2, 1)),
+        (10, 3, 3, (1, 1)),
+    ],
+)
+def test_neighbours_along_z_or_else_t_share_a_chunk(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+    t: int,
+    z: int,
+    expected: tuple[int, int],
+) -> None:
+    monkeypatch.setattr(lazy, "_TOGETHER", most)
+    planes = [
+        Block(noise(PixelType.Gray16, 10, 20, at), plane={"T": at // z, "C": c, "Z": at % z})
+        for at in range(t * z)
+        for c in range(2)
+    ]
+    with CziImage(write_czi(tmp_path / "planes.czi", planes)) as image:
+        chunks = image.native_chunks()
+        assert (chunks["T"], chunks["Z"]) == expected
+        assert (chunks["C"], chunks["Y"], chunks["X"]) == (1, 10, 20)
+
+
 def test_large_planes_are_cut_along_their_tiles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
