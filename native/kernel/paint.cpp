@@ -29,6 +29,7 @@ constexpr int64_t copied_by_one = CZICTYPES_THREAD_BYTES;  // bytes for which on
 constexpr int64_t decoded_for_copied = 4;                  // the cost of decoding in bytes copied
 constexpr int64_t tile_for_copied = 8 << 10;              // the cost of a tile, likewise
 constexpr int64_t most_threads = 256, page = 4096;
+constexpr int64_t most_unpacked = 64 << 20;  // more takes too long for one call
 
 // Bytes of the file that are in memory.
 struct Window {
@@ -224,6 +225,7 @@ private:
     bool unpack(int64_t sub_block, int64_t size, Pixels &pixels) {
         const czk_directory &directory = work_.directory;
         const int64_t content = work_.claimed(sub_block), wanted = pixels.end * pixels.stride;
+        if (wanted > most_unpacked) return false;
         const uint8_t *data = window_.find(pixels.offset, size);
         if (!data && !is_given()) data = read(packed_, pixels.offset, size).find(pixels.offset, size);
         if (!data) return false;

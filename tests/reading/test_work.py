@@ -343,3 +343,22 @@ def test_an_interrupt_is_heard_while_a_large_tile_is_decoded(
             assert_interrupted(call, interrupt_soon)
             monkeypatch.setattr(decode, "decode_zstd", decoded)
         assert (document.read() == 3).all()
+
+
+@needs_kernel
+def test_the_kernel_leaves_what_takes_long_to_the_decoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No interrupt is heard during a call of the kernel."""
+    count = []
+    decoded = decode.decode_zstd
+    monkeypatch.setattr(decode, "decode_zstd", lambda *given: count.append(1) or decoded(*given))
+    pixels = np.zeros((9000, 8000), "u1")
+    pixels[:, 7] = np.arange(9000) % 251
+    path = write_czi(tmp_path / "large.czi", [Block(pixels, compression=Compression.Zstd1)])
+    with czi.open_czi(path) as document:
+        top = document.read(roi=(0, 100, 8000, 1000))
+        assert not count
+        np.testing.assert_array_equal(top[..., 0], pixels[100:1100])
+        assert np.array_equal(document.read()[..., 0], pixels)
+        assert len(count) == 1
