@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -261,6 +260,8 @@ def test_a_tile_in_the_cache_is_not_read_again(tmp_path: Path, calls: Calls) -> 
     ],
 )
 def test_few_decoded_tiles_are_in_memory_at_a_time(tmp_path: Path, options: Any) -> None:
+    import tracemalloc  # PyPy has none
+
     side, count = 1024, 64
     tile = Block(np.full((side, side), 3, "u1"), compression=Compression.Zstd1)
     blocks = [replace(tile, x=side * place, m=place) for place in range(count)]
