@@ -55,7 +55,7 @@ def lazy_array(reader: CziReader, shown: ImageSelection, level: int, chunks: Any
     read = _WindowRead(opened, _key(opened), shown, level, reader)
     hashed = [np.array(along) for along in sizes]  # by their bytes: there may be very many
     name = f"czi-{tokenize(identity, options, astuple(shown), level, hashed)}"
-    return windowed_array(read, dims.order, sizes, dtype, name)
+    return windowed_array(read, dims.order, sizes, dtype, name, is_fresh=True)
 
 
 class _WindowRead:

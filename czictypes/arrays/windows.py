@@ -5,12 +5,14 @@ Imported only where dask is installed.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Union
 
 import dask.array
+import dask.array.core
 import dask.array.slicing
 import dask.blockwise
 import numpy as np
@@ -26,6 +28,7 @@ from czictypes.model.errors import FileChangedError
 #: Functions of dask without types.
 _blockwise: Any = dask.blockwise.blockwise
 _normalized: Any = dask.array.slicing.normalize_index
+_finalize: Any = dask.array.core.finalize
 
 #: Gives the pixels of a selection, as `CziImage.read_block` takes it; must pickle.
 ReadWindow = Callable[[Mapping[str, Selection]], NDArray[Any]]
@@ -34,15 +37,21 @@ _Taken = Union[range, list[int], int]
 
 
 def windowed_array(
-    read: ReadWindow, order: str, chunks: Chunks, dtype: np.dtype[Any], name: str
+    read: ReadWindow,
+    order: str,
+    chunks: Chunks,
+    dtype: np.dtype[Any],
+    name: str,
+    *,
+    is_fresh: bool = False,
 ) -> WindowedArray:
     """Return a lazy array, whose graph is one layer however many chunks there are.
 
     `order` has the letters of its dimensions. The name of its tasks is the same for the same
-    pixels and chunks.
+    pixels and chunks. With `is_fresh`, `read` gives each time an array that nobody else has.
     """
     taken = tuple(range(sum(sizes)) for sizes in chunks)
-    window = _Window(read, order, chunks, taken, name)
+    window = _Window(read, order, chunks, taken, name, is_fresh)
     return WindowedArray.of(window, window.graph(chunks), chunks, dtype)
 
 
@@ -79,6 +88,33 @@ class WindowedArray(dask.array.Array):  # type: ignore[misc, unused-ignore]
         own = replace(window, taken=taken, name=f"{window.prefix}-{tokenize(self.name, index)}")
         return self.of(own, own.graph(part.chunks), *_form(part))
 
+    def __dask_postcompute__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """Return what makes a result of chunks."""
+        if self._window.is_fresh and self.name == self._window.name:
+            return _result, ()
+        parent: Any = super()
+        found: tuple[Callable[..., Any], tuple[Any, ...]] = parent.__dask_postcompute__()
+        return found
+
+
+def _result(chunks: Any) -> Any:
+    """Join chunks; the only one is not copied, as new versions of dask do, unless it is a view."""
+    only = chunks
+    while isinstance(only, (list, tuple)) and len(only) == 1:
+        only = only[0]
+    if not isinstance(only, np.ndarray):
+        return _finalize(chunks)
+    return only.copy() if isinstance(only.base, np.ndarray) or _in_worker() else only
+
+
+def _in_worker() -> bool:
+    """Tell whether a worker of a cluster runs this, which may keep the chunks."""
+    distributed = sys.modules.get("distributed")
+    try:
+        return distributed is not None and distributed.get_worker() is not None
+    except ValueError:
+        return False
+
 
 def _form(array: Any) -> tuple[Chunks, np.dtype[Any]]:
     return array.chunks, array.dtype
@@ -93,6 +129,7 @@ class _Window:
     chunks: Chunks  # of the whole array
     taken: tuple[_Taken, ...]
     name: str
+    is_fresh: bool
 
     @property
     def prefix(self) -> str:

@@ -34,7 +34,8 @@ def closing_array(image: CziImage, path: str, level: int, chunks: Any, **options
     plain = image.to_dask(level, chunks)
     order = image.dims.order
     read = _WindowRead(path, image.current_scene_index, "M" not in order, level, options)
-    return windowed_array(read, order, plain.chunks, plain.dtype, f"bioio-{plain.name}")
+    name = f"bioio-{plain.name}"
+    return windowed_array(read, order, plain.chunks, plain.dtype, name, is_fresh=True)
 
 
 class _WindowRead:

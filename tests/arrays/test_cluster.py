@@ -50,6 +50,15 @@ def cluster() -> Iterator[Any]:
             yield client
 
 
+def test_a_result_is_not_what_a_worker_in_this_process_keeps(stack: Path) -> None:
+    with distributed.Client(processes=False, n_workers=1, dashboard_address=None):
+        with CziImage(stack) as image:
+            lazy = image.to_dask(chunks=-1)
+            kept = lazy.persist()
+            lazy.compute()[:] = 9
+            np.testing.assert_array_equal(kept.compute(), image.data)
+
+
 def peak_memory() -> int:
     """Return the most bytes that this process had in memory so far."""
     import resource

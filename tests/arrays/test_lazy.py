@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from czictypes import CziImage, czi, errors, imread
 from czictypes.arrays.layout import Layout
+from czictypes.arrays.read import ImageSelection
 from czictypes.arrays.reader_pool import ReaderPool, reader_pool
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.paint import Painter
@@ -136,6 +137,32 @@ def test_a_small_part_reads_itself_and_a_large_one_whole_chunks(path_of_a_stack:
             steps = (lazy[..., 1:, :] - lazy[..., :-1, :]).compute(scheduler="sync")
             np.testing.assert_array_equal(steps, whole[..., 1:, :] - whole[..., :-1, :])
             assert read.call_count == 3 * 2
+
+
+def test_the_only_chunk_is_the_result_and_shares_nothing(path_of_a_stack: Path) -> None:
+    dask = needs("dask", "dask")
+    with CziImage(path_of_a_stack) as image:
+        whole, lazy = image.data, image.to_dask(chunks=-1)
+        read: list[np.ndarray] = []
+        real = ImageSelection.read
+
+        def watched(*args: Any, **options: Any) -> np.ndarray:
+            read.append(real(*args, **options))
+            return read[-1]
+
+        with mock.patch.object(ImageSelection, "read", watched):
+            found = lazy.compute()
+        assert [one is found for one in read] == [True]
+        kept = lazy.persist()
+        results = [found, *dask.compute(lazy, lazy[:, :, 1:], lazy[1:], lazy + 0), kept.compute()]
+        for number, one in enumerate(results):
+            for other in results[number + 1 :]:
+                assert not np.may_share_memory(one, other)
+        np.testing.assert_array_equal(results[1], whole)
+        np.testing.assert_array_equal(results[2], whole[:, :, 1:])
+        np.testing.assert_array_equal(results[3], whole[1:])
+        lazy[0] = 9
+        assert (lazy.compute()[0] == 9).all()
 
 
 def test_what_was_assigned_is_kept(path_of_a_stack: Path) -> None:
