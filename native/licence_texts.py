@@ -25,13 +25,11 @@ def collect_licences(folders: dict[str, tuple[Path, tuple[str, ...]]], target: P
         it. Texts of a libCZI checkout that are not there are passed over, as other versions name
         them differently; at least one must be there.
     target
-        Gets `<component>-<name of the text>` for each, `jxrlib-LICENSE.txt`, and the texts in
-        native/licenses/.
+        Gets `<component>-<name of the text>` for each, `jxrlib-LICENSE.txt`, and NOTICE.txt.
     """
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for text in sorted(OWN_TEXTS.iterdir()):
-        shutil.copyfile(text, target / text.name)
+    shutil.copyfile(OWN_TEXTS / "NOTICE.txt", target / "NOTICE.txt")
     for component, (folder, names) in folders.items():
         add_licences(component, folder, names, target)
     jxrlib = folders["libczi"][0] / _JXRLIB_FILE
@@ -39,13 +37,15 @@ def collect_licences(folders: dict[str, tuple[Path, tuple[str, ...]]], target: P
 
 
 def add_licences(component: str, folder: Path, names: tuple[str, ...], target: Path) -> None:
-    """Add the licence texts of one component to the folder `target`."""
+    """Add the licence texts of one component, and ours of its name, to the folder `target`."""
     present = [folder / name for name in names if (folder / name).is_file()]
     if names and not present:
         raise BuildError(f"{folder} has none of its licence texts ({', '.join(names)}).")
     target.mkdir(parents=True, exist_ok=True)
     for text in present:
         shutil.copyfile(text, target / f"{component}-{text.name}")
+    for text in OWN_TEXTS.glob(f"{component}-*"):
+        shutil.copyfile(text, target / text.name)
 
 
 def _leading_comment(path: Path) -> str:

@@ -16,6 +16,7 @@ from native.sources import Source
 
 __all__ = ["build_key", "is_up_to_date", "write_stamp"]
 
+_ZSTD = Path(__file__).resolve().with_name("zstd.cmake")
 _OPTIONS = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "MACOSX_DEPLOYMENT_TARGET")
 
 
@@ -24,7 +25,7 @@ def build_key(project: Project, sources: dict[str, Source], *more: str) -> str:
     facts: list[str] = [*more, sys.platform, platform.machine()]
     facts += [f"{name} {source.sha256}" for name, source in sorted(sources.items())]
     facts += [f"{name}={os.environ.get(name, '')}" for name in _OPTIONS]
-    for path in sorted([*project.folder.rglob("*"), *OWN_TEXTS.iterdir()]):
+    for path in sorted([*project.folder.rglob("*"), *OWN_TEXTS.iterdir(), _ZSTD]):
         if path.is_file():
             facts.append(hashlib.sha256(path.read_bytes()).hexdigest())
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
