@@ -10,6 +10,8 @@ libCZI 0.64.0 to 0.67.4 unpack Bgr48 with HiLo packing wrongly: only a third of 
 from __future__ import annotations
 
 import sys
+from collections import deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +29,8 @@ HEAD_SIZE = 24
 #: The start of a zstd frame (RFC 8878).
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _RESERVED_BIT = 0x08
+#: Larger frames are not decoded by blocks without the kernel.
+_LARGEST_WINDOW = 1 << 31
 
 
 class ZstdHead(NamedTuple):
@@ -62,21 +66,29 @@ def _parse_packing(data: bytes, where: str) -> tuple[int, bool]:
 
 
 def find_zstd_end(data: bytes | memoryview, head: ZstdHead) -> int | None:
-    """Return the end of the frame in the data, or None if it is truncated.
+    """Return the end of the frame in the data, or None if it is truncated."""
+    at = deque(_block_ends(data, head), maxlen=1)[0]
+    if at is None:
+        return None
+    at += 4 if data[head.frame_offset + 4] & 0x04 else 0
+    return at if at <= len(data) else None
+
+
+def _block_ends(data: bytes | memoryview, head: ZstdHead) -> Iterator[int | None]:
+    """Yield where each block of the frame ends in the data, and None if it is truncated.
 
     A frame is a sequence of blocks, each with its size in front (RFC 8878, 3.1.1.2).
     """
-    descriptor = data[head.frame_offset + 4]
-    at = head.frame_offset + _head_size(descriptor)
+    at = head.frame_offset + _head_size(data[head.frame_offset + 4])
     last = False
     while not last:
-        if at + 3 > len(data):
-            return None
         field = int.from_bytes(data[at : at + 3], "little")
         last, repeats, size = bool(field & 1), field >> 1 & 3 == 1, field >> 3
         at += 3 + (1 if repeats else size)
-    at += 4 if descriptor & 0x04 else 0
-    return at if at <= len(data) else None
+        if at > len(data):
+            yield None
+            return
+        yield at
 
 
 def _head_size(descriptor: int) -> int:
@@ -109,6 +121,7 @@ def decode_zstd(
     height: int,
     layout: PixelFormat,
     where: str = "the zstd data of a sub-block",
+    rows: int | None = None,
 ) -> NDArray[np.generic]:
     """Decode zstd0 or zstd1 data, and undo HiLo packing.
 
@@ -126,11 +139,14 @@ def decode_zstd(
         The layout of its pixels.
     where
         The owner of the data, for messages.
+    rows
+        The number of rows that are needed, from the first on; by default all. Data that are damaged
+        behind them are decoded.
 
     Returns
     -------
     ndarray
-        The pixels, of the shape (height, width, samples) and the dtype of `layout`.
+        The pixels, of the shape (rows, width, samples) and the dtype of `layout`.
 
     Raises
     ------
@@ -145,27 +161,22 @@ def decode_zstd(
         raise CorruptFileError(f"{where} claims HiLo packing, which there is for 16-bit alone")
     check_growth(head.content_size, len(data), ZSTD_GROWTH, where)
     check_difference(claimed, head.content_size, where)
+    row = width * layout.bytes_per_pixel
+    needed = head.content_size if rows is None else rows * row
     kernel = get_kernel()
     if kernel is None:
-        content = _decompressed(data, head, where)
+        content = _decompressed(data, head, where, needed)
     else:
         kind = PixelType.Gray16 if head.hilo else PixelType.Gray8
-        content = unpack_zstd(kernel, data, compression, kind, head.content_size, where)
-    return content[:claimed].view(layout.dtype).reshape(height, width, layout.samples)
+        content = unpack_zstd(kernel, data, compression, kind, head.content_size, where, needed)
+    return content[:claimed].view(layout.dtype).reshape(-1, width, layout.samples)
 
 
-def _decompressed(data: bytes, head: ZstdHead, where: str) -> NDArray[np.uint8]:
+def _decompressed(data: bytes, head: ZstdHead, where: str, needed: int) -> NDArray[np.uint8]:
     """Decode with zstandard, or from Python 3.14 on with the standard library."""
-    frame = data[head.frame_offset :]
+    wanted = (head.content_size + needed) // 2 if head.hilo else needed
     try:
-        if sys.version_info >= (3, 14):
-            from compression.zstd import ZstdDecompressor
-
-            found = ZstdDecompressor().decompress(frame, head.content_size)
-        else:
-            from zstandard import ZstdDecompressor
-
-            found = ZstdDecompressor().decompress(frame, allow_extra_data=True)
+        found = _first_bytes(data, head, wanted)
     except ImportError:
         raise MissingExtraError(
             "sub-blocks in this compression are decoded with zstandard where the kernel of "
@@ -177,13 +188,40 @@ def _decompressed(data: bytes, head: ZstdHead, where: str) -> NDArray[np.uint8]:
         raise CorruptFileError(
             f"{where} cannot be decompressed ({error}); the file is damaged"
         ) from error
-    if len(found) != head.content_size:
+    if len(found) < wanted:
         raise CorruptFileError(
-            f"{where} gives {len(found)} bytes in place of {head.content_size}; the file is damaged"
+            f"{where} gives {len(found)} bytes in place of {wanted}; the file is damaged"
         )
     content = np.frombuffer(found, np.uint8)
     if not head.hilo:
-        return content
+        return content[:needed]
     # The low bytes of all words come first, then their high bytes.
-    words = content[: len(content) // 2 * 2].reshape(2, -1).T
-    return np.ascontiguousarray(words).reshape(-1)
+    half, words = head.content_size // 2, needed // 2
+    return np.stack((content[:words], content[half : half + words]), axis=1).reshape(-1)
+
+
+def _first_bytes(data: bytes, head: ZstdHead, wanted: int) -> bytes:
+    """Decode a frame, or its blocks up to the one that holds the last wanted byte."""
+    is_all = wanted == head.content_size or head.content_size > _LARGEST_WINDOW
+    if sys.version_info >= (3, 14):
+        from compression.zstd import DecompressionParameter, ZstdDecompressor
+
+        options = {DecompressionParameter.window_log_max: _LARGEST_WINDOW.bit_length() - 1}
+        decoder = ZstdDecompressor(options=options)
+        if is_all:
+            return decoder.decompress(data[head.frame_offset :], head.content_size)
+    else:
+        from zstandard import ZstdDecompressor
+
+        whole = ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+        if is_all:
+            found: bytes = whole.decompress(data[head.frame_offset :], allow_extra_data=True)
+            return found
+        decoder = whole.decompressobj()
+    content, begin = bytearray(), head.frame_offset
+    for end in _block_ends(data, head):
+        if end is None or len(content) >= wanted:
+            break
+        content += decoder.decompress(data[begin:end])
+        begin = end
+    return bytes(content)

@@ -30,21 +30,24 @@ def unpack_zstd(
     pixel_type: int,
     size: int,
     where: str = "the zstd data of a sub-block",
+    wanted: int | None = None,
 ) -> NDArray[np.uint8]:
     """Decode zstd0 or zstd1 data to (size,) uint8, and undo their HiLo packing.
 
     `compression` and `pixel_type` are numbers of the file format; only types of 16 bits have HiLo
-    packing. Data after the frame are ignored. `where` names the owner of the data in messages.
-    Raises CorruptFileError if the data cannot be decoded, or do not hold exactly `size` bytes.
+    packing. Data after the frame are ignored. Only the first `wanted` bytes need to be whole, and
+    are returned. `where` names the owner of the data in messages. Raises CorruptFileError if the
+    data cannot be decoded, or do not hold exactly `size` bytes.
     """
+    wanted = size if wanted is None else wanted
     ffi = kernel.ffi
     pixels = np.empty(size, np.uint8)
     stored, target = memory_of(ffi, data), memory_of(ffi, pixels)
-    if kernel.lib.czk_unpack(compression, stored, len(data), target, size, pixel_type):
+    if kernel.lib.czk_unpack(compression, stored, len(data), target, size, wanted, pixel_type):
         raise CorruptFileError(
             f"{where} cannot be decompressed to {size} bytes; the file is damaged"
         )
-    return pixels
+    return pixels[:wanted]
 
 
 def pack_zstd(

@@ -88,10 +88,18 @@ class SubBlockDecoder:
         segment = self.segment(self._rows.sub_block_of(row))
         cache = self._cache_for(row)
         height, stored = self._rows.directory.stored_h.item(row), segment.stored_h
-        begin, stop = 0, stored
-        if end is not None and cache is None and height:
-            begin, stop = first * stored // height, (end - 1) * stored // height + 1
-        pixels = self._plane(row, segment, begin, stop)
+        needed = begin, stop = 0, stored
+        if end is not None and height:
+            needed = first * stored // height, (end - 1) * stored // height + 1
+            if cache is None:
+                begin, stop = needed
+        try:
+            pixels = self._plane(row, segment, begin, stop)
+        except CorruptFileError:
+            if needed == (begin, stop):
+                raise
+            cache, (begin, stop) = None, needed  # the rest may be damaged
+            pixels = self._plane(row, segment, begin, stop)
         mask = self._mask_of(row, segment) if self._mask_aware else None
         tile = DecodedTile(pixels, begin, stored, mask)
         if cache is not None:
@@ -152,7 +160,7 @@ class SubBlockDecoder:
         if payload.compression == Compression.Uncompressed:
             return self._stored_rows(segment, above + first, above + end)
         if payload.planes == 1:
-            return self._stack(segment, payload)[first:end]
+            return self._stack(segment, payload, end)[first:end]
         stack = self._stacks.get(segment.index)
         if stack is None:
             stack = self._stack(segment, payload)
@@ -172,8 +180,13 @@ class SubBlockDecoder:
             )
         return pixels
 
-    def _stack(self, segment: SubBlockSegment, payload: Payload) -> NDArray[np.generic]:
-        """Return the pixels of all planes of a sub-block, one plane below the other."""
+    def _stack(
+        self, segment: SubBlockSegment, payload: Payload, rows: int | None = None
+    ) -> NDArray[np.generic]:
+        """Return the pixels of all planes of a sub-block, one plane below the other.
+
+        Or at least the first `rows`: what follows these in zstd data may be damaged.
+        """
         height, width = segment.stored_h * payload.planes, segment.stored_w
         scheme, name = payload.compression, self._name(segment)
         if scheme == Compression.Uncompressed:
@@ -186,7 +199,7 @@ class SubBlockDecoder:
             layout = pixel_format(segment.pixel_type)
             if scheme in (Compression.Zstd0, Compression.Zstd1):
                 with suppress(MissingExtraError):  # libCZI decodes most of it, too
-                    return decode_zstd(packed, scheme, width, height, layout, name)
+                    return decode_zstd(packed, scheme, width, height, layout, name, rows)
             return self._decoded_by_libczi(packed, height, scheme, segment)
 
         return aside(unpack, patience=0) if height * width > _LONG else unpack()

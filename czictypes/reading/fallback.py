@@ -20,7 +20,7 @@ from czictypes.reading.conversion import convert
 from czictypes.reading.damage import UNREADABLE
 from czictypes.reading.levels import LevelGrid, Source, Span, copied_span, scaled_span
 from czictypes.reading.planes import ShownPlane
-from czictypes.reading.request import PlaneRequest
+from czictypes.reading.request import PlaneRequest, fill
 from czictypes.reading.table import SubBlockTable
 from czictypes.reading.tiles import DecodedTile, TileProvider
 
@@ -178,6 +178,21 @@ def places(
             yield Painted(tile, *spans)
 
 
+def without_hidden(painted: Sequence[Painted], size: tuple[int, int]) -> Iterator[Painted]:
+    """Yield the tiles that show in a (width, height) result, and of these the rows that show.
+
+    Like the kernel, numpy needs no other tile or row, which may be damaged.
+    """
+    top = np.full((size[1], size[0]), -1)
+    for number, (_, x, y) in enumerate(painted):
+        top[y.first : y.end, x.first : x.end] = number
+    for number, one in enumerate(painted):
+        here = top[one.y.first : one.y.end, one.x.first : one.x.end] == number
+        rows = np.flatnonzero(here.any(axis=1))
+        if len(rows):
+            yield one._replace(y=one.y.part(rows.item(0), rows.item(-1) + 1))
+
+
 def rows_of(span: Span) -> tuple[int, int]:
     """Return the range of tile rows that are painted: the first row, and the end."""
     pixels = span.pixels
@@ -205,12 +220,14 @@ def paint_tiles(
     tiles: TileProvider,
     pixel_type: int,
     out: NDArray[Any],
+    background: tuple[Any, ...],
     leave: Callable[[int, Exception], None] | None = None,
 ) -> None:
-    """Paint tiles over each other, converted to the pixel type of `out`.
+    """Paint tiles over each other and over the background, converted to the pixel type of `out`.
 
-    An unreadable tile raises, or is passed to `leave` if that is given.
+    An unreadable tile raises; or it is passed to `leave`, if that is given, and is background.
     """
+    fill(out, background)
     for tile, x, y in painted:
         check_stopped()
         place = out[y.first : y.end, x.first : x.end]
@@ -227,6 +244,7 @@ def paint_tiles(
             if leave is None:
                 raise
             leave(tile, error)
+            fill(place, background)
         else:
             np.copyto(place, converted, where=valid)
 

@@ -29,6 +29,15 @@ class Span(NamedTuple):
     end: int
     pixels: Source
 
+    def part(self, first: int, end: int) -> Span:
+        """Return some of the pixels, counted from the first one on."""
+        pixels = self.pixels
+        if isinstance(pixels, slice):
+            chosen: Source = slice(pixels.start + first, pixels.start + end)
+        else:
+            chosen = pixels[first:end]
+        return Span(self.first + first, self.first + end, chosen)
+
 
 _NONE = Span(0, 0, slice(0, 0))
 

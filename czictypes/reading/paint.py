@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -42,6 +42,7 @@ from czictypes.reading.fallback import (
     paint_tiles,
     places,
     rows_of,
+    without_hidden,
 )
 from czictypes.reading.levels import LevelGrid
 from czictypes.reading.planes import PlaneKeys
@@ -209,17 +210,18 @@ class Painter:
         """Return whether the kernel is given every tile."""
         return self._local is None or request.mask_aware
 
-    def _places(self, part: Part, size: tuple[int, int]) -> Iterator[Painted]:
-        """Yield the tiles that numpy paints of a (width, height) result, with their pixels."""
+    def _places(self, part: Part, size: tuple[int, int]) -> list[Painted]:
+        """Return the tiles that numpy paints of a (width, height) result, with their pixels."""
         request, grid, only = part
         if not min(size):
-            return iter(())
+            return []
         if only is not None:
             chosen = np.array([only])
         else:
             shown = self.planes.shown(request.plane, by_lacking=grid is not None)
             chosen = chosen_tiles(self.table, self.planes.keys, shown, request, grid)
-        return places(self.table, chosen, request, size, grid)
+        painted = list(places(self.table, chosen, request, size, grid))
+        return painted if request.mask_aware else list(without_hidden(painted, size))
 
     def _check_types(self, tiles: NDArray[Any], request: PlaneRequest, blank: bool) -> None:
         types = self.table.directory.pixel_type[tiles]
@@ -233,14 +235,16 @@ class Painter:
         self, parts: Sequence[Part], outs: Sequence[NDArray[Any]], blank: bool
     ) -> None:
         sizes = [(out.shape[1], out.shape[0]) for out in outs]
-        painted = [list(self._places(part, size)) for part, size in zip(parts, sizes)]
+        painted = [self._places(part, size) for part, size in zip(parts, sizes)]
         request, every = parts[0].request, [one for some in painted for one in some]
         self._check_types(np.array([one.tile for one in every], np.intp), request, blank)
         leave = self._note if blank else None
         with self._prefetched([(one.tile, *rows_of(one.y)) for one in every]):
             for some, out in zip(painted, outs):
-                fill(out, background_value(request.pixel_type, request.background))
-                paint_tiles(self.table, some, self.tiles, request.pixel_type, out, leave)
+                background = background_value(request.pixel_type, request.background)
+                paint_tiles(
+                    self.table, some, self.tiles, request.pixel_type, out, background, leave
+                )
         if self.logs:
             self._log("numpy", parts, outs, len(every))
 
@@ -404,10 +408,12 @@ class _Painting:
         self._painter, self._reads, self._request = painter, reads, request
         self._threads, self._workers, self._blank = threads, workers, blank
         self._outs, self._jobs = outs, reads.jobs
-        # The tiles whose heads, and whose data, the kernel was given, and the jobs given pixels.
+        # The tiles whose heads, and whose data, the kernel was given, the jobs given pixels, and
+        # those whose places will be blank.
         self._heads: set[int] = set()
         self._data: set[int] = set()
         self._decoded_jobs: set[int] = set()
+        self._unreadable: set[int] = set()
         self._needs: dict[int, _Need] = {}  # of the tiles in progress
         self._ahead = 0
 
@@ -417,6 +423,7 @@ class _Painting:
         left = len(self._jobs)
         while left:
             check_stopped()
+            self._leave_blank()
             if reads.current != current:
                 current = reads.current
                 self._heads, self._data = set(), set()
@@ -424,6 +431,7 @@ class _Painting:
             if not ((jobs["given"] >= 0) & (jobs["status"] == PENDING)).any():
                 jobs["given"] = -1  # what was given before is gone
                 waiting = (np.flatnonzero(jobs["status"] == UNUSUAL) + current.start).tolist()
+                waiting = [number for number in waiting if number not in self._unreadable]
                 self._give(waiting + self._following(waiting, current))
             left = reads.paint(_SLICE)
 
@@ -468,9 +476,10 @@ class _Painting:
         for place, tile in enumerate(given):
             jobs = self._needs[tile].jobs
             self._jobs["given"][jobs], self._jobs["status"][jobs] = place, PENDING
-        for tile in tiles:
+        for tile in rest:
             if tile not in given:
-                self._leave_blank(self._needs[tile].jobs)
+                self._unreadable.update(self._needs[tile].jobs)
+                self._jobs["status"][self._needs[tile].jobs] = UNUSUAL
 
     def _needs_of(self, waiting: list[int]) -> dict[int, _Need]:
         """Return the needs of some jobs by tile, in the order of the jobs; those of a few tiles."""
@@ -559,14 +568,21 @@ class _Painting:
                 size = min(size, self._painter.prefetcher.room(sub_block))
         return None if begin < 0 or size < 0 else (begin, size)
 
-    def _leave_blank(self, jobs: list[int]) -> None:
-        """Fill the places of jobs, which may be partly painted, with background; mark them done."""
+    def _leave_blank(self) -> None:
+        """Fill the places of unreadable tiles, which may be partly painted, with background.
+
+        Where jobs are painted in order, those of a tile wait until all before them are done.
+        """
         value = background_value(self._request.pixel_type, self._request.background)
-        for one in self._jobs[jobs]:
-            if not self._reads.is_in_order(one["region"]):
+        status, regions = self._jobs["status"], self._jobs["region"]
+        for job in sorted(self._unreadable):
+            one = self._jobs[job]
+            before = status[:job][regions[:job] == one["region"]]
+            if not self._reads.is_in_order(one["region"]) or (before == DONE).all():
                 out = self._outs[one["region"]]
                 fill(out[one["top"] : one["bottom"], one["left"] : one["right"]], value)
-        self._jobs["status"][jobs] = DONE
+                status[job] = DONE
+                self._unreadable.discard(job)
 
 
 class _Need(NamedTuple):

@@ -127,6 +127,9 @@ struct Packed {
     int64_t frame_size;
     int64_t content;  // bytes; -1 if the data are unusual in any way
     bool hilo;        // the low bytes of all words, then the high ones
+
+    // The end of the bytes of the content that hold the first bytes of the pixels.
+    int64_t end_of(int64_t wanted) const { return hilo ? (content + wanted) / 2 : wanted; }
 };
 
 Packed look_at_packed(int32_t compression, const uint8_t *data, int64_t size, int32_t pixel_type);
@@ -134,7 +137,8 @@ Packed look_at_packed(int32_t compression, const uint8_t *data, int64_t size, in
 // Decodes zstd frames; the first one allocates the memory.
 class Decoder {
 public:
-    // Decodes the first bytes of the content of a frame; false if it has fewer.
+    // Decodes the first bytes of the content of a frame, block by block; returns false if it has
+    // fewer. What follows them is not looked at, and may be damaged.
     bool decode(const Packed &packed, uint8_t *content, int64_t wanted);
 
 private:

@@ -10,7 +10,7 @@
  */
 
 /* Increases with every change of the declarations; czk_abi() returns it. */
-enum czk_version { CZK_ABI = 5 };
+enum czk_version { CZK_ABI = 6 };
 
 /* The number for "none": of a scene, an M-index, a coordinate. */
 enum czk_absent { CZK_ABSENT = -2147483648 };
@@ -143,9 +143,10 @@ int64_t czk_read(const struct czk_directory *directory, const struct czk_tiles *
                  struct czk_region *regions, int64_t region_count, struct czk_job *jobs,
                  int64_t capacity, int64_t most, struct czk_output *output);
 
-/* Decodes zstd0 or zstd1 data of exactly `size` bytes of pixels; returns 0, or -1 on failure. */
+/* Decodes zstd0 or zstd1 data of exactly `size` bytes of pixels, at least the first `wanted` ones;
+   `pixels` has room for all. Returns 0, or -1 on failure. */
 int32_t czk_unpack(int32_t compression, const uint8_t *data, int64_t data_size, uint8_t *pixels,
-                   int64_t size, int32_t pixel_type);
+                   int64_t size, int64_t wanted, int32_t pixel_type);
 /* Encodes pixels; returns the size, or -1 if room or memory is too small. HiLo is for zstd1 and
    words of 16 bits. */
 int64_t czk_pack(int32_t compression, const uint8_t *pixels, int64_t size, int32_t hilo,

@@ -14,8 +14,6 @@ namespace {
 
 // Of more content than this, no more memory is believed than so many times the data.
 constexpr int64_t large = 1 << 30, growth_of_large = 1024, spare = 64 << 20, growth = 32768;
-// Decoding a larger part in steps takes as long as decoding everything at once.
-constexpr double worth_all = 0.85;
 
 }  // namespace
 
@@ -50,28 +48,19 @@ bool Decoder::decode(const Packed &packed, uint8_t *content, int64_t wanted) {
     if (!context_) context_.reset(ZSTD_createDCtx(), ZSTD_freeDCtx);
     ZSTD_DCtx *const context = context_.get();
     if (!context) throw std::bad_alloc();
-    const auto frame_size = static_cast<size_t>(packed.frame_size);
-    const auto capacity = static_cast<size_t>(packed.content);
-    if (static_cast<double>(wanted) >= worth_all * static_cast<double>(packed.content)) {
-        const size_t used = ZSTD_findFrameCompressedSize(packed.frame, frame_size);
-        if (ZSTD_isError(used)) return false;
-        const size_t found = ZSTD_decompressDCtx(context, content, capacity, packed.frame, used);
-        return !ZSTD_isError(found) && found == capacity;
+    if (ZSTD_isError(ZSTD_decompressBegin(context))) return false;
+    const bool is_all = wanted == packed.content;  // the end of the frame is checked, too
+    int64_t used = 0, done = 0;
+    while (done < wanted || is_all) {
+        const size_t next = ZSTD_nextSrcSizeToDecompress(context);
+        if (next == 0 || next > static_cast<size_t>(packed.frame_size - used)) break;
+        const size_t found =
+            ZSTD_decompressContinue(context, content + done, static_cast<size_t>(packed.content - done),
+                                    packed.frame + used, next);
+        if (ZSTD_isError(found)) return false;
+        used += static_cast<int64_t>(next), done += static_cast<int64_t>(found);
     }
-    ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters);
-    ZSTD_DCtx_setParameter(context, ZSTD_d_stableOutBuffer, 1);
-    ZSTD_outBuffer out{content, capacity, 0};
-    ZSTD_inBuffer in{packed.frame, 0, 0};
-    constexpr size_t step = 64 << 10;
-    bool is_good = true;
-    while (is_good && static_cast<int64_t>(out.pos) < wanted) {
-        if (in.pos == in.size && in.size == frame_size) break;
-        in.size = in.size + step < frame_size ? in.size + step : frame_size;
-        const size_t left = ZSTD_decompressStream(context, &out, &in);
-        is_good = !ZSTD_isError(left) && (left != 0 || static_cast<int64_t>(out.pos) >= wanted);
-    }
-    ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters);
-    return is_good && static_cast<int64_t>(out.pos) >= wanted;
+    return done >= wanted && (!is_all || ZSTD_nextSrcSizeToDecompress(context) == 0);
 }
 
 // As ZSTD_compress, whose context takes longer to make than a few KB to compress: each thread keeps
@@ -97,14 +86,14 @@ extern "C" {
 const char *czk_zstd_version(void) { return ZSTD_versionString(); }
 
 int32_t czk_unpack(int32_t compression, const uint8_t *data, int64_t data_size, uint8_t *pixels,
-                   int64_t size, int32_t pixel_type) {
+                   int64_t size, int64_t wanted, int32_t pixel_type) {
     const czk::Packed packed = czk::look_at_packed(compression, data, data_size, pixel_type);
-    if (packed.content < 0 || packed.content != size) return -1;
+    if (packed.content < 0 || packed.content != size || wanted < 0 || wanted > size) return -1;
     return static_cast<int32_t>(czk::guarded([&]() -> int64_t {
         czk::Buffer buffer;
         uint8_t *const content = packed.hilo ? buffer.take(size) : pixels;
-        if (!czk::Decoder().decode(packed, content, size)) return -1;
-        if (packed.hilo) czk::join_bytes(content, content + size / 2, pixels, size / 2);
+        if (!czk::Decoder().decode(packed, content, packed.end_of(wanted))) return -1;
+        if (packed.hilo) czk::join_bytes(content, content + size / 2, pixels, wanted / 2);
         return 0;
     }));
 }

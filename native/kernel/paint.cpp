@@ -235,7 +235,7 @@ private:
         uint8_t *const memory = content_.take(content);
         pixels.rows = memory, pixels.first = 0;
         if (packed.hilo) pixels.high = memory + content / 2, pixels.stride /= 2;
-        return decoder_.decode(packed, memory, packed.hilo ? (content + wanted) / 2 : wanted);
+        return decoder_.decode(packed, memory, packed.end_of(wanted));
     }
 
     // Returns where the data of a sub-block begin, or 0 if its head is unusual. The bytes that were

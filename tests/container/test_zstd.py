@@ -87,6 +87,19 @@ def test_truncated_data_are_refused() -> None:
         decode_zstd(frame[:-500], ZSTD0, 64, 32, GRAY8)
 
 
+def test_damage_behind_the_needed_rows_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = np.random.default_rng(2).integers(0, 1 << 16, (400, 500), dtype=np.uint16)  # 4 blocks
+    plain, packed = zstd_frame(words.tobytes()), hilo(words)
+    for kernel in ("", "0"):
+        monkeypatch.setenv("CZICTYPES_KERNEL", kernel)
+        cut = (plain[:-1000], ZSTD0, 390), (packed[:-50_000], ZSTD1, 100)
+        for data, compression, rows in cut:
+            found = decode_zstd(data, compression, 500, 400, GRAY16, rows=rows)
+            np.testing.assert_array_equal(found[:, :, 0], words[:rows])
+            with pytest.raises(CorruptFileError):
+                decode_zstd(data, compression, 500, 400, GRAY16)
+
+
 def test_what_is_too_large_is_refused_before_it_is_decompressed() -> None:
     with pytest.raises(CorruptFileError, match="claims a bitmap"):
         decode_zstd(zstd_frame(b"abc"), ZSTD0, 65536, 65536, GRAY8)

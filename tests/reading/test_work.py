@@ -101,6 +101,7 @@ def mosaic(folder: Path, tiles: int, side: int = SIDE) -> Path:
     return write_czi(folder / f"{tiles}-{side}.czi", blocks)
 
 
+@needs_kernel
 def test_opening_reads_the_directory_once_and_without_libczi(tmp_path: Path, calls: Calls) -> None:
     path = mosaic(tmp_path, 35, 2)
     czi.open_czi(path).close()  # imports modules
@@ -113,6 +114,7 @@ def test_opening_reads_the_directory_once_and_without_libczi(tmp_path: Path, cal
         assert calls.native == 0
 
 
+@needs_kernel
 def test_small_tiles_are_read_together_and_without_libczi(tmp_path: Path, calls: Calls) -> None:
     with czi.open_czi(mosaic(tmp_path, 20), threads=1) as document:
         calls.clear()
@@ -171,6 +173,7 @@ def test_the_kernel_returns_between_tiles_that_are_painted_in_order(
     assert left == list(range(159, -1, -1))
 
 
+@needs_kernel
 @pytest.mark.parametrize("tiles", [5, 20])
 def test_a_small_roi_costs_the_same_in_a_large_file(
     tmp_path: Path, calls: Calls, tiles: int
@@ -188,6 +191,7 @@ def test_a_small_roi_costs_the_same_in_a_large_file(
     assert calls.bytes <= 10 * SIDE * 2
 
 
+@needs_kernel
 @pytest.mark.parametrize("cache", [None, czi.CacheOptions(czi.CacheType.Standard)])
 def test_many_small_tiles_take_few_calls(
     tmp_path: Path, calls: Calls, cache: czi.CacheOptions | None
@@ -200,6 +204,7 @@ def test_many_small_tiles_take_few_calls(
         assert calls.reads <= 26
 
 
+@needs_kernel
 def test_a_part_of_one_tile_takes_few_calls_in_any_file(tmp_path: Path) -> None:
     counts = []
     for tiles in (1, 10, 40):
@@ -214,6 +219,7 @@ def test_a_part_of_one_tile_takes_few_calls_in_any_file(tmp_path: Path) -> None:
     assert max(counts) <= min(counts) + 5
 
 
+@needs_kernel
 @pytest.mark.parametrize("zoom", [1.0, 0.25])
 def test_a_plane_of_one_tile_takes_few_calls_at_any_zoom(tmp_path: Path, zoom: float) -> None:
     blocks = [Block(np.full((64, 64), z, np.uint8), plane={"C": 0, "Z": z}) for z in range(20)]
@@ -230,6 +236,7 @@ def test_of_a_large_tile_only_the_rows_needed_are_read(tmp_path: Path, calls: Ca
     assert calls.bytes < 25_000
 
 
+@needs_kernel
 def test_a_zoomed_read_passes_over_rows_that_are_far_apart(tmp_path: Path, calls: Calls) -> None:
     path = write_czi(tmp_path / "wide.czi", [Block(np.zeros((100, 100_000), np.uint8))])
     with czi.open_czi(path, threads=1) as document:

@@ -252,7 +252,6 @@ def test_a_tile_stored_smaller_than_it_says_covers_its_stored_size_at_zoom_1():
 # What is read of the file
 
 
-@needs_kernel
 def test_hidden_tiles_are_not_decoded():
     entries = [Entry(0, 0, 10, 10, m=m) for m in range(5)]
     tiles = numbered(*range(5))

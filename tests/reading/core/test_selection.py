@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from reading.core.made_tables import Entry, MemoryTiles, by_numpy, needs_kernel, table_of
+from reading.core.made_tables import Entry, MemoryTiles, by_numpy, table_of
 from reading.core.test_sampling import scaled_as_libczi
 
 from czictypes.model.geometry import Color, Rectangle
@@ -218,7 +218,6 @@ def test_a_scene_is_involved_if_its_box_with_the_pyramid_meets_the_region():
 # Visibility
 
 
-@needs_kernel
 def test_hidden_tiles_are_left_out():
     hidden, left, right = Entry(10, 0, 80, 50, m=0), Entry(0, 0, 60, 50), Entry(60, 0, 60, 50)
     left.m, right.m = 1, 2
@@ -226,7 +225,6 @@ def test_hidden_tiles_are_left_out():
     assert selected(hidden, left, right, drop_hidden=False) == [0, 1, 2]
 
 
-@needs_kernel
 def test_only_what_lies_in_the_region_matters_for_visibility():
     below, above = Entry(-50, 0, 80, 50, m=0), Entry(0, 0, 40, 50, m=1)
     assert selected(below, above, drop_hidden=True) == [1]
