@@ -62,12 +62,19 @@ private:
                 number(part.area.right), number(bottom)};
     }
 
-    void choose_by_zoom() {
-        for (int64_t at = 0; at < tiles_.scene_count; at++) {  // scenes whose box meets the region
+    // Finds the scenes that are painted; at full resolution, those whose box meets the region.
+    void find_scenes() {
+        for (int64_t at = 0; at < tiles_.scene_count; at++) {
             const int64_t *const box = tiles_.boxes + 4 * at;
-            if (region_.scene != absent && region_.scene != tiles_.scenes[at]) continue;
-            if (roi_.meets({box[0], box[1], box[2], box[3]})) scenes_.push_back(tiles_.scenes[at]);
+            const bool is_met = roi_.meets({box[0], box[1], box[2], box[3]});
+            const bool is_asked = region_.scene == absent || region_.scene == tiles_.scenes[at];
+            if (is_asked && (is_met || region_.mode == CZK_LEVEL))
+                scenes_.push_back(tiles_.scenes[at]);
         }
+    }
+
+    void choose_by_zoom() {
+        find_scenes();
         for (int64_t at = 0; at < region_.plane_count; at++)
             add_layer(region_.planes[at], region_.zoom / tolerance);
         std::sort(chosen_.begin(), chosen_.end());
@@ -75,33 +82,34 @@ private:
         find_parts();
     }
 
-    int32_t place_among_scenes(int32_t scene) const {
-        return static_cast<int32_t>(std::lower_bound(scenes_.begin(), scenes_.end(), scene) -
-                                    scenes_.begin());
+    // Returns whether a tile is of one of the scenes. One without a scene counts unless several are
+    // involved; on the grid of a level, those of the pyramid always do.
+    bool counts(int32_t tile) const {
+        const int32_t scene = tiles_.scene[tile];
+        const bool is_of_all = region_.mode == CZK_LEVEL && !tiles_.layer0[tile];
+        return scene == absent ? is_of_all || scenes_.size() < 2
+                               : std::binary_search(scenes_.begin(), scenes_.end(), scene);
     }
 
-    bool is_among_scenes(int32_t scene) const {
-        return std::binary_search(scenes_.begin(), scenes_.end(), static_cast<int64_t>(scene));
+    void add(const czk_plane &plane, int32_t level, int32_t tile) {
+        const auto place = std::lower_bound(scenes_.begin(), scenes_.end(), tiles_.scene[tile]);
+        chosen_.push_back({plane.rank, level, static_cast<int32_t>(place - scenes_.begin()),
+                           tiles_.zoom[tile], m_of(tile), tile});
     }
 
-    // Adds the tiles of one layer of a plane. With two scenes or more, each has its own layer. A
-    // tile without a scene counts unless several scenes are involved.
+    // Adds the tiles of one layer of a plane. With two scenes or more, each has its own layer.
     void add_layer(const czk_plane &plane, float least) {
         const auto begin = static_cast<std::ptrdiff_t>(chosen_.size());
-        const bool apart = scenes_.size() > 1;
         std::vector<float> limits(std::max<size_t>(scenes_.size(), 1),
                                   std::numeric_limits<float>::infinity());
         auto wanted = [&](float lowest, float highest) {
             return highest >= least && lowest < *std::max_element(limits.begin(), limits.end());
         };
         search(tiles_, plane.plane, roi_, wanted, [&](int32_t tile) {
-            const float zoom = tiles_.zoom[tile];
-            const int32_t scene = tiles_.scene[tile];
-            const bool counts = is_among_scenes(scene) || (scene == absent && !apart);
-            if (zoom < least || !counts) return;
-            const int32_t place = apart ? place_among_scenes(scene) : 0;
-            limits[place] = std::min(limits[place], zoom * layer_step);
-            chosen_.push_back({plane.rank, 0, place, zoom, m_of(tile), tile});
+            if (tiles_.zoom[tile] < least || !counts(tile)) return;
+            add(plane, 0, tile);
+            float &limit = limits[chosen_.back().scene];
+            limit = std::min(limit, tiles_.zoom[tile] * layer_step);
         });
         auto is_above = [&](const Chosen &one) { return !(one.zoom < limits[one.scene]); };
         chosen_.erase(std::remove_if(chosen_.begin() + begin, chosen_.end(), is_above),
@@ -116,7 +124,7 @@ private:
 
     // Removes tiles that add nothing to the covered area, in pixels of full resolution.
     void drop_hidden() {
-        std::vector<Chosen> kept;
+        size_t used = 0;
         Boxes boxes;
         for (size_t begin = 0, end = 0; begin < chosen_.size(); begin = end) {
             boxes.clear();
@@ -124,17 +132,12 @@ private:
                    chosen_[end].scene == chosen_[begin].scene; end++)
                 boxes.push_back(box_of(tiles_, chosen_[end].tile).within(roi_));
             int64_t covered = 0;
-            if (!visible_parts(boxes, parts_, covered)) {
-                for (size_t at = begin; at < end; at++) kept.push_back(chosen_[at]);
-                continue;
-            }
-            int32_t last = -1;
-            for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {  // the lowest first
-                if (part->box != last) kept.push_back(chosen_[begin + part->box]);
-                last = part->box;
-            }
+            std::vector<bool> shows(boxes.size(), !visible_parts(boxes, parts_, covered));
+            for (const Part &part : parts_) shows[part.box] = true;
+            for (size_t at = begin; at < end; at++)
+                if (shows[at - begin]) chosen_[used++] = chosen_[at];
         }
-        chosen_.swap(kept);
+        chosen_.resize(used);
     }
 
     // Determines the parts of the output that the chosen tiles paint.
@@ -150,7 +153,6 @@ private:
             chosen_[used++] = one;
         }
         chosen_.resize(used);
-        region_.covered = 0;
         region_.in_order = region_.has_masks || !visible_parts(boxes, parts_, region_.covered);
         if (!region_.in_order) return;
         region_.covered = 0, parts_.clear();
@@ -159,10 +161,7 @@ private:
 
     // A pixel of a level shows the tiles of that level, or else those of finer levels.
     void choose_for_level() {
-        if (region_.scene != absent)
-            scenes_.push_back(region_.scene);
-        else
-            scenes_.assign(tiles_.scenes, tiles_.scenes + tiles_.scene_count);
+        find_scenes();
         const int32_t level = region_.level;
         const float least = 1.0f / tolerance;
         add_level([&](int32_t tile) {
@@ -177,29 +176,22 @@ private:
 
     // The region in pixels of full resolution, slightly enlarged, as tile positions are rounded.
     Box in_full_resolution() const {
-        constexpr auto most = static_cast<double>(far_away);
         auto scaled = [&](int64_t at, int64_t corner) {
-            const double place = static_cast<double>(at) * region_.factor;
-            return static_cast<int64_t>(std::floor(std::clamp(place, -most, most))) + corner;
+            return as_integer(std::floor(static_cast<double>(at) * region_.factor)) + corner;
         };
         return {scaled(roi_.left - 1, region_.grid_x), scaled(roi_.top - 1, region_.grid_y),
                 scaled(roi_.right + 1, region_.grid_x) + 1,
                 scaled(roi_.bottom + 1, region_.grid_y) + 1};
     }
 
-    // A tile of full resolution without a scene counts unless several scenes are shown.
-    template <typename Counts>
-    void add_level(Counts counts) {
+    template <typename Wanted>
+    void add_level(Wanted wanted) {
         auto all = [](float, float) { return true; };
         for (int64_t at = 0; at < region_.plane_count; at++) {
             const czk_plane &plane = region_.planes[at];
             search(tiles_, plane.plane, in_full_resolution(), all, [&](int32_t tile) {
-                const int32_t scene = tiles_.scene[tile];
-                const bool alone = scene == absent && (scenes_.size() < 2 || !tiles_.layer0[tile]);
-                if (!counts(tile) || !(alone || is_among_scenes(scene))) return;
-                const int32_t level = region_.level ? tiles_.level[tile] : 0;
-                chosen_.push_back({plane.rank, level, place_among_scenes(scene), tiles_.zoom[tile],
-                                   m_of(tile), tile});
+                if (wanted(tile) && counts(tile))
+                    add(plane, region_.level ? tiles_.level[tile] : 0, tile);
             });
         }
         std::sort(chosen_.begin(), chosen_.end());
@@ -218,14 +210,14 @@ private:
 }  // namespace
 }  // namespace czk
 
-extern "C" int64_t czk_choose(const czk_tiles *tiles, czk_region *regions, int64_t count,
-                              czk_job *jobs, int64_t capacity) {
+int64_t czk_choose(const czk_tiles *tiles, czk_region *regions, int64_t count, czk_job *jobs,
+                   int64_t capacity) {
     return czk::guarded([&]() -> int64_t {
         int64_t used = 0;
         for (int64_t at = 0; at < count; at++) {
             if (!czk::is_possible(regions[at])) return -2;
-            czk::Choice choice(*tiles, regions[at], static_cast<int32_t>(at));
-            used = choice.make(jobs, capacity, used);
+            const auto number = static_cast<int32_t>(at);
+            used = czk::Choice(*tiles, regions[at], number).make(jobs, capacity, used);
         }
         return used;
     });

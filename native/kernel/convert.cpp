@@ -12,7 +12,6 @@ namespace czk {
 namespace {
 
 using Complex = std::complex<float>;
-static_assert(sizeof(Complex) == 8);
 
 // A pixel type: its number in files, its samples, and a letter for their type.
 struct Format {
@@ -55,8 +54,6 @@ template <typename From, typename To>
 To value_of(From value) {
     if constexpr (std::is_same_v<From, uint16_t> && std::is_same_v<To, uint8_t>)
         return static_cast<To>(value >> 8);
-    else if constexpr (std::is_same_v<To, Complex> && !std::is_same_v<From, Complex>)
-        return Complex(static_cast<float>(value), 0.0f);
     else
         return static_cast<To>(value);
 }
@@ -64,22 +61,18 @@ To value_of(From value) {
 // The mean of blue, green and red; libCZI rounds it for 8 bits, and truncates it for 16.
 template <typename From, typename To>
 To mean_of(uint32_t sum) {
-    if constexpr (std::is_same_v<To, float>)
-        return static_cast<To>(sum) / 3.0f;
-    else if constexpr (sizeof(From) == 1)
-        return static_cast<To>((sum + 1) / 3);
-    else
-        return static_cast<To>(sizeof(To) == 1 ? sum / 3 >> 8 : sum / 3);
+    if (std::is_same_v<To, float>) return static_cast<To>(static_cast<float>(sum) / 3.0f);
+    if (sizeof(From) == 1) return static_cast<To>((sum + 1) / 3);
+    return static_cast<To>(sizeof(To) == 1 ? sum / 3 >> 8 : sum / 3);
 }
 
 // Colours are copied or become gray; gray is copied to all of them. An added alpha is opaque.
 template <typename From, int before, typename To, int after>
 void convert(const uint8_t *from, uint8_t *to, int64_t count) {
-    constexpr int64_t from_size = sizeof(From), to_size = sizeof(To);
     for (int64_t at = 0; at < count; at++) {
         To pixel[after];
         From samples[before];
-        std::memcpy(samples, from + at * before * from_size, sizeof samples);
+        std::memcpy(samples, from + at * before * int64_t{sizeof(From)}, sizeof samples);
         if constexpr (before >= 3 && after == 1) {
             pixel[0] = mean_of<From, To>(uint32_t{samples[0]} + samples[1] + samples[2]);
         } else {
@@ -87,7 +80,7 @@ void convert(const uint8_t *from, uint8_t *to, int64_t count) {
                 pixel[sample] = value_of<From, To>(samples[before == 1 ? 0 : sample]);
             if constexpr (after == 4) pixel[3] = static_cast<To>(255);
         }
-        std::memcpy(to + at * after * to_size, pixel, sizeof pixel);
+        std::memcpy(to + at * after * int64_t{sizeof(To)}, pixel, sizeof pixel);
     }
 }
 

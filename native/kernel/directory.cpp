@@ -274,7 +274,7 @@ bool check_head(const czk_directory &directory, int64_t sub_block, const uint8_t
 
 }  // namespace czk
 
-extern "C" int64_t czk_parse(czk_columns *columns, const uint8_t *data, int64_t size) {
+int64_t czk_parse(czk_columns *columns, const uint8_t *data, int64_t size) {
     int64_t done = 0;
     columns->lacking = -1;
     czk::Layout layout;

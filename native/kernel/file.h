@@ -1,7 +1,6 @@
 // Positional reads of a file. It is not mapped, because truncating it would crash the process.
 
-#ifndef CZICTYPES_KERNEL_FILE_H
-#define CZICTYPES_KERNEL_FILE_H
+#pragma once
 
 #include <algorithm>
 #include <cerrno>
@@ -17,81 +16,70 @@
 
 namespace czk {
 
-class File {
-public:
-    // A descriptor, on Windows a HANDLE; -1 for no file, from which nothing can be read.
-    explicit File(int64_t handle) : handle_(handle) {}
+// Each takes a descriptor, on Windows a HANDLE; -1 for no file, from which nothing can be read.
 
-    // Returns the number of bytes read; fewer if the file ends or cannot be read.
-    int64_t read(int64_t offset, uint8_t *to, int64_t size) const {
-        int64_t done = 0;
-        while (handle_ != -1 && done < size) {
-            const int64_t some = std::min<int64_t>(size - done, 1 << 30);
-            const int64_t found = read_some(offset + done, to + done, some);
-            if (found < 0 && errno == EINTR) continue;
-            if (found <= 0) break;
-            done += found;
-        }
-        return done;
-    }
-
-    // Reads consecutive rows into rows of the output; returns false if they cannot all be read
-    // this way.
-    bool read_rows(int64_t offset, uint8_t *to, int64_t row, int64_t count, int64_t stride) const {
-        if (row == stride) return read(offset, to, row * count) == row * count;
+inline int64_t read_some(int64_t handle, int64_t offset, uint8_t *to, int64_t size) {
 #ifdef _WIN32
-        return false;
+    OVERLAPPED place{};
+    place.Offset = static_cast<DWORD>(offset), place.OffsetHigh = static_cast<DWORD>(offset >> 32);
+    DWORD found = 0;
+    errno = 0;
+    return ReadFile(reinterpret_cast<HANDLE>(static_cast<intptr_t>(handle)), to,
+                    static_cast<DWORD>(size), &found, &place) ? int64_t{found} : -1;
 #else
-        constexpr int64_t at_once = 512;
-        iovec places[at_once];
-        for (int64_t first = 0; first < count; first += at_once) {
-            const int64_t some = std::min(at_once, count - first);
-            for (int64_t at = 0; at < some; at++)
-                places[at] = {to + (first + at) * stride, static_cast<size_t>(row)};
-            const ssize_t found = preadv(static_cast<int>(handle_), places, static_cast<int>(some),
-                                         static_cast<off_t>(offset + first * row));
-            if (found != row * some) return false;
-        }
-        return true;
+    return pread(static_cast<int>(handle), to, static_cast<size_t>(size), static_cast<off_t>(offset));
 #endif
-    }
+}
 
-    // Returns whether the file is known to have this size, time of modification and inode.
-    bool is_still(int64_t size, int64_t modified_ns, int64_t inode) const {
+// Returns the number of bytes read; fewer if the file ends or cannot be read.
+inline int64_t read_bytes(int64_t handle, int64_t offset, uint8_t *to, int64_t size) {
+    int64_t done = 0;
+    while (handle != -1 && done < size) {
+        const int64_t some = std::min<int64_t>(size - done, 1 << 30);
+        const int64_t found = read_some(handle, offset + done, to + done, some);
+        if (found < 0 && errno == EINTR) continue;
+        if (found <= 0) break;
+        done += found;
+    }
+    return done;
+}
+
+// Reads consecutive rows into rows of the output; returns false if they cannot all be read this way.
+inline bool read_rows(int64_t handle, int64_t offset, uint8_t *to, int64_t row, int64_t count,
+                      int64_t stride) {
+    if (row == stride) return read_bytes(handle, offset, to, row * count) == row * count;
 #ifdef _WIN32
-        return false;
+    return false;
 #else
-        struct stat found;
-        if (fstat(static_cast<int>(handle_), &found)) return false;
+    constexpr int64_t at_once = 512;
+    iovec places[at_once];
+    for (int64_t first = 0; first < count; first += at_once) {
+        const int64_t some = std::min(at_once, count - first);
+        for (int64_t at = 0; at < some; at++)
+            places[at] = {to + (first + at) * stride, static_cast<size_t>(row)};
+        const ssize_t found = preadv(static_cast<int>(handle), places, static_cast<int>(some),
+                                     static_cast<off_t>(offset + first * row));
+        if (found != row * some) return false;
+    }
+    return true;
+#endif
+}
+
+// Returns whether the file is known to have this size, time of modification and inode.
+inline bool is_still(int64_t handle, int64_t size, int64_t modified_ns, int64_t inode) {
+#ifdef _WIN32
+    return false;
+#else
+    struct stat found;
+    if (fstat(static_cast<int>(handle), &found)) return false;
 #ifdef __APPLE__
-        const timespec modified = found.st_mtimespec;
+    const timespec modified = found.st_mtimespec;
 #else
-        const timespec modified = found.st_mtim;
+    const timespec modified = found.st_mtim;
 #endif
-        return found.st_size == size && static_cast<int64_t>(found.st_ino) == inode &&
-               int64_t{modified.tv_sec} * 1000000000 + modified.tv_nsec == modified_ns;
+    return found.st_size == size && static_cast<int64_t>(found.st_ino) == inode &&
+           int64_t{modified.tv_sec} * 1000000000 + modified.tv_nsec == modified_ns;
 #endif
-    }
-
-private:
-    int64_t read_some(int64_t offset, uint8_t *to, int64_t size) const {
-#ifdef _WIN32
-        OVERLAPPED place{};
-        place.Offset = static_cast<DWORD>(offset), place.OffsetHigh = static_cast<DWORD>(offset >> 32);
-        DWORD found = 0;
-        const auto handle = reinterpret_cast<HANDLE>(static_cast<intptr_t>(handle_));
-        errno = 0;
-        return ReadFile(handle, to, static_cast<DWORD>(size), &found, &place)
-                   ? int64_t{found} : -1;
-#else
-        return pread(static_cast<int>(handle_), to, static_cast<size_t>(size),
-                     static_cast<off_t>(offset));
-#endif
-    }
-
-    int64_t handle_;
-};
+}
 
 }  // namespace czk
-
-#endif

@@ -14,14 +14,9 @@
 namespace czk {
 namespace {
 
-int64_t as_integer(double value) {  // clamps numbers far beyond all coordinates
-    constexpr auto most = static_cast<double>(far_away);
-    return static_cast<int64_t>(value > -most ? std::min(value, most) : -most);
-}
-
 // One axis of a tile and of a region.
 struct Side {
-    int64_t start, logical, roi_start, roi_size, out_size;
+    int64_t start, logical, stored, roi_start, roi_size, out_size, grid_start;
 };
 
 // The overlap as fractions of the tile and of the region, then in their pixels.
@@ -37,13 +32,13 @@ void zoom(Axis &axis, const Side &side) {
     const double target_low = static_cast<double>(low - side.roi_start) / roi;
     axis.target = target_low * out;
     const double target_size = (static_cast<double>(high - side.roi_start) / roi - target_low) * out;
-    const double least = std::ceil((0 - axis.source) * target_size / source_size + axis.target);
-    const double most =
-        std::ceil((stored - 1 - axis.source) * target_size / source_size + axis.target);
+    auto shown_at = [&](double pixel) {
+        return as_integer(std::ceil((pixel - axis.source) * target_size / source_size + axis.target));
+    };
     axis.scale = source_size / target_size;
-    axis.first = std::max({as_integer(least), as_integer(axis.target), int64_t{0}});
-    axis.end = std::min({as_integer(most), as_integer(axis.target + target_size),
-                         side.out_size - 1}) + 1;
+    axis.first = std::max({shown_at(0), as_integer(axis.target), int64_t{0}});
+    const int64_t most = std::min(as_integer(axis.target + target_size), side.out_size - 1);
+    axis.end = std::min(shown_at(stored - 1), most) + 1;
 }
 
 // Comparisons for each box before boxes count as too entangled.
@@ -122,33 +117,31 @@ void cut(const Boxes &boxes, const Box &hole, Boxes &rest) {
 
 int64_t Axis::nearest(int64_t at) const {
     if (kind == copied) return at - offset;
-    double place;
-    if (kind == gridded) {
-        const double corner = (static_cast<double>(at) + target) * scale;
-        place = (corner - source) * static_cast<double>(size) / divisor;
-    } else {
-        place = (static_cast<double>(at) - target) * scale + source;
-    }
+    const auto from = static_cast<double>(at), whole_size = static_cast<double>(size);
+    const double place = kind == gridded
+                             ? ((from + target) * scale - source) * whole_size / divisor
+                             : (from - target) * scale + source;
     if (!(place > 0)) return 0;
-    if (place >= static_cast<double>(size)) return size - 1;
+    if (place >= whole_size) return size - 1;
     const auto whole = static_cast<int64_t>(place);
     const bool is_up = kind == zoomed && place - static_cast<double>(whole) >= 0.5;
     return std::min(whole + is_up, size - 1);
 }
 
 Axis axis_of(const czk_tiles &tiles, int64_t tile, const czk_region &region, bool is_vertical) {
-    Side side = is_vertical
-                    ? Side{tiles.y[tile], tiles.h[tile], region.y, region.h, region.out_h}
-                    : Side{tiles.x[tile], tiles.w[tile], region.x, region.w, region.out_w};
+    Side side = is_vertical ? Side{tiles.y[tile], tiles.h[tile], tiles.read_h[tile], region.y,
+                                   region.h, region.out_h, region.grid_y}
+                            : Side{tiles.x[tile], tiles.w[tile], tiles.read_w[tile], region.x,
+                                   region.w, region.out_w, region.grid_x};
     Axis axis{};
-    axis.size = is_vertical ? tiles.read_h[tile] : tiles.read_w[tile];
+    axis.size = side.stored;
     axis.kind = region.mode == CZK_ZOOM ? Axis::zoomed : Axis::copied;
     if (axis.size < 1) return axis;
     if (region.mode == CZK_ZOOM) {
         zoom(axis, side);
         return axis;
     }
-    if (region.mode == CZK_LEVEL) side.start -= is_vertical ? region.grid_y : region.grid_x;
+    if (region.mode == CZK_LEVEL) side.start -= side.grid_start;
     int64_t end = side.start + axis.size;
     if (region.mode == CZK_LEVEL && region.level != 0) {
         const double factor = region.factor, begin = static_cast<double>(side.start);

@@ -17,14 +17,23 @@ int32_t class_of(const czk_tiles &tiles, int64_t tile) {
     return side > 0 ? __builtin_clz(static_cast<uint32_t>(side)) - 32 : 0;
 }
 
-struct Place {
-    int64_t plane;
-    int32_t kind, tile;
+using Place = std::tuple<int64_t, int32_t, int32_t>;  // plane, class, and the tile
 
-    bool operator<(const Place &other) const {
-        return std::tie(plane, kind, tile) < std::tie(other.plane, other.kind, other.tile);
+// Calls act(first, end) for each group: the tiles of similar size of a plane with many tiles, which
+// follow each other in `order`.
+template <typename Act>
+void each_group(const czk_tiles &tiles, Act act) {
+    for (int64_t begin = 0, end = 0; begin < tiles.ordered; begin = end) {
+        const int64_t plane = tiles.plane[tiles.order[begin]];
+        while (end < tiles.ordered && tiles.plane[tiles.order[end]] == plane) end++;
+        for (int64_t at = begin; end - begin > few && at < end;) {
+            const int64_t first = at;
+            const int32_t kind = class_of(tiles, tiles.order[first]);
+            while (at < end && class_of(tiles, tiles.order[at]) == kind) at++;
+            act(first, at);
+        }
     }
-};
+}
 
 int64_t sort_tiles(czk_tiles &tiles) {
     if (tiles.count > INT32_MAX) return -1;
@@ -47,15 +56,10 @@ int64_t sort_tiles(czk_tiles &tiles) {
             places.push_back(place_of(*tile));
         std::sort(places.begin(), places.end());
         std::transform(places.begin(), places.end(), tiles.order,
-                       [](const Place &place) { return place.tile; });
+                       [](const Place &place) { return std::get<2>(place); });
     }
     int64_t groups = 0;
-    for (const int32_t *first = tiles.order, *tile = first; first != end; first = tile) {
-        int64_t in_plane = 0;
-        for (; tile != end && tiles.plane[*tile] == tiles.plane[*first]; tile++)
-            in_plane += tile == first || class_of(tiles, *tile) != class_of(tiles, tile[-1]);
-        if (tile - first > few) groups += in_plane;
-    }
+    each_group(tiles, [&](int64_t, int64_t) { groups++; });
     return groups;
 }
 
@@ -108,20 +112,13 @@ int64_t arrange(czk_tiles &tiles, const czk_group &group, std::vector<int32_t> &
 int32_t fill_index(czk_tiles &tiles) {
     std::vector<int32_t> scratch;
     int64_t number = 0, cells = 0;
-    for (int64_t begin = 0, end = 0; begin < tiles.ordered; begin = end) {
-        const int64_t plane = tiles.plane[tiles.order[begin]];
-        while (end < tiles.ordered && tiles.plane[tiles.order[end]] == plane) end++;
-        for (int64_t at = begin; end - begin > few && at < end;) {
-            if (number == tiles.group_count) return -1;
-            czk_group &group = tiles.groups[number++];
-            group.first = at, group.cells = cells;
-            const int32_t kind = class_of(tiles, tiles.order[at]);
-            while (at < end && class_of(tiles, tiles.order[at]) == kind) at++;
-            group.end = at;
-            measure(tiles, group);
-            cells += arrange(tiles, group, scratch);
-        }
-    }
+    each_group(tiles, [&](int64_t first, int64_t end) {
+        if (number++ >= tiles.group_count) return;
+        czk_group &group = tiles.groups[number - 1];
+        group.first = first, group.end = end, group.cells = cells;
+        measure(tiles, group);
+        cells += arrange(tiles, group, scratch);
+    });
     return number == tiles.group_count ? 0 : -1;
 }
 
@@ -143,15 +140,14 @@ void search(const czk_tiles &tiles, int64_t plane, const Box &region, const Want
         for (int64_t at = first; at < end; at++)
             if (box_of(tiles, order[at]).meets(region)) visit(order[at]);
     };
-    auto is_below = [&](int32_t tile, int64_t value) { return tiles.plane[tile] < value; };
-    const int64_t first = std::lower_bound(order, stop, plane, is_below) - order;
-    auto is_above = [&](int64_t value, int32_t tile) { return value < tiles.plane[tile]; };
-    const int64_t end = std::upper_bound(order + first, stop, plane, is_above) - order;
+    auto is_below = [&](int32_t tile) { return tiles.plane[tile] < plane; };
+    const int64_t first = std::partition_point(order, stop, is_below) - order;
+    auto is_here = [&](int32_t tile) { return tiles.plane[tile] == plane; };
+    const int64_t end = std::partition_point(order + first, stop, is_here) - order;
     if (end - first <= few) return look(first, end);
     const czk_group *group = tiles.groups, *const last = group + tiles.group_count;
-    auto is_before = [](const czk_group &one, int64_t value) { return one.first < value; };
-    for (group = std::lower_bound(group, last, first, is_before);
-         group != last && group->first < end; group++) {
+    group = std::partition_point(group, last, [&](auto &one) { return one.first < first; });
+    for (; group != last && group->first < end; group++) {
         if (!wanted(group->lowest, group->highest)) continue;
         const Box cells = cells_of(*group, region);
         for (int64_t row = cells.top; row < cells.bottom && !cells.empty(); row++) {
@@ -163,14 +159,10 @@ void search(const czk_tiles &tiles, int64_t plane, const Box &region, const Want
 
 }  // namespace czk
 
-extern "C" {
-
 int64_t czk_sort(czk_tiles *tiles) {
     return czk::guarded([&] { return czk::sort_tiles(*tiles); });
 }
 
 int32_t czk_index(czk_tiles *tiles) {
     return static_cast<int32_t>(czk::guarded([&] { return czk::fill_index(*tiles); }));
-}
-
 }

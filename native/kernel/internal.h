@@ -1,7 +1,6 @@
 // Declarations that the kernel's files share: boxes, pixel mapping, conversions, checks of data.
 
-#ifndef CZICTYPES_KERNEL_INTERNAL_H
-#define CZICTYPES_KERNEL_INTERNAL_H
+#pragma once
 
 #include <algorithm>
 #include <cstddef>
@@ -27,6 +26,11 @@ constexpr int32_t uncompressed = 0, zstd0 = 5, zstd1 = 6;  // numbers of the fil
 
 // Larger coordinates are refused: sums of two of these, and their doubles, are exact.
 constexpr int64_t far_away = int64_t{1} << 52;
+
+inline int64_t as_integer(double value) {  // clamps numbers far beyond all coordinates
+    constexpr auto most = static_cast<double>(far_away);
+    return static_cast<int64_t>(value > -most ? std::min(value, most) : -most);
+}
 
 // Right and bottom are excluded.
 struct Box {
@@ -119,7 +123,7 @@ using Convert = void (*)(const uint8_t *from, uint8_t *to, int64_t count);
 
 int64_t pixel_size(int32_t pixel_type);        // bytes; 0 for an unknown type
 bool has_sixteen_bits(int32_t pixel_type);
-Convert conversion(int32_t from, int32_t to);  // NULL if there is none; defined for equal types, too
+Convert conversion(int32_t from, int32_t to);  // NULL if there is none or the types are equal
 
 // zstd data whose first bytes were inspected.
 struct Packed {
@@ -134,16 +138,10 @@ struct Packed {
 
 Packed look_at_packed(int32_t compression, const uint8_t *data, int64_t size, int32_t pixel_type);
 
-// Decodes zstd frames; the first one allocates the memory.
-class Decoder {
-public:
-    // Decodes the first bytes of the content of a frame, block by block; returns false if it has
-    // fewer. What follows them is not looked at, and may be damaged.
-    bool decode(const Packed &packed, uint8_t *content, int64_t wanted);
-
-private:
-    std::shared_ptr<ZSTD_DCtx_s> context_;
-};
+// Decodes the first bytes of the content of a frame, block by block; returns false if it has fewer.
+// What follows them is not looked at, and may be damaged. The first call allocates the memory.
+using Context = std::shared_ptr<ZSTD_DCtx_s>;
+bool decode(Context &memory, const Packed &packed, uint8_t *content, int64_t wanted);
 
 // Joins low and high bytes to words.
 void join_bytes(const uint8_t *low, const uint8_t *high, uint8_t *words, int64_t count);
@@ -172,5 +170,3 @@ Number read_number(const uint8_t *from) {  // little-endian, like every machine 
 }
 
 }  // namespace czk
-
-#endif

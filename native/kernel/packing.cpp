@@ -3,8 +3,6 @@
 // zstd0 is a plain frame. zstd1 has a header before it: 01, or 03 01 and a byte whose lowest bit
 // means that the low bytes of all 16-bit words come first, then the high ones (HiLo).
 
-#include <cstring>
-
 #define ZSTD_STATIC_LINKING_ONLY
 #include "internal.h"
 #include "zstd.h"
@@ -13,40 +11,33 @@ namespace czk {
 namespace {
 
 // Of more content than this, no more memory is believed than so many times the data.
+constexpr int64_t least_data = 8;  // a header, and the first bytes of a frame
 constexpr int64_t large = 1 << 30, growth_of_large = 1024, spare = 64 << 20, growth = 32768;
 
 }  // namespace
 
 Packed look_at_packed(int32_t compression, const uint8_t *data, int64_t size, int32_t pixel_type) {
     Packed packed{data, size, -1, false};
-    int64_t head = 0;
-    if (compression == zstd1) {
-        if (size < 3) return packed;
-        if (data[0] == 1)
-            head = 1;
-        else if (data[0] == 3 && data[1] == 1)
-            head = 3, packed.hilo = data[2] & 1;
-        else
-            return packed;
-    }
+    if (size < least_data) return packed;
+    const bool has_flags = compression == zstd1 && data[0] == 3 && data[1] == 1;
+    if (compression == zstd1 && data[0] != 1 && !has_flags) return packed;
+    const int64_t head = has_flags ? 3 : compression == zstd1 ? 1 : 0;
     packed.frame += head, packed.frame_size -= head;
+    packed.hilo = has_flags && (data[2] & 1);
     if (packed.hilo && !has_sixteen_bits(pixel_type)) return packed;
-    if (packed.frame_size < 5 || read_number<uint32_t>(packed.frame) != ZSTD_MAGICNUMBER)
-        return packed;
+    if (read_number<uint32_t>(packed.frame) != ZSTD_MAGICNUMBER) return packed;
     const auto frame_size = static_cast<size_t>(packed.frame_size);
     const unsigned long long content = ZSTD_getFrameContentSize(packed.frame, frame_size);
     if (content > INT64_MAX) return packed;  // unknown, or no frame
     const auto claimed = static_cast<int64_t>(content);
-    const int64_t believed = size > large ? INT64_MAX : growth_of_large * size;
-    const bool is_too_large = claimed > large && claimed > believed;
-    if (is_too_large || (claimed - spare) / growth > size) return packed;
-    packed.content = claimed;
+    const int64_t believed = size > large ? INT64_MAX : std::max(large, growth_of_large * size);
+    if (claimed <= believed && (claimed - spare) / growth <= size) packed.content = claimed;
     return packed;
 }
 
-bool Decoder::decode(const Packed &packed, uint8_t *content, int64_t wanted) {
-    if (!context_) context_.reset(ZSTD_createDCtx(), ZSTD_freeDCtx);
-    ZSTD_DCtx *const context = context_.get();
+bool decode(Context &memory, const Packed &packed, uint8_t *content, int64_t wanted) {
+    if (!memory) memory.reset(ZSTD_createDCtx(), ZSTD_freeDCtx);
+    ZSTD_DCtx *const context = memory.get();
     if (!context) throw std::bad_alloc();
     if (ZSTD_isError(ZSTD_decompressBegin(context))) return false;
     const bool is_all = wanted == packed.content;  // the end of the frame is checked, too
@@ -81,18 +72,17 @@ void join_bytes(const uint8_t *low, const uint8_t *high, uint8_t *words, int64_t
 
 }  // namespace czk
 
-extern "C" {
-
 const char *czk_zstd_version(void) { return ZSTD_versionString(); }
 
 int32_t czk_unpack(int32_t compression, const uint8_t *data, int64_t data_size, uint8_t *pixels,
                    int64_t size, int64_t wanted, int32_t pixel_type) {
     const czk::Packed packed = czk::look_at_packed(compression, data, data_size, pixel_type);
     if (packed.content < 0 || packed.content != size || wanted < 0 || wanted > size) return -1;
-    return static_cast<int32_t>(czk::guarded([&]() -> int64_t {
+    return static_cast<int32_t>(czk::guarded([&] {
         czk::Buffer buffer;
         uint8_t *const content = packed.hilo ? buffer.take(size) : pixels;
-        if (!czk::Decoder().decode(packed, content, packed.end_of(wanted))) return -1;
+        czk::Context context;
+        if (!czk::decode(context, packed, content, packed.end_of(wanted))) return -1;
         if (packed.hilo) czk::join_bytes(content, content + size / 2, pixels, wanted / 2);
         return 0;
     }));
@@ -119,6 +109,4 @@ int64_t czk_pack(int32_t compression, const uint8_t *pixels, int64_t size, int32
                                            pixels, static_cast<size_t>(size), level);
         return ZSTD_isError(found) ? -1 : static_cast<int64_t>(found) + head;
     });
-}
-
 }

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <exception>
 #include <thread>
-#include <utility>
 
 #include "file.h"
 #include "internal.h"
@@ -101,7 +100,7 @@ void learn_data(const czk_directory &directory, int64_t sub_block, int64_t offse
 // One thread at work, with its memory.
 class Worker {
 public:
-    explicit Worker(Work &work) : work_(work), file_(work.output.file) {}
+    explicit Worker(Work &work) : work_(work), directory_(work.directory) {}
 
     void run(int64_t chunk) {
         const auto count = static_cast<int64_t>(work_.items.size());
@@ -133,7 +132,7 @@ private:
         uint8_t *bytes = buffer.take(size + page);
         // Processors copy slowly to an address whose page offset is slightly above the source's.
         bytes += (static_cast<uintptr_t>(offset) - reinterpret_cast<uintptr_t>(bytes)) % page;
-        return {bytes, offset, offset + file_.read(offset, bytes, size)};
+        return {bytes, offset, offset + read_bytes(work_.output.file, offset, bytes, size)};
     }
 
     // If the caller gave bytes of a tile, no others are read.
@@ -143,15 +142,14 @@ private:
     bool is_small(int64_t at, Span &place) {
         const czk_job &one = work_.jobs[work_.items[at].first];
         if (one.given >= 0 || !work_.is_own(one)) return false;
-        const czk_directory &directory = work_.directory;
         const int64_t sub_block = work_.sub_block_of(one);
         int64_t size = 0;
-        place.first = known_data(directory, sub_block, size);
+        place.first = known_data(directory_, sub_block, size);
         if (!place.first) {
-            place.first = directory.position[sub_block];
+            place.first = directory_.position[sub_block];
             size = std::min(work_.claimed(sub_block), longest_run) + usual_head;
         }
-        if (size > small_data + usual_head || place.first < 0 || place.first > directory.file_size)
+        if (size > small_data + usual_head || place.first < 0 || place.first > directory_.file_size)
             return false;
         place.end = place.first + size;
         return true;
@@ -201,20 +199,19 @@ private:
     // Finds the pixels of the tile of some jobs.
     bool find_pixels(const Span &jobs, Pixels &pixels) {
         const czk_job &one = work_.jobs[jobs.first];
-        const czk_directory &directory = work_.directory;
         const int64_t sub_block = work_.sub_block_of(one);
         // The types differ only where a tile is special.
-        if (!work_.is_own(one) || directory.pixel_type[sub_block] != work_.tiles.pixel_type[one.tile])
+        if (!work_.is_own(one) || directory_.pixel_type[sub_block] != work_.tiles.pixel_type[one.tile])
             return false;
         int64_t size = 0;
         pixels.offset = find_data(sub_block, size);
-        pixels.w = directory.stored_w[sub_block], pixels.h = directory.stored_h[sub_block];
+        pixels.w = directory_.stored_w[sub_block], pixels.h = directory_.stored_h[sub_block];
         pixels.stride = pixels.w * from_, pixels.first = pixels.h;
         for (int64_t at = jobs.first; at < jobs.end; at++) {
             pixels.first = std::clamp<int64_t>(work_.jobs[at].first_row, 0, pixels.first);
             pixels.end = std::clamp<int64_t>(work_.jobs[at].end_row, pixels.end, pixels.h);
         }
-        if (!pixels.offset || directory.compression[sub_block] != uncompressed)
+        if (!pixels.offset || directory_.compression[sub_block] != uncompressed)
             return pixels.offset && unpack(sub_block, size, pixels);
         pixels.rows = window_.find(pixels.offset + pixels.first * pixels.stride,
                                    (pixels.end - pixels.first) * pixels.stride);
@@ -223,36 +220,34 @@ private:
 
     // Decodes the rows up to the end of the needed ones.
     bool unpack(int64_t sub_block, int64_t size, Pixels &pixels) {
-        const czk_directory &directory = work_.directory;
         const int64_t content = work_.claimed(sub_block), wanted = pixels.end * pixels.stride;
         if (wanted > most_unpacked) return false;
         const uint8_t *data = window_.find(pixels.offset, size);
         if (!data && !is_given()) data = read(packed_, pixels.offset, size).find(pixels.offset, size);
         if (!data) return false;
-        const Packed packed = look_at_packed(directory.compression[sub_block], data, size,
-                                             directory.pixel_type[sub_block]);
+        const Packed packed = look_at_packed(directory_.compression[sub_block], data, size,
+                                             directory_.pixel_type[sub_block]);
         if (packed.content != content) return false;
         uint8_t *const memory = content_.take(content);
         pixels.rows = memory, pixels.first = 0;
         if (packed.hilo) pixels.high = memory + content / 2, pixels.stride /= 2;
-        return decoder_.decode(packed, memory, packed.end_of(wanted));
+        return decode(context_, packed, memory, packed.end_of(wanted));
     }
 
     // Returns where the data of a sub-block begin, or 0 if its head is unusual. The bytes that were
     // read, perhaps all of them, stay in memory.
     int64_t find_data(int64_t sub_block, int64_t &size) {
-        const czk_directory &directory = work_.directory;
-        int64_t offset = known_data(directory, sub_block, size);
+        int64_t offset = known_data(directory_, sub_block, size);
         if (offset) return offset;
-        const int64_t position = directory.position[sub_block], claimed = work_.claimed(sub_block);
-        if (position < 0 || position > directory.file_size - least_head) return 0;
+        const int64_t position = directory_.position[sub_block], claimed = work_.claimed(sub_block);
+        if (position < 0 || position > directory_.file_size - least_head) return 0;
         if (!window_.find(position, least_head) && !is_given())
             window_ = read(head_, position,
                            claimed <= small_data ? claimed + usual_head : longest_head);
         const uint8_t *const head = window_.find(position, least_head);
-        if (!head || !check_head(directory, sub_block, head, window_.end - position, &offset, &size))
+        if (!head || !check_head(directory_, sub_block, head, window_.end - position, &offset, &size))
             return 0;
-        learn_data(directory, sub_block, offset, size);
+        learn_data(directory_, sub_block, offset, size);
         return offset;
     }
 
@@ -278,25 +273,21 @@ private:
     bool set_columns(const czk_job &one, const Pixels &pixels) {
         left_ = one.left, width_ = one.right - one.left;
         is_run_ = x_.kind == Axis::copied && x_.size == pixels.w;
-        first_column_ = column(one.left, pixels);
-        span_ = column(one.right - 1, pixels) + 1 - first_column_;
+        first_column_ = stored(x_, pixels.w, left_);
+        span_ = stored(x_, pixels.w, one.right - 1) + 1 - first_column_;
         if (first_column_ < 0 || first_column_ + span_ > pixels.w) return false;
-        if (is_run_) return true;
-        columns_.resize(width_);
-        for (int64_t at = 0; at < width_; at++)
-            columns_[at] = column(left_ + at, pixels) - first_column_;
+        columns_.resize(is_run_ ? 0 : width_);
+        for (int64_t at = 0; at < width_ && !is_run_; at++)
+            columns_[at] = stored(x_, pixels.w, left_ + at) - first_column_;
         return true;
     }
 
     // The pixel of the data for one of the output; read and stored sizes differ for special tiles.
-    int64_t column(int64_t at, const Pixels &pixels) const {
-        const int64_t found = x_.nearest(at);
-        return x_.size == pixels.w ? found : found * pixels.w / x_.size;
+    static int64_t stored(const Axis &axis, int64_t size, int64_t at) {
+        const int64_t found = axis.nearest(at);
+        return axis.size == size ? found : found * size / axis.size;
     }
-    int64_t row(int64_t at, const Pixels &pixels) const {
-        const int64_t found = y_.nearest(at);
-        return y_.size == pixels.h ? found : found * pixels.h / y_.size;
-    }
+    int64_t row(int64_t at, const Pixels &pixels) const { return stored(y_, pixels.h, at); }
 
     // Reads whole rows that need no conversion into their place.
     bool read_into_place(const czk_job &one, const Pixels &pixels, int64_t top, int64_t bottom) {
@@ -309,7 +300,7 @@ private:
         const bool is_plain = is_run_ && span_ == pixels.w && bottom + 1 - top == rows && !convert_ &&
                               !(given_ && given_->mask);
         if (!is_plain || !is_long || is_slow) return false;
-        return file_.read_rows(start, place, pixels.stride, rows, out_stride_);
+        return read_rows(work_.output.file, start, place, pixels.stride, rows, out_stride_);
     }
 
     // Reads as many rows at a time as fit into the cache; distant rows are read one by one.
@@ -380,8 +371,8 @@ private:
     }
 
     Work &work_;
-    File file_;
-    Decoder decoder_;
+    const czk_directory &directory_;
+    Context context_;
     Buffer run_, head_, packed_, content_, band_, joined_, picked_, masked_;
     std::vector<int64_t> columns_;  // of the tile, from the first needed one on
     // Of the tile and the box that are painted:
@@ -417,13 +408,12 @@ bool are_possible(const Work &work, int64_t region_count, int64_t job_count, int
         if (!is_within(work.regions[at], work.output, pixel)) return false;
     for (int64_t at = 0; at < job_count; at++) {
         const czk_job &job = work.jobs[at];
+        const Box box{job.left, job.top, job.right, job.bottom};
         if (!is_one_of(job.tile, work.tiles.count) || !is_one_of(job.region, region_count) ||
-            !(job.given == -1 || is_one_of(job.given, given_count)))
-            return false;
-        const czk_region &region = work.region_of(job);
-        if (job.left < 0 || job.top < 0 || job.left >= job.right || job.top >= job.bottom ||
-            job.right > region.out_w || job.bottom > region.out_h ||
-            !is_one_of(work.sub_block_of(job), work.directory.count))
+            !(job.given == -1 || is_one_of(job.given, given_count)) ||
+            !is_one_of(work.sub_block_of(job), work.directory.count) || box.empty() ||
+            std::min(box.left, box.top) < 0 || box.right > work.region_of(job).out_w ||
+            box.bottom > work.region_of(job).out_h)
             return false;
     }
     return true;
@@ -462,23 +452,21 @@ int64_t distribute(Work &work, int64_t job_count) {
 // Tiles that are adjacent in the file are read together; most are adjacent in the output, too.
 void sort_by_place(Work &work) {
     auto place = [&](const Span &item) {
-        const czk_job &job = work.jobs[item.first];
-        return std::pair(work.directory.position[work.sub_block_of(job)], item.first);
+        return work.directory.position[work.sub_block_of(work.jobs[item.first])];
     };
     auto is_before = [&](const Span &one, const Span &other) { return place(one) < place(other); };
     if (!std::is_sorted(work.items.begin(), work.items.end(), is_before))
-        std::sort(work.items.begin(), work.items.end(), is_before);
+        std::stable_sort(work.items.begin(), work.items.end(), is_before);
 }
 
 void paint_all(Work &work, int64_t threads) {
     const auto count = static_cast<int64_t>(work.items.size());
     const int64_t chunk = std::clamp<int64_t>(count / (8 * threads), 1, 64);
     auto run = [&work, chunk] {
-        const bool is_good = guarded([&] { return Worker(work).run(chunk), 0; }) == 0;
-        if (!is_good) work.is_over = true, work.has_memory = false;
+        if (guarded([&] { return Worker(work).run(chunk), 0; }) == 0) return;
+        work.is_over = true, work.has_memory = false;
     };
     std::vector<std::thread> others;
-    others.reserve(static_cast<size_t>(threads));
     try {
         for (int64_t at = 1; at < threads; at++) others.emplace_back(run);
     } catch (const std::exception &) {  // no more threads can be started; continue with those that run
@@ -490,8 +478,6 @@ void paint_all(Work &work, int64_t threads) {
 }  // namespace
 }  // namespace czk
 
-extern "C" {
-
 int32_t czk_abi(void) { return CZK_ABI; }
 
 int64_t czk_paint(const czk_directory *directory, const czk_tiles *tiles, const czk_region *regions,
@@ -499,10 +485,9 @@ int64_t czk_paint(const czk_directory *directory, const czk_tiles *tiles, const 
                   int64_t given_count, czk_output *output) {
     output->unchanged = 0;
     constexpr int64_t longest_slice = int64_t{3600} * 1000 * 1000;
-    const int64_t slice = std::clamp<int64_t>(output->slice_us, 0, longest_slice);
+    const std::chrono::microseconds slice(std::clamp<int64_t>(output->slice_us, 0, longest_slice));
     return czk::guarded([&]() -> int64_t {
-        czk::Work work{*directory, *tiles, regions, jobs, given, *output,
-                       czk::Clock::now() + std::chrono::microseconds(slice)};
+        czk::Work work{*directory, *tiles, regions, jobs, given, *output, czk::Clock::now() + slice};
         if (!czk::are_possible(work, region_count, job_count, given_count)) return -2;
         const int64_t threads = czk::distribute(work, job_count);
         czk::sort_by_place(work);
@@ -511,8 +496,8 @@ int64_t czk_paint(const czk_directory *directory, const czk_tiles *tiles, const 
         auto is_left = [](const czk_job &one) { return one.status != CZK_DONE; };
         const int64_t left = std::count_if(jobs, jobs + job_count, is_left);
         if (left == 0)
-            output->unchanged = czk::File(output->file).is_still(
-                directory->file_size, directory->modified_ns, directory->inode);
+            output->unchanged = czk::is_still(output->file, directory->file_size,
+                                              directory->modified_ns, directory->inode);
         return left;
     });
 }
@@ -528,6 +513,4 @@ int64_t czk_read(const czk_directory *directory, const czk_tiles *tiles, czk_reg
     const int64_t left = czk_paint(directory, tiles, regions, region_count, jobs, count, nullptr,
                                    0, output);
     return left > 0 ? 0 : left == 0 ? 1 : left;
-}
-
 }
