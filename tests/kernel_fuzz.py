@@ -165,6 +165,7 @@ class Fuzzer:
                                 rows if exact else height, mask)
             )  # fmt: skip
         reads.give(given)
+        jobs["given"] = -1  # what was given before is gone: masks of other sizes, too
         jobs["given"][waiting] = np.arange(len(waiting))
         jobs["status"][waiting] = PENDING
 
