@@ -178,19 +178,24 @@ def places(
             yield Painted(tile, *spans)
 
 
-def without_hidden(painted: Sequence[Painted], size: tuple[int, int]) -> Iterator[Painted]:
-    """Yield the tiles that show in a (width, height) result, and of these the rows that show.
+def without_hidden(painted: Sequence[Painted]) -> Iterator[Painted]:
+    """Yield the tiles that show, each painted over those before, and of these the rows that show.
 
     Like the kernel, numpy needs no other tile or row, which may be damaged.
     """
-    top = np.full((size[1], size[0]), -1)
-    for number, (_, x, y) in enumerate(painted):
-        top[y.first : y.end, x.first : x.end] = number
-    for number, one in enumerate(painted):
-        here = top[one.y.first : one.y.end, one.x.first : one.x.end] == number
-        rows = np.flatnonzero(here.any(axis=1))
+    across = np.array([(x.first, x.end) for _, x, _ in painted], np.intp).reshape(-1, 2)
+    down = np.array([(y.first, y.end) for _, _, y in painted], np.intp).reshape(-1, 2)
+    # The lines through all edges make cells, each of which shows one tile.
+    columns, lines = np.unique(across), np.unique(down)
+    top = np.full((len(lines), len(columns)), -1, np.int32)
+    boxes = np.hstack((np.searchsorted(lines, down), np.searchsorted(columns, across))).tolist()
+    for number, (first, end, left, right) in enumerate(boxes):
+        top[first:end, left:right] = number
+    for number, (one, (first, end, left, right)) in enumerate(zip(painted, boxes)):
+        rows = np.flatnonzero((top[first:end, left:right] == number).any(axis=1)) + first
         if len(rows):
-            yield one._replace(y=one.y.part(rows.item(0), rows.item(-1) + 1))
+            begin, stop = lines.item(rows.item(0)), lines.item(rows.item(-1) + 1)
+            yield one._replace(y=one.y.part(begin - one.y.first, stop - one.y.first))
 
 
 def rows_of(span: Span) -> tuple[int, int]:

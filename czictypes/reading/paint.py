@@ -221,7 +221,7 @@ class Painter:
             shown = self.planes.shown(request.plane, by_lacking=grid is not None)
             chosen = chosen_tiles(self.table, self.planes.keys, shown, request, grid)
         painted = list(places(self.table, chosen, request, size, grid))
-        return painted if request.mask_aware else list(without_hidden(painted, size))
+        return painted if request.mask_aware else list(without_hidden(painted))
 
     def _check_types(self, tiles: NDArray[Any], request: PlaneRequest, blank: bool) -> None:
         types = self.table.directory.pixel_type[tiles]
