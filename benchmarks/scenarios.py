@@ -76,11 +76,12 @@ def _reads(
     pool = stack.enter_context(ThreadPoolExecutor(callers)) if callers > 1 else None
 
     def call(reader: Reader) -> Call:
-        def one(read: dict[str, Any]) -> Any:
-            result = reader.read(**read)
-            return result if keep is None else keep(result)
+        def some(part: list[dict[str, Any]]) -> list[Any]:
+            results = (reader.read(**read) for read in part)
+            return list(results if keep is None else map(keep, results))
 
-        return lambda: list(map(one, reads) if pool is None else pool.map(one, reads))
+        parts = [reads[caller::callers] for caller in range(callers)]
+        return lambda: list((map if pool is None else pool.map)(some, parts))
 
     opened = _opened(path, stack, callers, **options)
     return Runs({package: call(reader) for package, reader in opened.items()}, {})
