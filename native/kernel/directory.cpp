@@ -9,23 +9,18 @@
 namespace czk {
 namespace {
 
-constexpr int64_t entry_size = 32, dimension_size = 20;
-constexpr int32_t most_dimensions = 40, planar = 9;  // planar ones are neither X, Y nor M
-enum { X = planar, Y, M, dimensions };
+constexpr int64_t entry_size = 32, dimension_size = 20, most_dimensions = 40;
 constexpr int64_t most_spare = 64 << 20;  // the most padding that a bitmap's data may have
 constexpr int64_t data_limit = int64_t{1} << 31;
+constexpr int32_t planar = 9;  // dimensions that are neither X, Y nor M
 
-struct Dimension {
-    int32_t start, size, stored;
-    bool is_there;
+namespace field {  // in the order of czk_columns
+enum : int32_t {
+    x, y, w, h, stored_w, stored_h, m, pixel_type, compression, file_part, pyramid_type,
+    coordinate, size = coordinate + planar, count = size + planar
 };
-
-struct Entry {
-    int32_t pixel_type, part, compression;
-    int64_t position;
-    uint8_t pyramid_type;
-    Dimension dimension[dimensions];  // the planar ones first
-};
+}  // namespace field
+static_assert(field::count == CZK_FIELDS, "the fields are those of czk_columns");
 
 // Returns the number of bytes of an entry; -1 if it is not one.
 int64_t length_of(const uint8_t *entry) {
@@ -34,214 +29,140 @@ int64_t length_of(const uint8_t *entry) {
     return count < 0 || count > most_dimensions ? -1 : entry_size + dimension_size * count;
 }
 
-// Returns the index of a dimension; -1 for an unknown letter.
-int32_t index_of(uint8_t letter, const char *letters) {
-    if (letter >= 'a' && letter <= 'z') letter -= 'a' - 'A';
-    if (letter == 'X' || letter == 'Y') return letter == 'X' ? X : Y;
-    if (letter == 'M') return M;
-    const char *const known = std::find(letters, letters + planar, static_cast<char>(letter));
-    return known == letters + planar ? -1 : static_cast<int32_t>(known - letters);
-}
-
-// Reads an entry of this size; returns false if a dimension is unknown or named twice.
-bool read_entry(const uint8_t *from, int64_t length, const char *letters, Entry &entry) {
-    entry = {};
-    entry.pixel_type = read_number<int32_t>(from + 2);
-    entry.position = read_number<int64_t>(from + 6);
-    entry.part = read_number<int32_t>(from + 14);
-    entry.compression = read_number<int32_t>(from + 18);
-    entry.pyramid_type = from[22];
-    for (int64_t at = entry_size; at < length; at += dimension_size) {
-        const uint8_t *const dimension = from + at;
-        const int32_t index = index_of(dimension[0], letters);
-        if (index < 0 || entry.dimension[index].is_there) return false;
-        const auto size = read_number<int32_t>(dimension + 8);
-        const auto stored = read_number<int32_t>(dimension + 16);  // 0: the logical size
-        entry.dimension[index] = {read_number<int32_t>(dimension + 4), size, stored ? stored : size,
-                                  true};
-    }
-    return true;
-}
-
-bool agrees(const czk_directory &directory, int64_t row, const Entry &entry) {
-    auto is_at = [row](const Dimension &one, const int32_t *column) {
-        return (one.is_there ? one.start : absent) == (column ? column[row] : absent);
-    };
-    auto covers = [&](const Dimension &one, const int32_t *start, const int32_t *size,
-                      const int32_t *stored) {
-        return one.is_there && is_at(one, start) && one.size == size[row] &&
-               one.stored == stored[row];
-    };
-    for (int32_t number = 0; number < planar; number++)
-        if (!is_at(entry.dimension[number], directory.coordinate[number])) return false;
-    return entry.pixel_type == directory.pixel_type[row] &&
-           entry.compression == directory.compression[row] &&
-           is_at(entry.dimension[M], directory.m) &&
-           covers(entry.dimension[X], directory.x, directory.w, directory.stored_w) &&
-           covers(entry.dimension[Y], directory.y, directory.h, directory.stored_h);
-}
-
-namespace field {  // in the order of czk_columns
-enum : int32_t {
-    x, y, w, h, stored_w, stored_h, m, pixel_type, compression, file_part, pyramid_type,
-    coordinate, size = coordinate + planar
-};
-}  // namespace field
-static_assert(field::size + planar == CZK_FIELDS, "the fields are those of czk_columns");
-
-// Adds a row for an entry; returns false if a field needs a column, or with `lacking` at -1 if the
-// entry is unusual.
-bool add_row(czk_columns &columns, const Entry &entry) {
-    int32_t values[CZK_FIELDS];
-    auto set = [&](const Dimension &one, int32_t start, int32_t extent, int32_t stored) {
-        values[start] = one.is_there ? one.start : absent;
-        values[extent] = one.is_there ? one.size : absent;
-        values[stored] = one.is_there ? one.stored : absent;
-    };
-    set(entry.dimension[X], field::x, field::w, field::stored_w);
-    set(entry.dimension[Y], field::y, field::h, field::stored_h);
-    values[field::m] = entry.dimension[M].is_there ? entry.dimension[M].start : absent;
-    values[field::pixel_type] = entry.pixel_type, values[field::compression] = entry.compression;
-    values[field::file_part] = entry.part, values[field::pyramid_type] = entry.pyramid_type;
-    for (int32_t number = 0; number < planar; number++) {
-        const Dimension &one = entry.dimension[number];
-        if (one.is_there && one.start == absent) return false;
-        values[field::coordinate + number] = one.is_there ? one.start : absent;
-        values[field::size + number] = std::max(one.size, 1);
-    }
-    for (int32_t one = 0; one < CZK_FIELDS; one++) {
-        if (!columns.filled) columns.value[one] = values[one];
-        if (columns.column[one] || columns.value[one] == values[one]) continue;
-        columns.lacking = one;
-        return false;
-    }
-    const int64_t row = columns.filled++;
-    columns.position[row] = entry.position;
-    for (int32_t one = 0; one < CZK_FIELDS; one++)
-        if (columns.column[one]) columns.column[one][row] = values[one];
-    return true;
-}
-
-// Most entries differ from the one before in a few numbers only, those that have a column. Entries
-// that agree with the last one in all other bytes are parsed together, field by field.
+// Where the fields of an entry are.
 class Layout {
 public:
-    // Learns from an entry that has a row.
-    void learn(const czk_columns &columns, const uint8_t *entry, int64_t length) {
-        length_ = length, rule_count_ = 0;
-        std::memset(mask_, 0, sizeof mask_);
-        std::memcpy(pattern_, entry, static_cast<size_t>(length));
-        bool is_there[CZK_FIELDS] = {};
-        auto must_equal = [&](int64_t offset, size_t bytes) {
-            std::memset(reinterpret_cast<uint8_t *>(mask_) + offset, 0xff, bytes);
-        };
-        auto take = [&](int32_t one, int64_t offset, Kind kind = number) {
-            is_there[one] = true;
-            if (columns.column[one])
-                rules_[rule_count_++] = {one, kind, offset};
-            else
-                must_equal(offset, kind == byte ? 1 : 4);
-        };
-        must_equal(0, 2), must_equal(28, 4);
-        take(field::pixel_type, 2), take(field::file_part, 14), take(field::compression, 18);
-        take(field::pyramid_type, 22, byte);
+    // Looks through an entry of this size; returns false if a dimension is unknown or named twice.
+    bool find(const uint8_t *entry, int64_t length, const char *letters) {
+        std::fill_n(places_, field::count, 0);
+        places_[field::pixel_type] = 2, places_[field::file_part] = 14;
+        places_[field::compression] = 18, places_[field::pyramid_type] = 22;
         for (int64_t at = entry_size; at < length; at += dimension_size) {
-            must_equal(at, 1);
-            const int32_t index = index_of(entry[at], columns.letters);
-            if (index == X || index == Y) {
-                const int32_t first = index - X;  // x, w and stored_w, or y, h and stored_h
-                const int32_t stored = field::stored_w + first;
-                take(field::x + first, at + 4), take(field::w + first, at + 8);
-                take(stored, at + 16, pixels);
-                const bool is_size = !read_number<int32_t>(entry + at + 16);
-                if (is_size && !columns.column[stored]) must_equal(at + 8, 4);
-            } else if (index == M) {
-                take(field::m, at + 4);
-            } else {
-                take(field::coordinate + index, at + 4, place);
-                take(field::size + index, at + 8, planes);
+            const char letter = static_cast<char>(entry[at] & ~('a' - 'A'));  // a capital one
+            const int32_t one = field_of(letter, letters);
+            if (one < 0 || has(one)) return false;
+            places_[one] = at + 4;
+            if (one == field::x || one == field::y) {
+                places_[one + field::w] = at + 8, places_[one + field::stored_w] = at + 16;
+            } else if (one != field::m) {
+                places_[one + planar] = at + 8;
             }
         }
-        for (int32_t one = 0; one < CZK_FIELDS; one++)
-            if (columns.column[one] && !is_there[one])
-                rules_[rule_count_++] = {one, one < field::size ? missing : single, 0};
+        return true;
     }
 
-    // Parses a number of entries that all agree; returns their size in bytes, or 0.
-    int64_t parse(czk_columns &columns, const uint8_t *data, int64_t available) {
-        if (!length_) return 0;
-        const int64_t spare = blocks() * block * 8 - length_;
-        const int64_t end = std::min(columns.count - columns.filled, (available - spare) / length_);
-        int64_t found = std::min(step_, end);
-        while (found > 0 && !agree(data, found)) found /= 2;
-        if (found <= 0) return 0;
-        step_ = std::min(found * 2, most_at_once);
-        const int64_t row = columns.filled;
-        auto fill = [&](auto *column, auto value_at, int64_t offset) {
-            for (int64_t at = 0; at < found; at++)
-                column[row + at] = value_at(data + at * length_ + offset);
-        };
-        fill(columns.position, read_number<int64_t>, 6);
-        for (const Rule *one = rules_; one != rules_ + rule_count_; one++) {
-            const Rule &rule = *one;
-            int32_t *const column = columns.column[rule.field];
-            switch (rule.kind) {
-            case number:
-            case place: fill(column, read_number<int32_t>, rule.offset); break;
-            case byte: fill(column, read_number<uint8_t>, rule.offset); break;
-            case pixels: fill(column, stored_size, rule.offset); break;
-            case planes: fill(column, size_or_one, rule.offset); break;
-            case missing: std::fill_n(column + row, found, absent); break;
-            case single: std::fill_n(column + row, found, 1); break;
-            }
-        }
-        columns.filled += found;
-        return found * length_;
+    int64_t place(int32_t one) const { return places_[one]; }
+    bool has(int32_t one) const { return places_[one] != 0; }
+
+    // Returns the value of a field in an entry of this layout.
+    int32_t value(const uint8_t *entry, int32_t one) const {
+        const uint8_t *const from = entry + places_[one];
+        if (!has(one)) return one < field::size ? absent : 1;
+        if (one == field::pyramid_type) return *from;
+        const auto number = read_number<int32_t>(from);
+        if (one >= field::size) return std::max(number, 1);
+        return is_size_if_zero(one) && !number ? read_number<int32_t>(from - 8) : number;
+    }
+
+    // The stored sizes, in place of which the logical ones, 8 bytes before them, may stand.
+    static bool is_size_if_zero(int32_t one) {
+        return one == field::stored_w || one == field::stored_h;
     }
 
 private:
-    enum Kind { number, byte, place, pixels, planes, missing, single };
-    struct Rule {
-        int32_t field;
-        Kind kind;
-        int64_t offset;
+    // Returns the field for the start of a dimension; -1 for an unknown letter.
+    static int32_t field_of(char letter, const char *letters) {
+        if (letter == 'X' || letter == 'Y') return letter == 'X' ? field::x : field::y;
+        if (letter == 'M') return field::m;
+        const char *const known = std::find(letters, letters + planar, letter);
+        const auto number = static_cast<int32_t>(known - letters);
+        return number == planar ? -1 : field::coordinate + number;
+    }
+
+    int64_t places_[field::count];  // 0: the entries lack the field
+};
+
+// Returns whether an entry equals a row of the directory.
+bool agrees(const czk_directory &directory, int64_t row, const uint8_t *entry,
+            const Layout &layout) {
+    const int32_t *const columns[] = {directory.x, directory.y, directory.w, directory.h,
+                                      directory.stored_w, directory.stored_h, directory.m,
+                                      directory.pixel_type, directory.compression};
+    auto is_equal = [&](int32_t one, const int32_t *column) {
+        return layout.value(entry, one) == (column ? column[row] : absent);
     };
+    for (int32_t one = 0; one <= field::compression; one++)
+        if (!is_equal(one, columns[one])) return false;
+    for (int32_t number = 0; number < planar; number++)
+        if (!is_equal(field::coordinate + number, directory.coordinate[number])) return false;
+    return layout.has(field::x) && layout.has(field::y);
+}
 
-    int64_t blocks() const { return (length_ + block * 8 - 1) / (block * 8); }
+// Adds the rows of entries. Most entries differ from the one before in a few numbers only, those
+// that have a column: one that agrees with the last in all other bytes needs no other look.
+class Rows {
+public:
+    explicit Rows(czk_columns &columns) : columns_(columns) {}
 
-    static int32_t stored_size(const uint8_t *at) {
-        const auto stored = read_number<int32_t>(at);
-        return stored ? stored : read_number<int32_t>(at - 8);
+    // Returns the size of an entry that agrees with the last one that was learned, or 0.
+    int64_t length_of_known(const uint8_t *entry, int64_t available) const {
+        if (length_ > available) return 0;
+        uint32_t differences = 0;
+        for (int64_t at = 0; at < length_; at += 4)
+            differences |= (read_number<uint32_t>(entry + at) ^ read_number<uint32_t>(pattern_ + at)) &
+                           read_number<uint32_t>(mask_ + at);
+        return differences ? 0 : length_;
     }
 
-    static int32_t size_or_one(const uint8_t *at) { return std::max(read_number<int32_t>(at), 1); }
-
-    bool agree(const uint8_t *data, int64_t count) const {
-        uint64_t differences = 0;
-        for (int64_t first = 0; first < blocks() * block; first += block) {
-            uint64_t some[block] = {};
-            for (int64_t at = 0; at < count; at++)
-                for (int64_t word = 0; word < block; word++)
-                    some[word] |= pattern_[first + word] ^
-                                  read_number<uint64_t>(data + at * length_ + (first + word) * 8);
-            for (int64_t word = 0; word < block; word++)
-                differences |= some[word] & mask_[first + word];
+    // Learns from an entry; returns false if a field needs a column, or with `lacking` at -1 if the
+    // entry is unusual.
+    bool learn(const uint8_t *entry, int64_t length) {
+        if (!layout_.find(entry, length, columns_.letters)) return false;
+        length_ = length, varying_count_ = 0;
+        std::memcpy(pattern_, entry, static_cast<size_t>(length));
+        std::memset(mask_, 0, static_cast<size_t>(length));
+        auto must_equal = [&](int64_t at, size_t bytes) { std::memset(mask_ + at, 0xff, bytes); };
+        must_equal(0, 2), must_equal(28, 4);
+        for (int64_t at = entry_size; at < length; at += dimension_size) must_equal(at, 1);
+        for (int32_t one = 0; one < field::count; one++) {
+            const int32_t value = layout_.value(entry, one);
+            if (!columns_.filled) columns_.value[one] = value;
+            const bool varies = columns_.column[one] != nullptr;
+            if (varies) varying_[varying_count_++] = one;
+            if (!varies && columns_.value[one] != value) return columns_.lacking = one, false;
+            if (is_nowhere(one, value)) return false;
+            if (varies || !layout_.has(one)) continue;
+            const int64_t place = layout_.place(one);
+            must_equal(place, one == field::pyramid_type ? 1 : 4);
+            const bool is_zero = !read_number<int32_t>(entry + place);
+            if (Layout::is_size_if_zero(one) && is_zero) must_equal(place - 8, 4);
         }
-        for (int32_t rule = 0; rule < rule_count_; rule++) {
-            const uint8_t *const start = data + rules_[rule].offset;
-            for (int64_t at = 0; rules_[rule].kind == place && at < count; at++)
-                differences |= read_number<int32_t>(start + at * length_) == absent;
-        }
-        return !differences;
+        return true;
     }
 
-    static constexpr int64_t block = 4;  // words that are compared together
-    static constexpr int64_t most_at_once = 256;  // entries that stay in the fastest cache
+    // Adds a row for an entry that agrees; returns false if it is unusual.
+    bool add(const uint8_t *entry) {
+        for (const int32_t *one = varying_; one != varying_ + varying_count_; one++) {
+            const int32_t value = layout_.value(entry, *one);
+            if (is_nowhere(*one, value)) return false;
+            columns_.column[*one][columns_.filled] = value;
+        }
+        columns_.position[columns_.filled++] = read_number<int64_t>(entry + 6);
+        return true;
+    }
+
+private:
+    // A coordinate that would look like none.
+    bool is_nowhere(int32_t one, int32_t value) const {
+        return value == absent && one >= field::coordinate && layout_.has(one);
+    }
+
     static constexpr int64_t longest = entry_size + dimension_size * most_dimensions;
-    int64_t length_ = 0, step_ = 1;
-    uint64_t pattern_[longest / 8 + block] = {}, mask_[longest / 8 + block] = {};
-    Rule rules_[CZK_FIELDS];
-    int32_t rule_count_ = 0;
+    czk_columns &columns_;
+    Layout layout_;
+    int64_t length_ = 0;                                 // of the last entry; 0: there is none
+    uint8_t pattern_[longest], mask_[longest];           // its bytes, and which must be equal
+    int32_t varying_[field::count], varying_count_ = 0;  // the fields that have a column
 };
 
 }  // namespace
@@ -253,21 +174,22 @@ bool check_head(const czk_directory &directory, int64_t sub_block, const uint8_t
     const int64_t metadata = read_number<int32_t>(head + 32);
     const int64_t attachment = read_number<int32_t>(head + 36);
     const auto data = read_number<int64_t>(head + 40);
-    const int64_t length = length_of(head + 48);
-    Entry entry;
+    const uint8_t *const entry = head + 48;
+    const int64_t length = length_of(entry);
+    Layout layout;
     if (length < 0 || length > size - 48) return false;
-    if (!read_entry(head + 48, length, directory.letters, entry)) return false;
-    if (!agrees(directory, sub_block, entry)) return false;
+    if (!layout.find(entry, length, directory.letters)) return false;
+    if (!agrees(directory, sub_block, entry, layout)) return false;
     if (metadata < 0 || attachment < 0 || data < 0 || data >= data_limit) return false;
     const int64_t offset =
         directory.position[sub_block] + std::max(48 + length, least_head) + metadata;
     if (offset > directory.file_size - data - attachment) return false;
-    const int64_t row = int64_t{entry.dimension[X].stored} * pixel_size(entry.pixel_type);
-    const int64_t rows = entry.dimension[Y].stored;
+    const int64_t pixel = pixel_size(directory.pixel_type[sub_block]);
+    const int64_t row = directory.stored_w[sub_block] * pixel, rows = directory.stored_h[sub_block];
     if (row <= 0 || rows <= 0 || row >= data_limit) return false;
     const int64_t spare = data - row * rows;
     const bool is_padded = spare >= 0 && (spare <= most_spare || spare <= row * rows);
-    if (entry.compression == uncompressed && !is_padded) return false;
+    if (directory.compression[sub_block] == uncompressed && !is_padded) return false;
     *data_offset = offset, *data_size = data;
     return true;
 }
@@ -277,21 +199,17 @@ bool check_head(const czk_directory &directory, int64_t sub_block, const uint8_t
 int64_t czk_parse(czk_columns *columns, const uint8_t *data, int64_t size) {
     int64_t done = 0;
     columns->lacking = -1;
-    czk::Layout layout;
-    czk::Entry entry;
-    bool is_new = true;  // the last entry had another layout, too
+    czk::Rows rows(*columns);
     while (columns->filled < columns->count && size - done >= czk::entry_size) {
-        if (const int64_t some = layout.parse(*columns, data + done, size - done)) {
-            done += some, is_new = false;
-            continue;
+        const uint8_t *const entry = data + done;
+        int64_t length = rows.length_of_known(entry, size - done);
+        if (!length) {
+            length = czk::length_of(entry);
+            if (length > size - done) break;
+            if (length < 0) return -1;
+            if (!rows.learn(entry, length)) return columns->lacking < 0 ? -1 : done;
         }
-        const int64_t length = czk::length_of(data + done);
-        if (length < 0) return -1;
-        if (length > size - done) break;
-        if (!czk::read_entry(data + done, length, columns->letters, entry)) return -1;
-        if (!czk::add_row(*columns, entry)) return columns->lacking < 0 ? -1 : done;
-        if (is_new) layout.learn(*columns, data + done, length);
-        is_new = true;
+        if (!rows.add(entry)) return -1;
         done += length;
     }
     return done;
