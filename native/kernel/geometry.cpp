@@ -54,11 +54,9 @@ public:
             w += box.right - box.left, h += box.bottom - box.top;
         }
         const auto count = static_cast<int64_t>(boxes.size());
-        const auto most = 2 * static_cast<int64_t>(std::sqrt(static_cast<double>(count))) + 1;
-        w_ = std::max<int64_t>({w / count, (all_.right - all_.left) / most, 1});
-        h_ = std::max<int64_t>({h / count, (all_.bottom - all_.top) / most, 1});
-        columns_ = (all_.right - all_.left - 1) / w_ + 1;
-        heads_.assign(columns_ * ((all_.bottom - all_.top - 1) / h_ + 1), -1);
+        grid_.largest_w = grid_.largest_h = 1;  // boxes are in all cells that they touch
+        make_grid(grid_, all_, w / count, h / count, 4 * count);
+        heads_.assign(static_cast<size_t>(int64_t{grid_.columns} * grid_.rows), -1);
     }
 
     bool are_covered_by(int64_t area) const { return area >= all_.area() && area < Box::huge; }
@@ -66,10 +64,10 @@ public:
     // Calls visit(cell) for each cell that a box touches.
     template <typename Visit>
     void touch(const Box &box, Visit visit) {
-        const int64_t left = (box.left - all_.left) / w_, right = (box.right - 1 - all_.left) / w_;
-        const int64_t bottom = (box.bottom - 1 - all_.top) / h_;
-        for (int64_t row = (box.top - all_.top) / h_; row <= bottom; row++)
-            for (int64_t at = left; at <= right; at++) visit(heads_[row * columns_ + at]);
+        const Box cells = cells_of(grid_, box);
+        for (int64_t row = cells.top; row < cells.bottom; row++)
+            for (int64_t at = cells.left; at < cells.right; at++)
+                visit(heads_[row * grid_.columns + at]);
     }
 
     // Calls visit(number) once for each box that was added in a cell, for the box `asking`.
@@ -91,7 +89,7 @@ private:
         int32_t box, next;
     };
     Box all_;
-    int64_t w_, h_, columns_;
+    czk_group grid_{};
     std::vector<int32_t> heads_, seen_;
     std::vector<Link> links_;
 };

@@ -2,7 +2,7 @@
 // of their top-left corner. A search looks through the cells of its region, enlarged by the size of
 // the largest tile. Groups of larger tiles, which usually have a lower zoom, come first.
 
-#include <tuple>
+#include <utility>
 
 #include "internal.h"
 
@@ -16,8 +16,6 @@ int32_t class_of(const czk_tiles &tiles, int64_t tile) {
     const int32_t side = std::max(tiles.w[tile], tiles.h[tile]);
     return side > 0 ? __builtin_clz(static_cast<uint32_t>(side)) - 32 : 0;
 }
-
-using Place = std::tuple<int64_t, int32_t, int32_t>;  // plane, class, and the tile
 
 // Calls act(first, end) for each group: the tiles of similar size of a plane with many tiles, which
 // follow each other in `order`.
@@ -38,26 +36,15 @@ void each_group(const czk_tiles &tiles, Act act) {
 int64_t sort_tiles(czk_tiles &tiles) {
     if (tiles.count > INT32_MAX) return -1;
     tiles.ordered = 0;
-    bool is_sorted = true;  // usually they are
+    for (int32_t tile = 0; tile < tiles.count; tile++)
+        if (tiles.w[tile] > 0 && tiles.h[tile] > 0) tiles.order[tiles.ordered++] = tile;
     auto place_of = [&](int32_t tile) {
-        return Place{tiles.plane[tile], class_of(tiles, tile), tile};
+        return std::make_pair(tiles.plane[tile], class_of(tiles, tile));
     };
-    for (int32_t tile = 0; tile < tiles.count; tile++) {
-        if (tiles.w[tile] <= 0 || tiles.h[tile] <= 0) continue;
-        const int64_t at = tiles.ordered++;
-        tiles.order[at] = tile;
-        is_sorted = is_sorted && (!at || place_of(tiles.order[at - 1]) < place_of(tile));
-    }
+    auto is_before = [&](int32_t one, int32_t other) { return place_of(one) < place_of(other); };
     int32_t *const end = tiles.order + tiles.ordered;
-    if (!is_sorted) {
-        std::vector<Place> places;
-        places.reserve(static_cast<size_t>(tiles.ordered));
-        for (const int32_t *tile = tiles.order; tile != end; tile++)
-            places.push_back(place_of(*tile));
-        std::sort(places.begin(), places.end());
-        std::transform(places.begin(), places.end(), tiles.order,
-                       [](const Place &place) { return std::get<2>(place); });
-    }
+    if (!std::is_sorted(tiles.order, end, is_before))  // usually they are
+        std::stable_sort(tiles.order, end, is_before);
     int64_t groups = 0;
     each_group(tiles, [&](int64_t, int64_t) { groups++; });
     return groups;
@@ -79,13 +66,7 @@ void measure(const czk_tiles &tiles, czk_group &group) {
         group.highest = std::max(group.highest, tiles.zoom[*tile]);
     }
     const int64_t count = end - begin;
-    group.x = all.left, group.y = all.top;
-    group.cell_w = std::max<int64_t>(w / count, 1), group.cell_h = std::max<int64_t>(h / count, 1);
-    auto across = [&] { return (all.right - all.left - 1) / group.cell_w + 1; };
-    auto down = [&] { return (all.bottom - all.top - 1) / group.cell_h + 1; };
-    // They grow where tiles lie far apart.
-    while (across() > count / down()) group.cell_w *= 2, group.cell_h *= 2;
-    group.columns = static_cast<int32_t>(across()), group.rows = static_cast<int32_t>(down());
+    make_grid(group, all, w / count, h / count, count);
 }
 
 // Sorts the tiles of a group by cell, and sets the beginning of each cell.
@@ -122,16 +103,24 @@ int32_t fill_index(czk_tiles &tiles) {
     return number == tiles.group_count ? 0 : -1;
 }
 
-// The cells of a group's grid whose tiles may meet a region.
-Box cells_of(const czk_group &group, const Box &region) {
-    auto cell = [](int64_t distance, int64_t size) { return std::max<int64_t>(distance, 0) / size; };
-    return {cell(region.left - group.largest_w + 1 - group.x, group.cell_w),
-            cell(region.top - group.largest_h + 1 - group.y, group.cell_h),
-            std::min<int64_t>(cell(region.right - 1 - group.x, group.cell_w) + 1, group.columns),
-            std::min<int64_t>(cell(region.bottom - 1 - group.y, group.cell_h) + 1, group.rows)};
+}  // namespace
+
+void make_grid(czk_group &grid, const Box &all, int64_t w, int64_t h, int64_t most) {
+    grid.x = all.left, grid.y = all.top;
+    grid.cell_w = std::max<int64_t>(w, 1), grid.cell_h = std::max<int64_t>(h, 1);
+    auto across = [&] { return (all.right - all.left - 1) / grid.cell_w + 1; };
+    auto down = [&] { return (all.bottom - all.top - 1) / grid.cell_h + 1; };
+    while (across() > most / down()) grid.cell_w *= 2, grid.cell_h *= 2;
+    grid.columns = static_cast<int32_t>(across()), grid.rows = static_cast<int32_t>(down());
 }
 
-}  // namespace
+Box cells_of(const czk_group &grid, const Box &box) {
+    auto cell = [](int64_t distance, int64_t side) { return std::max<int64_t>(distance, 0) / side; };
+    return {cell(box.left - grid.largest_w + 1 - grid.x, grid.cell_w),
+            cell(box.top - grid.largest_h + 1 - grid.y, grid.cell_h),
+            std::min<int64_t>(cell(box.right - 1 - grid.x, grid.cell_w) + 1, grid.columns),
+            std::min<int64_t>(cell(box.bottom - 1 - grid.y, grid.cell_h) + 1, grid.rows)};
+}
 
 void search(const czk_tiles &tiles, int64_t plane, const Box &region, const Wanted &wanted,
             const Visit &visit) {

@@ -70,6 +70,13 @@ using Visit = std::function<void(int32_t tile)>;
 void search(const czk_tiles &tiles, int64_t plane, const Box &region, const Wanted &wanted,
             const Visit &visit);
 
+// Makes the grid of a group over boxes that lie in `all`, and are this large on average. Cells grow
+// where the boxes lie far apart, so that there are at most `most`.
+void make_grid(czk_group &grid, const Box &all, int64_t w, int64_t h, int64_t most);
+
+// The cells where boxes begin, none larger than the group's largest, that may meet this one.
+Box cells_of(const czk_group &grid, const Box &box);
+
 using Boxes = std::vector<Box>;
 
 // A part of the box with this index in a list of boxes.

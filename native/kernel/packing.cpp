@@ -60,6 +60,7 @@ size_t compress(uint8_t *data, size_t capacity, const uint8_t *content, size_t s
     thread_local std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx *)> small(nullptr, ZSTD_freeCCtx);
     if (size > 64 << 10) return ZSTD_compress(data, capacity, content, size, level);
     if (!small) small.reset(ZSTD_createCCtx());
+    if (!small) throw std::bad_alloc();
     return ZSTD_compressCCtx(small.get(), data, capacity, content, size, level);
 }
 
