@@ -32,7 +32,16 @@ class Choice {
 public:
     Choice(const czk_tiles &tiles, czk_region &region, int32_t number)
         : tiles_(tiles), region_(region), number_(number),
-          roi_{region.x, region.y, region.x + region.w, region.y + region.h} {}
+          roi_{region.x, region.y, region.x + region.w, region.y + region.h} {
+        // At full resolution, only scenes whose box meets the region are painted.
+        for (int64_t at = 0; at < tiles.scene_count; at++) {
+            const int64_t *const box = tiles.boxes + 4 * at;
+            const bool is_met = roi_.meets({box[0], box[1], box[2], box[3]});
+            const bool is_asked = region.scene == absent || region.scene == tiles.scenes[at];
+            if (is_asked && (is_met || region.mode == CZK_LEVEL))
+                scenes_.push_back(tiles.scenes[at]);
+        }
+    }
 
     // Writes the jobs after the first `used` ones; returns the total number.
     int64_t make(czk_job *jobs, int64_t capacity, int64_t used) {
@@ -62,19 +71,7 @@ private:
                 number(part.area.right), number(bottom)};
     }
 
-    // Finds the scenes that are painted; at full resolution, those whose box meets the region.
-    void find_scenes() {
-        for (int64_t at = 0; at < tiles_.scene_count; at++) {
-            const int64_t *const box = tiles_.boxes + 4 * at;
-            const bool is_met = roi_.meets({box[0], box[1], box[2], box[3]});
-            const bool is_asked = region_.scene == absent || region_.scene == tiles_.scenes[at];
-            if (is_asked && (is_met || region_.mode == CZK_LEVEL))
-                scenes_.push_back(tiles_.scenes[at]);
-        }
-    }
-
     void choose_by_zoom() {
-        find_scenes();
         for (int64_t at = 0; at < region_.plane_count; at++)
             add_layer(region_.planes[at], region_.zoom / tolerance);
         std::sort(chosen_.begin(), chosen_.end());
@@ -93,8 +90,10 @@ private:
 
     void add(const czk_plane &plane, int32_t level, int32_t tile) {
         const auto place = std::lower_bound(scenes_.begin(), scenes_.end(), tiles_.scene[tile]);
+        // Tiles without an M-index, and pyramid tiles, come first.
+        const bool has_m = tiles_.layer0[tile] && tiles_.m[tile] != other_absent;
         chosen_.push_back({plane.rank, level, static_cast<int32_t>(place - scenes_.begin()),
-                           tiles_.zoom[tile], m_of(tile), tile});
+                           tiles_.zoom[tile], has_m ? tiles_.m[tile] : absent, tile});
     }
 
     // Adds the tiles of one layer of a plane. With two scenes or more, each has its own layer.
@@ -114,12 +113,6 @@ private:
         auto is_above = [&](const Chosen &one) { return !(one.zoom < limits[one.scene]); };
         chosen_.erase(std::remove_if(chosen_.begin() + begin, chosen_.end(), is_above),
                       chosen_.end());
-    }
-
-    // The M-index on layer 0; tiles without one and pyramid tiles come first.
-    int32_t m_of(int32_t tile) const {
-        const int32_t m = tiles_.m[tile];
-        return tiles_.layer0[tile] && m != other_absent ? m : absent;
     }
 
     // Removes tiles that add nothing to the covered area, in pixels of full resolution.
@@ -161,17 +154,10 @@ private:
 
     // A pixel of a level shows the tiles of that level, or else those of finer levels.
     void choose_for_level() {
-        find_scenes();
-        const int32_t level = region_.level;
-        const float least = 1.0f / tolerance;
-        add_level([&](int32_t tile) {
-            return level ? tiles_.level[tile] == level : tiles_.zoom[tile] >= least;
-        });
+        add_levels(region_.level);
         // A finer tile may lie above those of the level, if its plane is of a higher rank.
         const bool is_all = region_.plane_count < 2 && region_.covered == region_.out_w * region_.out_h;
-        if (level == 0 || is_all) return;
-        chosen_.clear();
-        add_level([&](int32_t tile) { return tiles_.level[tile] <= level; });
+        if (region_.level != 0 && !is_all) add_levels(INT32_MIN);
     }
 
     // The region in pixels of full resolution, slightly enlarged, as tile positions are rounded.
@@ -184,13 +170,19 @@ private:
                 scaled(roi_.bottom + 1, region_.grid_y) + 1};
     }
 
-    template <typename Wanted>
-    void add_level(Wanted wanted) {
-        auto all = [](float, float) { return true; };
+    // Chooses the tiles from a finest level to that of the region.
+    void add_levels(int32_t finest) {
+        chosen_.clear();
+        auto is_wanted = [&](int32_t tile) {
+            const int32_t level = tiles_.level[tile];
+            return region_.level ? level >= finest && level <= region_.level
+                                 : tiles_.zoom[tile] >= 1.0f / tolerance;
+        };
         for (int64_t at = 0; at < region_.plane_count; at++) {
             const czk_plane &plane = region_.planes[at];
+            auto all = [](float, float) { return true; };
             search(tiles_, plane.plane, in_full_resolution(), all, [&](int32_t tile) {
-                if (wanted(tile) && counts(tile))
+                if (is_wanted(tile) && counts(tile))
                     add(plane, region_.level ? tiles_.level[tile] : 0, tile);
             });
         }
@@ -202,7 +194,7 @@ private:
     czk_region &region_;
     const int32_t number_;
     const Box roi_;
-    std::vector<int64_t> scenes_;  // ascending
+    std::vector<int64_t> scenes_;  // that are painted, ascending
     std::vector<Chosen> chosen_;   // in the order of painting
     std::vector<Part> parts_;      // of the chosen ones
 };

@@ -18,26 +18,22 @@ namespace czk {
 
 // Each takes a descriptor, on Windows a HANDLE; -1 for no file, from which nothing can be read.
 
-inline int64_t read_some(int64_t handle, int64_t offset, uint8_t *to, int64_t size) {
-#ifdef _WIN32
-    OVERLAPPED place{};
-    place.Offset = static_cast<DWORD>(offset), place.OffsetHigh = static_cast<DWORD>(offset >> 32);
-    DWORD found = 0;
-    errno = 0;
-    return ReadFile(reinterpret_cast<HANDLE>(static_cast<intptr_t>(handle)), to,
-                    static_cast<DWORD>(size), &found, &place) ? int64_t{found} : -1;
-#else
-    return pread(static_cast<int>(handle), to, static_cast<size_t>(size), static_cast<off_t>(offset));
-#endif
-}
-
 // Returns the number of bytes read; fewer if the file ends or cannot be read.
 inline int64_t read_bytes(int64_t handle, int64_t offset, uint8_t *to, int64_t size) {
     int64_t done = 0;
     while (handle != -1 && done < size) {
-        const int64_t some = std::min<int64_t>(size - done, 1 << 30);
-        const int64_t found = read_some(handle, offset + done, to + done, some);
+        const int64_t from = offset + done, some = std::min<int64_t>(size - done, 1 << 30);
+#ifdef _WIN32
+        OVERLAPPED place{};
+        place.Offset = static_cast<DWORD>(from), place.OffsetHigh = static_cast<DWORD>(from >> 32);
+        DWORD found = 0;
+        if (!ReadFile(reinterpret_cast<HANDLE>(static_cast<intptr_t>(handle)), to + done,
+                      static_cast<DWORD>(some), &found, &place)) break;
+#else
+        const ssize_t found = pread(static_cast<int>(handle), to + done, static_cast<size_t>(some),
+                                    static_cast<off_t>(from));
         if (found < 0 && errno == EINTR) continue;
+#endif
         if (found <= 0) break;
         done += found;
     }

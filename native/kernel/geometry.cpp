@@ -44,10 +44,15 @@ void zoom(Axis &axis, const Side &side) {
 // Comparisons for each box before boxes count as too entangled.
 constexpr int64_t patience = 200;
 
-// The boxes that were added, by the cells of a coarse grid that they touch.
+// A box that touches a cell, and the link of the next one.
+struct Link {
+    int32_t box, next;
+};
+
+// A coarse grid over some boxes, with a number for each cell: the last link of a list, or -1.
 class Cells {
 public:
-    explicit Cells(const Boxes &boxes) : all_(boxes.front()), seen_(boxes.size(), -1) {
+    explicit Cells(const Boxes &boxes) : all_(boxes.front()) {
         int64_t w = 0, h = 0;
         for (const Box &box : boxes) {
             all_ = all_.around(box);
@@ -56,42 +61,24 @@ public:
         const auto count = static_cast<int64_t>(boxes.size());
         grid_.largest_w = grid_.largest_h = 1;  // boxes are in all cells that they touch
         make_grid(grid_, all_, w / count, h / count, 4 * count);
-        heads_.assign(static_cast<size_t>(int64_t{grid_.columns} * grid_.rows), -1);
+        lists_.assign(static_cast<size_t>(int64_t{grid_.columns} * grid_.rows), -1);
     }
 
     bool are_covered_by(int64_t area) const { return area >= all_.area() && area < Box::huge; }
 
-    // Calls visit(cell) for each cell that a box touches.
+    // Calls visit(list) for each cell that a box touches.
     template <typename Visit>
     void touch(const Box &box, Visit visit) {
         const Box cells = cells_of(grid_, box);
         for (int64_t row = cells.top; row < cells.bottom; row++)
             for (int64_t at = cells.left; at < cells.right; at++)
-                visit(heads_[row * grid_.columns + at]);
-    }
-
-    // Calls visit(number) once for each box that was added in a cell, for the box `asking`.
-    template <typename Visit>
-    void members(int32_t cell, int32_t asking, Visit visit) {
-        for (int32_t at = cell; at >= 0; at = links_[at].next) {
-            const int32_t number = links_[at].box;
-            if (seen_[number] != asking) seen_[number] = asking, visit(number);
-        }
-    }
-
-    void add(int32_t &cell, int32_t number) {
-        links_.push_back({number, cell});
-        cell = static_cast<int32_t>(links_.size()) - 1;
+                visit(lists_[row * grid_.columns + at]);
     }
 
 private:
-    struct Link {
-        int32_t box, next;
-    };
     Box all_;
     czk_group grid_{};
-    std::vector<int32_t> heads_, seen_;
-    std::vector<Link> links_;
+    std::vector<int32_t> lists_;
 };
 
 // Cuts a hole out of some boxes; the remaining boxes have the longest possible rows.
@@ -178,25 +165,31 @@ bool visible_parts(const Boxes &boxes, std::vector<Part> &parts, int64_t &covere
     Cells cells(boxes);
     const auto count = static_cast<int32_t>(boxes.size());
     int64_t looks = patience * count;
+    std::vector<Link> links;                      // the visible boxes by the cells they touch
+    std::vector<int32_t> seen(boxes.size(), -1);  // of each box: the last one that it cut
     Boxes visible, rest;
     for (int32_t at = count - 1; at >= 0 && !cells.are_covered_by(covered); at--) {
         visible.assign(1, boxes[at]);
-        cells.touch(boxes[at], [&](int32_t &cell) {
+        cells.touch(boxes[at], [&](int32_t list) {
             looks--;
-            if (looks < 0 || visible.empty()) return;
-            cells.members(cell, at, [&](int32_t above) {
-                looks -= 1 + static_cast<int64_t>(visible.size());
-                if (looks < 0) return;
+            for (; list >= 0 && looks >= 0 && !visible.empty(); list = links[list].next) {
+                const int32_t above = links[list].box;
+                if (seen[above] == at) continue;
+                seen[above] = at, looks -= 1 + static_cast<int64_t>(visible.size());
                 cut(visible, boxes[above], rest);
                 visible.swap(rest);
-            });
+            }
         });
         if (looks < 0) return false;
         for (const Box &part : visible) {
             parts.push_back({at, part});
             covered = std::min(covered + part.area(), Box::huge);
         }
-        if (!visible.empty()) cells.touch(boxes[at], [&](int32_t &cell) { cells.add(cell, at); });
+        if (visible.empty()) continue;
+        cells.touch(boxes[at], [&](int32_t &list) {
+            links.push_back({at, list});
+            list = static_cast<int32_t>(links.size()) - 1;
+        });
     }
     return true;
 }

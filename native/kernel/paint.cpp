@@ -79,8 +79,10 @@ struct Work {
     }
     // Whether the kernel decodes the tile by itself.
     bool is_own(const czk_job &job) const {
+        const int64_t sub_block = sub_block_of(job);
         if (tiles.special && tiles.special[job.tile]) return false;
-        const int32_t how = directory.compression[sub_block_of(job)];
+        if (directory.pixel_type[sub_block] != tiles.pixel_type[job.tile]) return false;
+        const int32_t how = directory.compression[sub_block];
         return how == uncompressed || how == zstd0 || how == zstd1;
     }
 };
@@ -90,11 +92,6 @@ int64_t known_data(const czk_directory &directory, int64_t sub_block, int64_t &s
     const int64_t offset = __atomic_load_n(&directory.data_offset[sub_block], __ATOMIC_ACQUIRE);
     if (offset) size = __atomic_load_n(&directory.data_size[sub_block], __ATOMIC_RELAXED);
     return offset;
-}
-
-void learn_data(const czk_directory &directory, int64_t sub_block, int64_t offset, int64_t size) {
-    __atomic_store_n(&directory.data_size[sub_block], size, __ATOMIC_RELAXED);
-    __atomic_store_n(&directory.data_offset[sub_block], offset, __ATOMIC_RELEASE);
 }
 
 // One thread at work, with its memory.
@@ -200,9 +197,7 @@ private:
     bool find_pixels(const Span &jobs, Pixels &pixels) {
         const czk_job &one = work_.jobs[jobs.first];
         const int64_t sub_block = work_.sub_block_of(one);
-        // The types differ only where a tile is special.
-        if (!work_.is_own(one) || directory_.pixel_type[sub_block] != work_.tiles.pixel_type[one.tile])
-            return false;
+        if (!work_.is_own(one)) return false;
         int64_t size = 0;
         pixels.offset = find_data(sub_block, size);
         pixels.w = directory_.stored_w[sub_block], pixels.h = directory_.stored_h[sub_block];
@@ -247,7 +242,8 @@ private:
         const uint8_t *const head = window_.find(position, least_head);
         if (!head || !check_head(directory_, sub_block, head, window_.end - position, &offset, &size))
             return 0;
-        learn_data(directory_, sub_block, offset, size);
+        __atomic_store_n(&directory_.data_size[sub_block], size, __ATOMIC_RELAXED);
+        __atomic_store_n(&directory_.data_offset[sub_block], offset, __ATOMIC_RELEASE);
         return offset;
     }
 
@@ -343,7 +339,11 @@ private:
             convert_(from, to, width_);
         else if (is_run_)
             std::memcpy(to, from, static_cast<size_t>(width_ * to_));
-        if (mask) put_masked(to, place, mask + y_.nearest(at) * given_->mask_stride);
+        if (!mask) return;
+        const uint8_t *const valid = mask + y_.nearest(at) * given_->mask_stride;
+        for (int64_t column = 0; column < width_; column++)
+            if (valid[x_.nearest(left_ + column)])
+                std::memcpy(place + column * to_, to + column * to_, static_cast<size_t>(to_));
     }
 
     // Makes the needed columns adjacent.
@@ -362,12 +362,6 @@ private:
         case 8: return each(std::integral_constant<int, 8>());
         default: return each(from_);
         }
-    }
-
-    void put_masked(const uint8_t *from, uint8_t *to, const uint8_t *mask) const {
-        for (int64_t at = 0; at < width_; at++)
-            if (mask[x_.nearest(left_ + at)])
-                std::memcpy(to + at * to_, from + at * to_, static_cast<size_t>(to_));
     }
 
     Work &work_;
