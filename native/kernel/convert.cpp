@@ -13,34 +13,30 @@ namespace {
 
 using Complex = std::complex<float>;
 
-// A pixel type: its number in files, its samples, and a letter for their type.
-struct Format {
-    int32_t type, samples;
-    char sample;
+constexpr int32_t gray16 = 1, bgr48 = 4;  // numbers of the file format
+
+template <typename Number, int count>
+struct Pixel {
+    using Sample = Number;
+    static constexpr int samples = count;
 };
 
-constexpr int32_t gray16 = 1, bgr48 = 4;
-constexpr Format formats[] = {
-    {0, 1, 'b'}, {gray16, 1, 'w'}, {12, 1, 'i'}, {2, 1, 'f'}, {13, 1, 'd'}, {10, 1, 'c'},
-    {3, 3, 'b'}, {bgr48, 3, 'w'},  {8, 3, 'f'},  {11, 3, 'c'}, {9, 4, 'b'},
-};
-
-Format format_of(int32_t type) {
-    for (const Format &one : formats)
-        if (one.type == type) return one;
-    return {type, 0, 'b'};
-}
-
-// Calls act(number) with a number of the samples' type.
+// Calls act(pixel) with a pixel of this type; it has no samples if the type is unknown.
 template <typename Act>
-auto with_sample(char sample, Act act) {
-    switch (sample) {
-    case 'w': return act(uint16_t());
-    case 'i': return act(uint32_t());
-    case 'f': return act(float());
-    case 'd': return act(double());
-    case 'c': return act(Complex());
-    default: return act(uint8_t());
+auto with_pixel(int32_t type, Act act) {
+    switch (type) {
+    case 0: return act(Pixel<uint8_t, 1>());
+    case gray16: return act(Pixel<uint16_t, 1>());
+    case 2: return act(Pixel<float, 1>());
+    case 3: return act(Pixel<uint8_t, 3>());
+    case bgr48: return act(Pixel<uint16_t, 3>());
+    case 8: return act(Pixel<float, 3>());
+    case 9: return act(Pixel<uint8_t, 4>());
+    case 10: return act(Pixel<Complex, 1>());
+    case 11: return act(Pixel<Complex, 3>());
+    case 12: return act(Pixel<uint32_t, 1>());
+    case 13: return act(Pixel<double, 1>());
+    default: return act(Pixel<uint8_t, 0>());
     }
 }
 
@@ -85,37 +81,32 @@ void convert(const uint8_t *from, uint8_t *to, int64_t count) {
 }
 
 // Only colours of 8 and 16 bits become gray (8, 16 bits or float); only 8 bits get an alpha.
-template <typename From, typename To>
-Convert one_of(int32_t before, int32_t after) {
-    constexpr bool has_mean = sizeof(From) < 4 && (sizeof(To) < 4 || std::is_same_v<To, float>);
-    if constexpr (sizeof(From) == 1 && sizeof(To) == 1)
-        if (after == 4) return before == 1 ? convert<From, 1, To, 4> : convert<From, 3, To, 4>;
-    if (before == 1 && after == 1) return convert<From, 1, To, 1>;
-    if (before == 1 && after == 3) return convert<From, 1, To, 3>;
-    if (before == 3 && after == 3) return convert<From, 3, To, 3>;
-    if (before == 4 && after == 3) return convert<From, 4, To, 3>;
-    if constexpr (has_mean)
-        if (after == 1) return before == 3 ? convert<From, 3, To, 1> : convert<From, 4, To, 1>;
-    return nullptr;
+template <typename From, int before, typename To, int after>
+constexpr bool is_known() {
+    if (!before || !after || !becomes<From, To>) return false;
+    if (before == after && std::is_same_v<From, To>) return false;  // it needs no conversion
+    if (before >= 3 && after == 1)
+        return sizeof(From) < 4 && (sizeof(To) < 4 || std::is_same_v<To, float>);
+    return after < 4 || (sizeof(From) == 1 && sizeof(To) == 1);
 }
 
 }  // namespace
 
 int64_t pixel_size(int32_t pixel_type) {
-    const Format format = format_of(pixel_type);
-    auto size_of = [](auto number) { return static_cast<int64_t>(sizeof number); };
-    return format.samples * with_sample(format.sample, size_of);
+    return with_pixel(pixel_type, [](auto pixel) {
+        return int64_t{sizeof(typename decltype(pixel)::Sample)} * pixel.samples;
+    });
 }
 
 bool has_sixteen_bits(int32_t pixel_type) { return pixel_type == gray16 || pixel_type == bgr48; }
 
 Convert conversion(int32_t from_type, int32_t to_type) {
-    const Format from = format_of(from_type), to = format_of(to_type);
-    if (from_type == to_type) return nullptr;
-    return with_sample(from.sample, [&](auto before) {
-        return with_sample(to.sample, [&](auto after) -> Convert {
-            if constexpr (becomes<decltype(before), decltype(after)>)
-                return one_of<decltype(before), decltype(after)>(from.samples, to.samples);
+    return with_pixel(from_type, [&](auto from) {
+        return with_pixel(to_type, [&](auto to) -> Convert {
+            using From = typename decltype(from)::Sample;
+            using To = typename decltype(to)::Sample;
+            if constexpr (is_known<From, from.samples, To, to.samples>())
+                return convert<From, from.samples, To, to.samples>;
             return nullptr;
         });
     });
