@@ -17,7 +17,6 @@ from czictypes.arrays.tiles import MosaicTiles
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
 from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading.damage import advise
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.levels import LevelGrid
 from czictypes.reading.paint import Part
@@ -344,13 +343,4 @@ def read_planes(
     if not found:
         return
     workers = document.pool.workers if threads > 1 else None
-    try:
-        is_unchanged = document.painter.paint(
-            found, targets, threads, workers, blank=document.blank
-        )
-    except (CorruptFileError, UnsupportedDataError) as error:
-        document.require_unchanged()
-        advise(error)
-        raise
-    if not is_unchanged:
-        document.require_unchanged()
+    document.paint(found, targets, threads, workers, blank=document.blank)

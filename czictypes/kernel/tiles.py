@@ -69,13 +69,17 @@ class TileColumns(NamedTuple):
 class Given:
     """A tile for the kernel: the bytes of the file around it, or its decoded pixels."""
 
-    __slots__ = ("_kept", "entry", "size")
+    __slots__ = ("_kept", "entry")
 
     def __init__(self, kernel: Kernel, entry: dict[str, Any], *kept: Any) -> None:
-        #: The `struct czk_given`, and the number of bytes that it points to.
+        #: The `struct czk_given`.
         self.entry: Any = kernel.ffi.new("struct czk_given *", entry)
-        self.size: int = memoryview(kept[0]).nbytes
         self._kept = kept
+
+    @property
+    def size(self) -> int:
+        """The number of bytes, or the bytes of the pixels."""
+        return memoryview(self._kept[0]).nbytes
 
     @classmethod
     def of_bytes(cls, kernel: Kernel, data: bytes, begin: int) -> Given:

@@ -1,4 +1,4 @@
-"""What public functions and classes share: errors, warnings, former names, `close`, progress."""
+"""The common parts of public functions and classes: errors, warnings, former names, `close`."""
 
 from __future__ import annotations
 

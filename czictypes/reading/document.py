@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -23,19 +23,25 @@ from czictypes.container.limits import Bounds
 from czictypes.container.parts import JoinedSource, join_parts
 from czictypes.container.segments import read_metadata_xml
 from czictypes.container.uses import Uses
+from czictypes.container.workers import Workers
 from czictypes.metadata.annotations import Annotation, read_annotations
 from czictypes.metadata.channels import ChannelInfo, channels
 from czictypes.metadata.document_info import Scaling, scaling
 from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import parse, to_dict, to_text
-from czictypes.model.errors import ClosedError, FileChangedError
+from czictypes.model.errors import (
+    ClosedError,
+    CorruptFileError,
+    FileChangedError,
+    UnsupportedDataError,
+)
 from czictypes.model.options import CacheInfo, CacheOptions, ReaderOptions
 from czictypes.model.public import Defence
-from czictypes.reading.damage import DamageList, leaves_blank
+from czictypes.reading.damage import DamageList, advise, leaves_blank
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.names import DocumentNames
 from czictypes.reading.native_reader import NativeReader
-from czictypes.reading.paint import Painter
+from czictypes.reading.paint import Painter, Part
 from czictypes.reading.planes import plane_rows
 from czictypes.reading.request import Requests
 from czictypes.reading.result_memory import ResultMemory
@@ -51,7 +57,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Remains(NamedTuple):
-    """What a closed reader still has, as in pylibCZIrw: the table for its boxes, and the cache."""
+    """The parts of a document that outlive it, as in pylibCZIrw: its table and its cache's size."""
 
     table: SubBlockTable
     cache: CacheInfo
@@ -120,6 +126,25 @@ class OpenDocument:
                 f"{self.name} was changed while it was read, so what was read may be partly old "
                 "and partly new; read again"
             )
+
+    def paint(
+        self,
+        parts: Sequence[Part],
+        outs: Sequence[NDArray[Any]],
+        threads: int,
+        workers: Workers | None,
+        *,
+        blank: bool,
+    ) -> None:
+        """Paint as the `painter` does; raise `FileChangedError` if the file changed meanwhile."""
+        try:
+            is_unchanged = self.painter.paint(parts, outs, threads, workers, blank=blank)
+        except (CorruptFileError, UnsupportedDataError) as error:
+            self.require_unchanged()
+            advise(error)
+            raise
+        if not is_unchanged:
+            self.require_unchanged()
 
     def cached(self, name: str, make: Callable[[], T]) -> T:
         """Return what `make` returned at the first call with this name."""

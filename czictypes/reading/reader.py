@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from czictypes.container.byte_source import ByteSource
 from czictypes.model.errors import (
-    CorruptFileError,
     OutOfBoundsError,
     PixelTypeWarning,
     UnsupportedDataError,
@@ -31,7 +30,7 @@ from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.model.public import Closable, defended, renamed, warn_caller
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.conversion import common_type, loses_bits
-from czictypes.reading.damage import OnError, advise, leaves_blank
+from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument, Session
 from czictypes.reading.names import numbered_settings
 from czictypes.reading.paint import Part
@@ -415,17 +414,8 @@ def _compose(
     shape = output_shape(request)
     dtype = DTYPES[int(request.pixel_type)]
     target = result_array(out, shape, dtype, document.memory)
-    try:
-        pool = document.pool
-        is_unchanged = document.painter.paint(
-            [Part(request)], [target], pool.threads, pool.workers, blank=blank
-        )
-    except (CorruptFileError, UnsupportedDataError) as error:
-        document.require_unchanged()
-        advise(error)
-        raise
-    if not is_unchanged:
-        document.require_unchanged()
+    pool = document.pool
+    document.paint([Part(request)], [target], pool.threads, pool.workers, blank=blank)
     return target
 
 
