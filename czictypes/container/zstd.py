@@ -140,8 +140,8 @@ def decode_zstd(
     where
         The owner of the data, for messages.
     rows
-        The number of rows that are needed, from the first on; by default all. Data that are damaged
-        behind them are decoded.
+        The number of rows that are needed, from the first on; by default all. Damage behind them
+        does not matter.
 
     Returns
     -------

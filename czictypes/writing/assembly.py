@@ -66,24 +66,15 @@ class Assembly:
     def add(self, block: EncodedSubBlock) -> None:
         """Write a sub-block; after an error, the file can no longer be completed."""
         self._require_open()
-        try:
-            self._write(self._sub_blocks.pack(block, self._end))
-        except BaseException:
-            self.abort()
-            raise
+        self._guard(lambda: self._write(self._sub_blocks.pack(block, self._end)))
 
     def add_attachment(
         self, name: str, content_file_type: str, data: Any, guid: uuid.UUID | None = None
     ) -> None:
         """Write an attachment; errors as those of `add`."""
         self._require_open()
-        guid = guid or uuid.uuid4()
-        try:
-            pieces = self._attachments.pack(name, content_file_type, data, guid, self._end)
-            self._write(pieces)
-        except BaseException:
-            self.abort()
-            raise
+        arguments = name, content_file_type, data, guid or uuid.uuid4()
+        self._guard(lambda: self._write(self._attachments.pack(*arguments, self._end)))
 
     def write_metadata(self, xml: bytes) -> None:
         """Give the document its XML; a second one replaces the first."""
@@ -96,30 +87,14 @@ class Assembly:
         It can be read while more are added, in any thread, until `commit` or `abort`.
         """
         self._require_open()
-        try:
-            self._flush()
-        except BaseException:
-            self.abort()
-            raise
+        self._guard(self._flush)
         entries = self._sub_blocks.written()
         return UnfinishedSource(self.name, self._target.read_at, *entries, self._end)
 
     def commit(self) -> None:
         """Complete the file: it appears under its name, or nothing is left."""
         self._require_open()
-        try:
-            metadata = self._write(pack_metadata(self._xml)) if self._xml else 0
-            directory = self._write(self._sub_blocks.pack_directory())
-            attachments = self._attachments
-            listed = self._write(attachments.pack_directory()) if attachments.entries else 0
-            self._flush()
-            self._buffer += pack_file_header(self._guid, directory, metadata, listed)
-            self._start = 0
-            self._flush()
-            self._target.commit()
-        except BaseException:
-            self.abort()
-            raise
+        self._guard(self._complete)
         self._open = False
 
     def abort(self) -> None:
@@ -137,6 +112,25 @@ class Assembly:
             self.commit()
         else:
             self.abort()
+
+    def _complete(self) -> None:
+        metadata = self._write(pack_metadata(self._xml)) if self._xml else 0
+        directory = self._write(self._sub_blocks.pack_directory())
+        attachments = self._attachments
+        listed = self._write(attachments.pack_directory()) if attachments.entries else 0
+        self._flush()
+        self._buffer += pack_file_header(self._guid, directory, metadata, listed)
+        self._start = 0
+        self._flush()
+        self._target.commit()
+
+    def _guard(self, act: Callable[[], object]) -> None:
+        """Act; a failure ends the assembly, for half of a part may be written."""
+        try:
+            act()
+        except BaseException:
+            self.abort()
+            raise
 
     def _write(self, pieces: list[Any]) -> int:
         """Write a segment behind all others; return its position."""
