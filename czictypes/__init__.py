@@ -78,13 +78,12 @@ if TYPE_CHECKING:
     from czictypes.libczi.info import library_info as library_info
     from czictypes.libczi.library import use_library as use_library
     from czictypes.model import errors as errors
+    from czictypes.model.version import __version__ as __version__
     from czictypes.plugins.deepzoom import DeepZoomTiles as DeepZoomTiles
     from czictypes.plugins.deepzoom import write_deepzoom as write_deepzoom
     from czictypes.plugins.slide import CziSlide as CziSlide
     from czictypes.plugins.zarr import ZarrServer as ZarrServer
     from czictypes.plugins.zarr import aszarr as aszarr
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Annotation",
@@ -169,6 +168,7 @@ _EXPORTS = {
     "Image": ("czictypes.exchange.images", "Image"),
     "LibraryInfo": ("czictypes.libczi.info", "LibraryInfo"),
     "ZarrServer": ("czictypes.plugins.zarr", "ZarrServer"),
+    "__version__": ("czictypes.model.version", "__version__"),
     "aszarr": ("czictypes.plugins.zarr", "aszarr"),
     "convert": ("czictypes.exchange.convert", "convert"),
     "czi": ("czictypes.czi", None),
@@ -189,9 +189,7 @@ _EXPORTS = {
 }
 
 # and the names of czictypes.czi
-_EXPORTS.update(
-    {name: ("czictypes.czi", name) for name in __all__ if name not in {*_EXPORTS, "__version__"}}
-)
+_EXPORTS.update({name: ("czictypes.czi", name) for name in __all__ if name not in _EXPORTS})
 
 # hidden from type checkers, which would take it to mean that every name exists
 if not TYPE_CHECKING:

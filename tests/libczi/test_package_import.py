@@ -74,6 +74,8 @@ def test_the_version_is_the_packages() -> None:
         version = metadata.version("czictypes")
     except metadata.PackageNotFoundError:
         pytest.skip("czictypes is not installed: python -m pip install .")
+    if czictypes.__version__ == "0+unknown":
+        pytest.skip("a checkout in which nothing was built is tested, beside what is installed")
     assert version == czictypes.__version__
 
 

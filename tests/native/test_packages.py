@@ -11,8 +11,18 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pages import ROOT
 
-pytest.importorskip("hatchling", reason="packages are made by hatchling: pip install hatchling")
+pytest.importorskip("hatch_vcs", reason="packages are made by hatchling: pip install hatch-vcs")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a copy of the checkout, for a build writes into it, and without git's history."""
+    copy = tmp_path_factory.mktemp("packages") / "tree"
+    left_out = shutil.ignore_patterns(".git", ".tox", ".venv", ".*_cache", "__pycache__", "build")
+    shutil.copytree(ROOT, copy, ignore=left_out)
+    return copy
 
 
 def make(root: Path, kind: str, folder: Path) -> Path:
@@ -29,8 +39,8 @@ def make(root: Path, kind: str, folder: Path) -> Path:
     return made
 
 
-def test_the_pure_wheel_has_the_declarations_and_no_library(root: Path, tmp_path: Path) -> None:
-    wheel = make(root, "wheel", tmp_path)
+def test_the_pure_wheel_has_the_declarations_and_no_library(tree: Path, tmp_path: Path) -> None:
+    wheel = make(tree, "wheel", tmp_path)
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as zipped:
         names = zipped.namelist()
@@ -40,14 +50,25 @@ def test_the_pure_wheel_has_the_declarations_and_no_library(root: Path, tmp_path
     assert not [name for name in names if name.split("/")[0] in ("native", "tests")]
 
 
-def test_a_folder_above_that_git_would_ignore_changes_nothing(root: Path, tmp_path: Path) -> None:
+def test_the_version_is_the_tag(tree: Path, tmp_path: Path) -> None:
+    """Here in an archive of the tag, as servers of git make it: no git is needed for it."""
+    copy = tmp_path / "archive"
+    shutil.copytree(tree, copy)
+    (copy / ".git_archival.txt").write_text("node: 00\ndescribe-name: v7.8.9\n", encoding="utf-8")
+    wheel = make(copy, "wheel", tmp_path / "wheel")
+    assert wheel.name == "czictypes-7.8.9-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as zipped:
+        assert zipped.read("czictypes/model/_version.py") == b'__version__ = "7.8.9"\n'
+
+
+def test_a_folder_above_that_git_would_ignore_changes_nothing(tree: Path, tmp_path: Path) -> None:
     copy = tmp_path / "build" / "czictypes"
     copy.mkdir(parents=True)
     for name in (".gitignore", "pyproject.toml", "README.md", "LICENSE", "build_native.py"):
-        shutil.copy(root / name, copy)
+        shutil.copy(tree / name, copy)
     ignored = shutil.ignore_patterns("__pycache__", "_native")
     for name in ("czictypes", "native"):
-        shutil.copytree(root / name, copy / name, ignore=ignored)
+        shutil.copytree(tree / name, copy / name, ignore=ignored)
     (copy / "czictypes" / "_native").mkdir()
     (copy / "czictypes" / "_native" / "libCZIAPI.so").touch()
     for kind, format in (("wheel", "zip"), ("sdist", "gztar")):
@@ -58,9 +79,9 @@ def test_a_folder_above_that_git_would_ignore_changes_nothing(root: Path, tmp_pa
 
 
 def test_the_source_distribution_can_build_and_has_nothing_that_was_built(
-    root: Path, tmp_path: Path
+    tree: Path, tmp_path: Path
 ) -> None:
-    with tarfile.open(make(root, "sdist", tmp_path)) as tar:
+    with tarfile.open(make(tree, "sdist", tmp_path)) as tar:
         names = {name.split("/", 1)[1] for name in tar.getnames() if "/" in name}
     for needed in (
         "build_native.py",

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pages import ROOT
 
+pytest.importorskip("hatch_vcs")
 metadata_core = pytest.importorskip("hatchling.metadata.core")
 metadata_spec = pytest.importorskip("hatchling.metadata.spec")
 plugin_manager = pytest.importorskip("hatchling.plugin.manager")
