@@ -37,10 +37,12 @@ from native.make_declarations import make as make_declarations
 from native.patching import JXRLIB_PATCH, patch_name
 from native.sources import Source, read_sources
 from native.stamp import build_key, is_up_to_date, write_stamp
-from native.toolchain import Toolchain, find_toolchain
+from native.targets import TARGETS, Target, find_target
+from native.toolchain import ZIG, Toolchain, find_toolchain
 from native.unpack import unpack
+from native.wheels import make_wheels
 
-__all__ = ["build", "build_declarations", "build_fuzzer", "build_kernel", "main"]
+__all__ = ["build", "build_declarations", "build_fuzzer", "build_kernel", "main", "output_folder"]
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_OUTPUT = ROOT / "czictypes" / "_native"
@@ -58,6 +60,7 @@ class _Plan:
     checkout: Path | None
     sources: dict[str, Source]
     sanitize: bool
+    target: Target | None
 
     @property
     def key(self) -> str | None:
@@ -65,12 +68,13 @@ class _Plan:
         if self.checkout:
             return None
         options = ["sanitize"] if self.sanitize else []
-        return build_key(LIBCZI, self.sources, self.libczi, patch_name(), *options)
+        return build_key(LIBCZI, self.target, self.sources, self.libczi, patch_name(), *options)
 
 
 def build(
     output: Path = DEFAULT_OUTPUT,
     *,
+    target: Target | None = None,
     source: Path | None = None,
     libczi: str | None = None,
     jobs: int | None = None,
@@ -84,6 +88,8 @@ def build(
     ----------
     output
         The folder that gets the library, its licence texts and a note of its sources.
+    target
+        The platform to build for with zig; the default is this machine and its own compiler.
     source
         A checkout of libCZI to build instead of a downloaded one.
     libczi
@@ -102,21 +108,19 @@ def build(
     BuildError
         The library cannot be built; the message says why, in one sentence.
     """
-    plan = _plan(source, libczi, sanitize)
-    output = output.resolve()
-    library = output / LIBCZI.library
-    if plan.key is not None and is_up_to_date(LIBCZI, output, plan.key):
+    plan = _plan(source, libczi, sanitize, target)
+    library = output.resolve() / LIBCZI.library(target)
+    if plan.key is not None and is_up_to_date(library, LIBCZI.note, plan.key):
         report(f"libCZI {plan.libczi}: {library} is up to date")
         return library
     started = time.monotonic()
-    tools = find_toolchain()
+    tools = find_toolchain(target)
     report(f"building libCZI {plan.libczi} with {tools.compiler}")
-    work = work or ROOT / "build" / "native" / (plan.libczi + ("-sanitize" if sanitize else ""))
-    work.mkdir(parents=True, exist_ok=True)
+    work = work or _work_folder(plan.libczi, tools, "sanitize" if sanitize else "")
     folders = _prepare_sources(plan, work / "sources", report)
     definitions = _libczi_definitions(folders, work, report, "sanitize" if sanitize else "")
     fresh = _compile(LIBCZI, definitions, tools, work, jobs, report)
-    _install(fresh, plan, folders, output)
+    _install(fresh, plan, folders, library)
     _report_size(library, started, report)
     return library
 
@@ -124,6 +128,7 @@ def build(
 def build_kernel(
     output: Path = DEFAULT_OUTPUT,
     *,
+    target: Target | None = None,
     jobs: int | None = None,
     work: Path | None = None,
     sanitizer: str = "",
@@ -133,7 +138,7 @@ def build_kernel(
 
     Parameters
     ----------
-    output, jobs, work, report
+    output, target, jobs, work, report
         As for `build`.
     sanitizer
         ``address`` (with that of undefined behaviour) or ``thread``, for tests.
@@ -144,17 +149,15 @@ def build_kernel(
         The kernel cannot be built; the message says why, in one sentence.
     """
     sources = {"zstd": read_sources().parts["zstd"]}
-    key = build_key(KERNEL, sources, sanitizer)
-    output = output.resolve()
-    library = output / KERNEL.library
-    if is_up_to_date(KERNEL, output, key):
+    key = build_key(KERNEL, target, sources, sanitizer)
+    library = output.resolve() / KERNEL.library(target)
+    if is_up_to_date(library, KERNEL.note, key):
         report(f"kernel: {library} is up to date")
         return library
     started = time.monotonic()
-    tools = find_toolchain()
+    tools = find_toolchain(target)
     report(f"building the kernel with {tools.compiler}")
-    work = work or ROOT / "build" / "native" / ("kernel" + (f"-{sanitizer}" if sanitizer else ""))
-    work.mkdir(parents=True, exist_ok=True)
+    work = work or _work_folder("kernel", tools, sanitizer)
     zstd = _unpacked("zstd", sources["zstd"], work / "sources", report)
     names = work / "abi_names"
     names.mkdir(exist_ok=True)
@@ -165,9 +168,9 @@ def build_kernel(
         "CZICTYPES_INSTRUMENT": sanitizer,
     }
     fresh = _compile(KERNEL, definitions, tools, work, jobs, report)
-    add_licences("zstd", zstd, sources["zstd"].licences, output / "licenses")
+    add_licences("zstd", zstd, sources["zstd"].licences, library.with_name("licenses"))
     _replace(fresh, library)
-    write_stamp(KERNEL, output, key, sources)
+    write_stamp(KERNEL, library.parent, key, sources)
     _report_size(library, started, report)
     return library
 
@@ -180,12 +183,11 @@ def build_fuzzer(*, report: Report = print) -> Path:
     BuildError
         It cannot be built: only clang has what it needs.
     """
-    plan = _plan(None, None, sanitize=False)
-    work = ROOT / "build" / "native" / "fuzz"
-    work.mkdir(parents=True, exist_ok=True)
+    plan, tools = _plan(None, None, sanitize=False), find_toolchain()
+    work = _work_folder("fuzz", tools)
     folders = _prepare_sources(plan, work / "sources", report)
     definitions = _libczi_definitions(folders, work, report, "fuzz")
-    return _compile(LIBCZI, definitions, find_toolchain(), work, None, report, "fuzz_jpegxr")
+    return _compile(LIBCZI, definitions, tools, work, None, report, "fuzz_jpegxr")
 
 
 def build_declarations() -> list[Path]:
@@ -197,19 +199,34 @@ def build_declarations() -> list[Path]:
         raise missing_package("the Python package cffi") from None
 
 
-def _plan(source: Path | None, libczi: str | None, sanitize: bool) -> _Plan:
+def output_folder(target: Target | None) -> Path:
+    """Return the folder for the libraries of a platform, unless one is asked for."""
+    return ROOT / "build" / "targets" / target.name if target else DEFAULT_OUTPUT
+
+
+def _work_folder(name: str, tools: Toolchain, instrument: str = "") -> Path:
+    """Make the folder for the unpacked sources and object files of a build."""
+    parts = [name, tools.target.name if tools.target else "", instrument]
+    folder = ROOT / "build" / "native" / "-".join(filter(None, parts))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _plan(
+    source: Path | None, libczi: str | None, sanitize: bool, target: Target | None = None
+) -> _Plan:
     pinned = read_sources()
     if source is None:
         version = libczi or pinned.default_libczi
         sources = {"libczi": pinned.libczi_source(version), **pinned.parts}
-        return _Plan(version, None, sources, sanitize)
+        return _Plan(version, None, sources, sanitize, target)
     if libczi is not None:
         raise BuildError("--source and --libczi exclude each other: one names a folder of libCZI, "
                          "the other a version to download.")  # fmt: skip
     if not (source / "Src" / "libCZIAPI" / "inc" / "libCZIApi.h").is_file():
         raise BuildError(f"{source} is not a folder of libCZI with the C API: it has no "
                          "Src/libCZIAPI/inc/libCZIApi.h.")  # fmt: skip
-    return _Plan("checkout", source.resolve(), dict(pinned.parts), sanitize)
+    return _Plan("checkout", source.resolve(), dict(pinned.parts), sanitize, target)
 
 
 def _prepare_sources(plan: _Plan, folder: Path, report: Report) -> SourceFolders:
@@ -265,16 +282,17 @@ def _compile(
     return compile_target(project, tools, tree, jobs, log, report, program)
 
 
-def _install(fresh: Path, plan: _Plan, folders: SourceFolders, output: Path) -> None:
+def _install(fresh: Path, plan: _Plan, folders: SourceFolders, library: Path) -> None:
     pinned = read_sources()
     texts = {name: source.licences for name, source in plan.sources.items()}
     texts.setdefault("libczi", pinned.libczi_source(pinned.default_libczi).licences)
     places = {"libczi": folders.libczi, "eigen": folders.eigen, "zstd": folders.zstd,
               "rapidjson": folders.rapidjson.parent}  # fmt: skip
-    collect_licences({name: (places[name], texts[name]) for name in places}, output / "licenses")
-    _replace(fresh, output / LIBCZI.library)
+    collect_licences({name: (places[name], texts[name]) for name in places},
+                     library.with_name("licenses"))  # fmt: skip
+    _replace(fresh, library)
     patch = None if plan.key is None else JXRLIB_PATCH.name
-    write_stamp(LIBCZI, output, plan.key, plan.sources, libczi=plan.libczi, patch=patch)
+    write_stamp(LIBCZI, library.parent, plan.key, plan.sources, libczi=plan.libczi, patch=patch)
 
 
 def _replace(fresh: Path, library: Path) -> None:
@@ -313,12 +331,16 @@ def _parser() -> argparse.ArgumentParser:
         help="build this checkout of libCZI, as it is, instead of downloading and patching one",
     )
     parser.add_argument(
+        "--target",
+        metavar="TARGET",
+        help=f"build for this platform with zig (pip install {ZIG}): {', '.join(TARGETS)}",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
-        default=DEFAULT_OUTPUT,
         help="folder for the library, its licence texts and the note of its "
-        "sources (default: czictypes/_native)",
+        "sources (default: czictypes/_native, with --target build/targets/TARGET)",
     )
     parser.add_argument(
         "--jobs",
@@ -330,6 +352,13 @@ def _parser() -> argparse.ArgumentParser:
         "--libczi",
         metavar="VERSION",
         help=f"version of libCZI: {versions} (default: {pinned.default_libczi})",
+    )
+    parser.add_argument(
+        "--wheels",
+        type=Path,
+        metavar="DIR",
+        help="make the wheels of all platforms (or of --target alone), one without native code, "
+        "and the source distribution (pip install hatchling lief)",
     )
     parser.add_argument(
         "--only",
@@ -360,10 +389,17 @@ def main(arguments: list[str] | None = None) -> int:
             raise BuildError(
                 "--source and --libczi choose a libCZI: the kernel has none of libCZI."
             )
+        if options.wheels:
+            names = [options.target] if options.target else list(TARGETS)
+            make_wheels(ROOT, options.wheels.resolve(), map(find_target, names), print)
+            return 0
         build_declarations()
+        target = find_target(options.target) if options.target else None
+        output = options.output or output_folder(target)
         if options.only != "kernel":
             build(
-                options.output,
+                output,
+                target=target,
                 source=options.source,
                 libczi=options.libczi,
                 jobs=options.jobs,
@@ -371,7 +407,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
         if options.only != "libczi":
             sanitizer = "address" if options.sanitize else ""
-            build_kernel(options.output, jobs=options.jobs, sanitizer=sanitizer)
+            build_kernel(output, target=target, jobs=options.jobs, sanitizer=sanitizer)
     except BuildError as error:
         print(f"build_native.py: {error}", file=sys.stderr)
         return 1

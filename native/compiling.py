@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from native.errors import BuildError
+from native.targets import Target, library_ending
 from native.toolchain import Toolchain
 from native.wheel_tag import macos_target
 
@@ -27,8 +27,6 @@ __all__ = [
 ]
 
 Report = Callable[[str], None]
-
-_ENDING = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 _STEP = re.compile(r"^\[(\d+)/(\d+)\]")
 _ERROR = re.compile(r"\berror( [A-Z]+\d+)?: |^CMake Error|undefined reference")
@@ -52,10 +50,9 @@ class Project:
     header: Path
     note: str
 
-    @property
-    def library(self) -> str:
-        """The name of the library's file."""
-        return self.target + _ENDING
+    def library(self, platform: Target | None = None) -> str:
+        """Return the name of the library's file; without a platform, on this system."""
+        return self.target + library_ending(platform)
 
 
 def _project(name: str, folder: str, target: str, header: str, note: str) -> Project:
@@ -100,12 +97,12 @@ def configure(
     command = [tools.cmake, "-S", str(project.folder), "-B", str(work)]
     if tools.ninja:
         command += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools.ninja}"]
-    definitions = {"CMAKE_BUILD_TYPE": "Release", **definitions}
-    if sys.platform == "darwin":
+    definitions = {"CMAKE_BUILD_TYPE": "Release", **tools.definitions, **definitions}
+    if sys.platform == "darwin" and tools.zig is None:
         definitions["CMAKE_OSX_DEPLOYMENT_TARGET"] = macos_target()
     for name, value in definitions.items():
         command.append(f"-D{name}={value}")
-    _run(command, log, "cmake cannot configure the build")
+    _run(command, tools, log, "cmake cannot configure the build")
 
 
 def compile_target(
@@ -129,18 +126,22 @@ def compile_target(
 
     command = [tools.cmake, "--build", str(work), "--target", program or project.target,
                "--config", "Release", "--parallel", str(jobs)]  # fmt: skip
-    _run(command, log, f"{project.name} cannot be compiled", progress)
-    made = work / program if program else work / "out" / project.library
+    _run(command, tools, log, f"{project.name} cannot be compiled", progress)
+    made = work / program if program else work / "out" / project.library(tools.target)
     if not made.is_file():
         raise BuildError(f"The build ended well but made no {made}; the full log is {log}.")
     return made
 
 
 def _run(
-    command: list[str], log: Path, failure: str, progress: Callable[[str], None] | None = None
+    command: list[str],
+    tools: Toolchain,
+    log: Path,
+    failure: str,
+    progress: Callable[[str], None] | None = None,
 ) -> None:
     """Run a program and append its output to `log`; raise BuildError `failure` if it fails."""
-    environment = {**os.environ, "NINJA_STATUS": "[%f/%t] "}
+    environment = {**tools.environment(log.parent), "NINJA_STATUS": "[%f/%t] "}
     cause: list[str] = []
     with log.open("a", encoding="utf-8") as file:
         file.write(f"$ {shlex.join(command)}\n")

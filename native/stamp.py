@@ -13,31 +13,41 @@ from typing import Any
 from native.compiling import Project
 from native.licence_texts import OWN_TEXTS
 from native.sources import Source
+from native.targets import Target
+from native.toolchain import OPTIONS, ZIG
 
 __all__ = ["build_key", "is_up_to_date", "write_stamp"]
 
-_ZSTD = Path(__file__).resolve().with_name("zstd.cmake")
-_OPTIONS = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "MACOSX_DEPLOYMENT_TARGET")
+_HERE = Path(__file__).resolve().parent
 
 
-def build_key(project: Project, sources: dict[str, Source], *more: str) -> str:
-    """Return a hash of everything that determines a library; `more` are versions and options."""
-    facts: list[str] = [*more, sys.platform, platform.machine()]
+def build_key(
+    project: Project, target: Target | None, sources: dict[str, Source], *more: str
+) -> str:
+    """Return a hash of everything that determines a library; `more` are versions and options.
+
+    With a target, nothing of it depends on this machine.
+    """
+    facts = [*more]
+    if target:
+        facts += [target.triple, ZIG]
+    else:
+        facts += [sys.platform, platform.machine()]
+        facts += [f"{name}={os.environ.get(name, '')}" for name in OPTIONS]
     facts += [f"{name} {source.sha256}" for name, source in sorted(sources.items())]
-    facts += [f"{name}={os.environ.get(name, '')}" for name in _OPTIONS]
-    for path in sorted([*project.folder.rglob("*"), *OWN_TEXTS.iterdir(), _ZSTD]):
+    for path in sorted([*project.folder.rglob("*"), *OWN_TEXTS.iterdir(), *_HERE.glob("*.cmake")]):
         if path.is_file():
             facts.append(hashlib.sha256(path.read_bytes()).hexdigest())
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
-def is_up_to_date(project: Project, output: Path, key: str) -> bool:
-    """Return whether `output` holds a library that was built with `key`."""
+def is_up_to_date(library: Path, note: str, key: str) -> bool:
+    """Return whether a library is there, and the file `note` beside it says it has this `key`."""
     try:
-        stamp: dict[str, Any] = json.loads((output / project.note).read_text(encoding="utf-8"))
+        stamp: dict[str, Any] = json.loads(library.with_name(note).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return stamp.get("key") == key and (output / project.library).is_file()
+    return stamp.get("key") == key and library.is_file()
 
 
 def write_stamp(

@@ -32,7 +32,7 @@ def bundled_library() -> Path:
     """The path of the native library that belongs to the czictypes under test."""
     from native.compiling import LIBCZI
 
-    return bundled(LIBCZI.library)
+    return bundled(LIBCZI.library())
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def bundled_kernel() -> Path:
     """The path of the kernel that belongs to the czictypes under test."""
     from native.compiling import KERNEL
 
-    return bundled(KERNEL.library)
+    return bundled(KERNEL.library())
 
 
 def bundled(name: str) -> Path:
