@@ -87,7 +87,7 @@ def audit_library(data: bytes, project: Project, target: Target, root: Path) -> 
     if found.machine not in _MACHINE[target.processor]:
         faults.append(f"is for {found.machine}")
     newest = {"linux": _OLDEST_GLIBC, "macos": _OLDEST_MACOS}.get(target.name.partition("-")[0])
-    if newest and (found.oldest is None or found.oldest > newest):
+    if newest and found.oldest and found.oldest > newest:
         faults.append(f"needs the system's version {found.oldest}")
     faults += [f"names {path}" for path in (root, Path.home()) if str(path).encode() in data]
     if faults:

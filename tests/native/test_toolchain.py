@@ -167,3 +167,8 @@ def test_a_cmake_that_is_too_old_gives_way_to_the_python_package(
     newer = program(package, "cmake")
     monkeypatch.setitem(sys.modules, "cmake", SimpleNamespace(CMAKE_BIN_DIR=str(package)))
     assert find_toolchain().cmake == newer
+
+
+def test_every_environment_has_the_same_zig(root: Path) -> None:
+    lines = (root / "tox.ini").read_text(encoding="utf-8").splitlines()
+    assert {line.strip() for line in lines if line.strip().startswith("ziglang")} == {ZIG}
