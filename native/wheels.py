@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from native.audit import Audit, audit_library
 from native.compiling import KERNEL, LIBCZI, Report
@@ -56,18 +57,18 @@ def audit_wheel(wheel: Path, target: Target, root: Path) -> list[Audit]:
 def _hatchling(root: Path, folder: Path, kind: str, **settings: str) -> Path:
     """Let hatchling build a wheel or the sdist, in a process of its own; return the file."""
     cleared = {"CZICTYPES_TARGET": "", "CZICTYPES_NO_NATIVE": ""}
-    done = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", str(folder)],
-        cwd=root,
-        env={**os.environ, **cleared, **settings},
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        check=False,
-    )
-    written = [line for line in done.stdout.splitlines() if line.endswith((".whl", ".tar.gz"))]
-    if done.returncode or not written:
-        raise BuildError(f"hatchling made no {kind}: what it printed tells why.")
-    return folder / Path(written[-1]).name
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".incoming-") as incoming:
+        done = subprocess.run(
+            [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", incoming],
+            cwd=root,
+            env={**os.environ, **cleared, **settings},
+            check=False,
+        )
+        if done.returncode:
+            raise BuildError(f"hatchling made no {kind}: what it printed tells why.")
+        (made,) = Path(incoming).iterdir()
+        return made.replace(folder / made.name)
 
 
 def _described(path: Path) -> str:
