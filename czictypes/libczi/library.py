@@ -203,6 +203,7 @@ class _State:
         self.lock = threading.Lock()
         self.chosen: str | None = None
         self.current: Library | None = None
+        self.missing = ""  # why the search found none; it would be slow to repeat
         self.loaded: dict[Candidate, Library] = {}
 
     def after_fork(self) -> None:
@@ -232,8 +233,23 @@ def get_library() -> Library:
         return current
     with _state.lock:
         if _state.current is None:
+            if _state.missing and not os.environ.get(ENVIRONMENT_VARIABLE):
+                raise LibraryNotFoundError(_state.missing)
             _state.current = _load(_state.chosen)
         return _state.current
+
+
+def find_library() -> Library | None:
+    """Return the library as `get_library` does, or None if you named none and none is found.
+
+    Without a library everything can be read that libCZI need not decode.
+    """
+    try:
+        return get_library()
+    except LibraryNotFoundError:
+        if _state.missing:
+            return None
+        raise
 
 
 def use_library(path: str | os.PathLike[str] | None) -> None:
@@ -259,7 +275,7 @@ def use_library(path: str | os.PathLike[str] | None) -> None:
     chosen = None if path is None else os.fspath(path)
     with _state.lock:
         _state.current = None if chosen is None else _load(chosen)
-        _state.chosen = chosen
+        _state.chosen, _state.missing = chosen, ""
 
 
 def loaded_libraries() -> list[Library]:
@@ -282,7 +298,7 @@ def _load(chosen: str | None) -> Library:
             if candidate.explicit:
                 raise _explicit_failure(candidate, error) from error
             tried.append(f"  {candidate.path} ({candidate.origin}): {_reason(candidate, error)}")
-    raise LibraryNotFoundError(
+    _state.missing = (
         "no libCZI library with the C API was found. Tried, in this order:\n"
         + "\n".join(tried)
         + "\nInstall a czictypes wheel for this platform (pip install czictypes), or build the "
@@ -290,6 +306,7 @@ def _load(chosen: str | None) -> Library:
         f"{format_version(FIRST_VERSION)} or later that has the C API, with "
         f"czictypes.use_library(path) or the environment variable {ENVIRONMENT_VARIABLE}"
     )
+    raise LibraryNotFoundError(_state.missing)
 
 
 def _explicit_failure(candidate: Candidate, error: Exception) -> Exception:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource
 from czictypes.container.synthetic import SingleTileSource
-from czictypes.libczi.library import Library, get_library
+from czictypes.libczi.library import Library, find_library, get_library
 from czictypes.model.errors import ClosedError, CorruptFileError, NativeCallError
 from czictypes.model.pixel_types import Compression
 from czictypes.remote.urls import redact_text
@@ -29,12 +29,13 @@ class NativeReader:
     """Opens libCZI's reader at its first use; safe to use from many threads.
 
     libCZI reads the whole sub-block directory when it opens a file, so that is put off until a call
-    needs it. The library itself is loaded at once: a missing library is reported when the document
-    is opened, as LibraryNotFoundError or IncompatibleLibraryError.
+    needs it. The library itself is loaded at once: one that you named and that is missing or wrong
+    is reported when the document is opened. If none is found, the first call that needs one raises
+    LibraryNotFoundError.
     """
 
     def __init__(self, source: ByteSource) -> None:
-        self._library: Library = get_library()
+        self._library = find_library()
         self._source = source
         self._lock = threading.Lock()
         self._handle: ReaderHandle | None = None
@@ -52,7 +53,9 @@ class NativeReader:
             with self._lock:
                 if self._closed:
                     raise ClosedError(f"{self._source.name} is closed; open it again to read")
-                handle = self._handle = self._handle or _open(self._library, self._source)
+                handle = self._handle = self._handle or _open(
+                    self._library or get_library(), self._source
+                )
         return handle
 
     def close(self) -> None:

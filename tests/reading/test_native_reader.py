@@ -54,14 +54,50 @@ def test_jpeg_xr_leaves_no_reader_behind(made) -> None:
         assert not readers()
 
 
-def test_a_missing_library_is_told_at_opening(made, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(_: Any) -> Any:
-        raise LibraryNotFoundError("no libCZI")
+@pytest.fixture
+def nothing_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No libCZI was loaded before."""
+    monkeypatch.setattr(library, "_state", library._State())
 
-    monkeypatch.setattr(library._state, "current", None)
-    monkeypatch.setattr(library, "_load", none)
-    with pytest.raises(LibraryNotFoundError):
+
+@pytest.fixture
+def no_library(nothing_loaded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No libCZI is anywhere."""
+    monkeypatch.setattr(library, "candidates", lambda chosen=None: iter(()))
+    monkeypatch.delenv(library.ENVIRONMENT_VARIABLE, raising=False)
+
+
+@pytest.mark.usefixtures("nothing_loaded")
+def test_a_named_library_that_is_missing_is_told_at_opening(
+    made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(library.ENVIRONMENT_VARIABLE, "/no/such/libCZIAPI.so")
+    with pytest.raises(LibraryNotFoundError, match=r"/no/such/libCZIAPI\.so"):
         czi.open_czi(made("mosaic").path)
+
+
+@pytest.mark.usefixtures("no_library")
+def test_without_a_library_all_but_jpeg_xr_is_read(made) -> None:
+    with czi.open_czi(made("mosaic").path) as document:
+        assert document.read().any()
+    with (
+        closing(czi.open_czi(made("jpegxr").path)) as document,
+        pytest.raises(LibraryNotFoundError, match="no libCZI library"),
+    ):
+        document.read()
+
+
+@pytest.mark.usefixtures("no_library")
+def test_the_search_is_not_repeated_until_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert library.find_library() is None
+    there = Path(czictypes.__file__).parent / "_native" / library.library_names()[0]
+    if not there.is_file():
+        pytest.skip(f"no bundled library at {there}: run `python build_native.py`")
+    tried = library.Candidate(str(there), "bundled")
+    monkeypatch.setattr(library, "candidates", lambda chosen=None: iter([tried]))
+    assert library.find_library() is None
+    czictypes.use_library(None)
+    assert library.find_library() is not None
 
 
 def test_a_document_stays_with_the_library_it_was_opened_with(made, tmp_path: Path) -> None:
