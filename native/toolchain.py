@@ -22,7 +22,7 @@ __all__ = ["OPTIONS", "ZIG", "Toolchain", "find_compiler", "find_toolchain"]
 #: version would make other bytes.
 ZIG = "ziglang==0.17.1"
 
-OLDEST_CMAKE = (3, 18)
+OLDEST_CMAKE = (3, 20)  # the first that takes options as a part of the compiler, as for zig
 VISUAL_STUDIO = "Visual Studio"
 
 #: The environment variables with which a user chooses a compiler and its options.
