@@ -21,7 +21,7 @@ def declared_functions(header: Path) -> list[str]:
 
 
 def write_abi_names(ours: Path, theirs: Path, target: Path) -> tuple[list[str], list[str]]:
-    """Write an X-macro list of everything that `ours` declares.
+    """Write an X-macro list of everything that `ours` declares, and the exports for Windows.
 
     Functions that `theirs`, libCZI's own libCZIApi.h, lacks are left out: an older libCZI may lack
     some, which czictypes finds out when it loads the library.
@@ -35,6 +35,7 @@ def write_abi_names(ours: Path, theirs: Path, target: Path) -> tuple[list[str], 
     common = [name for name in our_functions if name in set(their_functions)]
     lines = _structure_lines(ours) + [f"FUNCTION({name})" for name in common]
     _write(target, lines)
+    _write_exports(target, common)
     return (
         [name for name in our_functions if name not in set(common)],
         [name for name in their_functions if name not in set(common)],
@@ -42,13 +43,21 @@ def write_abi_names(ours: Path, theirs: Path, target: Path) -> tuple[list[str], 
 
 
 def write_abi_places(header: Path, target: Path) -> None:
-    """Write the X-macro list `target` of the sizes and places that cffi gives to structures."""
+    """Write an X-macro list of the sizes and places that cffi gives to structures.
+
+    Beside it goes the list of exports for Windows.
+    """
     lines = []
     for name, structure in _structures(header).items():
         lines.append(f"STRUCTURE({name}, {structure.size})")
         for field, details in structure.fields:
             lines.append(f"MEMBER({name}, {field}, {details.offset})")
     _write(target, lines)
+    _write_exports(target, declared_functions(header))
+
+
+def _write_exports(target: Path, functions: list[str]) -> None:
+    _write(target.with_name("exports.def"), ["EXPORTS", *functions])
 
 
 def _write(target: Path, lines: list[str]) -> None:

@@ -1,11 +1,15 @@
 # Links a shared library that needs nothing but the system, and exports only the names that begin
-# with `prefix`; included by the CMakeLists.txt of both libraries.
+# with `prefix`, on Windows those of exports.def; included by the CMakeLists.txt of both libraries.
 function(link_self_contained library prefix)
     set_target_properties(${library} PROPERTIES
         PREFIX ""
         OUTPUT_NAME ${library}
         LIBRARY_OUTPUT_DIRECTORY "$<1:${CMAKE_BINARY_DIR}/out>"
         RUNTIME_OUTPUT_DIRECTORY "$<1:${CMAKE_BINARY_DIR}/out>")
+    if(WIN32)
+        # Otherwise MinGW exports all that no attribute hides, and MSVC nothing of the kernel.
+        target_sources(${library} PRIVATE "${CZICTYPES_ABI_NAMES_DIR}/exports.def")
+    endif()
     if(MSVC)
         return()
     endif()
