@@ -50,4 +50,4 @@ def built_library(version: str) -> Path:
         if any(words in done.stderr for words in _LACKING):
             pytest.skip(f"libCZI {version} cannot be built here: {done.stderr.strip()}")
         pytest.fail(f"build_native.py --libczi {version} failed:\n{done.stdout}{done.stderr}")
-    return output / LIBCZI.library
+    return output / LIBCZI.library()
