@@ -62,7 +62,7 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
             target = find_target(chosen) if chosen else None
             output = build_native.output_folder(target)
             library = build_native.build(output, target=target, report=report)
-            build_native.build_kernel(output, target=target, report=report)
+            kernel = build_native.build_kernel(output, target=target, report=report)
         except BuildError as error:
             raise SystemExit(f"czictypes: {error}") from None
         if target:
@@ -70,7 +70,7 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         else:
             build_data["artifacts"].append("czictypes/_native/**")
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{target.tag if target else platform_tag(library)}"
+        build_data["tag"] = f"py3-none-{target.tag if target else platform_tag(library, kernel)}"
 
     def _find_native(self) -> None:
         if self.root not in sys.path:
