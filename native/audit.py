@@ -73,7 +73,7 @@ def audit_library(data: bytes, project: Project, target: Target, root: Path) -> 
         import lief
     except ImportError:
         raise BuildError("lief, which reads libraries, is not there: pip install lief") from None
-    binary = lief.parse(data)
+    binary: Any = lief.parse(data)
     readers = {"Linux": _read_elf, "Windows": _read_pe, "Darwin": _read_macho}
     try:
         found = readers[target.system](binary)
@@ -89,6 +89,8 @@ def audit_library(data: bytes, project: Project, target: Target, root: Path) -> 
     newest = {"linux": _OLDEST_GLIBC, "macos": _OLDEST_MACOS}.get(target.name.partition("-")[0])
     if newest and found.oldest and found.oldest > newest:
         faults.append(f"needs the system's version {found.oldest}")
+    if target.name == "macos-arm64" and not binary.has_code_signature:
+        faults.append("is not signed, so Apple's processors refuse it")
     faults += [f"names {path}" for path in (root, Path.home()) if str(path).encode() in data]
     if faults:
         raise BuildError(f"{name} {', '.join(faults)}.")

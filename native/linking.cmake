@@ -19,7 +19,10 @@ function(link_self_contained library prefix)
     endif()
     if(APPLE)
         target_link_options(${library} PRIVATE "LINKER:-dead_strip")
-        if(CZICTYPES_ZIG)  # whose linker has no list of exports; all but ours are hidden anyway
+        if(CZICTYPES_ZIG)  # whose linker takes no list of exports: everything else is hidden instead
+            target_sources(${library} PRIVATE "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/allocation.cpp")
+            target_compile_options(${library} PRIVATE
+                "$<$<COMPILE_LANGUAGE:CXX>:-fvisibility-global-new-delete=force-hidden>")
             target_link_options(${library} PRIVATE -s)
         else()
             target_link_options(${library} PRIVATE "LINKER:-exported_symbol,_${prefix}*" "LINKER:-x")

@@ -35,7 +35,14 @@ def build_key(
         facts += [sys.platform, platform.machine()]
         facts += [f"{name}={os.environ.get(name, '')}" for name in OPTIONS]
     facts += [f"{name} {source.sha256}" for name, source in sorted(sources.items())]
-    for path in sorted([*project.folder.rglob("*"), *OWN_TEXTS.iterdir(), *_HERE.glob("*.cmake")]):
+    for path in sorted(
+        [
+            *project.folder.rglob("*"),
+            *OWN_TEXTS.iterdir(),
+            *_HERE.glob("*.cmake"),
+            *_HERE.glob("*.cpp"),
+        ]
+    ):
         if path.is_file():
             facts.append(hashlib.sha256(path.read_bytes()).hexdigest())
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()
