@@ -32,7 +32,7 @@ from native.compiling import (
 )
 from native.errors import BuildError, missing_package
 from native.fetch import fetch
-from native.licence_texts import add_licences, collect_licences
+from native.licence_texts import add_compiler_licences, add_licences, collect_licences
 from native.make_declarations import make as make_declarations
 from native.patching import JXRLIB_PATCH, patch_name
 from native.sources import Source, read_sources
@@ -121,6 +121,7 @@ def build(
     definitions = _libczi_definitions(folders, work, report, "sanitize" if sanitize else "")
     fresh = _compile(LIBCZI, definitions, tools, work, jobs, report)
     _install(fresh, plan, folders, library)
+    add_compiler_licences(tools, library.with_name("licenses"))
     _report_size(library, started, report)
     return library
 
@@ -169,6 +170,7 @@ def build_kernel(
     }
     fresh = _compile(KERNEL, definitions, tools, work, jobs, report)
     add_licences("zstd", zstd, sources["zstd"].licences, library.with_name("licenses"))
+    add_compiler_licences(tools, library.with_name("licenses"))
     _replace(fresh, library)
     write_stamp(KERNEL, library.parent, key, sources)
     _report_size(library, started, report)

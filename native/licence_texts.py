@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from native.errors import BuildError
+from native.toolchain import Toolchain
 
-__all__ = ["OWN_TEXTS", "add_licences", "collect_licences"]
+__all__ = ["OWN_TEXTS", "add_compiler_licences", "add_licences", "collect_licences"]
 
 OWN_TEXTS = Path(__file__).resolve().with_name("licenses")
 
@@ -46,6 +47,22 @@ def add_licences(component: str, folder: Path, names: tuple[str, ...], target: P
         shutil.copyfile(text, target / f"{component}-{text.name}")
     for text in OWN_TEXTS.glob(f"{component}-*"):
         shutil.copyfile(text, target / text.name)
+
+
+def add_compiler_licences(tools: Toolchain, target: Path) -> None:
+    """Add to the folder `target` the licence texts of what the compiler zig puts into a library."""
+    if tools.zig is None or tools.target is None:
+        return
+    zig = Path(tools.zig).parent
+    parts = {
+        "zig": (zig, "LICENSE"),
+        "libcxx": (zig / "lib" / "libcxx", "LICENSE.TXT"),
+        "libunwind": (zig / "lib" / "libunwind", "LICENSE.TXT"),
+    }
+    if tools.target.system == "Windows":
+        parts["mingw"] = (zig / "lib" / "libc" / "mingw", "COPYING")
+    for component, (folder, name) in parts.items():
+        add_licences(component, folder, (name,), target)
 
 
 def _leading_comment(path: Path) -> str:
