@@ -136,7 +136,9 @@ class KernelTiles:
         ffi, lib = kernel.ffi, kernel.lib
         self.directory: Any = ffi.new("struct czk_directory *")
         self.directory.count, self.directory.file_size = stored.count, file_size
-        _, self.directory.modified_ns, self.directory.inode = identity
+        _, self.directory.modified_ns, inode = identity
+        # Network file systems, and ReFS, have inodes of 64 bits and more: the last 64, with a sign.
+        self.directory.inode = (inode + (1 << 63)) % (1 << 64) - (1 << 63)
         for name in _OF_DIRECTORY:
             self._point(self.directory, name, getattr(stored, name))
         self._point(self.directory, "position", stored.file_position)

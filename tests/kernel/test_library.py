@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from czictypes import library_info
+from czictypes.container.file_source import FileSource
 from czictypes.kernel import library as loading
 from czictypes.kernel.library import get_kernel, kernel_info
 from czictypes.reading.reader import CziReader
@@ -117,6 +118,21 @@ with CziReader(sys.argv[1]) as reader:
     numpy.save(sys.argv[2], reader.read(zoom=0.3))
 print(get_kernel() is None)
 """
+
+
+@pytest.mark.parametrize("inode", [2**63 - 1, 2**63, 2**64 - 1, 2**100 + 5])
+def test_an_inode_may_have_any_size(
+    bundled: str, made: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, inode: int
+) -> None:
+    path = made("multi_scene_pyramid").path
+    with CziReader(path) as reader:
+        expected = reader.read(zoom=0.3)
+    of_file, of_path = FileSource.opened_identity, FileSource.identity
+    monkeypatch.setattr(FileSource, "opened_identity", lambda self: (*of_file(self)[:2], inode))
+    monkeypatch.setattr(FileSource, "identity", lambda self: (*of_path(self)[:2], inode))
+    monkeypatch.setattr(FileSource, "is_still", lambda self, old: self.opened_identity() == old)
+    with CziReader(path) as reader:
+        np.testing.assert_array_equal(reader.read(zoom=0.3), expected)
 
 
 def test_pixels_are_the_same_without_a_kernel(made: Callable[[str], Any], tmp_path: Path) -> None:
