@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import sys
+import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -49,6 +51,7 @@ from czictypes.model.public import file_errors
 
 _FIXED_SIZE = FIXED_SIZES[METADATA]  # the sizes and reserved bytes before the XML
 _LARGEST = 2**31 - 1
+_LOCKED_BYTE = 1 << 62
 _MOST_SEGMENTS = 1000
 _WIPED_AT_ONCE = 1 << 20
 
@@ -58,10 +61,18 @@ class EditableFile(FileSource):
 
     _mode = "r+b"
 
+    def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
+        super().__init__(path)
+        self._position_guard = threading.Lock()
+
+    def _read(self, offset: int, count: int) -> bytes:
+        with self._position_guard:  # Windows moves the position
+            return super()._read(offset, count)
+
     def write_at(self, offset: int, data: bytes) -> None:
         """Write all of `data` at `offset`."""
         view = memoryview(data)
-        with self._seek_guard, file_errors(self.name):
+        with self._position_guard, file_errors(self.name):
             self._file.seek(offset)
             while len(view):
                 view = view[self._file.write(view) :]
@@ -79,18 +90,33 @@ class EditableFile(FileSource):
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Make other editors of the file wait, if the file system supports locks."""
-        try:
-            import fcntl
-        except ImportError:
-            yield
-            return
         with contextlib.suppress(OSError):
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._lock(True)
         try:
             yield
         finally:
             with contextlib.suppress(OSError):
-                fcntl.flock(self._file, fcntl.LOCK_UN)
+                self._lock(False)
+
+    if sys.platform == "win32":
+
+        def _lock(self, wanted: bool) -> None:
+            """Lock a byte far behind the end: Windows lets nobody else read what is locked."""
+            import msvcrt
+
+            with self._position_guard:
+                self._file.seek(_LOCKED_BYTE)
+                # waits for ten seconds at most
+                msvcrt.locking(
+                    self._file.fileno(), msvcrt.LK_LOCK if wanted else msvcrt.LK_UNLCK, 1
+                )
+
+    else:
+
+        def _lock(self, wanted: bool) -> None:
+            import fcntl
+
+            fcntl.flock(self._file, fcntl.LOCK_EX if wanted else fcntl.LOCK_UN)
 
     def _release(self) -> None:
         with file_errors(self.name):

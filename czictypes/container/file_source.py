@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import ntpath
 import os
 import stat
 import sys
@@ -18,6 +19,7 @@ from czictypes.model.public import file_error
 
 #: The bytes of a read during which no interrupt is heard.
 _AT_ONCE = 32 << 20
+_LONG_PATH = 200  # there is room for what names of temporary files and chunks add
 
 
 class FileSource(ByteSource):
@@ -53,8 +55,6 @@ class FileSource(ByteSource):
             raise
         except OSError as error:
             raise file_error(error, self.name) from None
-        self._seek_guard = threading.Lock()
-        self._pread = hasattr(os, "pread")
 
     @property
     def path(self) -> Path:
@@ -102,10 +102,7 @@ class FileSource(ByteSource):
 
     def _read(self, offset: int, count: int) -> bytes:
         try:
-            if self._pread:
-                return _read_descriptor(self._file.fileno(), offset, count)
-            with self._seek_guard:
-                return read_stream(self._file, offset, count)
+            return _read_descriptor(self._file.fileno(), offset, count)
         except OSError as error:
             raise file_error(error, self.name) from error
 
@@ -131,7 +128,16 @@ class FileSource(ByteSource):
 
 def absolute_path(path: str) -> str:
     """Make a path absolute, so that it stays valid in other working directories."""
-    return path if os.path.isabs(path) else str(Path(path).absolute())  # noqa: PTH117
+    path = path if os.path.isabs(path) else str(Path(path).absolute())  # noqa: PTH117
+    return extended_path(path) if sys.platform == "win32" else path
+
+
+def extended_path(path: str) -> str:
+    """Return an absolute path of Windows in the form that may have more than 260 characters."""
+    if len(path) < _LONG_PATH or path.startswith(("\\\\?\\", "\\\\.\\")):
+        return path
+    path = ntpath.normpath(path)  # in this form, slashes and dots are ordinary characters
+    return f"\\\\?\\UNC{path[1:]}" if path.startswith("\\\\") else f"\\\\?\\{path}"
 
 
 class StreamSource(ByteSource):
@@ -187,12 +193,53 @@ def _read_descriptor(descriptor: int, offset: int, count: int) -> bytes:
     """Read without using the file's position; return less only at the end of the file."""
     parts: list[bytes] = []
     while count:
-        part: bytes = os.pread(descriptor, count, offset)
+        part = _pread(descriptor, count, offset)
         if not part:
             break
         parts.append(part)
         count, offset = count - len(part), offset + len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
+
+    class _Overlapped(ctypes.Structure):
+        _fields_ = (
+            ("internal", ctypes.c_void_p * 2),
+            ("low", wintypes.DWORD),
+            ("high", wintypes.DWORD),
+            ("event", wintypes.HANDLE),
+        )
+
+    _ERROR_HANDLE_EOF = 38
+    _read_file = ctypes.WinDLL("kernel32", use_last_error=True).ReadFile
+    _read_file.argtypes = (
+        wintypes.HANDLE, ctypes.c_void_p, wintypes.DWORD, ctypes.c_void_p, ctypes.c_void_p
+    )  # fmt: skip
+
+    def _pread(descriptor: int, count: int, offset: int) -> bytes:
+        """Read as os.pread does, but move the position of the file, too.
+
+        The kernel reads the same file at the same time, so nothing may read where the position is.
+        """
+        data = bytearray(min(count, _AT_ONCE))
+        done, place = wintypes.DWORD(), _Overlapped(low=offset & 0xFFFFFFFF, high=offset >> 32)
+        handle, first = msvcrt.get_osfhandle(descriptor), ctypes.c_char.from_buffer(data)
+        if not _read_file(
+            handle, ctypes.byref(first), len(data), ctypes.byref(done), ctypes.byref(place)
+        ):
+            error = ctypes.get_last_error()
+            if error != _ERROR_HANDLE_EOF:
+                raise ctypes.WinError(error)
+        return bytes(memoryview(data)[: done.value])
+
+else:
+
+    def _pread(descriptor: int, count: int, offset: int) -> bytes:
+        return os.pread(descriptor, count, offset)
 
 
 def read_stream(stream: BinaryIO | io.FileIO, offset: int, count: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,24 @@ def put(data: bytearray, offset: int, content: bytes) -> None:
     if content:
         data.extend(bytes(max(offset - len(data), 0)))
         data[offset : offset + len(content)] = content
+
+
+def test_editors_wait_for_each_other(path: Path) -> None:
+    order = []
+
+    def edit() -> None:
+        with EditableFile(path) as other, other.locked():
+            order.append("other")
+
+    thread = threading.Thread(target=edit)
+    with EditableFile(path) as file, file.locked():
+        thread.start()
+        thread.join(0.3)
+        assert file.read_at(0, 10) == b"ZISRAWFILE"  # others may read it as well
+        assert path.read_bytes()[:10] == b"ZISRAWFILE"
+        order.append("first")
+    thread.join()
+    assert order == ["first", "other"]
 
 
 @pytest.mark.parametrize("size", [10, 500, 5000])
