@@ -18,13 +18,14 @@ import shutil
 import stat
 import sys
 import threading
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
-from czictypes.container.file_source import read_stream
+from czictypes.container.file_source import absolute_path, read_stream
 from czictypes.model.errors import FileAccessError, IsFolderError
 from czictypes.model.public import file_errors
 from czictypes.remote.urls import refuse_url
@@ -33,6 +34,8 @@ PathType = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 _LONGEST_NAME = 200  # of 255 bytes; the rest is for what the temporary name adds
 _ALWAYS_LOOKED_AT = 8
 _MOST_WRITERS = 1000
+_IN_USE = (5, 32, 33)  # of Windows: access denied, sharing violation, lock violation
+_PAUSES = (0.01, 0.03, 0.1, 0.3, 1.0)  # in seconds
 
 
 class AtomicFile:
@@ -45,7 +48,7 @@ class AtomicFile:
 
     def __init__(self, path: PathType, *, overwrite: bool) -> None:
         self.name = os.fsdecode(path)
-        self._path = Path(os.path.realpath(self.name))
+        self._path = Path(absolute_path(os.path.realpath(self.name)))
         self._overwrite = overwrite
         check_new_file(path, overwrite=overwrite)
         descriptor = -1
@@ -96,7 +99,7 @@ class AtomicFile:
         keep_access(self._path, self._file.fileno())
         if sys.platform == "win32":
             self._file.close()  # an open file cannot be renamed there
-        self._publish()
+        _patiently(self._publish, self.name)
         self._abort.detach()
         self._file.close()
         if replaces:
@@ -111,7 +114,10 @@ class AtomicFile:
             self.temporary.replace(self._path)
             return
         try:
-            os.link(self.temporary, self._path)  # fails if there is such a file by now
+            if sys.platform == "win32":
+                self.temporary.rename(self._path)  # fails if there is such a file by now
+                return
+            os.link(self.temporary, self._path)  # so does this
         except FileExistsError:
             raise _exists(self.name) from None
         except (OSError, NotImplementedError, AttributeError):  # a file system without hard links
@@ -120,6 +126,28 @@ class AtomicFile:
             self.temporary.rename(self._path)
         else:
             self.temporary.unlink()
+
+
+def _patiently(publish: Callable[[], None], name: str) -> None:
+    """Give a file its name, once more if the file that it replaces is open for a moment.
+
+    Windows replaces no file that is open. Scanners of viruses open every new file.
+    """
+    for pause in (*_PAUSES, None):
+        try:
+            publish()
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _IN_USE:
+                raise
+            if pause is None:
+                why = (
+                    "cannot be replaced: it is open in a program, perhaps in this one, or "
+                    "write-protected; close it, or write to another file"
+                )
+                raise PermissionError(errno.EACCES, why, name) from error
+            time.sleep(pause)
+        else:
+            return
 
 
 def check_new_file(path: PathType, *, overwrite: bool) -> None:
@@ -214,7 +242,8 @@ def _create_locked(path: Path, mode: int) -> int | None:
     descriptor = -1
     try:
         descriptor = os.open(path, flags, mode)
-        if _lock(descriptor) is not False and _is_at(descriptor, path):
+        locked = _lock(descriptor)
+        if locked is None or (locked and _is_at(descriptor, path)):
             return descriptor
     except FileExistsError:
         return None

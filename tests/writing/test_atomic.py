@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from czictypes.container.file_source import FileSource
+from czictypes.model.errors import FilePermissionError
+from czictypes.writing import atomic
 from czictypes.writing.atomic import AtomicFile, keep_access, remove_folder
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="about POSIX file systems")
@@ -93,6 +96,74 @@ def test_without_hard_links_a_file_is_renamed(
     monkeypatch.setattr(os, "link", no_links)
     write(tmp_path / "new.czi", b"x")
     assert names(tmp_path) == ["new.czi"]
+
+
+def in_use(number: int) -> PermissionError:
+    """Return an error as Windows has it for a file that is open."""
+    error = PermissionError(errno.EACCES, "Access is denied")
+    error.winerror = number  # type: ignore[attr-defined, unused-ignore]
+    return error
+
+
+@pytest.mark.parametrize("number", [5, 32, 33])
+def test_a_file_that_is_open_for_a_moment_is_replaced_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path, replace, refusals = tmp_path / "scanned.czi", Path.replace, [in_use(number)] * 3
+
+    def refuse_first(source: Path, target: Path) -> None:
+        if refusals:
+            raise refusals.pop()
+        replace(source, target)
+
+    path.write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", refuse_first)
+    write(path, b"new", overwrite=True)
+    assert (path.read_bytes(), refusals) == (b"new", [])
+
+
+def test_a_file_that_stays_open_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise in_use(5)
+
+    path = tmp_path / "open.czi"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(atomic, "_PAUSES", (0.0,))
+    file = AtomicFile(path, overwrite=True)
+    with pytest.raises(FilePermissionError, match=r"open in a program.*open\.czi"):
+        file.commit()
+    file.abort()
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["open.czi"]
+
+
+def test_other_refusals_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "not yours")
+
+    path = tmp_path / "owned.czi"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(atomic, "_PAUSES", (1000.0,))
+    file = AtomicFile(path, overwrite=True)
+    with pytest.raises(FilePermissionError, match="not yours"):
+        file.commit()
+    file.abort()
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="other systems replace files that are open")
+def test_windows_replaces_no_file_that_is_open(tmp_path: Path) -> None:
+    path = tmp_path / "open.czi"
+    path.write_bytes(b"old")
+    with FileSource(path) as source:
+        file = AtomicFile(path, overwrite=True)
+        with pytest.raises(FilePermissionError, match="open in a program"):
+            file.commit()
+        file.abort()
+        assert source.read_at(0, 3) == b"old"
+    write(path, b"new", overwrite=True)
+    assert path.read_bytes() == b"new"
 
 
 def test_a_folder_is_no_target(tmp_path: Path) -> None:
