@@ -20,6 +20,7 @@ from czictypes.metadata.document_info import Scaling
 from czictypes.model.errors import CziError, MetadataWarning, UnsupportedDataError
 from czictypes.model.lazy import require
 from czictypes.model.public import warn_caller
+from czictypes.remote.urls import is_url
 
 
 @contextmanager
@@ -32,13 +33,13 @@ def open_with_bioio(
     none can read the file, the `UnsupportedDataError` quotes the readers.
     """
     name = location_text(source)
-    if hasattr(source, "read") and "://" not in name and not Path(name).is_file():
+    if hasattr(source, "read") and not is_url(name) and not Path(name).is_file():
         raise UnsupportedDataError(
             f"{name} is a file object, and bioio's readers take paths and URLs alone; write it to "
             "a file and open that"
         )
     bioio = require("bioio", extra="convert", doing=f"reading {name}")
-    fs_kwargs = options_of(source, options) if "://" in name else {}
+    fs_kwargs = options_of(source, options) if is_url(name) else {}
     image = _opened(bioio, name, fs_kwargs, reader)
     package = _package(type(image.reader))
     try:

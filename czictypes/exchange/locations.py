@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 from czictypes.container.file_source import check_stream
 from czictypes.container.workers import aside
 from czictypes.model.lazy import require
-from czictypes.remote.urls import Redactor, is_fsspec, redact_url
+from czictypes.remote.urls import Redactor, is_fsspec, is_url, redact_url
 from czictypes.writing.atomic import PathType, check_new_file
 
 #: A path, a URL that fsspec knows, a UPath; of an OME-Zarr, a store of zarr too.
@@ -107,7 +108,7 @@ def source_format(source: Any) -> Format:
     found = _by_ending(text, {**_ENDINGS, **_READ_ONLY})
     if found is None and is_stream:
         return _by_content(source)
-    if found is None and "://" not in text:
+    if found is None and not is_url(text):
         path = Path(text)
         if any((path / name).exists() for name in _ZARR_DOCUMENTS):
             return Format.OME_ZARR
@@ -145,7 +146,7 @@ def is_store(location: Any) -> bool:
 def is_local(location: Any) -> bool:
     """Return whether a location is the path of a local file or folder."""
     is_path = isinstance(location, (str, os.PathLike)) and not is_store(location)
-    return is_path and "://" not in location_text(location)
+    return is_path and not is_url(location_text(location))
 
 
 def is_archive(location: Any) -> bool:
@@ -184,7 +185,7 @@ def location_name(location: Any) -> str:
 def location_path(text: str) -> str:
     """Return the lower-case path to search for an ending, without the query of a URL."""
     text = text.partition("::")[0]  # of chained URLs, the innermost comes first
-    return (urlsplit(text).path or text if "://" in text else text).rstrip("/\\").lower()
+    return (urlsplit(text).path or text if is_url(text) else text).rstrip("/\\").lower()
 
 
 def _by_ending(text: str, known: Mapping[str, Format]) -> Format | None:
@@ -209,7 +210,7 @@ def filesystem_of(
 ) -> tuple[Any, str] | None:
     """Return the filesystem of a URL or UPath, and the path in it; None for a path."""
     url = location_text(location)
-    if "://" not in url:
+    if not is_url(url):
         return None
     fsspec = require("fsspec", extra="remote", doing=doing)
     found: tuple[Any, str] = fsspec.core.url_to_fs(url, **options_of(location, options))
@@ -264,7 +265,8 @@ def staged_output(
     system, path = found
     folder = tempfile.TemporaryDirectory()
     try:
-        local = Path(folder.name) / (path.rstrip("/").rpartition("/")[2] or "file")
+        name = path.rstrip("/").rpartition("/")[2] or "file"
+        local = Path(folder.name) / re.sub(r'[<>:"|?*\\]', "_", name)  # which Windows refuses
         yield local
         aside(lambda: system.makedirs(system._parent(path), exist_ok=True))
         aside(lambda: system.put_file(str(local), path))

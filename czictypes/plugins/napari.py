@@ -16,6 +16,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.exchange.locations import location_path
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.lazy import require
+from czictypes.remote.urls import is_url
 
 #: What napari takes for a layer: data, its arguments, and ``"image"``.
 LayerData = tuple[Any, dict[str, Any], str]
@@ -106,7 +107,7 @@ def _layer(image: CziImage, levels: list[Any], path: str, scenes: list[str]) -> 
 
 def _layer_names(image: CziImage, path: str, scenes: list[str]) -> list[str]:
     """Name each channel, with its scene where the file has several layers of it."""
-    stem = PurePosixPath(urlsplit(path).path).stem if "://" in path else Path(path).stem
+    stem = PurePosixPath(urlsplit(path).path).stem if is_url(path) else Path(path).stem
     several = len(image.scenes) > 1 and len(scenes) == 1
     where = f"{stem} {scenes[0]}" if several else stem
     return [f"{where} {channel}" for channel in image.channel_names]

@@ -146,8 +146,7 @@ def _status(target: Any) -> os.stat_result | None:
     try:
         if is_url(target) or is_fsspec(target):
             link = url_of(target).rpartition("::")[2]
-            scheme = next((one for one in _LOCAL if link.startswith(one)), None)
-            found = None if scheme is None else Path(link[len(scheme) :]).stat()
+            found = Path(_path_of(link)).stat() if link.startswith(_LOCAL) else None
         elif isinstance(target, (str, bytes, os.PathLike)):
             found = Path(os.fsdecode(target)).stat()
         else:
@@ -155,3 +154,10 @@ def _status(target: Any) -> os.stat_result | None:
     except (OSError, ValueError, AttributeError, TypeError):
         return None
     return found if found is not None and stat.S_ISREG(found.st_mode) else None
+
+
+def _path_of(url: str) -> str:
+    from fsspec.implementations.local import LocalFileSystem  # which has opened it, or will
+
+    path: str = LocalFileSystem._strip_protocol(url)
+    return path

@@ -1,4 +1,4 @@
-"""Names tell formats."""
+"""Names tell formats, and URLs from paths, those of Windows too."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from extras import needs
 
-from czictypes.exchange.locations import Format, source_format, target_format
+from czictypes.exchange.locations import (
+    Format,
+    check_dest,
+    filesystem_of,
+    is_archive,
+    is_local,
+    location_path,
+    source_format,
+    staged_output,
+    target_format,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +56,39 @@ def test_a_folder_of_another_name_is_a_zarr_by_what_is_in_it(tmp_path: Path) -> 
 def test_what_is_not_written_is_refused_with_what_is(name: str) -> None:
     with pytest.raises(ValueError, match=r"use \.czi"):
         target_format(name)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        r"C:\data\scan{}",
+        "c:/data/scan{}",
+        "C://data/scan{}",
+        r"\\server\share\scan{}",
+        "//server/share/scan{}",
+        r"\\?\C:\data\scan{}",
+    ],
+)
+def test_a_drive_or_a_share_is_no_url(path: str) -> None:
+    assert is_local(path.format(".CZI"))
+    assert filesystem_of(path.format(".czi"), None, doing="reading") is None
+    assert source_format(path.format(".CZI")) is Format.CZI
+    assert target_format(path.format(".ome.zarr")) is Format.OME_ZARR
+    assert is_archive(path.format(".ozx"))
+    assert location_path(path.format(".Zarr") + "\\").endswith("scan.zarr")
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/a.czi", "https://host/a.czi?x=1", "zip://a::s3://b"])
+def test_a_url_is_no_path(url: str) -> None:
+    assert not is_local(url)
+
+
+def test_a_local_copy_has_a_name_that_every_system_takes() -> None:
+    fsspec = needs("fsspec")
+    url = "memory://staged/a:b?c*.txt"
+    with staged_output(url, overwrite=False) as local:
+        assert Path(str(local)).name == "a_b_c_.txt"
+        Path(str(local)).write_bytes(b"content")
+    assert fsspec.filesystem("memory").cat_file("/staged/a:b?c*.txt") == b"content"
+    with pytest.raises(FileExistsError):
+        check_dest(url, overwrite=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from czictypes.container.file_source import absolute_path
 from czictypes.container.workers import aside
 from czictypes.exchange.locations import (
     PathOrUrl,
@@ -20,6 +21,7 @@ from czictypes.exchange.locations import (
 )
 from czictypes.model.lazy import require
 from czictypes.model.public import Closable
+from czictypes.remote.urls import is_url
 from czictypes.writing.atomic import remove_folder
 
 #: The key that marks a store as unfinished.
@@ -353,7 +355,7 @@ def _store_of(target: PathOrUrl) -> tuple[Any, str]:
 
 def _is_url(target: PathOrUrl) -> bool:
     if isinstance(target, str):
-        return "://" in target
+        return is_url(target)
     is_upath = getattr(target, "storage_options", None) is not None
     return is_upath and getattr(target, "protocol", "") not in ("", "file")
 
@@ -367,7 +369,7 @@ def _open_url(target: PathOrUrl, options: Mapping[str, Any] | None, *, read_only
 
 
 def _path_of(target: PathOrUrl) -> Path:
-    return Path(os.fspath(target)).absolute()
+    return Path(absolute_path(os.fspath(target)))
 
 
 def _is_archive_file(path: Path) -> bool:
