@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -195,7 +196,7 @@ def _rows_by_scene(table: SubBlockTable) -> dict[int | None, NDArray[np.intp]]:
 def _sizes_along(ranges: Mapping[str, range]) -> tuple[int, int, int]:
     """Return how many Z and C there are, and T times the dimensions before it."""
     z, c = len(ranges["Z"]), len(ranges["C"])
-    t = int(np.prod([len(values) for name, values in ranges.items() if name not in "ZC"]))
+    t = math.prod(len(values) for name, values in ranges.items() if name not in "ZC")
     return z, c, t
 
 
@@ -238,7 +239,7 @@ def _scene_planes(
 
 def _repeated(there: NDArray[np.bool_], size: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """Return tiles again for each of `size` places where they are not there, and these places."""
-    counts = np.where(there, 1, size)
+    counts = np.where(there, 1, np.int64(size))
     if counts.sum() > _MOST_PLACES + len(there):  # as one damaged number makes it
         counts = np.ones(len(there), np.int64)
     which = np.repeat(np.arange(len(there)), counts)

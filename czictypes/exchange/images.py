@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import uuid
 from collections import Counter
@@ -378,7 +379,7 @@ class FileImage(Image):
         times = self._times() if interval is None else None
         return ImageFacts(
             name=self.current_scene,
-            sizes=Sizes(grid.width, grid.height, z, c, int(np.prod([*along.values()]))),
+            sizes=Sizes(grid.width, grid.height, z, c, math.prod(along.values())),
             dtype=layout.dtype,
             samples=layout.samples or 1,
             channels=self.channels,
@@ -394,7 +395,7 @@ class FileImage(Image):
 
 def _first_planes(times: NDArray[np.float64], along: Mapping[str, int]) -> PlaneFacts:
     """Return the first plane of each T with its time, where irregular times are kept."""
-    t = np.arange(int(np.prod([*along.values()])))
+    t = np.arange(math.prod(along.values()))
     places = dict(zip(along, np.unravel_index(t, tuple(along.values()))))
     zero, nothing = np.zeros_like(t), np.full(len(t), np.nan)
     return PlaneFacts(zero, zero, t, times[places["T"]], nothing, nothing, nothing, nothing)

@@ -233,7 +233,9 @@ class SubBlockDecoder:
         if size == mask.shape:
             return mask
         check_growth(size[0] * size[1], mask.size, _MASK_GROWTH, self._name(segment))
-        down, across = (np.arange(n) * stored // n for n, stored in zip(size, mask.shape))
+        down, across = (
+            np.arange(n, dtype=np.int64) * stored // n for n, stored in zip(size, mask.shape)
+        )
         found: NDArray[np.bool_] = mask[down[:, np.newaxis], across]
         return found
 
