@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -111,15 +112,21 @@ def _run(args: argparse.Namespace) -> int:
             result: int = args.run(args)
             sys.stdout.flush()
             return result
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        _silence_stdout()
-        return _FAILED
     except KeyboardInterrupt:
         report_error("interrupted")
         return _INTERRUPTED
     except (CziError, OSError, MemoryError) as error:
-        report_exception(error, debug=args.debug)
+        if _is_broken_pipe(error):  # its reader has seen enough
+            _silence_stdout()
+        else:
+            report_exception(error, debug=args.debug)
         return _FAILED
+
+
+def _is_broken_pipe(error: Exception) -> bool:
+    """Return whether nobody reads our output any more, which Windows says in its own way."""
+    said = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and said)
 
 
 def _silence_stdout() -> None:

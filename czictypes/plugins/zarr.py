@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Collection, Mapping
@@ -183,6 +184,8 @@ class ZarrServer(Closable):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # On Windows, a second server would get the port of the first.
+    allow_reuse_address = sys.platform != "win32"
 
     def __init__(self, address: tuple[str, int], handler: Any) -> None:
         self._free = threading.Semaphore(_MOST_CONNECTIONS)

@@ -164,7 +164,7 @@ class _Helper:
     def _ended(self) -> NoReturn:
         self._process.kill()  # it may only have closed its pipes, or send nonsense
         code = self._process.wait()
-        how = f"with status {code}"
+        how = f"with status {code if code < 256 else hex(code)}"  # as Windows tells of crashes
         if code < 0:
             with suppress(ValueError):
                 how = f"by {signal.Signals(-code).name}"
@@ -228,6 +228,11 @@ if hasattr(os, "register_at_fork"):
 
 def serve(library: str) -> None:
     """Run a helper process: decode requests from standard input with this libCZI until it ends."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        # A crash ends the process, without a window that waits for somebody to close it.
+        msvcrt.SetErrorMode(msvcrt.SEM_FAILCRITICALERRORS | msvcrt.SEM_NOGPFAULTERRORBOX)
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # prints must not mix with the answers

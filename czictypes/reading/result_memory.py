@@ -253,11 +253,14 @@ def _of_machine() -> Iterator[int]:
     with suppress(AttributeError, ValueError, OSError):
         yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if sys.platform == "win32":
-        from ctypes import byref, c_ulonglong, windll
+        import ctypes
 
-        kilobytes = c_ulonglong()
-        if windll.kernel32.GetPhysicallyInstalledSystemMemory(byref(kilobytes)):
-            yield kilobytes.value << 10
+        # MEMORYSTATUSEX: its own size and the load, then 7 sizes, of which the 1st is the machine's
+        # memory, and the 3rd what all processes may use (with the file to which Windows swaps).
+        # The 5th is the address space of this one.
+        status = (ctypes.c_uint64 * 8)(64)
+        if ctypes.windll.kernel32.GlobalMemoryStatusEx(status):
+            yield from (status[1], status[3], status[5])
 
 
 def _of_groups(process: Path, groups: Path) -> Iterator[int]:

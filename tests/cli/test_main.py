@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -175,7 +176,6 @@ def test_too_little_memory_is_one_line(
     assert only_line(result.err) == "czictypes: error: the result takes 900.0 GiB"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
 def test_a_pipe_that_nobody_reads_is_no_error(
     made: Callable[[str], Any], environment: dict[str, str]
 ) -> None:
@@ -191,6 +191,20 @@ def test_a_pipe_that_nobody_reads_is_no_error(
     os.close(writing)
     assert done.returncode == 1
     assert done.stderr == b""
+
+
+def test_windows_has_its_own_error_for_a_pipe_that_nobody_reads(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(info, "_describe", fail)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert "Invalid argument" in run("info", "--json", "any.czi").err
+    monkeypatch.setattr(sys, "platform", "win32")
+    result = run("info", "--json", "any.czi")
+    assert (result.code, result.err) == (1, "")
 
 
 def test_names_in_files_do_not_command_the_terminal(

@@ -152,6 +152,13 @@ def test_only_this_machine_s_names_are_answered(server: ZarrServer, host: str, s
     assert line.startswith(f"HTTP/1.1 {status} ".encode())
 
 
+def test_a_port_has_one_server(path: Path) -> None:
+    with ZarrServer(path) as first:
+        port = urllib.parse.urlsplit(first.url).port
+        with pytest.raises(OSError, match=r"."):
+            ZarrServer(path, port=port)
+
+
 @pytest.mark.parametrize(
     ("host", "status"), [("microscope", 200), ("10.0.0.1", 200), ("attacker.example", 421)]
 )

@@ -223,6 +223,10 @@ def test_the_memory_of_a_control_group_is_what_may_be_used(tmp_path, told, limit
     assert usable_memory(process, groups) == (expected or machine)
 
 
+def test_the_memory_of_the_machine_is_known():
+    assert 64 << 20 < usable_memory() < 1 << 48
+
+
 def test_a_result_may_take_half_of_the_usable_memory(monkeypatch):
     monkeypatch.setattr(result_memory, "usable_memory", lambda: 400 << 20)
     memory = ResultMemory("scan.czi")
