@@ -253,7 +253,7 @@ def _odd(columns: TileColumns, rng: Rng) -> TileColumns:
     """Return the columns with some numbers that are extreme."""
     count = len(columns.x)
     changed: dict[str, Any] = {
-        "sub_block": np.arange(count) if rng.random() < 0.5 else None,
+        "sub_block": np.arange(count, dtype=np.int64) if rng.random() < 0.5 else None,
         "special": rng.random(count) < 0.2 if rng.random() < 0.5 else None,
     }
     for name, values in {**columns._asdict(), **changed}.items():

@@ -201,7 +201,7 @@ def _one_row_each(source: ByteSource, directory: Directory, bounds: Bounds | Non
         bounds.check_rows(total - directory.count)
     if (counts == 1).all():
         return PlaneRows(directory, directory)
-    sub_block = np.repeat(np.arange(directory.count), counts)
+    sub_block = np.repeat(np.arange(directory.count, dtype=np.intp), counts)
     part = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
     coordinates = {name: column[sub_block] for name, column in directory.coordinates.items()}
     for name, step in _steps(source, directory, counts).items():

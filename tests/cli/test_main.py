@@ -221,5 +221,5 @@ def test_what_is_piped_is_utf8(made: Callable[[str], Any], monkeypatch: pytest.M
     with io.TextIOWrapper(written, encoding="ascii") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
         assert main(["metadata", str(made("described").path), "--path", "//Channel[2]/@Name"]) == 0
-        assert written.getvalue() == "Gr\u00fcn\n".encode()
+        assert written.getvalue() == f"Gr\u00fcn{os.linesep}".encode()
         monkeypatch.undo()
