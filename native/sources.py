@@ -9,7 +9,7 @@ from typing import Any
 
 from native.errors import BuildError, missing_package
 
-__all__ = ["SOURCES_FILE", "Source", "Sources", "read_sources"]
+__all__ = ["SOURCES_FILE", "Source", "Sources", "read_sources", "read_toml"]
 
 SOURCES_FILE = Path(__file__).resolve().with_name("sources.toml")
 
@@ -56,7 +56,7 @@ class Sources:
 
 def read_sources(path: Path = SOURCES_FILE) -> Sources:
     """Read `path`, a file in the form of sources.toml."""
-    table = _load_toml(path)
+    table = read_toml(path)
     return Sources(
         default_libczi=table["default_libczi"],
         libczi={name: _source(entry) for name, entry in table["libczi"].items()},
@@ -68,7 +68,8 @@ def _source(entry: dict[str, Any]) -> Source:
     return Source(**{**entry, "licences": tuple(entry["licences"])})
 
 
-def _load_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a file in TOML, which Python itself can do since 3.11."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
