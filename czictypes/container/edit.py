@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-import sys
 import threading
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from typing import NamedTuple
 from czictypes.container.attachments import read_attachment_directory
 from czictypes.container.byte_source import ByteSource
 from czictypes.container.directory import read_directory
-from czictypes.container.file_source import FileSource
+from czictypes.container.file_source import FileSource, lock_file
 from czictypes.container.layout import (
     ALIGNMENT,
     ATTACHMENT,
@@ -51,7 +50,6 @@ from czictypes.model.public import file_errors
 
 _FIXED_SIZE = FIXED_SIZES[METADATA]  # the sizes and reserved bytes before the XML
 _LARGEST = 2**31 - 1
-_LOCKED_BYTE = 1 << 62
 _MOST_SEGMENTS = 1000
 _WIPED_AT_ONCE = 1 << 20
 
@@ -90,33 +88,13 @@ class EditableFile(FileSource):
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Make other editors of the file wait, if the file system supports locks."""
-        with contextlib.suppress(OSError):
-            self._lock(True)
+        with contextlib.suppress(ImportError, OSError):
+            lock_file(self._file.fileno(), True)
         try:
             yield
         finally:
-            with contextlib.suppress(OSError):
-                self._lock(False)
-
-    if sys.platform == "win32":
-
-        def _lock(self, wanted: bool) -> None:
-            """Lock a byte far behind the end: Windows lets nobody else read what is locked."""
-            import msvcrt
-
-            with self._position_guard:
-                self._file.seek(_LOCKED_BYTE)
-                # waits for ten seconds at most
-                msvcrt.locking(
-                    self._file.fileno(), msvcrt.LK_LOCK if wanted else msvcrt.LK_UNLCK, 1
-                )
-
-    else:
-
-        def _lock(self, wanted: bool) -> None:
-            import fcntl
-
-            fcntl.flock(self._file, fcntl.LOCK_EX if wanted else fcntl.LOCK_UN)
+            with contextlib.suppress(ImportError, OSError):
+                lock_file(self._file.fileno(), False)
 
     def _release(self) -> None:
         with file_errors(self.name):

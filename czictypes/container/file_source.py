@@ -215,31 +215,53 @@ if sys.platform == "win32":
         )
 
     _ERROR_HANDLE_EOF = 38
-    _read_file = ctypes.WinDLL("kernel32", use_last_error=True).ReadFile
-    _read_file.argtypes = (
-        wintypes.HANDLE, ctypes.c_void_p, wintypes.DWORD, ctypes.c_void_p, ctypes.c_void_p
-    )  # fmt: skip
+    _LOCK_EXCLUSIVE = 2
+    # Windows lets nobody else read what is locked, so it is a byte that no file has.
+    _LOCKED_BYTE = 1 << 62
+    _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    _pointer, _dword = ctypes.c_void_p, wintypes.DWORD
+    _kernel32.ReadFile.argtypes = (wintypes.HANDLE, _pointer, _dword, _pointer, _pointer)
+    _kernel32.LockFileEx.argtypes = (wintypes.HANDLE, *(_dword,) * 4, _pointer)
+    _kernel32.UnlockFileEx.argtypes = (wintypes.HANDLE, *(_dword,) * 3, _pointer)
+
+    def _at(offset: int) -> Any:
+        return ctypes.byref(_Overlapped(low=offset & 0xFFFFFFFF, high=offset >> 32))
 
     def _pread(descriptor: int, count: int, offset: int) -> bytes:
         """Read as os.pread does, but move the position of the file, too.
 
         The kernel reads the same file at the same time, so nothing may read where the position is.
         """
-        data = bytearray(min(count, _AT_ONCE))
-        done, place = wintypes.DWORD(), _Overlapped(low=offset & 0xFFFFFFFF, high=offset >> 32)
+        data, done = bytearray(min(count, _AT_ONCE)), wintypes.DWORD()
         handle, first = msvcrt.get_osfhandle(descriptor), ctypes.c_char.from_buffer(data)
-        if not _read_file(
-            handle, ctypes.byref(first), len(data), ctypes.byref(done), ctypes.byref(place)
+        if not _kernel32.ReadFile(
+            handle, ctypes.byref(first), len(data), ctypes.byref(done), _at(offset)
         ):
             error = ctypes.get_last_error()
             if error != _ERROR_HANDLE_EOF:
                 raise ctypes.WinError(error)
         return bytes(memoryview(data)[: done.value])
 
+    def lock_file(descriptor: int, wanted: bool) -> None:
+        """Wait for the lock of a file and take it, or give it back."""
+        handle, place = msvcrt.get_osfhandle(descriptor), _at(_LOCKED_BYTE)
+        if wanted:
+            done = _kernel32.LockFileEx(handle, _LOCK_EXCLUSIVE, 0, 1, 0, place)
+        else:
+            done = _kernel32.UnlockFileEx(handle, 0, 1, 0, place)
+        if not done:
+            raise ctypes.WinError(ctypes.get_last_error())
+
 else:
 
     def _pread(descriptor: int, count: int, offset: int) -> bytes:
         return os.pread(descriptor, count, offset)
+
+    def lock_file(descriptor: int, wanted: bool) -> None:
+        """Wait for the lock of a file and take it, or give it back."""
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wanted else fcntl.LOCK_UN)
 
 
 def read_stream(stream: BinaryIO | io.FileIO, offset: int, count: int) -> bytes:
