@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import Any, NoReturn
 
 import pytest
 
-__all__ = ["needs", "needs_napari"]
+__all__ = ["needs", "needs_napari", "replaces_open_files"]
+
+#: For tests that replace, rename or remove a file while it is open.
+replaces_open_files = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows replaces and removes no file that is open"
+)
 
 _REQUIRED = "CZICTYPES_TEST_REQUIRE_PEERS"
 _SYSTEM_REQUIRED = "CZICTYPES_TEST_REQUIRE_SYSTEM"

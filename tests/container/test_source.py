@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from extras import replaces_open_files
 
 from czictypes.container.file_source import extended_path
 from czictypes.model.errors import ClosedError
@@ -126,7 +127,7 @@ def test_the_identity_changes_with_the_file(path: Path) -> None:
         assert source.identity() != before
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no open file can be replaced there")
+@replaces_open_files
 def test_a_replaced_file_is_told_from_the_opened_one(path: Path, tmp_path: Path) -> None:
     with FileSource(path) as source:
         other = tmp_path / "other"

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import replaces_open_files
 from files.recipe import build
 from peers import pylibczirw
 
@@ -47,7 +48,7 @@ def test_a_relative_path_survives_a_change_of_folder(
 
 @pytest.mark.parametrize("name", ["Zürich µm.czi", "细胞 🔬.czi", "a'b\"c.czi"])
 def test_names_in_any_script(made, tmp_path: Path, name: str) -> None:
-    target = tmp_path / name
+    target = tmp_path / (name if sys.platform != "win32" else name.replace('"', "_"))
     shutil.copy(made("mosaic").path, target)
     with czi.open_czi(target) as document:
         assert document.read().shape == (44, 73, 1)
@@ -57,8 +58,8 @@ def test_a_name_that_is_no_utf8(made, tmp_path: Path) -> None:
     target = os.fsencode(tmp_path) + b"/caf\xe9.czi"
     try:
         shutil.copy(os.fsencode(made("mosaic").path), target)
-    except OSError:
-        pytest.skip("this file system refuses names that are no UTF-8")
+    except (OSError, UnicodeDecodeError):
+        pytest.skip("this system refuses names that are no UTF-8")
     with czi.open_czi(target) as document:
         assert document.read().shape == (44, 73, 1)
 
@@ -165,6 +166,7 @@ def test_a_damaged_sub_block_is_named_and_others_are_read(made, tmp_path: Path) 
 class TestChangedOnDisk:
     """A reader follows its file."""
 
+    @replaces_open_files
     def test_the_next_call_sees_the_new_content(self, tmp_path: Path) -> None:
         path = build("mosaic", tmp_path).path
         options = czi.CacheOptions()
@@ -176,6 +178,7 @@ class TestChangedOnDisk:
             assert document.read().shape != before.shape
             assert document.channel_names == ["A", "B"]
 
+    @replaces_open_files
     def test_the_document_that_a_thread_holds_stays_the_same(self, tmp_path: Path) -> None:
         path, before = build("mosaic", tmp_path).path, build("stack", tmp_path).path
         with czi.open_czi(path) as document:
@@ -204,6 +207,7 @@ class TestChangedOnDisk:
             with pytest.raises(FileChangedError, match=r"mosaic\.czi changed on disk"):
                 document.read()
 
+    @replaces_open_files
     def test_a_file_that_is_gone_is_a_clear_error(self, tmp_path: Path) -> None:
         path = build("mosaic", tmp_path).path
         with czi.open_czi(path) as document:
@@ -296,6 +300,7 @@ class TestChangedInPlaceWhileItIsRead:
                 with pytest.raises(FileChangedError, match=r"live\.czi"):
                     ways[way]()
 
+    @replaces_open_files
     def test_a_file_that_takes_its_place_does_not_matter(
         self, versions: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
