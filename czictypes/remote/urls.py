@@ -17,9 +17,9 @@ from czictypes.model.errors import FileAccessError, MissingFileError
 #: A URL or a chain of URLs; group 1 is the protocol, of two letters at least: C:// is a drive.
 URL = re.compile(r"(?:[A-Za-z0-9+.-]+::)*([A-Za-z][A-Za-z0-9+.-]+)://")
 
-#: A URL that a Path has normalized, a URL as bytes, or a URL after a space.
+#: A URL that a Path has normalized (on Windows with backslashes), as bytes, or after a space.
 _LOST = re.compile(
-    r"\s*((?:https?|s3a?|gs|gcs|s?ftp|az|abfss?|webdavs?):)/+(?=[^/])", re.IGNORECASE
+    r"\s*((?:https?|s3a?|gs|gcs|s?ftp|az|abfss?|webdavs?):)[/\\]+(?=[^/\\])", re.IGNORECASE
 )
 
 
@@ -94,7 +94,9 @@ def _lost_url(target: Any) -> str:
     if not isinstance(target, (str, bytes, os.PathLike)):
         return ""
     text = os.fsdecode(target)
-    return redact_url(_LOST.sub(r"\1//", text, count=1)) if _LOST.match(text) else ""
+    if not _LOST.match(text):
+        return ""
+    return redact_url(_LOST.sub(r"\1//", text.replace("\\", "/"), count=1))
 
 
 def check_url(target: Any) -> None:

@@ -48,7 +48,7 @@ class AtomicFile:
 
     def __init__(self, path: PathType, *, overwrite: bool) -> None:
         self.name = os.fsdecode(path)
-        self._path = Path(absolute_path(os.path.realpath(self.name)))
+        self._path = Path(os.path.realpath(absolute_path(self.name)))
         self._overwrite = overwrite
         check_new_file(path, overwrite=overwrite)
         descriptor = -1
