@@ -25,8 +25,9 @@ _SYSTEM = {
     "windows": r"(kernel32|ntdll|ole32|windowscodecs|api-ms-win-crt-[a-z]+-l1-1-0)\.dll",
     "macos": r"/usr/lib/libSystem\.B\.dylib",
 }
-#: What zig's linker for macOS exports from every library, and cannot be told to hide.
-_OF_THE_LINKER = ("__mh_dylib_header", "___dso_handle")
+#: What zig's linker for macOS cannot be told to hide: names of its own, and the descriptions of
+#: types such as void (*)(void *), which are the same in every library.
+_OF_THE_LINKER = re.compile(r"__mh_dylib_header|___dso_handle|__ZT[IS](P?F)\w+")
 _OLDEST_GLIBC = (2, 17)
 _OLDEST_MACOS = (11, 0)
 _MACHINE = {"x86_64": ("X86_64", "AMD64"), "aarch64": ("AARCH64",), "arm64": ("ARM64",)}
@@ -130,7 +131,7 @@ def _read_macho(binary: Any) -> Audit:
         exported=tuple(
             symbol.name[1:]
             for symbol in binary.symbols
-            if symbol.has_export_info and symbol.name not in _OF_THE_LINKER
+            if symbol.has_export_info and not _OF_THE_LINKER.fullmatch(symbol.name)
         ),
         oldest=tuple(binary.build_version.minos[:2]),
         machine=binary.header.cpu_type.name,
