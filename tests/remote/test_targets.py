@@ -6,7 +6,7 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -199,6 +199,15 @@ def test_what_only_looks_like_a_url_is_a_path(path: str) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         czi.open_czi(path)
     assert not isinstance(caught.value, RemoteError)
+
+
+@pytest.mark.parametrize("kind", [PurePosixPath, PureWindowsPath])
+def test_a_url_that_became_a_path_is_told_without_its_credentials(kind: type) -> None:
+    with pytest.raises(
+        FileNotFoundError, match=r"is a URL.*'https://\*\*\*@host/a/b\.czi'"
+    ) as caught:
+        czi.open_czi(kind("https://me:secret@host/a/b.czi"))
+    assert "secret" not in str(caught.value)
 
 
 def test_a_path_where_a_url_is_asked_for(file: Made) -> None:
