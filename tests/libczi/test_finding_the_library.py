@@ -39,8 +39,9 @@ def test_the_bundled_library_comes_before_the_systems() -> None:
 
 
 def test_the_environment_variable_excludes_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "/some/libCZIAPI.so")
-    assert list(candidates()) == [Candidate("/some/libCZIAPI.so", ENVIRONMENT_VARIABLE, True)]
+    named = str(Path("/some/libCZIAPI.so").absolute())  # on Windows with a drive
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, named)
+    assert list(candidates()) == [Candidate(named, ENVIRONMENT_VARIABLE, True)]
 
 
 def test_an_empty_environment_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +51,8 @@ def test_an_empty_environment_variable_counts_as_none(monkeypatch: pytest.Monkey
 
 def test_use_library_goes_before_the_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "/some/libCZIAPI.so")
-    assert list(candidates("/other.so")) == [Candidate("/other.so", "use_library", True)]
+    other = str(Path("/other.so").absolute())
+    assert list(candidates(other)) == [Candidate(other, "use_library", True)]
 
 
 def test_a_relative_path_does_not_depend_on_the_current_folder(
@@ -89,7 +91,7 @@ def test_the_environment_variable_is_obeyed(
 def test_a_named_library_that_is_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "/no/such/libCZIAPI.so")
     with pytest.raises(
-        LibraryNotFoundError, match=r"/no/such/libCZIAPI.so.*no such file"
+        LibraryNotFoundError, match=r"no.such.libCZIAPI\.so.*no such file"
     ) as caught:
         get_library()
     assert ENVIRONMENT_VARIABLE in str(caught.value)
