@@ -335,7 +335,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target",
         metavar="TARGET",
-        help=f"build for this platform with zig (pip install {ZIG}): {', '.join(TARGETS)}",
+        action="append",
+        default=[],
+        help=f"build for this platform with zig (pip install {ZIG}), and for more if repeated: "
+        f"{', '.join(TARGETS)}",
     )
     parser.add_argument(
         "--output",
@@ -359,7 +362,7 @@ def _parser() -> argparse.ArgumentParser:
         "--wheels",
         type=Path,
         metavar="DIR",
-        help="make the wheels of all platforms (or of --target alone), one without native code, "
+        help="make the wheels of all platforms (or of each --target), one without native code, "
         "and the source distribution (pip install hatchling lief)",
     )
     parser.add_argument(
@@ -383,6 +386,23 @@ def _positive(text: str) -> int:
     return number
 
 
+def _build_both(options: argparse.Namespace, target: Target | None) -> None:
+    """Build both libraries, or the one that is asked for."""
+    output = options.output or output_folder(target)
+    if options.only != "kernel":
+        build(
+            output,
+            target=target,
+            source=options.source,
+            libczi=options.libczi,
+            jobs=options.jobs,
+            sanitize=options.sanitize,
+        )
+    if options.only != "libczi":
+        sanitizer = "address" if options.sanitize else ""
+        build_kernel(output, target=target, jobs=options.jobs, sanitizer=sanitizer)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return 0, or 1 after one sentence on standard error."""
     try:
@@ -391,25 +411,15 @@ def main(arguments: list[str] | None = None) -> int:
             raise BuildError(
                 "--source and --libczi choose a libCZI: the kernel has none of libCZI."
             )
+        targets = [find_target(name) for name in options.target]
+        if len(targets) > 1 and options.output:
+            raise BuildError("--output is the folder for one platform: name one --target.")
         if options.wheels:
-            names = [options.target] if options.target else list(TARGETS)
-            make_wheels(ROOT, options.wheels.resolve(), map(find_target, names), print)
+            make_wheels(ROOT, options.wheels.resolve(), targets or TARGETS.values(), print)
             return 0
         build_declarations()
-        target = find_target(options.target) if options.target else None
-        output = options.output or output_folder(target)
-        if options.only != "kernel":
-            build(
-                output,
-                target=target,
-                source=options.source,
-                libczi=options.libczi,
-                jobs=options.jobs,
-                sanitize=options.sanitize,
-            )
-        if options.only != "libczi":
-            sanitizer = "address" if options.sanitize else ""
-            build_kernel(output, target=target, jobs=options.jobs, sanitizer=sanitizer)
+        for target in (*targets,) or (None,):
+            _build_both(options, target)
     except BuildError as error:
         print(f"build_native.py: {error}", file=sys.stderr)
         return 1

@@ -53,6 +53,10 @@ def test_help_tells_of_every_option_and_version(root: Path) -> None:
         (["--source", "no-such-folder"], "no-such-folder is not a folder of libCZI"),
         (["--source", ".", "--libczi", "0.67.4"], "exclude each other"),
         (["--only", "kernel", "--libczi", "0.67.4"], "the kernel has none of libCZI"),
+        (
+            ["--target", "linux-aarch64", "--target", "windows-arm64", "--output", "."],
+            "--output is the folder for one platform",
+        ),
         (["--target", "amiga-68k"], "no target amiga-68k: choose one of linux-aarch64, "),
     ],
 )
