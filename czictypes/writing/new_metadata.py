@@ -243,7 +243,7 @@ class _Coordinates:
         values, unit = self._values("T")
         factor = seconds_of(unit, any_case=True)
         if values is not None and values.dtype.kind in "mM":  # durations, or moments
-            start = values[0] if values.dtype.kind == "M" else np.timedelta64(0)
+            start = values[0] if values.dtype.kind == "M" else np.timedelta64(0, "s")
             values, factor = (values - start) / np.timedelta64(1, "s"), 1.0
         if values is None or factor is None or values.dtype.kind not in "iuf":
             return ()

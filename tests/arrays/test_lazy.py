@@ -304,7 +304,6 @@ def test_a_file_that_changed_its_pixels_is_read_anew(tmp_path: Path) -> None:
         assert image.to_dask().name != lazy.name
 
 
-@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # from Python 3.12 on
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 def test_a_forked_process_opens_files_for_itself(made: Callable[[str], Made]) -> None:
     lazy = imread(made("stack").path, dask=True)

@@ -8,9 +8,7 @@ import multiprocessing
 import os
 import pickle
 import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +87,6 @@ def test_a_reader_of_bytes_in_memory_pickles_with_them(
         assert digests(pickle.loads(pickle.dumps(document)), reads) == expected
 
 
-@contextmanager
-def quiet_fork() -> Iterator[None]:
-    """Let a process with threads fork, of which Python 3.12 and newer warn."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
-
-
 def in_fork(work: Callable[[], Any]) -> Any:
     """Return what the work gives in a forked process."""
     context = multiprocessing.get_context("fork")
@@ -108,9 +98,8 @@ def in_fork(work: Callable[[], Any]) -> Any:
         except BaseException as error:
             theirs.send(f"{type(error).__name__}: {error}")
 
-    with quiet_fork():
-        process = context.Process(target=run)
-        process.start()
+    process = context.Process(target=run)
+    process.start()
     try:
         if not ours.poll(_SECONDS):
             pytest.fail("the forked process hangs")
