@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-__all__ = ["needs", "needs_napari", "replaces_open_files"]
+__all__ = ["miss_system", "needs", "needs_napari", "replaces_open_files"]
 
 #: For tests that replace, rename or remove a file while it is open.
 replaces_open_files = pytest.mark.skipif(
@@ -57,7 +57,12 @@ def needs_napari(module: str) -> Any:
         raise
     except (ImportError, OSError) as error:  # as vispy raises where fontconfig or OpenGL is missing
         libraries = "apt install libfontconfig1 libgles2"
-        _miss(f"the system lacks what napari loads ({error}): {libraries}", _SYSTEM_REQUIRED)
+        miss_system(f"the system lacks what napari loads ({error}): {libraries}")
+
+
+def miss_system(reason: str) -> NoReturn:
+    """Skip a test for what the system lacks, or fail it where that is required."""
+    _miss(reason, _SYSTEM_REQUIRED)
 
 
 def _miss(reason: str, variable: str, error: str = "") -> NoReturn:
