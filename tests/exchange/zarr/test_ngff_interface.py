@@ -27,6 +27,9 @@ ngff = needs("ngff_zarr", "ome-zarr")
 VERSIONS = ("0.4", "0.5", "0.6", "0.9.dev1")
 STACK = np.arange(16 * 100 * 128, dtype=np.uint16).reshape(16, 100, 128)
 
+# by itkwasm, with which ngff-zarr makes levels; numpy 2.5 warns of it
+pytestmark = pytest.mark.filterwarnings("ignore:Setting the shape on a NumPy array")
+
 
 @pytest.fixture
 def image() -> Any:
