@@ -302,7 +302,11 @@ def _replace(fresh: Path, library: Path) -> None:
     library.parent.mkdir(parents=True, exist_ok=True)
     incoming = library.with_name(f".{library.name}.new")
     shutil.copy2(fresh, incoming)
-    incoming.replace(library)
+    try:
+        incoming.replace(library)
+    except PermissionError:  # Windows lets nobody replace a loaded library, but rename it
+        library.replace(library.with_name(f".{library.name}.{os.getpid()}.old"))
+        incoming.replace(library)
 
 
 def _report_size(library: Path, started: float, report: Report) -> None:

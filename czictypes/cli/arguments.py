@@ -6,6 +6,7 @@ import argparse
 import math
 import re
 from collections.abc import Callable, Sequence
+from glob import glob
 from typing import TYPE_CHECKING, Any
 
 from czictypes.model.errors import CziError
@@ -21,6 +22,7 @@ _COORDINATE = re.compile(r"([A-Za-z])\s*=\s*(-?\d+)")
 _CHANNEL = re.compile(r"[Cc]\s*=\s*(\S.*)")
 _NUMBERED = re.compile(r"(\d+)=(.+)", re.DOTALL)
 _NEGATIVE = re.compile(r"-\d")
+_WILDCARD = re.compile(r"[*?]")
 
 
 def join_negative_values(arguments: Sequence[str]) -> list[str]:
@@ -32,6 +34,17 @@ def join_negative_values(arguments: Sequence[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
+
+
+def expand_wildcards(arguments: Sequence[str]) -> list[str]:
+    """Put the names of files in the place of patterns such as ``*.czi``, as other shells do."""
+    found: list[str] = []
+    for argument in arguments:
+        is_pattern = _WILDCARD.search(argument) and not argument.startswith("-")
+        # file names may have brackets, and Windows' own programs take them as they are
+        names = sorted(glob(argument.replace("[", "[[]"))) if is_pattern else []  # noqa: PTH207
+        found += names or [argument]
+    return found
 
 
 def add_on_error(parser: argparse.ArgumentParser) -> None:

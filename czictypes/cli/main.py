@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from czictypes import __version__
-from czictypes.cli.arguments import join_negative_values
+from czictypes.cli.arguments import expand_wildcards, join_negative_values
 from czictypes.cli.output import (
     report_error,
     report_exception,
@@ -68,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         when it was interrupted. That of ``check`` tells what is wrong with the files.
     """
     given = sys.argv[1:] if argv is None else list(argv)
+    if sys.platform == "win32":  # whose shells leave this to the program
+        given = expand_wildcards(given)
     try:
         args = _parser().parse_args(join_negative_values(given))
     except SystemExit as stop:  # argparse said why, or has shown the help

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.cli import arguments
+from czictypes.cli import arguments, main
 from czictypes.model.geometry import PLANE_DIMENSIONS
 
 WHOLE = st.integers(-(2**31), 2**31 - 1)
@@ -71,3 +72,30 @@ def test_a_roi_left_of_the_origin_is_no_option() -> None:
     joined = ["plane", "a", "b", "--roi=-5,0,9,9", "--zoom", "1"]
     assert arguments.join_negative_values(given) == joined
     assert arguments.join_negative_values(["--roi", "--zoom"]) == ["--roi", "--zoom"]
+
+
+def test_patterns_become_the_files_that_match(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.czi", "a.czi", "c [1].czi", "notes.txt"):
+        (tmp_path / name).touch()
+    expand = arguments.expand_wildcards
+    assert expand(["info", "*.czi"]) == ["info", "a.czi", "b.czi", "c [1].czi"]
+    assert expand(["c [1]*"]) == ["c [1].czi"]
+    assert expand(["?.czi", "--path=*"]) == ["a.czi", "b.czi", "--path=*"]
+    kept = ["*.lif", "https://host/a.czi?key=1", "c [1].czi", "--path", "//Channel"]
+    assert expand(kept) == kept
+
+
+@pytest.mark.parametrize(("system", "count"), [("win32", 2), ("linux", 1)])
+def test_shells_of_windows_leave_patterns_to_the_program(
+    system: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.czi", "b.czi"):
+        (tmp_path / name).touch()
+    seen: list[list[str]] = []
+    monkeypatch.setattr(main, "_run", lambda args: seen.append(args.files) or 0)
+    monkeypatch.setattr("czictypes.cli.main.sys.platform", system)
+    assert main.main(["info", str(tmp_path / "*.czi")]) == 0
+    assert len(seen[0]) == count

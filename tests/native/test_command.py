@@ -187,6 +187,26 @@ def test_each_library_can_be_built_alone(
     assert found == [(name, tmp_path) for name in built]
 
 
+def test_a_library_that_is_loaded_gives_way_under_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh, library = tmp_path / "fresh", tmp_path / "kernel.dll"
+    fresh.write_bytes(b"new")
+    library.write_bytes(b"old")
+    replace = Path.replace
+
+    def as_windows_does(self: Path, target: Path) -> Path:
+        if target == library and library.exists():
+            raise PermissionError(13, "Access is denied", str(self), 5, str(target))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", as_windows_does)
+    build_native._replace(fresh, library)
+    assert library.read_bytes() == b"new"
+    (former,) = tmp_path.glob(".kernel.dll.*.old")
+    assert former.read_bytes() == b"old"
+
+
 def test_a_kernel_that_was_built_alone_has_all_that_it_needs(root: Path, tmp_path: Path) -> None:
     done = run(root, "--only", "kernel", "--output", str(tmp_path))
     if "No C++ compiler found" in done.stderr or "reaches no package index" in done.stderr:
