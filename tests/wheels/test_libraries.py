@@ -21,8 +21,8 @@ from real_files import find_real_file, real_file_names
 
 from czictypes import create_czi, library_info
 from czictypes.kernel.library import kernel_info
+from wheels.wheel_files import find_wheel
 
-_WHEELS = "CZICTYPES_TEST_WHEELS"
 _PROGRAM = Path(__file__).with_name("read_paint_write.cpp")
 _RECIPES = ("jpegxr", "multi_scene_pyramid", "overlapping", "overlapping_scenes")
 _ZSTD = ("zstd0:", "zstd1:", "zstd1:PreProcess=HiLoByteUnpack")
@@ -94,7 +94,7 @@ def expected(
 def test_a_platform_gives_the_same_numbers(
     place: Place, zig: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    wheel = _wheel(place)
+    wheel = find_wheel(place.target)
     if place.command and not (shutil.which(place.command[0]) and Path(place.needed).exists()):
         miss_system(f"no {place.target} here: apt install {place.packages}")
     with zipfile.ZipFile(wheel) as archive:
@@ -113,19 +113,6 @@ def test_libczi_and_the_kernel_paint_the_same(expected: list[str]) -> None:
     assert [line for line in paintings if not line.endswith(" equal")] == []
     for number in (0, 4, 5, 6):
         assert any(f"compression {number} type" in line for line in expected), number
-
-
-def _wheel(place: Place) -> Path:
-    """Return the wheel for a target; skip the test if there is none."""
-    from native.targets import find_target
-
-    folder = os.environ.get(_WHEELS)
-    if not folder:
-        pytest.skip(f"{_WHEELS} names no folder of wheels: `tox -e wheels` makes them")
-    found = sorted(Path(folder).glob(f"*-{find_target(place.target).tag}.whl"))
-    if not found:
-        pytest.skip(f"no wheel for {place.target} in the folder of {_WHEELS}")
-    return found[-1]
 
 
 def _run(

@@ -1,0 +1,1 @@
+"""Tests of wheels, where their platforms can be had."""
