@@ -95,8 +95,7 @@ def configure(
         The text file that all output is added to.
     """
     command = [tools.cmake, "-S", str(project.folder), "-B", str(work)]
-    if tools.ninja:
-        command += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools.ninja}"]
+    command += ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tools.ninja}"]
     definitions = {"CMAKE_BUILD_TYPE": "Release", **tools.definitions, **definitions}
     if sys.platform == "darwin" and tools.zig is None:
         definitions["CMAKE_OSX_DEPLOYMENT_TARGET"] = macos_target()
@@ -125,7 +124,7 @@ def compile_target(
             report(f"  compiled {step[1]} of {step[2]}")
 
     command = [tools.cmake, "--build", str(work), "--target", program or project.target,
-               "--config", "Release", "--parallel", str(jobs)]  # fmt: skip
+               "--parallel", str(jobs)]  # fmt: skip
     _run(command, tools, log, f"{project.name} cannot be compiled", progress)
     made = work / program if program else work / "out" / project.library(tools.target)
     if not made.is_file():

@@ -7,7 +7,7 @@ function(link_self_contained library prefix)
         LIBRARY_OUTPUT_DIRECTORY "$<1:${CMAKE_BINARY_DIR}/out>"
         RUNTIME_OUTPUT_DIRECTORY "$<1:${CMAKE_BINARY_DIR}/out>")
     if(WIN32)
-        # Otherwise MinGW exports all that no attribute hides, and MSVC nothing of the kernel.
+        # Otherwise all is exported that no attribute hides.
         target_sources(${library} PRIVATE "${CZICTYPES_ABI_NAMES_DIR}/exports.def")
     endif()
     if(MSVC)

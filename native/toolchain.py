@@ -23,7 +23,6 @@ __all__ = ["OPTIONS", "ZIG", "Toolchain", "find_compiler", "find_toolchain"]
 ZIG = "ziglang==0.17.1"
 
 OLDEST_CMAKE = (3, 20)  # the first that takes options as a part of the compiler, as for zig
-VISUAL_STUDIO = "Visual Studio"
 
 #: The environment variables with which a user chooses a compiler and its options.
 OPTIONS = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS", "MACOSX_DEPLOYMENT_TARGET")
@@ -33,7 +32,7 @@ _ZIG_CMAKE = Path(__file__).resolve().with_name("zig.cmake")
 
 @dataclass(frozen=True)
 class Toolchain:
-    """The programs of a build; without `ninja`, cmake selects a build program.
+    """The programs of a build.
 
     Attributes
     ----------
@@ -44,7 +43,7 @@ class Toolchain:
     """
 
     cmake: str
-    ninja: str | None
+    ninja: str
     compiler: str
     zig: str | None = None
     target: Target | None = None
@@ -86,9 +85,6 @@ def find_toolchain(target: Target | None = None) -> Toolchain:
     cmake = on_path if on_path and _is_recent(on_path) else _from_package("cmake", "CMAKE_BIN_DIR")
     if cmake is None:
         raise missing_package(f"cmake {OLDEST_CMAKE[0]}.{OLDEST_CMAKE[1]} or newer")
-    # Without the variables of a developer prompt only cmake's own choice finds Visual Studio.
-    if compiler == VISUAL_STUDIO and shutil.which("cl") is None:
-        return Toolchain(cmake, None, compiler)
     ninja = shutil.which("ninja") or _from_package("ninja", "BIN_DIR")
     if ninja is None:
         raise missing_package("ninja")
@@ -115,26 +111,12 @@ def find_compiler() -> str | None:
                 "there: correct or unset CXX."
             )
         return named
-    if sys.platform == "win32":
-        return VISUAL_STUDIO if _has_visual_studio() else None
+    if sys.platform == "win32":  # Visual Studio does not know what the kernel asks of a compiler
+        return None
     # macOS has a c++ that only offers to install the compiler.
     if sys.platform == "darwin" and not _succeeds(["xcode-select", "-p"]):
         return None
     return next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None)
-
-
-def _has_visual_studio() -> bool:
-    """Return whether cl is on the PATH, or the installer of Visual Studio knows of one."""
-    if shutil.which("cl"):
-        return True
-    folder = os.environ.get("PROGRAMFILES(X86)", r"C:\Program Files (x86)")
-    return _succeeds(
-        [
-            str(Path(folder) / "Microsoft Visual Studio" / "Installer" / "vswhere.exe"),
-            *("-products", "*", "-property", "installationPath"),
-            *("-requires", "Microsoft.VisualStudio.Component.VC.Tools.x86.x64"),
-        ]
-    )
 
 
 def _succeeds(command: list[str]) -> bool:

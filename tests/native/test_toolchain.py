@@ -10,10 +10,10 @@ import pytest
 
 from native.errors import BuildError
 from native.targets import TARGETS, host_target
-from native.toolchain import ZIG, find_toolchain
+from native.toolchain import ZIG, find_compiler, find_toolchain
 
 pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="cmake itself finds Visual Studio; its programs are not on PATH"
+    sys.platform == "win32", reason="makes programs of the shell; on Windows, zig compiles"
 )
 
 
@@ -68,6 +68,17 @@ def test_the_compiler_of_the_machine_goes_before_zig(path: Path, zig: str) -> No
     compiler = program(path, "c++")
     tools = find_toolchain()
     assert (tools.compiler, tools.zig, tools.definitions) == (compiler, None, {})
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_zig_compiles_on_windows_unless_another_is_named(
+    named: bool, path: Path, zig: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = program(path, "clang++")
+    monkeypatch.setattr("sys.platform", "win32")
+    if named:
+        monkeypatch.setenv("CXX", compiler)
+    assert find_compiler() == (compiler if named else None)
 
 
 def test_another_platform_takes_zig_and_no_options_of_this_machine(
