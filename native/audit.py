@@ -5,6 +5,7 @@ A wheel is right for its tag only if this holds; no run on this machine can show
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,13 +90,19 @@ def audit_library(data: bytes, project: Project, target: Target, root: Path) -> 
         faults.append(f"is for {found.machine}")
     newest = {"linux": _OLDEST_GLIBC, "macos": _OLDEST_MACOS}.get(target.name.partition("-")[0])
     if newest and found.oldest and found.oldest > newest:
-        faults.append(f"needs the system's version {found.oldest}")
+        faults.append(f"needs version {_dotted(found.oldest)} of the system, not {_dotted(newest)}")
     if target.name == "macos-arm64" and not binary.has_code_signature:
         faults.append("is not signed, so Apple's processors refuse it")
-    faults += [f"names {path}" for path in (root, Path.home()) if str(path).encode() in data]
+    for path in (root, Path.home()):
+        if len(path.parts) > 1 and f"{path}{os.sep}".encode() in data:
+            faults.append(f"names {path}")
     if faults:
         raise BuildError(f"{name} {', '.join(faults)}.")
     return found
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _read_elf(binary: Any) -> Audit:

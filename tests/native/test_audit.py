@@ -74,13 +74,13 @@ def test_a_glibc_that_is_too_new(compiled: Compile, tmp_path: Path) -> None:
     code = "#define _GNU_SOURCE\n#include <unistd.h>\nint czk_unpack(void) { return gettid(); }"
     names = [name for name in NAMES if name != "czk_unpack"]
     data = compiled("aarch64-linux-gnu.2.30", names, code)
-    with pytest.raises(BuildError, match=r"needs the system's version \(2, 30\)"):
+    with pytest.raises(BuildError, match=r"needs version 2\.30 of the system, not 2\.17"):
         audit_library(data, KERNEL, LINUX, tmp_path)
 
 
 def test_a_macos_that_is_too_new(compiled: Compile, tmp_path: Path) -> None:
     data = compiled("aarch64-macos.13.0", NAMES)
-    with pytest.raises(BuildError, match=r"needs the system's version \(13, 0\)"):
+    with pytest.raises(BuildError, match=r"needs version 13\.0 of the system, not 11\.0"):
         audit_library(data, KERNEL, MACOS, tmp_path)
 
 
