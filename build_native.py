@@ -16,6 +16,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from native.abi_names import write_abi_names, write_abi_places
@@ -418,10 +419,12 @@ def main(arguments: list[str] | None = None) -> int:
         targets = [find_target(name) for name in options.target]
         if len(targets) > 1 and options.output:
             raise BuildError("--output is the folder for one platform: name one --target.")
-        if options.wheels:
-            make_wheels(ROOT, options.wheels.resolve(), targets or TARGETS.values(), print)
-            return 0
         build_declarations()
+        if options.wheels:
+            wanted = targets or TARGETS.values()
+            build_for = partial(_build_both, options)
+            make_wheels(ROOT, options.wheels.resolve(), wanted, build_for, print)
+            return 0
         for target in (*targets,) or (None,):
             _build_both(options, target)
     except BuildError as error:

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,17 +19,39 @@ from native.targets import Target
 __all__ = ["make_wheels"]
 
 
-def make_wheels(root: Path, folder: Path, targets: Iterable[Target], report: Report) -> list[Path]:
+def make_wheels(
+    root: Path,
+    folder: Path,
+    targets: Collection[Target],
+    build: Callable[[Target], None],
+    report: Report,
+) -> list[Path]:
     """Write a wheel for each target, one without native libraries, and the sdist into `folder`.
 
     The same sources make the same bytes, on any machine (the variable SOURCE_DATE_EPOCH dates the
     files inside).
+
+    Parameters
+    ----------
+    root
+        The checkout.
+    folder
+        Gets the files; made if it is not there.
+    targets
+        The platforms.
+    build
+        Builds both libraries for a target.
+    report
+        Takes the lines that tell of the progress.
 
     Raises
     ------
     BuildError
         A part cannot be built, or a library is not right for its platform.
     """
+    # Several at once: zig compiles its C++ library for a platform with one processor.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(build, targets))
     made = []
     for target in targets:
         wheel = _hatchling(root, folder, "wheel", CZICTYPES_TARGET=target.name)

@@ -10,9 +10,13 @@ set(CMAKE_SYSTEM_NAME "${CZICTYPES_ZIG_SYSTEM}")
 set(CMAKE_SYSTEM_PROCESSOR "${CZICTYPES_ZIG_PROCESSOR}")
 
 # Every processor of the kind can run it; zig would take all that this one has.
-set(CMAKE_C_COMPILER "${CZICTYPES_ZIG}" cc -target "${CZICTYPES_ZIG_TRIPLE}" -mcpu=baseline)
-set(CMAKE_CXX_COMPILER "${CZICTYPES_ZIG}" c++ -target "${CZICTYPES_ZIG_TRIPLE}" -mcpu=baseline)
-set(CMAKE_ASM_COMPILER ${CMAKE_C_COMPILER})
+set(CMAKE_C_COMPILER "${CZICTYPES_ZIG}" cc -mcpu=baseline)
+set(CMAKE_CXX_COMPILER "${CZICTYPES_ZIG}" c++ -mcpu=baseline)
+set(CMAKE_C_COMPILER_TARGET "${CZICTYPES_ZIG_TRIPLE}")
+set(CMAKE_CXX_COMPILER_TARGET "${CZICTYPES_ZIG_TRIPLE}")
+# Checks compile and do not link: for a program, zig would compile one more C++ library, for minutes.
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_ASM_COMPILER ${CMAKE_C_COMPILER} -target "${CZICTYPES_ZIG_TRIPLE}")
 # Programs that cmake looks for on Windows and macOS, and that nothing here runs.
 set(CMAKE_RC_COMPILER "${CZICTYPES_ZIG}")
 set(CMAKE_INSTALL_NAME_TOOL "${CZICTYPES_ZIG}")
