@@ -43,7 +43,7 @@ from native.toolchain import ZIG, Toolchain, find_toolchain
 from native.unpack import unpack
 from native.wheels import make_wheels
 
-__all__ = ["build", "build_declarations", "build_fuzzer", "build_kernel", "main", "output_folder"]
+__all__ = ["build", "build_declarations", "build_for", "build_fuzzer", "build_kernel", "main"]
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT_OUTPUT = ROOT / "czictypes" / "_native"
@@ -178,6 +178,15 @@ def build_kernel(
     return library
 
 
+def build_for(
+    target: Target | None, *, jobs: int | None = None, report: Report = print
+) -> tuple[Path, Path]:
+    """Build libCZI's C API and the kernel for a platform, in its folder; return their paths."""
+    output = _output_folder(target)
+    library = build(output, target=target, jobs=jobs, report=report)
+    return library, build_kernel(output, target=target, jobs=jobs, report=report)
+
+
 def build_fuzzer(*, report: Report = print) -> Path:
     """Build the program that fuzzes the decoder of JPEG XR (`native.fuzz`), and return its path.
 
@@ -202,7 +211,7 @@ def build_declarations() -> list[Path]:
         raise missing_package("the Python package cffi") from None
 
 
-def output_folder(target: Target | None) -> Path:
+def _output_folder(target: Target | None) -> Path:
     """Return the folder for the libraries of a platform, unless one is asked for."""
     return ROOT / "build" / "targets" / target.name if target else DEFAULT_OUTPUT
 
@@ -393,7 +402,7 @@ def _positive(text: str) -> int:
 
 def _build_both(options: argparse.Namespace, target: Target | None) -> None:
     """Build both libraries, or the one that is asked for."""
-    output = options.output or output_folder(target)
+    output = options.output or _output_folder(target)
     if options.only != "kernel":
         build(
             output,
@@ -422,8 +431,8 @@ def main(arguments: list[str] | None = None) -> int:
         build_declarations()
         if options.wheels:
             wanted = targets or TARGETS.values()
-            build_for = partial(_build_both, options)
-            make_wheels(ROOT, options.wheels.resolve(), wanted, build_for, print)
+            build_one = partial(build_for, jobs=options.jobs)
+            make_wheels(ROOT, options.wheels.resolve(), wanted, build_one, print)
             return 0
         for target in (*targets,) or (None,):
             _build_both(options, target)

@@ -36,7 +36,7 @@ _MACHINE = {"x86_64": ("X86_64", "AMD64"), "aarch64": ("AARCH64",), "arm64": ("A
 
 @dataclass(frozen=True)
 class Audit:
-    """What a library's headers say.
+    """The facts in a library's headers.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ def audit_library(data: bytes, project: Project, target: Target, root: Path) -> 
     data
         The bytes of the file.
     project
-        Which of the two libraries it is.
+        The library: libCZI or the kernel.
     target
         The platform that it is for.
     root
@@ -81,14 +81,14 @@ def audit_library(data: bytes, project: Project, target: Target, root: Path) -> 
         found = readers[target.system](binary)
     except AttributeError:
         raise BuildError(f"{name} is no library for {target.system}.") from None
-    allowed = re.compile(_SYSTEM[target.name.partition("-")[0]], re.IGNORECASE)
+    allowed = re.compile(_SYSTEM[target.family], re.IGNORECASE)
     functions = set(declared_functions(project.header))
     faults = [f"needs {library}" for library in found.needed if not allowed.fullmatch(library)]
     faults += [f"exports {symbol}" for symbol in sorted(set(found.exported) - functions)]
     faults += [f"does not export {symbol}" for symbol in sorted(functions - set(found.exported))]
     if found.machine not in _MACHINE[target.processor]:
         faults.append(f"is for {found.machine}")
-    newest = {"linux": _OLDEST_GLIBC, "macos": _OLDEST_MACOS}.get(target.name.partition("-")[0])
+    newest = {"linux": _OLDEST_GLIBC, "macos": _OLDEST_MACOS}.get(target.family)
     if newest and found.oldest and found.oldest > newest:
         faults.append(f"needs version {_dotted(found.oldest)} of the system, not {_dotted(newest)}")
     if target.name == "macos-arm64" and not binary.has_code_signature:

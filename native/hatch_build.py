@@ -60,17 +60,15 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]
                 build_data["tag"] = "py3-none-any"
                 return
             target = find_target(chosen) if chosen else None
-            output = build_native.output_folder(target)
-            library = build_native.build(output, target=target, report=report)
-            kernel = build_native.build_kernel(output, target=target, report=report)
+            libraries = build_native.build_for(target, report=report)
         except BuildError as error:
             raise SystemExit(f"czictypes: {error}") from None
         if target:
-            build_data["force_include"][str(output)] = "czictypes/_native"
+            build_data["force_include"][str(libraries[0].parent)] = "czictypes/_native"
         else:
             build_data["artifacts"].append("czictypes/_native/**")
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{target.tag if target else platform_tag(library, kernel)}"
+        build_data["tag"] = f"py3-none-{target.tag if target else platform_tag(*libraries)}"
 
     def _find_native(self) -> None:
         if self.root not in sys.path:

@@ -32,10 +32,14 @@ class Target:
     tag: str
 
     @property
+    def family(self) -> str:
+        """The first part of the name: ``linux``, ``musllinux``, ``windows`` or ``macos``."""
+        return self.name.partition("-")[0]
+
+    @property
     def system(self) -> str:
         """The name of the system in cmake's words: ``Linux``, ``Windows`` or ``Darwin``."""
-        system = self.name.partition("-")[0]
-        return {"windows": "Windows", "macos": "Darwin"}.get(system, "Linux")
+        return {"windows": "Windows", "macos": "Darwin"}.get(self.family, "Linux")
 
     @property
     def processor(self) -> str:

@@ -23,7 +23,7 @@ def make_wheels(
     root: Path,
     folder: Path,
     targets: Collection[Target],
-    build: Callable[[Target], None],
+    build: Callable[[Target], object],
     report: Report,
 ) -> list[Path]:
     """Write a wheel for each target, one without native libraries, and the sdist into `folder`.

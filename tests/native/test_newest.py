@@ -1,4 +1,4 @@
-"""What is pinned and compared with is the newest there is; the nightly run fails where it is not.
+"""Pinned sources and peers are the newest releases; the nightly run fails if one is not.
 
 Elsewhere a release of somebody else must break nothing: then the test is skipped, and says so.
 """

@@ -1,4 +1,4 @@
-"""What threads share survives their meeting there, with Python's global lock and without.
+"""State that threads share survives their meeting there, with Python's global lock and without.
 
 Each test has many threads do, at the same time, what one thread usually does at a time.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,14 +21,12 @@ from real_files import find_real_file, real_file_names
 
 from czictypes import create_czi, library_info
 from czictypes.kernel.library import kernel_info
-from wheels.wheel_files import find_wheel
+from wheels.wheel_files import RECIPES, find_wheel, output_of
 
 _PROGRAM = Path(__file__).with_name("read_paint_write.cpp")
-_RECIPES = ("jpegxr", "multi_scene_pyramid", "overlapping", "overlapping_scenes")
 _ZSTD = ("zstd0:", "zstd1:", "zstd1:PreProcess=HiLoByteUnpack")
 #: With these options, zig has the C++ library for the platform already.
 _AS_THE_WHEELS = ("-O3", "-DNDEBUG", "-fPIC", "-s")
-_LONGEST = 1200  # seconds; the first compilation for a platform includes its C++ library
 
 
 class Place(NamedTuple):
@@ -61,13 +59,6 @@ _PLACES = (
 
 
 @pytest.fixture(scope="module")
-def zig() -> str:
-    """The program zig."""
-    module = needs("ziglang")
-    return str(shutil.which("zig", path=str(Path(module.__file__).parent)))
-
-
-@pytest.fixture(scope="module")
 def czi_files(tmp_path_factory: pytest.TempPathFactory, made: Callable[[str], Any]) -> list[Path]:
     """CZI files with every compression, all real ones among them."""
     path = tmp_path_factory.mktemp("czi") / "zstd.czi"
@@ -77,24 +68,22 @@ def czi_files(tmp_path_factory: pytest.TempPathFactory, made: Callable[[str], An
             pixels = (x * y // (channel + 3)).astype(np.uint16)
             czi.write(pixels, plane={"C": channel}, compression=compression)
     real = [find_real_file(name) for name in real_file_names()]
-    return [path, *(made(name).path for name in _RECIPES), *real]
+    return [path, *(made(name).path for name in RECIPES), *real]
 
 
 @pytest.fixture(scope="module")
-def expected(
-    zig: str, czi_files: list[Path], tmp_path_factory: pytest.TempPathFactory
-) -> list[str]:
-    """What the program prints for the libraries of the czictypes under test."""
+def expected(czi_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The lines that the program prints for the libraries of the czictypes under test."""
     folder = tmp_path_factory.mktemp("here")
     if not kernel_info().path:
         pytest.skip(f"there is no kernel: {kernel_info().reason}")
-    return _run(_HERE, zig, library_info().path, kernel_info().path, folder, czi_files)
+    return _run(_HERE, library_info().path, kernel_info().path, folder, czi_files)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", _PLACES, ids=[place.target for place in _PLACES])
 def test_a_platform_gives_the_same_numbers(
-    place: Place, zig: str, request: pytest.FixtureRequest, tmp_path: Path
+    place: Place, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     wheel = find_wheel(place.target)
     if place.command and not (shutil.which(place.command[0]) and Path(place.needed).exists()):
@@ -105,7 +94,7 @@ def test_a_platform_gives_the_same_numbers(
     libraries = {Path(name).stem: tmp_path / name for name in names}
     expected = request.getfixturevalue("expected")
     files = request.getfixturevalue("czi_files")
-    found = _run(place, zig, libraries["libCZIAPI"], libraries["czictypes_kernel"], tmp_path, files)
+    found = _run(place, libraries["libCZIAPI"], libraries["czictypes_kernel"], tmp_path, files)
     assert found == expected
 
 
@@ -117,12 +106,11 @@ def test_libczi_and_the_kernel_paint_the_same(expected: list[str]) -> None:
         assert any(f"compression {number} type" in line for line in expected), number
 
 
-def _run(
-    place: Place, zig: str, libczi: Any, kernel: Any, folder: Path, files: list[Path]
-) -> list[str]:
+def _run(place: Place, libczi: Any, kernel: Any, folder: Path, files: list[Path]) -> list[str]:
     """Compile the program for a place, run it there, and return its lines."""
     from native.targets import find_target
 
+    needs("ziglang")
     native = Path(__file__).resolve().parents[2] / "native"
     program = folder / "read_paint_write.exe"
     cache = str(native.parent / "build" / "native" / "zig")  # where the wheels were compiled
@@ -131,8 +119,9 @@ def _run(
         "WINEPREFIX": str(folder / "wine"), "WINEDEBUG": "-all", "LC_ALL": "C.UTF-8",
     }  # fmt: skip
     includes = [f"-I{native / name}" for name in ("libczi_c_api", "kernel")]
-    _output(
-        [zig, "c++", "-target", find_target(place.target).triple, "-mcpu=baseline", "-std=c++17",
+    output_of(
+        [sys.executable, "-m", "ziglang", "c++", "-target", find_target(place.target).triple,
+         "-mcpu=baseline", "-std=c++17",
          *_AS_THE_WHEELS, "-Wall", "-Wextra", "-Wshadow", "-Werror", *includes, str(_PROGRAM), "-o",
          str(program), *place.options],
         environment,
@@ -140,13 +129,4 @@ def _run(
     output = folder / "written"
     output.mkdir()
     paths = [f"{place.drive}{path}" for path in (libczi, kernel, output, *files)]
-    return _output([*place.command, str(program), *paths], environment).splitlines()
-
-
-def _output(command: list[str], environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        command, env=environment, check=False, capture_output=True, encoding="utf-8",
-        timeout=_LONGEST,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return output_of([*place.command, str(program), *paths], environment).splitlines()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +18,11 @@ from extras import miss_system
 from real_files import find_real_file, real_file_names
 
 from wheels.smoke import compare
-from wheels.wheel_files import find_wheel
+from wheels.wheel_files import RECIPES, find_wheel, output_of
 
 _WINE = "/usr/lib/wine/wine64"
 _QEMU = "qemu-aarch64-static"
 _SMOKE = Path(__file__).with_name("smoke.py")
-_RECIPES = ("jpegxr", "multi_scene_pyramid", "overlapping", "overlapping_scenes")
-_LONGEST = 1200  # seconds
 #: The platforms of wheels of the packages that czictypes needs.
 _WINDOWS = ("win_amd64",)
 _ARM = tuple(f"manylinux_2_{glibc}_aarch64" for glibc in (17, 26, 27, 28))
@@ -36,11 +33,11 @@ Python = Callable[..., str]
 
 @pytest.fixture
 def expected(tmp_path: Path, made: Callable[[str], Any]) -> dict[str, Any]:
-    """What smoke.py prints here for the files that it puts into `tmp_path`."""
-    for file in (*(made(name).path for name in _RECIPES), *map(find_real_file, real_file_names())):
+    """The results that smoke.py prints here for files, which are copied to `tmp_path`."""
+    for file in (*(made(name).path for name in RECIPES), *map(find_real_file, real_file_names())):
         shutil.copy(file, tmp_path)
     found: dict[str, Any] = json.loads(
-        _output([sys.executable, str(_SMOKE), "run", "--plain", str(tmp_path)], os.environ)
+        output_of([sys.executable, str(_SMOKE), "run", "--plain", str(tmp_path)], os.environ)
     )
     assert len(found["results"]) == len([*tmp_path.iterdir()]) + 1
     return found
@@ -59,8 +56,8 @@ def windows_python(tmp_path_factory: pytest.TempPathFactory) -> Python:
     _install(packages, wheel, _WINDOWS, "3.11", "numpy==1.26.4")
     environment = {"WINEPREFIX": str(folder / "prefix"), "WINEDEBUG": "-all", "WINEARCH": "win64"}
     as_windows_10 = ["reg", "add", r"HKCU\Software\Wine", "/v", "Version", "/d", "win10", "/f"]
-    _output([_WINE, *as_windows_10], _for_others(environment))
-    return lambda *arguments: _output([_WINE, str(python), *arguments], _for_others(environment))
+    output_of([_WINE, *as_windows_10], _for_others(environment))
+    return lambda *arguments: output_of([_WINE, str(python), *arguments], _for_others(environment))
 
 
 @pytest.fixture
@@ -76,7 +73,7 @@ def arm_python(tmp_path_factory: pytest.TempPathFactory) -> Python:
     _install(packages, wheel, _ARM, python.name.replace("python", ""), "numpy")
     environment = {"PYTHONPATH": str(packages), "LC_ALL": "C.UTF-8"}
     command = [_QEMU, "-L", str(root), str(python)]
-    return lambda *arguments: _output([*command, *arguments], _for_others(environment))
+    return lambda *arguments: output_of([*command, *arguments], _for_others(environment))
 
 
 @pytest.mark.slow
@@ -134,15 +131,15 @@ def _unpack_packages(root: Path, *packages: str) -> None:
     }  # fmt: skip
     apt = ["apt-get", "-q", *(f"-o{name}={value}" for name, value in settings.items())]
     try:
-        _output([*apt, "update"], os.environ)
-        _output(
+        output_of([*apt, "update"], os.environ)
+        output_of(
             [*apt, "install", "-y", "--no-install-recommends", "--download-only", *packages],
             os.environ,
         )
     except AssertionError as error:
         miss_system(f"apt-get reaches no packages for ARM64: {error}")
     for package in (state / "archives").glob("*.deb"):
-        _output(["dpkg", "-x", str(package), str(root)], os.environ)
+        output_of(["dpkg", "-x", str(package), str(root)], os.environ)
 
 
 def _install(
@@ -150,7 +147,7 @@ def _install(
 ) -> None:
     """Let pip put a wheel, and what it needs, into a folder for another platform."""
     tags = [f"--platform={name}" for name in platforms]
-    _output(
+    output_of(
         [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), *tags,
          "--python-version", version, "--implementation", "cp", "--only-binary=:all:",
          numpy, str(wheel)],
@@ -162,17 +159,3 @@ def _for_others(environment: dict[str, str]) -> dict[str, str]:
     """Return this environment without what is for the czictypes under test, and with more."""
     kept = {name: text for name, text in os.environ.items() if name not in _NOT_FOR_OTHERS}
     return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **environment}
-
-
-def _output(command: list[str], environment: Any) -> str:
-    done = subprocess.run(
-        command,
-        env=environment,
-        input="",  # a pipe: under wine, Python refuses other standard streams
-        capture_output=True,
-        encoding="utf-8",
-        timeout=_LONGEST,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
