@@ -20,14 +20,12 @@ from czictypes.container.layout import (
     ATTACHMENT,
     ATTACHMENT_CONTENT,
     ATTACHMENT_DIRECTORY,
-    ATTACHMENT_ENTRY_SIZE,
     DELETED,
     FILE_HEADER,
     FILE_HEADER_SIZE,
     METADATA,
     SUBBLOCK,
     SUBBLOCK_DIRECTORY,
-    entry_size,
 )
 
 Mask = NDArray[np.bool_]
@@ -141,9 +139,10 @@ class FoundSegments:
             np.frombuffer(column, np.int8).copy() for column in self._small.values()
         )
         self.is_exact: Mask = exact.astype(bool)
-        self.position, self.end, self.room, self.own_position, self._starts = (
+        self.position, self.end, self.room, self.own_position, starts = (
             np.frombuffer(column, np.int64) for column in self._large.values()
         )
+        self._starts = np.append(starts, len(self._entries))
         self.shift: Positions = self.position - self.own_position
         self._refuse_inexact()
         self.is_placed: Mask = self.is_exact & (self.fault != CONTRADICTS)
@@ -156,11 +155,8 @@ class FoundSegments:
         self.nested = _nested_documents(self)
 
     def entry(self, row: int) -> bytes:
-        """Return the copy of its directory entry that a sub-block or an attachment holds."""
-        start = int(self._starts[row])
-        if KINDS[self.kind[row]] == ATTACHMENT:
-            return bytes(self._entries[start : start + ATTACHMENT_ENTRY_SIZE])
-        return bytes(self._entries[start : start + entry_size(self._entries, start)])
+        """Return the copy of its directory entry that a segment holds; b"" if its kind has none."""
+        return bytes(self._entries[self._starts[row] : self._starts[row + 1]])
 
     def is_kind(self, *kinds: str) -> Mask:
         """Return a mask of the segments of some kinds."""

@@ -15,8 +15,9 @@ _PATTERNS = {
     "count": re.compile(r"-?(?!0\d)\d{1,7}", re.ASCII),
     "color": re.compile(r"#(?:[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})"),
     "version": re.compile(
-        r"(?!.*\b(?:19|20)\d\d\b)(?!\d\d\.\d\d\.\d\d$)"
-        rf"(?!(?:10|[2-9]\d|[12]\d\d)(?:\.{_BYTE}){{3}}$)\d{{1,5}}(?:\.\d{{1,5}}){{0,4}}",
+        r"(?!.*(?<!\d)(?:19|20)\d\d(?!\d))(?!\d\d\.\d\d\.\d\d$)"
+        rf"(?!(?:10|[2-9]\d|[12]\d\d)(?:\.{_BYTE}){{3}}$)\d{{1,5}}(?:\.\d{{1,5}}){{0,4}}"
+        r"(?:(?:a|b|rc|\.dev|\.post)\d{1,4}){0,3}",
         re.ASCII,
     ),
     "binning": re.compile(r"\d{1,3}[,x]\d{1,3}", re.ASCII),

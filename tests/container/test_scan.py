@@ -141,6 +141,15 @@ def test_a_segment_that_lost_bytes_does_not_end_with_the_file() -> None:
         assert positions(cut) == [second - size], left
 
 
+def test_a_second_xml_is_no_sign_of_a_document_in_an_attachment() -> None:
+    """The header names one place for the XML; it tells nothing of where another belongs."""
+    copied = FILE.data[FILE.metadata : FILE.attachments[0]]
+    found = find(FILE.data + copied + segment(b"DELETED", bytes(32)))
+    assert found.is_placed[found.rows(METADATA)].tolist() == [True, True]
+    assert [found.entry(row) for row in found.rows(METADATA)] == [b"", b""]
+    assert found.nested.tolist() == []
+
+
 def test_what_was_deleted_stays_so() -> None:
     deleted = FILE.patched(FILE.subblocks[1], "16s", b"DELETED".ljust(16, b"\0"))
     assert positions(deleted.data) == [FILE.subblocks[0], FILE.subblocks[2]]

@@ -179,6 +179,8 @@ def test_what_is_not_listed_goes(element):
     [
         "<Application><Version>10.1.2.3</Version></Application>",
         "<Application><Version>24.05.06</Version></Application>",
+        "<Application><Version>2024rc1</Version></Application>",
+        "<Application><Version>0.1.dev20240506</Version></Application>",
         "<Detector><Frame>2024-05</Frame></Detector>",
         "<Layers><SizeX>0506</SizeX></Layers>",
         '<PlateAcquisitions>[{"id": 1, "scenes": [20240506]}]</PlateAcquisitions>',
@@ -188,7 +190,10 @@ def test_numbers_that_are_dates_or_addresses_go(element):
     assert re.findall("2024|0506|05.06|10.1", clean(element)) == []
 
 
-@pytest.mark.parametrize("version", ["3.5.093.00002", "2.3.69.1000", "14.0.27.201", "2.6"])
+@pytest.mark.parametrize(
+    "version",
+    ["3.5.093.00002", "2.3.69.1000", "14.0.27.201", "2.6", "0.1.dev717", "1.2.3rc1", "1.0.post2"],
+)
 def test_versions_stay(version):
     assert version in clean(f"<Application><Version>{version}</Version></Application>")
 
