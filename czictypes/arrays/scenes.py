@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.layout import Layout
-from czictypes.metadata.scenes import SceneInfo, Well
+from czictypes.metadata.scenes import SceneInfo, Well, covers_contour
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
@@ -185,7 +185,7 @@ def stage_origin(
     known = scene if scene is not None else next(iter(table.scene_rectangles), None)
     box, whole = scene_box(table, known), scene_box(table, scene)
     info = scene_infos(document).get(known)
-    if info is not None and info.center is not None and _is_whole(info, box, pixel):
+    if info and info.center is not None and covers_contour(info.size, box, pixel):
         x = info.center[0] - (box.w - 1) / 2 * pixel[0]
         y = info.center[1] - (box.h - 1) / 2 * pixel[1]
     else:
@@ -194,15 +194,6 @@ def stage_origin(
             return None
         x, y = found
     return x - (box.x - whole.x) * pixel[0], y - (box.y - whole.y) * pixel[1]
-
-
-def _is_whole(info: SceneInfo, box: Rectangle, pixel: tuple[float, float]) -> bool:
-    if info.size is None:
-        return True
-    return all(
-        (extent + 1) * size >= contour
-        for extent, size, contour in zip((box.w, box.h), pixel, info.size)
-    )
 
 
 def _origin_by_tiles(

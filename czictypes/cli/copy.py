@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import named_refusals, printable, shows_progress
+from czictypes.model.errors import CziError
 
 if TYPE_CHECKING:
     from czictypes.czi import CopyReport
 
 _COPY = """\
 Copy a CZI, or some scenes, planes or a region of it. Tiles move as they are, without being decoded
-(unless --compression is given): the same pixels, metadata and positions. The metadata of the
-document are copied too, made to fit where parts are left out. The new file appears when it is
+(unless --compression or --crop is given): the same pixels, metadata and positions. The metadata of
+the document are copied too, made to fit where parts are left out. The new file appears when it is
 complete; if anything goes wrong, what was there before stays."""
 
 _PYRAMID = """\
@@ -116,6 +117,11 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         help="only the tiles that meet this region, whole",
     )
     parser.add_argument(
+        "--crop",
+        action="store_true",
+        help="with --roi: cut the tiles on its edge to its pixels, and encode these anew",
+    )
+    parser.add_argument(
         "--renumber",
         action="store_true",
         help="count scenes and planes from 0 in the copy; default: as in SRC",
@@ -160,6 +166,7 @@ def _run_copy(args: argparse.Namespace) -> int:
             anonymize=args.anonymize,
             overwrite=args.overwrite,
             progress=shows_progress(),
+            crop=_crop(args),
             renumber=args.renumber,
             parts=arguments.parts(args.parts),
             on_error=args.on_error,
@@ -168,6 +175,12 @@ def _run_copy(args: argparse.Namespace) -> int:
         )
     _say(report, args.target, values=args.report)
     return 0
+
+
+def _crop(args: argparse.Namespace) -> bool:
+    if args.crop and args.roi is None:
+        raise CziError("--crop cuts tiles to a region; give --roi X,Y,W,H with it")
+    return bool(args.crop)
 
 
 def _say(report: CopyReport, target: str, *, values: bool) -> None:

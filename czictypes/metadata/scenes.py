@@ -17,6 +17,7 @@ from typing import Any
 
 from czictypes.metadata.fields import Node, NodeSource, root_node
 from czictypes.metadata.sections import set_attribute
+from czictypes.model.geometry import Rectangle
 
 _WELL = re.compile(r"([A-Z]{1,2})\s?0*([1-9]\d{0,2})", re.ASCII | re.IGNORECASE)
 _LAST_ROW = 26 + 26 * 26  # ZZ
@@ -199,6 +200,19 @@ def _well(scene: Node) -> Well | None:
     if name is None and row is None:
         return None
     return Well(name, row, column, shape.pair("CenterPosition"))
+
+
+def covers_contour(
+    size: tuple[float, float] | None, box: Rectangle, pixel: tuple[float, float]
+) -> bool:
+    """Return whether the pixels of a scene fill its contour, so that both have one centre.
+
+    In a part of the document that was acquired, the contour is larger than what there is of it.
+    `size` and `pixel` are in micrometres; a contour of unknown size is taken as filled.
+    """
+    if size is None:
+        return True
+    return all((n + 1) * one >= whole for n, one, whole in zip((box.w, box.h), pixel, size))
 
 
 def parse_well_name(name: str) -> tuple[int, int] | None:

@@ -144,6 +144,24 @@ def build_subblock_metadata(
     return to_bytes(root) if len(root) else b""
 
 
+def move_stage(xml: bytes, by: tuple[float, float]) -> bytes:
+    """Return the XML of a sub-block with its stage position moved (x, y), in micrometres.
+
+    XML without a position, or that is not well-formed, is returned as it is.
+    """
+    try:
+        root = parse(xml) if b"StageXPosition" in xml or b"\0" in xml else None
+    except CorruptFileError:
+        return xml
+    tags = Node(None if root is None else root.find("Tags"), "Tags")
+    places = [(name, tags.number(name)) for name in ("StageXPosition", "StageYPosition")]
+    if root is None or any(place is None for _, place in places):
+        return xml
+    for (name, place), step in zip(places, by):
+        put(root, f"Tags/{name}", _position((place or 0.0) + step))
+    return to_bytes(root)
+
+
 def _position(micrometres: float | None) -> str | None:
     """Return a position as ZEN writes it, with all digits if its four would round."""
     if micrometres is None:

@@ -13,9 +13,10 @@ from czictypes.metadata.document_info import (
     Scaling,
     ScalingInfoDto,
     axis,
+    scaling,
 )
-from czictypes.metadata.fields import ensure, format_number, put
-from czictypes.metadata.scenes import keep_acquisitions, match_scenes
+from czictypes.metadata.fields import Node, ensure, format_number, put
+from czictypes.metadata.scenes import covers_contour, keep_acquisitions, match_scenes
 from czictypes.metadata.sections import (
     set_attribute,
     set_display_settings,
@@ -24,7 +25,7 @@ from czictypes.metadata.sections import (
 )
 from czictypes.metadata.xml import XmlSource, parse, to_bytes, to_string
 from czictypes.model.errors import CorruptFileError
-from czictypes.model.geometry import ABSENT, DIMENSIONS
+from czictypes.model.geometry import ABSENT, DIMENSIONS, Rectangle
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 
 _IMAGE = "Metadata/Information/Image"
@@ -258,6 +259,39 @@ def keep_scenes(root: ET.Element, new_index: Mapping[int, int], numbers: Collect
             scene.set("Index", str(kept[position]))
         else:
             parent.remove(scene)
+
+
+def fit_scenes(
+    root: ET.Element,
+    boxes: Mapping[int, tuple[Rectangle, Rectangle]],
+    numbers: Collection[int],
+) -> None:
+    """Give scenes the centre and size of what is left of them, where the size of a pixel is known.
+
+    `boxes` has the box of a scene in pixels before and after, by S index; `numbers` has all these.
+    A scene whose contour is larger than its box, as in a part of a document, stays as it is.
+    """
+    x, y, _ = scaling(root)
+    if not x or not y:
+        return
+    listed = root.findall(f"{_SCENES}/Scene")
+    for number, position in _scene_positions(listed, numbers).items():
+        if number in boxes:
+            _fit_scene(listed[position], *boxes[number], (x * 1e6, y * 1e6))
+
+
+def _fit_scene(
+    scene: ET.Element, before: Rectangle, after: Rectangle, pixel: tuple[float, float]
+) -> None:
+    node = Node(scene, "Scene")
+    center, size = node.pair("CenterPosition"), node.pair("ContourSize")
+    if center is None or not covers_contour(size, before, pixel):
+        return
+    steps = (new - old for new, old in zip(after.center, before.center))
+    x, y = (old + step * one for old, step, one in zip(center, steps, pixel))
+    put(scene, "CenterPosition", (x, y))
+    if size is not None:
+        put(scene, "ContourSize", (after.w * pixel[0], after.h * pixel[1]))
 
 
 def drop_pyramid_info(root: ET.Element, scenes: Collection[int], numbers: Collection[int]) -> None:

@@ -38,6 +38,18 @@ class Rectangle(NamedTuple):
         bottom = min(self.y + self.h, other.y + other.h)
         return Rectangle(left, top, max(right - left, 0), max(bottom - top, 0))
 
+    @property
+    def center(self) -> tuple[float, float]:
+        """The middle (x, y)."""
+        return self.x + self.w / 2, self.y + self.h / 2
+
+    def intersection(self, other: Rectangle) -> Rectangle:
+        """Return what lies in both; its sizes are not above 0 where nothing does."""
+        left, top = max(self.x, other.x), max(self.y, other.y)
+        right = min(self.x + self.w, other.x + other.w)
+        bottom = min(self.y + self.h, other.y + other.h)
+        return Rectangle(left, top, right - left, bottom - top)
+
     def union(self, other: Rectangle) -> Rectangle:
         """Return the smallest rectangle that contains both."""
         x, y, w, h = self

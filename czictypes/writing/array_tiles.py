@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import os
 import struct
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -232,4 +233,9 @@ def encode_mask(mask: NDArray[np.bool_]) -> bytes:
     height, width = mask.shape
     rows = np.packbits(mask, axis=1)
     payload = struct.pack("<4I", width, height, 0, rows.shape[1]) + rows.tobytes()
-    return MASK_GUID.bytes_le + struct.pack("<I", len(payload)) + payload
+    return encode_chunk(MASK_GUID, payload)
+
+
+def encode_chunk(kind: uuid.UUID, payload: bytes) -> bytes:
+    """Return a chunk of an attachment that is a chunk container."""
+    return kind.bytes_le + struct.pack("<I", len(payload)) + payload

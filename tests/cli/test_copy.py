@@ -56,6 +56,20 @@ def test_scenes_and_planes_are_chosen(run: Run, source: Path, target: Path) -> N
         assert set(read.subblocks["C"].tolist()) == {1}
 
 
+def test_tiles_are_cut_to_a_region(run: Run, source: Path, target: Path) -> None:
+    code, _, errors = run(source, target, "--roi", "5,6,40,30", "--crop")
+    assert (code, errors) == (0, "")
+    with CziReader(target) as read:
+        assert read.total_bounding_rectangle == (5, 6, 40, 30)
+
+
+def test_a_crop_without_a_region_is_refused(run: Run, source: Path, target: Path) -> None:
+    code, _, errors = run(source, target, "--crop")
+    assert code != 0
+    assert "give --roi X,Y,W,H with it" in errors
+    assert not target.exists()
+
+
 def test_what_was_left_out_is_listed(run: Run, source: Path, target: Path) -> None:
     how = ("--renumber", "--compression", "zstd0:")
     _, said, _ = run(source, target, "--roi", "-5,-5,20,20", *how)

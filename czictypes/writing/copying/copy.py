@@ -15,6 +15,7 @@ import numpy as np
 from czictypes.container.attachments import AttachmentEntry, read_attachment_data
 from czictypes.container.byte_source import ByteSource
 from czictypes.metadata.anonymize import Anonymizer
+from czictypes.metadata.document_info import Scaling
 from czictypes.metadata.records import build_time_stamps, read_time_stamps
 from czictypes.model.errors import FileChangedError, OutOfBoundsError
 from czictypes.model.geometry import ABSENT
@@ -22,6 +23,7 @@ from czictypes.model.options import ReaderOptions
 from czictypes.model.public import Progress, defended, renamed, show_progress, warn_caller
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.names import metadata_or
 from czictypes.reading.threads import thread_count
 from czictypes.remote.open import PathOrFile, open_source
 from czictypes.remote.part_files import PartFiles, Parts
@@ -55,6 +57,8 @@ from czictypes.writing.copying.sub_blocks import (
     whole_or_planes,
 )
 from czictypes.writing.new_segments import EncodedSubBlock
+from czictypes.writing.pyramid.build import write_pyramid
+from czictypes.writing.pyramid.tile_plan import PyramidOptions
 from czictypes.writing.targets import Target
 from czictypes.writing.transfer import stored_names
 
@@ -93,6 +97,7 @@ class _Plan(NamedTuple):
     anonymity: Anonymity | None
     xml: bytes
     removed: list[RemovedPart]
+    pyramid: PyramidOptions | None = None  # what a new one is like
 
 
 @renamed(
@@ -117,6 +122,7 @@ def copy(
     threads: int | None = None,
     progress: Progress = None,
     *,
+    crop: bool = False,
     renumber: bool = False,
     storage_options: Mapping[str, Any] | None = None,
     parts: Parts | None = None,
@@ -144,9 +150,9 @@ def copy(
         The planes to copy, by dimension: ``{"C": 0, "T": range(5), "Z": slice(None, None, 2)}``.
         Channels may be given by their names: ``{"C": ["DAPI", "GFP"]}``.
     roi
-        A region (x, y, w, h): every tile that meets it is copied, whole. A pyramid level (of a
-        scene) whose tiles reach beyond those of layer 0 is left out whole; what the copy has
-        reads in the region as in the source, from a finer level where need be.
+        A region (x, y, w, h): every tile that meets it is copied, whole unless `crop` is set. A
+        pyramid level (of a scene) whose tiles reach beyond those of layer 0 is left out whole; what
+        the copy has reads in the region as in the source, from a finer level where need be.
     compression
         Decode the pixels and encode them anew: ``"zstd1:ExplicitLevel=3"`` (see `CziWriter`).
     metadata
@@ -171,6 +177,11 @@ def copy(
         that this process may use.
     progress
         True for a bar, or ``progress(done, total)``, called with numbers of sub-blocks.
+    crop
+        Whether tiles are cut to the pixels of `roi`. Those on its edge are decoded, cut and encoded
+        anew, in their own compression (JPEG XR, and what is not written here, in lossless zstd),
+        with their masks and stage positions; all others move as they are. The pyramid is made anew
+        where the source has one and more than 1024 pixels along a side are left.
     renumber
         Whether the copy counts the indices of each dimension, and scenes, from 0. By default they
         keep the numbers they have in the source.
@@ -219,10 +230,10 @@ def copy(
     files = PartFiles(source, storage_options, parts)
     opened = _opened(source, storage_options, thread_count(threads), files)
     with ExitStack() as output, opened as document:
-        chosen = select(document.table, scenes, planes, roi)
+        chosen = select(document.table, scenes, planes, roi, crop=crop)
         anonymity = _anonymity(anonymize, keep_relative_times, keep_attachments)
         plan = _plan(document, chosen, options, metadata, attachments, anonymity, renumber)
-        assembly = Assembly(dest, overwrite=overwrite)
+        assembly = Assembly(dest, overwrite=overwrite, read_back=plan.pyramid is not None)
         # It is completed when the source is closed, which may be the file to be replaced.
         output.enter_context(assembly)
         return _carry_out(document, plan, assembly, progress, blank=blank)
@@ -289,22 +300,42 @@ def _plan(
     renumber: bool,
 ) -> _Plan:
     """Decide everything that may be refused, before anything is written."""
-    layout = lay_out(document.table, chosen.rows, renumber=renumber)
+    layout = lay_out(document.table, chosen, renumber=renumber)
+    pyramid = _new_pyramid(document, chosen)
     entries, removed = _choose_attachments(
         document.attachment_entries, attachments, is_partial=chosen.is_partial
     )
     removed += [_level(*level) for level in chosen.dropped_levels]
     bare = {scene for scene, _ in chosen.dropped_levels}
+    if chosen.crop is not None:
+        bare = {ABSENT, *layout.scenes}
     xml = copied_metadata(document.xml, layout, metadata, bare)
     anonymizer = None
     if anonymity is not None:
         anonymizer = anonymity.metadata
         _warn_of_missing(anonymity.names, entries, document.name)
         xml = anonymizer.document(xml) if xml else xml
-    rows, whole = whole_or_planes(document, chosen.rows, compression)
-    blocks = SubBlockPlan(rows, whole, compression, new_indices(layout), anonymizer)
+    rows, whole = whole_or_planes(document, chosen.rows, compression, chosen.crop)
+    pixel = None if chosen.crop is None else _pixel_size(document)
+    blocks = SubBlockPlan(
+        rows, whole, compression, new_indices(layout), anonymizer, chosen.crop, pixel
+    )
     check_recompression(document, blocks)
-    return _Plan(blocks, entries, layout.changed.get("T"), anonymity, xml, removed)
+    return _Plan(blocks, entries, layout.changed.get("T"), anonymity, xml, removed, pyramid)
+
+
+def _new_pyramid(document: OpenDocument, chosen: Selection) -> PyramidOptions | None:
+    """Return what the pyramid of a cut document is like: by the factor of the source's own."""
+    table = document.table
+    if chosen.crop is None or not table.has_pyramid:
+        return None
+    first = table.minification[table.levels == 1]
+    return PyramidOptions(factor=3 if len(first) and np.median(first) > 2.5 else 2)
+
+
+def _pixel_size(document: OpenDocument) -> tuple[float, float] | None:
+    x, y, _ = metadata_or(document, lambda document: document.scaling, Scaling())
+    return (x * 1e6, y * 1e6) if x and y else None
 
 
 def _level(scene: int, level: int) -> RemovedPart:
@@ -335,6 +366,9 @@ def _carry_out(
 
         skip = partial(advance, 1) if blank else None
         from_blocks = copy_sub_blocks(document, plan.sub_blocks, take, skip)
+    if plan.pyramid is not None:
+        compression = plan.sub_blocks.compression or parse_compression("zstd1:")
+        write_pyramid(assembly, plan.pyramid, document.pool.threads, compression)
     removed, kept = _copy_attachments(document.source, plan, assembly)
     if plan.xml:
         assembly.write_metadata(plan.xml)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.columns import unique_rows
+from czictypes.container.directory import Directory
 from czictypes.metadata.annotations import move_annotations
 from czictypes.metadata.xml_editor import (
     XmlEditor,
     drop_pyramid_info,
+    fit_scenes,
     keep_channels,
     keep_positions,
     keep_scenes,
@@ -46,6 +48,8 @@ class Selection:
     #: The pyramid levels that are left out although they meet the region, as (scene, level); the
     #: scene is `ABSENT` where the sub-blocks have none.
     dropped_levels: tuple[tuple[int, int], ...] = ()
+    #: The region to whose pixels tiles are cut; None where none reaches beyond it.
+    crop: Rectangle | None = None
 
 
 def select(
@@ -53,6 +57,8 @@ def select(
     scenes: Indices | None = None,
     planes: Mapping[str, Indices] | None = None,
     roi: Any = None,
+    *,
+    crop: bool = False,
 ) -> Selection:
     """Choose sub-blocks by scene, plane and region; `copy` says what may be given.
 
@@ -74,14 +80,20 @@ def select(
         if indices is not None:  # the only scene of a document without numbers is all of it
             keep &= _in_dimension(table, letter, indices)
     dropped: tuple[tuple[int, int], ...] = ()
+    cut_to: Rectangle | None = None
+    if crop and roi is None:
+        raise ValueError("crop=True cuts tiles to a region; give roi=(x, y, w, h) with it")
     if roi is not None:
-        keep, dropped = _in_region(table, keep, parse_roi(roi))
+        region = parse_roi(roi)
+        keep, dropped = _in_region(table, keep, region)
+        if crop and reach_beyond(table, keep & table.is_layer0, region).any():
+            keep, dropped, cut_to = keep & table.is_layer0, (), region
     if table.count and not keep.any():
         raise OutOfBoundsError(
             f"the selection (scenes {scenes}, planes {planes}, roi {roi}) has no sub-blocks"
         )
-    partial = bool((table.is_layer0 & ~keep).any())
-    return Selection(np.flatnonzero(keep), partial, dropped)
+    partial = cut_to is not None or bool((table.is_layer0 & ~keep).any())
+    return Selection(np.flatnonzero(keep), partial, dropped, cut_to)
 
 
 def _in_dimension(table: SubBlockTable, letter: str, wanted: Indices) -> NDArray[np.bool_]:
@@ -170,6 +182,16 @@ def _in_region(
     return met, tuple(dropped)
 
 
+def reach_beyond(table: SubBlockTable, rows: NDArray[Any], region: Rectangle) -> NDArray[np.bool_]:
+    """Return which of some rows of the table reach beyond a region."""
+    columns = table.directory
+    x, y = columns.x[rows].astype(np.int64), columns.y[rows].astype(np.int64)
+    across = (x < region.x) | (x + columns.w[rows] > region.x + region.w)
+    down = (y < region.y) | (y + columns.h[rows] > region.y + region.h)
+    beyond: NDArray[np.bool_] = across | down
+    return beyond
+
+
 def _layer0_of(table: SubBlockTable, met: NDArray[np.bool_], scene: int) -> NDArray[np.int64]:
     layer0 = met & table.is_layer0
     if scene != ABSENT:
@@ -233,6 +255,8 @@ class Layout:
     size_after: tuple[int, int]
     scenes: tuple[int, ...] = ()  # the S indices of the source
     moved: tuple[int, int] = (0, 0)  # of the top left corner of that box, along x and y
+    #: The box of each scene with other bounds, before and after; `ABSENT` stands for no scene.
+    scene_boxes: Mapping[int, tuple[Rectangle, Rectangle]] = field(default_factory=dict)
 
     @property
     def changed(self) -> dict[str, Extent]:
@@ -240,12 +264,12 @@ class Layout:
         return {letter: extent for letter, extent in self.extents.items() if not extent.is_same}
 
 
-def lay_out(table: SubBlockTable, kept: NDArray[np.int64], *, renumber: bool) -> Layout:
-    """Compare the dimensions of a document and of the rows of its table that are copied.
+def lay_out(table: SubBlockTable, chosen: Selection, *, renumber: bool) -> Layout:
+    """Compare the dimensions of a document and of the sub-blocks that are copied.
 
     With `renumber`, the indices of each dimension are counted from 0 in the copy.
     """
-    extents = {}
+    extents, kept = {}, chosen.rows
     for letter, column in table.directory.coordinates.items():
         everywhere = _distinct(column)
         here = _distinct(column[kept])
@@ -261,9 +285,39 @@ def lay_out(table: SubBlockTable, kept: NDArray[np.int64], *, renumber: bool) ->
     before = table.total_rectangle_no_pyramid
     layer0 = kept[table.is_layer0[kept]]
     after = bounding_box(table.directory, layer0) if len(layer0) else Rectangle(0, 0, -1, -1)
+    if chosen.crop is not None:
+        after = after.intersection(chosen.crop)
     scenes = tuple(table.scene_rectangles)
     moved = (0, 0) if after.is_empty else (after.x - before.x, after.y - before.y)
-    return Layout(extents, (before.w, before.h), (after.w, after.h), scenes, moved)
+    boxes = _changed_boxes(table, layer0, chosen.crop) if chosen.is_partial else {}
+    return Layout(extents, (before.w, before.h), (after.w, after.h), scenes, moved, boxes)
+
+
+def _changed_boxes(
+    table: SubBlockTable, layer0: NDArray[np.int64], crop: Rectangle | None
+) -> dict[int, tuple[Rectangle, Rectangle]]:
+    """Return the box of each scene before and after, where these differ."""
+    before = _scene_boxes(table.directory, np.flatnonzero(table.is_layer0))
+    found = {}
+    for scene, box in _scene_boxes(table.directory, layer0).items():
+        box = box if crop is None else box.intersection(crop)
+        if box != before[scene]:
+            found[scene] = before[scene], box
+    return found
+
+
+def _scene_boxes(directory: Directory, rows: NDArray[np.int64]) -> dict[int, Rectangle]:
+    """Return the box around those of some rows that belong to a scene, for each scene."""
+    if not len(rows):
+        return {}
+    rows = rows[np.argsort(directory.scene[rows], kind="stable")]
+    numbers, starts = np.unique(directory.scene[rows], return_index=True)
+    x, y = directory.x[rows].astype(np.int64), directory.y[rows].astype(np.int64)
+    left, top = np.minimum.reduceat(x, starts), np.minimum.reduceat(y, starts)
+    width = np.maximum.reduceat(x + directory.w[rows], starts) - left
+    height = np.maximum.reduceat(y + directory.h[rows], starts) - top
+    boxes = zip(left.tolist(), top.tolist(), width.tolist(), height.tolist())
+    return {number: Rectangle(*box) for number, box in zip(numbers.tolist(), boxes)}
 
 
 def _distinct(column: NDArray[np.int32]) -> tuple[int, ...]:
@@ -283,7 +337,7 @@ def copied_metadata(
     if change is not None and not callable(change):
         raise TypeError(f"metadata is XML or a function that edits it, not {change!r}")
     same_box = layout.size_before == layout.size_after and layout.moved == (0, 0)
-    fits = same_box and not layout.changed and not bare_scenes
+    fits = same_box and not layout.changed and not bare_scenes and not layout.scene_boxes
     if change is None and (fits or not xml):
         return xml
     editor = XmlEditor(xml)
@@ -316,6 +370,8 @@ def _fit(editor: XmlEditor, layout: Layout) -> None:
         keep_channels(editor.root, channel.positions, channel.size, compact=channel.new_start == 0)
     if layout.moved != (0, 0):
         move_annotations(editor.root, *(-distance for distance in layout.moved))
+    if layout.scene_boxes:
+        fit_scenes(editor.root, layout.scene_boxes, layout.scenes)
     if "S" in changed:
         scenes = changed["S"]
         new_index = {index: scenes.moved(index) for index in scenes.indices}

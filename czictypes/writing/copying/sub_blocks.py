@@ -1,4 +1,4 @@
-"""Sub-blocks on their way into a copy: as they are, or encoded anew, renumbered, anonymised."""
+"""Sub-blocks on their way into a copy: as they are, cut, encoded anew, renumbered, anonymised."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from czictypes.container.subblock import check_pixels
+from czictypes.container.attachments import MASK_GUID, iter_chunks
+from czictypes.container.subblock import SubBlockSegment, check_pixels
 from czictypes.metadata.anonymize import Anonymizer
+from czictypes.metadata.subblock_tags import move_stage
 from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
+from czictypes.model.geometry import Rectangle, Size
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.damage import UNREADABLE, advise
 from czictypes.reading.document import OpenDocument
+from czictypes.writing.array_tiles import encode_chunk, encode_mask
 from czictypes.writing.compression import CompressionOptions, check_codec, encode, parse_compression
 from czictypes.writing.copying.anonymized import RemovedPart, anonymized_sub_block, bare_data
-from czictypes.writing.copying.copy_selection import Layout
+from czictypes.writing.copying.copy_selection import Layout, reach_beyond
 from czictypes.writing.new_segments import EncodedSubBlock
 from czictypes.writing.transfer import (
     check_writable,
@@ -37,6 +41,8 @@ class SubBlockPlan(NamedTuple):
     compression: CompressionOptions | None  # None to leave pixels as they are
     renumbered: Mapping[str, Mapping[int, int]]  # by dimension, the new index by the old one
     anonymizer: Anonymizer | None  # which has done the document's metadata already
+    crop: Rectangle | None = None  # what all tiles are cut to
+    pixel: tuple[float, float] | None = None  # its size in micrometres, where known
 
 
 def new_indices(layout: Layout) -> dict[str, dict[int, int]]:
@@ -49,12 +55,15 @@ def new_indices(layout: Layout) -> dict[str, dict[int, int]]:
 
 
 def whole_or_planes(
-    document: OpenDocument, kept: np.ndarray, options: CompressionOptions | None
+    document: OpenDocument,
+    kept: np.ndarray,
+    options: CompressionOptions | None,
+    crop: Rectangle | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows by which sub-blocks are copied, and which stand for whole sub-blocks.
 
     A sub-block that holds several planes stays one if all of them are kept, unless they are to be
-    JPEG XR, which other readers expect to show one plane.
+    JPEG XR, which other readers expect to show one plane; none if it is cut to `crop`.
     """
     rows = document.rows
     sub_blocks = rows.sub_blocks(kept)
@@ -63,6 +72,8 @@ def whole_or_planes(
     is_whole = counts == held
     if options is not None and options.method == Compression.JpegXr:
         is_whole &= held == 1
+    if crop is not None:
+        is_whole &= ~reach_beyond(document.table, kept[first], crop)
     whole = is_whole[np.searchsorted(found, sub_blocks)]
     chosen = np.union1d(np.flatnonzero(~whole), first[is_whole])
     return kept[chosen], whole[chosen]
@@ -109,7 +120,7 @@ def copy_sub_blocks(
         index = document.rows.sub_block_of(row)
         try:
             if not whole[row]:
-                return _plane_alone(document, row, options)
+                return _plane_alone(document, row, plan)
             if options is None and skip is not None:
                 _check_decodes(document, index)
             if options is None:
@@ -126,7 +137,7 @@ def copy_sub_blocks(
             return None
 
     sizes = stored_sizes(source, table.directory)
-    decodes = options is not None or skip is not None
+    decodes = options is not None or skip is not None or plan.crop is not None
     if decodes:
         sizes = np.maximum(sizes, _decoded_sizes(document))
     as_they_are = not decodes and bool(plan.whole.all())
@@ -153,19 +164,88 @@ def _check_decodes(document: OpenDocument, index: int) -> None:
         pass
 
 
-def _plane_alone(
-    document: OpenDocument, row: int, options: CompressionOptions | None
-) -> EncodedSubBlock:
-    """Return one plane of a sub-block that holds several as a sub-block of its own."""
-    source, directory = document.source, document.directory
+def _plane_alone(document: OpenDocument, row: int, plan: SubBlockPlan) -> EncodedSubBlock:
+    """Return one plane of a sub-block as a sub-block of its own, cut to what is copied."""
+    source, directory, options = document.source, document.directory, plan.compression
     segment = document.decoder.segment(document.rows.sub_block_of(row))
     check_writable(source, segment)
     if options is None:
         options = _same_compression(check_pixels(source, segment).compression)
+    cut = None if plan.crop is None else _Cut.of(segment, plan.crop)
     pixels = document.decoder.stored_plane(row)
+    pixels = pixels if cut is None else cut.taken(pixels)
     data = encode(pixels, options, PixelType(segment.pixel_type))
     block = reencoded(source, directory, segment, data, options.method)
-    return block._replace(coordinate=document.table.directory.coordinate(row), sizes={})
+    block = block._replace(coordinate=document.table.directory.coordinate(row), sizes={})
+    if cut is None:
+        return block
+    mask = document.decoder.mask(segment.index)
+    size = Size(pixels.shape[1], pixels.shape[0])
+    return cut.placed(block, plan.pixel)._replace(
+        size=size,
+        attachment=block.attachment if mask is None else _with_mask(block, cut.taken(mask)),
+    )
+
+
+class _Cut(NamedTuple):
+    """A tile that is cut: its rectangle and what is left of it, and the stored pixels to take."""
+
+    before: Rectangle
+    after: Rectangle
+    columns: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, segment: SubBlockSegment, crop: Rectangle) -> _Cut | None:
+        """Return how a tile is cut; None if all of it is left.
+
+        One that is stored in more or fewer pixels than it covers keeps these where the cut goes
+        between them; otherwise it is stored in full resolution, as it reads.
+        """
+        entry = segment.entry
+        before = Rectangle(entry.x, entry.y, entry.w, entry.h)
+        after = before.intersection(crop)
+        if after == before:
+            return None
+        across = after.x - before.x, after.w, before.w, segment.stored_w
+        down = after.y - before.y, after.h, before.h, segment.stored_h
+        keep = all(_goes_between(*axis) for axis in (across, down))
+        return cls(before, after, _stored(*across, keep=keep), _stored(*down, keep=keep))
+
+    def taken(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the pixels (or a mask) that are left."""
+        return np.ascontiguousarray(pixels[self.rows[:, np.newaxis], self.columns])
+
+    def placed(self, block: EncodedSubBlock, pixel: tuple[float, float] | None) -> EncodedSubBlock:
+        """Return the block in its new place, on the stage too."""
+        block = block._replace(rectangle=self.after, pyramid_type=0)
+        if pixel is None:
+            return block
+        x, y = (
+            (new - old) * size
+            for new, old, size in zip(self.after.center, self.before.center, pixel)
+        )
+        return block._replace(metadata=move_stage(block.metadata, (x, y)))
+
+
+def _goes_between(first: int, count: int, size: int, stored: int) -> bool:
+    """Return whether both ends of a cut through `size` pixels lie between stored ones."""
+    return first * stored % size == 0 and (first + count) * stored % size == 0
+
+
+def _stored(first: int, count: int, size: int, stored: int, *, keep: bool) -> np.ndarray:
+    """Return the stored pixels of `count` from `first` on of `size`: all, or one for each."""
+    if keep:
+        return np.arange(first * stored // size, (first + count) * stored // size)
+    return (np.arange(first, first + count, dtype=np.int64) * stored) // size
+
+
+def _with_mask(block: EncodedSubBlock, mask: np.ndarray) -> bytes:
+    """Return the attachment of a block with another mask."""
+    return b"".join(
+        encode_mask(mask) if guid == MASK_GUID else encode_chunk(guid, bytes(payload))
+        for guid, payload in iter_chunks(bytes(block.attachment))
+    )
 
 
 def _same_compression(scheme: int) -> CompressionOptions:
