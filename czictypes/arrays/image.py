@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from czictypes.arrays.layout import ArrayRegion, Dimensions, Layout, Selection
 from czictypes.arrays.lazy import lazy_array, native_chunks
 from czictypes.arrays.read import EMPTY_ALPHA, EmptyAlpha, ImageSelection, valid_block
 from czictypes.arrays.scenes import field_numbers, stage_origin
+from czictypes.arrays.tables import Columns, as_table, event_columns, tile_columns
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo, display_settings
@@ -418,6 +419,117 @@ class CziImage(Image):
         if self._is_all and document.table.scene_rectangles:
             raise ValueError("tiles belong to one scene; choose one by set_scene")
         return self._selection.tiles(document)
+
+    # Tables
+
+    @overload
+    def tiles(
+        self,
+        scene: int | str | None = None,
+        *,
+        level: int | None = None,
+        pandas: Literal[False],
+    ) -> Columns: ...
+    @overload
+    def tiles(
+        self,
+        scene: int | str | None = None,
+        *,
+        level: int | None = None,
+        pandas: bool | None = None,
+    ) -> Any: ...
+    def tiles(
+        self,
+        scene: int | str | None = None,
+        *,
+        level: int | None = None,
+        pandas: bool | None = None,
+    ) -> Any:
+        """Return a table of all tiles, with what the file tells of each; no pixel is read.
+
+        Parameters
+        ----------
+        scene
+            The index or name of the only scene whose tiles are wanted; by default those of all
+            scenes, whichever is the current one.
+        level
+            The only pyramid level that is wanted, 0 for full resolution; by default all.
+        pandas
+            True for a `pandas.DataFrame`, False for a dictionary from the name of each column to a
+            numpy array. By default a data frame where pandas is installed.
+
+        Returns
+        -------
+        pandas.DataFrame or dict of numpy.ndarray
+            A row for each tile, in the order of the file's directory, and always these columns:
+
+            - ``scene``, ``scene_number``, ``well``, ``well_row``, ``well_column``, ``field``: the
+              name of the scene as in `scenes` and its number in the file, its well, and its number
+              within the well.
+            - ``V``, ``H``, ``I``, ``R``, ``B``, ``T``, ``C``, ``channel``, ``Z``, ``M``: the
+              place in each dimension, as the file counts, and the name of the channel.
+            - ``x``, ``y``, ``w``, ``h``: the rectangle in pixels of full resolution, in the file's
+              coordinate system; ``x_um``, ``y_um``, ``w_um``, ``h_um`` and ``z_um`` (of Z) are the
+              same in micrometres.
+            - ``stage_x_um``, ``stage_y_um``, ``focus_z_um``: where the stage and the focus drive
+              were, in micrometres.
+            - ``acquisition_time`` (datetime64, UTC), ``time_s`` (seconds since the first tile of
+              the table; where tiles have no time, those of `time_stamps`), ``exposure_s``
+              (seconds; of the tile, else of its channel).
+            - ``level``, ``stored_w``, ``stored_h``, ``pixel_type``, ``compression``: how the tile
+              is stored.
+            - ``index``: its sub-block, for `CziReader.read_subblock`.
+
+            What the file does not tell is NaN, NaT or None. A column of whole numbers of which some
+            are missing is of floats.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene or level.
+        MissingExtraError
+            For ``pandas=True`` without pandas; the extra ``czictypes[pandas]`` brings it.
+
+        Examples
+        --------
+        >>> tiles = CziImage("slide.czi").tiles(level=0)  # doctest: +SKIP
+        >>> tiles.groupby("well")["focus_z_um"].mean()  # doctest: +SKIP
+        """
+        with self._document() as document:
+            index = None
+            if scene is not None:
+                index = _index_of(document, scene, len(scene_names(document)))
+            columns = tile_columns(document, index, level)
+        return as_table(columns, pandas)
+
+    @overload
+    def events(self, *, pandas: Literal[False]) -> Columns: ...
+    @overload
+    def events(self, *, pandas: bool | None = None) -> Any: ...
+    def events(self, *, pandas: bool | None = None) -> Any:
+        """Return a table of what happened during the acquisition.
+
+        Parameters
+        ----------
+        pandas
+            As for `tiles`.
+
+        Returns
+        -------
+        pandas.DataFrame or dict of numpy.ndarray
+            A row for each event of the attachment EventList, without rows where there is none. The
+            columns are ``time_s`` (seconds, on the clock of the attached time stamps), ``type``
+            (ZEN's number), ``name`` (``"marker"``, ``"trigger"``..., None for an unknown number)
+            and ``description``.
+
+        Raises
+        ------
+        CorruptFileError
+            If the attachment is damaged.
+        MissingExtraError
+            As for `tiles`.
+        """
+        return as_table(event_columns(self.attachments.events or []), pandas)
 
     # Labels
 

@@ -30,6 +30,8 @@ _COMMANDS = {
     "repair": "check",
     "plane": "plane",
     "metadata": "info",
+    "tiles": "tiles",
+    "events": "tiles",
     "copy": "copy",
     "pyramid": "copy",
     "convert": "convert",

@@ -20,6 +20,16 @@ _HEADER = struct.Struct("<ii")
 _EVENT = struct.Struct("<idii")  # size of the record, time, type, size of the description
 
 
+#: What the numbers of ZEN's types of events stand for.
+EVENT_NAMES = {
+    0: "marker",
+    1: "time change",
+    2: "bleaching start",
+    3: "bleaching stop",
+    4: "trigger",
+}
+
+
 class Event(NamedTuple):
     """Something that happened during the acquisition.
 
@@ -28,8 +38,8 @@ class Event(NamedTuple):
     time
         Seconds on the clock of the time stamps.
     type
-        ZEN's number: 0 marker, 1 time change, 2 and 3 start and stop of bleaching, 4 trigger;
-        others occur.
+        ZEN's number: 0 marker, 1 time change, 2 and 3 start and stop of bleaching, 4 trigger
+        (`EVENT_NAMES`); others occur.
     description
         ZEN's description of the event.
     """

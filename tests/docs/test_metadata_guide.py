@@ -16,4 +16,4 @@ def test_the_guide_prints_what_it_says(tmp_path: Path, monkeypatch: pytest.Monke
     needs("dask.array", "dask")
     needs("ome_types", "ome")
     monkeypatch.chdir(tmp_path)
-    assert assert_prints_what_it_says(code_blocks(GUIDE, "python"), GUIDE) == 21
+    assert assert_prints_what_it_says(code_blocks(GUIDE, "python"), GUIDE) == 28
