@@ -174,6 +174,29 @@ def check_dimension(letter: str) -> None:
         raise argparse.ArgumentTypeError(f"there is no dimension {letter}; use {allowed}")
 
 
+_LENGTH = re.compile(r"(\d+\.?\d*(?:e-?\d+)?|\.\d+)\s*([a-z\u00b5\u03bc]*)", re.IGNORECASE)
+_METRES = {
+    "nm": 1e-9,
+    "um": 1e-6,
+    "\u00b5m": 1e-6,
+    "\u03bcm": 1e-6,
+    "mm": 1e-3,
+    "cm": 1e-2,
+    "m": 1.0,
+}
+
+
+def length(text: str) -> float:
+    """Return a length such as ``0.325um`` in metres; without a unit it is in micrometres."""
+    match = _LENGTH.fullmatch(text.strip())
+    metres = _METRES.get((match.group(2) or "um").lower()) if match else None
+    if match is None or metres is None or not float(match.group(1)) > 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a length such as 0.325um, 325nm or 0.001mm"
+        )
+    return float(f"{float(match.group(1)) * metres:.15g}")
+
+
 def zoom(text: str) -> float:
     """Return a number above 0 and up to 1."""
     try:

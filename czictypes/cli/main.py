@@ -32,6 +32,7 @@ _COMMANDS = {
     "metadata": "info",
     "tiles": "tiles",
     "events": "tiles",
+    "edit": "edit",
     "copy": "copy",
     "pyramid": "copy",
     "convert": "convert",

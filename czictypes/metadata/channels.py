@@ -83,20 +83,30 @@ def channels(source: NodeSource, start: int = 0) -> list[ChannelInfo]:
     """
     root = root_node(source)
     image = root.child("Metadata/Information/Image")
-    listed = image.child("Dimensions/Channels").children("Channel")
+    detectors = _detector_names(root)
+    return [
+        _channel(start + position, channel, look, image, detectors)
+        for position, (channel, look) in enumerate(channel_nodes(root))
+    ]
+
+
+def channel_nodes(root: Node) -> list[tuple[Node, Node]]:
+    """Return the elements of each channel, in the image and in the display settings.
+
+    They are matched as in `channels`; one that the document does not have is absent.
+    """
+    listed = root.child("Metadata/Information/Image/Dimensions/Channels").children("Channel")
     shown = display_channel_nodes(root)
-    count = len(listed) or len(shown)
     absent = Node(None, f"{root.path}/Channel")
     by_id = {node.attribute("Id"): node for node in reversed(shown)}
-    detectors = _detector_names(root)
     result = []
-    for position in range(count):
+    for position in range(len(listed) or len(shown)):
         channel = listed[position] if position < len(listed) else absent
         identifier = channel.attribute("Id")
         look = by_id.pop(identifier, None) if identifier else None
         if look is None:
             look = shown[position] if position < len(shown) else absent
-        result.append(_channel(start + position, channel, look, image, detectors))
+        result.append((channel, look))
     return result
 
 

@@ -7,8 +7,13 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from numbers import Integral
+from typing import NamedTuple
 
-from czictypes.metadata.channels import channel_display_settings, display_channel_nodes
+from czictypes.metadata.channels import (
+    channel_display_settings,
+    channel_nodes,
+    display_channel_nodes,
+)
 from czictypes.metadata.document_info import (
     DESCRIPTION_TAGS,
     CustomValue,
@@ -26,12 +31,13 @@ from czictypes.metadata.fields import (
 )
 from czictypes.metadata.xml import check_text
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
+from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
 
 _LETTER = "A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u3001-\ud7ff"
 _NAME = re.compile(rf"[{_LETTER}][{_LETTER}0-9.\-\u00b7]*")
 _INT32 = range(-(2**31), 2**31)
 
+_IMAGE_CHANNELS = "Metadata/Information/Image/Dimensions/Channels"
 _DISPLAY_CHANNELS = "Metadata/DisplaySetting/Channels"
 _CHANNEL_INDICES = range(65536)  # positions in a list: every channel below is written too
 
@@ -200,7 +206,7 @@ def set_display_settings(
 
 def _image_channels(root: ET.Element) -> dict[int, ET.Element]:
     """Return the image's own channels by position, and by the number in their Id."""
-    node = Node(root, root.tag).child("Metadata/Information/Image/Dimensions/Channels")
+    node = Node(root, root.tag).child(_IMAGE_CHANNELS)
     elements = [one.element for one in node.children("Channel") if one.element is not None]
     listed = dict(enumerate(elements))
     for element in elements:
@@ -247,3 +253,88 @@ def _change(element: ET.Element, setting: ChannelDisplaySettingsDataClass) -> No
             put(element, "ColorMode", "Color")
     elif not same_mode:
         put(element, "ColorMode", "None")
+
+
+class ChannelChange(NamedTuple):
+    """What is to change in the metadata of a channel; None for what stays."""
+
+    name: str | None = None
+    description: str | None = None
+    dye: str | None = None
+    color: Rgb8Color | None = None
+    excitation_wavelength: float | None = None
+    emission_wavelength: float | None = None
+
+
+def set_channel(root: ET.Element, index: int, change: ChannelChange, count: int = 0) -> None:
+    """Change a channel at a position of the list, in the image and in the display settings.
+
+    It is added where the metadata do not list it, but the document has so many (`count`) channels,
+    or that is unknown (0) and they list none at all.
+
+    Raises
+    ------
+    OutOfBoundsError
+        If there is no such channel.
+    ValueError
+        For an empty name, a colour or text that cannot be stored, and a wavelength that is not
+        above 0. The tree may have changed then.
+    """
+    channel, look = _channel_elements(root, index, count, has_look=change.color is not None)
+    if change.name is not None and not change.name.strip():
+        raise ValueError(f"the name of channel {index} is empty")
+    for element in (channel, look):
+        if element is not None:
+            set_name(element, change.name, f"channel {index}")
+    put(channel if look is None else look, "Description", change.description)
+    put(channel, "Fluor", change.dye)
+    if look is not None and look.find("DyeName") is not None:
+        put(look, "DyeName", change.dye)
+    _set_color(channel, look, change.color)
+    for name, in_look, value in (
+        ("ExcitationWavelength", "DyeMaxExcitation", change.excitation_wavelength),
+        ("EmissionWavelength", "DyeMaxEmission", change.emission_wavelength),
+    ):
+        _check_wavelength(value, name, index)
+        put(channel, name, value)
+        if look is not None and look.find(in_look) is not None:
+            put(look, in_look, value)
+
+
+def _channel_elements(
+    root: ET.Element, index: int, count: int, *, has_look: bool
+) -> tuple[ET.Element, ET.Element | None]:
+    """Return a channel of the image and its display settings, adding what is missing."""
+    check_channel_index(index)
+    node = Node(root, root.tag)
+    known = channel_nodes(node)
+    count = max(len(known), count)
+    if count and index >= count:
+        raise OutOfBoundsError(f"there is no channel {index}; there are {count}, counted from 0")
+    listed = ensure(root, _IMAGE_CHANNELS)
+    for position in range(len(listed.findall("Channel")), max(len(known), index + 1)):
+        look = known[position][1] if position < len(known) else Node(None, "")
+        element = ET.SubElement(listed, "Channel")
+        element.set("Id", look.attribute("Id") or f"Channel:{position}")
+        set_name(element, look.attribute("Name"), f"channel {position}")
+    shown = channel_nodes(node)[index][1].element
+    if shown is None and has_look:
+        shown = _display_channel(ensure(root, _DISPLAY_CHANNELS), index, _image_channels(root))
+    return listed.findall("Channel")[index], shown
+
+
+def _set_color(channel: ET.Element, look: ET.Element | None, color: Rgb8Color | None) -> None:
+    if color is None or look is None:
+        return
+    put(look, "Color", format_color(color))
+    put(look, "ColorMode", "Color")
+    if channel.find("Color") is not None:
+        put(channel, "Color", format_color(color))
+
+
+def _check_wavelength(value: float | None, name: str, index: int) -> None:
+    if value is not None and not 0 < value < math.inf:
+        raise ValueError(
+            f"{name} of channel {index} is {value}, but a wavelength is a positive number of "
+            "nanometres"
+        )

@@ -15,18 +15,20 @@ from czictypes.metadata.document_info import (
     axis,
     scaling,
 )
-from czictypes.metadata.fields import Node, ensure, format_number, put
+from czictypes.metadata.fields import Node, ensure, format_number, put, set_name
 from czictypes.metadata.scenes import covers_contour, keep_acquisitions, match_scenes
 from czictypes.metadata.sections import (
+    ChannelChange,
     set_attribute,
+    set_channel,
     set_display_settings,
     set_general_document_info,
     set_scaling,
 )
 from czictypes.metadata.xml import XmlSource, parse, to_bytes, to_string
-from czictypes.model.errors import CorruptFileError
+from czictypes.model.errors import CorruptFileError, OutOfBoundsError
 from czictypes.model.geometry import ABSENT, DIMENSIONS, Rectangle
-from czictypes.model.options import ChannelDisplaySettingsDataClass
+from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color
 
 _IMAGE = "Metadata/Information/Image"
 _SCENES = f"{_IMAGE}/Dimensions/S/Scenes"
@@ -155,6 +157,70 @@ class XmlEditor:
             The document has no such channel, or a value cannot be written.
         """
         self._apply(set_display_settings, display_settings)
+
+    def set_channel_info(
+        self,
+        channel: int,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        dye: str | None = None,
+        color: Rgb8Color | None = None,
+        excitation_wavelength: float | None = None,
+        emission_wavelength: float | None = None,
+    ) -> None:
+        """Change name, colour, wavelengths and so on of a channel; what is None stays as it is.
+
+        A channel is described twice, for the image and for its display; both are changed.
+
+        Parameters
+        ----------
+        channel
+            The index of the channel in the metadata.
+        name, description, dye
+            Text. A name is not empty.
+        color
+            The colour in which the channel is shown, which is tinted from then on.
+        excitation_wavelength, emission_wavelength
+            In nanometres.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such channel.
+        ValueError
+            If a value cannot be written: an empty name, a wavelength that is not above 0, text
+            with a character that XML cannot store.
+        """
+        change = ChannelChange(
+            name, description, dye, color, excitation_wavelength, emission_wavelength
+        )
+        self._apply(set_channel, channel, change, self._channel_count())
+
+    def set_scene_name(self, scene: int, name: str) -> None:
+        """Rename a scene.
+
+        Parameters
+        ----------
+        scene
+            The number of the scene, as in the metadata.
+        name
+            Its new name, which is not empty.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If the metadata do not list the scene.
+        ValueError
+            For an empty name, or one with a character that XML cannot store.
+        """
+        listed = self._root.findall(f"{_SCENES}/Scene")
+        numbers = [_scene_index(one, position) for position, one in enumerate(listed)]
+        self._apply(rename_scene, scene, name, numbers)
+
+    def _channel_count(self) -> int:
+        """Return how many channels the document has; 0 where only the XML could tell."""
+        return 0
 
     def _apply(self, change: Callable[..., None], *arguments: Any) -> None:
         changed = parse(to_string(self._root))  # copy.deepcopy would recurse
@@ -300,6 +366,33 @@ def drop_pyramid_info(root: ET.Element, scenes: Collection[int], numbers: Collec
     for number, position in _scene_positions(listed, numbers).items():
         for info in listed[position].findall("PyramidInfo") if number in scenes else ():
             listed[position].remove(info)
+
+
+def rename_scene(root: ET.Element, scene: int | None, name: str, numbers: Collection[int]) -> None:
+    """Rename a scene by its S index, None in a document without S; `numbers` has all S indices.
+
+    A scene that has sub-blocks and is not listed is added.
+
+    Raises
+    ------
+    OutOfBoundsError
+        If there is no such scene, or the metadata do not tell which of theirs it is.
+    ValueError
+        For an empty name, or one that XML cannot store.
+    """
+    if not name.strip():
+        raise ValueError(f"the name of scene {scene or 0} is empty")
+    listed = root.findall(f"{_SCENES}/Scene")
+    position = _scene_positions(listed, numbers).get(ABSENT if scene is None else scene)
+    indices = [_scene_index(one, at) for at, one in enumerate(listed)]
+    if position is not None:
+        element = listed[position]
+    elif set(indices) <= set(numbers) and (scene in numbers or not numbers):
+        element = ET.SubElement(ensure(root, _SCENES), "Scene", {"Index": str(scene or 0)})
+    else:
+        known = ", ".join(map(str, indices)) or "none"
+        raise OutOfBoundsError(f"the metadata have no scene {scene or 0}; they list: {known}")
+    set_name(element, name, f"scene {scene or 0}")
 
 
 def _scene_positions(listed: Sequence[ET.Element], numbers: Collection[int]) -> dict[int, int]:

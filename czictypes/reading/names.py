@@ -64,11 +64,17 @@ def _scene_infos(document: OpenDocument) -> dict[int | None, SceneInfo]:
 
 
 def scene_names(document: OpenDocument) -> tuple[str, ...]:
-    """Return a name for each scene that the document has tiles of; no two are equal.
+    """Return a name for each scene that the document has tiles of; no two are equal."""
+    return names_of_scenes(_scene_numbers(document), scene_infos(document))
+
+
+def names_of_scenes(
+    numbers: Sequence[int | None], known: Mapping[int | None, SceneInfo]
+) -> tuple[str, ...]:
+    """Return a name for each scene, given by its number (None without S); no two are equal.
 
     It is that of the metadata, with the well where several have the same name, or ``Image:0``.
     """
-    numbers, known = _scene_numbers(document), scene_infos(document)
     infos = [known.get(number) for number in numbers]
     names = [(info and info.name) or f"Image:{number or 0}" for info, number in zip(infos, numbers)]
     wells = [info.well.name if info and info.well else None for info in infos]

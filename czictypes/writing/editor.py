@@ -7,7 +7,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from czictypes.container.directory import read_directory
 from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
+from czictypes.container.segments import read_file_header
 from czictypes.metadata.channels import channels, display_channel_nodes, display_settings
 from czictypes.metadata.document_info import (
     CustomValue,
@@ -17,9 +21,11 @@ from czictypes.metadata.document_info import (
     scaling,
 )
 from czictypes.metadata.fields import root_node
+from czictypes.metadata.scenes import SceneInfo, scenes
 from czictypes.metadata.xml import to_text
-from czictypes.metadata.xml_editor import XmlEditor
-from czictypes.model.errors import ClosedError
+from czictypes.metadata.xml_editor import XmlEditor, rename_scene
+from czictypes.model.errors import ClosedError, OutOfBoundsError
+from czictypes.model.geometry import ABSENT
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClassWithNameAndDescription,
     DisplaySettings,
@@ -27,7 +33,12 @@ from czictypes.model.options import (
     TintingMode,
 )
 from czictypes.model.public import Closable, defended, renamed
-from czictypes.reading.names import listed_settings
+from czictypes.reading.names import (
+    find_channels,
+    find_scene,
+    listed_settings,
+    names_of_scenes,
+)
 from czictypes.remote.urls import refuse_url
 from czictypes.writing.atomic import PathType
 
@@ -62,6 +73,89 @@ class CziMetadataBuilder(XmlEditor):
         ids = [node.attribute("Id") for node in display_channel_nodes(root_node(self.root))]
         indices = [ids.index(one.id) if one.id in ids else one.index for one in infos]
         super().set_display_settings(listed_settings(infos, display_settings, indices))
+
+    def set_channel_info(
+        self,
+        channel: int | str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        dye: str | None = None,
+        color: Rgb8Color | None = None,
+        excitation_wavelength: float | None = None,
+        emission_wavelength: float | None = None,
+    ) -> None:
+        """Change name, colour, wavelengths and so on of a channel; what is None stays as it is.
+
+        A channel is described twice, for the image and for its display; both are changed.
+
+        Parameters
+        ----------
+        channel
+            The index of the channel in the metadata, or its name there.
+        name, description, dye
+            Text. A name is not empty.
+        color
+            The colour in which the channel is shown, which is tinted from then on.
+        excitation_wavelength, emission_wavelength
+            In nanometres.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such channel.
+        InvalidArgumentError
+            If several channels have this name.
+        ValueError
+            If a value cannot be written: an empty name, a wavelength that is not above 0, text
+            with a character that XML cannot store.
+        """
+        super().set_channel_info(
+            find_channels(channels(self.root), channel),
+            name=name,
+            description=description,
+            dye=dye,
+            color=color,
+            excitation_wavelength=excitation_wavelength,
+            emission_wavelength=emission_wavelength,
+        )
+
+    def set_scene_name(self, scene: int | str, name: str) -> None:
+        """Rename a scene.
+
+        Parameters
+        ----------
+        scene
+            The number of the scene in the file, or its name as in `CziImage.scenes`; 0 for the
+            only one of a file without scenes.
+        name
+            Its new name, which is not empty.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene.
+        ValueError
+            For an empty name, or one with a character that XML cannot store.
+        """
+        numbers = sorted(self._editor.coordinates("S"))
+        named: list[int | None] = [*numbers] or [None]
+        listed = scenes(self.root, numbers)
+        known: dict[int | None, SceneInfo] = {one.index: one for one in reversed(listed)}
+        if not numbers:
+            known = {None: listed[0]} if len(listed) == 1 else {}
+        if isinstance(scene, str):
+            number = named[find_scene(names_of_scenes(named, known), scene)]
+        elif scene in named or (not numbers and scene == 0):
+            number = scene if numbers else None
+        else:
+            known_numbers = ", ".join(map(str, numbers)) or "0"
+            raise OutOfBoundsError(f"there is no scene {scene}; the scenes are {known_numbers}")
+        self._apply(rename_scene, number, name, numbers)
+
+    def _channel_count(self) -> int:
+        channels = self._editor.coordinates("C")
+        return max(channels) - min(channels) + 1 if channels else 1
 
     def can_commit(self) -> bool:
         """Tell whether the changes can be written: the editor is still open."""
@@ -139,6 +233,13 @@ class CziEditor(Closable):
         """Replace the whole XML, unchecked; `CziMetadataBuilder.set_xml` is the safe way."""
         self._require_open()
         replace_metadata(self._file, xml)
+
+    def coordinates(self, dimension: str) -> set[int]:
+        """Return the numbers along a dimension (``"C"``, ``"S"``...) that sub-blocks have."""
+        self._require_open()
+        directory = read_directory(self._file, read_file_header(self._file))
+        column = directory.scene if dimension == "S" else directory.coordinates.get(dimension)
+        return set() if column is None else set(np.unique(column).tolist()) - {ABSENT}
 
     def read_metadata_xml(self) -> str:
         """Return the XML as text."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from czictypes.metadata.channels import display_settings
+from czictypes.metadata.channels import channels, display_settings
 from czictypes.metadata.document_info import (
     GeneralDocumentInfoDto,
     Scaling,
@@ -18,6 +19,7 @@ from czictypes.metadata.document_info import (
     general_document_info,
     scaling,
 )
+from czictypes.metadata.scenes import scenes
 from czictypes.metadata.xml import parse, to_dict, to_string
 from czictypes.metadata.xml_editor import XmlEditor
 from czictypes.model.errors import CorruptFileError
@@ -265,3 +267,104 @@ def test_any_title_is_stored_or_refused(title):
 def test_arguments_of_a_wrong_type_are_refused_in_words(method, argument):
     with pytest.raises(TypeError, match=" not "):
         getattr(XmlEditor(b""), method)(argument)
+
+
+def test_a_channel_is_renamed_where_it_is_described_and_where_it_is_shown(real):
+    xml = real("CellDivision_T3_Z5_CH2_X240_Y170").xml
+    editor = XmlEditor(xml)
+    before = channels(editor.root)
+    editor.set_channel_info(1, name="Kern <1>")
+    after = channels(editor.root)
+    assert after == [before[0], replace(before[1], name="Kern <1>")]
+    assert display_settings(editor.root)[1].name == "Kern <1>"
+    assert len(changed(xml, editor.get_xml())) == 2
+
+
+def test_every_field_of_a_channel(any_real):
+    editor = XmlEditor(any_real.xml)
+    fields = {
+        "name": "DAPI",
+        "description": "nuclei",
+        "dye": "Hoechst",
+        "color": Rgb8Color(1, 2, 255),
+        "excitation_wavelength": 358.0,
+        "emission_wavelength": 461.5,
+    }
+    editor.set_channel_info(0, **fields)
+    found = channels(editor.root)[0]
+    assert {name: getattr(found, name) for name in fields} == fields
+    assert len(channels(editor.root)) == max(len(channels(any_real.xml)), 1)
+
+
+def test_a_colour_is_set_in_both_places_and_tints_the_channel(document):
+    channel = '<Channel Id="Channel:0"><Color>#FFFFFFFF</Color></Channel>'
+    shown = '<Channel Id="Channel:0"><ColorMode>None</ColorMode><Low>0.25</Low></Channel>'
+    editor = XmlEditor(
+        document(
+            f"<Information><Image><Dimensions><Channels>{channel}</Channels></Dimensions></Image>"
+            f"</Information><DisplaySetting><Channels>{shown}</Channels></DisplaySetting>"
+        )
+    )
+    editor.set_channel_info(0, color=GREEN)
+    settings = display_settings(editor.root)[0]
+    assert (settings.tinting_mode, settings.tinting_color) == (TintingMode.Color, GREEN)
+    assert settings.black_point == 0.25
+    assert editor.get_xml().count("#FF00FF33") == 2
+
+
+def test_channels_are_matched_by_id_as_they_are_read(document):
+    listed = '<Channel Id="Channel:1" Name="a"/><Channel Id="Channel:0" Name="b"/>'
+    shown = '<Channel Id="Channel:0" Name="b"/><Channel Id="Channel:1" Name="a"/>'
+    editor = XmlEditor(
+        document(
+            f"<Information><Image><Dimensions><Channels>{listed}</Channels></Dimensions></Image>"
+            f"</Information><DisplaySetting><Channels>{shown}</Channels></DisplaySetting>"
+        )
+    )
+    editor.set_channel_info(0, name="first")
+    assert [channel.name for channel in channels(editor.root)] == ["first", "b"]
+    assert [one.name for one in display_settings(editor.root).values()] == ["b", "first"]
+
+
+def test_channels_that_only_the_display_settings_list_stay_as_many(document):
+    shown = '<Channel Id="Channel:0" Name="a"/><Channel Id="Channel:1" Name="b"/>'
+    editor = XmlEditor(document(f"<DisplaySetting><Channels>{shown}</Channels></DisplaySetting>"))
+    editor.set_channel_info(0, excitation_wavelength=488)
+    assert [(one.name, one.excitation_wavelength) for one in channels(editor.root)] == [
+        ("a", 488.0),
+        ("b", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": " "},
+        {"name": "\0"},
+        {"excitation_wavelength": 0.0},
+        {"emission_wavelength": math.inf},
+        {"color": Rgb8Color(0, 0, 256)},
+    ],
+)
+def test_a_channel_that_cannot_be_written_changes_nothing(real, wrong):
+    editor = XmlEditor(real("nuc_small").xml)
+    before = editor.get_xml()
+    with pytest.raises(ValueError):  # noqa: PT011 (each has a message of its own)
+        editor.set_channel_info(0, description="new", **wrong)
+    assert editor.get_xml() == before
+
+
+def test_a_channel_that_is_not_listed_is_refused(real):
+    with pytest.raises(IndexError, match="no channel 2; there are 2"):
+        XmlEditor(real("CellDivision_T3_Z5_CH2_X240_Y170").xml).set_channel_info(2, name="x")
+
+
+def test_a_scene_is_renamed(real):
+    xml = real("S3_1Pos_2Mosaic_T2_Z3_CH2_sm").xml
+    editor = XmlEditor(xml)
+    editor.set_scene_name(1, "control")
+    assert [scene.name for scene in scenes(editor.root)] == ["TR1", "control", "TR2"]
+    with pytest.raises(IndexError, match="no scene 3; they list: 0, 1, 2"):
+        editor.set_scene_name(3, "x")
+    with pytest.raises(ValueError, match="the name of scene 1 is empty"):
+        editor.set_scene_name(1, "")

@@ -9,7 +9,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
+from files.xml import document_xml
 
+from czictypes import CziImage
 from czictypes.metadata.document_info import GeneralDocumentInfoDto, ScalingInfoDto
 from czictypes.model.errors import ClosedError, NotCziError, UnexpectedError
 from czictypes.model.options import (
@@ -18,6 +23,7 @@ from czictypes.model.options import (
     Rgb8Color,
     TintingMode,
 )
+from czictypes.model.pixel_types import PixelType
 from czictypes.reading.reader import CziReader
 from czictypes.writing.editor import CziEditor, edit_czi
 from czictypes.writing.writer import create_czi
@@ -208,3 +214,93 @@ def test_real_files_are_edited_like_by_pylibczirw(
 def test_an_unforeseen_error_of_an_editor_names_the_file(path: Path) -> None:
     with CziEditor(path) as editor, pytest.raises(UnexpectedError, match=re.escape(str(path))):
         editor.read_custom_key_value([])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("channel", [1, "b"])
+def test_a_channel_is_changed_by_its_index_or_name(path: Path, channel: int | str) -> None:
+    with edit_czi(path) as editor, editor.edit_session() as builder:
+        builder.set_channel_info(
+            channel, name="GFP", color=Rgb8Color(0, 255, 0), emission_wavelength=509
+        )
+    with CziReader(path) as read:
+        assert read.channel_names == ["a", "GFP"]
+        assert read.channels[1].color == Rgb8Color(0, 255, 0)
+        assert read.channels[1].emission_wavelength == 509
+        assert read.display_settings[0].tinting_color == Rgb8Color(1, 2, 3)
+        assert (read.read(plane={"C": "GFP"}) == 1).all()
+
+
+def test_an_unknown_channel_is_refused(path: Path) -> None:
+    with edit_czi(path) as editor:
+        builder = editor.begin_edit()
+        with pytest.raises(IndexError, match="no channel 2; there are 2"):
+            builder.set_channel_info(2, name="c")
+        with pytest.raises(IndexError, match="no channel 'c'; the channels are 'a', 'b'"):
+            builder.set_channel_info("c", name="d")
+
+
+def test_channels_without_metadata_get_a_name(tmp_path: Path) -> None:
+    path = write_czi(
+        tmp_path / "bare.czi",
+        [Block(noise(PixelType.Gray8, 4, 4, c), plane={"C": c}) for c in (0, 1)],
+    )
+    with edit_czi(path) as editor, editor.edit_session() as builder:
+        builder.set_channel_info(1, name="GFP")
+        with pytest.raises(IndexError, match="no channel 2; there are 2"):
+            builder.set_channel_info(2, name="x")
+    with CziImage(path) as image:
+        assert image.channel_names == ["Channel:0", "GFP"]
+
+
+@pytest.fixture
+def scenes(tmp_path: Path) -> Path:
+    """Write scenes of one name in two wells, whose S the XML counts from 0."""
+    path = tmp_path / "scenes.czi"
+    blocks = [
+        Block(noise(PixelType.Gray8, 4, 4, s), x=10 * s, plane={"C": 0, "S": s}) for s in (3, 4)
+    ]
+    listed = "".join(
+        f'<Scene Index="{index}" Name="P1"><ArrayName>{well}</ArrayName></Scene>'
+        for index, well in enumerate(["A1", "B2"])
+    )
+    image = f"<Dimensions><S><Scenes>{listed}</Scenes></S></Dimensions>"
+    return write_czi(path, blocks, metadata=document_xml(image=image))
+
+
+@pytest.mark.parametrize("scene", [4, "P1-B2"])
+def test_a_scene_is_renamed_by_its_number_or_name(scenes: Path, scene: int | str) -> None:
+    with edit_czi(scenes) as editor, editor.edit_session() as builder:
+        builder.set_scene_name(scene, "control")
+    with CziImage(scenes) as image:
+        assert image.scenes == ("P1", "control")
+        image.set_scene("control")
+        assert (image.scene_number, image.well.name) == (4, "B2")  # type: ignore[union-attr]
+
+
+def test_an_unknown_scene_is_refused(scenes: Path) -> None:
+    with edit_czi(scenes) as editor:
+        builder = editor.begin_edit()
+        with pytest.raises(IndexError, match="no scene 0; the scenes are 3, 4"):
+            builder.set_scene_name(0, "x")
+        with pytest.raises(IndexError, match="'P1-A1', 'P1-B2'"):
+            builder.set_scene_name("P9", "x")
+
+
+def test_scenes_that_are_not_listed_get_names(tmp_path: Path) -> None:
+    blocks = [
+        Block(noise(PixelType.Gray8, 4, 4, s), x=10 * s, plane={"C": 0, "S": s}) for s in range(3)
+    ]
+    listed = '<Dimensions><S><Scenes><Scene Index="1" Name="b"/></Scenes></S></Dimensions>'
+    path = write_czi(tmp_path / "some.czi", blocks, metadata=document_xml(image=listed))
+    with edit_czi(path) as editor, editor.edit_session() as builder:
+        builder.set_scene_name(2, "c")
+        builder.set_scene_name("Image:0", "a")
+    with CziImage(path) as image:
+        assert image.scenes == ("a", "b", "c")
+
+
+def test_the_only_scene_of_a_file_without_scenes_gets_a_name(path: Path) -> None:
+    with edit_czi(path) as editor, editor.edit_session() as builder:
+        builder.set_scene_name(0, "cells")
+    with CziImage(path) as image:
+        assert image.scenes == ("cells",)
