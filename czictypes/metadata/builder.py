@@ -82,7 +82,7 @@ def _add_display(root: ET.Element, image: ImageSummary, content: DocumentContent
     """Add the look of the channels, each at the position of its index as libCZI does."""
     present = image.channels or range(1)
     known = {info.index: info for info in content.channels if info.index in present}
-    settings = _with_colors(known, content.display_settings)
+    settings = _with_colors(known, content.display_settings, image.display_limits)
     check_display_settings(settings)
     described = [index for index, info in known.items() if info.description or info.gamma]
     last = max([*settings, *described], default=0)
@@ -100,16 +100,23 @@ def _add_display(root: ET.Element, image: ImageSummary, content: DocumentContent
             pixel_type = image.pixel_types.get(index, image.pixel_type)
             put(element, "BitCountRange", _bit_count(info, pixel_type))
             put(element, "PixelType", _pixel_type_name(pixel_type))
+        elif index in image.display_limits and not content.display_settings:
+            for name, limit in zip(("Low", "High"), image.display_limits[index]):
+                put(element, name, limit)
 
 
 def _with_colors(
-    known: Mapping[int, ChannelInfo], settings: Mapping[int, ChannelDisplaySettingsDataClass]
+    known: Mapping[int, ChannelInfo],
+    settings: Mapping[int, ChannelDisplaySettingsDataClass],
+    limits: Mapping[int, tuple[float, float]],
 ) -> dict[int, ChannelDisplaySettingsDataClass]:
     """Return the settings, with new ones for channels that have a colour alone."""
     result = dict(settings)
     for index, info in known.items():
         if info.color is not None and index not in result:
-            result[index] = ChannelDisplaySettingsDataClass(True, TintingMode.Color, info.color)
+            points = limits.get(index, (0.0, 1.0))
+            color = info.color
+            result[index] = ChannelDisplaySettingsDataClass(True, TintingMode.Color, color, *points)
     return result
 
 

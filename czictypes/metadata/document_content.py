@@ -41,7 +41,8 @@ class ImageSummary:
     `width` and `height` are those of the bounding box, `sizes` has the size of each dimension
     (Z C T R S I H V B), `size_m` is one more than the largest M-index less the smallest,
     `channel_start` the smallest C index. `pixel_types` has the number of the pixel type of the
-    first sub-block by C index; `pixel_type` is that of the first of all.
+    first sub-block by C index; `pixel_type` is that of the first of all. `display_limits` has what
+    is shown as black and as white of a channel, as fractions of the range of its pixel type.
     """
 
     width: int
@@ -51,6 +52,7 @@ class ImageSummary:
     channel_start: int = 0
     pixel_types: Mapping[int, int] = field(default_factory=dict)
     pixel_type: int | None = None
+    display_limits: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def channels(self) -> Sequence[int]:
@@ -79,7 +81,7 @@ class DocumentContent:
         Keys and values; the type of a value is bool, int (32 bits), float or str.
     display_settings
         How channels are shown, by C index. A channel that has a colour but no settings here is
-        shown in that colour.
+        shown in that colour, between limits that are taken from its pixels.
     scenes
         Names, positions and wells of scenes, by their `index`.
     plate

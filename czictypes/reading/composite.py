@@ -20,6 +20,7 @@ from czictypes.libczi.metadata import DisplaySettingsHandle
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.pixel_types import PixelType
+from czictypes.reading.contrast import FILE, ChannelContrast, replaced_limits, whole_range
 from czictypes.reading.conversion import stretch
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.native_reader import bitmap_of
@@ -28,23 +29,29 @@ from czictypes.reading.threads import ThreadPool, each
 Settings = Mapping[int, ChannelDisplaySettingsDataClass]
 _Plane = tuple[NDArray[Any], PixelType]
 _ReadChannel = Callable[[Union[int, None]], _Plane]
+#: Gives the contrast of a channel; None for the points of the settings, whatever they are.
+_ContrastOf = Callable[[int], Union[ChannelContrast, None]]
 
 _BAND_BYTES = 2 << 20
 _COMPOSABLE = (PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24, PixelType.Bgr48)
-_SIXTEEN_BIT = (PixelType.Gray16, PixelType.Bgr48)
+_EIGHT_BIT = (PixelType.Gray8, PixelType.Bgr24, PixelType.Bgra32)
 
 # The colours of channels without a colour of their own, in turn.
 _COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0), (0, 0, 255))
 
 
 def compose_channels(
-    document: OpenDocument, read_channel: _ReadChannel, settings: Settings | None
+    document: OpenDocument,
+    read_channel: _ReadChannel,
+    settings: Settings | None,
+    contrast: _ContrastOf = lambda channel: FILE,
 ) -> NDArray[np.uint8]:
     """Blend the channels of a document into one picture, (y, x, 3) of uint8 in the order R, G, B.
 
     `read_channel` returns the pixels and pixel type of a channel; None is the only plane of a
-    document without channels. `settings` replace the document's display settings. Without either, a
-    channel is shown in its colour of the metadata, between its smallest and largest value.
+    document without channels. `settings` replace the document's display settings, and `contrast`
+    the points of either, see `shown_limits`. A channel without settings is shown in its colour of
+    the metadata.
     """
     # Channels without sub-blocks would only add black.
     numbers: list[int | None] = [*sorted(document.table.channel_pixel_types)] or [None]
@@ -55,8 +62,10 @@ def compose_channels(
         for number in numbers:
             if _is_hidden(settings, number):
                 continue
-            plane = _composable(read_channel(number))
-            look = _look(document, own, settings, number, plane)
+            plane = read_channel(number)
+            stored = _stored_look(own, settings, number, plane)
+            look = stored or CompositionChannel(tinting=_default_color(document, number, plane))
+            plane, look = _shown(plane, look, contrast(number or 0), is_stored=stored is not None)
             if look.weight > 0:
                 planes.append(plane)
                 looks.append(look)
@@ -103,24 +112,19 @@ def _own_settings(
                 yield handle
 
 
-def _look(
-    document: OpenDocument,
-    own: DisplaySettingsHandle | None,
-    settings: Settings | None,
-    number: int | None,
-    plane: _Plane,
-) -> CompositionChannel:
+def _stored_look(
+    own: DisplaySettingsHandle | None, settings: Settings | None, number: int | None, plane: _Plane
+) -> CompositionChannel | None:
+    """Return the look of a channel in the settings that were given, or in those of the file."""
     if settings is not None:
         return _chosen_look(settings[number or 0])
-    if own is not None:
-        try:
-            look = composition_channel(own, number or 0, sixteen_bit=plane[1] in _SIXTEEN_BIT)
-        except IndexError:  # the file has settings for other channels only
-            pass
-        else:
-            if _is_possible(look):
-                return look
-    return _default_look(document, number, plane)
+    if own is None:
+        return None
+    try:
+        look = composition_channel(own, number or 0, sixteen_bit=plane[1] not in _EIGHT_BIT)
+    except IndexError:  # the file has settings for other channels only
+        return None
+    return look if _is_possible(look) else None
 
 
 def _is_possible(look: CompositionChannel) -> bool:
@@ -138,20 +142,11 @@ def _chosen_look(chosen: ChannelDisplaySettingsDataClass) -> CompositionChannel:
     )
 
 
-def _default_look(document: OpenDocument, number: int | None, plane: _Plane) -> CompositionChannel:
-    pixels = plane[0]
-    if pixels.shape[2] > 1:
-        return CompositionChannel()
-    largest = np.iinfo(pixels.dtype).max
-    darkest, brightest = int(pixels.min()), int(pixels.max())
-    return CompositionChannel(
-        tinting=_default_color(document, number),
-        black_point=darkest / largest,
-        white_point=max(brightest, darkest + 1) / largest if darkest < largest else 1.0,
-    )
-
-
-def _default_color(document: OpenDocument, number: int | None) -> tuple[int, int, int] | None:
+def _default_color(
+    document: OpenDocument, number: int | None, plane: _Plane
+) -> tuple[int, int, int] | None:
+    if plane[0].shape[2] > 1:
+        return None
     position = number or 0
     described = (one.color for one in document.channels if one.index == position)
     color = next(described, None)
@@ -162,15 +157,36 @@ def _default_color(document: OpenDocument, number: int | None) -> tuple[int, int
     return _COLORS[position % len(_COLORS)]
 
 
-def _composable(plane: _Plane) -> _Plane:
-    """Convert a plane to a pixel type that libCZI blends: 32 bits and more become 16."""
+def _shown(
+    plane: _Plane, look: CompositionChannel, contrast: ChannelContrast | None, *, is_stored: bool
+) -> tuple[_Plane, CompositionChannel]:
+    """Return a plane of a type that libCZI blends, and its look with the limits of the contrast.
+
+    32 bits and more become 16.
+    """
     pixels, pixel_type = plane
-    if pixel_type in _COMPOSABLE:
-        return plane
     if pixel_type is PixelType.Bgra32:
-        return pixels[..., :3], PixelType.Bgr24
+        pixels, pixel_type = pixels[..., :3], PixelType.Bgr24
+    points = (look.black_point, look.white_point) if is_stored else None
+    limits = None if contrast is None else replaced_limits(pixels, contrast, points)
+    if limits is None:
+        return _sixteen_bit(pixels, pixel_type, None), look
+    low, high = whole_range(pixels)
+    if pixel_type in _COMPOSABLE and low <= limits[0] and limits[1] <= high:
+        black, white = limits[0] / high, limits[1] / high
+        return (pixels, pixel_type), look._replace(black_point=black, white_point=white, table=None)
+    look = look._replace(black_point=0.0, white_point=1.0, table=None)
+    return _sixteen_bit(pixels, None, limits), look
+
+
+def _sixteen_bit(
+    pixels: NDArray[Any], pixel_type: PixelType | None, limits: tuple[float, float] | None
+) -> _Plane:
+    """Return a plane as it is where libCZI blends its type, else stretched to 16 bits."""
+    if pixel_type in _COMPOSABLE:
+        return pixels, pixel_type
     gray = pixels.shape[2] == 1
-    return stretch(pixels, dtype=np.uint16), PixelType.Gray16 if gray else PixelType.Bgr48
+    return stretch(pixels, limits, np.uint16), PixelType.Gray16 if gray else PixelType.Bgr48
 
 
 def _blend_in_bands(

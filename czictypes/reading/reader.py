@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, BinaryIO, ClassVar, NamedTuple, Union
 
 import numpy as np
@@ -29,10 +30,11 @@ from czictypes.model.options import (
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.model.public import Closable, defended, renamed, warn_caller
 from czictypes.reading.attachments import Attachments
+from czictypes.reading.contrast import FILE, Contrast, chosen_contrast
 from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument, Session
-from czictypes.reading.names import numbered_settings
+from czictypes.reading.names import numbered_settings, numbers_of
 from czictypes.reading.paint import Part
 from czictypes.reading.properties import DocumentProperties
 from czictypes.reading.request import (
@@ -272,6 +274,8 @@ class CziReader(DocumentProperties, Closable):
         scene: int | str | None = None,
         zoom: float | None = None,
         display_settings: DisplaySettings | None = None,
+        *,
+        contrast: Contrast = "file",
     ) -> NDArray[np.uint8]:
         """Blend the channels into one picture with the display settings of the file.
 
@@ -282,6 +286,13 @@ class CziReader(DocumentProperties, Closable):
         display_settings
             Settings by channel number or name to use instead. Channels that are missing or not
             enabled are left out.
+        contrast
+            Which pixel values become black and white, for all channels or in a dict by number or
+            name. ``"file"``: the limits of `display_settings`, or of the file; as ``"auto"`` where
+            it has none, or has the whole range for pixels of more than 8 bits that would use at
+            most a quarter of it. ``"auto"``: the percentiles 0.2 and 99.8 of the pixels that are
+            read, without zeros. ``"full"``: the range of the pixel type; of more than 16 bits, the
+            smallest and the largest value. Two numbers (low, high): these pixel values.
 
         Returns
         -------
@@ -295,8 +306,9 @@ class CziReader(DocumentProperties, Closable):
 
         Notes
         -----
-        Channels of more than 16 bits are stretched between their smallest and largest finite value.
-        Complex numbers are shown as their magnitude, and NaN is black.
+        For channels of more than 16 bits, the limits of display settings refer to the range from
+        the smallest to the largest finite value. Complex numbers are shown as their magnitude, and
+        NaN is black. The gamma of the file applies to its own limits only.
         """
         from czictypes.reading.composite import compose_channels  # has more imports than `read`
 
@@ -307,6 +319,8 @@ class CziReader(DocumentProperties, Closable):
                 only, settings = check_scene(table, scene), display_settings
                 if settings is not None:
                     settings = numbered_settings(table, settings)
+                channels = sorted(table.channel_pixel_types) or [0]
+                shown = chosen_contrast(contrast, channels, partial(numbers_of, table, "C"))
             except OutOfBoundsError as error:
                 raise OutOfBoundsError(f"{document.name}: {error}") from None
 
@@ -317,7 +331,10 @@ class CziReader(DocumentProperties, Closable):
                 request = document.requests.make(roi, where, only, zoom, name)
                 return _compose(document, request, None, blank=self._blank), request.pixel_type
 
-            return compose_channels(document, read_channel, settings)
+            is_given = settings is not None and isinstance(contrast, str) and contrast == FILE
+            return compose_channels(
+                document, read_channel, settings, (lambda _: None) if is_given else shown
+            )
 
     def valid_pixels(
         self,

@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any, NamedTuple, Union
 
 import numpy as np
+from numpy.typing import NDArray
 
 from czictypes.metadata.builder import check_content
 from czictypes.metadata.channels import ChannelInfo
@@ -18,6 +19,7 @@ from czictypes.metadata.fields import parse_color
 from czictypes.model.geometry import Rectangle, metres_of, seconds_of
 from czictypes.model.options import DisplaySettings, Rgb8Color
 from czictypes.model.pixel_types import PixelType
+from czictypes.reading.contrast import limits_of_values
 from czictypes.reading.names import listed_settings
 from czictypes.writing.array_source import Axes
 
@@ -27,6 +29,9 @@ DEFAULT_TITLE = "CZI"
 ChannelValues = Union[Sequence[Any], Mapping[int, Any], None]
 #: Metres along x, y and z, or by letter.
 PixelSize = Union[float, Sequence[Union[float, None]], Mapping[str, Union[float, None]], None]
+
+#: The samples that are kept of all channels, and the arrays of them for a channel.
+_MOST_SAMPLES, _MOST_PARTS = 1 << 22, 1024
 
 
 def make_content(
@@ -133,6 +138,57 @@ class WrittenSummary:
 
 def _widened(old: tuple[int, int] | None, first: int, last: int) -> tuple[int, int]:
     return (first, last) if old is None else (min(old[0], first), max(old[1], last))
+
+
+class PixelSamples:
+    """Samples of the pixels of each channel, all of them if they are few."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, list[NDArray[Any]]] = {}
+        self._count, self._step = 0, 1
+
+    def add(self, channel: int, pixels: NDArray[Any]) -> None:
+        """Note some pixels (h, w, samples), unless the range of their type is what is shown."""
+        if pixels.dtype not in (np.uint8, np.uint16) or (
+            pixels.dtype == np.uint8 and pixels.shape[2] > 1
+        ):
+            return
+        if pixels.flags.c_contiguous:
+            samples = pixels.reshape(-1)[:: self._step].copy()
+        else:
+            samples = pixels[:, :: self._step].ravel()
+        parts = self._found.setdefault(channel, [])
+        parts.append(samples)
+        if len(parts) > _MOST_PARTS:
+            parts[:] = _joined(parts)
+        self._count += samples.size
+        if self._count > _MOST_SAMPLES:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Keep every third sample; an odd step hits all columns of an image."""
+        self._found = {
+            channel: [part[::3].copy() for part in _joined(parts)]
+            for channel, parts in self._found.items()
+        }
+        self._count = sum(part.size for parts in self._found.values() for part in parts)
+        self._step *= 3
+
+    def limits(self) -> dict[int, tuple[float, float]]:
+        """Return black and white point of each channel as fractions of the range of its type."""
+        found = {}
+        for channel, parts in self._found.items():
+            values = np.concatenate(parts, dtype=max(part.dtype for part in parts))
+            largest = np.iinfo(values.dtype).max
+            low, high = (min(limit / largest, 1.0) for limit in limits_of_values(values))
+            found[channel] = (low, high)
+        return found
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Return one array for each dtype."""
+    kinds = dict.fromkeys(part.dtype for part in parts)
+    return [np.concatenate([part for part in parts if part.dtype == kind]) for kind in kinds]
 
 
 class ArrayNotes(NamedTuple):

@@ -7,6 +7,7 @@ import operator
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from czictypes.metadata.builder import build_document
@@ -28,7 +29,12 @@ from czictypes.writing.array_tiles import (
 from czictypes.writing.assembly import Assembly
 from czictypes.writing.compression import check_codec, resolve_compression
 from czictypes.writing.new_attachments import AttachmentMethods, FirstPlane, check_attachment
-from czictypes.writing.new_metadata import DEFAULT_TITLE, WrittenSummary, make_content
+from czictypes.writing.new_metadata import (
+    DEFAULT_TITLE,
+    PixelSamples,
+    WrittenSummary,
+    make_content,
+)
 from czictypes.writing.planes import PlaneRecords
 from czictypes.writing.pyramid.build import write_pyramid
 from czictypes.writing.pyramid.tile_plan import PyramidChoice, resolve_pyramid
@@ -111,6 +117,7 @@ class CziWriter(AttachmentMethods):
         )
         self._content: DocumentContent | None = None
         self._thumbnail = FirstPlane() if thumbnail else None
+        self._samples = PixelSamples()
         assembly = Assembly(
             filepath,
             overwrite=overwrite,
@@ -206,6 +213,7 @@ class CziWriter(AttachmentMethods):
                 self._session.write(tiles, source)
                 if self._thumbnail is not None:
                     self._thumbnail.add(record.coordinate, location, pixels)
+                self._samples.add(record.coordinate.get("C", 0), pixels)
         return True
 
     def write_pyramid_tile(
@@ -407,7 +415,7 @@ class CziWriter(AttachmentMethods):
         summary = WrittenSummary()
         for record in self._planes:
             summary.add(*record.written())
-        return summary.image()
+        return replace(summary.image(), display_limits=self._samples.limits())
 
 
 def _refuses_overlaps(overlap: str | None) -> bool:
