@@ -20,6 +20,8 @@ AddCommand = Callable[..., argparse.ArgumentParser]
 
 _COORDINATE = re.compile(r"([A-Za-z])\s*=\s*(-?\d+)")
 _CHANNEL = re.compile(r"[Cc]\s*=\s*(\S.*)")
+_PLACES = re.compile(r"(\d+)(?:-(\d+)(?:/([1-9]\d*))?)?")
+_DIMENSION = re.compile(r"\s*,\s*(?=[A-Za-z]\s*=)")
 _NUMBERED = re.compile(r"(\d+)=(.+)", re.DOTALL)
 _NEGATIVE = re.compile(r"-\d")
 _WILDCARD = re.compile(r"[*?]")
@@ -165,6 +167,36 @@ def plane(text: str) -> dict[str, int | str]:
     return coordinate
 
 
+def places(text: str) -> tuple[str, list[int | str]]:
+    """Return ``Z=2-5,8`` or ``C=DAPI`` as a dimension and its places."""
+    letter, equals, listed = text.partition("=")
+    letter = letter.strip().upper()
+    matches = [_PLACES.fullmatch(part.strip()) for part in listed.split(",")]
+    if equals and letter == "C" and None in matches:
+        return letter, [part.strip() for part in listed.split(",")]
+    if not equals or None in matches:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form C=0,1 or Z=2-5 or T=0-99/10")
+    check_dimension(letter)
+    found: list[int | str] = []
+    for match in matches:
+        assert match is not None
+        first, last, step = (None if part is None else int(part) for part in match.groups())
+        assert first is not None
+        found += range(first, (first if last is None else last) + 1, step or 1)
+    return letter, found
+
+
+def planes(text: str) -> dict[str, Any]:
+    """Return ``C=DAPI,GFP,Z=2-5`` as places by dimension; a single place stands alone."""
+    found: dict[str, Any] = {}
+    for part in _DIMENSION.split(text.strip()):
+        letter, listed = places(part.strip())
+        if letter in found:
+            raise argparse.ArgumentTypeError(f"{text!r} has {letter} twice")
+        found[letter] = listed[0] if len(listed) == 1 else listed
+    return found
+
+
 def check_dimension(letter: str) -> None:
     """Refuse letters that are not dimensions of planes."""
     if letter == "S":
@@ -195,6 +227,16 @@ def length(text: str) -> float:
             f"{text!r} is not a length such as 0.325um, 325nm or 0.001mm"
         )
     return float(f"{float(match.group(1)) * metres:.15g}")
+
+
+def projection(text: str) -> dict[str, str]:
+    """Return ``max`` (along Z) or ``T=mean`` as a method by dimension."""
+    letter, _, method = text.rpartition("=")
+    letter = letter.strip().upper() or "Z"
+    if method not in ("max", "mean", "sum"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not max, mean, sum, or one such as T=max")
+    check_dimension(letter)
+    return {letter: method}
 
 
 def zoom(text: str) -> float:

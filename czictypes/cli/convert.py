@@ -20,14 +20,16 @@ _DESCRIPTION = """\
 Convert a CZI to OME-Zarr, OME-TIFF, TIFF or PNG, or one of these, another picture, LIF, ND2 and
 what else bioio has a reader for to CZI. The names tell the formats: .czi, .ome.zarr, .zarr,
 .ozx or .zip (OME-Zarr in one file), .ome.tif, .tif, .png. SRC and DST may be URLs.
-The pixels stay the same, bit for bit. The target appears when it is complete, but for an OME-Zarr
-that is no archive."""
+The pixels stay the same, bit for bit, unless --project is given. The target appears when it is
+complete, but for an OME-Zarr that is no archive."""
 
 _EPILOG = """\
 examples:
   czictypes convert slide.czi slide.ome.zarr --shards 4096
   czictypes convert movie.czi movie.ome.tif --scene 0 2
   czictypes convert stack.ome.tif stack.czi
+  czictypes convert stack.czi flat.ome.tif --project max --roi 0,0,512,512
+  czictypes convert plate.czi wells.ome.tif --split-scenes
   czictypes convert slide.czi s3://bucket/slide.ome.zarr --resume
 exit codes: 0 converted, 1 failed, 2 wrong usage, 3 DST exists, 4 an OME-Zarr is unfinished and
 --resume goes on with it, 130 interrupted"""
@@ -80,9 +82,29 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--plane",
-        type=arguments.plane,
+        type=arguments.planes,
         metavar="C=0,Z=3",
-        help="for PNG: which plane, counted from 0; a channel also by name",
+        help="only these planes, counted from 0: C=0,Z=3 or C=DAPI,GFP or Z=2-5 or T=0-99/10; a "
+        "PNG takes one along each dimension",
+    )
+    parser.add_argument(
+        "--roi",
+        type=arguments.roi,
+        metavar="X,Y,W,H",
+        help="cut to this region: in pixels of the document for a CZI, of each image otherwise",
+    )
+    parser.add_argument(
+        "--project",
+        nargs="+",
+        action="extend",
+        type=arguments.projection,
+        metavar="HOW",
+        help="project planes by max, mean or sum along Z, or along another dimension: T=max",
+    )
+    parser.add_argument(
+        "--split-scenes",
+        action="store_true",
+        help="write a file for each scene, with its name before the ending of DST",
     )
     parser.add_argument(
         "--compression",
@@ -136,6 +158,9 @@ def _run(args: argparse.Namespace) -> int:
             parts=arguments.parts(args.parts),
             on_error=args.on_error,
             stored_resolution=args.stored_resolution,
+            roi=args.roi,
+            project={letter: how for one in args.project or () for letter, how in one.items()},
+            split_scenes=args.split_scenes,
         )
     except FileExistsError:
         report_error(f"{redact_text(args.target)} exists; --overwrite replaces it")
@@ -160,6 +185,8 @@ def _said(done: Conversion) -> str:
         f"image{'s' if len(done.images) > 1 else ''}, {done.nbytes / 1e6:.1f} MB of pixels "
         f"{verb}{rate}"
     ]
+    if len(done.files) > 1:
+        lines += [f"  {printable(file)}" for file in done.files]
     for image in done.images:
         sizes = ", ".join(f"{axis} {size}" for axis, size in zip(image.axes, image.shape))
         levels = f", {image.levels} levels" if image.levels and image.levels > 1 else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +33,6 @@ examples:
   czictypes copy slide.czi shared.czi --anonymize --no-attachments"""
 
 _METADATA = ("metadata", "sub-block metadata")
-_PART = re.compile(r"(\d+)(?:-(\d+)(?:/([1-9]\d*))?)?")
 
 
 def add_copy(add: arguments.AddCommand) -> None:
@@ -106,7 +104,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--plane",
         nargs="+",
         action="extend",
-        type=places,
+        type=arguments.places,
         metavar="Z=2-5",
         help="only these places in a dimension: C=0,1 or C=DAPI or Z=2-5 or T=0-99/10 (each tenth)",
     )
@@ -126,25 +124,6 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="count scenes and planes from 0 in the copy; default: as in SRC",
     )
-
-
-def places(text: str) -> tuple[str, list[int | str]]:
-    """Return ``Z=2-5,8`` or ``C=DAPI`` as a dimension and its places."""
-    letter, equals, listed = text.partition("=")
-    letter = letter.strip().upper()
-    matches = [_PART.fullmatch(part.strip()) for part in listed.split(",")]
-    if equals and letter == "C" and None in matches:
-        return letter, [part.strip() for part in listed.split(",")]
-    if not equals or None in matches:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form C=0,1 or Z=2-5 or T=0-99/10")
-    arguments.check_dimension(letter)
-    found: list[int | str] = []
-    for match in matches:
-        assert match is not None
-        first, last, step = (None if part is None else int(part) for part in match.groups())
-        assert first is not None
-        found += range(first, (first if last is None else last) + 1, step or 1)
-    return letter, found
 
 
 def _run_copy(args: argparse.Namespace) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.image_base import Image
+from czictypes.arrays.layout import Selection
 from czictypes.exchange.converted import (
     Choice,
     Conversion,
@@ -20,12 +23,23 @@ from czictypes.exchange.converted import (
     images_of_sparse_czi,
 )
 from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
+from czictypes.exchange.excerpt import (
+    Excerpt,
+    Projection,
+    content_of_excerpt,
+    excerpts,
+    image_name,
+    plane_numbers,
+    projections,
+    scenes_in,
+)
 from czictypes.exchange.images import FileImage
 from czictypes.exchange.locations import (
     Format,
     PathOrUrl,
     check_dest,
     location_name,
+    scene_files,
     source_format,
     staged_output,
     target_format,
@@ -35,12 +49,15 @@ from czictypes.exchange.open import open_image, open_sources
 from czictypes.exchange.picture_files import describe_png, write_png
 from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.tiff_files import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
-from czictypes.metadata.document_content import DocumentContent
+from czictypes.metadata.document_content import DocumentContent, read_content
 from czictypes.model.errors import MissingExtraError, SparseDocumentError
+from czictypes.model.geometry import checked_plane
 from czictypes.model.options import ReaderOptions
 from czictypes.model.public import Progress, defended, renamed, warn_caller
 from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.names import metadata_or
 from czictypes.reading.reader import CziReader, open_document_of
+from czictypes.reading.request import parse_roi
 from czictypes.remote.part_files import Parts
 from czictypes.writing.copying.copy import copy
 
@@ -59,7 +76,7 @@ def convert(
     *,
     scenes: Choice = "all",
     levels: int | None = None,
-    plane: Mapping[str, int | str] | None = None,
+    plane: Mapping[str, Selection] | None = None,
     compression: Any = None,
     dtype: Any = None,
     version: str | None = None,
@@ -76,6 +93,9 @@ def convert(
     parts: Parts | None = None,
     on_error: OnError = "raise",
     stored_resolution: bool = False,
+    roi: Any = None,
+    project: Projection = None,
+    split_scenes: bool = False,
 ) -> Conversion:
     """Convert an image file to another format, out of core.
 
@@ -94,7 +114,9 @@ def convert(
         The number of resolutions; by default all stored ones, and coarser ones. In a CZI, 1
         means no pyramid.
     plane
-        For a PNG: the index along each dimension that has several places; a channel also by name.
+        The planes to convert, by dimension: an index, a slice, or several; channels also by name,
+        as in ``{"C": ["DAPI", "GFP"], "Z": slice(2, 6)}``. A PNG needs one index along each
+        dimension that has several places (but C, without which it shows all channels).
     compression
         The compression, named as in the target: see `create_czi` and `write_ome_zarr`; in a TIFF
         ``"zlib"`` (the default), ``"lzw"``, ``"zstd"``... as tifffile names it, or ``"none"``.
@@ -123,6 +145,17 @@ def convert(
     stored_resolution
         For a CZI to another format: True to write every stored pixel of tiles that are stored in
         more pixels than they cover, with all others magnified to match.
+    roi
+        A region (x, y, w, h) to which images are cut, in pixels of full resolution: those of the
+        document for a CZI (as for `CziReader.read`), of each image otherwise. Scenes outside it
+        are left out. From CZI to CZI, tiles inside move as they are (see `copy`).
+    project
+        ``"max"``, ``"mean"`` or ``"sum"`` along Z, or one of these by dimension:
+        ``{"T": "max"}``. A mean has the type of the pixels, rounded. A sum of integers is uint16
+        where every sum fits, else uint32, or float32 in a CZI (exact up to 16,777,216).
+    split_scenes
+        Whether each scene becomes a file of its own, with its name before the ending of `dest`:
+        ``plate_B3.ome.tif``.
 
     Returns
     -------
@@ -151,20 +184,6 @@ def convert(
     --------
     >>> convert("slide.czi", "slide.ome.zarr", progress=True)  # doctest: +SKIP
     """
-    if isinstance(source, CziImage):
-        source = source.reader
-    place = source.place if isinstance(source, FileImage) and source_options is None else None
-    if place is not None and target_format(dest) is Format.CZI:
-        scenes = scenes if scenes == "all" else choose(source.scenes, scenes, "scene")
-        source, source_options = place  # which has more for a CZI than the image tells
-    names = _name(source), location_name(dest)
-    opening = source_options is not None or parts is not None or leaves_blank(on_error)
-    if isinstance(source, (CziReader, FileImage)) and (opening or stored_resolution):
-        raise ValueError(
-            "source_options, parts, on_error and stored_resolution say how a file is opened, but "
-            f"{names[0]} is open; give them when you open it"
-        )
-    wanted, given = target_format(dest), _format(source)
     zarr = {"version": version, "chunks": chunks, "shards": shards, "scheduler": scheduler}
     options = ConvertOptions(
         scenes,
@@ -183,7 +202,29 @@ def convert(
         parts,
         on_error,
         stored_resolution,
+        None if roi is None else parse_roi(roi),
+        projections(project) if project else {},
     )
+    return _split(source, dest, options) if split_scenes else _convert(source, dest, options)
+
+
+def _convert(source: Any, dest: PathOrUrl, options: ConvertOptions) -> Conversion:
+    if isinstance(source, CziImage):
+        source = source.reader
+    is_given = options.source_options is not None
+    place = source.place if isinstance(source, FileImage) and not is_given else None
+    if place is not None and target_format(dest) is Format.CZI:
+        scenes = options.scenes
+        scenes = scenes if scenes == "all" else choose(source.scenes, scenes, "scene")
+        source, source_options = place  # which has more for a CZI than the image tells
+        options = replace(options, scenes=scenes, source_options=source_options)
+    names = _name(source), location_name(dest)
+    if isinstance(source, (CziReader, FileImage)) and options.opens:
+        raise ValueError(
+            "source_options, parts, on_error and stored_resolution say how a file is opened, but "
+            f"{names[0]} is open; give them when you open it"
+        )
+    wanted, given = target_format(dest), _format(source)
     check_options(given, wanted, options)
     begun = time.perf_counter()
     damaged: dict[int, str] = {}
@@ -194,10 +235,45 @@ def convert(
     elif isinstance(source, FileImage):
         images = _write_image(source, dest, wanted, options)
     else:
-        with open_image(source, storage_options=source_options) as image:
+        with open_image(source, storage_options=options.source_options) as image:
             images = _write_image(image, dest, wanted, options)
     seconds = time.perf_counter() - begun
-    return Conversion(*names, wanted.value, images, not dry_run, round(seconds, 3), damaged)
+    return Conversion(
+        *names, wanted.value, images, not options.dry_run, round(seconds, 3), damaged, (names[1],)
+    )
+
+
+def _split(source: Any, dest: PathOrUrl, options: ConvertOptions) -> Conversion:
+    """Convert each scene to a file of its own; nothing is written if one of these exists."""
+    with _image_of(source, options) as image:
+        chosen = scenes_in(image, choose(image.scenes, options.scenes, "scene"), options.roi)
+        files = scene_files(dest, [image.scenes[at] for at in chosen])
+    for file in () if options.overwrite or options.resume else files:
+        check_dest(file, overwrite=False, storage_options=options.storage_options)
+    done = [_convert(source, file, replace(options, scenes=at)) for at, file in zip(chosen, files)]
+    return replace(
+        done[0],
+        dest=location_name(dest),
+        images=tuple(image for one in done for image in one.images),
+        seconds=round(sum(one.seconds for one in done), 3),
+        damaged={index: fault for one in done for index, fault in one.damaged.items()},
+        files=tuple(one.dest for one in done),
+    )
+
+
+@contextmanager
+def _image_of(source: Any, options: ConvertOptions) -> Iterator[Image]:
+    if isinstance(source, Image):
+        yield source
+    elif isinstance(source, CziReader):
+        yield CziImage(source)
+    elif source_format(source) is Format.CZI:
+        given, parts = options.source_options, options.parts
+        with CziReader(source, storage_options=given, parts=parts) as reader:
+            yield CziImage(reader)
+    else:
+        with open_image(source, storage_options=options.source_options) as image:
+            yield image
 
 
 def _format(source: Any) -> Format:
@@ -247,6 +323,9 @@ def _convert_reader(
     with open_document_of(reader):  # once, and not for each property
         image = CziImage(reader, empty_alpha="drop")
         damaged: dict[int, str] = {}
+        if options.takes_excerpts(wanted) and (wanted is not Format.CZI or options.project):
+            content = None if wanted is not Format.CZI else _content_of(reader)
+            return _write_excerpts(image, content, dest, wanted, options), reader.damaged_subblocks
         try:
             images = _described(image, wanted, options)
         except SparseDocumentError as error:
@@ -270,11 +349,16 @@ def _copy(image: CziImage, path: Any, options: ConvertOptions) -> dict[int, str]
     numbers = list(image.reader.scenes_bounding_rectangle)
     chosen = choose(image.scenes, options.scenes, "scene")
     is_whole = options.scenes == "all" or not numbers
+    image.set_scene(chosen[0])
     leaves_out = opened.reader_options and leaves_blank(opened.reader_options.on_error)
     report = copy(
         opened.filepath,
         path,
         scenes=None if is_whole else [numbers[at] for at in chosen],
+        planes=plane_numbers(image, options.plane),
+        roi=options.roi,
+        crop=options.roi is not None,
+        renumber=options.plane is not None,
         compression=options.compression,
         overwrite=options.overwrite,
         threads=options.threads,
@@ -286,7 +370,39 @@ def _copy(image: CziImage, path: Any, options: ConvertOptions) -> dict[int, str]
     return report.damaged
 
 
+def _content_of(reader: CziReader) -> DocumentContent | None:
+    with open_document_of(reader) as document:
+        return metadata_or(document, lambda document: document.read_metadata(read_content), None)
+
+
+def _excerpt(options: ConvertOptions, wanted: Format) -> Excerpt:
+    planes = checked_plane(options.plane)
+    floats = wanted in (Format.CZI, Format.PICTURE)
+    return Excerpt(options.roi, planes, options.project, floats)
+
+
+def _write_excerpts(
+    image: Image,
+    content: DocumentContent | None,
+    dest: PathOrUrl,
+    wanted: Format,
+    options: ConvertOptions,
+) -> tuple[ConvertedImage, ...]:
+    """Write parts of the images of an open file."""
+    excerpt = _excerpt(options, wanted)
+    taken = excerpts(image, choose(image.scenes, options.scenes, "scene"), excerpt)
+    options = replace(options, plane=None, roi=None, project={}, scenes="all")
+    if wanted is Format.CZI:
+        return _write_czi(taken, content_of_excerpt(content, excerpt), dest, options)
+    name = f"{image_name(image)} ({excerpt})"
+    return _write_image(FileImage(taken, name, lambda: None), dest, wanted, options)
+
+
 def _described(image: Image, wanted: Format, options: ConvertOptions) -> tuple[ConvertedImage, ...]:
+    if wanted is Format.CZI and options.takes_excerpts(wanted):
+        chosen = choose(image.scenes, options.scenes, "scene")
+        taken = excerpts(image, chosen, _excerpt(options, wanted))
+        return images_of_sources(taken, None, 1)
     if wanted is Format.PICTURE:
         return (describe_png(image, options.scenes, options.plane),)
     if (
@@ -321,6 +437,8 @@ def _warn_of_size(image: CziImage, size: int) -> None:
 def _write_image(
     image: Image, dest: PathOrUrl, wanted: Format, options: ConvertOptions
 ) -> tuple[ConvertedImage, ...]:
+    if options.takes_excerpts(wanted):
+        return _write_excerpts(image, None, dest, wanted, options)
     images = _described(image, wanted, options)
     _write(image, dest, wanted, options)
     return images
@@ -381,9 +499,15 @@ def _convert_to_czi(
 ) -> tuple[ConvertedImage, ...]:
     """Write images of another format, opened or not, as the scenes of a CZI."""
     if isinstance(source, FileImage):
+        if options.takes_excerpts(Format.CZI):
+            return _write_excerpts(source, None, dest, Format.CZI, options)
         chosen = choose(source.scenes, options.scenes, "scene")
         return _write_czi([source.sources[at] for at in chosen], None, dest, options)
     with open_sources(source, given, options.scenes, options.source_options) as (images, content):
+        if options.takes_excerpts(Format.CZI):
+            image, all_of_these = FileImage(images, _name(source), lambda: None), "all"
+            options = replace(options, scenes=all_of_these)
+            return _write_excerpts(image, content, dest, Format.CZI, options)
         return _write_czi(images, content, dest, options)
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union
 import numpy as np
 
 from czictypes.arrays.image_base import layout_of
+from czictypes.arrays.layout import is_index
 from czictypes.arrays.scenes import claimed_array
 from czictypes.exchange.locations import Format
 from czictypes.exchange.source_image import SourceImage
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.geometry import Rectangle
 from czictypes.model.public import Progress
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.names import find_name
@@ -97,7 +99,7 @@ class ConvertOptions:
 
     scenes: Choice
     levels: int | None
-    plane: Mapping[str, int | str] | None
+    plane: Mapping[str, Any] | None
     compression: Any
     dtype: Any
     zarr: dict[str, Any]
@@ -111,6 +113,22 @@ class ConvertOptions:
     parts: Parts | None
     on_error: OnError
     stored_resolution: bool
+    roi: Rectangle | None = None
+    project: Mapping[str, str] = field(default_factory=dict)
+
+    def takes_excerpts(self, wanted: Format) -> bool:
+        """Return whether parts of images are written; a plane of a picture is chosen there."""
+        places = (self.plane or {}).values()
+        has_planes = self.plane is not None
+        if wanted is Format.PICTURE:
+            has_planes = any(not isinstance(one, str) and not is_index(one) for one in places)
+        return self.roi is not None or bool(self.project) or has_planes
+
+    @property
+    def opens(self) -> bool:
+        """Whether something says how the source is opened."""
+        asked = self.source_options is not None or self.parts is not None
+        return asked or leaves_blank(self.on_error) or self.stored_resolution
 
 
 def check_options(given: Format, wanted: Format, options: ConvertOptions) -> None:
@@ -120,7 +138,6 @@ def check_options(given: Format, wanted: Format, options: ConvertOptions) -> Non
     fits = {
         "= and ".join(options.zarr): (bool(options.zarr), is_zarr),
         "resume": (options.resume, is_zarr),
-        "plane": (options.plane is not None, wanted is Format.PICTURE),
         "dtype": (options.dtype is not None, is_new_czi),
         "levels": (options.levels is not None, has_levels),
         "stored_resolution": (options.stored_resolution, given is Format.CZI is not wanted),
@@ -183,6 +200,8 @@ class Conversion:
     damaged
         The sub-blocks of a CZI that ``on_error="blank"`` left out, by their numbers, and the
         fault of each.
+    files
+        The names of all files that are written: several with ``split_scenes=True``.
     """
 
     source: str
@@ -192,6 +211,7 @@ class Conversion:
     written: bool
     seconds: float
     damaged: dict[int, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:

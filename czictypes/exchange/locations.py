@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from functools import wraps
@@ -54,6 +54,7 @@ _ENDINGS = {
     ".tf8": Format.TIFF,
     ".png": Format.PICTURE,
 }
+_UNSAFE = re.compile(r"[^\w.+=-]+")
 #: The endings of files that are read, but not written under these names.
 _READ_ONLY = {
     **dict.fromkeys(
@@ -180,6 +181,30 @@ def stored_bytes(source: Any) -> int:
 def location_name(location: Any) -> str:
     """Return the name of a path, URL or store for messages, without credentials."""
     return redact_url(location_text(location))
+
+
+def scene_files(location: Any, scenes: Sequence[str]) -> list[Any]:
+    """Return the names of a file for each scene: the scene's own stands before the ending.
+
+    Characters that some filesystem does not take in names become ``_``, and names that are the
+    same then get numbers. A ValueError says that the location is no path or URL.
+    """
+    if is_store(location):
+        raise ValueError("split_scenes makes a file for each scene; give the path of a file")
+    text = location_text(location)
+    folder, slash, name = text.rpartition("/")
+    if not is_url(text) and os.sep != "/":
+        folder, slash, name = (*os.path.split(text)[:1], os.sep, os.path.split(text)[1])
+    ending = max((one for one in _ENDINGS if name.lower().endswith(one)), key=len, default="")
+    if ending == ".zarr" and name.lower().endswith(".ome.zarr"):
+        ending = ".ome.zarr"
+    stem, ending = name[: len(name) - len(ending)], name[len(name) - len(ending) :]
+    found: list[str] = []
+    for scene in scenes:
+        plain = f"{stem}_{_UNSAFE.sub('_', scene)}"
+        count = sum(one == plain or one.startswith(f"{plain}-") for one in found)
+        found.append(f"{plain}-{count + 1}" if plain in found else plain)
+    return [f"{folder}{slash}{one}{ending}" for one in found]
 
 
 def location_path(text: str) -> str:

@@ -70,3 +70,51 @@ def test_what_does_not_fit_fails_in_one_line(
     assert "shards" in result.err
     assert len(result.err.splitlines()) == 1
     assert run("convert", made("stack").path, tmp_path / "out.tif", "--levels", "0").code == 2
+
+
+def test_a_projection_of_a_region_of_some_planes(
+    run: Callable[..., Any], made: Callable[[str], Made], tmp_path: Path
+) -> None:
+    source, target = made("stack").path, tmp_path / "out.czi"
+    how = "--roi", "3,2,10,8", "--project", "max", "--plane", "C=1,T=0-1"
+    result = run("convert", source, target, *how)
+    assert result.code == 0, result.err
+    whole = imread(source)
+    x, y = made("stack").box[:2]
+    expected = whole[:2, 1:2, :, 2 - y : 10 - y, 3 - x : 13 - x].max(2)
+    np.testing.assert_array_equal(imread(target)[:, :, 0], expected)
+
+
+def test_a_projection_along_another_dimension(
+    run: Callable[..., Any], made: Callable[[str], Made], tmp_path: Path
+) -> None:
+    result = run("convert", made("stack").path, tmp_path / "out.czi", "--project", "T=mean")
+    assert "T 1, C 2, Z 4" in result.out, result.err
+
+
+def test_a_file_for_each_scene(
+    run: Callable[..., Any], made: Callable[[str], Made], tmp_path: Path
+) -> None:
+    source = made("multi_scene_pyramid").path
+    result = run("convert", source, tmp_path / "out.czi", "--split-scenes", "--scene", 0, 2)
+    assert result.code == 0, result.err
+    names = ["out_Image_0.czi", "out_Image_2.czi"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert all(name in result.out for name in names)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--project", "median", "is not max, mean, sum"),
+        ("--project", "Q=max", "there is no dimension Q"),
+        ("--plane", "Z=a", "is not of the form"),
+        ("--plane", "Z=1,Z=2", "has Z twice"),
+    ],
+)
+def test_an_excerpt_that_cannot_be_read_is_wrong_usage(
+    run: Callable[..., Any], tmp_path: Path, option: str, value: str, message: str
+) -> None:
+    result = run("convert", tmp_path / "in.czi", tmp_path / "out.czi", option, value)
+    assert result.code == 2
+    assert message in result.err

@@ -174,6 +174,6 @@ def test_a_file_that_is_there_is_kept(run: Run, source: Path, target: Path) -> N
     [("T=0-9/4", [0, 4, 8]), ("Z=2-5", [2, 3, 4, 5]), ("C= 0 , 3", [0, 3]), ("t=1,3-4", [1, 3, 4])],
 )
 def test_places_are_numbers_and_ranges(text: str, expected: list[int]) -> None:
-    from czictypes.cli.copy import places
+    from czictypes.cli.arguments import places
 
     assert places(text) == (text[0].upper(), expected)

@@ -22,7 +22,6 @@ from czictypes.model.errors import MissingExtraError, UnsupportedDataError
         ("out.ome.tif", {"shards": 4096}),
         ("out.ome.tif", {"resume": True}),
         ("out.tif", {"levels": 2}),
-        ("out.tif", {"plane": {"Z": 1}}),
         ("out.czi", {"dtype": "uint8"}),
         ("out.png", {"compression": "zlib"}),
         ("out.ome.tif", {"levels": 0}),
