@@ -112,6 +112,11 @@ def _explain(source: Source, output: str, cache: Path) -> BuildError:
             f"pip is needed to download {source}, and {sys.executable} has none: "
             f"run `{sys.executable} -m ensurepip`, {by_hand}"
         )
+    if "no such option" in output:
+        return BuildError(
+            f"{source} cannot be downloaded because pip is older than 21.2: run "
+            f"`{sys.executable} -m pip install --upgrade pip`, {by_hand}"
+        )
     if _UNREACHABLE.search(output):
         return BuildError(
             f"{source} cannot be downloaded because pip reaches no package index: connect to the "

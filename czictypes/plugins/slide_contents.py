@@ -204,7 +204,7 @@ class SlidePictures:
                 )
         picture[..., :3] = colors
         picture[..., 3] = alpha
-        picture[~valid] = 0
+        picture *= valid[..., np.newaxis]  # as picture[~valid] = 0, without another mask
 
     def _channel(self, channel: int, fetch: _Fetch) -> tuple[NDArray[Any], PixelType]:
         """Return a channel in its pixel type, or stretched to 16 bits if it has more."""

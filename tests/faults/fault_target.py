@@ -130,6 +130,7 @@ def _made(base: Path, operation: str) -> Path:
         for value, png in ((1, "before.png"), (2, "source.png")):
             czi.imwrite(base / "one.czi", stack(value)[0], overwrite=True)
             convert(base / "one.czi", base / png)
+    if name.endswith(".tif") and not (base / "before.ome.tif").exists():
         convert(base / "before.czi", base / "before.ome.tif")
     shutil.copy(base / name.replace("a", "before", 1), folder / name)
     return folder

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import tarfile
+import sys
 import zipfile
 from pathlib import Path
 
@@ -152,6 +153,15 @@ def test_an_index_out_of_reach_is_told_as_such(
     monkeypatch.setenv("PIP_RETRIES", "1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(BuildError, match=r"pip reaches no package index.*put tiny-source-1\.0"):
+        fetch(sdist, cache)
+
+
+def test_an_old_pip_is_told_as_such(
+    sdist: Source, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "print('no such option: --ignore-requires-python'); raise SystemExit(2)"
+    monkeypatch.setattr(fetch_module, "_pip_command", lambda *_: [sys.executable, "-c", said])
+    with pytest.raises(BuildError, match=r"pip is older than 21\.2: run `.* --upgrade pip`"):
         fetch(sdist, cache)
 
 

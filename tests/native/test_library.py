@@ -179,4 +179,4 @@ def test_the_installed_wheel_serves_every_python(
     if not any(Path(str(file.locate())) == bundled_library for file in installed.files or ()):
         pytest.skip("czictypes is installed without a library of its own: python -m pip install .")
     tags = re.findall(r"^Tag: (.*)$", installed.read_text("WHEEL") or "", re.MULTILINE)
-    assert tags == [f"py3-none-{platform_tag(bundled_library, bundled_kernel)}"]
+    assert f"py3-none-{platform_tag(bundled_library, bundled_kernel)}" in tags

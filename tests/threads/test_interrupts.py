@@ -44,6 +44,7 @@ pytestmark = [
 
 def run(folder: Path, *jobs: str, **variables: str) -> None:
     """Interrupt jobs in a process of its own, which ends by itself and says nothing."""
+    needs("imagecodecs", "jpegxr")  # which compresses what they read
     done = subprocess.run(
         [sys.executable, "-m", "threads.interrupted", str(folder), str(COUNT), "1", *jobs],
         cwd=TESTS,
