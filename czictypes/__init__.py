@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from czictypes import czi as czi
+    from czictypes import errors as errors
     from czictypes.czi import (
         Annotation,
         Axis,
@@ -77,7 +78,6 @@ if TYPE_CHECKING:
     from czictypes.libczi.info import LibraryInfo as LibraryInfo
     from czictypes.libczi.info import library_info as library_info
     from czictypes.libczi.library import use_library as use_library
-    from czictypes.model import errors as errors
     from czictypes.model.version import __version__ as __version__
     from czictypes.plugins.deepzoom import DeepZoomTiles as DeepZoomTiles
     from czictypes.plugins.deepzoom import write_deepzoom as write_deepzoom
@@ -172,7 +172,7 @@ _EXPORTS = {
     "aszarr": ("czictypes.plugins.zarr", "aszarr"),
     "convert": ("czictypes.exchange.convert", "convert"),
     "czi": ("czictypes.czi", None),
-    "errors": ("czictypes.model.errors", None),
+    "errors": ("czictypes.errors", None),
     "from_ome_zarr": ("czictypes.exchange.ome_zarr.read_zarr", "from_ome_zarr"),
     "imread": ("czictypes.exchange.open", "imread"),
     "library_info": ("czictypes.libczi.info", "library_info"),

@@ -359,7 +359,7 @@ class CziWriter(AttachmentMethods):
 
     def _as_document(self, pixels: Any) -> bytes:
         file = io.BytesIO()
-        with CziWriter(file, "zstd1:", thumbnail=False) as document:
+        with CziWriter(file, "zstd1:", thumbnail=False, only_named_dimensions=True) as document:
             document.write(pixels[..., ::-1])
         return file.getvalue()
 

@@ -167,6 +167,27 @@ def test_a_file_of_ours_is_the_same_in_openslide(
                 np.testing.assert_array_equal(*map(np.asarray, regions))
 
 
+def test_a_slide_of_ours_with_label_and_preview_opens_in_openslide(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    needs("openslide_bin")
+    colours = rng.integers(0, 255, (349, 611, 3)).astype("u1")
+    pictures = [rng.integers(0, 255, (30, 40, 3)).astype("u1") for _ in range(2)]
+    pyramid = czi.PyramidOptions(tile=128, until=100)
+    with czi.create_czi(
+        tmp_path / "own.czi", pyramid=pyramid, only_named_dimensions=True
+    ) as document:
+        document.write(colours[..., ::-1])
+        document.add_label(pictures[0])
+        document.add_preview(pictures[1])
+    with needs("openslide").OpenSlide(tmp_path / "own.czi") as oracle:
+        assert oracle.level_dimensions[:2] == ((611, 349), (305, 174))
+        region = np.asarray(oracle.read_region((0, 0), 0, (611, 349)))
+        assert np.array_equal(region[..., :3], colours)
+        for name, picture in zip(("label", "macro"), pictures):
+            assert np.array_equal(np.asarray(oracle.associated_images[name])[..., :3], picture)
+
+
 def test_an_objective_that_nothing_refers_to_is_told_if_it_is_the_only_one(
     slide: CziSlide, oracle: Any
 ) -> None:
