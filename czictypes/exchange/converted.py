@@ -14,6 +14,7 @@ from czictypes.arrays.image_base import layout_of
 from czictypes.arrays.layout import is_index
 from czictypes.arrays.scenes import claimed_array
 from czictypes.exchange.locations import Format
+from czictypes.exchange.pixel_view import samples_for_czi
 from czictypes.exchange.source_image import SourceImage
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import Rectangle
@@ -262,7 +263,10 @@ def images_of_sources(
         ConvertedImage(
             image.name,
             image.axes,
-            tuple(int(size) for size in image.pixels.shape),
+            tuple(
+                samples_for_czi(size) if letter == "S" else size
+                for letter, size in image.sizes.items()
+            ),
             np.dtype(dtype or image.pixels.dtype).name,
             levels,
         )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from czictypes.exchange.czi_content import common_times, joined_content
-from czictypes.exchange.pixel_view import PixelView, pixels_for_czi
+from czictypes.exchange.pixel_view import PixelView, pixels_for_czi, warn_of_alpha
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.model.errors import UnsupportedDataError
@@ -113,6 +113,9 @@ def _scenes(images: Sequence[SourceImage], dtype: DTypeLike | None) -> list[_Sce
         )
         number = at if image.scene is None else image.scene
         scenes.append(_Scene(number, image, pixels, parse_axes(letters, pixels.shape), place))
+    with_alpha = [image for image in images if image.sizes.get("S") in (2, 4)]
+    if with_alpha:
+        warn_of_alpha(with_alpha[0].sizes["S"], with_alpha[0].name)
     kinds = {(scene.pixels.dtype.name, scene.axes.samples is None) for scene in scenes}
     if len(kinds) > 1:
         listed = ", ".join(sorted(f"{'gray' if gray else 'RGB'} {name}" for name, gray in kinds))

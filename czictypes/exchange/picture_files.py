@@ -21,10 +21,11 @@ from czictypes.exchange.locations import location_path, location_text, stored_by
 from czictypes.exchange.pixel_view import Frames
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.document_info import Scaling
-from czictypes.model.errors import MetadataWarning, UnsupportedDataError
+from czictypes.model.errors import MetadataWarning, PixelTypeWarning, UnsupportedDataError
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
 from czictypes.model.public import warn_caller
+from czictypes.reading.conversion import stretch
 from czictypes.reading.names import find_channels
 from czictypes.remote.urls import describe_target
 from czictypes.writing.atomic import PathType, atomic_output
@@ -114,6 +115,12 @@ def open_picture(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Sequence
             kinds = file.read(partial(_kinds, name=name))
             deep = file.read(partial(_deep, name=name))
             info = file.read(lambda picture: dict(picture.info))
+            if "transparency" in info and not file.read(_mode).endswith("A"):
+                warn_caller(
+                    f"{name} has a value that stands for transparency ({info['transparency']}), "
+                    "which is taken for any other",
+                    PixelTypeWarning,
+                )
         common = _common(kinds)
         groups = [(at, one, 1) for at, one in enumerate(kinds)]
         common = deep or common
@@ -211,6 +218,8 @@ def _encoded(picture: Any) -> bytes:
 def _mode(picture: Any) -> str:
     """Return the mode to read a frame in: gray or colours, with transparency if it has some."""
     mode = str(picture.mode)
+    if mode in ("L", "RGB") and "transparency" in picture.info:
+        return f"{mode}A"  # one value or colour is transparent
     if mode in _SAMPLES or mode in _DTYPES or mode.startswith("I;16"):
         return mode
     if mode == "P":
@@ -299,9 +308,19 @@ def write_png(
     _choose(image, scenes)
     place = _checked(image, checked_plane(plane))
     keeps = _keeps_values(image, place)
-    pixels = image.read_block(place) if keeps else image._composite(place)
+    pixels = image.read_block(place) if keeps else _with_alpha(image, place)
     with atomic_output(dest, overwrite=overwrite) as stream:
         pictures.fromarray(pixels).save(stream, format="PNG")
+
+
+def _with_alpha(image: Image, place: Mapping[str, int]) -> NDArray[np.uint8]:
+    """Return the picture of a plane, with the alpha of its only channel if that has one."""
+    picture = image._composite(place)
+    if "C" not in place or image.sizes.get("S") not in (2, 4):
+        return picture
+    alpha = image.read_block({**place, "S": image.sizes["S"] - 1})
+    whole = float(np.iinfo(alpha.dtype).max) if alpha.dtype.kind == "u" else 1.0
+    return np.dstack([picture, stretch(alpha, (0.0, whole))])
 
 
 def describe_png(
@@ -313,7 +332,8 @@ def describe_png(
     keeps = _keeps_values(image, place)
     sizes = {"Y": image.sizes["Y"], "X": image.sizes["X"]}
     if "S" in image.sizes or not keeps:
-        sizes["S"] = image.sizes.get("S", 3) if keeps else 3
+        has_alpha = "C" in place and image.sizes.get("S") in (2, 4)
+        sizes["S"] = image.sizes.get("S", 3) if keeps else 3 + has_alpha
     dtype = image.dtype.name if keeps else "uint8"
     return ConvertedImage(image.current_scene, "".join(sizes), tuple(sizes.values()), dtype, 1)
 

@@ -13,9 +13,11 @@ from numpy.typing import DTypeLike, NDArray
 from czictypes.model.errors import (
     CorruptFileError,
     CziError,
+    PixelTypeWarning,
     ResultTooLargeError,
     UnsupportedDataError,
 )
+from czictypes.model.public import warn_caller
 from czictypes.reading.conversion import finite_range
 
 _HELD = ("uint8", "uint16", "float32")
@@ -33,7 +35,7 @@ def pixels_for_czi(
 
     S may be anywhere in `axes`. `dtype` must be able to hold each value; by default, bool becomes
     uint8. Raises `UnsupportedDataError` for other types, and for samples that are not gray or RGB,
-    with or without transparency, which is left out. `name` and `reader` are for messages.
+    with or without an alpha, which is left out. `name` and `reader` are for messages.
     """
     native = np.dtype(pixels.dtype).newbyteorder("=")
     target = np.dtype(np.uint8 if native.kind == "b" and dtype is None else dtype or native)
@@ -48,9 +50,24 @@ def pixels_for_czi(
     count = int(pixels.shape[at])
     if count > 4:
         raise UnsupportedDataError(f"{name} has {count} samples in a pixel, but a CZI at most 3")
-    kept = 1 if count < 3 else 3
+    kept = samples_for_czi(count)
     plain = axes.replace("S", "")
     return PixelView(pixels, target, at, kept, name, reader), plain + "S"
+
+
+def samples_for_czi(count: int) -> int:
+    """Return how many of the samples of a pixel are written to a CZI: all but the alpha."""
+    return 1 if count < 3 else 3
+
+
+def warn_of_alpha(samples: int, name: str | None) -> None:
+    """Warn that the alpha of an image, its last sample, is left out."""
+    which = f"the image {name!r}" if name else "the image"
+    warn_caller(
+        f"{which} has {samples} samples in a pixel, the last one being its alpha (transparency), "
+        "which is left out: a CZI of czictypes holds gray or red, green, blue",
+        PixelTypeWarning,
+    )
 
 
 def reason(error: Exception) -> str:

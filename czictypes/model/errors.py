@@ -190,7 +190,7 @@ class DamagedTileWarning(UserWarning):
 
 
 class PixelTypeWarning(UserWarning):
-    """A read returns pixels in a type that loses bits; the message names a type that does not."""
+    """Pixels lose bits or their transparency in the type that they get; the message says which."""
 
 
 class MetadataWarning(UserWarning):
