@@ -74,7 +74,7 @@ def test_the_compiler_of_the_machine_goes_before_zig(path: Path, zig: str) -> No
 def test_zig_compiles_on_windows_unless_another_is_named(
     named: bool, path: Path, zig: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiler = program(path, "clang++")
+    compiler = program(path, "clang++.exe")
     monkeypatch.setattr("sys.platform", "win32")
     if named:
         monkeypatch.setenv("CXX", compiler)
