@@ -131,6 +131,8 @@ _reader(
     "composite_chosen",
     lambda document: document.composite(roi=(0, 0, 4, 3), display_settings=_settings(document)),
 )
+_reader("html", lambda document: document._repr_html_())
+_reader("attachments_html", lambda document: document.attachments._repr_html_())
 _reader("attachments", lambda document: _all(_attachment_pictures(document)))
 
 _LABELS = (
@@ -154,6 +156,9 @@ _image("dask", lambda image: image.to_dask(), "dask.array")
 _image("dask_small", lambda image: image.to_dask()[..., :2, :2].sum().compute(), "dask.array")
 _image("xarray", lambda image: image.to_xarray(), "xarray")
 _image("datatree", lambda image: image.to_datatree(), "xarray", "dask.array")
+_image("html", lambda image: image._repr_html_())
+_image("tiles", lambda image: image.tiles(pandas=False))
+_image("events", lambda image: image.events(pandas=False))
 _image("ome", lambda image: image.to_ome().to_xml(), "ome_types")
 _image("ome_planes", lambda image: image.to_ome(planes=True).to_xml(), "ome_types")
 

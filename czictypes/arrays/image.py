@@ -15,7 +15,7 @@ from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, pixel_s
 from czictypes.arrays.layout import ArrayRegion, Dimensions, Layout, Selection
 from czictypes.arrays.lazy import lazy_array, native_chunks
 from czictypes.arrays.read import EMPTY_ALPHA, EmptyAlpha, ImageSelection, valid_block
-from czictypes.arrays.scenes import field_numbers, stage_origin
+from czictypes.arrays.scenes import Scenes, field_numbers, scene_box, scenes_of, stage_origin
 from czictypes.arrays.tables import Columns, as_table, event_columns, tile_columns
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.metadata.annotations import Annotation
@@ -28,9 +28,11 @@ from czictypes.model.public import former_name
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
+from czictypes.reading.html import overview
 from czictypes.reading.names import channel_infos, find_scene, metadata_or, scene_infos, scene_names
 from czictypes.reading.reader import CziReader, Source, open_document_of
 from czictypes.remote.part_files import Parts
+from czictypes.remote.urls import describe_target
 
 if TYPE_CHECKING:
     import dask.array
@@ -193,10 +195,10 @@ class CziImage(Image):
     # Scenes
 
     @property
-    def scenes(self) -> tuple[str, ...]:
+    def scenes(self) -> Scenes:
         """The names of the scenes, each one its own; ``"Image:0"`` where the file has none."""
         with self._document() as document:
-            return scene_names(document)
+            return scenes_of(document)
 
     @property
     def current_scene(self) -> str:
@@ -373,6 +375,19 @@ class CziImage(Image):
         box = self._reader.total_bounding_box
         plane = {name: box[name][0] + at for name, at in place.items() if name in box}
         return self._reader.composite(plane=plane, scene=self.scene_number)
+
+    @property
+    def _file_name(self) -> str:
+        return describe_target(self._reader.source)
+
+    def _overview(self) -> NDArray[np.uint8] | None:
+        number = self.scene_number
+        with self._document() as document:
+            box = scene_box(document.table, number)
+            along_z = self._selection.layout(document).planes["Z"]
+        middle = {"Z": along_z[len(along_z) // 2]}
+        found = overview(self._reader, box, number, middle if len(along_z) > 1 else None)
+        return self.attachments.thumbnail if found is None else found
 
     # Single tiles
 

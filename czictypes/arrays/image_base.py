@@ -39,6 +39,7 @@ from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.public import Closable
+from czictypes.reading import html
 from czictypes.reading.names import channel_names, find_channels, find_scene, has_names
 
 if TYPE_CHECKING:
@@ -68,6 +69,51 @@ class Image(Closable):
         if self.closed:
             return f"<closed {type(self).__name__} of {self._origin_name}>"
         return f"<{type(self).__name__} {self.current_scene!r} {dict(self.sizes)} {self.dtype}>"
+
+    def _repr_html_(self) -> str:
+        """Return a small picture and what there is to know, for notebooks; never raises.
+
+        No more pixels are read than an overview needs; without a pyramid, a large image has the
+        thumbnail that is attached to the file, or none.
+        """
+        return html.page(self, self._card)
+
+    def _card(self) -> str:
+        kind, name = type(self).__name__, html.file_name(self._file_name)
+        if self.closed:
+            return html.card(kind, f"{name} (closed)", {})
+        return html.card(kind, name, self._shown_facts(), [html.picture(self._overview)])
+
+    @property
+    def _file_name(self) -> str:
+        """The path or URL for notebooks."""
+        return self._origin_name
+
+    def _overview(self) -> NDArray[Any] | None:
+        """Return the current scene in small, if that takes no more than reading a few pixels."""
+        return None
+
+    def _shown_facts(self) -> dict[str, Callable[[], object]]:
+        """Return what notebooks show, each by a function, as any may fail."""
+        return {
+            "Array": lambda: html.sizes(self.sizes),
+            "Pixels": lambda: f"{self.dtype}, {_bytes(self.nbytes)}",
+            "Pixel size": lambda: html.micrometres(*reversed(self.physical_pixel_sizes)),
+            "Interval": lambda: self.time_interval and f"{self.time_interval.total_seconds():g} s",
+            "Levels": lambda: len(self.levels) if len(self.levels) > 1 else None,
+            "Channels": lambda: html.channel_list(self.channel_names, self.channels),
+            "Scene": lambda: self.current_scene,
+            "Well": lambda: self.well and self.well.name,
+            "Scenes": self._scene_list,
+            "Objective": lambda: self.objective and self.objective.name,
+            "Acquired": lambda: self.acquisition_date and f"{self.acquisition_date:%Y-%m-%d %H:%M}",
+        }
+
+    def _scene_list(self) -> object:
+        names = self.scenes
+        if len(names) < 2:
+            return None
+        return html.scene_list(names, getattr(names, "wells", [None] * len(names)))
 
     @abstractmethod
     def close(self) -> None:
@@ -791,6 +837,16 @@ class Image(Closable):
         MissingExtraError
             If ome-types is not installed.
         """
+
+
+def _bytes(count: int) -> str:
+    """Return a number of bytes as text: ``1.2 MB``."""
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.3g} TB"
 
 
 def layout_of(image: Image) -> Layout:

@@ -5,18 +5,27 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.container.attachments import AttachmentEntry, read_attachment_data
+from czictypes.container.attachments import (
+    AttachmentEntry,
+    read_attachment_data,
+    read_attachment_segment,
+)
 from czictypes.container.pictures import MOST_PIXELS, decoded_picture
 from czictypes.metadata.records import Event, read_event_list, read_time_stamps
 from czictypes.model.public import defended
+from czictypes.reading import html
 
 if TYPE_CHECKING:
     from czictypes.reading.document import OpenDocument
+
+_SMALL_BYTES = 4 << 20
+_MOST_SHOWN = 50
 
 _Document = Callable[[], "AbstractContextManager[OpenDocument]"]
 _Nested = Callable[[bytes], NDArray[Any]]
@@ -91,6 +100,12 @@ class Attachment:
         data, what = self.data, f"attachment {self.name!r} of {self._file}"
         return self._nested(data) if data.startswith(b"ZISRAWFILE") else _picture(data, what)
 
+    def _small_image(self) -> NDArray[Any] | None:
+        """Return the attachment as a picture, unless it takes long to read."""
+        with self._document() as document:
+            size = read_attachment_segment(document.source, self._entry).data_size
+        return self.image() if size <= _SMALL_BYTES else None
+
     def decoded(self) -> NDArray[Any] | list[Event] | bytes:
         """Return the decoded content.
 
@@ -155,6 +170,23 @@ class Attachments(Sequence[Attachment]):
 
     def __repr__(self) -> str:
         return f"Attachments({self._items!r})"
+
+    def _repr_html_(self) -> str:
+        """Return the attachments and their pictures, for notebooks; never raises."""
+        return html.page(self, self._card)
+
+    def _card(self) -> str:
+        facts: dict[str, Callable[[], object]] = {
+            f"{item.index}: {item.name}": partial(str, item.content_file_type)
+            for item in self._items[:_MOST_SHOWN]
+        }
+        if len(self) > _MOST_SHOWN:
+            facts["and"] = lambda: f"{len(self) - _MOST_SHOWN:,} more"
+        shown = [self.find(name) for name in ("Thumbnail", "Label", "SlidePreview")]
+        pictures = [
+            html.picture(item._small_image, 16_000, 128) for item in shown if item is not None
+        ]
+        return html.card("Attachments", f"{len(self):,}", facts, pictures)
 
     @property
     def names(self) -> list[str]:

@@ -29,12 +29,19 @@ from czictypes.model.options import (
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.model.public import Closable, defended, renamed, warn_caller
+from czictypes.reading import html
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.contrast import FILE, Contrast, chosen_contrast
 from czictypes.reading.conversion import common_type, loses_bits
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument, Session
-from czictypes.reading.names import numbered_settings, numbers_of
+from czictypes.reading.names import (
+    channel_names,
+    numbered_settings,
+    numbers_of,
+    scene_infos,
+    scene_names,
+)
 from czictypes.reading.paint import Part
 from czictypes.reading.properties import DocumentProperties
 from czictypes.reading.request import (
@@ -172,6 +179,48 @@ class CziReader(DocumentProperties, Closable):
     def __repr__(self) -> str:
         state = "closed " if self.closed else ""
         return f"<{state}CziReader of {self._session.name!r}>"
+
+    def _repr_html_(self) -> str:
+        """Return a small picture and what there is to know, for notebooks; never raises.
+
+        No more pixels are read than an overview needs; without a pyramid, a large image has the
+        thumbnail that is attached to the file, or none.
+        """
+        return html.page(self, self._card)
+
+    def _card(self) -> str:
+        name = html.file_name(self._session.name)
+        if self.closed:
+            return html.card("CziReader", f"{name} (closed)", {})
+        return html.card("CziReader", name, self._facts(), [html.picture(self._overview)])
+
+    def _overview(self) -> NDArray[Any] | None:
+        found = self.attachments.thumbnail
+        box = self.total_bounding_rectangle_no_pyramid
+        return html.overview(self, box) if found is None else found
+
+    def _facts(self) -> dict[str, Callable[[], object]]:
+        """Return what notebooks show, each by a function, as any may fail."""
+        return {
+            "Dimensions": lambda: html.sizes(
+                {name: end - start for name, (start, end) in self.total_bounding_box.items()}
+            ),
+            "Pixel size": lambda: html.micrometres(*(size and size * 1e6 for size in self.scaling)),
+            "Pixel type": lambda: ", ".join(dict.fromkeys(self.pixel_types.values())),
+            "Channels": lambda: html.channel_list(channel_names(self.channels), self.channels),
+            "Scenes": self._scene_list,
+            "Levels": lambda: len(self.pyramid_levels()) if self._table.has_pyramid else None,
+            "Objective": lambda: getattr(self.document_info.objective, "name", None),
+            "Attachments": lambda: html.names_list(self.attachments.names),
+        }
+
+    def _scene_list(self) -> object:
+        with self._session.document() as document:
+            numbers, infos = list(document.table.scene_rectangles), scene_infos(document)
+            names = scene_names(document)
+        found = [infos.get(number) for number in numbers]
+        wells = [info.well.name if info and info.well else None for info in found]
+        return numbers and html.scene_list(names, wells)
 
     @property
     def source(self) -> Source:
