@@ -158,7 +158,7 @@ class CziImage(Image):
     def _at(self, scene: int | str, *, mosaic: bool | None = None) -> CziImage:
         shown = self._selection
         mosaic = shown.mosaic if mosaic is None else mosaic
-        image = CziImage(self._reader, scene, mosaic=mosaic, empty_alpha=shown.empty_alpha)
+        image = type(self)(self._reader, scene, mosaic=mosaic, empty_alpha=shown.empty_alpha)
         image._level = self._level
         return image
 
@@ -183,6 +183,10 @@ class CziImage(Image):
     @property
     def _origin_name(self) -> str:
         return repr(self._reader)
+
+    @property
+    def _opened(self) -> Any:
+        return self._reader.source
 
     @property
     def _identity(self) -> str:
@@ -237,9 +241,16 @@ class CziImage(Image):
         scene_index = former_name("scene_index", "scene_number")
 
     def set_scene(self, scene: int | str) -> None:
-        """Choose the scene by its index in `scenes` or its name; ``"all"`` for all at once.
+        """Choose the scene of this object, as in AICSImageIO; the resolution level stays.
 
-        The resolution level stays what it is.
+        It changes the object for everyone who uses it: in a program with threads, another thread's
+        next read is of this scene too. Name the scene in the call (``scene="B1"``), or read from a
+        view (`scene`), which leave the object as it is.
+
+        Parameters
+        ----------
+        scene
+            Its index in `scenes` or its name; ``"all"`` for all scenes in one plane.
 
         Raises
         ------
@@ -315,13 +326,15 @@ class CziImage(Image):
             return self._selection.read(document, choose, out, threads)
 
     def to_dask(  # noqa: D102 (it has that of the base class)
-        self, level: int | None = None, chunks: Any = None
+        self, level: int | None = None, chunks: Any = None, *, scene: int | str | None = None
     ) -> dask.array.Array:
-        level = self._chosen(level)
-        array: dask.array.Array = lazy_array(self._reader, self._selection, level, chunks)
+        level, shown = self._chosen(level), self._of(scene)._selection
+        array: dask.array.Array = lazy_array(self._reader, shown, level, chunks)
         return array
 
-    def native_chunks(self, level: int | None = None) -> dict[str, int]:
+    def native_chunks(
+        self, level: int | None = None, *, scene: int | str | None = None
+    ) -> dict[str, int]:
         """Return the chunk size along each dimension that the file's tiles make cheap to read.
 
         Each chunk is one plane, several neighbours along Z (or T) of up to 4 MB, or a part of a
@@ -331,23 +344,29 @@ class CziImage(Image):
         ----------
         level
             The resolution level; by default the current one.
+        scene
+            The scene by its index or name; by default the current one.
 
         Raises
         ------
         OutOfBoundsError
-            If there is no such level.
+            If there is no such level or scene.
         """
         with self._document() as document:
-            return native_chunks(document, self._selection, self._chosen(level))
+            return native_chunks(document, self._of(scene)._selection, self._chosen(level))
 
     def valid_pixels(
-        self, selection: Mapping[str, Selection] | None = None, *, level: int | None = None
+        self,
+        selection: Mapping[str, Selection] | None = None,
+        *,
+        level: int | None = None,
+        scene: int | str | None = None,
     ) -> NDArray[np.bool_]:
         """Return which pixels of a block come from a tile; the others are 0 in `read_block`.
 
         Parameters
         ----------
-        selection, level
+        selection, level, scene
             As for `read_block`, but for S: all samples of a pixel are valid or none.
 
         Returns
@@ -363,9 +382,10 @@ class CziImage(Image):
         CorruptFileError
             If a mask that is needed is damaged.
         """
-        level, chosen = self._chosen(level), self._by_index(selection or {})
+        image, level = self._of(scene), self._chosen(level)
+        chosen = image._by_index(selection or {})
         with self._document() as document:
-            return valid_block(document, self._selection, chosen, level)
+            return valid_block(document, image._selection, chosen, level)
 
     def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
         with self._document() as document:
@@ -411,17 +431,18 @@ class CziImage(Image):
         return Dimensions("YX", (height, width))
 
     def get_mosaic_tile_positions(  # noqa: D102 (it has that of the base class)
-        self, **where: int | str
+        self, *, scene: int | str | None = None, **where: int | str
     ) -> list[tuple[int, int]]:
-        return list(self._tile_corners(where).values())
+        return list(self._of(scene)._tile_corners(where).values())
 
     def get_mosaic_tile_position(  # noqa: D102 (it has that of the base class)
-        self, mosaic_tile_index: int, **where: int | str | str
+        self, mosaic_tile_index: int, *, scene: int | str | None = None, **where: int | str
     ) -> tuple[int, int]:
-        corners = self._tile_corners(where)
-        if mosaic_tile_index not in corners:
-            raise OutOfBoundsError(f"there is no tile M={mosaic_tile_index} at {where}")
-        return corners[mosaic_tile_index]
+        corners = self._of(scene)._tile_corners({**where, "M": mosaic_tile_index})
+        if not corners:
+            there = ", ".join(f"{name}={at!r}" for name, at in where.items()) or "any place"
+            raise OutOfBoundsError(f"there is no tile M={mosaic_tile_index} at {there}")
+        return next(iter(corners.values()))
 
     def _tile_corners(self, where: Mapping[str, int | str]) -> dict[int, tuple[int, int]]:
         with self._document() as document:
@@ -656,7 +677,8 @@ def _display_settings(document: OpenDocument) -> Mapping[int, ChannelDisplaySett
 
 def _index_of(document: OpenDocument, scene: int | str, count: int) -> int:
     """Return the index of a scene; names are looked at only where one is given."""
-    if not isinstance(scene, str) and -count <= scene < count:
+    is_number = isinstance(scene, (int, np.integer)) and not isinstance(scene, bool)
+    if is_number and -count <= int(scene) < count:
         return int(scene) % count
     return find_scene(scene_names(document), scene)
 

@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 
 import numpy as np
@@ -37,10 +38,12 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_info import DocumentInfo, Objective
 from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
+from czictypes.model.geometry import checked_plane
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.public import Closable
 from czictypes.reading import html
 from czictypes.reading.names import channel_names, find_channels, find_scene, has_names
+from czictypes.remote.urls import local_path, short_name
 
 if TYPE_CHECKING:
     import dask.array
@@ -129,6 +132,9 @@ class Image(Closable):
     def _origin_name(self) -> str:
         """The name of the file in messages."""
 
+    #: What was opened: a path, a URL, a file object or a store; None for an array.
+    _opened: Any = None
+
     @property
     @abstractmethod
     def _layout(self) -> Layout:
@@ -174,9 +180,52 @@ class Image(Closable):
     def current_scene_index(self) -> int | None:
         """The index of the scene in `scenes`; of a CZI, None where all are read."""
 
+    def scene(self: Self, scene: int | str) -> Self:
+        """Return a view of one scene: an image of its own that shares the open file.
+
+        A view costs no more than a read. What you set of it (`set_scene`,
+        `set_resolution_level`) changes neither this image nor another view, so each thread can
+        have views of its own.
+
+        Parameters
+        ----------
+        scene
+            Its index in `scenes` or its name; of a CZI also ``"all"``, for all scenes in one plane.
+
+        Returns
+        -------
+        Image
+            Of the same class, at the current resolution level. It reads until this image is
+            closed; then it is closed too, and its methods raise `ClosedError`. Closing the view
+            does not close this image, and a view keeps the file open when you drop this image.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene, or it does not have the current resolution level.
+
+        Examples
+        --------
+        >>> with open_image("plate.czi") as image:  # doctest: +SKIP
+        ...     means = {name: image.scene(name).data.mean() for name in image.scenes}
+        """
+        if scene is None:
+            find_scene(self.scenes, scene)  # tells how a scene is given
+        view = self._at(scene)
+        view._check_level(view._layout, scene)
+        return view
+
+    def _of(self: Self, scene: int | str | None) -> Self:
+        """Return the image that a method with ``scene=`` reads: this one if none is named."""
+        return self if scene is None else self._at(scene)
+
     @abstractmethod
     def set_scene(self, scene: int | str) -> None:
-        """Choose the scene by its index in `scenes` or its name; the resolution level stays.
+        """Choose the scene of this object, as in AICSImageIO, by index or name; the level stays.
+
+        It changes the object for everyone who uses it: in a program with threads, another thread's
+        next read is of this scene too. Name the scene in the call (``scene="B1"``), or read from a
+        view (`scene`), which leave the object as it is.
 
         Raises
         ------
@@ -201,7 +250,7 @@ class Image(Closable):
 
         `dims`, `shape`, `data` and its siblings, `physical_pixel_sizes`, and methods called
         without `level` follow it. Like the scene, it belongs to this object: threads that read
-        different levels need an image each, or name the `level`.
+        different levels need a view each (`scene`), or name the `level`.
 
         Parameters
         ----------
@@ -221,7 +270,7 @@ class Image(Closable):
         if self._level >= count:
             raise OutOfBoundsError(
                 f"scene {scene!r} has no resolution level {self._level}, its levels go from 0 to "
-                f"{count - 1}; choose one of them by set_resolution_level before set_scene"
+                f"{count - 1}; choose one of them by set_resolution_level first"
             )
 
     def _chosen(self, level: int | None) -> int:
@@ -271,12 +320,22 @@ class Image(Closable):
         layout = self._layout
         return {level: layout.dims(level).shape for level in range(len(layout.grids))}
 
-    def asarray(self, level: int | None = None) -> NDArray[Any]:
-        """Return all pixels of a level, by default the current one, as a numpy array."""
-        return self.read_block({}, level=level)
+    def asarray(self, level: int | None = None, *, scene: int | str | None = None) -> NDArray[Any]:
+        """Return all pixels as a numpy array.
+
+        Parameters
+        ----------
+        level
+            The resolution level; by default the current one.
+        scene
+            The scene by its index or name; by default the current one.
+        """
+        return self.read_block({}, level=level, scene=scene)
 
     @abstractmethod
-    def to_dask(self, level: int | None = None, chunks: Any = None) -> dask.array.Array:
+    def to_dask(
+        self, level: int | None = None, chunks: Any = None, *, scene: int | str | None = None
+    ) -> dask.array.Array:
         """Return a level as a lazy dask array, whose tasks open the file by themselves.
 
         Parameters
@@ -286,6 +345,8 @@ class Image(Closable):
         chunks
             As dask has it, or a mapping from names of dimensions; by default what is cheap to read
             (of a CZI, `CziImage.native_chunks`).
+        scene
+            The scene by its index or name; by default the current one.
 
         Returns
         -------
@@ -312,6 +373,7 @@ class Image(Closable):
         selection: Mapping[str, Selection],
         *,
         level: int | None = None,
+        scene: int | str | None = None,
         out: NDArray[Any] | None = None,
         threads: int | None = None,
     ) -> NDArray[Any]:
@@ -325,6 +387,8 @@ class Image(Closable):
             be given by name, as in `channel_names`: ``{"C": "DAPI"}``.
         level
             The resolution level, see `levels`; by default the current one.
+        scene
+            The scene by its index or name; by default the current one, which stays what it is.
         out
             An array to fill and return, in the shape and dtype of the result.
         threads
@@ -343,17 +407,26 @@ class Image(Closable):
         OutOfBoundsError
             For an index or a level beyond the image.
         """
-        level, by_index = self._chosen(level), self._by_index(selection)
-        return self._read(lambda layout: layout.region(by_index, level), out, threads)
+        image, level = self._of(scene), self._chosen(level)
+        by_index = image._by_index(selection)
+        return image._read(lambda layout: layout.region(by_index, level), out, threads)
 
     def _by_index(self, selection: Mapping[str, Selection]) -> Mapping[str, Selection]:
         """Return a selection with the indices of channels that are given by name."""
-        if isinstance(selection, Mapping) and has_names(selection.get("C")):
+        selection = checked_plane(
+            selection, "a selection", "indices or slices, such as {'C': 0, 'X': slice(0, 512)}"
+        )
+        if has_names(selection.get("C")):
             return {**selection, "C": find_channels(self.channels, selection["C"])}
         return selection
 
     def to_xarray(
-        self, level: int | None = None, dask: bool = False, chunks: Any = None
+        self,
+        level: int | None = None,
+        dask: bool = False,
+        chunks: Any = None,
+        *,
+        scene: int | str | None = None,
     ) -> xarray.DataArray:
         """Return a level as a labelled array with coordinates in real units.
 
@@ -363,6 +436,8 @@ class Image(Closable):
             The resolution level; by default the current one.
         dask, chunks
             Whether it is to be lazy, and its chunks as for `to_dask` (which make it lazy too).
+        scene
+            The scene by its index or name; by default the current one.
 
         Returns
         -------
@@ -375,19 +450,25 @@ class Image(Closable):
         MissingExtraError
             If xarray, or dask where it is needed, is not installed.
         """
-        return labelled.to_xarray(self, level=self._chosen(level), dask=dask, chunks=chunks)
+        image = self._of(scene)
+        return labelled.to_xarray(image, level=self._chosen(level), dask=dask, chunks=chunks)
 
-    def to_datatree(self) -> xarray.DataTree:
+    def to_datatree(self, *, scene: int | str | None = None) -> xarray.DataTree:
         """Return all levels as a lazy `xarray.DataTree`; the arrays are those of `to_xarray`.
 
         The group of each level is ``scale0``, ``scale1``..., and the array in it ``image``.
+
+        Parameters
+        ----------
+        scene
+            The scene by its index or name; by default the current one.
 
         Raises
         ------
         MissingExtraError
             If xarray has no DataTree, which came with 2024.10.
         """
-        return labelled.to_datatree(self)
+        return labelled.to_datatree(self._of(scene))
 
     @property
     def data(self) -> NDArray[Any]:
@@ -420,6 +501,7 @@ class Image(Closable):
         dimension_order_out: str | None = None,
         *,
         level: int | None = None,
+        scene: int | str | None = None,
         **selections: Selection,
     ) -> NDArray[Any]:
         """Return some of the pixels, the dimensions in the order asked for.
@@ -431,6 +513,8 @@ class Image(Closable):
             that the image does not have is of the size 1.
         level
             The resolution level; by default the current one.
+        scene
+            The scene by its index or name; by default the current one, which stays what it is.
         **selections
             For a dimension of the result an index, a slice, a range or several indices; for
             another one index, else the first is taken: ``get_image_data("ZYX", T=2, C=1)``.
@@ -449,14 +533,16 @@ class Image(Closable):
         OutOfBoundsError
             For an index or a level beyond the image.
         """
-        order, level, chosen = dimension_order_out, self._chosen(level), self._by_index(selections)
-        return self._read(lambda layout: layout.ordered_region(order, chosen, level))
+        image, order, level = self._of(scene), dimension_order_out, self._chosen(level)
+        chosen = image._by_index(selections)
+        return image._read(lambda layout: layout.ordered_region(order, chosen, level))
 
     def get_image_dask_data(
         self,
         dimension_order_out: str | None = None,
         *,
         level: int | None = None,
+        scene: int | str | None = None,
         chunks: Any = None,
         **selections: Selection,
     ) -> dask.array.Array:
@@ -464,7 +550,7 @@ class Image(Closable):
 
         Parameters
         ----------
-        dimension_order_out, level, **selections
+        dimension_order_out, level, scene, **selections
             As for `get_image_data`.
         chunks
             As for `to_dask`.
@@ -476,10 +562,10 @@ class Image(Closable):
         MissingExtraError
             If dask is not installed.
         """
-        level = self._chosen(level)
-        dims = self._layout.dims(level)
-        selection, order = ordered_selection(dims, dimension_order_out, self._by_index(selections))
-        part = take_lazily(self.to_dask(level, chunks), dims.order, selection)
+        image, level = self._of(scene), self._chosen(level)
+        dims, chosen = image._layout.dims(level), image._by_index(selections)
+        selection, order = ordered_selection(dims, dimension_order_out, chosen)
+        part = take_lazily(image.to_dask(level, chunks), dims.order, selection)
         kept = "".join(name for name in dims if name in order)
         array: dask.array.Array = arranged(part, kept, order)
         return array
@@ -511,11 +597,15 @@ class Image(Closable):
         """The size of the tiles, ``dims.Y`` and ``dims.X``; None if the image is no mosaic."""
         return None
 
-    def get_mosaic_tile_positions(self, **where: int | str) -> list[tuple[int, int]]:
+    def get_mosaic_tile_positions(
+        self, *, scene: int | str | None = None, **where: int | str
+    ) -> list[tuple[int, int]]:
         """Return (y, x) of the top left pixel of each tile of a mosaic, in the order of M.
 
         Parameters
         ----------
+        scene
+            The scene by its index or name; by default the current one.
         **where
             Indices in other dimensions, ``get_mosaic_tile_positions(T=1, C=0)``; a channel may be
             given by name. The first tile of each M counts where they leave a choice.
@@ -528,9 +618,16 @@ class Image(Closable):
         raise no_mosaic()
 
     def get_mosaic_tile_position(
-        self, mosaic_tile_index: int, **where: int | str
+        self, mosaic_tile_index: int, *, scene: int | str | None = None, **where: int | str
     ) -> tuple[int, int]:
         """Return (y, x) of the top left pixel of one tile of a mosaic.
+
+        Parameters
+        ----------
+        mosaic_tile_index
+            Its place along M.
+        scene, **where
+            As for `get_mosaic_tile_positions`.
 
         Raises
         ------
@@ -721,22 +818,30 @@ class Image(Closable):
         """
         return dimension_properties(self.dims.order, self.scale)
 
-    def coords(self, level: int | None = None) -> dict[str, AxisCoordinates]:
+    def coords(
+        self, level: int | None = None, *, scene: int | str | None = None
+    ) -> dict[str, AxisCoordinates]:
         """Return the coordinates along each dimension of a level, with their units.
 
         X and Y are micrometres, 0 at the centre of the first pixel of the full resolution (add
         `origin` for places on the stage); Z micrometres from the first Z; T the `time_stamps`; C
-        the `channel_names`. Without a scale they count pixels; T is left out where unknown. They
-        are those of the current level where none is given.
+        the `channel_names`. Without a scale they count pixels; T is left out where unknown.
+
+        Parameters
+        ----------
+        level
+            The resolution level; by default the current one.
+        scene
+            The scene by its index or name; by default the current one.
 
         Raises
         ------
         OutOfBoundsError
             If there is no such level.
         """
-        level = self.current_resolution_level if level is None else level
-        layout = self._layout
-        return coordinates(layout, level, self.channel_names, self._times(), self._pixel_sizes())
+        image, level = self._of(scene), self._chosen(level)
+        names, times = image.channel_names, image._times()
+        return coordinates(image._layout, level, names, times, image._pixel_sizes())
 
     # The scene
 
@@ -774,6 +879,16 @@ class Image(Closable):
         return next((one for one in plate.acquisitions if one.id == info.acquisition), None)
 
     # The file
+
+    @property
+    def path(self) -> Path | None:
+        """The path of the local file or folder; None for a URL, a file object, or an array."""
+        return local_path(self._opened)
+
+    @property
+    def name(self) -> str:
+        """The name of the file without its folder, such as ``"cells.czi"``, and no credentials."""
+        return short_name(self._opened)
 
     @property
     def reader(self) -> Any:

@@ -6,21 +6,20 @@ import itertools
 import math
 from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import index as as_integer
 from typing import Any, NamedTuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.limits import Bounds
-from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.geometry import Rectangle
+from czictypes.model.errors import CziError, InvalidArgumentError, OutOfBoundsError
+from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.levels import LevelGrid
 
-#: What is taken of one dimension: an index (which drops it), a slice, or several indices; of the
-#: channels also by their names.
-Selection = Union[int, str, slice, range, Sequence[Union[int, str]]]
+#: What is taken of one dimension: an index (which drops it), a slice, several indices, or a mask (a
+#: bool for each index); of the channels also by their names.
+Selection = Union[int, str, slice, range, Sequence[Union[int, str]], NDArray[Any]]
 
 #: Which indices along a dimension, none negative.
 Indices = Sequence[int]
@@ -96,28 +95,63 @@ class Dimensions:
 
 def is_index(item: object) -> bool:
     """Tell whether a selection is a single index; an array of numpy is one if it has no axis."""
-    return hasattr(item, "__index__") and not getattr(item, "ndim", 0)
+    return hasattr(item, "__index__") and not getattr(item, "ndim", 0) and not _is_bool(item)
+
+
+def _is_bool(item: object) -> bool:
+    return isinstance(item, (bool, np.bool_))
+
+
+def one_index(name: str, item: Selection, size: int) -> int:
+    """Return the index, from 0 on, where only one can be taken along a dimension."""
+    if not is_index(item):
+        raise InvalidArgumentError(f"{name} takes one index here, not {item!r}")
+    return indices_of(name, item, size)[0]
 
 
 def indices_of(name: str, item: Selection, size: int) -> Indices:
     """Return the indices, from 0 on, of a selection along one dimension."""
-    if isinstance(item, slice):
-        return range(*item.indices(size))
-    if is_index(item):
-        at = _checked(name, as_integer(item), size)  # type: ignore[arg-type]
-        return range(at, at + 1)
     if isinstance(item, range) and item and min(item) >= 0 and max(item) < size:
         return item
     try:
-        wanted = [as_integer(value) for value in item]  # type: ignore[union-attr, arg-type]
-    except TypeError:
-        raise ValueError(
-            f"{name} takes an index, a slice or several indices, not {item!r}"
-        ) from None
-    indices = [_checked(name, value, size) for value in wanted]
+        if isinstance(item, slice):
+            return range(*item.indices(size))
+        if is_index(item):
+            at = _checked(name, whole_number(item), size)
+            return range(at, at + 1)
+        indices = _several(name, list(item), item, size)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        if isinstance(error, CziError):
+            raise
+        raise InvalidArgumentError(_not_taken(name, item)) from None
     if indices and indices == list(range(indices[0], indices[0] + len(indices))):
         return range(indices[0], indices[0] + len(indices))
     return indices
+
+
+def _several(name: str, values: list[Any], item: Any, size: int) -> list[int]:
+    """Return the indices that are listed, or those at which a mask is true."""
+    if isinstance(item, str):
+        raise TypeError
+    if getattr(item, "dtype", "") != "bool" and not any(map(_is_bool, values)):
+        return [_checked(name, whole_number(value), size) for value in values]
+    if not all(map(_is_bool, values)):
+        raise TypeError
+    if len(values) != size:
+        raise OutOfBoundsError(
+            f"the mask of {name} has {len(values)} values, but {name} has {size}; a mask has a "
+            "bool for each index"
+        )
+    return [at for at, is_taken in enumerate(values) if is_taken]
+
+
+def _not_taken(name: str, item: Any) -> str:
+    if name == "C":
+        known = "an index or a name, a slice, several indices or names, or a mask (a bool for each)"
+        return f"C takes {known}, not {item!r}"
+    names = "; only channels (C) have names" if isinstance(item, str) else ""
+    known = "an index, a slice, several indices, or a mask (a bool for each)"
+    return f"{name} takes {known}, not {item!r}{names}"
 
 
 def _checked(name: str, at: int, size: int) -> int:
@@ -144,12 +178,13 @@ def ordered_selection(
     if len(set(order)) < len(order):
         raise ValueError(f"the order {order!r} names a dimension twice")
     for name, item in selections.items():
+        taken = indices_of(name, item, dims[name][0] if name in dims else 1)
         if name not in order and not is_index(item):
             raise ValueError(
                 f"{name}={item!r} selects several indices, but {name} is not in the order "
                 f"{order!r}; add it, or give one index"
             )
-        if name not in dims and indices_of(name, item, 1) != range(1):
+        if name not in dims and taken != range(1):
             raise OutOfBoundsError(f"{name}={item!r}: this image has no dimension {name}")
     chosen = {name: selections.get(name, 0) for name in dims if name not in order}
     for name, size in dims.items():
@@ -297,7 +332,11 @@ class Layout:
     def grid(self, index: int) -> LevelGrid:
         """Return the grid of a level by its index; negative ones count from the coarsest."""
         try:
-            return self.grids[as_integer(index)]
+            return self.grids[whole_number(index)]
+        except TypeError:
+            raise InvalidArgumentError(
+                f"a level is a whole number from 0 to {len(self.grids) - 1}, not {index!r}"
+            ) from None
         except IndexError:
             raise OutOfBoundsError(
                 f"there is no level {index}; the levels go from 0 to {len(self.grids) - 1}"

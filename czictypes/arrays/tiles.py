@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.layout import Layout
+from czictypes.arrays.layout import Layout, one_index
+from czictypes.model.errors import InvalidArgumentError
 from czictypes.model.geometry import ABSENT, NO_M, Rectangle
 from czictypes.reading.levels import LevelGrid
 from czictypes.reading.table import SubBlockTable
@@ -122,12 +123,12 @@ class MosaicTiles:
     def corners(self, where: Mapping[str, int]) -> dict[int, tuple[int, int]]:
         """Return (y, x) of the first tile of each M, at indices in other dimensions."""
         found = self.positions()
-        names = found.dtype.names or ()
-        for name, index in where.items():
-            if name not in names:
-                known = ", ".join(one for one in names if one.isupper())
-                raise ValueError(f"tiles have no dimension {name}; they have {known}")
-            found = found[found[name] == index]
+        sizes = {**{name: len(one) for name, one in self._planes.items()}, "M": len(self.numbers)}
+        for name, item in where.items():
+            if name not in sizes:
+                known = ", ".join(sizes)
+                raise InvalidArgumentError(f"tiles have no dimension {name}; they have {known}")
+            found = found[found[name] == one_index(name, item, sizes[name])]
         m, first = np.unique(found["M"], return_index=True)
         found = found[first]
         return dict(zip(m.tolist(), zip(found["y"].tolist(), found["x"].tolist())))

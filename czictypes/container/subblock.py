@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import SupportsIndex, Union
@@ -37,7 +36,7 @@ from czictypes.container.payload import Payload, examine_payload, read_jpegxr_pi
 from czictypes.container.segments import parse_segment_header, read_whole, require_range
 from czictypes.container.zstd import HEAD_SIZE, parse_zstd_head
 from czictypes.model.errors import CorruptFileError, MissingPartError, UnsupportedDataError
-from czictypes.model.geometry import ABSENT, NO_M, format_coordinate
+from czictypes.model.geometry import ABSENT, NO_M, format_coordinate, whole_number
 from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 
 #: The data of most sub-blocks start at most so many bytes after the start of their segment.
@@ -123,7 +122,7 @@ def read_subblock_segment(
         If there is no sub-block where the directory says, it contradicts its directory entry
         (libCZI also refuses it then), or it extends past the end of the file.
     """
-    index = operator.index(index)
+    index = whole_number(index, "the index of a sub-block")
     if not 0 <= index < directory.count:
         raise IndexError(
             f"there is no sub-block {index} in {source.name}; it has {directory.count}, numbered "

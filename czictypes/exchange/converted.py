@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 import numpy as np
@@ -17,7 +16,7 @@ from czictypes.exchange.locations import Format
 from czictypes.exchange.pixel_view import samples_for_czi
 from czictypes.exchange.source_image import SourceImage
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.public import Progress
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.names import find_name
@@ -51,8 +50,12 @@ def choose(names: Sequence[str], wanted: Choice, what: str) -> list[int]:
 def _position(names: Sequence[str], one: str | int, what: str) -> int:
     if isinstance(one, str):
         return find_name(names, one, what)
-    if 0 <= index(one) < len(names):
-        return index(one)
+    try:
+        number = whole_number(one)
+    except TypeError:
+        raise ValueError(f"a {what} is given by its name or its number, not by {one!r}") from None
+    if 0 <= number < len(names):
+        return number
     raise OutOfBoundsError(f"there is no {what} {one!r}; there are {', '.join(map(repr, names))}")
 
 

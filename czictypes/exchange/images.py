@@ -42,7 +42,7 @@ from czictypes.model.public import defended
 from czictypes.reading.names import find_scene
 from czictypes.reading.request import check_output
 from czictypes.reading.result_memory import ResultMemory
-from czictypes.remote.urls import describe_target
+from czictypes.remote.urls import describe_target, short_name
 
 if TYPE_CHECKING:
     import dask.array
@@ -115,14 +115,15 @@ class CziImage(_CziImage, Image):  # noqa: D101  (it has that of the other)
     __doc__ = _CziImage.__doc__
 
 
-@defended(lambda image: image.name)
+@defended(lambda image: image._name)
 class FileImage(Image):
     """An image file of another format than CZI: what `open_image` gives for one.
 
     The dimensions are those of a `CziImage`. Red, green and blue are S. An axis without a known
     meaning is Z, and two are C and Z. `sources` are its scenes as they are written elsewhere,
-    `name` is its path or URL without credentials, and `place` the path or URL with its options.
-    `reopen` opens it once more, in any process; it is None where that is impossible.
+    `opened` is what was opened, `name` its path or URL without credentials, and `place` the path or
+    URL with its options. `reopen` opens it once more, in any process; it is None where that is
+    impossible.
     """
 
     def __init__(
@@ -133,10 +134,11 @@ class FileImage(Image):
         *,
         reopen: Callable[[], FileImage] | None = None,
         place: tuple[Any, Mapping[str, Any] | None] | None = None,
+        opened: Any = None,
     ) -> None:
         self.sources = [with_flat_levels(image) for image in sources]
-        self.name, self._close = name, close
-        self._reopen, self.place = reopen, place
+        self._name, self._close = name, close
+        self._reopen, self.place, self._opened = reopen, place, opened
         self._memory = ResultMemory(name)
         self._turn = threading.Lock()  # for readers that serve one thread at a time
         self._index, self._is_closed = 0, False
@@ -145,13 +147,13 @@ class FileImage(Image):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as what was opened, the scene and the level."""
         if self._reopen is None:
-            raise TypeError(f"{self.name} was opened as a file object and cannot be pickled")
+            raise TypeError(f"{self._name} was opened as a file object and cannot be pickled")
         return _opened_again, (self._reopen, self._index, self._level)
 
     def close(self) -> None:
-        """Close the file."""
-        self._is_closed = True
+        """Close the file; the view of a scene does nothing, the image that it is of closes it."""
         if self._parent is None:
+            self._is_closed = True
             self._close()
 
     @property
@@ -161,14 +163,18 @@ class FileImage(Image):
 
     @property
     def _origin_name(self) -> str:
-        return self.name
+        return self._name
+
+    @property
+    def name(self) -> str:  # noqa: D102 (it has that of the base class)
+        return short_name(self._name)
 
     @property
     def _source(self) -> SourceImage:
         return self.sources[self._index]
 
     def _at(self, scene: int | str) -> FileImage:
-        image = FileImage.__new__(FileImage)
+        image = type(self).__new__(type(self))
         image.__dict__.update(self.__dict__)  # `copy` would open the file once more
         image._index, image._parent = find_scene(self.scenes, scene), self
         return image
@@ -179,7 +185,7 @@ class FileImage(Image):
 
     @property
     def _identity(self) -> str:
-        return self.name
+        return self._name
 
     def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
         channels = [place["C"]] if "C" in place else range(self.sizes["C"])
@@ -211,14 +217,7 @@ class FileImage(Image):
         """The position of the scene in `scenes`."""
         return self._index
 
-    def set_scene(self, scene: int | str) -> None:
-        """Choose the scene by its index in `scenes` or its name.
-
-        Raises
-        ------
-        OutOfBoundsError
-            If there is no such scene, or it does not have the current resolution level.
-        """
+    def set_scene(self, scene: int | str) -> None:  # noqa: D102 (it has that of the base class)
         index = find_scene(self.scenes, scene)
         self._check_level(layout_of(self.sources[index]), scene)
         self._index = index
@@ -236,7 +235,7 @@ class FileImage(Image):
         threads: int | None = None,
     ) -> NDArray[Any]:
         if self.closed:
-            raise ClosedError(f"{self.name} is closed; open it again to read")
+            raise ClosedError(f"{self._name} is closed; open it again to read")
         layout = self._layout
         region = choose(layout)
         if out is not None:
@@ -248,7 +247,7 @@ class FileImage(Image):
             return region.arranged(np.empty(region.shape, layout.dtype)) if out is None else out
         source = self._source
         pixels = [source.pixels, *source.levels][region.grid.number]
-        view = PixelView(pixels, layout.dtype, None, 0, self.name, source.reader)
+        view = PixelView(pixels, layout.dtype, None, 0, self._name, source.reader)
         with nullcontext() if source.shared else self._turn:
             found = selected(view, source.axes, layout.order, region.indices)
         found = found.reshape(region.shape)
@@ -258,17 +257,17 @@ class FileImage(Image):
         return out
 
     def to_dask(  # noqa: D102 (it has that of the base class)
-        self, level: int | None = None, chunks: Any = None
+        self, level: int | None = None, chunks: Any = None, *, scene: int | str | None = None
     ) -> dask.array.Array:
         require("dask.array", extra="dask", doing="lazy arrays")
         from czictypes.arrays.windows import windowed_array  # needs dask
 
-        level = self._chosen(level)
-        dims = self._layout.dims(level)
-        sizes = normalized_chunks(dims, self.dtype, chunks, self._cheap_chunks(level))
-        read = _Window(self, self._index, level)
+        image, level = self._of(scene), self._chosen(level)
+        dims = image._layout.dims(level)
+        sizes = normalized_chunks(dims, image.dtype, chunks, image._cheap_chunks(level))
+        read = _Window(image, image._index, level)
         name = f"image-{uuid.uuid4().hex}"
-        array: dask.array.Array = windowed_array(read, dims.order, sizes, self.dtype, name)
+        array: dask.array.Array = windowed_array(read, dims.order, sizes, image.dtype, name)
         return array
 
     def _cheap_chunks(self, level: int) -> dict[str, int]:

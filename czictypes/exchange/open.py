@@ -158,7 +158,7 @@ def _file_image(
         reopen = partial(_file_image, source, given, options, reader) if is_path else None
         place = (source, options) if is_path and reader is None else None
         name, close = location_name(source), stack.pop_all().close
-        return FileImage(images, name, close, reopen=reopen, place=place)
+        return FileImage(images, name, close, reopen=reopen, place=place, opened=source)
 
 
 @contextmanager

@@ -6,10 +6,10 @@ within its plane) are not among the dimensions of a coordinate.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
-from operator import index as as_integer
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from czictypes.model.errors import InvalidArgumentError
 
@@ -102,15 +102,30 @@ _COORDINATE = re.compile(r"(\s*([A-Za-z]\s*-?\d+\s*)+)?")
 _PART = re.compile(r"([A-Za-z])\s*(-?\d+)")
 
 
-def checked_plane(plane: Mapping[str, T] | None, name: str = "plane") -> Mapping[str, T]:
+def whole_number(value: Any, name: str = "this") -> int:
+    """Return a whole number of any type; raise a TypeError that names the argument otherwise.
+
+    A bool is refused, although Python counts with it: the caller means a mask or a switch.
+    """
+    is_bool = isinstance(value, bool) or getattr(value, "dtype", "") == "bool"
+    try:
+        if not is_bool:
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} must be a whole number, not {value!r}")
+
+
+def checked_plane(
+    plane: Mapping[str, T] | None,
+    name: str = "plane",
+    values: str = "numbers, such as {'C': 0, 'Z': 4}",
+) -> Mapping[str, T]:
     """Check that a caller's plane is a mapping and return it; return an empty one for None."""
     if plane is None:
         return {}
     if not isinstance(plane, Mapping):
-        raise TypeError(
-            f"{name} must be a mapping of dimensions to numbers, such as {{'C': 0, 'Z': 4}}; not "
-            f"{plane!r}"
-        )
+        raise TypeError(f"{name} must be a mapping of dimensions to {values}; not {plane!r}")
     return plane
 
 
@@ -126,7 +141,7 @@ def parse_coordinate(text: str | Coordinate) -> dict[str, int]:
         if letter in coordinate:
             raise InvalidArgumentError(f"dimension {letter} is given twice in {text!r}")
         try:
-            coordinate[letter] = as_integer(value)
+            coordinate[letter] = whole_number(value)
         except TypeError:
             raise InvalidArgumentError(
                 f"the position in {letter} must be a whole number, not {value!r}"

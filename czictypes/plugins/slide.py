@@ -27,7 +27,7 @@ from czictypes.plugins.slide_contents import (
     slide_properties,
 )
 from czictypes.reading.damage import OnError
-from czictypes.reading.names import numbered_plane, numbered_settings
+from czictypes.reading.names import find_scene, numbered_plane, numbered_settings
 from czictypes.reading.reader import CziReader, open_document_of
 from czictypes.reading.request import Roi
 from czictypes.remote.part_files import Parts
@@ -157,6 +157,7 @@ class CziSlide(Closable):
             self._image.close()
             raise
         self._properties: SlideProperties | None = None
+        self._views: dict[int | str, CziSlide] = {}
 
     def _opened(self) -> CziImage:
         source, scene = self._arguments
@@ -196,6 +197,7 @@ class CziSlide(Closable):
             return
         before, self._image = self._image, self._opened()
         before.close()
+        self._views = {}
         self._pictures = SlidePictures(self._image, self._place, self._look)
 
     @classmethod
@@ -215,6 +217,43 @@ class CziSlide(Closable):
     def close(self) -> None:
         """Close the document, unless it is the caller's own `CziReader`."""
         self._image.close()
+
+    # Scenes
+
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """The names of the scenes of the file, each one its own."""
+        return self._image.scenes
+
+    def scene(self, scene: int | str) -> CziSlide:
+        """Return a slide of one scene that shares the open file; made once for each scene.
+
+        Its positions, levels and display are those of ``CziSlide(source, scene)``.
+
+        Parameters
+        ----------
+        scene
+            Its index in `scenes` or its name; ``"all"`` for all scenes in one plane.
+
+        Returns
+        -------
+        CziSlide
+            It reads until this slide is closed, or gets another cache by `set_cache`. Closing it
+            does not close this slide.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene.
+        """
+        index: int | str = scene
+        if scene != ALL_SCENES or ALL_SCENES in self.scenes:
+            index = find_scene(self.scenes, scene)
+        view = self._views.get(index)
+        if view is None:
+            chosen = {name: self._options[name] for name in ("plane", "display_settings")}
+            view = self._views.setdefault(index, type(self)(self.reader, index, **chosen))
+        return view
 
     # Levels
 
@@ -248,7 +287,12 @@ class CziSlide(Closable):
     # Pictures
 
     def read_region_array(
-        self, location: tuple[int, int], level: int, size: tuple[int, int]
+        self,
+        location: tuple[int, int],
+        level: int,
+        size: tuple[int, int],
+        *,
+        scene: int | str | None = None,
     ) -> NDArray[np.uint8]:
         """Return a region as an array (height, width, 4) of red, green, blue and alpha.
 
@@ -260,12 +304,19 @@ class CziSlide(Closable):
             The level. As in OpenSlide, a level that does not exist is transparent.
         size
             Width and height, in pixels of that level.
+        scene
+            A scene by its index or name, to read as from the slide that `scene` returns: position
+            and level are those of this scene.
 
         Raises
         ------
         ValueError
             If the size is negative.
+        OutOfBoundsError
+            If there is no such scene.
         """
+        if scene is not None:
+            return self.scene(scene).read_region_array(location, level, size)
         width, height = size
         if width < 0 or height < 0:
             raise ValueError(
@@ -278,12 +329,29 @@ class CziSlide(Closable):
         x, y = (int(at / downsample) for at in location)  # towards 0, as OpenSlide does
         return self._pictures.of_level(level, Rectangle(x, y, width, height))
 
-    def read_region(self, location: tuple[int, int], level: int, size: tuple[int, int]) -> Image:
+    def read_region(
+        self,
+        location: tuple[int, int],
+        level: int,
+        size: tuple[int, int],
+        *,
+        scene: int | str | None = None,
+    ) -> Image:
         """Return a region as a Pillow picture of mode RGBA; see `read_region_array`."""
-        return _picture(self.read_region_array(location, level, size))
+        return _picture(self.read_region_array(location, level, size, scene=scene))
 
-    def get_thumbnail(self, size: tuple[int, int]) -> Image:
-        """Return the whole slide as a Pillow picture (RGB, on white) that fits into a size."""
+    def get_thumbnail(self, size: tuple[int, int], *, scene: int | str | None = None) -> Image:
+        """Return the whole slide, or a scene, as a picture (RGB, on white) that fits into a size.
+
+        Parameters
+        ----------
+        size
+            The largest width and height.
+        scene
+            A scene by its index or name; by default all that this slide shows.
+        """
+        if scene is not None:
+            return self.scene(scene).get_thumbnail(size)
         if not all(length > 0 for length in size):
             raise ValueError(f"the size of a thumbnail must be above 0, not {size}")
         width, height = self.dimensions
@@ -297,6 +365,8 @@ class CziSlide(Closable):
         roi: Roi,
         size: tuple[int, int],
         background: tuple[int, int, int] = (255, 255, 255),
+        *,
+        scene: int | str | None = None,
     ) -> Image:
         """Return a region as an RGB picture of any size, smoothly reduced, on a background.
 
@@ -308,7 +378,11 @@ class CziSlide(Closable):
             Width and height of the picture.
         background
             What shows where the file has no pixels.
+        scene
+            A scene by its index or name; the region is in its pixels then.
         """
+        if scene is not None:
+            return self.scene(scene).read_resized(roi, size, background)
         module = require("PIL.Image", extra="cli", doing="pictures of slides")
         x, y, w, h = roi
         wanted = max(1.0, min(w / size[0], h / size[1]))

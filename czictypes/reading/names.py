@@ -15,6 +15,7 @@ from czictypes.model.errors import (
     MetadataWarning,
     OutOfBoundsError,
 )
+from czictypes.model.geometry import whole_number
 from czictypes.model.options import ChannelDisplaySettingsDataClass, DisplaySettings
 from czictypes.model.public import warn_caller
 
@@ -65,7 +66,10 @@ def _scene_infos(document: OpenDocument) -> dict[int | None, SceneInfo]:
 
 def scene_names(document: OpenDocument) -> tuple[str, ...]:
     """Return a name for each scene that the document has tiles of; no two are equal."""
-    return names_of_scenes(_scene_numbers(document), scene_infos(document))
+    return document.cached(
+        "names of scenes",
+        lambda: names_of_scenes(_scene_numbers(document), scene_infos(document)),
+    )
 
 
 def names_of_scenes(
@@ -150,10 +154,17 @@ def find_scene(names: Sequence[str], scene: int | str) -> int:
     ------
     OutOfBoundsError
         If there is no such scene; the message lists some that there are.
+    InvalidArgumentError
+        If it is neither a name nor an index.
     """
     if isinstance(scene, str):
         return find_name(names, scene, "scene")
-    index = scene.__index__()
+    try:
+        index = whole_number(scene)
+    except TypeError:
+        raise InvalidArgumentError(
+            f"a scene is given by its index or its name, one at a time, not by {scene!r}"
+        ) from None
     if -len(names) <= index < len(names):
         return index % len(names)
     raise _unknown(names, scene, "scene")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import index as as_integer
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -23,13 +22,19 @@ from czictypes.metadata.document_info import (
     skew,
 )
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
-from czictypes.model.errors import CorruptFileError, OutOfBoundsError, UnsupportedDataError
+from czictypes.model.errors import (
+    CorruptFileError,
+    InvalidArgumentError,
+    OutOfBoundsError,
+    UnsupportedDataError,
+)
 from czictypes.model.geometry import (
     DIMENSION_INDEX,
     PLANE_DIMENSIONS,
     Location,
     Rectangle,
     parse_coordinate,
+    whole_number,
 )
 from czictypes.model.options import ChannelDisplaySettingsDataClassWithNameAndDescription
 from czictypes.model.pixel_types import PixelType
@@ -528,7 +533,12 @@ def _channel(table: SubBlockTable, channel: int | str | None) -> int:
     """Return the number of a channel; by default the lowest one, or 0 where there are none."""
     if channel is None:
         return table.plane_bounds.get("C", (0, 1))[0]
-    return as_integer(numbers_of(table, "C", channel))
+    try:
+        return whole_number(numbers_of(table, "C", channel))
+    except TypeError:
+        raise InvalidArgumentError(
+            f"a channel is given by its number or its name, not by {channel!r}"
+        ) from None
 
 
 def _pixel_type_name(number: int) -> str:

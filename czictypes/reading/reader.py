@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, NamedTuple, Union
 
 import numpy as np
@@ -58,7 +59,7 @@ from czictypes.reading.request import (
 from czictypes.reading.threads import thread_count
 from czictypes.remote.open import open_source
 from czictypes.remote.part_files import PartFiles, Parts
-from czictypes.remote.urls import check_url, describe_target
+from czictypes.remote.urls import check_url, describe_target, local_path, short_name
 
 #: The largest picture (bytes) of a CZI in an attachment.
 _PICTURE_BYTES = 32 << 20
@@ -226,6 +227,16 @@ class CziReader(DocumentProperties, Closable):
     def source(self) -> Source:
         """The path, URL or file object that you opened, as you passed it."""
         return self._arguments.filepath
+
+    @property
+    def path(self) -> Path | None:
+        """The path of the local file that you opened; None for a URL or a file object."""
+        return local_path(self.source)
+
+    @property
+    def name(self) -> str:
+        """The name of the file without its folder, such as ``"cells.czi"``, and no credentials."""
+        return short_name(self.source)
 
     @property
     def arguments(self) -> ReaderArguments:

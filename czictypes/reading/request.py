@@ -17,7 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError, UnsupportedDataError
-from czictypes.model.geometry import PLANE_DIMENSIONS, Color, Rectangle, checked_plane
+from czictypes.model.geometry import (
+    PLANE_DIMENSIONS,
+    Color,
+    Rectangle,
+    checked_plane,
+    whole_number,
+)
 from czictypes.model.lazy import cached_property
 from czictypes.model.pixel_types import PixelType, pixel_format, pixel_type_from_name
 from czictypes.model.public import warn_caller
@@ -276,7 +282,7 @@ def _plane_coordinate(table: SubBlockTable, plane: Plane) -> dict[str, int]:
             raise ValueError(f"{name!r} is not a plane dimension; use one of {allowed}")
         start, size = _bounds(table, name)
         try:
-            value = as_integer(given)  # type: ignore[arg-type]
+            value = whole_number(given)
         except TypeError:
             value = _named(table, name, given)
         if not start <= value < start + size:
@@ -294,7 +300,7 @@ def _named(table: SubBlockTable, name: str, given: object) -> int:
     number = numbers_of(table, name, given) if isinstance(given, str) else given
     if name == "S" and number is None:
         return 0
-    if not isinstance(number, int):
+    if not isinstance(number, int) or isinstance(number, bool):
         kind = "a whole number or a name" if name == "C" else "a whole number"
         raise ValueError(f"plane[{name!r}] must be {kind}, not {given!r}")
     return number
@@ -312,13 +318,13 @@ def check_scene(table: SubBlockTable, scene: int | str | None) -> int | None:
     if scene is None:
         return None
     try:
-        scene = as_integer(scene)  # type: ignore[arg-type]
+        scene = whole_number(scene)
     except TypeError:
         number: int | str | None = numbers_of(table, "S", scene)
-        if number is None or isinstance(number, int):
+        if number is not scene and (number is None or isinstance(number, int)):
             return number
         raise InvalidArgumentError(
-            f"scene must be a whole number or a name, not {scene!r}"
+            f"scene must be a whole number or a name, one at a time, not {scene!r}"
         ) from None
     if scene not in table.scene_rectangles:
         raise OutOfBoundsError(f"there is no scene {scene}; {_scenes_text(table)}")
@@ -365,7 +371,8 @@ def _check_zoom(zoom: float | None) -> float:
         return 1.0
     if type(zoom) is float and 0 < zoom <= 1:  # the usual case; the check for Real takes longer
         return zoom
-    if not isinstance(zoom, Real) or not math.isfinite(zoom) or not 0 < zoom <= 1:
+    is_number = isinstance(zoom, Real) and not isinstance(zoom, bool) and math.isfinite(zoom)
+    if not is_number or not 0 < zoom <= 1:
         raise ValueError(f"zoom must be greater than 0 and at most 1, not {zoom!r}")
     return float(zoom)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from czictypes.container.workers import Task, Workers, check_stopped, settle
+from czictypes.model.geometry import whole_number
 from czictypes.model.lazy import cached_property
 
 T = TypeVar("T")
@@ -29,12 +29,7 @@ def thread_count(requested: int | None = None) -> int:
             requested = int(text)
         except ValueError:
             raise ValueError(f"{_VARIABLE} must be a whole number, not {text!r}") from None
-    try:
-        requested = operator.index(requested)
-    except TypeError:
-        raise TypeError(
-            f"the number of threads must be a whole number, not {requested!r}"
-        ) from None
+    requested = whole_number(requested, "the number of threads")
     if requested < 1:
         raise ValueError(f"the number of threads must be at least 1, not {requested}")
     return requested

@@ -9,8 +9,9 @@ import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from czictypes.model.errors import FileAccessError, MissingFileError
 
@@ -68,6 +69,23 @@ def describe_target(target: Any) -> str:
     if lost := _lost_url(target):
         return lost
     return str(getattr(target, "name", target))
+
+
+def local_path(target: Any) -> Path | None:
+    """Return the path of a local file or folder; None for a URL, a file object or a store."""
+    if is_url(target) or is_fsspec(target) or not isinstance(target, (str, bytes, os.PathLike)):
+        return None
+    return Path(os.fsdecode(target))
+
+
+def short_name(target: Any) -> str:
+    """Return the last part of a path or URL; the kind of an object that has no name."""
+    text = describe_target(target)
+    if text.startswith("<"):
+        return type(target).__name__
+    first = _links(text)[0]
+    path = urlsplit(first).path or first if is_url(first) else first
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
 def refuse_url(target: Any, advice: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import CustomValue
+from czictypes.model.geometry import whole_number
 from czictypes.model.public import Progress, renamed, show_progress
 from czictypes.writing.array_source import (
     ArraySource,
@@ -166,7 +166,7 @@ class _Placing:
         scenes = axes.extent(shape, "S")
         self._step = width + max(width // 20, 16)
         self._origin = check_location(location, self._step * scenes, height)
-        self._first = 0 if scene is None else operator.index(scene)
+        self._first = 0 if scene is None else whole_number(scene, "scene")
         self._identifiers: dict[tuple[int, ...], str] = {}
 
     def write(self, document: CziWriter, part: Part, order: int) -> None:
@@ -193,6 +193,6 @@ def _check_pixels(array: Any, axes: Axes, compression: str, tile: int | None) ->
     check_codec(resolve_compression(compression), pixel_type)
     if tile is None:
         return _TILE if samples == 1 else _COLOUR_TILE
-    if operator.index(tile) < 1:
+    if whole_number(tile, "tile") < 1:
         raise ValueError(f"tile is {tile}, but a tile has at least 1 pixel")
-    return operator.index(tile)
+    return whole_number(tile)

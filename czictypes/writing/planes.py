@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,6 +13,7 @@ from czictypes.model.geometry import (
     Rectangle,
     checked_plane,
     format_coordinate,
+    whole_number,
 )
 from czictypes.model.pixel_types import PixelType
 
@@ -184,7 +184,7 @@ def _complete(
 
 def _place(letter: str, value: Any) -> int:
     try:
-        number = operator.index(value)
+        number = whole_number(value)
     except TypeError:
         raise ValueError(f"{letter} = {value!r} is not a whole number") from None
     if not ABSENT < number < 2**31:

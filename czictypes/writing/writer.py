@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import operator
 import os
 import uuid
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import CustomValue
-from czictypes.model.geometry import Rectangle
+from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.options import DisplaySettings
 from czictypes.model.public import former_name, renamed
 from czictypes.reading.threads import thread_count
@@ -253,7 +252,7 @@ class CziWriter(AttachmentMethods):
             self._session.require_open()
             if self._pyramid is not None:
                 raise ValueError("this document makes a pyramid of its own when it is closed")
-            if operator.index(factor) < 2:
+            if whole_number(factor, "factor") < 2:
                 raise ValueError(f"the factor of reduced pixels is at least 2, not {factor}")
             record = self._planes.find(plane, scene)
             pixels = to_pixels(data)

@@ -143,7 +143,9 @@ def test_what_cannot_be_selected_is_named(made: Callable[[str], Made]) -> None:
             image.read_block({"Q": 0})
         with pytest.raises(IndexError, match="no T=3; T goes from 0 to 2"):
             image.read_block({"T": 3})
-        with pytest.raises(ValueError, match="T takes an index, a slice or several indices"):
+        with pytest.raises(
+            ValueError, match="T takes an index, a slice, several indices, or a mask"
+        ):
             image.read_block({"T": "1"})
 
 

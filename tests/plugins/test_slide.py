@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from files.recipes import Made
 from slides import SCENES, slide_blocks, write_slide
 
 from czictypes import CziSlide, czi
+from czictypes.model.errors import ClosedError
 from czictypes.model.options import CacheOptions
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.reader import CziReader
@@ -437,3 +439,61 @@ def test_the_contrast_of_a_line_takes_no_memory(
         assert slide.dimensions == (2**27, 6)
     assert sizes
     assert max(sizes) <= 2**17
+
+
+@pytest.mark.parametrize("scene", [0, 1, -1, "all"])
+def test_a_scene_of_a_slide_is_a_slide_of_this_scene(
+    slide: CziSlide, path: Path, scene: int | str
+) -> None:
+    with CziSlide(path, scene) as alone:
+        view = slide.scene(scene)
+        assert view.level_dimensions == alone.level_dimensions
+        for level in range(alone.level_count):
+            where = (-4, 8), level, (90, 70)
+            expected = alone.read_region_array(*where)
+            np.testing.assert_array_equal(slide.read_region_array(*where, scene=scene), expected)
+            np.testing.assert_array_equal(np.asarray(view.read_region(*where)), expected)
+        for read in ("get_thumbnail", "read_resized"):
+            roi = () if read == "get_thumbnail" else ((3, 5, 100, 80),)
+            found = getattr(slide, read)(*roi, (40, 30), scene=scene)
+            assert found == getattr(alone, read)(*roi, (40, 30))
+
+
+def test_threads_read_scenes_of_one_slide(slide: CziSlide) -> None:
+    expected = [slide.scene(at).read_region_array((0, 0), 1, (60, 50)) for at in (0, 1)]
+
+    def is_right(at: int) -> bool:
+        found = slide.read_region_array((0, 0), 1, (60, 50), scene=slide.scenes[at % 2])
+        return np.array_equal(found, expected[at % 2])
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(is_right, range(60)))
+
+
+def test_a_scene_of_a_slide_shares_its_file_and_display(path: Path) -> None:
+    settings = {0: czi.ChannelDisplaySettingsDataClass(True, czi.TintingMode.none, None, 0.0, 0.5)}
+    with CziSlide(path, display_settings=settings) as slide:
+        view = slide.scene(1)
+        with slide.scene(1):
+            pass
+        assert view.reader is slide.reader
+        with CziSlide(path, 1, display_settings=settings) as alone:
+            expected = alone.read_region_array((0, 0), 0, (50, 40))
+        np.testing.assert_array_equal(view.read_region_array((0, 0), 0, (50, 40)), expected)
+    with pytest.raises(ClosedError):
+        view.read_region_array((0, 0), 0, (50, 40))
+
+
+@pytest.mark.parametrize("scene", [7, "B9", 1.0, None, True, [0, 1]])
+def test_a_slide_has_only_its_scenes(slide: CziSlide, scene: Any) -> None:
+    with pytest.raises(ValueError, match="scene"):
+        slide.scene(scene)
+
+
+def test_another_cache_gives_new_views(path: Path) -> None:
+    with CziSlide(path) as slide:
+        before = slide.scene(0).read_region_array((0, 0), 0, (50, 40))
+        slide.set_cache(CacheOptions(max_sub_block_count=5))
+        after = slide.scene(0)
+        assert after.reader is slide.reader
+        np.testing.assert_array_equal(after.read_region_array((0, 0), 0, (50, 40)), before)

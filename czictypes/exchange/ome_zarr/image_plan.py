@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Union
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.image_base import Image, layout_of
+from czictypes.model.geometry import whole_number
 from czictypes.writing.pyramid.reduce import reduce_pixels
 
 #: The axes of every image written, in the order that OME-Zarr wants.
@@ -143,7 +143,7 @@ def _counts(given: ChunkSizes) -> tuple[int, ...]:
 
 def _length(name: str, axis: str, value: object) -> int:
     try:
-        length = operator.index(value)  # type: ignore[arg-type]
+        length = whole_number(value)
     except TypeError:
         raise ValueError(f"{name}: {value!r} along {axis} is no whole number") from None
     if length < 1:

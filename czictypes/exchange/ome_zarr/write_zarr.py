@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -47,6 +46,7 @@ from czictypes.exchange.ome_zarr.tasks import (
 )
 from czictypes.exchange.open import borrowed_image
 from czictypes.model.errors import IncompleteOutputError
+from czictypes.model.geometry import whole_number
 from czictypes.model.lazy import require
 from czictypes.model.public import Progress, defended, renamed, show_progress
 
@@ -223,7 +223,7 @@ def write_ome_zarr(
             if store.folder is not None:
                 store = beside.enter_context(store.beside(version))
                 found = FoundStore(is_empty=True)
-            elif image.name == store.name and not isinstance(dest, Mapping):
+            elif image._origin_name == store.name and not isinstance(dest, Mapping):
                 raise ValueError(
                     f"{store.name} cannot replace itself, because it is read while it is written; "
                     "write it elsewhere"
@@ -267,7 +267,7 @@ def _plan(
     levels: int | None,
     plate: bool | None,
 ) -> OmeZarrPlan:
-    if levels is not None and operator.index(levels) < 1:
+    if levels is not None and whole_number(levels, "levels") < 1:
         raise ValueError(f"levels is {levels}, but an image has at least one")
     layout = lay_out(image, choose(image.scenes, scenes, "scene"), version, plate=plate)
     images = []

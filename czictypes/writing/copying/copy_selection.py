@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
@@ -23,7 +22,14 @@ from czictypes.metadata.xml_editor import (
     set_sizes,
 )
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.geometry import ABSENT, NO_M, PLANE_DIMENSIONS, Rectangle, checked_plane
+from czictypes.model.geometry import (
+    ABSENT,
+    NO_M,
+    PLANE_DIMENSIONS,
+    Rectangle,
+    checked_plane,
+    whole_number,
+)
 from czictypes.reading.names import numbers_of
 from czictypes.reading.request import parse_roi
 from czictypes.reading.subblock import matching
@@ -121,7 +127,7 @@ def _resolve(letter: str, wanted: Indices, present: list[int]) -> set[int]:
         chosen = _sliced(wanted, present)
     else:
         try:
-            chosen = {operator.index(index) for index in _listed(wanted)}
+            chosen = {whole_number(index) for index in _listed(wanted)}
         except TypeError:
             raise ValueError(
                 f"{letter}: {wanted!r} is neither a whole number, a range, a slice nor several"
@@ -135,7 +141,7 @@ def _resolve(letter: str, wanted: Indices, present: list[int]) -> set[int]:
 
 def _listed(wanted: Any) -> Iterable[Any]:
     try:
-        return [operator.index(wanted)]
+        return [whole_number(wanted)]
     except TypeError:
         return wanted  # type: ignore[no-any-return]
 

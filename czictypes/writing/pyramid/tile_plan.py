@@ -13,7 +13,6 @@ show the level, that is less than a pixel of the result.
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from typing import NamedTuple, Union
 
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.model.errors import UnsupportedDataError
-from czictypes.model.geometry import ABSENT, Rectangle, Size
+from czictypes.model.geometry import ABSENT, Rectangle, Size, whole_number
 from czictypes.reading.fallback import painting_rank
 from czictypes.reading.table import SubBlockTable
 from czictypes.writing.compression import parse_compression
@@ -99,7 +98,7 @@ def resolve_pyramid(choice: PyramidChoice) -> PyramidOptions | None:
 
 def _check_number(name: str, value: object, least: int, most: int) -> None:
     try:
-        number = operator.index(value)  # type: ignore[arg-type]
+        number = whole_number(value)
     except TypeError:
         raise ValueError(f"{name} must be a whole number, not {value!r}") from None
     if not least <= number <= most:

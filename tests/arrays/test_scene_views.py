@@ -1,0 +1,207 @@
+"""A scene can be named in every call, or read from a view: neither changes the image."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from extras import needs
+
+from czictypes import CziImage, Image, convert, czi, open_image
+from czictypes.model.errors import ClosedError, OutOfBoundsError
+
+CELLS = np.random.default_rng(5).integers(0, 4096, (3, 2, 2, 4, 90, 110)).astype(np.uint16)
+NAMES = ["A1", "B1", "B2"]
+SIZES = [(90, 110), (70, 100), (50, 60)]
+NEEDED = {"ome.tiff": ("tifffile", "ome-tiff"), "ome.zarr": ("ngff_zarr", "ome-zarr")}
+
+
+def write_scenes(folder: Path) -> Path:
+    """Write three scenes of different sizes; the last one has no pyramid."""
+    path = folder / "plate.czi"
+    content = czi.DocumentContent(
+        scenes=[czi.SceneInfo(at, name=name) for at, name in enumerate(NAMES)]
+    )
+    with czi.create_czi(path, pyramid=czi.PyramidOptions(tile=32, until=60)) as new:
+        for scene, (height, width) in enumerate(SIZES):
+            for t, c, z in np.ndindex(2, 2, 4):
+                pixels = CELLS[scene, t, c, z, :height, :width]
+                plane = {"T": t, "C": c, "Z": z}
+                new.write(pixels, (scene * 300, 0), plane, scene=scene)
+        new.write_metadata(channel_names={0: "DAPI", 1: "GFP"}, content=content)
+    return path
+
+
+@pytest.fixture(scope="module", params=["czi", *NEEDED])
+def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The three scenes, in a CZI and as other formats."""
+    written = write_scenes(tmp_path_factory.mktemp("scenes"))
+    if request.param == "czi":
+        return written
+    needs(*NEEDED[request.param])
+    other = written.with_suffix(f".{request.param}")
+    convert(written, other)
+    return other
+
+
+@pytest.fixture
+def image(path: Path) -> Iterator[Image]:
+    with open_image(path) as opened:
+        yield opened
+
+
+def part(scene: int, *where: Any) -> np.ndarray:
+    height, width = SIZES[scene]
+    return CELLS[scene, ..., :height, :width][where]
+
+
+READS: dict[str, Callable[..., Any]] = {
+    "asarray": lambda image, **scene: image.asarray(**scene),
+    "read_block": lambda image, **scene: image.read_block({"C": "GFP", "Y": [3, 1]}, **scene),
+    "get_image_data": lambda image, **scene: image.get_image_data("XYZ", T=1, C="GFP", **scene),
+    "get_image_dask_data": lambda image, **scene: image.get_image_dask_data("ZY", T=1, **scene),
+    "to_dask": lambda image, **scene: image.to_dask(**scene),
+    "to_xarray": lambda image, **scene: image.to_xarray(**scene),
+    "lazy to_xarray": lambda image, **scene: image.to_xarray(dask=True, **scene),
+    "to_datatree": lambda image, **scene: image.to_datatree(**scene)["scale0/image"],
+    "coords": lambda image, **scene: image.coords(**scene)["X"].values,
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_every_read_takes_a_scene_by_name_or_index(image: Image, read: str) -> None:
+    if "dask" in read:
+        needs("dask.array", "dask")
+    if "xarray" in read or "tree" in read:
+        needs("xarray", "xarray")
+        needs("dask.array", "dask")
+    for index, name in enumerate(image.scenes):
+        with open_image(image.path) as other:
+            other.set_scene(index)
+            expected = np.asarray(READS[read](other))
+        for scene in (index, name, index - 3, np.int64(index)):
+            np.testing.assert_array_equal(READS[read](image, scene=scene), expected)
+        np.testing.assert_array_equal(READS[read](image.scene(name)), expected)
+    assert image.current_scene_index == 0
+
+
+def test_a_labelled_scene_has_its_own_name(image: Image) -> None:
+    needs("xarray", "xarray")
+    labelled = image.to_xarray(scene=1)
+    assert (labelled.name, labelled.attrs["scene"]) == (image.scenes[1], image.scenes[1])
+
+
+def test_valid_pixels_and_chunks_take_a_scene(tmp_path: Path) -> None:
+    with CziImage(write_scenes(tmp_path)) as image:
+        assert image.valid_pixels({"T": 0, "C": "DAPI", "Z": 0}, scene="B2").shape == SIZES[2]
+        needs("dask.array", "dask")
+        assert image.native_chunks(scene=1)["Y"] == SIZES[1][0]
+
+
+def test_tiles_take_a_scene(tmp_path: Path) -> None:
+    path = tmp_path / "mosaics.czi"
+    with czi.create_czi(path) as new:
+        for scene, count in enumerate((2, 3)):
+            for m in range(count):
+                new.write(CELLS[0, 0, 0, 0], (900 * scene + 110 * m, 0), scene=scene)
+    with CziImage(path, mosaic=False) as image:
+        assert len(image.get_mosaic_tile_positions()) == 2
+        assert len(image.get_mosaic_tile_positions(scene=1)) == 3
+        assert image.get_mosaic_tile_position(2, scene=1) == (0, 1120)
+        assert image.scene(1).dims.M == 3
+
+
+def test_all_scenes_can_be_named_as_one_plane(tmp_path: Path) -> None:
+    with CziImage(write_scenes(tmp_path)) as image:
+        whole = image.read_block({"T": 1, "C": 0, "Z": 3}, scene="all")
+        assert whole.shape == (90, 660)
+        np.testing.assert_array_equal(whole[:50, 600:], part(2, 1, 0, 3))
+        assert image.scene("all").current_scene == "all"
+
+
+def test_iterating_over_the_names_gives_the_views(image: Image) -> None:
+    views = list(map(image.scene, image.scenes))
+    assert [view.current_scene for view in views] == list(image.scenes)
+    for scene, view in enumerate(views):
+        assert type(view) is type(image)
+        np.testing.assert_array_equal(view.data, part(scene))
+
+
+def test_a_view_is_its_own(image: Image) -> None:
+    view, other = image.scene(1), image.scene(1)
+    view.set_scene(2)
+    assert [one.current_scene_index for one in (image, view, other)] == [0, 2, 1]
+
+
+def test_a_view_keeps_the_level_of_the_image(tmp_path: Path) -> None:
+    with CziImage(write_scenes(tmp_path)) as image:
+        image.set_resolution_level(1)
+        assert image.scene("B1").shape[-2:] == (35, 50)
+        image.scene("B1").set_resolution_level(0)
+        assert image.current_resolution_level == 1
+        with pytest.raises(OutOfBoundsError, match="scene 'B2' has no resolution level 1"):
+            image.scene("B2")
+
+
+def test_threads_get_the_patches_of_their_scene(image: Image) -> None:
+    corner = {"T": 1, "Z": 2, "C": "GFP", "Y": slice(8, 40), "X": slice(4, 50)}
+
+    def is_right(at: int) -> bool:
+        scene = at % 3
+        expected = part(scene, 1, 1, 2, slice(8, 40), slice(4, 50))
+        by_view = image.scene(scene).read_block(corner)
+        by_call = image.get_image_data("YX", scene=image.scenes[scene], **corner)
+        return np.array_equal(by_view, expected) and np.array_equal(by_call, expected)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(is_right, range(90)))
+
+
+def test_closing_a_view_leaves_the_image_open(image: Image) -> None:
+    with image.scene(1) as view:
+        pass
+    view.close()
+    assert not view.closed
+    np.testing.assert_array_equal(view.data, part(1))
+    np.testing.assert_array_equal(image.data, part(0))
+
+
+def test_a_view_is_closed_with_its_image(image: Image) -> None:
+    view = image.scene(1)
+    inner = view.scene(2)
+    image.close()
+    assert view.closed
+    assert inner.closed
+    with pytest.raises(ClosedError):
+        view.read_block({})
+
+
+def test_a_view_outlives_an_image_that_nobody_closes(tmp_path: Path) -> None:
+    view = CziImage(write_scenes(tmp_path)).scene("B1")
+    gc.collect()
+    np.testing.assert_array_equal(view.data, part(1))
+    view.reader.close()
+
+
+def test_a_view_pickles_as_an_image_of_its_scene(image: Image) -> None:
+    with pickle.loads(pickle.dumps(image.scene(1))) as again:
+        assert again.current_scene_index == 1
+        np.testing.assert_array_equal(again.data, part(1))
+
+
+@pytest.mark.parametrize("scene", [3, -4, "C9", 1.0, True, None, [0, 1], b"A1", np.True_])
+def test_a_scene_that_is_none_is_refused_in_the_words_of_the_caller(
+    image: Image, scene: Any
+) -> None:
+    for choose in (image.scene, image.set_scene):
+        with pytest.raises(ValueError, match="scene"):
+            choose(scene)
+    if scene is not None:
+        with pytest.raises(ValueError, match="scene"):
+            image.get_image_data("YX", scene=scene)
