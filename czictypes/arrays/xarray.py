@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from czictypes.arrays.labels import hex_colors
+from czictypes.metadata.channels import BLACK, CHANNEL_NUMBERS, WHITE
 from czictypes.model.errors import InvalidArgumentError, MissingExtraError, UnsupportedDataError
 from czictypes.model.lazy import require
 
@@ -121,10 +122,11 @@ def labels(image: Image, level: int = 0) -> dict[str, Any]:
 def attributes(image: Image) -> dict[str, Any]:
     """Return what is known of an image as a few texts and numbers, fit for netCDF and zarr.
 
-    `imwrite` and `save` read back ``channel_colors``, those of the channels in ``channel_names``.
-    All else is at the `Image`.
+    `imwrite` and `save` read them back. The lists ``channel_...`` have a value for each of
+    ``channel_names``: wavelengths in nanometres, exposure times in seconds, points in pixel values;
+    0 is unknown.
     """
-    colors = hex_colors(image.channel_colors) or None
+    of_channels = _of_channels(image)
     info, objective, well, origin = image.document_info, image.objective, image.well, image.origin
     date = info.acquisition_date
     found = {
@@ -138,7 +140,23 @@ def attributes(image: Image) -> dict[str, Any]:
         "well": None if well is None else well.name,
         "field": image.field,
         "stage_origin_um": None if origin is None else list(origin),
-        "channel_names": image.channel_names if colors else None,
-        "channel_colors": colors,
+        "channel_names": image.channel_names if of_channels else None,
+        **of_channels,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _of_channels(image: Image) -> dict[str, list[Any]]:
+    """Return what is known of the channels as lists, without those of which nothing is."""
+    infos = image.channels
+    found = {
+        name: [getattr(info, field) or 0 for info in infos]
+        for name, field in CHANNEL_NUMBERS.items()
+    }
+    limits = [one or (0.0, 0.0) for one in image.contrast_limits]
+    found[BLACK], found[WHITE] = ([one[at] for one in limits] for at in (0, 1))
+    known = {name: values for name, values in found.items() if any(values)}
+    if WHITE in known:
+        known[BLACK] = found[BLACK]
+    colors = hex_colors(image.channel_colors)
+    return {**({"channel_colors": colors} if colors else {}), **known}

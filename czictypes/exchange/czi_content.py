@@ -17,7 +17,7 @@ from czictypes.metadata.scenes import Plate, SceneInfo
 from czictypes.model.errors import MetadataWarning
 from czictypes.model.geometry import Location
 from czictypes.model.public import warn_caller
-from czictypes.writing.new_metadata import time_axis
+from czictypes.writing.array_notes import time_axis
 
 _MICROMETRES = 1e6
 

@@ -17,8 +17,8 @@ from czictypes.metadata.document_info import Scaling
 from czictypes.metadata.fields import parse_color
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of
+from czictypes.writing.array_notes import ChannelValues, PixelSize, found_notes
 from czictypes.writing.array_source import as_array, own_axes, parse_axes
-from czictypes.writing.new_metadata import ChannelValues, PixelSize, found_notes
 
 
 def save(
@@ -142,7 +142,11 @@ def image_of(
     notes = found_notes(array, parsed, channel_names, channel_colors, pixel_size, times)
     count = parsed.extent(array.shape, "C")
     channels = [
-        ChannelInfo(at, name=notes.channel_names.get(at), color=notes.channel_colors.get(at))
+        replace(
+            notes.channels.get(at, ChannelInfo(at)),
+            name=notes.channel_names.get(at),
+            color=notes.channel_colors.get(at),
+        )
         for at in range(count)
     ]
     scenes = parsed.planes.get("S")
@@ -154,7 +158,19 @@ def image_of(
         names = list(notes.scene_names) or numbered
         letters = letters[:scenes] + letters[scenes + 1 :]
     images = [
-        SourceImage(part, letters, one, channels=channels, scaling=notes.scaling, times=notes.times)
+        SourceImage(
+            part,
+            letters,
+            one,
+            channels=channels,
+            scaling=notes.scaling,
+            times=notes.times,
+            display_settings=dict(notes.display_settings),
+            origin=notes.origin,
+            well=None if notes.scene is None else notes.scene.well,
+            objective=notes.objective,
+            acquisition_date=notes.acquisition_date,
+        )
         for part, one in zip(parts, names)
     ]
     return FileImage(images, name or "the array", lambda: None)

@@ -13,6 +13,17 @@ from czictypes.model.options import (
 )
 from czictypes.model.pixel_types import PixelType, pixel_type_from_name
 
+#: The attributes of labelled arrays with a number for each channel, and the fields they stand for;
+#: 0 is unknown.
+CHANNEL_NUMBERS = {
+    "channel_excitation_wavelengths": "excitation_wavelength",
+    "channel_emission_wavelengths": "emission_wavelength",
+    "channel_exposure_times": "exposure_time",
+    "channel_bit_depths": "component_bit_count",
+}
+#: Those of the pixel values that are shown as black and as white.
+BLACK, WHITE = "channel_black_points", "channel_white_points"
+
 
 class WavelengthRange(NamedTuple):
     """A band of wavelengths in nanometres; None for an end that is open, equal ends for a line."""

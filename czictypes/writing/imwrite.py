@@ -12,6 +12,12 @@ from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import CustomValue
 from czictypes.model.geometry import whole_number
 from czictypes.model.public import Progress, renamed, show_progress
+from czictypes.writing.array_notes import (
+    ChannelValues,
+    PixelSize,
+    found_notes,
+    make_array_content,
+)
 from czictypes.writing.array_source import (
     ArraySource,
     Axes,
@@ -22,13 +28,7 @@ from czictypes.writing.array_source import (
 )
 from czictypes.writing.array_tiles import TileInfo, check_location, pixel_type_of
 from czictypes.writing.compression import check_codec, resolve_compression
-from czictypes.writing.new_metadata import (
-    DEFAULT_TITLE,
-    ChannelValues,
-    PixelSize,
-    found_notes,
-    make_array_content,
-)
+from czictypes.writing.new_metadata import DEFAULT_TITLE
 from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
 from czictypes.writing.writer import CziWriter, create_czi
@@ -146,7 +146,9 @@ def imwrite(
         document.write_metadata(
             title,
             custom_attributes=custom_attributes,
-            content=make_array_content(notes, content, parsed.extent(array.shape, "C")),
+            content=make_array_content(
+                notes, content, parsed.extent(array.shape, "C"), placing.first
+            ),
         )
         with show_progress(progress, len(source), f"writing {document.name}") as advance:
             for part in source:
@@ -166,7 +168,7 @@ class _Placing:
         scenes = axes.extent(shape, "S")
         self._step = width + max(width // 20, 16)
         self._origin = check_location(location, self._step * scenes, height)
-        self._first = 0 if scene is None else whole_number(scene, "scene")
+        self.first = 0 if scene is None else whole_number(scene, "scene")
         self._identifiers: dict[tuple[int, ...], str] = {}
 
     def write(self, document: CziWriter, part: Part, order: int) -> None:
@@ -176,7 +178,7 @@ class _Placing:
         key = tuple(part.plane.values())
         identifier = self._identifiers.setdefault(key, str(uuid.uuid4()))
         info = TileInfo(tags={"RetilingId": identifier})
-        pixels, scene = part.pixels[..., ::order], self._first + number
+        pixels, scene = part.pixels[..., ::order], self.first + number
         document.write(pixels, location, plane, scene=scene, info=info)
 
 

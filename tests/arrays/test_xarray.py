@@ -40,6 +40,8 @@ def test_attributes_are_few_and_plain(made: Callable[[str], Made]) -> None:
         "stage_origin_um": [1250.5 - 9.5 * 0.15, -10.25 - 7.5 * 0.2],
         "channel_names": ["DAPI", "Gr\u00fcn"],
         "channel_colors": ["#0000FF", "#FFFFFF"],
+        "channel_black_points": [6553.5, 0.0],
+        "channel_white_points": [49151.25, 65535.0],
     }
 
 
