@@ -14,11 +14,17 @@ from typing import Any, NoReturn
 
 import pytest
 
-__all__ = ["miss_system", "needs", "needs_napari", "replaces_open_files"]
+__all__ = ["frees_at_once", "miss_system", "needs", "needs_napari", "replaces_open_files"]
 
 #: For tests that replace, rename or remove a file while it is open.
 replaces_open_files = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows replaces and removes no file that is open"
+)
+
+#: For tests that measure how much memory is used at a time.
+frees_at_once = pytest.mark.skipif(
+    not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    reason="without the global lock, CPython frees the objects of a thread when that thread goes on",
 )
 
 _REQUIRED = "CZICTYPES_TEST_REQUIRE_PEERS"

@@ -76,6 +76,7 @@ def test_zig_compiles_on_windows_unless_another_is_named(
 ) -> None:
     compiler = program(path, "clang++.exe")
     monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("PATHEXT", ".exe")
     if named:
         monkeypatch.setenv("CXX", compiler)
     assert find_compiler() == (compiler if named else None)

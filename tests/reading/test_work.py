@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import frees_at_once
 from files.block import Block
 from files.builder import write_czi
 from reading.core.made_tables import needs_kernel
@@ -266,6 +267,7 @@ def test_a_tile_in_the_cache_is_not_read_again(tmp_path: Path, calls: Calls) -> 
         {"reader_options": czi.ReaderOptions(enable_mask_awareness=True)},
     ],
 )
+@frees_at_once
 def test_few_decoded_tiles_are_in_memory_at_a_time(tmp_path: Path, options: Any) -> None:
     import tracemalloc  # PyPy has none
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import frees_at_once
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -346,6 +347,7 @@ def test_lists_are_arrays(path: Path) -> None:
     assert_reads_as(path, numbers((1, 3, 4)), "Z")
 
 
+@frees_at_once
 def test_memory_maps_are_written_in_bounded_memory(path: Path, tmp_path: Path) -> None:
     pytest.importorskip("_tracemalloc", reason="PyPy cannot trace memory: run it on CPython")
     import tracemalloc
