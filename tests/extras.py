@@ -24,7 +24,7 @@ replaces_open_files = pytest.mark.skipif(
 #: For tests that measure how much memory is used at a time.
 frees_at_once = pytest.mark.skipif(
     not getattr(sys, "_is_gil_enabled", lambda: True)(),
-    reason="without the global lock, CPython frees the objects of a thread when that thread goes on",
+    reason="without the global lock, CPython frees what a thread made when that thread goes on",
 )
 
 _REQUIRED = "CZICTYPES_TEST_REQUIRE_PEERS"
