@@ -32,7 +32,6 @@ from czictypes.reading.html import overview
 from czictypes.reading.names import channel_infos, find_scene, metadata_or, scene_infos, scene_names
 from czictypes.reading.reader import CziReader, Source, open_document_of
 from czictypes.remote.part_files import Parts
-from czictypes.remote.urls import describe_target
 
 if TYPE_CHECKING:
     import dask.array
@@ -395,10 +394,6 @@ class CziImage(Image):
         box = self._reader.total_bounding_box
         plane = {name: box[name][0] + at for name, at in place.items() if name in box}
         return self._reader.composite(plane=plane, scene=self.scene_number)
-
-    @property
-    def _file_name(self) -> str:
-        return describe_target(self._reader.source)
 
     def _overview(self) -> NDArray[np.uint8] | None:
         number = self.scene_number

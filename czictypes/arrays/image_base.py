@@ -82,15 +82,10 @@ class Image(Closable):
         return html.page(self, self._card)
 
     def _card(self) -> str:
-        kind, name = type(self).__name__, html.file_name(self._file_name)
+        kind, name = type(self).__name__, self.name
         if self.closed:
             return html.card(kind, f"{name} (closed)", {})
         return html.card(kind, name, self._shown_facts(), [html.picture(self._overview)])
-
-    @property
-    def _file_name(self) -> str:
-        """The path or URL for notebooks."""
-        return self._origin_name
 
     def _overview(self) -> NDArray[Any] | None:
         """Return the current scene in small, if that takes no more than reading a few pixels."""

@@ -12,12 +12,18 @@ from czictypes.arrays.labels import pixel_sizes, since_start
 from czictypes.arrays.scenes import field_numbers, plane_ranges
 from czictypes.metadata.records import EVENT_NAMES, Event
 from czictypes.metadata.scenes import SceneInfo
-from czictypes.model.errors import MissingExtraError, OutOfBoundsError
+from czictypes.model.errors import MissingExtraError, OutOfBoundsError, SparseDocumentError
 from czictypes.model.geometry import ABSENT, NO_M
 from czictypes.model.lazy import require
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.document import OpenDocument
-from czictypes.reading.names import channel_infos, channel_names, scene_infos, scene_names
+from czictypes.reading.names import (
+    channel_infos,
+    channel_names,
+    channel_numbers,
+    scene_infos,
+    scene_names,
+)
 from czictypes.reading.subblock import read_columns
 
 Columns = dict[str, NDArray[Any]]
@@ -127,7 +133,7 @@ def _whole(values: NDArray[np.float64]) -> NDArray[Any]:
 
 def _channels(document: OpenDocument, column: NDArray[Any]) -> NDArray[Any]:
     """Return the name of each tile's channel; that of the only one where tiles have no C."""
-    channels = plane_ranges(document.table, None)["C"]
+    channels = channel_numbers(document)
     names = dict(zip(channels, channel_names(channel_infos(document, channels))))
     if len(channels) == 1:
         names[ABSENT] = names[channels[0]]
@@ -180,12 +186,15 @@ def _seconds(
 
 
 def _times_of_scene(document: OpenDocument, scene: int | None) -> Mapping[int, float] | None:
-    """Return the seconds of each T of a scene, by its number."""
+    """Return the seconds of each T of a scene, by its number; None where a T is far too large."""
     table = document.table
     rows = np.arange(table.count)
     if scene is not None:
         rows = np.flatnonzero(table.directory.scene == scene)
-    along = plane_ranges(table, rows)["T"]
+    try:
+        along = plane_ranges(table, rows)["T"]
+    except SparseDocumentError:
+        return None
     times = since_start(document, scene, along, rows)
     return None if times is None else dict(zip(along, times.tolist()))
 
@@ -200,7 +209,7 @@ def _exposures(
     document: OpenDocument, entries: NDArray[np.void], exposure: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the exposure of each tile; that of its channel where a tile does not tell."""
-    channels = plane_ranges(document.table, None)["C"]
+    channels = channel_numbers(document)
     infos = channel_infos(document, channels)
     known = {info.index: info.exposure_time for info in infos if info.exposure_time is not None}
     if len(channels) == 1 and channels[0] in known:

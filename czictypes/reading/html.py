@@ -7,7 +7,6 @@ file is cut and escaped. No part that cannot be made keeps the others from being
 from __future__ import annotations
 
 import math
-import re
 import struct
 import zlib
 from base64 import b64encode
@@ -100,11 +99,6 @@ def _tried(find: Callable[[], object]) -> object:
 
 
 # Parts
-
-
-def file_name(name: str) -> str:
-    """Return the last part of a path or URL."""
-    return re.split(r"[/\\]", name.rstrip("/\\"))[-1]
 
 
 def channel_list(names: Sequence[str], infos: Sequence[ChannelInfo]) -> Html:

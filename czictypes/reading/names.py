@@ -239,12 +239,12 @@ class DocumentNames:
         assert document is not None
         if dimension == "S":
             return _scene_numbers(document)[find_scene(scene_names(document), name)]
-        numbers = _channels_of(document)
+        numbers = channel_numbers(document)
         found: int = numbers[find_channels(channel_infos(document, numbers), name)]
         return found
 
 
-def _channels_of(document: OpenDocument) -> list[int]:
+def channel_numbers(document: OpenDocument) -> list[int]:
     """Return the numbers of the channels: those of the tiles, and those of the XML among them."""
     first, size = document.table.plane_bounds.get("C", (0, 1))
     nothing: list[ChannelInfo] = []

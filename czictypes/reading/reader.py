@@ -190,7 +190,7 @@ class CziReader(DocumentProperties, Closable):
         return html.page(self, self._card)
 
     def _card(self) -> str:
-        name = html.file_name(self._session.name)
+        name = short_name(self.source)
         if self.closed:
             return html.card("CziReader", f"{name} (closed)", {})
         return html.card("CziReader", name, self._facts(), [html.picture(self._overview)])

@@ -17,6 +17,7 @@ from files.builder import AttachmentSpec, write_czi
 from files.documents import time_stamps
 from files.patterns import noise
 from files.recipes import Made
+from files.wild import WILD_FILES
 from files.xml import document_xml, subblock_xml
 
 from czictypes import CziImage, czi
@@ -185,6 +186,13 @@ def test_tiles_without_times_have_those_of_the_time_stamps(tmp_path: Path) -> No
     tiles = columns(path)
     assert tiles["time_s"] == [0.0, 1.0, 6.5]
     assert tiles["acquisition_time"] == [None] * 3
+
+
+def test_tiles_far_from_the_others_are_listed_too(tmp_path: Path) -> None:
+    path = tmp_path / "far.czi"
+    path.write_bytes(WILD_FILES["CTZ_2000_apart"]())
+    tiles = columns(path)
+    assert [tiles[name] for name in "CTZ"] == [[0, 2000]] * 3
 
 
 def test_a_file_without_scaling_has_no_micrometres(tmp_path: Path) -> None:
