@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from czictypes.exchange.locations import location_text, options_of
+from czictypes.exchange.locations import location_path, location_text, options_of
 from czictypes.exchange.ome_xml import image_fields
 from czictypes.exchange.pixel_view import reason
 from czictypes.exchange.source_image import SourceImage
@@ -21,6 +21,15 @@ from czictypes.model.errors import CziError, MetadataWarning, UnsupportedDataErr
 from czictypes.model.lazy import require
 from czictypes.model.public import warn_caller
 from czictypes.remote.urls import is_url
+
+#: The readers of bioio for endings that nothing else reads here.
+_READERS = {
+    ".nd2": "bioio-nd2",
+    ".dv": "bioio-dv",
+    ".r3d": "bioio-dv",
+    ".lif": "bioio-lif",
+    ".sldy": "bioio-sldy",
+}
 
 
 @contextmanager
@@ -74,11 +83,15 @@ def _opened(bioio: Any, name: str, fs_kwargs: dict[str, Any], reader: type[Any] 
                 f"{name} cannot be read: {'; '.join(said)}. The file may have another format or be "
                 "damaged, or the reader may not support this kind of file"
             ) from error
-        suffix = os.path.splitext(name)[1].lstrip(".")  # noqa: PTH122 (may be a URL)
-        raise UnsupportedDataError(
-            f"no reader is installed for {name}; install bioio's reader for this format (such as "
-            f"bioio-{suffix or 'nd2'})"
-        ) from error
+        raise UnsupportedDataError(f"no reader is installed for {name}; {_advice(name)}") from error
+
+
+def _advice(name: str) -> str:
+    """Return which reader of bioio to install for a path or URL."""
+    ending = os.path.splitext(location_path(name))[1]  # noqa: PTH122 (may be a URL)
+    if ending in _READERS:
+        return f"install bioio's: pip install {_READERS[ending]}"
+    return "bioio's for Bio-Formats may know it: pip install bioio-bioformats (which needs Java)"
 
 
 def _refusals(bioio: Any, name: str, fs_kwargs: dict[str, Any]) -> Iterator[str]:

@@ -224,7 +224,7 @@ def _metadata(plugin: Any, lock: threading.Lock) -> Any:
 
 def _claim_of_fits(plugin: Any) -> int:
     """Return the bytes that the images of a FITS file claim in their headers."""
-    fits = require("astropy.io.fits", extra="imageio", doing="reading FITS")
+    fits = require("astropy.io.fits", extra=None, doing="reading FITS")
     file = plugin.request.get_file()
     file.seek(0)
     with warnings.catch_warnings():
@@ -237,7 +237,7 @@ def _claim_of_fits(plugin: Any) -> int:
 
 def _claim_of_itk(plugin: Any) -> int:
     """Return the bytes that an image in a format of ITK claims in its header."""
-    itk = require("SimpleITK", extra="imageio", doing="reading formats of ITK")
+    itk = require("SimpleITK", extra=None, doing="reading formats of ITK")
     reader = itk.ImageFileReader()
     reader.SetFileName(plugin.request.get_local_filename())
     reader.ReadImageInformation()

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from czictypes.container.file_source import check_stream
 from czictypes.container.workers import aside
 from czictypes.model.lazy import require
+from czictypes.remote.open import filesystem_at
 from czictypes.remote.urls import Redactor, is_fsspec, is_url, redact_url
 from czictypes.writing.atomic import PathType, check_new_file
 
@@ -237,9 +238,8 @@ def filesystem_of(
     url = location_text(location)
     if not is_url(url):
         return None
-    fsspec = require("fsspec", extra="remote", doing=doing)
-    found: tuple[Any, str] = fsspec.core.url_to_fs(url, **options_of(location, options))
-    return found
+    require("fsspec", extra="remote", doing=doing)
+    return filesystem_at(url, options_of(location, options))
 
 
 def options_of(location: Any, options: Mapping[str, Any] | None) -> dict[str, Any]:

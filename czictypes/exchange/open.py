@@ -207,8 +207,9 @@ def _open_other(
     name = location_name(source)
     if is_local(source) and not Path(source).exists():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    file = _local(stack, source, options)
     try:
-        return stack.enter_context(open_with_imageio(_local(stack, source, options)))
+        return stack.enter_context(open_with_imageio(file))
     except (CorruptFileError, UnsupportedDataError, MissingExtraError) as error:
         first = error
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Callable, Generic, TypeVar, overload
@@ -12,7 +13,9 @@ T = TypeVar("T")
 Self = TypeVar("Self")
 
 # Packages whose names differ from those of their modules.
-_PACKAGES = {"PIL": "Pillow"}
+_PACKAGES = {"PIL": "Pillow", "ngff_zarr": "ngff-zarr", "ome_types": "ome-types"}
+# The extras whose packages are for newer Pythons only.
+_OLDEST_PYTHON = {"ome-zarr": (3, 11), "tensorstore": (3, 11), "bioio": (3, 11)}
 
 
 def load_export(
@@ -33,11 +36,11 @@ def load_export(
     return value
 
 
-def require(module_name: str, *, extra: str, doing: str) -> Any:
+def require(module_name: str, *, extra: str | None, doing: str) -> Any:
     """Import a module of an optional package, or raise `MissingExtraError`.
 
     The message starts with the purpose (`doing`), such as "lazy arrays" or "writing OME-Zarr". It
-    names the package and the extra of czictypes that installs it.
+    names the package, and the extra of czictypes that installs it, if there is one (`extra`).
     """
     try:
         return import_module(module_name)
@@ -45,10 +48,17 @@ def require(module_name: str, *, extra: str, doing: str) -> Any:
         name = module_name.partition(".")[0]
         is_missing = isinstance(error, ModuleNotFoundError) and error.name == name
         why = "" if is_missing else f", which cannot be imported ({error})"
+        package = _PACKAGES.get(name, name)
         raise MissingExtraError(
-            f"{doing}: this needs the package {_PACKAGES.get(name, name)}{why}; "
-            f"install it with pip install 'czictypes[{extra}]'"
+            f"{doing}: this needs the package {package}{why}; {_remedy(package, extra)}"
         ) from error
+
+
+def _remedy(package: str, extra: str | None) -> str:
+    oldest = _OLDEST_PYTHON.get(extra or "", (3, 9))
+    newer = f", on Python {oldest[0]}.{oldest[1]} or later" if sys.version_info < oldest else ""
+    what = package if extra is None else f"'czictypes[{extra}]'"
+    return f"install it with pip install {what}{newer}"
 
 
 class cached_property(Generic[T]):  # noqa: N801 (named after that of functools)

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+_EXTRAS = {
+    **dict.fromkeys(("http", "https"), "remote"),
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gs"),
+    **dict.fromkeys(("az", "abfs", "abfss", "adl"), "azure"),
+}
+#: Packages of other protocols whose names differ from those of their modules.
+_PACKAGES = {"smbclient": "smbprotocol", "libarchive": "libarchive-c"}
 _OURS = "czictypes"
 _DOING = "reading what is not a local file"
 
@@ -83,11 +90,11 @@ def _open_remote(target: Any, storage_options: Mapping[str, Any] | None, renew: 
     if is_url(target):
         redact = Redactor(target, options)
         if target.startswith("zip://") and "::" in target:
-            return _said_plainly(lambda: _open_member(target, options, redact, ours), redact)
-        fs, path = _said_plainly(lambda: _filesystem(target, options), redact)
+            return said_plainly(lambda: _open_member(target, options, redact, ours), redact)
+        fs, path = said_plainly(lambda: _filesystem(target, options), redact)
     else:
         redact = Redactor(url_of(target), options)
-        fs = _said_plainly(lambda: _renewed(target.fs) if renew else target.fs, redact)
+        fs = said_plainly(lambda: _renewed(target.fs) if renew else target.fs, redact)
         path = target.path
         redact = Redactor(url_of(target), {**fs.storage_options, **options})
         if getattr(target, "compression", None):
@@ -96,7 +103,7 @@ def _open_remote(target: Any, storage_options: Mapping[str, Any] | None, renew: 
         fs, path = fs.fs, fs._join(path)
     if _has_protocol(fs, "file"):
         return FileSource(path)
-    return _said_plainly(lambda: _open(fs, path, redact, ours), redact)
+    return said_plainly(lambda: _open(fs, path, redact, ours), redact)
 
 
 def _forget_dead_loop() -> None:
@@ -123,6 +130,14 @@ def _filesystem(url: str, options: dict[str, Any]) -> tuple[Any, str]:
         return fsspec.filesystem(protocol, **{**own, **options.get(protocol, {})}), url
     fs, path = fsspec.core.url_to_fs(url, **options)
     return fs, path
+
+
+def filesystem_at(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return the filesystem of a URL and the path in it; the errors are those of `open_source`."""
+    found: tuple[Any, str] = said_plainly(
+        lambda: _filesystem(url, dict(options)), Redactor(url, options)
+    )
+    return found
 
 
 def _open(fs: Any, path: str, redact: Redactor, options: RemoteOptions) -> ByteSource:
@@ -215,8 +230,8 @@ def _has_protocol(fs: Any, name: str) -> bool:
     return name in ([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol)
 
 
-def _said_plainly(act: Callable[[], T], redact: Redactor) -> T:
-    """Return the result of `act`; raise its errors in our own words.
+def said_plainly(act: Callable[[], T], redact: Redactor) -> T:
+    """Return the result of `act` upon a filesystem; raise its errors in our own words.
 
     Foreign messages may contain credentials, so they are neither passed on nor chained.
     """
@@ -231,13 +246,15 @@ def _said_plainly(act: Callable[[], T], redact: Redactor) -> T:
 
 def _in_our_words(error: Exception, redact: Redactor) -> Exception:
     text = redact(f"{type(error).__name__}: {error}".rstrip(": "))
-    if isinstance(error, ImportError):
-        match = URL.match(redact.name)
-        extra = _EXTRAS.get(match.group(1) if match else "", "remote")
+    unknown = isinstance(error, ValueError) and "rotocol not known" in str(error)
+    match = URL.match(redact.name)
+    extra = _EXTRAS.get(match.group(1).lower() if match else "")
+    if isinstance(error, ImportError) or (unknown and extra):
+        needed = f"'czictypes[{extra}]'" if extra else _package(error)
         return MissingExtraError(
-            f"{redact.name} needs another package ({text}): pip install 'czictypes[{extra}]'"
+            f"{redact.name} needs another package ({text}): pip install {needed}"
         )
-    if isinstance(error, ValueError) and "rotocol not known" in str(error):
+    if unknown:
         return FileNotFoundError(f"there is no file {redact.name!r}, nor such a protocol ({text})")
     if isinstance(error, OSError):
         kind = next(
@@ -249,3 +266,10 @@ def _in_our_words(error: Exception, redact: Redactor) -> Exception:
     if isinstance(error, TypeError):
         return TypeError(f"{redact.name}: fsspec does not take these storage_options: {text}")
     return RemoteError(f"{redact.name} cannot be opened: {text}")
+
+
+def _package(error: Exception) -> str:
+    """Return the package that lacks, which fsspec names in the cause of its error."""
+    found = getattr(error.__cause__ or error, "name", None) or "fsspec"
+    module = found.partition(".")[0]
+    return _PACKAGES.get(module, module.replace("_", "-"))

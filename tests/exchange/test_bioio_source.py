@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,15 @@ def test_a_file_that_the_reader_refuses_is_told_in_its_words(tmp_path: Path) -> 
     assert "install" not in str(caught.value)
 
 
-def test_a_reader_that_is_missing_is_named(tmp_path: Path) -> None:
-    (tmp_path / "in.nosuch").write_bytes(b"anything")
-    with pytest.raises(UnsupportedDataError, match=r"install.*bioio-nosuch"):
-        convert(tmp_path / "in.nosuch", tmp_path / "out.czi")
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [("in.nd2", "bioio-nd2"), ("IN.SLDY", "bioio-sldy"), ("in.oib", "bioio-bioformats")],
+)
+def test_a_reader_that_is_missing_is_named_if_there_is_one(
+    tmp_path: Path, name: str, package: str
+) -> None:
+    if find_spec(package.replace("-", "_")):
+        pytest.skip(f"{package} is installed, so nothing is missing")
+    (tmp_path / name).write_bytes(b"anything")
+    with pytest.raises(UnsupportedDataError, match=f"pip install {package}"):
+        convert(tmp_path / name, tmp_path / "out.czi")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from extras import needs
 
+from czictypes import convert, imwrite, open_image
 from czictypes.exchange.locations import (
     Format,
     check_dest,
@@ -19,6 +21,7 @@ from czictypes.exchange.locations import (
     staged_output,
     target_format,
 )
+from czictypes.model.errors import MissingExtraError
 
 
 @pytest.mark.parametrize(
@@ -92,3 +95,26 @@ def test_a_local_copy_has_a_name_that_every_system_takes() -> None:
     assert fsspec.filesystem("memory").cat_file("/staged/a:b?c*.txt") == b"content"
     with pytest.raises(FileExistsError):
         check_dest(url, overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["a.czi", "a.ome.tif", "a.tif", "a.ome.zarr", "a.ozx", "a.nd2"])
+def test_the_hint_for_a_protocol_is_the_same_for_every_format(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    needs("zarr.abc.store", "ome-zarr")
+    known = needs("fsspec.registry").known_implementations
+    monkeypatch.setitem(known, "gs", {"class": "no_such_package.System", "err": "Install gcsfs"})
+    with pytest.raises(MissingExtraError, match=r"gs://bucket/a.*pip install 'czictypes\[gs\]'$"):
+        open_image(f"gs://bucket/{name}")
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.png", "a.czi", "a.ome.zarr", "a.ozx"])
+def test_the_hint_for_a_protocol_to_write_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    needs("zarr.abc.store", "ome-zarr")
+    known = needs("fsspec.registry").known_implementations
+    monkeypatch.setitem(known, "sftp", {"class": "paramiko_x.System", "err": "Install paramiko"})
+    imwrite(tmp_path / "in.czi", np.zeros((4, 4), np.uint8))
+    with pytest.raises(MissingExtraError, match=r"sftp://host/a.*pip install paramiko-x$"):
+        convert(tmp_path / "in.czi", f"sftp://host/{name}")

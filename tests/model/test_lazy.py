@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from czictypes.model import lazy
 from czictypes.model.errors import MissingExtraError
 from czictypes.model.lazy import cached_property, require
 
@@ -59,3 +60,14 @@ def test_a_package_that_is_broken_says_why(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MissingExtraError, match="no such symbol"):
         require("broken_package", extra="dask", doing="lazy arrays")
+
+
+def test_a_package_that_no_extra_brings_is_named_itself() -> None:
+    with pytest.raises(MissingExtraError, match=r"reading X: .* pip install no_such$"):
+        require("no_such.part", extra=None, doing="reading X")
+
+
+def test_an_extra_for_newer_pythons_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy, "_OLDEST_PYTHON", {"ome-zarr": (9, 1)})
+    with pytest.raises(MissingExtraError, match=r"czictypes\[ome-zarr\]', on Python 9\.1 or later"):
+        require("no_such", extra="ome-zarr", doing="writing OME-Zarr")

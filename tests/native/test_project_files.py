@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from pages import ROOT
 
+from czictypes.model import lazy
 from native.sources import read_sources, read_toml
 
 yaml = pytest.importorskip("yaml", reason="the project's own files are YAML: pip install pyyaml")
@@ -161,3 +166,48 @@ def test_without_git_the_version_is_above_the_last_release(pyproject: dict[str, 
     dated = re.findall(r"^## \[?([\d.]+)\]? - \d{4}", text("CHANGELOG.md"), re.MULTILINE)
     assert fallback.is_devrelease
     assert all(fallback > Version(one) for one in dated)
+
+
+def requirements(pyproject: dict[str, Any], extra: str) -> Iterator[Requirement]:
+    for line in pyproject["project"]["optional-dependencies"][extra]:
+        one = Requirement(line)
+        if one.name == "czictypes":
+            for inner in one.extras:
+                yield from requirements(pyproject, inner)
+        else:
+            yield one
+
+
+def required_modules() -> Iterator[tuple[str, str, str]]:
+    """Yield the place, module and extra of each call of `require`, as far as they are literals."""
+    for path in sorted((ROOT / "czictypes").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        named = {
+            node.targets[0].id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        }
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "require":
+                module = getattr(call.args[0], "value", "")
+                given = next(one.value for one in call.keywords if one.arg == "extra")
+                extra = named.get(getattr(given, "id", ""), getattr(given, "value", None))
+                if isinstance(module, str) and module and isinstance(extra, str):
+                    yield f"{path.name}:{call.lineno}", module.partition(".")[0], extra
+
+
+def test_every_extra_that_an_error_names_brings_the_package(pyproject: dict[str, Any]) -> None:
+    calls = [one for one in required_modules() if one[1] != "czictypes"]
+    assert len(calls) > 40
+    for place, module, extra in calls:
+        package = canonicalize_name(lazy._PACKAGES.get(module, module))
+        brought = {canonicalize_name(one.name) for one in requirements(pyproject, extra)}
+        assert package in brought, f"{place}: {package} is not in the extra {extra}"
+
+
+def test_extras_for_newer_pythons_are_known_as_such(pyproject: dict[str, Any]) -> None:
+    for extra, oldest in lazy._OLDEST_PYTHON.items():
+        wanted = f'python_version >= "{oldest[0]}.{oldest[1]}"'
+        assert any(str(one.marker) == wanted for one in requirements(pyproject, extra)), extra

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -192,6 +194,39 @@ def test_a_protocol_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(known, "gs", missing)
     with pytest.raises(MissingExtraError, match=r"gs://a/b\.czi.*gcsfs.*czictypes\[gs\]"):
         czi.open_czi("gs://a/b.czi")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "hint"),
+    [("s3a", "'czictypes[s3]'"), ("abfs", "'czictypes[azure]'"), ("az", "'czictypes[azure]'")],
+)
+def test_the_hint_names_the_extra_of_the_protocol(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, hint: str
+) -> None:
+    known = needs("fsspec.registry").known_implementations
+    monkeypatch.setitem(known, protocol, {"class": "no_such_package.System", "err": "Install it"})
+    with pytest.raises(MissingExtraError, match=rf"pip install {re.escape(hint)}$"):
+        czi.open_czi(f"{protocol}://a/b.czi")
+
+
+def test_the_hint_names_the_package_of_a_protocol_without_an_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = needs("fsspec.registry").known_implementations
+    for module, package in (("smbclient.x", "smbprotocol"), ("no_such.System", "no-such")):
+        missing = {"class": module, "err": "Install it"}
+        monkeypatch.setitem(sys.modules, module.partition(".")[0], None)
+        monkeypatch.setitem(known, "smb", missing)
+        with pytest.raises(MissingExtraError, match=rf"pip install {package}$"):
+            czi.open_czi("smb://a/b.czi")
+
+
+def test_a_protocol_that_fsspec_learns_from_its_package_is_not_called_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(needs("fsspec.registry").known_implementations, "abfss", raising=False)
+    with pytest.raises(MissingExtraError, match=r"czictypes\[azure\]"):
+        czi.open_czi("abfss://a/b.czi")
 
 
 @pytest.mark.parametrize("path", ["C://images/a.czi", "folder::a.czi", "a:b.czi"])

@@ -21,7 +21,8 @@ from czictypes.exchange.locations import (
 )
 from czictypes.model.lazy import require
 from czictypes.model.public import Closable
-from czictypes.remote.urls import is_url
+from czictypes.remote.open import said_plainly
+from czictypes.remote.urls import Redactor, is_url
 from czictypes.writing.atomic import remove_folder
 
 #: The key that marks a store as unfinished.
@@ -365,7 +366,10 @@ def _open_url(target: PathOrUrl, options: Mapping[str, Any] | None, *, read_only
     if url.startswith(("http://", "https://")) and "?" in url:  # its query is for each key
         url, _, query = url.partition("?")
         given = {"params": dict(parse_qsl(query)), **given}
-    return _storage().FsspecStore.from_url(url, storage_options=given, read_only=read_only)
+    return said_plainly(
+        lambda: _storage().FsspecStore.from_url(url, storage_options=given, read_only=read_only),
+        Redactor(url, given),
+    )
 
 
 def _path_of(target: PathOrUrl) -> Path:

@@ -332,7 +332,7 @@ def _run_distributed(
     The job reaches the workers as the result of a task, not as scattered data, so the scheduler can
     make it again if all workers that have it die.
     """
-    distributed = require("distributed", extra="dask", doing="work on a cluster")
+    distributed = require("distributed", extra=None, doing="work on a cluster")
     shared = client.submit(_as_it_is, job, pure=False, retries=_RETRIES)
     queue = distributed.as_completed(with_results=False)
     running: dict[Any, tuple[int, int]] = {}

@@ -16,6 +16,8 @@ from zarr.storage import FsspecStore, MemoryStore, WrapperStore, ZipStore
 from czictypes.exchange.locations import staged_output
 from czictypes.exchange.ome_zarr.store import JOURNAL, wait_for
 from czictypes.model.errors import UnsupportedDataError
+from czictypes.remote.open import said_plainly
+from czictypes.remote.urls import Redactor
 from czictypes.writing.atomic import AtomicFile
 
 _DOCUMENTS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
@@ -136,8 +138,10 @@ def open_archive_object(stream: BinaryIO, name: str) -> tuple[Store, str]:
 def open_remote_archive(url: str, options: Mapping[str, Any]) -> tuple[Store, str]:
     """Open an archive at a URL for reading, as `open_archive` does."""
     protocol = url.partition("://")[0]
-    store = FsspecStore.from_url(
-        f"zip://::{url}", storage_options={protocol: dict(options)}, read_only=True
+    given = {protocol: dict(options)}
+    store = said_plainly(
+        lambda: FsspecStore.from_url(f"zip://::{url}", storage_options=given, read_only=True),
+        Redactor(url, options),
     )
     return store, wait_for(_only_folder, store)
 
