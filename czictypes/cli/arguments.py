@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from glob import glob
 from typing import TYPE_CHECKING, Any
 
-from czictypes.model.errors import CziError
-from czictypes.model.geometry import PLANE_DIMENSIONS, Rectangle
+from czictypes.model.errors import InvalidArgumentError
+from czictypes.model.geometry import PLANE_DIMENSIONS, Rectangle, seconds_of
 
 if TYPE_CHECKING:
     from czictypes.remote.part_files import Parts
@@ -90,19 +90,21 @@ def parts(
 
     Raises
     ------
-    CziError
+    InvalidArgumentError
         If some have a number and others have none, or two have the same; or if there is more than
         one document that they could belong to.
     """
     if given is None:
         return None
     if len(files) > 1:
-        raise CziError("--parts names the other files of one document, so give one FILE")
+        raise InvalidArgumentError(
+            "--parts names the other files of one document, so give one FILE"
+        )
     numbered = {number: file for number, file in given if number is not None}
     if not numbered:
         return [file for _, file in given]
     if len(numbered) < len(given):
-        raise CziError(
+        raise InvalidArgumentError(
             "--parts: number all files, each with its own number (1=b.czi 2=c.czi), or none"
         )
     return numbered
@@ -227,6 +229,23 @@ def length(text: str) -> float:
             f"{text!r} is not a length such as 0.325um, 325nm or 0.001mm"
         )
     return float(f"{float(match.group(1)) * metres:.15g}")
+
+
+def lengths(text: str) -> list[float]:
+    """Return ``0.325um`` or ``0.2um,0.2um,1um`` in metres; a single one is for x and y."""
+    found = [length(part) for part in text.split(",")]
+    if len(found) > 3:
+        raise argparse.ArgumentTypeError(f"{text!r} has more than X,Y,Z")
+    return found * 2 if len(found) == 1 else found
+
+
+def duration(text: str) -> float:
+    """Return a time such as ``2.5s`` in seconds, which a number without a unit has, too."""
+    match = _LENGTH.fullmatch(text.strip())
+    unit = None if match is None else seconds_of(match.group(2) or "s")
+    if match is None or unit is None or not float(match.group(1)) > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2.5s, 200ms or 5min")
+    return float(f"{float(match.group(1)) * unit:.15g}")
 
 
 def projection(text: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from czictypes.cli import arguments
 from czictypes.cli.output import (
+    FAILED,
     advised,
     named_refusals,
     print_json,
@@ -39,8 +40,8 @@ exit codes: 0 nothing is wrong, 1 there are warnings, 2 there are errors, 5 a fi
 the worst of all files counts. Wrong usage gives 2, too, and prints no report."""
 
 _REPAIR_CODES = """\
-exit codes: 0 nothing is lost, 3 DST is written but parts are lost, 1 nothing could be recovered,
-2 wrong usage
+exit codes: 0 nothing is lost, 3 DST is written but parts are lost, 1 nothing could be recovered
+or DST exists, 2 wrong usage
 
 examples:
   czictypes repair broken.czi repaired.czi
@@ -134,14 +135,18 @@ def _run_repair(args: argparse.Namespace) -> int:
     """Repair the file and print what is lost."""
     from czictypes.czi import repair
 
-    with named_refusals(args.source, args.target):
-        report = repair(
-            args.source,
-            args.target,
-            overwrite=args.overwrite,
-            progress=shows_progress(),
-            parts=arguments.parts(args.parts),
-        )
+    try:
+        with named_refusals(args.source, args.target):
+            report = repair(
+                args.source,
+                args.target,
+                overwrite=args.overwrite,
+                progress=shows_progress(),
+                parts=arguments.parts(args.parts),
+            )
+    except FileExistsError as error:
+        report_exception(error, debug=args.debug)
+        return FAILED  # the usual code would say that parts are lost
     if args.json:
         print_json(report.to_dict())
     else:

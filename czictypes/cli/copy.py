@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import named_refusals, printable, shows_progress
-from czictypes.model.errors import CziError
+from czictypes.model.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from czictypes.czi import CopyReport
@@ -104,9 +104,10 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--plane",
         nargs="+",
         action="extend",
-        type=arguments.places,
+        type=arguments.planes,
         metavar="Z=2-5",
-        help="only these places in a dimension: C=0,1 or C=DAPI or Z=2-5 or T=0-99/10 (each tenth)",
+        help="only these places in a dimension: C=0,1 or C=DAPI or Z=2-5 or T=0-99/10 (each "
+        "tenth), several as C=0 Z=3 or C=0,Z=3",
     )
     parser.add_argument(
         "--roi",
@@ -131,8 +132,9 @@ def _run_copy(args: argparse.Namespace) -> int:
     from czictypes.czi import copy
 
     planes: dict[str, list[int | str]] = {}
-    for letter, listed in args.plane or ():
-        planes.setdefault(letter, []).extend(listed)
+    for given in args.plane or ():
+        for letter, listed in given.items():
+            planes.setdefault(letter, []).extend(listed if isinstance(listed, list) else [listed])
     with named_refusals(args.source, args.target):
         report = copy(
             args.source,
@@ -158,7 +160,7 @@ def _run_copy(args: argparse.Namespace) -> int:
 
 def _crop(args: argparse.Namespace) -> bool:
     if args.crop and args.roi is None:
-        raise CziError("--crop cuts tiles to a region; give --roi X,Y,W,H with it")
+        raise InvalidArgumentError("--crop cuts tiles to a region; give --roi X,Y,W,H with it")
     return bool(args.crop)
 
 

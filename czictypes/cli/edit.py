@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import named_refusals, printable
-from czictypes.model.errors import CziError, OutOfBoundsError
+from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 
 if TYPE_CHECKING:
     from czictypes import CziImage
@@ -187,7 +187,9 @@ def _run_edit(args: argparse.Namespace) -> int:
         with CziImage(args.file) as image:
             changes = [*_channel_changes(args, image), *_scene_changes(args, image), *_others(args)]
         if not changes:
-            raise CziError(f"{args.file}: nothing to change; --help lists what can be changed")
+            raise InvalidArgumentError(
+                f"{args.file}: nothing to change; --help lists what can be changed"
+            )
         with edit_czi(args.file) as editor, editor.edit_session() as builder:
             for _, change in changes:
                 change(builder)

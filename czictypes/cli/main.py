@@ -16,6 +16,7 @@ from typing import Any
 from czictypes import __version__
 from czictypes.cli.arguments import expand_wildcards, join_negative_values
 from czictypes.cli.output import (
+    exit_code,
     report_error,
     report_exception,
     report_warning,
@@ -40,7 +41,7 @@ _COMMANDS = {
     "demo": "demo",
 }
 
-_FAILED, _INTERRUPTED = 1, 130
+_INTERRUPTED = 130
 
 
 def program() -> int:
@@ -67,8 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0 when all went well, 1 when the operation failed, 2 for wrong usage, 130
-        when it was interrupted. That of ``check`` tells what is wrong with the files.
+        The exit code: 0 when all went well, 1 when the operation failed, 2 for wrong usage, 3 when
+        the target exists, 4 when it is unfinished and can be resumed, 130 when it was interrupted.
+        Those of ``check`` and ``repair`` tell what is wrong with the files.
     """
     given = sys.argv[1:] if argv is None else list(argv)
     if sys.platform == "win32":  # whose shells leave this to the program
@@ -85,8 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="czictypes",
         description="Look into ZEISS CZI microscopy images.",
-        epilog="exit codes: 0 all went well, 1 the operation failed, 2 wrong usage, "
-        "130 interrupted",
+        epilog="exit codes: 0 all went well, 1 the operation failed, 2 wrong usage (also what the "
+        "file does not have, as a scene), 3 the target exists, 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"czictypes {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks of errors")
@@ -125,7 +127,7 @@ def _run(args: argparse.Namespace) -> int:
             _silence_stdout()
         else:
             report_exception(error, debug=args.debug)
-        return _FAILED
+        return exit_code(error)
 
 
 def _is_broken_pipe(error: Exception) -> bool:

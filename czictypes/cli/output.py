@@ -15,8 +15,37 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from czictypes.model.errors import CziError, LibraryNotFoundError
+from czictypes.model.errors import (
+    CziError,
+    IncompleteOutputError,
+    InvalidArgumentError,
+    LibraryNotFoundError,
+    OutOfBoundsError,
+)
 from czictypes.remote.urls import redact_text
+
+FAILED, WRONG_USAGE, EXISTS, UNFINISHED = 1, 2, 3, 4
+
+#: The options whose names are not those of the arguments in Python.
+_RENAMED = {
+    "scenes": "scene",
+    "planes": "plane",
+    "attachments": "attachment",
+    "keep_attachments": "keep-attachment",
+    "times": "time-step",
+}
+_ARGUMENTS = (
+    *_RENAMED,
+    *("anonymize", "axes", "channel_names", "chunks", "compression", "contrast", "crop", "dry_run"),
+    *("dtype", "factor", "filter", "keep_relative_times", "levels", "on_error", "overwrite"),
+    *("pixel_size", "pixels", "plane", "project", "quick", "renumber", "resume", "roi", "scene"),
+    *("shards", "split_scenes", "stored_resolution", "threads", "tile", "until", "version", "zoom"),
+)
+#: Such as ``shards=`` and ``version="0.5"``, but not in a URL or a path.
+_ARGUMENT = re.compile(rf"""(?<![\w?&/.-])({"|".join(_ARGUMENTS)})=(?:True\b|["']([^"']*)["'])?""")
+
+#: Those with an underscore are arguments without the sign, too.
+_NAME = re.compile(rf"""(?<![\w?&/.'"-])({"|".join(one for one in _ARGUMENTS if "_" in one)})\b""")
 
 #: What messages advise, and the commands and options that stand for it.
 _OPTIONS = {
@@ -67,17 +96,26 @@ def report_exception(error: BaseException, *, debug: bool, file: str = "") -> No
 
 
 @contextmanager
-def named_refusals(source: str, dest: str, option: str = "--overwrite") -> Iterator[None]:
-    """Add the file to errors that lack it: one that exists, or one whose arguments are refused."""
+def named_refusals(
+    source: str, dest: str = "", option: str = "--overwrite", *, arguments_too: bool = True
+) -> Iterator[None]:
+    """Add the file to errors that lack it: one that exists, or one whose arguments are refused.
+
+    Without `arguments_too`, it is not added where an argument of two files fits none.
+    """
     try:
         yield
     except FileExistsError as error:
         why = f"the file exists; {option} replaces it"
-        raise FileExistsError(errno.EEXIST, why, dest) from error
-    except CziError:
-        raise
+        raise FileExistsError(errno.EEXIST, why, dest or error.filename) from error
+    except CziError as error:
+        is_argument = isinstance(error, InvalidArgumentError)
+        lacks_file = isinstance(error, ValueError) and (arguments_too or not is_argument)
+        if not lacks_file or Path(source).name in str(error):
+            raise
+        raise type(error)(f"{source}: {error}") from error
     except ValueError as error:  # an argument is refused, and the message says why
-        raise CziError(f"{source}: {error}") from error
+        raise InvalidArgumentError(f"{source}: {error}") from error
 
 
 def report_warning(message: str) -> None:
@@ -89,7 +127,25 @@ def advised(message: str) -> str:
     """Return a message with commands and options in place of functions and arguments."""
     for ours, words in _OPTIONS.items():
         message = ours.sub(words, message)
-    return message
+    return _NAME.sub(_option, _ARGUMENT.sub(_option, message))
+
+
+def _option(argument: re.Match[str]) -> str:
+    name, *value = argument.groups()
+    option = "--" + _RENAMED.get(name, name).replace("_", "-")
+    return f"{option} {value[0]}" if value and value[0] else option
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code for an error, the same in every command.
+
+    Arguments that do not fit the file are wrong usage, as those are that fit no file.
+    """
+    if isinstance(error, FileExistsError):
+        return EXISTS
+    if isinstance(error, IncompleteOutputError):
+        return UNFINISHED
+    return WRONG_USAGE if isinstance(error, (InvalidArgumentError, OutOfBoundsError)) else FAILED
 
 
 def use_utf8_when_piped() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
-from czictypes.cli.output import printable
-from czictypes.model.errors import CziError, UnsupportedDataError
+from czictypes.cli.output import named_refusals, printable
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
@@ -85,13 +85,9 @@ def _run(args: argparse.Namespace) -> int:
         raise FileNotFoundError(f"{args.output.parent} is no folder; make it first")
     options = ReaderOptions(on_error=args.on_error, stored_resolution=args.stored_resolution)
     parts = arguments.parts(args.parts)
-    with open_czi(args.file, reader_options=options, parts=parts) as document:
-        try:
-            said = _write(document, args)
-        except ValueError as error:  # an argument is refused, or the file is damaged
-            if isinstance(error, CziError) and Path(args.file).name in str(error):
-                raise
-            raise CziError(f"{args.file}: {error}") from error
+    document = open_czi(args.file, reader_options=options, parts=parts)
+    with document, named_refusals(args.file):
+        said = _write(document, args)
     print(printable(f"{args.output}: {said}"))
     return 0
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import printable
-from czictypes.model.errors import CziError
+from czictypes.model.errors import OutOfBoundsError
 
 if TYPE_CHECKING:
     from czictypes import CziImage
@@ -85,7 +85,9 @@ def _scene_index(image: CziImage, scene: int | str, file: str) -> int | str:
         return scene
     if scene not in numbers:
         known = ", ".join(map(str, numbers)) or "none"
-        raise CziError(f"{file}: there is no scene {scene}; the numbers of its scenes are: {known}")
+        raise OutOfBoundsError(
+            f"{file}: there is no scene {scene}; the numbers of its scenes are: {known}"
+        )
     return numbers.index(scene)
 
 

@@ -16,6 +16,7 @@ from czictypes.exchange.converted import (
     Conversion,
     ConvertedImage,
     ConvertOptions,
+    Description,
     check_options,
     choose,
     images_of,
@@ -47,6 +48,7 @@ from czictypes.exchange.locations import (
 )
 from czictypes.exchange.open import open_image, open_sources
 from czictypes.exchange.picture_files import describe_png, write_png
+from czictypes.exchange.save import described_image
 from czictypes.exchange.source_image import SourceImage
 from czictypes.exchange.tiff_files import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
 from czictypes.metadata.document_content import DocumentContent, read_content
@@ -59,6 +61,7 @@ from czictypes.reading.names import metadata_or
 from czictypes.reading.reader import CziReader, open_document_of
 from czictypes.reading.request import parse_roi
 from czictypes.remote.part_files import Parts
+from czictypes.writing.array_notes import ChannelValues, PixelSize
 from czictypes.writing.copying.copy import copy
 
 #: A dry run warns of images above this size in bytes and this multiple of the file's size.
@@ -96,6 +99,10 @@ def convert(
     roi: Any = None,
     project: Projection = None,
     split_scenes: bool = False,
+    axes: str | None = None,
+    channel_names: ChannelValues = None,
+    pixel_size: PixelSize = None,
+    times: float | Sequence[float] | None = None,
 ) -> Conversion:
     """Convert an image file to another format, out of core.
 
@@ -156,6 +163,11 @@ def convert(
     split_scenes
         Whether each scene becomes a file of its own, with its name before the ending of `dest`:
         ``plate_B3.ome.tif``.
+    axes, channel_names, pixel_size, times
+        What a file that is no CZI does not tell of its pixels, or tells wrongly, as `imwrite` takes
+        it of an array: a letter for each axis, the name of each channel, metres for each pixel,
+        seconds between one T and the next. By default what the file tells; a stack that does not
+        is Z.
 
     Returns
     -------
@@ -204,6 +216,7 @@ def convert(
         stored_resolution,
         None if roi is None else parse_roi(roi),
         projections(project) if project else {},
+        Description(axes, channel_names, pixel_size, times),
     )
     return _split(source, dest, options) if split_scenes else _convert(source, dest, options)
 
@@ -233,9 +246,11 @@ def _convert(source: Any, dest: PathOrUrl, options: ConvertOptions) -> Conversio
     elif wanted is Format.CZI:
         images = _convert_to_czi(source, dest, given, options)
     elif isinstance(source, FileImage):
-        images = _write_image(source, dest, wanted, options)
+        image = described_image(source, options.description)
+        images = _write_image(image, dest, wanted, options)
     else:
-        with open_image(source, storage_options=options.source_options) as image:
+        with open_image(source, storage_options=options.source_options) as opened:
+            image = described_image(opened, options.description)
             images = _write_image(image, dest, wanted, options)
     seconds = time.perf_counter() - begun
     return Conversion(
@@ -264,7 +279,7 @@ def _split(source: Any, dest: PathOrUrl, options: ConvertOptions) -> Conversion:
 @contextmanager
 def _image_of(source: Any, options: ConvertOptions) -> Iterator[Image]:
     if isinstance(source, Image):
-        yield source
+        yield described_image(source, options.description)
     elif isinstance(source, CziReader):
         yield CziImage(source)
     elif source_format(source) is Format.CZI:
@@ -273,7 +288,7 @@ def _image_of(source: Any, options: ConvertOptions) -> Iterator[Image]:
             yield CziImage(reader)
     else:
         with open_image(source, storage_options=options.source_options) as image:
-            yield image
+            yield described_image(image, options.description)
 
 
 def _format(source: Any) -> Format:
@@ -498,17 +513,29 @@ def _convert_to_czi(
     source: Any, dest: PathOrUrl, given: Format, options: ConvertOptions
 ) -> tuple[ConvertedImage, ...]:
     """Write images of another format, opened or not, as the scenes of a CZI."""
+    description = options.description
     if isinstance(source, FileImage):
-        if options.takes_excerpts(Format.CZI):
-            return _write_excerpts(source, None, dest, Format.CZI, options)
-        chosen = choose(source.scenes, options.scenes, "scene")
-        return _write_czi([source.sources[at] for at in chosen], None, dest, options)
+        return _write_sources(described_image(source, description), dest, options)
+    if description.given:
+        everything = open_sources(source, given, "all", options.source_options, with_content=False)
+        with everything as (images, _):
+            found = FileImage(images, _name(source), lambda: None)
+            return _write_sources(described_image(found, description), dest, options)
     with open_sources(source, given, options.scenes, options.source_options) as (images, content):
         if options.takes_excerpts(Format.CZI):
             image, all_of_these = FileImage(images, _name(source), lambda: None), "all"
             options = replace(options, scenes=all_of_these)
             return _write_excerpts(image, content, dest, Format.CZI, options)
         return _write_czi(images, content, dest, options)
+
+
+def _write_sources(
+    image: FileImage, dest: PathOrUrl, options: ConvertOptions
+) -> tuple[ConvertedImage, ...]:
+    if options.takes_excerpts(Format.CZI):
+        return _write_excerpts(image, None, dest, Format.CZI, options)
+    chosen = choose(image.scenes, options.scenes, "scene")
+    return _write_czi([image.sources[at] for at in chosen], None, dest, options)
 
 
 def _write_czi(

@@ -15,13 +15,14 @@ from czictypes.arrays.scenes import claimed_array
 from czictypes.exchange.locations import Format
 from czictypes.exchange.pixel_view import samples_for_czi
 from czictypes.exchange.source_image import SourceImage
-from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.public import Progress
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.names import find_name
 from czictypes.reading.reader import open_document_of
 from czictypes.remote.part_files import Parts
+from czictypes.writing.array_notes import ChannelValues, PixelSize
 
 if TYPE_CHECKING:
     from czictypes.arrays.image import CziImage
@@ -97,6 +98,20 @@ def level_sizes(image: Image, count: int | None = None) -> list[tuple[int, int]]
     return sizes if count is None else sizes[: max(count, 1)]
 
 
+class Description(NamedTuple):
+    """What the caller says of the pixels of a file, as of an array; None where the file tells."""
+
+    axes: str | None = None
+    channel_names: ChannelValues = None
+    pixel_size: PixelSize = None
+    times: float | Sequence[float] | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The names of what is given."""
+        return [name for name, value in self._asdict().items() if value is not None]
+
+
 @dataclass(frozen=True)
 class ConvertOptions:
     """The keyword arguments of `convert`."""
@@ -119,6 +134,7 @@ class ConvertOptions:
     stored_resolution: bool
     roi: Rectangle | None = None
     project: Mapping[str, str] = field(default_factory=dict)
+    description: Description = field(default_factory=Description)
 
     def takes_excerpts(self, wanted: Format) -> bool:
         """Return whether parts of images are written; a plane of a picture is chosen there."""
@@ -148,15 +164,19 @@ def check_options(given: Format, wanted: Format, options: ConvertOptions) -> Non
         "on_error": (leaves_blank(options.on_error), given is Format.CZI),
         "parts": (options.parts is not None, given is Format.CZI),
         "compression": (options.compression is not None, wanted is not Format.PICTURE),
+        "= and ".join(options.description.given): (
+            bool(options.description.given),
+            given is not Format.CZI,
+        ),
     }
     for name, (is_given, is_known) in fits.items():
         if is_given and not is_known:
             one, other = (
                 "a picture" if form is Format.PICTURE else form.value for form in (given, wanted)
             )
-            raise ValueError(f"{name}= cannot be used to convert {one} to {other}")
+            raise InvalidArgumentError(f"{name}= cannot be used to convert {one} to {other}")
     if options.levels is not None and options.levels < 1:
-        raise ValueError(f"levels is {options.levels}, but an image has at least one")
+        raise InvalidArgumentError(f"levels is {options.levels}, but an image has at least one")
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from czictypes.exchange.converted import Conversion
+from czictypes.exchange.converted import Conversion, Description
 from czictypes.exchange.images import FileImage, Image
 from czictypes.exchange.locations import location_name
 from czictypes.exchange.ome_zarr.parse import acquisition_of, plate_of, well_of
@@ -18,7 +18,7 @@ from czictypes.metadata.fields import parse_color
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.writing.array_notes import ChannelValues, PixelSize, found_notes
-from czictypes.writing.array_source import as_array, own_axes, parse_axes
+from czictypes.writing.array_source import Axes, as_array, own_axes, parse_axes
 
 
 def save(
@@ -149,31 +149,93 @@ def image_of(
         )
         for at in range(count)
     ]
-    scenes = parsed.planes.get("S")
-    parts, names = [array], [name]
-    if scenes is not None:
-        parts = [_OneScene(array, scenes, at) for at in range(array.shape[scenes])]
-        is_plain = name is None or len(parts) == 1
-        numbered = [name if is_plain else f"{name} {at}" for at in range(len(parts))]
-        names = list(notes.scene_names) or numbered
-        letters = letters[:scenes] + letters[scenes + 1 :]
-    images = [
-        SourceImage(
-            part,
-            letters,
-            one,
-            channels=channels,
-            scaling=notes.scaling,
-            times=notes.times,
-            display_settings=dict(notes.display_settings),
-            origin=notes.origin,
-            well=None if notes.scene is None else notes.scene.well,
-            objective=notes.objective,
-            acquisition_date=notes.acquisition_date,
-        )
-        for part, one in zip(parts, names)
-    ]
+    whole = SourceImage(
+        array,
+        letters,
+        name,
+        channels=channels,
+        scaling=notes.scaling,
+        times=notes.times,
+        display_settings=dict(notes.display_settings),
+        origin=notes.origin,
+        well=None if notes.scene is None else notes.scene.well,
+        objective=notes.objective,
+        acquisition_date=notes.acquisition_date,
+    )
+    images = _scenes_of(whole, parsed.planes.get("S"), notes.scene_names)
     return FileImage(images, name or "the array", lambda: None)
+
+
+def _scenes_of(
+    whole: SourceImage, axis: int | None, names: Sequence[str] = ()
+) -> list[SourceImage]:
+    """Cut an image along the axis of its scenes, if it has one."""
+    if axis is None:
+        return [whole]
+    count, name = int(whole.pixels.shape[axis]), whole.name
+    numbered = [name if name is None or count == 1 else f"{name} {at}" for at in range(count)]
+    letters = whole.axes[:axis] + whole.axes[axis + 1 :]
+    return [
+        replace(
+            whole,
+            pixels=_OneScene(whole.pixels, axis, at),
+            levels=[_OneScene(level, axis, at) for level in whole.levels],
+            axes=letters,
+            name=one,
+        )
+        for at, one in enumerate(names or numbered)
+    ]
+
+
+def described_image(image: Any, description: Description) -> Any:
+    """Return an image with what the caller says of it; it does not own the file."""
+    if not description.given or not isinstance(image, FileImage):
+        return image
+    return FileImage(described_sources(image.sources, description), image.name, lambda: None)
+
+
+def described_sources(images: Sequence[SourceImage], description: Description) -> list[SourceImage]:
+    """Return images with what the caller says of them in place of what their file says."""
+    return [one for image in images for one in _described(image, description)]
+
+
+def _described(image: SourceImage, description: Description) -> list[SourceImage]:
+    letters = (description.axes or image.axes).upper()
+    shape = tuple(map(int, image.pixels.shape))
+    if description.axes is None:
+        planes = {letter: at for at, letter in enumerate(letters) if letter not in "YXS"}
+        samples = letters.index("S") if "S" in letters else None
+        parsed = Axes(planes, letters.index("Y"), letters.index("X"), samples)
+    else:
+        parsed = parse_axes(letters, shape)
+    names, size, times = description.channel_names, description.pixel_size, description.times
+    notes = found_notes(_Shape(shape), parsed, names, None, size, times)
+    x, y, z = (new or old for new, old in zip(notes.scaling, image.scaling))
+    whole = replace(
+        image,
+        axes=letters,
+        channels=_named(image.channels, notes.channel_names, parsed.extent(shape, "C")),
+        scaling=Scaling(x, y, z),
+        times=notes.times if times is not None else image.times,
+    )
+    if len(whole.times) != parsed.extent(shape, "T"):
+        whole = replace(whole, times=())
+    return _scenes_of(whole, parsed.planes.get("S"))
+
+
+def _named(
+    channels: Sequence[ChannelInfo], names: Mapping[int, str], count: int
+) -> list[ChannelInfo]:
+    """Return a channel for each index, with the names that are given."""
+    known = {channel.index: channel for channel in channels}
+    found = [known.get(at, ChannelInfo(at)) for at in range(count)]
+    return [replace(one, name=names.get(one.index, one.name)) for one in found]
+
+
+class _Shape(NamedTuple):
+    """An array of which only the shape is looked at."""
+
+    shape: tuple[int, ...]
 
 
 def _levels_of(source: Any) -> list[Any] | None:

@@ -22,7 +22,7 @@ from czictypes.exchange.ome_xml import image_fields, ome_text, parse_ome
 from czictypes.exchange.source_image import SourceImage, axis_letters
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_info import Scaling
-from czictypes.model.errors import MetadataWarning, UnsupportedDataError
+from czictypes.model.errors import InvalidArgumentError, MetadataWarning, UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.model.lazy import require
 from czictypes.model.public import Progress, file_errors, show_progress, warn_caller
@@ -197,7 +197,7 @@ def write_ome_tiff(
     text: bytes | None = ome_text(image, series)
     total = sum(_bands(image, one, levels) for one in series)
     with ExitStack() as stack:
-        writer = _opened(stack, image, series, dest, overwrite)
+        writer = _opened(stack, image, series, dest, overwrite, compression)
         advance = stack.enter_context(show_progress(progress, total, f"writing {dest!s}"))
         for one in series:
             image.set_scene(one.scene)
@@ -229,7 +229,7 @@ def write_tiff(
     series = list(image_series(image, scenes))
     total = sum(_bands(image, one, 1) for one in series)
     with ExitStack() as stack:
-        writer = _opened(stack, image, series, dest, overwrite)
+        writer = _opened(stack, image, series, dest, overwrite, compression)
         advance = stack.enter_context(show_progress(progress, total, f"writing {dest!s}"))
         for one in series:
             image.set_scene(one.scene)
@@ -248,10 +248,26 @@ def write_tiff(
             _write(writer, _counted(bands, advance), page)
 
 
+def _check_compression(tifffile: Any, compression: Any) -> None:
+    """Refuse names that tifffile does not know, in other words than its own."""
+    names = {*tifffile.COMPRESSION.__members__, "ZLIB", "DEFLATE"}
+    if isinstance(compression, str) and compression.upper() not in names:
+        raise InvalidArgumentError(
+            f"there is no compression {compression!r} for TIFF; use zlib, lzw, zstd, lzma, "
+            "packbits, jpegxl, none or another one of tifffile"
+        )
+
+
 def _opened(
-    stack: ExitStack, image: Image, series: list[Series], dest: PathType, overwrite: bool
+    stack: ExitStack,
+    image: Image,
+    series: list[Series],
+    dest: PathType,
+    overwrite: bool,
+    compression: Any,
 ) -> Any:
     tifffile = require("tifffile", extra=_EXTRA, doing="writing TIFF")
+    _check_compression(tifffile, compression)
     stream = stack.enter_context(atomic_output(dest, overwrite=overwrite))
     size = 0
     for scene in {one.scene for one in series}:

@@ -160,7 +160,7 @@ def test_the_report_is_printed_as_json(repair: Repair, broken: Path, tmp_path: P
 def test_the_source_is_not_replaced(repair: Repair, broken: Path) -> None:
     before = broken.read_bytes()
     code, _, errors = repair(broken, broken, "--overwrite")
-    assert (code, broken.read_bytes()) == (1, before)
+    assert (code, broken.read_bytes()) == (2, before)
     assert "name another file to write" in errors
 
 

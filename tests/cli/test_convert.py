@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from extras import needs
 from files.recipes import Made
 
-from czictypes import imread
+from czictypes import CziImage, imread
+from czictypes.cli import convert_many
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +68,7 @@ def test_what_does_not_fit_fails_in_one_line(
     run: Callable[..., Any], made: Callable[[str], Made], tmp_path: Path
 ) -> None:
     result = run("convert", made("stack").path, tmp_path / "out.tif", "--shards", "512")
-    assert result.code == 1
+    assert result.code == 2
     assert "shards" in result.err
     assert len(result.err.splitlines()) == 1
     assert run("convert", made("stack").path, tmp_path / "out.tif", "--levels", "0").code == 2
@@ -118,3 +120,172 @@ def test_an_excerpt_that_cannot_be_read_is_wrong_usage(
     result = run("convert", tmp_path / "in.czi", tmp_path / "out.czi", option, value)
     assert result.code == 2
     assert message in result.err
+
+
+def write_stack(path: Path, shape: tuple[int, ...] = (7, 20, 30)) -> np.ndarray[Any, Any]:
+    pixels = np.random.default_rng(3).integers(0, 4096, shape).astype(np.uint16)
+    needs("tifffile", "ome-tiff").imwrite(path, pixels)
+    return pixels
+
+
+def test_what_a_stack_does_not_tell_is_given_with_units(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    needs("zarr", "ome-tiff")
+    pixels = write_stack(tmp_path / "in.tif", (3, 2, 20, 30))
+    result = run(
+        *("convert", tmp_path / "in.tif", tmp_path / "out.czi", "--axes", "TCYX"),
+        *("--pixel-size", "325nm", "--z-step", "2um", "--time-step", "500 ms"),
+        *("--channel-names", "DAPI,GFP"),
+    )
+    assert result.code == 0, result.err
+    with CziImage(tmp_path / "out.czi") as image:
+        np.testing.assert_array_equal(image.get_image_data("TCYX"), pixels)
+        assert image.channel_names == ["DAPI", "GFP"]
+        assert pytest.approx((2, 0.325, 0.325)) == tuple(image.physical_pixel_sizes)
+        assert image.time_interval is not None
+        assert image.time_interval.total_seconds() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--pixel-size", "0.3s"], "'0.3s' is not a length such as 0.325um"),
+        (["--pixel-size", "1um,1um,1um", "--z-step", "1um"], "both give the size along Z"),
+        (["--time-step", "2um"], "is not a time such as 2.5s"),
+        (["--axes", "YX"], "axes 'YX' has 2 letters for an array of shape (7, 20, 30)"),
+        (["--channel-names", "a", "b"], "--channel-names has 2 values for 1 channels"),
+    ],
+)
+def test_descriptions_that_do_not_fit(
+    run: Callable[..., Any], tmp_path: Path, options: list[str], message: str
+) -> None:
+    needs("zarr", "ome-tiff")
+    write_stack(tmp_path / "in.tif")
+    result = run("convert", tmp_path / "in.tif", tmp_path / "out.czi", *options)
+    assert result.code == 2
+    assert message in result.err
+    assert not (tmp_path / "out.czi").exists()
+
+
+@pytest.mark.parametrize(
+    ("dest", "options", "message"),
+    [
+        ("a.jpg", [], "a.jpg has no ending that names a format"),
+        ("a.ome.tif", ["--shards", "512"], "--shards cannot be used to convert CZI to OME-TIFF"),
+        ("a.tif", ["--resume"], "--resume cannot be used"),
+        ("a.tif", ["--stored-resolution", "--dtype", "uint8"], "--dtype cannot be used"),
+        ("a.tif", ["--pixel-size", "1um"], "--pixel-size cannot be used to convert CZI"),
+        ("a.tif", ["--compression", "foo"], "there is no compression 'foo' for TIFF"),
+        ("a.czi", ["--compression", "foo"], "compression options 'foo'"),
+        ("a.tif", ["--scene", "9"], "there is no scene 9"),
+        ("a.tif", ["--scene", "X9"], "there is no scene 'X9'"),
+        ("a.tif", ["--dest", "x"], "--dest and --workers need --to"),
+    ],
+)
+def test_wrong_usage_is_2_in_words_of_the_command_line(
+    run: Callable[..., Any],
+    made: Callable[[str], Made],
+    tmp_path: Path,
+    dest: str,
+    options: list[str],
+    message: str,
+) -> None:
+    result = run("convert", made("multi_scene_pyramid").path, tmp_path / dest, *options)
+    assert result.code == 2
+    assert message in result.err
+    assert "=" not in result.err.replace("key=value", "").replace("=N", "").replace("=HiLo", "")
+
+
+def test_three_files_need_a_format(run: Callable[..., Any], made: Callable[[str], Made]) -> None:
+    path = made("stack").path
+    result = run("convert", path, path, "out.tif")
+    assert result.code == 2
+    assert "--to FORMAT -o DIR converts several" in result.err
+
+
+@pytest.fixture
+def files(made: Callable[[str], Made], tmp_path: Path) -> list[Path]:
+    """Give two files that can be converted, and one between them that cannot."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    paths = [folder / name for name in ("a.czi", "b.czi", "c.ome.tif")]
+    paths[0].write_bytes(made("stack").path.read_bytes())
+    paths[1].write_bytes(b"no CZI at all" * 100)
+    needs("zarr", "ome-tiff")
+    write_stack(paths[2])
+    return paths
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_many_files_succeed_and_fail_one_by_one(
+    run: Callable[..., Any], files: list[Path], tmp_path: Path, workers: int
+) -> None:
+    result = run(
+        "convert", *files, "--to", "ome-tiff", "-o", tmp_path / "out", "--workers", workers
+    )
+    assert result.code == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.ome.tif", "c.ome.tif"]
+    assert result.out.splitlines()[-1].startswith("3 files: 2 converted, 1 failed")
+    (line,) = result.err.splitlines()
+    assert str(files[1]) in line
+    np.testing.assert_array_equal(imread(tmp_path / "out" / "a.ome.tif"), imread(files[0]))
+
+
+def test_many_files_to_ome_zarr_go_on(
+    run: Callable[..., Any], files: list[Path], tmp_path: Path
+) -> None:
+    needs("zarr.abc.store", "ome-zarr")
+    needs("ngff_zarr", "ome-zarr")
+    out, whole = tmp_path / "out", [files[0], files[2]]
+    assert run("convert", files[0], "--to", "ome-zarr", "-o", out).code == 0
+    assert run("convert", *whole, "--to", "ome-zarr", "-o", out).code == 3  # for the first one
+    result = run("convert", *whole, "--to", "ome-zarr", "-o", out, "--resume", "--json")
+    assert result.code == 0, result.err
+    assert [one["status"] for one in result.json] == ["already there", "already there"]
+
+
+def test_many_files_may_go_on_for_every_format(
+    run: Callable[..., Any], files: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run("convert", files[0], "--to", "tiff", "-o", out).code == 0
+    before = (out / "a.tif").stat().st_mtime_ns
+    result = run("convert", files[0], files[2], "--to", "tiff", "-o", out, "--resume", "--json")
+    assert [one["status"] for one in result.json] == ["already there", "converted"]
+    assert (out / "a.tif").stat().st_mtime_ns == before
+
+
+def test_files_that_would_replace_each_other_are_refused(
+    run: Callable[..., Any], files: list[Path], tmp_path: Path
+) -> None:
+    other = tmp_path / "a.czi"
+    other.write_bytes(files[0].read_bytes())
+    result = run("convert", files[0], other, "--to", "tiff", "-o", tmp_path / "out")
+    assert result.code == 2
+    assert "would both become" in result.err
+    assert not (tmp_path / "out").exists()
+    assert run("convert", other, "--to", "czi").code == 2  # beside itself, so over itself
+
+
+def test_a_dry_run_of_many_writes_nothing(
+    run: Callable[..., Any], files: list[Path], tmp_path: Path
+) -> None:
+    result = run("convert", files[0], "--to", "tiff", "-o", tmp_path / "out", "--dry-run")
+    assert result.code == 0
+    assert "1 file: 1 to convert" in result.out
+    assert not (tmp_path / "out").exists()
+
+
+class Dying:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (7,)
+
+
+def test_a_process_that_dies_fails_its_file_alone(files: list[Path], tmp_path: Path) -> None:
+    job = convert_many._Job(str(files[0]), str(tmp_path / "out.tif"), {})
+    outcome = convert_many._in_process(job._replace(options={"levels": Dying()}), set())
+    assert outcome.code == 1
+    assert "ended with code 7" in outcome.reason

@@ -95,7 +95,7 @@ def test_the_former_names_of_options_work_and_are_not_shown(
         assert main([command, "--help"]) == 0
         shown = capsys.readouterr().out
         assert "--overwrite" in shown
-        assert not any(old in shown for old in ("--recompress", "--force", "--workers", "--output"))
+        assert not any(old in shown for old in ("--recompress", "--force", "--output"))
 
 
 def test_attachments_are_chosen(run: Run, made: Callable[[str], Made], target: Path) -> None:
@@ -133,20 +133,20 @@ def test_options_of_anonymizing(run: Run, made: Callable[[str], Made], target: P
     with CziReader(target) as read:
         assert read.attachments.names == ["TimeStamps", "Notes"]
     code, _, errors = run(source, target, "--overwrite", "--keep-relative-times")
-    assert code == 1
-    assert "need anonymize=True" in errors
+    assert code == 2
+    assert "--keep-relative-times and --keep-attachment need --anonymize" in errors
 
 
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--scene", "9"], 1, "S: the choice has 9"),
-        (["--compression", "best"], 1, "compression options 'best'"),
+        (["--scene", "9"], 2, "there is no scene 9; the document has the scenes"),
+        (["--compression", "best"], 2, "compression options 'best'"),
         (["--plane", "C"], 2, "'C' is not of the form"),
         (["--plane", "Z=a"], 2, "'Z=a' is not of the form"),
         (["--plane", "Z=1-"], 2, "is not of the form"),
-        (["--plane", "C=a"], 1, "there is no channel 'a'"),
-        (["--scene", "a"], 1, "there is no scene 'a'"),
+        (["--plane", "C=a"], 2, "there is no channel 'a'"),
+        (["--scene", "a"], 2, "there is no scene 'a'"),
         (["--plane", "S=1"], 2, "use --scene"),
         (["--plane", "Q=1"], 2, "no dimension Q"),
         (["--roi", "1,2,3"], 2, "is not X,Y,W,H"),
@@ -164,7 +164,7 @@ def test_wrong_options_are_explained(
 def test_a_file_that_is_there_is_kept(run: Run, source: Path, target: Path) -> None:
     target.write_bytes(b"mine")
     code, _, errors = run(source, target)
-    assert code == 1
+    assert code == 3
     assert "--overwrite replaces it" in errors
     assert target.read_bytes() == b"mine"
 
@@ -177,3 +177,17 @@ def test_places_are_numbers_and_ranges(text: str, expected: list[int]) -> None:
     from czictypes.cli.arguments import places
 
     assert places(text) == (text[0].upper(), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("C=0,Z=3", {"C": 0, "Z": 3}),
+        ("z=2-4, T=0-99/50,C=1", {"Z": [2, 3, 4], "T": [0, 50], "C": 1}),
+        ("C=DAPI,GFP,Z=1", {"C": ["DAPI", "GFP"], "Z": 1}),
+    ],
+)
+def test_several_dimensions_may_be_one_word_as_in_plane(text: str, expected: object) -> None:
+    from czictypes.cli.arguments import planes
+
+    assert planes(text) == expected

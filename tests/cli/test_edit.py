@@ -101,7 +101,7 @@ def test_what_cannot_be_changed_is_refused(
 ) -> None:
     before = path.read_bytes()
     result = run("edit", path, "--title", "new", *options) if options else run("edit", path)
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (2, "")
     assert said in result.err
     assert str(path) in result.err
     assert path.read_bytes() == before

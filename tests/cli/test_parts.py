@@ -111,5 +111,5 @@ def test_a_wrong_use_is_refused(
     files: list[str], parts: list[str], message: str, run: Callable[..., Any]
 ) -> None:
     result = run("info", "--json", *files, "--parts", *parts)
-    assert result.code == 1
+    assert result.code == 2
     assert message in result.err

@@ -57,7 +57,7 @@ def test_an_npy_has_the_pixels_as_they_are_read(every_made: Any, written: Any, r
     with czi.open_czi(every_made.path) as document:
         if document.total_bounding_rectangle.is_empty:
             result = run("plane", every_made.path, "never.npy")
-            assert result.code == 1
+            assert result.code == 2
             assert "no sub-blocks" in result.err
             return
         expected = document.read(pixel_type=document.common_pixel_type())
@@ -163,7 +163,7 @@ def test_complex_numbers_are_shown_by_their_magnitude(tmp_path: Path, picture: A
         (["--zoom", 1e-6], "the zoom is so small"),
     ],
 )
-def test_what_the_file_does_not_have_is_1(
+def test_what_the_file_does_not_have_is_wrong_usage(
     options: list[object],
     reason: str,
     made: Callable[[str], Any],
@@ -172,7 +172,7 @@ def test_what_the_file_does_not_have_is_1(
 ) -> None:
     path = made("multi_scene_pyramid").path
     result = run("plane", path, tmp_path / "never.npy", *options)
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (2, "")
     (line,) = result.err.splitlines()
     assert line.startswith(f"czictypes: error: {path}: ")
     assert reason in line

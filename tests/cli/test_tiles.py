@@ -64,7 +64,7 @@ def test_what_does_not_exist_is_refused(
     run: Run, made: Callable[[str], Made], option: tuple[str, object]
 ) -> None:
     result = run("tiles", made("multi_scene_pyramid").path, *option)
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (2, "")
     assert str(option[1]) in result.err
 
 

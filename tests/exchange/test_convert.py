@@ -89,7 +89,7 @@ def test_to_a_url_and_back(made: Callable[[str], Made], tmp_path: Path) -> None:
 def test_what_bioio_has_no_reader_for_is_refused_with_advice(tmp_path: Path) -> None:
     needs("bioio", "convert")
     (tmp_path / "in.lxf").write_bytes(b"?")
-    with pytest.raises(UnsupportedDataError, match=r"bioio-lxf"):
+    with pytest.raises(UnsupportedDataError, match=r"pip install bioio-bioformats"):
         convert(tmp_path / "in.lxf", tmp_path / "out.czi")
 
 

@@ -107,7 +107,7 @@ def test_public_functions_have_one_word_for_a_parameter() -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in QUOTING], ids=str)
 def test_guides_use_the_words_of_today(page: Path) -> None:
     given = re.compile(r"\b(exist_ok|recompress|compressor|compression_options|workers)=")
-    options = re.compile(r"--(recompress|force|workers)\b")
+    options = re.compile(r"--(recompress|force)\b")
     code = "\n".join(code_blocks(page, "python"))
     assert given.findall(code) == []
     assert options.findall(page.read_text(encoding="utf-8")) == []

@@ -245,7 +245,7 @@ def _anonymity(
     listed = [names] if isinstance(names, str) else list(names)
     if anonymize is False:
         if times or listed:
-            raise ValueError("keep_relative_times and keep_attachments need anonymize=True")
+            raise ValueError("keep_relative_times= and keep_attachments= need anonymize=True")
         return None
     words = () if isinstance(anonymize, bool) else tuple(anonymize)
 

@@ -95,9 +95,10 @@ def select(
         if crop and reach_beyond(table, keep & table.is_layer0, region).any():
             keep, dropped, cut_to = keep & table.is_layer0, (), region
     if table.count and not keep.any():
-        raise OutOfBoundsError(
-            f"the selection (scenes {scenes}, planes {planes}, roi {roi}) has no sub-blocks"
-        )
+        region_text = None if roi is None else tuple(parse_roi(roi))
+        asked = {"scenes": scenes, "planes": planes, "roi": region_text}
+        where = ", ".join(f"{name} {one}" for name, one in asked.items() if one is not None)
+        raise OutOfBoundsError(f"the document has no sub-blocks in {where}")
     partial = cut_to is not None or bool((table.is_layer0 & ~keep).any())
     return Selection(np.flatnonzero(keep), partial, dropped, cut_to)
 
@@ -134,8 +135,11 @@ def _resolve(letter: str, wanted: Indices, present: list[int]) -> set[int]:
             ) from None
     missing = sorted(chosen.difference(present))
     if missing or not chosen:
-        what = "is empty" if not missing else f"has {_listing(missing)}"
-        raise OutOfBoundsError(f"{letter}: the choice {what}; the document has {_listing(present)}")
+        one, all_ = ("scene", "scenes") if letter == "S" else (letter, f"places in {letter}")
+        asked = _listing(missing) if missing else "chosen"
+        raise OutOfBoundsError(
+            f"there is no {one} {asked}; the document has the {all_} {_listing(present)}"
+        )
     return chosen
 
 
