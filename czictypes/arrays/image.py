@@ -20,6 +20,7 @@ from czictypes.arrays.tables import Columns, as_table, event_columns, tile_colum
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo, display_settings
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import DocumentInfo, Skew, document_info, skew
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
 from czictypes.model.errors import OutOfBoundsError
@@ -610,6 +611,18 @@ class CziImage(Image):
     def skew(self) -> Skew | None:
         """The skew of the planes along Z of a lattice light-sheet stack; None for other files."""
         return self._metadata(lambda document: document.read_metadata(skew), None)
+
+    def as_content(self) -> DocumentContent:  # noqa: D102 (it has that of the base class)
+        from czictypes.arrays.content import content_of  # needs the floor that writes
+
+        with self._document() as document:
+            base = metadata_or(document, lambda _: self._reader.as_content(), DocumentContent())
+            box = scene_box(document.table, self.scene_number)
+            whole = document.table.total_rectangle_no_pyramid
+            left, top = box.x - whole.x, box.y - whole.y
+            numbers = self._selection.layout(document).planes["C"]
+            drawn = [one.moved(-left, -top) for one in self.annotations if one.unit == "px"]
+            return content_of(self, base, drawn, numbers)
 
     @property
     def document_info(self) -> DocumentInfo:

@@ -35,6 +35,7 @@ from czictypes.arrays.layout import (
 from czictypes.arrays.lazy import take_lazily
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
+from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import DocumentInfo, Objective
 from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
@@ -893,6 +894,16 @@ class Image(Closable):
         ``reader.mosaic_data``.
         """
         return self
+
+    def as_content(self) -> DocumentContent:
+        """Return the metadata of the current scene as a new file takes them.
+
+        The scene and the first channel have the number 0. `imwrite` and `create_czi` take the image
+        itself with ``like=``, and leave out what does not fit.
+        """
+        from czictypes.arrays.content import content_of  # needs the floor that writes
+
+        return content_of(self)
 
     @property
     @abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from czictypes.container.limits import most_planes
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo, display_settings
+from czictypes.metadata.document_content import DocumentContent, read_content
 from czictypes.metadata.document_info import (
     DocumentInfo,
     Scaling,
@@ -328,6 +330,17 @@ class DocumentProperties:
     ) -> dict[int, ChannelDisplaySettingsDataClassWithNameAndDescription]:
         """The display settings of each channel, by channel number."""
         return self.read_metadata(display_settings)
+
+    def as_content(self) -> DocumentContent:
+        """Return the metadata as a new file takes them, with the numbers of channels and scenes.
+
+        `imwrite` and `create_czi` take the reader itself with ``like=``, and leave out what does
+        not fit.
+        """
+        with self._session.document() as document:
+            start = document.table.plane_bounds.get("C", (0, 1))[0]
+            content = document.read_metadata(lambda root: read_content(root, start))
+            return replace(content, scenes=document.scenes)
 
     @property
     def document_info(self) -> DocumentInfo:

@@ -28,6 +28,7 @@ from czictypes.writing.array_source import (
 )
 from czictypes.writing.array_tiles import TileInfo, check_location, pixel_type_of
 from czictypes.writing.compression import check_codec, resolve_compression
+from czictypes.writing.like import filled
 from czictypes.writing.new_metadata import DEFAULT_TITLE
 from czictypes.writing.pyramid.tile_plan import PyramidChoice
 from czictypes.writing.targets import Target
@@ -55,6 +56,7 @@ def imwrite(
     title: str | None = DEFAULT_TITLE,
     custom_attributes: Mapping[str, CustomValue] | None = None,
     content: DocumentContent | None = None,
+    like: Any = None,
     thumbnail: bool = True,
     only_named_dimensions: bool = False,
     overwrite: bool = False,
@@ -104,6 +106,9 @@ def imwrite(
         The index of the scene, of the first one where the array has several; 0 if not given.
     title, custom_attributes, content
         More metadata, as in `CziWriter.write_metadata`.
+    like
+        An open `CziReader` or image, whose metadata fill the gaps of all of these, as far as they
+        fit the array; see `create_czi`.
     thumbnail
         Whether a small picture of the first plane is attached.
     only_named_dimensions
@@ -142,20 +147,23 @@ def imwrite(
         thumbnail=thumbnail,
         pyramid=pyramid,
         only_named_dimensions=only_named_dimensions,
+        like=like,
     ) as document:
+        known = document.like
         document.write_metadata(
             title,
             custom_attributes=custom_attributes,
             content=make_array_content(
-                notes, content, parsed.extent(array.shape, "C"), placing.first
+                notes, filled(content, known), parsed.extent(array.shape, "C"), placing.first
             ),
         )
         with show_progress(progress, len(source), f"writing {document.name}") as advance:
             for part in source:
                 placing.write(document, part, order)
                 advance(1)
-        if len(notes.times) > 1:
-            document.add_time_stamps(notes.times)
+        along_t = notes.times or (() if known is None else known.times)
+        if len(along_t) == parsed.extent(array.shape, "T") > 1:
+            document.add_time_stamps(along_t)
 
 
 class _Placing:

@@ -27,6 +27,7 @@ from czictypes.writing.array_tiles import (
 )
 from czictypes.writing.assembly import Assembly
 from czictypes.writing.compression import check_codec, resolve_compression
+from czictypes.writing.like import fitted, like_of
 from czictypes.writing.new_attachments import AttachmentMethods, FirstPlane, check_attachment
 from czictypes.writing.new_metadata import (
     DEFAULT_TITLE,
@@ -85,6 +86,8 @@ class CziWriter(AttachmentMethods):
     only_named_dimensions
         Whether planes have only those of Z, C and T that `plane` names, instead of all three.
         OpenSlide reads no file with Z or T.
+    like
+        As for `create_czi`.
 
     Raises
     ------
@@ -107,7 +110,10 @@ class CziWriter(AttachmentMethods):
         file_guid: uuid.UUID | None = None,
         pyramid: PyramidChoice = None,
         only_named_dimensions: bool = False,
+        like: Any = None,
     ) -> None:
+        #: What is taken over from another image.
+        self.like = None if like is None else like_of(like)
         self._compression = resolve_compression(compression)
         self._pyramid = resolve_pyramid(pyramid)
         self._threads = thread_count(threads)
@@ -115,6 +121,8 @@ class CziWriter(AttachmentMethods):
             watch_overlaps=_refuses_overlaps(overlap), only_named=only_named_dimensions
         )
         self._content: DocumentContent | None = None
+        if self.like is not None:
+            self._content = make_content(self.like.content, DEFAULT_TITLE)
         self._thumbnail = FirstPlane() if thumbnail else None
         self._samples = PixelSamples()
         assembly = Assembly(
@@ -387,7 +395,7 @@ class CziWriter(AttachmentMethods):
                     self._thumbnail.attach_to(assembly)
                 if self._pyramid is not None:
                     write_pyramid(assembly, self._pyramid, self._threads, self._compression)
-                assembly.write_metadata(build_document(self._summary(), content))
+                assembly.write_metadata(self._document(content))
                 assembly.commit()
             self._session.end_threads()
 
@@ -409,6 +417,13 @@ class CziWriter(AttachmentMethods):
     def __repr__(self) -> str:
         state = "closed " if self.closed else ""
         return f"<{state}CziWriter of {self.name!r}>"
+
+    def _document(self, content: DocumentContent) -> bytes:
+        summary = self._summary()
+        if self.like is not None:
+            scenes = {record.coordinate.get("S", 0) for record in self._planes}
+            content = fitted(content, self.like, summary, scenes)
+        return build_document(summary, content)
 
     def _summary(self) -> ImageSummary:
         summary = WrittenSummary()
@@ -438,6 +453,7 @@ def create_czi(
     file_guid: uuid.UUID | None = None,
     pyramid: PyramidChoice = None,
     only_named_dimensions: bool = False,
+    like: Any = None,
 ) -> CziWriter:
     """Create a CZI; it appears under its name when it is closed, complete or not at all.
 
@@ -469,6 +485,12 @@ def create_czi(
     only_named_dimensions
         Whether planes have only those of Z, C and T that are named when they are written, instead
         of all three. OpenSlide reads no file with Z or T.
+    like
+        An open `CziReader` or image, whose metadata the new file takes over as far as they fit:
+        title, objective, pixel size and so on always; channels where there are as many, their bits
+        and display if the pixel type is the same; times and depths where there are as many; places
+        on the stage and annotations if the plane has the same size. `CziWriter.write_metadata`
+        changes them.
 
     Returns
     -------
@@ -500,4 +522,5 @@ def create_czi(
         file_guid=file_guid,
         pyramid=pyramid,
         only_named_dimensions=only_named_dimensions,
+        like=like,
     )
