@@ -183,14 +183,18 @@ def _run_edit(args: argparse.Namespace) -> int:
     from czictypes import CziImage
     from czictypes.czi import edit_czi
 
-    with named_refusals(args.file, args.file), _file_named(args.file):
+    with (
+        named_refusals(args.file, args.file),
+        _file_named(args.file),
+        edit_czi(args.file) as editor,
+    ):
         with CziImage(args.file) as image:
             changes = [*_channel_changes(args, image), *_scene_changes(args, image), *_others(args)]
         if not changes:
             raise InvalidArgumentError(
                 f"{args.file}: nothing to change; --help lists what can be changed"
             )
-        with edit_czi(args.file) as editor, editor.edit_session() as builder:
+        with editor.edit_session() as builder:
             for _, change in changes:
                 change(builder)
     for said, _ in changes:

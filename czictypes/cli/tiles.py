@@ -15,12 +15,14 @@ from czictypes.cli.output import printable
 from czictypes.model.errors import OutOfBoundsError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from czictypes import CziImage
 
 _TILES = """\
 List all tiles of a CZI: scene, well, place in every dimension, in pixels and micrometres, stage and
-focus, time, exposure, pyramid level and compression. Without --csv the first 20 are shown, with the
-columns in which something is known."""
+focus, time, exposure, pyramid level and compression. Without --csv the first 20 are shown, and of
+the columns those that tell something of them."""
 
 _EVENTS = """\
 List what happened while a CZI was acquired. Without --csv the first 20 events are shown."""
@@ -100,15 +102,24 @@ def _run_events(args: argparse.Namespace) -> int:
     return 0
 
 
-def _print(columns: Mapping[str, Any], *, as_csv: bool) -> None:
-    rows = zip(*(column.tolist() for column in columns.values()))
-    texts: Iterator[list[str]] = ([_text(value) for value in row] for row in rows)
+def _print(columns: Mapping[str, NDArray[Any]], *, as_csv: bool) -> None:
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(texts)
-    else:
-        _show(list(columns), list(texts))
+        writer.writerows(_rows(columns))
+        return
+    count = len(next(iter(columns.values())))
+    first = {name: column[:_MOST_ROWS] for name, column in columns.items()}
+    _show(list(columns), list(_rows(first)))
+    if count > _MOST_ROWS:
+        print(f"and {count - _MOST_ROWS:,} more; --csv lists all")
+    elif not count:
+        print("none")
+
+
+def _rows(columns: Mapping[str, NDArray[Any]]) -> Iterator[list[str]]:
+    for row in zip(*(column.tolist() for column in columns.values())):
+        yield [_text(value) for value in row]
 
 
 def _text(value: Any) -> str:
@@ -123,14 +134,10 @@ def _text(value: Any) -> str:
 
 
 def _show(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print the first rows in columns, without those that are empty in all rows."""
+    """Print rows in columns, without columns that are empty."""
     filled = [at for at in range(len(names)) if any(row[at] for row in rows)]
     shown = [[names[at] for at in filled]]
-    shown += [[printable(row[at]) for at in filled] for row in rows[:_MOST_ROWS]]
+    shown += [[printable(row[at]) for at in filled] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown)]
     for row in shown if rows else ():
         print("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
-    if len(rows) > _MOST_ROWS:
-        print(f"and {len(rows) - _MOST_ROWS:,} more; --csv lists all")
-    elif not rows:
-        print("none")

@@ -141,10 +141,10 @@ def _check_attribute(key: str, value: object) -> tuple[str, str]:
 
 
 def check_channel_index(index: object) -> None:
-    """Raise a ValueError if display settings cannot be listed for such a channel."""
+    """Raise a ValueError if no channel can have such an index."""
     number = int(index) if isinstance(index, Integral) and not isinstance(index, bool) else -1
     if number not in _CHANNEL_INDICES:
-        raise ValueError(f"display settings: {index!r} is no index of a channel")
+        raise ValueError(f"{index!r} is no index of a channel")
 
 
 def check_display_settings(settings: Mapping[int, ChannelDisplaySettingsDataClass]) -> None:

@@ -107,6 +107,18 @@ def test_what_cannot_be_changed_is_refused(
     assert path.read_bytes() == before
 
 
+def test_a_url_is_refused_before_anything_is_fetched(run: Run) -> None:
+    result = run("edit", "https://nowhere.invalid/cells.czi", "--title", "x")
+    assert result.code == 1
+    assert "edit a copy on this machine (czictypes copy makes one)" in result.err
+
+
+def test_a_file_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
+    result = run("edit", tmp_path / "none.czi", "--title", "x")
+    assert result.code == 1
+    assert str(tmp_path / "none.czi") in result.err
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
