@@ -180,14 +180,19 @@ def _value(text: str) -> bool | int | float | str:
 
 def _run_edit(args: argparse.Namespace) -> int:
     """Make all changes at once, and print them."""
+    with named_refusals(args.file, args.file), _file_named(args.file):
+        changed = _edit(args)
+    for said in changed:
+        print(printable(f"{args.file}: {said}"))
+    return 0
+
+
+def _edit(args: argparse.Namespace) -> list[str]:
+    """Make all changes; return what is said of each."""
     from czictypes import CziImage
     from czictypes.czi import edit_czi
 
-    with (
-        named_refusals(args.file, args.file),
-        _file_named(args.file),
-        edit_czi(args.file) as editor,
-    ):
+    with edit_czi(args.file) as editor:
         with CziImage(args.file) as image:
             changes = [*_channel_changes(args, image), *_scene_changes(args, image), *_others(args)]
         if not changes:
@@ -197,9 +202,7 @@ def _run_edit(args: argparse.Namespace) -> int:
         with editor.edit_session() as builder:
             for _, change in changes:
                 change(builder)
-    for said, _ in changes:
-        print(printable(f"{args.file}: {said}"))
-    return 0
+    return [said for said, _ in changes]
 
 
 @contextmanager
