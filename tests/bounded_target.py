@@ -224,6 +224,21 @@ def copy_region(path: Path, folder: Path) -> Any:
 
 
 @operation()
+def copy_cropped(path: Path, folder: Path) -> Any:
+    return czi.copy(path, io.BytesIO(), roi=(1, 1, 4, 3), crop=True)
+
+
+@operation()
+def copy_cropped_at_the_end(path: Path, folder: Path) -> Any:
+    return czi.copy(path, io.BytesIO(), roi=(1, 1, 2**31 - 1, 2**31 - 1), crop=True)
+
+
+@operation()
+def convert_a_projection(path: Path, folder: Path) -> Any:
+    return czictypes.convert(path, folder / "a.czi", roi=(1, 1, 4, 3), project="sum")
+
+
+@operation()
 def copy_renumbered(path: Path, folder: Path) -> Any:
     return czi.copy(path, io.BytesIO(), planes={"C": slice(None, None, 2)}, renumber=True)
 

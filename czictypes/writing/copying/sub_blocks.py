@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from czictypes.container.attachments import MASK_GUID, iter_chunks
-from czictypes.container.subblock import SubBlockSegment, check_pixels
+from czictypes.container.limits import check_growth
+from czictypes.container.subblock import SubBlockSegment, check_pixels, describe_subblock
 from czictypes.metadata.anonymize import Anonymizer
 from czictypes.metadata.subblock_tags import move_stage
 from czictypes.model.errors import CorruptFileError, MissingExtraError, UnsupportedDataError
@@ -29,6 +30,9 @@ from czictypes.writing.transfer import (
     stored_sizes,
     transfer_sub_blocks,
 )
+
+#: The largest factor by which the pixels of a tile become more when it is cut.
+_GROWTH = 1024
 
 
 class SubBlockPlan(NamedTuple):
@@ -171,7 +175,8 @@ def _plane_alone(document: OpenDocument, row: int, plan: SubBlockPlan) -> Encode
     check_writable(source, segment)
     if options is None:
         options = _same_compression(check_pixels(source, segment).compression)
-    cut = None if plan.crop is None else _Cut.of(segment, plan.crop)
+    where = describe_subblock(source, segment.index, segment.position)
+    cut = None if plan.crop is None else _Cut.of(segment, plan.crop, where)
     pixels = document.decoder.stored_plane(row)
     pixels = pixels if cut is None else cut.taken(pixels)
     data = encode(pixels, options, PixelType(segment.pixel_type))
@@ -196,8 +201,8 @@ class _Cut(NamedTuple):
     rows: np.ndarray
 
     @classmethod
-    def of(cls, segment: SubBlockSegment, crop: Rectangle) -> _Cut | None:
-        """Return how a tile is cut; None if all of it is left.
+    def of(cls, segment: SubBlockSegment, crop: Rectangle, where: str) -> _Cut | None:
+        """Return how a tile is cut; None if all of it is left. `where` names it in an error.
 
         One that is stored in more or fewer pixels than it covers keeps these where the cut goes
         between them; otherwise it is stored in full resolution, as it reads.
@@ -210,6 +215,9 @@ class _Cut(NamedTuple):
         across = after.x - before.x, after.w, before.w, segment.stored_w
         down = after.y - before.y, after.h, before.h, segment.stored_h
         keep = all(_goes_between(*axis) for axis in (across, down))
+        if not keep:
+            stored = segment.stored_w * segment.stored_h
+            check_growth(after.w * after.h, stored, _GROWTH, where)
         return cls(before, after, _stored(*across, keep=keep), _stored(*down, keep=keep))
 
     def taken(self, pixels: np.ndarray) -> np.ndarray:
@@ -237,7 +245,8 @@ def _stored(first: int, count: int, size: int, stored: int, *, keep: bool) -> np
     """Return the stored pixels of `count` from `first` on of `size`: all, or one for each."""
     if keep:
         return np.arange(first * stored // size, (first + count) * stored // size)
-    return (np.arange(first, first + count, dtype=np.int64) * stored) // size
+    found: np.ndarray = np.arange(first, first + count, dtype=np.int64) * stored // size
+    return found
 
 
 def _with_mask(block: EncodedSubBlock, mask: np.ndarray) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import Scaling
 from czictypes.metadata.scenes import SceneInfo
+from czictypes.model.errors import CorruptFileError, CziError, DamagedTileWarning
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import ReaderOptions
 from czictypes.model.pixel_types import Compression, PixelType
@@ -325,4 +327,49 @@ def test_a_copy_of_whole_tiles_has_their_bounds_in_its_scenes(tmp_path: Path, ta
 def test_a_crop_needs_a_region(described: Path, target: Path) -> None:
     with pytest.raises(ValueError, match="give roi="):
         copy(described, target, crop=True)
+    assert not target.exists()
+
+
+# With the other choices
+
+
+def test_an_anonymised_crop_has_neutral_names(described: Path, target: Path) -> None:
+    copy(described, target, roi=(20, 10, 300, 25), crop=True, anonymize=["left"])
+    with CziReader(described) as whole, CziReader(target) as part:
+        assert np.array_equal(part.read(), whole.read((20, 10, 300, 25)))
+        assert "left" not in part.raw_metadata
+
+
+def test_a_damaged_tile_on_the_edge_is_left_out_if_asked_to(tmp_path: Path, target: Path) -> None:
+    blocks = [Block(noise(PixelType.Gray8, 20, 20, x), x, 0, {"C": 0}, m=x) for x in (0, 20)]
+    blocks[0] = replace(blocks[0], payload=bytes(100))  # too few
+    source = write_czi(tmp_path / "whole.czi", blocks)
+    with pytest.raises(CorruptFileError):
+        copy(source, target, roi=(5, 5, 30, 10), crop=True)
+    assert not target.exists()
+    with pytest.warns(DamagedTileWarning):
+        report = copy(source, target, roi=(5, 5, 30, 10), crop=True, on_error="blank")
+    assert len(report.damaged) == 1
+    with CziReader(source) as whole, CziReader(target) as part:
+        assert part.total_bounding_rectangle == (20, 5, 15, 10)
+        assert np.array_equal(part.read(), whole.read((20, 5, 15, 10)))
+
+
+def test_a_file_may_be_replaced_by_its_own_crop(described: Path) -> None:
+    with CziReader(described) as whole:
+        expected = whole.read((20, 10, 50, 20))
+    copy(described, described, roi=(20, 10, 50, 20), crop=True, overwrite=True)
+    with CziReader(described) as part:
+        assert part.total_bounding_rectangle == (20, 10, 50, 20)
+        assert np.array_equal(part.read(), expected)
+
+
+def test_a_claim_of_far_more_pixels_than_are_stored_is_refused(
+    tmp_path: Path, target: Path
+) -> None:
+    side = 1 << 20
+    block = Block(noise(PixelType.Gray8, 3, 3, 1), plane={"C": 0}, logical=(side, side))
+    source = write_czi(tmp_path / "claims.czi", [block])
+    with pytest.raises(CziError, match="claims"):
+        copy(source, target, roi=(1, 1, side - 2, side - 2), crop=True)
     assert not target.exists()
