@@ -27,6 +27,8 @@ from czictypes.remote.part_files import Parts
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 #: So many findings of one check and severity are listed; all others are counted.
 _MOST_LISTED = 100
+#: The most tiles whose heads are read by the way: a tenth of a second.
+_FEW = 1000
 #: The checks that read the header, the directories and the XML.
 _QUICK = (*structure.QUICK, *coordinates.QUICK, *xml_and_pixels.QUICK)
 #: Those that read a little of each segment too, and those that decode everything.
@@ -99,7 +101,10 @@ def check(
 
 
 def check_quickly(document: OpenDocument) -> CheckReport:
-    """Make the quick checks of a document that is open already."""
+    """Make the quick checks of a document that is open already.
+
+    Where that takes no time worth mentioning, the head of each tile is read, too.
+    """
     view = FileView(
         document.source,
         document.source,
@@ -108,7 +113,9 @@ def check_quickly(document: OpenDocument) -> CheckReport:
         document.attachment_entries,
     )
     read_xml(view, document.header)
-    return _report(view, _QUICK, quick=True, pixels=False)
+    has_heads = document.directory.count <= _FEW and not document.source.is_remote
+    chosen = _QUICK + (xml_and_pixels.FULL if has_heads else ())
+    return _report(view, chosen, quick=not has_heads, pixels=False)
 
 
 def _report(view: FileView, checks: Iterable[Check], quick: bool, pixels: bool) -> CheckReport:

@@ -26,7 +26,9 @@ def add_info(add: arguments.AddCommand) -> None:
         _run_info,
         help="show what a file holds",
         description="Show dimensions, scenes, channels, pixel size, sub-blocks, pyramid and "
-        "attachments of CZI files. Long lists are cut in the tables, never in the JSON.",
+        "attachments of CZI files, and whether they are truncated or damaged, as far as that is "
+        "seen without decoding pixels. Long lists are cut in the tables, never in the JSON.",
+        epilog="exit codes: 0 all is well, 1 a file is damaged or cannot be opened, 2 wrong usage",
     )
     parser.add_argument("files", metavar="FILE", nargs="+", help="CZI files, or their URLs")
     parser.add_argument(
@@ -39,8 +41,6 @@ def add_info(add: arguments.AddCommand) -> None:
 
 def _run_info(args: argparse.Namespace) -> int:
     """Describe each file, even if others cannot be read."""
-    if not args.json:
-        require("rich", extra="cli", doing="a table (--json does without)")
     parts = arguments.parts(args.parts, args.files)
     described: list[dict[str, Any]] = []
     for path in args.files:
@@ -52,7 +52,8 @@ def _run_info(args: argparse.Namespace) -> int:
         described.append(summary)
     if args.json:
         print_json(described)
-    return 0 if len(described) == len(args.files) else 1
+    is_whole = all(summary["check"]["worst"] != "error" for summary in described)
+    return 0 if is_whole and len(described) == len(args.files) else 1
 
 
 def _describe(path: str, parts: Parts | None, *, debug: bool) -> dict[str, Any] | None:

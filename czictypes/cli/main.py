@@ -27,6 +27,8 @@ from czictypes.model.errors import CziError
 #: The commands in the order of the help, and the modules that have them.
 _COMMANDS = {
     "info": "info",
+    "ls": "listing",
+    "attachments": "attachments",
     "check": "check",
     "repair": "check",
     "plane": "plane",

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import sys
+import warnings
+from collections.abc import Iterator
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
 
+from czictypes.arrays.image import CziImage
 from czictypes.checking.check import check_quickly
 from czictypes.cli.output import printable
 from czictypes.czi import CziReader, Rgb8Color
-from czictypes.model.pixel_types import Compression, PixelType
+from czictypes.model.errors import MetadataWarning
+from czictypes.model.pixel_types import Compression, PixelType, pixel_format
 from czictypes.reading.reader import open_document_of
 from czictypes.remote.urls import describe_target
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 Values = dict[str, Any]
 
 _MOST_ROWS = 20
+#: What a file without pixels does not tell.
+_UNKNOWN: Values = dict.fromkeys(
+    ("time_interval_in_seconds", "duration_in_seconds", "stage_position_in_micrometres")
+)
+_BYTES = {int(one): pixel_format(one).bytes_per_pixel for one in PixelType}
 _WIDTH_WHEN_PIPED = 160
+_COLOUR = re.compile(r"#[0-9A-F]{6}")
 
 
 def summarize(document: CziReader, path: str) -> Values:
@@ -37,9 +50,13 @@ def summarize(document: CziReader, path: str) -> Values:
     with open_document_of(document) as opened:
         size = opened.source.end_of(0)
         report = check_quickly(opened)
+        blocks = _sub_blocks(document)
+        measured = _measured(document) if blocks["count"] else _UNKNOWN
     summary = {
         "file": describe_target(path),
         "file_size": size,
+        "uncompressed_size": blocks["uncompressed_size"],
+        "compression_ratio": round(blocks["uncompressed_size"] / size, 3) if size else None,
         "parts": document.parts,
         "document": document.document_info,
         "dimensions": document.total_bounding_box,
@@ -47,9 +64,10 @@ def summarize(document: CziReader, path: str) -> Values:
         "bounding_rectangle_no_pyramid": document.total_bounding_rectangle_no_pyramid,
         "pixel_size_in_metres": document.scaling._asdict(),
         "skew": document.skew,
+        **measured,
         "channels": _channels(document),
         "scenes": _scenes(document),
-        "sub_blocks": _sub_blocks(document),
+        "sub_blocks": blocks,
         "pyramid_levels": [level._asdict() for level in document.pyramid_levels()],
         "needs_pyramid": document.needs_pyramid,
         "attachments": [
@@ -62,7 +80,10 @@ def summarize(document: CziReader, path: str) -> Values:
             "worst": report.worst,
             "counts": dict(report.counts),
             "finding": vars(report.findings[0]) if report.findings else None,
+            "findings": [vars(finding) for finding in report.findings],
         },
+        "plate": document.plate,
+        "channel_names": document.channel_names,
     }
     plain: Values = _plain(summary)
     return plain
@@ -87,10 +108,13 @@ def _channels(document: CziReader) -> list[Values]:
 def _scenes(document: CziReader) -> list[Values]:
     described = {scene.index: vars(scene) for scene in document.scenes}
     layer0 = document.scenes_bounding_rectangle_no_pyramid
+    planes = document.subblocks
+    tiles = planes[planes["level"] == 0]
     return [
         {
             **described.get(number, {}),
             "index": number,
+            "tiles": len(np.unique(tiles["index"][tiles["scene"] == number])),
             "rectangle": box,
             "rectangle_no_pyramid": None if layer0[number].is_empty else layer0[number],
         }
@@ -107,8 +131,30 @@ def _sub_blocks(document: CziReader) -> Values:
         "planes": len(planes),
         "compressions": _counts(table["compression"], Compression),
         "pixel_types": _counts(table["pixel_type"], PixelType),
+        "uncompressed_size": _uncompressed_size(planes),
         "largest_tile": [int(layer0[side].max(initial=0)) for side in ("stored_w", "stored_h")],
     }
+
+
+def _uncompressed_size(planes: Any) -> int:
+    """Return how many bytes all pixels take, those of the pyramid included."""
+    pixels = planes["stored_w"].astype(np.int64) * planes["stored_h"].astype(np.int64)
+    types, at = np.unique(planes["pixel_type"], return_inverse=True)
+    sizes = [_BYTES.get(number, 0) for number in types.tolist()]
+    return int((pixels * np.array(sizes, np.int64)[at]).sum()) if len(pixels) else 0
+
+
+def _measured(document: CziReader) -> Values:
+    """Return times and place of the first scene; of damaged metadata, the check tells."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MetadataWarning)
+        image = CziImage(document)
+        times, interval = image.time_stamps or [], image.time_interval
+        return {
+            "time_interval_in_seconds": None if interval is None else interval.total_seconds(),
+            "duration_in_seconds": times[-1] - times[0] if len(times) > 1 else None,
+            "stage_position_in_micrometres": image.origin,
+        }
 
 
 def _counts(column: Any, names: type[Compression] | type[PixelType]) -> dict[str, int]:
@@ -143,9 +189,68 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
+class Rows(NamedTuple):
+    """A table: ">" before a heading aligns its column to the right."""
+
+    headings: tuple[str, ...]
+    rows: list[list[str]]
+    rest: int = 0
+
+    def filled(self) -> Rows:
+        """Return the table without the columns that are empty."""
+        at = [n for n in range(len(self.headings)) if any(row[n] for row in self.rows)]
+        headings = tuple(self.headings[n] for n in at)
+        return Rows(headings, [[row[n] for n in at] for row in self.rows], self.rest)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the table as plain text."""
+        headings = [one.lstrip("> ") for one in self.headings]
+        widths = [max(map(len, column)) for column in zip(headings, *self.rows)]
+        for row in (headings, *self.rows):
+            cells = (
+                text.rjust(size) if heading.startswith("> ") else text.ljust(size)
+                for text, size, heading in zip(row, widths, self.headings)
+            )
+            yield "  ".join(cells).rstrip()
+        if self.caption:
+            yield self.caption
+
+    @property
+    def caption(self) -> str:
+        """What is said of the rows that are left out."""
+        return f"and {self.rest:,} more; --json lists all" if self.rest else ""
+
+
 def show(summary: Values) -> None:
-    """Print a summary as tables; lists of more than 20 entries are cut."""
+    """Print a summary as tables, with rich if it is installed; long lists are cut."""
+    title = printable(summary["file"])
+    facts = {name: printable(one) for name, one in _fact_lines(summary).items() if one}
+    all_ = (
+        _dimensions(summary),
+        _channel_rows(summary["channels"]),
+        _scene_rows(summary["scenes"]),
+    )
+    tables = [table.filled() for table in all_ if table.rows]
+    if find_spec("rich") is None:
+        _show_plainly(title, facts, tables)
+    else:
+        _show_richly(title, facts, tables)
+
+
+def _show_plainly(title: str, facts: dict[str, str], tables: list[Rows]) -> None:
+    print(title)
+    width = max(map(len, facts), default=0)
+    for name, fact in facts.items():
+        print(f"{name:<{width}}  {fact}")
+    for table in tables:
+        print()
+        for line in table.lines():
+            print(line)
+
+
+def _show_richly(title: str, facts: dict[str, str], tables: list[Rows]) -> None:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     console = Console(
@@ -155,24 +260,37 @@ def show(summary: Values) -> None:
         emoji=False,
         width=None if sys.stdout.isatty() else _WIDTH_WHEN_PIPED,
     )
-    console.print(Text(printable(summary["file"]), style="bold"))
-    console.print(_facts(summary))
-    console.print(_dimensions(summary))
-    for table in (_channel_table(summary["channels"]), _scene_table(summary["scenes"])):
-        if table.row_count:
-            console.print(table)
+    console.print(Text(title, style="bold"))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="cyan", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, fact in facts.items():
+        grid.add_row(name, Text(fact, style="bold red") if name == "damaged" else fact)
+    console.print(grid)
+    for table in tables:
+        console.print(_rich_table(table))
 
 
-def _facts(summary: Values) -> Table:
+def _rich_table(table: Rows) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in _fact_lines(summary).items():
-        if value:
-            table.add_row(name, printable(value))
-    return table
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="cyan")
+    for heading in table.headings:
+        side: Any = "right" if heading.startswith("> ") else "left"
+        shown.add_column(heading.lstrip("> "), justify=side)
+    for row in table.rows:
+        shown.add_row(*map(_coloured, row))
+    if table.caption:
+        shown.caption, shown.caption_justify = table.caption, "left"
+    return shown
+
+
+def _coloured(text: str) -> Text | str:
+    """Return a colour with a spot of it before."""
+    from rich.text import Text
+
+    return Text.assemble(("\u25a0 ", text), text) if _COLOUR.fullmatch(text) else text
 
 
 def _fact_lines(summary: Values) -> dict[str, str]:
@@ -181,6 +299,7 @@ def _fact_lines(summary: Values) -> dict[str, str]:
     objective = (document["objective"] or {}).get("name")
     blocks = summary["sub_blocks"]
     return {
+        "damaged": _finding(summary["check"], "error"),
         "size": _size(summary["file_size"]),
         "other parts": ", ".join(
             f"{name or 'missing'} ({number})" for number, name in summary["parts"].items()
@@ -190,23 +309,45 @@ def _fact_lines(summary: Values) -> dict[str, str]:
         "made by": " ".join(filter(None, program)),
         "microscope": ", ".join(filter(None, [document["microscope"], objective])),
         "pixel size": _pixel_size(summary["pixel_size_in_metres"]),
+        "times": _times(summary),
+        "stage": _stage(summary["stage_position_in_micrometres"]),
         "sub-blocks": _sub_block_count(blocks),
         "pixel types": _shares(blocks["pixel_types"]),
         "compression": _shares(blocks["compressions"]),
+        "uncompressed": _uncompressed(summary),
         "pyramid": _pyramid(summary["pyramid_levels"], summary["needs_pyramid"]),
         "scenes": _scene_count(summary["scenes"]),
         "attachments": _attachments(summary["attachments"]),
-        "check": _check(summary["check"]),
+        "check": _finding(summary["check"], "warning"),
     }
 
 
-def _check(check: Values) -> str:
-    """Return the worst finding of the quick check; nothing if all is well or nearly so."""
-    if check["worst"] not in ("error", "warning"):
+def _finding(check: Values, severity: str) -> str:
+    """Return the first of the worst findings if they have this severity; else nothing."""
+    if check["worst"] != severity:
         return ""
     finding, more = check["finding"], sum(check["counts"].values()) - 1
     others = f"; czictypes check tells this and {more} more" if more else ""
-    return f"{finding['severity']}: {finding['place']}: {finding['message']}{others}"
+    start = "" if severity == "error" else f"{severity}: "
+    return f"{start}{finding['place']}: {finding['message']}{others}"
+
+
+def _times(summary: Values) -> str:
+    interval, duration = summary["time_interval_in_seconds"], summary["duration_in_seconds"]
+    every = "" if interval is None else f"every {_seconds(interval)}"
+    whole = "" if duration is None else f"{_seconds(duration)} from the first to the last"
+    return ", ".join(filter(None, [every, whole]))
+
+
+def _stage(place: list[float] | None) -> str:
+    if place is None:
+        return ""
+    return f"x {place[0]:,.1f} \u00b5m, y {place[1]:,.1f} \u00b5m at the first pixel"
+
+
+def _uncompressed(summary: Values) -> str:
+    size, ratio = summary["uncompressed_size"], summary["compression_ratio"]
+    return f"{_size(size).partition(' (')[0]}, {ratio:.3g} times the file" if size and ratio else ""
 
 
 def _sub_block_count(blocks: Values) -> str:
@@ -215,16 +356,16 @@ def _sub_block_count(blocks: Values) -> str:
     return f"{blocks['count']:,}{planes}" + (f", tiles up to {width} x {height}" if width else "")
 
 
-def _dimensions(summary: Values) -> Table:
+def _dimensions(summary: Values) -> Rows:
     scale = summary["pixel_size_in_metres"]
-    rows: list[list[Any]] = []
+    rows: list[list[str]] = []
     for name in sorted(summary["dimensions"], key=_dimension_order):
         start, end = summary["dimensions"][name]
         metres = scale.get(name.lower())
         extent = _length(metres * (end - start)) if metres else ""
         positions = f"{start} to {end - 1}" if end > start else ""  # without sub-blocks
         rows.append([name, str(max(end - start, 0)), positions, extent])
-    return _table(("dimension", "> size", "> positions", "> extent"), rows)
+    return Rows(("dimension", "> size", "> positions", "> extent"), rows)
 
 
 def _dimension_order(name: str) -> tuple[bool, int, str]:
@@ -233,57 +374,34 @@ def _dimension_order(name: str) -> tuple[bool, int, str]:
     return position < 0, position, name
 
 
-def _channel_table(channels: list[Values]) -> Table:
-    from rich.text import Text
-
-    rows: list[list[Any]] = []
+def _channel_rows(channels: list[Values]) -> Rows:
+    rows: list[list[str]] = []
     for one in channels[:_MOST_ROWS]:
-        color = one.get("color")
         waves = [one.get("excitation_wavelength"), one.get("emission_wavelength")]
+        bits = one.get("component_bit_count")
         rows.append(
             [
                 str(one["index"]),
                 printable(one.get("name") or ""),
                 ", ".join(one["all_pixel_types"]) or one["pixel_type"],
-                Text.assemble(("\u25a0 ", color), color) if color else "",
+                str(bits or ""),
+                one.get("color") or "",
                 *[f"{wave:g} nm" if wave else "" for wave in waves],
                 _seconds(one.get("exposure_time")),
             ]
         )
-    names = "> C,channel,pixel type,colour,> excitation,> emission,> exposure"
-    return _with_rest(_table(tuple(names.split(",")), rows), channels)
+    names = "> C,channel,pixel type,> bits,colour,> excitation,> emission,> exposure"
+    return Rows(tuple(names.split(",")), rows, max(len(channels) - _MOST_ROWS, 0))
 
 
-def _scene_table(scenes: list[Values]) -> Table:
-    rows: list[list[Any]] = []
+def _scene_rows(scenes: list[Values]) -> Rows:
+    rows: list[list[str]] = []
     for one in scenes[:_MOST_ROWS]:
         well = (one.get("well") or {}).get("name")
         names = [printable(one.get("name") or ""), printable(well or "")]
-        rows.append([str(one["index"]), *names, *map(str, one["rectangle"])])
-    headings = ("> scene", "name", "well", "> x", "> y", "> width", "> height")
-    return _with_rest(_table(headings, rows), scenes)
-
-
-def _table(headings: tuple[str, ...], rows: list[list[Any]]) -> Table:
-    """Return a table without the columns that are empty; ">" before a heading aligns right."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="cyan")
-    filled = [column for column in range(len(headings)) if any(row[column] for row in rows)]
-    for column in filled:
-        aligned = headings[column].startswith("> ")
-        table.add_column(headings[column].lstrip("> "), justify="right" if aligned else "left")
-    for row in rows:
-        table.add_row(*(row[column] for column in filled))
-    return table
-
-
-def _with_rest(table: Table, entries: list[Values]) -> Table:
-    if len(entries) > _MOST_ROWS:
-        table.caption = f"and {len(entries) - _MOST_ROWS:,} more; --json lists all"
-        table.caption_justify = "left"
-    return table
+        rows.append([str(one["index"]), *names, *map(str, one["rectangle"]), str(one["tiles"])])
+    headings = ("> scene", "name", "well", "> x", "> y", "> width", "> height", "> tiles")
+    return Rows(headings, rows, max(len(scenes) - _MOST_ROWS, 0))
 
 
 def _moment(text: str | None) -> str:
@@ -314,7 +432,7 @@ def _length(metres: float) -> str:
 def _seconds(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:g} s" if value >= 1 else f"{value * 1e3:g} ms"
+    return f"{value:.6g} s" if value >= 1 else f"{value * 1e3:.6g} ms"
 
 
 def _shares(counts: dict[str, int]) -> str:

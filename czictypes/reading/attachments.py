@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +22,10 @@ from czictypes.container.attachments import (
 )
 from czictypes.container.pictures import MOST_PIXELS, decoded_picture
 from czictypes.metadata.records import Event, read_event_list, read_time_stamps
+from czictypes.model.lazy import require
 from czictypes.model.public import defended
 from czictypes.reading import html
+from czictypes.reading.conversion import eight_bit
 
 if TYPE_CHECKING:
     from czictypes.reading.document import OpenDocument
@@ -32,6 +38,8 @@ _Nested = Callable[[bytes], NDArray[Any]]
 
 #: Pillow's names for the formats of pictures in attachments; other pictures are CZIs.
 _FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "GIF")
+#: The kinds of content that are pictures.
+_PICTURES = frozenset({"JPG", "JPEG", "PNG", "TIF", "TIFF", "BMP", "CZI", "ZISRAW"})
 
 
 @defended(lambda attachment: attachment._file)
@@ -106,6 +114,49 @@ class Attachment:
             size = read_attachment_segment(document.source, self._entry).data_size
         return self.image() if size <= _SMALL_BYTES else None
 
+    @property
+    def is_picture(self) -> bool:
+        """Whether the kind of content is that of a picture, which `image` decodes."""
+        return self.content_file_type.upper() in _PICTURES
+
+    def save(self, dest: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the attachment to a file.
+
+        Under a name that ends in ``.png``, a picture is written as PNG, whatever it is stored as: a
+        label or overview that is a CZI, too. Gray of 8 and 16 bits stays as it is; of 16-bit
+        colours it has the high byte, and of all other types the values between the extremes. Under
+        any other name, the bytes are written as they are stored.
+
+        Parameters
+        ----------
+        dest
+            The path.
+        overwrite
+            Whether an existing file is replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If the file is there and `overwrite` is not set.
+        UnsupportedDataError, CorruptFileError, MissingExtraError
+            For a PNG, as for `image`.
+
+        Examples
+        --------
+        >>> document.attachments["Label"].save("label.png")  # doctest: +SKIP
+        """
+        path = Path(dest)
+        if path.exists() and not overwrite:
+            raise FileExistsError(errno.EEXIST, "the file exists; overwrite=True replaces it", dest)
+        is_png = path.suffix.lower() == ".png" and self.content_file_type.upper() != "PNG"
+        data = _png(self.image()) if is_png else self.data
+        partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+        try:
+            partial.write_bytes(data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
     def decoded(self) -> NDArray[Any] | list[Event] | bytes:
         """Return the decoded content.
 
@@ -125,7 +176,7 @@ class Attachment:
             return read_time_stamps(self.data)
         if kind == "CZEVL":
             return read_event_list(self.data)
-        if kind in {"JPG", "JPEG", "PNG", "TIF", "TIFF", "BMP", "CZI", "ZISRAW"}:
+        if self.is_picture:
             return self.image()
         return self.data
 
@@ -243,3 +294,13 @@ def _picture(data: bytes, what: str) -> NDArray[Any]:
         gray = picture.mode in {"L", "F", "1"} or picture.mode.startswith("I")
         pixels: NDArray[Any] = np.array(picture if gray else picture.convert("RGB"))
         return pixels
+
+
+def _png(pixels: NDArray[Any]) -> bytes:
+    """Return a picture as PNG."""
+    images = require("PIL.Image", extra="cli", doing="writing a PNG")
+    if pixels.ndim > 2 or pixels.dtype != np.uint16:
+        pixels = eight_bit(pixels)
+    stream = io.BytesIO()
+    images.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG")
+    return stream.getvalue()

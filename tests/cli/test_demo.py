@@ -117,5 +117,5 @@ def test_a_folder_that_cannot_be_made(
     extra("PIL.Image")
     (tmp_path / "file").write_bytes(b"")
     result = run("demo", "--output", tmp_path / "file")
-    assert (result.code, result.out) == (1, "")
+    assert (result.code, result.out) == (3, "")
     assert f"{tmp_path / 'file'}: " in result.err

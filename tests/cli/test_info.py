@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from container.czi_bytes import Tile, build_parts, write_parts
 from files.block import Block
@@ -75,8 +76,8 @@ def test_the_table_of_scenes_and_a_pyramid(made: Callable[[str], Any], table: An
     assert "pyramid 3 levels, reduced 1:2, 1:4" in lines
     assert "compression Zstd1" in lines
     assert "scenes 3" in lines
-    assert "scene x y width height" in lines
-    assert "1 150 10 64 64" in lines
+    assert "scene x y width height tiles" in lines
+    assert "1 150 10 64 64 8" in lines  # four in each of two planes
 
 
 def test_the_table_tells_true_positions(made: Callable[[str], Any], table: Any) -> None:
@@ -109,8 +110,8 @@ def test_a_table_of_many_scenes_is_cut(tmp_path: Path, table: Any, values: Any) 
     path = write_czi(tmp_path / "plate.czi", tiles(500))
     lines = table(path)
     assert "scenes 500" in lines
-    assert "19 190 0 5 4" in lines
-    assert "20 200 0 5 4" not in lines
+    assert "19 190 0 5 4 1" in lines
+    assert "20 200 0 5 4 1" not in lines
     assert "and 480 more; --json lists all" in lines
     assert len(lines) < 70
     assert len(values(path)["scenes"]) == 500
@@ -184,21 +185,69 @@ def test_a_file_that_fails_does_not_stop_the_others(
     assert "missing.czi" in line
 
 
-def test_the_table_without_the_extra_names_it(
-    made: Callable[[str], Any], missing: Callable[[str], None], run: Callable[..., Any]
+def test_without_rich_the_same_is_plain_text(
+    made: Callable[[str], Any], missing: Callable[[str], None], run: Callable[..., Any], table: Any
 ) -> None:
+    path = made("described").path
+    rich = {line.replace("\u25a0 ", "") for line in table(path)} - {""}
     missing("rich")
-    result = run("info", made("single").path)
-    assert (result.code, result.out) == (1, "")
-    assert "pip install 'czictypes[cli]'" in result.err
-    assert run("info", "--json", made("single").path).code == 0
+    result = run("info", path)
+    assert (result.code, result.err) == (0, "")
+    plain = [re.sub(r" +", " ", line).strip() for line in result.out.splitlines()]
+    assert set(plain) - {""} == {line for line in rich if not line.startswith("\u2500")}
 
 
-def test_the_other_files_of_a_document_are_listed(tmp_path: Path, table: Any, values: Any) -> None:
+def test_a_truncated_file_is_damaged_in_the_first_lines(
+    real_file: Callable[[str], Path], tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    path = tmp_path / "cut.czi"
+    path.write_bytes(real_file("mosaic_test.czi").read_bytes()[:1_000_000])
+    result = run("info", path, "--json")
+    assert result.code == 1
+    assert result.json[0]["check"]["worst"] == "error"
+    result = run("info", path)
+    assert result.code == 1
+    assert re.match(r"damaged +\S", result.out.splitlines()[1])
+
+
+@pytest.mark.parametrize("name", ["single", "multi_scene_pyramid", "described"])
+def test_a_head_of_a_tile_that_is_overwritten_is_damage(
+    made: Callable[[str], Any], tmp_path: Path, run: Callable[..., Any], name: str
+) -> None:
+    path = tmp_path / "overwritten.czi"
+    data = bytearray(made(name).path.read_bytes())
+    at = data.index(b"ZISRAWSUBBLOCK")
+    data[at : at + 8] = b"\0" * 8
+    path.write_bytes(data)
+    result = run("info", path)
+    assert result.code == 1
+    assert "damaged" in result.out
+
+
+def test_the_size_without_compression(tmp_path: Path, values: Any) -> None:
+    pixels = np.zeros((40, 50, 1), np.uint16)
+    czi.imwrite(tmp_path / "a.czi", np.zeros((3, 40, 50), np.uint16), "ZYX", thumbnail=False)
+    found = values(tmp_path / "a.czi")
+    assert found["uncompressed_size"] == 3 * pixels.nbytes
+    ratio = 3 * pixels.nbytes / found["file_size"]
+    assert found["compression_ratio"] == pytest.approx(ratio, rel=1e-3)
+
+
+def test_times_bits_and_the_stage(real_file: Callable[[str], Path], table: Any) -> None:
+    lines = table(real_file("CellDivision_T3_Z5_CH2_X240_Y170.czi"))
+    assert "times every 59.9954 s, 119.991 s from the first to the last" in lines
+    assert any(line.startswith("stage x 16,966.3") for line in lines)
+    assert any(line.startswith("0 LED555 Gray16 14") for line in lines)
+
+
+def test_the_other_files_of_a_document_are_listed(tmp_path: Path, run: Callable[..., Any]) -> None:
     path = write_parts(tmp_path / "scan.czi", build_parts([Tile()], [Tile()], [Tile()]))
     path.with_name("scan (2).czi").unlink()
-    assert values(path)["parts"] == {"1": str(path.with_name("scan (1).czi")), "2": None}
-    assert any(line.startswith("other parts") and "missing (2)" in line for line in table(path))
+    result = run("info", path, "--json")
+    assert result.code == 1  # as a part of the image is not there
+    assert result.json[0]["parts"] == {"1": str(path.with_name("scan (1).czi")), "2": None}
+    lines = run("info", path).out.splitlines()
+    assert any(line.startswith("other parts") and "missing (2)" in line for line in lines)
 
 
 def test_sub_blocks_of_several_planes_are_counted_once(

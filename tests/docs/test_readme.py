@@ -114,7 +114,7 @@ def commands_of_help(capsys: pytest.CaptureFixture[str]) -> Callable[[], set[str
 
     def read() -> set[str]:
         assert main(["--help"]) == 0
-        return set(re.findall(r"^    (\w+) {2,}", capsys.readouterr().out, re.MULTILINE))
+        return set(re.findall(r"^    (\w+)(?: {2}|$)", capsys.readouterr().out, re.MULTILINE))
 
     return read
 

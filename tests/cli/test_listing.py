@@ -1,0 +1,134 @@
+"""``czictypes ls`` and ``czictypes attachments``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from extras import needs
+from files.recipes import Made
+
+from czictypes import czi
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Give a folder with two files, one in a folder below, and one that is no CZI."""
+    below = tmp_path / "data" / "below"
+    below.mkdir(parents=True)
+    czi.imwrite(tmp_path / "data" / "wide.czi", np.zeros((2, 20, 90), np.uint16), "ZYX")
+    czi.imwrite(tmp_path / "data" / "Small.CZI", np.zeros((3, 10, 11), np.uint8), "CYX")
+    czi.imwrite(below / "deep.czi", np.zeros((4, 30, 31), np.uint8), "TYX", pixel_size=1e-7)
+    (tmp_path / "data" / "notes.txt").write_text("no image")
+    return tmp_path / "data"
+
+
+def names(out: str) -> list[str]:
+    return [Path(row["file"]).name for row in csv.DictReader(io.StringIO(out))]
+
+
+def test_a_folder_is_listed_one_file_a_line(run: Run, folder: Path) -> None:
+    result = run("ls", folder)
+    assert result.code == 0
+    lines = result.out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].split()[:4] == ["file", "bytes", "width", "height"]
+    assert "Small.CZI" in lines[1]
+    assert "wide.czi" in lines[2]
+
+
+def test_csv_has_exact_values(run: Run, folder: Path) -> None:
+    result = run("ls", folder / "below" / "deep.czi", "--csv")
+    (row,) = csv.DictReader(io.StringIO(result.out))
+    assert row["bytes"] == str((folder / "below" / "deep.czi").stat().st_size)
+    assert (row["width"], row["height"], row["t"], row["z"]) == ("31", "30", "4", "1")
+    assert (row["pixel_type"], row["pixel_size_um"], row["tiles"]) == ("Gray8", "0.1", "4")
+    assert row["objective"] == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--sort", "width"], ["Small.CZI", "deep.czi", "wide.czi"]),
+        (["--sort", "width", "--reverse"], ["wide.czi", "deep.czi", "Small.CZI"]),
+        (["--sort", "pixel_size_um"], ["deep.czi", "Small.CZI", "wide.czi"]),
+        (["--sort", "channels", "--reverse"], ["Small.CZI", "deep.czi", "wide.czi"]),
+    ],
+)
+def test_the_lines_are_sorted_by_a_column(
+    run: Run, folder: Path, options: list[str], expected: list[str]
+) -> None:
+    """What is missing comes last in either order."""
+    assert names(run("ls", folder, "-r", "--csv", *options).out) == expected
+
+
+def test_a_file_that_cannot_be_opened_does_not_stop_the_list(run: Run, folder: Path) -> None:
+    (folder / "broken.czi").write_bytes(b"no CZI" * 100)
+    result = run("ls", folder, "--csv")
+    assert result.code == 1
+    assert names(result.out) == ["Small.CZI", "wide.czi"]
+    assert "broken.czi" in result.err
+
+
+def test_attachments_are_listed(run: Run, made: Callable[[str], Made]) -> None:
+    result = run("attachments", made("attached").path)
+    assert result.code == 0
+    assert [line.split("  ")[1] for line in result.out.splitlines()] == [
+        "TimeStamps", "EventList", "Notes",
+    ]  # fmt: skip
+
+
+def test_attachments_are_written_as_they_are_stored(
+    run: Run, made: Callable[[str], Made], tmp_path: Path
+) -> None:
+    path = made("attached").path
+    assert run("attachments", path, "-o", tmp_path / "out").code == 0
+    with czi.open_czi(path) as document:
+        for one in document.attachments:
+            file = tmp_path / "out" / f"{one.name}.{one.content_file_type.lower()}"
+            assert file.read_bytes() == one.data
+    result = run("attachments", path, "-o", tmp_path / "out")
+    assert result.code == 3
+    assert "--overwrite replaces it" in result.err
+    assert run("attachments", path, "-o", tmp_path / "out", "--overwrite").code == 0
+
+
+def test_pictures_are_written_as_png(run: Run, demo: Path, tmp_path: Path) -> None:
+    images = needs("PIL.Image", "cli")
+    assert run("attachments", demo, "-o", tmp_path, "--name", "thumbnail").code == 0
+    with czi.open_czi(demo) as document, images.open(tmp_path / "Thumbnail.png") as picture:
+        assert picture.format == "PNG"
+        np.testing.assert_array_equal(np.array(picture), document.attachments.thumbnail)
+        assert run("attachments", demo, "-o", tmp_path, "--name", "Thumbnail", "--raw").code == 0
+        raw = document.attachments["Thumbnail"]
+        stored = tmp_path / f"Thumbnail.{raw.content_file_type.lower()}"
+        assert stored.read_bytes() == raw.data
+
+
+def test_an_attachment_that_is_not_there_is_wrong_usage(
+    run: Run, made: Callable[[str], Made], tmp_path: Path
+) -> None:
+    result = run("attachments", made("attached").path, "-o", tmp_path / "out", "--name", "Label")
+    assert result.code == 2
+    assert "there is no attachment Label; the file has: TimeStamps" in result.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_save_keeps_what_is_there(made: Callable[[str], Made], tmp_path: Path) -> None:
+    target = tmp_path / "notes.txt"
+    target.write_bytes(b"mine")
+    with czi.open_czi(made("attached").path) as document:
+        notes = document.attachments["Notes"]
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            notes.save(target)
+        assert target.read_bytes() == b"mine"
+        notes.save(target, overwrite=True)
+        assert target.read_bytes() == notes.data
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
