@@ -314,13 +314,21 @@ def _channel_elements(
     listed = ensure(root, _IMAGE_CHANNELS)
     for position in range(len(listed.findall("Channel")), max(len(known), index + 1)):
         look = known[position][1] if position < len(known) else Node(None, "")
-        element = ET.SubElement(listed, "Channel")
-        element.set("Id", look.attribute("Id") or f"Channel:{position}")
-        set_name(element, look.attribute("Name"), f"channel {position}")
+        _add_channel(listed, position, look, node.child("Metadata/Information/Image"))
     shown = channel_nodes(node)[index][1].element
     if shown is None and has_look:
         shown = _display_channel(ensure(root, _DISPLAY_CHANNELS), index, _image_channels(root))
     return listed.findall("Channel")[index], shown
+
+
+def _add_channel(listed: ET.Element, position: int, look: Node, image: Node) -> None:
+    """Add a channel of the image, with what its display settings and the image tell of it."""
+    element = ET.SubElement(listed, "Channel")
+    element.set("Id", look.attribute("Id") or f"Channel:{position}")
+    set_name(element, look.attribute("Name"), f"channel {position}")
+    put(element, "PixelType", look.text("PixelType") or image.text("PixelType"))
+    bits = look.text("BitCountRange") or image.text("ComponentBitCount")
+    put(element, "ComponentBitCount", bits)
 
 
 def _set_color(channel: ET.Element, look: ET.Element | None, color: Rgb8Color | None) -> None:

@@ -336,6 +336,15 @@ def test_channels_that_only_the_display_settings_list_stay_as_many(document):
     ]
 
 
+def test_a_channel_that_is_added_has_the_pixel_type_of_the_image(real):
+    editor = XmlEditor(real("RGB-8bit").xml)
+    editor.set_channel_info(0, name="RGB")
+    found = parse(editor.get_xml()).find("Metadata/Information/Image/Dimensions/Channels/Channel")
+    assert found is not None
+    assert (found.findtext("PixelType"), found.findtext("ComponentBitCount")) == ("Bgr24", "8")
+    assert channels(editor.root)[0].name == "RGB"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
