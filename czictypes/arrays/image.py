@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -27,6 +27,7 @@ from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import CacheOptions, ChannelDisplaySettingsDataClass, ReaderOptions
 from czictypes.model.public import former_name
 from czictypes.reading.attachments import Attachments
+from czictypes.reading.contrast import Contrast
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.html import overview
@@ -391,10 +392,43 @@ class CziImage(Image):
         with self._document() as document:
             return document.memory.make(shape, self._selection.layout(document).dtype)
 
-    def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
-        box = self._reader.total_bounding_box
-        plane = {name: box[name][0] + at for name, at in place.items() if name in box}
-        return self._reader.composite(plane=plane, scene=self.scene_number)
+    def _composite(
+        self,
+        place: Mapping[str, int],
+        channels: Sequence[int] | None = None,
+        contrast: Contrast = "file",
+        zoom: float = 1.0,
+    ) -> NDArray[np.uint8]:
+        numbers = list(self._layout.planes["C"])
+        chosen = self._chosen_contrast(contrast)
+        return self._reader.composite(
+            plane=self._plane(place),
+            scene=self.scene_number,
+            zoom=zoom,
+            contrast={number: chosen(index) for index, number in enumerate(numbers)},
+            channels=None if channels is None else [numbers[index] for index in channels],
+        )
+
+    def _sampled(self, place: Mapping[str, int], channel: int, zoom: float) -> NDArray[Any]:
+        number = self._layout.planes["C"][channel]
+        plane = {**self._plane(place), "C": number}
+        pixel_type = self._layout.pixel_types.get(number)
+        name = None if pixel_type is None else pixel_type.name
+        return self._reader.read(None, plane, self.scene_number, zoom, name)
+
+    def _plane(self, place: Mapping[str, int]) -> dict[str, int]:
+        planes, known = self._layout.planes, self._reader.total_bounding_box
+        return {name: planes[name][at] for name, at in place.items() if name in known}
+
+    def _points(self) -> list[tuple[float, float] | None]:
+        shown = self._display_settings
+        found = [shown.get(number) for number in self._layout.planes["C"]]
+        return [None if one is None else (one.black_point, one.white_point) for one in found]
+
+    def _enabled_channels(self) -> list[int]:
+        shown = self._display_settings
+        numbers = enumerate(self._layout.planes["C"])
+        return [at for at, number in numbers if number not in shown or shown[number].is_enabled]
 
     def _overview(self) -> NDArray[np.uint8] | None:
         number = self.scene_number

@@ -33,6 +33,7 @@ from czictypes.arrays.layout import (
     ordered_selection,
 )
 from czictypes.arrays.lazy import take_lazily
+from czictypes.arrays.pictures import PictureMethods
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent
@@ -59,7 +60,7 @@ Scenes = Union[str, int, Iterable[Union[str, int]], None]
 Self = TypeVar("Self", bound="Image")
 
 
-class Image(Closable):
+class Image(PictureMethods, Closable):
     """An image file as an N-d array, one scene at a time: what `open_image` gives.
 
     The dimensions are T, C, Z, Y and X, and S (red, green, blue) for colour images. V, H, I, R
@@ -153,10 +154,6 @@ class Image(Closable):
     @abstractmethod
     def _identity(self) -> str:
         """A text that identifies this file."""
-
-    @abstractmethod
-    def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
-        """Return the channels of a plane, or the one that is named, as a picture (y, x, R G B)."""
 
     # Scenes
 

@@ -18,6 +18,7 @@ from czictypes.arrays.image_base import Image as _Image
 from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, in_micrometres
 from czictypes.arrays.layout import ArrayRegion, Layout, Selection
 from czictypes.arrays.lazy import chunks_of_planes, normalized_chunks
+from czictypes.arrays.pictures import shown_color
 from czictypes.arrays.scenes import field_numbers
 from czictypes.exchange.converted import Choice, Conversion
 from czictypes.exchange.locations import Format, target_format
@@ -39,10 +40,13 @@ from czictypes.model.errors import ClosedError
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.public import defended
+from czictypes.reading.contrast import Contrast, shown_limits
 from czictypes.reading.names import find_scene
 from czictypes.reading.request import check_output
 from czictypes.reading.result_memory import ResultMemory
 from czictypes.remote.urls import describe_target, short_name
+
+_WHITE = (255, 255, 255)
 
 if TYPE_CHECKING:
     import dask.array
@@ -187,16 +191,42 @@ class FileImage(Image):
     def _identity(self) -> str:
         return self._name
 
-    def _composite(self, place: Mapping[str, int]) -> NDArray[np.uint8]:
-        channels = [place["C"]] if "C" in place else range(self.sizes["C"])
+    def _composite(
+        self,
+        place: Mapping[str, int],
+        channels: Sequence[int] | None = None,
+        contrast: Contrast = "file",
+        zoom: float = 1.0,
+    ) -> NDArray[np.uint8]:
+        chosen, points = self._chosen_contrast(contrast), self._points()
+        picture: Any = np.float32(0)
+        shown = self._enabled_channels() if channels is None else channels
+        for at in shown or [0]:
+            pixels = self._sampled(place, at, zoom)
+            color = _WHITE if pixels.shape[2] > 1 else shown_color(self, at)
+            picture = picture + shown_in_color(
+                pixels, shown_limits(pixels, chosen(at), points[at]), color
+            )
+        rounded: NDArray[np.uint8] = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+        return rounded
+
+    def _sampled(self, place: Mapping[str, int], channel: int, zoom: float) -> NDArray[Any]:
+        level = max(one.index for one in self.levels if one.factor * zoom <= 1.01)
+        grid = self._layout.grid(level)
+        step = max(1, int(1 / (zoom * grid.factor) + 0.01))
+        steps = {"Y": slice(0, grid.height, step), "X": slice(0, grid.width, step)}
+        pixels = self.read_block({**place, "C": channel, **steps}, level=level)
+        pixels = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+        return pixels[..., : 1 if pixels.shape[2] < 3 else 3]  # without an alpha
+
+    def _points(self) -> list[tuple[float, float] | None]:
         shown = self._source.display_settings
-        picture: NDArray[np.float32] = np.zeros((self.sizes["Y"], self.sizes["X"], 3), np.float32)
-        for at in channels:
-            if at not in shown or shown[at].is_enabled:
-                pixels = self.read_block({**place, "C": at})
-                color = self.channel_colors[at] or (255, 255, 255)
-                picture += shown_in_color(pixels, self.contrast_limits[at], color)
-        return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+        found = [shown.get(at) for at in range(self.sizes["C"])]
+        return [None if one is None else (one.black_point, one.white_point) for one in found]
+
+    def _enabled_channels(self) -> list[int]:
+        shown = self._source.display_settings
+        return [at for at in range(self.sizes["C"]) if at not in shown or shown[at].is_enabled]
 
     def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
         return self._memory.make(shape, self.dtype)

@@ -25,6 +25,7 @@ from czictypes.model.errors import MetadataWarning, PixelTypeWarning, Unsupporte
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
 from czictypes.model.public import warn_caller
+from czictypes.reading.contrast import Contrast
 from czictypes.reading.conversion import stretch
 from czictypes.reading.names import find_channels
 from czictypes.remote.urls import describe_target
@@ -296,26 +297,28 @@ def write_png(
     *,
     scenes: Choice = "all",
     plane: Mapping[str, int | str] | None = None,
+    contrast: Contrast | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a plane of one scene as a PNG; afterwards, the image is set to that scene.
 
-    Gray pixels of one channel up to 16 bits and RGB pixels of 8 bits keep their values. Several
-    channels are blended as the file displays them, and other pixels are brought to 8 bits. Raises
-    ValueError unless exactly one plane is chosen.
+    Gray pixels of one channel up to 16 bits and RGB pixels of 8 bits keep their values, unless
+    there is a contrast. Several channels are blended as the file displays them, and other pixels
+    are brought to 8 bits. Raises ValueError unless exactly one plane is chosen.
     """
     pictures = require("PIL.Image", extra="cli", doing="writing PNG")
     _choose(image, scenes)
     place = _checked(image, checked_plane(plane))
-    keeps = _keeps_values(image, place)
-    pixels = image.read_block(place) if keeps else _with_alpha(image, place)
+    keeps = contrast is None and _keeps_values(image, place)
+    pixels = image.read_block(place) if keeps else _with_alpha(image, place, contrast or "file")
     with atomic_output(dest, overwrite=overwrite) as stream:
         pictures.fromarray(pixels).save(stream, format="PNG")
 
 
-def _with_alpha(image: Image, place: Mapping[str, int]) -> NDArray[np.uint8]:
+def _with_alpha(image: Image, place: Mapping[str, int], contrast: Contrast) -> NDArray[np.uint8]:
     """Return the picture of a plane, with the alpha of its only channel if that has one."""
-    picture = image._composite(place)
+    plane = {name: at for name, at in place.items() if name != "C"}
+    picture = image._composite(plane, [place["C"]] if "C" in place else None, contrast)
     if "C" not in place or image.sizes.get("S") not in (2, 4):
         return picture
     alpha = image.read_block({**place, "S": image.sizes["S"] - 1})
@@ -324,12 +327,15 @@ def _with_alpha(image: Image, place: Mapping[str, int]) -> NDArray[np.uint8]:
 
 
 def describe_png(
-    image: Image, scenes: Choice = "all", plane: Mapping[str, int | str] | None = None
+    image: Image,
+    scenes: Choice = "all",
+    plane: Mapping[str, int | str] | None = None,
+    contrast: Contrast | None = None,
 ) -> ConvertedImage:
     """Return the picture that `write_png` would write; it raises the same errors."""
     _choose(image, scenes)
     place = _checked(image, checked_plane(plane))
-    keeps = _keeps_values(image, place)
+    keeps = contrast is None and _keeps_values(image, place)
     sizes = {"Y": image.sizes["Y"], "X": image.sizes["X"]}
     if "S" in image.sizes or not keeps:
         has_alpha = "C" in place and image.sizes.get("S") in (2, 4)

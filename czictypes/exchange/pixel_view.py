@@ -18,7 +18,7 @@ from czictypes.model.errors import (
     UnsupportedDataError,
 )
 from czictypes.model.public import warn_caller
-from czictypes.reading.conversion import finite_range
+from czictypes.reading.conversion import stretch
 
 _HELD = ("uint8", "uint16", "float32")
 
@@ -267,23 +267,9 @@ class Frames:
 
 
 def shown_in_color(
-    pixels: NDArray[Any], limits: tuple[float, float] | None, color: tuple[int, int, int]
+    pixels: NDArray[Any], limits: tuple[float, float], color: tuple[int, int, int]
 ) -> NDArray[np.float32]:
-    """Return pixels in a colour, from 0 for black to 255.
-
-    Without limits, 8-bit colours are unchanged, and all else is stretched from its least to its
-    greatest finite value.
-    """
-    values = pixels.real.astype(np.float32)
-    if values.ndim == 3:
-        values = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
-    else:
-        values = values[..., np.newaxis]
-    if limits is None and pixels.ndim == 3 and pixels.dtype == np.uint8:
-        limits = 0.0, 255.0
-    if limits is None:
-        limits = finite_range(values)
-    low, high = limits
-    part = (np.nan_to_num(values) - low) / ((high - low) or 1.0)
-    shown: NDArray[np.float32] = np.clip(part, 0, 1) * np.array(color, np.float32)
+    """Return pixels (y, x, samples) in a colour, from 0 for black to 255."""
+    part = stretch(pixels, limits, np.uint16) / np.float32(65535)
+    shown: NDArray[np.float32] = part * np.array(color, np.float32)
     return shown

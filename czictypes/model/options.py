@@ -172,6 +172,17 @@ class TintingMode(Enum):
     Color = 1
 
 
+#: The colours that several channels without a colour of their own are shown in, in turn.
+DEFAULT_COLORS = (
+    (0, 255, 0),
+    (255, 0, 255),
+    (0, 255, 255),
+    (255, 255, 0),
+    (255, 0, 0),
+    (0, 0, 255),
+)
+
+
 @dataclass
 class Rgb8Color:
     """A colour with components from 0 to 255 (int or ``numpy.uint8``)."""

@@ -208,7 +208,7 @@ def write_deepzoom(
     progress
         True for a bar, or a function of the tiles done and all tiles.
     **slide_options
-        As for `CziSlide`: scene, plane, display_settings, storage_options, threads, ...
+        As for `CziSlide`: scene, plane, display_settings, contrast, storage_options, threads, ...
 
     Returns
     -------

@@ -13,9 +13,11 @@ from typing import Any, Union
 from urllib.parse import urlsplit
 
 from czictypes.arrays.image import CziImage
+from czictypes.arrays.pictures import overview_limits
 from czictypes.exchange.locations import location_path
 from czictypes.model.errors import CorruptFileError
 from czictypes.model.lazy import require
+from czictypes.reading.contrast import Contrast
 from czictypes.remote.urls import is_url
 
 #: What napari takes for a layer: data, its arguments, and ``"image"``.
@@ -33,18 +35,19 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[LayerData]] | 
     return read_layers
 
 
-def read_layers(path: PathOrPaths) -> list[LayerData]:
+def read_layers(path: PathOrPaths, contrast: Contrast = "file") -> list[LayerData]:
     """Return the image layers of one or several files.
 
     Each channel is a layer with the levels that the file stores, in ZEN's colour and contrast, in
     micrometres (and seconds) where the file tells them. Scenes of equal shape lie behind each
     other, along a first axis; others are layers of their own, each at its place on the stage, or
-    in the plane of the document where that is not known.
+    in the plane of the document where that is not known. `contrast` is that of
+    `CziReader.composite`.
     """
     layers = []
     for one in _paths(path):
         with CziImage(one, empty_alpha="opaque") as image:
-            layers += _layers_of(image, one)
+            layers += _layers_of(image, one, contrast)
     return layers
 
 
@@ -54,7 +57,7 @@ def _paths(path: PathOrPaths) -> list[str]:
     return [os.fspath(one) for one in path]
 
 
-def _layers_of(image: CziImage, path: str) -> list[LayerData]:
+def _layers_of(image: CziImage, path: str, contrast: Contrast) -> list[LayerData]:
     names = image.scenes
     scenes = []
     for index in range(len(names)):
@@ -65,11 +68,11 @@ def _layers_of(image: CziImage, path: str) -> list[LayerData]:
         image.set_scene(0)
         da = require("dask.array", extra="napari", doing="reading for napari")
         stacked = [da.stack(levels) for levels in zip(*scenes)]
-        return [_layer(image, stacked, path, list(names))]
+        return [_layer(image, stacked, path, list(names), contrast)]
     layers = []
     for index, levels in enumerate(scenes):
         image.set_scene(index)
-        layers.append(_layer(image, levels, path, [names[index]]))
+        layers.append(_layer(image, levels, path, [names[index]], contrast))
     return layers
 
 
@@ -78,7 +81,9 @@ def _real(array: Any) -> Any:
     return abs(array) if array.dtype.kind == "c" else array
 
 
-def _layer(image: CziImage, levels: list[Any], path: str, scenes: list[str]) -> LayerData:
+def _layer(
+    image: CziImage, levels: list[Any], path: str, scenes: list[str], contrast: Contrast
+) -> LayerData:
     """Return the data of all channels of a scene, or of several stacked ones."""
     order = image.dims.order
     axes = ["scene"] * (len(scenes) > 1) + list(order)
@@ -98,7 +103,7 @@ def _layer(image: CziImage, levels: list[Any], path: str, scenes: list[str]) -> 
     }
     if not is_color:
         options["colormap"] = [_colormap(color) for color in image.channel_colors]
-        options["contrast_limits"] = _contrast(image)
+        options["contrast_limits"] = overview_limits(image, contrast)
     if _takes_units():
         options["axis_labels"] = tuple(spatial)
         options["units"] = tuple(units.get(name, _PIXEL) for name in spatial)
@@ -131,14 +136,6 @@ def _start(image: CziImage, steps: dict[str, float]) -> dict[str, float]:
         return {}
     box = image.reader.scenes_bounding_rectangle_no_pyramid[number]
     return {"X": box.x * steps.get("X", 1.0), "Y": box.y * steps.get("Y", 1.0)}
-
-
-def _contrast(image: CziImage) -> list[tuple[float, float] | None]:
-    """Return the contrast limits of each channel; None leaves them to napari."""
-    return [
-        None if limits is None or limits[0] >= limits[1] else limits
-        for limits in image.contrast_limits
-    ]
 
 
 def _document(image: CziImage) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from czictypes.plugins.slide_contents import (
     slide_look,
     slide_properties,
 )
+from czictypes.reading.contrast import Contrast
 from czictypes.reading.damage import OnError
 from czictypes.reading.names import find_scene, numbered_plane, numbered_settings
 from czictypes.reading.reader import CziReader, open_document_of
@@ -67,8 +68,8 @@ class CziSlide(Closable):
     If openslide-python is installed, `isinstance` takes it for an ``openslide.AbstractSlide``.
 
     Positions (x, y) are pixels of full resolution from the top-left corner of the slide. Colour
-    images of 8 bits are shown as they are; other channels are blended in their colours, stretched
-    as the file says, or between the extremes of the whole slide. Places without pixels are
+    images of 8 bits are shown as they are; other channels are blended in their colours, with one
+    contrast for the whole slide. Places without pixels are
     transparent. The levels are those that the file stores for every scene; a document without a
     pyramid has one.
 
@@ -83,6 +84,9 @@ class CziSlide(Closable):
     display_settings
         Settings for each channel, by its number or its name, instead of the display above; other
         channels are left out.
+    contrast
+        As for `CziReader.composite`; ``"auto"`` counts the pixels of a small picture of the whole
+        slide.
     storage_options
         The options of fsspec for a URL.
     cache_options
@@ -120,6 +124,7 @@ class CziSlide(Closable):
         *,
         plane: Mapping[str, int | str] | None = None,
         display_settings: DisplaySettings | None = None,
+        contrast: Contrast = "file",
         storage_options: Mapping[str, Any] | None = None,
         cache_options: CacheOptions | None = None,
         threads: int | None = None,
@@ -131,6 +136,7 @@ class CziSlide(Closable):
         self._options: dict[str, Any] = {
             "plane": plane,
             "display_settings": display_settings,
+            "contrast": contrast,
             "storage_options": storage_options,
             "cache_options": cache_options,
             "threads": threads,
@@ -151,7 +157,7 @@ class CziSlide(Closable):
             with Defence(describe_target(source)):
                 self._box = _box(self._image)
                 self._levels = _slide_levels(self._image, self._box)
-                self._look = slide_look(self._image, self._box, place, settings)
+                self._look = slide_look(self._image, self._box, place, settings, contrast)
                 self._pictures = SlidePictures(self._image, place, self._look)
         except BaseException:
             self._image.close()
@@ -162,7 +168,7 @@ class CziSlide(Closable):
     def _opened(self) -> CziImage:
         source, scene = self._arguments
         options = {**self._options, "empty_alpha": "drop"}
-        del options["plane"], options["display_settings"]
+        del options["plane"], options["display_settings"], options["contrast"]
         return CziImage(source, ALL_SCENES if scene is None else scene, **options)
 
     @property  # type: ignore[misc, unused-ignore]

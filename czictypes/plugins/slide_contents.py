@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +21,23 @@ from czictypes.metadata.xml import parse
 from czictypes.model.errors import CorruptFileError, CziError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.lazy import require
-from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color, TintingMode
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.composite import compose_channels
-from czictypes.reading.conversion import eight_bit, finite_range, stretch
+from czictypes.reading.contrast import (
+    AUTO,
+    FILE,
+    FULL,
+    ChannelContrast,
+    Contrast,
+    Limits,
+    chosen_contrast,
+    replaced_limits,
+    whole_range,
+)
+from czictypes.reading.conversion import eight_bit, stretch
+from czictypes.reading.names import numbers_of
 from czictypes.reading.reader import CziReader, open_document_of
 
 if TYPE_CHECKING:
@@ -37,8 +50,6 @@ Settings = Mapping[int, ChannelDisplaySettingsDataClass]
 _OVERVIEW = 512
 #: Of a slide that is but a line, with a pixel across, so many along it are looked at.
 _LONGEST = 1 << 16
-#: What channels without a colour are shown in, one after the other.
-_COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0), (0, 0, 255))
 #: Pixel types with a range of their own; what is of another needs one to be shown.
 _BOUNDED = (
     PixelType.Gray8,
@@ -57,35 +68,55 @@ class SlideLook:
     #: The display settings of each channel; None for those of the file.
     settings: Settings | None
     #: Of channels of more than 16 bits, the values that are taken for the ends of their range.
-    windows: Mapping[int, tuple[float, float]]
+    windows: Mapping[int, Limits]
+    #: The contrast of each channel; None for the points of its settings.
+    contrast: Mapping[int, ChannelContrast | None]
     #: Whether the only channel is of 8-bit colours, which are shown as they are.
     is_photograph: bool
 
 
 def slide_look(
-    image: CziImage, box: Rectangle, plane: Mapping[str, int], settings: Settings | None
+    image: CziImage,
+    box: Rectangle,
+    plane: Mapping[str, int],
+    settings: Settings | None,
+    contrast: Contrast,
 ) -> SlideLook:
     """Return the display of a whole slide.
 
-    The display settings are the caller's, else those of the file, where it has some for every
-    channel; else they are made of the channels' colours and of the values in a small picture of
-    the whole slide: settings that each region found for itself would differ at its borders.
+    The display settings are the caller's or those of the file. Limits that these do not say come
+    from a small picture of the whole slide: those that each region found for itself would differ
+    at its borders.
     """
     pixel_types = layout_of(image).pixel_types
+    with open_document_of(image.reader) as document:
+        number = partial(numbers_of, document.table, "C")
+        of_channel = chosen_contrast(contrast, list(pixel_types), number)
+    asked = {channel: of_channel(channel) for channel in pixel_types}
     photograph = list(pixel_types.values()) in ([PixelType.Bgr24], [PixelType.Bgra32])
-    if photograph and settings is None:
-        return SlideLook(pixel_types, None, {}, True)
+    if photograph and settings is None and {*asked.values()} <= {FILE, FULL}:
+        return SlideLook(pixel_types, None, {}, {}, True)
     stored = image.reader.display_settings
-    is_made = settings is None and not all(channel in stored for channel in pixel_types)
-    unbounded = [channel for channel, found in pixel_types.items() if found not in _BOUNDED]
-    overviews = {
-        channel: _overview(image, box, {**plane, "C": channel}, pixel_types[channel])
-        for channel in (pixel_types if is_made else unbounded)
-    }
-    windows = {channel: finite_range(overviews[channel]) for channel in unbounded}
-    if is_made:
-        settings = _made_settings(image, pixel_types, overviews)
-    return SlideLook(pixel_types, settings, windows, False)
+    windows: dict[int, Limits] = {}
+    chosen: dict[int, ChannelContrast | None] = {}
+    for channel, pixel_type in pixel_types.items():
+        shown = stored.get(channel)
+        points = None if shown is None else (shown.black_point, shown.white_point)
+        is_given = settings is not None and asked[channel] == FILE
+        chosen[channel] = None if is_given else asked[channel]
+        is_bounded = pixel_type in _BOUNDED
+        if is_bounded and (is_given or not _depends_on_pixels(asked[channel], points)):
+            continue
+        overview = _overview(image, box, {**plane, "C": channel}, pixel_type)
+        limits = None if is_given else replaced_limits(overview, asked[channel], points)
+        chosen[channel] = limits if is_bounded or limits is None else FULL
+        if not is_bounded:
+            windows[channel] = limits or whole_range(overview)
+    return SlideLook(pixel_types, settings, windows, chosen, False)
+
+
+def _depends_on_pixels(contrast: ChannelContrast, points: Limits | None) -> bool:
+    return contrast == AUTO or (contrast == FILE and points in (None, (0.0, 1.0)))
 
 
 def _overview(
@@ -96,34 +127,6 @@ def _overview(
     most = int(_LONGEST / zoom)
     part = Rectangle(box.x, box.y, min(box.w, most), min(box.h, most))
     return image.reader.read(part, plane, image.scene_number, zoom, pixel_type.name)
-
-
-def _made_settings(
-    image: CziImage, pixel_types: Mapping[int, PixelType], overviews: Mapping[int, NDArray[Any]]
-) -> dict[int, ChannelDisplaySettingsDataClass]:
-    settings = {}
-    for position, (channel, color) in enumerate(zip(pixel_types, image.channel_colors)):
-        if color is None and len(pixel_types) > 1:
-            color = _COLORS[position % len(_COLORS)]
-        tinted = color is not None and overviews[channel].shape[2] == 1
-        low, high = _window(overviews[channel])
-        settings[channel] = ChannelDisplaySettingsDataClass(
-            is_enabled=True,
-            tinting_mode=TintingMode.Color if tinted else TintingMode.none,
-            tinting_color=Rgb8Color(*(color or (255, 255, 255))),
-            black_point=low,
-            white_point=high,
-        )
-    return settings
-
-
-def _window(pixels: NDArray[Any]) -> tuple[float, float]:
-    """Return the smallest and the largest value as fractions of the range of the type."""
-    if pixels.dtype.kind != "u" or pixels.dtype.itemsize > 2 or pixels.shape[2] > 1:
-        return 0.0, 1.0
-    largest = np.iinfo(pixels.dtype).max
-    low, high = int(pixels.min()), int(pixels.max())
-    return (0.0, 1.0) if low == largest else (low / largest, max(high, low + 1) / largest)
 
 
 #: Gives the pixels (y, x, samples) of a channel, colours as blue, green, red.
@@ -193,15 +196,16 @@ class SlidePictures:
         if self._look.is_photograph:
             pixels = fetch(self._channels[0])
             colors = pixels[..., 2::-1]
-            if self._image.sizes["S"] == 4:
-                alpha = pixels[..., 3]
         else:
             with open_document_of(self._image.reader) as document:
                 colors = compose_channels(
                     document,
                     lambda channel: self._channel(channel or 0, fetch),
                     self._look.settings,
+                    self._look.contrast.get,
                 )
+        if self._image.sizes.get("S") == 4 and len(self._channels) == 1:
+            alpha = fetch(self._channels[0])[..., 3]
         picture[..., :3] = colors
         picture[..., 3] = alpha
         picture *= valid[..., np.newaxis]  # as picture[~valid] = 0, without another mask

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Union
 
@@ -18,7 +18,7 @@ from czictypes.libczi.bitmap import (
 from czictypes.libczi.bitmap import compose_channels as blend
 from czictypes.libczi.metadata import DisplaySettingsHandle
 from czictypes.model.errors import OutOfBoundsError
-from czictypes.model.options import ChannelDisplaySettingsDataClass, TintingMode
+from czictypes.model.options import DEFAULT_COLORS, ChannelDisplaySettingsDataClass, TintingMode
 from czictypes.model.pixel_types import PixelType
 from czictypes.reading.contrast import FILE, ChannelContrast, replaced_limits, whole_range
 from czictypes.reading.conversion import stretch
@@ -36,25 +36,25 @@ _BAND_BYTES = 2 << 20
 _COMPOSABLE = (PixelType.Gray8, PixelType.Gray16, PixelType.Bgr24, PixelType.Bgr48)
 _EIGHT_BIT = (PixelType.Gray8, PixelType.Bgr24, PixelType.Bgra32)
 
-# The colours of channels without a colour of their own, in turn.
-_COLORS = ((0, 255, 0), (255, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0), (0, 0, 255))
-
 
 def compose_channels(
     document: OpenDocument,
     read_channel: _ReadChannel,
     settings: Settings | None,
     contrast: _ContrastOf = lambda channel: FILE,
+    only: Collection[int] | None = None,
 ) -> NDArray[np.uint8]:
     """Blend the channels of a document into one picture, (y, x, 3) of uint8 in the order R, G, B.
 
     `read_channel` returns the pixels and pixel type of a channel; None is the only plane of a
     document without channels. `settings` replace the document's display settings, and `contrast`
     the points of either, see `shown_limits`. A channel without settings is shown in its colour of
-    the metadata.
+    the metadata. `only` are the channels to blend, whether they are enabled or not.
     """
     # Channels without sub-blocks would only add black.
     numbers: list[int | None] = [*sorted(document.table.channel_pixel_types)] or [None]
+    if only is not None:
+        numbers = [number for number in numbers if (number or 0) in only]
     _check_settings(settings, document)
     planes: list[_Plane] = []
     looks: list[CompositionChannel] = []
@@ -66,6 +66,8 @@ def compose_channels(
             stored = _stored_look(own, settings, number, plane)
             look = stored or CompositionChannel(tinting=_default_color(document, number, plane))
             plane, look = _shown(plane, look, contrast(number or 0), is_stored=stored is not None)
+            if only is not None:
+                look = look._replace(weight=look.weight or 1.0)
             if look.weight > 0:
                 planes.append(plane)
                 looks.append(look)
@@ -154,7 +156,7 @@ def _default_color(
         return int(color.r), int(color.g), int(color.b)
     if len(document.table.channel_pixel_types) < 2:
         return None
-    return _COLORS[position % len(_COLORS)]
+    return DEFAULT_COLORS[position % len(DEFAULT_COLORS)]
 
 
 def _shown(

@@ -41,7 +41,7 @@ def chosen_contrast(
     for channel in chosen:
         if channel not in channels:
             raise OutOfBoundsError(
-                f"contrast names channel {channel}; there are {', '.join(map(str, channels))}"
+                f"contrast names channel {channel}; there are {min(channels)} to {max(channels)}"
             )
     checked = {channel: _checked(one) for channel, one in chosen.items()}
     return lambda channel: checked.get(channel, FILE)

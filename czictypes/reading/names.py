@@ -265,6 +265,19 @@ def numbers_of(table: SubBlockTable, dimension: str, wanted: Any) -> Any:
     return [numbers_of(table, dimension, one) for one in wanted]
 
 
+def chosen_channels(
+    table: SubBlockTable, wanted: Sequence[int | str], known: Sequence[int]
+) -> list[int]:
+    """Return the numbers of some channels; an OutOfBoundsError names one that there is not."""
+    chosen = [numbers_of(table, "C", channel) for channel in wanted]
+    for channel in chosen:
+        if channel not in known:
+            raise OutOfBoundsError(
+                f"there is no channel {channel}; C goes from {known[0]} to {known[-1]}"
+            )
+    return chosen
+
+
 def numbered_settings(table: SubBlockTable, settings: DisplaySettings) -> NumberedSettings:
     """Return display settings by the numbers of the channels that they are for."""
     return _by_number(settings, lambda channel: numbers_of(table, "C", channel))

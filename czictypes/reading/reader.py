@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -38,6 +38,7 @@ from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument, Session
 from czictypes.reading.names import (
     channel_names,
+    chosen_channels,
     numbered_settings,
     numbers_of,
     scene_infos,
@@ -336,6 +337,7 @@ class CziReader(DocumentProperties, Closable):
         display_settings: DisplaySettings | None = None,
         *,
         contrast: Contrast = "file",
+        channels: Sequence[int | str] | None = None,
     ) -> NDArray[np.uint8]:
         """Blend the channels into one picture with the display settings of the file.
 
@@ -353,6 +355,8 @@ class CziReader(DocumentProperties, Closable):
             most a quarter of it. ``"auto"``: the percentiles 0.2 and 99.8 of the pixels that are
             read, without zeros. ``"full"``: the range of the pixel type; of more than 16 bits, the
             smallest and the largest value. Two numbers (low, high): these pixel values.
+        channels
+            The numbers or names of the channels to blend, whether they are enabled or not.
 
         Returns
         -------
@@ -379,8 +383,10 @@ class CziReader(DocumentProperties, Closable):
                 only, settings = check_scene(table, scene), display_settings
                 if settings is not None:
                     settings = numbered_settings(table, settings)
-                channels = sorted(table.channel_pixel_types) or [0]
-                shown = chosen_contrast(contrast, channels, partial(numbers_of, table, "C"))
+                first, size = table.plane_bounds.get("C", (0, 1))
+                known = range(first, first + size)
+                shown = chosen_contrast(contrast, known, partial(numbers_of, table, "C"))
+                chosen = None if channels is None else chosen_channels(table, channels, known)
             except OutOfBoundsError as error:
                 raise OutOfBoundsError(f"{document.name}: {error}") from None
 
@@ -393,7 +399,7 @@ class CziReader(DocumentProperties, Closable):
 
             is_given = settings is not None and isinstance(contrast, str) and contrast == FILE
             return compose_channels(
-                document, read_channel, settings, (lambda _: None) if is_given else shown
+                document, read_channel, settings, (lambda _: None) if is_given else shown, chosen
             )
 
     def valid_pixels(
