@@ -27,7 +27,7 @@ from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.options import CacheOptions, ChannelDisplaySettingsDataClass, ReaderOptions
 from czictypes.model.public import former_name
 from czictypes.reading.attachments import Attachments
-from czictypes.reading.contrast import Contrast
+from czictypes.reading.contrast import Contrast, points_of
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.html import overview
@@ -422,8 +422,7 @@ class CziImage(Image):
 
     def _points(self) -> list[tuple[float, float] | None]:
         shown = self._display_settings
-        found = [shown.get(number) for number in self._layout.planes["C"]]
-        return [None if one is None else (one.black_point, one.white_point) for one in found]
+        return [points_of(shown.get(number)) for number in self._layout.planes["C"]]
 
     def _enabled_channels(self) -> list[int]:
         shown = self._display_settings

@@ -59,6 +59,19 @@ def add_on_error(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_contrast(parser: argparse.ArgumentParser) -> None:
+    """Declare --contrast."""
+    parser.add_argument(
+        "--contrast",
+        nargs="+",
+        action="extend",
+        type=contrast,
+        metavar="HOW",
+        help="which values a PNG shows as black and as white: file, auto, full or LOW,HIGH; of one "
+        "channel, by number or name: DAPI=auto",
+    )
+
+
 def add_overwrite(parser: Any) -> None:
     """Declare --overwrite."""
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it is there")
@@ -267,3 +280,33 @@ def zoom(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and up to 1")
     return value
+
+
+def contrast(text: str) -> tuple[int | str | None, Any]:
+    """Return ``auto`` or ``100,4000`` as a contrast, and the channel of ``DAPI=auto``."""
+    channel, equals, chosen = text.rpartition("=")
+    if chosen not in ("file", "auto", "full"):
+        try:
+            low, high = (float(part) for part in chosen.split(","))
+        except ValueError:
+            low, high = math.nan, math.nan
+        if not -math.inf < low < high < math.inf:
+            raise argparse.ArgumentTypeError(
+                f"{chosen!r} is not file, auto, full or LOW,HIGH, two values such as 100,4000"
+            )
+        return (scene(channel) if equals else None), (low, high)
+    return (scene(channel) if equals else None), chosen
+
+
+def contrasts(given: Sequence[tuple[int | str | None, Any]] | None) -> Any:
+    """Return what was given as ``--contrast``, as `CziReader.composite` takes it.
+
+    Raises
+    ------
+    CziError
+        If there are several for all channels, or for one.
+    """
+    found: dict[Any, Any] = dict(given or [(None, "file")])
+    if len(found) < len(given or ()) or (None in found and len(found) > 1):
+        raise CziError("--contrast: give one for all channels, or one for each: DAPI=auto GFP=full")
+    return found.get(None, found)

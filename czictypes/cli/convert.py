@@ -162,6 +162,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         help="only these planes, counted from 0: C=0,Z=3 or C=DAPI,GFP or Z=2-5 or T=0-99/10; a "
         "PNG takes one along each dimension",
     )
+    arguments.add_contrast(parser)
     parser.add_argument(
         "--roi",
         type=arguments.roi,
@@ -251,6 +252,7 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
         "scenes": args.scene or "all",
         "levels": args.levels,
         "plane": args.plane,
+        "contrast": arguments.contrasts(args.contrast) if args.contrast else None,
         "compression": args.compression,
         "dtype": args.dtype,
         "axes": args.axes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
 
     from czictypes.czi import CziReader
 
-_ENOUGH_PIXELS = 1 << 22
+_MOST_PIXELS = 100_000_000
 _PNG, _NPY = ".png", ".npy"
 
 _DESCRIPTION = """\
 Read a plane of a CZI, or a region of it, and write it as a picture (.png) or an array (.npy).
 
-A PNG is made to be looked at: gray planes, and colours of more than 8 bits, are stretched so that
-the darkest and the brightest 0.2 percent of the pixels become black and white (pixels of value 0,
-which no tile covers as a rule, are not counted). With --raw, nothing is stretched: a 16-bit gray
-plane becomes a 16-bit PNG. An .npy has the pixels as they are read: (y, x, 1) for gray, (y, x, 3)
-for colours in the order blue, green, red."""
+A PNG is made to be looked at: --contrast says which pixel values become black and white.
+  file      those of the file (the default); where it has none, or has the whole range for more than
+            8 bits and the picture would be flat, as auto; colours of 8 bits stay as they are
+  auto      the darkest and the brightest 0.2 percent of the pixels that are not 0
+  full      the range of the pixel type
+  LOW,HIGH  these values, such as 100,4000
+With --raw, nothing is stretched: a 16-bit gray plane becomes a 16-bit PNG. An .npy has the pixels
+as they are read: (y, x, 1) for gray, (y, x, 3) for colours in the order blue, green, red."""
 
 
 def add_plane(add: arguments.AddCommand) -> None:
@@ -70,6 +74,15 @@ def add_plane(add: arguments.AddCommand) -> None:
         help="blend all channels, coloured as the file says; a C in --plane is not used",
     )
     look.add_argument("--raw", action="store_true", help="do not stretch the values in a PNG")
+    arguments.add_contrast(parser)
+    parser.add_argument(
+        "--scale-bar",
+        nargs="?",
+        const=math.nan,
+        type=arguments.length,
+        metavar="LENGTH",
+        help="draw a scale bar into a PNG, such as 50um; by default about a quarter of the width",
+    )
     arguments.add_parts(parser)
     arguments.add_stored_resolution(parser)
     arguments.add_on_error(parser)
@@ -79,8 +92,15 @@ def _run(args: argparse.Namespace) -> int:
     """Read the plane and write the file."""
     from czictypes.czi import ReaderOptions, open_czi
 
-    if args.output.suffix.lower() == _PNG:
+    is_png = args.output.suffix.lower() == _PNG
+    if is_png:
         _require_pillow()  # before what may take long
+    if args.raw and (args.contrast or args.scale_bar):
+        raise CziError("--raw keeps the values as they are; leave --contrast and --scale-bar out")
+    if args.scale_bar and not is_png:
+        raise CziError("--scale-bar is drawn into a picture; give a name in .png")
+    if args.contrast and not is_png and not args.composite:
+        raise CziError("an .npy has the pixels as they are; leave --contrast out, or write a .png")
     if not args.output.absolute().parent.is_dir():
         raise FileNotFoundError(f"{args.output.parent} is no folder; make it first")
     options = ReaderOptions(on_error=args.on_error, stored_resolution=args.stored_resolution)
@@ -95,24 +115,87 @@ def _run(args: argparse.Namespace) -> int:
 def _write(document: CziReader, args: argparse.Namespace) -> str:
     """Read and write the pixels; return a few words about them."""
     where = {"roi": args.roi, "plane": args.plane, "scene": args.scene, "zoom": args.zoom}
+    is_npy = args.output.suffix.lower() == _NPY
+    contrast = arguments.contrasts(args.contrast)
+    if not is_npy:
+        _check_size(document, where)
     if args.composite:
-        pixels = document.composite(**where)
+        pixels = document.composite(**where, contrast=contrast)
     else:
         kind = document.common_pixel_type((args.plane or {}).get("C"), args.scene)
         pixels = document.read(**where, pixel_type=kind)
     height, width, samples = pixels.shape
     size = f"{width} x {height} pixels"
-    if args.output.suffix.lower() == _NPY:
+    if is_npy:
         import numpy as np
 
         np.save(str(args.output), pixels)
         return f"{size}, {pixels.dtype}, shape {pixels.shape}"
+    draw = _bar_drawer(document, args)
     if args.composite:
-        return f"{size}, {save_png(args.output, pixels, raw=True)}"
+        return f"{size}, {save_png(args.output, pixels, raw=True, draw=draw)}"
     if samples == 4 and not pixels[..., 3].any():
         samples = 3  # an alpha that is 0 everywhere means nothing
     rgb = pixels[..., [2, 1, 0, 3][:samples]] if samples > 1 else pixels
-    return f"{size}, {save_png(args.output, rgb, raw=args.raw)}"
+    limits = None if args.raw else _limits(document, args.plane, pixels, contrast)
+    return f"{size}, {save_png(args.output, rgb, raw=args.raw, limits=limits, draw=draw)}"
+
+
+def _check_size(document: CziReader, where: dict[str, Any]) -> None:
+    """Refuse a picture that hardly any program shows."""
+    from czictypes.reading.reader import open_document_of
+    from czictypes.reading.request import output_shape
+
+    with open_document_of(document) as opened:
+        request = opened.requests.make(**where)
+        height, width, _ = output_shape(request)
+    if width * height > _MOST_PIXELS:
+        share = math.sqrt(_MOST_PIXELS / (width * height)) * (where["zoom"] or 1.0)
+        digits = 10.0 ** (1 - math.floor(math.log10(share)))
+        raise UnsupportedDataError(
+            f"the picture would have {width} x {height} pixels, {width * height / 1e6:.0f} "
+            f"megapixels, but at most {_MOST_PIXELS // 10**6} are written; give --zoom "
+            f"{math.floor(share * digits) / digits:g} for an overview, or --roi X,Y,W,H for a "
+            "part, or a name in .npy for all pixels"
+        )
+
+
+def _limits(
+    document: CziReader, plane: Any, pixels: NDArray[Any], contrast: Any
+) -> tuple[float, float]:
+    """Return the values of a plane that are shown as black and as white."""
+    from czictypes.metadata.channels import display_settings
+    from czictypes.reading.contrast import chosen_contrast, points_of, shown_limits
+    from czictypes.reading.names import metadata_or, numbers_of
+    from czictypes.reading.reader import open_document_of
+
+    nothing: dict[int, Any] = {}
+    with open_document_of(document) as opened:
+        first, count = opened.table.plane_bounds.get("C", (0, 1))
+        channel = numbers_of(opened.table, "C", (plane or {}).get("C", first))
+        chosen = chosen_contrast(
+            contrast,
+            range(first, first + count),
+            lambda name: int(numbers_of(opened.table, "C", name)),
+        )
+        shown = metadata_or(opened, lambda one: one.read_metadata(display_settings), nothing)
+    return shown_limits(pixels, chosen(channel), points_of(shown.get(channel)))
+
+
+def _bar_drawer(
+    document: CziReader, args: argparse.Namespace
+) -> Callable[[NDArray[Any]], NDArray[Any]] | None:
+    """Return what draws a scale bar into a picture, if one is wanted."""
+    if args.scale_bar is None:
+        return None
+    metres = document.scaling.x
+    if not metres:
+        raise CziError(f"{args.file} does not tell the size of a pixel; leave --scale-bar out")
+    from czictypes.exchange.picture_files import draw_scale_bar
+
+    pixel = metres * 1e6 / (args.zoom or 1.0)
+    length = None if math.isnan(args.scale_bar) else args.scale_bar * 1e6
+    return lambda picture: draw_scale_bar(picture, pixel, length)
 
 
 def _output(text: str) -> Path:
@@ -122,11 +205,18 @@ def _output(text: str) -> Path:
     return path
 
 
-def save_png(path: Path, pixels: NDArray[Any], *, raw: bool) -> str:
+def save_png(
+    path: Path,
+    pixels: NDArray[Any],
+    *,
+    raw: bool,
+    limits: tuple[float, float] | None = None,
+    draw: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
+) -> str:
     """Write (h, w, 1) gray or (h, w, 3 or 4) RGB(A) as PNG; return how it is shown, in words.
 
-    Unless `raw` is set, gray pictures, and colours of more than 8 bits, are stretched to where
-    most of their values lie.
+    Unless `raw` is set, the pixels are stretched between limits, by default those of
+    `shown_limits`. `draw` changes the picture before it is written.
 
     Raises
     ------
@@ -137,41 +227,26 @@ def save_png(path: Path, pixels: NDArray[Any], *, raw: bool) -> str:
     """
     import numpy as np
 
+    from czictypes.reading.contrast import shown_limits
     from czictypes.reading.conversion import stretch
 
     image = _require_pillow()
     said = "values as they are"
     samples = pixels.shape[2]
-    if not raw and (samples == 1 or pixels.dtype != np.uint8):
-        low, high = display_range(pixels)
-        pixels = stretch(pixels, (low, high))
+    low, high = limits or ((0, 0) if raw else shown_limits(pixels))
+    if not raw and (low, high, pixels.dtype.name) != (0, 255, "uint8"):
+        shown = stretch(pixels[..., :3], (low, high))
+        pixels = np.dstack([shown, pixels[..., 3:]]) if samples == 4 else shown
         said = f"shown from {low:g} (black) to {high:g} (white)"
     elif pixels.dtype != np.uint8 and (pixels.dtype != np.uint16 or samples != 1):
         raise UnsupportedDataError(
             f"a PNG cannot hold {samples} x {pixels.dtype} per pixel; write an .npy or leave --raw "
             "out"
         )
-    plain = pixels[..., 0] if samples == 1 else pixels
+    pixels = pixels if draw is None else draw(pixels)
+    plain = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     image.fromarray(np.ascontiguousarray(plain)).save(str(path), "PNG")
     return said
-
-
-def display_range(pixels: NDArray[Any]) -> tuple[float, float]:
-    """Return the values to show as black and as white.
-
-    They are the percentiles 0.2 and 99.8 of the finite pixels that are not 0: 0 is where no tile
-    lies. A picture of one value, or of none, is shown from 0, or that value, on.
-    """
-    from czictypes.reading.conversion import dark_and_bright, real_values
-
-    step = math.ceil(math.sqrt(max(pixels.size / _ENOUGH_PIXELS, 1)))
-    sample = real_values(pixels[::step, ::step])
-    low, high = dark_and_bright(sample[sample != 0])
-    if high > low:
-        return low, high
-    if low == 0:
-        return 0.0, 1.0
-    return (0.0, high) if high > 0 else (low, 0.0)
 
 
 def _require_pillow() -> Any:

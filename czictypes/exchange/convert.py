@@ -56,6 +56,7 @@ from czictypes.model.errors import MissingExtraError, SparseDocumentError
 from czictypes.model.geometry import checked_plane
 from czictypes.model.options import ReaderOptions
 from czictypes.model.public import Progress, defended, renamed, warn_caller
+from czictypes.reading.contrast import Contrast
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.names import metadata_or
 from czictypes.reading.reader import CziReader, open_document_of
@@ -80,6 +81,7 @@ def convert(
     scenes: Choice = "all",
     levels: int | None = None,
     plane: Mapping[str, Selection] | None = None,
+    contrast: Contrast | None = None,
     compression: Any = None,
     dtype: Any = None,
     version: str | None = None,
@@ -124,6 +126,10 @@ def convert(
         The planes to convert, by dimension: an index, a slice, or several; channels also by name,
         as in ``{"C": ["DAPI", "GFP"], "Z": slice(2, 6)}``. A PNG needs one index along each
         dimension that has several places (but C, without which it shows all channels).
+    contrast
+        For a PNG: ``"file"``, ``"auto"``, ``"full"`` or (low, high), also in a dict by channel; see
+        `Image.to_rgb`, which makes the picture then. By default gray pixels of up to 16 bits and
+        colours of 8 bits keep their values, and all else is shown as by ``"file"``.
     compression
         The compression, named as in the target: see `create_czi` and `write_ome_zarr`; in a TIFF
         ``"zlib"`` (the default), ``"lzw"``, ``"zstd"``... as tifffile names it, or ``"none"``.
@@ -217,6 +223,7 @@ def convert(
         None if roi is None else parse_roi(roi),
         projections(project) if project else {},
         Description(axes, channel_names, pixel_size, times),
+        contrast,
     )
     return _split(source, dest, options) if split_scenes else _convert(source, dest, options)
 
@@ -419,7 +426,7 @@ def _described(image: Image, wanted: Format, options: ConvertOptions) -> tuple[C
         taken = excerpts(image, chosen, _excerpt(options, wanted))
         return images_of_sources(taken, None, 1)
     if wanted is Format.PICTURE:
-        return (describe_png(image, options.scenes, options.plane),)
+        return (describe_png(image, options.scenes, options.plane, options.contrast),)
     if (
         wanted is Format.CZI
         and isinstance(image, CziImage)
@@ -492,8 +499,14 @@ def _write_zarr(image: Image, dest: PathOrUrl, options: ConvertOptions) -> None:
 
 def _write_one_file(image: Image, path: Any, wanted: Format, options: ConvertOptions) -> None:
     if wanted is Format.PICTURE:
-        plane, overwrite = options.plane, options.overwrite
-        write_png(image, path, scenes=options.scenes, plane=plane, overwrite=overwrite)
+        write_png(
+            image,
+            path,
+            scenes=options.scenes,
+            plane=options.plane,
+            contrast=options.contrast,
+            overwrite=options.overwrite,
+        )
         return
     compression = options.compression or DEFAULT_TIFF_COMPRESSION
     chosen: dict[str, Any] = {

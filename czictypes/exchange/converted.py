@@ -18,6 +18,7 @@ from czictypes.exchange.source_image import SourceImage
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.public import Progress
+from czictypes.reading.contrast import Contrast
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.names import find_name
 from czictypes.reading.reader import open_document_of
@@ -135,6 +136,7 @@ class ConvertOptions:
     roi: Rectangle | None = None
     project: Mapping[str, str] = field(default_factory=dict)
     description: Description = field(default_factory=Description)
+    contrast: Contrast | None = None
 
     def takes_excerpts(self, wanted: Format) -> bool:
         """Return whether parts of images are written; a plane of a picture is chosen there."""
@@ -168,6 +170,7 @@ def check_options(given: Format, wanted: Format, options: ConvertOptions) -> Non
             bool(options.description.given),
             given is not Format.CZI,
         ),
+        "contrast": (options.contrast is not None, wanted is Format.PICTURE),
     }
     for name, (is_given, is_known) in fits.items():
         if is_given and not is_known:

@@ -40,7 +40,7 @@ from czictypes.model.errors import ClosedError
 from czictypes.model.lazy import require
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.public import defended
-from czictypes.reading.contrast import Contrast, shown_limits
+from czictypes.reading.contrast import Contrast, points_of, shown_limits
 from czictypes.reading.names import find_scene
 from czictypes.reading.request import check_output
 from czictypes.reading.result_memory import ResultMemory
@@ -221,8 +221,7 @@ class FileImage(Image):
 
     def _points(self) -> list[tuple[float, float] | None]:
         shown = self._source.display_settings
-        found = [shown.get(at) for at in range(self.sizes["C"])]
-        return [None if one is None else (one.black_point, one.white_point) for one in found]
+        return [points_of(shown.get(at)) for at in range(self.sizes["C"])]
 
     def _enabled_channels(self) -> list[int]:
         shown = self._source.display_settings

@@ -33,6 +33,7 @@ from czictypes.reading.contrast import (
     Contrast,
     Limits,
     chosen_contrast,
+    points_of,
     replaced_limits,
     whole_range,
 )
@@ -100,8 +101,7 @@ def slide_look(
     windows: dict[int, Limits] = {}
     chosen: dict[int, ChannelContrast | None] = {}
     for channel, pixel_type in pixel_types.items():
-        shown = stored.get(channel)
-        points = None if shown is None else (shown.black_point, shown.white_point)
+        points = points_of(stored.get(channel))
         is_given = settings is not None and asked[channel] == FILE
         chosen[channel] = None if is_given else asked[channel]
         is_bounded = pixel_type in _BOUNDED

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.reading.conversion import dark_and_bright, finite_range, real_values
 
 #: The pixel values shown as black and as white.
@@ -60,6 +61,13 @@ def _checked(contrast: Any) -> ChannelContrast:
             "black and as white, such as (100, 4000), for all channels or in a dict by channel"
         )
     return low, high
+
+
+def points_of(settings: ChannelDisplaySettingsDataClass | None) -> Limits | None:
+    """Return black and white point of display settings; None where they make no sense."""
+    if settings is None or not 0 <= settings.black_point < settings.white_point <= 1:
+        return None
+    return float(settings.black_point), float(settings.white_point)
 
 
 def shown_limits(

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from czictypes import czi
-from czictypes.cli.plane import display_range, save_png
+from czictypes.cli.plane import save_png
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.pixel_types import PixelType
+from czictypes.reading.contrast import auto_limits
 from czictypes.reading.conversion import stretch
 
 
@@ -87,7 +88,7 @@ def test_a_16_bit_plane_is_stretched(made: Callable[[str], Any], picture: Any) -
     with czi.open_czi(path) as document:
         plane = document.read(plane={"T": 1, "Z": 2, "C": 1})
     assert pixels.dtype == np.uint8
-    assert np.array_equal(pixels, stretch(plane, display_range(plane))[..., 0])
+    assert np.array_equal(pixels, stretch(plane, auto_limits(plane))[..., 0])
     assert (pixels.min(), pixels.max()) == (0, 255)
 
 
@@ -124,7 +125,7 @@ def test_colours_are_turned_round(tmp_path: Path, picture: Any) -> None:
 def test_16_bit_colours_are_stretched_alike(tmp_path: Path, picture: Any) -> None:
     bgr = noise(PixelType.Bgr48, 9, 8, 3)
     pixels = picture(write_czi(tmp_path / "colours.czi", [Block(bgr)]))
-    assert np.array_equal(pixels, stretch(bgr[..., ::-1], display_range(bgr)))
+    assert np.array_equal(pixels, stretch(bgr[..., ::-1], auto_limits(bgr)))
 
 
 def test_alpha_is_kept(tmp_path: Path, picture: Any) -> None:
@@ -152,7 +153,7 @@ def test_a_composite_is_the_readers(made: Callable[[str], Any], picture: Any, wr
 def test_complex_numbers_are_shown_by_their_magnitude(tmp_path: Path, picture: Any) -> None:
     wave = noise(PixelType.Gray64ComplexFloat, 5, 6, 2)
     pixels = picture(write_czi(tmp_path / "wave.czi", [Block(wave)]))
-    assert np.array_equal(pixels, stretch(abs(wave), display_range(abs(wave)))[..., 0])
+    assert np.array_equal(pixels, stretch(abs(wave), auto_limits(abs(wave)))[..., 0])
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,7 @@ FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 
 @given(arrays(np.float64, array_shapes(min_dims=3, max_dims=3, max_side=6), elements=FLOATS))
 def test_every_array_has_a_range_and_a_picture(pixels: Any) -> None:
-    low, high = display_range(pixels)
+    low, high = auto_limits(pixels)
     assert low < high
     picture = stretch(pixels, (low, high))
     assert (picture.shape, picture.dtype) == (pixels.shape, np.uint8)
@@ -261,7 +262,7 @@ def test_the_ends_of_the_range_are_black_and_white() -> None:
 def test_a_few_hot_pixels_do_not_darken_a_picture(rng: np.random.Generator) -> None:
     pixels = rng.integers(1000, 1200, (100, 100, 1)).astype(np.uint16)
     pixels[5, 7:12] = 65535
-    low, high = display_range(pixels)
+    low, high = auto_limits(pixels)
     assert 1000 <= low < 1002
     assert 1197 < high < 1200
 
@@ -269,14 +270,14 @@ def test_a_few_hot_pixels_do_not_darken_a_picture(rng: np.random.Generator) -> N
 def test_the_holes_of_a_mosaic_are_not_counted(rng: np.random.Generator) -> None:
     pixels = rng.integers(1000, 1200, (100, 100, 1)).astype(np.uint16)
     pixels[:, 10:] = 0
-    low, _ = display_range(pixels)
+    low, _ = auto_limits(pixels)
     assert low >= 1000
-    assert (stretch(pixels, display_range(pixels))[:, 10:] == 0).all()
+    assert (stretch(pixels, auto_limits(pixels))[:, 10:] == 0).all()
 
 
 def test_a_large_picture_is_sampled_for_its_range() -> None:
     column = np.arange(1, 5001, dtype=np.uint16).reshape(-1, 1, 1)
-    low, high = display_range(np.broadcast_to(column, (5000, 4000, 1)))
+    low, high = auto_limits(np.broadcast_to(column, (5000, 4000, 1)))
     assert low == pytest.approx(10, abs=5)
     assert high == pytest.approx(4990, abs=5)
 
@@ -285,7 +286,7 @@ def test_a_large_picture_is_sampled_for_its_range() -> None:
     ("pixels", "expected"), [([0, 0], (0, 1)), ([7, 7], (0, 7)), ([-7.0, -7.0], (-7, 0))]
 )
 def test_pictures_of_one_value(pixels: list[float], expected: tuple[float, float]) -> None:
-    assert display_range(np.array(pixels).reshape(1, -1, 1)) == expected
+    assert auto_limits(np.array(pixels).reshape(1, -1, 1)) == expected
 
 
 @pytest.mark.parametrize(
@@ -298,3 +299,99 @@ def test_what_a_png_cannot_hold_is_refused(
     with pytest.raises(UnsupportedDataError, match=r"write an \.npy"):
         save_png(tmp_path / "x.png", np.ones((2, 3, samples), dtype), raw=True)
     assert not (tmp_path / "x.png").exists()
+
+
+@pytest.fixture
+def dim(tmp_path: Path) -> Path:
+    """Write two channels of 12 bits, one in the file's own limits."""
+    path = tmp_path / "dim.czi"
+    ramp = np.tile(np.arange(1, 4001, 10, dtype=np.uint16), (300, 1))
+    channels = [czi.ChannelInfo(0, name="DAPI"), czi.ChannelInfo(1, name="GFP")]
+    blue = czi.Rgb8Color(0, 0, 255)
+    shown = {
+        at: czi.ChannelDisplaySettingsDataClass(True, czi.TintingMode.Color, blue, 0, white)
+        for at, white in enumerate((1, 2000 / 65535))
+    }
+    content = czi.DocumentContent(
+        channels=channels, display_settings=shown, scaling=czi.Scaling(1e-6, 1e-6)
+    )
+    czi.imwrite(path, np.stack([ramp, ramp]), "CYX", content=content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "white"),
+    [
+        (["--plane", "C=DAPI"], 4000),  # the whole range, which would be black
+        (["--plane", "C=GFP"], 2000),
+        (["--plane", "C=GFP", "--contrast", "auto"], 4000),
+        (["--plane", "C=GFP", "--contrast", "full"], 65535),
+        (["--plane", "C=GFP", "--contrast", "0,1000"], 1000),
+        (["--plane", "C=GFP", "--contrast", "DAPI=full", "GFP=0,500"], 500),
+    ],
+)
+def test_the_contrast_is_chosen(dim: Path, picture: Any, options: list[str], white: int) -> None:
+    pixels = picture(dim, *options)[0].astype(float)
+    ramp = np.arange(1, 4001, 10)
+    np.testing.assert_allclose(pixels, np.clip(ramp / white, 0, 1) * 255, atol=2)
+
+
+def test_a_composite_has_a_contrast_for_each_channel(dim: Path, picture: Any) -> None:
+    pixels = picture(dim, "--composite", "--contrast", "DAPI=0,1", "1=full")
+    with czi.open_czi(dim) as document:
+        expected = document.composite(contrast={0: (0, 1), 1: "full"})
+    assert np.array_equal(pixels, expected)
+
+
+@pytest.mark.parametrize("given", [["bright"], ["5,5"], ["auto", "full"], ["0=auto", "full"]])
+def test_a_wrong_contrast_is_refused(dim: Path, run: Any, given: list[str]) -> None:
+    result = run("plane", dim, "never.png", "--contrast", *given)
+    assert result.code in (1, 2)
+    assert "file, auto, full or LOW,HIGH" in result.err or "give one for all" in result.err
+
+
+def test_a_scale_bar_is_drawn(dim: Path, picture: Any) -> None:
+    plain = picture(dim, "--composite", "--zoom", 0.5)
+    pixels = picture(dim, "--composite", "--zoom", 0.5, "--scale-bar", "100um")
+    assert pixels.shape == plain.shape
+    changed = np.argwhere((pixels != plain).any(2))
+    assert changed.min(0).tolist() > [100, 100]
+    white = (pixels == 255).all(2)
+    assert white.sum(1).max() == 50  # pixels of 2 um
+
+
+@pytest.mark.parametrize(
+    ("output", "options", "words"),
+    [
+        ("a.png", ["--raw", "--scale-bar"], "leave --contrast and --scale-bar out"),
+        ("a.png", ["--raw", "--contrast", "auto"], "leave --contrast and --scale-bar out"),
+        ("a.npy", ["--scale-bar"], "give a name in .png"),
+        ("a.npy", ["--contrast", "auto"], "leave --contrast out"),
+        ("a.png", ["--scale-bar", "1mm"], "is 1000 pixels long, but the picture 400"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(
+    dim: Path, run: Any, tmp_path: Path, output: str, options: list[str], words: str
+) -> None:
+    result = run("plane", dim, tmp_path / output, *options)
+    assert result.code == 1
+    assert words in result.err
+    assert not (tmp_path / output).exists()
+
+
+def test_a_scale_bar_needs_the_size_of_a_pixel(made: Any, run: Any, tmp_path: Path) -> None:
+    path = write_czi(tmp_path / "plain.czi", [Block(noise(PixelType.Gray8, 40, 50, 1))])
+    result = run("plane", path, tmp_path / "a.png", "--scale-bar")
+    assert (result.code, "does not tell the size of a pixel" in result.err) == (1, True)
+
+
+def test_a_picture_of_more_than_100_megapixels_is_refused(tmp_path: Path, run: Any) -> None:
+    corner = [Block(noise(PixelType.Gray8, 4, 5, 1), x=x, y=y, m=m)
+              for m, (x, y) in enumerate([(0, 0), (19995, 9996)])]  # fmt: skip
+    path = write_czi(tmp_path / "large.czi", corner)
+    result = run("plane", path, tmp_path / "a.png")
+    assert result.code == 1
+    assert "20000 x 10000 pixels, 200 megapixels" in result.err
+    assert "--zoom 0.7 " in result.err
+    assert "--roi X,Y,W,H" in result.err
+    assert run("plane", path, tmp_path / "a.png", "--roi", "0,0,5,4").code == 0

@@ -1,0 +1,174 @@
+"""Pictures of images: `to_rgb`, `thumbnail`, `plot`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from extras import needs
+from files.recipes import Made
+
+from czictypes import CziImage, czi, open_image
+from czictypes.arrays.pictures import bar_label, bar_length, overview_limits
+from czictypes.model.errors import OutOfBoundsError
+
+RED, GREEN = "#FF0000", "#00FF00"
+
+
+@pytest.fixture
+def ramps() -> Any:
+    """Return 3 Z of two channels, across and along, brighter from Z to Z."""
+    across = np.tile(np.linspace(100, 1100, 60), (40, 1))
+    along = np.tile(np.linspace(100, 1100, 40), (60, 1)).T
+    return np.stack([[across + 10 * z, along + 10 * z] for z in range(3)]).astype("u2")
+
+
+@pytest.fixture(params=["czi", "ome.tiff"])
+def image(request: pytest.FixtureRequest, tmp_path: Path, ramps: Any) -> Any:
+    path = tmp_path / "ramps.czi"
+    names = {"channel_names": ["DAPI", "GFP"], "channel_colors": [RED, GREEN]}
+    czi.imwrite(path, ramps, "ZCYX", pixel_size=(1e-6, 1e-6, 1e-6), **names)
+    if request.param == "ome.tiff":
+        needs("tifffile", "ome-tiff")
+        needs("ome_types", "ome-tiff")
+        with CziImage(path) as source:
+            path = tmp_path / "ramps.ome.tiff"
+            source.save(path)
+    with open_image(path) as opened:
+        yield opened
+
+
+def shown(pixels: Any, low: float, high: float) -> Any:
+    return np.rint(np.clip((pixels - low) / (high - low), 0, 1) * 255)
+
+
+def test_channels_are_blended_in_their_colours(image: Any, ramps: Any) -> None:
+    picture = image.to_rgb(contrast=(100, 1100))
+    assert (picture.dtype, picture.shape) == (np.uint8, (40, 60, 3))
+    for sample in range(2):  # the middle of Z
+        np.testing.assert_allclose(picture[..., sample], shown(ramps[1, sample], 100, 1100), atol=1)
+    assert not picture[..., 2].any()
+
+
+def test_a_channel_is_chosen_by_name_and_by_index(image: Any, ramps: Any) -> None:
+    picture = image.to_rgb(C="GFP", Z=2, contrast={"GFP": (0, 2000)})
+    assert np.array_equal(picture, image.to_rgb(C=[1], Z=-1, contrast={1: (0, 2000)}))
+    np.testing.assert_allclose(picture[..., 1], shown(ramps[2, 1], 0, 2000), atol=1)
+    assert not picture[..., 0].any()
+
+
+@pytest.mark.parametrize("contrast", ["file", "auto"])
+def test_12_bits_are_not_black(image: Any, contrast: str) -> None:
+    red, green, blue = image.to_rgb(contrast=contrast).max((0, 1)).tolist()
+    assert min(red, green) > 250
+    assert blue == 0
+
+
+def test_a_thumbnail_fits_into_a_size(image: Any) -> None:
+    assert image.thumbnail(30).shape == (20, 30, 3)
+    assert image.thumbnail((30, 10)).shape == (10, 15, 3)
+    assert image.thumbnail().shape == (40, 60, 3)
+
+
+def test_a_thumbnail_is_smooth(tmp_path: Path) -> None:
+    board = (np.indices((64, 96)).sum(0) % 2 * 200).astype("u1")
+    czi.imwrite(tmp_path / "board.czi", board)
+    with CziImage(tmp_path / "board.czi") as image:
+        small = image.thumbnail(48, contrast="full")
+    assert small.shape == (32, 48, 3)
+    assert (small == 100).all()
+
+
+def test_scenes_are_chosen_without_a_change(made: Callable[[str], Made]) -> None:
+    with CziImage(made("multi_scene_pyramid").path) as image:
+        expected = image.reader.composite(scene=2)
+        assert np.array_equal(image.to_rgb(scene=2), expected)
+        assert image.current_scene_index == 0
+
+
+def test_what_there_is_not_is_refused(image: Any) -> None:
+    with pytest.raises(ValueError, match="a picture has no dimension Q to choose; it has T, C, Z"):
+        image.to_rgb(Q=1)
+    with pytest.raises(OutOfBoundsError, match="Z=3 is no index from 0 to 2"):
+        image.thumbnail(Z=3)
+    with pytest.raises(OutOfBoundsError, match="there is no channel 'Cy5'"):
+        image.to_rgb(C="Cy5")
+    with pytest.raises(OutOfBoundsError, match="contrast names channel 7"):
+        image.to_rgb(contrast={7: "auto"})
+    with pytest.raises(ValueError, match="zoom is 0"):
+        image.to_rgb(zoom=0)
+    with pytest.raises(ValueError, match="must be above 0, not 0"):
+        image.thumbnail(0)
+
+
+def test_every_made_file_has_a_thumbnail(every_made: Made) -> None:
+    with CziImage(every_made.path) as image:
+        if image.reader.total_bounding_rectangle.is_empty:
+            with pytest.raises(OutOfBoundsError, match="no sub-blocks"):
+                image.thumbnail(64)
+            return
+        picture = image.thumbnail(64)
+        assert picture.ndim == 3
+        assert max(picture.shape[:2]) <= 64
+        assert len(overview_limits(image)) == image.sizes["C"]
+
+
+def test_every_real_file_looks_right(every_real_file: Path) -> None:
+    with CziImage(every_real_file) as image:
+        for scene in image.scenes:
+            picture = image.thumbnail(256, scene=scene)
+            assert picture.max() > 100
+            assert picture.std() > 5
+
+
+@pytest.fixture
+def pyplot() -> Any:
+    needs("matplotlib", "plot").use("Agg")
+    module = needs("matplotlib.pyplot", "plot")
+    yield module
+    module.close("all")
+
+
+def test_a_plot_has_a_scale_bar_and_names(image: Any, pyplot: Any) -> None:
+    ax = image.plot(Z=1, contrast="auto")
+    assert {text.get_text() for text in ax.texts} == {"DAPI", "GFP"}
+    (bar,) = ax.artists
+    assert bar.txt_label.get_text() == "10 µm"
+    assert ax.get_xlim() == (-0.5, 59.5)
+    assert np.array_equal(ax.images[0].get_array(), image.to_rgb(contrast="auto"))
+
+
+def test_a_plot_goes_into_given_axes(image: Any, pyplot: Any) -> None:
+    ax = pyplot.subplots()[1]
+    assert image.plot(ax, C="GFP", scale_bar=False) is ax
+    assert [text.get_text() for text in ax.texts] == ["GFP"]
+    assert not ax.artists
+
+
+def test_show_opens_it(image: Any, pyplot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    monkeypatch.setattr(pyplot, "show", lambda: opened.append(len(pyplot.get_fignums())))
+    image.show(C=0)
+    assert opened == [1]
+
+
+def test_a_plot_without_matplotlib_names_the_extra(
+    image: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"czictypes\[plot\]"):
+        image.plot()
+
+
+@pytest.mark.parametrize(
+    ("width", "length", "label"),
+    [(1000, 200, "200 µm"), (0.9, 0.2, "200 nm"), (9999, 2000, "2 mm"), (40, 10, "10 µm")],
+)
+def test_a_scale_bar_is_1_2_or_5_times_a_power_of_ten(
+    width: float, length: float, label: str
+) -> None:
+    assert bar_length(width) == pytest.approx(length)
+    assert bar_label(bar_length(width)) == label
