@@ -31,7 +31,11 @@ def join_negative_values(arguments: Sequence[str]) -> list[str]:
     """Turn ``--roi -5,0,9,9``, which argparse takes for two options, into ``--roi=-5,0,9,9``."""
     joined: list[str] = []
     for argument in arguments:
-        if joined and joined[-1] in ("--roi", "--scene") and _NEGATIVE.match(argument):
+        if (
+            joined
+            and joined[-1] in ("--roi", "--scene", "--contrast")
+            and _NEGATIVE.match(argument)
+        ):
             joined[-1] += f"={argument}"
         else:
             joined.append(argument)
@@ -63,12 +67,11 @@ def add_contrast(parser: argparse.ArgumentParser) -> None:
     """Declare --contrast."""
     parser.add_argument(
         "--contrast",
-        nargs="+",
-        action="extend",
+        action="append",
         type=contrast,
         metavar="HOW",
         help="which values a PNG shows as black and as white: file, auto, full or LOW,HIGH; of one "
-        "channel, by number or name: DAPI=auto",
+        "channel, by number or name: DAPI=auto; may be repeated",
     )
 
 
@@ -303,10 +306,12 @@ def contrasts(given: Sequence[tuple[int | str | None, Any]] | None) -> Any:
 
     Raises
     ------
-    CziError
+    InvalidArgumentError
         If there are several for all channels, or for one.
     """
     found: dict[Any, Any] = dict(given or [(None, "file")])
     if len(found) < len(given or ()) or (None in found and len(found) > 1):
-        raise CziError("--contrast: give one for all channels, or one for each: DAPI=auto GFP=full")
+        raise InvalidArgumentError(
+            "--contrast: give one for all channels, or one for each, such as DAPI=auto"
+        )
     return found.get(None, found)

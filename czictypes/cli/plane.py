@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
 from czictypes.cli.output import named_refusals, printable
-from czictypes.model.errors import UnsupportedDataError
+from czictypes.model.errors import InvalidArgumentError, UnsupportedDataError
 from czictypes.model.lazy import require
 
 if TYPE_CHECKING:
@@ -96,11 +96,15 @@ def _run(args: argparse.Namespace) -> int:
     if is_png:
         _require_pillow()  # before what may take long
     if args.raw and (args.contrast or args.scale_bar):
-        raise CziError("--raw keeps the values as they are; leave --contrast and --scale-bar out")
+        raise InvalidArgumentError(
+            "--raw keeps the values as they are; leave --contrast and --scale-bar out"
+        )
     if args.scale_bar and not is_png:
-        raise CziError("--scale-bar is drawn into a picture; give a name in .png")
+        raise InvalidArgumentError("--scale-bar is drawn into a picture; give a name in .png")
     if args.contrast and not is_png and not args.composite:
-        raise CziError("an .npy has the pixels as they are; leave --contrast out, or write a .png")
+        raise InvalidArgumentError(
+            "an .npy has the pixels as they are; leave --contrast out, or write a .png"
+        )
     if not args.output.absolute().parent.is_dir():
         raise FileNotFoundError(f"{args.output.parent} is no folder; make it first")
     options = ReaderOptions(on_error=args.on_error, stored_resolution=args.stored_resolution)
@@ -190,7 +194,9 @@ def _bar_drawer(
         return None
     metres = document.scaling.x
     if not metres:
-        raise CziError(f"{args.file} does not tell the size of a pixel; leave --scale-bar out")
+        raise InvalidArgumentError(
+            f"{args.file} does not tell the size of a pixel; leave --scale-bar out"
+        )
     from czictypes.exchange.picture_files import draw_scale_bar
 
     pixel = metres * 1e6 / (args.zoom or 1.0)

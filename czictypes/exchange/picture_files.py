@@ -22,7 +22,12 @@ from czictypes.exchange.locations import location_path, location_text, stored_by
 from czictypes.exchange.pixel_view import Frames
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.document_info import Scaling
-from czictypes.model.errors import MetadataWarning, PixelTypeWarning, UnsupportedDataError
+from czictypes.model.errors import (
+    InvalidArgumentError,
+    MetadataWarning,
+    PixelTypeWarning,
+    UnsupportedDataError,
+)
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
 from czictypes.model.public import warn_caller
@@ -399,7 +404,7 @@ def draw_scale_bar(
     length = length or bar_length(found.width * pixel)
     bar, thick = round(length / pixel), max(2, found.height // 120)
     if not 1 <= bar <= found.width:
-        raise ValueError(
+        raise InvalidArgumentError(
             f"a scale bar of {bar_label(length)} is {bar} pixels long, but the picture "
             f"{found.width}; give another length"
         )

@@ -319,3 +319,33 @@ def test_a_png_has_all_of_its_16_bits(
     monkeypatch.setattr("czictypes.exchange.picture_files.find_spec", lambda name: None)
     with pytest.warns(MetadataWarning, match=r"deep\.png has 16 bits .* install imagecodecs"):
         assert imread(tmp_path / "deep.png").dtype == np.uint8
+
+
+@pytest.mark.parametrize(("contrast", "white"), [("auto", 3000), ((0, 6000), 6000)])
+def test_a_png_may_have_a_contrast(
+    pillow: Any, tmp_path: Path, contrast: Any, white: float
+) -> None:
+    ramp = np.tile(np.arange(0, 3001, 10, dtype=np.uint16), (20, 1))
+    czi.imwrite(tmp_path / "ramp.czi", ramp)
+    report = convert(tmp_path / "ramp.czi", tmp_path / "out.png", contrast=contrast)
+    with pillow.open(tmp_path / "out.png") as found:
+        pixels = np.asarray(found)
+    assert report.images[0].shape == pixels.shape == (20, 301, 3)
+    np.testing.assert_allclose(pixels[..., 0], np.rint(ramp / white * 255), atol=2)
+
+
+def test_only_a_png_takes_a_contrast(tmp_path: Path) -> None:
+    czi.imwrite(tmp_path / "in.czi", np.zeros((4, 5), np.uint16))
+    with pytest.raises(ValueError, match="contrast= cannot be used to convert CZI to"):
+        convert(tmp_path / "in.czi", tmp_path / "out.tif", contrast="auto")
+
+
+def test_a_picture_of_one_channel_shows_that_alone(pillow: Any, tmp_path: Path) -> None:
+    pixels = np.stack([np.full((9, 8), 0.25), np.tile(np.linspace(0, 1, 8), (9, 1))])
+    czi.imwrite(tmp_path / "in.czi", pixels.astype("f4"), "CYX",
+                channel_colors=["#FF0000", "#00FF00"])  # fmt: skip
+    convert(tmp_path / "in.czi", tmp_path / "out.png", plane={"C": 1}, contrast=(0, 1))
+    with pillow.open(tmp_path / "out.png") as found:
+        shown = np.asarray(found)
+    np.testing.assert_allclose(shown[..., 1], np.rint(pixels[1] * 255), atol=1)
+    assert not shown[..., [0, 2]].any()
