@@ -22,6 +22,8 @@ from czictypes.container.attachments import (
 )
 from czictypes.container.pictures import MOST_PIXELS, decoded_picture
 from czictypes.metadata.records import Event, read_event_list, read_time_stamps
+from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.geometry import whole_number
 from czictypes.model.lazy import require
 from czictypes.model.public import defended
 from czictypes.reading import html
@@ -205,13 +207,24 @@ class Attachments(Sequence[Attachment]):
     def __getitem__(self, key: slice) -> list[Attachment]: ...
     def __getitem__(self, key: int | str | slice) -> Attachment | list[Attachment]:
         """Return the attachment at a position, or the first one of a name (in any case)."""
-        if not isinstance(key, str):
+        if isinstance(key, slice):
             return self._items[key]
+        if not isinstance(key, str):
+            return self._at(key)
         found = self.find(key)
         if found is None:
             names = ", ".join(item.name for item in self._items) or "none"
             raise KeyError(f"there is no attachment {key!r}; the document has: {names}")
         return found
+
+    def _at(self, index: int) -> Attachment:
+        try:
+            return self._items[whole_number(index, "the position of an attachment")]
+        except IndexError:
+            raise OutOfBoundsError(
+                f"there is no attachment {index}; the document has {len(self)}"
+                + (f", from 0 to {len(self) - 1}" if self._items else "")
+            ) from None
 
     def __len__(self) -> int:
         return len(self._items)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.scenes import SceneInfo
@@ -147,6 +147,49 @@ def _plain_channel(info: ChannelInfo) -> str:
 # From names to numbers
 
 
+class NamedList(list[T]):
+    """A list whose entries can also be taken by name, and whose errors say what there is.
+
+    Parameters
+    ----------
+    entries
+        The entries.
+    what
+        What an entry is, for errors: ``"scene"``.
+    names
+        The name of each entry.
+    """
+
+    def __init__(self, entries: Iterable[T], what: str, names: Iterable[str]) -> None:
+        super().__init__(entries)
+        self._what, self._names = what, tuple(names)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Pickle as the arguments."""
+        return type(self), (list(self), self._what, self._names)
+
+    @overload
+    def __getitem__(self, key: SupportsIndex | str) -> T: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[T]: ...
+    def __getitem__(self, key: SupportsIndex | str | slice) -> T | list[T]:
+        """Return the entry at a position or of a name, or a part of the list.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such entry; the message lists some that there are.
+        """
+        if isinstance(key, slice):
+            return super().__getitem__(key)
+        if isinstance(key, str):
+            return super().__getitem__(find_name(self._names, key, self._what))
+        try:
+            return super().__getitem__(whole_number(key, f"the position of a {self._what}"))
+        except IndexError:
+            raise _unknown(self._names, key, self._what) from None
+
+
 def find_scene(names: Sequence[str], scene: int | str) -> int:
     """Return the index of a scene given by its name or index.
 
@@ -214,6 +257,8 @@ def find_name(
 
 
 def _unknown(names: Sequence[str], wanted: object, what: str) -> OutOfBoundsError:
+    if not names:
+        return OutOfBoundsError(f"there is no {what} {wanted!r}; there are no {what}s")
     some = ", ".join(repr(name) for name in names[:_MOST_LISTED])
     more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
     return OutOfBoundsError(f"there is no {what} {wanted!r}; the {what}s are {some}{more}")

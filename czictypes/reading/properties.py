@@ -26,7 +26,6 @@ from czictypes.metadata.document_info import (
 from czictypes.metadata.scenes import Plate, SceneInfo, plate
 from czictypes.model.errors import (
     CorruptFileError,
-    InvalidArgumentError,
     OutOfBoundsError,
     UnsupportedDataError,
 )
@@ -44,7 +43,7 @@ from czictypes.model.public import former_name
 from czictypes.reading.decode import SubBlockDecoder
 from czictypes.reading.document import Session
 from czictypes.reading.levels import PyramidLevel, needs_pyramid, pyramid_levels
-from czictypes.reading.names import numbered_plane, numbers_of
+from czictypes.reading.names import NamedList, channel_names, numbered_plane, numbers_of
 from czictypes.reading.request import Plane, Roi, check_scene, parse_roi, type_of_all
 from czictypes.reading.subblock import (
     STANDARD_FIELDS,
@@ -314,10 +313,10 @@ class DocumentProperties:
             return document.scaling
 
     @property
-    def channels(self) -> list[ChannelInfo]:
-        """The metadata of each channel: name, colour, wavelengths."""
+    def channels(self) -> NamedList[ChannelInfo]:
+        """The metadata of each channel: name, colour, wavelengths; also ``channels["DAPI"]``."""
         with self._session.document() as document:
-            return document.channels
+            return NamedList(document.channels, "channel", channel_names(document.channels))
 
     @property
     def channel_names(self) -> list[str | None]:
@@ -348,14 +347,15 @@ class DocumentProperties:
         return self.read_metadata(document_info)
 
     @property
-    def scenes(self) -> list[SceneInfo]:
-        """The name, centre and well of each scene, from the metadata.
+    def scenes(self) -> NamedList[SceneInfo]:
+        """The name, centre and well of each scene, from the metadata; also ``scenes["B1"]``.
 
         The `index` of a scene is the S of its sub-blocks, even in a part of a split document whose
         XML numbers the scenes differently. Scenes without sub-blocks are included.
         """
         with self._session.document() as document:
-            return document.scenes
+            names = [scene.name or f"Image:{scene.index or 0}" for scene in document.scenes]
+            return NamedList(document.scenes, "scene", names)
 
     @property
     def annotations(self) -> list[Annotation]:
@@ -503,6 +503,7 @@ class DocumentProperties:
         OutOfBoundsError
             If the sub-block does not exist.
         """
+        index = whole_number(index, "the index of a sub-block")
         with self._session.document() as document:
             count = document.directory.count
             if not 0 <= index < count:
@@ -549,7 +550,7 @@ def _channel(table: SubBlockTable, channel: int | str | None) -> int:
     try:
         return whole_number(numbers_of(table, "C", channel))
     except TypeError:
-        raise InvalidArgumentError(
+        raise TypeError(
             f"a channel is given by its number or its name, not by {channel!r}"
         ) from None
 

@@ -27,6 +27,7 @@ from czictypes.model.options import (
     DisplaySettings,
     ReaderFileInputTypes,
     ReaderOptions,
+    check_options,
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.model.public import Closable, defended, renamed, warn_caller
@@ -158,6 +159,8 @@ class CziReader(DocumentProperties, Closable):
             storage_options,
             parts,
         )
+        check_options(cache_options, CacheOptions)
+        check_options(reader_options, ReaderOptions)
         options = reader_options or ReaderOptions()
         self._blank = leaves_blank(options.on_error)
         if _is_curl(file_input_type):

@@ -72,6 +72,7 @@ def open_source(
         return _open_remote(target, storage_options, renew=renew)
     if isinstance(target, (str, bytes, os.PathLike)):
         refuse_lost_url(target)
+        _refuse_content(target)
         return FileSource(target)
     if isinstance(target, ByteSource):
         return target
@@ -80,6 +81,15 @@ def open_source(
     raise TypeError(
         f"cannot open {target!r}: give a path, a URL, or a file object open for reading in binary"
     )
+
+
+def _refuse_content(target: Any) -> None:
+    """Refuse bytes that are a file's content: a path has no NUL."""
+    if isinstance(target, bytes) and b"\0" in target:
+        raise TypeError(
+            f"these {len(target):,} bytes are the content of a file, not its path; open "
+            "io.BytesIO(data)"
+        )
 
 
 def _open_remote(target: Any, storage_options: Mapping[str, Any] | None, renew: bool) -> ByteSource:

@@ -16,7 +16,8 @@ from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import Axis, Objective, Scaling
 from czictypes.metadata.fields import parse_color, parse_datetime
 from czictypes.metadata.scenes import SceneInfo, Well
-from czictypes.model.geometry import metres_of, seconds_of
+from czictypes.model.errors import InvalidArgumentError
+from czictypes.model.geometry import metres_of, seconds_of, whole_number
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,
     Rgb8Color,
@@ -26,6 +27,8 @@ from czictypes.writing.array_source import Axes
 
 #: One value for each channel, or values by channel index.
 ChannelValues = Union[Sequence[Any], Mapping[int, Any], None]
+#: No pixel of a microscope is so large, in metres; who gives more has another unit in mind.
+_LARGEST = 0.01
 #: Metres along x, y and z, or by letter.
 PixelSize = Union[float, Sequence[Union[float, None]], Mapping[str, Union[float, None]], None]
 
@@ -329,9 +332,11 @@ def as_color(value: Any) -> Rgb8Color:
         return parse_color(value)
     parts = (value.r, value.g, value.b) if isinstance(value, Rgb8Color) else value
     try:
-        red, green, blue = (int(part) for part in parts)
+        red, green, blue = (whole_number(part) for part in parts)
     except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is no colour such as '#00FF33' or (0, 255, 51)") from None
+        raise ValueError(
+            f"{value!r} is no colour such as '#00FF33' or (0, 255, 51), whole numbers from 0 to 255"
+        ) from None
     if not all(0 <= part <= 255 for part in (red, green, blue)):
         raise ValueError(f"{value!r} is no colour: its components go from 0 to 255")
     return Rgb8Color(red, green, blue)
@@ -355,14 +360,40 @@ def _sizes(given: PixelSize) -> dict[str, float]:
         if letter not in "XYZ":
             raise ValueError(f"pixel_size has {letter!r}; it may have x, y and z, in metres")
         if size is not None:
-            sizes[letter] = float(size)
+            sizes[letter] = _size(letter.lower(), size)
     return sizes
 
 
+def _size(letter: str, size: Any) -> float:
+    """Return the size of a pixel in metres; it is refused if it can only be in another unit."""
+    is_number = isinstance(size, (float, Real)) and not isinstance(size, bool)
+    metres = float(size) if is_number else math.nan
+    if not 0 < metres < math.inf:
+        raise InvalidArgumentError(
+            f"pixel_size along {letter} must be a positive number of metres, or None if it is "
+            f"unknown, not {size!r}"
+        )
+    if metres >= _LARGEST:
+        raise InvalidArgumentError(
+            f"pixel_size along {letter} is in metres, so {metres:g} would be {metres * 100:g} cm; "
+            f"for {metres:g} micrometres write {metres:g}e-6"
+        )
+    return metres
+
+
 def _times(given: float | Sequence[float], count: int) -> tuple[float, ...]:
-    if isinstance(given, (float, Real)):
-        return tuple(float(given) * number for number in range(count))
-    times = tuple(float(one) for one in given)
+    listed = [given] if isinstance(given, (float, Real)) else given
+    try:
+        times = tuple(float(one) for one in listed)
+    except (TypeError, ValueError):
+        times = (math.nan,)
+    if not all(map(math.isfinite, times)):
+        raise InvalidArgumentError(
+            "times is the number of seconds from one T to the next, or one for each T, not "
+            f"{given!r}"
+        )
+    if listed is not given:
+        return tuple(times[0] * number for number in range(count))
     if len(times) != count:
         raise ValueError(f"{len(times)} times are given for {count} places along T")
     return times

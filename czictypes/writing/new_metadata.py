@@ -14,6 +14,7 @@ from czictypes.metadata.builder import check_content
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import CustomValue, Scaling
+from czictypes.model.errors import InvalidArgumentError
 from czictypes.model.geometry import Rectangle
 from czictypes.model.options import DisplaySettings
 from czictypes.model.pixel_types import PixelType
@@ -67,6 +68,11 @@ def make_content(
 
 def _named(base: DocumentContent, names: Mapping[int, str]) -> list[ChannelInfo]:
     channels = {channel.index: channel for channel in base.channels}
+    if not isinstance(names, Mapping) or any(isinstance(index, str) for index in names):
+        raise InvalidArgumentError(
+            f"channel_names maps the numbers of channels to names, such as {{0: 'DAPI'}}; it is "
+            f"{names!r}"
+        )
     for index, name in names.items():
         if not isinstance(name, str):
             raise ValueError(f"the name of channel {index} is {name!r}, which is no text")

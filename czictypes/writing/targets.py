@@ -9,12 +9,17 @@ import threading
 from typing import Any, Protocol, Union
 
 from czictypes.container.file_source import read_stream
+from czictypes.model.errors import InvalidArgumentError
 from czictypes.writing.atomic import AtomicFile, PathType, write_all
 
 #: What a caller may name as target: a path, or a file object opened for writing in binary.
 Target = Union[PathType, Any]
 
 _IN_MEMORY = 64 << 20
+_OTHER_FORMATS = frozenset(
+    {".tif", ".tiff", ".btf", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".zarr", ".ozx", ".lif"}
+    | {".nd2", ".npy", ".npz", ".h5", ".hdf5", ".svs", ".ims", ".mp4"}
+)
 
 
 class WriteTarget(Protocol):
@@ -42,8 +47,20 @@ def open_target(target: Target, *, overwrite: bool, read_back: bool = False) -> 
     temporary file then until it is complete.
     """
     if is_path(target):
+        _refuse_other_format(os.fsdecode(target))
         return AtomicFile(target, overwrite=overwrite)
     return FileObject(target, read_back=read_back)
+
+
+def _refuse_other_format(name: str) -> None:
+    """Refuse the name of another format for a CZI: no program would open it."""
+    ending = name[name.rfind(".") :].lower()
+    if ending in _OTHER_FORMATS:
+        raise InvalidArgumentError(
+            f"{name}: this writes a CZI, and {ending} is the ending of another format; give a name "
+            "that ends in .czi, or use czictypes.save (for arrays) or czictypes.convert (for "
+            "files), which write the format of the name"
+        )
 
 
 def is_path(target: Target) -> bool:

@@ -117,6 +117,11 @@ def make_chunking(
 
 
 def _lengths(name: str, given: ChunkSizes, default: Mapping[str, int]) -> tuple[int, ...]:
+    if isinstance(given, (str, bytes)):
+        raise ValueError(
+            f"{name}={given!r} is no size: give a number of pixels for y and x, a number for each "
+            f"of {', '.join(AXES)}, or a mapping such as {{'z': 1, 'y': 512, 'x': 512}}"
+        )
     if given is None:
         found: dict[str, int] = dict(default)
     elif isinstance(given, Mapping):

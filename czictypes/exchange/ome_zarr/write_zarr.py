@@ -202,7 +202,9 @@ def write_ome_zarr(
     >>> write_ome_zarr("slide.czi", "slide.ome.zarr")  # doctest: +SKIP
     """
     if version not in _VERSIONS:
-        raise ValueError(f"version is one of {', '.join(_VERSIONS)}, not {version!r}")
+        known = ", ".join(map(repr, _VERSIONS))
+        text = "" if isinstance(version, str) else ", which is no text"
+        raise ValueError(f"version is one of {known}, not {version!r}{text}")
     require("zarr.abc.store", extra="ome-zarr", doing="writing OME-Zarr")  # which zarr 2 has not
     chunking = make_chunking(chunks, shards, version, chunks_per_shard)
     codec = _make_compressor(compression, version)

@@ -9,6 +9,7 @@ import numpy as np
 
 from czictypes.container.file_source import FileSource
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
+from czictypes.model.options import check_options
 from czictypes.model.public import Progress, defended, renamed, show_progress
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
@@ -83,6 +84,7 @@ def add_pyramid(
     --------
     >>> add_pyramid("slide.czi", PyramidOptions(factor=3))  # doctest: +SKIP
     """
+    check_options(options, PyramidOptions)
     options, threads = options or PyramidOptions(), thread_count(threads)
     refuse_url(source, "add the pyramid to a copy on this machine (czi.copy makes one)")
     with ExitStack() as stack:

@@ -237,7 +237,7 @@ def test_uneven_times_are_listed(path: Path) -> None:
     [
         (None, (None, None, None)),
         (1e-7, (1e-7, 1e-7, None)),
-        (np.float32(0.5), (0.5, 0.5, None)),
+        (np.float32(2**-21), (2**-21, 2**-21, None)),
         ((1e-7, 2e-7), (1e-7, 2e-7, None)),
         ((1e-7, 2e-7, None), (1e-7, 2e-7, None)),
         (np.array([1e-7, 2e-7, 3e-7]), (1e-7, 2e-7, 3e-7)),
