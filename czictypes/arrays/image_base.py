@@ -31,6 +31,7 @@ from czictypes.arrays.layout import (
     Selection,
     arranged,
     ordered_selection,
+    selection_by_position,
 )
 from czictypes.arrays.lazy import take_lazily
 from czictypes.arrays.pictures import PictureMethods
@@ -39,7 +40,7 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import DocumentInfo, Objective
 from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
-from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
+from czictypes.model.errors import ClosedError, InvalidArgumentError, OutOfBoundsError
 from czictypes.model.geometry import checked_plane
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.public import Closable
@@ -92,6 +93,21 @@ class Image(PictureMethods, Closable):
     def _overview(self) -> NDArray[Any] | None:
         """Return the current scene in small, if that takes no more than reading a few pixels."""
         return None
+
+    def info(self) -> str:
+        """Return what there is to know of the current scene and the file, in a few lines of text.
+
+        ``print(image.info())``; consoles and notebooks show it without `print`: dimensions, dtype,
+        pixel size, levels, channels, scenes, objective and date. The values are in the properties.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        """
+        if self.closed:
+            raise ClosedError(f"{self._origin_name} is closed; open it again to read from it")
+        return html.summary(type(self).__name__, self.name, self._shown_facts())
 
     def _shown_facts(self) -> dict[str, Callable[[], object]]:
         """Return what notebooks show, each by a function, as any may fail."""
@@ -403,6 +419,30 @@ class Image(PictureMethods, Closable):
         image, level = self._of(scene), self._chosen(level)
         by_index = image._by_index(selection)
         return image._read(lambda layout: layout.region(by_index, level), out, threads)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Return a part as a numpy array, chosen by position in the order of `dims`.
+
+        For each dimension an index, which drops it, a slice, several indices, or a mask; for C also
+        names; ``...`` and what is left out stand for all. Only what is chosen is read, at the
+        current level. Several lists choose along their own dimension each, as in `read_block` and
+        xarray, not pixel by pixel as in numpy. A mapping names the dimensions.
+
+        Raises
+        ------
+        IndexError
+            For more items than dimensions, and for an index beyond the image.
+        ValueError
+            For an item that is none of these.
+
+        Examples
+        --------
+        >>> image = CziImage("cells.czi")  # doctest: +SKIP
+        >>> image[0, "EGFP", :, 10:20, 10:20]  # doctest: +SKIP
+        >>> image[..., ::4, ::4]  # doctest: +SKIP
+        >>> image.scene("B1")[{"C": "EGFP", "Z": 3}]  # doctest: +SKIP
+        """
+        return self.read_block(selection_by_position(key, tuple(self.dims)))
 
     def _by_index(self, selection: Mapping[str, Selection]) -> Mapping[str, Selection]:
         """Return a selection with the indices of channels that are given by name."""

@@ -160,6 +160,25 @@ def _checked(name: str, at: int, size: int) -> int:
     return at + size if at < 0 else at
 
 
+def selection_by_position(key: Any, names: Sequence[str]) -> Mapping[str, Selection]:
+    """Return the selection that stands in brackets behind an image with these dimensions."""
+    if isinstance(key, Mapping):
+        return key
+    items = list(key) if isinstance(key, tuple) else [key]
+    gaps = [at for at, item in enumerate(items) if item is Ellipsis]
+    if any(item is None for item in items):
+        raise InvalidArgumentError("None adds no axis here; add it to the result: image[...][None]")
+    count = len(items) - len(gaps)
+    if count > len(names) or len(gaps) > 1:
+        raise OutOfBoundsError(
+            f"{count} items and {len(gaps)} ... are chosen, but there are {len(names)} dimensions, "
+            f"{', '.join(names)}: give at most one item for each, and one ..."
+        )
+    rest = [slice(None)] * (len(names) - count)
+    at = gaps[0] if gaps else len(items)
+    return dict(zip(names, [*items[:at], *rest, *items[at + 1 :]]))
+
+
 def ordered_selection(
     dims: Dimensions, order: str | None, selections: Mapping[str, Selection]
 ) -> tuple[dict[str, Selection], str]:

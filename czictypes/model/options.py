@@ -165,17 +165,6 @@ class RemoteOptions:
         )
 
 
-def check_options(given: Any, kind: type[Any]) -> None:
-    """Raise TypeError unless options are None, or have the fields of their class.
-
-    pylibCZIrw has classes of its own with the same fields.
-    """
-    names = [field.name for field in fields(kind)]
-    if given is not None and (isinstance(given, type) or not hasattr(given, names[-1])):
-        example = ", ".join(f"{name}=..." for name in names[-2:])
-        raise TypeError(f"{kind.__name__}({example}) is needed here, not {given!r}")
-
-
 class TintingMode(Enum):
     """Whether a channel is shown in its own values (`none`) or in a false colour (`Color`)."""
 

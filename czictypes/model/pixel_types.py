@@ -81,5 +81,5 @@ def pixel_type_from_name(name: str) -> PixelType:
     for pixel_type in PixelType:
         if pixel_type.name.lower() == str(name).lower():
             return pixel_type
-    names = ", ".join(repr(pixel_type.name) for pixel_type in PixelType)
-    raise ValueError(f"{name!r} is not the name of a pixel type; the names are {names}")
+    names = ", ".join(pixel_type.name for pixel_type in PixelType)
+    raise ValueError(f"{name!r} is not a pixel type; use one of {names}")

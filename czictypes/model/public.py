@@ -9,6 +9,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import wraps
 from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar, Union
@@ -249,6 +250,17 @@ def renamed(silent: Mapping[str, str] = _NONE, /, **former: str) -> Callable[[F]
         return call  # type: ignore[return-value]
 
     return decorate
+
+
+def check_options(given: Any, kind: type[Any]) -> None:
+    """Raise TypeError unless options are None, or have the fields of their class.
+
+    pylibCZIrw has classes of its own with the same fields.
+    """
+    names = [field.name for field in fields(kind)]
+    if given is not None and (isinstance(given, type) or not hasattr(given, names[-1])):
+        example = ", ".join(f"{name}=..." for name in names[-2:])
+        raise TypeError(f"{kind.__name__}({example}) is needed here, not {given!r}")
 
 
 def former_name(old: str, new: str) -> Any:

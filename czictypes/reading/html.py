@@ -7,11 +7,12 @@ file is cut and escaped. No part that cannot be made keeps the others from being
 from __future__ import annotations
 
 import math
+import re
 import struct
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,6 +90,28 @@ def card(
         '<div style="display:grid;grid-template-columns:max-content auto;column-gap:12px">'
         f"{''.join(lines)}</div></div></div>"
     )
+
+
+class Summary(str):
+    """A text of several lines that consoles and notebooks show as it is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def summary(title: str, name: str, facts: Mapping[str, Callable[[], object]]) -> Summary:
+    """Return the facts of `card` as plain text, each on a line of its own."""
+    found = {label: _tried(find) for label, find in facts.items()}
+    known = {label: _without_tags(text(one)) for label, one in found.items() if one}
+    width = max(map(len, known), default=0)
+    lines = [f"  {label:<{width}}  {one}" for label, one in known.items()]
+    return Summary("\n".join([f"{title} {_without_tags(text(name))}", *lines]))
+
+
+def _without_tags(value: Html) -> str:
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", value))).strip()
 
 
 def _tried(find: Callable[[], object]) -> object:

@@ -228,9 +228,12 @@ def find_channels(infos: Sequence[ChannelInfo], wanted: Any) -> Any:
 
 def has_names(wanted: Any) -> bool:
     """Tell whether there is a name in what a caller chooses along a dimension."""
+    if isinstance(wanted, str):
+        return True
     if isinstance(wanted, (int, slice, range)) or not isinstance(wanted, Iterable):
         return False
-    return isinstance(wanted, str) or any(isinstance(one, str) for one in wanted)
+    is_one = getattr(wanted, "ndim", 1) == 0  # an array of numpy that is one index
+    return not is_one and any(isinstance(one, str) for one in wanted)
 
 
 def find_name(

@@ -27,10 +27,9 @@ from czictypes.model.options import (
     DisplaySettings,
     ReaderFileInputTypes,
     ReaderOptions,
-    check_options,
 )
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.model.public import Closable, defended, renamed, warn_caller
+from czictypes.model.public import Closable, check_options, defended, renamed, warn_caller
 from czictypes.reading import html
 from czictypes.reading.attachments import Attachments
 from czictypes.reading.contrast import FILE, Contrast, chosen_contrast
@@ -203,6 +202,20 @@ class CziReader(DocumentProperties, Closable):
         found = self.attachments.thumbnail
         box = self.total_bounding_rectangle_no_pyramid
         return html.overview(self, box) if found is None else found
+
+    def info(self) -> str:
+        """Return what there is to know of the document, as a text of a few lines.
+
+        ``print(reader.info())``; consoles and notebooks show it without `print`. All there is, as
+        values, is in the properties, and in ``czictypes info FILE --json``.
+
+        Raises
+        ------
+        ClosedError
+            After `close`.
+        """
+        with self._session.document():
+            return html.summary("CziReader", self.name, self._facts())
 
     def _facts(self) -> dict[str, Callable[[], object]]:
         """Return what notebooks show, each by a function, as any may fail."""

@@ -43,7 +43,7 @@ READS: list[tuple[Use, list[Any], str]] = [
     (lambda d, x: d.read(plane=x), ["C=1", 1, [0]], "plane must be a mapping of dimensions"),
     (lambda d, x: d.valid_pixels(plane=x), ["C=1", 1], "plane must be a mapping"),
     (lambda d, x: d.composite(plane=x), ["C=1", 1], "plane must be a mapping"),
-    (lambda d, x: d.read(pixel_type=x), [np.uint8, "uint8", 8], "the names are 'Gray8'"),
+    (lambda d, x: d.read(pixel_type=x), [np.uint8, "uint8", 8], "is not a pixel type; use one"),
     (lambda d, x: d.read(zoom=x), ["half", True, 0, [1]], "zoom must be"),
     (lambda d, x: d.read(scene=x), [1.0, [0, 1], b"A1", True], "a whole number or a name"),
     (lambda d, x: d.read(roi=x), ["all", 5, (1, 2), (0, 0, 5.5, 5)], "roi must be four whole"),

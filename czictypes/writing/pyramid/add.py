@@ -9,8 +9,7 @@ import numpy as np
 
 from czictypes.container.file_source import FileSource
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
-from czictypes.model.options import check_options
-from czictypes.model.public import Progress, defended, renamed, show_progress
+from czictypes.model.public import Progress, check_options, defended, renamed, show_progress
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.threads import thread_count
 from czictypes.remote.part_files import PartFiles, Parts

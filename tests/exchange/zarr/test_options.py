@@ -116,7 +116,7 @@ def test_an_open_reader_stays_open(
 @pytest.mark.parametrize(
     ("options", "error", "what"),
     [
-        ({"version": "0.3"}, ValueError, "one of 0.5, 0.4, 0.6"),
+        ({"version": "0.3"}, ValueError, "one of '0.5', '0.4', '0.6'"),
         ({"levels": 0}, ValueError, "at least one"),
         ({"compression": "zip"}, ValueError, "no compressor"),
         ({"compression": "zstd:x"}, ValueError, "no compressor"),
