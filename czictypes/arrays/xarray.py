@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from czictypes.arrays.image_base import Image
 
 
+#: The attributes that differ from scene to scene.
+_OF_A_SCENE = ("scene", "well", "field", "stage_origin_um")
+
+
 def to_xarray(
     image: Image, *, level: int = 0, dask: bool = False, chunks: Any = None
 ) -> xarray.DataArray:
@@ -85,7 +89,7 @@ def to_xarray_stack(
     coords = labels(first, first.current_resolution_level)
     if values == "names":
         coords[name] = (name, [image.current_scene for image in images])
-    of_all = {key: one for key, one in attributes(first).items() if key.startswith("channel_")}
+    of_all = {key: one for key, one in attributes(first).items() if key not in _OF_A_SCENE}
     array: xarray.DataArray = package.DataArray(
         stacked(images, dask=dask), coords=coords, dims=(name, *first.dims), attrs=of_all
     )

@@ -152,8 +152,7 @@ def test_metadata_follow(stack: Path, target: Path, how: dict[str, Any]) -> None
         times = [TIMES[at] for at in how.get("plane", {"T": range(3)})["T"]]
         assert image.time_stamps == pytest.approx(times)
         assert pytest.approx(0.5) == image.physical_pixel_sizes.X
-        if target.suffix != ".zarr":  # OME-Zarr has no wavelengths
-            assert [one.emission_wavelength for one in image.channels] == [465.0, 509.0]
+        assert [one.emission_wavelength for one in image.channels] == [465.0, 509.0]
         if target.suffix != ".tif":  # OME-TIFF has no limits of display
             assert image.contrast_limits == [
                 pytest.approx((0, 63.75)),

@@ -193,7 +193,16 @@ def _completed(image: SourceImage, known: Mapping[str, Any]) -> SourceImage:
     fields = {name: known[name] for name in _BESIDE if name in known}
     if len(known.get("times", ())) == image.sizes.get("T", 1):
         fields["times"] = known["times"]
+    listed = {one.index: one for one in known.get("channels", ())}
+    if len(listed) == len(image.channels):
+        fields["channels"] = [_filled(one, listed.get(one.index)) for one in image.channels]
     return replace(image, **fields)
+
+
+def _filled(channel: ChannelInfo, known: ChannelInfo | None) -> ChannelInfo:
+    """Return a channel with the fields that OME-Zarr does not have: wavelengths and so on."""
+    own = {name: value for name, value in vars(channel).items() if value is not None}
+    return channel if known is None else replace(known, **own)
 
 
 _COLOR = re.compile(r"#?([0-9A-Fa-f]{6})")
