@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from czictypes.metadata.records import Event, build_event_list, build_time_stamps
 from czictypes.model.geometry import Location, Rectangle
-from czictypes.reading.conversion import dark_and_bright, real_values, stretch
+from czictypes.reading.contrast import auto_limits
+from czictypes.reading.conversion import stretch
 from czictypes.writing.assembly import Assembly
 
 _LONGEST_NAME = 79
@@ -164,7 +165,7 @@ class Thumbnail:
     def picture(self) -> NDArray[np.uint8] | None:
         """Return the picture: (h, w, 1) or (h, w, 3) in the order red, green, blue; or None.
 
-        The darkest and the brightest pixels of a gray or a 16-bit picture become black and white.
+        A gray or a 16-bit picture has the contrast ``"auto"``.
         """
         if self._box is None:
             return None
@@ -173,11 +174,7 @@ class Thumbnail:
         pixels = self._canvas[: max(bottom, 1), : max(right, 1), ::-1]
         if pixels.dtype == np.uint8 and pixels.shape[2] == 3:
             return np.ascontiguousarray(pixels)
-        values = pixels if pixels.dtype.kind == "u" else real_values(pixels)
-        dark, bright = dark_and_bright(values)
-        if not bright > dark:
-            dark, bright = 0.0, float(values.max(where=np.isfinite(values), initial=1))
-        return stretch(values, (dark, bright))
+        return stretch(pixels, auto_limits(pixels))
 
     def _make_room(self, new: Rectangle, pixels: NDArray[Any]) -> None:
         """Move and coarsen the canvas so that it holds the new rectangle, too."""
