@@ -134,7 +134,9 @@ def _imagej_fields(metadata: dict[str, Any], sizes: dict[str, int]) -> dict[str,
     if isinstance(interval, (int, float)) and interval > 0:
         step = float(interval) * (seconds_of(_plain(metadata.get("tunit", "s"))) or 1.0)
         fields["times"] = tuple(step * number for number in range(sizes.get("T", 1)))
-    labels = metadata.get("Labels")
+    labels, count = metadata.get("Labels"), sizes.get("C", 1)
+    if isinstance(labels, list) and labels == labels[:count] * (len(labels) // count):
+        labels = labels[:count]  # of each plane, named by its channel
     if isinstance(labels, list) and len(labels) == sizes.get("C"):
         fields["channels"] = [ChannelInfo(at, name=str(name)) for at, name in enumerate(labels)]
     return fields
@@ -170,6 +172,9 @@ DEFAULT_TIFF_COMPRESSION = "zlib"
 _PLANE_ORDER = "TCZM"
 _TILE = 512  # pixels along a side
 _CLASSIC_LIMIT = 1 << 31
+#: Of a stack for ImageJ, whose planes are written as a whole.
+_LARGEST_PLANE = 1 << 28
+_MOST_COMPOSITE = 7  # channels that ImageJ shows together
 _MICROMETRES_IN_CENTIMETRE = 1e4
 #: Micrometres: a tag holds fractions of two numbers of 32 bits.
 _SMALLEST, _LARGEST = 1e-5, 1e12
@@ -223,10 +228,14 @@ def write_tiff(
 ) -> None:
     """Write scenes as the series of a plain TIFF, in full resolution; see `write_ome_tiff`.
 
-    The axes are in the description, as tifffile reads them, and the pixel size in the resolution
-    tags.
+    A single image that ImageJ can have becomes its hyperstack, with the distances in space and
+    time, names and colours of channels. Of all others, the axes are in the description, as tifffile
+    reads them, and the pixel size in the resolution tags.
     """
     series = list(image_series(image, scenes))
+    if len(series) == 1 and _is_hyperstack(image, series[0]):
+        _write_hyperstack(image, series[0], dest, compression, overwrite, threads, progress)
+        return
     total = sum(_bands(image, one, 1) for one in series)
     with ExitStack() as stack:
         writer = _opened(stack, image, series, dest, overwrite, compression)
@@ -256,6 +265,82 @@ def _check_compression(tifffile: Any, compression: Any) -> None:
             f"there is no compression {compression!r} for TIFF; use zlib, lzw, zstd, lzma, "
             "packbits, jpegxl, none or another one of tifffile"
         )
+
+
+def _is_hyperstack(image: Image, series: Series) -> bool:
+    """Return whether ImageJ has images of such pixels, axes and size."""
+    image.set_scene(series.scene)
+    sizes, samples = image.sizes, image.sizes.get("S", 1)
+    is_gray = samples == 1 and image.dtype.name in ("uint8", "uint16", "float32")
+    is_rgb = samples == 3 and image.dtype.name == "uint8" and sizes.get("C", 1) == 1
+    plane = sizes["Y"] * sizes["X"] * samples * image.dtype.itemsize
+    count = math.prod(sizes.get(axis, 1) for axis in "TZC")
+    fits = plane <= _LARGEST_PLANE and plane * count <= _CLASSIC_LIMIT
+    # tifffile would take an X of one pixel for samples
+    return (is_gray or is_rgb) and "M" not in sizes and fits and sizes["X"] > 1
+
+
+def _write_hyperstack(
+    image: Image,
+    series: Series,
+    dest: PathType,
+    compression: str | None,
+    overwrite: bool,
+    threads: int | None,
+    progress: Progress,
+) -> None:
+    """Write a stack for ImageJ: strips, as it reads no tiles, and C running fastest."""
+    tifffile = require("tifffile", extra=_EXTRA, doing="writing TIFF")
+    _check_compression(tifffile, compression)
+    counts = [image.sizes.get(axis, 1) for axis in "TZC"]
+    planes = [
+        {**series.place, **{axis: at for axis, at in zip("TZC", place) if axis in image.sizes}}
+        for place in itertools.product(*map(range, counts))
+    ]
+    samples = image.sizes.get("S", 1)
+    shape = (*counts, image.sizes["Y"], image.sizes["X"], *([samples] if samples > 1 else []))
+    pixel = image._pixel_sizes()
+    known = all(size and _SMALLEST < size < _LARGEST for size in (pixel.X, pixel.Y))
+    more = {"resolution": (1 / pixel.X, 1 / pixel.Y)} if known and pixel.X and pixel.Y else {}
+    metadata = _imagej_metadata(image, counts, has_unit=known)  # here, where the file is held
+    with ExitStack() as stack:
+        stream = stack.enter_context(atomic_output(dest, overwrite=overwrite))
+        writer = stack.enter_context(tifffile.TiffWriter(stream, imagej=True))
+        advance = stack.enter_context(show_progress(progress, len(planes), f"writing {dest!s}"))
+        pixels = (np.asarray(image.read_block(dict(plane))) for plane in planes)
+        feed(
+            _counted(pixels, advance),
+            lambda taken: writer.write(
+                iter(taken),
+                shape=shape,
+                dtype=image.dtype,
+                compression=compression,
+                photometric="rgb" if samples > 1 else "minisblack",
+                maxworkers=thread_count(threads),
+                software="czictypes",
+                metadata=metadata,
+                **more,
+            ),
+        )
+
+
+def _imagej_metadata(image: Image, counts: Sequence[int], *, has_unit: bool) -> dict[str, Any]:
+    """Return what ImageJ keeps: units, distances along Z and T, names and colours of channels."""
+    interval, depth = image.time_interval, image._pixel_sizes().Z
+    channels = counts[2]
+    found: dict[str, Any] = {"axes": "TZCYX" + ("S" if "S" in image.sizes else "")}
+    if has_unit:
+        found["unit"] = "um"
+        found.update({"spacing": depth} if depth else {})
+    if interval is not None:
+        found.update({"finterval": interval.total_seconds(), "tunit": "s"})
+    if channels > 1:
+        found["mode"] = "composite" if channels <= _MOST_COMPOSITE else "color"
+        found["Labels"] = [str(name) for name in image.channel_names] * (counts[0] * counts[1])
+        colors = [color or (255, 255, 255) for color in image.channel_colors]
+        ramp = np.arange(256) / 255
+        found["LUTs"] = [np.rint(np.outer(color, ramp)).astype(np.uint8) for color in colors]
+    return found
 
 
 def _opened(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ def assert_series_are_scenes(tifffile: Any, written: Path, source: Path) -> None
         for scene, series in enumerate(file.series):
             image.set_scene(scene)
             pixels = image.asarray()
+            if file.is_imagej:  # whose channels run fastest
+                pixels = pixels.swapaxes(1, 2)
             np.testing.assert_array_equal(series.asarray().reshape(pixels.shape), pixels)
 
 
@@ -102,7 +105,8 @@ def test_resolution_tags_tell_the_size_of_a_pixel(
     source = real_file("mosaic_test.czi")
     convert(source, tmp_path / "out.tif")
     with tifffile.TiffFile(tmp_path / "out.tif") as file, CziImage(source) as image:
-        found = file.pages[0].get_resolution("MICROMETER")
+        assert file.imagej_metadata["unit"] == "um"
+        found = file.pages[0].get_resolution()
         assert 1 / found[0] == pytest.approx(image.physical_pixel_sizes.X, rel=1e-4)
 
 
@@ -210,3 +214,44 @@ def test_bioio_has_the_same_numbers(tifffile: Any, every_real_file: Path, tmp_pa
             np.testing.assert_array_equal(found.data, image.asarray())
             assert found.channel_names == image.channel_names
             assert pytest.approx(image.physical_pixel_sizes.X) == found.physical_pixel_sizes.X
+
+
+def test_a_stack_becomes_a_hyperstack_of_imagej_and_comes_back(
+    tifffile: Any, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    pixels = rng.integers(0, 65536, (2, 3, 4, 20, 30), np.uint16)
+    how: Any = {
+        "channel_names": ["DAPI", "GFP", "Cy5"],
+        "channel_colors": ["#0000FF", "#00FF00", "#FF0000"],
+    }
+    source = tmp_path / "in.czi"
+    czi.imwrite(source, pixels, "TCZYX", pixel_size=(2e-7, 2e-7, 1e-6), times=2.5, **how)
+    convert(source, tmp_path / "out.tif")
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.is_imagej
+        assert not file.pages[0].is_tiled  # which ImageJ does not read
+        known = file.imagej_metadata
+        assert (known["channels"], known["slices"], known["frames"]) == (3, 4, 2)
+        assert (known["unit"], known["spacing"], known["finterval"]) == ("um", 1.0, 2.5)
+        assert known["Labels"][:4] == ["DAPI", "GFP", "Cy5", "DAPI"]
+        assert known["LUTs"][1][:, -1].tolist() == [0, 255, 0]
+        np.testing.assert_array_equal(file.asarray(), pixels.swapaxes(1, 2))
+    if find_spec("zarr") is None:
+        pytest.skip("zarr, which reads parts of a TIFF, is missing: pip install zarr")
+    convert(tmp_path / "out.tif", tmp_path / "back.czi")
+    with CziImage(tmp_path / "back.czi") as image:
+        np.testing.assert_array_equal(image.asarray(), pixels)
+        assert image.channel_names == how["channel_names"]
+        assert tuple(image.physical_pixel_sizes) == pytest.approx((1, 0.2, 0.2))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "axes", "shape"),
+    [("float64", "YX", (9, 8)), ("uint32", "ZYX", (2, 9, 8)), ("uint8", "SYX", (2, 9, 8))],
+)
+def test_what_imagej_cannot_have_is_a_plain_tiff(
+    tifffile: Any, tmp_path: Path, dtype: str, axes: str, shape: tuple[int, ...]
+) -> None:
+    save(np.ones(shape, dtype), tmp_path / "out.tif", axes)
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert not file.is_imagej
