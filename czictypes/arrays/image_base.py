@@ -754,7 +754,8 @@ class Image(PictureMethods, Closable):
 
     def _alike(self, scenes: Scenes, *, drop: bool) -> list[Image]:
         """Return an image of each scene, all of one shape and dtype, at the current level."""
-        scenes = [scenes] if isinstance(scenes, (str, int)) else scenes
+        if isinstance(scenes, str) or not isinstance(scenes, (Iterable, type(None))):
+            scenes = [scenes]
         chosen: Iterable[str | int] = range(len(self.scenes)) if scenes is None else scenes
         found = [self._at(find_scene(self.scenes, one)) for one in chosen]
         return labelled.alike(found, drop=drop)

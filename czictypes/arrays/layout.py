@@ -189,7 +189,7 @@ def ordered_selection(
     size 1; `arranged` brings the result into the order.
     """
     order = dims.order if order is None else order
-    unknown = [str(name) for name in (*order, *selections) if name not in _KNOWN or len(name) != 1]
+    unknown = [str(name) for name in (*order, *selections) if str(name) not in tuple(_KNOWN)]
     if unknown:
         raise ValueError(
             f"there is no dimension {', '.join(unknown)}; this image has {', '.join(dims)}"

@@ -15,7 +15,7 @@ from czictypes.arrays.layout import ArrayRegion, Indices, Layout, Selection
 from czictypes.arrays.scenes import scene_layout
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.model.errors import CorruptFileError, UnsupportedDataError
-from czictypes.model.geometry import ABSENT, Rectangle
+from czictypes.model.geometry import ABSENT, Rectangle, whole_number
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.levels import LevelGrid
@@ -132,7 +132,9 @@ def _fill(
     whole = region.with_dropped(out)
     part = _PlanePart(region, layout.samples)
     pool = document.pool
-    most = pool.threads if threads is None else min(threads, pool.threads)
+    most = pool.threads
+    if threads is not None:
+        most = min(whole_number(threads, "threads"), most)
     for pixel_type, group in _groups(layout, region, part.roi.w * part.roi.h):
         targets = [whole[position] for position, _ in group]
         buffers = part.buffers(pixel_type, targets)

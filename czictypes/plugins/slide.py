@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.layout import Level
 from czictypes.model.errors import CziError
-from czictypes.model.geometry import Rectangle, checked_plane
+from czictypes.model.geometry import Rectangle, checked_plane, whole_number
 from czictypes.model.lazy import require
 from czictypes.model.options import CacheOptions, DisplaySettings
 from czictypes.model.public import Closable, Defence, defended, warn_caller
@@ -323,13 +323,13 @@ class CziSlide(Closable):
         """
         if scene is not None:
             return self.scene(scene).read_region_array(location, level, size)
-        width, height = size
+        location, (width, height) = _pair(location, "location"), _pair(size, "size")
         if width < 0 or height < 0:
             raise ValueError(
                 f"the size of a region cannot be {width} x {height} pixels; width and height must "
                 "be 0 or more"
             )
-        if not 0 <= level < self.level_count:
+        if not 0 <= whole_number(level, "level") < self.level_count:
             return self._pictures.transparent(height, width)
         downsample = self.level_downsamples[level]
         x, y = (int(at / downsample) for at in location)  # towards 0, as OpenSlide does
@@ -358,7 +358,7 @@ class CziSlide(Closable):
         """
         if scene is not None:
             return self.scene(scene).get_thumbnail(size)
-        if not all(length > 0 for length in size):
+        if not all(length > 0 for length in _pair(size, "size")):
             raise ValueError(f"the size of a thumbnail must be above 0, not {size}")
         width, height = self.dimensions
         downsample = max(1.0, width / size[0], height / size[1])
@@ -435,6 +435,15 @@ class CziSlide(Closable):
             return self._pictures.of_level(level, Rectangle(x, y, width, height))
         left, top = self._box.x + location[0], self._box.y + location[1]
         return self._pictures.of_zoom(Rectangle(left, top, *extent), 2 / downsample)
+
+
+def _pair(given: tuple[Any, Any], name: str) -> tuple[Any, Any]:
+    try:
+        first, second = given
+        first + second + 0.0
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be two numbers, not {given!r}") from None
+    return first, second
 
 
 def _register_with_openslide() -> None:

@@ -348,6 +348,11 @@ def listed_settings(
 
 
 def _by_number(settings: DisplaySettings, number: Callable[[Any], Any]) -> NumberedSettings:
+    if not isinstance(settings, Mapping):
+        raise TypeError(
+            f"display_settings must map channels, by number or name, to their settings, not "
+            f"{settings!r}"
+        )
     found = {number(channel): one for channel, one in settings.items()}
     if len(found) < len(settings):
         raise InvalidArgumentError("display_settings has a channel twice, by number and by name")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from extras import needs
 
-from czictypes import CziImage, czi, imread, write_ome_zarr
+from czictypes import CziImage, CziSlide, czi, imread, write_ome_zarr
 from czictypes.model.errors import OutOfBoundsError, UnexpectedError
 
 GRAY = np.arange(600, dtype=np.uint16).reshape(20, 30)
@@ -75,6 +75,16 @@ READS: list[tuple[Use, list[Any], str]] = [
     (lambda d, x: CziImage(d).get_image_data("YX", C=x), ["RFP", ["DAPI", "RFP"]], "no channel"),
     (lambda d, x: CziImage(d).get_image_data("YX", C=x), [2, [0, 5]], "C goes from 0 to 1"),
     (lambda d, x: CziImage(d).get_image_data("YX", C=x), [[0, 1]], "C is not in the order 'YX'"),
+]
+READS += [
+    (lambda d, x: d.composite(display_settings=x), ["x", 1.5, [0]], "display_settings must map"),
+    (lambda d, x: CziSlide(d, display_settings=x), ["x", [0]], "display_settings must map"),
+    (lambda d, x: CziImage(d).get_stack(select_scenes=x), [1.5, object()], "by its index or its"),
+    (lambda d, x: CziImage(d).read_block({}, threads=x), ["2", 1.5], "threads must be a whole"),
+    (lambda d, x: CziImage(d).get_image_data(x), [[0, 1], "QYX"], "there is no dimension"),
+    (lambda d, x: CziSlide(d).read_region_array(x, 0, (5, 5)), ["x", None, 5], "location must be"),
+    (lambda d, x: CziSlide(d).read_region_array((0, 0), x, (5, 5)), ["x", 0.5], "level must be"),
+    (lambda d, x: CziSlide(d).read_region_array((0, 0), 0, x), ["x", None, (1,)], "size must be"),
 ]
 CASES = [(use, given, message) for use, all_given, message in READS for given in all_given]
 
