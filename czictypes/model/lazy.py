@@ -13,7 +13,12 @@ T = TypeVar("T")
 Self = TypeVar("Self")
 
 # Packages whose names differ from those of their modules.
-_PACKAGES = {"PIL": "Pillow", "ngff_zarr": "ngff-zarr", "ome_types": "ome-types"}
+_PACKAGES = {
+    "PIL": "Pillow",
+    "mpl_toolkits": "matplotlib",
+    "ngff_zarr": "ngff-zarr",
+    "ome_types": "ome-types",
+}
 # The extras whose packages are for newer Pythons only.
 _OLDEST_PYTHON = {"ome-zarr": (3, 11), "tensorstore": (3, 11), "bioio": (3, 11)}
 

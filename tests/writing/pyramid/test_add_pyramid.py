@@ -392,7 +392,7 @@ def test_the_command_line_does_it_as_well(
     assert call(path, "-o", output, "--until", 8, "--filter", "nearest", "--tile", 8) == 0
     assert_right_pyramid(output, blocks, tile=8, until=8, kind="nearest")
     capsys.readouterr()
-    assert call(path, "-o", output) == 1
+    assert call(path, "-o", output) == 3
     assert "--overwrite replaces it" in capsys.readouterr().err
     assert call(path, "-o", output, "--force") == 0
     for wrong in (["--factor", "one"], ["--factor", "1"], ["--compression", "zip"]):
