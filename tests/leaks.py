@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["left_since", "snapshot"]
 
 _DESCRIPTORS = Path("/proc/self/fd")
-_SECONDS_FOR_THREADS = 5.0  # a thread that was told to end needs a moment
+_SECONDS_FOR_THREADS = 60.0  # a thread that was told to end needs a moment; more where many run
 
 
 def snapshot() -> Counter[str]:
