@@ -156,6 +156,8 @@ def _run_repair(args: argparse.Namespace) -> int:
 
 
 def _lines(report: RepairReport, target: str) -> Iterator[str]:
+    from czictypes.container.salvage import LIST_OF_ATTACHMENTS
+
     size = Path(target).stat().st_size
     yield f"{target}: {report.sub_blocks} sub-blocks, {size / 1e6:.1f} MB"
     if report.directory == "rebuilt":
@@ -173,7 +175,8 @@ def _lines(report: RepairReport, target: str) -> Iterator[str]:
     for tile in report.lost:
         yield f"lost: {tile}"
     for part in report.lost_attachments:
-        yield f"lost: attachment {part}"
+        kind = "" if part.name == LIST_OF_ATTACHMENTS else "attachment "
+        yield f"lost: {kind}{part}"
     if report.unknown_bytes:
         yield f"not recognised: {report.unknown_bytes} bytes; their content is not known"
     if report.is_complete:

@@ -137,7 +137,8 @@ def _write(document: CziReader, args: argparse.Namespace) -> str:
         return f"{size}, {pixels.dtype}, shape {pixels.shape}"
     draw = _bar_drawer(document, args)
     if args.composite:
-        return f"{size}, {save_png(args.output, pixels, raw=True, draw=draw)}"
+        save_png(args.output, pixels, raw=True, draw=draw)
+        return f"{size}, all channels blended"
     if samples == 4 and not pixels[..., 3].any():
         samples = 3  # an alpha that is 0 everywhere means nothing
     rgb = pixels[..., [2, 1, 0, 3][:samples]] if samples > 1 else pixels

@@ -40,6 +40,8 @@ from czictypes.container.salvaged_tiles import (
 from czictypes.container.segments import FileHeader, read_file_header
 from czictypes.model.errors import CorruptFileError
 
+#: The name of this as a lost part.
+LIST_OF_ATTACHMENTS = "the list of attachments"
 _LIST_DESTROYED = "it is destroyed; attachments that were not found are unknown"
 
 
@@ -140,7 +142,7 @@ class _Attachments:
         listed = self._choose(None if header is None else header.attachment_directory_position)
         self._decide(listed, number)
         if not listed.is_complete and header is not None and header.attachment_directory_position:
-            self.lost.append(LostPart("the list of attachments", _LIST_DESTROYED))
+            self.lost.append(LostPart(LIST_OF_ATTACHMENTS, _LIST_DESTROYED))
 
     def _by_place(self, rows: NDArray[np.intp]) -> dict[int, int]:
         """Return the most credible row for each original position.

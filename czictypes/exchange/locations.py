@@ -129,8 +129,8 @@ def target_format(dest: Any) -> Format:
     found = _by_ending(location_text(dest), _ENDINGS)
     if found is None:
         raise ValueError(
-            f"{location_name(dest)} has no ending that names a format; use .czi, .ome.zarr, "
-            ".ozx, .ome.tif, .tif or .png"
+            f"{location_name(dest)} does not end in the name of a format that can be written; use "
+            ".czi, .ome.zarr, .ozx, .ome.tif, .tif or .png"
         )
     return found
 

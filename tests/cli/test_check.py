@@ -138,6 +138,12 @@ def test_what_is_lost_is_listed(repair: Repair, broken: Path, tmp_path: Path) ->
     ]
 
 
+def test_a_lost_list_of_attachments_is_no_attachment(repair: Repair, tmp_path: Path) -> None:
+    (tmp_path / "cut.czi").write_bytes(FILE.data[: FILE.attachments[0]])
+    _, said, _ = repair(tmp_path / "cut.czi", tmp_path / "repaired.czi")
+    assert any(line.startswith("lost: the list of attachments: ") for line in said.splitlines())
+
+
 def test_a_whole_file_loses_nothing(repair: Repair, tmp_path: Path) -> None:
     path = FILE.write(tmp_path / "whole.czi")
     code, said, _ = repair(path, tmp_path / "repaired.czi")

@@ -171,7 +171,7 @@ def test_descriptions_that_do_not_fit(
 @pytest.mark.parametrize(
     ("dest", "options", "message"),
     [
-        ("a.jpg", [], "a.jpg has no ending that names a format"),
+        ("a.jpg", [], "a.jpg does not end in the name of a format"),
         ("a.ome.tif", ["--shards", "512"], "--shards cannot be used to convert CZI to OME-TIFF"),
         ("a.tif", ["--resume"], "--resume cannot be used"),
         ("a.tif", ["--stored-resolution", "--dtype", "uint8"], "--dtype cannot be used"),

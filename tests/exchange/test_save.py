@@ -124,7 +124,7 @@ def test_options_go_to_convert(made: Callable[[str], Made], tmp_path: Path) -> N
         assert planned.source == str(path)
         with pytest.raises(ValueError, match="version"):
             image.save(tmp_path / "a.tif", version="0.4")
-        with pytest.raises(ValueError, match="no ending that names a format"):
+        with pytest.raises(ValueError, match="does not end in the name of a format"):
             image.save(tmp_path / "a.nd2")
         for opening in ({"on_error": "blank"}, {"parts": []}, {"source_options": {}}):
             with pytest.raises(ValueError, match="when you open it"):
