@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from czictypes.exchange.convert import convert as convert
     from czictypes.exchange.images import CziImage as CziImage
     from czictypes.exchange.images import Image as Image
+    from czictypes.exchange.montage import write_montage as write_montage
+    from czictypes.exchange.movie import write_movie as write_movie
     from czictypes.exchange.ome_zarr.ngff_objects import from_hcs_zarr as from_hcs_zarr
     from czictypes.exchange.ome_zarr.ngff_objects import from_ngff_zarr as from_ngff_zarr
     from czictypes.exchange.ome_zarr.ngff_objects import to_multiscales as to_multiscales
@@ -157,6 +159,8 @@ __all__ = [
     "to_ngff_zarr",
     "use_library",
     "write_deepzoom",
+    "write_montage",
+    "write_movie",
     "write_ome_zarr",
 ]
 
@@ -185,6 +189,8 @@ _EXPORTS = {
     "to_ngff_image": ("czictypes.exchange.ome_zarr.ngff_objects", "to_ngff_image"),
     "use_library": ("czictypes.libczi.library", "use_library"),
     "write_deepzoom": ("czictypes.plugins.deepzoom", "write_deepzoom"),
+    "write_montage": ("czictypes.exchange.montage", "write_montage"),
+    "write_movie": ("czictypes.exchange.movie", "write_movie"),
     "write_ome_zarr": ("czictypes.exchange.ome_zarr.write_zarr", "write_ome_zarr"),
 }
 

@@ -32,6 +32,8 @@ _COMMANDS = {
     "check": "check",
     "repair": "check",
     "plane": "plane",
+    "montage": "montage",
+    "movie": "montage",
     "metadata": "info",
     "tiles": "tiles",
     "events": "tiles",

@@ -36,13 +36,17 @@ _RENAMED = {
 }
 _ARGUMENTS = (
     *_RENAMED,
+    *("along", "fps", "scale_bar", "size"),
     *("anonymize", "axes", "channel_names", "chunks", "compression", "contrast", "crop", "dry_run"),
     *("dtype", "factor", "filter", "keep_relative_times", "levels", "on_error", "overwrite"),
     *("pixel_size", "pixels", "plane", "project", "quick", "renumber", "resume", "roi", "scene"),
     *("shards", "split_scenes", "stored_resolution", "threads", "tile", "until", "version", "zoom"),
 )
 #: Such as ``shards=`` and ``version="0.5"``, but not in a URL or a path.
-_ARGUMENT = re.compile(rf"""(?<![\w?&/.-])({"|".join(_ARGUMENTS)})=(?:True\b|["']([^"']*)["'])?""")
+_ARGUMENT = re.compile(
+    rf"""(?<![\w?&/.-])({"|".join(_ARGUMENTS)})="""
+    r"""(?:True\b|["']([^"']*)["']|(\d+(?:\.\d+)?))?"""
+)
 
 #: Those with an underscore are arguments without the sign, too.
 _NAME = re.compile(rf"""(?<![\w?&/.'"-])({"|".join(one for one in _ARGUMENTS if "_" in one)})\b""")
@@ -133,7 +137,7 @@ def advised(message: str) -> str:
 def _option(argument: re.Match[str]) -> str:
     name, *value = argument.groups()
     option = "--" + _RENAMED.get(name, name).replace("_", "-")
-    return f"{option} {value[0]}" if value and value[0] else option
+    return " ".join([option, *filter(None, value)])
 
 
 def exit_code(error: BaseException) -> int:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from czictypes.czi import CziReader
 
-_MOST_PIXELS = 100_000_000
 _PNG, _NPY = ".png", ".npy"
 
 _DESCRIPTION = """\
@@ -148,21 +147,20 @@ def _write(document: CziReader, args: argparse.Namespace) -> str:
 
 def _check_size(document: CziReader, where: dict[str, Any]) -> None:
     """Refuse a picture that hardly any program shows."""
+    from czictypes.exchange.drawing import check_picture_size
     from czictypes.reading.reader import open_document_of
     from czictypes.reading.request import output_shape
 
     with open_document_of(document) as opened:
         request = opened.requests.make(**where)
         height, width, _ = output_shape(request)
-    if width * height > _MOST_PIXELS:
-        share = math.sqrt(_MOST_PIXELS / (width * height)) * (where["zoom"] or 1.0)
-        digits = 10.0 ** (1 - math.floor(math.log10(share)))
-        raise UnsupportedDataError(
-            f"the picture would have {width} x {height} pixels, {width * height / 1e6:.0f} "
-            f"megapixels, but at most {_MOST_PIXELS // 10**6} are written; give --zoom "
-            f"{math.floor(share * digits) / digits:g} for an overview, or --roi X,Y,W,H for a "
-            "part, or a name in .npy for all pixels"
-        )
+    check_picture_size(
+        width,
+        height,
+        where["zoom"] or 1.0,
+        "give --zoom {zoom} for an overview, or --roi X,Y,W,H for a part, or a name in .npy for "
+        "all pixels",
+    )
 
 
 def _limits(
@@ -198,7 +196,7 @@ def _bar_drawer(
         raise InvalidArgumentError(
             f"{args.file} does not tell the size of a pixel; leave --scale-bar out"
         )
-    from czictypes.exchange.picture_files import draw_scale_bar
+    from czictypes.exchange.drawing import draw_scale_bar
 
     pixel = metres * 1e6 / (args.zoom or 1.0)
     length = None if math.isnan(args.scale_bar) else args.scale_bar * 1e6

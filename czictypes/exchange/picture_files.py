@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.pictures import bar_label, bar_length
 from czictypes.container.limits import check_claim, check_frames
 from czictypes.container.pictures import picture_errors
 from czictypes.exchange.converted import Choice, ConvertedImage, choose
@@ -22,12 +21,7 @@ from czictypes.exchange.locations import location_path, location_text, stored_by
 from czictypes.exchange.pixel_view import Frames
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.document_info import Scaling
-from czictypes.model.errors import (
-    InvalidArgumentError,
-    MetadataWarning,
-    PixelTypeWarning,
-    UnsupportedDataError,
-)
+from czictypes.model.errors import MetadataWarning, PixelTypeWarning, UnsupportedDataError
 from czictypes.model.geometry import checked_plane
 from czictypes.model.lazy import require
 from czictypes.model.public import warn_caller
@@ -390,53 +384,3 @@ def _keeps_values(image: Image, place: Mapping[str, int]) -> bool:
     """Return whether a PNG can hold the pixels of a plane unchanged."""
     is_gray = "S" not in image.sizes
     return "C" in place and (image.dtype == np.uint8 or (is_gray and image.dtype == np.uint16))
-
-
-def draw_scale_bar(
-    picture: NDArray[np.uint8], pixel: float, length: float | None = None
-) -> NDArray[np.uint8]:
-    """Return a picture (y, x[, samples]) as RGB with a scale bar at its lower right.
-
-    `pixel` is the width of a pixel and `length` that of the bar in micrometres; by default about a
-    quarter of the picture. Raises ValueError for a bar that is longer than the picture.
-    """
-    found = _rgb(picture)
-    length = length or bar_length(found.width * pixel)
-    bar, thick = round(length / pixel), max(2, found.height // 120)
-    if not 1 <= bar <= found.width:
-        raise InvalidArgumentError(
-            f"a scale bar of {bar_label(length)} is {bar} pixels long, but the picture "
-            f"{found.width}; give another length"
-        )
-    text = bar_label(length).replace("\u00b5", "u")  # which Pillow's font does not have
-    label, margin = _label(text, max(10, found.height // 30)), 2 * thick
-    width, height = max(bar, label.width), label.height + thick + margin
-    left, top = max(0, found.width - width - 2 * margin), max(0, found.height - height - 2 * margin)
-    found.paste("black", (left, top, found.width, found.height))
-    middle, top = left + margin + width // 2, top + margin
-    found.paste("white", (middle - bar // 2, top, middle - bar // 2 + bar, top + thick))
-    found.paste("white", (middle - label.width // 2, top + thick + margin), label)
-    drawn: NDArray[np.uint8] = np.asarray(found)
-    return drawn
-
-
-def _rgb(picture: NDArray[np.uint8]) -> Any:
-    """Return a picture of Pillow, RGBA or RGB."""
-    pillow = require("PIL.Image", extra="cli", doing="drawing a scale bar")
-    plain = picture[..., 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture
-    found = pillow.fromarray(np.ascontiguousarray(plain))
-    return found.copy() if found.mode == "RGBA" else found.convert("RGB")
-
-
-def _label(text: str, size: int) -> Any:
-    """Return a text as a mask of Pillow."""
-    pillow = require("PIL.Image", extra="cli", doing="drawing a scale bar")
-    fonts = require("PIL.ImageFont", extra="cli", doing="drawing a scale bar")
-    drawing = require("PIL.ImageDraw", extra="cli", doing="drawing a scale bar")
-    try:
-        font = fonts.load_default(size)
-    except TypeError:  # before Pillow 10.1, where it has one size
-        font = fonts.load_default()
-    mask = pillow.new("L", (len(text) * 2 * size, 3 * size))
-    drawing.Draw(mask).text((size // 2, size // 2), text, fill=255, font=font)
-    return mask.crop(mask.getbbox())
