@@ -44,15 +44,6 @@ _DOCUMENT = {
     "rating": "a rating, a whole number",
     "creation_date": "when it was made: 2024-05-06T07:08:09Z",
 }
-_COLORS = {
-    "red": "#FF0000",
-    "green": "#00FF00",
-    "blue": "#0000FF",
-    "cyan": "#00FFFF",
-    "magenta": "#FF00FF",
-    "yellow": "#FFFF00",
-    "white": "#FFFFFF",
-}
 _NUMBERS = range(-(2**31), 2**31)
 
 Change = Callable[["CziMetadataBuilder"], None]
@@ -125,15 +116,12 @@ def _add_pairs(
 
 
 def _color(text: str) -> Rgb8Color:
-    from czictypes.metadata.fields import parse_color
+    from czictypes.metadata.colors import as_color
 
-    code = _COLORS.get(text.strip().lower(), text.strip())
     try:
-        return parse_color(code if code.startswith("#") else f"#{code}")
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a colour: use #RRGGBB or one of {', '.join(_COLORS)}"
-        ) from None
+        return as_color(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _wavelength(text: str) -> float:

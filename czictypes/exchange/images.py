@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import threading
 import uuid
@@ -107,6 +108,9 @@ class Image(_Image):  # noqa: D101  (it has that of the other)
         """
         from czictypes.exchange.convert import convert  # takes long to import
 
+        unknown = sorted(set(options) - set(inspect.signature(convert).parameters))
+        if unknown:
+            raise TypeError(f"save() takes the options of convert(), and none named {unknown[0]!r}")
         current = self.current_scene_index
         if select_scenes is None and target_format(uri) is Format.PICTURE:
             select_scenes = current

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from czictypes.metadata.colors import ColorLike, as_color
 from czictypes.metadata.document_info import (
     CustomValue,
     GeneralDocumentInfoDto,
@@ -28,7 +29,7 @@ from czictypes.metadata.sections import (
 from czictypes.metadata.xml import XmlSource, parse, to_bytes, to_string
 from czictypes.model.errors import CorruptFileError, OutOfBoundsError
 from czictypes.model.geometry import ABSENT, DIMENSIONS, Rectangle
-from czictypes.model.options import ChannelDisplaySettingsDataClass, Rgb8Color
+from czictypes.model.options import ChannelDisplaySettingsDataClass
 
 _IMAGE = "Metadata/Information/Image"
 _SCENES = f"{_IMAGE}/Dimensions/S/Scenes"
@@ -165,7 +166,7 @@ class XmlEditor:
         name: str | None = None,
         description: str | None = None,
         dye: str | None = None,
-        color: Rgb8Color | None = None,
+        color: ColorLike | None = None,
         excitation_wavelength: float | None = None,
         emission_wavelength: float | None = None,
     ) -> None:
@@ -180,7 +181,8 @@ class XmlEditor:
         name, description, dye
             Text. A name is not empty.
         color
-            The colour in which the channel is shown, which is tinted from then on.
+            The colour in which the channel is shown, which is tinted from then on: an `Rgb8Color`,
+            ``"#00FF00"``, a name such as ``"green"``, or red, green and blue from 0 to 255.
         excitation_wavelength, emission_wavelength
             In nanometres.
 
@@ -192,8 +194,9 @@ class XmlEditor:
             If a value cannot be written: an empty name, a wavelength that is not above 0, text
             with a character that XML cannot store.
         """
+        shown = None if color is None else as_color(color)
         change = ChannelChange(
-            name, description, dye, color, excitation_wavelength, emission_wavelength
+            name, description, dye, shown, excitation_wavelength, emission_wavelength
         )
         self._apply(set_channel, channel, change, self._channel_count())
 

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 
 from czictypes.metadata.channels import BLACK, CHANNEL_NUMBERS, WHITE, ChannelInfo
+from czictypes.metadata.colors import as_color
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import Axis, Objective, Scaling
-from czictypes.metadata.fields import parse_color, parse_datetime
+from czictypes.metadata.fields import parse_datetime
 from czictypes.metadata.scenes import SceneInfo, Well
 from czictypes.model.errors import InvalidArgumentError
-from czictypes.model.geometry import metres_of, seconds_of, whole_number
+from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.model.options import (
     ChannelDisplaySettingsDataClass,
     Rgb8Color,
@@ -324,22 +325,6 @@ def _name(name: Any) -> str:
     if not isinstance(name, str):
         raise ValueError(f"a channel's name is text, not {name!r}")
     return name
-
-
-def as_color(value: Any) -> Rgb8Color:
-    """Return a colour given as ``"#RRGGBB"``, three numbers from 0 to 255, or `Rgb8Color`."""
-    if isinstance(value, str):
-        return parse_color(value)
-    parts = (value.r, value.g, value.b) if isinstance(value, Rgb8Color) else value
-    try:
-        red, green, blue = (whole_number(part) for part in parts)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{value!r} is no colour such as '#00FF33' or (0, 255, 51), whole numbers from 0 to 255"
-        ) from None
-    if not all(0 <= part <= 255 for part in (red, green, blue)):
-        raise ValueError(f"{value!r} is no colour: its components go from 0 to 255")
-    return Rgb8Color(red, green, blue)
 
 
 def _sizes(given: PixelSize) -> dict[str, float]:

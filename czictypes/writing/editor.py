@@ -13,6 +13,7 @@ from czictypes.container.directory import read_directory
 from czictypes.container.edit import EditableFile, read_metadata, replace_metadata
 from czictypes.container.segments import read_file_header
 from czictypes.metadata.channels import channels, display_channel_nodes, display_settings
+from czictypes.metadata.colors import ColorLike
 from czictypes.metadata.document_info import (
     CustomValue,
     ScalingInfoDto,
@@ -81,7 +82,7 @@ class CziMetadataBuilder(XmlEditor):
         name: str | None = None,
         description: str | None = None,
         dye: str | None = None,
-        color: Rgb8Color | None = None,
+        color: ColorLike | None = None,
         excitation_wavelength: float | None = None,
         emission_wavelength: float | None = None,
     ) -> None:
@@ -96,7 +97,8 @@ class CziMetadataBuilder(XmlEditor):
         name, description, dye
             Text. A name is not empty.
         color
-            The colour in which the channel is shown, which is tinted from then on.
+            The colour in which the channel is shown, which is tinted from then on: an `Rgb8Color`,
+            ``"#00FF00"``, a name such as ``"green"``, or red, green and blue from 0 to 255.
         excitation_wavelength, emission_wavelength
             In nanometres.
 

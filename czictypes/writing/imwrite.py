@@ -81,9 +81,9 @@ def imwrite(
         side by side. By default the names of an xarray's dimensions, else the last letters of
         ``"TCZYX"``, before S if the last axis has three places.
     channel_names, channel_colors
-        One for each channel, or by channel index; a colour is ``"#RRGGBB"`` or (r, g, b). By
-        default the coordinates of an xarray's channels if they are text, and its attribute
-        ``channel_colors``.
+        One for each channel, or by channel index; a colour is ``"#RRGGBB"``, (r, g, b) or a name
+        such as ``"green"``. By default the coordinates of an xarray's channels if they are text,
+        and its attribute ``channel_colors``.
     pixel_size
         In metres: (x, y, z), (x, y), one number for x and y, or by letter. By default that of an
         xarray's evenly spaced coordinates with an attribute ``units`` such as ``"um"``.

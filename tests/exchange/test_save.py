@@ -126,6 +126,8 @@ def test_options_go_to_convert(made: Callable[[str], Made], tmp_path: Path) -> N
             image.save(tmp_path / "a.tif", version="0.4")
         with pytest.raises(ValueError, match="does not end in the name of a format"):
             image.save(tmp_path / "a.nd2")
+        with pytest.raises(TypeError, match=r"save\(\) takes the options .* none named 'like'"):
+            image.save(tmp_path / "a.tif", like=image)
         for opening in ({"on_error": "blank"}, {"parts": []}, {"source_options": {}}):
             with pytest.raises(ValueError, match="when you open it"):
                 image.save(tmp_path / "a.tif", **opening)  # type: ignore[arg-type]

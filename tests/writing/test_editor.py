@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -228,6 +229,16 @@ def test_a_channel_is_changed_by_its_index_or_name(path: Path, channel: int | st
         assert read.channels[1].emission_wavelength == 509
         assert read.display_settings[0].tinting_color == Rgb8Color(1, 2, 3)
         assert (read.read(plane={"C": "GFP"}) == 1).all()
+
+
+@pytest.mark.parametrize("color", ["green", "#00FF00", (0, 255, 0)])
+def test_a_colour_may_be_a_name_a_code_or_numbers(path: Path, color: Any) -> None:
+    with edit_czi(path) as editor, editor.edit_session() as builder:
+        builder.set_channel_info(0, color=color)
+        with pytest.raises(ValueError, match="'greenish' is not a colour"):
+            builder.set_channel_info(0, color="greenish")
+    with CziReader(path) as read:
+        assert read.channels[0].color == Rgb8Color(0, 255, 0)
 
 
 def test_an_unknown_channel_is_refused(path: Path) -> None:
