@@ -235,7 +235,7 @@ def thumbnail(
     full = image._layout.grid(0)
     share = min(1.0, width / full.width, height / full.height)
     place, channels = plane_of(image, where)
-    large = image._composite(place, channels, contrast, min(1.0, 2 * share))
+    large = image._composite(place, channels, contrast, _zoom(image, 2 * share))
     goal = (max(1, round(full.height * share)), max(1, round(full.width * share)))
     return _reduced(large, goal)
 
@@ -257,13 +257,26 @@ def overview_limits(image: Image, contrast: Contrast = "file") -> list[Limits]:
     Where the pixels decide, those of a small picture of the plane in the middle of Z do.
     """
     chosen = image._chosen_contrast(contrast)
-    full = image._layout.grid(0)
-    zoom = min(1.0, _OVERVIEW / max(full.width, full.height))
-    place, _ = plane_of(image, {})
     return [
-        shown_limits(image._sampled(place, channel, zoom), chosen(channel), points)
+        shown_limits(overview_of(image, {}, channel, _OVERVIEW), chosen(channel), points)
         for channel, points in enumerate(image._points())
     ]
+
+
+def overview_of(image: Image, where: Mapping[str, Any], channel: int, size: int) -> NDArray[Any]:
+    """Return pixels of a channel of a plane, (y, x, samples), so many along the longer side.
+
+    An image of a few lines has more.
+    """
+    full = image._layout.grid(0)
+    place, _ = plane_of(image, where)
+    return image._sampled(place, channel, _zoom(image, size / max(full.width, full.height)))
+
+
+def _zoom(image: Image, wanted: float) -> float:
+    """Return a zoom at which something is left of an image, be it a single line."""
+    full = image._layout.grid(0)
+    return min(1.0, max(wanted, 1.01 / min(full.width, full.height)))
 
 
 def bar_length(width: float) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image_base import Image
 from czictypes.arrays.layout import Selection, indices_of
-from czictypes.arrays.pictures import plane_of, thumbnail
+from czictypes.arrays.pictures import overview_of, thumbnail
 from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.drawing import draw_scale_bar
 from czictypes.exchange.excerpt import Excerpt, Projection, excerpts, image_name, projections
@@ -185,10 +185,7 @@ def _samples(panels: Sequence[Panel], channel: int) -> NDArray[Any]:
     parts: list[NDArray[Any]] = []
     for at in spread(len(with_channel), _LOOKED_AT):
         image, where, _ = with_channel[at]
-        grid = image._layout.grid(0)
-        zoom = min(1.0, _OVERVIEW / max(grid.width, grid.height))
-        place, _ = plane_of(image, where)
-        parts.append(image._sampled(place, channel, zoom))
+        parts.append(overview_of(image, where, channel, _OVERVIEW))
     samples = min(part.shape[2] for part in parts)
     return np.concatenate([part[..., :samples].reshape(-1, 1, samples) for part in parts])
 

@@ -172,3 +172,13 @@ def test_a_scale_bar_is_1_2_or_5_times_a_power_of_ten(
 ) -> None:
     assert bar_length(width) == pytest.approx(length)
     assert bar_label(bar_length(width)) == label
+
+
+@pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (3, 9000)])
+def test_an_image_of_a_few_lines_has_a_thumbnail(tmp_path: Path, shape: tuple[int, int]) -> None:
+    czi.imwrite(tmp_path / "line.czi", np.full(shape, 7, "u1"))
+    with CziImage(tmp_path / "line.czi") as image:
+        small = image.thumbnail(100, contrast=(0, 7))
+        assert sorted(small.shape) == [1, 3, 100]
+        assert small.min() == 255
+        assert overview_limits(image, "auto") == [(0.0, 7.0)]

@@ -259,3 +259,14 @@ def test_an_mp4_needs_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = written(tmp_path / "times.czi", "TYX", 3)
     with pytest.raises(MissingExtraError, match=r"czictypes\[movie\]"):
         write_movie(path, tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize("side", [(1, 3000), (3000, 1), (2, 3)])
+def test_lines_and_tiny_images_are_shown(tmp_path: Path, side: tuple[int, int]) -> None:
+    needs("PIL.Image", "cli")
+    path = written(tmp_path / "times.czi", "TYX", 3, side=side)
+    done = write_movie(path, tmp_path / "out.gif", size=300, contrast="auto")
+    assert (done.width, done.height, done.frames) == {
+        (1, 3000): (300, 1, 3), (3000, 1): (1, 300, 3), (2, 3): (300, 200, 3),
+    }[side]  # fmt: skip
+    assert len(frames_of(tmp_path / "out.gif")[0]) == 3
