@@ -59,7 +59,7 @@ def add_montage(add: arguments.AddCommand) -> None:
         metavar="S",
         help="only these scenes, by number from 0 or by name; default: all",
     )
-    _add_look(parser, "of each picture; default: so that the montage has about 2400")
+    _add_look(parser, " of each picture; default: so that the montage has about 2400")
 
 
 def add_movie(add: arguments.AddCommand) -> None:
@@ -116,7 +116,7 @@ def _add_look(parser: argparse.ArgumentParser, size: str) -> None:
         "--along, the middle of Z, the first of others, and all channels",
     )
     parser.add_argument(
-        "--size", type=arguments.count, metavar="N", help=f"the longest side in pixels {size}"
+        "--size", type=arguments.count, metavar="N", help=f"the longest side in pixels{size}"
     )
     arguments.add_contrast(parser)
     bar = parser.add_mutually_exclusive_group()

@@ -34,6 +34,7 @@ MODULES = {
     "cli": ("PIL.Image", "rich"),
     "convert": ("tifffile", "zarr"),
     "dask": ("dask.array",),
+    "movie": ("av",),
     "napari": ("dask.array",),  # the reader that napari calls needs no napari
     "pandas": ("pandas",),
     "plot": ("matplotlib",),
