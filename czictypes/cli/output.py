@@ -60,6 +60,7 @@ _OPTIONS = {
     re.compile(r"\bczi\.copy\(attachments=\[\.\.\.\]\)"): "czictypes copy --attachment",
     re.compile(r"\bczi\.(copy|repair)\b(?!\()"): r"czictypes \1",
     re.compile(r"\bczi\.add_pyramid\b(?!\()"): "czictypes pyramid",
+    re.compile(r"\bczictypes\.open_image opens images\b"): "czictypes convert takes images",
 }
 
 

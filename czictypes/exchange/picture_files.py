@@ -347,7 +347,11 @@ def describe_png(
 def _choose(image: Image, scenes: Choice) -> None:
     chosen = choose(image.scenes, scenes, "scene")
     if len(chosen) > 1:
-        raise ValueError(f"a PNG holds one scene; name one of {', '.join(image.scenes)}")
+        names = ", ".join(image.scenes)
+        raise ValueError(
+            f"a PNG holds one scene; name one of {names}, or give split_scenes=True for a file of "
+            "each"
+        )
     image.set_scene(chosen[0])
 
 
@@ -363,7 +367,7 @@ def _checked(image: Image, given: Mapping[str, int | str]) -> dict[str, int]:
     several = [name for name, size in sizes.items() if size > 1 and name not in (*plane, "C")]
     if several:
         listed = ", ".join(f"{name} ({sizes[name]} places)" for name in several)
-        raise ValueError(f"a PNG holds one plane; say which one in {listed}")
+        raise ValueError(f"a PNG holds one plane; say which one in {listed} with plane=")
     beyond = [name for name, at in plane.items() if not 0 <= at < sizes[name]]
     if beyond:
         raise ValueError(f"{beyond[0]}={plane[beyond[0]]} is not from 0 to {sizes[beyond[0]] - 1}")

@@ -181,6 +181,8 @@ def test_descriptions_that_do_not_fit(
         ("a.tif", ["--scene", "9"], "there is no scene 9"),
         ("a.tif", ["--scene", "X9"], "there is no scene 'X9'"),
         ("a.tif", ["--dest", "x"], "--dest and --workers need --to"),
+        ("a.png", [], "a PNG holds one scene; name one of "),
+        ("a.png", [], "or give --split-scenes for a file of each"),
     ],
 )
 def test_wrong_usage_is_2_in_words_of_the_command_line(
@@ -195,6 +197,14 @@ def test_wrong_usage_is_2_in_words_of_the_command_line(
     assert result.code == 2
     assert message in result.err
     assert "=" not in result.err.replace("key=value", "").replace("=N", "").replace("=HiLo", "")
+
+
+def test_a_png_of_a_stack_needs_a_plane(
+    run: Callable[..., Any], made: Callable[[str], Made], tmp_path: Path
+) -> None:
+    result = run("convert", made("stack").path, tmp_path / "a.png")
+    assert result.code == 2
+    assert result.err.rstrip().endswith("places) with --plane")
 
 
 def test_three_files_need_a_format(run: Callable[..., Any], made: Callable[[str], Made]) -> None:

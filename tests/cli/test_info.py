@@ -185,6 +185,14 @@ def test_a_file_that_fails_does_not_stop_the_others(
     assert "missing.czi" in line
 
 
+def test_what_is_no_czi_names_the_command_for_it(tmp_path: Path, run: Callable[..., Any]) -> None:
+    (tmp_path / "notes.txt").write_text("What I did today, in the order in which I did it")
+    result = run("info", tmp_path / "notes.txt")
+    assert result.code == 1
+    assert "is not a CZI file" in result.err
+    assert "czictypes convert takes images of other formats" in result.err
+
+
 def test_without_rich_the_same_is_plain_text(
     made: Callable[[str], Any], missing: Callable[[str], None], run: Callable[..., Any], table: Any
 ) -> None:
