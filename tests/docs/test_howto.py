@@ -117,16 +117,18 @@ def test_there_are_recipes_for_everyday_work() -> None:
 
 
 @pytest.mark.slow
-def test_a_type_checker_accepts_the_recipes(tmp_path: Path, cache: pytest.Cache) -> None:
+def test_a_type_checker_accepts_the_recipes(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     needs("mypy")
     for number, block in enumerate(code_blocks(PAGE, "python")):
         (tmp_path / f"recipe_{number}.py").write_text(block, encoding="utf-8")
+    cache = getattr(pytestconfig, "cache", None)  # none with `-p no:cacheprovider`
+    kept = tmp_path / ".cache" if cache is None else cache.mkdir("mypy")
     package = Path(czictypes.__file__).parents[1]
     there = {} if package.name == "site-packages" else {"MYPYPATH": str(package)}
     settings = [
         "--strict",
         f"--config-file={ROOT / 'pyproject.toml'}",
-        f"--cache-dir={cache.mkdir('mypy')}",
+        f"--cache-dir={kept}",
     ]
     done = subprocess.run(
         [
