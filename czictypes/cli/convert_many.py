@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -127,8 +128,9 @@ def _outcomes(jobs: Sequence[_Job], workers: int) -> Iterator[_Outcome]:
     threads = max(1, (os.cpu_count() or 1) // workers)
     shared = [job._replace(options={"threads": threads, **_set(job.options)}) for job in jobs]
     running: set[BaseProcess] = set()
+    starting = threading.Lock()
     with ThreadPoolExecutor(workers, "czictypes-convert") as pool:
-        waiting = [pool.submit(_in_process, job, running) for job in shared]
+        waiting = [pool.submit(_in_process, job, running, starting) for job in shared]
         try:
             for one in as_completed(waiting):
                 yield one.result()
@@ -143,24 +145,25 @@ def _set(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _in_process(job: _Job, running: set[BaseProcess]) -> _Outcome:
+def _in_process(job: _Job, running: set[BaseProcess], starting: threading.Lock) -> _Outcome:
     """Convert in another process, whose end ends no other conversion."""
     context = multiprocessing.get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(sending, job))
-    try:
-        process.start()
+    with receiving:
+        # multiprocessing imports what it needs now, which threads must not do at once.
+        with sending, starting:
+            process.start()
         running.add(process)
-        sending.close()
-        with suppress(EOFError):
-            outcome: _Outcome = receiving.recv()
-            return outcome
-        process.join()
-        return _failed(job, f"the process that converted it ended with code {process.exitcode}")
-    finally:
-        receiving.close()
-        process.join()
-        running.discard(process)
+        try:
+            with suppress(EOFError):
+                outcome: _Outcome = receiving.recv()
+                return outcome
+            process.join()
+            return _failed(job, f"the process that converted it ended with code {process.exitcode}")
+        finally:
+            process.join()
+            running.discard(process)
 
 
 def _send(sending: Connection, job: _Job) -> None:

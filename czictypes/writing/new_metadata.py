@@ -25,7 +25,7 @@ from czictypes.reading.names import listed_settings
 DEFAULT_TITLE = "CZI"
 
 #: The samples that are kept of all channels, and the arrays of them for a channel.
-_MOST_SAMPLES, _MOST_PARTS = 1 << 22, 1024
+_MOST_SAMPLES, _MOST_PARTS = 1 << 21, 1024
 
 
 def make_content(

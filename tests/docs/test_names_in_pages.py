@@ -12,6 +12,7 @@ import pytest
 from pages import PAGES
 
 import czictypes
+from czictypes.model.errors import MissingExtraError
 
 _DOTTED = re.compile(r"(?<![\w./-])(czictypes|czi)((?:\.[A-Za-z_]\w*)+)(?![\w/-])")
 _IMPORTED = re.compile(r"^from (czictypes[\w.]*) import ([\w ,]+)$", re.MULTILINE)
@@ -44,6 +45,8 @@ def owner_of(name: str) -> tuple[ModuleType, list[str]]:
         except ModuleNotFoundError as error:
             if not str(error.name).startswith("czictypes"):
                 pytest.skip(f"{name} needs the package {error.name}")
+        except MissingExtraError as error:
+            pytest.skip(f"{name}: {error}")
     raise AssertionError(name)
 
 
