@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -296,6 +297,6 @@ class Dying:
 
 def test_a_process_that_dies_fails_its_file_alone(files: list[Path], tmp_path: Path) -> None:
     job = convert_many._Job(str(files[0]), str(tmp_path / "out.tif"), {})
-    outcome = convert_many._in_process(job._replace(options={"levels": Dying()}), set())
+    outcome = convert_many._in_process(job._replace(options={"levels": Dying()}), set(), Lock())
     assert outcome.code == 1
     assert "ended with code 7" in outcome.reason
