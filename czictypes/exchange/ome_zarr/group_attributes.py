@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import czictypes
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.image_base import Image, layout_of
 from czictypes.arrays.labels import times_since
+from czictypes.arrays.pictures import overview_of
 from czictypes.exchange.ome_xml import ome_of_images
 from czictypes.exchange.ome_zarr.image_plan import (
     AXES,
@@ -32,6 +34,7 @@ from czictypes.metadata.scenes import Acquisition, SceneInfo, match_scenes, scen
 from czictypes.model.errors import CorruptFileError, CziError, MetadataWarning
 from czictypes.model.lazy import require
 from czictypes.model.public import warn_caller
+from czictypes.reading.contrast import Limits, shown_limits, whole_range
 from czictypes.reading.names import metadata_or
 from czictypes.reading.reader import open_document_of
 
@@ -181,6 +184,10 @@ _SAMPLES = {
     3: ("red", "green", "blue"),
     4: ("red", "green", "blue", "alpha"),
 }
+#: The size of the picture in which limits are found, and how many pixels are read for it at most.
+_OVERVIEW, _MOST_READ = 512, 1 << 26
+_WHOLE = (0.0, 1.0)
+_NOTHING: Mapping[int, Limits] = MappingProxyType({})
 _SAMPLE_COLORS = ("FF0000", "00FF00", "0000FF", "FFFFFF")
 
 
@@ -256,21 +263,42 @@ def transformations(transform: CoordinateTransform) -> list[dict[str, Any]]:
     ]
 
 
-def omero(image: Image, version: str) -> dict[str, Any]:
+def omero(image: Image, version: str, automatic: Mapping[int, Limits] = _NOTHING) -> dict[str, Any]:
     """Return how channels are shown: names, colours, windows of pixel values."""
-    channels = channel_look(image)
+    channels = channel_look(image, automatic)
     return {"channels": channels, **({"version": version} if version == "0.4" else {})}
 
 
-def channel_look(image: Image) -> list[dict[str, Any]]:
-    """Return label, colour and window of each channel, or of each sample of a colour image."""
+def automatic_limits(image: Image) -> dict[int, Limits]:
+    """Return what to show of channels that would look flat: limits from the pixels, by index.
+
+    These are channels without limits in the file, or with the whole range; see `shown_limits`. A
+    large image without a pyramid is not read for that.
+    """
+    if min(grid.width * grid.height for grid in layout_of(image).grids) > _MOST_READ:
+        return {}
+    found = {}
+    for at, points in enumerate(image._points()):
+        if points is None or points == _WHOLE:
+            pixels = overview_of(image, {}, at, _OVERVIEW)
+            limits = shown_limits(pixels, "file", points)
+            if limits != whole_range(pixels):
+                found[at] = limits
+    return found
+
+
+def channel_look(image: Image, automatic: Mapping[int, Limits] = _NOTHING) -> list[dict[str, Any]]:
+    """Return label, colour and window of each channel, or of each sample of a colour image.
+
+    The windows of some channels are `automatic`, by index.
+    """
     samples = image.sizes.get("S", 1)
     shown = image._display_settings
     listed = []
     for at, (name, color, limits) in enumerate(
         zip(image.channel_names, image.channel_colors, image.contrast_limits)
     ):
-        window = _window(limits, image.dtype)
+        window = _window(automatic.get(at, limits), image.dtype)
         active = at not in shown or shown[at].is_enabled
         for sample in range(samples):
             look: dict[str, Any] = {"active": active, "window": dict(window)}
@@ -308,9 +336,13 @@ OME_XML, CZI_XML = "METADATA.ome.xml", "METADATA.czi.xml"
 _OF_SERIES, _OF_IMAGE = "OME", "0"
 
 
-def sidecar_attributes(image: Image, plan: ImagePlan) -> dict[str, Any]:
-    """Return the attribute for the current scene."""
+def sidecar_attributes(
+    image: Image, plan: ImagePlan, automatic: Mapping[int, Limits]
+) -> dict[str, Any]:
+    """Return the attribute for the current scene; the file does not have `automatic` windows."""
     content: dict[str, Any] = {"plane": plan.plane, "samples": plan.samples}
+    if automatic:
+        content["automatic"] = {str(at): list(limits) for at, limits in automatic.items()}
     if not isinstance(image, CziImage):
         content["name"] = image.current_scene
         stamps = image.time_stamps or []

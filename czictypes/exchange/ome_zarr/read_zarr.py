@@ -250,7 +250,7 @@ def _source(
         axes += "S"
     count = dict(zip(axes, levels[0].shape)).get("C", 1)
     first = place.get("first", {}).get("C", 0)
-    channels, settings = _channels(image, samples, count, first, content)
+    channels, settings = _channels(image, samples, count, first, content, kept)
     return SourceImage(
         levels[0],
         axes,
@@ -323,6 +323,7 @@ def _channels(
     count: int,
     first: int,
     content: DocumentContent | None,
+    kept: Mapping[str, Any],
 ) -> tuple[list[ChannelInfo], dict[int, ChannelDisplaySettingsDataClass]]:
     """Return names, colours and windows that are not known already."""
     known = {one.index: one for one in content.channels} if content is not None else {}
@@ -339,10 +340,23 @@ def _channels(
         if name is not None or color is not None:
             same = known[index].color or _WHITE if index in known else None
             channels.append(ChannelInfo(index, name=name, color=None if same == color else color))
-        setting = _setting(look, color, image.levels[0].dtype)
+        seen = _without_automatic(look, kept, at)
+        setting = _setting(seen, color, image.levels[0].dtype)
         if setting is not None and not _is_same(old or unseen, setting, color):
             settings[index] = setting
     return channels, settings
+
+
+def _without_automatic(
+    look: Mapping[str, Any], kept: Mapping[str, Any], channel: int
+) -> Mapping[str, Any]:
+    """Return how a channel is shown, with the whole range where nobody changed our window."""
+    try:
+        window, limits = look["window"], kept["automatic"][str(channel)]
+        is_ours = np.allclose((window["start"], window["end"]), limits, rtol=1e-6)
+    except (KeyError, TypeError, ValueError):
+        return look
+    return {**look, "window": {"start": 0.0, "end": math.inf}} if is_ours else look
 
 
 def _label(look: Mapping[str, Any], samples: int) -> str | None:

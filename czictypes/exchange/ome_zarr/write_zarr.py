@@ -18,6 +18,7 @@ from czictypes.exchange.images import FileImage
 from czictypes.exchange.locations import PathOrUrl, location_name, without_secrets
 from czictypes.exchange.ome_zarr.group_attributes import (
     StoreLayout,
+    automatic_limits,
     image_attributes,
     lay_out,
     omero,
@@ -375,13 +376,15 @@ def _describe(
     """Write the sidecar, and the attributes of all groups, the root last."""
     attributes: dict[str, dict[str, Any]] = {path: dict(one) for path, one in groups.items()}
     looks: dict[int | str, Any] = {}
+    limits: dict[int | str, Any] = {}
     for plan in images:
         image.set_scene(plan.scene)
         if plan.scene not in looks:
-            looks[plan.scene] = omero(image, version)
+            limits[plan.scene] = automatic_limits(image)
+            looks[plan.scene] = omero(image, version, limits[plan.scene])
         attributes[plan.path] = {
             **image_attributes(plan, looks[plan.scene], version),
-            **sidecar_attributes(image, plan),
+            **sidecar_attributes(image, plan, limits[plan.scene]),
         }
     write_sidecar(store, image, images, is_single=not groups)
     for path in sorted(attributes, reverse=True):

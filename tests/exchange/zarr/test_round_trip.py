@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from described import display_xml, write_described
 from extras import needs
+from files.block import Block
 from files.recipes import RECIPES, Made
 
-from czictypes import from_ome_zarr, write_ome_zarr
+from czictypes import czi, from_ome_zarr, write_ome_zarr
 from czictypes.arrays.image import CziImage
 from czictypes.model.errors import UnsupportedDataError
 
@@ -192,3 +194,65 @@ def test_a_file_that_is_there_is_not_replaced(mosaic_czi: Path, dest: Path, tmp_
     with pytest.raises(FileExistsError):
         from_ome_zarr(dest, tmp_path / "back.czi")
     from_ome_zarr(dest, tmp_path / "back.czi", overwrite=True)
+
+
+class TestWindows:
+    """The windows in which viewers show channels whose limits no file has."""
+
+    @pytest.fixture
+    def dim(self, tmp_path: Path) -> Path:
+        """Two channels of 12 bits and less, without display settings."""
+        return write_described(tmp_path, blocks=self.blocks())
+
+    @staticmethod
+    def blocks() -> list[Block]:
+        ramp = np.linspace(100, 1100, 3000).reshape(50, 60, 1)
+        return [Block((ramp * (1, 3)[at]).astype("u2"), plane={"C": at}) for at in range(2)]
+
+    @staticmethod
+    def looks(dest: Path) -> list[dict[str, float]]:
+        attributes = zarr.open_group(str(dest), mode="r").attrs.asdict()
+        return [one["window"] for one in attributes["ome"]["omero"]["channels"]]
+
+    def test_they_are_those_of_the_pixels(self, dim: Path, dest: Path) -> None:
+        write_ome_zarr(dim, dest)
+        for window, factor in zip(self.looks(dest), (1, 3)):
+            assert (window["min"], window["max"]) == (0, 65535)
+            assert window["start"] == pytest.approx(100 * factor, abs=5 * factor)
+            assert window["end"] == pytest.approx(1100 * factor, abs=5 * factor)
+
+    def test_a_new_czi_has_the_limits_of_all_its_pixels_instead(
+        self, dest: Path, tmp_path: Path
+    ) -> None:
+        stack = np.stack([np.full((50, 60), 900 * z + 100, "u2") for z in range(3)])
+        blocks = [Block(pixels[..., np.newaxis], plane={"Z": z}) for z, pixels in enumerate(stack)]
+        write_ome_zarr(write_described(tmp_path, blocks=blocks), dest)
+        assert self.looks(dest)[0]["end"] == 1000  # in the middle of Z
+        from_ome_zarr(dest, tmp_path / "back.czi")
+        with czi.open_czi(tmp_path / "back.czi") as document:
+            assert document.display_settings[0].white_point == pytest.approx(1900 / 65535)
+
+    def test_a_window_that_was_changed_comes_back(
+        self, dim: Path, dest: Path, tmp_path: Path, open_czi: Callable[..., CziImage]
+    ) -> None:
+        write_ome_zarr(dim, dest)
+        group = zarr.open_group(str(dest), mode="r+")
+        attributes = group.attrs.asdict()
+        attributes["ome"]["omero"]["channels"][1]["window"]["end"] = 6553.5
+        group.attrs.put(attributes)
+        from_ome_zarr(dest, tmp_path / "back.czi")
+        limits = open_czi(tmp_path / "back.czi").contrast_limits[1]
+        assert limits is not None
+        assert limits[1] == pytest.approx(6553.5)
+
+    def test_limits_of_the_file_are_kept(self, dest: Path, tmp_path: Path) -> None:
+        inner = display_xml("<Low>0.1</Low><High>0.5</High>", "")
+        write_ome_zarr(write_described(tmp_path, inner, blocks=self.blocks()), dest)
+        first, second = self.looks(dest)
+        assert (first["start"], first["end"]) == pytest.approx((6553.5, 32767.5))
+        assert second["end"] < 4000
+
+    def test_an_8_bit_photograph_is_shown_as_it_is(self, dest: Path, tmp_path: Path) -> None:
+        photograph = Block(np.full((30, 40, 3), 9, "u1"))
+        write_ome_zarr(write_described(tmp_path, blocks=[photograph]), dest)
+        assert {(one["start"], one["end"]) for one in self.looks(dest)} == {(0, 255)}
