@@ -75,6 +75,18 @@ def add_contrast(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_project(parser: argparse.ArgumentParser) -> None:
+    """Declare --project."""
+    parser.add_argument(
+        "--project",
+        nargs="+",
+        action="extend",
+        type=projection,
+        metavar="HOW",
+        help="project planes by max, mean or sum along Z, or along another dimension: T=max",
+    )
+
+
 def add_overwrite(parser: Any) -> None:
     """Declare --overwrite."""
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it is there")

@@ -169,14 +169,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         metavar="X,Y,W,H",
         help="cut to this region: in pixels of the document for a CZI, of each image otherwise",
     )
-    parser.add_argument(
-        "--project",
-        nargs="+",
-        action="extend",
-        type=arguments.projection,
-        metavar="HOW",
-        help="project planes by max, mean or sum along Z, or along another dimension: T=max",
-    )
+    arguments.add_project(parser)
     parser.add_argument(
         "--split-scenes",
         action="store_true",

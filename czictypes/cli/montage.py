@@ -134,14 +134,7 @@ def _add_look(parser: argparse.ArgumentParser, size: str) -> None:
         metavar="X,Y,W,H",
         help="only this region: in pixels of the document for a CZI, of each image otherwise",
     )
-    parser.add_argument(
-        "--project",
-        nargs="+",
-        action="extend",
-        type=arguments.projection,
-        metavar="HOW",
-        help="project planes by max, mean or sum along Z, or along another dimension: T=max",
-    )
+    arguments.add_project(parser)
     arguments.add_overwrite(parser)
     arguments.add_parts(parser)
     arguments.add_stored_resolution(parser)
