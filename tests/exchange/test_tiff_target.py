@@ -182,7 +182,9 @@ def test_a_round_trip_keeps_pixels_names_and_sizes(
 @pytest.mark.parametrize("size", [1e-320, 1e-13, 1e8])
 def test_absurd_pixel_sizes_have_no_tag(tifffile: Any, tmp_path: Path, size: float) -> None:
     pixels = np.ones((20, 30), np.uint8)
-    czi.imwrite(tmp_path / "in.czi", pixels, pixel_size=size)
+    with czi.create_czi(tmp_path / "in.czi") as new:
+        new.write(pixels)
+        new.write_metadata(scale_x=size, scale_y=size)
     convert(tmp_path / "in.czi", tmp_path / "out.tif")
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert file.pages[0].tags["XResolution"].value == (1, 1)
