@@ -14,16 +14,25 @@ from typing import Any, NoReturn
 
 import pytest
 
-__all__ = ["frees_at_once", "miss_system", "needs", "needs_napari", "replaces_open_files"]
+__all__ = [
+    "HAS_GLOBAL_LOCK",
+    "frees_at_once",
+    "miss_system",
+    "needs",
+    "needs_napari",
+    "replaces_open_files",
+]
 
 #: For tests that replace, rename or remove a file while it is open.
 replaces_open_files = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows replaces and removes no file that is open"
 )
 
+HAS_GLOBAL_LOCK: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+
 #: For tests that measure how much memory is used at a time.
 frees_at_once = pytest.mark.skipif(
-    not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    not HAS_GLOBAL_LOCK,
     reason="without the global lock, CPython frees what a thread made when that thread goes on",
 )
 

@@ -545,7 +545,7 @@ class CziImage(Image):
               is stored.
             - ``index``: its sub-block, for `CziReader.read_subblock`.
 
-            What the file does not tell is NaN, NaT or None. A column of whole numbers of which some
+            Unknown values are NaN, NaT or None. A column of whole numbers of which some
             are missing is of floats.
 
         Raises

@@ -145,7 +145,7 @@ class Image(PictureMethods, Closable):
     def _origin_name(self) -> str:
         """The name of the file in messages."""
 
-    #: What was opened: a path, a URL, a file object or a store; None for an array.
+    #: The source as it was opened: a path, a URL, a file object or a store; None for an array.
     _opened: Any = None
 
     @property

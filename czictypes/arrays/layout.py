@@ -17,8 +17,8 @@ from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.levels import LevelGrid
 
-#: What is taken of one dimension: an index (which drops it), a slice, several indices, or a mask (a
-#: bool for each index); of the channels also by their names.
+#: The part of one dimension to take: an index (which drops it), a slice, several indices, or a mask
+#: (a bool for each index); of the channels also by their names.
 Selection = Union[int, str, slice, range, Sequence[Union[int, str]], NDArray[Any]]
 
 #: Which indices along a dimension, none negative.

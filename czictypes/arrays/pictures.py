@@ -33,7 +33,7 @@ _BACKGROUND, _WHITE = (0, 0, 0), (255, 255, 255)
 
 
 class PictureMethods:
-    """The pictures of an image: what its methods show is read when they are called."""
+    """The pictures of an image; its pixels are read when a method is called."""
 
     @abstractmethod
     def _composite(
@@ -87,7 +87,7 @@ class PictureMethods:
         zoom
             Pixels of the picture for one of full resolution, above 0 and at most 1.
         contrast
-            Which pixel values become black and white: ``"file"``, ``"auto"``, ``"full"`` or
+            The pixel values shown as black and white: ``"file"``, ``"auto"``, ``"full"`` or
             (low, high), for all channels or in a dict by index or name; see `CziReader.composite`.
         **where
             The index along a dimension; by default the middle of Z and the first of others. C may

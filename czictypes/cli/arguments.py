@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from glob import glob
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +75,26 @@ def add_contrast(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_project(parser: argparse.ArgumentParser) -> None:
-    """Declare --project."""
+def add_scenes(parser: argparse.ArgumentParser) -> None:
+    """Declare --scene for several scenes of an image of any format."""
+    parser.add_argument(
+        "--scene",
+        nargs="+",
+        action="extend",
+        type=scene,
+        metavar="S",
+        help="only these scenes, by number from 0 or by name; default: all",
+    )
+
+
+def add_excerpt(parser: argparse.ArgumentParser) -> None:
+    """Declare --roi and --project for an image of any format."""
+    parser.add_argument(
+        "--roi",
+        type=roi,
+        metavar="X,Y,W,H",
+        help="only this region: in pixels of the document for a CZI, of each image otherwise",
+    )
     parser.add_argument(
         "--project",
         nargs="+",
@@ -284,6 +302,11 @@ def projection(text: str) -> dict[str, str]:
         raise argparse.ArgumentTypeError(f"{text!r} is not max, mean, sum, or one such as T=max")
     check_dimension(letter)
     return {letter: method}
+
+
+def projections(given: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+    """Return the method by dimension of all --project."""
+    return {letter: method for one in given or () for letter, method in one.items()}
 
 
 def zoom(text: str) -> float:

@@ -141,14 +141,7 @@ def _add_description(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--scene",
-        nargs="+",
-        action="extend",
-        type=arguments.scene,
-        metavar="S",
-        help="only these scenes, by number from 0 or by name; default: all",
-    )
+    arguments.add_scenes(parser)
     parser.add_argument(
         "--levels",
         type=arguments.count,
@@ -163,13 +156,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "PNG takes one along each dimension",
     )
     arguments.add_contrast(parser)
-    parser.add_argument(
-        "--roi",
-        type=arguments.roi,
-        metavar="X,Y,W,H",
-        help="cut to this region: in pixels of the document for a CZI, of each image otherwise",
-    )
-    arguments.add_project(parser)
+    arguments.add_excerpt(parser)
     parser.add_argument(
         "--split-scenes",
         action="store_true",
@@ -263,7 +250,7 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
         "on_error": args.on_error,
         "stored_resolution": args.stored_resolution,
         "roi": args.roi,
-        "project": {letter: how for one in args.project or () for letter, how in one.items()},
+        "project": arguments.projections(args.project),
         "split_scenes": args.split_scenes,
     }
 

@@ -51,14 +51,7 @@ def add_montage(add: arguments.AddCommand) -> None:
         help="what the pictures are of: a dimension, C for channels, S for scenes, or two of them, "
         "for rows and columns; default: what the file has, scenes first",
     )
-    parser.add_argument(
-        "--scene",
-        nargs="+",
-        action="extend",
-        type=arguments.scene,
-        metavar="S",
-        help="only these scenes, by number from 0 or by name; default: all",
-    )
+    arguments.add_scenes(parser)
     _add_look(parser, " of each picture; default: so that the montage has about 2400")
 
 
@@ -128,13 +121,7 @@ def _add_look(parser: argparse.ArgumentParser, size: str) -> None:
     )
     bar.add_argument("--no-scale-bar", action="store_true", help="draw no scale bar")
     parser.add_argument("--no-labels", action="store_true", help="write no names, places and times")
-    parser.add_argument(
-        "--roi",
-        type=arguments.roi,
-        metavar="X,Y,W,H",
-        help="only this region: in pixels of the document for a CZI, of each image otherwise",
-    )
-    arguments.add_project(parser)
+    arguments.add_excerpt(parser)
     arguments.add_overwrite(parser)
     arguments.add_parts(parser)
     arguments.add_stored_resolution(parser)
@@ -179,7 +166,6 @@ def _write(function: Any, args: argparse.Namespace, **options: Any) -> Any:
         "on_error": None if args.on_error == "raise" else args.on_error,
     }
     bar = args.scale_bar * 1e6 if args.scale_bar else not args.no_scale_bar
-    project = {letter: how for one in args.project or () for letter, how in one.items()}
     given: dict[str, Any] = {name: one for name, one in opened.items() if one is not None}
     with named_refusals(args.file, str(args.output)), open_image(args.file, **given) as image:
         return function(
@@ -192,7 +178,7 @@ def _write(function: Any, args: argparse.Namespace, **options: Any) -> Any:
             scale_bar=bar,
             labels=not args.no_labels,
             roi=args.roi,
-            project=project or None,
+            project=arguments.projections(args.project) or None,
             overwrite=args.overwrite,
             progress=not args.quiet and shows_progress(),
             **options,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Values = dict[str, Any]
 
 _MOST_ROWS = 20
-#: What a file without pixels does not tell.
+#: Facts that only files with pixels have.
 _UNKNOWN: Values = dict.fromkeys(
     ("time_interval_in_seconds", "duration_in_seconds", "stage_position_in_micrometres")
 )
@@ -217,7 +217,7 @@ class Rows(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """What is said of the rows that are left out."""
+        """The line about rows that are left out; "" if there are none."""
         return f"and {self.rest:,} more; --json lists all" if self.rest else ""
 
 

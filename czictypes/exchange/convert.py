@@ -170,9 +170,9 @@ def convert(
         Whether each scene becomes a file of its own, with its name before the ending of `dest`:
         ``plate_B3.ome.tif``.
     axes, channel_names, pixel_size, times
-        What a file that is no CZI does not tell of its pixels, or tells wrongly, as `imwrite` takes
-        it of an array: a letter for each axis, the name of each channel, metres for each pixel,
-        seconds between one T and the next. By default what the file tells; a stack that does not
+        For a file that is no CZI: facts that it lacks or has wrong, in the form that `imwrite`
+        takes for an array: a letter for each axis, the name of each channel, metres for each
+        pixel, seconds between one T and the next. By default the file's own; a stack without axes
         is Z.
 
     Returns

@@ -100,7 +100,7 @@ def level_sizes(image: Image, count: int | None = None) -> list[tuple[int, int]]
 
 
 class Description(NamedTuple):
-    """What the caller says of the pixels of a file, as of an array; None where the file tells."""
+    """Facts about the pixels of a file that the caller gives; None where the file tells."""
 
     axes: str | None = None
     channel_names: ChannelValues = None

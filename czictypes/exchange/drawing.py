@@ -1,4 +1,4 @@
-"""What is drawn into pictures with Pillow: scale bars and labels."""
+"""Scale bars and labels, drawn into pictures with Pillow."""
 
 from __future__ import annotations
 

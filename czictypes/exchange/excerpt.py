@@ -34,7 +34,7 @@ _MICROMETRES = 1e6
 
 @dataclass(frozen=True)
 class Excerpt:
-    """What is taken of images: a region, planes by dimension, and how each is projected."""
+    """The part of images to take: a region, planes by dimension, and how each is projected."""
 
     roi: Rectangle | None
     planes: Mapping[str, Selection]

@@ -43,7 +43,7 @@ _GAP, _GRAY = 4, 48
 
 
 class Montage(NamedTuple):
-    """What `write_montage` has written: the size in pixels, how many pictures, and of what."""
+    """A montage that `write_montage` has written: its size in pixels, its pictures, their axes."""
 
     width: int
     height: int
@@ -97,7 +97,7 @@ def write_montage(
     dest
         The path of a ``.png``.
     along
-        What the pictures are of: a dimension (``"T"``), ``"C"`` for each channel and all of them
+        The axes of the montage: a dimension (``"T"``), ``"C"`` for each channel and all of them
         together, ``"S"`` for the scenes, or two of these, for rows and columns (``"TZ"``). By
         default ``"S"`` if there are several scenes, in the places of their wells if they have
         some; else T, Z and others with more than one place, at most two; else C.
@@ -109,7 +109,7 @@ def write_montage(
         distances (of two dimensions, up to 12 each); of others the middle of Z, the first place,
         and all channels that the file shows.
     contrast
-        Which pixel values become black and white, see `Image.to_rgb`; the same in all pictures.
+        The pixel values shown as black and white, see `Image.to_rgb`; the same in all pictures.
     size
         The longest side of each picture in pixels; by default so many that the montage has about
         2400, but from 32 to 512. Small images are magnified by a whole number.
@@ -225,7 +225,7 @@ def _only_one(image: Image) -> InvalidArgumentError:
     )
 
 
-#: What a picture shows of an axis: its label, the image of a scene, the index in a dimension.
+#: A place along an axis: its label, the image of a scene, the index in a dimension.
 _Entry = tuple[str, "Image | None", "dict[str, Any]"]
 
 

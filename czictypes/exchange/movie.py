@@ -44,7 +44,7 @@ _QUALITY = {"crf": "18"}
 
 
 class Movie(NamedTuple):
-    """What `write_movie` has written: the size in pixels, frames, and frames in a second."""
+    """A movie that `write_movie` has written: its size in pixels, frames and speed."""
 
     width: int
     height: int
@@ -93,7 +93,7 @@ def write_movie(
         by default all along which the movie goes, the middle of Z, the first of other dimensions,
         and all channels that the file shows.
     contrast
-        Which pixel values become black and white, see `Image.to_rgb`. ``"auto"`` looks at 16
+        The pixel values shown as black and white, see `Image.to_rgb`. ``"auto"`` looks at 16
         frames from the first to the last.
     size
         The longest side in pixels; by default 512 for a GIF and 1024 for an MP4, or less where the

@@ -108,7 +108,7 @@ class Look:
     Parameters
     ----------
     panels
-        What is shown; the limits of "auto" are those of some of them.
+        The pictures; the limits of "auto" are those of some of them.
     contrast
         As for `Image.to_rgb`.
     size

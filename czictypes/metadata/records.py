@@ -20,7 +20,7 @@ _HEADER = struct.Struct("<ii")
 _EVENT = struct.Struct("<idii")  # size of the record, time, type, size of the description
 
 
-#: What the numbers of ZEN's types of events stand for.
+#: The names of ZEN's types of events, by number.
 EVENT_NAMES = {
     0: "marker",
     1: "time change",

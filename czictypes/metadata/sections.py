@@ -256,7 +256,7 @@ def _change(element: ET.Element, setting: ChannelDisplaySettingsDataClass) -> No
 
 
 class ChannelChange(NamedTuple):
-    """What is to change in the metadata of a channel; None for what stays."""
+    """Changes to the metadata of a channel; a field that stays is None."""
 
     name: str | None = None
     description: str | None = None

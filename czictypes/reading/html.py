@@ -1,4 +1,4 @@
-"""What notebooks show of a document: short HTML that is safe for whatever a file holds.
+"""Documents as notebooks show them: short HTML that is safe for whatever a file holds.
 
 It takes text colour and background from the page, so it fits light and dark themes. All text of the
 file is cut and escaped. No part that cannot be made keeps the others from being shown.

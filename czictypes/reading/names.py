@@ -155,7 +155,7 @@ class NamedList(list[T]):
     entries
         The entries.
     what
-        What an entry is, for errors: ``"scene"``.
+        The word for an entry in errors: ``"scene"``.
     names
         The name of each entry.
     """

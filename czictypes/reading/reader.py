@@ -365,7 +365,7 @@ class CziReader(DocumentProperties, Closable):
             Settings by channel number or name to use instead. Channels that are missing or not
             enabled are left out.
         contrast
-            Which pixel values become black and white, for all channels or in a dict by number or
+            The pixel values shown as black and white, for all channels or in a dict by number or
             name. ``"file"``: the limits of `display_settings`, or of the file; as ``"auto"`` where
             it has none, or has the whole range for pixels of more than 8 bits that would use at
             most a quarter of it. ``"auto"``: the percentiles 0.2 and 99.8 of the pixels that are

@@ -1,4 +1,4 @@
-"""What is known of an array: from arguments, and from the labels of an xarray."""
+"""Facts about an array: from arguments, and from the labels of an xarray."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a new file takes over from another image: all that fits what is written."""
+"""Metadata that a new file takes over from another image: all that fits what is written."""
 
 from __future__ import annotations
 

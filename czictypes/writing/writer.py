@@ -112,7 +112,7 @@ class CziWriter(AttachmentMethods):
         only_named_dimensions: bool = False,
         like: Any = None,
     ) -> None:
-        #: What is taken over from another image.
+        #: The metadata to take over from another image.
         self.like = None if like is None else like_of(like)
         self._compression = resolve_compression(compression)
         self._pyramid = resolve_pyramid(pyramid)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 from extras import needs
 
-from czictypes import CziImage, Image, convert, czi, open_image
+from czictypes import CziImage, Image, czi, open_image
 from czictypes.model.errors import ClosedError, OutOfBoundsError
 
 CELLS = np.random.default_rng(9).integers(0, 4096, (2, 3, 4, 40, 50)).astype(np.uint16)
@@ -25,21 +24,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sizes = (1e-7, 1e-7, 5e-7)
     czi.imwrite(found, CELLS, channel_names=NAMES, pixel_size=sizes, pyramid=pyramid)
     return found
-
-
-@pytest.fixture(scope="module", params=["czi", "ome.tiff"])
-def file(request: pytest.FixtureRequest, path: Path) -> Path:
-    if request.param == "czi":
-        return path
-    needs("tifffile", "ome-tiff")
-    convert(path, path.with_suffix(".ome.tiff"))
-    return path.with_suffix(".ome.tiff")
-
-
-@pytest.fixture
-def image(file: Path) -> Iterator[Image]:
-    with open_image(file) as opened:
-        yield opened
 
 
 _ = np.s_

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from extras import needs
 from files.recipes import Made
 
-from czictypes import CziImage, CziSlide, Image, convert, czi, open_image
+from czictypes import CziImage, CziSlide, Image, convert, czi
 from czictypes.model.errors import OutOfBoundsError
 
 SIZES = {"T": 3, "C": 2, "Z": 4, "Y": 40, "X": 50}
@@ -23,21 +23,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("masks") / "cells.czi"
     czi.imwrite(found, CELLS, axes="TCZYX", channel_names=["DAPI", "GFP"])
     return found
-
-
-@pytest.fixture(scope="module", params=["czi", "ome.tiff"])
-def file(request: pytest.FixtureRequest, path: Path) -> Path:
-    if request.param == "czi":
-        return path
-    needs("tifffile", "ome-tiff")
-    convert(path, path.with_suffix(".ome.tiff"))
-    return path.with_suffix(".ome.tiff")
-
-
-@pytest.fixture
-def image(file: Path) -> Iterator[Image]:
-    with open_image(file) as opened:
-        yield opened
 
 
 def mask_of(name: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extras import needs
+from extras import HAS_GLOBAL_LOCK, needs
 from files.recipe import Made
 from reads import Read, facts_of, random_read
 from threads.jobs import digest
@@ -75,7 +75,7 @@ assert len(set(found)) == len(czictypes.__all__), sorted(set(found))
 
 
 @pytest.mark.skipif(
-    not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    not HAS_GLOBAL_LOCK,
     reason="CPython takes a package out of sys.modules for a moment when it has loaded it, and a "
     "thread without the global lock that imports another of its modules then raises KeyError",
 )
