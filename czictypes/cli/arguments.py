@@ -83,7 +83,7 @@ def add_scenes(parser: argparse.ArgumentParser) -> None:
         action="extend",
         type=scene,
         metavar="S",
-        help="only these scenes, by number from 0 or by name; default: all",
+        help="only these scenes, by number or name; default: all",
     )
 
 

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
+from czictypes.cli.numbers import by_index, needs_indices
 from czictypes.cli.output import (
     exit_code,
     named_refusals,
@@ -152,8 +153,8 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--plane",
         type=arguments.planes,
         metavar="C=0,Z=3",
-        help="only these planes, counted from 0: C=0,Z=3 or C=DAPI,GFP or Z=2-5 or T=0-99/10; a "
-        "PNG takes one along each dimension",
+        help="only these planes: C=0,Z=3 or C=DAPI,GFP or Z=2-5 or T=0-99/10; a PNG takes one "
+        "along each dimension",
     )
     arguments.add_contrast(parser)
     arguments.add_excerpt(parser)
@@ -269,9 +270,15 @@ def _pixel_size(args: argparse.Namespace) -> dict[str, float] | None:
 
 
 def convert_file(source: str, dest: str, options: dict[str, Any]) -> Conversion:
-    """Convert a file."""
+    """Convert a file; scenes and planes are by number."""
     from czictypes.exchange.convert import convert
+    from czictypes.exchange.locations import Format, source_format
 
+    if needs_indices(options) and source_format(source) is Format.CZI:
+        from czictypes import CziImage
+
+        with CziImage(source, parts=options["parts"]) as image:
+            options = by_index(image, options)
     return convert(source, dest, **options)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
+from czictypes.cli.numbers import scene_index, scene_numbers
 from czictypes.cli.output import named_refusals, printable
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 
@@ -224,16 +225,9 @@ def _channel(key: str, image: CziImage) -> int:
 
 
 def _scene_changes(args: argparse.Namespace, image: CziImage) -> Iterator[tuple[str, Change]]:
-    from czictypes.reading.names import find_scene
-
-    numbers = list(image.reader.scenes_bounding_rectangle) or [0]
+    numbers = scene_numbers(image)
     for key, name in args.scene_name:
-        scene = arguments.scene(key)
-        if isinstance(scene, str):
-            scene = numbers[find_scene(image.scenes, scene)]
-        elif scene not in numbers:
-            known = ", ".join(map(str, numbers))
-            raise OutOfBoundsError(f"there is no scene {key}; the numbers of scenes are {known}")
+        scene = numbers[scene_index(image, arguments.scene(key))]
         yield f"scene name {key} = {name}", _of_scene(scene, name)
 
 

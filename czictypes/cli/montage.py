@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from czictypes.cli import arguments
+from czictypes.cli.numbers import by_index
 from czictypes.cli.output import named_refusals, printable, shows_progress
 
 _MONTAGE = """\
@@ -81,7 +82,7 @@ def add_movie(add: arguments.AddCommand) -> None:
         "--scene",
         type=arguments.scene,
         metavar="S",
-        help="the scene, by number from 0 or by name; default: the first",
+        help="the scene, by number or name; default: the first",
     )
     _add_look(parser, "; default: 512 for a .gif, 1024 for an .mp4")
 
@@ -105,8 +106,8 @@ def _add_look(parser: argparse.ArgumentParser, size: str) -> None:
         "--plane",
         type=arguments.planes,
         metavar="C=0,Z=3",
-        help="which planes, counted from 0: Z=3 or C=DAPI,GFP or T=0-99/10; default: all along "
-        "--along, the middle of Z, the first of others, and all channels",
+        help="which planes: Z=3 or C=DAPI,GFP or T=0-99/10; default: all along --along, the middle "
+        "of Z, the first of others, and all channels",
     )
     parser.add_argument(
         "--size", type=arguments.count, metavar="N", help=f"the longest side in pixels{size}"
@@ -133,7 +134,7 @@ def _run_montage(args: argparse.Namespace) -> int:
     """Write a montage."""
     from czictypes.exchange.montage import write_montage
 
-    made = _write(write_montage, args, scenes=args.scene or "all")
+    made = _write(write_montage, args, {"scenes": args.scene or "all"})
     what = "a plate" if made.is_plate else f"along {', '.join(made.along)}"
     print(
         printable(
@@ -147,7 +148,7 @@ def _run_movie(args: argparse.Namespace) -> int:
     """Write a movie."""
     from czictypes.exchange.movie import write_movie
 
-    made = _write(write_movie, args, scene=args.scene, fps=args.fps)
+    made = _write(write_movie, args, {"scene": args.scene}, fps=args.fps)
     print(
         printable(
             f"{args.output}: {made.width} x {made.height} pixels, {made.frames} frames along "
@@ -157,7 +158,7 @@ def _run_movie(args: argparse.Namespace) -> int:
     return 0
 
 
-def _write(function: Any, args: argparse.Namespace, **options: Any) -> Any:
+def _write(function: Any, args: argparse.Namespace, scenes: dict[str, Any], **options: Any) -> Any:
     from czictypes import open_image
 
     opened = {
@@ -168,12 +169,15 @@ def _write(function: Any, args: argparse.Namespace, **options: Any) -> Any:
     bar = args.scale_bar * 1e6 if args.scale_bar else not args.no_scale_bar
     given: dict[str, Any] = {name: one for name, one in opened.items() if one is not None}
     with named_refusals(args.file, str(args.output)), open_image(args.file, **given) as image:
+        by_number = {
+            "plane": args.plane,
+            "contrast": arguments.contrasts(args.contrast),
+            **scenes,
+        }
         return function(
             image,
             args.output,
             along=args.along,
-            plane=args.plane,
-            contrast=arguments.contrasts(args.contrast),
             size=args.size,
             scale_bar=bar,
             labels=not args.no_labels,
@@ -181,6 +185,7 @@ def _write(function: Any, args: argparse.Namespace, **options: Any) -> Any:
             project=arguments.projections(args.project) or None,
             overwrite=args.overwrite,
             progress=not args.quiet and shows_progress(),
+            **by_index(image, by_number),
             **options,
         )
 

@@ -11,13 +11,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
-from czictypes.cli.output import printable
-from czictypes.model.errors import OutOfBoundsError
+from czictypes.cli.numbers import scene_index
+from czictypes.cli.output import named_refusals, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from czictypes import CziImage
 
 _TILES = """\
 List all tiles of a CZI: scene, well, place in every dimension, in pixels and micrometres, stage and
@@ -75,22 +73,10 @@ def _run_tiles(args: argparse.Namespace) -> int:
     from czictypes import CziImage
 
     with CziImage(args.file, parts=arguments.parts(args.parts)) as image:
-        scene = None if args.scene is None else _scene_index(image, args.scene, args.file)
+        with named_refusals(args.file):
+            scene = None if args.scene is None else scene_index(image, args.scene)
         _print(image.tiles(scene, level=args.level, pandas=False), as_csv=args.csv)
     return 0
-
-
-def _scene_index(image: CziImage, scene: int | str, file: str) -> int | str:
-    """Return the index of a scene that is given by its number, as other commands take it."""
-    numbers = list(image.reader.scenes_bounding_rectangle)
-    if isinstance(scene, str):
-        return scene
-    if scene not in numbers:
-        known = ", ".join(map(str, numbers)) or "none"
-        raise OutOfBoundsError(
-            f"{file}: there is no scene {scene}; the numbers of its scenes are: {known}"
-        )
-    return numbers.index(scene)
 
 
 def _run_events(args: argparse.Namespace) -> int:

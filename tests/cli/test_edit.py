@@ -91,7 +91,7 @@ def test_scenes_are_renamed(run: Run, made: Callable[[str], Made], tmp_path: Pat
         (["--channel-name", "2=x"], "no channel 2; the numbers of channels are 0 to 1"),
         (["--channel-name", "Cy5=x"], "no channel 'Cy5'; the channels are 'DAPI', 'Gr\u00fcn'"),
         (["--channel-name", "0="], "the name of channel 0 is empty"),
-        (["--scene-name", "1=x"], "no scene 1; the numbers of scenes are 0"),
+        (["--scene-name", "1=x"], "no scene 1; the scenes are 0 ('Image:0')"),
         (["--attribute", "a b=1"], "cannot be the key of a custom attribute"),
         ([], "nothing to change"),
     ],
