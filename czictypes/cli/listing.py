@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from czictypes.cli import arguments
-from czictypes.cli.output import FAILED, printable, report_exception
+from czictypes.cli.output import FAILED, printable, report_error, report_exception
 from czictypes.model.errors import CziError, LibraryNotFoundError
 
 if TYPE_CHECKING:
@@ -18,15 +20,22 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 List CZI files, one on each line: size, width, height, channels, Z, T, scenes, tiles of full
-resolution, pixel type, pixel size, objective and time of acquisition. Of a folder, its CZI files
-are listed, with -r those of all folders in it, too."""
+resolution, pixel type, pixel size, objective and time of acquisition, and in short what is wrong
+with files that are truncated, damaged or cannot be opened, as far as that is seen without decoding
+pixels. Of a folder, its CZI files are listed, with -r those of all folders in it, too."""
+
+_CODES = """\
+exit codes: 0 all is well, 1 a file is damaged or cannot be opened, 2 wrong usage
+example: czictypes ls data -r --sort acquired --csv > files.csv"""
 
 #: The columns, and those that hold numbers.
 _COLUMNS = (
     *("file", "bytes", "width", "height", "channels", "z", "t", "scenes", "tiles", "pixel_type"),
-    *("pixel_size_um", "objective", "acquired"),
+    *("pixel_size_um", "objective", "acquired", "problem"),
 )
-_TEXTS = ("file", "pixel_type", "objective", "acquired")
+_TEXTS = ("file", "pixel_type", "objective", "acquired", "problem")
+#: How much of a problem the table shows; the CSV has all of it.
+_LONGEST = 100
 
 
 def add_ls(add: arguments.AddCommand) -> None:
@@ -36,7 +45,7 @@ def add_ls(add: arguments.AddCommand) -> None:
         _run,
         help="list many files, one on each line",
         description=_DESCRIPTION,
-        epilog="example: czictypes ls data -r --sort acquired --csv > files.csv",
+        epilog=_CODES,
     )
     parser.add_argument(
         "files",
@@ -57,15 +66,13 @@ def add_ls(add: arguments.AddCommand) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    """List the files that can be opened, and tell of the others."""
+    """List the files, also those that cannot be opened; of names that no file has, tell."""
     rows: list[dict[str, Any]] = []
     code = 0
     for path in _paths(args.files, recursive=args.recursive):
         try:
-            rows.append(_row(path))
-        except LibraryNotFoundError:
-            raise
-        except (CziError, OSError) as error:
+            rows.append(_row(path, debug=args.debug))
+        except FileNotFoundError as error:
             report_exception(error, debug=args.debug, file=path)
             code = FAILED
     if args.sort:
@@ -75,7 +82,16 @@ def _run(args: argparse.Namespace) -> int:
     elif args.reverse:
         rows.reverse()
     (_print_csv if args.csv else _print)(rows)
-    return code
+    return FAILED if _report(rows) else code
+
+
+def _report(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Say on stderr which files have a problem; return whether there are any."""
+    found = [row["file"] for row in rows if row["problem"]]
+    if found:
+        names = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+        report_error(f"damaged or not to be opened: {names}; czictypes check tells more")
+    return bool(found)
 
 
 def _paths(given: Sequence[str], *, recursive: bool) -> Iterator[str]:
@@ -97,11 +113,60 @@ def _key(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-def _row(path: str) -> dict[str, Any]:
+def _row(path: str, *, debug: bool) -> dict[str, Any]:
+    """Return the values of the columns, as far as they can be read."""
     from czictypes.czi import open_czi
+    from czictypes.remote.urls import describe_target
 
-    with open_czi(path) as document:
-        return dict(zip(_COLUMNS, _values(path, document)))
+    file = describe_target(path)
+    row: dict[str, Any] = {**dict.fromkeys(_COLUMNS), "file": file, "bytes": _size(path)}
+    try:
+        with open_czi(path) as document:
+            row["problem"] = _damage(document)
+            for name, value in zip(_COLUMNS, _values(path, document)):
+                row[name] = value
+    except (LibraryNotFoundError, FileNotFoundError):
+        raise
+    except (CziError, OSError) as error:
+        if debug:
+            report_exception(error, debug=True, file=path)
+        row["problem"] = row["problem"] or _in_short(_told(error), file)
+    return row
+
+
+def _size(path: str) -> int | None:
+    from czictypes.remote.urls import local_path
+
+    local = local_path(path)
+    return None if local is None or not local.is_file() else local.stat().st_size
+
+
+def _damage(document: CziReader) -> str | None:
+    """Return the worst damage that is found quickly, in short."""
+    from czictypes.checking.check import check_quickly
+    from czictypes.reading.reader import open_document_of
+
+    with open_document_of(document) as opened:
+        report = check_quickly(opened)
+    if report.ok:
+        return None
+    worst = report.findings[0]
+    said = _in_short(worst.message, report.file)
+    return said if said.startswith(worst.place) else f"{worst.place}: {said}"
+
+
+def _told(error: CziError | OSError) -> str:
+    """Return what is wrong; of the operating system's errors without the path."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _in_short(message: str, file: str) -> str:
+    """Return the first part of a message, without the name of the file."""
+    name = re.split(r"[/\\]", file)[-1]
+    text = message.partition("; ")[0].replace(file, name)
+    for said in (f" of {name}", f"{name}: ", f"{name} "):
+        text = text.replace(said, "", 1)
+    return text
 
 
 def _values(path: str, document: CziReader) -> Iterator[Any]:
@@ -115,7 +180,7 @@ def _values(path: str, document: CziReader) -> Iterator[Any]:
     sizes = {
         name: max(end - start, 0) for name, (start, end) in document.total_bounding_box.items()
     }
-    planes, info = document.subblocks, document.document_info
+    planes = document.subblocks
     yield describe_target(path)
     yield size
     yield from (max(box.w, 0), max(box.h, 0))
@@ -124,6 +189,7 @@ def _values(path: str, document: CziReader) -> Iterator[Any]:
     yield len(set(planes["index"][planes["level"] == 0].tolist()))
     yield "/".join(sorted(set(document.pixel_types.values()))) or None
     yield None if document.scaling.x is None else float(f"{document.scaling.x * 1e6:.6g}")
+    info = document.document_info
     yield None if info.objective is None else info.objective.name
     date = info.acquisition_date or info.creation_date
     yield None if date is None else date.isoformat()
@@ -147,6 +213,8 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
 def _text(name: str, value: Any) -> str:
     if value is None:
         return ""
+    if name == "problem":
+        return shorten(printable(value), _LONGEST, placeholder="...")
     if name == "acquired":
         return str(value)[:16].replace("T", " ")
     return f"{value:,}" if name == "bytes" else printable(value)

@@ -69,12 +69,67 @@ def test_the_lines_are_sorted_by_a_column(
     assert names(run("ls", folder, "-r", "--csv", *options).out) == expected
 
 
-def test_a_file_that_cannot_be_opened_does_not_stop_the_list(run: Run, folder: Path) -> None:
-    (folder / "broken.czi").write_bytes(b"no CZI" * 100)
+def break_segment(path: Path, segment: bytes) -> None:
+    """Overwrite the name of the last segment of a kind."""
+    data = path.read_bytes()
+    at = data.rfind(segment)
+    path.write_bytes(data[:at] + b"x" * len(segment) + data[at + len(segment) :])
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def break_xml(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"<Metadata>", b"<Metadata<"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem", "width"),
+    [
+        (cut, "but the file ends at byte 1000", ""),
+        (lambda path: path.write_bytes(b""), "is empty, so it is not a CZI file", ""),
+        (lambda path: path.write_bytes(b"no CZI" * 100), "is not a CZI file", ""),
+        (lambda path: break_segment(path, b"ZISRAWDIRECTORY"), "is not where it should be", ""),
+        (lambda path: break_segment(path, b"ZISRAWSUBBLOCK"), "sub-block 1 (Z1", "90"),
+        (break_xml, "the metadata XML is not well-formed", "90"),
+    ],
+)
+def test_a_damaged_file_has_a_row_that_says_what_is_wrong(
+    run: Run, folder: Path, damage: Callable[[Path], Any], problem: str, width: str
+) -> None:
+    damage(folder / "wide.czi")
     result = run("ls", folder, "--csv")
+    good, bad = csv.DictReader(io.StringIO(result.out))
+    assert (Path(good["file"]).name, good["problem"]) == ("Small.CZI", "")
+    assert bad["bytes"] == str((folder / "wide.czi").stat().st_size)
+    assert (problem in bad["problem"], bad["width"]) == (True, width), bad
+    assert "wide.czi" not in bad["problem"]
     assert result.code == 1
-    assert names(result.out) == ["Small.CZI", "wide.czi"]
-    assert "broken.czi" in result.err
+    assert "wide.czi; czictypes check tells more" in result.err
+    assert problem[:30] in run("ls", folder).out
+
+
+@pytest.mark.parametrize("option", ["bytes", "width", "file", "problem"])
+def test_damaged_files_are_sorted_with_the_others(run: Run, folder: Path, option: str) -> None:
+    (folder / "broken.czi").write_bytes(b"no CZI" * 10)
+    expected = {
+        "bytes": ["broken.czi", "wide.czi", "Small.CZI"],
+        "width": ["Small.CZI", "wide.czi", "broken.czi"],  # its width is not known
+        "file": ["broken.czi", "Small.CZI", "wide.czi"],
+        "problem": ["broken.czi", "Small.CZI", "wide.czi"],
+    }
+    assert names(run("ls", folder, "--csv", "--sort", option).out) == expected[option]
+
+
+def test_a_name_without_a_file_has_no_row(run: Run, folder: Path) -> None:
+    result = run("ls", folder / "none.czi", folder / "wide.czi", "--csv")
+    assert (result.code, names(result.out)) == (1, ["wide.czi"])
+    assert "none.czi: No such file" in result.err
+
+
+def test_files_without_a_fault_have_no_column_of_problems(run: Run, folder: Path) -> None:
+    assert "problem" not in run("ls", folder).out
 
 
 def test_attachments_are_listed(run: Run, made: Callable[[str], Made]) -> None:
