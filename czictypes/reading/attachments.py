@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +129,7 @@ class Attachment:
         Parameters
         ----------
         dest
-            The path.
+            The path; missing folders are made.
         overwrite
             Whether an existing file is replaced.
 
@@ -147,17 +144,12 @@ class Attachment:
         --------
         >>> document.attachments["Label"].save("label.png")  # doctest: +SKIP
         """
-        path = Path(dest)
-        if path.exists() and not overwrite:
-            raise FileExistsError(errno.EEXIST, "the file exists; overwrite=True replaces it", dest)
-        is_png = path.suffix.lower() == ".png" and self.content_file_type.upper() != "PNG"
-        data = _png(self.image()) if is_png else self.data
-        partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-        try:
-            partial.write_bytes(data)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        from czictypes.writing.atomic import atomic_output  # few readers write
+
+        is_png = os.fsdecode(dest).lower().endswith(".png")
+        with atomic_output(dest, overwrite=overwrite) as stream:
+            has_png = self.content_file_type.upper() == "PNG"
+            stream.write(_png(self.image()) if is_png and not has_png else self.data)
 
     def decoded(self) -> NDArray[Any] | list[Event] | bytes:
         """Return the decoded content.

@@ -160,3 +160,30 @@ def test_a_small_picture_of_very_many_pixels_is_not_decoded(tmp_path: Path) -> N
     with czi.open_czi(with_thumbnail(tmp_path / "a.czi", large.getvalue(), "PNG")) as document:
         with pytest.raises(UnsupportedDataError, match="8192 x 4097 pixels; at most 33554432"):
             _ = document.attachments.thumbnail
+
+
+def test_a_saved_attachment_makes_its_folder(made, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "notes.txt"
+    with czi.open_czi(made("attached").path) as document:
+        document.attachments["Notes"].save(path)
+    assert path.read_bytes() == b"nothing known"
+
+
+def test_an_attachment_replaces_a_file_only_when_asked_to(made, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"mine")
+    with czi.open_czi(made("attached").path) as document:
+        with pytest.raises(FileExistsError, match=r"overwrite=True.*notes\.txt"):
+            document.attachments["Notes"].save(path)
+        assert path.read_bytes() == b"mine"
+        document.attachments["Notes"].save(path, overwrite=True)
+    assert path.read_bytes() == b"nothing known"
+
+
+def test_a_picture_that_cannot_be_saved_leaves_nothing_behind(tmp_path: Path) -> None:
+    pytest.importorskip("PIL.Image", reason="Pillow is needed: extra 'cli'")
+    folder = tmp_path / "out"
+    with czi.open_czi(with_thumbnail(tmp_path / "a.czi", b"no picture")) as document:
+        with pytest.raises((CorruptFileError, UnsupportedDataError)):
+            document.attachments["Thumbnail"].save(folder / "thumbnail.png")
+    assert list(folder.iterdir()) == []
