@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,6 +26,7 @@ from czictypes.metadata.document_info import axis, custom_attributes, document_i
 from czictypes.metadata.fields import Node
 from czictypes.metadata.scenes import plate, scenes
 from czictypes.metadata.xml import parse
+from czictypes.metadata.xml_editor import edit_advice
 from czictypes.model.errors import (
     CorruptFileError,
     CziError,
@@ -42,7 +44,18 @@ from czictypes.reading.planes import PlaneRows
 from czictypes.reading.threads import ThreadPool, each
 
 _IMAGE = "Metadata/Information/Image"
-_EDIT = "czi.edit_czi changes the metadata in place"
+_EDIT = edit_advice("set_xml(...)")
+_NAME_SCENE = edit_advice("set_scene_name(...)")
+#: What changes a field, by the end of its place.
+_SETTERS = {
+    r"/Document/Rating": "set_general_document_info(rating=...)",
+    r"/Document/CreationDate": "set_general_document_info(creation_date_time=...)",
+    r"/Channel\[\d+\]/Color": "set_channel_info(color=...)",
+    r"/Channel\[\d+\]/ExcitationWavelength": "set_channel_info(excitation_wavelength=...)",
+    r"/Channel\[\d+\]/EmissionWavelength": "set_channel_info(emission_wavelength=...)",
+    r"/Scaling/Items/Distance\[\d+\]/Value": "set_scaling_info(...)",
+    r"/CustomAttributes/KeyValue/\w+": "set_custom_key_value(...)",
+}
 #: The bits of a component of the types that are whole numbers.
 _BITS = {
     PixelType.Gray8: 8, PixelType.Bgr24: 8, PixelType.Bgra32: 8,
@@ -65,7 +78,14 @@ def _values_of_metadata(view: FileView) -> Iterator[Finding]:
         place, separator, rest = message.removeprefix("metadata: ").partition(" is ")
         if not separator:
             place, rest = "the metadata XML", message
-        yield Finding("xmlmetadataschema", "warning", place, rest, _EDIT)
+        yield Finding("xmlmetadataschema", "warning", place, rest, _remedy(place))
+
+
+def _remedy(place: str) -> str:
+    """Return what changes the field at a place, which may have its value behind it."""
+    path = place.partition(": ")[0]
+    found = (call for pattern, call in _SETTERS.items() if re.search(f"{pattern}$", path))
+    return next(map(edit_advice, found), _EDIT)
 
 
 def _basic_metadata(view: FileView) -> Iterator[Finding]:
@@ -176,13 +196,13 @@ def _scenes_described(view: FileView) -> Iterator[Finding]:
     if not known:
         if len(numbers) > 1:
             message = f"it lists no scene, but the sub-blocks have {len(numbers)}"
-            yield Finding("scenes", "info", place, message, _EDIT)
+            yield Finding("scenes", "info", place, message, _NAME_SCENE)
         return
     lacking = sorted(set(numbers) - {scene.index for scene in known})
     unused = sorted({scene.index for scene in known} - set(numbers))
     if lacking:
         message = f"the scenes {_some(lacking)} of the sub-blocks are not described"
-        yield Finding("scenes", "warning", place, message, _EDIT)
+        yield Finding("scenes", "warning", place, message, _EDIT if unused else _NAME_SCENE)
     if unused:
         message = f"it lists the scenes {_some(unused)}, which have no sub-block"
         yield Finding("scenes", "warning", place, message, _EDIT)
@@ -392,7 +412,7 @@ def _bitmaps(view: FileView) -> Iterator[Finding]:
                 f"a pixel of channel {channel} is {largest}, more than the {counts[channel]} bits "
                 "that the XML tells (ComponentBitCount) can hold"
             )
-            remedy = "set the display range by the pixels; czi.edit_czi changes the metadata"
+            remedy = f"set the display range by the pixels; of the metadata, {_EDIT}"
             yield view.finding("bitcount", "warning", -negated, message, remedy)
 
 

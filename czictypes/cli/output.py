@@ -63,6 +63,20 @@ _OPTIONS = {
     re.compile(r"\bczictypes\.open_image opens images\b"): "czictypes convert takes images",
 }
 
+#: The advice of `edit_advice`, and the options of ``czictypes edit`` for what it names.
+_EDIT = re.compile(r"\bczi\.edit_czi changes it in place: (\w+\([\w=.]*\))")
+_EDITS = {
+    "set_scaling_info(...)": "--pixel-size or --z-step",
+    "set_channel_info(name=...)": "--channel-name",
+    "set_channel_info(color=...)": "--channel-color",
+    "set_channel_info(excitation_wavelength=...)": "--excitation",
+    "set_channel_info(emission_wavelength=...)": "--emission",
+    "set_general_document_info(rating=...)": "--rating",
+    "set_general_document_info(creation_date_time=...)": "--creation-date",
+    "set_custom_key_value(...)": "--attribute",
+    "set_scene_name(...)": "--scene-name",
+}
+
 
 def printable(text: object, *, keep_lines: bool = False) -> str:
     """Return text on one line, or on its own lines, without control characters."""
@@ -130,9 +144,16 @@ def report_warning(message: str) -> None:
 
 def advised(message: str) -> str:
     """Return a message with commands and options in place of functions and arguments."""
+    message = _EDIT.sub(_edit_command, message)
     for ours, words in _OPTIONS.items():
         message = ours.sub(words, message)
     return _NAME.sub(_option, _ARGUMENT.sub(_option, message))
+
+
+def _edit_command(advice: re.Match[str]) -> str:
+    option = _EDITS.get(advice[1])
+    changes = f"czictypes edit {option} changes it in place"
+    return changes if option else f"in Python, {advice[0]}"
 
 
 def _option(argument: re.Match[str]) -> str:

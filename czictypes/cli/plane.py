@@ -191,10 +191,13 @@ def _bar_drawer(
     """Return what draws a scale bar into a picture, if one is wanted."""
     if args.scale_bar is None:
         return None
+    from czictypes.metadata.xml_editor import edit_advice
+
     metres = document.scaling.x
     if not metres:
         raise InvalidArgumentError(
-            f"{args.file} does not tell the size of a pixel; leave --scale-bar out"
+            f"{args.file} does not tell the size of a pixel; leave --scale-bar out, or "
+            f"{edit_advice('set_scaling_info(...)')}"
         )
     from czictypes.exchange.drawing import draw_scale_bar
 

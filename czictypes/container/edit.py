@@ -11,7 +11,9 @@ file, so repeated edits do not make the file grow. No other byte is changed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import struct
 import threading
 from collections.abc import Iterator
@@ -45,7 +47,7 @@ from czictypes.container.segments import (
     read_metadata_xml,
     read_segment_header,
 )
-from czictypes.model.errors import CorruptFileError
+from czictypes.model.errors import CorruptFileError, FilePermissionError
 from czictypes.model.public import file_errors
 
 _FIXED_SIZE = FIXED_SIZES[METADATA]  # the sizes and reserved bytes before the XML
@@ -54,14 +56,38 @@ _MOST_SEGMENTS = 1000
 _WIPED_AT_ONCE = 1 << 20
 
 
+def refuse_write_protected(mode: int, name: str) -> None:
+    """Refuse to change a file that nobody has the permission to write, in the root's place, too."""
+    if not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise _not_to_be_written("the file is write-protected", name)
+
+
+def _not_to_be_written(reason: str, name: str) -> FilePermissionError:
+    advice = "make it writable if it may be changed, or change a copy (czi.copy makes one)"
+    return FilePermissionError(errno.EACCES, f"{reason}; {advice}", name)
+
+
 class EditableFile(FileSource):
-    """An existing local file, open for reading and writing; raises errors as `FileSource`."""
+    """An existing local file, open for reading and writing; raises errors as `FileSource`.
+
+    A file that nobody may write is not opened, though root could write it.
+    """
 
     _mode = "r+b"
 
     def __init__(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> None:
-        super().__init__(path)
+        try:
+            super().__init__(path)
+        except FilePermissionError as error:
+            raise _not_to_be_written(
+                error.strerror or "it cannot be opened", error.filename
+            ) from None
         self._position_guard = threading.Lock()
+        try:
+            refuse_write_protected(os.fstat(self._file.fileno()).st_mode, self.name)
+        except FilePermissionError:
+            self.close()
+            raise
 
     def _read(self, offset: int, count: int) -> bytes:
         with self._position_guard:  # Windows moves the position

@@ -15,6 +15,7 @@ from czictypes.arrays.scenes import claimed_array
 from czictypes.exchange.locations import Format
 from czictypes.exchange.pixel_view import samples_for_czi
 from czictypes.exchange.source_image import SourceImage
+from czictypes.metadata.xml_editor import edit_advice
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.public import Progress
@@ -177,9 +178,22 @@ def check_options(given: Format, wanted: Format, options: ConvertOptions) -> Non
             one, other = (
                 "a picture" if form is Format.PICTURE else form.value for form in (given, wanted)
             )
-            raise InvalidArgumentError(f"{name}= cannot be used to convert {one} to {other}")
+            advice = _advice(options.description) if given is Format.CZI else ""
+            raise InvalidArgumentError(
+                f"{name}= cannot be used to convert {one} to {other}{advice}"
+            )
     if options.levels is not None and options.levels < 1:
         raise InvalidArgumentError(f"levels is {options.levels}, but an image has at least one")
+
+
+def _advice(description: Description) -> str:
+    """Return how to give a CZI the facts that it lacks."""
+    setters = {
+        "pixel_size": "set_scaling_info(...)",
+        "channel_names": "set_channel_info(name=...)",
+    }
+    found = [edit_advice(setters[name]) for name in description.given if name in setters]
+    return "".join(f"; {one}" for one in found)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from czictypes.arrays.image import CziImage
 from czictypes.arrays.image_base import Image
 from czictypes.arrays.layout import Selection, indices_of
 from czictypes.arrays.pictures import overview_of, thumbnail
@@ -18,6 +19,7 @@ from czictypes.exchange.drawing import draw_scale_bar
 from czictypes.exchange.excerpt import Excerpt, Projection, excerpts, image_name, projections
 from czictypes.exchange.images import FileImage
 from czictypes.exchange.open import borrowed_image
+from czictypes.metadata.xml_editor import edit_advice
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
 from czictypes.model.geometry import checked_plane, whole_number
 from czictypes.model.lazy import require
@@ -137,9 +139,11 @@ class Look:
     def check_bar(self) -> None:
         """Refuse a length of a scale bar where the size of a pixel is unknown."""
         if not isinstance(self._bar, bool) and not self._panels[0].image._pixel_sizes().X:
+            image = self._panels[0].image
+            is_czi = isinstance(image, CziImage)
             raise InvalidArgumentError(
-                f"{image_name(self._panels[0].image)} does not tell the size of a pixel; leave "
-                "scale_bar out"
+                f"{image_name(image)} does not tell the size of a pixel; leave scale_bar out"
+                + (f", or {edit_advice('set_scaling_info(...)')}" if is_czi else "")
             )
 
     def picture(self, panel: Panel, *, bar: bool) -> NDArray[np.uint8]:

@@ -36,6 +36,14 @@ _SCENES = f"{_IMAGE}/Dimensions/S/Scenes"
 _SIZES = {f"Size{letter}" for letter in ("X", "Y", "M", *DIMENSIONS)}
 
 
+def edit_advice(call: str) -> str:
+    """Return the advice to change metadata by a method of `XmlEditor`.
+
+    The command line puts the option of ``czictypes edit`` in its place.
+    """
+    return f"czi.edit_czi changes it in place: {call}"
+
+
 class XmlEditor:
     """The XML of a document while it is edited, with the methods of pylibCZIrw's builder.
 

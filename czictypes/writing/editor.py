@@ -197,7 +197,8 @@ class CziEditor(Closable):
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
-        If there is no such file, or it cannot be written.
+        If there is no such file, or it cannot be written. A file without any permission to write
+        is refused to root, too.
     OSError
         If it is a URL.
     NotCziError
@@ -322,7 +323,8 @@ def edit_czi(filepath: PathType) -> CziEditor:
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
-        If there is no such file, or it cannot be written.
+        If there is no such file, or it cannot be written. A file without any permission to write
+        is refused to root, too.
     OSError
         If it is a URL.
     NotCziError

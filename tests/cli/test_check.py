@@ -57,6 +57,32 @@ def test_each_finding_has_place_message_and_remedy(files: dict[str, Path], run: 
     assert sum("what to do:" in line for line in lines) == 2
 
 
+@pytest.mark.parametrize(
+    ("fields", "remedy"),
+    [
+        ("<Scaling><Items><Distance Id='X'><Value>?</Value></Distance></Items></Scaling>",
+         "czictypes edit --pixel-size or --z-step changes it in place"),
+        ("<Information><Document><Rating>?</Rating></Document></Information>",
+         "czictypes edit --rating changes it in place"),
+        ("<Information><Document><CreationDate>?</CreationDate></Document></Information>",
+         "czictypes edit --creation-date changes it in place"),
+        ("<DisplaySetting><Channels><Channel Id='Channel:0'><Color>?</Color></Channel></Channels>"
+         "</DisplaySetting>", "czictypes edit --channel-color changes it in place"),
+        ("<Information><CustomAttributes><KeyValue><a Type='Int32'>?</a></KeyValue>"
+         "</CustomAttributes></Information>", "czictypes edit --attribute changes it in place"),
+        ("<Information><Image><SizeC>9</SizeC></Image></Information>",
+         "in Python, czi.edit_czi changes it in place: set_xml(...)"),
+    ],
+)  # fmt: skip
+def test_the_advice_names_the_option_that_changes_a_field(
+    tmp_path: Path, run: Run, fields: str, remedy: str
+) -> None:
+    xml = f"<ImageDocument><Metadata>{fields}</Metadata></ImageDocument>"
+    path = good_file(xml=xml.encode()).write(tmp_path / "odd.czi")
+    result = run("check", "--quick", path)
+    assert f"what to do: {remedy}\n" in result.out, result.out
+
+
 def test_the_advice_names_commands(files: dict[str, Path], run: Run) -> None:
     out = run("check", files["bad"]).out
     assert "czictypes repair" in out

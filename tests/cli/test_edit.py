@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from files.recipes import Made
 
 from czictypes import CziImage, czi
+from czictypes.cli import output
 
 Run = Callable[..., Any]
 
@@ -117,6 +119,27 @@ def test_a_file_that_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
     result = run("edit", tmp_path / "none.czi", "--title", "x")
     assert result.code == 1
     assert str(tmp_path / "none.czi") in result.err
+
+
+@pytest.mark.parametrize(("call", "options"), output._EDITS.items())
+def test_what_messages_advise_is_there(run: Run, call: str, options: str) -> None:
+    method, _, argument = call.partition("(")
+    taken = inspect.signature(getattr(czi.CziMetadataBuilder, method)).parameters
+    assert argument == "...)" or argument.partition("=")[0] in taken
+    shown = run("edit", "--help").out
+    assert all(f"{option} " in shown for option in options.split(" or "))
+
+
+def test_a_write_protected_file_is_left_alone(run: Run, path: Path) -> None:
+    before = path.read_bytes()
+    path.chmod(0o444)
+    result = run("edit", path, "--title", "x")
+    path.chmod(0o600)
+    assert (result.code, path.read_bytes()) == (1, before)
+    assert f"{path}: the file is write-protected; make it writable" in result.err or (
+        f"{path}: Permission denied; make it writable" in result.err
+    )
+    assert "czictypes copy makes one" in result.err
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def test_a_length_needs_the_size_of_a_pixel(tmp_path: Path, run: Any, extra: Any
     czi.imwrite(tmp_path / "a.czi", np.ones((2, 30, 50), "u1"), "TYX")
     result = run("movie", tmp_path / "a.czi", tmp_path / "out.gif", "--scale-bar", "5um")
     assert (result.code, "leave --scale-bar out" in result.err) == (2, True)
+    assert "czictypes edit --pixel-size or --z-step changes it in place" in result.err
     assert run("movie", tmp_path / "a.czi", tmp_path / "out.gif").code == 0
 
 

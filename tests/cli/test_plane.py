@@ -385,6 +385,7 @@ def test_a_scale_bar_needs_the_size_of_a_pixel(made: Any, run: Any, tmp_path: Pa
     path = write_czi(tmp_path / "plain.czi", [Block(noise(PixelType.Gray8, 40, 50, 1))])
     result = run("plane", path, tmp_path / "a.png", "--scale-bar")
     assert (result.code, "does not tell the size of a pixel" in result.err) == (2, True)
+    assert "czictypes edit --pixel-size or --z-step changes it in place" in result.err
 
 
 def test_a_picture_of_more_than_100_megapixels_is_refused(tmp_path: Path, run: Any) -> None:

@@ -315,3 +315,25 @@ def test_the_only_scene_of_a_file_without_scenes_gets_a_name(path: Path) -> None
         builder.set_scene_name(0, "cells")
     with CziImage(path) as image:
         assert image.scenes == ("cells",)
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o400, 0o555])
+def test_a_write_protected_file_is_refused_to_root_too(path: Path, mode: int) -> None:
+    before = path.read_bytes()
+    path.chmod(mode)
+    try:
+        with pytest.raises(PermissionError, match=r"czi\.copy makes one") as caught:
+            edit_czi(path)
+        assert caught.value.filename == str(path)
+        assert path.read_bytes() == before
+    finally:
+        path.chmod(0o600)
+    with edit_czi(path) as editor, editor.edit_session() as builder:
+        builder.set_custom_key_value("kept", 6)
+
+
+def test_the_permission_of_one_is_enough(path: Path) -> None:
+    """It is the operating system that knows whether this user is the one."""
+    path.chmod(0o644)
+    with edit_czi(path) as editor:
+        assert editor.is_open

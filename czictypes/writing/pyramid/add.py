@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
 
+from czictypes.container.edit import refuse_write_protected
 from czictypes.container.file_source import FileSource
 from czictypes.model.errors import FileChangedError, UnsupportedDataError
 from czictypes.model.public import Progress, check_options, defended, renamed, show_progress
@@ -76,7 +78,9 @@ def add_pyramid(
         there is no `dest`.
     FileChangedError
         If the document changed meanwhile.
-    FileNotFoundError, FileExistsError, PermissionError, OSError
+    PermissionError
+        If there is no `dest`, and nobody may write the file.
+    FileNotFoundError, FileExistsError, OSError
         As the operating system says.
 
     Examples
@@ -91,6 +95,9 @@ def add_pyramid(
         with closing(document):
             if dest is None:
                 _require_one_file(document)
+                refuse_write_protected(
+                    Path(os.fsdecode(source)).stat().st_mode, describe_target(source)
+                )
             identity = document.source.opened_identity()
             plans = plan_pyramid(document.table, options)
             if not plans and not document.table.has_pyramid and dest is None:

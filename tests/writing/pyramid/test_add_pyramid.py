@@ -178,6 +178,16 @@ def test_the_file_keeps_its_guid_and_its_mode(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_a_write_protected_file_is_not_replaced(tmp_path: Path) -> None:
+    path = write_czi(tmp_path / "kept.czi", [Block(noise(G8, 60, 70, 3), m=0)])
+    before = path.read_bytes()
+    path.chmod(0o444)
+    with pytest.raises(PermissionError, match="write-protected"):
+        add_pyramid(path, PyramidOptions(**SMALL))
+    assert path.read_bytes() == before
+    assert add_pyramid(path, PyramidOptions(**SMALL), dest=tmp_path / "new.czi")
+
+
 def guid_of(path: Path) -> uuid.UUID:
     with FileSource(path) as source:
         return read_file_header(source).file_guid
