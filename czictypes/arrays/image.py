@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.image_base import Image, no_mosaic
+from czictypes.arrays.image_base import Image, check_level, no_mosaic
 from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, pixel_sizes, times_along
 from czictypes.arrays.layout import ArrayRegion, Dimensions, Layout, Selection
 from czictypes.arrays.lazy import lazy_array, native_chunks
 from czictypes.arrays.read import EMPTY_ALPHA, EmptyAlpha, ImageSelection, valid_block
-from czictypes.arrays.scenes import Scenes, field_numbers, scene_box, scenes_of, stage_origin
+from czictypes.arrays.scene_views import Scenes, ThreadChoice
+from czictypes.arrays.scenes import field_numbers, scene_box, scene_wells, stage_origin
 from czictypes.arrays.tables import Columns, as_table, event_columns, tile_columns
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.metadata.annotations import Annotation
@@ -142,10 +143,9 @@ class CziImage(Image):
                 storage_options=storage_options,
                 parts=parts,
             )
-        self._is_all = False
-        self._selection = ImageSelection(None, mosaic, empty_alpha)
+        shown = ImageSelection(None, mosaic, empty_alpha)
         try:
-            self.set_scene(0 if scene is None else scene)
+            self._choice = ThreadChoice((self._shown(shown, 0 if scene is None else scene), 0))
         except BaseException:
             self.close()
             raise
@@ -160,8 +160,7 @@ class CziImage(Image):
         shown = self._selection
         mosaic = shown.mosaic if mosaic is None else mosaic
         image = type(self)(self._reader, scene, mosaic=mosaic, empty_alpha=shown.empty_alpha)
-        image._level = self._level
-        return image
+        return image._begun(level=self._level)
 
     def _stitched(self) -> CziImage:
         return self if self._selection.mosaic else self._at(self._scene, mosaic=True)
@@ -201,9 +200,12 @@ class CziImage(Image):
 
     @property
     def scenes(self) -> Scenes:
-        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none."""
+        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none.
+
+        Each name is also a view of the scene, as `scene` gives it.
+        """
         with self._document() as document:
-            return scenes_of(document)
+            return Scenes(scene_names(document), self, scene_wells(document))
 
     @property
     def current_scene(self) -> str:
@@ -219,9 +221,10 @@ class CziImage(Image):
             return self._position(document)
 
     def _position(self, document: OpenDocument) -> int | None:
-        if self._is_all:
+        shown, is_all = self._chosen_scene
+        if is_all:
             return None
-        number = self.scene_number
+        number = shown.scene
         return 0 if number is None else list(document.table.scene_rectangles).index(number)
 
     @property
@@ -241,12 +244,22 @@ class CziImage(Image):
     if not TYPE_CHECKING:
         scene_index = former_name("scene_index", "scene_number")
 
+    @property
+    def _chosen_scene(self) -> tuple[ImageSelection, bool]:
+        """The scene in its form for reading, and whether all are meant."""
+        chosen: tuple[ImageSelection, bool] = self._choice.get()[0]
+        return chosen
+
+    @property
+    def _selection(self) -> ImageSelection:
+        return self._chosen_scene[0]
+
     def set_scene(self, scene: int | str) -> None:
         """Choose the scene of this object, as in AICSImageIO; the resolution level stays.
 
-        It changes the object for everyone who uses it: in a program with threads, another thread's
-        next read is of this scene too. Name the scene in the call (``scene="B1"``), or read from a
-        view (`scene`), which leave the object as it is.
+        Each thread has the scene that it chose itself, and until then the one that any thread chose
+        last. A program with threads is simpler where each call names its scene (``scene="B1"``), or
+        reads from a view (`scene`).
 
         Parameters
         ----------
@@ -258,6 +271,13 @@ class CziImage(Image):
         OutOfBoundsError
             If there is no such scene, or it does not have the current resolution level.
         """
+        level = self._level
+        self._choice.set((self._shown(self._selection, scene, level), level))
+
+    def _shown(
+        self, shown: ImageSelection, scene: int | str, level: int = 0
+    ) -> tuple[ImageSelection, bool]:
+        """Return a scene as it is kept, if it has the level."""
         with self._document() as document:
             numbers = list(document.table.scene_rectangles)
             is_all = (
@@ -265,16 +285,16 @@ class CziImage(Image):
                 and scene == ALL_SCENES
                 and ALL_SCENES not in scene_names(document)
             )
-            if is_all and numbers and not self._selection.mosaic:
+            if is_all and numbers and not shown.mosaic:
                 raise ValueError("tiles (mosaic=False) belong to one scene; choose one")
             number = None
             if not is_all:
                 index = _index_of(document, scene, max(len(numbers), 1))
                 number = numbers[index] if numbers else None
-            chosen = replace(self._selection, scene=number)
-            if self._level:
-                self._check_level(chosen.layout(document), scene)
-        self._selection, self._is_all = chosen, is_all
+            chosen = replace(shown, scene=number)
+            if level:
+                check_level(chosen.layout(document), level, scene)
+        return chosen, is_all
 
     @property
     def scene_info(self) -> SceneInfo | None:
@@ -481,7 +501,7 @@ class CziImage(Image):
             return tiles.corners(self._by_index(where))  # type: ignore[arg-type]
 
     def _tiles(self, document: OpenDocument) -> MosaicTiles:
-        if self._is_all and document.table.scene_rectangles:
+        if self._chosen_scene[1] and document.table.scene_rectangles:
             raise ValueError("tiles belong to one scene; choose one by set_scene")
         return self._selection.tiles(document)
 
@@ -733,9 +753,8 @@ def _reopen(
     level: int,
 ) -> CziImage:
     image = kind(reader, scene, mosaic=mosaic, empty_alpha=empty_alpha)
-    image._level = level
     image._owns = True  # nobody else has the reader that came along
-    return image
+    return image._begun(level=level)
 
 
 def stitches(mosaic: bool, reconstruct_mosaic: bool | None) -> bool:

@@ -35,6 +35,7 @@ from czictypes.arrays.layout import (
 )
 from czictypes.arrays.lazy import take_lazily
 from czictypes.arrays.pictures import PictureMethods
+from czictypes.arrays.scene_views import Scenes, ThreadChoice
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from ome_types import OME
 
 #: Names or indices of scenes, or one of these; None for all.
-Scenes = Union[str, int, Iterable[Union[str, int]], None]
+SceneChoice = Union[str, int, Iterable[Union[str, int]], None]
 
 Self = TypeVar("Self", bound="Image")
 
@@ -69,7 +70,8 @@ class Image(PictureMethods, Closable):
     are asked for.
     """
 
-    _level = 0
+    #: What each thread reads by default: the scene, as the class keeps it, and the level.
+    _choice: ThreadChoice[tuple[Any, int]]
 
     def __repr__(self) -> str:
         if self.closed:
@@ -126,10 +128,8 @@ class Image(PictureMethods, Closable):
         }
 
     def _scene_list(self) -> object:
-        names = self.scenes
-        if len(names) < 2:
-            return None
-        return html.scene_list(names, getattr(names, "wells", [None] * len(names)))
+        scenes = self.scenes
+        return html.scene_list(scenes, scenes.wells) if len(scenes) > 1 else None
 
     @abstractmethod
     def close(self) -> None:
@@ -175,8 +175,11 @@ class Image(PictureMethods, Closable):
 
     @property
     @abstractmethod
-    def scenes(self) -> tuple[str, ...]:
-        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none."""
+    def scenes(self) -> Scenes:
+        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none.
+
+        Each name is also a view of the scene, as `scene` gives it.
+        """
 
     @property
     def current_scene(self) -> str:
@@ -216,12 +219,12 @@ class Image(PictureMethods, Closable):
         Examples
         --------
         >>> with open_image("plate.czi") as image:  # doctest: +SKIP
-        ...     means = {name: image.scene(name).data.mean() for name in image.scenes}
+        ...     means = {scene: scene.data.mean() for scene in image.scenes}
         """
         if scene is None:
             find_scene(self.scenes, scene)  # tells how a scene is given
         view = self._at(scene)
-        view._check_level(view._layout, scene)
+        check_level(view._layout, view._level, scene)
         return view
 
     def _of(self: Self, scene: int | str | None) -> Self:
@@ -232,9 +235,9 @@ class Image(PictureMethods, Closable):
     def set_scene(self, scene: int | str) -> None:
         """Choose the scene of this object, as in AICSImageIO, by index or name; the level stays.
 
-        It changes the object for everyone who uses it: in a program with threads, another thread's
-        next read is of this scene too. Name the scene in the call (``scene="B1"``), or read from a
-        view (`scene`), which leave the object as it is.
+        Each thread has the scene that it chose itself, and until then the one that any thread chose
+        last. A program with threads is simpler where each call names its scene (``scene="B1"``), or
+        reads from a view (`scene`).
 
         Raises
         ------
@@ -254,12 +257,16 @@ class Image(PictureMethods, Closable):
         """The resolution level that is read by default; 0 at first."""
         return self._level
 
+    @property
+    def _level(self) -> int:
+        return self._choice.get()[1]
+
     def set_resolution_level(self, resolution_level: int) -> None:
         """Choose the resolution level that is read by default.
 
         `dims`, `shape`, `data` and its siblings, `physical_pixel_sizes`, and methods called
-        without `level` follow it. Like the scene, it belongs to this object: threads that read
-        different levels need a view each (`scene`), or name the `level`.
+        without `level` follow it. As for the scene (`set_scene`), each thread has the level that it
+        chose itself, and until then the one that any thread chose last.
 
         Parameters
         ----------
@@ -271,16 +278,13 @@ class Image(PictureMethods, Closable):
         OutOfBoundsError
             If the scene has no such level.
         """
-        self._level = self._layout.level(resolution_level).index
+        level = self._layout.level(resolution_level).index
+        self._choice.set((self._choice.get()[0], level))
 
-    def _check_level(self, layout: Layout, scene: int | str) -> None:
-        """Refuse a scene that does not have the current level."""
-        count = len(layout.grids)
-        if self._level >= count:
-            raise OutOfBoundsError(
-                f"scene {scene!r} has no resolution level {self._level}, its levels go from 0 to "
-                f"{count - 1}; choose one of them by set_resolution_level first"
-            )
+    def _begun(self: Self, *, level: int) -> Self:
+        """Return this image, new, at a level that all threads begin with."""
+        self._choice = ThreadChoice((self._choice.get()[0], level))
+        return self
 
     def _chosen(self, level: int | None) -> int:
         return self._level if level is None else level
@@ -678,7 +682,7 @@ class Image(PictureMethods, Closable):
     # Stacks of scenes
 
     def get_stack(
-        self, *, select_scenes: Scenes = None, drop_non_matching_scenes: bool = False
+        self, *, select_scenes: SceneChoice = None, drop_non_matching_scenes: bool = False
     ) -> NDArray[Any]:
         """Return the pixels of several scenes in one array, the scenes along its first axis.
 
@@ -709,7 +713,7 @@ class Image(PictureMethods, Closable):
         return stack
 
     def get_dask_stack(
-        self, *, select_scenes: Scenes = None, drop_non_matching_scenes: bool = False
+        self, *, select_scenes: SceneChoice = None, drop_non_matching_scenes: bool = False
     ) -> dask.array.Array:
         """Return the stack of `get_stack`, which has the same arguments, as a lazy dask array."""
         images = self._alike(select_scenes, drop=drop_non_matching_scenes)
@@ -719,7 +723,7 @@ class Image(PictureMethods, Closable):
     def get_xarray_stack(
         self,
         *,
-        select_scenes: Scenes = None,
+        select_scenes: SceneChoice = None,
         drop_non_matching_scenes: bool = False,
         scene_character: str = "I",
         scene_coord_values: Literal["index", "names"] = "index",
@@ -752,7 +756,7 @@ class Image(PictureMethods, Closable):
         """Return the stack of `get_xarray_stack`, which has the same arguments, lazily."""
         return self.get_xarray_stack(**options, dask=True)
 
-    def _alike(self, scenes: Scenes, *, drop: bool) -> list[Image]:
+    def _alike(self, scenes: SceneChoice, *, drop: bool) -> list[Image]:
         """Return an image of each scene, all of one shape and dtype, at the current level."""
         if isinstance(scenes, str) or not isinstance(scenes, (Iterable, type(None))):
             scenes = [scenes]
@@ -1006,6 +1010,16 @@ def _bytes(count: int) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:,.3g} TB"
+
+
+def check_level(layout: Layout, level: int, scene: int | str) -> None:
+    """Refuse a scene that does not have the current level."""
+    count = len(layout.grids)
+    if level >= count:
+        raise OutOfBoundsError(
+            f"scene {scene!r} has no resolution level {level}, its levels go from 0 to "
+            f"{count - 1}; choose one of them by set_resolution_level first"
+        )
 
 
 def layout_of(image: Image) -> Layout:

@@ -14,10 +14,9 @@ from czictypes.metadata.scenes import SceneInfo, Well, covers_contour
 from czictypes.model.errors import OutOfBoundsError
 from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
-from czictypes.reading import html
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.levels import level_grids
-from czictypes.reading.names import scene_infos, scene_names
+from czictypes.reading.names import scene_infos
 from czictypes.reading.request import type_of_all
 from czictypes.reading.subblock import read_columns
 from czictypes.reading.table import SubBlockTable
@@ -29,38 +28,12 @@ _ALWAYS = "TCZ"
 _LOOKED_AT = 16  # a tile need not tell of the axis along which the stage rested
 
 
-class Scenes(tuple[str, ...]):
-    """The names of the scenes of an image, each one its own: a tuple that notebooks show.
-
-    Parameters
-    ----------
-    names
-        The names.
-    wells
-        The name of the well of each scene, None for one without.
-    """
-
-    wells: tuple[str | None, ...]
-
-    def __new__(cls, names: Iterable[str], wells: Iterable[str | None] = ()) -> Scenes:
-        """Make a tuple of the names."""
-        made = super().__new__(cls, names)
-        made.wells = tuple(wells) or (None,) * len(made)
-        return made
-
-    def _repr_html_(self) -> str:
-        """Return the names with their wells, for notebooks."""
-        facts = {"Names": lambda: html.scene_list(self, self.wells)}
-        return html.page(self, lambda: html.card("Scenes", f"{len(self):,}", facts))
-
-
-def scenes_of(document: OpenDocument) -> Scenes:
-    """Return the names of a document's scenes, and their wells."""
+def scene_wells(document: OpenDocument) -> list[str | None]:
+    """Return the name of the well of each scene of a document, None for one without."""
     infos = scene_infos(document)
     numbers: list[int | None] = [*document.table.scene_rectangles] or [None]
     found = [infos.get(number) for number in numbers]
-    wells = [info.well.name if info and info.well else None for info in found]
-    return Scenes(scene_names(document), wells)
+    return [info.well.name if info and info.well else None for info in found]
 
 
 def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:

@@ -21,7 +21,7 @@ from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.public import Progress
 from czictypes.reading.contrast import Contrast
 from czictypes.reading.damage import OnError, leaves_blank
-from czictypes.reading.names import find_name
+from czictypes.reading.names import find_name, scene_names
 from czictypes.reading.reader import open_document_of
 from czictypes.remote.part_files import Parts
 from czictypes.writing.array_notes import ChannelValues, PixelSize
@@ -80,7 +80,7 @@ def image_series(image: Image, scenes: Choice = "all") -> Iterator[Series]:
     for scene in choose(image.scenes, scenes, "scene"):
         image.set_scene(scene)
         layout_of(image).check_extent()
-        name = image.scenes[scene]
+        name = image.current_scene
         for place in layout_of(image).places(_COMMON):
             marks = [f" {one}{at}" for one, at in place.items() if image.sizes[one] > 1]
             yield Series(scene, name + "".join(marks), place)
@@ -289,9 +289,10 @@ def images_of_sparse_czi(image: CziImage, scenes: Choice) -> tuple[ConvertedImag
     found = []
     with open_document_of(image.reader) as document:
         numbers: list[int | None] = [*document.table.scene_rectangles] or [None]
-        for at in choose(image.scenes, scenes, "scene"):
+        names = scene_names(document)
+        for at in choose(names, scenes, "scene"):
             axes, shape, dtype = claimed_array(document.table, numbers[at])
-            found.append(ConvertedImage(image.scenes[at], axes, shape, dtype.name, None))
+            found.append(ConvertedImage(names[at], axes, shape, dtype.name, None))
     return tuple(found)
 
 

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage as _CziImage
 from czictypes.arrays.image_base import Image as _Image
+from czictypes.arrays.image_base import check_level
 from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, in_micrometres
 from czictypes.arrays.layout import ArrayRegion, Layout, Selection
 from czictypes.arrays.lazy import chunks_of_planes, normalized_chunks
 from czictypes.arrays.pictures import shown_color
+from czictypes.arrays.scene_views import Scenes, ThreadChoice
 from czictypes.arrays.scenes import field_numbers
 from czictypes.exchange.converted import Choice, Conversion
 from czictypes.exchange.locations import Format, target_format
@@ -149,7 +151,8 @@ class FileImage(Image):
         self._reopen, self.place, self._opened = reopen, place, opened
         self._memory = ResultMemory(name)
         self._turn = threading.Lock()  # for readers that serve one thread at a time
-        self._index, self._is_closed = 0, False
+        self._is_closed = False
+        self._choice = ThreadChoice((0, 0))
         self._parent: FileImage | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -181,10 +184,16 @@ class FileImage(Image):
     def _source(self) -> SourceImage:
         return self.sources[self._index]
 
+    @property
+    def _index(self) -> int:
+        index: int = self._choice.get()[0]
+        return index
+
     def _at(self, scene: int | str) -> FileImage:
         image = type(self).__new__(type(self))
         image.__dict__.update(self.__dict__)  # `copy` would open the file once more
-        image._index, image._parent = find_scene(self.scenes, scene), self
+        image._choice = ThreadChoice((find_scene(self._scene_names(), scene), self._level))
+        image._parent = self
         return image
 
     @property
@@ -237,8 +246,10 @@ class FileImage(Image):
     # Scenes
 
     @property
-    def scenes(self) -> tuple[str, ...]:
-        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none."""
+    def scenes(self) -> Scenes:  # noqa: D102 (it has that of the base class)
+        return Scenes(self._scene_names(), self)
+
+    def _scene_names(self) -> tuple[str, ...]:
         names = [image.name or f"Image:{at}" for at, image in enumerate(self.sources)]
         counts = Counter(names)
         return tuple(
@@ -251,9 +262,9 @@ class FileImage(Image):
         return self._index
 
     def set_scene(self, scene: int | str) -> None:  # noqa: D102 (it has that of the base class)
-        index = find_scene(self.scenes, scene)
-        self._check_level(layout_of(self.sources[index]), scene)
-        self._index = index
+        index, level = find_scene(self._scene_names(), scene), self._level
+        check_level(layout_of(self.sources[index]), level, scene)
+        self._choice.set((index, level))
 
     # The array
 
@@ -466,5 +477,5 @@ def _window(reopen: Callable[[], FileImage], scene: int, level: int) -> _Window:
 
 def _opened_again(reopen: Callable[[], FileImage], scene: int, level: int) -> FileImage:
     image = reopen()
-    image._index, image._level = scene, level
+    image._choice = ThreadChoice((scene, level))
     return image

@@ -164,7 +164,8 @@ class Reader(BaseReader):  # type: ignore[misc, unused-ignore]
         self._is_supported_image(self._fs, self._path)
         try:
             with self._opened() as opened:
-                self._short_names, self._scenes = opened.scenes, names_with_wells(opened)
+                self._short_names = tuple(map(str, opened.scenes))
+                self._scenes = names_with_wells(opened)
         except CziError as error:
             raise exceptions.UnsupportedFileFormatError(
                 self.name, self._path, str(error)

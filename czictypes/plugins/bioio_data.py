@@ -255,12 +255,13 @@ def names_with_wells(image: CziImage) -> tuple[str, ...]:
     numbers: list[int | None] = list(image.reader.scenes_bounding_rectangle) or [None]
     with open_document_of(image.reader) as document:
         infos = scene_infos(document)
-    names = list(image.scenes)
+    names = list(map(str, image.scenes))
     for place, number in enumerate(numbers):
         info = infos.get(number)
         if info is not None and info.well is not None and info.well.name:
             names[place] = f"{info.name or names[place]}-{info.well.name}"
-    return tuple(names) if len(set(names)) == len(names) else image.scenes
+    unique = len(set(names)) == len(names)
+    return tuple(names) if unique else tuple(map(str, image.scenes))
 
 
 def has_channels(image: CziImage) -> bool:

@@ -58,7 +58,7 @@ def _paths(path: PathOrPaths) -> list[str]:
 
 
 def _layers_of(image: CziImage, path: str, contrast: Contrast) -> list[LayerData]:
-    names = image.scenes
+    names = list(map(str, image.scenes))
     scenes = []
     for index in range(len(names)):
         image.set_scene(index)

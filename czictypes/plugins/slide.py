@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.layout import Level
+from czictypes.arrays.scene_views import Scenes
 from czictypes.model.errors import CziError
 from czictypes.model.geometry import Rectangle, checked_plane, whole_number
 from czictypes.model.lazy import require
@@ -227,9 +228,10 @@ class CziSlide(Closable):
     # Scenes
 
     @property
-    def scenes(self) -> tuple[str, ...]:
-        """The names of the scenes of the file, each one its own."""
-        return self._image.scenes
+    def scenes(self) -> Scenes:
+        """The names of the scenes of the file, each one its own, and each a slide as of `scene`."""
+        found = self._image.scenes
+        return Scenes(found, self, found.wells)
 
     def scene(self, scene: int | str) -> CziSlide:
         """Return a slide of one scene that shares the open file; made once for each scene.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import json
 import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -125,12 +127,61 @@ def test_all_scenes_can_be_named_as_one_plane(tmp_path: Path) -> None:
         assert image.scene("all").current_scene == "all"
 
 
-def test_iterating_over_the_names_gives_the_views(image: Image) -> None:
-    views = list(map(image.scene, image.scenes))
-    assert [view.current_scene for view in views] == list(image.scenes)
-    for scene, view in enumerate(views):
-        assert type(view) is type(image)
-        np.testing.assert_array_equal(view.data, part(scene))
+def test_iterating_over_the_scenes_gives_views(image: Image) -> None:
+    for at, scene in enumerate(image.scenes):
+        assert scene.current_scene == scene
+        assert scene.shape == image.scene(at).shape
+        np.testing.assert_array_equal(scene.data, part(at))
+        np.testing.assert_array_equal(scene.read_block({"C": "GFP"}), part(at, slice(None), 1))
+        assert type(scene.view) is type(image)
+    assert image.current_scene_index == 0
+
+
+def test_a_scene_of_an_iteration_is_its_name_as_well(image: Image) -> None:
+    names = tuple(map(str, image.scenes))
+    assert image.scenes == names
+    assert [f"{scene}.tiff" for scene in image.scenes] == [f"{name}.tiff" for name in names]
+    for at, scene in enumerate(image.scenes):
+        assert json.loads(json.dumps({scene: scene})) == {names[at]: names[at]}
+        assert (scene[0], scene[-1], scene[1:]) == (names[at][0], names[at][-1], names[at][1:])
+        image.set_scene(scene)
+        assert image.current_scene_index == image.scenes.index(scene) == at
+
+
+def test_places_and_slices_of_the_scenes_are_views(image: Image) -> None:
+    scenes = image.scenes
+    for scene in (scenes[1], scenes[1:2][0], sorted(scenes)[1], list(reversed(scenes))[1]):
+        np.testing.assert_array_equal(scene.data, part(1))
+
+
+def test_brackets_of_a_scene_that_cannot_mean_letters_read(image: Image) -> None:
+    scene = image.scenes[2]
+    np.testing.assert_array_equal(scene[0, "GFP", ..., :9], part(2, 0, 1, ..., slice(9)))
+    np.testing.assert_array_equal(scene[{"C": 1}], part(2, slice(None), 1))
+    np.testing.assert_array_equal(scene[...], part(2))
+
+
+def test_what_is_set_of_a_scene_of_an_iteration_stays_there(tmp_path: Path) -> None:
+    with CziImage(write_scenes(tmp_path)) as image:
+        scene = image.scenes[1]
+        scene.set_resolution_level(1)
+        assert (scene.shape[-2:], image.shape[-2:]) == ((35, 50), SIZES[0])
+
+
+def test_a_scene_that_is_copied_or_pickled_is_only_a_name(image: Image) -> None:
+    for again in (pickle.loads(pickle.dumps(image.scenes)), copy.deepcopy(image.scenes)):
+        assert again == image.scenes
+        assert {type(name) for name in again} == {str}
+    assert type(copy.copy(image.scenes[1])) is str
+
+
+def test_a_scene_has_the_attributes_of_its_view_and_no_others(image: Image) -> None:
+    scene = image.scenes[1]
+    assert {"read_block", "dims", "upper"} <= set(dir(scene))
+    with pytest.raises(AttributeError, match="has no attribute 'read_blok'"):
+        print(scene.read_blok)
+    with pytest.raises(AttributeError, match="has no attribute '_reader'"):
+        print(scene._reader)
 
 
 def test_a_view_is_its_own(image: Image) -> None:
@@ -161,6 +212,89 @@ def test_threads_get_the_patches_of_their_scene(image: Image) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert all(threads.map(is_right, range(90)))
+
+
+def test_each_thread_reads_the_scene_that_it_set(image: Image) -> None:
+    corner = {"T": 1, "Z": 2, "C": 1, "Y": slice(8, 40), "X": slice(4, 50)}
+
+    def is_right(at: int) -> bool:
+        image.set_scene(at % 3)
+        sizes = image.dims.Y, image.dims.X
+        expected = part(at % 3, 1, 1, 2, slice(8, 40), slice(4, 50))
+        return sizes == SIZES[at % 3] and np.array_equal(image.read_block(corner), expected)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(is_right, range(300)))
+
+
+def in_a_thread(act: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(act).result()
+
+
+def test_a_thread_that_sets_no_scene_reads_the_last_one_that_was_set(image: Image) -> None:
+    assert in_a_thread(lambda: image.current_scene_index) == 0
+    image.set_scene(1)
+    assert in_a_thread(lambda: image.current_scene_index) == 1
+    in_a_thread(lambda: image.set_scene(2))
+    assert in_a_thread(lambda: image.current_scene_index) == 2
+    assert image.current_scene_index == 1
+
+
+def test_an_image_opened_in_one_thread_is_set_in_another(path: Path) -> None:
+    with open_image(path) as image:
+        in_a_thread(lambda: image.set_scene(2))
+        assert image.current_scene_index == 2
+
+
+def test_each_thread_reads_the_level_that_it_set(tmp_path: Path) -> None:
+    with CziImage(write_scenes(tmp_path)) as image:
+        image.set_resolution_level(0)
+        in_a_thread(lambda: image.set_resolution_level(1))
+        assert image.shape[-2:] == SIZES[0]
+        assert in_a_thread(lambda: image.shape[-2:]) == (45, 55)
+
+
+def saved(image: Image, folder: Path) -> np.ndarray:
+    convert(image, folder / "one.czi", scenes=[image.current_scene_index], overwrite=True)
+    with CziImage(folder / "one.czi") as again:
+        return again.data
+
+
+def pickled_scene(image: Image) -> str:
+    with pickle.loads(pickle.dumps(image)) as again:
+        return again.current_scene
+
+
+WHOLE: dict[str, Callable[..., Any]] = {
+    **READS,
+    "threads": lambda image: image.read_block({}, threads=4),
+    "data": lambda image: image.data,
+    "dask": lambda image: image.get_image_dask_data("ZYX", T=1).compute(scheduler="threads"),
+    "numpy": np.asarray,
+    "view": lambda image: image.scene(image.current_scene).data,
+    "thumbnail": lambda image: image.thumbnail(64),
+    "to_rgb": lambda image: image.to_rgb(contrast="auto"),
+    "content": lambda image: image.as_content().scenes[0].name,
+    "pickle": lambda image: pickled_scene(image),
+}
+
+
+@pytest.mark.parametrize("read", WHOLE)
+def test_a_scene_set_elsewhere_does_not_reach_a_read(image: Image, read: str) -> None:
+    if any(name in read for name in ("dask", "xarray", "tree")):
+        needs("xarray", "xarray")
+        needs("dask.array", "dask")
+    image.set_scene(1)
+    expected = WHOLE[read](image)
+    in_a_thread(lambda: image.set_scene(2))
+    np.testing.assert_array_equal(WHOLE[read](image), expected)
+
+
+def test_a_scene_set_elsewhere_does_not_reach_a_file(image: Image, tmp_path: Path) -> None:
+    image.set_scene(1)
+    in_a_thread(lambda: image.set_scene(2))
+    np.testing.assert_array_equal(saved(image, tmp_path), part(1))
 
 
 def test_closing_a_view_leaves_the_image_open(image: Image) -> None:
