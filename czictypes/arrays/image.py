@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.image_base import Image, check_level, no_mosaic
+from czictypes.arrays.image_base import Image, no_mosaic
 from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, pixel_sizes, times_along
 from czictypes.arrays.layout import ArrayRegion, Dimensions, Layout, Selection
 from czictypes.arrays.lazy import lazy_array, native_chunks
 from czictypes.arrays.read import EMPTY_ALPHA, EmptyAlpha, ImageSelection, valid_block
-from czictypes.arrays.scene_views import Scenes, ThreadChoice
-from czictypes.arrays.scenes import field_numbers, scene_box, scene_wells, stage_origin
-from czictypes.arrays.tables import Columns, as_table, event_columns, tile_columns
+from czictypes.arrays.scene_views import Scenes, ThreadChoice, check_level
+from czictypes.arrays.scenes import field_numbers, scene_box, scene_index, scene_wells, stage_origin
+from czictypes.arrays.tables import TableMethods
 from czictypes.arrays.tiles import MosaicTiles
 from czictypes.metadata.annotations import Annotation
 from czictypes.metadata.channels import ChannelInfo, display_settings
@@ -32,7 +32,7 @@ from czictypes.reading.contrast import Contrast, points_of
 from czictypes.reading.damage import OnError, leaves_blank
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.html import overview
-from czictypes.reading.names import channel_infos, find_scene, metadata_or, scene_infos, scene_names
+from czictypes.reading.names import channel_infos, metadata_or, scene_infos, scene_names
 from czictypes.reading.reader import CziReader, Source, open_document_of
 from czictypes.remote.part_files import Parts
 
@@ -46,7 +46,7 @@ T = TypeVar("T")
 ALL_SCENES = "all"
 
 
-class CziImage(Image):
+class CziImage(TableMethods, Image):
     """A CZI as an N-d array, one scene at a time; mosaics come stitched.
 
     The dimensions are T, C, Z, Y and X, and S (red, green, blue) for colour images. V, H, I, R
@@ -289,7 +289,7 @@ class CziImage(Image):
                 raise ValueError("tiles (mosaic=False) belong to one scene; choose one")
             number = None
             if not is_all:
-                index = _index_of(document, scene, max(len(numbers), 1))
+                index = scene_index(document, scene, max(len(numbers), 1))
                 number = numbers[index] if numbers else None
             chosen = replace(shown, scene=number)
             if level:
@@ -505,117 +505,6 @@ class CziImage(Image):
             raise ValueError("tiles belong to one scene; choose one by set_scene")
         return self._selection.tiles(document)
 
-    # Tables
-
-    @overload
-    def tiles(
-        self,
-        scene: int | str | None = None,
-        *,
-        level: int | None = None,
-        pandas: Literal[False],
-    ) -> Columns: ...
-    @overload
-    def tiles(
-        self,
-        scene: int | str | None = None,
-        *,
-        level: int | None = None,
-        pandas: bool | None = None,
-    ) -> Any: ...
-    def tiles(
-        self,
-        scene: int | str | None = None,
-        *,
-        level: int | None = None,
-        pandas: bool | None = None,
-    ) -> Any:
-        """Return a table of all tiles, with what the file tells of each; no pixel is read.
-
-        Parameters
-        ----------
-        scene
-            The index or name of the only scene whose tiles are wanted; by default those of all
-            scenes, whichever is the current one.
-        level
-            The only pyramid level that is wanted, 0 for full resolution; by default all.
-        pandas
-            True for a `pandas.DataFrame`, False for a dictionary from the name of each column to a
-            numpy array. By default a data frame where pandas is installed.
-
-        Returns
-        -------
-        pandas.DataFrame or dict of numpy.ndarray
-            A row for each tile, in the order of the file's directory, and always these columns:
-
-            - ``scene``, ``scene_number``, ``well``, ``well_row``, ``well_column``, ``field``: the
-              name of the scene as in `scenes` and its number in the file, its well, and its number
-              within the well.
-            - ``V``, ``H``, ``I``, ``R``, ``B``, ``T``, ``C``, ``channel``, ``Z``, ``M``: the
-              place in each dimension, as the file counts, and the name of the channel.
-            - ``x``, ``y``, ``w``, ``h``: the rectangle in pixels of full resolution, in the file's
-              coordinate system; ``x_um``, ``y_um``, ``w_um``, ``h_um`` and ``z_um`` (of Z) are the
-              same in micrometres.
-            - ``stage_x_um``, ``stage_y_um``, ``focus_z_um``: where the stage and the focus drive
-              were, in micrometres.
-            - ``acquisition_time`` (datetime64, UTC), ``time_s`` (seconds since the first tile of
-              the table; where tiles have no time, those of `time_stamps`), ``exposure_s``
-              (seconds; of the tile, else of its channel).
-            - ``level``, ``stored_w``, ``stored_h``, ``pixel_type``, ``compression``: how the tile
-              is stored.
-            - ``index``: its sub-block, for `CziReader.read_subblock`.
-
-            Unknown values are NaN, NaT or None. A column of whole numbers of which some
-            are missing is of floats.
-
-        Raises
-        ------
-        OutOfBoundsError
-            If there is no such scene or level.
-        MissingExtraError
-            For ``pandas=True`` without pandas; the extra ``czictypes[pandas]`` brings it.
-
-        Examples
-        --------
-        >>> tiles = CziImage("slide.czi").tiles(level=0)  # doctest: +SKIP
-        >>> tiles.groupby("well")["focus_z_um"].mean()  # doctest: +SKIP
-        """
-        with self._document() as document:
-            index = None
-            if scene is not None:
-                index = _index_of(document, scene, len(scene_names(document)))
-            columns = tile_columns(document, index, level)
-        return as_table(columns, pandas)
-
-    @overload
-    def events(self, *, pandas: Literal[False]) -> Columns: ...
-    @overload
-    def events(self, *, pandas: bool | None = None) -> Any: ...
-    def events(self, *, pandas: bool | None = None) -> Any:
-        """Return a table of what happened during the acquisition.
-
-        Parameters
-        ----------
-        pandas
-            As for `tiles`.
-
-        Returns
-        -------
-        pandas.DataFrame or dict of numpy.ndarray
-            A row for each event of the attachment EventList, without rows where there is none. The
-            columns are ``time_s`` (seconds, on the clock of the attached time stamps), ``type``
-            (ZEN's number), ``name`` (``"marker"``, ``"trigger"``..., None for an unknown number)
-            and ``description``.
-
-        Raises
-        ------
-        CorruptFileError
-            If the attachment is damaged.
-        MissingExtraError
-            As for `tiles`.
-        """
-        return as_table(event_columns(self.attachments.events or []), pandas)
-
     # Labels
 
     @property
@@ -734,14 +623,6 @@ class CziImage(Image):
 
 def _display_settings(document: OpenDocument) -> Mapping[int, ChannelDisplaySettingsDataClass]:
     return document.read_metadata(display_settings)
-
-
-def _index_of(document: OpenDocument, scene: int | str, count: int) -> int:
-    """Return the index of a scene; names are looked at only where one is given."""
-    is_number = isinstance(scene, (int, np.integer)) and not isinstance(scene, bool)
-    if is_number and -count <= int(scene) < count:
-        return int(scene) % count
-    return find_scene(scene_names(document), scene)
 
 
 def _reopen(

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from czictypes.arrays import xarray as labelled
+from czictypes.arrays.image_labels import ImageLabels
 from czictypes.arrays.labels import (
     AxisCoordinates,
-    PhysicalPixelSizes,
-    Scale,
-    channel_colors,
     coordinates,
-    dimension_properties,
-    regular_interval,
     standard_metadata,
 )
 from czictypes.arrays.layout import (
@@ -35,43 +29,30 @@ from czictypes.arrays.layout import (
 )
 from czictypes.arrays.lazy import take_lazily
 from czictypes.arrays.pictures import PictureMethods
-from czictypes.arrays.scene_views import Scenes, ThreadChoice
-from czictypes.metadata.annotations import Annotation
-from czictypes.metadata.channels import ChannelInfo
+from czictypes.arrays.stacks import StackMethods
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.metadata.document_info import DocumentInfo, Objective
-from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
-from czictypes.model.errors import ClosedError, InvalidArgumentError, OutOfBoundsError
+from czictypes.model.errors import ClosedError, InvalidArgumentError
 from czictypes.model.geometry import checked_plane
 from czictypes.model.options import ChannelDisplaySettingsDataClass
 from czictypes.model.public import Closable
 from czictypes.reading import html
-from czictypes.reading.names import channel_names, find_channels, find_scene, has_names
-from czictypes.remote.urls import local_path, short_name
+from czictypes.reading.names import find_channels, has_names
 
 if TYPE_CHECKING:
     import dask.array
     import xarray
     from bioio_base.standard_metadata import StandardMetadata
-    from bioio_base.types import DimensionProperties
-    from ome_types import OME
-
-#: Names or indices of scenes, or one of these; None for all.
-SceneChoice = Union[str, int, Iterable[Union[str, int]], None]
 
 Self = TypeVar("Self", bound="Image")
 
 
-class Image(PictureMethods, Closable):
+class Image(ImageLabels, PictureMethods, StackMethods, Closable):
     """An image file as an N-d array, one scene at a time: what `open_image` gives.
 
     The dimensions are T, C, Z, Y and X, and S (red, green, blue) for colour images. V, H, I, R
     and B come before them where a file has more than one value of them. Pixels are read when they
     are asked for.
     """
-
-    #: What each thread reads by default: the scene, as the class keeps it, and the level.
-    _choice: ThreadChoice[tuple[Any, int]]
 
     def __repr__(self) -> str:
         if self.closed:
@@ -145,18 +126,6 @@ class Image(PictureMethods, Closable):
     def _origin_name(self) -> str:
         """The name of the file in messages."""
 
-    #: The source as it was opened: a path, a URL, a file object or a store; None for an array.
-    _opened: Any = None
-
-    @property
-    @abstractmethod
-    def _layout(self) -> Layout:
-        """The layout of the array."""
-
-    @abstractmethod
-    def _at(self: Self, scene: int | str) -> Self:
-        """Return another image of the open file, of a scene at the same level."""
-
     @abstractmethod
     def _new_array(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """Return an array for pixels, if there may be one so large."""
@@ -171,135 +140,7 @@ class Image(PictureMethods, Closable):
     def _identity(self) -> str:
         """A text that identifies this file."""
 
-    # Scenes
-
-    @property
-    @abstractmethod
-    def scenes(self) -> Scenes:
-        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none.
-
-        Each name is also a view of the scene, as `scene` gives it.
-        """
-
-    @property
-    def current_scene(self) -> str:
-        """The name of the scene that is read; of a CZI, ``"all"`` where all are."""
-        index = self.current_scene_index
-        return self.scenes[0 if index is None else index]
-
-    @property
-    @abstractmethod
-    def current_scene_index(self) -> int | None:
-        """The index of the scene in `scenes`; of a CZI, None where all are read."""
-
-    def scene(self: Self, scene: int | str) -> Self:
-        """Return a view of one scene: an image of its own that shares the open file.
-
-        A view costs no more than a read. What you set of it (`set_scene`,
-        `set_resolution_level`) changes neither this image nor another view, so each thread can
-        have views of its own.
-
-        Parameters
-        ----------
-        scene
-            Its index in `scenes` or its name; of a CZI also ``"all"``, for all scenes in one plane.
-
-        Returns
-        -------
-        Image
-            Of the same class, at the current resolution level. It reads until this image is
-            closed; then it is closed too, and its methods raise `ClosedError`. Closing the view
-            does not close this image, and a view keeps the file open when you drop this image.
-
-        Raises
-        ------
-        OutOfBoundsError
-            If there is no such scene, or it does not have the current resolution level.
-
-        Examples
-        --------
-        >>> with open_image("plate.czi") as image:  # doctest: +SKIP
-        ...     means = {scene: scene.data.mean() for scene in image.scenes}
-        """
-        if scene is None:
-            find_scene(self.scenes, scene)  # tells how a scene is given
-        view = self._at(scene)
-        check_level(view._layout, view._level, scene)
-        return view
-
-    def _of(self: Self, scene: int | str | None) -> Self:
-        """Return the image that a method with ``scene=`` reads: this one if none is named."""
-        return self if scene is None else self._at(scene)
-
-    @abstractmethod
-    def set_scene(self, scene: int | str) -> None:
-        """Choose the scene of this object, as in AICSImageIO, by index or name; the level stays.
-
-        Each thread has the scene that it chose itself, and until then the one that any thread chose
-        last. A program with threads is simpler where each call names its scene (``scene="B1"``), or
-        reads from a view (`scene`).
-
-        Raises
-        ------
-        OutOfBoundsError
-            If there is no such scene, or it does not have the current resolution level.
-        """
-
-    # Resolution levels
-
-    @property
-    def resolution_levels(self) -> tuple[int, ...]:
-        """The numbers of the resolution levels of the scene, 0 being full resolution."""
-        return tuple(range(len(self._layout.grids)))
-
-    @property
-    def current_resolution_level(self) -> int:
-        """The resolution level that is read by default; 0 at first."""
-        return self._level
-
-    @property
-    def _level(self) -> int:
-        return self._choice.get()[1]
-
-    def set_resolution_level(self, resolution_level: int) -> None:
-        """Choose the resolution level that is read by default.
-
-        `dims`, `shape`, `data` and its siblings, `physical_pixel_sizes`, and methods called
-        without `level` follow it. As for the scene (`set_scene`), each thread has the level that it
-        chose itself, and until then the one that any thread chose last.
-
-        Parameters
-        ----------
-        resolution_level
-            One of `resolution_levels`; negative ones count from the coarsest.
-
-        Raises
-        ------
-        OutOfBoundsError
-            If the scene has no such level.
-        """
-        level = self._layout.level(resolution_level).index
-        self._choice.set((self._choice.get()[0], level))
-
-    def _begun(self: Self, *, level: int) -> Self:
-        """Return this image, new, at a level that all threads begin with."""
-        self._choice = ThreadChoice((self._choice.get()[0], level))
-        return self
-
-    def _chosen(self, level: int | None) -> int:
-        return self._level if level is None else level
-
     # The array
-
-    @property
-    def dims(self) -> Dimensions:
-        """Names and sizes: ``dims.order``, ``dims.X``, ``dims["Y", "X"]``."""
-        return self._layout.dims(self._level)
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """The size of each dimension by its name."""
-        return dict(self.dims.items())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -679,183 +520,6 @@ class Image(PictureMethods, Closable):
         """Return this image, with its mosaic stitched if it is one."""
         return self
 
-    # Stacks of scenes
-
-    def get_stack(
-        self, *, select_scenes: SceneChoice = None, drop_non_matching_scenes: bool = False
-    ) -> NDArray[Any]:
-        """Return the pixels of several scenes in one array, the scenes along its first axis.
-
-        Parameters
-        ----------
-        select_scenes
-            The names or indices of the scenes, in the order of the stack; by default all.
-        drop_non_matching_scenes
-            Whether scenes that differ from the first one in shape or dtype are left out.
-
-        Returns
-        -------
-        numpy.ndarray
-            At the current resolution level; the current scene stays what it is.
-
-        Raises
-        ------
-        UnsupportedDataError
-            If a scene has another shape or dtype than the first, or lacks the resolution level,
-            and is not to be left out.
-        ValueError
-            If no scene is selected.
-        OutOfBoundsError
-            If there is no such scene.
-        """
-        images = self._alike(select_scenes, drop=drop_non_matching_scenes)
-        stack: NDArray[Any] = labelled.stacked(images, dask=False)
-        return stack
-
-    def get_dask_stack(
-        self, *, select_scenes: SceneChoice = None, drop_non_matching_scenes: bool = False
-    ) -> dask.array.Array:
-        """Return the stack of `get_stack`, which has the same arguments, as a lazy dask array."""
-        images = self._alike(select_scenes, drop=drop_non_matching_scenes)
-        stack: dask.array.Array = labelled.stacked(images, dask=True)
-        return stack
-
-    def get_xarray_stack(
-        self,
-        *,
-        select_scenes: SceneChoice = None,
-        drop_non_matching_scenes: bool = False,
-        scene_character: str = "I",
-        scene_coord_values: Literal["index", "names"] = "index",
-        dask: bool = False,
-    ) -> xarray.DataArray:
-        """Return the stack of `get_stack` as a labelled array, with its first scene's coordinates.
-
-        Parameters
-        ----------
-        select_scenes, drop_non_matching_scenes
-            As for `get_stack`.
-        scene_character
-            The name of the dimension of the scenes; one that the image does not have.
-        scene_coord_values
-            ``"names"`` to have the names of the scenes as coordinates; by default there are none.
-        dask
-            Whether it is to be lazy.
-
-        Raises
-        ------
-        ValueError
-            If the image has a dimension `scene_character`, or no scene is selected.
-        UnsupportedDataError, OutOfBoundsError
-            As `get_stack`.
-        """
-        images = self._alike(select_scenes, drop=drop_non_matching_scenes)
-        return labelled.to_xarray_stack(images, scene_character, scene_coord_values, dask=dask)
-
-    def get_xarray_dask_stack(self, **options: Any) -> xarray.DataArray:
-        """Return the stack of `get_xarray_stack`, which has the same arguments, lazily."""
-        return self.get_xarray_stack(**options, dask=True)
-
-    def _alike(self, scenes: SceneChoice, *, drop: bool) -> list[Image]:
-        """Return an image of each scene, all of one shape and dtype, at the current level."""
-        if isinstance(scenes, str) or not isinstance(scenes, (Iterable, type(None))):
-            scenes = [scenes]
-        chosen: Iterable[str | int] = range(len(self.scenes)) if scenes is None else scenes
-        found = [self._at(find_scene(self.scenes, one)) for one in chosen]
-        return labelled.alike(found, drop=drop)
-
-    # Channels
-
-    @property
-    @abstractmethod
-    def channels(self) -> list[ChannelInfo]:
-        """The metadata of each channel: name, colour, wavelengths, exposure, description..."""
-
-    @property
-    def channel_names(self) -> list[str]:
-        """A name for each channel; no two are equal.
-
-        It is the name in the metadata, else the Id there, else ``"Channel:0"``; the second
-        channel called DAPI is ``"DAPI (2)"``.
-        """
-        return channel_names(self.channels)
-
-    @property
-    def channel_colors(self) -> list[tuple[int, int, int] | None]:
-        """The colour of each channel: red, green, blue from 0 to 255, or None."""
-        return channel_colors(self.channels)
-
-    @property
-    @abstractmethod
-    def contrast_limits(self) -> list[tuple[float, float] | None]:
-        """The pixel values shown as black and as white, by channel; None where not known."""
-
-    @property
-    @abstractmethod
-    def annotations(self) -> list[Annotation]:
-        """The regions, measurements and texts drawn on the image, in pixels."""
-
-    # Sizes and times
-
-    @abstractmethod
-    def _pixel_sizes(self, factor: float = 1.0) -> PhysicalPixelSizes:
-        """Return the size of a pixel that is so many pixels of the full resolution wide."""
-
-    @abstractmethod
-    def _times(self) -> NDArray[np.float64] | None:
-        """Return the time of each T, in seconds; None where that is not known."""
-
-    @property
-    def physical_pixel_sizes(self) -> PhysicalPixelSizes:
-        """The size of a pixel in micrometres: Z, Y, X; None where unknown.
-
-        It is that of a pixel of the current resolution level.
-        """
-        level = self._level
-        return self._pixel_sizes(self._layout.level(level).factor if level else 1.0)
-
-    @property
-    def physical_pixel_size(self) -> PhysicalPixelSizes:
-        """The size of a pixel as `physical_pixel_sizes`; AICSImageIO has both names."""
-        return self.physical_pixel_sizes
-
-    @property
-    def time_stamps(self) -> list[float] | None:
-        """The time of each T in seconds; None if the file does not have it.
-
-        A CZI has the time stamps attached to the document, on its own clock. Without them the times
-        are those at which the tiles of this scene were acquired, since the first T, or else the
-        positions along T in the XML.
-        """
-        times = self._times()
-        return None if times is None else [float(time) for time in times]
-
-    @property
-    def time_interval(self) -> timedelta | None:
-        """The mean time from one T to the next; None for less than two, or if it is unknown.
-
-        It is also None if the times are irregular, that is, if an interval differs from the mean
-        by more than a twentieth; use `time_stamps` then.
-        """
-        return regular_interval(self._times())
-
-    @property
-    def scale(self) -> Scale:
-        """The distance of neighbours along T (seconds), Z, Y and X (micrometres), or None."""
-        interval, sizes = self.time_interval, self.physical_pixel_sizes
-        return Scale(None if interval is None else interval.total_seconds(), None, *sizes)
-
-    @property
-    def dimension_properties(self) -> DimensionProperties:
-        """The kind and the unit of each dimension, as bioio has them: ``dimension_properties.T``.
-
-        Raises
-        ------
-        MissingExtraError
-            Without bioio-base.
-        """
-        return dimension_properties(self.dims.order, self.scale)
-
     def coords(
         self, level: int | None = None, *, scene: int | str | None = None
     ) -> dict[str, AxisCoordinates]:
@@ -881,62 +545,6 @@ class Image(PictureMethods, Closable):
         names, times = image.channel_names, image._times()
         return coordinates(image._layout, level, names, times, image._pixel_sizes())
 
-    # The scene
-
-    @property
-    @abstractmethod
-    def scene_info(self) -> SceneInfo | None:
-        """The metadata of the scene: name, centre, contour, well."""
-
-    @property
-    @abstractmethod
-    def origin(self) -> tuple[float, float] | None:
-        """Where on the stage the centre of the first pixel lies (x, y), in micrometres, or None."""
-
-    @property
-    @abstractmethod
-    def field(self) -> int | None:
-        """The number of the scene within its well, from 0 on; None without a well."""
-
-    @property
-    @abstractmethod
-    def plate(self) -> Plate | None:
-        """The plate with its numbers of rows and columns, or None."""
-
-    @property
-    def well(self) -> Well | None:
-        """The well of the scene (its row and column are counted from 1), or None."""
-        return None if self.scene_info is None else self.scene_info.well
-
-    @property
-    def acquisition(self) -> Acquisition | None:
-        """The acquisition of the plate that the scene belongs to; None if it is unknown."""
-        info, plate = self.scene_info, self.plate
-        if info is None or plate is None:
-            return None
-        return next((one for one in plate.acquisitions if one.id == info.acquisition), None)
-
-    # The file
-
-    @property
-    def path(self) -> Path | None:
-        """The path of the local file or folder; None for a URL, a file object, or an array."""
-        return local_path(self._opened)
-
-    @property
-    def name(self) -> str:
-        """The name of the file without its folder, such as ``"cells.czi"``, and no credentials."""
-        return short_name(self._opened)
-
-    @property
-    def reader(self) -> Any:
-        """The open `CziReader` of a CZI; for another format, this image.
-
-        It has the names that the readers of AICSImageIO and bioio have, such as
-        ``reader.mosaic_data``.
-        """
-        return self
-
     def as_content(self) -> DocumentContent:
         """Return the metadata of the current scene as a new file takes them.
 
@@ -946,26 +554,6 @@ class Image(PictureMethods, Closable):
         from czictypes.arrays.content import content_of  # needs the floor that writes
 
         return content_of(self)
-
-    @property
-    @abstractmethod
-    def document_info(self) -> DocumentInfo:
-        """Title, author, dates, application, microscope and objective."""
-
-    @property
-    def acquisition_date(self) -> datetime | None:
-        """The time at which the first pixel was taken."""
-        return self.document_info.acquisition_date
-
-    @property
-    def objective(self) -> Objective | None:
-        """The objective."""
-        return self.document_info.objective
-
-    @property
-    @abstractmethod
-    def metadata(self) -> Any:
-        """The metadata as stored in the file: dictionaries, objects or text, by its format."""
 
     @property
     def standard_metadata(self) -> StandardMetadata:
@@ -978,29 +566,6 @@ class Image(PictureMethods, Closable):
         """
         return standard_metadata(self)
 
-    @property
-    def ome_metadata(self) -> OME:
-        """The metadata of all scenes as OME objects (ome-types), one image for each scene.
-
-        See `to_ome`.
-        """
-        return self.to_ome()
-
-    @abstractmethod
-    def to_ome(self) -> OME:
-        """Return the metadata of all scenes as OME objects, valid against the OME schema.
-
-        Returns
-        -------
-        ome_types.OME
-            An image for each scene, in the order of `scenes`.
-
-        Raises
-        ------
-        MissingExtraError
-            If ome-types is not installed.
-        """
-
 
 def _bytes(count: int) -> str:
     """Return a number of bytes as text: ``1.2 MB``."""
@@ -1010,16 +575,6 @@ def _bytes(count: int) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:,.3g} TB"
-
-
-def check_level(layout: Layout, level: int, scene: int | str) -> None:
-    """Refuse a scene that does not have the current level."""
-    count = len(layout.grids)
-    if level >= count:
-        raise OutOfBoundsError(
-            f"scene {scene!r} has no resolution level {level}, its levels go from 0 to "
-            f"{count - 1}; choose one of them by set_resolution_level first"
-        )
 
 
 def layout_of(image: Image) -> Layout:

@@ -1,14 +1,19 @@
-"""The scenes of an image: names that are views as well, and the one that a thread has chosen."""
+"""The scenes of an image: names that are views as well, and the one that a thread reads."""
 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
+from czictypes.arrays.layout import Layout
+from czictypes.model.errors import OutOfBoundsError
 from czictypes.reading import html
+from czictypes.reading.names import find_scene
 
 T = TypeVar("T")
+Self = TypeVar("Self", bound="SceneMethods")
 
 
 class SceneView(str):
@@ -108,3 +113,145 @@ class ThreadChoice(Generic[T]):
         """Set the value of this thread."""
         self._own.value = self._last = value
         self._is_set = True
+
+
+class SceneMethods(ABC):
+    """The scenes of an image and their resolution levels: which there are, and which is read."""
+
+    #: What each thread reads by default: the scene, as the class keeps it, and the level.
+    _choice: ThreadChoice[tuple[Any, int]]
+
+    @property
+    @abstractmethod
+    def _layout(self) -> Layout:
+        """The layout of the array."""
+
+    @abstractmethod
+    def _at(self: Self, scene: int | str) -> Self:
+        """Return another image of the open file, of a scene at the same level."""
+
+    @property
+    @abstractmethod
+    def scenes(self) -> Scenes:
+        """The names of the scenes, each one its own; ``"Image:0"`` where the file has none.
+
+        Each name is also a view of the scene, as `scene` gives it.
+        """
+
+    @property
+    def current_scene(self) -> str:
+        """The name of the scene that is read; of a CZI, ``"all"`` where all are."""
+        index = self.current_scene_index
+        return self.scenes[0 if index is None else index]
+
+    @property
+    @abstractmethod
+    def current_scene_index(self) -> int | None:
+        """The index of the scene in `scenes`; of a CZI, None where all are read."""
+
+    def scene(self: Self, scene: int | str) -> Self:
+        """Return a view of one scene: an image of its own that shares the open file.
+
+        A view costs no more than a read. What you set of it (`set_scene`,
+        `set_resolution_level`) changes neither this image nor another view, so each thread can
+        have views of its own.
+
+        Parameters
+        ----------
+        scene
+            Its index in `scenes` or its name; of a CZI also ``"all"``, for all scenes in one plane.
+
+        Returns
+        -------
+        Image
+            Of the same class, at the current resolution level. It reads until this image is
+            closed; then it is closed too, and its methods raise `ClosedError`. Closing the view
+            does not close this image, and a view keeps the file open when you drop this image.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene, or it does not have the current resolution level.
+
+        Examples
+        --------
+        >>> with open_image("plate.czi") as image:  # doctest: +SKIP
+        ...     means = {scene: scene.data.mean() for scene in image.scenes}
+        """
+        if scene is None:
+            find_scene(self.scenes, scene)  # tells how a scene is given
+        view = self._at(scene)
+        check_level(view._layout, view._level, scene)
+        return view
+
+    def _of(self: Self, scene: int | str | None) -> Self:
+        """Return the image that a method with ``scene=`` reads: this one if none is named."""
+        return self if scene is None else self._at(scene)
+
+    @abstractmethod
+    def set_scene(self, scene: int | str) -> None:
+        """Choose the scene of this object, as in AICSImageIO, by index or name; the level stays.
+
+        Each thread has the scene that it chose itself, and until then the one that any thread chose
+        last. A program with threads is simpler where each call names its scene (``scene="B1"``), or
+        reads from a view (`scene`).
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene, or it does not have the current resolution level.
+        """
+
+    # Resolution levels
+
+    @property
+    def resolution_levels(self) -> tuple[int, ...]:
+        """The numbers of the resolution levels of the scene, 0 being full resolution."""
+        return tuple(range(len(self._layout.grids)))
+
+    @property
+    def current_resolution_level(self) -> int:
+        """The resolution level that is read by default; 0 at first."""
+        return self._level
+
+    @property
+    def _level(self) -> int:
+        return self._choice.get()[1]
+
+    def set_resolution_level(self, resolution_level: int) -> None:
+        """Choose the resolution level that is read by default.
+
+        `dims`, `shape`, `data` and its siblings, `physical_pixel_sizes`, and methods called
+        without `level` follow it. As for the scene (`set_scene`), each thread has the level that it
+        chose itself, and until then the one that any thread chose last.
+
+        Parameters
+        ----------
+        resolution_level
+            One of `resolution_levels`; negative ones count from the coarsest.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If the scene has no such level.
+        """
+        level = self._layout.level(resolution_level).index
+        self._choice.set((self._choice.get()[0], level))
+
+    def _begun(self: Self, *, level: int) -> Self:
+        """Return this image, new, at a level that all threads begin with."""
+        self._choice = ThreadChoice((self._choice.get()[0], level))
+        return self
+
+    def _chosen(self, level: int | None) -> int:
+        return self._level if level is None else level
+
+
+def check_level(layout: Layout, level: int, scene: int | str) -> None:
+    """Refuse a scene that does not have the current level."""
+    count = len(layout.grids)
+    if level >= count:
+        raise OutOfBoundsError(
+            f"scene {scene!r} has no resolution level {level}, its levels go from 0 to "
+            f"{count - 1}; choose one of them by set_resolution_level first"
+        )

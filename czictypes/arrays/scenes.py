@@ -16,7 +16,7 @@ from czictypes.model.geometry import ABSENT, Rectangle
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.reading.document import OpenDocument
 from czictypes.reading.levels import level_grids
-from czictypes.reading.names import scene_infos
+from czictypes.reading.names import find_scene, scene_infos, scene_names
 from czictypes.reading.request import type_of_all
 from czictypes.reading.subblock import read_columns
 from czictypes.reading.table import SubBlockTable
@@ -34,6 +34,14 @@ def scene_wells(document: OpenDocument) -> list[str | None]:
     numbers: list[int | None] = [*document.table.scene_rectangles] or [None]
     found = [infos.get(number) for number in numbers]
     return [info.well.name if info and info.well else None for info in found]
+
+
+def scene_index(document: OpenDocument, scene: int | str, count: int) -> int:
+    """Return the index of a scene; names are looked at only where one is given."""
+    is_number = isinstance(scene, (int, np.integer)) and not isinstance(scene, bool)
+    if is_number and -count <= int(scene) < count:
+        return int(scene) % count
+    return find_scene(scene_names(document), scene)
 
 
 def scene_layout(table: SubBlockTable, scene: int | None) -> Layout:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.labels import pixel_sizes, since_start
-from czictypes.arrays.scenes import field_numbers, plane_ranges
+from czictypes.arrays.scenes import field_numbers, plane_ranges, scene_index
 from czictypes.metadata.records import EVENT_NAMES, Event
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.errors import MissingExtraError, OutOfBoundsError, SparseDocumentError
@@ -50,6 +50,121 @@ def as_table(columns: Columns, pandas: bool | None) -> Any:
             raise
         return columns
     return package.DataFrame(columns)
+
+
+class TableMethods:
+    """The tables of a `CziImage`."""
+
+    @overload
+    def tiles(
+        self,
+        scene: int | str | None = None,
+        *,
+        level: int | None = None,
+        pandas: Literal[False],
+    ) -> Columns: ...
+    @overload
+    def tiles(
+        self,
+        scene: int | str | None = None,
+        *,
+        level: int | None = None,
+        pandas: bool | None = None,
+    ) -> Any: ...
+    def tiles(
+        self,
+        scene: int | str | None = None,
+        *,
+        level: int | None = None,
+        pandas: bool | None = None,
+    ) -> Any:
+        """Return a table of all tiles, with what the file tells of each; no pixel is read.
+
+        Parameters
+        ----------
+        scene
+            The index or name of the only scene whose tiles are wanted; by default those of all
+            scenes, whichever is the current one.
+        level
+            The only pyramid level that is wanted, 0 for full resolution; by default all.
+        pandas
+            True for a `pandas.DataFrame`, False for a dictionary from the name of each column to a
+            numpy array. By default a data frame where pandas is installed.
+
+        Returns
+        -------
+        pandas.DataFrame or dict of numpy.ndarray
+            A row for each tile, in the order of the file's directory, and always these columns:
+
+            - ``scene``, ``scene_number``, ``well``, ``well_row``, ``well_column``, ``field``: the
+              name of the scene as in `scenes` and its number in the file, its well, and its number
+              within the well.
+            - ``V``, ``H``, ``I``, ``R``, ``B``, ``T``, ``C``, ``channel``, ``Z``, ``M``: the
+              place in each dimension, as the file counts, and the name of the channel.
+            - ``x``, ``y``, ``w``, ``h``: the rectangle in pixels of full resolution, in the file's
+              coordinate system; ``x_um``, ``y_um``, ``w_um``, ``h_um`` and ``z_um`` (of Z) are the
+              same in micrometres.
+            - ``stage_x_um``, ``stage_y_um``, ``focus_z_um``: where the stage and the focus drive
+              were, in micrometres.
+            - ``acquisition_time`` (datetime64, UTC), ``time_s`` (seconds since the first tile of
+              the table; where tiles have no time, those of `time_stamps`), ``exposure_s``
+              (seconds; of the tile, else of its channel).
+            - ``level``, ``stored_w``, ``stored_h``, ``pixel_type``, ``compression``: how the tile
+              is stored.
+            - ``index``: its sub-block, for `CziReader.read_subblock`.
+
+            Unknown values are NaN, NaT or None. A column of whole numbers of which some
+            are missing is of floats.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene or level.
+        MissingExtraError
+            For ``pandas=True`` without pandas; the extra ``czictypes[pandas]`` brings it.
+
+        Examples
+        --------
+        >>> tiles = CziImage("slide.czi").tiles(level=0)  # doctest: +SKIP
+        >>> tiles.groupby("well")["focus_z_um"].mean()  # doctest: +SKIP
+        """
+        image: Any = self
+        with image._document() as document:
+            index = None
+            if scene is not None:
+                index = scene_index(document, scene, len(scene_names(document)))
+            columns = tile_columns(document, index, level)
+        return as_table(columns, pandas)
+
+    @overload
+    def events(self, *, pandas: Literal[False]) -> Columns: ...
+    @overload
+    def events(self, *, pandas: bool | None = None) -> Any: ...
+    def events(self, *, pandas: bool | None = None) -> Any:
+        """Return a table of what happened during the acquisition.
+
+        Parameters
+        ----------
+        pandas
+            As for `tiles`.
+
+        Returns
+        -------
+        pandas.DataFrame or dict of numpy.ndarray
+            A row for each event of the attachment EventList, without rows where there is none. The
+            columns are ``time_s`` (seconds, on the clock of the attached time stamps), ``type``
+            (ZEN's number), ``name`` (``"marker"``, ``"trigger"``..., None for an unknown number)
+            and ``description``.
+
+        Raises
+        ------
+        CorruptFileError
+            If the attachment is damaged.
+        MissingExtraError
+            As for `tiles`.
+        """
+        image: Any = self
+        return as_table(event_columns(image.attachments.events or []), pandas)
 
 
 # Tiles

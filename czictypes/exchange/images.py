@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image import CziImage as _CziImage
 from czictypes.arrays.image_base import Image as _Image
-from czictypes.arrays.image_base import check_level
 from czictypes.arrays.labels import PhysicalPixelSizes, contrast_limits, in_micrometres
 from czictypes.arrays.layout import ArrayRegion, Layout, Selection
 from czictypes.arrays.lazy import chunks_of_planes, normalized_chunks
 from czictypes.arrays.pictures import shown_color
-from czictypes.arrays.scene_views import Scenes, ThreadChoice
+from czictypes.arrays.scene_views import Scenes, ThreadChoice, check_level
 from czictypes.arrays.scenes import field_numbers
 from czictypes.exchange.converted import Choice, Conversion
 from czictypes.exchange.locations import Format, target_format
