@@ -554,7 +554,7 @@ class CziImage(TableMethods, Image):
         """The skew of the planes along Z of a lattice light-sheet stack; None for other files."""
         return self._metadata(lambda document: document.read_metadata(skew), None)
 
-    def as_content(self) -> DocumentContent:  # noqa: D102 (it has that of the base class)
+    def _content(self) -> DocumentContent:
         from czictypes.arrays.content import content_of  # needs the floor that writes
 
         with self._document() as document:

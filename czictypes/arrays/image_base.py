@@ -545,12 +545,25 @@ class Image(ImageLabels, PictureMethods, StackMethods, Closable):
         names, times = image.channel_names, image._times()
         return coordinates(image._layout, level, names, times, image._pixel_sizes())
 
-    def as_content(self) -> DocumentContent:
-        """Return the metadata of the current scene as a new file takes them.
+    def as_content(self, *, scene: int | str | None = None) -> DocumentContent:
+        """Return the metadata of a scene as a new file takes them.
 
         The scene and the first channel have the number 0. `imwrite` and `create_czi` take the image
         itself with ``like=``, and leave out what does not fit.
+
+        Parameters
+        ----------
+        scene
+            The scene by its index or name; by default the current one.
+
+        Raises
+        ------
+        OutOfBoundsError
+            If there is no such scene.
         """
+        return self._of(scene)._content()
+
+    def _content(self) -> DocumentContent:
         from czictypes.arrays.content import content_of  # needs the floor that writes
 
         return content_of(self)

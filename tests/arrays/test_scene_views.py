@@ -73,6 +73,8 @@ READS: dict[str, Callable[..., Any]] = {
     "lazy to_xarray": lambda image, **scene: image.to_xarray(dask=True, **scene),
     "to_datatree": lambda image, **scene: image.to_datatree(**scene)["scale0/image"],
     "coords": lambda image, **scene: image.coords(**scene)["X"].values,
+    "as_content": lambda image, **scene: image.as_content(**scene).scenes[0].name,
+    "to_rgb": lambda image, **scene: image.to_rgb(T=1, **scene),
 }
 
 
