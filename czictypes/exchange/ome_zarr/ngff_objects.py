@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.arrays.image_base import Image
 from czictypes.exchange.locations import without_secrets
-from czictypes.exchange.ome_zarr.group_attributes import axes, channel_look, ngff_metadata
+from czictypes.exchange.ome_zarr.group_attributes import (
+    automatic_limits,
+    axes,
+    channel_look,
+    ngff_metadata,
+)
 from czictypes.exchange.ome_zarr.image_plan import (
     AXES,
     CoordinateTransform,
@@ -136,7 +141,8 @@ def to_multiscales(
     -------
     ngff_zarr.NgffMultiscales
         Its images have the axes of `to_ngff_image`. `ngff_zarr.to_ome_zarr` writes it in any
-        version; colours and windows are in its metadata.
+        version; colours and windows are in its metadata. The window of a channel that would look
+        flat is that of its pixels, in a small picture of the middle of Z.
 
     Raises
     ------
@@ -246,7 +252,7 @@ def _omero(image: Image) -> Any:
     return ngff.Omero(
         [
             ngff.OmeroChannel(look["color"], ngff.OmeroWindow(**look["window"]), look["label"])
-            for look in channel_look(image)
+            for look in channel_look(image, automatic_limits(image))
         ]
     )
 

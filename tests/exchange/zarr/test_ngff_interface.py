@@ -581,3 +581,19 @@ def test_the_plates_of_the_page(
     np.testing.assert_array_equal(
         here["image"].images[0].data.compute()[0, :, 0], STACK[[1, 6], :40, :50]
     )
+
+
+@pytest.mark.parametrize("scale_factors", [None, [2]])
+def test_dim_pixels_without_limits_get_a_window_of_what_they_have(
+    tmp_path: Path, scale_factors: list[int] | None
+) -> None:
+    pixels = np.zeros((2, 200, 300), np.uint16)
+    pixels[0], pixels[1] = np.linspace(300, 700, 300), np.linspace(0, 65535, 300)
+    with create_czi(tmp_path / "dim.czi") as document:
+        for channel, plane in enumerate(pixels):
+            document.write(plane, plane={"C": channel})
+    made = nz.to_multiscales(tmp_path / "dim.czi", scale_factors=scale_factors)
+    dim, bright = (channel.window for channel in made.metadata.omero.channels)
+    assert 290 <= dim.start <= 310
+    assert 690 <= dim.end <= 710
+    assert bright.end > 65000
