@@ -178,6 +178,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def whole(text: str) -> int:
+    """Return a whole number."""
+    if re.fullmatch(r"-?\d+", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
 def roi(text: str) -> Rectangle:
     """Return ``X,Y,W,H`` as a rectangle."""
     try:
@@ -230,7 +237,10 @@ def places(text: str) -> tuple[str, list[int | str]]:
         assert match is not None
         first, last, step = (None if part is None else int(part) for part in match.groups())
         assert first is not None
-        found += range(first, (first if last is None else last) + 1, step or 1)
+        last = first if last is None else last
+        if last < first:
+            raise argparse.ArgumentTypeError(f"{text!r} ends before it begins")
+        found += range(first, last + 1, step or 1)
     return letter, found
 
 

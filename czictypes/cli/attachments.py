@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from czictypes.cli import arguments
-from czictypes.cli.output import FAILED, named_refusals, printable, report_exception
+from czictypes.cli.output import (
+    FAILED,
+    make_folder,
+    named_refusals,
+    printable,
+    report_exception,
+)
 from czictypes.model.errors import CziError, OutOfBoundsError
 
 if TYPE_CHECKING:
@@ -46,7 +52,7 @@ def _run(args: argparse.Namespace) -> int:
     with open_czi(args.file) as document:
         chosen = _chosen(document.attachments, args.name, args.file)
         if args.dest is not None:
-            return _write(chosen, Path(args.dest), args)
+            return _write(chosen, make_folder(args.dest), args)
         for one in chosen:
             kind, size = printable(one.content_file_type), len(one.data)
             print(f"{one.index}  {printable(one.name)}  {kind}  {size:,} bytes")
@@ -71,7 +77,6 @@ def _chosen(attachments: Attachments, names: Sequence[str] | None, file: str) ->
 def _write(chosen: Sequence[Attachment], folder: Path, args: argparse.Namespace) -> int:
     """Write each; one that cannot be decoded does not stop the others."""
     code = 0
-    folder.mkdir(parents=True, exist_ok=True)
     for one, path in zip(chosen, _paths(chosen, folder, raw=args.raw)):
         try:
             with named_refusals(args.file, str(path)):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,6 +20,7 @@ from czictypes.cli.convert import convert_file, reason_of
 from czictypes.cli.output import (
     FAILED,
     exit_code,
+    make_folder,
     named_refusals,
     print_json,
     printable,
@@ -74,11 +76,12 @@ def convert_many(args: argparse.Namespace, ending: str, options: Mapping[str, An
     jobs = [_Job(source, _dest(source, args.dest, ending), options) for source in args.files]
     _check(jobs)
     if args.dest is not None and not is_url(args.dest) and not args.dry_run:
-        Path(args.dest).mkdir(parents=True, exist_ok=True)
+        make_folder(args.dest)
     bar = not args.quiet and shows_progress()
     outcomes: list[_Outcome] = []
-    with show_progress(bar, len(jobs), "converting") as advance:
-        for outcome in _outcomes(jobs, args.workers):
+    coming = _outcomes(jobs, args.workers)
+    with show_progress(bar, len(jobs), "converting") as advance, closing(coming):
+        for outcome in coming:
             outcomes.append(outcome)
             _report(outcome, silent=args.json or bar)
             advance(1)
@@ -120,55 +123,106 @@ def _check(jobs: Sequence[_Job]) -> None:
         by_dest[job.dest] = job.source
 
 
-def _outcomes(jobs: Sequence[_Job], workers: int) -> Iterator[_Outcome]:
+class _Processes:
+    """The processes of a run: one starts at a time, and none after their end is called for."""
+
+    def __init__(self) -> None:
+        # multiprocessing imports what it needs as it starts one, which threads must not do at once.
+        self._starting = threading.Lock()
+        self._running: set[BaseProcess] = set()
+        self._has_ended = False
+
+    def run(self, process: BaseProcess, take: Callable[[], _Outcome | None]) -> _Outcome | None:
+        """Start a process, and return what it sends; None if it ends without that."""
+        with self._starting:
+            if self._has_ended:
+                return None
+            process.start()
+            self._running.add(process)
+        try:
+            return take()
+        finally:
+            process.join()
+            self._running.discard(process)
+
+    def end(self) -> None:
+        """Have all processes stop, which they do as after an interrupt."""
+        with self._starting:
+            self._has_ended = True
+            for process in self._running:
+                process.terminate()
+
+
+def _outcomes(jobs: Sequence[_Job], workers: int) -> Generator[_Outcome, None, None]:
     """Yield the outcomes as they come: in order, or from processes that work at once."""
     if workers == 1 or len(jobs) == 1:
         yield from map(_converted, jobs)
         return
     threads = max(1, (os.cpu_count() or 1) // workers)
     shared = [job._replace(options={"threads": threads, **_set(job.options)}) for job in jobs]
-    running: set[BaseProcess] = set()
-    starting = threading.Lock()
-    with ThreadPoolExecutor(workers, "czictypes-convert") as pool:
-        waiting = [pool.submit(_in_process, job, running, starting) for job in shared]
+    processes = _Processes()
+    with ThreadPoolExecutor(workers, "czictypes-convert", _leave_interrupts) as pool:
+        waiting = [pool.submit(_in_process, job, processes) for job in shared]
         try:
             for one in as_completed(waiting):
                 yield one.result()
         finally:  # an interrupt ends those that run, and begins no others
             for one in waiting:
                 one.cancel()
-            for process in list(running):
-                process.terminate()
+            processes.end()
+
+
+def _leave_interrupts() -> None:
+    """Keep Ctrl-C from this thread and the processes that it starts: the main thread ends them."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _set(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _in_process(job: _Job, running: set[BaseProcess], starting: threading.Lock) -> _Outcome:
+def _in_process(job: _Job, processes: _Processes) -> _Outcome:
     """Convert in another process, whose end ends no other conversion."""
     context = multiprocessing.get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(sending, job))
-    with receiving:
-        # multiprocessing imports what it needs now, which threads must not do at once.
-        with sending, starting:
-            process.start()
-        running.add(process)
-        try:
-            with suppress(EOFError):
-                outcome: _Outcome = receiving.recv()
-                return outcome
-            process.join()
-            return _failed(job, f"the process that converted it ended with code {process.exitcode}")
-        finally:
-            process.join()
-            running.discard(process)
+
+    def take() -> _Outcome | None:
+        sending.close()  # so that the end of the process is the end of the pipe
+        with suppress(EOFError):
+            outcome: _Outcome = receiving.recv()
+            return outcome
+        return None
+
+    with receiving, sending:
+        outcome = processes.run(process, take)
+    if outcome is None:
+        code = process.exitcode
+        return _failed(job, f"the process that converted it ended with code {code}")
+    return outcome
 
 
 def _send(sending: Connection, job: _Job) -> None:
-    with suppress(KeyboardInterrupt), sending:
-        sending.send(_converted(job))
+    """Convert, and send the outcome; stop as after Ctrl-C if the main process says so, or dies."""
+    with suppress(KeyboardInterrupt, BrokenPipeError), sending:
+        signal.signal(signal.SIGTERM, _interrupt)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        outcome = _converted(job)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # all is done
+        sending.send(outcome)
+
+
+def _interrupt(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # to clean up takes a moment
+    raise KeyboardInterrupt
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _failed(job: _Job, reason: str, code: int = FAILED) -> _Outcome:
@@ -177,10 +231,11 @@ def _failed(job: _Job, reason: str, code: int = FAILED) -> _Outcome:
 
 def _converted(job: _Job) -> _Outcome:
     """Convert a file; an error ends this job alone."""
+    from czictypes.exchange.locations import can_resume
+
     resume = bool(job.options.get("resume"))
-    options = dict(job.options)
-    if resume and not _can_resume(job.dest):
-        options["resume"] = False
+    by_itself = can_resume(job.dest) or job.options.get("split_scenes")
+    options = {**job.options, "resume": resume and by_itself}
     try:
         with named_refusals(job.source, arguments_too=False):
             done = convert_file(job.source, job.dest, options)
@@ -193,15 +248,10 @@ def _converted(job: _Job) -> _Outcome:
     return _Outcome(job, _DONE, 0, done.to_dict())
 
 
-def _can_resume(dest: str) -> bool:
-    """Return whether a target is made step by step, so that it may be half done."""
-    from czictypes.exchange.locations import Format, is_archive, target_format
-
-    return target_format(dest) is Format.OME_ZARR and not is_archive(dest)
-
-
 def _told(error: Exception, job: _Job) -> str:
     text = reason_of(error, job.dest) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        text = f"{os.fsdecode(error.filename)}: {error.strerror}"
     name = Path(job.source).name
     return redact_text(text if name in text else f"{job.source}: {text}")
 

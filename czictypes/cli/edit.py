@@ -77,7 +77,10 @@ def add_edit(add: arguments.AddCommand) -> None:
     parser.add_argument(
         "--z-step", type=arguments.length, metavar="Z", help="the distance of planes along Z: 1um"
     )
-    of_document: Mapping[str, Callable[[str], Any]] = {"rating": int, "creation_date": _date}
+    of_document: Mapping[str, Callable[[str], Any]] = {
+        "rating": arguments.whole,
+        "creation_date": _date,
+    }
     for option, text in _DOCUMENT.items():
         parser.add_argument(
             f"--{option.replace('_', '-')}",

@@ -137,6 +137,15 @@ def named_refusals(
         raise InvalidArgumentError(f"{source}: {error}") from error
 
 
+def make_folder(name: str) -> Path:
+    """Make a folder, and those above it; a file in its place is wrong usage."""
+    try:
+        Path(name).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidArgumentError(f"--dest {name}: a file is there; name a folder") from None
+    return Path(name)
+
+
 def report_warning(message: str) -> None:
     """Print a warning on stderr."""
     print(f"czictypes: warning: {printable(redact_text(advised(message)))}", file=sys.stderr)

@@ -45,7 +45,10 @@ def add_tiles(add: arguments.AddCommand) -> None:
         help="only the tiles of this scene, by number or name",
     )
     parser.add_argument(
-        "--level", type=int, metavar="N", help="only this pyramid level; 0 is full resolution"
+        "--level",
+        type=arguments.whole,
+        metavar="N",
+        help="only this pyramid level; 0 is full resolution",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ from czictypes.exchange.images import FileImage
 from czictypes.exchange.locations import (
     Format,
     PathOrUrl,
+    can_resume,
     check_dest,
     location_name,
     scene_files,
@@ -140,7 +142,8 @@ def convert(
     overwrite
         Whether an existing target is replaced.
     resume
-        For OME-Zarr: finish what an interrupted conversion has begun.
+        For OME-Zarr: finish what an interrupted conversion has begun. With `split_scenes`, for
+        all formats: leave out the scenes whose files are complete.
     threads
         The number of threads; by default CZICTYPES_THREADS, or the CPUs this process may use.
     progress
@@ -266,13 +269,19 @@ def _convert(source: Any, dest: PathOrUrl, options: ConvertOptions) -> Conversio
 
 
 def _split(source: Any, dest: PathOrUrl, options: ConvertOptions) -> Conversion:
-    """Convert each scene to a file of its own; nothing is written if one of these exists."""
+    """Convert each scene to a file of its own; nothing is written if one of these exists.
+
+    To resume leaves out those that are complete, and raises FileExistsError if all are.
+    """
     with _image_of(source, options) as image:
         chosen = scenes_in(image, choose(image.scenes, options.scenes, "scene"), options.roi)
         files = scene_files(dest, [image.scenes[at] for at in chosen])
     for file in () if options.overwrite or options.resume else files:
         check_dest(file, overwrite=False, storage_options=options.storage_options)
-    done = [_convert(source, file, replace(options, scenes=at)) for at, file in zip(chosen, files)]
+    each = [_scene(source, file, replace(options, scenes=at)) for at, file in zip(chosen, files)]
+    done = [one for one in each if one is not None]
+    if not done:
+        raise FileExistsError(errno.EEXIST, "all files of its scenes exist", location_name(dest))
     return replace(
         done[0],
         dest=location_name(dest),
@@ -281,6 +290,16 @@ def _split(source: Any, dest: PathOrUrl, options: ConvertOptions) -> Conversion:
         damaged={index: fault for one in done for index, fault in one.damaged.items()},
         files=tuple(one.dest for one in done),
     )
+
+
+def _scene(source: Any, file: PathOrUrl, options: ConvertOptions) -> Conversion | None:
+    """Convert a scene; return None if it is to be resumed and its file is complete."""
+    try:
+        return _convert(source, file, replace(options, resume=options.resume and can_resume(file)))
+    except FileExistsError:
+        if not options.resume:
+            raise
+        return None
 
 
 @contextmanager

@@ -135,6 +135,11 @@ def target_format(dest: Any) -> Format:
     return found
 
 
+def can_resume(dest: Any) -> bool:
+    """Return whether a target is made step by step, so that it may be half done."""
+    return target_format(dest) is Format.OME_ZARR and not is_archive(dest)
+
+
 def is_store(location: Any) -> bool:
     """Return whether an object is a store of zarr, or a mapping."""
     if isinstance(location, Mapping):

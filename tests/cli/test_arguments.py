@@ -99,3 +99,18 @@ def test_shells_of_windows_leave_patterns_to_the_program(
     monkeypatch.setattr("czictypes.cli.main.sys.platform", system)
     assert main.main(["info", str(tmp_path / "*.czi")]) == 0
     assert len(seen[0]) == count
+
+
+def test_places_that_end_before_they_begin_are_none() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="'Z=5-2' ends before it begins"):
+        arguments.places("Z=5-2")
+
+
+@pytest.mark.parametrize("text", ["x", "1.5", "", "--1"])
+def test_no_whole_number(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number"):
+        arguments.whole(text)
+
+
+def test_a_whole_number() -> None:
+    assert [arguments.whole(text) for text in ("0", "-3", "12")] == [0, -3, 12]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from files.recipes import Made
 
 from czictypes import CziImage, imread
 from czictypes.cli import convert_many
+from czictypes.czi import imwrite
 
 
 @pytest.fixture(autouse=True)
@@ -299,6 +303,86 @@ class Dying:
 
 def test_a_process_that_dies_fails_its_file_alone(files: list[Path], tmp_path: Path) -> None:
     job = convert_many._Job(str(files[0]), str(tmp_path / "out.tif"), {})
-    outcome = convert_many._in_process(job._replace(options={"levels": Dying()}), set(), Lock())
+    dying = job._replace(options={"levels": Dying()})
+    outcome = convert_many._in_process(dying, convert_many._Processes())
     assert outcome.code == 1
     assert "ended with code 7" in outcome.reason
+
+
+def test_no_process_starts_after_an_interrupt(files: list[Path], tmp_path: Path) -> None:
+    processes = convert_many._Processes()
+    processes.end()
+    outcome = convert_many._in_process(
+        convert_many._Job(str(files[0]), str(tmp_path / "out.tif"), {}), processes
+    )
+    assert outcome.code == 1
+    assert not (tmp_path / "out.tif").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes cannot interrupt others on Windows")
+@pytest.mark.parametrize("send", [os.kill, os.killpg] if sys.platform != "win32" else [None])
+def test_an_interrupt_ends_all_processes_and_leaves_nothing_behind(
+    environment: dict[str, str], tmp_path: Path, send: Callable[[int, int], None]
+) -> None:
+    source, out = tmp_path / "0.czi", tmp_path / "out"
+    pixels = np.random.default_rng(1).integers(0, 4000, (20, 512, 512)).astype(np.uint16)
+    imwrite(source, pixels, "ZYX")
+    others = [tmp_path / f"{number}.czi" for number in range(1, 20)]
+    for other in others:
+        os.link(source, other)
+    call = [sys.executable, "-m", "czictypes", "convert", *others, "--to", "ome-tiff", "-o", out]
+    with subprocess.Popen(
+        [*map(str, call), "--workers", "2"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        while process.poll() is None and not list(out.glob(".*.writing")):
+            time.sleep(0.01)
+        send(process.pid, signal.SIGINT)
+        _, errors = process.communicate()  # which waits for all who have its end of the pipes
+    assert (process.returncode, errors) == (130, "czictypes: error: interrupted\n")
+    assert not list(out.glob(".*"))
+    assert len(list(out.iterdir())) < len(others)
+
+
+def test_scenes_that_are_missing_are_converted_when_it_goes_on(
+    run: Callable[..., Any], made: Callable[[str], Made], tmp_path: Path
+) -> None:
+    call = ["convert", made("multi_scene_pyramid").path, "--to", "tiff", "-o", tmp_path / "out"]
+    assert run(*call, "--split-scenes").code == 0
+    first, *_ = sorted((tmp_path / "out").iterdir())
+    pixels = first.read_bytes()
+    first.unlink()
+    result = run(*call, "--split-scenes", "--resume", "--json")
+    assert [one["status"] for one in result.json] == ["converted"], result.err
+    assert first.read_bytes() == pixels
+    result = run(*call, "--split-scenes", "--resume", "--json")
+    assert [one["status"] for one in result.json] == ["already there"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(
+    run: Callable[..., Any], files: list[Path]
+) -> None:
+    for folder in (files[2], files[2] / "below"):
+        result = run("convert", files[0], "--to", "tiff", "-o", folder)
+        assert result.code == 2
+        assert f"--dest {folder}: a file is there; name a folder" in result.err
+
+
+def test_a_file_in_the_place_of_an_ome_zarr_is_not_already_there(
+    run: Callable[..., Any], files: list[Path], tmp_path: Path
+) -> None:
+    needs("ngff_zarr", "ome-zarr")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.ome.zarr").touch()
+    result = run("convert", files[0], "--to", "ome-zarr", "-o", tmp_path / "out", "--resume")
+    assert result.code == 1
+    assert "is a file, not a folder" in result.err
+
+
+def test_a_missing_file_is_named_once(run: Callable[..., Any], tmp_path: Path) -> None:
+    result = run("convert", tmp_path / "no.czi", "--to", "tiff", "-o", tmp_path / "out")
+    assert result.err == f"czictypes: error: {tmp_path / 'no.czi'}: No such file or directory\n"

@@ -259,6 +259,21 @@ def test_nothing_is_written_if_one_of_the_files_exists(stack: Path, tmp_path: Pa
     assert not (tmp_path / "out_left.czi").exists()
 
 
+def test_scenes_whose_files_are_complete_are_left_out(stack: Path, target: Path) -> None:
+    ending = target.name[len("out") :]
+    left, right = (target.with_name(f"out_{scene}{ending}") for scene in ("left", "right"))
+    convert(stack, left, scenes="left")
+    before = left.stat().st_mtime_ns
+    done = convert(stack, target, split_scenes=True, resume=True)
+    assert [Path(one) for one in done.files] == [right]
+    assert [one.name for one in done.images] == ["right"]
+    assert left.stat().st_mtime_ns == before
+    with open_image(right) as image, CziImage(stack, scene="right") as whole:
+        assert np.array_equal(image.asarray(), whole.asarray())
+    with pytest.raises(FileExistsError):
+        convert(stack, target, split_scenes=True, resume=True)
+
+
 def test_names_of_scenes_become_names_of_files(tmp_path: Path) -> None:
     content = DocumentContent(scenes=[SceneInfo(0, "A/1"), SceneInfo(1, "A:1"), SceneInfo(2, "ä")])
     with create_czi(tmp_path / "in.czi") as document:

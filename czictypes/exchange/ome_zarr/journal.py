@@ -12,6 +12,7 @@ import numpy as np
 
 from czictypes.exchange.locations import check_dest
 from czictypes.exchange.ome_zarr.store import JOURNAL, ZarrStore
+from czictypes.model.errors import NotFolderError
 
 _FORMAT = 1
 _SECONDS = 2.0
@@ -108,8 +109,8 @@ def check_store(
 ) -> FoundStore:
     """Check that a store can take the plan, without writing anything.
 
-    Raises FileExistsError for content that may not be removed, and ValueError for a store that
-    cannot be resumed or is no OME-Zarr to be replaced.
+    Raises FileExistsError for content that may not be removed, NotFolderError for a file, and
+    ValueError for a store that cannot be resumed or is no OME-Zarr to be replaced.
     """
     if resume and not store.can_change:
         raise ValueError(
@@ -121,7 +122,7 @@ def check_store(
         check_dest(store.archive, overwrite=overwrite, storage_options=store.options)
         return FoundStore(is_empty=True)
     if store.folder is not None and store.folder.is_file():
-        raise FileExistsError(f"{store.name} is a file, not a folder that could become a store")
+        raise NotFolderError(f"{store.name} is a file, not a folder that could become a store")
     if store.is_empty():
         return FoundStore(is_empty=True)
     journal = _read_journal(store) if resume else None

@@ -217,7 +217,7 @@ def test_only_a_zarr_store_is_overwritten(mosaic_czi: Path, dest: Path) -> None:
 
 def test_a_file_is_no_store(mosaic_czi: Path, dest: Path) -> None:
     dest.write_text("a file")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(NotADirectoryError):
         write_ome_zarr(mosaic_czi, dest)
 
 
