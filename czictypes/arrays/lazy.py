@@ -15,7 +15,7 @@ from czictypes.arrays.layout import Dimensions, Layout, Selection
 from czictypes.arrays.read import ImageSelection
 from czictypes.arrays.reader_pool import reader_pool
 from czictypes.model.errors import ClosedError
-from czictypes.model.geometry import ABSENT
+from czictypes.model.geometry import ABSENT, whole_number
 from czictypes.model.lazy import require
 from czictypes.model.pixel_types import Compression
 from czictypes.reading.document import OpenDocument
@@ -159,6 +159,8 @@ def normalized_chunks(
     core = require("dask.array.core", extra="dask", doing=_DOING)
     if chunks is None:
         chunks = {}
+    if isinstance(chunks, np.ndarray):
+        chunks = chunks.tolist()
     if isinstance(chunks, Mapping):
         letters = list(dims)
         chunks = {
@@ -171,6 +173,7 @@ def normalized_chunks(
                 f"there is no dimension {', '.join(unknown)}; they are {', '.join(dims)}"
             )
         chunks = tuple(chunks.get(name, native[name]) for name in dims)
+    _check_sizes(dims, chunks)
     plain = core.normalize_chunks(tuple(native.values()), dims.shape, dtype=dtype)
     try:
         sizes: Chunks = core.normalize_chunks(
@@ -179,6 +182,33 @@ def normalized_chunks(
     except (ValueError, ZeroDivisionError) as error:  # dask's words for what it cannot cut
         raise ValueError(f"chunks={chunks!r} do not fit {dict(dims.items())}: {error}") from error
     return sizes
+
+
+def _check_sizes(dims: Dimensions, chunks: Any) -> None:
+    """Refuse what dask would take for a size, or fail at, although it is none."""
+    if not isinstance(chunks, (tuple, list)):
+        _check_size("", chunks)
+    elif len(chunks) == len(dims):  # dask tells any other number
+        for name, one in zip(dims, chunks):
+            if isinstance(one, (tuple, list)):
+                for size in one:
+                    _check_size(f" along {name}", size, least=0)
+            elif one is not None:
+                _check_size(f" along {name}", one)
+
+
+def _check_size(where: str, size: Any, least: int = 1) -> None:
+    if least and isinstance(size, str) and not size.isdecimal():
+        return  # such as "auto"
+    try:
+        number = whole_number(size)
+    except TypeError:
+        number = -2
+    if number < least and (number != -1 or not least):
+        raise ValueError(
+            f"chunks: {size!r}{where} is no size; give a number of pixels above 0, -1 for all, "
+            "'auto', a size in bytes such as '64 MiB', or by dimension, such as {'Z': 1, 'Y': 512}"
+        )
 
 
 def native_chunks(document: OpenDocument, shown: ImageSelection, level: int) -> dict[str, int]:

@@ -6,12 +6,14 @@ import math
 import operator
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
+from czictypes.model.geometry import whole_number
 from czictypes.model.lazy import require
 from czictypes.model.options import DEFAULT_COLORS
 from czictypes.reading.contrast import (
@@ -106,8 +108,8 @@ class PictureMethods:
         OutOfBoundsError
             If there is no such scene, channel or place.
         """
-        if not 0 < zoom <= 1:
-            raise InvalidArgumentError(f"zoom is {zoom}, but must be above 0 and at most 1")
+        if not isinstance(zoom, Real) or not 0 < zoom <= 1:
+            raise InvalidArgumentError(f"zoom is {zoom!r}, but must be above 0 and at most 1")
         image = self._of(scene)
         picture: NDArray[np.uint8]
         picture = image._composite(*plane_of(image, where), contrast, zoom)
@@ -225,13 +227,24 @@ def _checked(name: str, at: Any, size: int) -> int:
         ) from None
 
 
+def _sides(size: Any) -> tuple[int, int]:
+    try:
+        width, height = map(whole_number, size if np.iterable(size) else (size, size))
+    except (TypeError, ValueError):
+        width = height = 0
+    if width < 1 or height < 1:
+        raise InvalidArgumentError(
+            "the size of a thumbnail must be above 0, a whole number or width and height, not "
+            f"{size!r}"
+        )
+    return width, height
+
+
 def thumbnail(
     image: Image, size: int | tuple[int, int], contrast: Contrast, where: Mapping[str, Any]
 ) -> NDArray[np.uint8]:
     """Return a plane as a picture that fits into a size; see `Image.thumbnail`."""
-    width, height = (size, size) if isinstance(size, int) else size
-    if not (width > 0 and height > 0):
-        raise InvalidArgumentError(f"the size of a thumbnail must be above 0, not {size!r}")
+    width, height = _sides(size)
     full = image._layout.grid(0)
     share = min(1.0, width / full.width, height / full.height)
     place, channels = plane_of(image, where)

@@ -13,7 +13,7 @@ from czictypes.arrays.scenes import field_numbers, plane_ranges, scene_index
 from czictypes.metadata.records import EVENT_NAMES, Event
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.errors import MissingExtraError, OutOfBoundsError, SparseDocumentError
-from czictypes.model.geometry import ABSENT, NO_M
+from czictypes.model.geometry import ABSENT, NO_M, whole_number
 from czictypes.model.lazy import require
 from czictypes.model.pixel_types import Compression, PixelType
 from czictypes.reading.document import OpenDocument
@@ -180,7 +180,7 @@ def tile_columns(document: OpenDocument, scene: int | None, level: int | None) -
     if scene is not None and table.scene_rectangles:
         chosen &= entries["scene"] == list(table.scene_rectangles)[scene]
     if level is not None:
-        _check_level(document, entries["level"], level)
+        _check_level(document, entries["level"], whole_number(level, "the level"))
         chosen &= entries["level"] == level
     rows = np.flatnonzero(chosen)
     some = np.asarray(entries)[rows]

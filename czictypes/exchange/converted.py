@@ -182,7 +182,7 @@ def check_options(given: Format, wanted: Format, options: ConvertOptions) -> Non
             raise InvalidArgumentError(
                 f"{name}= cannot be used to convert {one} to {other}{advice}"
             )
-    if options.levels is not None and options.levels < 1:
+    if options.levels is not None and whole_number(options.levels, "levels") < 1:
         raise InvalidArgumentError(f"levels is {options.levels}, but an image has at least one")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from operator import attrgetter
@@ -244,13 +244,16 @@ class SubBlockColumns:
     Parameters
     ----------
     names
-        Names of `FIELDS`; ``"xml"`` for the whole XML as text; any other name for the text of
-        the tag. One that no tag can have raises a ValueError.
+        A name of `FIELDS`, or several; ``"xml"`` for the whole XML as text; any other name for the
+        text of the tag. One that no tag can have raises a ValueError.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: str | Sequence[str]) -> None:
+        names = [names] if isinstance(names, str) else names
+        if not isinstance(names, Iterable):
+            raise TypeError(f"names of fields are wanted, such as ['stage_x'], not {names!r}")
         for name in names:
-            if _TAG.fullmatch(name) is None:
+            if not isinstance(name, str) or _TAG.fullmatch(name) is None:
                 raise ValueError(
                     f"{name!r} is no field of a sub-block's metadata; give some of "
                     f"{', '.join(FIELDS)}, 'xml' or the name of a tag"

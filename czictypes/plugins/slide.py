@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial, wraps
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.image import ALL_SCENES, CziImage
 from czictypes.arrays.layout import Level
 from czictypes.arrays.scene_views import Scenes
+from czictypes.metadata.colors import as_color
 from czictypes.model.errors import CziError
 from czictypes.model.geometry import Rectangle, checked_plane, whole_number
 from czictypes.model.lazy import require
@@ -31,7 +33,7 @@ from czictypes.reading.contrast import Contrast
 from czictypes.reading.damage import OnError
 from czictypes.reading.names import find_scene, numbered_plane, numbered_settings
 from czictypes.reading.reader import CziReader, open_document_of
-from czictypes.reading.request import Roi
+from czictypes.reading.request import Roi, parse_roi
 from czictypes.remote.part_files import Parts
 from czictypes.remote.urls import describe_target
 
@@ -287,6 +289,8 @@ class CziSlide(Closable):
 
     def get_best_level_for_downsample(self, downsample: float) -> int:
         """Return the coarsest level that is not coarser than a reduction."""
+        if not isinstance(downsample, Real):
+            raise TypeError(f"downsample must be a number, not {downsample!r}")
         found = [
             index for index, factor in enumerate(self.level_downsamples) if factor <= downsample
         ]
@@ -392,10 +396,13 @@ class CziSlide(Closable):
         if scene is not None:
             return self.scene(scene).read_resized(roi, size, background)
         module = require("PIL.Image", extra="cli", doing="pictures of slides")
-        x, y, w, h = roi
-        wanted = max(1.0, min(w / size[0], h / size[1]))
+        (x, y, w, h), (width, height) = parse_roi(roi), _pair(size, "size")
+        if width < 1 or height < 1:
+            raise ValueError(f"the size of a picture must be above 0, not {size!r}")
+        wanted = max(1.0, min(w / width, h / height))
         picture = _picture(self._read_about((x, y), (w, h), wanted))
-        flat = module.new("RGB", picture.size, background)
+        color = as_color(background)
+        flat = module.new("RGB", picture.size, (color.r, color.g, color.b))
         flat.paste(picture, mask=picture.getchannel("A"))
         if flat.size != tuple(size):
             flat = flat.resize(size, module.Resampling.BOX)

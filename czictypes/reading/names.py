@@ -314,10 +314,12 @@ def numbers_of(table: SubBlockTable, dimension: str, wanted: Any) -> Any:
 
 
 def chosen_channels(
-    table: SubBlockTable, wanted: Sequence[int | str], known: Sequence[int]
+    table: SubBlockTable, wanted: int | str | Sequence[int | str], known: Sequence[int]
 ) -> list[int]:
-    """Return the numbers of some channels; an OutOfBoundsError names one that there is not."""
-    chosen = [numbers_of(table, "C", channel) for channel in wanted]
+    """Return the numbers of one or some channels; an OutOfBoundsError names one there is not."""
+    is_one = isinstance(wanted, str) or not isinstance(wanted, Iterable)
+    given: Iterable[Any] = [wanted] if is_one else wanted  # type: ignore[assignment]
+    chosen = [numbers_of(table, "C", channel) for channel in given]
     for channel in chosen:
         if channel not in known:
             raise OutOfBoundsError(

@@ -125,13 +125,18 @@ class DocumentProperties:
 
         Their origin is the top left of the layer-0 bounding box.
         """
-        origin = self.total_bounding_rectangle_no_pyramid
-        return Location(x - origin.x, y - origin.y)
+        return self._moved(x, y, -1)
 
     def from_pixel_coordinates(self, x: int, y: int) -> Location:
         """Convert CZI pixel coordinates to a position in the raw-sub-block coordinate system."""
+        return self._moved(x, y, 1)
+
+    def _moved(self, x: int, y: int, sign: int) -> Location:
         origin = self.total_bounding_rectangle_no_pyramid
-        return Location(x + origin.x, y + origin.y)
+        try:
+            return Location(x + sign * origin.x, y + sign * origin.y)
+        except TypeError:
+            raise TypeError(f"x and y must be numbers, not {x!r} and {y!r}") from None
 
     @property
     def magnification(self) -> tuple[float, float]:
@@ -387,6 +392,8 @@ class DocumentProperties:
         CorruptFileError
             If the XML is not well-formed.
         """
+        if not callable(read):
+            raise TypeError(f"read must be a function that takes the root element, not {read!r}")
         with self._session.document() as document:
             return document.read_metadata(read)
 
@@ -395,7 +402,7 @@ class DocumentProperties:
 
     def subblock_metadata(
         self,
-        names: Sequence[str] = STANDARD_FIELDS,
+        names: str | Sequence[str] = STANDARD_FIELDS,
         *,
         plane: str | Plane | None = None,
         roi: Roi | None = None,
@@ -407,10 +414,10 @@ class DocumentProperties:
         Parameters
         ----------
         names
-            ``stage_x``, ``stage_y``, ``focus_z``, ``roi_center_offset_x`` and ``..._y`` (float64,
-            in micrometres), ``exposure_time`` (float64, in seconds), ``acquisition_time``
-            (datetime64[us], UTC) or ``xml`` (the whole XML as text). Any other name stands for the
-            text of the tag with that name.
+            One or several of ``stage_x``, ``stage_y``, ``focus_z``, ``roi_center_offset_x`` and
+            ``..._y`` (float64, in micrometres), ``exposure_time`` (float64, in seconds),
+            ``acquisition_time`` (datetime64[us], UTC) or ``xml`` (the whole XML as text). Any other
+            name stands for the text of the tag with that name.
         plane, roi, only_layer0
             The choice of sub-blocks, as for `enumerate_subblocks_subset`.
         indices

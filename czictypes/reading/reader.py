@@ -353,7 +353,7 @@ class CziReader(DocumentProperties, Closable):
         display_settings: DisplaySettings | None = None,
         *,
         contrast: Contrast = "file",
-        channels: Sequence[int | str] | None = None,
+        channels: int | str | Sequence[int | str] | None = None,
     ) -> NDArray[np.uint8]:
         """Blend the channels into one picture with the display settings of the file.
 
@@ -372,7 +372,7 @@ class CziReader(DocumentProperties, Closable):
             read, without zeros. ``"full"``: the range of the pixel type; of more than 16 bits, the
             smallest and the largest value. Two numbers (low, high): these pixel values.
         channels
-            The numbers or names of the channels to blend, whether they are enabled or not.
+            The number or name of a channel to blend, or several, whether they are enabled or not.
 
         Returns
         -------

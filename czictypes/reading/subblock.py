@@ -152,10 +152,10 @@ _AT_ONCE = 4096  # the number of sub-blocks whose XML is in memory at a time
 
 
 def read_columns(
-    document: OpenDocument, indices: Sequence[int] | NDArray[np.intp], names: Sequence[str]
+    document: OpenDocument, indices: Sequence[int] | NDArray[np.intp], names: str | Sequence[str]
 ) -> dict[str, NDArray[Any]]:
     """Return ``index`` and a column for each name; see `CziReader.subblock_metadata`."""
-    rows = np.asarray(indices, np.int64).reshape(-1)
+    rows = _numbers(indices)
     count = document.directory.count
     outside = rows[(rows < 0) | (rows >= count)]
     if len(outside):
@@ -172,6 +172,16 @@ def read_columns(
             else:
                 columns.miss(index, xml)
     return {"index": rows, **columns.arrays()}
+
+
+def _numbers(indices: Any) -> NDArray[np.int64]:
+    try:
+        rows = np.asarray(indices, None if np.size(indices) else np.int64)
+    except ValueError:  # lists of unequal lengths
+        rows = np.array(None)
+    if rows.dtype.kind not in "iu":
+        raise TypeError(f"indices must be whole numbers, those of sub-blocks, not {indices!r}")
+    return rows.astype(np.int64).reshape(-1)
 
 
 _Decoder = Callable[[], "AbstractContextManager[SubBlockDecoder]"]

@@ -23,7 +23,8 @@ from czictypes.container.byte_source import ByteSource
 from czictypes.container.file_source import FileSource, absolute_path
 from czictypes.container.parts import PartFinder
 from czictypes.container.segments import FileHeader, read_file_header
-from czictypes.model.errors import CorruptFileError, MissingPartError
+from czictypes.model.errors import CorruptFileError, InvalidArgumentError, MissingPartError
+from czictypes.model.geometry import whole_number
 from czictypes.model.public import warn_caller
 from czictypes.remote.open import PathOrFile, open_source
 from czictypes.remote.urls import URL, describe_target, is_fsspec, is_url, redact_text
@@ -63,12 +64,12 @@ class PartFiles:
         self.target = _kept(_named(target))
         self._options, self._renew = storage_options, renew
         if parts is not None and isinstance(parts, Mapping):
-            self.numbered = {int(number): _kept(one) for number, one in parts.items()}
+            self.numbered = {_number(number): _kept(_file(one)) for number, one in parts.items()}
             self.listed: list[PathOrFile] = []
         else:
             many = [] if parts is None else parts
             many = list(many) if isinstance(many, (list, tuple)) else [many]
-            self.numbered, self.listed = {}, [_kept(one) for one in many]
+            self.numbered, self.listed = {}, [_kept(_file(one)) for one in many]
 
     @property
     def named(self) -> bool:
@@ -87,6 +88,23 @@ class PartFiles:
     def finder(self, main: ByteSource, header: FileHeader) -> PartFinder:
         """Return the opener of the other files of `main`."""
         return _Finder(main, header, self)
+
+
+def _number(given: Any) -> int:
+    number = whole_number(given, "parts= maps numbers to files: the number of a file")
+    if number < 0:
+        raise InvalidArgumentError(f"parts= has the number {number}, but they count from 0")
+    return number
+
+
+def _file(given: Any) -> PathOrFile:
+    is_file = hasattr(given, "read") or is_fsspec(given)
+    if not is_file and not isinstance(given, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"parts= has {given!r}, which is no file; give the other files of the document as "
+            "paths, URLs or file objects: one, a list, or by number as in {1: 'scan (1).czi'}"
+        )
+    return cast(PathOrFile, given)
 
 
 class _Finder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from extras import needs
 
-from czictypes import CziImage, CziSlide, czi, imread, write_ome_zarr
+from czictypes import CziImage, CziSlide, convert, czi, imread, write_ome_zarr
 from czictypes.model.errors import OutOfBoundsError, UnexpectedError
 
 GRAY = np.arange(600, dtype=np.uint16).reshape(20, 30)
@@ -38,6 +39,13 @@ def document(path: Path) -> Iterator[czi.CziReader]:
 
 
 Use = Callable[[czi.CziReader, Any], Any]
+
+
+def read_resized(document: czi.CziReader, **given: Any) -> Any:
+    needs("PIL.Image", "cli")
+    arguments = {"roi": (0, 0, 9, 9), "size": (5, 5), **given}
+    return CziSlide(document).read_resized(**arguments)
+
 
 READS: list[tuple[Use, list[Any], str]] = [
     (lambda d, x: d.read(plane=x), ["C=1", 1, [0]], "plane must be a mapping of dimensions"),
@@ -85,6 +93,23 @@ READS += [
     (lambda d, x: CziSlide(d).read_region_array(x, 0, (5, 5)), ["x", None, 5], "location must be"),
     (lambda d, x: CziSlide(d).read_region_array((0, 0), x, (5, 5)), ["x", 0.5], "level must be"),
     (lambda d, x: CziSlide(d).read_region_array((0, 0), 0, x), ["x", None, (1,)], "size must be"),
+    (lambda d, x: d.subblock_metadata(x), [1.5, None, True], "names of fields are wanted, such as"),
+    (lambda d, x: d.subblock_metadata(x), [[1], ["a b"], [None]], "is no field of a sub-block's"),
+    (lambda d, x: d.subblock_metadata(indices=x), [1.5, "0", [True], [[0], None]], "indices must"),
+    (lambda d, x: d.subblock_metadata(indices=x), [[9], -5], "there is no sub-block"),
+    (lambda d, x: d.composite(channels=x), [7, "RFP", ["RFP"]], "there is no channel"),
+    (lambda d, x: d.read_metadata(x), ["title", None], "read must be a function"),
+    (lambda d, x: d.to_pixel_coordinates(x, 0), ["0", None], "x and y must be numbers, not"),
+    (lambda d, x: d.from_pixel_coordinates(0, x), ["0", None], "x and y must be numbers, not 0"),
+    (lambda d, x: CziImage(d).tiles(level=x), [1.5, "0", True], "the level must be a whole number"),
+    (lambda d, x: CziImage(d).native_chunks(x), [1.5, "0", True], "a level is a whole number"),
+    (lambda d, x: CziImage(d).thumbnail(x), [1.5, None, "9", 0, (5, -1), (5,)], "of a thumbnail"),
+    (lambda d, x: CziImage(d).to_rgb(zoom=x), ["1", None, 0, 2], "zoom is .*, but must be above"),
+    (lambda d, x: read_resized(d, roi=x), [5, None, (1, 2)], "roi must be four whole numbers"),
+    (lambda d, x: read_resized(d, size=x), ["x", None, (1,)], "size must be two numbers"),
+    (lambda d, x: read_resized(d, size=x), [(0, 5), (5, -1)], "size of a picture must be above 0"),
+    (lambda d, x: read_resized(d, background=x), ["x", (1, 2), 5], "colour"),
+    (lambda d, x: CziSlide(d).get_best_level_for_downsample(x), ["2", None], "must be a number"),
 ]
 CASES = [(use, given, message) for use, all_given, message in READS for given in all_given]
 
@@ -96,6 +121,98 @@ def test_a_wrong_argument_of_a_read_is_told(
     with pytest.raises((ValueError, TypeError, IndexError), match=message) as caught:
         use(document, given)
     assert not isinstance(caught.value, UnexpectedError)
+
+
+NO_PARTS = [
+    ({"a": 1}, "parts= maps numbers to files: .* must be a whole number, not 'a'"),
+    ({1.5: "b.czi"}, "must be a whole number, not 1.5"),
+    ({True: "b.czi"}, "must be a whole number, not True"),
+    ({-1: "b.czi"}, "the number -1, but they count from 0"),
+    ({1: None}, "parts= has None, which is no file; give the other files"),
+    ([None], "parts= has None, which is no file"),
+    (7, "parts= has 7, which is no file"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), NO_PARTS)
+def test_what_are_no_parts_is_told_by_all_that_take_them(
+    path: Path, tmp_path: Path, given: Any, message: str
+) -> None:
+    uses: list[Callable[[], Any]] = [
+        lambda: CziImage(path, parts=given),
+        lambda: czi.open_czi(path, parts=given),
+        lambda: czi.check(path, parts=given),
+        lambda: czi.copy(path, tmp_path / "a.czi", parts=given),
+        lambda: czi.repair(path, tmp_path / "b.czi", parts=given),
+        lambda: czi.add_pyramid(path, dest=tmp_path / "c.czi", parts=given),
+        lambda: convert(path, tmp_path / "d.czi", parts=given),
+    ]
+    for use in uses:
+        with pytest.raises((ValueError, TypeError), match=message) as caught:
+            use()
+        assert not isinstance(caught.value, UnexpectedError)
+
+
+NO_CHUNKS = [
+    object(),
+    1.5,
+    True,
+    0,
+    -2,
+    "512",
+    {"Z": 0},
+    {"Y": 1.5},
+    {"C": (1, "1")},
+    {"C": [None]},
+]
+NO_CHUNKS += [(1, 1, object(), 5, 5), {"Q": 1}, (1, 2), np.array([0, 1, 1, 5, 5]), {"C": (1, 5)}]
+
+
+@pytest.mark.parametrize("given", NO_CHUNKS)
+def test_what_are_no_chunks_is_told(path: Path, tmp_path: Path, given: Any) -> None:
+    needs("dask.array", "dask")
+    uses = [lambda image: image.to_dask(chunks=given)]
+    with suppress(ImportError):
+        import xarray
+
+        assert xarray
+        uses.append(lambda image: image.to_xarray(chunks=given))
+    with CziImage(path) as image:
+        for use in uses:
+            with pytest.raises(ValueError, match=r"^chunks|^there is no dimension Q") as caught:
+                use(image)
+            assert not isinstance(caught.value, UnexpectedError)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (-1, (1, 2, 1, 20, 30)),
+        ("auto", (1, 2, 1, 20, 30)),
+        ({"X": 7, "C": -1}, (1, 2, 1, 20, 7)),
+        (np.array([1, 1, 1, 5, 6]), (1, 1, 1, 5, 6)),
+        ({"Y": np.int64(4)}, (1, 1, 1, 4, 30)),
+        ({"C": (2,)}, (1, 2, 1, 20, 30)),
+    ],
+)
+def test_chunks_are_what_dask_takes(path: Path, given: Any, expected: tuple[int, ...]) -> None:
+    needs("dask.array", "dask")
+    with CziImage(path) as image:
+        assert image.to_dask(chunks=given).chunksize == expected
+
+
+def test_one_name_is_enough_where_several_are_possible(document: czi.CziReader) -> None:
+    assert list(document.subblock_metadata("stage_x")) == ["index", "stage_x"]
+    one = document.composite(channels="GFP")
+    np.testing.assert_array_equal(one, document.composite(channels=["GFP"]))
+    np.testing.assert_array_equal(one, document.composite(channels=1))
+
+
+def test_the_levels_of_a_conversion_are_a_whole_number(path: Path, tmp_path: Path) -> None:
+    needs("tifffile", "ome-tiff")
+    for given in (1.5, "2", [1]):
+        with pytest.raises(TypeError, match="levels must be a whole number, not"):
+            convert(path, tmp_path / "a.ome.tif", levels=given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("given", [{"max": 3}, 5, "1 GB", czi.CacheOptions])
@@ -212,6 +329,7 @@ def test_no_czi_gets_the_name_of_another_format(path: Path, tmp_path: Path, name
         ({"chunks": "big"}, "chunks='big' is no size: give"),
         ({"shards": "all"}, "shards='all' is no size: give"),
         ({"chunks": 0.5}, "chunks: 0.5 along y is no whole number"),
+        ({"chunks": {1: 5}}, "chunks has the axis 1; the axes are"),
         ({"chunks": {"w": 5}}, "chunks has the axis 'w'; the axes are"),
         ({"levels": "2"}, "levels must be a whole number"),
     ],

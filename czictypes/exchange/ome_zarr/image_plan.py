@@ -125,7 +125,7 @@ def _lengths(name: str, given: ChunkSizes, default: Mapping[str, int]) -> tuple[
     if given is None:
         found: dict[str, int] = dict(default)
     elif isinstance(given, Mapping):
-        unknown = [axis for axis in given if axis not in AXES]
+        unknown = [axis for axis in given if axis not in tuple(AXES)]
         if unknown:
             raise ValueError(f"{name} has the axis {unknown[0]!r}; the axes are {', '.join(AXES)}")
         found = {**default, **given}

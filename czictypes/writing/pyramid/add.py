@@ -90,8 +90,9 @@ def add_pyramid(
     check_options(options, PyramidOptions)
     options, threads = options or PyramidOptions(), thread_count(threads)
     refuse_url(source, "add the pyramid to a copy on this machine (czi.copy makes one)")
+    files = PartFiles(source, parts=parts)
     with ExitStack() as stack:
-        document = open_document(FileSource(source), PartFiles(source, parts=parts))
+        document = open_document(FileSource(source), files)
         with closing(document):
             if dest is None:
                 _require_one_file(document)
