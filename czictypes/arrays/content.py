@@ -26,8 +26,8 @@ def content_of(
 ) -> DocumentContent:
     """Return the metadata of the current scene, which becomes scene 0.
 
-    `base` has those of its document, `annotations` those in pixels of the scene, and `numbers` the
-    channels as the display settings count them.
+    `base` has those of its document, `annotations` those in pixels of the scene's full resolution,
+    and `numbers` the channels as the display settings count them.
     """
     info = image.document_info
     base = base or DocumentContent(
@@ -47,8 +47,14 @@ def content_of(
         objective=image.objective,
         acquisition_date=image.acquisition_date,
         time_axis=time_axis(tuple(image.time_stamps or ())),
-        annotations=list(annotations),
+        annotations=[one.magnified(*_zoom(image)) for one in annotations],
     )
+
+
+def _zoom(image: Image) -> tuple[float, float]:
+    """Return how many columns and rows of the current level there are for one of the full one."""
+    full = image._layout.grid(0)
+    return image.sizes["X"] / full.width, image.sizes["Y"] / full.height
 
 
 def _scene(image: Image) -> SceneInfo:

@@ -566,7 +566,7 @@ class Image(ImageLabels, PictureMethods, StackMethods, Closable):
     def _content(self) -> DocumentContent:
         from czictypes.arrays.content import content_of  # needs the floor that writes
 
-        return content_of(self)
+        return content_of(self, annotations=[one for one in self.annotations if one.unit == "px"])
 
     @property
     def standard_metadata(self) -> StandardMetadata:

@@ -16,13 +16,17 @@ T = TypeVar("T")
 Self = TypeVar("Self", bound="SceneMethods")
 
 
+#: What xarray takes for an array has this attribute.
+_OF_ARRAYS = ("ndim",)
+
+
 class SceneView(str):
     """The name of a scene, which has the attributes of a view of the scene as well.
 
     It is a text like any other: ``image.set_scene(scene)``, ``f"{scene}.tiff"``. Every other
     attribute is that of `view`: ``scene.dims``, ``scene.data``, ``scene.read_block({"C": 1})``. In
     brackets, a single index or slice takes letters of the name, anything else pixels:
-    ``scene[0, "DAPI"]``. Pickled and copied, only the name is left.
+    ``scene[0, "DAPI"]``. Pickled and copied, only the name is left; ``str(scene)`` is it, too.
     """
 
     __slots__ = ("_parent", "_view")
@@ -43,9 +47,9 @@ class SceneView(str):
         return self._view
 
     def __getattr__(self, name: str) -> Any:
-        """Return an attribute of the view; private ones are none of its own."""
-        if name.startswith("_"):
-            raise AttributeError(f"the name of a scene has no attribute {name!r}")
+        """Return an attribute of the view, unless it is private or would make arrays of texts."""
+        if name.startswith("_") or name in _OF_ARRAYS:
+            raise AttributeError(f"the name of a scene has no attribute {name!r}; view may have it")
         return getattr(self.view, name)
 
     def __getitem__(self, key: Any) -> Any:
@@ -54,7 +58,8 @@ class SceneView(str):
 
     def __dir__(self) -> list[str]:
         """Return the names of all attributes."""
-        return sorted({*super().__dir__(), *(name for name in dir(self.view) if name[0] != "_")})
+        of_view = {name for name in dir(type(self._parent)) if name[0] != "_"}
+        return sorted({*super().__dir__(), *of_view.difference(_OF_ARRAYS)})
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         """Pickle as the name."""

@@ -105,7 +105,7 @@ def save(
 
 def is_described(source: Any) -> bool:
     """Return whether an object is an array, or an image, multiscales or a plate of ngff-zarr."""
-    if isinstance(source, Image):
+    if isinstance(source, (Image, str)):  # a text may be the name of a scene, which has a shape
         return False
     is_array = hasattr(source, "shape") and hasattr(source, "dtype")
     return is_array or _is_of_ngff(source)

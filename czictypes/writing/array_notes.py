@@ -123,7 +123,7 @@ class _Coordinates:
 
     def __init__(self, array: Any, axes: Axes) -> None:
         self._array: Any = None
-        if hasattr(array, "coords") and hasattr(array, "dims"):
+        if hasattr(getattr(array, "coords", None), "get") and hasattr(array, "dims"):
             self._array = array
         self._axes = axes
 

@@ -74,7 +74,8 @@ def imwrite(
         A path, or a file object opened for writing in binary. Missing folders are made.
     array
         numpy (also memory-mapped), dask or xarray, or what slices as they do (zarr, h5py), or
-        follows the array API standard (torch); uint8, uint16 or float32.
+        follows the array API standard (torch); uint8, uint16 or float32. Of an image, such as a
+        `CziImage`, the current scene and level are written, as with ``like=image``.
     axes
         A letter for each axis: Y and X, and any of Z C T R I H V B and S. S at the end stands
         for the samples red, green and blue (``"YXS"``), anywhere else for scenes, which are laid
@@ -133,6 +134,9 @@ def imwrite(
     --------
     >>> imwrite("stack.czi", stack, "ZYX", pixel_size=(1e-7, 1e-7, 5e-7))  # doctest: +SKIP
     """
+    if hasattr(array, "as_content"):
+        array = _as_it_is_now(array)
+        like = array if like is None else like
     array = as_array(array)
     parsed = parse_axes(axes or own_axes(array), array.shape)
     order = _check_order(rgb_order)
@@ -164,6 +168,13 @@ def imwrite(
         along_t = notes.times or (() if known is None else known.times)
         if len(along_t) == parsed.extent(array.shape, "T") > 1:
             document.add_time_stamps(along_t)
+
+
+def _as_it_is_now(image: Any) -> Any:
+    """Return a view of an image, whose scene may be set by others meanwhile."""
+    if not hasattr(image, "current_scene"):
+        raise TypeError(f"{image!r} is a document, not an array; give an image: CziImage(reader)")
+    return getattr(image, "view", None) or image.scene(image.current_scene)
 
 
 class _Placing:

@@ -195,3 +195,71 @@ def test_anything_else_is_refused_before_a_file_is_made(target: Path) -> None:
     with pytest.raises(TypeError, match="CziReader, or an image"):
         czi.create_czi(target, like=array(4, 4))
     assert list(target.parent.iterdir()) == []
+
+
+def test_an_image_is_written_with_what_it_knows(source: Path, target: Path) -> None:
+    with CziImage(source) as image:
+        czi.imwrite(target, image)
+        pixels = image.data
+    with CziImage(target) as again:
+        np.testing.assert_array_equal(again.data, pixels)
+        assert (again.channel_names, again.time_stamps) == (["DAPI", "GFP"], [0.0, 2.0, 4.0])
+        assert again.acquisition_date == START
+        assert_knows_the_instrument(again)
+
+
+@pytest.mark.parametrize("form", ["czi", "ome.tiff"])
+def test_drawings_are_at_their_place_in_a_level(tmp_path: Path, target: Path, form: str) -> None:
+    if form != "czi":
+        needs("tifffile", "ome-tiff")
+    drawn = czi.Annotation("Circle", "ellipse", ((40.0, 20.0),), radii=(8.0, 8.0))
+    content = czi.DocumentContent(annotations=[drawn])
+    pyramid = czi.PyramidOptions(until=40)
+    czi.imwrite(tmp_path / "a.czi", array(64, 80), content=content, pyramid=pyramid)
+    convert(tmp_path / "a.czi", tmp_path / "a.ome.tiff") if form != "czi" else None
+    for level, size in enumerate((1, 2)):
+        with open_image(tmp_path / f"a.{form}") as image:
+            image.set_resolution_level(level)
+            czi.imwrite(target, image, overwrite=True)
+        with CziImage(target) as again:
+            (found,) = again.annotations
+            assert (found.points, found.radii) == (((40 / size, 20 / size),), (8 / size, 8 / size))
+
+
+def test_arguments_win_over_what_an_image_knows(source: Path, target: Path) -> None:
+    with CziImage(source) as image:
+        czi.imwrite(target, image, channel_names=["a", "b"], pixel_size=1e-6)
+    with CziImage(target) as again:
+        assert again.channel_names == ["a", "b"]
+        assert pytest.approx(1.0) == again.physical_pixel_sizes.X
+
+
+@pytest.mark.parametrize("form", ["czi", "ome.tiff"])
+def test_each_scene_and_level_of_an_image_can_be_written(
+    tmp_path: Path, target: Path, form: str
+) -> None:
+    if form != "czi":
+        needs("tifffile", "ome-tiff")
+    cells = noise(PixelType.Gray16, 2 * 64, 80, 5).reshape(2, 1, 64, 80)
+    czi.imwrite(tmp_path / "two.czi", cells, "SCYX", pyramid=czi.PyramidOptions(until=40))
+    convert(tmp_path / "two.czi", tmp_path / "other.ome.tiff") if form != "czi" else None
+    with open_image(tmp_path / ("two.czi" if form == "czi" else "other.ome.tiff")) as image:
+        for level, scene in ((0, 0), (0, 1), (1, 1)):
+            image.set_scene(scene)
+            image.set_resolution_level(level)
+            czi.imwrite(target, image, overwrite=True)
+            with CziImage(target) as again:
+                np.testing.assert_array_equal(again.data, image.data)
+                assert again.current_scene == image.current_scene
+        for scene in image.scenes:
+            image.set_resolution_level(0)
+            czi.imwrite(target, scene, overwrite=True)
+            with CziImage(target) as again:
+                np.testing.assert_array_equal(again.data, scene.data)
+
+
+def test_a_document_is_no_array(source: Path, target: Path) -> None:
+    with czi.open_czi(source) as document:
+        with pytest.raises(TypeError, match=r"source\.czi.*CziImage\(reader\)"):
+            czi.imwrite(target, document)
+    assert not target.exists()
