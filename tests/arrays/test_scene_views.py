@@ -177,6 +177,23 @@ def test_a_scene_that_is_copied_or_pickled_is_only_a_name(image: Image) -> None:
     assert type(copy.copy(image.scenes[1])) is str
 
 
+def test_packages_of_arrays_take_a_scene_for_its_name(image: Image) -> None:
+    xarray = needs("xarray", "xarray")
+    names = list(image.scenes)
+    counts = xarray.DataArray(np.arange(3), coords={"scene": names}, dims="scene")
+    assert [counts.sel(scene=scene).item() for scene in image.scenes] == [0, 1, 2]
+    assert np.array(image.scenes).tolist() == [str(name) for name in names]
+
+
+def test_a_scene_is_a_name_when_its_image_is_closed(image: Image) -> None:
+    scenes = image.scenes
+    image.close()
+    assert scenes == tuple(map(str, scenes))
+    assert "data" in dir(scenes[1])
+    with pytest.raises(ClosedError):
+        print(scenes[1].data)
+
+
 def test_a_scene_has_the_attributes_of_its_view_and_no_others(image: Image) -> None:
     scene = image.scenes[1]
     assert {"read_block", "dims", "upper"} <= set(dir(scene))
