@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.remote.urls import is_fsspec
 
 #: The fields of a scene that are true of all of its pixels, and of a part of them.
 _OF_ALL = ("center", "size", "contour", "region_id")
@@ -31,9 +33,17 @@ class Like(NamedTuple):
 
 
 def like_of(source: Any) -> Like:
-    """Return what a reader or image tells; a TypeError says what may be given."""
+    """Return what a reader, an image or a file tells; a TypeError says what may be given."""
+    if isinstance(source, (str, os.PathLike)) or is_fsspec(source):
+        from czictypes import open_image  # of a floor above, which a caller with an image needs not
+
+        with open_image(source) as image:
+            return like_of(image)
     if not hasattr(source, "as_content"):
-        raise TypeError(f"like is a CziReader, or an image such as a CziImage, not {source!r}")
+        raise TypeError(
+            "like is a CziReader, an image such as a CziImage, or the path or URL of a file, not "
+            f"{source!r}"
+        )
     content: DocumentContent = source.as_content()
     content = replace(content, application=None, application_version=None)
     if hasattr(source, "total_bounding_box"):
