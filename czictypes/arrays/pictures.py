@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
+from czictypes.arrays.layout import indices_of, one_index
+from czictypes.model.errors import InvalidArgumentError
 from czictypes.model.geometry import whole_number
 from czictypes.model.lazy import require
 from czictypes.model.options import DEFAULT_COLORS
@@ -93,8 +93,8 @@ class PictureMethods:
             (low, high), for all channels or in a dict by index or name; see `CziReader.composite`.
         **where
             The index along a dimension; by default the middle of Z and the first of others. C may
-            be an index, a name, or several: ``to_rgb(T=2, C="DAPI")``; by default all channels
-            that the file shows.
+            be an index, a name, several, or a mask: ``to_rgb(T=2, C="DAPI")``; by default all
+            channels that the file shows.
 
         Returns
         -------
@@ -153,7 +153,7 @@ class PictureMethods:
         *,
         scene: int | str | None = None,
         contrast: Contrast = "file",
-        scale_bar: bool = True,
+        scale_bar: bool | float = True,
         **where: Any,
     ) -> Any:
         """Draw a plane with matplotlib: a scale bar, and the channels' names in their colours.
@@ -165,7 +165,7 @@ class PictureMethods:
         scene, contrast, **where
             As for `to_rgb`.
         scale_bar
-            Whether there is one, where the size of a pixel is known.
+            Whether there is one, where the size of a pixel is known; or its length in micrometres.
 
         Returns
         -------
@@ -206,25 +206,18 @@ def plane_of(image: Image, where: Mapping[str, Any]) -> tuple[dict[str, int], li
             f"a picture has no dimension {', '.join(sorted(unknown))} to choose; it has "
             f"{', '.join(sizes)}"
         )
-    wanted: Any = find_channels(image.channels, where["C"]) if "C" in where else None
-    channels = wanted if wanted is None or np.ndim(wanted) else [wanted]
     place = {
-        name: _checked(name, where.get(name, size // 2 if name == "Z" else 0), size)
+        name: one_index(name, where.get(name, size // 2 if name == "Z" else 0), size)
         for name, size in sizes.items()
         if name != "C"
     }
-    if channels is None:
+    wanted: Any = where.get("C")
+    if wanted is None:
         return place, None
-    return place, [_checked("C", channel, sizes["C"]) for channel in channels]
-
-
-def _checked(name: str, at: Any, size: int) -> int:
-    try:
-        return range(size)[operator.index(at)]
-    except (IndexError, TypeError):
-        raise OutOfBoundsError(
-            f"{name}={at!r} is no index from 0 to {size - 1}, of which a picture has one"
-        ) from None
+    channels = indices_of("C", find_channels(image.channels, wanted), sizes["C"])
+    if not channels:
+        raise InvalidArgumentError(f"C={wanted!r} chooses no channel")
+    return place, list(channels)
 
 
 def _sides(size: Any) -> tuple[int, int]:
@@ -306,11 +299,37 @@ def bar_label(micrometres: float) -> str:
     return f"{micrometres * 1e3:g} nm"
 
 
+def checked_bar(scale_bar: bool | float) -> bool | float:
+    """Refuse the length of a scale bar that is none."""
+    is_number = isinstance(scale_bar, Real)
+    if not is_number or (not isinstance(scale_bar, bool) and not 0 < scale_bar < math.inf):
+        raise InvalidArgumentError(
+            f"scale_bar={scale_bar!r}: give True, False, or a length in micrometres above 0"
+        )
+    return scale_bar
+
+
+def check_bar_fits(length: float, pixel: float, width: int) -> None:
+    """Refuse a scale bar that is longer than a picture; lengths are in micrometres."""
+    bar = round(length / pixel)
+    if not 1 <= bar <= width:
+        raise InvalidArgumentError(
+            f"a scale bar of {bar_label(length)} is {bar} pixels long, but the picture {width}; "
+            "give another length"
+        )
+
+
 def plot(
-    image: Image, axes: Any, contrast: Contrast, scale_bar: bool, where: Mapping[str, Any]
+    image: Image, axes: Any, contrast: Contrast, scale_bar: bool | float, where: Mapping[str, Any]
 ) -> Any:
     """Draw a plane into axes of matplotlib; see `Image.plot`."""
     pyplot = require("matplotlib.pyplot", extra="plot", doing="plots")
+    length = _bar_of(image, checked_bar(scale_bar))
+    if axes is not None and not hasattr(axes, "imshow"):
+        raise InvalidArgumentError(
+            "ax is one of the axes of matplotlib, such as those that plt.subplots() gives, not "
+            f"{axes!r}"
+        )
     picture = thumbnail(image, _PLOTTED, contrast, where)
     if axes is None:
         axes = pyplot.subplots()[1]
@@ -320,10 +339,22 @@ def plot(
     axes.set_title(image.current_scene)
     if picture.ndim == 3 and "S" not in image.sizes:
         _name_channels(image, axes, plane_of(image, where)[1])
-    pixel = image._pixel_sizes().X
-    if scale_bar and pixel:
-        _add_bar(axes, pixel, full.width)
+    if length is not None:
+        _add_bar(axes, length, image._pixel_sizes().X or 1.0, full.width)
     return axes
+
+
+def _bar_of(image: Image, scale_bar: bool | float) -> float | None:
+    """Return the length of the scale bar of a plot in micrometres; None for no bar."""
+    pixel, width = image._pixel_sizes().X, image._layout.grid(0).width
+    if isinstance(scale_bar, bool):
+        return bar_length(width * pixel) if scale_bar and pixel else None
+    if not pixel:
+        raise InvalidArgumentError(
+            f"{image.name or 'the image'} does not tell the size of a pixel; leave scale_bar out"
+        )
+    check_bar_fits(scale_bar, pixel, width)
+    return scale_bar
 
 
 def _name_channels(image: Image, axes: Any, channels: Sequence[int] | None) -> None:
@@ -348,9 +379,8 @@ def shown_color(image: Image, channel: int) -> tuple[int, int, int]:
     return color or (DEFAULT_COLORS[channel % len(DEFAULT_COLORS)] if count > 1 else _WHITE)
 
 
-def _add_bar(axes: Any, pixel: float, width: int) -> None:
+def _add_bar(axes: Any, length: float, pixel: float, width: int) -> None:
     bars = require("mpl_toolkits.axes_grid1.anchored_artists", extra="plot", doing="plots")
-    length = bar_length(width * pixel)
     bar = bars.AnchoredSizeBar(
         axes.transData, length / pixel, bar_label(length), "lower right", color="white",
         frameon=True, size_vertical=width * 0.006,

@@ -209,7 +209,7 @@ def convert(
     options = ConvertOptions(
         scenes,
         levels,
-        plane,
+        None if plane is None else checked_plane(plane),
         compression,
         dtype,
         {key: value for key, value in zarr.items() if value is not None},

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from czictypes.arrays.pictures import bar_label, bar_length
-from czictypes.model.errors import InvalidArgumentError, UnsupportedDataError
+from czictypes.arrays.pictures import bar_label, bar_length, check_bar_fits
+from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.lazy import require
 
 _MOST_PIXELS = 100_000_000
@@ -44,11 +44,7 @@ def draw_scale_bar(
     found = _rgb(picture)
     length = length or bar_length(found.width * pixel)
     bar, thick = round(length / pixel), max(2, found.height // 120)
-    if not 1 <= bar <= found.width:
-        raise InvalidArgumentError(
-            f"a scale bar of {bar_label(length)} is {bar} pixels long, but the picture "
-            f"{found.width}; give another length"
-        )
+    check_bar_fits(length, pixel, found.width)
     label, margin = _label(bar_label(length), text_size(found.height)), 2 * thick
     width, height = max(bar, label.width), label.height + thick + margin
     left, top = max(0, found.width - width - 2 * margin), max(0, found.height - height - 2 * margin)

@@ -53,7 +53,8 @@ class Excerpt:
 
 def projections(given: Projection) -> dict[str, str]:
     """Return the method by dimension; a ValueError says what is possible."""
-    found = {"Z": given} if isinstance(given, str) else dict(given or {})
+    given = given or {}
+    found = dict(given) if isinstance(given, Mapping) else {"Z": given}
     for letter, method in found.items():
         if method not in _METHODS:
             raise ValueError(

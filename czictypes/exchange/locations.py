@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from functools import wraps
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -192,8 +193,9 @@ def location_name(location: Any) -> str:
 def scene_files(location: Any, scenes: Sequence[str]) -> list[Any]:
     """Return the names of a file for each scene: the scene's own stands before the ending.
 
-    Characters that some filesystem does not take in names become ``_``, and names that are the
-    same then get numbers. A ValueError says that the location is no path or URL.
+    Characters that some filesystem does not take in names become ``_``, and names that are then
+    the same but for upper and lower case get numbers. A ValueError says that the location is no
+    path or URL.
     """
     if is_store(location):
         raise ValueError("split_scenes makes a file for each scene; give the path of a file")
@@ -205,12 +207,13 @@ def scene_files(location: Any, scenes: Sequence[str]) -> list[Any]:
     if ending == ".zarr" and name.lower().endswith(".ome.zarr"):
         ending = ".ome.zarr"
     stem, ending = name[: len(name) - len(ending)], name[len(name) - len(ending) :]
-    found: list[str] = []
+    found: dict[str, str] = {}
     for scene in scenes:
         plain = f"{stem}_{_UNSAFE.sub('_', scene)}"
-        count = sum(one == plain or one.startswith(f"{plain}-") for one in found)
-        found.append(f"{plain}-{count + 1}" if plain in found else plain)
-    return [f"{folder}{slash}{one}{ending}" for one in found]
+        names = chain([plain], (f"{plain}-{number}" for number in count(2)))
+        name = next(one for one in names if one.casefold() not in found)
+        found[name.casefold()] = name
+    return [f"{folder}{slash}{one}{ending}" for one in found.values()]
 
 
 def location_path(text: str) -> str:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image_base import Image
 from czictypes.arrays.layout import Selection
+from czictypes.arrays.pictures import checked_bar
 from czictypes.exchange.converted import Choice
 from czictypes.exchange.drawing import check_picture_size, draw_label
 from czictypes.exchange.excerpt import Projection, image_name
 from czictypes.exchange.panels import (
     Look,
     Panel,
-    checked_bar,
     checked_size,
     fixed_places,
     labels_of,
@@ -196,7 +196,7 @@ def _sheet(
 
 def _checked(along: str, image: Image) -> str:
     """Return the letters of what a montage goes along."""
-    letters = along.replace(",", "").replace(" ", "")
+    letters = along.replace(",", "").replace(" ", "") if isinstance(along, str) else ""
     known = ["S", *(name for name in image.sizes if name not in "YXSM")]
     if not 1 <= len(letters) <= 2 or len(set(letters)) < len(letters) or set(letters) - set(known):
         raise InvalidArgumentError(

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 
 from czictypes.arrays.image_base import Image
 from czictypes.arrays.layout import Selection
+from czictypes.arrays.pictures import checked_bar
 from czictypes.exchange.drawing import check_picture_size, draw_label
 from czictypes.exchange.excerpt import Projection, image_name
 from czictypes.exchange.panels import (
     Look,
     Panel,
-    checked_bar,
     checked_size,
     fixed_places,
     labels_of,
@@ -188,7 +189,7 @@ def _panels(
 def _checked_speed(fps: float | None, frames: int, ending: str) -> float:
     if fps is None:
         return min(_USUAL, max(1.0, frames / 2))
-    if not 0.01 <= fps <= _FASTEST[ending]:
+    if not isinstance(fps, Real) or not 0.01 <= fps <= _FASTEST[ending]:
         hint = f", or write an {MP4}" if ending == GIF else ""
         raise InvalidArgumentError(
             f"fps={fps!r}: {ending} has from 0.01 to {_FASTEST[ending]} frames in a second; give "

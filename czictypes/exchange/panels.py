@@ -247,16 +247,7 @@ def checked_size(size: int | None, default: int) -> int:
     """Return the longest side of a picture."""
     if size is None:
         return default
-    found = whole_number(size)
+    found = whole_number(size, "size")
     if found < 1:
         raise InvalidArgumentError(f"size is {size!r}, but a picture has at least 1 pixel")
     return found
-
-
-def checked_bar(scale_bar: bool | float) -> bool | float:
-    """Refuse the length of a scale bar that is none."""
-    if not isinstance(scale_bar, bool) and not 0 < scale_bar < math.inf:
-        raise InvalidArgumentError(
-            f"scale_bar={scale_bar!r}: give True, False, or a length in micrometres above 0"
-        )
-    return scale_bar

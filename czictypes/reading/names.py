@@ -319,7 +319,10 @@ def chosen_channels(
     """Return the numbers of one or some channels; an OutOfBoundsError names one there is not."""
     is_one = isinstance(wanted, str) or not isinstance(wanted, Iterable)
     given: Iterable[Any] = [wanted] if is_one else wanted  # type: ignore[assignment]
-    chosen = [numbers_of(table, "C", channel) for channel in given]
+    numbers = (numbers_of(table, "C", channel) for channel in given)
+    chosen = [whole_number(number, "the number of a channel") for number in numbers]
+    if not chosen:
+        raise InvalidArgumentError("channels is empty; leave it out for all that are enabled")
     for channel in chosen:
         if channel not in known:
             raise OutOfBoundsError(

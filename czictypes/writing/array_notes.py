@@ -372,7 +372,8 @@ def _times(given: float | Sequence[float], count: int) -> tuple[float, ...]:
         times = tuple(float(one) for one in listed)
     except (TypeError, ValueError):
         times = (math.nan,)
-    if not all(map(math.isfinite, times)):
+    is_backwards = listed is not given and times[0] < 0
+    if not all(map(math.isfinite, times)) or is_backwards or isinstance(given, bool):
         raise InvalidArgumentError(
             "times is the number of seconds from one T to the next, or one for each T, not "
             f"{given!r}"

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.container.workers import Task, Workers, aside, settle
+from czictypes.model.errors import InvalidArgumentError
 from czictypes.model.geometry import DIMENSIONS
 
 _DEFAULT = "TCZYX"
@@ -90,7 +91,17 @@ def own_axes(array: Any) -> str:
 
 
 def _default_axes(shape: Sequence[int]) -> str:
-    """Return the last letters of ``TCZYX``, before S if the last axis has three places."""
+    """Return the last letters of ``TCZYX``, before S if the last axis has three places.
+
+    Four places are refused: they are colours with an alpha far more often than images of four
+    columns.
+    """
+    if len(shape) > 2 and shape[-1] == 4 < min(shape[-3:-1]):
+        raise InvalidArgumentError(
+            f"an array of shape {tuple(shape)} seems to have red, green, blue and alpha "
+            "(transparency), which cannot be written; leave the alpha out (array[..., :3]), or "
+            f"give axes={_DEFAULT[-len(shape) :]!r} if it has images of 4 columns"
+        )
     is_colour = len(shape) > 2 and shape[-1] == 3
     count = len(shape) - is_colour
     if not 2 <= count <= len(_DEFAULT):
@@ -139,11 +150,15 @@ def as_array(array: Any) -> Any:
     DLPack, without a copy where they are in main memory. One without pixels, or of unknown shape,
     raises a ValueError.
     """
+    given = array
     if not (hasattr(array, "shape") and hasattr(array, "dtype") and hasattr(array, "__getitem__")):
         array = np.asarray(array)
     elif not isinstance(array.dtype, np.dtype):
         take = getattr(np, "from_dlpack", None) if hasattr(array, "__dlpack__") else None
         array = np.asarray(array) if take is None else take(array)
+    if not array.shape and array.dtype.kind in "OUS":
+        kind = type(given).__name__
+        raise TypeError(f"an array of pixels is needed, not an object of type {kind}")
     if any(size != size for size in array.shape):
         raise ValueError(
             f"the shape {array.shape} of the array is not known; call its compute_chunk_sizes()"

@@ -80,7 +80,8 @@ def imwrite(
         A letter for each axis: Y and X, and any of Z C T R I H V B and S. S at the end stands
         for the samples red, green and blue (``"YXS"``), anywhere else for scenes, which are laid
         side by side. By default the names of an xarray's dimensions, else the last letters of
-        ``"TCZYX"``, before S if the last axis has three places.
+        ``"TCZYX"``, before S if the last axis has three places. Four places, as
+        of a picture with an alpha, need axes.
     channel_names, channel_colors
         One for each channel, or by channel index; a colour is ``"#RRGGBB"``, (r, g, b) or a name
         such as ``"green"``. By default the coordinates of an xarray's channels if they are text,

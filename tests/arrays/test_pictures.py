@@ -92,16 +92,40 @@ def test_scenes_are_chosen_without_a_change(made: Callable[[str], Made]) -> None
 def test_what_there_is_not_is_refused(image: Any) -> None:
     with pytest.raises(ValueError, match="a picture has no dimension Q to choose; it has T, C, Z"):
         image.to_rgb(Q=1)
-    with pytest.raises(OutOfBoundsError, match="Z=3 is no index from 0 to 2"):
+    with pytest.raises(OutOfBoundsError, match="there is no Z=3; Z goes from 0 to 2"):
         image.thumbnail(Z=3)
     with pytest.raises(OutOfBoundsError, match="there is no channel 'Cy5'"):
         image.to_rgb(C="Cy5")
     with pytest.raises(OutOfBoundsError, match="contrast names channel 7"):
         image.to_rgb(contrast={7: "auto"})
-    with pytest.raises(ValueError, match="zoom is 0"):
-        image.to_rgb(zoom=0)
-    with pytest.raises(ValueError, match="must be above 0, not 0"):
-        image.thumbnail(0)
+    with pytest.raises(ValueError, match=r"T takes .*, not True"):
+        image.to_rgb(T=True)
+    with pytest.raises(ValueError, match=r"Z takes one index here, not \[0, 1\]"):
+        image.to_rgb(Z=[0, 1])
+    with pytest.raises(ValueError, match=r"C=\[\] chooses no channel"):
+        image.to_rgb(C=[])
+
+
+@pytest.mark.parametrize("zoom", [0, -1, 1.5, float("nan"), "half"])
+def test_no_zoom(image: Any, zoom: Any) -> None:
+    with pytest.raises(ValueError, match=f"zoom is {zoom!r}, but must be above 0"):
+        image.to_rgb(zoom=zoom)
+
+
+@pytest.mark.parametrize("size", [0, -3, "large", None, True, (10,), (10, 0), float("inf")])
+def test_no_size(image: Any, size: Any) -> None:
+    with pytest.raises(ValueError, match="size of a thumbnail must be above 0"):
+        image.thumbnail(size)
+
+
+@pytest.mark.parametrize("mask", [[True, False], [False, True], [True, True]])
+def test_a_mask_chooses_channels(image: Any, mask: list[bool]) -> None:
+    chosen = [channel for channel, is_taken in enumerate(mask) if is_taken]
+    expected = image.to_rgb(C=chosen)
+    assert np.array_equal(image.to_rgb(C=mask), expected)
+    assert np.array_equal(image.to_rgb(C=np.array(mask)), expected)
+    assert np.array_equal(image.to_rgb(C=slice(chosen[0], chosen[-1] + 1)), expected)
+    assert np.array_equal(image.thumbnail(C=mask), expected)
 
 
 def test_every_made_file_has_a_thumbnail(every_made: Made) -> None:
@@ -146,6 +170,27 @@ def test_a_plot_goes_into_given_axes(image: Any, pyplot: Any) -> None:
     assert image.plot(ax, C="GFP", scale_bar=False) is ax
     assert [text.get_text() for text in ax.texts] == ["GFP"]
     assert not ax.artists
+
+
+def test_a_plot_has_a_scale_bar_of_a_length(image: Any, pyplot: Any) -> None:
+    (bar,) = image.plot(scale_bar=25).artists
+    assert bar.txt_label.get_text() == "25 µm"
+
+
+def test_what_cannot_be_drawn_is_refused(image: Any, pyplot: Any, tmp_path: Path) -> None:
+    for ax in (5, pyplot.subplots(1, 2)[1]):
+        with pytest.raises(ValueError, match="ax is one of the axes of matplotlib"):
+            image.plot(ax)
+    for bar in ("5um", None, -5, 0):
+        with pytest.raises(ValueError, match=f"scale_bar={bar!r}: give True"):
+            image.plot(scale_bar=bar)
+    with pytest.raises(ValueError, match="1 mm is 1000 pixels long, but the picture 60"):
+        image.plot(scale_bar=1000)
+    czi.imwrite(tmp_path / "plain.czi", np.ones((9, 9), "u1"))
+    with CziImage(tmp_path / "plain.czi") as plain:
+        assert not plain.plot().artists
+        with pytest.raises(ValueError, match=r"plain.czi does not tell the size of a pixel"):
+            plain.plot(scale_bar=2)
 
 
 def test_show_opens_it(image: Any, pyplot: Any, monkeypatch: pytest.MonkeyPatch) -> None:

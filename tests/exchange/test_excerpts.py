@@ -275,14 +275,20 @@ def test_scenes_whose_files_are_complete_are_left_out(stack: Path, target: Path)
 
 
 def test_names_of_scenes_become_names_of_files(tmp_path: Path) -> None:
-    content = DocumentContent(scenes=[SceneInfo(0, "A/1"), SceneInfo(1, "A:1"), SceneInfo(2, "ä")])
+    names = ["A/1", "A:1", "ä", "a_1", "A_1-2"]
+    content = DocumentContent(scenes=[SceneInfo(n, name) for n, name in enumerate(names)])
     with create_czi(tmp_path / "in.czi") as document:
         document.write_metadata(content=content)
-        for scene in range(3):
+        for scene in range(len(names)):
             document.write(np.zeros((4, 4), np.uint8), (10 * scene, 0), scene=scene)
     done = convert(tmp_path / "in.czi", tmp_path / "out.czi", split_scenes=True, dry_run=True)
-    names = [Path(one).name for one in done.files]
-    assert names == ["out_A_1.czi", "out_A_1-2.czi", "out_ä.czi"]
+    assert [Path(one).name for one in done.files] == [
+        "out_A_1.czi",
+        "out_A_1-2.czi",
+        "out_ä.czi",
+        "out_a_1-3.czi",
+        "out_A_1-2-2.czi",
+    ]
     assert not list(tmp_path.glob("out*"))
 
 
@@ -299,6 +305,8 @@ def test_a_dry_run_tells_the_size_of_the_excerpt(stack: Path, target: Path) -> N
         ({"roi": (5000, 0, 3, 3)}, OutOfBoundsError, "lies outside .*left at"),
         ({"roi": (0, 0, 0, 3)}, ValueError, "empty"),
         ({"project": "median"}, ValueError, "max, mean, sum"),
+        ({"project": 5}, ValueError, "max, mean, sum.*not 5"),
+        ({"plane": "C=0"}, TypeError, "plane must be a mapping.*not 'C=0'"),
         ({"project": {"Q": "max"}}, ValueError, "'Q' is no dimension"),
         ({"project": {"X": "max"}}, ValueError, "'X' is no dimension"),
         ({"plane": {"H": 0}}, OutOfBoundsError, "no dimension H"),

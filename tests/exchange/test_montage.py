@@ -196,6 +196,9 @@ def test_small_images_are_magnified(tmp_path: Path, made: Any) -> None:
         ({"size": 0}, InvalidArgumentError, "size is 0"),
         ({"size": 30_000}, UnsupportedDataError, "give size="),
         ({"scale_bar": -1}, InvalidArgumentError, "scale_bar=-1"),
+        ({"scale_bar": "5um"}, InvalidArgumentError, "scale_bar='5um'"),
+        ({"along": 5}, InvalidArgumentError, "along=5: give one or two of"),
+        ({"size": "large"}, TypeError, "size must be a whole number, not 'large'"),
         ({"contrast": "bright"}, InvalidArgumentError, "bright"),
     ],
 )

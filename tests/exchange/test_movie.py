@@ -222,6 +222,7 @@ def test_one_frame_is_in_memory_at_a_time(tmp_path: Path) -> None:
         ({"plane": {"T": 0, "Z": 0}}, InvalidArgumentError, "one picture only"),
         ({"fps": 100}, InvalidArgumentError, "0.01 to 50"),
         ({"fps": 0}, InvalidArgumentError, "fps=0"),
+        ({"fps": "fast"}, InvalidArgumentError, "fps='fast'"),
         ({"scene": "B7"}, OutOfBoundsError, "B7"),
         ({"size": 30_000}, UnsupportedDataError, "give size="),
     ],

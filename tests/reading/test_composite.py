@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,3 +122,19 @@ def test_bands_do_not_show(two_channels: Path, monkeypatch: pytest.MonkeyPatch) 
         whole = document.composite()
         monkeypatch.setattr("czictypes.reading.composite._BAND_BYTES", 300)
         np.testing.assert_array_equal(document.composite(), whole)
+
+
+@pytest.mark.parametrize(
+    ("channels", "error", "message"),
+    [
+        ([], ValueError, "channels is empty; leave it out"),
+        ([True, False], TypeError, "must be a whole number, not True"),
+        ([0.5], TypeError, "must be a whole number, not 0.5"),
+        ([7], OutOfBoundsError, "there is no channel 7"),
+    ],
+)
+def test_channels_that_are_none_are_refused(
+    two_channels: Path, channels: Any, error: type[Exception], message: str
+) -> None:
+    with czi.open_czi(two_channels) as document, pytest.raises(error, match=message):
+        document.composite(channels=channels)

@@ -284,6 +284,10 @@ def test_a_thumbnail_is_attached_unless_not_wanted(path: Path) -> None:
         (numbers((4, 5, 4)), {"axes": "YXS"}, "4 samples"),
         (numbers((2,) * 6), {}, "needs axes="),
         (numbers((5,)), {}, "needs axes="),
+        (numbers((6, 9, 4)), {}, r"alpha .* leave the alpha out .* axes='ZYX' if"),
+        (numbers((2, 6, 9, 4)), {}, "axes='CZYX' if"),
+        (numbers((2, 4, 5)), {"axes": "TYX", "times": -1.5}, "number of seconds.*not -1.5"),
+        (numbers((2, 4, 5)), {"axes": "TYX", "times": True}, "number of seconds.*not True"),
         (np.zeros((0, 5), np.uint8), {}, "no pixels"),
         (numbers((4, 5), "float64"), {}, "convert it to uint8, uint16 or float32"),
         (numbers((4, 5), "bool"), {}, "convert it"),
@@ -453,3 +457,17 @@ def test_the_file_is_the_same_for_any_number_of_threads(tmp_path: Path) -> None:
         assert np.array_equal(one.subblocks, four.subblocks)
         for index in range(len(one.subblocks)):
             assert one.read_subblock(index).raw_data == four.read_subblock(index).raw_data
+
+
+@pytest.mark.parametrize("given", ["array.npy", None, object()])
+def test_what_is_no_array_is_named(path: Path, given: Any) -> None:
+    kind = type(given).__name__
+    with pytest.raises(TypeError, match=f"an array of pixels .* not an object of type {kind}"):
+        imwrite(path, given)
+    assert not path.exists()
+
+
+def test_images_of_four_columns_need_axes(path: Path) -> None:
+    array = numbers((6, 9, 4))
+    imwrite(path, array, "ZYX")
+    assert_reads_as(path, array, "Z")
