@@ -105,6 +105,16 @@ def add_excerpt(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_only_named(parser: argparse.ArgumentParser) -> None:
+    """Declare --only-named-dimensions."""
+    parser.add_argument(
+        "--only-named-dimensions",
+        action="store_true",
+        help="for a CZI: leave out Z, C, T... where there is one place only; OpenSlide reads no "
+        "file with Z or T",
+    )
+
+
 def add_overwrite(parser: Any) -> None:
     """Declare --overwrite."""
     parser.add_argument("--overwrite", action="store_true", help="replace DST if it is there")

@@ -173,6 +173,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         choices=("uint8", "uint16", "float32"),
         help="for CZI, if SRC has pixels of another type",
     )
+    arguments.add_only_named(parser)
 
 
 def _add_zarr(parser: argparse.ArgumentParser) -> None:
@@ -253,6 +254,7 @@ def options_of(args: argparse.Namespace) -> dict[str, Any]:
         "roi": args.roi,
         "project": arguments.projections(args.project),
         "split_scenes": args.split_scenes,
+        "only_named_dimensions": args.only_named_dimensions,
     }
 
 

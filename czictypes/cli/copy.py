@@ -125,6 +125,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="count scenes and planes from 0 in the copy; default: as in SRC",
     )
+    arguments.add_only_named(parser)
 
 
 def _run_copy(args: argparse.Namespace) -> int:
@@ -153,6 +154,7 @@ def _run_copy(args: argparse.Namespace) -> int:
             on_error=args.on_error,
             keep_relative_times=args.keep_relative_times,
             keep_attachments=args.keep_attachment or (),
+            only_named_dimensions=args.only_named_dimensions,
         )
     _say(report, args.target, values=args.report)
     return 0

@@ -107,6 +107,7 @@ def convert(
     channel_names: ChannelValues = None,
     pixel_size: PixelSize = None,
     times: float | Sequence[float] | None = None,
+    only_named_dimensions: bool = False,
 ) -> Conversion:
     """Convert an image file to another format, out of core.
 
@@ -177,6 +178,9 @@ def convert(
         takes for an array: a letter for each axis, the name of each channel, metres for each
         pixel, seconds between one T and the next. By default the file's own; a stack without axes
         is Z.
+    only_named_dimensions
+        For a CZI: whether it has only the dimensions of planes (Z, C, T...) along which there are
+        several, and not those of one place. OpenSlide reads no file with Z or T.
 
     Returns
     -------
@@ -227,6 +231,7 @@ def convert(
         projections(project) if project else {},
         Description(axes, channel_names, pixel_size, times),
         contrast,
+        only_named_dimensions,
     )
     return _split(source, dest, options) if split_scenes else _convert(source, dest, options)
 
@@ -407,6 +412,7 @@ def _copy(image: CziImage, path: Any, options: ConvertOptions) -> dict[int, str]
         storage_options=opened.storage_options,
         parts=opened.parts,
         on_error="blank" if leaves_out else "raise",
+        only_named_dimensions=options.only_named_dimensions,
     )
     return report.damaged
 
@@ -590,6 +596,7 @@ def _write_czi(
             overwrite=options.overwrite,
             threads=options.threads,
             progress=options.progress,
+            only_named_dimensions=options.only_named_dimensions,
         )
 
     _write_file(dest, options, write)

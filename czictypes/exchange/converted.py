@@ -138,6 +138,7 @@ class ConvertOptions:
     project: Mapping[str, str] = field(default_factory=dict)
     description: Description = field(default_factory=Description)
     contrast: Contrast | None = None
+    only_named_dimensions: bool = False
 
     def takes_excerpts(self, wanted: Format) -> bool:
         """Return whether parts of images are written; a plane of a picture is chosen there."""
@@ -166,6 +167,7 @@ def check_options(given: Format, wanted: Format, options: ConvertOptions) -> Non
         "stored_resolution": (options.stored_resolution, given is Format.CZI is not wanted),
         "on_error": (leaves_blank(options.on_error), given is Format.CZI),
         "parts": (options.parts is not None, given is Format.CZI),
+        "only_named_dimensions": (options.only_named_dimensions, wanted is Format.CZI),
         "compression": (options.compression is not None, wanted is not Format.PICTURE),
         "= and ".join(options.description.given): (
             bool(options.description.given),

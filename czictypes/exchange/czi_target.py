@@ -66,18 +66,22 @@ def write_images(
     overwrite: bool = False,
     threads: int | None = None,
     progress: Progress = None,
+    only_named_dimensions: bool = False,
 ) -> None:
     """Write images as the scenes of a new CZI, out of core; it appears when it is complete.
 
     Scenes keep their positions on the stage if all images have one and share a pixel size;
     otherwise they lie side by side. By default, the pyramid consists of the levels of the images,
-    or is computed where these do not fit a CZI. Metadata of the images override `content`. Raises
+    or is computed where these do not fit a CZI. Metadata of the images override `content`. With
+    `only_named_dimensions`, those in which all images have one place are left out. Raises
     `UnsupportedDataError` for pixels that a CZI cannot hold; all else is as for `create_czi`.
     """
     if not images:
         raise UnsupportedDataError(f"there is no image to write to {dest!r}")
     scenes = _scenes(images, dtype)
     letters = {letter for scene in scenes for letter in (*scene.axes.planes, *scene.image.first)}
+    if only_named_dimensions:
+        letters = {letter for letter in letters if _has_several(letter, images)}
     readers = min(thread_count(threads), _READERS)
     side = tile or (_TILE if scenes[0].axes.samples is None else _COLOUR_TILE)
     sources = [
@@ -92,7 +96,14 @@ def write_images(
     numbers, places = [scene.number for scene in scenes], [scene.place for scene in scenes]
     made = joined_content(images, numbers, content, times, places)
     scenes = [scene._replace(moments=() if times else _moments(scene, date)) for scene in scenes]
-    with create_czi(dest, overwrite, compression, threads=threads, pyramid=pyramid) as document:
+    with create_czi(
+        dest,
+        overwrite,
+        compression,
+        threads=threads,
+        pyramid=pyramid,
+        only_named_dimensions=only_named_dimensions,
+    ) as document:
         document.write_metadata(None, content=made)
         total = sum(len(source) for source in sources) + sum(level.tiles for level in levels)
         with show_progress(progress, total, f"writing {document.name}") as advance:
@@ -102,6 +113,12 @@ def write_images(
                 _write_level(document, level, dict.fromkeys(letters, 0), advance)
         if len(times) > 1:
             document.add_time_stamps(times)
+
+
+def _has_several(letter: str, images: Sequence[SourceImage]) -> bool:
+    """Return whether there are several places along a dimension, in one image or among them."""
+    firsts = {image.first.get(letter, 0) for image in images}
+    return len(firsts) > 1 or any(image.sizes.get(letter, 1) > 1 for image in images)
 
 
 def _scenes(images: Sequence[SourceImage], dtype: DTypeLike | None) -> list[_Scene]:
@@ -209,7 +226,8 @@ def _plane(scene: _Scene, base: dict[str, int], place: Mapping[str, int]) -> dic
     """Return the coordinates of a plane by its indices in the image."""
     first = scene.image.first
     shifted = {letter: at + first.get(letter, 0) for letter, at in place.items()}
-    return {**base, **first, **shifted}
+    found = {**base, **first, **shifted}
+    return {letter: found[letter] for letter in base}
 
 
 def _moments(scene: _Scene, date: datetime | None) -> list[datetime]:

@@ -246,11 +246,14 @@ def _document(source: XmlSource) -> ET.Element:
     return root
 
 
-def set_sizes(root: ET.Element, sizes: Mapping[str, int]) -> None:
-    """Set ``SizeX``, ``SizeC`` and so on, by letter."""
+def set_sizes(root: ET.Element, sizes: Mapping[str, int | None]) -> None:
+    """Set ``SizeX``, ``SizeC`` and so on, by letter; None removes one."""
     image = ensure(root, _IMAGE)
     for letter, size in sizes.items():
-        if image.find(f"Size{letter}") is None:  # beside the other sizes, where readers expect it
+        old = image.find(f"Size{letter}")
+        if size is None and old is not None:
+            image.remove(old)
+        elif size is not None and old is None:  # beside the others, where readers expect it
             present = [position for position, one in enumerate(image) if one.tag in _SIZES]
             image.insert(max(present, default=-1) + 1, ET.Element(f"Size{letter}"))
         put(image, f"Size{letter}", size)

@@ -178,6 +178,11 @@ class OpenDocument:
         return self.cached(name or f"{read.__module__}.{read.__qualname__}", lambda: read(root))
 
     @property
+    def lists_attachments(self) -> bool:
+        """Whether there is a list of attachments, be it empty."""
+        return self.header.attachment_directory_position > 0
+
+    @property
     def scaling(self) -> Scaling:
         """The extent of a pixel along X, Y and Z in metres, None where unknown."""
         found, (x, y) = self.read_metadata(scaling), self.rows.magnification

@@ -37,7 +37,8 @@ class Assembly:
 
     `commit` completes it; until then nothing is visible of a file, and `abort`, which a failed
     `commit` calls as well, leaves none behind. A ``with`` block ends with one of the two. `written`
-    needs `read_back`. Not for several threads at once.
+    needs `read_back`. With `for_openslide`, a file without attachments has an empty directory of
+    them, without which OpenSlide reads no file. Not for several threads at once.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Assembly:
         overwrite: bool = False,
         file_guid: uuid.UUID | None = None,
         read_back: bool = False,
+        for_openslide: bool = False,
     ) -> None:
+        self._for_openslide = for_openslide
         self._guid = file_guid or uuid.uuid4()
         self._sub_blocks, self._attachments = NewSubBlocks(), NewAttachments()
         self._xml = b""
@@ -116,8 +119,8 @@ class Assembly:
     def _complete(self) -> None:
         metadata = self._write(pack_metadata(self._xml)) if self._xml else 0
         directory = self._write(self._sub_blocks.pack_directory())
-        attachments = self._attachments
-        listed = self._write(attachments.pack_directory()) if attachments.entries else 0
+        has_list = bool(self._attachments.entries) or self._for_openslide
+        listed = self._write(self._attachments.pack_directory()) if has_list else 0
         self._flush()
         self._buffer += pack_file_header(self._guid, directory, metadata, listed)
         self._start = 0

@@ -130,6 +130,7 @@ class CziWriter(AttachmentMethods):
             overwrite=overwrite,
             file_guid=file_guid,
             read_back=self._pyramid is not None,
+            for_openslide=only_named_dimensions,
         )
         self._session = WriteSession(assembly, self._threads)
 

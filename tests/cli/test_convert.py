@@ -18,7 +18,7 @@ from files.recipes import Made
 
 from czictypes import CziImage, imread
 from czictypes.cli import convert_many
-from czictypes.czi import imwrite
+from czictypes.czi import imwrite, open_czi
 
 
 @pytest.fixture(autouse=True)
@@ -386,3 +386,29 @@ def test_a_file_in_the_place_of_an_ome_zarr_is_not_already_there(
 def test_a_missing_file_is_named_once(run: Callable[..., Any], tmp_path: Path) -> None:
     result = run("convert", tmp_path / "no.czi", "--to", "tiff", "-o", tmp_path / "out")
     assert result.err == f"czictypes: error: {tmp_path / 'no.czi'}: No such file or directory\n"
+
+
+def test_dimensions_of_one_place_are_left_out(
+    run: Callable[..., Any], tmp_path: Path, extra: Callable[[str], Any]
+) -> None:
+    pixels = np.random.default_rng(3).integers(0, 255, (20, 30, 3)).astype(np.uint8)
+    extra("PIL.Image").fromarray(pixels).save(tmp_path / "a.png")
+    full, bare, copied = tmp_path / "full.czi", tmp_path / "bare.czi", tmp_path / "copied.czi"
+    option = "--only-named-dimensions"
+    for source in (tmp_path / "a.png", full):
+        assert run("convert", source, bare, option, "--overwrite").code == 0
+        np.testing.assert_array_equal(imread(bare).squeeze(), pixels)
+        assert dimensions(bare) <= {"S"}
+        if source != full:
+            assert run("convert", source, full).code == 0
+    assert dimensions(full) >= {"C", "T", "Z"}
+    assert run("copy", full, copied, option).code == 0
+    assert dimensions(copied) <= {"S"}
+    result = run("convert", full, tmp_path / "b.png", option)
+    assert (result.code, f"{option} cannot be used to convert" in result.err) == (2, True)
+
+
+def dimensions(path: Path) -> set[str]:
+    """Return the letters that sub-blocks have."""
+    with open_czi(path) as document:
+        return set(document.read_subblock(0).info.coordinate)

@@ -22,7 +22,7 @@ from files.patterns import noise
 from files.recipes import Made
 from slides import SCENES, slide_blocks, write_slide
 
-from czictypes import CziSlide, czi
+from czictypes import CziImage, CziSlide, convert, czi, open_image
 from czictypes.model.errors import ClosedError
 from czictypes.model.options import CacheOptions
 from czictypes.model.pixel_types import Compression, PixelType
@@ -188,6 +188,84 @@ def test_a_slide_of_ours_with_label_and_preview_opens_in_openslide(
         assert np.array_equal(region[..., :3], colours)
         for name, picture in zip(("label", "macro"), pictures):
             assert np.array_equal(np.asarray(oracle.associated_images[name])[..., :3], picture)
+
+
+def opens_in_openslide(path: Path, colours: Any) -> bool:
+    with needs("openslide").OpenSlide(path) as slide:
+        width, height = slide.dimensions
+        region = np.asarray(slide.read_region((0, 0), 0, (width, height)))[..., :3]
+    return np.array_equal(region, colours)
+
+
+@pytest.fixture
+def colours(rng: np.random.Generator) -> Any:
+    needs("openslide_bin")
+    return rng.integers(0, 255, (90, 130, 3)).astype("u1")
+
+
+def open_other(path: Path, kind: str) -> Any:
+    """Write the CZI in another format, and open that."""
+    for module in {"ome.tif": ["tifffile", "ome_types", "zarr"], "ome.zarr": ["zarr"]}.get(
+        kind, []
+    ):
+        needs(module, kind.replace("ome.tif", "ome-tiff").replace(".", "-"))
+    convert(path, path.with_suffix(f".{kind}"))
+    return open_image(path.with_suffix(f".{kind}"))
+
+
+@pytest.mark.parametrize("how", ["convert", "save"])
+@pytest.mark.parametrize("kind", ["png", "ome.tif", "ome.zarr", "czi"])
+def test_a_conversion_without_dimensions_of_one_place_opens_in_openslide(
+    tmp_path: Path, colours: Any, kind: str, how: str
+) -> None:
+    czi.imwrite(tmp_path / "a.czi", colours, "YXS")
+    image = CziImage(tmp_path / "a.czi") if kind == "czi" else open_other(tmp_path / "a.czi", kind)
+    with image:
+        for name, only in (("full.czi", False), ("bare.czi", True)):
+            target = tmp_path / name
+            if how == "save":
+                image.save(target, only_named_dimensions=only)
+            else:
+                convert(image, target, only_named_dimensions=only)
+    assert opens_in_openslide(tmp_path / "bare.czi", colours)
+    with pytest.raises(needs("openslide").OpenSlideError, match="dimension"):
+        opens_in_openslide(tmp_path / "full.czi", colours)
+    with CziImage(tmp_path / "bare.czi") as image:
+        np.testing.assert_array_equal(image.data[0, 0, 0], colours)
+    assert czi.check(tmp_path / "bare.czi").worst is None
+
+
+@pytest.mark.parametrize(
+    "options", [{"project": "max"}, {"plane": {"Z": 2}}, {"plane": {"Z": 2}, "roi": (5, 6, 40, 30)}]
+)
+def test_what_is_left_of_a_stack_opens_in_openslide(
+    tmp_path: Path, colours: Any, options: dict[str, Any]
+) -> None:
+    czi.imwrite(tmp_path / "a.czi", np.stack([colours * 0, colours // 2, colours]), "ZYXS")
+    convert(tmp_path / "a.czi", tmp_path / "b.czi", only_named_dimensions=True, **options)
+    expected = colours[6:36, 5:45] if "roi" in options else colours
+    assert opens_in_openslide(tmp_path / "b.czi", expected)
+
+
+def test_a_copy_without_dimensions_of_one_place_opens_in_openslide(
+    tmp_path: Path, colours: Any
+) -> None:
+    czi.imwrite(tmp_path / "a.czi", colours, "YXS", pyramid=czi.PyramidOptions(2, 32, 40))
+    czi.copy(tmp_path / "a.czi", tmp_path / "b.czi", only_named_dimensions=True)
+    assert opens_in_openslide(tmp_path / "b.czi", colours)
+    czi.copy(tmp_path / "b.czi", tmp_path / "c.czi")
+    czi.add_pyramid(tmp_path / "c.czi", czi.PyramidOptions(3, 32, 30))
+    assert opens_in_openslide(tmp_path / "c.czi", colours)
+
+
+def test_a_file_without_attachments_opens_in_openslide(tmp_path: Path, colours: Any) -> None:
+    path = tmp_path / "a.czi"
+    czi.imwrite(path, colours, "YXS", only_named_dimensions=True, thumbnail=False)
+    assert opens_in_openslide(path, colours)
+    czi.add_pyramid(path, czi.PyramidOptions(2, 32, 40))
+    assert opens_in_openslide(path, colours)
+    czi.copy(path, tmp_path / "b.czi")
+    assert opens_in_openslide(tmp_path / "b.czi", colours)
 
 
 def test_an_objective_that_nothing_refers_to_is_told_if_it_is_the_only_one(

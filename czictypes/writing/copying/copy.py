@@ -44,6 +44,7 @@ from czictypes.writing.copying.copy_selection import (
     Extent,
     Indices,
     MetadataChange,
+    Numbering,
     Selection,
     copied_metadata,
     lay_out,
@@ -129,6 +130,7 @@ def copy(
     on_error: OnError = "raise",
     keep_relative_times: bool = False,
     keep_attachments: Iterable[str] = (),
+    only_named_dimensions: bool = False,
 ) -> CopyReport:
     """Copy a document, or a part of it.
 
@@ -202,6 +204,9 @@ def copy(
         as ``["SlidePreview"]``; one that is missing gets a warning. Metadata in pictures and in
         documents within them go; pictures that are neither JPEG nor PNG become PNG. Data of other
         kinds stay as they are.
+    only_named_dimensions
+        Whether the copy has only the dimensions of planes (Z, C, T...) along which it has several,
+        and not those of one place. OpenSlide reads no file with Z or T.
 
     Returns
     -------
@@ -226,17 +231,27 @@ def copy(
         For an argument that is none of the above.
     """
     options = None if compression is None else parse_compression(compression)
+    numbering = Numbering(from_0=renumber, only_several=only_named_dimensions)
     blank = leaves_blank(on_error)
     files = PartFiles(source, storage_options, parts)
     opened = _opened(source, storage_options, thread_count(threads), files)
     with ExitStack() as output, opened as document:
         chosen = select(document.table, scenes, planes, roi, crop=crop)
         anonymity = _anonymity(anonymize, keep_relative_times, keep_attachments)
-        plan = _plan(document, chosen, options, metadata, attachments, anonymity, renumber)
-        assembly = Assembly(dest, overwrite=overwrite, read_back=plan.pyramid is not None)
+        plan = _plan(document, chosen, options, metadata, attachments, anonymity, numbering)
+        assembly = Assembly(
+            dest,
+            overwrite=overwrite,
+            read_back=plan.pyramid is not None,
+            for_openslide=only_named_dimensions or _lists_no_attachment(document),
+        )
         # It is completed when the source is closed, which may be the file to be replaced.
         output.enter_context(assembly)
         return _carry_out(document, plan, assembly, progress, blank=blank)
+
+
+def _lists_no_attachment(document: OpenDocument) -> bool:
+    return document.lists_attachments and not document.attachment_entries
 
 
 def _anonymity(
@@ -297,10 +312,10 @@ def _plan(
     metadata: MetadataChange,
     attachments: Iterable[str] | None,
     anonymity: Anonymity | None,
-    renumber: bool,
+    numbering: Numbering,
 ) -> _Plan:
     """Decide everything that may be refused, before anything is written."""
-    layout = lay_out(document.table, chosen, renumber=renumber)
+    layout = lay_out(document.table, chosen, numbering)
     pyramid = _new_pyramid(document, chosen)
     entries, removed = _choose_attachments(
         document.attachment_entries, attachments, is_partial=chosen.is_partial
@@ -318,7 +333,14 @@ def _plan(
     rows, whole = whole_or_planes(document, chosen.rows, compression, chosen.crop)
     pixel = None if chosen.crop is None else _pixel_size(document)
     blocks = SubBlockPlan(
-        rows, whole, compression, new_indices(layout), anonymizer, chosen.crop, pixel
+        rows,
+        whole,
+        compression,
+        new_indices(layout),
+        anonymizer,
+        chosen.crop,
+        pixel,
+        layout.left_out,
     )
     check_recompression(document, blocks)
     return _Plan(blocks, entries, layout.changed.get("T"), anonymity, xml, removed, pyramid)

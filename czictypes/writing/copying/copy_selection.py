@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,6 +267,7 @@ class Layout:
     moved: tuple[int, int] = (0, 0)  # of the top left corner of that box, along x and y
     #: The box of each scene with other bounds, before and after; `ABSENT` stands for no scene.
     scene_boxes: Mapping[int, tuple[Rectangle, Rectangle]] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()  # the dimensions that the copy does not have
 
     @property
     def changed(self) -> dict[str, Extent]:
@@ -274,18 +275,25 @@ class Layout:
         return {letter: extent for letter, extent in self.extents.items() if not extent.is_same}
 
 
-def lay_out(table: SubBlockTable, chosen: Selection, *, renumber: bool) -> Layout:
-    """Compare the dimensions of a document and of the sub-blocks that are copied.
+class Numbering(NamedTuple):
+    """How a copy counts along its dimensions."""
 
-    With `renumber`, the indices of each dimension are counted from 0 in the copy.
-    """
-    extents, kept = {}, chosen.rows
+    from_0: bool  # or as the source does
+    only_several: bool  # without the dimensions of planes in which there is one place
+
+
+def lay_out(table: SubBlockTable, chosen: Selection, numbering: Numbering) -> Layout:
+    """Compare the dimensions of a document and of the sub-blocks that are copied."""
+    extents, kept, left_out = {}, chosen.rows, set[str]()
     for letter, column in table.directory.coordinates.items():
         everywhere = _distinct(column)
         here = _distinct(column[kept])
         if here:
             size = everywhere[-1] - everywhere[0] + 1
-            extents[letter] = Extent(everywhere[0], size, here, renumber)
+            is_left_out = numbering.only_several and len(here) == 1 and letter != "S"
+            left_out |= {letter} if is_left_out else set()
+            from_0 = numbering.from_0 or is_left_out
+            extents[letter] = Extent(everywhere[0], size, here, from_0)
     if table.m_bounds is not None:
         column = table.directory.m
         there = column[kept][(column[kept] != ABSENT) & (column[kept] != NO_M)]
@@ -300,7 +308,8 @@ def lay_out(table: SubBlockTable, chosen: Selection, *, renumber: bool) -> Layou
     scenes = tuple(table.scene_rectangles)
     moved = (0, 0) if after.is_empty else (after.x - before.x, after.y - before.y)
     boxes = _changed_boxes(table, layer0, chosen.crop) if chosen.is_partial else {}
-    return Layout(extents, (before.w, before.h), (after.w, after.h), scenes, moved, boxes)
+    sizes = (before.w, before.h), (after.w, after.h)
+    return Layout(extents, *sizes, scenes, moved, boxes, frozenset(left_out))
 
 
 def _changed_boxes(
@@ -347,7 +356,8 @@ def copied_metadata(
     if change is not None and not callable(change):
         raise TypeError(f"metadata is XML or a function that edits it, not {change!r}")
     same_box = layout.size_before == layout.size_after and layout.moved == (0, 0)
-    fits = same_box and not layout.changed and not bare_scenes and not layout.scene_boxes
+    is_all = not layout.changed and not layout.left_out
+    fits = same_box and is_all and not bare_scenes and not layout.scene_boxes
     if change is None and (fits or not xml):
         return xml
     editor = XmlEditor(xml)
@@ -361,7 +371,7 @@ def copied_metadata(
 
 def _fit(editor: XmlEditor, layout: Layout) -> None:
     changed = layout.changed
-    sizes = {
+    sizes: dict[str, int | None] = {
         axis: after
         for axis, before, after in zip("XY", layout.size_before, layout.size_after)
         if after != before
@@ -371,6 +381,7 @@ def _fit(editor: XmlEditor, layout: Layout) -> None:
         for letter, extent in changed.items()
         if len(extent.positions) != extent.size
     )
+    sizes.update(dict.fromkeys(layout.left_out))
     set_sizes(editor.root, sizes)
     for letter in ("T", "Z"):
         if letter in changed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +47,7 @@ class SubBlockPlan(NamedTuple):
     anonymizer: Anonymizer | None  # which has done the document's metadata already
     crop: Rectangle | None = None  # what all tiles are cut to
     pixel: tuple[float, float] | None = None  # its size in micrometres, where known
+    left_out: Collection[str] = ()  # the dimensions that the copy does not have
 
 
 def new_indices(layout: Layout) -> dict[str, dict[int, int]]:
@@ -113,6 +114,8 @@ def copy_sub_blocks(
             return
         if plan.renumbered:
             block = _renumbered(block, plan.renumbered)
+        if plan.left_out:
+            block = _without(block, plan.left_out)
         if plan.anonymizer is not None:
             block = anonymized_sub_block(block, plan.anonymizer, removed)
         take(block)
@@ -295,3 +298,9 @@ def _renumbered(block: EncodedSubBlock, new: Mapping[str, Mapping[int, int]]) ->
         for letter, index in block.coordinate.items()
     }
     return block._replace(coordinate=coordinate)
+
+
+def _without(block: EncodedSubBlock, letters: Collection[str]) -> EncodedSubBlock:
+    coordinate = {name: at for name, at in block.coordinate.items() if name not in letters}
+    sizes = {name: size for name, size in block.sizes.items() if name not in letters}
+    return block._replace(coordinate=coordinate, sizes=sizes)

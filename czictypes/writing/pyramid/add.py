@@ -103,11 +103,12 @@ def add_pyramid(
             plans = plan_pyramid(document.table, options)
             if not plans and not document.table.has_pyramid and dest is None:
                 return 0
+            listed = document.lists_attachments
             if dest is None:
                 guid = document.header.file_guid
-                assembly = Assembly(source, overwrite=True, file_guid=guid)
+                assembly = Assembly(source, overwrite=True, file_guid=guid, for_openslide=listed)
             else:
-                assembly = Assembly(dest, overwrite=overwrite)
+                assembly = Assembly(dest, overwrite=overwrite, for_openslide=listed)
             stack.enter_context(assembly)
             count = _write(document, plans, options, threads, assembly, progress)
         if dest is None:

@@ -19,8 +19,10 @@ from files.recipes import Made
 from files.xml import document_xml
 from hypothesis import given
 from hypothesis import strategies as st
-from stored import stored_attachments, stored_blocks, stored_xml
+from libczi.oracle import FullReader
+from stored import open_document, stored_attachments, stored_blocks, stored_xml
 
+from czictypes.libczi.streams import InputStream
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.scenes import Acquisition, Plate, SceneInfo, Well
 from czictypes.metadata.xml_editor import XmlEditor
@@ -259,6 +261,33 @@ def test_scenes_can_be_numbered_from_0(real_file: Callable[[str], Path], target:
     with CziReader(source) as whole, CziReader(target) as part:
         assert np.array_equal(whole.read(scene=2), part.read(scene=0))
         assert [(one.index, one.name) for one in part.scenes] == [(0, whole.scenes[2].name)]
+
+
+@pytest.mark.parametrize(
+    ("planes", "kept"),
+    [
+        ({"Z": 1, "T": 2}, {"C"}),
+        ({"C": 1}, {"T", "Z"}),
+        ({"C": 2, "T": 4, "Z": 2}, set()),
+        ({}, {"C", "T", "Z"}),
+    ],
+)
+@pytest.mark.parametrize("renumber", [False, True])
+def test_dimensions_of_one_place_can_be_left_out(
+    stack: Path, target: Path, planes: dict[str, int], kept: set[str], renumber: bool
+) -> None:
+    copy(stack, target, planes=planes, only_named_dimensions=True, renumber=renumber)
+    with open_document(target) as document:
+        stored = set(document.directory.coordinates) - {"S"}
+        assert stored == kept
+    with CziReader(stack) as old, CziReader(target) as new:
+        names = old.channel_names
+        assert new.channel_names == (names if "C" in kept else [names[planes["C"]]])
+        np.testing.assert_array_equal(new.read(), old.read(plane=planes))
+        sizes = new.metadata["ImageDocument"]["Metadata"]["Information"]["Image"]
+        assert {letter for letter in "CTZ" if f"Size{letter}" in sizes} == kept
+    with FullReader.open(InputStream.from_path(target)) as libczi:
+        assert libczi.statistics().sub_block_count == len(stored_blocks(target))
 
 
 @pytest.mark.parametrize(("renumber", "number"), [(True, 0), (False, 2)])
