@@ -286,6 +286,9 @@ _METRES = {
 }
 
 
+_LARGEST_PIXEL = 0.01  # as for `imwrite`, in metres
+
+
 def length(text: str) -> float:
     """Return a length such as ``0.325um`` in metres; without a unit it is in micrometres."""
     match = _LENGTH.fullmatch(text.strip())
@@ -297,9 +300,19 @@ def length(text: str) -> float:
     return float(f"{float(match.group(1)) * metres:.15g}")
 
 
+def pixel_length(text: str) -> float:
+    """Return the size of a pixel, or a distance of planes, in metres: less than 1 cm."""
+    found = length(text)
+    if found >= _LARGEST_PIXEL:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size of a pixel, which is below 1 cm; without a unit it is in um"
+        )
+    return found
+
+
 def lengths(text: str) -> list[float]:
     """Return ``0.325um`` or ``0.2um,0.2um,1um`` in metres; a single one is for x and y."""
-    found = [length(part) for part in text.split(",")]
+    found = [pixel_length(part) for part in text.split(",")]
     if len(found) > 3:
         raise argparse.ArgumentTypeError(f"{text!r} has more than X,Y,Z")
     return found * 2 if len(found) == 1 else found

@@ -128,7 +128,10 @@ def _add_description(parser: argparse.ArgumentParser) -> None:
         help="the size of a pixel with its unit: 0.325um, or along x, y and z: 0.2um,0.2um,1um",
     )
     parser.add_argument(
-        "--z-step", type=arguments.length, metavar="SIZE", help="from one Z to the next: 1.5um"
+        "--z-step",
+        type=arguments.pixel_length,
+        metavar="SIZE",
+        help="from one Z to the next: 1.5um",
     )
     parser.add_argument(
         "--time-step", type=arguments.duration, metavar="TIME", help="from one T to the next: 2.5s"

@@ -75,7 +75,10 @@ def add_edit(add: arguments.AddCommand) -> None:
         help="the size of a pixel: 0.325um, or 0.325um,0.33um along X and Y",
     )
     parser.add_argument(
-        "--z-step", type=arguments.length, metavar="Z", help="the distance of planes along Z: 1um"
+        "--z-step",
+        type=arguments.pixel_length,
+        metavar="Z",
+        help="the distance of planes along Z: 1um",
     )
     of_document: Mapping[str, Callable[[str], Any]] = {
         "rating": arguments.whole,
@@ -150,7 +153,7 @@ def _date(text: str) -> str:
 
 def _pixel_size(text: str) -> tuple[float, float]:
     """Return the size along X and Y in metres."""
-    sizes = [arguments.length(part) for part in text.split(",")]
+    sizes = [arguments.pixel_length(part) for part in text.split(",")]
     if len(sizes) > 2:
         raise argparse.ArgumentTypeError(f"{text!r} has more than two sizes; use X or X,Y")
     return sizes[0], sizes[-1]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from numbers import Real
 from typing import NamedTuple, Union
 
 from czictypes.metadata.fields import Node, NodeSource, root_node
+from czictypes.model.errors import MetadataWarning
+from czictypes.model.public import warn_caller
 
 
 @dataclass
@@ -214,6 +218,25 @@ class Scaling(NamedTuple):
     x: float | None = None
     y: float | None = None
     z: float | None = None
+
+
+#: From this size on, in metres, a pixel of a microscope is most likely meant in another unit.
+LARGEST_PIXEL = 0.01
+
+
+def unit_doubt(name: str, metres: float) -> str:
+    """Return the advice about a size from `LARGEST_PIXEL` on, which `name` gives."""
+    return (
+        f"{name} is in metres, so {metres:g} would be {metres * 100:g} cm; for {metres:g} "
+        f"micrometres write {metres:g}e-6"
+    )
+
+
+def warn_of_large_pixels(sizes: Scaling) -> None:
+    """Warn of the size of a pixel that can hardly be meant in metres."""
+    for letter, size in zip("xyz", sizes):
+        if isinstance(size, Real) and LARGEST_PIXEL <= float(size) < math.inf:
+            warn_caller(unit_doubt(f"the size of a pixel along {letter}", size), MetadataWarning)
 
 
 @dataclass

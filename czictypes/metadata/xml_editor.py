@@ -15,6 +15,7 @@ from czictypes.metadata.document_info import (
     ScalingInfoDto,
     axis,
     scaling,
+    warn_of_large_pixels,
 )
 from czictypes.metadata.fields import Node, ensure, format_number, put, set_name
 from czictypes.metadata.scenes import covers_contour, keep_acquisitions, match_scenes
@@ -127,6 +128,8 @@ class XmlEditor:
     ) -> None:
         """Set the size of a pixel in metres; what is None (or NaN) stays as it is.
 
+        A `MetadataWarning` says that a pixel of 1 cm or more can hardly be meant.
+
         Raises
         ------
         ValueError
@@ -140,6 +143,7 @@ class XmlEditor:
             base.scale_y if scale_y is None else scale_y,
             base.scale_z if scale_z is None else scale_z,
         )
+        warn_of_large_pixels(wanted)
         self._apply(set_scaling, wanted)
 
     def set_custom_key_value(self, key: str, value: CustomValue) -> None:

@@ -194,4 +194,4 @@ class PixelTypeWarning(UserWarning):
 
 
 class MetadataWarning(UserWarning):
-    """A part of the metadata is not understood and treated as missing."""
+    """Metadata are not understood and treated as missing, or can hardly be meant as they are."""

@@ -14,7 +14,13 @@ import numpy as np
 from czictypes.metadata.channels import BLACK, CHANNEL_NUMBERS, WHITE, ChannelInfo
 from czictypes.metadata.colors import as_color
 from czictypes.metadata.document_content import DocumentContent
-from czictypes.metadata.document_info import Axis, Objective, Scaling
+from czictypes.metadata.document_info import (
+    LARGEST_PIXEL,
+    Axis,
+    Objective,
+    Scaling,
+    unit_doubt,
+)
 from czictypes.metadata.fields import parse_datetime
 from czictypes.metadata.scenes import SceneInfo, Well
 from czictypes.model.errors import InvalidArgumentError
@@ -28,8 +34,6 @@ from czictypes.writing.array_source import Axes
 
 #: One value for each channel, or values by channel index.
 ChannelValues = Union[Sequence[Any], Mapping[int, Any], None]
-#: No pixel of a microscope is so large, in metres; who gives more has another unit in mind.
-_LARGEST = 0.01
 #: Metres along x, y and z, or by letter.
 PixelSize = Union[float, Sequence[Union[float, None]], Mapping[str, Union[float, None]], None]
 
@@ -358,11 +362,8 @@ def _size(letter: str, size: Any) -> float:
             f"pixel_size along {letter} must be a positive number of metres, or None if it is "
             f"unknown, not {size!r}"
         )
-    if metres >= _LARGEST:
-        raise InvalidArgumentError(
-            f"pixel_size along {letter} is in metres, so {metres:g} would be {metres * 100:g} cm; "
-            f"for {metres:g} micrometres write {metres:g}e-6"
-        )
+    if metres >= LARGEST_PIXEL:
+        raise InvalidArgumentError(unit_doubt(f"pixel_size along {letter}", metres))
     return metres
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.metadata.builder import build_document
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
-from czictypes.metadata.document_info import CustomValue
+from czictypes.metadata.document_info import CustomValue, Scaling, warn_of_large_pixels
 from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.options import DisplaySettings
 from czictypes.model.public import former_name, renamed
@@ -306,7 +306,8 @@ class CziWriter(AttachmentMethods):
         channel_names
             Names by channel index.
         scale_x, scale_y, scale_z
-            The size of a pixel in metres; 0 or None for unknown.
+            The size of a pixel in metres; 0 or None for unknown. A `MetadataWarning` says that one
+            of 1 cm or more can hardly be meant, here or in `content`.
         custom_attributes
             Keys and values, of type bool, int (32 bits), float or str.
         display_settings
@@ -323,13 +324,16 @@ class CziWriter(AttachmentMethods):
             For a value that cannot be written, or a channel's name that there is not; the metadata
             stay as they were.
         """
+        sizes = Scaling(scale_x, scale_y, scale_z)
+        for given in (sizes, Scaling() if content is None else content.scaling):
+            warn_of_large_pixels(given)
         with self._session.lock:
             self._session.require_open()
             self._content = make_content(
                 content or self._content,
                 document_name,
                 channel_names,
-                (scale_x, scale_y, scale_z),
+                sizes,
                 custom_attributes,
                 display_settings,
                 {record.coordinate["C"] for record in self._planes if "C" in record.coordinate},

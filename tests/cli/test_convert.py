@@ -181,6 +181,8 @@ def test_descriptions_that_do_not_fit(
         ("a.tif", ["--resume"], "--resume cannot be used"),
         ("a.tif", ["--stored-resolution", "--dtype", "uint8"], "--dtype cannot be used"),
         ("a.tif", ["--pixel-size", "1um"], "--pixel-size cannot be used to convert CZI"),
+        ("a.tif", ["--pixel-size", "5cm"], "'5cm' is no size of a pixel, which is below 1 cm"),
+        ("a.tif", ["--z-step", "1m"], "'1m' is no size of a pixel, which is below 1 cm"),
         ("a.tif", ["--z-step", "1um"], "czictypes edit --pixel-size or --z-step changes it"),
         ("a.czi", ["--channel-names", "a"], "czictypes edit --channel-name changes it in place"),
         ("a.tif", ["--compression", "foo"], "there is no compression 'foo' for TIFF"),

@@ -145,6 +145,8 @@ def test_a_write_protected_file_is_left_alone(run: Run, path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
+        ("--pixel-size", "1cm"),
+        ("--z-step", "2m"),
         ("--pixel-size", "0um"),
         ("--pixel-size", "1um,1um,1um"),
         ("--pixel-size", "3 parsec"),

@@ -18,7 +18,7 @@ from extras import needs
 from czictypes import czi
 from czictypes.metadata.document_content import DocumentContent
 from czictypes.metadata.document_info import GeneralDocumentInfoDto
-from czictypes.model.errors import ClosedError, CziError
+from czictypes.model.errors import ClosedError, CziError, MetadataWarning
 from czictypes.model.geometry import ABSENT
 from czictypes.model.options import ReaderOptions
 from czictypes.reading.reader import CziReader
@@ -582,3 +582,29 @@ def test_imwrite_writes_the_masks_of_all_planes(
     with czi.open_czi(tmp_path / "stack.czi", reader_options=options) as reader:
         for z in range(3):
             np.testing.assert_array_equal(reader.valid_pixels(plane={"Z": z}), ~stack.mask[z])
+
+
+@pytest.mark.parametrize("letter", ["x", "y", "z"])
+@pytest.mark.parametrize("size", [0.01, 0.1, 2])
+def test_a_pixel_of_centimetres_gets_a_warning_and_is_written(
+    tmp_path: Path, letter: str, size: float
+) -> None:
+    with create_czi(tmp_path / "a.czi") as document:
+        document.write(np.ones((4, 5), np.uint8))
+        with pytest.warns(MetadataWarning, match=f"along {letter} is in metres, .* {size:g}e-6"):
+            document.write_metadata(**{f"scale_{letter}": size})  # type: ignore[arg-type]
+    with CziReader(tmp_path / "a.czi") as reader:
+        assert getattr(reader.scaling, letter) == size
+
+
+def test_a_pixel_of_centimetres_gets_a_warning_wherever_it_is_given(tmp_path: Path) -> None:
+    content = DocumentContent(scaling=czi.Scaling(0.65, 6.5e-7))
+    with create_czi(tmp_path / "a.czi") as document:
+        document.write(np.ones((4, 5), np.uint8))
+        with pytest.warns(MetadataWarning, match="along x is in metres, so 0.65 would be 65 cm"):
+            document.write_metadata(content=content)
+        document.write_metadata(scale_x=9e-3, scale_y=0, scale_z=None)
+    with czi.edit_czi(tmp_path / "a.czi") as editor, editor.edit_session() as builder:
+        with pytest.warns(MetadataWarning, match="along y is in metres, so 0.5 would be 50 cm"):
+            builder.set_scaling_info(scale_y=0.5)
+        builder.set_scaling_info(scale_y=6.5e-7)
