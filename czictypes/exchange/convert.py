@@ -29,6 +29,7 @@ from czictypes.exchange.excerpt import (
     Excerpt,
     Projection,
     content_of_excerpt,
+    excerpt_image,
     excerpts,
     image_name,
     plane_numbers,
@@ -437,12 +438,13 @@ def _write_excerpts(
 ) -> tuple[ConvertedImage, ...]:
     """Write parts of the images of an open file."""
     excerpt = _excerpt(options, wanted)
-    taken = excerpts(image, choose(image.scenes, options.scenes, "scene"), excerpt)
+    name = f"{image_name(image)} ({excerpt})"
+    chosen = choose(image.scenes, options.scenes, "scene")
+    taken = excerpt_image(image, chosen, excerpt, name)
     options = replace(options, plane=None, roi=None, project={}, scenes="all")
     if wanted is Format.CZI:
-        return _write_czi(taken, content_of_excerpt(content, excerpt), dest, options)
-    name = f"{image_name(image)} ({excerpt})"
-    return _write_image(FileImage(taken, name, lambda: None), dest, wanted, options)
+        return _write_czi(taken.sources, content_of_excerpt(content, excerpt), dest, options)
+    return _write_image(taken, dest, wanted, options)
 
 
 def _described(image: Image, wanted: Format, options: ConvertOptions) -> tuple[ConvertedImage, ...]:

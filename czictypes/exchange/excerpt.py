@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Union
 
@@ -14,6 +14,7 @@ from czictypes.arrays.image import CziImage
 from czictypes.arrays.image_base import Image, layout_of
 from czictypes.arrays.layout import Indices, Selection, indices_of
 from czictypes.arrays.scenes import scene_box
+from czictypes.exchange.images import FileImage
 from czictypes.exchange.locations import location_name
 from czictypes.exchange.source_image import SourceImage
 from czictypes.metadata.channels import ChannelInfo
@@ -74,6 +75,34 @@ def excerpts(image: Image, scenes: Sequence[int], wanted: Excerpt) -> list[Sourc
     """
     chosen = scenes_in(image, scenes, wanted.roi)
     return [_excerpt(_at(image, scene), wanted) for scene in chosen]
+
+
+def excerpt_image(
+    image: Image,
+    scenes: Sequence[int],
+    wanted: Excerpt,
+    name: str,
+    close: Callable[[], None] = lambda: None,
+) -> FileImage:
+    """Return an image of the excerpts of some scenes, which other processes can open again."""
+    again = Remade(excerpt_image, image, scenes, wanted, name)
+    return FileImage(excerpts(image, scenes, wanted), name, close, reopen=again)
+
+
+class Remade:
+    """Makes an image of another one again, also where it is unpickled: there, it closes that."""
+
+    def __init__(self, make: Callable[..., FileImage], image: Image, *arguments: Any) -> None:
+        self._make, self._image, self._arguments = make, image, arguments
+        self._is_own = False
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _is_own=True)
+
+    def __call__(self) -> FileImage:
+        """Return the image."""
+        options = {"close": self._image.close} if self._is_own else {}
+        return self._make(self._image, *self._arguments, **options)
 
 
 def scenes_in(image: Image, scenes: Sequence[int], roi: Rectangle | None) -> list[int]:

@@ -16,8 +16,7 @@ from czictypes.arrays.layout import Selection, indices_of
 from czictypes.arrays.pictures import overview_of, thumbnail
 from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.drawing import draw_scale_bar
-from czictypes.exchange.excerpt import Excerpt, Projection, excerpts, image_name, projections
-from czictypes.exchange.images import FileImage
+from czictypes.exchange.excerpt import Excerpt, Projection, excerpt_image, image_name, projections
 from czictypes.exchange.open import borrowed_image
 from czictypes.metadata.xml_editor import edit_advice
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
@@ -72,9 +71,8 @@ def _scenes_of(image: Image, scenes: Choice | None, roi: Any, project: Projectio
         return [image._at(at) for at in chosen]
     region = None if roi is None else parse_roi(roi)
     wanted = Excerpt(region, {}, projections(project), True)
-    taken = excerpts(image, chosen, wanted)
-    found = FileImage(taken, image_name(image), lambda: None)
-    return [found._at(at) for at in range(len(taken))]
+    found = excerpt_image(image, chosen, wanted, image_name(image))
+    return [found._at(at) for at in range(len(found.sources))]
 
 
 def planes_of(image: Image, plane: Mapping[str, Selection] | None) -> dict[str, list[int]]:

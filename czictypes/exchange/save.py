@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 from czictypes.exchange.converted import Conversion, Description
+from czictypes.exchange.excerpt import Remade
 from czictypes.exchange.images import FileImage, Image
 from czictypes.exchange.locations import location_name
 from czictypes.exchange.ome_zarr.parse import acquisition_of, plate_of, well_of
@@ -188,11 +189,15 @@ def _scenes_of(
     ]
 
 
-def described_image(image: Any, description: Description) -> Any:
+def described_image(
+    image: Any, description: Description, close: Callable[[], None] = lambda: None
+) -> Any:
     """Return an image with what the caller says of it; it does not own the file."""
     if not description.given or not isinstance(image, FileImage):
         return image
-    return FileImage(described_sources(image.sources, description), image.name, lambda: None)
+    sources = described_sources(image.sources, description)
+    again = Remade(described_image, image, description)
+    return FileImage(sources, image.name, close, reopen=again)
 
 
 def described_sources(images: Sequence[SourceImage], description: Description) -> list[SourceImage]:

@@ -13,7 +13,8 @@ import pytest
 from extras import needs
 from ome_zarrs import stored
 
-from czictypes import write_ome_zarr
+from czictypes import convert, imread, open_image, write_ome_zarr
+from czictypes.czi import imwrite
 from czictypes.exchange.ome_zarr.tasks import Job
 from czictypes.writing.writer import create_czi
 
@@ -119,3 +120,45 @@ def test_what_is_in_memory_is_written_here(
         with pytest.raises(ValueError, match="in memory or an archive"):
             write_ome_zarr(mosaic_czi, target, scheduler=client, **OPTIONS)
     assert not (tmp_path / "new.zip").exists()
+
+
+PIXELS = np.random.default_rng(5).integers(0, 4096, (2, 2, 3, 150, 200)).astype(np.uint16)
+PARTS: dict[str, tuple[dict[str, Any], Any]] = {
+    "projection": ({"project": "max"}, PIXELS.max(2, keepdims=True)),
+    "region": ({"roi": (10, 20, 100, 90)}, PIXELS[..., 20:110, 10:110]),
+    "planes": ({"plane": {"C": ["GFP"], "Z": [2, 0]}}, PIXELS[:, 1:, [2, 0]]),
+    "all": (
+        {"roi": (10, 20, 100, 90), "plane": {"T": 1}, "project": {"Z": "max"}},
+        PIXELS[1:].max(2, keepdims=True)[..., 20:110, 10:110],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["czi", "ome.zarr", "ome.tif"])
+def test_parts_of_an_image_are_read_by_the_workers(tmp_path: Path, client: Any, kind: str) -> None:
+    """Each worker opens the source by itself."""
+    if kind == "ome.tif":
+        needs("ome_types", "ome-tiff")
+    imwrite(tmp_path / "a.czi", PIXELS, "TCZYX", channel_names=["DAPI", "GFP"])
+    source = tmp_path / f"a.{kind}"
+    if kind != "czi":
+        convert(tmp_path / "a.czi", source)
+    for name, (options, expected) in PARTS.items():
+        target = tmp_path / f"{name}.ome.zarr"
+        convert(source, target, scheduler=client, chunks=64, **options)
+        np.testing.assert_array_equal(imread(target), expected)
+    with open_image(source) as image:
+        convert(image, tmp_path / "open.ome.zarr", scheduler=client, project="max")
+        np.testing.assert_array_equal(imread(tmp_path / "open.ome.zarr"), PARTS["projection"][1])
+        assert not image.closed
+
+
+def test_an_image_that_the_caller_describes_is_read_by_the_workers(
+    tmp_path: Path, client: Any
+) -> None:
+    needs("tifffile", "ome-tiff").imwrite(tmp_path / "a.tif", PIXELS[0, 0])
+    for name, options in (("whole", {}), ("part", {"project": {"T": "max"}})):
+        target = tmp_path / f"{name}.ome.zarr"
+        convert(tmp_path / "a.tif", target, axes="TYX", scheduler=client, **options)
+        expected = PIXELS[0, 0] if name == "whole" else PIXELS[0, 0].max(0)
+        np.testing.assert_array_equal(imread(target).squeeze(), expected)
