@@ -109,7 +109,10 @@ def _label(text: str, size: int) -> Any:
 
 
 def _drawable(text: str) -> str:
-    """Return a text in letters that Pillow's own font has: those of ASCII."""
+    """Return a text in letters that Pillow's own font has: those of ASCII.
+
+    It is a part of Aileron (up to Pillow 13), without a micro sign.
+    """
     text = text.replace("\u00b5", "u").replace("\u03bc", "u")
     plain = unicodedata.normalize("NFKD", text)
     return (

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +20,8 @@ from pages import (
     commands_of,
     sections,
 )
+from typed import assert_accepted
 
-import czictypes
 from czictypes.cli.main import main
 
 PAGE = ROOT / "docs" / "howto.md"
@@ -118,30 +116,6 @@ def test_there_are_recipes_for_everyday_work() -> None:
 
 @pytest.mark.slow
 def test_a_type_checker_accepts_the_recipes(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    needs("mypy")
     for number, block in enumerate(code_blocks(PAGE, "python")):
         (tmp_path / f"recipe_{number}.py").write_text(block, encoding="utf-8")
-    cache = getattr(pytestconfig, "cache", None)  # none with `-p no:cacheprovider`
-    kept = tmp_path / ".cache" if cache is None else cache.mkdir("mypy")
-    package = Path(czictypes.__file__).parents[1]
-    there = {} if package.name == "site-packages" else {"MYPYPATH": str(package)}
-    settings = [
-        "--strict",
-        f"--config-file={ROOT / 'pyproject.toml'}",
-        f"--cache-dir={kept}",
-    ]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "mypy",
-            *settings,
-            *sorted(one.name for one in tmp_path.glob("*.py")),
-        ],
-        cwd=tmp_path,
-        env={**os.environ, **there},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert_accepted(tmp_path, pytestconfig)
