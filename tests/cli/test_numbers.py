@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from extras import needs
 
 from czictypes import czi, imread
 
@@ -136,7 +137,7 @@ def test_scenes_that_begin_at_other_planes_are_chosen_one_at_a_time(
 
 
 def test_other_formats_count_from_0(tmp_path: Path, run: Any, extra: Any, pictures: Any) -> None:
-    tifffile = pytest.importorskip("tifffile", reason="pip install 'czictypes[ome-tiff]'")
+    tifffile = needs("tifffile", "ome-tiff")
     pixels = np.arange(1, 4, dtype=np.uint8)[:, None, None] * np.full((30, 40), 50, np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack")
     assert run("convert", tmp_path / "a.tif", tmp_path / "a.png", "--plane", "Z=1").code == 0
