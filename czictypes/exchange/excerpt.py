@@ -277,8 +277,20 @@ def _described(
         objective=image.objective,
         description=info.description,
         shared=True,
+        numbers={
+            name: plane_numbers_of(image, name, at)
+            for name, at in taken.items()
+            if name in layout_of(image).planes
+        },
         annotations=[one.moved(-left, -top) for one, left, top in _drawn(image, corner)],
     )
+
+
+def plane_numbers_of(image: Image, name: str, indices: Sequence[int]) -> list[int]:
+    """Return the numbers in the file of indices along a dimension of planes."""
+    known = image._source.numbers.get(name) if isinstance(image, FileImage) else None
+    numbers = layout_of(image).planes.get(name, range(1)) if known is None else known
+    return [numbers[at] for at in indices]
 
 
 def _sizes(image: Image) -> tuple[float | None, float | None, float | None]:

@@ -16,7 +16,14 @@ from czictypes.arrays.layout import Selection, indices_of
 from czictypes.arrays.pictures import overview_of, thumbnail
 from czictypes.exchange.converted import Choice, choose
 from czictypes.exchange.drawing import draw_scale_bar
-from czictypes.exchange.excerpt import Excerpt, Projection, excerpt_image, image_name, projections
+from czictypes.exchange.excerpt import (
+    Excerpt,
+    Projection,
+    excerpt_image,
+    image_name,
+    plane_numbers_of,
+    projections,
+)
 from czictypes.exchange.open import borrowed_image
 from czictypes.metadata.xml_editor import edit_advice
 from czictypes.model.errors import InvalidArgumentError, OutOfBoundsError
@@ -205,10 +212,14 @@ def fixed_places(planes: Mapping[str, list[int]], along: str) -> dict[str, Any]:
 
 
 def labels_of(image: Image, name: str, places: Sequence[int]) -> list[str]:
-    """Return what is written for places: ``Z=3 (1.5 um)``, ``T=2 (10.0 s)``, a channel's name."""
+    """Return what is written for places: ``Z=3 (1.5 um)``, ``T=2 (10.0 s)``, a channel's name.
+
+    Numbers are those of the file, also in an excerpt of it.
+    """
     if name == "C":
         return [image.channel_names[at] for at in places]
-    labels, details = [f"{name}={at}" for at in places], [""] * len(places)
+    labels = [f"{name}={number}" for number in plane_numbers_of(image, name, places)]
+    details = [""] * len(places)
     step = image.physical_pixel_sizes.Z if name == "Z" else None
     if step:
         details = [f"{at * step:.4g} \u00b5m" for at in places]

@@ -55,6 +55,8 @@ class SourceImage:
     annotations: Sequence[Annotation] = ()  # in its pixels
     #: The coordinates of the first plane, also in dimensions that `axes` does not have; else 0.
     first: Mapping[str, int] = field(default_factory=dict)
+    #: Of an excerpt: the numbers that its planes have in the file, by dimension.
+    numbers: Mapping[str, Sequence[int]] = field(default_factory=dict)
     metadata: Callable[[], Any] = dict  # returns those of the file in its own form
     ome: Callable[[], Any] | None = None  # returns its own ``ome_types.OME``, if it has one
     #: The package that decodes the pixels, where it may not know every file of its format.

@@ -11,6 +11,7 @@ import pytest
 from extras import needs
 
 from czictypes import czi, imread
+from czictypes.exchange import montage
 
 SCENES, CHANNELS, DEPTHS = (1, 4), (2, 3), (3, 4, 5)
 
@@ -97,6 +98,22 @@ def test_a_movie_and_a_contrast_by_number(
     assert "2 frames" in result.out
     first = int(pictures(out)[5, 5].max())
     assert abs(first - value(4, 3, 4)) < 8  # a GIF has few colours
+
+
+@pytest.mark.parametrize("excerpt", [(), ("--roi", "400,0,40,30"), ("--project", "T=max")])
+def test_labels_have_the_numbers_of_the_file(
+    gaps: Path, tmp_path: Path, run: Any, extra: Any, monkeypatch: Any, excerpt: Any
+) -> None:
+    extra("PIL.Image")
+    drawn: list[str] = []
+    draw = montage.draw_label
+    monkeypatch.setattr(
+        montage, "draw_label", lambda *given: (drawn.append(given[1]), draw(*given))
+    )
+    options = ("--scene", 4, "--along", "Z", "--plane", "Z=4-5", *excerpt)
+    result = run("montage", gaps, tmp_path / "a.png", *options)
+    assert result.code == 0, result.err
+    assert drawn == ["Z=4", "Z=5"]
 
 
 @pytest.mark.parametrize(
