@@ -110,6 +110,8 @@ def _run(args: argparse.Namespace) -> int:
     parts = arguments.parts(args.parts)
     document = open_czi(args.file, reader_options=options, parts=parts)
     with document, named_refusals(args.file):
+        if args.scene == 0 and not document.scenes_bounding_rectangle:
+            args.scene = None  # the only one of a file without scenes
         said = _write(document, args)
     print(printable(f"{args.output}: {said}"))
     return 0

@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from extras import needs
+from files.block import Block
+from files.builder import write_czi
+from files.patterns import noise
 
 from czictypes import czi, imread
 from czictypes.exchange import montage
+from czictypes.model.pixel_types import PixelType
 
 SCENES, CHANNELS, DEPTHS = (1, 4), (2, 3), (3, 4, 5)
 
@@ -151,6 +155,31 @@ def test_scenes_that_begin_at_other_planes_are_chosen_one_at_a_time(
     assert (result.code, "one --scene at a time" in result.err) == (2, True), result.err
     assert run("convert", path, tmp_path / "out.czi", "--plane", "Z=5", "--scene", 4).code == 0
     assert np.unique(imread(tmp_path / "out.czi")[:, 0]).tolist() == [value(4, 2, 5)]
+
+
+@pytest.mark.parametrize("scene", [0, "Image:0"])
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("plane", "a.png"),
+        ("copy", "b.czi"),
+        ("convert", "c.czi"),
+        ("montage", "d.png"),
+        ("movie", "e.gif"),
+        ("tiles", None),
+    ],
+)
+def test_the_only_scene_of_a_file_without_scenes_is_0(
+    tmp_path: Path, run: Any, extra: Any, command: str, name: str | None, scene: Any
+) -> None:
+    extra("PIL.Image")
+    blocks = [Block(noise(PixelType.Gray8, 30, 40, z), plane={"Z": z}, m=0) for z in range(2)]
+    path = write_czi(tmp_path / "bare.czi", blocks)
+    out = [] if name is None else [tmp_path / name]
+    result = run(command, path, *out, "--scene", scene)
+    assert result.code == 0, result.err
+    result = run(command, path, *out, "--scene", 1)
+    assert (result.code, "there is no scene 1" in result.err) == (2, True), result.err
 
 
 def test_other_formats_count_from_0(tmp_path: Path, run: Any, extra: Any, pictures: Any) -> None:

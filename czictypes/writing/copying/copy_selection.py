@@ -83,7 +83,9 @@ def select(
         wanted["S"] = scenes
     for letter, given in wanted.items():
         indices = numbers_of(table, letter, given)
-        if indices is not None:  # the only scene of a document without numbers is all of it
+        if isinstance(indices, list):  # the only scene of a document without numbers is 0
+            indices = [0 if one is None else one for one in indices]
+        if indices is not None:
             keep &= _in_dimension(table, letter, indices)
     dropped: tuple[tuple[int, int], ...] = ()
     cut_to: Rectangle | None = None
@@ -107,12 +109,11 @@ def _in_dimension(table: SubBlockTable, letter: str, wanted: Indices) -> NDArray
     """Return which sub-blocks have a wanted index; all of them if all indices are wanted."""
     column = table.directory.coordinates.get(letter)
     present = [] if column is None else np.unique(column[column != ABSENT]).tolist()
-    if not present and letter in _ALWAYS_THERE:
+    if not present and letter in (*_ALWAYS_THERE, "S"):
         _resolve(letter, wanted, [0])
         return np.ones(table.count, dtype=bool)
     if column is None or not present:
-        what = "scenes" if letter == "S" else f"dimension {letter}"
-        raise OutOfBoundsError(f"the document has no {what} to choose from")
+        raise OutOfBoundsError(f"the document has no dimension {letter} to choose from")
     chosen = _resolve(letter, wanted, present)
     if len(chosen) == len(present):
         return np.ones(table.count, dtype=bool)
