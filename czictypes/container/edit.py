@@ -56,14 +56,18 @@ _MOST_SEGMENTS = 1000
 _WIPED_AT_ONCE = 1 << 20
 
 
-def refuse_write_protected(mode: int, name: str) -> None:
-    """Refuse to change a file that nobody has the permission to write, in the root's place, too."""
+#: What helps where a file may not be changed, and where it may not be replaced.
+_CHANGE = "make it writable if it may be changed, or change a copy (czi.copy makes one)"
+REPLACE = "make it writable if it may be replaced, or write to another file"
+
+
+def refuse_write_protected(mode: int, name: str, advice: str = _CHANGE) -> None:
+    """Refuse to touch a file that nobody has the permission to write, in the root's place, too."""
     if not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        raise _not_to_be_written("the file is write-protected", name)
+        raise _not_to_be_written("the file is write-protected", name, advice)
 
 
-def _not_to_be_written(reason: str, name: str) -> FilePermissionError:
-    advice = "make it writable if it may be changed, or change a copy (czi.copy makes one)"
+def _not_to_be_written(reason: str, name: str, advice: str = _CHANGE) -> FilePermissionError:
     return FilePermissionError(errno.EACCES, f"{reason}; {advice}", name)
 
 

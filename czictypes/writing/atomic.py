@@ -25,6 +25,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
+from czictypes.container.edit import REPLACE, refuse_write_protected
 from czictypes.container.file_source import absolute_path, read_stream
 from czictypes.model.errors import FileAccessError, IsFolderError
 from czictypes.model.public import file_errors
@@ -153,7 +154,8 @@ def _patiently(publish: Callable[[], None], name: str) -> None:
 def check_new_file(path: PathType, *, overwrite: bool) -> None:
     """Refuse a path that no new file can have: a URL, a folder, a device, an existing file.
 
-    Nothing is made. A file that exists is a FileExistsError unless `overwrite` is set.
+    Nothing is made. A file that exists is a FileExistsError unless `overwrite` is set, and a
+    PermissionError if nobody may write it: somebody protects it, although its folder would do.
     """
     refuse_url(path, "give a file object opened by fsspec, or use convert")
     name = os.fsdecode(path)
@@ -170,6 +172,7 @@ def check_new_file(path: PathType, *, overwrite: bool) -> None:
         raise _exists(name)
     if not stat.S_ISREG(mode):
         raise FileAccessError(errno.EINVAL, "is not an ordinary file and cannot be replaced", name)
+    refuse_write_protected(mode, name, REPLACE)
 
 
 def _remove(file: io.FileIO, temporary: Path, process: int) -> None:

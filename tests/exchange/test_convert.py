@@ -12,8 +12,15 @@ import pytest
 from extras import needs
 from files.recipes import Made
 
-from czictypes import CziImage, convert, imread
+from czictypes import CziImage, convert, imread, imwrite
 from czictypes.model.errors import MissingExtraError, UnsupportedDataError
+
+NEEDED = {
+    "ome.tiff": ("tifffile", "ome-tiff"),
+    "tif": ("tifffile", "ome-tiff"),
+    "png": ("PIL.Image", "cli"),
+    "ozx": ("zarr.abc", "ome-zarr"),
+}
 
 
 @pytest.mark.parametrize(
@@ -146,3 +153,19 @@ def test_the_file_is_looked_at_once_and_not_for_each_property(
     monkeypatch.setattr(os, "stat", counted)
     convert(source, tmp_path / name)
     assert 0 < sum(str(path) == str(source) for path in looks) <= 3
+
+
+@pytest.mark.parametrize("ending", ["czi", "ome.tiff", "tif", "png", "ozx"])
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_write_protected_file_is_not_replaced(tmp_path: Path, ending: str, dry_run: bool) -> None:
+    if ending in NEEDED:
+        needs(*NEEDED[ending])
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(b"an original")
+    path.chmod(0o444)
+    source = tmp_path.with_name("source.czi")
+    imwrite(source, np.zeros((20, 30), np.uint8), overwrite=True)
+    with pytest.raises(PermissionError, match=r"write-protected; make it writable.*replaced"):
+        convert(source, path, overwrite=True, dry_run=dry_run)
+    assert path.read_bytes() == b"an original"
+    assert list(tmp_path.iterdir()) == [path]
