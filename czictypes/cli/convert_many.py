@@ -6,11 +6,13 @@ import argparse
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -137,6 +139,7 @@ class _Processes:
         with self._starting:
             if self._has_ended:
                 return None
+            _leave_interrupts()
             process.start()
             self._running.add(process)
         try:
@@ -161,7 +164,7 @@ def _outcomes(jobs: Sequence[_Job], workers: int) -> Generator[_Outcome, None, N
     threads = max(1, (os.cpu_count() or 1) // workers)
     shared = [job._replace(options={"threads": threads, **_set(job.options)}) for job in jobs]
     processes = _Processes()
-    with ThreadPoolExecutor(workers, "czictypes-convert", _leave_interrupts) as pool:
+    with ThreadPoolExecutor(workers, "czictypes-convert") as pool:
         waiting = [pool.submit(_in_process, job, processes) for job in shared]
         try:
             for one in as_completed(waiting):
@@ -175,6 +178,7 @@ def _outcomes(jobs: Sequence[_Job], workers: int) -> Generator[_Outcome, None, N
 def _leave_interrupts() -> None:
     """Keep Ctrl-C from this thread and the processes that it starts: the main thread ends them."""
     if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # its start would let Ctrl-C through again
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
@@ -206,6 +210,7 @@ def _in_process(job: _Job, processes: _Processes) -> _Outcome:
 def _send(sending: Connection, job: _Job) -> None:
     """Convert, and send the outcome; stop as after Ctrl-C if the main process says so, or dies."""
     with suppress(KeyboardInterrupt, BrokenPipeError), sending:
+        sys.unraisablehook = _interrupt_again
         signal.signal(signal.SIGTERM, _interrupt)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         outcome = _converted(job)
@@ -216,6 +221,15 @@ def _send(sending: Connection, job: _Job) -> None:
 def _interrupt(*_: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # to clean up takes a moment
     raise KeyboardInterrupt
+
+
+def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Interrupt once more, a moment later, where Python drops all exceptions, as in finalizers."""
+    if ignored.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(ignored)
+        return
+    signal.signal(signal.SIGTERM, _interrupt)
+    threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
 
 def _end_with_parent() -> None:

@@ -52,22 +52,23 @@ class AtomicFile:
         self._path = Path(os.path.realpath(absolute_path(self.name)))
         self._overwrite = overwrite
         check_new_file(path, overwrite=overwrite)
-        descriptor = -1
+        made: list[tuple[Path, int]] = []
         try:
             with file_errors():
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    self.temporary, descriptor = _create_temporary(self._path)
+                    _create_temporary(self._path, made)
                 except OSError as error:
                     error.filename = self.name
                     raise
+            self.temporary, descriptor = made[0]
             self._file = os.fdopen(descriptor, "r+b", buffering=0)
             self._position_guard = threading.Lock()
             # also when the writer is forgotten, or the interpreter ends
             self._abort = weakref.finalize(self, _remove, self._file, self.temporary, os.getpid())
         except BaseException:  # an interrupt
-            if descriptor >= 0:
-                self.temporary.unlink(missing_ok=True)
+            for temporary, _ in made:
+                temporary.unlink(missing_ok=True)
             raise
 
     def write_at(self, offset: int, data: memoryview | bytearray) -> None:
@@ -204,32 +205,30 @@ def _exists(name: str) -> FileExistsError:
     return FileExistsError(errno.EEXIST, "the file exists; give overwrite=True to replace it", name)
 
 
-def _create_temporary(path: Path) -> tuple[Path, int]:
+def _create_temporary(path: Path, made: list[tuple[Path, int]]) -> None:
     """Create a temporary file beside `path`, and remove those that dead processes left.
 
     If there is a file at `path`, nobody else may read the temporary one: it may be a secret.
-    Returned are the file's path and its descriptor, open for reading and writing, locked until
-    closed.
+    Appended to `made`, where no interrupt loses them, are the file's path and its descriptor, open
+    for reading and writing, locked until closed.
     """
-    created: tuple[Path, int] | None = None
     mode = 0o600 if path.exists() else 0o666
     try:
         for slot in range(_MOST_WRITERS):
             candidate = path.with_name(_temporary_name(path.name, slot))
             _remove_if_abandoned(candidate)
-            if created is None:
-                descriptor = _create_locked(candidate, mode)
-                created = None if descriptor is None else (candidate, descriptor)
-            if created is not None and slot >= _ALWAYS_LOOKED_AT:
+            if not made:
+                _create_locked(candidate, mode, made)
+            if made and slot >= _ALWAYS_LOOKED_AT:
                 break
     except BaseException:  # an interrupt
-        if created is not None:
-            os.close(created[1])
-            _remove_if_abandoned(created[0])
+        while made:
+            temporary, descriptor = made.pop()
+            os.close(descriptor)
+            _remove_if_abandoned(temporary)
         raise
-    if created is None:
+    if not made:
         raise OSError(errno.EBUSY, "too many processes are writing this file", str(path))
-    return created
 
 
 def _temporary_name(name: str, slot: int) -> str:
@@ -239,24 +238,25 @@ def _temporary_name(name: str, slot: int) -> str:
     return f".{name}.{host}-{slot}.writing"
 
 
-def _create_locked(path: Path, mode: int) -> int | None:
-    """Create and lock a file; None if it is there, or was taken away at this moment."""
+def _create_locked(path: Path, mode: int, made: list[tuple[Path, int]]) -> None:
+    """Create and lock a file, unless it is there, or is taken away at this moment."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = -1
     try:
         descriptor = os.open(path, flags, mode)
         locked = _lock(descriptor)
         if locked is None or (locked and _is_at(descriptor, path)):
-            return descriptor
+            made.append((path, descriptor))
+            return
     except FileExistsError:
-        return None
+        return
     except BaseException:  # an interrupt; the file may be there
+        made.clear()
         if descriptor >= 0:
             os.close(descriptor)
         _remove_if_abandoned(path)
         raise
     os.close(descriptor)
-    return None
 
 
 def _remove_if_abandoned(path: Path) -> None:
