@@ -9,9 +9,9 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -139,8 +139,8 @@ class _Processes:
         with self._starting:
             if self._has_ended:
                 return None
-            _leave_interrupts()
-            process.start()
+            with _without_interrupts():
+                process.start()
             self._running.add(process)
         try:
             return take()
@@ -175,11 +175,18 @@ def _outcomes(jobs: Sequence[_Job], workers: int) -> Generator[_Outcome, None, N
             processes.end()
 
 
-def _leave_interrupts() -> None:
-    """Keep Ctrl-C from this thread and the processes that it starts: the main thread ends them."""
-    if hasattr(signal, "pthread_sigmask"):
-        resource_tracker.ensure_running()  # its start would let Ctrl-C through again
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from the processes that start meanwhile: the main thread ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would let Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _set(options: Mapping[str, Any]) -> dict[str, Any]:
