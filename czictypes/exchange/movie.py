@@ -167,7 +167,7 @@ def _panels(
     planes = planes_of(image, plane)
     sizes = {name: size for name, size in image.sizes.items() if name not in "YXSM"}
     places = {name: planes.get(name, list(range(size))) for name, size in sizes.items()}
-    if along is not None and along not in sizes:
+    if along is not None and along not in tuple(sizes):
         raise InvalidArgumentError(f"along={along!r} is none of {', '.join(sizes)}")
     several = [name for name in ("T", "Z", *sizes) if name != "C" and len(places[name]) > 1]
     axis = along or (several[0] if several else "T")

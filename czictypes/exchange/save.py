@@ -19,7 +19,7 @@ from czictypes.metadata.fields import parse_color
 from czictypes.model.errors import UnsupportedDataError
 from czictypes.model.geometry import metres_of, seconds_of
 from czictypes.writing.array_notes import ChannelValues, PixelSize, found_notes
-from czictypes.writing.array_source import Axes, as_array, own_axes, parse_axes
+from czictypes.writing.array_source import Axes, as_array, checked_axes, own_axes, parse_axes
 
 
 def save(
@@ -139,7 +139,7 @@ def image_of(
     if name is None and hasattr(array, "coords"):  # that of a dask array is a mere token
         name = array.name
     array = as_array(array)
-    letters = (axes or own_axes(array)).upper()
+    letters = checked_axes(axes or own_axes(array))
     parsed = parse_axes(letters, array.shape)
     notes = found_notes(array, parsed, channel_names, channel_colors, pixel_size, times)
     count = parsed.extent(array.shape, "C")
@@ -206,7 +206,7 @@ def described_sources(images: Sequence[SourceImage], description: Description) -
 
 
 def _described(image: SourceImage, description: Description) -> list[SourceImage]:
-    letters = (description.axes or image.axes).upper()
+    letters = checked_axes(description.axes or image.axes)
     shape = tuple(map(int, image.pixels.shape))
     if description.axes is None:
         planes = {letter: at for at, letter in enumerate(letters) if letter not in "YXS"}

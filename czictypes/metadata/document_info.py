@@ -226,9 +226,11 @@ LARGEST_PIXEL = 0.01
 
 def unit_doubt(name: str, metres: float) -> str:
     """Return the advice about a size from `LARGEST_PIXEL` on, which `name` gives."""
+    text = f"{metres:g}"
+    meant = f"{metres * 1e-6:g}" if "e" in text else f"{text}e-6"
     return (
-        f"{name} is in metres, so {metres:g} would be {metres * 100:g} cm; for {metres:g} "
-        f"micrometres write {metres:g}e-6"
+        f"{name} is in metres, so {text} would be {metres * 100:g} cm; for {text} micrometres "
+        f"write {meant}"
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from czictypes.arrays.image_base import layout_of
 from czictypes.model.errors import OutOfBoundsError
+from czictypes.model.geometry import whole_number
 from czictypes.model.public import Progress, defended, renamed, show_progress
 from czictypes.plugins.slide import CziSlide
 from czictypes.remote.urls import describe_target
@@ -48,6 +49,7 @@ class DeepZoomTiles:
         *,
         background: tuple[int, int, int] = (255, 255, 255),
     ) -> None:
+        tile_size, overlap = whole_number(tile_size, "tile_size"), whole_number(overlap, "overlap")
         if tile_size < 1 or overlap < 0:
             raise ValueError(
                 f"tile_size must be at least 1 and overlap at least 0, not {tile_size}, {overlap}"

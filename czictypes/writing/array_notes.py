@@ -30,6 +30,7 @@ from czictypes.model.options import (
     Rgb8Color,
     TintingMode,
 )
+from czictypes.model.public import check_options
 from czictypes.writing.array_source import Axes
 
 #: One value for each channel, or values by channel index.
@@ -64,6 +65,7 @@ def make_array_content(
 
     `scene` is the index of its first scene.
     """
+    check_options(content, DocumentContent)
     base = content or DocumentContent()
     known = {channel.index: channel for channel in base.channels}
     for index in range(channels):
@@ -319,7 +321,13 @@ def _by_index(values: ChannelValues, count: int, what: str) -> dict[int, Any]:
         if wrong:
             raise ValueError(f"{what} names channel {min(wrong)}, but there are {count}")
         return dict(values)
-    listed = [values] if isinstance(values, (str, Rgb8Color)) else list(values)
+    listed = [values] if isinstance(values, (str, Rgb8Color)) else values
+    if not isinstance(listed, Iterable):
+        raise TypeError(
+            f"{what} has a value for each channel, in a list or by their indices, and is not "
+            f"{values!r}"
+        )
+    listed = list(listed)
     if len(listed) != count:
         raise ValueError(f"{what} has {len(listed)} values for {count} channels")
     return {index: value for index, value in enumerate(listed) if value is not None}
@@ -340,7 +348,7 @@ def _sizes(given: PixelSize) -> dict[str, float]:
     elif isinstance(given, (float, Real)):
         pairs = [("X", given), ("Y", given)]
     else:
-        listed = list(given)
+        listed = list(given) if isinstance(given, Iterable) else []
         if len(listed) not in (2, 3):
             raise ValueError(f"pixel_size {given!r} must be (x, y) or (x, y, z) in metres")
         pairs = list(zip("XYZ", listed))

@@ -59,12 +59,19 @@ class Axes(NamedTuple):
         return shape[self.planes[letter]] if letter in self.planes else 1
 
 
+def checked_axes(text: Any) -> str:
+    """Return the letters of axes as capitals; a TypeError says that they are no text."""
+    if not isinstance(text, str):
+        raise TypeError(f"axes has a letter for each axis, such as 'TCZYX', and is not {text!r}")
+    return text.upper()
+
+
 def parse_axes(text: str, shape: Sequence[int]) -> Axes:
     """Turn letters such as ``"TCZYX"`` or ``"YXS"`` into axes; a ValueError says what does not fit.
 
     An S at the end stands for the samples red, green and blue, anywhere else for scenes.
     """
-    letters = text.upper()
+    letters = checked_axes(text)
     if len(letters) != len(shape):
         raise ValueError(f"axes {text!r} has {len(letters)} letters for an array of shape {shape}")
     samples = len(letters) - 1 if letters.endswith("S") else None

@@ -204,7 +204,7 @@ class _Placing:
 
 
 def _check_order(order: str) -> int:
-    if order.upper() not in ("RGB", "BGR"):
+    if not isinstance(order, str) or order.upper() not in ("RGB", "BGR"):
         raise ValueError(f'rgb_order is "RGB" or "BGR", not {order!r}')
     return -1 if order.upper() == "RGB" else 1
 

@@ -13,6 +13,7 @@ from czictypes.metadata.channels import ChannelInfo
 from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.pixel_types import PixelType, pixel_format
+from czictypes.model.public import check_options
 from czictypes.remote.urls import is_fsspec
 
 #: The fields of a scene that are true of all of its pixels, and of a part of them.
@@ -68,6 +69,7 @@ def _form(pixel_type: int) -> str:
 
 def filled(content: DocumentContent | None, like: Like | None) -> DocumentContent | None:
     """Return content with its gaps filled by that of another image."""
+    check_options(content, DocumentContent)
     if like is None or content is None:
         return content if like is None else like.content
     empty = DocumentContent()

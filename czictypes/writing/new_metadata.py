@@ -43,6 +43,8 @@ def make_content(
     """
     from czictypes import __version__
 
+    if not isinstance(custom_attributes or {}, Mapping):
+        raise TypeError(f"custom_attributes maps keys to values, and is not {custom_attributes!r}")
     base = content or DocumentContent()
     keep_title = base.info.title is not None and document_name in (None, DEFAULT_TITLE)
     title = base.info.title if keep_title else document_name

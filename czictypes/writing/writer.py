@@ -14,7 +14,7 @@ from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.document_info import CustomValue, Scaling, warn_of_large_pixels
 from czictypes.model.geometry import Rectangle, whole_number
 from czictypes.model.options import DisplaySettings
-from czictypes.model.public import former_name, renamed
+from czictypes.model.public import check_options, former_name, renamed
 from czictypes.reading.threads import thread_count
 from czictypes.writing.array_tiles import (
     TileInfo,
@@ -324,6 +324,7 @@ class CziWriter(AttachmentMethods):
             For a value that cannot be written, or a channel's name that there is not; the metadata
             stay as they were.
         """
+        check_options(content, DocumentContent)
         sizes = Scaling(scale_x, scale_y, scale_z)
         for given in (sizes, Scaling() if content is None else content.scaling):
             warn_of_large_pixels(given)

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from extras import needs
 
-from czictypes import CziImage, CziSlide, convert, czi, imread, write_ome_zarr
+from czictypes import (
+    CziImage,
+    CziSlide,
+    DeepZoomTiles,
+    convert,
+    czi,
+    imread,
+    write_ome_zarr,
+)
 from czictypes.model.errors import OutOfBoundsError, UnexpectedError
 
 GRAY = np.arange(600, dtype=np.uint16).reshape(20, 30)
@@ -215,6 +223,22 @@ def test_the_levels_of_a_conversion_are_a_whole_number(path: Path, tmp_path: Pat
             convert(path, tmp_path / "a.ome.tif", levels=given)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["attachments", "keep_attachments", "anonymize"])
+@pytest.mark.parametrize("given", [1.5, [1.5], {5: 6}, object()])
+def test_a_copy_takes_names_as_texts(path: Path, tmp_path: Path, name: str, given: Any) -> None:
+    arguments: dict[str, Any] = {"anonymize": True, name: given}
+    with pytest.raises(TypeError, match=f"{name} is a list of texts, and is not"):
+        czi.copy(path, tmp_path / "copy.czi", **arguments)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given", ["254", 1.5, None])
+@pytest.mark.parametrize("name", ["tile_size", "overlap"])
+def test_tiles_of_a_slide_have_whole_numbers(path: Path, name: str, given: Any) -> None:
+    with CziSlide(path) as slide, pytest.raises(TypeError, match=f"{name} must be a whole number"):
+        DeepZoomTiles(slide, **{name: given})
+
+
 @pytest.mark.parametrize("given", [{"max": 3}, 5, "1 GB", czi.CacheOptions])
 @pytest.mark.parametrize("name", ["cache_options", "reader_options"])
 def test_options_are_objects_of_their_class(path: Path, name: str, given: Any) -> None:
@@ -292,6 +316,13 @@ WRITES: list[tuple[str, list[Any], str]] = [
     ("channel_colors", [["green?"], [5], [(300, 0, 0)]], "colour"),
     ("scene", ["A1", 1.0], "scene must be a whole number"),
     ("tile", ["big", 1.5], "tile must be a whole number"),
+    ("axes", [1.5, ["Y", "X"], True], "axes has a letter for each axis, such as 'TCZYX', and is"),
+    ("channel_names", [1.5, 3, object()], "channel_names has a value for each channel, in a list"),
+    ("channel_colors", [1.5, 3], "channel_colors has a value for each channel, in a list"),
+    ("pixel_size", [object()], "must be .x, y. or .x, y, z. in metres"),
+    ("rgb_order", [1.5, ["R"], "GRB"], "rgb_order is"),
+    ("custom_attributes", ["Lamp", 5, ["Lamp"]], "custom_attributes maps keys to values, and"),
+    ("content", ["a title", 5, {"title": "x"}], r"DocumentContent\(.*\) is needed here, not"),
 ]
 
 

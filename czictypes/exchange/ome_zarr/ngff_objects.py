@@ -173,6 +173,8 @@ def to_multiscales(
 def _computed(full: Any, scale_factors: Any, chunks: Any, method: Any) -> Any:
     """Return multiscales whose levels ngff-zarr computes."""
     ngff = require("ngff_zarr", extra=_EXTRA, doing=_DOING)
+    if scale_factors is not None and not isinstance(scale_factors, (Integral, Sequence)):
+        raise TypeError(f"scale_factors is a whole number, or several, not {scale_factors!r}")
     given = {"scale_factors": scale_factors, "method": method}
     if chunks is not None:
         given["chunks"] = _by_axis(chunks, full)
@@ -190,6 +192,11 @@ def _by_axis(chunks: Any, image: Any) -> dict[str, Any]:
             raise ValueError(f"chunks has the axis {unknown[0]!r}; the axes are {', '.join(AXES)}")
         own = dict(zip(dims, image.data.chunksize))
         return {axis: chunks.get(axis, length) for axis, length in own.items()}
+    if not isinstance(chunks, Sequence) or not all(isinstance(one, Integral) for one in chunks):
+        raise TypeError(
+            f"chunks is a number of pixels, one for each of {', '.join(dims)}, or a mapping from "
+            f"these, and is not {chunks!r}"
+        )
     if len(chunks) > len(dims):
         raise ValueError(f"chunks has {len(chunks)} lengths for the axes {', '.join(dims)}")
     return dict(zip(dims, (*[1] * (len(dims) - len(chunks)), *chunks)))

@@ -250,6 +250,14 @@ def copy(
         return _carry_out(document, plan, assembly, progress, blank=blank)
 
 
+def _texts(given: Any, name: str) -> list[str]:
+    """Return one or several texts as a list."""
+    listed = [given] if isinstance(given, str) else given
+    if not isinstance(listed, Iterable) or not all(isinstance(one, str) for one in listed):
+        raise TypeError(f"{name} is a list of texts, and is not {given!r}")
+    return list(listed)
+
+
 def _lists_no_attachment(document: OpenDocument) -> bool:
     return document.lists_attachments and not document.attachment_entries
 
@@ -257,12 +265,12 @@ def _lists_no_attachment(document: OpenDocument) -> bool:
 def _anonymity(
     anonymize: bool | Iterable[str], times: bool, names: Iterable[str]
 ) -> Anonymity | None:
-    listed = [names] if isinstance(names, str) else list(names)
+    listed = _texts(names, "keep_attachments")
     if anonymize is False:
         if times or listed:
             raise ValueError("keep_relative_times= and keep_attachments= need anonymize=True")
         return None
-    words = () if isinstance(anonymize, bool) else tuple(anonymize)
+    words = () if isinstance(anonymize, bool) else tuple(_texts(anonymize, "anonymize"))
 
     def document(data: bytes) -> bytes:
         target = io.BytesIO()
@@ -414,7 +422,7 @@ def _choose_attachments(
         reason = "it shows the whole image"
         removed = [RemovedPart("attachment", entry.name, reason=reason) for entry in shown]
         return [entry for entry in entries if entry not in shown], removed
-    listed = [names] if isinstance(names, str) else list(names)
+    listed = _texts(names, "attachments")
     wanted = {name.lower() for name in listed}
     missing = wanted - {entry.name.lower() for entry in entries}
     if missing:
