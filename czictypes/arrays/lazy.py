@@ -173,7 +173,12 @@ def normalized_chunks(
                 f"there is no dimension {', '.join(unknown)}; they are {', '.join(dims)}"
             )
         chunks = tuple(chunks.get(name, native[name]) for name in dims)
-    _check_sizes(dims, chunks)
+    if wrong := _wrong_size(dims, chunks):
+        raise ValueError(
+            f"chunks={chunks!r} do not fit {dict(dims.items())}: {wrong} is no size; give a number "
+            "of pixels above 0, -1 for all, 'auto', a size in bytes such as '64 MiB', or by "
+            "dimension, such as {'Z': 1, 'Y': 512}"
+        )
     plain = core.normalize_chunks(tuple(native.values()), dims.shape, dtype=dtype)
     try:
         sizes: Chunks = core.normalize_chunks(
@@ -184,31 +189,31 @@ def normalized_chunks(
     return sizes
 
 
-def _check_sizes(dims: Dimensions, chunks: Any) -> None:
-    """Refuse what dask would take for a size, or fail at, although it is none."""
+def _wrong_size(dims: Dimensions, chunks: Any) -> str:
+    """Return what dask would take for a size, or fail at, although it is none; "" if all are."""
     if not isinstance(chunks, (tuple, list)):
-        _check_size("", chunks)
-    elif len(chunks) == len(dims):  # dask tells any other number
-        for name, one in zip(dims, chunks):
-            if isinstance(one, (tuple, list)):
-                for size in one:
-                    _check_size(f" along {name}", size, least=0)
-            elif one is not None:
-                _check_size(f" along {name}", one)
+        return "" if _is_size(chunks) else repr(chunks)
+    if len(chunks) != len(dims):  # as dask tells
+        return ""
+    for name, one in zip(dims, chunks):
+        many = one if isinstance(one, (tuple, list)) else ()
+        wrong = [size for size in many if not _is_size(size, least=0)]
+        if not many and one is not None and not _is_size(one):
+            wrong = [one]
+        if wrong:
+            return f"{wrong[0]!r} along {name}"
+    return ""
 
 
-def _check_size(where: str, size: Any, least: int = 1) -> None:
-    if least and isinstance(size, str) and not size.isdecimal():
-        return  # such as "auto"
+def _is_size(size: Any, least: int = 1) -> bool:
+    """Return whether something is the size of chunks, or (from `least` 0 on) of one chunk."""
+    if least and isinstance(size, str):
+        return not size.isdecimal()  # such as "auto"
     try:
         number = whole_number(size)
     except TypeError:
-        number = -2
-    if number < least and (number != -1 or not least):
-        raise ValueError(
-            f"chunks: {size!r}{where} is no size; give a number of pixels above 0, -1 for all, "
-            "'auto', a size in bytes such as '64 MiB', or by dimension, such as {'Z': 1, 'Y': 512}"
-        )
+        return False
+    return number >= least or (number == -1 and least > 0)
 
 
 def native_chunks(document: OpenDocument, shown: ImageSelection, level: int) -> dict[str, int]:
