@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,16 @@ from typing import Any
 from czictypes.arrays.image import CziImage
 from czictypes.arrays.image_base import Image
 from czictypes.arrays.layout import Selection
+from czictypes.exchange.conversion_targets import (
+    planned_images,
+    write_copy,
+    write_czi,
+    write_excerpts,
+    write_file,
+    write_image,
+    write_other,
+    write_sources,
+)
 from czictypes.exchange.converted import (
     Choice,
     Conversion,
@@ -20,19 +30,10 @@ from czictypes.exchange.converted import (
     Description,
     check_options,
     choose,
-    images_of,
-    images_of_sources,
     images_of_sparse_czi,
 )
-from czictypes.exchange.czi_target import DEFAULT_COMPRESSION, write_images
 from czictypes.exchange.excerpt import (
-    Excerpt,
     Projection,
-    content_of_excerpt,
-    excerpt_image,
-    excerpts,
-    image_name,
-    plane_numbers,
     projections,
     scenes_in,
 )
@@ -45,33 +46,26 @@ from czictypes.exchange.locations import (
     location_name,
     scene_files,
     source_format,
-    staged_output,
     target_format,
     without_secrets,
 )
 from czictypes.exchange.open import open_image, open_sources
-from czictypes.exchange.picture_files import describe_png, write_png
 from czictypes.exchange.save import described_image
-from czictypes.exchange.source_image import SourceImage
-from czictypes.exchange.tiff_files import DEFAULT_TIFF_COMPRESSION, write_ome_tiff, write_tiff
 from czictypes.metadata.document_content import DocumentContent, read_content
-from czictypes.model.errors import MissingExtraError, SparseDocumentError
+from czictypes.model.errors import SparseDocumentError
 from czictypes.model.geometry import checked_plane
 from czictypes.model.options import ReaderOptions
 from czictypes.model.public import Progress, defended, renamed, warn_caller
 from czictypes.reading.contrast import Contrast
-from czictypes.reading.damage import OnError, leaves_blank
+from czictypes.reading.damage import OnError
 from czictypes.reading.names import metadata_or
 from czictypes.reading.reader import CziReader, open_document_of
 from czictypes.reading.request import parse_roi
 from czictypes.remote.part_files import Parts
 from czictypes.writing.array_notes import ChannelValues, PixelSize
-from czictypes.writing.copying.copy import copy
 
 #: A dry run warns of images above this size in bytes and this multiple of the file's size.
 _LARGE, _FAR_MORE = 1 << 30, 256
-#: An image of another format gets a pyramid in a CZI if it has more pixels along a side.
-_LARGE_SIDE = 2048
 
 
 @renamed(workers="threads")
@@ -263,11 +257,11 @@ def _convert(source: Any, dest: PathOrUrl, options: ConvertOptions) -> Conversio
         images = _convert_to_czi(source, dest, given, options)
     elif isinstance(source, FileImage):
         image = described_image(source, options.description)
-        images = _write_image(image, dest, wanted, options)
+        images = write_image(image, dest, wanted, options)
     else:
         with open_image(source, storage_options=options.source_options) as opened:
             image = described_image(opened, options.description)
-            images = _write_image(image, dest, wanted, options)
+            images = write_image(image, dest, wanted, options)
     seconds = time.perf_counter() - begun
     return Conversion(
         *names, wanted.value, images, not options.dry_run, round(seconds, 3), damaged, (names[1],)
@@ -335,16 +329,6 @@ def _name(source: Any) -> str:
     return location_name(source.source if isinstance(source, CziReader) else source)
 
 
-def _write_file(dest: PathOrUrl, options: ConvertOptions, write: Callable[[Any], None]) -> None:
-    """Write a file through a local path; a dry run only checks that it could be written."""
-    overwrite, storage_options = options.overwrite, options.storage_options
-    if options.dry_run:
-        check_dest(dest, overwrite=overwrite, storage_options=storage_options)
-        return
-    with staged_output(dest, overwrite=overwrite, storage_options=storage_options) as path:
-        write(path)
-
-
 def _convert_czi(
     source: Any, dest: PathOrUrl, wanted: Format, options: ConvertOptions
 ) -> tuple[tuple[ConvertedImage, ...], dict[int, str]]:
@@ -372,103 +356,28 @@ def _convert_reader(
         damaged: dict[int, str] = {}
         if options.takes_excerpts(wanted) and (wanted is not Format.CZI or options.project):
             content = None if wanted is not Format.CZI else _content_of(reader)
-            return _write_excerpts(image, content, dest, wanted, options), reader.damaged_subblocks
+            return write_excerpts(image, content, dest, wanted, options), reader.damaged_subblocks
         try:
-            images = _described(image, wanted, options)
+            images = planned_images(image, wanted, options)
         except SparseDocumentError as error:
             if not options.dry_run:
                 raise
             if wanted is not Format.OME_ZARR:
-                _write_file(dest, options, lambda _: None)
+                write_file(dest, options, lambda _: None)
             warn_caller(f"the conversion would be refused: {error}")
             return images_of_sparse_czi(image, options.scenes), {}
         if wanted is Format.CZI:
-            _write_file(dest, options, lambda path: damaged.update(_copy(image, path, options)))
+            write_file(dest, options, lambda path: damaged.update(write_copy(image, path, options)))
         else:
             if options.dry_run:
                 _warn_of_size(image, sum(one.nbytes for one in images))
-            _write(image, dest, wanted, options)
+            write_other(image, dest, wanted, options)
         return images, {**damaged, **reader.damaged_subblocks}
-
-
-def _copy(image: CziImage, path: Any, options: ConvertOptions) -> dict[int, str]:
-    opened = image.reader.arguments
-    numbers = list(image.reader.scenes_bounding_rectangle)
-    chosen = choose(image.scenes, options.scenes, "scene")
-    is_whole = options.scenes == "all" or not numbers
-    image.set_scene(chosen[0])
-    leaves_out = opened.reader_options and leaves_blank(opened.reader_options.on_error)
-    report = copy(
-        opened.filepath,
-        path,
-        scenes=None if is_whole else [numbers[at] for at in chosen],
-        planes=plane_numbers(image, options.plane),
-        roi=options.roi,
-        crop=options.roi is not None,
-        renumber=options.plane is not None,
-        compression=options.compression,
-        overwrite=options.overwrite,
-        threads=options.threads,
-        progress=options.progress,
-        storage_options=opened.storage_options,
-        parts=opened.parts,
-        on_error="blank" if leaves_out else "raise",
-        only_named_dimensions=options.only_named_dimensions,
-    )
-    return report.damaged
 
 
 def _content_of(reader: CziReader) -> DocumentContent | None:
     with open_document_of(reader) as document:
         return metadata_or(document, lambda document: document.read_metadata(read_content), None)
-
-
-def _excerpt(options: ConvertOptions, wanted: Format) -> Excerpt:
-    planes = checked_plane(options.plane)
-    floats = wanted in (Format.CZI, Format.PICTURE)
-    return Excerpt(options.roi, planes, options.project, floats)
-
-
-def _write_excerpts(
-    image: Image,
-    content: DocumentContent | None,
-    dest: PathOrUrl,
-    wanted: Format,
-    options: ConvertOptions,
-) -> tuple[ConvertedImage, ...]:
-    """Write parts of the images of an open file."""
-    excerpt = _excerpt(options, wanted)
-    name = f"{image_name(image)} ({excerpt})"
-    chosen = choose(image.scenes, options.scenes, "scene")
-    taken = excerpt_image(image, chosen, excerpt, name)
-    options = replace(options, plane=None, roi=None, project={}, scenes="all")
-    if wanted is Format.CZI:
-        return _write_czi(taken.sources, content_of_excerpt(content, excerpt), dest, options)
-    return _write_image(taken, dest, wanted, options)
-
-
-def _described(image: Image, wanted: Format, options: ConvertOptions) -> tuple[ConvertedImage, ...]:
-    if wanted is Format.CZI and options.takes_excerpts(wanted):
-        chosen = choose(image.scenes, options.scenes, "scene")
-        taken = excerpts(image, chosen, _excerpt(options, wanted))
-        return images_of_sources(taken, None, 1)
-    if wanted is Format.PICTURE:
-        return (describe_png(image, options.scenes, options.plane, options.contrast),)
-    if (
-        wanted is Format.CZI
-        and isinstance(image, CziImage)
-        and image.reader.magnification != (1.0, 1.0)
-    ):
-        opened = image.reader.arguments  # a copy keeps the tiles, and so the logical size
-        with CziImage(
-            opened.filepath,
-            empty_alpha="drop",
-            parts=opened.parts,
-            storage_options=opened.storage_options,
-        ) as logical:
-            return images_of(logical, options.scenes, options.levels, pyramid=False)
-    has_levels = wanted in (Format.OME_ZARR, Format.OME_TIFF)
-    return images_of(image, options.scenes, options.levels, pyramid=has_levels)
 
 
 def _warn_of_size(image: CziImage, size: int) -> None:
@@ -483,131 +392,21 @@ def _warn_of_size(image: CziImage, size: int) -> None:
         )
 
 
-def _write_image(
-    image: Image, dest: PathOrUrl, wanted: Format, options: ConvertOptions
-) -> tuple[ConvertedImage, ...]:
-    if options.takes_excerpts(wanted):
-        return _write_excerpts(image, None, dest, wanted, options)
-    images = _described(image, wanted, options)
-    _write(image, dest, wanted, options)
-    return images
-
-
-def _write(image: Image, dest: PathOrUrl, wanted: Format, options: ConvertOptions) -> None:
-    """Write scenes of an image in another format than CZI."""
-    if wanted is not Format.OME_ZARR:
-        _write_file(dest, options, lambda path: _write_one_file(image, path, wanted, options))
-        return
-    try:
-        _write_zarr(image, dest, options)
-    except MissingExtraError:
-        if not options.dry_run:  # a plan needs no zarr; only it can look into a store
-            raise
-
-
-def _write_zarr(image: Image, dest: PathOrUrl, options: ConvertOptions) -> None:
-    from czictypes.exchange.ome_zarr.write_zarr import write_ome_zarr
-
-    write_ome_zarr(
-        image,
-        dest,
-        scenes=options.scenes,
-        compression=options.compression,
-        levels=options.levels,
-        progress=options.progress,
-        overwrite=options.overwrite,
-        resume=options.resume,
-        threads=options.threads,
-        storage_options=options.storage_options,
-        dry_run=options.dry_run,
-        **options.zarr,
-    )
-
-
-def _write_one_file(image: Image, path: Any, wanted: Format, options: ConvertOptions) -> None:
-    if wanted is Format.PICTURE:
-        write_png(
-            image,
-            path,
-            scenes=options.scenes,
-            plane=options.plane,
-            contrast=options.contrast,
-            overwrite=options.overwrite,
-        )
-        return
-    compression = options.compression or DEFAULT_TIFF_COMPRESSION
-    chosen: dict[str, Any] = {
-        "scenes": options.scenes,
-        "compression": None if compression == "none" else compression,
-        "overwrite": options.overwrite,
-        "threads": options.threads,
-        "progress": options.progress,
-    }
-    if wanted is Format.OME_TIFF:
-        write_ome_tiff(image, path, levels=options.levels, **chosen)
-    else:
-        write_tiff(image, path, **chosen)
-
-
 def _convert_to_czi(
     source: Any, dest: PathOrUrl, given: Format, options: ConvertOptions
 ) -> tuple[ConvertedImage, ...]:
     """Write images of another format, opened or not, as the scenes of a CZI."""
     description = options.description
     if isinstance(source, FileImage):
-        return _write_sources(described_image(source, description), dest, options)
+        return write_sources(described_image(source, description), dest, options)
     if description.given:
         everything = open_sources(source, given, "all", options.source_options, with_content=False)
         with everything as (images, _):
             found = FileImage(images, _name(source), lambda: None)
-            return _write_sources(described_image(found, description), dest, options)
+            return write_sources(described_image(found, description), dest, options)
     with open_sources(source, given, options.scenes, options.source_options) as (images, content):
         if options.takes_excerpts(Format.CZI):
             image, all_of_these = FileImage(images, _name(source), lambda: None), "all"
             options = replace(options, scenes=all_of_these)
-            return _write_excerpts(image, content, dest, Format.CZI, options)
-        return _write_czi(images, content, dest, options)
-
-
-def _write_sources(
-    image: FileImage, dest: PathOrUrl, options: ConvertOptions
-) -> tuple[ConvertedImage, ...]:
-    if options.takes_excerpts(Format.CZI):
-        return _write_excerpts(image, None, dest, Format.CZI, options)
-    chosen = choose(image.scenes, options.scenes, "scene")
-    return _write_czi([image.sources[at] for at in chosen], None, dest, options)
-
-
-def _write_czi(
-    images: Sequence[SourceImage],
-    content: DocumentContent | None,
-    dest: PathOrUrl,
-    options: ConvertOptions,
-) -> tuple[ConvertedImage, ...]:
-    levels = None if options.levels is None else min(options.levels, 2)
-    described = images_of_sources(images, options.dtype, levels)
-
-    def write(path: Any) -> None:
-        write_images(
-            images,
-            path,
-            content=content,
-            compression=options.compression or DEFAULT_COMPRESSION,
-            pyramid=_pyramid(images, options.levels),
-            dtype=options.dtype,
-            overwrite=options.overwrite,
-            threads=options.threads,
-            progress=options.progress,
-            only_named_dimensions=options.only_named_dimensions,
-        )
-
-    _write_file(dest, options, write)
-    return described
-
-
-def _pyramid(images: Sequence[SourceImage], levels: int | None) -> bool | None:
-    """Return whether to make a pyramid; None to copy the existing one."""
-    if levels is not None:
-        return None if levels > 1 and any(image.levels for image in images) else levels > 1
-    longest = max(max(image.sizes["X"], image.sizes["Y"]) for image in images)
-    return None if any(image.levels for image in images) else longest > _LARGE_SIDE
+            return write_excerpts(image, content, dest, Format.CZI, options)
+        return write_czi(images, content, dest, options)
