@@ -123,6 +123,8 @@ class ThreadChoice(Generic[T]):
 class SceneMethods(ABC):
     """The scenes of an image and their resolution levels: which there are, and which is read."""
 
+    #: Whether only one scene is meant where all scenes of an image would be.
+    _is_view = False
     #: What each thread reads by default: the scene, as the class keeps it, and the level.
     _choice: ThreadChoice[tuple[Any, int]]
 
@@ -169,7 +171,8 @@ class SceneMethods(ABC):
         Returns
         -------
         Image
-            Of the same class, at the current resolution level. It reads until this image is
+            Of the same class, at the current resolution level; what takes all scenes of an image by
+            default, such as `save`, takes this one. It reads until this image is
             closed; then it is closed too, and its methods raise `ClosedError`. Closing the view
             does not close this image, and a view keeps the file open when you drop this image.
 
@@ -187,6 +190,7 @@ class SceneMethods(ABC):
             find_scene(self.scenes, scene)  # tells how a scene is given
         view = self._at(scene)
         check_level(view._layout, view._level, scene)
+        view._is_view = True
         return view
 
     def _of(self: Self, scene: int | str | None) -> Self:
@@ -250,6 +254,12 @@ class SceneMethods(ABC):
 
     def _chosen(self, level: int | None) -> int:
         return self._level if level is None else level
+
+
+def viewed_scene(image: Any) -> int | None:
+    """Return the index of the scene of a view; None for anything else."""
+    is_view = isinstance(image, SceneMethods) and image._is_view
+    return image.current_scene_index if is_view else None
 
 
 def check_level(layout: Layout, level: int, scene: int | str) -> None:

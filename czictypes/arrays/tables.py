@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from czictypes.arrays.labels import pixel_sizes, since_start
+from czictypes.arrays.scene_views import viewed_scene
 from czictypes.arrays.scenes import field_numbers, plane_ranges, scene_index
 from czictypes.metadata.records import EVENT_NAMES, Event
 from czictypes.metadata.scenes import SceneInfo
@@ -84,7 +85,7 @@ class TableMethods:
         ----------
         scene
             The index or name of the only scene whose tiles are wanted; by default those of all
-            scenes, whichever is the current one.
+            scenes, whichever is the current one, and of a view those of its scene.
         level
             The only pyramid level that is wanted, 0 for full resolution; by default all.
         pandas
@@ -130,7 +131,7 @@ class TableMethods:
         """
         image: Any = self
         with image._document() as document:
-            index = None
+            index = viewed_scene(image)
             if scene is not None:
                 index = scene_index(document, scene, len(scene_names(document)))
             columns = tile_columns(document, index, level)

@@ -50,6 +50,7 @@ def summarize(document: CziReader, path: str) -> Values:
     with open_document_of(document) as opened:
         size = opened.source.end_of(0)
         report = check_quickly(opened)
+        opened.ignore_damaged_metadata()
         blocks = _sub_blocks(document)
         measured = _measured(document) if blocks["count"] else _UNKNOWN
     summary = {

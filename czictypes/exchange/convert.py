@@ -31,6 +31,7 @@ from czictypes.exchange.converted import (
     check_options,
     choose,
     images_of_sparse_czi,
+    scenes_of,
 )
 from czictypes.exchange.excerpt import (
     Projection,
@@ -116,7 +117,8 @@ def convert(
         Paths, or URLs that fsspec knows; in place of an OME-Zarr, also a store of zarr. A source
         may be what `open_image` gave, or a `CziReader`, which stays open and as it is.
     scenes
-        ``"all"``, or names or indices of the scenes (images) to convert.
+        ``"all"``, or names or indices of the scenes (images) to convert. Of a view of one scene,
+        ``"all"`` is this scene.
     levels
         The number of resolutions; by default all stored ones, and coarser ones. In a CZI, 1
         means no pyramid.
@@ -206,7 +208,7 @@ def convert(
     """
     zarr = {"version": version, "chunks": chunks, "shards": shards, "scheduler": scheduler}
     options = ConvertOptions(
-        scenes,
+        scenes_of(source, scenes),
         levels,
         None if plane is None else checked_plane(plane),
         compression,

@@ -11,6 +11,7 @@ import numpy as np
 
 from czictypes.arrays.image_base import layout_of
 from czictypes.arrays.layout import is_index
+from czictypes.arrays.scene_views import viewed_scene
 from czictypes.arrays.scenes import claimed_array
 from czictypes.exchange.locations import Format
 from czictypes.exchange.pixel_view import samples_for_czi
@@ -48,6 +49,12 @@ def choose(names: Sequence[str], wanted: Choice, what: str) -> list[int]:
     if not found or len(set(found)) < len(found):
         raise ValueError(f"{wanted!r} chooses no {what}, or one twice")
     return found
+
+
+def scenes_of(source: Any, scenes: Choice) -> Choice:
+    """Return the scenes that are meant: of a view, all are the one that it shows."""
+    one = viewed_scene(source) if isinstance(scenes, str) and scenes == "all" else None
+    return scenes if one is None else one
 
 
 def _position(names: Sequence[str], one: str | int, what: str) -> int:

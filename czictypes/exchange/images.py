@@ -77,7 +77,8 @@ class Image(_Image):  # noqa: D101  (it has that of the other)
         uri
             A path, or a URL that fsspec knows.
         select_scenes
-            Names or indices of the scenes to write; by default all, and in a PNG the current one.
+            Names or indices of the scenes to write; by default all, and of a view, or in
+            a PNG, the current one.
         overwrite
             Whether an existing target is replaced.
         **options
@@ -408,7 +409,7 @@ class FileImage(Image):
             If ome-types is not installed.
         """
         if self._source.ome is not None:
-            own: OME = self._source.ome()
+            own: OME = self._source.ome().model_copy(deep=True)  # the caller may change it
             return own
         facts = [self._at(at)._facts() for at in range(len(self.sources))]
         return build_ome(DocumentFacts(self.document_info, self.plate, facts))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from czictypes.arrays.image_base import Image
 from czictypes.arrays.layout import Selection
 from czictypes.arrays.pictures import checked_bar
-from czictypes.exchange.converted import Choice
+from czictypes.exchange.converted import Choice, scenes_of
 from czictypes.exchange.drawing import check_picture_size, draw_label
 from czictypes.exchange.excerpt import Projection, image_name
 from czictypes.exchange.panels import (
@@ -102,7 +102,8 @@ def write_montage(
         default ``"S"`` if there are several scenes, in the places of their wells if they have
         some; else T, Z and others with more than one place, at most two; else C.
     scenes
-        ``"all"``, an index or a name, or several of them.
+        ``"all"``, an index or a name, or several of them. Of a view of one scene, ``"all"`` is this
+        scene.
     plane
         The places along dimensions, from 0 on: ``{"T": range(0, 100, 10), "Z": 3, "C": "DAPI"}``.
         By default, those along which the montage goes are all shown, or up to 100 at equal
@@ -159,7 +160,7 @@ def write_montage(
         raise InvalidArgumentError(f"{name}: a montage is a picture; give a name in .png")
     bar = checked_bar(scale_bar)
     check_new_file(dest, overwrite=overwrite)
-    with opened_scenes(source, scenes, roi, project, storage_options) as images:
+    with opened_scenes(source, scenes_of(source, scenes), roi, project, storage_options) as images:
         axes, sheet = _sheet(images, along, plane)
         if len(sheet.cells) < 2:
             raise _only_one(images[0])

@@ -177,6 +177,13 @@ class OpenDocument:
         root = self.cached("root", lambda: parse(self.xml))
         return self.cached(name or f"{read.__module__}.{read.__qualname__}", lambda: read(root))
 
+    def ignore_damaged_metadata(self) -> None:
+        """Let metadata that cannot be parsed count as none; for those who tell of it themselves."""
+        try:
+            self.read_metadata(lambda root: None, "whether there are metadata")
+        except CorruptFileError:
+            self.cached("root", lambda: parse(b""))
+
     @property
     def lists_attachments(self) -> bool:
         """Whether there is a list of attachments, be it empty."""

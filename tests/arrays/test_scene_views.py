@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from extras import needs
 
-from czictypes import CziImage, Image, convert, czi, open_image
+from czictypes import CziImage, Image, convert, czi, open_image, write_ome_zarr
 from czictypes.model.errors import ClosedError, OutOfBoundsError
 
 CELLS = np.random.default_rng(5).integers(0, 4096, (3, 2, 2, 4, 90, 110)).astype(np.uint16)
@@ -314,6 +314,44 @@ def test_a_scene_set_elsewhere_does_not_reach_a_file(image: Image, tmp_path: Pat
     image.set_scene(1)
     in_a_thread(lambda: image.set_scene(2))
     np.testing.assert_array_equal(saved(image, tmp_path), part(1))
+
+
+@pytest.mark.parametrize("ending", ["czi", *NEEDED])
+def test_a_view_is_saved_alone(image: Image, tmp_path: Path, ending: str) -> None:
+    if ending in NEEDED:
+        needs(*NEEDED[ending])
+    for at, scene in enumerate(image.scenes):
+        scene.save(tmp_path / f"{scene}.{ending}")
+        convert(image.scene(at), tmp_path / f"{scene} again.{ending}")
+        for name in (f"{scene}.{ending}", f"{scene} again.{ending}"):
+            with open_image(tmp_path / name) as again:
+                assert len(again.scenes) == 1
+                np.testing.assert_array_equal(again.data, part(at))
+    image.save(tmp_path / f"all.{ending}")
+    with open_image(tmp_path / f"all.{ending}") as again:
+        assert len(again.scenes) == 3
+
+
+def test_scenes_that_are_named_win_over_the_view(image: Image, tmp_path: Path) -> None:
+    image.scene(1).save(tmp_path / "two.czi", select_scenes=[0, 2])
+    with CziImage(tmp_path / "two.czi") as again:
+        assert again.scenes == ("A1", "B2")
+
+
+def test_a_store_of_a_view_has_one_image(image: Image, tmp_path: Path) -> None:
+    needs(*NEEDED["ome.zarr"])
+    write_ome_zarr(image.scene(2), tmp_path / "one.ome.zarr")
+    with open_image(tmp_path / "one.ome.zarr") as again:
+        np.testing.assert_array_equal(again.data, part(2))
+
+
+def test_the_table_of_a_view_has_its_tiles(tmp_path: Path) -> None:
+    with CziImage(write_scenes(tmp_path)) as image:
+        tables = [scene.tiles(pandas=False) for scene in image.scenes]
+        assert [set(table["scene"]) for table in tables] == [{"A1"}, {"B1"}, {"B2"}]
+        assert len(image.tiles(pandas=False)["scene"]) == sum(len(one["scene"]) for one in tables)
+        assert set(image.scene("all").tiles(pandas=False)["scene"]) == set(NAMES)
+        assert set(image.scene(0).tiles("B2", pandas=False)["scene"]) == {"B2"}
 
 
 def test_closing_a_view_leaves_the_image_open(image: Image) -> None:

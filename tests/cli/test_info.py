@@ -232,6 +232,21 @@ def test_a_head_of_a_tile_that_is_overwritten_is_damage(
     assert "damaged" in result.out
 
 
+def test_what_the_pixels_tell_is_there_without_well_formed_metadata(
+    made: Callable[[str], Any], tmp_path: Path, run: Callable[..., Any]
+) -> None:
+    whole = made("described").path
+    path = tmp_path / "torn.czi"
+    path.write_bytes(whole.read_bytes().replace(b"<ImageDocument", b"<ImageDocumenT", 1))
+    result, before = run("info", path, "--json"), run("info", whole, "--json")
+    assert (result.code, before.code) == (1, 0)
+    for name in ("dimensions", "sub_blocks", "bounding_rectangle", "pyramid_levels"):
+        assert result.json[0][name] == before.json[0][name]
+    assert result.json[0]["document"]["title"] is None
+    lines = run("info", path).out.splitlines()
+    assert re.match(r"damaged +the metadata XML: .* not well-formed", lines[1])
+
+
 def test_the_size_without_compression(tmp_path: Path, values: Any) -> None:
     pixels = np.zeros((40, 50, 1), np.uint16)
     czi.imwrite(tmp_path / "a.czi", np.zeros((3, 40, 50), np.uint16), "ZYX", thumbnail=False)

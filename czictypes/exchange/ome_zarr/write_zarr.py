@@ -13,7 +13,7 @@ import numpy as np
 
 from czictypes.arrays.image_base import Image
 from czictypes.container.workers import aside
-from czictypes.exchange.converted import Choice, choose
+from czictypes.exchange.converted import Choice, choose, scenes_of
 from czictypes.exchange.images import FileImage
 from czictypes.exchange.locations import PathOrUrl, location_name, without_secrets
 from czictypes.exchange.ome_zarr.group_attributes import (
@@ -134,7 +134,8 @@ def write_ome_zarr(
         ``.ozx`` or ``.zip`` makes a ZIP archive, which is there when it is complete. A store that
         is not open yet is opened, and closed at the end; one that is open stays the caller's.
     scenes
-        ``"all"``, an index or a name, or several of them.
+        ``"all"``, an index or a name, or several of them. Of a view of one scene, ``"all"`` is this
+        scene.
     version
         ``"0.5"`` or ``"0.6"`` (Zarr format 3), or ``"0.4"`` (Zarr format 2); ``"0.9.dev1"`` is a
         draft, as the installed ngff-zarr has it.
@@ -215,7 +216,8 @@ def write_ome_zarr(
     runner = choose_runner(scheduler, threads, only_here=None if store.is_shared else store.name)
     fast = uses_tensorstore(tensorstore, store)
     with store, borrowed_image(source, source_options) as image, ExitStack() as beside:
-        plan = _plan(image, scenes, version, chunking, levels, plate)
+        chosen = scenes_of(source, scenes)
+        plan = _plan(image, chosen, version, chunking, levels, plate)
         stages = plan_sweeps(plan.images, plan.dtype.itemsize)
         sweeps = [sweep for stage in stages for sweep in stage]
         summary = _summary(image, plan, compression)
