@@ -16,7 +16,7 @@ from czictypes.cli.output import (
     printable,
     report_exception,
 )
-from czictypes.model.errors import CziError, OutOfBoundsError
+from czictypes.model.errors import CziError, InvalidArgumentError, OutOfBoundsError
 
 if TYPE_CHECKING:
     from czictypes.reading.attachments import Attachment, Attachments
@@ -49,6 +49,10 @@ def _run(args: argparse.Namespace) -> int:
     """List the attachments, or write them."""
     from czictypes.czi import open_czi
 
+    if args.dest is None and (args.raw or args.overwrite):
+        raise InvalidArgumentError(
+            f"{'--raw' if args.raw else '--overwrite'} says how to write; name a folder with -o DIR"
+        )
     with open_czi(args.file) as document:
         chosen = _chosen(document.attachments, args.name, args.file)
         if args.dest is not None:

@@ -20,7 +20,7 @@ from czictypes.container.file_source import check_stream
 from czictypes.container.workers import aside
 from czictypes.model.lazy import require
 from czictypes.remote.open import filesystem_at
-from czictypes.remote.urls import Redactor, is_fsspec, is_url, redact_url
+from czictypes.remote.urls import Redactor, is_fsspec, is_url, redact_url, refuse_lost_url
 from czictypes.writing.atomic import PathType, check_new_file
 
 #: A path, a URL that fsspec knows, a UPath; of an OME-Zarr, a store of zarr too.
@@ -104,6 +104,7 @@ def source_format(source: Any) -> Format:
             "file object open for reading in binary, or a store of zarr; czictypes.save writes "
             "arrays"
         )
+    refuse_lost_url(source)
     text = location_text(source)
     if is_stream:
         check_stream(source, text)
@@ -130,8 +131,8 @@ def target_format(dest: Any) -> Format:
     found = _by_ending(location_text(dest), _ENDINGS)
     if found is None:
         raise ValueError(
-            f"{location_name(dest)} does not end in the name of a format that can be written; use "
-            ".czi, .ome.zarr, .ozx, .ome.tif, .tif or .png"
+            f"{location_name(dest) or repr('')} does not end in the name of a format that can be "
+            "written; use .czi, .ome.zarr, .ozx, .ome.tif, .tif or .png"
         )
     return found
 

@@ -221,8 +221,8 @@ def _default_axes(images: Sequence[Image], planes: Mapping[str, Sequence[int]]) 
 
 def _only_one(image: Image) -> InvalidArgumentError:
     return InvalidArgumentError(
-        f"{image_name(image)}: this is one picture only, and a montage has several; to_rgb, or "
-        "czictypes plane, makes one"
+        f"{image_name(image)}: this is one picture only, and a montage has several; Image.to_rgb, "
+        "or czictypes plane, makes one"
     )
 
 

@@ -174,7 +174,7 @@ def _panels(
     if len(places[axis]) < 2:
         raise InvalidArgumentError(
             f"{image_name(image)}: this is one picture only{f' along {axis}' if along else ''}, "
-            "and a movie has several; to_rgb, or czictypes plane, makes one"
+            "and a movie has several; Image.to_rgb, or czictypes plane, makes one"
         )
     fixed = fixed_places(planes, axis)
     labels = labels_of(image, axis, places[axis])

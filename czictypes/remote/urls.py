@@ -100,7 +100,9 @@ def refuse_url(target: Any, advice: str) -> None:
 
 
 def refuse_lost_url(target: Any) -> None:
-    """Raise MissingFileError with advice if `target` is a path or bytes made from a URL."""
+    """Raise MissingFileError if `target` is an empty path, or a path or bytes made from a URL."""
+    if target in ("", b""):
+        raise MissingFileError(errno.ENOENT, "the path of the file is empty", "")
     name = _lost_url(target)
     if name:
         why = "is a URL, but came as a path or bytes; give it as a str that begins with it"

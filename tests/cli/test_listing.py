@@ -176,6 +176,13 @@ def test_an_attachment_that_is_not_there_is_wrong_usage(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("option", ["--raw", "--overwrite"])
+def test_how_to_write_needs_a_folder(run: Run, made: Callable[[str], Made], option: str) -> None:
+    result = run("attachments", made("attached").path, option)
+    assert result.code == 2
+    assert f"{option} says how to write; name a folder with -o DIR" in result.err
+
+
 def test_save_keeps_what_is_there(made: Callable[[str], Made], tmp_path: Path) -> None:
     target = tmp_path / "notes.txt"
     target.write_bytes(b"mine")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from extras import needs
 
-from czictypes import convert, imwrite, open_image
+from czictypes import CziImage, convert, czi, imread, imwrite, open_image
 from czictypes.exchange.locations import (
     Format,
     check_dest,
@@ -118,3 +118,15 @@ def test_the_hint_for_a_protocol_to_write_to(
     imwrite(tmp_path / "in.czi", np.zeros((4, 4), np.uint8))
     with pytest.raises(MissingExtraError, match=r"sftp://host/a.*pip install paramiko-x$"):
         convert(tmp_path / "in.czi", f"sftp://host/{name}")
+
+
+@pytest.mark.parametrize("opener", [open_image, imread, CziImage, czi.open_czi])
+def test_an_empty_path_is_no_file(opener: Any) -> None:
+    with pytest.raises(FileNotFoundError, match="the path of the file is empty"):
+        opener("")
+
+
+def test_an_empty_path_is_no_target(tmp_path: Path) -> None:
+    imwrite(tmp_path / "a.czi", np.zeros((4, 5), np.uint8))
+    with pytest.raises(ValueError, match=r"^'' does not end in the name of a format"):
+        convert(tmp_path / "a.czi", "")
