@@ -104,7 +104,8 @@ def source_format(source: Any) -> Format:
             "file object open for reading in binary, or a store of zarr; czictypes.save writes "
             "arrays"
         )
-    refuse_lost_url(source)
+    if not is_url(source):
+        refuse_lost_url(source)
     text = location_text(source)
     if is_stream:
         check_stream(source, text)
