@@ -109,9 +109,8 @@ def imwrite(
     title, custom_attributes, content
         More metadata, as in `CziWriter.write_metadata`.
     like
-        An open `CziReader` or image, or the path or URL of a file of any format that `open_image`
-        opens: its metadata (of a file those of the first scene) fill the gaps of all of these, as
-        far as they fit the array; see `create_czi`.
+        An open `CziReader` or image, whose metadata fill the gaps of all of these, as far as they
+        fit the array; see `create_czi`.
     thumbnail
         Whether a small picture of the first plane is attached.
     only_named_dimensions

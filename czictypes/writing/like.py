@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
@@ -14,7 +13,6 @@ from czictypes.metadata.document_content import DocumentContent, ImageSummary
 from czictypes.metadata.scenes import SceneInfo
 from czictypes.model.pixel_types import PixelType, pixel_format
 from czictypes.model.public import check_options
-from czictypes.remote.urls import is_fsspec
 
 #: The fields of a scene that are true of all of its pixels, and of a part of them.
 _OF_ALL = ("center", "size", "contour", "region_id")
@@ -34,16 +32,11 @@ class Like(NamedTuple):
 
 
 def like_of(source: Any) -> Like:
-    """Return what a reader, an image or a file tells; a TypeError says what may be given."""
-    if isinstance(source, (str, os.PathLike)) or is_fsspec(source):
-        from czictypes import open_image  # of a floor above, which a caller with an image needs not
-
-        with open_image(source) as image:
-            return like_of(image)
+    """Return what a reader or image tells; a TypeError says what may be given."""
     if not hasattr(source, "as_content"):
         raise TypeError(
-            "like is a CziReader, an image such as a CziImage, or the path or URL of a file, not "
-            f"{source!r}"
+            "like is a CziReader, or an image such as a CziImage or what open_image(path) gives, "
+            f"not {source!r}"
         )
     content: DocumentContent = source.as_content()
     content = replace(content, application=None, application_version=None)

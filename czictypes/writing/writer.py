@@ -492,10 +492,8 @@ def create_czi(
         Whether planes have only those of Z, C and T that are named when they are written, instead
         of all three. OpenSlide reads no file with Z or T.
     like
-        An open `CziReader` or image, or the path or URL of a file of any format that `open_image`
-        opens, whose metadata the new file takes over as far as they fit: those of the document
-        from a reader, of the current scene from an image, of the first scene from a file. Title,
-        objective, pixel size and so on fit always; channels where there are as many, their bits
+        An open `CziReader` or image, whose metadata the new file takes over as far as they fit:
+        title, objective, pixel size and so on always; channels where there are as many, their bits
         and display if the pixel type is the same; times and depths where there are as many; places
         on the stage and annotations if the plane has the same size. `CziWriter.write_metadata`
         changes them.
