@@ -12,11 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from czictypes.arrays import xarray as labelled
 from czictypes.arrays.image_labels import ImageLabels
-from czictypes.arrays.labels import (
-    AxisCoordinates,
-    coordinates,
-    standard_metadata,
-)
+from czictypes.arrays.labels import AxisCoordinates, coordinates, standard_metadata
 from czictypes.arrays.layout import (
     ArrayRegion,
     Dimensions,

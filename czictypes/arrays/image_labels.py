@@ -1,4 +1,4 @@
-"""What an image tells of itself: channels, sizes, times, places, and the file that it is of."""
+"""The labels of an image: channels, sizes, times, places, and the file that it is of."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Scenes(tuple[SceneView, ...]):
     names
         The names.
     parent
-        What has these scenes: an image or a slide.
+        The image or slide that has these scenes.
     wells
         The name of the well of each scene, None for one without.
     """
@@ -149,7 +149,7 @@ class SceneMethods(ABC):
     def current_scene(self) -> str:
         """The name of the scene that is read; of a CZI, ``"all"`` where all are."""
         index = self.current_scene_index
-        return self.scenes[0 if index is None else index]
+        return str(self.scenes[0 if index is None else index])
 
     @property
     @abstractmethod

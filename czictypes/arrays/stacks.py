@@ -87,7 +87,7 @@ class StackMethods:
         scene_coord_values
             ``"names"`` to have the names of the scenes as coordinates; by default there are none.
         dask
-            Whether it is to be lazy.
+            True for a lazy array.
 
         Raises
         ------

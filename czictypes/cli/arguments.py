@@ -286,9 +286,6 @@ _METRES = {
 }
 
 
-_LARGEST_PIXEL = 0.01  # as for `imwrite`, in metres
-
-
 def length(text: str) -> float:
     """Return a length such as ``0.325um`` in metres; without a unit it is in micrometres."""
     match = _LENGTH.fullmatch(text.strip())
@@ -302,8 +299,10 @@ def length(text: str) -> float:
 
 def pixel_length(text: str) -> float:
     """Return the size of a pixel, or a distance of planes, in metres: less than 1 cm."""
+    from czictypes.metadata.document_info import LARGEST_PIXEL
+
     found = length(text)
-    if found >= _LARGEST_PIXEL:
+    if found >= LARGEST_PIXEL:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no size of a pixel, which is below 1 cm; without a unit it is in um"
         )

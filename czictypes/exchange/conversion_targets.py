@@ -1,4 +1,4 @@
-"""What a conversion writes: a copy, parts of images, or whole ones, in the format of its target."""
+"""Writing the target of a conversion: a copy, parts of images, or whole ones."""
 
 from __future__ import annotations
 

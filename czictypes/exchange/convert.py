@@ -33,11 +33,7 @@ from czictypes.exchange.converted import (
     images_of_sparse_czi,
     scenes_of,
 )
-from czictypes.exchange.excerpt import (
-    Projection,
-    projections,
-    scenes_in,
-)
+from czictypes.exchange.excerpt import Projection, projections, scenes_in
 from czictypes.exchange.images import FileImage
 from czictypes.exchange.locations import (
     Format,
@@ -276,8 +272,9 @@ def _split(source: Any, dest: PathOrUrl, options: ConvertOptions) -> Conversion:
     To resume leaves out those that are complete, and raises FileExistsError if all are.
     """
     with _image_of(source, options) as image:
-        chosen = scenes_in(image, choose(image.scenes, options.scenes, "scene"), options.roi)
-        files = scene_files(dest, [image.scenes[at] for at in chosen])
+        names = image.scenes
+        chosen = scenes_in(image, choose(names, options.scenes, "scene"), options.roi)
+        files = scene_files(dest, [names[at] for at in chosen])
     for file in () if options.overwrite or options.resume else files:
         check_dest(file, overwrite=False, storage_options=options.storage_options)
     each = [_scene(source, file, replace(options, scenes=at)) for at, file in zip(chosen, files)]

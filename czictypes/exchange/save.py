@@ -49,8 +49,8 @@ def save(
     axes
         A letter for each axis, as for `imwrite`: S at the end stands for red, green and blue,
         anywhere else for scenes. By default the names of an xarray's dimensions, else the last
-        letters of ``"TCZYX"``, before S if the last axis has three places. Four places, as
-        of a picture with an alpha, need axes.
+        letters of ``"TCZYX"``, before S if the last axis has three places. Four places, as of a
+        picture with an alpha, need axes.
     channel_names, channel_colors
         A list in the order of C, or a mapping by its index; by default an xarray's coordinates.
     pixel_size

@@ -80,8 +80,8 @@ def imwrite(
         A letter for each axis: Y and X, and any of Z C T R I H V B and S. S at the end stands
         for the samples red, green and blue (``"YXS"``), anywhere else for scenes, which are laid
         side by side. By default the names of an xarray's dimensions, else the last letters of
-        ``"TCZYX"``, before S if the last axis has three places. Four places, as
-        of a picture with an alpha, need axes.
+        ``"TCZYX"``, before S if the last axis has three places. Four places, as of a picture with
+        an alpha, need axes.
     channel_names, channel_colors
         One for each channel, or by channel index; a colour is ``"#RRGGBB"``, (r, g, b) or a name
         such as ``"green"``. By default the coordinates of an xarray's channels if they are text,
@@ -175,7 +175,7 @@ def _as_it_is_now(image: Any) -> Any:
     """Return a view of an image, whose scene may be set by others meanwhile."""
     if not hasattr(image, "current_scene"):
         raise TypeError(f"{image!r} is a document, not an array; give an image: CziImage(reader)")
-    return getattr(image, "view", None) or image.scene(image.current_scene)
+    return image.scene(image.current_scene)
 
 
 class _Placing:

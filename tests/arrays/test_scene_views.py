@@ -150,6 +150,10 @@ def test_a_scene_of_an_iteration_is_its_name_as_well(image: Image) -> None:
         assert image.current_scene_index == image.scenes.index(scene) == at
 
 
+def test_the_current_scene_is_only_a_name(image: Image) -> None:
+    assert type(image.current_scene) is str
+
+
 def test_places_and_slices_of_the_scenes_are_views(image: Image) -> None:
     scenes = image.scenes
     for scene in (scenes[1], scenes[1:2][0], sorted(scenes)[1], list(reversed(scenes))[1]):
